@@ -1,0 +1,1 @@
+"""Real-time anomaly detection for scalar metrics with Hierarchical Temporal Memory."""

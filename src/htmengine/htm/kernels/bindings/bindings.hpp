@@ -1,0 +1,54 @@
+// What the bindings of all kernels share: array types and the bridge between state and Python bytes.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/vector.h>
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "state.hpp"
+
+namespace htmengine {
+
+namespace nb = nanobind;
+
+template <class T>
+using In = nb::ndarray<const T, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+
+template <class T>
+using Out = nb::ndarray<nb::numpy, T, nb::ndim<1>, nb::c_contig>;
+
+/// Hands a vector to Python as a numpy array that owns it.
+template <class T>
+Out<T> to_numpy(std::vector<T> items) {
+    auto* owned = new std::vector<T>(std::move(items));
+    nb::capsule owner(owned, [](void* data) noexcept { delete static_cast<std::vector<T>*>(data); });
+    return Out<T>(owned->data(), {owned->size()}, owner);
+}
+
+/// Gives a bound class `save_state() -> bytes` and `restore_state(bytes)`.
+template <class T, class... Options>
+void bind_state(nb::class_<T, Options...>& bound) {
+    bound.def("save_state", [](const T& self) {
+        const auto bytes = save_state(self);
+        return nb::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+    });
+    bound.def("restore_state", [](T& self, nb::bytes bytes) {
+        restore_state(self, reinterpret_cast<const std::uint8_t*>(bytes.c_str()), bytes.size());
+    });
+}
+
+void bind_encoders(nb::module_& module);
+void bind_spatial_pooler(nb::module_& module);
+void bind_temporal_memory(nb::module_& module);  // plain and backtracking
+void bind_likelihood(nb::module_& module);       // likelihood, classifier, portable mathematics
+void bind_model(nb::module_& module);
+
+}  // namespace htmengine

@@ -1,0 +1,50 @@
+#include "random.hpp"
+
+#include "state.hpp"
+
+namespace htmengine {
+
+namespace {
+constexpr std::uint64_t word_modulus = 0xffffffffu;
+constexpr int draws_thrown_away = 310;
+}  // namespace
+
+Random::Random(std::uint64_t seed) {
+    words_[0] = static_cast<std::uint32_t>(seed % word_modulus);
+    for (std::size_t i = 1; i < words_.size(); ++i) {
+        // 16807 * previous mod (2^31 - 1) by Schrage's method, on the word read as a signed number.
+        const std::int64_t previous = static_cast<std::int32_t>(words_[i - 1]);
+        std::int64_t word = 16807 * (previous % 127773) - 2836 * (previous / 127773);
+        if (word < 0) word += 2147483647;
+        words_[i] = static_cast<std::uint32_t>(word);
+    }
+    for (int i = 0; i < draws_thrown_away; ++i) draw();
+}
+
+std::uint32_t Random::draw() {
+    const std::uint64_t sum = std::uint64_t{words_[front_]} + words_[rear_];
+    words_[front_] = static_cast<std::uint32_t>(sum % word_modulus);
+    const std::uint32_t drawn = words_[front_] >> 1;
+    front_ = (front_ + 1) % words_.size();
+    rear_ = (rear_ + 1) % words_.size();
+    return drawn;
+}
+
+std::uint32_t Random::below(std::uint32_t bound) {
+    // Drawn numbers have 31 bits, so the last, incomplete multiple of a small bound is never reached and only
+    // a bound above 2^31 could ask for a second draw; none does: below(2^32 - 1) is the draw itself.
+    return draw() % bound;
+}
+
+double Random::real() {
+    const std::uint64_t low = below();
+    const std::uint64_t high = below();
+    const std::uint64_t bits = (low + (high << 32)) & ((std::uint64_t{1} << 48) - 1);
+    return static_cast<double>(bits) / 281474976710656.0;  // 2^48
+}
+
+void Random::restored() const {
+    if (front_ >= words_.size() || rear_ >= words_.size()) throw StateError("random state points outside itself");
+}
+
+}  // namespace htmengine

@@ -1,0 +1,154 @@
+// How a kernel's state becomes bytes and comes back.
+//
+// A stateful class lists its fields once, for both directions:
+//
+//     template <class Self, class Archive>
+//     static void fields(Self& self, Archive& archive) { archive(self.iteration_, self.permanences_); }
+//
+// Parameters are not state: an object is built from its parameters first, then reads its state into place.
+// What can be derived (reverse indices, bit masks) is left out and rebuilt by `restored()`, which also checks
+// sizes and index ranges and throws StateError, so that no block of bytes can lead to a read out of bounds.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <stdexcept>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace htmengine {
+
+/// The bytes are not the state of an object with these parameters.
+class StateError : public std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+/// Appends fields to a block of bytes: little-endian, without padding, vectors behind their length (64 bits).
+class StateWriter {
+   public:
+    template <class... Fields>
+    void operator()(const Fields&... fields) {
+        (write(fields), ...);
+    }
+
+    std::vector<std::uint8_t> bytes;
+
+   private:
+    template <class T>
+    void write(const T& field) {
+        if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>) {
+            append(&field, sizeof field);
+        } else {
+            T::fields(field, *this);
+        }
+    }
+
+    template <class T>
+    void write(const std::vector<T>& items) {
+        write(static_cast<std::uint64_t>(items.size()));
+        if constexpr (std::is_arithmetic_v<T>) {
+            append(items.data(), items.size() * sizeof(T));
+        } else {
+            for (const T& item : items) write(item);
+        }
+    }
+
+    template <class T>
+    void write(const std::optional<T>& item) {
+        write(static_cast<std::uint8_t>(item.has_value()));
+        if (item) write(*item);
+    }
+
+    void append(const void* data, std::size_t size) {
+        if (size == 0) return;
+        const std::size_t end = bytes.size();
+        bytes.resize(end + size);
+        std::memcpy(bytes.data() + end, data, size);
+    }
+};
+
+/// Reads fields back in the order in which StateWriter wrote them. Throws StateError when bytes are missing.
+class StateReader {
+   public:
+    StateReader(const std::uint8_t* data, std::size_t size) : next_(data), left_(size) {}
+
+    template <class... Fields>
+    void operator()(Fields&... fields) {
+        (read(fields), ...);
+    }
+
+    /// Throws StateError unless every byte was read.
+    void finish() const {
+        if (left_ != 0) throw StateError("bytes are left over after the last field");
+    }
+
+   private:
+    template <class T>
+    void read(T& field) {
+        if constexpr (std::is_arithmetic_v<T> || std::is_enum_v<T>) {
+            take(&field, sizeof field);
+        } else {
+            T::fields(field, *this);
+        }
+    }
+
+    template <class T>
+    void read(std::vector<T>& items) {
+        std::uint64_t count = 0;
+        read(count);
+        if (count > left_) throw StateError("a field is longer than the block");
+        if constexpr (std::is_arithmetic_v<T>) {
+            if (count * sizeof(T) > left_) throw StateError("a field is longer than the block");
+            items.resize(static_cast<std::size_t>(count));
+            take(items.data(), items.size() * sizeof(T));
+        } else {
+            items.resize(static_cast<std::size_t>(count));
+            for (T& item : items) read(item);
+        }
+    }
+
+    template <class T>
+    void read(std::optional<T>& item) {
+        std::uint8_t present = 0;
+        read(present);
+        if (present > 1) throw StateError("an optional field is neither absent nor present");
+        item.reset();
+        if (present == 1) read(item.emplace());
+    }
+
+    void take(void* field, std::size_t size) {
+        if (size > left_) throw StateError("the block ends inside a field");
+        if (size == 0) return;
+        std::memcpy(field, next_, size);
+        next_ += size;
+        left_ -= size;
+    }
+
+    const std::uint8_t* next_;
+    std::size_t left_;
+};
+
+/// The state of `object` as bytes.
+template <class T>
+std::vector<std::uint8_t> save_state(const T& object) {
+    StateWriter writer;
+    T::fields(object, writer);
+    return std::move(writer.bytes);
+}
+
+/// Puts saved state into `object`, which must have been built from the same parameters. Throws StateError and
+/// leaves `object` as it was when the bytes do not fit.
+template <class T>
+void restore_state(T& object, const std::uint8_t* data, std::size_t size) {
+    T restored = object;
+    StateReader reader(data, size);
+    T::fields(restored, reader);
+    reader.finish();
+    restored.restored();
+    object = std::move(restored);
+}
+
+}  // namespace htmengine
