@@ -1,0 +1,44 @@
+# make demo   finds anomalies in a sample file          make lint   linters and type checker
+# make test   runs the tests                            make pins   renews constraints.txt
+# Each does its own set-up: Python 3.11 or later and a C++17 compiler must be there.
+
+PYTHON ?= python3
+BIN := .venv/bin
+KERNELS := $(shell find src/htmengine/htm/kernels -name '*.[ch]pp')
+UV := $(shell command -v uv 2>/dev/null)
+
+.PHONY: setup demo test lint pins clean
+
+setup: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt CMakeLists.txt $(KERNELS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "htmengine needs Python 3.11 or later; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@command -v $${CXX:-c++} >/dev/null || \
+	  { echo "htmengine needs a C++17 compiler to build its kernels; on Debian: apt-get install g++" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+ifdef UV
+	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
+else
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+endif
+	@touch $@
+
+demo: setup
+	$(BIN)/htmengine detect examples/sample/requests.csv --plot demo/requests.html
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+pins: setup
+	$(BIN)/python -m pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --all-extras --strip-extras --no-header --no-annotate --no-emit-index-url \
+	  --no-emit-trusted-host --no-emit-find-links --output-file constraints.txt pyproject.toml
+
+clean:
+	rm -rf .venv build dist demo

@@ -1,0 +1,84 @@
+// First-order temporal memory: which columns follow which, from one step to the next.
+//
+// A column has segments, each a set of synapses from columns that were active one step before. There is one cell per
+// column, so the memory sees one step back and no further: for metrics this is what detects best, and it lets a step
+// look at the segments of the active columns only, so work per step and state are capped.
+// Source: Hawkins and Ahmad (2016), "Why neurons have thousands of synapses", doi:10.3389/fncir.2016.00023;
+// reference "HTM scalar anomaly models", section 6, for one cell per column.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "mixing.hpp"
+#include "span.hpp"
+
+namespace htmengine {
+
+struct TransitionMemoryParameters {
+    std::uint32_t columns = 1024;           // 1 .. 1024: a synapse keeps its source in 10 bits
+    std::uint32_t max_segments = 1024;      // over all columns, up to 65534; the least recently used makes room
+    std::uint32_t activation_threshold = 7; // connected active synapses of a segment that predicts its column
+    std::uint32_t match_threshold = 5;      // active synapses of a segment that is worth teaching
+    std::uint32_t new_synapses = 12;        // active synapses that a taught segment should have, at most 16
+    std::uint32_t initial_permanence = 14;  // permanences are whole numbers from 1 to 63
+    std::uint32_t connected_permanence = 32;
+    std::uint32_t permanence_increment = 6;
+    std::uint32_t permanence_decrement = 2;
+    std::uint64_t seed = 42;
+};
+
+class TransitionMemory {
+   public:
+    static constexpr std::uint32_t synapses_per_segment = 16;
+
+    /// Throws std::invalid_argument when a parameter is out of range.
+    explicit TransitionMemory(const TransitionMemoryParameters& parameters);
+
+    /// Takes the active columns (ascending, each once) and returns the share of them that the previous step did not
+    /// predict, from 0 to 1; 0 when no column is active. Then learns the transition.
+    double compute(Span<const std::uint32_t> active_columns);
+
+    const TransitionMemoryParameters& parameters() const { return parameters_; }
+    std::size_t segment_count() const { return owners_.size(); }
+    std::size_t synapse_count() const;
+
+    template <class Self, class Archive>
+    static void fields(Self& self, Archive& archive) {
+        archive(self.synapses_, self.synapse_counts_, self.owners_, self.nexts_, self.last_used_, self.step_,
+                self.previous_, self.random_);
+    }
+
+    /// Rebuilds the heads of the columns' lists. Throws StateError when the state does not fit the parameters.
+    void restored();
+
+   private:
+    struct Overlap {
+        std::uint32_t potential;  // synapses from columns of the previous step
+        std::uint32_t connected;  // those of them whose permanence counts
+    };
+
+    Overlap overlap(std::uint16_t segment) const;
+    void reinforce(std::uint16_t segment, std::uint32_t potential);
+    void grow(std::uint16_t segment, std::uint32_t wanted);
+    std::uint16_t new_segment(std::uint16_t column);
+    void unlink(std::uint16_t segment);
+    void mark_previous(std::uint8_t mark);
+
+    TransitionMemoryParameters parameters_;
+    // A synapse is source << 6 | permanence. Segment s has synapse_counts_[s] of them from 16 * s on.
+    std::vector<std::uint16_t> synapses_;
+    std::vector<std::uint8_t> synapse_counts_;
+    std::vector<std::uint16_t> owners_;  // per segment: its column
+    std::vector<std::uint16_t> nexts_;   // per segment: the next one of its column
+    std::vector<std::uint32_t> last_used_;
+    std::uint32_t step_ = 0;
+    std::vector<std::uint16_t> previous_;  // active columns of the previous step
+    MixingRandom random_;
+    // Derived: the newest segment of each column; whether a column was active in the previous step.
+    std::vector<std::uint16_t> heads_;
+    std::vector<std::uint8_t> was_active_;
+    std::vector<std::uint16_t> candidates_;  // scratch
+};
+
+}  // namespace htmengine

@@ -1,0 +1,113 @@
+"""The compiled first-order memory and hash encoder against their naive twins."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from htmengine.htm import _kernels
+from tests.reference import hash_encoder as naive_encoder
+from tests.reference.transition_memory import TransitionMemory as NaiveTransitionMemory
+
+SMALL = {
+    "columns": 24,
+    "max_segments": 40,
+    "activation_threshold": 3,
+    "match_threshold": 2,
+    "new_synapses": 4,
+    "initial_permanence": 13,
+    "connected_permanence": 20,
+    "permanence_increment": 6,
+    "permanence_decrement": 5,
+}
+
+
+def random_steps(rng, columns, count):
+    """Steps that follow a noisy cycle, so that there is something to learn and something to forget."""
+    cycle = [np.flatnonzero(rng.random(columns) < 0.3) for _ in range(5)]
+    steps = []
+    for i in range(count):
+        active = set(cycle[i % len(cycle)].tolist())
+        active ^= set(rng.integers(0, columns, rng.integers(0, 3)).tolist())
+        steps.append(np.array(sorted(active), dtype=np.uint32))
+    return steps
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**64 - 1), max_segments=st.sampled_from([1, 7, 40, 400]))
+def test_memory_agrees_with_the_naive_twin_and_survives_saving(seed, max_segments):
+    parameters = SMALL | {"max_segments": max_segments, "seed": seed}
+    memory = _kernels.TransitionMemory(**parameters)
+    twin = NaiveTransitionMemory(**parameters)
+    for i, active in enumerate(random_steps(np.random.default_rng(seed), SMALL["columns"], 60)):
+        assert memory.compute(active) == twin.compute(active.tolist())
+        if i % 20 == 10:
+            state = memory.save_state()
+            memory = _kernels.TransitionMemory(**parameters)
+            memory.restore_state(state)
+            assert memory.save_state() == state
+    assert memory.segment_count == len(twin.places)
+    assert memory.synapse_count == sum(len(segment.synapses) for segment in twin.places)
+
+
+def test_a_cycle_is_predicted_once_its_synapses_are_connected():
+    memory = _kernels.TransitionMemory()
+    cycle = [np.arange(20 * i, 20 * i + 20, dtype=np.uint32) for i in range(10)]
+    laps = [[memory.compute(step) for step in cycle] for _ in range(6)]
+    assert laps[0] == [1.0] * 10
+    assert laps[-1] == [0.0] * 10
+
+
+def test_a_state_with_a_broken_list_is_refused():
+    memory = _kernels.TransitionMemory(**SMALL, seed=1)
+    for active in random_steps(np.random.default_rng(1), SMALL["columns"], 30):
+        memory.compute(active)
+    state = bytearray(memory.save_state())
+    rng = np.random.default_rng(2)
+    refused = 0
+    for _ in range(300):
+        damaged = bytearray(state)
+        damaged[rng.integers(0, len(damaged))] ^= 1 << rng.integers(0, 8)
+        try:
+            memory.restore_state(bytes(damaged))
+        except _kernels.StateError:
+            refused += 1
+        memory.compute(np.array([1, 2, 3], dtype=np.uint32))
+    assert refused > 30
+    with pytest.raises(_kernels.StateError, match="ends inside a field|longer than the block"):
+        memory.restore_state(bytes(state[:-3]))
+    with pytest.raises(_kernels.StateError, match="left over"):
+        memory.restore_state(bytes(state) + b"x")
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    timestamp=st.floats(-1e11, 1e11),
+    buckets=st.floats(-1e18, 1e18) | st.floats(-300, 300),
+    seed=st.integers(0, 2**64 - 1),
+    value_bits=st.integers(1, 12),
+    daytime_bits=st.integers(0, 12),
+    day_parts=st.integers(1, 24),
+)
+def test_hash_encoder_agrees_with_the_naive_twin(
+    timestamp, buckets, seed, value_bits, daytime_bits, day_parts
+):
+    parameters = {
+        "columns": 1024,
+        "value_bits": value_bits,
+        "daytime_bits": daytime_bits,
+        "day_parts": day_parts,
+        "seed": seed,
+    }
+    encoder = _kernels.HashEncoder(**parameters)
+    expected = naive_encoder.encode(timestamp, buckets, **parameters)
+    assert encoder.encode(timestamp, buckets).tolist() == expected
+
+
+def test_neighbouring_values_share_bits_and_distant_ones_do_not():
+    encoder = _kernels.HashEncoder()
+    base = set(encoder.encode(0.0, 40.0).tolist())
+    shared = [len(base & set(encoder.encode(0.0, 40.0 + d).tolist())) for d in range(12)]
+    assert shared[0] == len(base)
+    assert shared[1] > shared[4] > shared[8]
+    assert shared[10] <= 2
