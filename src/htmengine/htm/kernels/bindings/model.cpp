@@ -1,6 +1,13 @@
 // Bindings of the default model's parts, of whole models and of the pool.
+#include <cmath>
+#include <memory>
+
+#include <nanobind/stl/shared_ptr.h>
+
 #include "bindings.hpp"
+#include "default_model.hpp"
 #include "hash_encoder.hpp"
+#include "pool.hpp"
 #include "transition_memory.hpp"
 
 namespace htmengine {
@@ -63,11 +70,156 @@ void bind_transition_memory(nb::module_& module) {
     bind_state(bound);
 }
 
+/// Reads the field `name` of a dict of parameters; None leaves the field as it is.
+template <class T>
+void read(const nb::dict& parameters, const char* name, T& field) {
+    if (!parameters.contains(name)) throw std::invalid_argument(std::string("parameter ") + name + " is missing");
+    const nb::object found = parameters[name];
+    if (!found.is_none()) field = nb::cast<T>(found);
+}
+
+ValueScaleParameters value_scale(const nb::dict& given) {
+    ValueScaleParameters p;
+    read(given, "minimum", p.minimum);
+    read(given, "maximum", p.maximum);
+    read(given, "buckets", p.buckets);
+    read(given, "padding", p.padding);
+    return p;
+}
+
+HashEncoderParameters hash_encoder(const nb::dict& given) {
+    HashEncoderParameters p;
+    read(given, "columns", p.columns);
+    read(given, "value_bits", p.value_bits);
+    read(given, "daytime_bits", p.daytime_bits);
+    read(given, "day_parts", p.day_parts);
+    read(given, "seed", p.seed);
+    return p;
+}
+
+TransitionMemoryParameters transition_memory(const nb::dict& given) {
+    TransitionMemoryParameters p;
+    read(given, "columns", p.columns);
+    read(given, "max_segments", p.max_segments);
+    read(given, "activation_threshold", p.activation_threshold);
+    read(given, "match_threshold", p.match_threshold);
+    read(given, "new_synapses", p.new_synapses);
+    read(given, "initial_permanence", p.initial_permanence);
+    read(given, "connected_permanence", p.connected_permanence);
+    read(given, "permanence_increment", p.permanence_increment);
+    read(given, "permanence_decrement", p.permanence_decrement);
+    read(given, "seed", p.seed);
+    return p;
+}
+
+NoveltyParameters novelty(const nb::dict& given) {
+    NoveltyParameters p;
+    read(given, "jump_rate", p.jump_rate);
+    read(given, "jump_limit", p.jump_limit);
+    read(given, "range_memory", p.range_memory);
+    read(given, "range_tolerance", p.range_tolerance);
+    read(given, "range_saturation", p.range_saturation);
+    return p;
+}
+
+nb::dict part(const nb::dict& parameters, const char* name) {
+    nb::dict found;
+    read(parameters, name, found);
+    return found;
+}
+
+using ScoreTable = nb::ndarray<nb::numpy, double, nb::shape<-1, Scores::count>, nb::c_contig>;
+
+ScoreTable to_table(std::vector<double> scores) {
+    auto* owned = new std::vector<double>(std::move(scores));
+    nb::capsule owner(owned, [](void* data) noexcept { delete static_cast<std::vector<double>*>(data); });
+    return ScoreTable(owned->data(), {owned->size() / Scores::count, Scores::count}, owner);
+}
+
+void bind_base_model(nb::module_& module) {
+    nb::class_<Model>(module, "Model")
+        .def_prop_ro("rows", &Model::rows)
+        .def_prop_ro("last_timestamp", &Model::last_timestamp)
+        .def("save",
+             [](const Model& self) {
+                 const auto bytes = self.save();
+                 return nb::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+             })
+        .def("load",
+             [](Model& self, nb::bytes bytes) {
+                 self.load(reinterpret_cast<const std::uint8_t*>(bytes.c_str()), bytes.size());
+             })
+        // Scores up to the first sample out of order; as many outcomes as samples taken.
+        .def(
+            "score_series",
+            [](Model& self, In<double> timestamps, In<double> values) {
+                const std::size_t samples = timestamps.size();
+                std::vector<double> scores(samples * Scores::count);
+                std::vector<std::uint8_t> outcomes;
+                outcomes.reserve(samples);
+                {
+                    nb::gil_scoped_release released;
+                    for (std::size_t i = 0; i < samples; ++i) {
+                        Scores found;
+                        const Outcome outcome = self.step(timestamps.data()[i], values.data()[i], found);
+                        if (outcome == Outcome::out_of_order) break;
+                        store(found, &scores[i * Scores::count]);
+                        outcomes.push_back(static_cast<std::uint8_t>(outcome));
+                    }
+                }
+                return std::make_pair(to_table(std::move(scores)), to_numpy(std::move(outcomes)));
+            },
+            "timestamps"_a, "values"_a);
+}
+
+void bind_default_model(nb::module_& module) {
+    nb::class_<DefaultModel, Model>(module, "DefaultModel")
+        .def(
+            "__init__",
+            [](DefaultModel* self, const nb::dict& given) {
+                DefaultModelParameters p;
+                p.scale = value_scale(part(given, "scale"));
+                p.encoder = hash_encoder(part(given, "encoder"));
+                p.memory = transition_memory(part(given, "memory"));
+                p.novelty = novelty(part(given, "novelty"));
+                p.sequence_likelihood = likelihood(part(given, "sequence_likelihood"));
+                p.jump_likelihood = likelihood(part(given, "jump_likelihood"));
+                read(given, "quiet_records", p.quiet_records);
+                read(given, "damping", p.damping);
+                new (self) DefaultModel(p);
+            },
+            "parameters"_a);
+}
+
+void bind_pool(nb::module_& module) {
+    nb::class_<Pool>(module, "Pool")
+        .def(nb::init<>())
+        .def("add", &Pool::add, "model"_a)
+        .def("remove", &Pool::remove, "slot"_a)
+        .def(
+            "score",
+            [](Pool& self, In<std::uint32_t> slots, In<double> timestamps, In<double> values, unsigned threads) {
+                const std::size_t samples = slots.size();
+                std::vector<double> scores(samples * Scores::count);
+                std::vector<std::uint8_t> outcomes(samples);
+                {
+                    nb::gil_scoped_release released;
+                    self.score({slots.data(), samples}, {timestamps.data(), samples}, {values.data(), samples},
+                               threads, scores, outcomes);
+                }
+                return std::make_pair(to_table(std::move(scores)), to_numpy(std::move(outcomes)));
+            },
+            "slots"_a, "timestamps"_a, "values"_a, "threads"_a);
+}
+
 }  // namespace
 
 void bind_model(nb::module_& module) {
     bind_hash_encoder(module);
     bind_transition_memory(module);
+    bind_base_model(module);
+    bind_default_model(module);
+    bind_pool(module);
 }
 
 }  // namespace htmengine

@@ -1,0 +1,61 @@
+#include "default_model.hpp"
+
+#include <algorithm>
+
+namespace htmengine {
+
+namespace {
+
+constexpr double alarm = 0.5;            // on the log scale: 0.99999
+constexpr double furthest_value = 1e300; // differences and ranges of such values are still finite
+
+}  // namespace
+
+DefaultModel::DefaultModel(const DefaultModelParameters& parameters)
+    : parameters_(parameters),
+      scale_(parameters.scale),
+      encoder_(parameters.encoder),
+      memory_(parameters.memory),
+      novelty_(parameters.novelty),
+      sequence_likelihood_(parameters.sequence_likelihood),
+      jump_likelihood_(parameters.jump_likelihood),
+      since_alarm_(parameters.quiet_records) {
+    if (parameters.encoder.columns != parameters.memory.columns)
+        throw std::invalid_argument("encoder and memory must have the same number of columns");
+    if (!(parameters.damping >= 0.0 && parameters.damping <= 1.0))
+        throw std::invalid_argument("damping must be from 0 to 1");
+}
+
+Scores DefaultModel::score(double timestamp, double given_value) {
+    const double value = std::min(std::max(given_value, -furthest_value), furthest_value);
+    // At a new resolution every bucket means another value: what was learned does not apply any more.
+    if (scale_.observe(value)) memory_ = TransitionMemory(parameters_.memory);
+    encoder_.encode(timestamp, scale_.steps(value), columns_);
+
+    Scores scores;
+    scores.raw = memory_.compute(columns_);
+    const Novelty::Score novelty = novelty_.update(value);
+    scores.sequence = sequence_likelihood_.update(scores.raw, value).log_likelihood;
+    scores.novelty = std::max(jump_likelihood_.update(novelty.jump, value).log_likelihood, novelty.extreme);
+    scores.log = damped(std::max(scores.sequence, scores.novelty));
+    scores.anomaly = likelihood_of_log(scores.log);
+    return scores;
+}
+
+/// One incident is one alarm: what follows it at once is damped, so that order is kept but no new alarm comes.
+double DefaultModel::damped(double log_score) {
+    const bool quiet = since_alarm_ < parameters_.quiet_records;
+    since_alarm_ = log_score >= alarm ? 1 : std::min(since_alarm_ + 1, parameters_.quiet_records);
+    return quiet ? parameters_.damping * log_score : log_score;
+}
+
+void DefaultModel::restored() {
+    scale_.restored();
+    memory_.restored();
+    novelty_.restored();
+    sequence_likelihood_.restored();
+    jump_likelihood_.restored();
+    if (since_alarm_ > parameters_.quiet_records) throw StateError("more quiet records than the parameters allow");
+}
+
+}  // namespace htmengine

@@ -1,0 +1,60 @@
+// The recommended model: hash encoder, first-order memory and novelty of the value, each with its own likelihood.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "hash_encoder.hpp"
+#include "likelihood.hpp"
+#include "model.hpp"
+#include "novelty.hpp"
+#include "transition_memory.hpp"
+#include "value_scale.hpp"
+
+namespace htmengine {
+
+struct DefaultModelParameters {
+    ValueScaleParameters scale;
+    HashEncoderParameters encoder;
+    TransitionMemoryParameters memory;
+    NoveltyParameters novelty;
+    LikelihoodParameters sequence_likelihood;
+    LikelihoodParameters jump_likelihood;
+    std::uint32_t quiet_records = 8;  // after an alarm, further ones are damped for so many records
+    double damping = 0.49;            // factor on the log scale: a damped alarm stays below 0.5, in order
+};
+
+class DefaultModel final : public Model {
+   public:
+    /// Throws std::invalid_argument when a parameter is out of range.
+    explicit DefaultModel(const DefaultModelParameters& parameters);
+
+    std::vector<std::uint8_t> save() const override { return save_state(*this); }
+    void load(const std::uint8_t* data, std::size_t size) override { restore_state(*this, data, size); }
+
+    template <class Self, class Archive>
+    static void fields(Self& self, Archive& archive) {
+        archive(self.rows_, self.last_timestamp_, self.scale_, self.memory_, self.novelty_,
+                self.sequence_likelihood_, self.jump_likelihood_, self.since_alarm_);
+    }
+
+    void restored();
+
+   protected:
+    Scores score(double timestamp, double value) override;
+
+   private:
+    double damped(double log_score);
+
+    DefaultModelParameters parameters_;
+    ValueScale scale_;
+    HashEncoder encoder_;
+    TransitionMemory memory_;
+    Novelty novelty_;
+    Likelihood sequence_likelihood_;
+    Likelihood jump_likelihood_;
+    std::uint32_t since_alarm_;             // records since the last alarm, at most quiet_records
+    std::vector<std::uint32_t> columns_;    // scratch
+};
+
+}  // namespace htmengine

@@ -1,0 +1,17 @@
+#include "model.hpp"
+
+#include <cmath>
+
+namespace htmengine {
+
+Outcome Model::step(double timestamp, double value, Scores& scores) {
+    scores = Scores{};
+    if (timestamp < last_timestamp_) return Outcome::out_of_order;
+    last_timestamp_ = timestamp;
+    ++rows_;
+    if (!std::isfinite(value)) return Outcome::missing;
+    scores = score(timestamp, value);
+    return Outcome::scored;
+}
+
+}  // namespace htmengine

@@ -1,0 +1,57 @@
+// A model: what every metric has one of. Samples go in, scores come out, the state is one block of bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "state.hpp"
+
+namespace htmengine {
+
+/// What a model says of one sample. All from 0 to 1; NaN when the sample had no value or was refused.
+struct Scores {
+    static constexpr std::size_t count = 5;
+
+    double raw = std::numeric_limits<double>::quiet_NaN();       // share of the active columns not foreseen
+    double anomaly = std::numeric_limits<double>::quiet_NaN();   // how unusual, as a probability
+    double log = std::numeric_limits<double>::quiet_NaN();       // the same on the log scale; 0.5 is 0.99999
+    double sequence = std::numeric_limits<double>::quiet_NaN();  // log scale: what the memory did not expect
+    double novelty = std::numeric_limits<double>::quiet_NaN();   // log scale: jumps and new extremes of the value
+};
+
+enum class Outcome : std::uint8_t {
+    scored = 0,
+    missing = 1,       // no finite value: counted as a row, otherwise nothing changes
+    out_of_order = 2,  // a timestamp before the last one: refused, nothing changes
+};
+
+class Model {
+   public:
+    virtual ~Model() = default;
+
+    /// Scores the sample by all samples before it, then learns from it. The timestamp is finite.
+    Outcome step(double timestamp, double value, Scores& scores);
+
+    /// Samples taken so far, missing ones included.
+    std::uint64_t rows() const { return rows_; }
+
+    /// Timestamp of the last sample taken; -infinity before the first.
+    double last_timestamp() const { return last_timestamp_; }
+
+    /// The whole state as bytes.
+    virtual std::vector<std::uint8_t> save() const = 0;
+
+    /// Takes back what save() gave for a model with the same parameters. Throws StateError, and stays as it was, when
+    /// the bytes do not fit.
+    virtual void load(const std::uint8_t* data, std::size_t size) = 0;
+
+   protected:
+    virtual Scores score(double timestamp, double value) = 0;
+
+    std::uint64_t rows_ = 0;
+    double last_timestamp_ = -std::numeric_limits<double>::infinity();
+};
+
+}  // namespace htmengine

@@ -1,0 +1,41 @@
+// Many models, scored a batch of samples at a time.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "model.hpp"
+#include "span.hpp"
+
+namespace htmengine {
+
+/// Models in numbered slots. Not safe to use from two threads at once; score() itself works on several.
+class Pool {
+   public:
+    /// Puts a model into a free slot and returns its number.
+    std::uint32_t add(std::shared_ptr<Model> model);
+
+    /// Frees a slot. Throws std::out_of_range when it is empty.
+    void remove(std::uint32_t slot);
+
+    /// The model in a slot. Throws std::out_of_range when it is empty.
+    const std::shared_ptr<Model>& at(std::uint32_t slot) const;
+
+    /// Scores sample i by the model in slots[i]. The samples of one model run one after the other, in the order given;
+    /// models run side by side on `threads` threads. Neither order of models nor threads change any result.
+    ///
+    /// scores: Scores::count numbers per sample. Throws std::out_of_range, before anything is scored, when a slot is
+    /// empty.
+    void score(Span<const std::uint32_t> slots, Span<const double> timestamps, Span<const double> values,
+               unsigned threads, Span<double> scores, Span<std::uint8_t> outcomes);
+
+   private:
+    std::vector<std::shared_ptr<Model>> models_;
+    std::vector<std::uint32_t> free_;
+};
+
+/// Writes the scores of one sample to Scores::count places.
+void store(const Scores& scores, double* places);
+
+}  // namespace htmengine

@@ -1,0 +1,51 @@
+// From a metric's unit to steps of the encoder, by what the metric has shown so far.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+
+namespace htmengine {
+
+struct ValueScaleParameters {
+    double minimum = std::numeric_limits<double>::quiet_NaN();  // the metric's range, where it is known;
+    double maximum = std::numeric_limits<double>::quiet_NaN();  // both or none
+    std::uint32_t buckets = 80;                                 // steps over the padded range
+    double padding = 0.2;                                       // share of the range added on each side
+};
+
+/// Without a known range the resolution follows the range of the past values. It changes seldom, since all that was
+/// learned at the old resolution is then void: set by the first two values that differ, it grows after 4, 8, 16 … values
+/// when the range asks for a quarter more, and at any other time when the range asks for four times as much. It never
+/// falls.
+class ValueScale {
+   public:
+    /// Throws std::invalid_argument when a parameter is out of range.
+    explicit ValueScale(const ValueScaleParameters& parameters);
+
+    /// Takes note of a value (at most 1e300 from zero, so that no difference overflows); true when the resolution
+    /// changed.
+    bool observe(double value);
+
+    /// The value in steps of the resolution; 0 as long as all values were equal.
+    double steps(double value) const { return resolution_ > 0.0 ? value / resolution_ : 0.0; }
+
+    template <class Self, class Archive>
+    static void fields(Self& self, Archive& archive) {
+        archive(self.lowest_, self.highest_, self.count_, self.resolution_);
+    }
+
+    /// Throws StateError unless the resolution is finite and not negative.
+    void restored() const;
+
+   private:
+    double resolution_of(double range) const;
+
+    ValueScaleParameters parameters_;
+    bool known_;
+    double lowest_ = 0.0;
+    double highest_ = 0.0;
+    std::uint64_t count_ = 0;
+    double resolution_ = 0.0;  // 0: not known yet
+};
+
+}  // namespace htmengine

@@ -1,0 +1,205 @@
+"""One metric's model: samples go in, scores come out, the state is one block of bytes."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from htmengine.htm import _kernels, params
+from htmengine.htm.arrays import FloatArray
+
+
+class OutOfOrderSample(ValueError):
+    """A timestamp lies before the one of the sample before it."""
+
+
+class UnreadableModel(ValueError):
+    """A block of bytes is not a model that this version can read."""
+
+
+class Scores(NamedTuple):
+    """What a model says of one sample; every score is NaN when the sample had no value."""
+
+    raw_anomaly_score: float
+    """Share of what came that the memory had not foreseen, 0 to 1."""
+    anomaly_score: float
+    """How unusual the sample is, as a probability, 0 to 1."""
+    log_score: float
+    """The same on the log scale, 0 to 1; 0.5 is an anomaly score of 0.99999."""
+    sequence_score: float
+    """Log scale: how unusual the sample is as a continuation of those before it."""
+    novelty_score: float
+    """Log scale: how unusual the value is by itself, as a jump or a new extreme."""
+
+
+class SeriesScores(NamedTuple):
+    """The scores of a series, as arrays of shape (n,); fields as in `Scores`."""
+
+    raw_anomaly_score: FloatArray
+    anomaly_score: FloatArray
+    log_score: FloatArray
+    sequence_score: FloatArray
+    novelty_score: FloatArray
+
+
+class Model:
+    """A model that learns from every sample that it scores.
+
+    Its scores are a function of the parameters and the samples in their order, and of nothing else: not of how the
+    samples are split over calls, of the machine, or of how often the model was saved and loaded in between.
+
+    Parameters
+    ----------
+    parameters : what `htmengine.htm.params.parameter_set` gives.
+    generation : number that the owner gives the model, kept in its block; 0 to 2**32 - 1.
+
+    Raises
+    ------
+    ValueError : a parameter is out of range.
+
+    References
+    ----------
+    Ahmad, Lavin, Purdy, Agha (2017), "Unsupervised real-time anomaly detection for streaming data",
+    Neurocomputing 262, doi:10.1016/j.neucom.2017.04.070
+    """
+
+    def __init__(self, parameters: params.Parameters, *, generation: int = 0) -> None:
+        self.parameters = parameters
+        self.generation = generation
+        self.kernel = params.build(parameters)
+
+    @property
+    def rows(self) -> int:
+        """Samples taken so far, those without a value included: the rowid of the last one."""
+        return self.kernel.rows
+
+    @property
+    def last_timestamp(self) -> float:
+        """Timestamp of the last sample taken, in seconds since the epoch; -inf before the first."""
+        return self.kernel.last_timestamp
+
+    def score_one(self, timestamp: float, value: float) -> Scores:
+        """Score one sample and learn from it.
+
+        Parameters
+        ----------
+        timestamp : seconds since the Unix epoch, UTC; not before the last sample's. It may repeat.
+        value : in the metric's own unit. NaN or an infinity marks a missing sample: all scores are NaN, nothing is
+            learned. Values beyond 1e300 count as 1e300.
+
+        Raises
+        ------
+        OutOfOrderSample : the timestamp goes back; the model has not changed.
+        ValueError : the timestamp is not finite; the model has not changed.
+        """
+        scores = self.score_series([timestamp], [value])
+        return Scores(*(float(column[0]) for column in scores))
+
+    def score_series(self, timestamps: ArrayLike, values: ArrayLike) -> SeriesScores:
+        """Score a series, one sample at a time, exactly as `score_one` would.
+
+        Parameters
+        ----------
+        timestamps : shape (n,). Seconds since the Unix epoch, UTC, never decreasing, also not from call to call.
+            Any spacing will do; equal ones are taken in the order given.
+        values : shape (n,), in the metric's own unit. NaN or an infinity marks a missing sample.
+
+        Returns
+        -------
+        Arrays of shape (n,); NaN where the value was missing.
+
+        Raises
+        ------
+        OutOfOrderSample : at the first timestamp that goes back; the model has learned all before it.
+        ValueError : shapes differ, or a timestamp is not finite; the model has not changed.
+        """
+        times, series = checked_series(timestamps, values)
+        scores, outcomes = self.kernel.score_series(times, series)
+        if len(outcomes) < len(times):
+            raise OutOfOrderSample(
+                f"sample {len(outcomes)}: timestamp {times[len(outcomes)]:.6f} lies before the last one, "
+                f"{self.last_timestamp:.6f}"
+            )
+        return SeriesScores(*scores.T)
+
+    def save(self) -> bytes:
+        """Return the model as one block of bytes.
+
+        The block holds the parameters too, so `load` needs nothing else. Its size is bounded by the parameters.
+        """
+        return _pack(self.parameters, self.generation, self.rows, self.kernel.save())
+
+    @classmethod
+    def load(cls, block: bytes) -> Model:
+        """Return the model that a block holds. It goes on as if it had never stopped, bit for bit.
+
+        Raises
+        ------
+        UnreadableModel : the block is damaged, not a model, or of a version that this one does not read.
+        """
+        parameters, generation, rows, state = _unpack(block)
+        model = cls(parameters, generation=generation)
+        try:
+            model.kernel.load(state)
+        except _kernels.StateError as error:
+            raise UnreadableModel(f"model block: its state does not fit its parameters: {error}") from error
+        if model.rows != rows:
+            raise UnreadableModel(f"model block: header says {rows} rows, state says {model.rows}")
+        return model
+
+
+def checked_series(timestamps: ArrayLike, values: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return both as contiguous arrays of one length; raise ValueError when they cannot be a series."""
+    times = np.ascontiguousarray(timestamps, dtype=np.float64)
+    series = np.ascontiguousarray(values, dtype=np.float64)
+    if times.ndim != 1 or times.shape != series.shape:
+        raise ValueError(
+            f"timestamps and values must be two series of one length, not of shapes {times.shape} and {series.shape}"
+        )
+    bad = np.flatnonzero(~np.isfinite(times))
+    if bad.size:
+        raise ValueError(f"sample {bad[0]}: timestamp {times[bad[0]]} is not a number of seconds")
+    return times, series
+
+
+# A block: header, parameters as JSON, state of the kernel. Little-endian.
+_MAGIC: Final = b"HTMm"
+_LAYOUT: Final = 1
+# magic, layout, generation, rows, digest of the parameters, lengths of parameters and state, CRC-32 of all other bytes
+_HEADER: Final = struct.Struct("<4sIIQ16sQQI")
+
+
+def _pack(parameters: params.Parameters, generation: int, rows: int, state: bytes) -> bytes:
+    body = parameters.to_json() + state
+    fields = (_MAGIC, _LAYOUT, generation, rows, parameters.digest(), len(body) - len(state), len(state))
+    checksum = zlib.crc32(body, zlib.crc32(_HEADER.pack(*fields, 0)))
+    return _HEADER.pack(*fields, checksum) + body
+
+
+def _unpack(block: bytes) -> tuple[params.Parameters, int, int, bytes]:
+    if len(block) < _HEADER.size:
+        raise UnreadableModel(f"model block: {len(block)} bytes are less than a header")
+    *fields, checksum = _HEADER.unpack_from(block)
+    magic, layout, generation, rows, digest, parameters_size, state_size = fields
+    if magic != _MAGIC:
+        raise UnreadableModel(f"model block: begins with {magic!r}, not with {_MAGIC!r}")
+    if layout != _LAYOUT:
+        raise UnreadableModel(f"model block: layout {layout}; this version reads layout {_LAYOUT} only")
+    body = memoryview(block)[_HEADER.size :]
+    if len(body) != parameters_size + state_size:
+        raise UnreadableModel(
+            f"model block: {len(block)} bytes where {_HEADER.size + parameters_size + state_size} belong"
+        )
+    if zlib.crc32(body, zlib.crc32(_HEADER.pack(*fields, 0))) != checksum:
+        raise UnreadableModel("model block: damaged, its checksum does not match")
+    try:
+        parameters = params.from_json(bytes(body[:parameters_size]))
+    except ValueError as error:
+        raise UnreadableModel(f"model block: parameters of another version: {error}") from error
+    if parameters.digest() != digest:
+        raise UnreadableModel("model block: its parameters mean something else in this version")
+    return parameters, generation, rows, bytes(body[parameters_size:])

@@ -1,0 +1,97 @@
+"""Many models: score a batch of (model, sample) pairs in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from htmengine.htm import _kernels
+from htmengine.htm.arrays import FloatArray
+from htmengine.htm.model import Model, SeriesScores, checked_series
+
+Key = TypeVar("Key", bound=Hashable)
+
+SCORED, MISSING, OUT_OF_ORDER = 0, 1, 2
+
+
+class BatchScores(NamedTuple):
+    """Scores of a batch, and what became of each sample."""
+
+    scores: SeriesScores
+    """Shape (n,) each; NaN where nothing was scored."""
+    outcomes: NDArray[np.uint8]
+    """Shape (n,): SCORED; MISSING for a sample without a value; OUT_OF_ORDER for one that was refused because its
+    timestamp goes back, which changed nothing."""
+
+
+class Pool(Generic[Key]):
+    """Models by key, scored together. Use a pool from one thread at a time.
+
+    A model may be added, removed and used by itself at any time between two calls: the pool holds no state of its own.
+    """
+
+    def __init__(self) -> None:
+        self._kernel = _kernels.Pool()
+        self._slots: dict[Key, int] = {}
+        self._models: dict[Key, Model] = {}
+
+    def __len__(self) -> int:
+        """Return the number of models."""
+        return len(self._models)
+
+    def __contains__(self, key: object) -> bool:
+        """Tell whether a model has this key."""
+        return key in self._models
+
+    def __iter__(self) -> Iterator[Key]:
+        """Iterate over the keys."""
+        return iter(self._models)
+
+    def __getitem__(self, key: Key) -> Model:
+        """Return the model with this key."""
+        return self._models[key]
+
+    def add(self, key: Key, model: Model) -> None:
+        """Add a model. Raises ValueError when the key is taken."""
+        if key in self._models:
+            raise ValueError(f"{key!r}: the pool has a model with this key")
+        self._slots[key] = self._kernel.add(model.kernel)
+        self._models[key] = model
+
+    def remove(self, key: Key) -> Model:
+        """Take a model out and return it. Raises KeyError when there is none with this key."""
+        model = self._models.pop(key)
+        self._kernel.remove(self._slots.pop(key))
+        return model
+
+    def score(
+        self, keys: Sequence[Key], timestamps: ArrayLike, values: ArrayLike, *, threads: int = 1
+    ) -> BatchScores:
+        """Score a batch of samples, each by the model with its key, without holding the interpreter's lock.
+
+        The samples of one model are scored one after the other in the order given, models side by side. How samples
+        are split over batches or threads changes no score.
+
+        Parameters
+        ----------
+        keys : length n.
+        timestamps, values : shape (n,), as in `Model.score_series`.
+        threads : how many threads may work at a time.
+
+        Raises
+        ------
+        KeyError : no model has one of the keys; nothing was scored.
+        ValueError : lengths differ, or a timestamp is not finite; nothing was scored.
+        """
+        times, series = checked_series(timestamps, values)
+        if len(keys) != len(times):
+            raise ValueError(f"{len(keys)} keys for {len(times)} samples")
+        slots = np.fromiter((self._slots[key] for key in keys), dtype=np.uint32, count=len(keys))
+        scores, outcomes = self._kernel.score(slots, times, series, threads)
+        return BatchScores(SeriesScores(*scores.T), outcomes)
+
+
+__all__ = ["MISSING", "OUT_OF_ORDER", "SCORED", "BatchScores", "FloatArray", "Pool"]
