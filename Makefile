@@ -1,5 +1,6 @@
 # make demo   finds anomalies in a sample file          make lint   linters and type checker
 # make test   runs the tests                            make pins   renews constraints.txt
+#                                                       make stub   renews the types of the compiled module
 # Each does its own set-up: Python 3.11 or later and a C++17 compiler must be there.
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ BIN := .venv/bin
 KERNELS := $(shell find src/htmengine/htm/kernels -name '*.[ch]pp')
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: setup demo test lint pins clean
+.PHONY: setup demo test lint stub pins clean
 
 setup: .venv/installed
 
@@ -34,6 +35,9 @@ lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+stub: setup
+	$(BIN)/python -m nanobind.stubgen -q -m htmengine.htm._kernels -o src/htmengine/htm/_kernels.pyi
 
 pins: setup
 	$(BIN)/python -m pip install --quiet pip-tools

@@ -18,6 +18,7 @@ from typing import Final
 
 import msgspec
 
+from htmengine.htm import _kernels
 from htmengine.htm.arrays import FloatArray
 
 DEFAULT_SEED: Final = 42
@@ -97,6 +98,14 @@ class Novelty(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Share of the range, outside it, at which a new extreme scores 1."""
 
 
+class Likelihood(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Anomaly likelihood."""
+
+    refit: int = 100
+    learning: int = 100
+    mean_floor: float = 0.03
+
+
 class DefaultParameters(Parameters, frozen=True, kw_only=True, tag="default", forbid_unknown_fields=True):
     """The recommended model: hash encoder, first-order memory, novelty."""
 
@@ -104,6 +113,8 @@ class DefaultParameters(Parameters, frozen=True, kw_only=True, tag="default", fo
     encoder: HashEncoder = HashEncoder()
     memory: TransitionMemory = TransitionMemory()
     novelty: Novelty = Novelty()
+    sequence_likelihood: Likelihood = Likelihood(refit=200, mean_floor=0.05)
+    jump_likelihood: Likelihood = Likelihood(refit=200, mean_floor=0.05)
     quiet_records: int = 8
     """After an alarm, further ones are damped for so many records."""
     damping: float = 0.49
@@ -128,3 +139,46 @@ def infer_range(values: Sequence[float] | FloatArray) -> tuple[float, float]:
         high = low + 1.0
     padding = _RANGE_PADDING * (high - low)
     return low - padding, high + padding
+
+
+NAMES: Final = ("default",)
+
+
+def parameter_set(
+    name: str, *, minimum: float | None = None, maximum: float | None = None, seed: int | None = None
+) -> Parameters:
+    """Return a parameter set by name.
+
+    Parameters
+    ----------
+    name : one of `NAMES`.
+    minimum, maximum : the metric's range in its own unit. Optional for ``default``, which follows the values as they
+        come; needed by the ``nupic`` sets (`infer_range` finds one).
+    seed : 0 to 2**64 - 1; without one the set's own.
+
+    Raises
+    ------
+    ValueError : no set has this name, or the range is missing or empty.
+    """
+    if (minimum is None) != (maximum is None):
+        raise ValueError("give both minimum and maximum, or none of them")
+    if name == "default":
+        scale = ValueScale(minimum=minimum, maximum=maximum)
+        if seed is None:
+            return DefaultParameters(name=name, scale=scale)
+        return DefaultParameters(
+            name=name, scale=scale, encoder=HashEncoder(seed=seed), memory=TransitionMemory(seed=seed)
+        )
+    raise ValueError(f"{name!r} is not a parameter set; the sets are {', '.join(NAMES)}")
+
+
+def from_json(encoded: bytes) -> Parameters:
+    """Return the parameters that `Parameters.to_json` encoded. Raises ValueError when they are not such."""
+    return msgspec.json.decode(encoded, type=DefaultParameters)
+
+
+def build(parameters: Parameters) -> _kernels.Model:
+    """Return a new compiled model. Raises ValueError when a parameter is out of range."""
+    if isinstance(parameters, DefaultParameters):
+        return _kernels.DefaultModel(msgspec.to_builtins(parameters))
+    raise TypeError(f"{type(parameters).__name__} are the parameters of no model")

@@ -26,19 +26,23 @@ DefaultModel::DefaultModel(const DefaultModelParameters& parameters)
         throw std::invalid_argument("damping must be from 0 to 1");
 }
 
-Scores DefaultModel::score(double timestamp, double given_value) {
+Scores DefaultModel::score(double timestamp, double given_value, Stopwatch& watch) {
     const double value = std::min(std::max(given_value, -furthest_value), furthest_value);
     // At a new resolution every bucket means another value: what was learned does not apply any more.
     if (scale_.observe(value)) memory_ = TransitionMemory(parameters_.memory);
     encoder_.encode(timestamp, scale_.steps(value), columns_);
+    watch.lap(0);
 
     Scores scores;
     scores.raw = memory_.compute(columns_);
+    watch.lap(1);
     const Novelty::Score novelty = novelty_.update(value);
+    watch.lap(2);
     scores.sequence = sequence_likelihood_.update(scores.raw, value).log_likelihood;
     scores.novelty = std::max(jump_likelihood_.update(novelty.jump, value).log_likelihood, novelty.extreme);
     scores.log = damped(std::max(scores.sequence, scores.novelty));
     scores.anomaly = likelihood_of_log(scores.log);
+    watch.lap(3);
     return scores;
 }
 

@@ -32,6 +32,8 @@ class DefaultModel final : public Model {
     std::vector<std::uint8_t> save() const override { return save_state(*this); }
     void load(const std::uint8_t* data, std::size_t size) override { restore_state(*this, data, size); }
 
+    std::vector<std::string> stages() const override { return {"encoder", "memory", "novelty", "likelihood"}; }
+
     template <class Self, class Archive>
     static void fields(Self& self, Archive& archive) {
         archive(self.rows_, self.last_timestamp_, self.scale_, self.memory_, self.novelty_,
@@ -41,7 +43,7 @@ class DefaultModel final : public Model {
     void restored();
 
    protected:
-    Scores score(double timestamp, double value) override;
+    Scores score(double timestamp, double value, Stopwatch& watch) override;
 
    private:
     double damped(double log_score);

@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <vector>
 
 #include "state.hpp"
+#include "stopwatch.hpp"
 
 namespace htmengine {
 
@@ -32,7 +34,10 @@ class Model {
     virtual ~Model() = default;
 
     /// Scores the sample by all samples before it, then learns from it. The timestamp is finite.
-    Outcome step(double timestamp, double value, Scores& scores);
+    Outcome step(double timestamp, double value, Scores& scores, Stopwatch watch = {});
+
+    /// Names of the stages whose time a stopwatch takes.
+    virtual std::vector<std::string> stages() const = 0;
 
     /// Samples taken so far, missing ones included.
     std::uint64_t rows() const { return rows_; }
@@ -48,7 +53,7 @@ class Model {
     virtual void load(const std::uint8_t* data, std::size_t size) = 0;
 
    protected:
-    virtual Scores score(double timestamp, double value) = 0;
+    virtual Scores score(double timestamp, double value, Stopwatch& watch) = 0;
 
     std::uint64_t rows_ = 0;
     double last_timestamp_ = -std::numeric_limits<double>::infinity();

@@ -70,15 +70,17 @@ void bind_transition_memory(nb::module_& module) {
     bind_state(bound);
 }
 
+using Parameters = nb::typed<nb::dict, nb::str, nb::any>;
+
 /// Reads the field `name` of a dict of parameters; None leaves the field as it is.
 template <class T>
-void read(const nb::dict& parameters, const char* name, T& field) {
+void read(const Parameters& parameters, const char* name, T& field) {
     if (!parameters.contains(name)) throw std::invalid_argument(std::string("parameter ") + name + " is missing");
     const nb::object found = parameters[name];
     if (!found.is_none()) field = nb::cast<T>(found);
 }
 
-ValueScaleParameters value_scale(const nb::dict& given) {
+ValueScaleParameters value_scale(const Parameters& given) {
     ValueScaleParameters p;
     read(given, "minimum", p.minimum);
     read(given, "maximum", p.maximum);
@@ -87,7 +89,7 @@ ValueScaleParameters value_scale(const nb::dict& given) {
     return p;
 }
 
-HashEncoderParameters hash_encoder(const nb::dict& given) {
+HashEncoderParameters hash_encoder(const Parameters& given) {
     HashEncoderParameters p;
     read(given, "columns", p.columns);
     read(given, "value_bits", p.value_bits);
@@ -97,7 +99,7 @@ HashEncoderParameters hash_encoder(const nb::dict& given) {
     return p;
 }
 
-TransitionMemoryParameters transition_memory(const nb::dict& given) {
+TransitionMemoryParameters transition_memory(const Parameters& given) {
     TransitionMemoryParameters p;
     read(given, "columns", p.columns);
     read(given, "max_segments", p.max_segments);
@@ -112,7 +114,7 @@ TransitionMemoryParameters transition_memory(const nb::dict& given) {
     return p;
 }
 
-NoveltyParameters novelty(const nb::dict& given) {
+NoveltyParameters novelty(const Parameters& given) {
     NoveltyParameters p;
     read(given, "jump_rate", p.jump_rate);
     read(given, "jump_limit", p.jump_limit);
@@ -122,8 +124,16 @@ NoveltyParameters novelty(const nb::dict& given) {
     return p;
 }
 
-nb::dict part(const nb::dict& parameters, const char* name) {
-    nb::dict found;
+LikelihoodParameters likelihood(const Parameters& given) {
+    LikelihoodParameters p;
+    read(given, "refit", p.refit);
+    read(given, "learning", p.learning);
+    read(given, "mean_floor", p.mean_floor);
+    return p;
+}
+
+Parameters part(const Parameters& parameters, const char* name) {
+    Parameters found;
     read(parameters, name, found);
     return found;
 }
@@ -169,6 +179,38 @@ void bind_base_model(nb::module_& module) {
                 }
                 return std::make_pair(to_table(std::move(scores)), to_numpy(std::move(outcomes)));
             },
+            "timestamps"_a, "values"_a)
+        .def_prop_ro("stages", &Model::stages)
+        // Nanoseconds, (samples, stages + 1): of each stage, and last of the whole record without a stopwatch inside.
+        .def(
+            "time_series",
+            [](Model& self, In<double> timestamps, In<double> values) {
+                const std::size_t samples = timestamps.size();
+                const std::size_t stages = self.stages().size();
+                std::vector<std::int64_t> table;
+                std::vector<std::int64_t> laps(stages + 1);
+                table.reserve(samples * laps.size());
+                {
+                    nb::gil_scoped_release released;
+                    for (std::size_t i = 0; i < samples; ++i) {
+                        std::fill(laps.begin(), laps.end(), 0);
+                        Scores scores;
+                        Stopwatch whole(laps);
+                        // Every other record is timed stage by stage, so that the whole is not slowed by the laps.
+                        if (i % 2 == 0) {
+                            self.step(timestamps.data()[i], values.data()[i], scores, Stopwatch(laps));
+                        } else {
+                            self.step(timestamps.data()[i], values.data()[i], scores);
+                        }
+                        whole.lap(stages);
+                        table.insert(table.end(), laps.begin(), laps.end());
+                    }
+                }
+                auto* owned = new std::vector<std::int64_t>(std::move(table));
+                nb::capsule owner(owned, [](void* data) noexcept { delete static_cast<std::vector<std::int64_t>*>(data); });
+                return nb::ndarray<nb::numpy, std::int64_t, nb::ndim<2>, nb::c_contig>(
+                    owned->data(), {samples, laps.size()}, owner);
+            },
             "timestamps"_a, "values"_a);
 }
 
@@ -176,7 +218,7 @@ void bind_default_model(nb::module_& module) {
     nb::class_<DefaultModel, Model>(module, "DefaultModel")
         .def(
             "__init__",
-            [](DefaultModel* self, const nb::dict& given) {
+            [](DefaultModel* self, const Parameters& given) {
                 DefaultModelParameters p;
                 p.scale = value_scale(part(given, "scale"));
                 p.encoder = hash_encoder(part(given, "encoder"));

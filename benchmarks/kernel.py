@@ -1,0 +1,127 @@
+"""What a model costs: time per record, bytes of state, time to save and load.
+
+    .venv/bin/python -m benchmarks.kernel --csv FILE --params default --json
+    .venv/bin/python -m benchmarks.kernel --csv FILE --params default --models 1000 --json
+
+One thread. Without ``--models`` one model scores the file (its state stays in the processor's caches: warm). With it, so
+many models of the same set are fed round-robin, one sample each in turn, as a fleet does (cold: each finds its state
+evicted by the others). Medians are over the records after the first 2000 (or the second half of a shorter file). The
+file is an NAB file or any other with columns timestamp and value.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import statistics
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import zstandard
+
+from benchmarks.machine import machine
+from htmengine.htm import params
+from htmengine.htm.arrays import FloatArray
+from htmengine.htm.model import Model
+from htmengine.htm.pool import Pool
+
+WARM_UP = 2000
+
+
+def read(path: Path) -> tuple[FloatArray, FloatArray]:
+    """Return timestamps in seconds and values of a CSV file with columns timestamp and value."""
+    with path.open(newline="") as file:
+        rows = [(row["timestamp"], float(row["value"])) for row in csv.DictReader(file)]
+    times = [datetime.fromisoformat(stamp).replace(tzinfo=UTC).timestamp() for stamp, _ in rows]
+    return np.array(times), np.array([value for _, value in rows])
+
+
+def parameters_for(name: str, values: FloatArray) -> params.Parameters:
+    """Return a parameter set as the pipeline would derive it: ranges from the first rows only."""
+    if name == "default":
+        return params.parameter_set(name)
+    minimum, maximum = params.infer_range(values[: params.ROWS_FOR_RANGE])
+    return params.parameter_set(name, minimum=minimum, maximum=maximum)
+
+
+def median_us(action: Callable[[], object], repeats: int = 15) -> float:
+    """Return the median time of an action in microseconds."""
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter_ns()
+        action()
+        times.append((time.perf_counter_ns() - start) / 1e3)
+    return statistics.median(times)
+
+
+def one_model(parameters: params.Parameters, times: FloatArray, values: FloatArray) -> dict[str, object]:
+    """Time one model record by record, then its block."""
+    model = Model(parameters)
+    # Whole records and stages are timed in turns, record by record.
+    nanoseconds = model.kernel.time_series(times, values)[min(WARM_UP, len(times) // 2) // 2 * 2 :]
+    whole = nanoseconds[1::2, -1] / 1e3
+    by_stage = nanoseconds[0::2, :-1] / 1e3
+    block = model.save()
+    return {
+        "records": len(times),
+        "us_per_record_median": float(np.median(whole)),
+        "us_per_record_mean": float(np.mean(whole)),
+        "us_per_record_p99": float(np.percentile(whole, 99)),
+        "us_by_stage": dict(zip(model.kernel.stages, np.median(by_stage, axis=0).tolist(), strict=True)),
+        "state_bytes": len(block),
+        "state_bytes_zstd": len(zstandard.ZstdCompressor(level=1).compress(block)),
+        "save_us": median_us(model.save),
+        "load_us": median_us(lambda: Model.load(block)),
+    }
+
+
+def many_models(
+    parameters: params.Parameters, times: FloatArray, values: FloatArray, count: int
+) -> dict[str, object]:
+    """Feed many models round-robin; each starts elsewhere in the file's values, so that no two are alike."""
+    pool: Pool[int] = Pool()
+    for i in range(count):
+        pool.add(i, Model(parameters))
+    keys = list(range(count))
+    starts = np.arange(count) * 997
+    us_per_record = []
+    for row in range(len(times)):
+        batch = values[(starts + row) % len(values)]
+        start = time.perf_counter_ns()
+        pool.score(keys, np.full(count, times[row]), batch)
+        us_per_record.append((time.perf_counter_ns() - start) / 1e3 / count)
+    blocks = [len(pool[i].save()) for i in range(0, count, max(1, count // 20))]
+    return {
+        "models": count,
+        "records": len(times) * count,
+        "us_per_record_median": statistics.median(us_per_record[min(WARM_UP, len(times) // 2) :]),
+        "state_bytes": int(statistics.median(blocks)),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="benchmarks.kernel", description=__doc__.splitlines()[0])
+    parser.add_argument("--csv", type=Path, required=True, help="file with columns timestamp and value")
+    parser.add_argument("--params", default="default", choices=params.NAMES)
+    parser.add_argument("--models", type=int, default=1, help="feed so many models round-robin")
+    parser.add_argument("--records", type=int, help="use only the first so many records")
+    parser.add_argument("--json", action="store_true", help="print one JSON line")
+    arguments = parser.parse_args()
+    times, values = read(arguments.csv)
+    times, values = times[: arguments.records], values[: arguments.records]
+    parameters = parameters_for(arguments.params, values)
+    if arguments.models == 1:
+        result = one_model(parameters, times, values)
+    else:
+        result = many_models(parameters, times, values, arguments.models)
+    result |= {"params": arguments.params, "csv": arguments.csv.name, "machine": machine()}
+    print(json.dumps(result) if arguments.json else json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

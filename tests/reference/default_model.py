@@ -1,0 +1,45 @@
+"""Naive twin of the default model, put together from the twins of its parts."""
+
+import math
+
+from tests.reference import hash_encoder, likelihood
+from tests.reference.novelty import Novelty, ValueScale
+from tests.reference.portable_math import exp
+from tests.reference.transition_memory import TransitionMemory
+
+
+def likelihood_of_log(log_score):
+    """The probability whose value on the log scale is `log_score`."""
+    return min(max(1.0000000001 - exp(-23.02585084720009 * log_score), 0.0), 1.0)
+
+
+class DefaultModel:
+    """Built from the parameters as plain dicts."""
+
+    def __init__(self, parameters):
+        self.parameters = parameters
+        self.scale = ValueScale(**parameters["scale"])
+        self.memory = TransitionMemory(**parameters["memory"])
+        self.novelty = Novelty(**parameters["novelty"])
+        self.sequence_likelihood = likelihood.AnomalyLikelihood(**parameters["sequence_likelihood"])
+        self.jump_likelihood = likelihood.AnomalyLikelihood(**parameters["jump_likelihood"])
+        self.since_alarm = parameters["quiet_records"]
+
+    def score(self, timestamp, value):
+        """Return raw, anomaly, log, sequence and novelty score; None for a sample without a value."""
+        if not math.isfinite(value):
+            return None
+        value = min(max(value, -1e300), 1e300)
+        if self.scale.observe(value):
+            self.memory = TransitionMemory(**self.parameters["memory"])
+        columns = hash_encoder.encode(timestamp, self.scale.steps(value), **self.parameters["encoder"])
+        raw = self.memory.compute(columns)
+        jump, extreme = self.novelty.update(value)
+        sequence = self.sequence_likelihood.update(raw, value)[1]
+        novelty = max(self.jump_likelihood.update(jump, value)[1], extreme)
+        log = max(sequence, novelty)
+        quiet = self.since_alarm < self.parameters["quiet_records"]
+        self.since_alarm = 1 if log >= 0.5 else min(self.since_alarm + 1, self.parameters["quiet_records"])
+        if quiet:
+            log *= self.parameters["damping"]
+        return raw, likelihood_of_log(log), log, sequence, novelty

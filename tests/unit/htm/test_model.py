@@ -1,0 +1,244 @@
+"""What every model promises, whatever its parameters."""
+
+import math
+import struct
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from htmengine.htm import params
+from htmengine.htm.model import Model, OutOfOrderSample, UnreadableModel
+from htmengine.htm.pool import MISSING, OUT_OF_ORDER, SCORED, Pool
+
+SETS = {
+    "default": params.parameter_set("default"),
+    "default with a range": params.parameter_set("default", minimum=0.0, maximum=100.0),
+    # "nupic": params.parameter_set("nupic", minimum=0.0, maximum=100.0),
+    # "nupic-tm": params.parameter_set("nupic-tm", minimum=0.0, maximum=100.0),
+}
+every_set = pytest.mark.parametrize("parameters", SETS.values(), ids=SETS.keys())
+
+
+def series(count, seed=0):
+    """A noisy daily season of 5-minute samples with a spike near the end."""
+    rng = np.random.default_rng(seed)
+    times = 1.4e9 + 300.0 * np.arange(count)
+    values = 50.0 + 30.0 * np.sin(times / 86400.0 * 2 * np.pi) + rng.normal(0.0, 2.0, count)
+    values[-20:-15] += 60.0
+    return times, values
+
+
+def assert_same(one, other):
+    for left, right in zip(one, other, strict=True):
+        np.testing.assert_array_equal(left, right)
+
+
+@every_set
+def test_the_same_samples_give_the_same_scores(parameters):
+    times, values = series(300)
+    assert_same(Model(parameters).score_series(times, values), Model(parameters).score_series(times, values))
+
+
+@every_set
+def test_a_split_into_calls_changes_no_score(parameters):
+    times, values = series(300)
+    whole = Model(parameters).score_series(times, values)
+    model = Model(parameters)
+    one_by_one = [model.score_one(*sample) for sample in zip(times[:50], values[:50], strict=True)]
+    rest = model.score_series(times[50:], values[50:])
+    for column, found, later in zip(whole, zip(*one_by_one, strict=True), rest, strict=True):
+        np.testing.assert_array_equal(column, np.concatenate([found, later]))
+
+
+@every_set
+def test_saved_and_loaded_goes_on_as_if_never_stopped(parameters):
+    times, values = series(400)
+    whole = Model(parameters).score_series(times, values)
+    model = Model(parameters, generation=7)
+    for start in (0, 1, 130, 288, 399):
+        stop = {0: 1, 1: 130, 130: 288, 288: 399, 399: 400}[start]
+        part = model.score_series(times[start:stop], values[start:stop])
+        assert_same([column[start:stop] for column in whole], part)
+        block = model.save()
+        model = Model.load(block)
+        assert model.save() == block
+        assert (model.rows, model.generation, model.last_timestamp) == (stop, 7, times[stop - 1])
+        assert model.parameters == parameters
+
+
+@every_set
+def test_scores_lie_between_0_and_1_and_a_missing_value_scores_nan(parameters):
+    times, values = series(200)
+    values[[0, 50, 51, 120]] = np.nan
+    values[60] = np.inf
+    missing = ~np.isfinite(values)
+    for column in Model(parameters).score_series(times, values):
+        assert np.isnan(column[missing]).all()
+        assert ((column[~missing] >= 0.0) & (column[~missing] <= 1.0)).all()
+
+
+@every_set
+def test_a_missing_sample_leaves_the_later_scores_as_they_were(parameters):
+    times, values = series(200)
+    keep = np.ones(200, dtype=bool)
+    keep[[10, 11, 77]] = False
+    without = Model(parameters).score_series(times[keep], values[keep])
+    values[~keep] = np.nan
+    with_gaps = Model(parameters).score_series(times, values)
+    assert_same(without, [column[keep] for column in with_gaps])
+
+
+@every_set
+def test_a_timestamp_that_goes_back_is_refused_and_one_that_repeats_is_not(parameters):
+    model = Model(parameters)
+    model.score_series([100.0, 100.0, 200.0], [1.0, 2.0, 3.0])
+    before = model.save()
+    with pytest.raises(OutOfOrderSample, match=r"sample 0: timestamp 199\.000000"):
+        model.score_one(199.0, 4.0)
+    assert model.save() == before
+    with pytest.raises(OutOfOrderSample, match="sample 2"):
+        model.score_series([300.0, 400.0, 250.0, 500.0], [1.0, 2.0, 3.0, 4.0])
+    assert model.rows == 5
+    assert model.last_timestamp == 400.0
+
+
+@every_set
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.zeros(300),
+        np.full(300, -1e9),
+        np.full(300, 1.7e308),
+        np.tile([1.7e308, -1.7e308], 150),
+        np.tile([5e-324, 0.0, -5e-324], 100),
+        np.cumsum(np.full(300, 5e305)),
+    ],
+    ids=["zero", "constant", "huge constant", "huge swings", "subnormal", "huge trend"],
+)
+def test_odd_series_score_between_0_and_1(parameters, values):
+    for column in Model(parameters).score_series(np.arange(300.0), values):
+        assert ((column >= 0.0) & (column <= 1.0)).all()
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    samples=st.lists(
+        st.tuples(st.floats(-1e12, 1e12), st.floats(allow_nan=True, allow_infinity=True)), max_size=60
+    )
+)
+def test_any_series_of_numbers_is_scored_by_the_default_model(samples):
+    times = sorted(time for time, _ in samples)
+    values = np.array([value for _, value in samples])
+    scores = Model(SETS["default"]).score_series(times, values)
+    for column in scores:
+        finite = column[np.isfinite(values)]
+        assert ((finite >= 0.0) & (finite <= 1.0)).all()
+
+
+def test_a_constant_series_is_calm_for_the_default_model():
+    scores = Model(SETS["default"]).score_series(60.0 * np.arange(2000.0), np.full(2000, 3.0))
+    assert scores.log_score[50:].max() < 0.5
+
+
+def test_a_series_that_is_none_gets_a_clear_error():
+    model = Model(SETS["default"])
+    with pytest.raises(ValueError, match=r"of shapes \(2,\) and \(3,\)"):
+        model.score_series([1.0, 2.0], [1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="sample 1: timestamp nan"):
+        model.score_series([1.0, math.nan], [1.0, 2.0])
+    assert model.rows == 0
+
+
+@every_set
+def test_a_damaged_block_is_refused(parameters):
+    model = Model(parameters)
+    model.score_series(*series(40))
+    block = model.save()
+    rng = np.random.default_rng(0)
+    for place in [*range(60), *rng.integers(60, len(block), 60)]:
+        damaged = bytearray(block)
+        damaged[place] ^= 1 << rng.integers(0, 8)
+        with pytest.raises(UnreadableModel):
+            Model.load(bytes(damaged))
+    for size in (0, 10, 60, len(block) // 2, len(block) - 1):
+        with pytest.raises(UnreadableModel):
+            Model.load(block[:size])
+    with pytest.raises(UnreadableModel, match="bytes where"):
+        Model.load(block + b"\0")
+    with pytest.raises(UnreadableModel, match="layout 2"):
+        Model.load(block[:4] + struct.pack("<I", 2) + block[8:])
+
+
+def test_parameters_survive_json_and_a_changed_one_changes_the_digest():
+    for parameters in SETS.values():
+        assert params.from_json(parameters.to_json()) == parameters
+    digests = {parameters.digest() for parameters in SETS.values()}
+    assert len(digests) == len(SETS)
+    assert msgspec.structs.replace(SETS["default"], damping=0.5).digest() not in digests
+
+
+def test_another_seed_gives_other_scores():
+    times, values = series(600)
+    one = Model(params.parameter_set("default", seed=1)).score_series(times, values)
+    other = Model(params.parameter_set("default", seed=2)).score_series(times, values)
+    assert (one.raw_anomaly_score != other.raw_anomaly_score).any()
+
+
+def pool_of(count):
+    pool = Pool()
+    for i in range(count):
+        pool.add(f"m{i}", Model(params.parameter_set("default")))
+    return pool
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5])
+def test_a_pool_scores_like_its_models_one_by_one_whatever_the_batches_and_threads(threads):
+    count, length = 7, 120
+    alone = [Model(SETS["default"]).score_series(*series(length, seed=i)) for i in range(count)]
+    samples = [
+        (f"m{i}", *sample) for i in range(count) for sample in zip(*series(length, seed=i), strict=True)
+    ]
+    rng = np.random.default_rng(threads)
+    samples.sort(key=lambda sample: (sample[1], rng.random()))  # the models take turns at random
+    pool = pool_of(count)
+    found = {f"m{i}": [] for i in range(count)}
+    while samples:
+        size = int(rng.integers(1, 400))
+        batch, samples = samples[:size], samples[size:]
+        keys, times, values = zip(*batch, strict=True)
+        scores, outcomes = pool.score(keys, times, values, threads=threads)
+        assert (outcomes == SCORED).all()
+        for key, row in zip(keys, zip(*scores, strict=True), strict=True):
+            found[key].append(row)
+    for i in range(count):
+        np.testing.assert_array_equal(np.array(found[f"m{i}"]), np.stack(alone[i], axis=1))
+
+
+def test_a_refused_sample_of_a_pool_costs_its_neighbours_nothing():
+    pool = pool_of(2)
+    scores, outcomes = pool.score(
+        ["m0", "m1", "m0", "m1", "m0"], [10.0, 10.0, 5.0, 11.0, 11.0], [1.0, 1.0, 1.0, math.nan, 2.0]
+    )
+    assert outcomes.tolist() == [SCORED, SCORED, OUT_OF_ORDER, MISSING, SCORED]
+    assert np.isnan(scores.log_score).tolist() == [False, False, True, True, False]
+    assert (pool["m0"].rows, pool["m1"].rows) == (2, 2)
+
+
+def test_a_pool_adds_and_removes_models():
+    pool = pool_of(3)
+    taken = pool.remove("m1")
+    assert "m1" not in pool
+    assert sorted(pool) == ["m0", "m2"]
+    with pytest.raises(KeyError):
+        pool.score(["m0", "m1"], [1.0, 1.0], [1.0, 1.0])
+    assert pool["m0"].rows == 0
+    pool.add("again", taken)
+    pool.score(["again"], [1.0], [1.0])
+    assert taken.rows == 1
+    with pytest.raises(ValueError, match="'again': the pool has a model"):
+        pool.add("again", taken)
+    with pytest.raises(ValueError, match="1 keys for 2 samples"):
+        pool.score(["m0"], [1.0, 2.0], [1.0, 2.0])
