@@ -14,11 +14,10 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
-from htmengine.htm import _kernels
 from htmengine.htm.arrays import FloatArray
 
 DEFAULT_SEED: Final = 42
@@ -99,11 +98,157 @@ class Novelty(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Likelihood(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Anomaly likelihood."""
+    """Anomaly likelihood: how the raw score's running average compares with its history."""
 
-    refit: int = 100
-    learning: int = 100
+    schedule: Literal["streaming", "engine"]
+    """When the distribution is fitted: as NuPIC's class does, or as the original engine did."""
+    averaging_window: int = 10
+    """Raw scores in an average."""
+    learning: int
+    """Records that no fit uses, as the model is still learning."""
+    probation: int
+    """Records before the first fit, which get no real score."""
+    history: int = 8640
+    """Records in the window that is fitted."""
+    refit: int
+    """Records between two fits."""
     mean_floor: float = 0.03
+    variance_floor: float = 0.0003
+    flat_variance: float = 1.5e-5
+    """A metric of less variance is flat: nothing about it is unusual. 0 switches the rule off."""
+    two_sided: bool = False
+    """Whether an average far below its mean is unusual, too."""
+    red_filter: bool = True
+    """Whether all but the first of a run of extreme scores are lowered."""
+
+
+class DateEncoder(msgspec.Struct, frozen=True, kw_only=True, tag="date", forbid_unknown_fields=True):
+    """The timestamp. Each part is (active bits, radius); no active bits leave it out. Radii in days, of the time of day
+    in hours."""
+
+    season: tuple[int, float] = (0, 91.5)
+    day_of_week: tuple[int, float] = (0, 1.0)
+    weekend: tuple[int, float] = (0, 1.0)
+    custom_days: tuple[int, float] = (0, 1.0)
+    holiday: tuple[int, float] = (0, 1.0)
+    time_of_day: tuple[int, float] = (0, 4.0)
+    custom_weekdays: tuple[int, ...] = ()
+    """0 (Monday) to 6."""
+    holidays: tuple[tuple[int, int, int], ...] = ((0, 12, 25),)
+    """(year, month, day); year 0 is every year."""
+
+
+class RandomDistributedScalarEncoder(
+    msgspec.Struct, frozen=True, kw_only=True, tag="random distributed", forbid_unknown_fields=True
+):
+    """The value, in buckets whose bits are random but overlap with those of their neighbours."""
+
+    resolution: float
+    """Size of a bucket in the metric's unit."""
+    w: int = 21
+    n: int = 400
+    seed: int = DEFAULT_SEED
+    offset: float | None = None
+    """Centre of the middle bucket; else the first value."""
+
+
+class ScalarEncoder(msgspec.Struct, frozen=True, kw_only=True, tag="scalar", forbid_unknown_fields=True):
+    """The value in equal steps of a fixed range; exactly one of n, radius, resolution is given."""
+
+    w: int = 21
+    minimum: float
+    maximum: float
+    periodic: bool = False
+    clip: bool = False
+    n: int | None = None
+    radius: float | None = None
+    resolution: float | None = None
+
+
+class AdaptiveScalarEncoder(
+    msgspec.Struct, frozen=True, kw_only=True, tag="adaptive scalar", forbid_unknown_fields=True
+):
+    """The value in equal steps of a range that grows with it."""
+
+    w: int = 21
+    n: int = 400
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+class DeltaEncoder(msgspec.Struct, frozen=True, kw_only=True, tag="delta", forbid_unknown_fields=True):
+    """The difference from the last value, by an adaptive encoder."""
+
+    w: int = 21
+    n: int = 400
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+Encoder: TypeAlias = (
+    DateEncoder | RandomDistributedScalarEncoder | ScalarEncoder | AdaptiveScalarEncoder | DeltaEncoder
+)
+
+
+class SpatialPooler(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Spatial pooler with global inhibition."""
+
+    columns: int = 2048
+    active_columns: int = 40
+    potential_pct: float = 0.8
+    connected_permanence: float
+    active_increment: float
+    inactive_decrement: float = 0.0005
+    boost_strength: float = 0.0
+    seed: int = 1956
+
+
+class TemporalMemory(msgspec.Struct, frozen=True, kw_only=True, tag="plain", forbid_unknown_fields=True):
+    """Plain temporal memory."""
+
+    cells_per_column: int = 32
+    activation_threshold: int = 20
+    min_threshold: int = 13
+    initial_permanence: float = 0.24
+    connected_permanence: float = 0.5
+    permanence_increment: float = 0.04
+    permanence_decrement: float = 0.008
+    predicted_segment_decrement: float = 0.001
+    max_new_synapses: int = 31
+    max_segments_per_cell: int = 128
+    max_synapses_per_segment: int = 128
+    seed: int = 1960
+
+
+class BacktrackingTemporalMemory(
+    msgspec.Struct, frozen=True, kw_only=True, tag="backtracking", forbid_unknown_fields=True
+):
+    """NuPIC's backtracking temporal memory."""
+
+    cells_per_column: int = 32
+    activation_threshold: int = 13
+    min_threshold: int = 10
+    initial_permanence: float = 0.21
+    connected_permanence: float = 0.5
+    permanence_increment: float = 0.1
+    permanence_decrement: float = 0.1
+    max_new_synapses: int = 20
+    max_segments_per_cell: int = 128
+    max_synapses_per_segment: int = 32
+    pam_length: int = 3
+    seed: int = 1960
+
+
+class Classifier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """SDR classifier, for best predictions several steps ahead."""
+
+    steps: tuple[int, ...] = (1,)
+    alpha: float = 0.035828933612157998
+
+
+_DEFAULT_LIKELIHOOD: Final = Likelihood(
+    schedule="streaming", learning=100, probation=200, refit=200, mean_floor=0.05, flat_variance=0.0
+)
 
 
 class DefaultParameters(Parameters, frozen=True, kw_only=True, tag="default", forbid_unknown_fields=True):
@@ -113,12 +258,24 @@ class DefaultParameters(Parameters, frozen=True, kw_only=True, tag="default", fo
     encoder: HashEncoder = HashEncoder()
     memory: TransitionMemory = TransitionMemory()
     novelty: Novelty = Novelty()
-    sequence_likelihood: Likelihood = Likelihood(refit=200, mean_floor=0.05)
-    jump_likelihood: Likelihood = Likelihood(refit=200, mean_floor=0.05)
+    sequence_likelihood: Likelihood = _DEFAULT_LIKELIHOOD
+    jump_likelihood: Likelihood = _DEFAULT_LIKELIHOOD
     quiet_records: int = 8
     """After an alarm, further ones are damped for so many records."""
     damping: float = 0.49
     """Factor on the log scale for damped records."""
+
+
+class NupicParameters(Parameters, frozen=True, kw_only=True, tag="nupic", forbid_unknown_fields=True):
+    """A model of NuPIC: encoders, spatial pooler, temporal memory, likelihood."""
+
+    encoders: dict[str, Encoder]
+    """By field name; their bits are laid out in the order of the names."""
+    pooler: SpatialPooler
+    memory: TemporalMemory | BacktrackingTemporalMemory
+    likelihood: Likelihood
+    classifier: Classifier | None = None
+    """Without one there are no predictions."""
 
 
 def infer_range(values: Sequence[float] | FloatArray) -> tuple[float, float]:
@@ -141,7 +298,7 @@ def infer_range(values: Sequence[float] | FloatArray) -> tuple[float, float]:
     return low - padding, high + padding
 
 
-NAMES: Final = ("default",)
+NAMES: Final = ("default", "nupic", "nupic-tm", "nupic-0.3")
 
 
 def parameter_set(
@@ -154,31 +311,98 @@ def parameter_set(
     name : one of `NAMES`.
     minimum, maximum : the metric's range in its own unit. Optional for ``default``, which follows the values as they
         come; needed by the ``nupic`` sets (`infer_range` finds one).
-    seed : 0 to 2**64 - 1; without one the set's own.
+    seed : 0 to 2**64 - 1, in place of every seed of the set.
 
     Raises
     ------
     ValueError : no set has this name, or the range is missing or empty.
     """
+    if name not in NAMES:
+        raise ValueError(f"{name!r} is not a parameter set; the sets are {', '.join(NAMES)}")
     if (minimum is None) != (maximum is None):
         raise ValueError("give both minimum and maximum, or none of them")
+    if minimum is not None and maximum is not None and not maximum > minimum:
+        raise ValueError(f"maximum {maximum} is not above minimum {minimum}")
     if name == "default":
-        scale = ValueScale(minimum=minimum, maximum=maximum)
-        if seed is None:
-            return DefaultParameters(name=name, scale=scale)
-        return DefaultParameters(
-            name=name, scale=scale, encoder=HashEncoder(seed=seed), memory=TransitionMemory(seed=seed)
+        found: DefaultParameters | NupicParameters = DefaultParameters(
+            name=name, scale=ValueScale(minimum=minimum, maximum=maximum)
         )
-    raise ValueError(f"{name!r} is not a parameter set; the sets are {', '.join(NAMES)}")
+    elif minimum is None or maximum is None:
+        raise ValueError(f"the set {name} needs the metric's range: give minimum and maximum, or infer_range(values)")
+    elif name == "nupic":
+        found = nupic(minimum, maximum, BacktrackingTemporalMemory(), name=name)
+    elif name == "nupic-tm":
+        found = nupic(minimum, maximum, TemporalMemory(), name=name)
+    else:
+        found = nupic_0_3(minimum, maximum)
+    return found if seed is None else _with_seed(found, seed)
+
+
+def nupic(
+    minimum: float,
+    maximum: float,
+    memory: TemporalMemory | BacktrackingTemporalMemory,
+    *,
+    name: str,
+    min_resolution: float = 0.001,
+) -> NupicParameters:
+    """Return the parameters of NuPIC 1.0 for a metric of this range (which `infer_range` has widened, if it is a guess).
+
+    References
+    ----------
+    Reference "HTM scalar anomaly models", sections 2.1 and 2.2.
+    """
+    return NupicParameters(
+        name=name,
+        encoders={
+            "timestamp_timeOfDay": DateEncoder(time_of_day=(21, 9.49)),
+            "value": RandomDistributedScalarEncoder(
+                resolution=max(min_resolution, (maximum - minimum) / 130)
+            ),
+        },
+        pooler=SpatialPooler(connected_permanence=0.2, active_increment=0.003),
+        memory=memory,
+        likelihood=_ENGINE_LIKELIHOOD,
+    )
+
+
+def nupic_0_3(minimum: float, maximum: float, *, min_resolution: float = 0.001) -> NupicParameters:
+    """Return what the original engine derived with NuPIC 0.3.4 for a metric of this range.
+
+    References
+    ----------
+    Contract, section 5.
+    """
+    return NupicParameters(
+        name="nupic-0.3",
+        encoders={
+            "c0_timeOfDay": DateEncoder(time_of_day=(21, 9.4912233474773693)),
+            "c1": RandomDistributedScalarEncoder(resolution=max(min_resolution, (maximum - minimum) / 114)),
+        },
+        pooler=SpatialPooler(connected_permanence=0.1, active_increment=0.0015),
+        memory=BacktrackingTemporalMemory(),
+        likelihood=_ENGINE_LIKELIHOOD,
+    )
+
+
+_ENGINE_LIKELIHOOD: Final = Likelihood(schedule="engine", learning=288, probation=100, refit=24)
+
+
+def _with_seed(parameters: DefaultParameters | NupicParameters, seed: int) -> DefaultParameters | NupicParameters:
+    def replaced(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {name: replaced(item) for name, item in part.items()}
+        if isinstance(part, msgspec.Struct):
+            fields = {name: replaced(getattr(part, name)) for name in part.__struct_fields__}
+            if "seed" in fields:
+                fields["seed"] = seed
+            return msgspec.structs.replace(part, **fields)
+        return part
+
+    found: DefaultParameters | NupicParameters = replaced(parameters)
+    return found
 
 
 def from_json(encoded: bytes) -> Parameters:
     """Return the parameters that `Parameters.to_json` encoded. Raises ValueError when they are not such."""
-    return msgspec.json.decode(encoded, type=DefaultParameters)
-
-
-def build(parameters: Parameters) -> _kernels.Model:
-    """Return a new compiled model. Raises ValueError when a parameter is out of range."""
-    if isinstance(parameters, DefaultParameters):
-        return _kernels.DefaultModel(msgspec.to_builtins(parameters))
-    raise TypeError(f"{type(parameters).__name__} are the parameters of no model")
+    return msgspec.json.decode(encoded, type=DefaultParameters | NupicParameters)

@@ -1,6 +1,8 @@
 #include "default_model.hpp"
 
 #include <algorithm>
+#include <stdexcept>
+#include <utility>
 
 namespace htmengine {
 
@@ -11,25 +13,27 @@ constexpr double furthest_value = 1e300; // differences and ranges of such value
 
 }  // namespace
 
-DefaultModel::DefaultModel(const DefaultModelParameters& parameters)
-    : parameters_(parameters),
-      scale_(parameters.scale),
-      encoder_(parameters.encoder),
-      memory_(parameters.memory),
-      novelty_(parameters.novelty),
-      sequence_likelihood_(parameters.sequence_likelihood),
-      jump_likelihood_(parameters.jump_likelihood),
-      since_alarm_(parameters.quiet_records) {
-    if (parameters.encoder.columns != parameters.memory.columns)
+DefaultModel::DefaultModel(ValueScale scale, HashEncoder encoder, TransitionMemory memory, Novelty novelty,
+                           Likelihood sequence_likelihood, Likelihood jump_likelihood,
+                           const DampingParameters& damping)
+    : damping_(damping),
+      scale_(std::move(scale)),
+      encoder_(std::move(encoder)),
+      memory_(std::move(memory)),
+      novelty_(std::move(novelty)),
+      sequence_likelihood_(std::move(sequence_likelihood)),
+      jump_likelihood_(std::move(jump_likelihood)),
+      since_alarm_(damping.quiet_records) {
+    if (encoder_.parameters().columns != memory_.parameters().columns)
         throw std::invalid_argument("encoder and memory must have the same number of columns");
-    if (!(parameters.damping >= 0.0 && parameters.damping <= 1.0))
-        throw std::invalid_argument("damping must be from 0 to 1");
+    if (!(damping.factor >= 0.0 && damping.factor <= 1.0))
+        throw std::invalid_argument("the damping factor must be from 0 to 1");
 }
 
 Scores DefaultModel::score(double timestamp, double given_value, Stopwatch& watch) {
     const double value = std::min(std::max(given_value, -furthest_value), furthest_value);
     // At a new resolution every bucket means another value: what was learned does not apply any more.
-    if (scale_.observe(value)) memory_ = TransitionMemory(parameters_.memory);
+    if (scale_.observe(value)) memory_ = TransitionMemory(memory_.parameters());
     encoder_.encode(timestamp, scale_.steps(value), columns_);
     watch.lap(0);
 
@@ -38,8 +42,8 @@ Scores DefaultModel::score(double timestamp, double given_value, Stopwatch& watc
     watch.lap(1);
     const Novelty::Score novelty = novelty_.update(value);
     watch.lap(2);
-    scores.sequence = sequence_likelihood_.update(scores.raw, value).log_likelihood;
-    scores.novelty = std::max(jump_likelihood_.update(novelty.jump, value).log_likelihood, novelty.extreme);
+    scores.sequence = log_likelihood(sequence_likelihood_.update(scores.raw, value));
+    scores.novelty = std::max(log_likelihood(jump_likelihood_.update(novelty.jump, value)), novelty.extreme);
     scores.log = damped(std::max(scores.sequence, scores.novelty));
     scores.anomaly = likelihood_of_log(scores.log);
     watch.lap(3);
@@ -48,9 +52,9 @@ Scores DefaultModel::score(double timestamp, double given_value, Stopwatch& watc
 
 /// One incident is one alarm: what follows it at once is damped, so that order is kept but no new alarm comes.
 double DefaultModel::damped(double log_score) {
-    const bool quiet = since_alarm_ < parameters_.quiet_records;
-    since_alarm_ = log_score >= alarm ? 1 : std::min(since_alarm_ + 1, parameters_.quiet_records);
-    return quiet ? parameters_.damping * log_score : log_score;
+    const bool quiet = since_alarm_ < damping_.quiet_records;
+    since_alarm_ = log_score >= alarm ? 1 : std::min(since_alarm_ + 1, damping_.quiet_records);
+    return quiet ? damping_.factor * log_score : log_score;
 }
 
 void DefaultModel::restored() {
@@ -59,7 +63,7 @@ void DefaultModel::restored() {
     novelty_.restored();
     sequence_likelihood_.restored();
     jump_likelihood_.restored();
-    if (since_alarm_ > parameters_.quiet_records) throw StateError("more quiet records than the parameters allow");
+    if (since_alarm_ > damping_.quiet_records) throw StateError("more quiet records than the parameters allow");
 }
 
 }  // namespace htmengine

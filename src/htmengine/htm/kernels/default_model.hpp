@@ -13,21 +13,17 @@
 
 namespace htmengine {
 
-struct DefaultModelParameters {
-    ValueScaleParameters scale;
-    HashEncoderParameters encoder;
-    TransitionMemoryParameters memory;
-    NoveltyParameters novelty;
-    LikelihoodParameters sequence_likelihood;
-    LikelihoodParameters jump_likelihood;
+struct DampingParameters {
     std::uint32_t quiet_records = 8;  // after an alarm, further ones are damped for so many records
-    double damping = 0.49;            // factor on the log scale: a damped alarm stays below 0.5, in order
+    double factor = 0.49;             // on the log scale: a damped alarm stays below 0.5, and in order
 };
 
 class DefaultModel final : public Model {
    public:
-    /// Throws std::invalid_argument when a parameter is out of range.
-    explicit DefaultModel(const DefaultModelParameters& parameters);
+    /// The parts are those of a new model. Throws std::invalid_argument when they do not fit each other or a parameter
+    /// is out of range.
+    DefaultModel(ValueScale scale, HashEncoder encoder, TransitionMemory memory, Novelty novelty,
+                 Likelihood sequence_likelihood, Likelihood jump_likelihood, const DampingParameters& damping);
 
     std::vector<std::uint8_t> save() const override { return save_state(*this); }
     void load(const std::uint8_t* data, std::size_t size) override { restore_state(*this, data, size); }
@@ -48,7 +44,7 @@ class DefaultModel final : public Model {
    private:
     double damped(double log_score);
 
-    DefaultModelParameters parameters_;
+    DampingParameters damping_;
     ValueScale scale_;
     HashEncoder encoder_;
     TransitionMemory memory_;

@@ -70,72 +70,45 @@ void bind_transition_memory(nb::module_& module) {
     bind_state(bound);
 }
 
-using Parameters = nb::typed<nb::dict, nb::str, nb::any>;
-
-/// Reads the field `name` of a dict of parameters; None leaves the field as it is.
-template <class T>
-void read(const Parameters& parameters, const char* name, T& field) {
-    if (!parameters.contains(name)) throw std::invalid_argument(std::string("parameter ") + name + " is missing");
-    const nb::object found = parameters[name];
-    if (!found.is_none()) field = nb::cast<T>(found);
+void bind_value_scale(nb::module_& module) {
+    using P = ValueScaleParameters;
+    nb::class_<ValueScale> bound(module, "ValueScale");
+    bound
+        .def(
+            "__init__",
+            [](ValueScale* self, std::optional<double> minimum, std::optional<double> maximum, std::uint32_t buckets,
+               double padding) {
+                new (self) ValueScale(P{minimum.value_or(P{}.minimum), maximum.value_or(P{}.maximum), buckets, padding});
+            },
+            nb::kw_only(), "minimum"_a = nb::none(), "maximum"_a = nb::none(), "buckets"_a = P{}.buckets,
+            "padding"_a = P{}.padding)
+        .def("observe", &ValueScale::observe, "value"_a)
+        .def("steps", &ValueScale::steps, "value"_a);
+    bind_state(bound);
 }
 
-ValueScaleParameters value_scale(const Parameters& given) {
-    ValueScaleParameters p;
-    read(given, "minimum", p.minimum);
-    read(given, "maximum", p.maximum);
-    read(given, "buckets", p.buckets);
-    read(given, "padding", p.padding);
-    return p;
-}
-
-HashEncoderParameters hash_encoder(const Parameters& given) {
-    HashEncoderParameters p;
-    read(given, "columns", p.columns);
-    read(given, "value_bits", p.value_bits);
-    read(given, "daytime_bits", p.daytime_bits);
-    read(given, "day_parts", p.day_parts);
-    read(given, "seed", p.seed);
-    return p;
-}
-
-TransitionMemoryParameters transition_memory(const Parameters& given) {
-    TransitionMemoryParameters p;
-    read(given, "columns", p.columns);
-    read(given, "max_segments", p.max_segments);
-    read(given, "activation_threshold", p.activation_threshold);
-    read(given, "match_threshold", p.match_threshold);
-    read(given, "new_synapses", p.new_synapses);
-    read(given, "initial_permanence", p.initial_permanence);
-    read(given, "connected_permanence", p.connected_permanence);
-    read(given, "permanence_increment", p.permanence_increment);
-    read(given, "permanence_decrement", p.permanence_decrement);
-    read(given, "seed", p.seed);
-    return p;
-}
-
-NoveltyParameters novelty(const Parameters& given) {
-    NoveltyParameters p;
-    read(given, "jump_rate", p.jump_rate);
-    read(given, "jump_limit", p.jump_limit);
-    read(given, "range_memory", p.range_memory);
-    read(given, "range_tolerance", p.range_tolerance);
-    read(given, "range_saturation", p.range_saturation);
-    return p;
-}
-
-LikelihoodParameters likelihood(const Parameters& given) {
-    LikelihoodParameters p;
-    read(given, "refit", p.refit);
-    read(given, "learning", p.learning);
-    read(given, "mean_floor", p.mean_floor);
-    return p;
-}
-
-Parameters part(const Parameters& parameters, const char* name) {
-    Parameters found;
-    read(parameters, name, found);
-    return found;
+void bind_novelty(nb::module_& module) {
+    using P = NoveltyParameters;
+    nb::class_<Novelty> bound(module, "Novelty");
+    bound
+        .def(
+            "__init__",
+            [](Novelty* self, double jump_rate, double jump_limit, double range_memory, double range_tolerance,
+               double range_saturation) {
+                new (self) Novelty(P{jump_rate, jump_limit, range_memory, range_tolerance, range_saturation});
+            },
+            nb::kw_only(), "jump_rate"_a = P{}.jump_rate, "jump_limit"_a = P{}.jump_limit,
+            "range_memory"_a = P{}.range_memory, "range_tolerance"_a = P{}.range_tolerance,
+            "range_saturation"_a = P{}.range_saturation)
+        // The scores of the jump and of the extreme.
+        .def(
+            "update",
+            [](Novelty& self, double value) {
+                const auto score = self.update(value);
+                return std::make_pair(score.jump, score.extreme);
+            },
+            "value"_a);
+    bind_state(bound);
 }
 
 using ScoreTable = nb::ndarray<nb::numpy, double, nb::shape<-1, Scores::count>, nb::c_contig>;
@@ -218,19 +191,14 @@ void bind_default_model(nb::module_& module) {
     nb::class_<DefaultModel, Model>(module, "DefaultModel")
         .def(
             "__init__",
-            [](DefaultModel* self, const Parameters& given) {
-                DefaultModelParameters p;
-                p.scale = value_scale(part(given, "scale"));
-                p.encoder = hash_encoder(part(given, "encoder"));
-                p.memory = transition_memory(part(given, "memory"));
-                p.novelty = novelty(part(given, "novelty"));
-                p.sequence_likelihood = likelihood(part(given, "sequence_likelihood"));
-                p.jump_likelihood = likelihood(part(given, "jump_likelihood"));
-                read(given, "quiet_records", p.quiet_records);
-                read(given, "damping", p.damping);
-                new (self) DefaultModel(p);
+            [](DefaultModel* self, const ValueScale& scale, const HashEncoder& encoder, const TransitionMemory& memory,
+               const Novelty& novelty, const Likelihood& sequence_likelihood, const Likelihood& jump_likelihood,
+               std::uint32_t quiet_records, double damping) {
+                new (self) DefaultModel(scale, encoder, memory, novelty, sequence_likelihood, jump_likelihood,
+                                        {quiet_records, damping});
             },
-            "parameters"_a);
+            nb::kw_only(), "scale"_a, "encoder"_a, "memory"_a, "novelty"_a, "sequence_likelihood"_a,
+            "jump_likelihood"_a, "quiet_records"_a, "damping"_a);
 }
 
 void bind_pool(nb::module_& module) {
@@ -259,6 +227,8 @@ void bind_pool(nb::module_& module) {
 void bind_model(nb::module_& module) {
     bind_hash_encoder(module);
     bind_transition_memory(module);
+    bind_value_scale(module);
+    bind_novelty(module);
     bind_base_model(module);
     bind_default_model(module);
     bind_pool(module);
