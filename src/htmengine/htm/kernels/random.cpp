@@ -1,16 +1,19 @@
 #include "random.hpp"
 
+#include <stdexcept>
+
 #include "state.hpp"
 
 namespace htmengine {
 
 namespace {
-constexpr std::uint64_t word_modulus = 0xffffffffu;
+constexpr std::uint32_t word_modulus = 0xffffffffu;
 constexpr int draws_thrown_away = 310;
 }  // namespace
 
 Random::Random(std::uint64_t seed) {
     words_[0] = static_cast<std::uint32_t>(seed % word_modulus);
+    if (words_[0] == 0) throw std::invalid_argument("a seed must not be a multiple of 4294967295, nor 0");
     for (std::size_t i = 1; i < words_.size(); ++i) {
         // 16807 * previous mod (2^31 - 1) by Schrage's method, on the word read as a signed number.
         const std::int64_t previous = static_cast<std::int32_t>(words_[i - 1]);
@@ -22,11 +25,13 @@ Random::Random(std::uint64_t seed) {
 }
 
 std::uint32_t Random::draw() {
-    const std::uint64_t sum = std::uint64_t{words_[front_]} + words_[rear_];
-    words_[front_] = static_cast<std::uint32_t>(sum % word_modulus);
+    // Both words are below the modulus, so one subtraction takes the remainder.
+    std::uint64_t sum = std::uint64_t{words_[front_]} + words_[rear_];
+    if (sum >= word_modulus) sum -= word_modulus;
+    words_[front_] = static_cast<std::uint32_t>(sum);
     const std::uint32_t drawn = words_[front_] >> 1;
-    front_ = (front_ + 1) % words_.size();
-    rear_ = (rear_ + 1) % words_.size();
+    if (++front_ == words_.size()) front_ = 0;
+    if (++rear_ == words_.size()) rear_ = 0;
     return drawn;
 }
 
@@ -45,6 +50,12 @@ double Random::real() {
 
 void Random::restored() const {
     if (front_ >= words_.size() || rear_ >= words_.size()) throw StateError("random state points outside itself");
+    bool all_zero = true;
+    for (const std::uint32_t word : words_) {
+        if (word >= word_modulus) throw StateError("a word of the random state is out of range");
+        all_zero = all_zero && word == 0;
+    }
+    if (all_zero) throw StateError("the random state has only zeros");
 }
 
 }  // namespace htmengine

@@ -18,9 +18,10 @@ class Random {
    public:
     static constexpr std::uint32_t default_bound = 0xffffffffu;
 
+    /// Throws std::invalid_argument for a multiple of 2^32 - 1, 0 among them: all draws would be 0.
     explicit Random(std::uint64_t seed = 1);
 
-    /// A whole number from 0 to bound - 1.
+    /// A whole number from 0 to bound - 1; `bound` is at least 1.
     std::uint32_t below(std::uint32_t bound = default_bound);
 
     /// A real number in [0, 1) with 48 random bits.
@@ -50,13 +51,13 @@ class Random {
         archive(self.front_, self.rear_);
     }
 
-    /// Throws StateError unless the restored pointers are within the state.
+    /// Throws StateError unless the restored words and pointers are those of a generator.
     void restored() const;
 
    private:
     std::uint32_t draw();
 
-    std::array<std::uint32_t, 31> words_{};
+    std::array<std::uint32_t, 31> words_{};  // each below 2^32 - 1
     std::uint32_t front_ = 3;
     std::uint32_t rear_ = 0;
 };
