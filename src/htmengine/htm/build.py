@@ -21,7 +21,7 @@ def build_model(parameters: params.Parameters) -> _kernels.Model:
     """Return a new compiled model. Raises ValueError when a parameter is out of range."""
     if isinstance(parameters, params.DefaultParameters):
         return _default(parameters)
-    if isinstance(parameters, params.NupicParameters):
+    if False and isinstance(parameters, params.NupicParameters):
         return _nupic(parameters)
     raise TypeError(f"{type(parameters).__name__} are the parameters of no model")
 
@@ -41,3 +41,16 @@ def _default(parameters: params.DefaultParameters) -> _kernels.DefaultModel:
 
 def _fields(part: msgspec.Struct) -> dict[str, Any]:
     return msgspec.structs.asdict(part)
+
+
+def _likelihood(parameters: params.Likelihood) -> _kernels.Likelihood:
+    given = _kernels.LikelihoodParameters()
+    for name, value in _fields(parameters).items():
+        setattr(given, name, _SCHEDULES[value] if name == "schedule" else value)
+    return _kernels.Likelihood(given)
+
+
+_SCHEDULES = {
+    "streaming": _kernels.LikelihoodSchedule.STREAMING,
+    "engine": _kernels.LikelihoodSchedule.ENGINE,
+}

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from htmengine.htm import _kernels, params
 from htmengine.htm.arrays import FloatArray
+from htmengine.htm.build import build_model
 
 
 class OutOfOrderSample(ValueError):
@@ -70,7 +71,7 @@ class Model:
     def __init__(self, parameters: params.Parameters, *, generation: int = 0) -> None:
         self.parameters = parameters
         self.generation = generation
-        self.kernel = params.build(parameters)
+        self.kernel = build_model(parameters)
 
     @property
     def rows(self) -> int:
