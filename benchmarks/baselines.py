@@ -1,0 +1,93 @@
+"""Detectors of a few lines each, which any model has to beat. All are causal and take O(n) time.
+
+Those that measure a distance in standard deviations, z, score z / (z + 4.417): 0.5 is a two-sided Gaussian tail of
+0.00001, that is a likelihood of 0.99999. Unlike the tail itself this never saturates, so that the order of large
+deviations survives.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmarks.detectors import Detector, FloatArray
+
+Z_AT_HALF = 4.417
+"""A standard normal variable lies further from 0 than this with probability 0.00001."""
+
+_MIN_SAMPLES = 10
+"""Deviations are not judged by fewer samples than this."""
+
+
+def range_rule(timestamps: FloatArray, values: FloatArray, seed: int) -> FloatArray:
+    """Score 1 for a new extreme that stands out by more than 5 % of the range so far, else 0.
+
+    A rule and no probability: 0.5 has no meaning of its own, every threshold finds the same.
+    Source: reference "HTM scalar anomaly models", section 11.1 (spatial check).
+    """
+    highest = np.maximum.accumulate(values)[:-1]
+    lowest = np.minimum.accumulate(values)[:-1]
+    tolerance = 0.05 * (highest - lowest)
+    outside = (values[1:] > highest + tolerance) | (values[1:] < lowest - tolerance)
+    return np.concatenate([[0.0], np.where(outside & (highest > lowest), 1.0, 0.0)])
+
+
+def moving_z_score(timestamps: FloatArray, values: FloatArray, seed: int) -> FloatArray:
+    """Distance from the mean of the last 200 values over their standard deviation, z, as z / (z + 4.417)."""
+    return _graded(_z_scores(values, window=200))
+
+
+def windowed_gaussian(timestamps: FloatArray, values: FloatArray, seed: int) -> FloatArray:
+    """Distance from the mean of the last 6400 values over their standard deviation, z, as z / (z + 4.417).
+
+    The window is that of NAB's detector of the same name, which fits every 100 records; this one fits every record.
+    """
+    return _graded(_z_scores(values, window=6400))
+
+
+def random_scores(timestamps: FloatArray, values: FloatArray, seed: int) -> FloatArray:
+    """Uniform random likelihoods p on a log scale: with d = -log10(1 - p) the score is d / (d + 5), 0.5 at 0.99999."""
+    digits = -np.log10(1.0 - np.random.default_rng(seed).random(len(values)))
+    return digits / (digits + 5.0)
+
+
+def null(timestamps: FloatArray, values: FloatArray, seed: int) -> FloatArray:
+    """Score 0 everywhere: nothing is ever unusual."""
+    return np.zeros(len(values))
+
+
+BASELINES: dict[str, Detector] = {
+    "range-rule": range_rule,
+    "moving-z-score": moving_z_score,
+    "windowed-gaussian": windowed_gaussian,
+    "random": random_scores,
+    "null": null,
+}
+
+
+def _graded(z: FloatArray) -> FloatArray:
+    return z / (z + Z_AT_HALF)
+
+
+def _z_scores(values: FloatArray, window: int) -> FloatArray:
+    """Return the distance of each value from the mean of up to ``window`` values before it, in their deviations.
+
+    0 while there are fewer than ten. After values that were all equal, any other one is infinitely far; that counts
+    as a million deviations.
+    """
+    count = len(values)
+    ends = np.arange(count)
+    starts = np.maximum(ends - window, 0)
+    seen = np.maximum(ends - starts, 1)
+    # Sums over a window as differences of running sums; centred at the first value to keep digits.
+    centred = values - values[0]
+    sums = np.concatenate([[0.0], np.cumsum(centred)])
+    squares = np.concatenate([[0.0], np.cumsum(centred * centred)])
+    means = (sums[ends] - sums[starts]) / seen
+    variances = (squares[ends] - squares[starts]) / seen - means * means
+    # What rounding of the running sums can leave of a variance that is zero.
+    resolution = 1e-12 * (squares[ends] / np.maximum(ends, 1) + 1e-300)
+    deviations = np.sqrt(np.maximum(variances, resolution))
+    distances = np.abs(centred - means)
+    z: FloatArray = np.minimum(distances / deviations, 1e6)
+    z[:_MIN_SAMPLES] = 0.0
+    return z

@@ -1,0 +1,50 @@
+"""Detectors by name. A detector is a plain function from a series to scores, so anything can be benchmarked.
+
+    detector(timestamps, values, seed) -> log_scores
+
+timestamps : shape (n,). Seconds since the Unix epoch, UTC, never decreasing.
+values : shape (n,), in the metric's own unit.
+seed : for detectors that draw random numbers.
+log_scores : shape (n,), 0 to 1; 0.5 stands for a likelihood of 0.99999 and is the fixed threshold of every benchmark.
+    NaN, where a detector has no opinion, counts as 0. Score i may depend on the samples 0 to i only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+Detector = Callable[[FloatArray, FloatArray, int], FloatArray]
+
+FIXED_THRESHOLD = 0.5
+"""Log score at which a user who tunes nothing is alarmed: a likelihood of 0.99999."""
+
+
+@dataclass(frozen=True)
+class ModelDetector:
+    """A model of htmengine under one of its parameter sets.
+
+    ``default`` follows the range of the metric by itself. The other sets need a range: that of the first rows, as the
+    original engine took it, or with ``look_ahead`` that of the whole series, as the published results did.
+    """
+
+    parameters: str
+    look_ahead: bool = False
+
+    def __call__(self, timestamps: FloatArray, values: FloatArray, seed: int) -> FloatArray:
+        # Imported here: the baselines and the scoring need no compiled module.
+        from htmengine.htm import params
+        from htmengine.htm.model import Model
+
+        minimum: float | None = None
+        maximum: float | None = None
+        if self.parameters != "default":
+            seen = values if self.look_ahead else values[: params.ROWS_FOR_RANGE]
+            minimum, maximum = params.infer_range(seen)
+        chosen = params.parameter_set(self.parameters, minimum=minimum, maximum=maximum, seed=seed)
+        scores: FloatArray = Model(chosen).score_series(timestamps, values).log_score
+        return scores
