@@ -88,6 +88,7 @@ class SeriesReader:
         MisuseError : no layout makes a single row usable, or a column that was named is not there.
         HtmengineError : compressed data is damaged.
         """
+        self.name = name
         self.bad = BadRows()
         self.missing = 0
         self._lines = numbered_lines(stream, name)
@@ -114,6 +115,18 @@ class SeriesReader:
             chunk = Chunk(np.array(lines, dtype=np.int64), np.array(timestamps), np.array(values))
             self.missing += int(np.isnan(chunk.values).sum())
             yield chunk
+
+    def require_rows(self, read: int) -> None:
+        """Raise MisuseError if among the `read` rows that `chunks` gave, to its end, none had a value."""
+        if read > self.missing:
+            return
+        reasons = [f"line {line}: {reason}" for line, reason in self.bad.first[:3]]
+        if self.missing:
+            reasons.append(f"{self.missing} without a value")
+        raise MisuseError(
+            f"{self.name}: not one row is usable ({'; '.join(reasons)}).",
+            hint="Choose the columns with --timestamp and --value, or mend the rows.",
+        )
 
     def _all_lines(self) -> Iterator[Line]:
         head, self._head = self._head, []  # not kept while the rest is read
@@ -167,14 +180,3 @@ class SeriesReader:
             else:
                 last = row.timestamp
                 yield row
-
-
-def require_rows(reader: SeriesReader, usable: int, name: str) -> None:
-    """Raise MisuseError if a file, read to its end, had no usable row."""
-    if usable:
-        return
-    reasons = "; ".join(f"line {line}: {reason}" for line, reason in reader.bad.first[:3])
-    raise MisuseError(
-        f"{name}: not one row is usable{f' ({reasons})' if reasons else ''}.",
-        hint="Choose the columns with --timestamp and --value, or mend the rows.",
-    )
