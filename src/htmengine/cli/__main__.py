@@ -1,0 +1,5 @@
+"""`python -m htmengine.cli` is the command `htmengine`."""
+
+from htmengine.cli import main
+
+main()

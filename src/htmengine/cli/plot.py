@@ -1,0 +1,199 @@
+"""Draw a scored series, with its incidents marked: a page to explore, or a picture to send."""
+
+import json
+import math
+from collections.abc import Sequence
+from html import escape
+from importlib import resources, util
+from pathlib import Path
+from string import Template
+from typing import NamedTuple
+
+import numpy as np
+
+from htmengine.cli.report import (
+    Result,
+    one_in,
+    readable_duration,
+    readable_number,
+    readable_time,
+)
+from htmengine.errors import HtmengineError
+from htmengine.series.incidents import Incident
+from htmengine.series.reader import FloatArray
+
+ENDINGS = (".html", ".png")
+_BUCKETS = 4_000  # more than a wide screen has pixels: zooming in shows more before it shows the reduction
+
+
+class Series(NamedTuple):
+    """What is drawn; arrays of shape (n,)."""
+
+    timestamps: FloatArray  # seconds since the epoch, UTC, never decreasing
+    values: FloatArray  # NaN where there is none
+    scores: FloatArray  # log scores; NaN where there is none
+
+
+def require_packages(path: Path) -> None:
+    """Raise HtmengineError if drawing this kind of file needs a package that is not installed."""
+    if path.suffix.lower() == ".png" and util.find_spec("matplotlib") is None:
+        raise HtmengineError(
+            f"--plot {path}: PNG pictures need the package matplotlib, which is not installed.",
+            hint="Install it with `pip install 'htmengine[plot]'`, or give a name that ends in .html.",
+        )
+
+
+def draw(path: Path, series: Series, result: Result) -> None:
+    """Write a page or a picture to `path`, by its ending."""
+    incidents, anomalous = result.shown()
+    always = [row.position for incident in incidents for row in (incident.start, incident.peak, incident.end)]
+    reduced = reduce(series, _BUCKETS, always)
+    if path.suffix.lower() == ".png":
+        _draw_picture(path, reduced, result, incidents if anomalous else [])
+    else:
+        path.write_text(_page(reduced, result, incidents, anomalous), encoding="utf-8")
+
+
+def reduce(series: Series, buckets: int, always: Sequence[int] = ()) -> Series:
+    """Return the rows that a picture `buckets` pixels wide cannot do without.
+
+    Of each bucket: the first row, the lowest and the highest value, the highest score, and a row without value
+    if there is one, so that a gap stays a gap; and the rows at the positions `always`.
+    """
+    n = len(series.timestamps)
+    if n <= 4 * buckets:
+        return series
+    span = series.timestamps[-1] - series.timestamps[0]
+    fraction = (series.timestamps - series.timestamps[0]) / (span or 1.0)
+    bucket = np.minimum((fraction * buckets).astype(np.int64), buckets - 1)
+    firsts = np.flatnonzero(np.diff(bucket, prepend=-1))
+    missing = np.isnan(series.values)
+    kept = [np.array(always, dtype=np.int64), firsts, np.array([n - 1])]
+    for column in (
+        np.where(missing, np.inf, series.values),
+        np.where(missing, np.inf, -series.values),
+        np.where(np.isnan(series.scores), np.inf, -series.scores),
+        -missing.astype(np.float64),
+    ):
+        # Sorted by bucket, then by what is sought: each bucket's first is its extreme.
+        order = np.lexsort((column, bucket))
+        kept.append(order[firsts])
+    rows = np.unique(np.concatenate(kept))
+    return Series(*(column[rows] for column in series))
+
+
+def _draw_picture(path: Path, series: Series, result: Result, incidents: Sequence[Incident]) -> None:
+    from matplotlib import rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(14, 6.5), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(5, 2))
+    times = np.round(series.timestamps * 1e6).astype("datetime64[us]")
+    with rc_context({"date.converter": "concise"}):
+        upper.plot(times, series.values, color="#3b6ea5", linewidth=0.8)
+    lower.fill_between(times, 0, series.scores, color="#8a94a3", linewidth=0, alpha=0.5)
+    lower.plot(times, series.scores, color="#5b6675", linewidth=0.7)
+    lower.axhline(result.threshold, color="#c43c39", linewidth=0.8, linestyle="--")
+    for incident in incidents:
+        start, end = (
+            np.datetime64(round(row.timestamp * 1e6), "us") for row in (incident.start, incident.end)
+        )
+        for axes in (upper, lower):
+            axes.axvspan(start, end, color="#c43c39", alpha=0.15, linewidth=1)
+    peaks = [incident.peak for incident in incidents]
+    marked = np.array([round(peak.timestamp * 1e6) for peak in peaks], dtype="datetime64[us]")
+    marker = {"linestyle": "none", "marker": "o", "markersize": 5, "color": "#c43c39", "zorder": 3}
+    upper.plot(marked, [peak.value for peak in peaks], **marker)
+    lower.plot(marked, [peak.log_score for peak in peaks], **marker)
+    for rank, peak in enumerate(peaks, start=1):
+        upper.annotate(
+            str(rank),
+            (np.datetime64(round(peak.timestamp * 1e6), "us"), peak.value),
+            xytext=(6, 4),
+            textcoords="offset points",
+            color="#c43c39",
+            fontsize=9,
+        )
+    upper.set_title(_title(result), loc="left", fontsize=11, parse_math=False)
+    upper.set_ylabel(_value_name(result), parse_math=False)
+    lower.set_ylabel("log score")
+    lower.set_ylim(0, max(1.0, float(np.nanmax(series.scores, initial=0.0))) * 1.05)
+    lower.set_xlabel("time (UTC)")
+    lower.margins(x=0.01)
+    for axes in (upper, lower):
+        axes.grid(color="#dddddd", linewidth=0.5)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, format="png")
+
+
+def _page(series: Series, result: Result, incidents: Sequence[Incident], anomalous: bool) -> str:
+    """Return a page that carries its data, its style and its script in itself."""
+    assets = resources.files("htmengine.cli") / "assets"
+    data = {
+        "columns": [[_json_number(number) for number in column.tolist()] for column in series],
+        "valueName": _value_name(result),
+        "threshold": result.threshold,
+        "anomalous": anomalous,
+        "incidents": [
+            {
+                "start": incident.start.timestamp,
+                "end": incident.end.timestamp,
+                "peak": incident.peak.timestamp,
+                "cells": _cells(rank, incident),
+            }
+            for rank, incident in enumerate(incidents, start=1)
+        ],
+    }
+    total = len(result.finder.incidents())
+    return Template((assets / "detect.html").read_text(encoding="utf-8")).substitute(
+        title=escape(_title(result)),
+        summary=escape(_summary(result, total, len(incidents))),
+        uplot_license=(assets / "uplot" / "LICENSE").read_text(encoding="utf-8"),
+        uplot_style=(assets / "uplot" / "uPlot.min.css").read_text(encoding="utf-8"),
+        uplot_script=(assets / "uplot" / "uPlot.iife.min.js").read_text(encoding="utf-8"),
+        script=(assets / "detect.js").read_text(encoding="utf-8"),
+        # `<` would let a name in the data end the script.
+        data=json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
+    )
+
+
+def _cells(rank: int, incident: Incident) -> list[str]:
+    peak = incident.peak
+    return [
+        str(rank),
+        readable_time(peak.timestamp),
+        readable_number(peak.value),
+        f"{peak.log_score:.4f}",
+        one_in(peak.log_score),
+        readable_time(incident.start.timestamp),
+        readable_duration(incident.duration_s),
+        f"{incident.rows:,}",
+        f"{peak.line:,}",
+    ]
+
+
+def _json_number(number: float) -> float | int | None:
+    if math.isnan(number):
+        return None
+    return int(number) if number.is_integer() else float(f"{number:.10g}") if abs(number) < 1e9 else number
+
+
+def _title(result: Result) -> str:
+    return f"{Path(result.reader.name).name}: {_value_name(result)}"
+
+
+def _value_name(result: Result) -> str:
+    return result.reader.layout.value.name or "value"
+
+
+def _summary(result: Result, total: int, shown: int) -> str:
+    extent = result.extent
+    rows = f"{result.scored:,} rows, {readable_time(extent.first)} to {readable_time(extent.last)} UTC. "
+    limit = f"log score {result.threshold:g} ({one_in(result.threshold)})"
+    if not total:
+        return f"{rows}No row reaches {limit}; the strongest rows are listed below."
+    counted = f"{total:,} incident{'s' * (total != 1)} at or above {limit}"
+    return rows + counted + (f"; the {shown} strongest are marked." if shown < total else ".")

@@ -1,0 +1,223 @@
+"""What `htmengine detect` tells: a table for people, or one JSON document for programs."""
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import typer
+
+from htmengine.series.incidents import Incident, IncidentFinder, ScoredRow
+from htmengine.series.reader import FloatArray, SeriesReader
+from htmengine.series.timestamps import isoformat
+
+_BAD_ROWS_SHOWN = 5
+_PIPE_WIDTH = 160  # columns, where no terminal says how wide it is
+
+
+class Extent:
+    """How many rows there were, and from when to when."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.repeated = 0  # rows with the same time as the row before
+        self.first = math.nan
+        self.last = math.nan
+
+    def add(self, timestamps: FloatArray) -> None:
+        """Take the times of the next rows, shape (n,), n > 0."""
+        if not self.rows:
+            self.first = float(timestamps[0])
+        self.repeated += int((timestamps[1:] == timestamps[:-1]).sum()) + int(timestamps[0] == self.last)
+        self.last = float(timestamps[-1])
+        self.rows += len(timestamps)
+
+
+class Result(NamedTuple):
+    """A finished detection."""
+
+    reader: SeriesReader
+    extent: Extent
+    finder: IncidentFinder
+    parameters: str
+    seed: int | None
+    threshold: float
+    top: int
+    outputs: Sequence[Path]
+
+    @property
+    def scored(self) -> int:
+        """Rows that have scores."""
+        return self.extent.rows - self.reader.missing
+
+    def shown(self) -> tuple[list[Incident], bool]:
+        """Return at most `top` incidents, the strongest first, and whether they reach the threshold.
+
+        If none does, each of the strongest rows stands as an incident of its own.
+        """
+        incidents = self.finder.incidents()
+        if incidents:
+            return incidents[: self.top], True
+        return [Incident(row, row, row, 1) for row in self.finder.strongest()], False
+
+
+def print_json(result: Result) -> None:
+    """Print one JSON document to stdout."""
+    typer.echo(json.dumps(document(result), allow_nan=False, indent=2))
+
+
+def document(result: Result) -> dict[str, Any]:
+    """Return the result as JSON types."""
+    reader, layout = result.reader, result.reader.layout
+    incidents, anomalous = result.shown()
+    return {
+        "input": reader.name,
+        "rows": result.extent.rows + reader.bad.count,
+        "scored": result.scored,
+        "missing": reader.missing,
+        "bad": {"count": reader.bad.count, "first": [row._asdict() for row in reader.bad.first]},
+        "from": isoformat(result.extent.first),
+        "to": isoformat(result.extent.last),
+        "parameters": result.parameters,
+        "seed": result.seed,
+        "columns": {
+            "timestamp": layout.timestamp._asdict() | {"format": layout.timestamp_format.name},
+            "value": layout.value._asdict(),
+        },
+        "threshold": result.threshold,
+        "incidents": [
+            {
+                "start": isoformat(incident.start.timestamp),
+                "end": isoformat(incident.end.timestamp),
+                "duration_s": incident.duration_s,
+                "rows": incident.rows,
+                "anomalous": anomalous,
+                "peak": _row(incident.peak),
+            }
+            for incident in incidents
+        ],
+        "anomalies": [_row(row) for row in result.finder.anomalies],
+        "outputs": [str(path) for path in result.outputs],
+    }
+
+
+def _row(row: ScoredRow) -> dict[str, Any]:
+    return {
+        "timestamp": isoformat(row.timestamp),
+        "value": row.value,
+        "anomaly_score": row.anomaly_score,
+        "log_score": row.log_score,
+        "line": row.line,
+    }
+
+
+def print_table(result: Result) -> None:
+    """Print the incidents to stdout as a table, and what was skipped to stderr."""
+    _print_advice(result)
+    extent = result.extent
+    typer.echo(
+        f"{result.reader.name}: {_count(result.scored, 'row')} scored, "
+        f"{readable_time(extent.first)} to {readable_time(extent.last)} UTC."
+    )
+    incidents, anomalous = result.shown()
+    all_incidents = len(result.finder.incidents())
+    limit = f"log score {result.threshold:g} ({one_in(result.threshold)})"
+    if anomalous:
+        typer.echo(f"{_count(all_incidents, 'incident')} at or above {limit}, the strongest first:")
+    else:
+        typer.echo(f"No row reaches {limit}. The strongest rows, none of them an anomaly by this measure:")
+    _print_incidents(incidents, anomalous)
+    if all_incidents > len(incidents):
+        typer.echo(f"{all_incidents - len(incidents):,} more: see them with --top {all_incidents}.")
+
+
+def _print_incidents(incidents: Sequence[Incident], anomalous: bool) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("#", justify="right")
+    table.add_column("Peak (UTC)", no_wrap=True)
+    table.add_column("Value", justify="right", no_wrap=True)
+    table.add_column("Log score", justify="right", no_wrap=True)
+    table.add_column("How rare", justify="right", no_wrap=True)
+    if anomalous:
+        table.add_column("Start (UTC)", no_wrap=True)
+        table.add_column("Lasts", justify="right", no_wrap=True)
+        table.add_column("Rows", justify="right", no_wrap=True)
+    table.add_column("Line", justify="right", no_wrap=True)
+    for rank, incident in enumerate(incidents, start=1):
+        peak = incident.peak
+        cells = [str(rank), readable_time(peak.timestamp), readable_number(peak.value)]
+        cells += [f"{peak.log_score:.4f}", one_in(peak.log_score)]
+        if anomalous:
+            cells += [readable_time(incident.start.timestamp), readable_duration(incident.duration_s)]
+            cells += [f"{incident.rows:,}"]
+        table.add_row(*cells, f"{peak.line:,}")
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    Console(file=sys.stdout, width=width, markup=False, highlight=False).print(table)
+
+
+def _print_advice(result: Result) -> None:
+    reader, extent = result.reader, result.extent
+    if reader.missing:
+        typer.echo(f"{_count(reader.missing, 'row')} without a value: not scored.", err=True)
+    if reader.bad.count:
+        typer.echo(f"{_count(reader.bad.count, 'bad row')} skipped:", err=True)
+        for line, reason in reader.bad.first[:_BAD_ROWS_SHOWN]:
+            typer.echo(f"  line {line}: {reason}", err=True)
+        if reader.bad.count > _BAD_ROWS_SHOWN:
+            typer.echo(f"  and {reader.bad.count - _BAD_ROWS_SHOWN:,} more; --json lists them.", err=True)
+    if 2 * extent.repeated > extent.rows:
+        typer.echo(
+            f"{extent.repeated:,} rows repeat the time of the row before. If date and time of day stand in two "
+            "columns, join them first.",
+            err=True,
+        )
+    for path in result.outputs:
+        typer.echo(f"Written: {path}", err=True)
+
+
+def readable_time(timestamp: float) -> str:
+    """Return seconds since the epoch as `2014-07-01 00:05:00`, in UTC."""
+    return isoformat(timestamp).replace("T", " ").removesuffix("Z")
+
+
+def readable_number(value: float) -> str:
+    """Return a number with six significant digits, without exponent while it is of a usual size."""
+    if value == 0 or not 1e-4 <= abs(value) < 1e15:
+        return f"{value:.6g}"
+    decimals = max(0, 5 - math.floor(math.log10(abs(value))))
+    text = f"{value:,.{decimals}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def readable_duration(seconds: float) -> str:
+    """Return a duration in its two largest units, such as `1 h 5 min`; `-` for a single row."""
+    if seconds == 0:
+        return "-"
+    if seconds < 60:
+        return f"{seconds:.3g} s"
+    parts: list[str] = []
+    rest = round(seconds)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count:,} {unit}")
+    return " ".join(parts[:2])
+
+
+def one_in(log_score: float) -> str:
+    """Return how rare a log score is: 0.5 is one row in 10^5, 1.0 one in 10^10."""
+    count = 10 ** min(max(10 * log_score, 0.0), 300.0)
+    size, unit = next(
+        scale for scale in ((1e9, " billion"), (1e6, " million"), (1.0, "")) if count >= scale[0]
+    )
+    return f"1 in {readable_number(float(f'{count / size:.2g}'))}{unit}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

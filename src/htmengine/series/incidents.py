@@ -1,0 +1,117 @@
+"""From scored rows to what a person wants to see: incidents, and the strongest rows when there are none."""
+
+import heapq
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from htmengine.series.reader import FloatArray
+
+MERGE_ROWS = 10  # the likelihood averages ten scores: closer alarms come from shared rows
+_KEPT_PER_STRONGEST = 3  # a chosen block hides at most its two neighbours
+
+
+class ScoredRow(NamedTuple):
+    """One row with its scores."""
+
+    position: int  # among the usable rows, from 0
+    line: int  # in the file, from 1
+    timestamp: float  # seconds since the epoch, UTC
+    value: float
+    anomaly_score: float  # 0 to 1
+    log_score: float  # the same on a logarithmic scale; 0.5 is an anomaly score of 0.99999
+
+
+class Incident(NamedTuple):
+    """Neighbouring rows at or above the threshold."""
+
+    start: ScoredRow
+    end: ScoredRow  # the last such row
+    peak: ScoredRow  # the strongest, the first of equals
+    rows: int  # how many reach the threshold
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the first to the last row."""
+        return self.end.timestamp - self.start.timestamp
+
+
+class IncidentFinder:
+    """Collects incidents while the rows stream by; keeps no other rows than it must.
+
+    Rows at or above the threshold belong to one incident when at most MERGE_ROWS rows lie from one to the next.
+    """
+
+    def __init__(self, threshold: float, top: int) -> None:
+        """`threshold` is a log score; `top` is how many rows `strongest` can give."""
+        self.anomalies: list[ScoredRow] = []  # every row at or above the threshold
+        self._threshold = threshold
+        self._top = top
+        self._blocks: list[
+            tuple[float, int, ScoredRow]
+        ] = []  # heap: the strongest rows of blocks of MERGE_ROWS
+        self._seen = 0
+
+    def add(
+        self,
+        lines: np.ndarray,
+        timestamps: FloatArray,
+        values: FloatArray,
+        anomaly: FloatArray,
+        log: FloatArray,
+    ) -> None:
+        """Take the next rows; arrays of shape (n,), NaN scores where a value is missing."""
+
+        def row(i: int) -> ScoredRow:
+            return ScoredRow(
+                self._seen + i,
+                int(lines[i]),
+                float(timestamps[i]),
+                float(values[i]),
+                float(anomaly[i]),
+                float(log[i]),
+            )
+
+        self.anomalies += [row(int(i)) for i in np.flatnonzero(log >= self._threshold)]
+        ranked = np.where(np.isnan(log), -np.inf, log)
+        for first in range(0, len(ranked), MERGE_ROWS):
+            i = first + int(np.argmax(ranked[first : first + MERGE_ROWS]))
+            entry = (float(ranked[i]), -(self._seen + i))
+            if ranked[i] == -np.inf:
+                continue
+            if len(self._blocks) < _KEPT_PER_STRONGEST * self._top:
+                heapq.heappush(self._blocks, (*entry, row(i)))
+            elif entry > self._blocks[0][:2]:
+                heapq.heapreplace(self._blocks, (*entry, row(i)))
+        self._seen += len(lines)
+
+    def incidents(self) -> list[Incident]:
+        """Return the incidents, the strongest first, the earlier of equals first."""
+        return sorted(
+            self._grouped(), key=lambda incident: (-incident.peak.log_score, incident.start.position)
+        )
+
+    def strongest(self) -> list[ScoredRow]:
+        """Return the strongest rows, whatever the threshold, none close to another, the strongest first."""
+        chosen: list[ScoredRow] = []
+        for _, _, row in sorted(self._blocks, reverse=True):
+            if len(chosen) == self._top:
+                break
+            if all(abs(row.position - other.position) > MERGE_ROWS for other in chosen):
+                chosen.append(row)
+        return chosen
+
+    def _grouped(self) -> Iterator[Incident]:
+        group: list[ScoredRow] = []
+        for row in self.anomalies:
+            if group and row.position - group[-1].position > MERGE_ROWS:
+                yield _incident(group)
+                group = []
+            group.append(row)
+        if group:
+            yield _incident(group)
+
+
+def _incident(rows: list[ScoredRow]) -> Incident:
+    return Incident(rows[0], rows[-1], max(rows, key=lambda row: row.log_score), len(rows))

@@ -1,0 +1,334 @@
+"""How a file of delimited text is laid out: delimiter, header, and which columns hold the time and the value.
+
+Everything is found out from the first rows, by one rule: right is what makes the most rows usable. So a few bad
+rows among them change nothing.
+"""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice, pairwise
+from typing import NamedTuple
+
+from htmengine.errors import MisuseError
+from htmengine.series import numbers, timestamps
+
+DELIMITERS = (",", ";", "\t", "|")
+_SCREENED = 40  # rows that show whether a column may hold times or numbers
+# In order of preference; compared in lower case without punctuation.
+_TIME_NAMES = (
+    "timestamp",
+    "datetime",
+    "time",
+    "ts",
+    "date",
+    "utctime",
+    "timeutc",
+    "timestamputc",
+    "ds",
+    "zeit",
+    "datum",
+)
+_VALUE_NAMES = ("value", "metricvalue", "y", "val", "values", "wert", "measurement", "reading")
+_INDEX_NAMES = ("", "id", "index", "idx", "row", "rowid", "no", "nr", "unnamed0")
+
+Line = tuple[int, str | None]  # number from 1, text; None for an overlong line
+
+
+class Column(NamedTuple):
+    """A column of the file."""
+
+    number: int  # from 1
+    name: str | None  # None in a file without header
+
+    def __str__(self) -> str:
+        return f"column {self.number}" if not self.name else f"{self.name!r} (column {self.number})"
+
+
+class Layout(NamedTuple):
+    """What there is to know in order to read a row."""
+
+    delimiter: str
+    width: int  # fields in a row
+    header_line: int | None  # line number; None without header
+    timestamp: Column
+    value: Column
+    timestamp_format: timestamps.TimestampFormat
+    number_format: numbers.NumberFormat
+    day_and_month_ambiguous: bool
+    notes: tuple[str, ...]  # choices between several possibilities, as sentences for the user
+
+    def fields(self, text: str) -> list[str]:
+        """Return the fields of a row, stripped; ValueError if it is broken or has not `width` of them."""
+        fields = split(text, self.delimiter)
+        if len(fields) != self.width:
+            while len(fields) > self.width and not fields[-1]:
+                fields.pop()  # delimiters at the end of a line carry nothing
+            if len(fields) != self.width:
+                raise ValueError(f"{len(fields)} field{'s' * (len(fields) != 1)} instead of {self.width}")
+        return fields
+
+
+def split(text: str, delimiter: str) -> list[str]:
+    """Return the fields of one line, stripped; ValueError if a quoted field does not end in it."""
+    if '"' not in text:
+        return [field.strip() for field in text.split(delimiter)]
+    try:
+        rows = list(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=True))
+    except csv.Error as error:
+        raise ValueError("a quoted field does not end on its line") from error
+    return [field.strip() for field in rows[0]] if rows else [""]
+
+
+def find_layout(
+    head: Sequence[Line],
+    *,
+    name: str,
+    timestamp: str | None = None,
+    value: str | None = None,
+    day_first: bool | None = None,
+) -> Layout:
+    """Return the layout under which the most lines of `head` are usable.
+
+    Parameters
+    ----------
+    head : the first lines of the file.
+    name : of the file, for messages.
+    timestamp, value : the columns, by name or by number from 1; None to find them.
+    day_first : the order of day and month where dates leave it open; None to find it.
+
+    Raises
+    ------
+    MisuseError : no layout makes a single row usable, or a column that was named is not there.
+    """
+    tables = [_Table(head, delimiter) for delimiter in DELIMITERS]
+    tables = [table for table in tables if table.rows]
+    if not tables:
+        raise MisuseError(
+            f"{name}: there are no rows.", hint="Give a CSV file with a time and a value in each row."
+        )
+    attempts, failures = [], []
+    for table in sorted(tables, key=lambda table: -len(table.rows)):
+        try:
+            layout = _lay_out(table, name, timestamp, value, day_first)
+        except MisuseError as error:
+            failures.append((table.width, error))
+        else:
+            attempts.append((_usable(layout, table), layout))
+    if not attempts:
+        # What the widest table lacks is what a person sees.
+        raise max(failures, key=lambda failure: failure[0])[1]
+    return max(attempts, key=lambda attempt: attempt[0])[1]
+
+
+class _Table:
+    """The lines of a file's head that have the same number of fields, the most common one."""
+
+    def __init__(self, head: Sequence[Line], delimiter: str) -> None:
+        self.delimiter = delimiter
+        rows: list[tuple[int, list[str]]] = []
+        for number, text in head:
+            if not text or text.isspace():
+                continue
+            try:
+                rows.append((number, split(text, delimiter)))
+            except ValueError:
+                continue
+        widths = Counter(len(fields) for _, fields in rows)
+        self.width = max(widths, key=lambda width: (widths[width], width), default=0)
+        self.rows = [(number, fields) for number, fields in rows if len(fields) == self.width]
+        self.header_line: int | None = None
+        self.names: list[str] | None = None
+        if self.rows and self._is_header(self.rows[0][1]):
+            self.header_line, self.names = self.rows.pop(0)
+
+    def _is_header(self, fields: list[str]) -> bool:
+        """Whether no field of a row could be data."""
+        filled = [field for field in fields if field]
+        return bool(filled) and not any(
+            timestamps.detect([field])
+            or numbers.count_numbers(numbers.detect([field], delimiter=self.delimiter), [field])
+            for field in filled
+        )
+
+    def column(self, index: int) -> Column:
+        return Column(index + 1, self.names[index] if self.names else None)
+
+    def cells(self, index: int, limit: int | None = None) -> list[str]:
+        """Return the cells of a column that hold something, at most `limit`, in the order of the rows."""
+        filled = (row[index] for _, row in self.rows if row[index].lower() not in numbers.MISSING)
+        return list(islice(filled, limit))
+
+
+def _lay_out(
+    table: _Table, name: str, timestamp: str | None, value: str | None, day_first: bool | None
+) -> Layout:
+    notes: list[str] = []
+    if timestamp is not None:
+        time_index = _named(table, timestamp, "--timestamp", name)
+    else:
+        time_index, others = _find_time(table, name, exclude=value)
+        if others:
+            notes.append(_choice(table, "time", time_index, others, "--timestamp"))
+    if value is not None:
+        value_index = _named(table, value, "--value", name)
+    else:
+        value_index, others = _find_value(table, time_index, name)
+        if others:
+            notes.append(_choice(table, "value", value_index, others, "--value"))
+    if time_index == value_index:
+        raise MisuseError(
+            f"{name}: {table.column(time_index)} cannot be both the time and the value.",
+            hint=f"Choose two of these with --timestamp and --value: {_listing(table)}.",
+        )
+    detection = timestamps.detect(table.cells(time_index), day_first=day_first)
+    if detection is None:
+        sample = next(iter(table.cells(time_index)), "")
+        raise MisuseError(
+            f"{name}: {table.column(time_index)} holds no times that are understood, for example {sample[:60]!r}.",
+            hint="Choose the column with --timestamp, or write the times as 2014-07-01T00:00:00Z or as epoch seconds.",
+        )
+    if detection.ambiguous:
+        notes.append(
+            f"The dates could be day/month or month/day; they are read as {detection.format.name}. "
+            "Say --day-first or --month-first if you know."
+        )
+    _refuse_newest_first(detection.format, table.cells(time_index), name)
+    return Layout(
+        delimiter=table.delimiter,
+        width=table.width,
+        header_line=table.header_line,
+        timestamp=table.column(time_index),
+        value=table.column(value_index),
+        timestamp_format=detection.format,
+        number_format=numbers.detect(table.cells(value_index), delimiter=table.delimiter),
+        day_and_month_ambiguous=detection.ambiguous,
+        notes=tuple(notes),
+    )
+
+
+def _usable(layout: Layout, table: _Table) -> int:
+    """Return how many rows of `table` have both a time and a number."""
+    return sum(
+        _parses(layout.timestamp_format.parse, row[layout.timestamp.number - 1])
+        and _parses(layout.number_format.parse, row[layout.value.number - 1])
+        for _, row in table.rows
+    )
+
+
+def _parses(parse: Callable[[str], float], cell: str) -> bool:
+    try:
+        parse(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _named(table: _Table, wanted: str, option: str, name: str) -> int:
+    """Return the index of the column that the user named; an exact name goes before case, a name before a number."""
+    names = table.names or []
+    for candidates, key in ((names, wanted), ([text.lower() for text in names], wanted.lower())):
+        if candidates.count(key) == 1:
+            return candidates.index(key)
+    if wanted.isdecimal() and 1 <= int(wanted) <= table.width:
+        return int(wanted) - 1
+    raise MisuseError(
+        f"{name}: {option} {wanted!r} is not a column of this file.",
+        hint=f"Give one of these, by name or number: {_listing(table)}.",
+    )
+
+
+def _find_time(table: _Table, name: str, *, exclude: str | None) -> tuple[int, list[int]]:
+    """Return the index of the time column, and those that might have been meant as well.
+
+    By name; else the first that reads as dates; else the first that counts upwards like epoch seconds.
+    """
+    dates: list[int] = []
+    counts: list[int] = []
+    for index in range(table.width):
+        cells = table.cells(index, _SCREENED)
+        detection = timestamps.detect(cells)
+        if detection is None or 2 * detection.parsed < len(cells):
+            continue
+        if detection.format not in timestamps.EPOCHS:
+            dates.append(index)
+        elif _is_named(table, index, _TIME_NAMES) or _counts_upwards(detection.format, cells):
+            counts.append(index)
+    candidates = dates + counts
+    if exclude is not None:
+        excluded = _named(table, exclude, "--value", name)
+        candidates = [index for index in candidates if index != excluded]
+    for wanted in _TIME_NAMES:
+        for index in candidates:
+            if _is_named(table, index, (wanted,)):
+                return index, []
+    if candidates:
+        return candidates[0], candidates[1:]
+    raise MisuseError(
+        f"{name}: no column holds times that are understood.",
+        hint=f"Name it with --timestamp if it is one of these: {_listing(table)}. "
+        "Times may be ISO 8601, epoch seconds, and most other common ways to write them.",
+    )
+
+
+def _counts_upwards(epoch: timestamps.TimestampFormat, cells: Iterable[str]) -> bool:
+    """Whether a column without a telling name looks like epoch times: after 1973, and seldom going back."""
+    times = [epoch.parse(cell) for cell in cells if _parses(epoch.parse, cell)]
+    back = sum(after < before for before, after in pairwise(times))
+    return min(times) >= 1e8 and 10 * back <= len(times)
+
+
+def _find_value(table: _Table, time_index: int, name: str) -> tuple[int, list[int]]:
+    """Return the index of the value column, and those that might have been meant as well.
+
+    By name; else the first with numbers that is neither a running number nor a second time column.
+    """
+    candidates = []
+    for index in range(table.width):
+        cells = table.cells(index, _SCREENED)
+        parse = numbers.detect(cells, delimiter=table.delimiter)
+        if index != time_index and cells and 2 * numbers.count_numbers(parse, cells) >= len(cells):
+            candidates.append(index)
+    for wanted in _VALUE_NAMES:
+        for index in candidates:
+            if _is_named(table, index, (wanted,)):
+                return index, []
+    secondary = (*_INDEX_NAMES, *_TIME_NAMES)
+    candidates.sort(key=lambda index: table.names is not None and _is_named(table, index, secondary))
+    if candidates:
+        others = [index for index in candidates[1:] if not _is_named(table, index, secondary)]
+        return candidates[0], others
+    raise MisuseError(
+        f"{name}: no column beside {table.column(time_index)} holds numbers.",
+        hint=f"Name it with --value if it is one of these: {_listing(table)}.",
+    )
+
+
+def _is_named(table: _Table, index: int, wanted: Sequence[str]) -> bool:
+    if table.names is None:
+        return False
+    return re.sub(r"[\W_]+", "", table.names[index].lower()) in wanted
+
+
+def _refuse_newest_first(order: timestamps.TimestampFormat, cells: Sequence[str], name: str) -> None:
+    times = [order.parse(cell) for cell in cells if _parses(order.parse, cell)]
+    back = sum(after < before for before, after in pairwise(times))
+    forward = sum(after > before for before, after in pairwise(times))
+    if back > 2 and back > 4 * forward:
+        raise MisuseError(
+            f"{name}: the rows run from the newest to the oldest, but a model learns forward in time.",
+            hint="Reverse them first: keep the header line where it is and pass the others through `tac`.",
+        )
+
+
+def _choice(table: _Table, what: str, index: int, others: Sequence[int], option: str) -> str:
+    rest = ", ".join(str(table.column(other)) for other in others[:5]) + (", ..." if len(others) > 5 else "")
+    return f"The {what} is taken from {table.column(index)}; {option} chooses another: {rest}."
+
+
+def _listing(table: _Table) -> str:
+    if table.names is None:
+        return "1" if table.width == 1 else f"1 to {table.width}"
+    shown = ", ".join(f"{number} {text!r}" for number, text in enumerate(table.names[:20], start=1))
+    return shown + (", ..." if table.width > 20 else "")

@@ -1,0 +1,170 @@
+"""Write scored rows to a file: CSV, JSON lines or Parquet, by the name's ending.
+
+The file appears whole or not at all: rows go to a temporary file beside it, which takes its name at the end.
+"""
+
+import json
+import os
+import secrets
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from math import isnan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from htmengine.errors import HtmengineError, MisuseError
+from htmengine.series.reader import FloatArray
+from htmengine.series.timestamps import isoformat
+
+COLUMNS = ("timestamp", "value", "raw_anomaly_score", "anomaly_score", "log_score")
+_ROWS_PER_ROW_GROUP = 100_000
+
+
+class ScoreWriter(ABC):
+    """Writes scored rows, in pieces, to a file that is open."""
+
+    @abstractmethod
+    def write(self, timestamps: FloatArray, *columns: FloatArray) -> None:
+        """Write rows: arrays of shape (n,) in the order of COLUMNS; NaN stands for nothing."""
+
+    @abstractmethod
+    def finish(self) -> None:
+        """Write what is still held back."""
+
+
+class CsvWriter(ScoreWriter):
+    """Times as ISO 8601 in UTC, numbers with all their digits, an empty field for what is missing."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w", encoding="utf-8", newline="\n")
+        self._file.write(",".join(COLUMNS) + "\n")
+
+    def write(self, timestamps: FloatArray, *columns: FloatArray) -> None:
+        for timestamp, *numbers in _rows(timestamps, columns):
+            fields = ("" if isnan(number) else repr(number) for number in numbers)
+            self._file.write(f"{isoformat(timestamp)},{','.join(fields)}\n")
+
+    def finish(self) -> None:
+        self._file.close()
+
+
+class JsonLinesWriter(ScoreWriter):
+    """One object a line; times as ISO 8601 in UTC, null for what is missing."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("w", encoding="utf-8", newline="\n")
+
+    def write(self, timestamps: FloatArray, *columns: FloatArray) -> None:
+        for timestamp, *numbers in _rows(timestamps, columns):
+            cells = (None if isnan(number) else number for number in numbers)
+            record = dict(zip(COLUMNS, (isoformat(timestamp), *cells), strict=True))
+            self._file.write(json.dumps(record, allow_nan=False) + "\n")
+
+    def finish(self) -> None:
+        self._file.close()
+
+
+class ParquetWriter(ScoreWriter):
+    """Times as timestamps in UTC with microseconds, null for what is missing."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            import pyarrow
+            import pyarrow.parquet
+        except ImportError as error:
+            raise HtmengineError(
+                "Parquet files need the package pyarrow, which is not installed.",
+                hint="Install it with `pip install 'htmengine[parquet]'`, or write .csv or .jsonl.",
+            ) from error
+        self._arrow: Any = pyarrow
+        types = (pyarrow.timestamp("us", "UTC"), *[pyarrow.float64()] * (len(COLUMNS) - 1))
+        self._schema = pyarrow.schema(list(zip(COLUMNS, types, strict=True)))
+        self._file = pyarrow.parquet.ParquetWriter(path, self._schema)
+        self._held: list[Any] = []
+        self._held_rows = 0
+
+    def write(self, timestamps: FloatArray, *columns: FloatArray) -> None:
+        microseconds = np.round(timestamps * 1e6).astype("datetime64[us]")
+        cells = [self._arrow.array(column, from_pandas=True) for column in columns]  # NaN becomes null
+        times = self._arrow.array(microseconds, type=self._schema.field("timestamp").type)
+        self._held.append(self._arrow.record_batch([times, *cells], schema=self._schema))
+        self._held_rows += len(timestamps)
+        if self._held_rows >= _ROWS_PER_ROW_GROUP:
+            self._flush()
+
+    def finish(self) -> None:
+        self._flush()
+        self._file.close()
+
+    def _flush(self) -> None:
+        if self._held:
+            self._file.write_table(self._arrow.Table.from_batches(self._held))
+        self._held, self._held_rows = [], 0
+
+
+_WRITERS: dict[str, Callable[[Path], ScoreWriter]] = {
+    ".csv": CsvWriter,
+    ".jsonl": JsonLinesWriter,
+    ".parquet": ParquetWriter,
+}
+
+
+def _rows(timestamps: FloatArray, columns: tuple[FloatArray, ...]) -> Iterator[tuple[float, ...]]:
+    return zip(timestamps.tolist(), *(column.tolist() for column in columns), strict=True)
+
+
+def check_ending(path: Path, endings: tuple[str, ...], option: str) -> None:
+    """Raise MisuseError if the name of `path` ends in none of `endings`."""
+    if path.suffix.lower() not in endings:
+        listing = " or ".join(endings)
+        raise MisuseError(
+            f"{option} {path}: the ending {path.suffix!r} names no kind of file that is written here.",
+            hint=f"Give a name that ends in {listing}.",
+        )
+
+
+@contextmanager
+def score_writer(path: Path) -> Iterator[ScoreWriter]:
+    """Open `path` for scored rows; on leaving, the file is there whole, or, after an error, not at all.
+
+    Raises
+    ------
+    MisuseError : the name's ending is unknown, or the file cannot be written there.
+    HtmengineError : the package that the kind of file needs is not installed.
+    """
+    check_ending(path, tuple(_WRITERS), "--out")
+    with replacing(path) as temporary:
+        writer = _WRITERS[path.suffix.lower()](temporary)
+        yield writer
+        writer.finish()
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give the path of an empty temporary file that takes the name `path` on leaving, or vanishes after an error.
+
+    Raises
+    ------
+    MisuseError : no file can be written there; found before any work is done.
+    """
+    target = path.resolve()  # a symbolic link stays one
+    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{target.suffix}")
+    try:
+        if target.exists() and not target.is_file():
+            raise OSError("not a regular file")
+        if target.exists() and not os.access(target, os.W_OK):
+            raise PermissionError("the file there is read-only")
+        temporary.touch(exist_ok=False)
+    except OSError as error:
+        raise MisuseError(
+            f"{path}: cannot be written: {error.strerror or error}.",
+            hint="Give a path in a folder that exists and that you may write to.",
+        ) from error
+    try:
+        yield temporary
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
