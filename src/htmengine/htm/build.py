@@ -21,8 +21,6 @@ def build_model(parameters: params.Parameters) -> _kernels.Model:
     """Return a new compiled model. Raises ValueError when a parameter is out of range."""
     if isinstance(parameters, params.DefaultParameters):
         return _default(parameters)
-    if False and isinstance(parameters, params.NupicParameters):
-        return _nupic(parameters)
     raise TypeError(f"{type(parameters).__name__} are the parameters of no model")
 
 

@@ -124,7 +124,8 @@ class Likelihood(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 class DateEncoder(msgspec.Struct, frozen=True, kw_only=True, tag="date", forbid_unknown_fields=True):
     """The timestamp. Each part is (active bits, radius); no active bits leave it out. Radii in days, of the time of day
-    in hours."""
+    in hours.
+    """
 
     season: tuple[int, float] = (0, 91.5)
     day_of_week: tuple[int, float] = (0, 1.0)
@@ -328,7 +329,9 @@ def parameter_set(
             name=name, scale=ValueScale(minimum=minimum, maximum=maximum)
         )
     elif minimum is None or maximum is None:
-        raise ValueError(f"the set {name} needs the metric's range: give minimum and maximum, or infer_range(values)")
+        raise ValueError(
+            f"the set {name} needs the metric's range: give minimum and maximum, or infer_range(values)"
+        )
     elif name == "nupic":
         found = nupic(minimum, maximum, BacktrackingTemporalMemory(), name=name)
     elif name == "nupic-tm":
@@ -388,7 +391,9 @@ def nupic_0_3(minimum: float, maximum: float, *, min_resolution: float = 0.001) 
 _ENGINE_LIKELIHOOD: Final = Likelihood(schedule="engine", learning=288, probation=100, refit=24)
 
 
-def _with_seed(parameters: DefaultParameters | NupicParameters, seed: int) -> DefaultParameters | NupicParameters:
+def _with_seed(
+    parameters: DefaultParameters | NupicParameters, seed: int
+) -> DefaultParameters | NupicParameters:
     def replaced(part: Any) -> Any:
         if isinstance(part, dict):
             return {name: replaced(item) for name, item in part.items()}
