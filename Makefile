@@ -26,6 +26,7 @@ endif
 	@touch $@
 
 demo: setup
+	@mkdir -p demo
 	$(BIN)/htmengine detect examples/sample/requests.csv --plot demo/requests.html
 
 test: setup

@@ -1,0 +1,43 @@
+#include "nupic_model.hpp"
+
+#include <stdexcept>
+#include <utility>
+
+namespace htmengine {
+
+NupicModel::NupicModel(MultiEncoder encoder, SpatialPooler pooler, NupicMemory memory, Likelihood likelihood)
+    : encoder_(std::move(encoder)),
+      pooler_(std::move(pooler)),
+      memory_(std::move(memory)),
+      likelihood_(std::move(likelihood)) {
+    if (encoder_.width() != pooler_.parameters().inputs)
+        throw std::invalid_argument("the pooler must have as many inputs as the encoders have bits");
+    const auto columns = std::visit([](const auto& m) { return m.parameters().columns; }, memory_);
+    if (columns != pooler_.parameters().columns)
+        throw std::invalid_argument("pooler and memory must have the same number of columns");
+}
+
+Scores NupicModel::score(double timestamp, double value, Stopwatch& watch) {
+    encoder_.encode({timestamp, value}, bits_);
+    watch.lap(0);
+    const auto& columns = pooler_.compute(bits_, true);
+    watch.lap(1);
+    Scores scores;
+    scores.raw = std::visit([&](auto& memory) { return memory.compute(columns, true); }, memory_);
+    watch.lap(2);
+    scores.anomaly = likelihood_.update(scores.raw, value);
+    scores.log = log_likelihood(scores.anomaly);
+    scores.sequence = scores.log;
+    scores.novelty = 0.0;
+    watch.lap(3);
+    return scores;
+}
+
+void NupicModel::restored() {
+    encoder_.restored();
+    pooler_.restored();
+    likelihood_.restored();
+    std::visit([](auto& memory) { memory.restored(); }, memory_);
+}
+
+}  // namespace htmengine
