@@ -21,8 +21,10 @@ class ValueScale:
             return False
         count = len(self.seen)
         is_power_of_two = bin(count).count("1") == 1
+        if self.resolution and not is_power_of_two:
+            return False
         wanted = self.resolution_of(width)
-        if wanted > (1.25 if is_power_of_two else 4.0) * self.resolution:
+        if wanted > (1.25 if count <= 1024 else 4.0) * self.resolution:
             self.resolution = wanted
             return True
         return False

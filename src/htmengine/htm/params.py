@@ -47,7 +47,7 @@ class ValueScale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     minimum: float | None = None
     """The metric's range, where it is known: both ends or none. Else it follows the values as they come."""
     maximum: float | None = None
-    buckets: int = 80
+    buckets: int = 40
     """Steps over the padded range."""
     padding: float = _RANGE_PADDING
     """Share of the range added at each end."""
@@ -248,7 +248,7 @@ class Classifier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 _DEFAULT_LIKELIHOOD: Final = Likelihood(
-    schedule="streaming", learning=100, probation=200, refit=200, mean_floor=0.05, flat_variance=0.0
+    schedule="streaming", learning=400, probation=500, refit=100, mean_floor=0.05, flat_variance=0.0
 )
 
 

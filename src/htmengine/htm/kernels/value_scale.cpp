@@ -10,8 +10,9 @@ namespace htmengine {
 
 namespace {
 
-constexpr double growth_at_checkpoint = 1.25;
-constexpr double growth_at_once = 4.0;
+constexpr std::uint64_t values_to_settle = 1024;
+constexpr double growth_while_young = 1.25;
+constexpr double growth_when_settled = 4.0;
 constexpr double finest_resolution = 1e-300;
 
 }  // namespace
@@ -35,10 +36,11 @@ bool ValueScale::observe(double value) {
     highest_ = count_ == 0 ? value : std::max(highest_, value);
     ++count_;
     if (!(highest_ > lowest_)) return false;
-    const double wanted = resolution_of(highest_ - lowest_);
     const bool checkpoint = (count_ & (count_ - 1)) == 0;
-    const double enough = (checkpoint ? growth_at_checkpoint : growth_at_once) * resolution_;
-    if (!(wanted > enough)) return false;
+    if (resolution_ > 0.0 && !checkpoint) return false;
+    const double wanted = resolution_of(highest_ - lowest_);
+    const double enough = count_ <= values_to_settle ? growth_while_young : growth_when_settled;
+    if (!(wanted > enough * resolution_)) return false;
     resolution_ = wanted;
     return true;
 }

@@ -9,14 +9,13 @@ namespace htmengine {
 struct ValueScaleParameters {
     double minimum = std::numeric_limits<double>::quiet_NaN();  // the metric's range, where it is known;
     double maximum = std::numeric_limits<double>::quiet_NaN();  // both or none
-    std::uint32_t buckets = 80;                                 // steps over the padded range
+    std::uint32_t buckets = 40;                                 // steps over the padded range
     double padding = 0.2;                                       // share of the range added on each side
 };
 
 /// Without a known range the resolution follows the range of the past values. It changes seldom, since all that was
-/// learned at the old resolution is then void: set by the first two values that differ, it grows after 4, 8, 16 … values
-/// when the range asks for a quarter more, and at any other time when the range asks for four times as much. It never
-/// falls.
+/// learned at the old resolution is then void: set by the first two values that differ, it is looked at again after 4, 8,
+/// 16 … values, and grows when the range asks for a quarter more, after 1024 values for four times as much. It never falls.
 class ValueScale {
    public:
     /// Throws std::invalid_argument when a parameter is out of range.
