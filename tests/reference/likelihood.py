@@ -110,7 +110,10 @@ class Likelihood:
             blocks = {}
             for i in range(first, n):
                 blocks.setdefault((i + block_offset) // p.refit, []).append(i)
-            if not moments([[self.values[i] for i in block] for block in blocks.values()])[1] < p.flat_variance:
+            if (
+                not moments([[self.values[i] for i in block] for block in blocks.values()])[1]
+                < p.flat_variance
+            ):
                 mean, variance = moments([[averages[i - start] for i in block] for block in blocks.values()])
                 self.distribution = (max(mean, p.mean_floor), math.sqrt(max(variance, p.variance_floor)))
 
