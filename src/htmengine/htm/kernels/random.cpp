@@ -7,7 +7,6 @@
 namespace htmengine {
 
 namespace {
-constexpr std::uint32_t word_modulus = 0xffffffffu;
 constexpr int draws_thrown_away = 310;
 }  // namespace
 
@@ -22,30 +21,6 @@ Random::Random(std::uint64_t seed) {
         words_[i] = static_cast<std::uint32_t>(word);
     }
     for (int i = 0; i < draws_thrown_away; ++i) draw();
-}
-
-std::uint32_t Random::draw() {
-    // Both words are below the modulus, so one subtraction takes the remainder.
-    std::uint64_t sum = std::uint64_t{words_[front_]} + words_[rear_];
-    if (sum >= word_modulus) sum -= word_modulus;
-    words_[front_] = static_cast<std::uint32_t>(sum);
-    const std::uint32_t drawn = words_[front_] >> 1;
-    if (++front_ == words_.size()) front_ = 0;
-    if (++rear_ == words_.size()) rear_ = 0;
-    return drawn;
-}
-
-std::uint32_t Random::below(std::uint32_t bound) {
-    // Drawn numbers have 31 bits, so the last, incomplete multiple of a small bound is never reached and only
-    // a bound above 2^31 could ask for a second draw; none does: below(2^32 - 1) is the draw itself.
-    return draw() % bound;
-}
-
-double Random::real() {
-    const std::uint64_t low = below();
-    const std::uint64_t high = below();
-    const std::uint64_t bits = (low + (high << 32)) & ((std::uint64_t{1} << 48) - 1);
-    return static_cast<double>(bits) / 281474976710656.0;  // 2^48
 }
 
 void Random::restored() const {

@@ -22,10 +22,19 @@ class Random {
     explicit Random(std::uint64_t seed = 1);
 
     /// A whole number from 0 to bound - 1; `bound` is at least 1.
-    std::uint32_t below(std::uint32_t bound = default_bound);
+    std::uint32_t below(std::uint32_t bound = default_bound) {
+        // Drawn numbers have 31 bits, so the last, incomplete multiple of a small bound is never reached and only
+        // a bound above 2^31 could ask for a second draw; none does: below(2^32 - 1) is the draw itself.
+        return draw() % bound;
+    }
 
     /// A real number in [0, 1) with 48 random bits.
-    double real();
+    double real() {
+        const std::uint64_t low = draw();
+        const std::uint64_t high = draw();
+        const std::uint64_t bits = (low + (high << 32)) & ((std::uint64_t{1} << 48) - 1);
+        return static_cast<double>(bits) / 281474976710656.0;  // 2^48
+    }
 
     /// Shuffles in place.
     template <class T>
@@ -55,7 +64,18 @@ class Random {
     void restored() const;
 
    private:
-    std::uint32_t draw();
+    static constexpr std::uint32_t word_modulus = 0xffffffffu;
+
+    /// 31 random bits.
+    std::uint32_t draw() {
+        // Both words are below the modulus, so one subtraction takes the remainder.
+        std::uint64_t sum = std::uint64_t{words_[front_]} + words_[rear_];
+        if (sum >= word_modulus) sum -= word_modulus;
+        words_[front_] = static_cast<std::uint32_t>(sum);
+        if (++front_ == words_.size()) front_ = 0;
+        if (++rear_ == words_.size()) rear_ = 0;
+        return static_cast<std::uint32_t>(sum) >> 1;
+    }
 
     std::array<std::uint32_t, 31> words_{};  // each below 2^32 - 1
     std::uint32_t front_ = 3;

@@ -39,8 +39,13 @@ float truncated(float permanence) {
     return static_cast<float>(static_cast<std::int32_t>(permanence * permanence_steps)) / permanence_steps;
 }
 
-std::uint32_t lowest_bit(std::uint64_t word) { return static_cast<std::uint32_t>(__builtin_ctzll(word)); }
 std::uint32_t count_bits(std::uint64_t word) { return static_cast<std::uint32_t>(__builtin_popcountll(word)); }
+
+/// Appends the columns whose bit is set in word `w` of a bit per column.
+void append_columns(std::size_t w, std::uint64_t word, std::vector<std::uint32_t>& columns) {
+    for (; word != 0; word &= word - 1)
+        columns.push_back(static_cast<std::uint32_t>(w * word_bits) + static_cast<std::uint32_t>(__builtin_ctzll(word)));
+}
 
 /// Adds one to the binary numbers whose bit in `row` is set. `carry` is scratch.
 HTMENGINE_WIDE void add_row(const std::uint64_t* row, std::size_t words, std::uint64_t* digits,
@@ -81,8 +86,14 @@ HTMENGINE_WIDE void change_permanences(float* permanences, const float* changes,
     }
 }
 
-HTMENGINE_WIDE void decay(float* duty_cycles, std::size_t count, float period) {
-    for (std::size_t i = 0; i < count; ++i) duty_cycles[i] = duty_cycles[i] * (period - 1.0f) / period;
+HTMENGINE_WIDE void average_in(float* duty_cycles, std::size_t count, float period, float now) {
+    for (std::size_t i = 0; i < count; ++i) duty_cycles[i] = (duty_cycles[i] * (period - 1.0f) + now) / period;
+}
+
+HTMENGINE_WIDE bool any_below(const float* duty_cycles, std::size_t count, float limit) {
+    std::int32_t any = 0;
+    for (std::size_t i = 0; i < count; ++i) any |= duty_cycles[i] < limit;
+    return any != 0;
 }
 
 }  // namespace
@@ -131,8 +142,9 @@ void SpatialPooler::draw_column(Random& random, std::uint32_t column) {
     const auto& p = parameters_;
     const std::uint32_t centre =
         static_cast<std::uint32_t>((static_cast<double>(column) + 0.5) * p.inputs / p.columns);
-    std::vector<std::uint32_t> neighbours(p.inputs);
-    for (std::uint32_t i = 0; i < p.inputs; ++i) neighbours[i] = (centre + i) % p.inputs;
+    std::vector<std::uint32_t> neighbours(p.inputs);  // from the centre on, round the end
+    std::iota(neighbours.begin(), neighbours.end(), 0u);
+    std::rotate(neighbours.begin(), neighbours.begin() + centre, neighbours.end());
     const auto pool_size = static_cast<std::size_t>(std::round(static_cast<float>(p.inputs) * p.potential_pct));
     std::vector<std::uint32_t> pool = random.sample(Span<const std::uint32_t>(neighbours), pool_size);
     std::sort(pool.begin(), pool.end());
@@ -214,9 +226,7 @@ void SpatialPooler::choose_by_overlap() {
         winners_[w - 1] |= tied;
     }
     active_.clear();
-    for (std::size_t w = 0; w < words_; ++w)
-        for (Word word = winners_[w]; word != 0; word &= word - 1)
-            active_.push_back(static_cast<std::uint32_t>(w * word_bits) + lowest_bit(word));
+    for (std::size_t w = 0; w < words_; ++w) append_columns(w, winners_[w], active_);
 }
 
 /// The same, with overlaps multiplied by the boost factors.
@@ -241,14 +251,10 @@ void SpatialPooler::learn(Span<const std::uint32_t> bits) {
     for (const std::uint32_t column : active_) adapt(column, input_changes_);
     for (const std::uint32_t bit : bits) input_changes_[bit] = -parameters_.inactive_decrement;
 
-    const auto period = static_cast<float>(std::min<std::uint64_t>(parameters_.duty_cycle_period, steps_));
-    update_active_duty_cycles(period);
-    // A duty cycle of 1 stays exactly 1, and no column is weak then.
-    if (!every_step_overlapped_ || !all_columns_overlap()) {
-        update_overlap_duty_cycles(period);
-        for (std::uint32_t column = 0; column < parameters_.columns; ++column)
-            if (overlap_duty_cycles_[column] < weak_duty_cycle_) adapt(column, weak_changes_);
-    }
+    find_columns_without_overlap();
+    update_duty_cycles(active_duty_cycles_, 0.0f, active_);
+    update_duty_cycles(overlap_duty_cycles_, 1.0f, without_overlap_);
+    strengthen_weak_columns();
     update_boost_factors();
     if (steps_ % weak_duty_cycle_interval == 0)
         weak_duty_cycle_ = parameters_.min_overlap_duty *
@@ -269,32 +275,30 @@ void SpatialPooler::adapt(std::uint32_t column, const std::vector<float>& change
     }
 }
 
-void SpatialPooler::update_active_duty_cycles(float period) {
-    // Duty cycle = (duty cycle * (period - 1) + (1 if active else 0)) / period, first as if none were active.
-    active_duties_before_.clear();
-    for (const std::uint32_t column : active_) active_duties_before_.push_back(active_duty_cycles_[column]);
-    decay(active_duty_cycles_.data(), active_duty_cycles_.size(), period);
-    for (std::size_t i = 0; i < active_.size(); ++i)
-        active_duty_cycles_[active_[i]] = (active_duties_before_[i] * (period - 1.0f) + 1.0f) / period;
-}
-
-bool SpatialPooler::all_columns_overlap() const {
+void SpatialPooler::find_columns_without_overlap() {
+    without_overlap_.clear();
     for (std::size_t w = 0; w < words_; ++w) {
-        Word any = w + 1 == words_ ? ~last_word_ : Word{0};
-        for (std::size_t d = 0; d < digit_count_; ++d) any |= digits_[d * words_ + w];
-        if (any != ~Word{0}) return false;
+        Word none = w + 1 == words_ ? last_word_ : ~Word{0};
+        for (std::size_t d = 0; d < digit_count_; ++d) none &= ~digits_[d * words_ + w];
+        append_columns(w, none, without_overlap_);
     }
-    return true;
 }
 
-void SpatialPooler::update_overlap_duty_cycles(float period) {
-    combine_digits(counts_);
-    every_step_overlapped_ = true;
-    for (std::size_t column = 0; column < overlap_duty_cycles_.size(); ++column) {
-        float& duty_cycle = overlap_duty_cycles_[column];
-        duty_cycle = (duty_cycle * (period - 1.0f) + (counts_[column] > 0 ? 1.0f : 0.0f)) / period;
-        every_step_overlapped_ = every_step_overlapped_ && duty_cycle == 1.0f;
-    }
+/// Averages in what most columns did in this step, `usual`, 0 or 1; `others` are the columns that did the opposite.
+void SpatialPooler::update_duty_cycles(std::vector<float>& duty_cycles, float usual,
+                                       const std::vector<std::uint32_t>& others) {
+    const auto period = static_cast<float>(std::min<std::uint64_t>(parameters_.duty_cycle_period, steps_));
+    duty_cycles_before_.clear();
+    for (const std::uint32_t column : others) duty_cycles_before_.push_back(duty_cycles[column]);
+    average_in(duty_cycles.data(), duty_cycles.size(), period, usual);
+    average_in(duty_cycles_before_.data(), others.size(), period, 1.0f - usual);
+    for (std::size_t i = 0; i < others.size(); ++i) duty_cycles[others[i]] = duty_cycles_before_[i];
+}
+
+void SpatialPooler::strengthen_weak_columns() {
+    if (!any_below(overlap_duty_cycles_.data(), overlap_duty_cycles_.size(), weak_duty_cycle_)) return;
+    for (std::uint32_t column = 0; column < parameters_.columns; ++column)
+        if (overlap_duty_cycles_[column] < weak_duty_cycle_) adapt(column, weak_changes_);
 }
 
 void SpatialPooler::update_boost_factors() {
@@ -352,8 +356,6 @@ void SpatialPooler::restored() {
     if (!(weak_duty_cycle_ >= 0.0f && weak_duty_cycle_ <= 1.0f))
         throw StateError("the smallest overlap duty cycle is not from 0 to 1");
     connect();
-    every_step_overlapped_ = std::all_of(overlap_duty_cycles_.begin(), overlap_duty_cycles_.end(),
-                                         [](float duty_cycle) { return duty_cycle == 1.0f; });
     boost_factors_.assign(parameters_.columns, 1.0f);
     if (steps_ > 0) update_boost_factors();
     digit_count_ = 0;

@@ -77,13 +77,13 @@ class SpatialPooler {
     void connect();
     void count_overlaps(Span<const std::uint32_t> bits);
     void combine_digits(std::vector<std::uint32_t>& counts) const;
-    bool all_columns_overlap() const;
     void choose_by_overlap();
     void choose_by_boosted_overlap();
     void learn(Span<const std::uint32_t> bits);
     void adapt(std::uint32_t column, const std::vector<float>& changes);
-    void update_active_duty_cycles(float period);
-    void update_overlap_duty_cycles(float period);
+    void find_columns_without_overlap();
+    void update_duty_cycles(std::vector<float>& duty_cycles, float usual, const std::vector<std::uint32_t>& others);
+    void strengthen_weak_columns();
     void update_boost_factors();
 
     SpatialPoolerParameters parameters_;
@@ -101,7 +101,6 @@ class SpatialPooler {
     // Derived.
     std::vector<Word> connected_;  // (I, words_): the columns to which an input is connected
     std::vector<float> boost_factors_;
-    bool every_step_overlapped_ = false;  // whether all overlap duty cycles are exactly 1
 
     // Of the latest step. Overlaps are binary numbers: bit c of digit d is digit d of the overlap of column c.
     std::vector<Word> digits_;  // (digit_count_, words_), the lowest digit first
@@ -114,7 +113,8 @@ class SpatialPooler {
     std::vector<float> weak_changes_;           // (I,): of permanences of weak columns
     std::vector<float> before_;                 // (I,): permanences of a column before a change
     std::vector<std::uint8_t> crossed_;         // per chunk of them: whether one crossed the threshold
-    std::vector<float> active_duties_before_;
+    std::vector<std::uint32_t> without_overlap_;
+    std::vector<float> duty_cycles_before_;
     std::vector<std::uint32_t> counts_;
     std::vector<float> boosted_;
     std::vector<std::uint32_t> order_;
