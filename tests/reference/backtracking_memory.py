@@ -109,7 +109,9 @@ class BacktrackingTemporalMemory:
         return sum(len(segment.synapses) for segment in self.segments())
 
     def _cells(self, column):
-        return range(column * self.parameters.cells_per_column, (column + 1) * self.parameters.cells_per_column)
+        return range(
+            column * self.parameters.cells_per_column, (column + 1) * self.parameters.cells_per_column
+        )
 
     def _columns_of(self, cells):
         return {cell // self.parameters.cells_per_column for cell in cells}
@@ -163,7 +165,10 @@ class BacktrackingTemporalMemory:
             on = segment.sources_on(self.inf_active)
             if len(on) >= p.activation_threshold:
                 confidences[segment.cell // p.cells_per_column] += real(float(segment.duty) * self.decay)
-                if sum(segment.synapses[s] >= real(p.connected_permanence) for s in on) >= p.activation_threshold:
+                if (
+                    sum(segment.synapses[s] >= real(p.connected_permanence) for s in on)
+                    >= p.activation_threshold
+                ):
                     self.inf_predicted.add(segment.cell)
         total = real(0)
         for confidence in confidences:
@@ -176,7 +181,9 @@ class BacktrackingTemporalMemory:
         for start in range(len(self.inf_history)):
             for offset in range(start, len(self.inf_history)):
                 self.inf_predicted_before = set(self.inf_predicted)
-                survives = self._infer_active(self.inf_history[offset], offset == start) and self._infer_predicted()
+                survives = (
+                    self._infer_active(self.inf_history[offset], offset == start) and self._infer_predicted()
+                )
                 if not survives:
                     break
             if survives:

@@ -121,7 +121,9 @@ class TemporalMemory:
         p = self.parameters
         threshold = real(p.connected_permanence) - real(1e-5)
         for segment in self._all_segments():
-            on = [permanence for source, permanence in segment.synapses.items() if source in self.active_cells]
+            on = [
+                permanence for source, permanence in segment.synapses.items() if source in self.active_cells
+            ]
             segment.potential = len(on)
             segment.connected = sum(permanence >= threshold for permanence in on)
             if learn and segment.connected >= p.activation_threshold:

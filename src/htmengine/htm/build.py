@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from htmengine.htm import _kernels, params
+
+T = TypeVar("T")
 
 _ENCODERS: dict[type, Any] = {
     params.DateEncoder: _kernels.DateEncoder,
@@ -15,12 +17,18 @@ _ENCODERS: dict[type, Any] = {
     params.AdaptiveScalarEncoder: _kernels.AdaptiveScalarEncoder,
     params.DeltaEncoder: _kernels.DeltaEncoder,
 }
+_SCHEDULES = {
+    "streaming": _kernels.LikelihoodSchedule.STREAMING,
+    "engine": _kernels.LikelihoodSchedule.ENGINE,
+}
 
 
 def build_model(parameters: params.Parameters) -> _kernels.Model:
     """Return a new compiled model. Raises ValueError when a parameter is out of range."""
     if isinstance(parameters, params.DefaultParameters):
         return _default(parameters)
+    if isinstance(parameters, params.NupicParameters):
+        return _nupic(parameters)
     raise TypeError(f"{type(parameters).__name__} are the parameters of no model")
 
 
@@ -37,18 +45,41 @@ def _default(parameters: params.DefaultParameters) -> _kernels.DefaultModel:
     )
 
 
-def _fields(part: msgspec.Struct) -> dict[str, Any]:
-    return msgspec.structs.asdict(part)
+def _nupic(parameters: params.NupicParameters) -> _kernels.NupicModel:
+    encoder = _kernels.MultiEncoder(
+        [
+            (name, _ENCODERS[type(encoder)](**_fields(encoder)))
+            for name, encoder in sorted(parameters.encoders.items())
+        ]
+    )
+    pooler = _kernels.SpatialPooler(inputs=encoder.width, **_fields(parameters.pooler))
+    return _kernels.NupicModel(
+        encoder=encoder,
+        pooler=pooler,
+        memory=_memory(parameters.memory, columns=parameters.pooler.columns),
+        likelihood=_likelihood(parameters.likelihood),
+    )
+
+
+def _memory(
+    parameters: params.TemporalMemory | params.BacktrackingTemporalMemory, *, columns: int
+) -> _kernels.TemporalMemory | _kernels.BacktrackingMemory:
+    fields = _fields(parameters) | {"columns": columns}
+    if isinstance(parameters, params.TemporalMemory):
+        return _kernels.TemporalMemory(_filled(_kernels.TemporalMemoryParameters(), fields))
+    return _kernels.BacktrackingMemory(_filled(_kernels.BacktrackingMemoryParameters(), fields))
 
 
 def _likelihood(parameters: params.Likelihood) -> _kernels.Likelihood:
-    given = _kernels.LikelihoodParameters()
-    for name, value in _fields(parameters).items():
-        setattr(given, name, _SCHEDULES[value] if name == "schedule" else value)
-    return _kernels.Likelihood(given)
+    fields = _fields(parameters) | {"schedule": _SCHEDULES[parameters.schedule]}
+    return _kernels.Likelihood(_filled(_kernels.LikelihoodParameters(), fields))
 
 
-_SCHEDULES = {
-    "streaming": _kernels.LikelihoodSchedule.STREAMING,
-    "engine": _kernels.LikelihoodSchedule.ENGINE,
-}
+def _filled(target: T, fields: dict[str, Any]) -> T:
+    for name, value in fields.items():
+        setattr(target, name, value)
+    return target
+
+
+def _fields(part: msgspec.Struct) -> dict[str, Any]:
+    return msgspec.structs.asdict(part)

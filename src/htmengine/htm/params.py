@@ -201,6 +201,8 @@ class SpatialPooler(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     active_increment: float
     inactive_decrement: float = 0.0005
     boost_strength: float = 0.0
+    duty_cycle_period: int = 1000
+    min_overlap_duty: float = 0.001
     seed: int = 1956
 
 
@@ -215,7 +217,7 @@ class TemporalMemory(msgspec.Struct, frozen=True, kw_only=True, tag="plain", for
     permanence_increment: float = 0.04
     permanence_decrement: float = 0.008
     predicted_segment_decrement: float = 0.001
-    max_new_synapses: int = 31
+    new_synapse_count: int = 31
     max_segments_per_cell: int = 128
     max_synapses_per_segment: int = 128
     seed: int = 1960
@@ -233,10 +235,13 @@ class BacktrackingTemporalMemory(
     connected_permanence: float = 0.5
     permanence_increment: float = 0.1
     permanence_decrement: float = 0.1
-    max_new_synapses: int = 20
+    new_synapse_count: int = 20
     max_segments_per_cell: int = 128
     max_synapses_per_segment: int = 32
     pam_length: int = 3
+    max_sequence_length: int = 32
+    max_inference_backtrack: int = 10
+    max_learning_backtrack: int = 5
     seed: int = 1960
 
 

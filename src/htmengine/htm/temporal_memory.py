@@ -273,7 +273,9 @@ def raw_anomaly_score(active_columns: npt.ArrayLike, predicted_columns: npt.Arra
     predicted = _ascending(predicted_columns, 2**32)
     if active.size == 0:
         return 0.0
-    return float(np.float32(np.setdiff1d(active, predicted, assume_unique=True).size) / np.float32(active.size))
+    return float(
+        np.float32(np.setdiff1d(active, predicted, assume_unique=True).size) / np.float32(active.size)
+    )
 
 
 def _filled(parameters: Any, **values: float) -> Any:

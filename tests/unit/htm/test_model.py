@@ -16,8 +16,8 @@ from htmengine.htm.pool import MISSING, OUT_OF_ORDER, SCORED, Pool
 SETS = {
     "default": params.parameter_set("default"),
     "default with a range": params.parameter_set("default", minimum=0.0, maximum=100.0),
-    # "nupic": params.parameter_set("nupic", minimum=0.0, maximum=100.0),
-    # "nupic-tm": params.parameter_set("nupic-tm", minimum=0.0, maximum=100.0),
+    "nupic": params.parameter_set("nupic", minimum=0.0, maximum=100.0),
+    "nupic-tm": params.parameter_set("nupic-tm", minimum=0.0, maximum=100.0),
 }
 every_set = pytest.mark.parametrize("parameters", SETS.values(), ids=SETS.keys())
 

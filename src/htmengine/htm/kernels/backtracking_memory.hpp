@@ -53,6 +53,7 @@ class BacktrackingMemory {
     /// Forgets what is active and predicted, not what was learned: the next input starts a sequence.
     void reset();
 
+    std::uint32_t columns() const { return parameters_.columns; }
     std::uint32_t cells() const { return parameters_.columns * parameters_.cells_per_column; }
     /// In no particular order.
     const std::vector<std::uint32_t>& inferred_active_cells() const { return inferred_active_.members(); }

@@ -12,7 +12,7 @@ NupicModel::NupicModel(MultiEncoder encoder, SpatialPooler pooler, NupicMemory m
       likelihood_(std::move(likelihood)) {
     if (encoder_.width() != pooler_.parameters().inputs)
         throw std::invalid_argument("the pooler must have as many inputs as the encoders have bits");
-    const auto columns = std::visit([](const auto& m) { return m.parameters().columns; }, memory_);
+    const auto columns = std::visit([](const auto& m) { return m.columns(); }, memory_);
     if (columns != pooler_.parameters().columns)
         throw std::invalid_argument("pooler and memory must have the same number of columns");
 }

@@ -45,6 +45,7 @@ class TemporalMemory {
     /// Forgets what is active and predicted, not what was learned: a new sequence begins.
     void reset();
 
+    std::uint32_t columns() const { return parameters_.columns; }
     std::uint32_t cells() const { return parameters_.columns * parameters_.cells_per_column; }
     /// Ascending.
     const std::vector<std::uint32_t>& active_cells() const { return active_.members(); }

@@ -7,6 +7,7 @@
 #include "bindings.hpp"
 #include "default_model.hpp"
 #include "hash_encoder.hpp"
+#include "nupic_model.hpp"
 #include "pool.hpp"
 #include "transition_memory.hpp"
 
@@ -201,6 +202,22 @@ void bind_default_model(nb::module_& module) {
             "jump_likelihood"_a, "quiet_records"_a, "damping"_a);
 }
 
+/// Binds the constructor for one type of memory.
+template <class Memory>
+void bind_nupic_constructor(nb::class_<NupicModel, Model>& bound) {
+    bound.def(
+        "__init__",
+        [](NupicModel* self, const MultiEncoder& encoder, const SpatialPooler& pooler, const Memory& memory,
+           const Likelihood& likelihood) { new (self) NupicModel(encoder, pooler, memory, likelihood); },
+        nb::kw_only(), "encoder"_a, "pooler"_a, "memory"_a, "likelihood"_a);
+}
+
+void bind_nupic_model(nb::module_& module) {
+    nb::class_<NupicModel, Model> bound(module, "NupicModel");
+    bind_nupic_constructor<TemporalMemory>(bound);
+    bind_nupic_constructor<BacktrackingMemory>(bound);
+}
+
 void bind_pool(nb::module_& module) {
     nb::class_<Pool>(module, "Pool")
         .def(nb::init<>())
@@ -231,6 +248,7 @@ void bind_model(nb::module_& module) {
     bind_novelty(module);
     bind_base_model(module);
     bind_default_model(module);
+    bind_nupic_model(module);
     bind_pool(module);
 }
 
