@@ -16,7 +16,9 @@ def _reference_data(*parts: str) -> Path:
         pytest.skip("HTMENGINE_REFERENCE_DATA names no folder with reference data")
     path = Path(folder, *parts)
     if not path.exists():
-        raise FileNotFoundError(f"{path}: HTMENGINE_REFERENCE_DATA is set, but this file is not in its folder")
+        raise FileNotFoundError(
+            f"{path}: HTMENGINE_REFERENCE_DATA is set, but this file is not in its folder"
+        )
     return path
 
 
