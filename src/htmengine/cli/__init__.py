@@ -15,6 +15,14 @@ from htmengine.errors import HtmengineError
 class Commands(TyperGroup):
     """Runs a command and shows its errors as two lines: what is wrong, and what to do next."""
 
+    def get_help_option(self, ctx: Any) -> Any:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            # Without a default, typer imports pydantic to check that no --help was given before the command's
+            # name: that takes longer than all the rest of showing a command's help.
+            option.default = False
+        return option
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -36,9 +44,12 @@ app = typer.Typer(
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from importlib.metadata import PackageNotFoundError, version
 
-        typer.echo(f"htmengine {version('htmengine')}")
+        try:
+            typer.echo(f"htmengine {version('htmengine')}")
+        except PackageNotFoundError:
+            typer.echo("htmengine, run from its source tree")
         raise typer.Exit
 
 

@@ -9,7 +9,7 @@ import typer
 def detect(
     file: Annotated[
         str | None,
-        typer.Argument(metavar="[FILE.csv]", help="CSV file, plain or .gz. `-`, or nothing: standard input."),
+        typer.Argument(metavar="FILE.csv", help="CSV file, plain or .gz. `-`, or nothing: standard input."),
     ] = None,
     timestamp: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Time column, by name or by number from 1.")

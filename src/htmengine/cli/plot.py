@@ -23,6 +23,7 @@ from htmengine.series.incidents import Incident
 from htmengine.series.reader import FloatArray
 
 ENDINGS = (".html", ".png")
+_LISTED = 200  # incidents that are marked, whatever the terminal shows
 _BUCKETS = 4_000  # more than a wide screen has pixels: zooming in shows more before it shows the reduction
 
 
@@ -45,7 +46,7 @@ def require_packages(path: Path) -> None:
 
 def draw(path: Path, series: Series, result: Result) -> None:
     """Write a page or a picture to `path`, by its ending."""
-    incidents, anomalous = result.shown()
+    incidents, anomalous = result.shown(max(result.top, _LISTED))
     always = [row.position for incident in incidents for row in (incident.start, incident.peak, incident.end)]
     reduced = reduce(series, _BUCKETS, always)
     if path.suffix.lower() == ".png":
@@ -83,7 +84,6 @@ def reduce(series: Series, buckets: int, always: Sequence[int] = ()) -> Series:
 
 
 def _draw_picture(path: Path, series: Series, result: Result, incidents: Sequence[Incident]) -> None:
-    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -91,8 +91,7 @@ def _draw_picture(path: Path, series: Series, result: Result, incidents: Sequenc
     FigureCanvasAgg(figure)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(5, 2))
     times = np.round(series.timestamps * 1e6).astype("datetime64[us]")
-    with rc_context({"date.converter": "concise"}):
-        upper.plot(times, series.values, color="#3b6ea5", linewidth=0.8)
+    upper.plot(times, series.values, color="#3b6ea5", linewidth=0.8)
     lower.fill_between(times, 0, series.scores, color="#8a94a3", linewidth=0, alpha=0.5)
     lower.plot(times, series.scores, color="#5b6675", linewidth=0.7)
     lower.axhline(result.threshold, color="#c43c39", linewidth=0.8, linestyle="--")
@@ -107,7 +106,7 @@ def _draw_picture(path: Path, series: Series, result: Result, incidents: Sequenc
     marker = {"linestyle": "none", "marker": "o", "markersize": 5, "color": "#c43c39", "zorder": 3}
     upper.plot(marked, [peak.value for peak in peaks], **marker)
     lower.plot(marked, [peak.log_score for peak in peaks], **marker)
-    for rank, peak in enumerate(peaks, start=1):
+    for rank, peak in enumerate(peaks[: result.top], start=1):
         upper.annotate(
             str(rank),
             (np.datetime64(round(peak.timestamp * 1e6), "us"), peak.value),
@@ -122,6 +121,7 @@ def _draw_picture(path: Path, series: Series, result: Result, incidents: Sequenc
     lower.set_ylim(0, max(1.0, float(np.nanmax(series.scores, initial=0.0))) * 1.05)
     lower.set_xlabel("time (UTC)")
     lower.margins(x=0.01)
+    lower.tick_params(axis="x", labelsize=8)
     for axes in (upper, lower):
         axes.grid(color="#dddddd", linewidth=0.5)
         axes.set_axisbelow(True)
@@ -196,4 +196,4 @@ def _summary(result: Result, total: int, shown: int) -> str:
     if not total:
         return f"{rows}No row reaches {limit}; the strongest rows are listed below."
     counted = f"{total:,} incident{'s' * (total != 1)} at or above {limit}"
-    return rows + counted + (f"; the {shown} strongest are marked." if shown < total else ".")
+    return rows + counted + (f"; the {shown} strongest are listed." if shown < total else ".")

@@ -52,14 +52,14 @@ class Result(NamedTuple):
         """Rows that have scores."""
         return self.extent.rows - self.reader.missing
 
-    def shown(self) -> tuple[list[Incident], bool]:
-        """Return at most `top` incidents, the strongest first, and whether they reach the threshold.
+    def shown(self, limit: int) -> tuple[list[Incident], bool]:
+        """Return at most `limit` incidents, the strongest first, and whether they reach the threshold.
 
-        If none does, each of the strongest rows stands as an incident of its own.
+        If none does, each of the `top` strongest rows stands as an incident of its own.
         """
         incidents = self.finder.incidents()
         if incidents:
-            return incidents[: self.top], True
+            return incidents[:limit], True
         return [Incident(row, row, row, 1) for row in self.finder.strongest()], False
 
 
@@ -71,7 +71,7 @@ def print_json(result: Result) -> None:
 def document(result: Result) -> dict[str, Any]:
     """Return the result as JSON types."""
     reader, layout = result.reader, result.reader.layout
-    incidents, anomalous = result.shown()
+    incidents, anomalous = result.shown(result.top)
     return {
         "input": reader.name,
         "rows": result.extent.rows + reader.bad.count,
@@ -121,7 +121,7 @@ def print_table(result: Result) -> None:
         f"{result.reader.name}: {_count(result.scored, 'row')} scored, "
         f"{readable_time(extent.first)} to {readable_time(extent.last)} UTC."
     )
-    incidents, anomalous = result.shown()
+    incidents, anomalous = result.shown(result.top)
     all_incidents = len(result.finder.incidents())
     limit = f"log score {result.threshold:g} ({one_in(result.threshold)})"
     if anomalous:

@@ -27,6 +27,7 @@ def numbered_lines(stream: io.BufferedReader, name: str) -> Iterator[tuple[int, 
     if stream.peek(2)[:2] == _GZIP_MAGIC:
         stream = io.BufferedReader(gzip.GzipFile(fileobj=stream))
     number = 0
+    text = None
     try:
         encoding = "utf-16" if stream.peek(2)[:2] in _UTF16_MARKS else "utf-8-sig"
         text = io.TextIOWrapper(stream, encoding, errors="replace", newline=None)
@@ -45,3 +46,6 @@ def numbered_lines(stream: io.BufferedReader, name: str) -> Iterator[tuple[int, 
             f"{name}: the compressed data is damaged after line {number}: {error}.",
             hint="Fetch the file again, or unpack what is left of it with `gzip -dc` and read that.",
         ) from error
+    finally:
+        if text is not None:
+            text.detach()  # or it would close the stream, which is the caller's

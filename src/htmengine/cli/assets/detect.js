@@ -8,6 +8,21 @@ const charts = [];
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
 const stroke = (name) => () => colour(name);
+const tick = (time, from, to) => new Date(time * 1000).toISOString().slice(from, to).replace("T", " ");
+
+/** Labels the ticks of the time axis, the larger unit below where it changes. */
+function timeLabels(chart, splits, axisIndex, space, step) {
+  const below = step >= 86400 ? [0, 4] : [0, 10];
+  const above = step >= 86400 ? [5, 10] : step >= 60 ? [11, 16] : step >= 1 ? [11, 19] : [11, 23];
+  let last = "";
+  return splits.map((time) => {
+    const unit = tick(time, ...below);
+    const label = tick(time, ...above) + (unit === last ? "" : `\n${unit}`);
+    last = unit;
+    return label;
+  });
+}
+
 const axis = () => ({
   stroke: stroke("--faint"),
   grid: { stroke: stroke("--rule"), width: 1 },
@@ -61,7 +76,7 @@ function addChart(id, height, columns, series, options) {
       height,
       tzDate: (time) => uPlot.tzDate(new Date(time * 1000), "Etc/UTC"),
       cursor: { sync: { key: "series" }, points: { size: 7 } },
-      axes: [axis(), { ...axis(), size: 70 }],
+      axes: [{ ...axis(), values: timeLabels }, { ...axis(), size: 70 }],
       series: [{ label: "time", value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" }, ...series],
       ...options.chart,
       hooks: { drawClear: [shadeIncidents], draw: options.draw ?? [], setScale: [shareZoom] },
