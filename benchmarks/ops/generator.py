@@ -16,7 +16,9 @@ PROBATION = 0.15
 
 _FIRST_TIMESTAMP = 1_735_689_600  # 2025-01-01, UTC
 _APART = 20
-"""Fewest records between two events."""
+"""Fewest records from one event to the next."""
+_MARGIN = 200
+"""More records than go missing before the first event."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def _draw_events(rng: np.random.Generator, signal: Signal, length: int) -> list[
     while len(events) < wanted:
         name = str(rng.choice(list(kinds), p=shares))
         extent = _extent(rng, kinds[name], events, length)
-        if all(_apart(extent, event) for event in events):
+        if all(_apart(extent.start, extent.stop - 1, event) for event in events):
             kinds[name].apply(rng, signal, extent)
             events.append(Event(name, extent.start, extent.stop - 1))
     return sorted(events, key=lambda event: event.first)
@@ -76,8 +78,8 @@ def _draw_events(rng: np.random.Generator, signal: Signal, length: int) -> list[
 def _extent(rng: np.random.Generator, kind: Kind, events: list[Event], length: int) -> slice:
     """Draw where an event lies: anywhere behind probation, or (one in five) soon after another one."""
     size = round(float(np.exp(rng.uniform(np.log(kind.shortest), np.log(kind.longest)))))
-    # A margin at both ends: behind probation for rounding as samples go missing, at the end to see the reaction.
-    earliest, latest = int(PROBATION * length) + _APART, length - size - _APART
+    # Behind probation also when samples before it go missing, and with time for a reaction at the end.
+    earliest, latest = int(PROBATION * length) + _MARGIN, length - size - _APART
     first = int(rng.integers(earliest, latest))
     if events and rng.random() < 0.2:
         earlier = events[int(rng.integers(len(events)))]
@@ -85,8 +87,8 @@ def _extent(rng: np.random.Generator, kind: Kind, events: list[Event], length: i
     return slice(first, first + size)
 
 
-def _apart(extent: slice, event: Event) -> bool:
-    return extent.start - event.last >= _APART or event.first - extent.stop >= _APART
+def _apart(first: int, last: int, event: Event) -> bool:
+    return first - event.last >= _APART or event.first - last >= _APART
 
 
 def _kept(rng: np.random.Generator, length: int, events: list[Event]) -> npt.NDArray[np.bool_]:
@@ -102,5 +104,4 @@ def _kept(rng: np.random.Generator, length: int, events: list[Event]) -> npt.NDA
 
 
 def _shares(weights: list[float]) -> FloatArray:
-    shares = np.array(weights)
-    return shares / shares.sum()
+    return np.array(weights) / sum(weights)

@@ -203,7 +203,8 @@ def drift(rng: np.random.Generator, times: FloatArray) -> FloatArray:
         return np.ones(len(times))
     share = (times - times[0]) / (times[-1] - times[0])
     bend = rng.uniform(0.3, 1.5) * share + rng.random()
-    return 1.0 + rng.uniform(0.05, 0.25) * np.sin(2 * np.pi * bend)
+    factors: FloatArray = 1.0 + rng.uniform(0.05, 0.25) * np.sin(2 * np.pi * bend)
+    return factors
 
 
 def autoregressive(
@@ -218,7 +219,11 @@ def autoregressive(
         correlation = 0.0 if rng.random() < 1 / 3 else rng.uniform(0.1, 0.95)
     if tail is None and rng.random() < 0.5:
         tail = rng.uniform(4.0, 10.0)
-    steps = rng.standard_normal(count) if tail is None else rng.standard_t(tail, count) / np.sqrt(tail / (tail - 2))
+    steps = (
+        rng.standard_normal(count)
+        if tail is None
+        else rng.standard_t(tail, count) / np.sqrt(tail / (tail - 2))
+    )
     noise = np.empty(count)
     last = steps[0]
     share = np.sqrt(1 - correlation**2)
