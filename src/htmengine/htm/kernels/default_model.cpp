@@ -31,23 +31,44 @@ DefaultModel::DefaultModel(ValueScale scale, HashEncoder encoder, TransitionMemo
 }
 
 Scores DefaultModel::score(double timestamp, double given_value, Stopwatch& watch) {
-    const double value = std::min(std::max(given_value, -furthest_value), furthest_value);
-    // At a new resolution every bucket means another value: what was learned does not apply any more.
-    if (scale_.observe(value)) memory_ = TransitionMemory(memory_.parameters());
-    encoder_.encode(timestamp, scale_.steps(value), columns_);
-    watch.lap(0);
+    const Sample sample{timestamp, std::min(std::max(given_value, -furthest_value), furthest_value)};
+    if (scale_.observe(sample.value)) learn_again();
+    if (scale_.settled()) {
+        young_ = {};
+    } else {
+        young_.push_back(sample);
+    }
 
     Scores scores;
-    scores.raw = memory_.compute(columns_);
-    watch.lap(1);
-    const Novelty::Score novelty = novelty_.update(value);
+    scores.raw = surprise(sample, watch);
+    const Novelty::Score novelty = novelty_.update(sample.value);
     watch.lap(2);
-    scores.sequence = log_likelihood(sequence_likelihood_.update(scores.raw, value));
-    scores.novelty = std::max(log_likelihood(jump_likelihood_.update(novelty.jump, value)), novelty.extreme);
+    scores.sequence = log_likelihood(sequence_likelihood_.update(scores.raw, sample.value));
+    scores.novelty =
+        std::max(log_likelihood(jump_likelihood_.update(novelty.jump, sample.value)), novelty.extreme);
     scores.log = damped(std::max(scores.sequence, scores.novelty));
     scores.anomaly = likelihood_of_log(scores.log);
     watch.lap(3);
     return scores;
+}
+
+/// At a new resolution every bucket means another value: what was learned at the old one is void. As long as all past
+/// samples are at hand, they are learned again, as if the resolution had been this one from the beginning.
+void DefaultModel::learn_again() {
+    memory_ = TransitionMemory(memory_.parameters());
+    if (young_.empty()) return;
+    sequence_likelihood_ = Likelihood(sequence_likelihood_.parameters());
+    Stopwatch off;
+    for (const Sample& sample : young_) sequence_likelihood_.update(surprise(sample, off), sample.value);
+}
+
+/// How much of a sample the memory did not foresee; the memory learns it.
+double DefaultModel::surprise(const Sample& sample, Stopwatch& watch) {
+    encoder_.encode(sample.timestamp, scale_.steps(sample.value), columns_);
+    watch.lap(0);
+    const double raw = memory_.compute(columns_);
+    watch.lap(1);
+    return raw;
 }
 
 /// One incident is one alarm: what follows it at once is damped, so that order is kept but no new alarm comes.

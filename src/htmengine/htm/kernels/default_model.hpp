@@ -33,7 +33,7 @@ class DefaultModel final : public Model {
     template <class Self, class Archive>
     static void fields(Self& self, Archive& archive) {
         archive(self.rows_, self.last_timestamp_, self.scale_, self.memory_, self.novelty_,
-                self.sequence_likelihood_, self.jump_likelihood_, self.since_alarm_);
+                self.sequence_likelihood_, self.jump_likelihood_, self.since_alarm_, self.young_);
     }
 
     void restored();
@@ -42,6 +42,18 @@ class DefaultModel final : public Model {
     Scores score(double timestamp, double value, Stopwatch& watch) override;
 
    private:
+    struct Sample {
+        double timestamp;
+        double value;
+
+        template <class Self, class Archive>
+        static void fields(Self& self, Archive& archive) {
+            archive(self.timestamp, self.value);
+        }
+    };
+
+    void learn_again();
+    double surprise(const Sample& sample, Stopwatch& watch);
     double damped(double log_score);
 
     DampingParameters damping_;
@@ -51,8 +63,10 @@ class DefaultModel final : public Model {
     Novelty novelty_;
     Likelihood sequence_likelihood_;
     Likelihood jump_likelihood_;
-    std::uint32_t since_alarm_;             // records since the last alarm, at most quiet_records
-    std::vector<std::uint32_t> columns_;    // scratch
+    std::uint32_t since_alarm_;  // records since the last alarm, at most quiet_records
+    // While the resolution is not settled: all samples so far, to learn them again at a new one.
+    std::vector<Sample> young_;
+    std::vector<std::uint32_t> columns_;  // scratch
 };
 
 }  // namespace htmengine

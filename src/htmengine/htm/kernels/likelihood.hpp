@@ -70,6 +70,7 @@ class Likelihood {
     /// Takes records one by one, as if `update` were called for each.
     void update_series(Span<const double> raws, Span<const double> values, Span<double> likelihoods);
 
+    const LikelihoodParameters& parameters() const { return parameters_; }
     std::uint64_t records() const { return records_; }
     bool fitted() const { return last_fit_ > 0; }
     double mean() const { return mean_; }

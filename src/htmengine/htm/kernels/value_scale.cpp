@@ -10,7 +10,6 @@ namespace htmengine {
 
 namespace {
 
-constexpr std::uint64_t values_to_settle = 1024;
 constexpr double growth_while_young = 1.25;
 constexpr double growth_when_settled = 4.0;
 constexpr double finest_resolution = 1e-300;

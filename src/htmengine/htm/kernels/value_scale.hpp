@@ -25,6 +25,9 @@ class ValueScale {
     /// changed.
     bool observe(double value);
 
+    /// Whether the resolution is known or has seen enough values: from then on it seldom changes.
+    bool settled() const { return known_ || count_ >= values_to_settle; }
+
     /// The value in steps of the resolution; 0 as long as all values were equal.
     double steps(double value) const { return resolution_ > 0.0 ? value / resolution_ : 0.0; }
 
@@ -37,6 +40,8 @@ class ValueScale {
     void restored() const;
 
    private:
+    static constexpr std::uint64_t values_to_settle = 1024;
+
     double resolution_of(double range) const;
 
     ValueScaleParameters parameters_;
