@@ -1,7 +1,8 @@
 """The backtracking temporal memory, as naively as can be: every segment is visited at every question.
 
 Source: reference "HTM scalar anomaly models", sections 7 and 8. Permanences, confidences and duty cycles are
-32-bit floats. Duty cycles are kept divided by the decay since the last rebase, so that reading is a product.
+32-bit floats. Two things are our own, and change confidences in the last digits only: duty cycles are kept divided
+by the decay since the last rebase, and summed as whole multiples of 2^-48.
 """
 
 from dataclasses import dataclass
@@ -81,14 +82,13 @@ class BacktrackingTemporalMemory:
         self.inf_active, self.inf_predicted, self.inf_predicted_before = set(), set(), set()
         self.lrn_active, self.lrn_predicted = set(), set()
         self.lrn_active_before, self.lrn_predicted_before = set(), set()
-        self.confidences = [real(0)] * self.parameters.columns
+        self.confidences = {}
         self.inf_history, self.lrn_history = [], []
         self.queue = []
         self.was_reset = True
 
     def compute(self, active_columns, learn):
-        predicted = {column for column, confidence in enumerate(self.confidences) if confidence > 0}
-        raw = raw_anomaly_score(active_columns, predicted)
+        raw = raw_anomaly_score(active_columns, self.confidences)
         count = float(len(active_columns))
         self.density = count if self.density is None else 0.99 * self.density + 0.01 * count
         if learn:
@@ -109,9 +109,7 @@ class BacktrackingTemporalMemory:
         return sum(len(segment.synapses) for segment in self.segments())
 
     def _cells(self, column):
-        return range(
-            column * self.parameters.cells_per_column, (column + 1) * self.parameters.cells_per_column
-        )
+        return range(column * self.parameters.cells_per_column, (column + 1) * self.parameters.cells_per_column)
 
     def _columns_of(self, cells):
         return {cell // self.parameters.cells_per_column for cell in cells}
@@ -160,30 +158,23 @@ class BacktrackingTemporalMemory:
     def _infer_predicted(self):
         p = self.parameters
         self.inf_predicted = set()
-        confidences = [real(0)] * p.columns
+        sums = {}
         for segment in self.segments():
             on = segment.sources_on(self.inf_active)
             if len(on) >= p.activation_threshold:
-                confidences[segment.cell // p.cells_per_column] += real(float(segment.duty) * self.decay)
-                if (
-                    sum(segment.synapses[s] >= real(p.connected_permanence) for s in on)
-                    >= p.activation_threshold
-                ):
+                column = segment.cell // p.cells_per_column
+                sums[column] = sums.get(column, 0) + 1 + int(float(segment.duty) * self.decay * 2.0**48)
+                if sum(segment.synapses[s] >= real(p.connected_permanence) for s in on) >= p.activation_threshold:
                     self.inf_predicted.add(segment.cell)
-        total = real(0)
-        for confidence in confidences:
-            total += confidence
-        self.confidences = [confidence / total if total > 0 else confidence for confidence in confidences]
+        self.confidences = {column: real(float(sums[column]) / float(sum(sums.values()))) for column in sorted(sums)}
         return len(self._columns_of(self.inf_predicted)) >= 0.5 * self.density
 
     def _backtrack_inference(self):
-        saved_active, saved_predicted_before = self.inf_active, self.inf_predicted_before
+        saved_active = self.inf_active
         for start in range(len(self.inf_history)):
             for offset in range(start, len(self.inf_history)):
                 self.inf_predicted_before = set(self.inf_predicted)
-                survives = (
-                    self._infer_active(self.inf_history[offset], offset == start) and self._infer_predicted()
-                )
+                survives = self._infer_active(self.inf_history[offset], offset == start) and self._infer_predicted()
                 if not survives:
                     break
             if survives:
@@ -193,7 +184,6 @@ class BacktrackingTemporalMemory:
             self.inf_history = []
             self.inf_active = saved_active
             self._infer_predicted()
-        self.inf_predicted_before = saved_predicted_before
 
     # Learning.
 

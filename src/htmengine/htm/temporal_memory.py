@@ -7,7 +7,7 @@ followed. Results repeat bit for bit on every machine.
 Source: reference "HTM scalar anomaly models", sections 6 to 8.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,16 @@ from htmengine.htm import _kernels
 IndexArray = npt.NDArray[np.uint32]
 FloatArray = npt.NDArray[np.float32]
 
-__all__ = ["BacktrackingTemporalMemory", "TemporalMemory", "raw_anomaly_score"]
+__all__ = ["BacktrackingTemporalMemory", "Synapses", "TemporalMemory", "raw_anomaly_score"]
+
+
+class Synapses(NamedTuple):
+    """The synapses of a memory, one item each in four arrays of shape (n,), grouped by segment."""
+
+    segment: IndexArray  # number of the segment
+    cell: IndexArray  # to which the segment belongs
+    source: IndexArray  # cell from which the synapse comes
+    permanence: FloatArray  # from 0 to 1
 
 
 class _Memory:
@@ -49,6 +58,10 @@ class _Memory:
     def synapse_count(self) -> int:
         """Number of synapses learned so far."""
         return int(self._kernel.synapse_count)
+
+    def synapses(self) -> Synapses:
+        """Return a copy of all synapses."""
+        return Synapses(*self._kernel.synapses())
 
     def compute(self, active_columns: npt.ArrayLike, *, learn: bool = True) -> float:
         """Take the next input, and return how much of it was unexpected.

@@ -52,13 +52,11 @@ bool BacktrackingMemory::infer_predicted() {
     predicting_columns_.clear();
     const float connected_permanence = static_cast<float>(parameters_.connected_permanence);
     for (const std::uint32_t segment : matches_) {
-        const Span<const std::uint32_t> sources = segments_.sources(segment);
-        const Span<const float> permanences = segments_.permanences(segment);
-        std::uint32_t connected = 0;
-        for (std::size_t i = 0; i < sources.size(); ++i)
-            connected += static_cast<std::uint32_t>(permanences[i] >= connected_permanence) &
-                         static_cast<std::uint32_t>(inferred_active_.contains(sources[i]));
-        if (connected < parameters_.activation_threshold) continue;
+        active_synapses_.clear();
+        segments_.flag_active(segment, inferred_active_, active_synapses_);
+        if (segments_.count_connected(segment, active_synapses_.data(), connected_permanence) <
+            parameters_.activation_threshold)
+            continue;
         inferred_predicted_.insert(segments_.cell(segment));
         predicting_columns_.insert(column_of(segments_.cell(segment)));
     }

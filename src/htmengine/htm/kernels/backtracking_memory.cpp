@@ -101,6 +101,7 @@ void BacktrackingMemory::restored() {
     if (slots_.size() != count || duties_.size() != count || previously_released_.size() != count ||
         last_released_.size() != cells())
         throw StateError("segments and what belongs to them differ in number");
+    duty_clock_.restored(duties_);
     std::fill(segments_on_.begin(), segments_on_.end(), std::uint16_t{0});
     std::fill(slots_on_.begin(), slots_on_.end(), std::uint16_t{0});
     for (std::uint32_t segment = 0; segment < count; ++segment) {
@@ -122,11 +123,13 @@ void BacktrackingMemory::restored() {
         (queue_.ends.empty() ? 0 : queue_.ends.back()) != queue_.new_sources.size() ||
         !std::is_sorted(queue_.ends.begin(), queue_.ends.end()))
         throw StateError("the queue of updates does not fit itself");
+    IndexSet queued(count);
     std::uint32_t start = 0;
     for (std::size_t i = 0; i < queue_.segments.size(); ++i) {
         if (queue_.segments[i] >= count || segments_.is_free(queue_.segments[i]) ||
+            !queued.insert(queue_.segments[i]) ||
             queue_.ends[i] - start > parameters_.new_synapse_count)
-            throw StateError("the queue of updates names a segment that does not exist or has too many synapses");
+            throw StateError("the queue of updates names a segment twice or that does not exist, or adds too much");
         start = queue_.ends[i];
     }
     for (const std::uint32_t source : queue_.new_sources)

@@ -69,6 +69,7 @@ class BacktrackingMemory {
     const std::vector<float>& column_confidences() const { return confidences_; }
     /// Inputs; a moving average over ended sequences.
     double average_learned_length() const { return average_learned_length_; }
+    const SegmentStore& segments() const { return segments_; }
     std::size_t segment_count() const { return segments_.live_segments(); }
     std::size_t synapse_count() const { return segments_.live_synapses(); }
 
@@ -171,6 +172,7 @@ class BacktrackingMemory {
     // Scratch.
     IndexSet saved_active_, predicting_columns_, active_columns_, known_sources_;
     std::vector<std::uint8_t> activity_;               // by segment
+    std::vector<std::uint8_t> active_synapses_;        // of one segment
     std::vector<std::uint32_t> matches_;               // segments
     std::vector<std::uint32_t> best_matches_;          // by column, `none` but for matched_columns_
     IndexSet matched_columns_;

@@ -1,6 +1,7 @@
 // Segments of the backtracking temporal memory: matching, reinforcement, creation and release.
 // Source: reference "HTM scalar anomaly models", sections 7.3 and 7.4.
 #include <algorithm>
+#include <limits>
 #include <tuple>
 
 #include "backtracking_memory.hpp"
@@ -55,13 +56,13 @@ void BacktrackingMemory::choose_new_sources(std::uint32_t segment, const IndexSe
 
 /// Strengthens the synapses from the cells that were active in learning, weakens the others, adds new ones.
 void BacktrackingMemory::reinforce(std::uint32_t segment, Span<const std::uint32_t> new_sources) {
-    const float increment = static_cast<float>(parameters_.permanence_increment);
-    const float decrement = static_cast<float>(parameters_.permanence_decrement);
     duties_[segment] = duty_clock_.after_activation(duties_[segment]);
-    segments_.update_synapses(segment, [&](std::uint32_t source, float permanence) {
-        if (learned_active_before_.contains(source)) return std::min(permanence + increment, 1.0f);
-        return permanence - decrement > 0.0f ? permanence - decrement : SegmentStore::removed;
-    });
+    active_synapses_.clear();
+    segments_.flag_active(segment, learned_active_before_, active_synapses_);
+    // A synapse is removed at or below zero.
+    segments_.adapt(segment, active_synapses_.data(), static_cast<float>(parameters_.permanence_increment),
+                    -static_cast<float>(parameters_.permanence_decrement),
+                    std::numeric_limits<float>::denorm_min());
     const std::size_t full = segments_.synapse_count(segment) + new_sources.size();
     if (full > parameters_.max_synapses_per_segment) make_room(segment, full - parameters_.max_synapses_per_segment);
     for (const std::uint32_t source : new_sources)

@@ -5,9 +5,12 @@
 // Source: reference "HTM scalar anomaly models", section 7.5.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <vector>
+
+#include "state.hpp"
 
 namespace htmengine {
 
@@ -37,6 +40,13 @@ class DutyClock {
     template <class Self, class Archive>
     static void fields(Self& self, Archive& archive) {
         archive(self.steps_, self.decay_);
+    }
+
+    void restored(const std::vector<float>& scaled) const {
+        // Rounding may take an average a little above 1.
+        const auto possible = [this](float average) { return average >= 0.0f && value(average) < 2.0; };
+        if (!(decay_ > 0.0 && decay_ <= 1.0) || !std::all_of(scaled.begin(), scaled.end(), possible))
+            throw StateError("a duty cycle is out of range");
     }
 
    private:

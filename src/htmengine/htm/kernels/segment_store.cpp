@@ -28,9 +28,54 @@ void SegmentStore::add_synapse(std::uint32_t segment, std::uint32_t source, floa
     set_count(segment, counts_[segment] + 1u);
 }
 
+template <class Goes>
+void SegmentStore::remove_if(std::uint32_t segment, Goes&& goes) {
+    std::uint32_t* const sources = sources_.data() + first(segment);
+    float* const permanences = permanences_.data() + first(segment);
+    std::uint32_t kept = 0;
+    for (std::uint32_t i = 0; i < counts_[segment]; ++i) {
+        if (goes(i)) {
+            outgoing_.remove(sources[i], segment);
+            continue;
+        }
+        sources[kept] = sources[i];
+        permanences[kept] = permanences[i];
+        ++kept;
+    }
+    set_count(segment, kept);
+}
+
 void SegmentStore::remove_synapse(std::uint32_t segment, std::uint32_t position) {
-    std::uint32_t i = 0;
-    update_synapses(segment, [&](std::uint32_t, float permanence) { return i++ == position ? removed : permanence; });
+    remove_if(segment, [position](std::uint32_t i) { return i == position; });
+}
+
+void SegmentStore::flag_active(std::uint32_t segment, const IndexSet& active,
+                               std::vector<std::uint8_t>& flags) const {
+    const Span<const std::uint32_t> sources = this->sources(segment);
+    const std::size_t offset = flags.size();
+    flags.resize(offset + sources.size());
+    for (std::size_t i = 0; i < sources.size(); ++i) flags[offset + i] = active.contains(sources[i]);
+}
+
+std::uint32_t SegmentStore::count_connected(std::uint32_t segment, const std::uint8_t* flags, float connected) const {
+    const Span<const float> permanences = this->permanences(segment);
+    std::uint32_t count = 0;
+    for (std::size_t i = 0; i < permanences.size(); ++i)
+        count += static_cast<std::uint32_t>(permanences[i] >= connected) & flags[i];
+    return count;
+}
+
+void SegmentStore::adapt(std::uint32_t segment, const std::uint8_t* flags, float active_change, float inactive_change,
+                         float lowest) {
+    float* const permanences = permanences_.data() + first(segment);
+    const std::uint32_t count = counts_[segment];
+    std::uint32_t below = 0;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        const float changed = permanences[i] + (flags[i] != 0 ? active_change : inactive_change);
+        permanences[i] = changed < 1.0f ? changed : 1.0f;
+        below += changed < lowest;
+    }
+    if (below != 0) remove_if(segment, [&](std::uint32_t i) { return permanences[i] < lowest; });
 }
 
 void SegmentStore::count_active(Span<const std::uint32_t> cells, std::vector<std::uint8_t>& counts) const {
@@ -62,6 +107,8 @@ void SegmentStore::unpack(const std::vector<std::uint32_t>& sources, const std::
     if (std::any_of(cells_.begin(), cells_.end(), out_of_range) ||
         std::any_of(sources.begin(), sources.end(), out_of_range))
         throw StateError("a segment or synapse names a cell that does not exist");
+    if (!std::all_of(permanences.begin(), permanences.end(), [](float p) { return p >= 0.0f && p <= 1.0f; }))
+        throw StateError("a permanence is out of range");
 
     std::vector<std::uint32_t> fan_out(cell_count_, 0);
     for (const std::uint32_t source : sources) ++fan_out[source];

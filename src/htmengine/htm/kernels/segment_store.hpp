@@ -6,8 +6,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
+#include "index_set.hpp"
 #include "outgoing_index.hpp"
 #include "span.hpp"
 #include "state.hpp"
@@ -18,8 +20,6 @@ class SegmentStore {
    public:
     /// Synapses of one segment fit a byte, so that activity can be counted in bytes.
     static constexpr std::uint32_t largest_segment = 255;
-    /// What a new permanence is when the synapse is to go.
-    static constexpr float removed = -1.0f;
 
     SegmentStore(std::uint32_t cells, std::uint32_t max_synapses);
 
@@ -49,26 +49,16 @@ class SegmentStore {
     /// The synapses behind it move up.
     void remove_synapse(std::uint32_t segment, std::uint32_t position);
 
-    /// Sets every permanence to change(source, permanence), and removes synapses for which that is `removed`.
-    template <class Change>
-    void update_synapses(std::uint32_t segment, Change&& change) {
-        const std::uint32_t count = counts_[segment];
-        std::uint32_t* const sources = sources_.data() + first(segment);
-        float* const permanences = permanences_.data() + first(segment);
-        std::uint32_t kept = 0;
-        for (std::uint32_t i = 0; i < count; ++i) {
-            const std::uint32_t source = sources[i];
-            const float permanence = change(source, permanences[i]);
-            if (permanence == removed) {
-                outgoing_.remove(source, segment);
-                continue;
-            }
-            sources[kept] = source;
-            permanences[kept] = permanence;
-            ++kept;
-        }
-        set_count(segment, kept);
-    }
+    /// Appends to `flags`, for every synapse of the segment, whether its source is active: 1 or 0.
+    void flag_active(std::uint32_t segment, const IndexSet& active, std::vector<std::uint8_t>& flags) const;
+
+    /// Counts the synapses that are flagged and have at least this permanence.
+    std::uint32_t count_connected(std::uint32_t segment, const std::uint8_t* flags, float connected) const;
+
+    /// Adds to the permanences of flagged synapses one change and to the others another. They end at 1; synapses
+    /// that fall below `lowest` are removed, and the others move up.
+    void adapt(std::uint32_t segment, const std::uint8_t* flags, float active_change, float inactive_change,
+               float lowest);
 
     /// Counts, for every segment, the synapses whose source is among these cells (each listed once). Any permanence.
     void count_active(Span<const std::uint32_t> cells, std::vector<std::uint8_t>& counts) const;
@@ -96,6 +86,9 @@ class SegmentStore {
    private:
     std::size_t first(std::uint32_t segment) const { return std::size_t{segment} * max_synapses_; }
     void set_count(std::uint32_t segment, std::uint32_t count);
+    /// Removes the synapses for which goes(position) holds; the others move up.
+    template <class Goes>
+    void remove_if(std::uint32_t segment, Goes&& goes);
     void unpack(const std::vector<std::uint32_t>& sources, const std::vector<float>& permanences);
 
     std::uint32_t cell_count_;

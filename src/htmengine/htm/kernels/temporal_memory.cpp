@@ -49,7 +49,6 @@ TemporalMemory::TemporalMemory(const TemporalMemoryParameters& parameters)
       winners_(cells()),
       segments_(cells(), parameters.max_synapses_per_segment),
       segments_on_(cells(), 0),
-      previous_active_(cells()),
       previous_winners_(cells()),
       known_sources_(cells()) {}
 
@@ -61,7 +60,6 @@ double TemporalMemory::compute(Span<const std::uint32_t> columns, bool learn) {
             ++match;
         predicted += match != matches_.end() && column(*match) == active;
     }
-    std::swap(active_, previous_active_);
     std::swap(winners_, previous_winners_);
     activate_cells(columns, learn);
     find_matches();
@@ -143,14 +141,13 @@ void TemporalMemory::find_matches() {
     segments_.count_active(active_.members(), activity_);
     find_at_least(activity_, parameters_.min_threshold, found_);
     const float connected = static_cast<float>(parameters_.connected_permanence) - connected_margin;
+    active_synapses_.clear();
     for (const std::uint32_t segment : found_) {
-        const Span<const std::uint32_t> sources = segments_.sources(segment);
-        const Span<const float> permanences = segments_.permanences(segment);
-        std::uint32_t active = 0;
-        for (std::size_t i = 0; i < sources.size(); ++i)
-            active += static_cast<std::uint32_t>(permanences[i] >= connected) & active_.contains(sources[i]);
-        matches_.push_back({segments_.cell(segment), ordinals_[segment], segment, activity_[segment],
-                            active >= parameters_.activation_threshold});
+        const std::size_t flags = active_synapses_.size();
+        segments_.flag_active(segment, active_, active_synapses_);
+        const std::uint32_t active = segments_.count_connected(segment, active_synapses_.data() + flags, connected);
+        matches_.push_back({segments_.cell(segment), ordinals_[segment], segment, static_cast<std::uint32_t>(flags),
+                            activity_[segment], active >= parameters_.activation_threshold});
     }
     std::sort(matches_.begin(), matches_.end(), [](const Match& a, const Match& b) {
         return std::tie(a.cell, a.ordinal) < std::tie(b.cell, b.ordinal);
@@ -159,22 +156,19 @@ void TemporalMemory::find_matches() {
 
 void TemporalMemory::punish(Matches matches) {
     for (const Match& match : matches)
-        adapt(match.segment, -static_cast<float>(parameters_.predicted_segment_decrement), 0.0f);
+        adapt(match, -static_cast<float>(parameters_.predicted_segment_decrement), 0.0f);
 }
 
 void TemporalMemory::reinforce(const Match& match) {
-    adapt(match.segment, static_cast<float>(parameters_.permanence_increment),
+    adapt(match, static_cast<float>(parameters_.permanence_increment),
           -static_cast<float>(parameters_.permanence_decrement));
     if (match.potential < parameters_.new_synapse_count && !segments_.is_free(match.segment))
         grow(match.segment, parameters_.new_synapse_count - match.potential);
 }
 
-void TemporalMemory::adapt(std::uint32_t segment, float active_change, float inactive_change) {
-    segments_.update_synapses(segment, [&](std::uint32_t source, float permanence) {
-        const float changed = permanence + (previous_active_.contains(source) ? active_change : inactive_change);
-        return changed < negligible ? SegmentStore::removed : std::min(changed, 1.0f);
-    });
-    if (segments_.is_free(segment)) release(segment);
+void TemporalMemory::adapt(const Match& match, float active_change, float inactive_change) {
+    segments_.adapt(match.segment, active_synapses_.data() + match.flags, active_change, inactive_change, negligible);
+    if (segments_.is_free(match.segment)) release(match.segment);
 }
 
 void TemporalMemory::grow(std::uint32_t segment, std::uint32_t wanted) {

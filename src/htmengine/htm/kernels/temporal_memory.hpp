@@ -53,6 +53,7 @@ class TemporalMemory {
     const std::vector<std::uint32_t>& winner_cells() const { return winners_.members(); }
     /// Ascending. Owners of the segments that predict for the next step.
     std::vector<std::uint32_t> predictive_cells() const;
+    const SegmentStore& segments() const { return segments_; }
     std::size_t segment_count() const { return segments_.live_segments(); }
     std::size_t synapse_count() const { return segments_.live_synapses(); }
 
@@ -70,8 +71,9 @@ class TemporalMemory {
         std::uint32_t cell;
         std::uint32_t ordinal;
         std::uint32_t segment;
-        std::uint32_t potential;  // synapses whose source is active
-        bool predicts;            // enough of them are connected
+        std::uint32_t flags;      // where the flags of its active synapses begin
+        std::uint32_t potential;  // how many of them are set
+        bool predicts;            // enough of those are connected
     };
     using Matches = Span<const Match>;
 
@@ -82,7 +84,7 @@ class TemporalMemory {
     void find_matches();
     void punish(Matches matches);
     void reinforce(const Match& match);
-    void adapt(std::uint32_t segment, float active_change, float inactive_change);
+    void adapt(const Match& match, float active_change, float inactive_change);
     void grow(std::uint32_t segment, std::uint32_t wanted);
     void remove_weakest(std::uint32_t segment);
     void create_segment(std::uint32_t cell);
@@ -101,7 +103,8 @@ class TemporalMemory {
 
     std::vector<std::uint16_t> segments_on_;    // derived, by cell
     std::vector<Match> matches_;                // derived, by (cell, ordinal)
-    IndexSet previous_active_, previous_winners_;  // of the step before, while cells are activated
+    std::vector<std::uint8_t> active_synapses_; // derived: 1 or 0 for each synapse of each match
+    IndexSet previous_winners_;                 // of the step before, while cells are activated
     IndexSet known_sources_;                    // scratch
     std::vector<std::uint8_t> activity_;        // scratch
     std::vector<std::uint32_t> found_;          // scratch

@@ -11,6 +11,20 @@ using Columns = In<std::uint32_t>;
 
 Span<const std::uint32_t> view(const Columns& columns) { return {columns.data(), columns.size()}; }
 
+/// Every synapse: number and cell of its segment, source cell, permanence.
+nb::tuple synapses(const SegmentStore& segments) {
+    std::vector<std::uint32_t> numbers, cells, sources;
+    std::vector<float> permanences;
+    for (std::uint32_t segment = 0; segment < segments.size(); ++segment) {
+        numbers.insert(numbers.end(), segments.synapse_count(segment), segment);
+        cells.insert(cells.end(), segments.synapse_count(segment), segments.cell(segment));
+        for (const std::uint32_t source : segments.sources(segment)) sources.push_back(source);
+        for (const float permanence : segments.permanences(segment)) permanences.push_back(permanence);
+    }
+    return nb::make_tuple(to_numpy(std::move(numbers)), to_numpy(std::move(cells)), to_numpy(std::move(sources)),
+                          to_numpy(std::move(permanences)));
+}
+
 /// What both memories offer in the same way.
 template <class Memory, class Parameters>
 nb::class_<Memory> bind_memory(nb::module_& module, const char* name) {
@@ -24,6 +38,7 @@ nb::class_<Memory> bind_memory(nb::module_& module, const char* name) {
             },
             nb::arg("columns"), nb::arg("learn"))
         .def("reset", &Memory::reset)
+        .def("synapses", [](const Memory& self) { return synapses(self.segments()); })
         .def_prop_ro("segment_count", &Memory::segment_count)
         .def_prop_ro("synapse_count", &Memory::synapse_count);
     bind_state(bound);
