@@ -115,3 +115,28 @@ def test_the_stream_is_left_open():
     with io.BufferedReader(io.BytesIO((HEADER + GOOD[0]).encode())) as stream:
         assert len(rows(SeriesReader(stream, "series.csv"))) == 1
         assert not stream.closed
+
+
+def test_two_wrong_years_in_a_row_cost_no_other_row():
+    reader, found = with_rows("2041-07-01 00:00,3", "2041-07-01 00:01,3")
+    assert [row.line for row in reader.bad.first] == [12, 13]
+    assert len(found) == 20
+
+
+def test_an_hour_that_comes_twice_is_dropped_the_second_time():
+    repeated = GOOD[20:40]
+    reader = open_series(HEADER + "\n".join([*GOOD[:40], *repeated, *GOOD[40:]]))
+    assert len(rows(reader)) == 61  # the last of the repeated rows repeats the time of the row last kept
+    assert {row.reason for row in reader.bad.first} == {"time goes back"}
+
+
+def test_a_spreadsheets_note_on_the_delimiter_is_no_row():
+    reader = open_series("sep=,\n" + HEADER + "\n".join(GOOD))
+    assert len(rows(reader)) == 60
+    assert reader.bad.count == 0
+
+
+def test_most_lines_may_be_bad():
+    reader = open_series(HEADER + GOOD[0] + "\n" + "junk\n" * 20 + GOOD[1])
+    assert len(rows(reader)) == 2
+    assert reader.bad.count == 20
