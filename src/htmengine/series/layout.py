@@ -6,7 +6,7 @@ rows among them change nothing.
 
 import csv
 import re
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice, pairwise
 from typing import NamedTuple
@@ -15,6 +15,7 @@ from htmengine.errors import MisuseError
 from htmengine.series import numbers, timestamps
 
 DELIMITERS = (",", ";", "\t", "|")
+_WIDTHS = 3  # numbers of fields that are tried
 _SCREENED = 40  # rows that show whether a column may hold times or numbers
 # In order of preference; compared in lower case without punctuation.
 _TIME_NAMES = (
@@ -102,45 +103,36 @@ def find_layout(
     ------
     MisuseError : no layout makes a single row usable, or a column that was named is not there.
     """
-    tables = [_Table(head, delimiter) for delimiter in DELIMITERS]
-    tables = [table for table in tables if table.rows]
+    tables = [table for delimiter in DELIMITERS for table in _tables(head, delimiter)]
     if not tables:
         raise MisuseError(
-            f"{name}: there are no rows.", hint="Give a CSV file with a time and a value in each row."
+            f"{name}: there are no rows of two or more fields.",
+            hint="Give a CSV file with a time and a value in each row, and , ; | or tabs between them.",
         )
     attempts, failures = [], []
-    for table in sorted(tables, key=lambda table: -len(table.rows)):
+    for table in tables:
         try:
             layout = _lay_out(table, name, timestamp, value, day_first)
         except MisuseError as error:
-            failures.append((table.width, error))
+            failures.append((len(table.rows), error))
         else:
             attempts.append((_usable(layout, table), layout))
     if not attempts:
-        # What the widest table lacks is what a person sees.
-        raise max(failures, key=lambda failure: failure[0])[1]
+        raise max(failures, key=lambda failure: failure[0])[1]  # a person sees what most of the rows lack
     return max(attempts, key=lambda attempt: attempt[0])[1]
 
 
 class _Table:
-    """The lines of a file's head that have the same number of fields, the most common one."""
+    """Lines of a file's head that have the same number of fields, and the first as header if it is one."""
 
-    def __init__(self, head: Sequence[Line], delimiter: str) -> None:
+    def __init__(self, rows: list[tuple[int, list[str]]], delimiter: str) -> None:
+        """`rows` are line numbers with fields, at least one."""
+        self.rows = rows
         self.delimiter = delimiter
-        rows: list[tuple[int, list[str]]] = []
-        for number, text in head:
-            if not text or text.isspace():
-                continue
-            try:
-                rows.append((number, split(text, delimiter)))
-            except ValueError:
-                continue
-        widths = Counter(len(fields) for _, fields in rows)
-        self.width = max(widths, key=lambda width: (widths[width], width), default=0)
-        self.rows = [(number, fields) for number, fields in rows if len(fields) == self.width]
+        self.width = len(rows[0][1])
         self.header_line: int | None = None
         self.names: list[str] | None = None
-        if self.rows and self._is_header(self.rows[0][1]):
+        if self._is_header(rows[0][1]):
             self.header_line, self.names = self.rows.pop(0)
 
     def _is_header(self, fields: list[str]) -> bool:
@@ -159,6 +151,22 @@ class _Table:
         """Return the cells of a column that hold something, at most `limit`, in the order of the rows."""
         filled = (row[index] for _, row in self.rows if row[index].lower() not in numbers.MISSING)
         return list(islice(filled, limit))
+
+
+def _tables(head: Sequence[Line], delimiter: str) -> list[_Table]:
+    """Return the tables that the lines may be meant as: those of the most common numbers of fields above one."""
+    rows: defaultdict[int, list[tuple[int, list[str]]]] = defaultdict(list)
+    for number, text in head:
+        if not text or text.isspace():
+            continue
+        try:
+            fields = split(text, delimiter)
+        except ValueError:
+            continue
+        if len(fields) > 1:
+            rows[len(fields)].append((number, fields))
+    commonest = sorted(rows.values(), key=len, reverse=True)[:_WIDTHS]
+    return [table for table in (_Table(same_width, delimiter) for same_width in commonest) if table.rows]
 
 
 def _lay_out(
@@ -330,5 +338,5 @@ def _choice(table: _Table, what: str, index: int, others: Sequence[int], option:
 def _listing(table: _Table) -> str:
     if table.names is None:
         return "1" if table.width == 1 else f"1 to {table.width}"
-    shown = ", ".join(f"{number} {text!r}" for number, text in enumerate(table.names[:20], start=1))
+    shown = ", ".join(f"{number} {text[:30]!r}" for number, text in enumerate(table.names[:20], start=1))
     return shown + (", ..." if table.width > 20 else "")

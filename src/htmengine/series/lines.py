@@ -47,5 +47,5 @@ def numbered_lines(stream: io.BufferedReader, name: str) -> Iterator[tuple[int, 
             hint="Fetch the file again, or unpack what is left of it with `gzip -dc` and read that.",
         ) from error
     finally:
-        if text is not None:
+        if text is not None and not stream.closed:
             text.detach()  # or it would close the stream, which is the caller's

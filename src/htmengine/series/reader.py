@@ -2,8 +2,9 @@
 
 import io
 import math
+import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import NamedTuple
@@ -23,9 +24,10 @@ MAX_HEAD_LINES = (
 )
 CHUNK_ROWS = 2_000
 MAX_BAD_ROWS_KEPT = 100
-# A row is ahead of its time when so many rows after it all come before it: one wrong year must not make
-# every later row look late.
-_LOOKAHEAD = 3
+# A row is ahead of its time when most of so many rows after it come before it: a wrong year must not make every
+# later row look late.
+_LOOKAHEAD = 7
+_LEAST_LOOKAHEAD = 3  # at the end of the file
 
 
 class BadRow(NamedTuple):
@@ -93,6 +95,8 @@ class SeriesReader:
         self.missing = 0
         self._lines = numbered_lines(stream, name)
         self._head: list[Line] = list(islice(self._lines, HEAD_LINES))
+        if self._head and re.fullmatch("sep=.", self._head[0][1] or "", re.IGNORECASE):
+            del self._head[0]  # a spreadsheet's note to itself
         lay_out = partial(find_layout, name=name, timestamp=timestamp, value=value, day_first=day_first)
         self.layout = lay_out(self._head)
         while self.layout.day_and_month_ambiguous and len(self._head) < MAX_HEAD_LINES:
@@ -162,8 +166,15 @@ class SeriesReader:
                 continue
             yield _Row(line, timestamp, value)
 
+    @staticmethod
+    def _is_ahead(row: _Row, later: Sequence[_Row], last: float) -> bool:
+        if len(later) < _LEAST_LOOKAHEAD or later[-1].timestamp >= row.timestamp:
+            return False
+        between = sum(last <= other.timestamp < row.timestamp for other in later)
+        return 2 * between > len(later)
+
     def _in_time_order(self, rows: Iterable[_Row]) -> Iterator[_Row]:
-        """Yield the rows without those whose time goes back, and single ones that are ahead of their time."""
+        """Yield the rows without those whose time goes back, and a few that are ahead of their time."""
         last = -math.inf
         waiting: deque[_Row] = deque()
         remaining = iter(rows)
@@ -173,9 +184,7 @@ class SeriesReader:
             row = waiting.popleft()
             if row.timestamp < last:
                 self.bad.add(row.line, "time goes back")
-            elif len(waiting) == _LOOKAHEAD and all(
-                last <= later.timestamp < row.timestamp for later in waiting
-            ):
+            elif self._is_ahead(row, waiting, last):
                 self.bad.add(row.line, "time is ahead of the rows after it")
             else:
                 last = row.timestamp

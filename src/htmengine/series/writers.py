@@ -31,8 +31,8 @@ class ScoreWriter(ABC):
         """Write rows: arrays of shape (n,) in the order of COLUMNS; NaN stands for nothing."""
 
     @abstractmethod
-    def finish(self) -> None:
-        """Write what is still held back."""
+    def close(self) -> None:
+        """Write what is still held back, and let go of the file."""
 
 
 class CsvWriter(ScoreWriter):
@@ -47,7 +47,7 @@ class CsvWriter(ScoreWriter):
             fields = ("" if isnan(number) else repr(number) for number in numbers)
             self._file.write(f"{isoformat(timestamp)},{','.join(fields)}\n")
 
-    def finish(self) -> None:
+    def close(self) -> None:
         self._file.close()
 
 
@@ -63,7 +63,7 @@ class JsonLinesWriter(ScoreWriter):
             record = dict(zip(COLUMNS, (isoformat(timestamp), *cells), strict=True))
             self._file.write(json.dumps(record, allow_nan=False) + "\n")
 
-    def finish(self) -> None:
+    def close(self) -> None:
         self._file.close()
 
 
@@ -95,7 +95,7 @@ class ParquetWriter(ScoreWriter):
         if self._held_rows >= _ROWS_PER_ROW_GROUP:
             self._flush()
 
-    def finish(self) -> None:
+    def close(self) -> None:
         self._flush()
         self._file.close()
 
@@ -138,8 +138,10 @@ def score_writer(path: Path) -> Iterator[ScoreWriter]:
     check_ending(path, tuple(_WRITERS), "--out")
     with replacing(path) as temporary:
         writer = _WRITERS[path.suffix.lower()](temporary)
-        yield writer
-        writer.finish()
+        try:
+            yield writer
+        finally:
+            writer.close()
 
 
 @contextmanager

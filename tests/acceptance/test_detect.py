@@ -1,0 +1,134 @@
+"""`htmengine detect` as people run it: a process, files, pipes."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.acceptance
+
+SAMPLE = Path(__file__).parents[2] / "examples" / "sample" / "requests.csv"
+
+
+def htmengine(*arguments, stdin=subprocess.DEVNULL, data=None, code=0):
+    options = {"input": data} if data is not None else {"stdin": stdin}
+    done = subprocess.run(
+        [sys.executable, "-m", "htmengine.cli", *map(str, arguments)],
+        capture_output=True,
+        check=False,
+        **options,
+    )
+    assert done.returncode == code, done.stderr.decode()
+    return done
+
+
+def seconds(function):
+    """Return the shortest of three times: the machine may be busy with something else."""
+    times = []
+    for _ in range(3):
+        began = time.perf_counter()
+        function()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def document(*arguments, **options):
+    return json.loads(htmengine("detect", "--json", *arguments, **options).stdout)
+
+
+def test_the_sample_is_scored_and_its_anomalies_are_found():
+    result = document(SAMPLE)
+    assert (result["rows"], result["scored"], result["bad"]["count"]) == (8064, 8064, 0)
+    peaks = [incident["peak"]["timestamp"] for incident in result["incidents"]]
+    assert any(peak.startswith("2024-03-19T10:") for peak in peaks)  # the spike
+    assert any(peak.startswith("2024-03-21T14:") for peak in peaks)  # the dip to zero
+
+
+def test_a_file_a_pipe_a_redirection_and_gzip_give_the_same_result(tmp_path):
+    expected = document(SAMPLE)
+    packed = tmp_path / "requests.csv.gz"
+    packed.write_bytes(gzip.compress(SAMPLE.read_bytes()))
+    with SAMPLE.open("rb") as redirected:
+        results = [
+            document(packed),
+            document("-", data=SAMPLE.read_bytes()),
+            document(data=SAMPLE.read_bytes()),
+            document(stdin=redirected),
+        ]
+    for result in results:
+        assert result | {"input": None} == expected | {"input": None}
+
+
+def test_the_same_run_twice_writes_the_same_bytes(tmp_path):
+    for name in ("one.csv", "two.csv"):
+        htmengine("detect", SAMPLE, "--out", tmp_path / name)
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+
+
+def test_bad_rows_do_not_change_the_scores_of_the_others(tmp_path):
+    lines = SAMPLE.read_bytes().splitlines()
+    dirty = [*lines[:500], b'"never closed', b"\x00\xff\xfe", b"2024", b"," * 40, *lines[500:]]
+    source = tmp_path / "dirty.csv"
+    source.write_bytes(b"\n".join(dirty))
+    result = document(source, "--out", tmp_path / "dirty_scores.csv")
+    htmengine("detect", SAMPLE, "--out", tmp_path / "scores.csv")
+    assert result["bad"]["count"] == 3  # the line of delimiters is blank
+    assert [row["line"] for row in result["bad"]["first"]] == [501, 502, 503]
+    assert (tmp_path / "dirty_scores.csv").read_bytes() == (tmp_path / "scores.csv").read_bytes()
+
+
+def test_results_go_to_stdout_and_advice_to_stderr(tmp_path):
+    source = tmp_path / "bad.csv"
+    source.write_bytes(SAMPLE.read_bytes() + b"junk\n")
+    done = htmengine("detect", source)
+    assert b"junk" not in done.stdout
+    assert b"line 8066: 1 field instead of 2" in done.stderr
+
+
+def test_a_missing_file_is_told_in_two_lines(tmp_path):
+    done = htmengine("detect", tmp_path / "nowhere.csv", code=2)
+    assert b"cannot be read: No such file" in done.stderr
+    assert len(done.stderr.splitlines()) == 2
+
+
+def test_the_version_is_shown():
+    assert htmengine("--version").stdout.startswith(b"htmengine")
+
+
+def test_a_reader_that_goes_away_is_no_accident(tmp_path):
+    command = f"{sys.executable} -m htmengine.cli detect --json {SAMPLE} | head -1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, check=False)
+    assert b"Traceback" not in done.stderr
+    assert b"Exception" not in done.stderr
+
+
+def test_help_takes_less_than_three_tenths_of_a_second():
+    assert seconds(lambda: htmengine("detect", "--help")) < 0.3
+
+
+def test_ten_thousand_rows_take_less_than_a_second_and_a_half(tmp_path):
+    header, *rows = SAMPLE.read_text().splitlines()
+    source = tmp_path / "rows.csv"
+    later = [row.replace("2024-03", "2024-05", 1) for row in rows[:1936]]
+    source.write_text("\n".join([header, *rows, *later]))
+    out = tmp_path / "scores.csv"
+    assert seconds(lambda: htmengine("detect", source, "--out", out)) < 1.5
+    assert len(out.read_text().splitlines()) == 10_001
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+def test_on_a_terminal_without_input_there_is_advice_instead_of_waiting():
+    import pty
+
+    leader, follower = pty.openpty()
+    try:
+        done = htmengine("detect", stdin=follower, code=2)
+    finally:
+        os.close(leader)
+        os.close(follower)
+    assert b"nothing to read" in done.stderr

@@ -1,0 +1,147 @@
+import csv
+import json
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from htmengine.cli import app, detection
+from htmengine.htm import params
+from tests.unit.cli.fake_model import FakeModel
+
+HOT = (300, 301, 302, 700)  # rows above 1000
+
+
+def series(rows=1000, hot=HOT):
+    lines = [f"{1404172800 + 300 * i},{2000 + i if i in hot else i % 50}" for i in range(rows)]
+    return "timestamp,value\n" + "\n".join(lines) + "\n"
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path):
+    monkeypatch.setattr(detection, "Model", FakeModel)
+    path = tmp_path / "series.csv"
+
+    def run(*options, data=None, code=0):
+        path.write_text(series() if data is None else data)
+        outcome = CliRunner().invoke(app, ["detect", str(path), *map(str, options)])
+        assert outcome.exit_code == code, outcome.output
+        return outcome
+
+    return run
+
+
+def test_the_table_shows_incidents_the_strongest_first(run):
+    output = run().stdout
+    assert "1,000 rows scored, 2014-07-01 00:00:00 to 2014-07-04 11:15:00 UTC." in output
+    assert "2 incidents at or above log score 0.5 (1 in 100,000)" in output
+    first, second = re.findall(r"^ *\d +2014.*$", output, re.MULTILINE)
+    shown = "1 2014-07-02 01:00:00 2,300 0.9000 1 in 1 billion 2014-07-02 01:00:00 10 min 3 302"
+    assert " ".join(first.split()) == shown
+    assert second.split()[1:3] == ["2014-07-03", "10:20:00"]
+
+
+def test_if_no_row_reaches_the_threshold_this_is_said_and_the_strongest_are_shown(run):
+    output = run("--threshold", 0.95).stdout
+    assert "No row reaches log score 0.95" in output
+    assert "none of them an anomaly" in output
+    assert "2014-07-02 01:00:00" in output
+
+
+def test_more_incidents_than_asked_for_are_counted(run):
+    assert "1 more: see them with --top 2." in run("--top", 1).stdout
+
+
+def test_the_json_document_holds_counts_columns_and_anomalies(run):
+    data = series() + "junk\n1404472800,\n"
+    document = json.loads(run("--json", "--seed", 7, data=data).stdout)
+    assert (document["rows"], document["scored"], document["missing"]) == (1002, 1000, 1)
+    assert document["bad"] == {"count": 1, "first": [{"line": 1002, "reason": "1 field instead of 2"}]}
+    assert (document["parameters"], document["seed"]) == ("default", 7)
+    assert document["columns"]["timestamp"] == {"number": 1, "name": "timestamp", "format": "epoch seconds"}
+    assert document["columns"]["value"] == {"number": 2, "name": "value"}
+    assert [row["line"] for row in document["anomalies"]] == [row + 2 for row in HOT]
+    assert document["anomalies"][0] == document["incidents"][0]["peak"]
+    assert document["anomalies"][0]["timestamp"] == "2014-07-02T01:00:00Z"
+    assert document["incidents"][0]["duration_s"] == 600.0
+
+
+def test_bad_and_missing_rows_are_reported_with_their_lines(run):
+    data = series() + "junk\n" * 7 + "1404472800,\n"
+    errors = run(data=data).stderr
+    assert "1 row without a value" in errors
+    assert "7 bad rows skipped:\n  line 1002: 1 field instead of 2\n" in errors
+    assert "and 2 more" in errors
+
+
+def test_every_usable_row_is_written_with_its_scores(run, tmp_path):
+    out = tmp_path / "scores.csv"
+    run("--out", out, data=series() + "junk\n1404472800,\n")
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert len(rows) == 1001
+    assert rows[300] == {
+        "timestamp": "2014-07-02T01:00:00Z",
+        "value": "2300.0",
+        "raw_anomaly_score": "0.9",
+        "anomaly_score": "0.999999999",
+        "log_score": "0.9",
+    }
+    assert rows[-1] | {"timestamp": ""} == dict.fromkeys(rows[0], "")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--params", "best"], "--params 'best' is not a parameter set"),
+        (["--min", "5", "--max", "5"], "--min 5 is not below --max 5"),
+        (["--value", "laod"], "--value 'laod' is not a column"),
+        (["--out", "scores.xls"], "names no kind of file"),
+        (["--plot", "plot.gif"], "names no kind of file"),
+        (["--out", "nowhere/scores.csv"], "cannot be written"),
+    ],
+)
+def test_a_misuse_is_told_in_two_lines_and_exits_with_2(run, options, message):
+    outcome = run(*options, code=2)
+    assert message in outcome.stderr
+    assert len(outcome.stderr.strip().splitlines()) == 2
+    assert outcome.stdout == ""
+
+
+def test_a_file_without_usable_rows_exits_with_2(run):
+    assert "series.csv" in run(data="time,value\n", code=2).stderr
+
+
+def test_the_input_is_never_overwritten(run, tmp_path):
+    assert "is the input itself" in run("--out", tmp_path / "series.csv", code=2).stderr
+    assert (tmp_path / "series.csv").read_text() == series()
+
+
+def test_debug_shows_the_error_as_it_is(tmp_path):
+    outcome = CliRunner().invoke(app, ["--debug", "detect", str(tmp_path / "nowhere.csv")])
+    assert type(outcome.exception).__name__ == "MisuseError"
+
+
+def test_nupic_sets_get_the_range_of_the_first_rows(monkeypatch, run):
+    asked = []
+
+    def parameter_set(name, **options):
+        asked.append((name, options))
+        return object()
+
+    monkeypatch.setattr(params, "NAMES", ("default", "nupic"))
+    monkeypatch.setattr(params, "parameter_set", parameter_set)
+    run("--params", "nupic", "--max", 1000)
+    low, _ = params.infer_range([float(i % 50) for i in range(params.ROWS_FOR_RANGE)])
+    assert asked == [("nupic", {"minimum": low, "maximum": 1000.0, "seed": None})]
+
+
+def test_the_default_set_is_left_to_find_its_range(monkeypatch, run):
+    asked = []
+    monkeypatch.setattr(params, "parameter_set", lambda name, **options: asked.append((name, options)))
+    run()
+    assert asked == [("default", {"minimum": None, "maximum": None, "seed": None})]
+
+
+def test_a_file_with_date_and_time_in_two_columns_gets_advice(run):
+    data = "date,clock,value\n" + "".join(f"2014-07-0{i // 50 + 1},{i % 24}:00,{i}\n" for i in range(200))
+    assert "rows repeat the time" in run(data=data).stderr

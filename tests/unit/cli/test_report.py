@@ -1,0 +1,41 @@
+import pytest
+
+from htmengine.cli import report
+
+
+@pytest.mark.parametrize(
+    ("log_score", "text"),
+    [
+        (-4e-12, "1 in 1"),
+        (0.0, "1 in 1"),
+        (0.1, "1 in 10"),
+        (0.5, "1 in 100,000"),
+        (0.65, "1 in 3.2 million"),
+        (1.0, "1 in 10 billion"),
+    ],
+)
+def test_how_rare_a_log_score_is(log_score, text):
+    assert report.one_in(log_score) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.0, "0"),
+        (1234567.8, "1,234,568"),
+        (-0.5, "-0.5"),
+        (1 / 3, "0.333333"),
+        (1e-9, "1e-09"),
+        (1e20, "1e+20"),
+    ],
+)
+def test_numbers_have_six_digits_and_no_needless_exponent(value, text):
+    assert report.readable_number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "-"), (0.25, "0.25 s"), (60, "1 min"), (3900, "1 h 5 min"), (86400, "1 d"), (90061, "1 d 1 h")],
+)
+def test_durations_have_two_units_at_most(seconds, text):
+    assert report.readable_duration(seconds) == text

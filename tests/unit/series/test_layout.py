@@ -1,0 +1,103 @@
+import pytest
+
+from htmengine.errors import MisuseError
+from tests.unit.series.files import open_series, read
+
+DAY = 1404172800.0  # 2014-07-01
+ROWS = [(DAY + 300 * i, 10.5 + i) for i in range(20)]
+TIMES = [f"2014-07-01 {i // 12:02d}:{i % 12 * 5:02d}" for i in range(20)]
+
+
+def table(*columns, header=None, delimiter=","):
+    lines = [header] if header else []
+    lines += [delimiter.join(map(str, fields)) for fields in zip(*columns, strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+VALUES = [value for _, value in ROWS]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("header", ["time{}load", None])
+def test_delimiter_and_header_are_found(delimiter, header):
+    header = header and header.format(delimiter)
+    assert read(table(TIMES, VALUES, header=header, delimiter=delimiter)) == ROWS
+
+
+def test_a_byte_order_mark_and_windows_line_ends_do_no_harm():
+    data = table(TIMES, VALUES, header="timestamp,value").replace("\n", "\r\n")
+    assert read(b"\xef\xbb\xbf" + data.encode()) == ROWS
+    assert read(data.encode("utf-16")) == ROWS
+
+
+def test_quoted_fields_may_hold_delimiters():
+    quoted = [f'"{value:,.1f}"' for value in [1234.5] * 20]
+    assert {value for _, value in read(table(TIMES, quoted, header='"the time","a, b"'))} == {1234.5}
+
+
+def test_decimal_commas_between_semicolons():
+    texts = [f"1.0{value:.1f}".replace(".", ",").replace("1,0", "1.0", 1) for value in VALUES]
+    assert read(table(TIMES, texts, header="Zeit;Wert", delimiter=";")) == [(t, 1000 + v) for t, v in ROWS]
+
+
+def test_names_decide_among_many_columns():
+    columns = (range(20), VALUES, TIMES, [7] * 20, ["ok"] * 20)
+    layout = open_series(table(*columns, header="id,cpu,timestamp,Value,state")).layout
+    assert (layout.timestamp.name, layout.value.name) == ("timestamp", "Value")
+    assert not layout.notes
+
+
+def test_without_telling_names_the_first_fitting_columns_are_taken_and_it_is_said():
+    columns = (range(20), ["ok"] * 20, TIMES, VALUES, [7] * 20)
+    layout = open_series(table(*columns, header="id,state,when,cpu,disk")).layout
+    assert (layout.timestamp.name, layout.value.name) == ("when", "cpu")
+    assert len(layout.notes) == 1
+    assert "'cpu'" in layout.notes[0]
+    assert "'disk'" in layout.notes[0]
+
+
+def test_epoch_seconds_without_header_are_the_column_that_counts_upwards():
+    layout = open_series(table(VALUES, [int(time) for time, _ in ROWS])).layout
+    assert (layout.timestamp.number, layout.value.number) == (2, 1)
+
+
+def test_large_values_are_not_taken_for_times():
+    values = [3e9 - 1e6 * i for i in range(20)]
+    layout = open_series(table(values, TIMES, header="memory,sampled")).layout
+    assert (layout.timestamp.name, layout.value.name) == ("sampled", "memory")
+
+
+@pytest.mark.parametrize(("timestamp", "value"), [("b", "c"), ("2", "3"), ("B", "3")])
+def test_columns_can_be_chosen_by_name_or_number(timestamp, value):
+    data = table(TIMES, TIMES, VALUES, [1] * 20, header="a,b,c,value")
+    layout = open_series(data, timestamp=timestamp, value=value).layout
+    assert (layout.timestamp.number, layout.value.number) == (2, 3)
+
+
+def test_a_column_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(MisuseError, match="--value 'laod' is not a column") as caught:
+        open_series(table(TIMES, VALUES, header="time,load"), value="laod")
+    assert "2 'load'" in caught.value.hint
+
+
+@pytest.mark.parametrize("data", ["", "\n\n", "time,value\n", "hello\n", "a,b\n1,2\n3,4\n"])
+def test_a_file_without_times_and_values_is_refused(data):
+    with pytest.raises(MisuseError):
+        open_series(data)
+
+
+def test_a_file_from_newest_to_oldest_is_refused_with_advice():
+    with pytest.raises(MisuseError, match="newest to the oldest") as caught:
+        open_series(table(TIMES[::-1], VALUES, header="time,value"))
+    assert "tac" in caught.value.hint
+
+
+def test_a_day_above_twelve_far_down_decides_the_order_of_day_and_month():
+    times = [
+        f"{day:02d}/01/2014 {minute // 60:02d}:{minute % 60:02d}"
+        for day in range(1, 14)
+        for minute in range(0, 1440, 5)
+    ]
+    reader = open_series(table(times, [1] * len(times), header="time,value"))
+    assert reader.layout.timestamp_format.name == "day/month/year"
+    assert not reader.layout.notes
