@@ -11,7 +11,7 @@ import zlib
 
 import numpy as np
 
-from benchmarks.detectors import Detector, FloatArray
+from benchmarks.detectors import Detector, FloatArray, range_rule
 
 Z_AT_HALF = 4.417
 """A standard normal variable lies further from 0 than this with probability 0.00001."""
@@ -20,17 +20,12 @@ _MIN_SAMPLES = 10
 """Deviations are not judged by fewer samples than this."""
 
 
-def range_rule(timestamps: FloatArray, values: FloatArray, seed: int) -> FloatArray:
+def new_extreme(timestamps: FloatArray, values: FloatArray, seed: int) -> FloatArray:
     """Score 1 for a new extreme that stands out by more than 5 % of the range so far, else 0.
 
     A rule and no probability: 0.5 has no meaning of its own, every threshold finds the same.
-    Source: reference "HTM scalar anomaly models", section 11.1 (spatial check).
     """
-    highest = np.maximum.accumulate(values)[:-1]
-    lowest = np.minimum.accumulate(values)[:-1]
-    tolerance = 0.05 * (highest - lowest)
-    outside = (values[1:] > highest + tolerance) | (values[1:] < lowest - tolerance)
-    return np.concatenate([[0.0], np.where(outside & (highest > lowest), 1.0, 0.0)])
+    return range_rule(values)
 
 
 def moving_z_score(timestamps: FloatArray, values: FloatArray, seed: int) -> FloatArray:
@@ -62,7 +57,7 @@ def null(timestamps: FloatArray, values: FloatArray, seed: int) -> FloatArray:
 
 
 BASELINES: dict[str, Detector] = {
-    "range-rule": range_rule,
+    "range-rule": new_extreme,
     "moving-z-score": moving_z_score,
     "windowed-gaussian": windowed_gaussian,
     "random": random_scores,

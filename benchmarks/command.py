@@ -20,6 +20,11 @@ def add_detector_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--look-ahead", action="store_true", help="models that need a range get that of the whole series"
     )
+    parser.add_argument(
+        "--range-rule",
+        action="store_true",
+        help="models score 1 where the range rule does, as published ones did",
+    )
     parser.add_argument("--jobs", type=int, help="processes (default: one for each core)")
     parser.add_argument("--json", action="store_true", help="print one JSON line")
 
@@ -28,8 +33,12 @@ def chosen_detector(arguments: argparse.Namespace) -> tuple[str, Detector]:
     """Return the detector that was asked for, and what to call it."""
     if arguments.detector:
         return arguments.detector, BASELINES[arguments.detector]
-    name = f"{arguments.params} with look-ahead" if arguments.look_ahead else arguments.params
-    return name, ModelDetector(arguments.params, arguments.look_ahead)
+    name = arguments.params
+    if arguments.look_ahead:
+        name += " with look-ahead"
+    if arguments.range_rule:
+        name += " and range rule"
+    return name, ModelDetector(arguments.params, arguments.look_ahead, arguments.range_rule)
 
 
 def print_report(report: Report, *, one_line: bool) -> None:

@@ -29,11 +29,13 @@ class ModelDetector:
     """A model of htmengine under one of its parameter sets.
 
     ``default`` follows the range of the metric by itself. The other sets need a range: that of the first rows, as the
-    original engine took it, or with ``look_ahead`` that of the whole series, as the published results did.
+    original engine took it, or with ``look_ahead`` that of the whole series, as the published results did. These also
+    score 1 wherever the range rule does: ``range_rule``.
     """
 
     parameters: str
     look_ahead: bool = False
+    range_rule: bool = False
 
     def __call__(self, timestamps: FloatArray, values: FloatArray, seed: int) -> FloatArray:
         # Imported here: the baselines and the scoring need no compiled module.
@@ -47,4 +49,16 @@ class ModelDetector:
             minimum, maximum = params.infer_range(seen)
         chosen = params.parameter_set(self.parameters, minimum=minimum, maximum=maximum, seed=seed)
         scores: FloatArray = Model(chosen).score_series(timestamps, values).log_score
-        return scores
+        return np.fmax(scores, range_rule(values)) if self.range_rule else scores
+
+
+def range_rule(values: FloatArray) -> FloatArray:
+    """Return 1 for a new extreme that stands out by more than 5 % of the range so far, else 0.
+
+    Source: reference "HTM scalar anomaly models", section 11.1 (spatial check).
+    """
+    highest = np.fmax.accumulate(values)[:-1]
+    lowest = np.fmin.accumulate(values)[:-1]
+    tolerance = 0.05 * (highest - lowest)
+    outside = (values[1:] > highest + tolerance) | (values[1:] < lowest - tolerance)
+    return np.concatenate([[0.0], np.where(outside & (highest > lowest), 1.0, 0.0)])

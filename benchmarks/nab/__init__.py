@@ -1,7 +1,7 @@
 """The Numenta Anomaly Benchmark: 58 labelled files, one threshold for all of them, three ways to weigh mistakes.
 
     python -m benchmarks.nab --data DIR --params default --seeds 5 --json
-    python -m benchmarks.nab --data DIR --params nupic --look-ahead --json
+    python -m benchmarks.nab --data DIR --params nupic --look-ahead --range-rule --json
     python -m benchmarks.nab --data DIR --detector range-rule --json
 
 DIR holds `data/<category>/<file>.csv`, `combined_windows.json` and `scoring_profiles.json`. A detector is a plain

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.baselines import BASELINES, moving_z_score, random_scores, range_rule, windowed_gaussian
+from benchmarks.baselines import BASELINES, moving_z_score, new_extreme, random_scores, windowed_gaussian
 from benchmarks.ops.generator import generate
 from benchmarks.parallel import run
 
@@ -48,7 +48,7 @@ def test_a_flat_series_is_never_unusual_until_it_moves():
 
 
 def test_the_range_rule_wants_a_new_extreme_by_five_per_cent():
-    scores = range_rule(TIMES[:6], np.array([0.0, 10.0, 10.4, 11.0, -2.0, 5.0]), 1)
+    scores = new_extreme(TIMES[:6], np.array([0.0, 10.0, 10.4, 11.0, -2.0, 5.0]), 1)
     assert scores.tolist() == [0.0, 0.0, 0.0, 1.0, 1.0, 0.0]
 
 
