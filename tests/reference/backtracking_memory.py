@@ -109,7 +109,9 @@ class BacktrackingTemporalMemory:
         return sum(len(segment.synapses) for segment in self.segments())
 
     def _cells(self, column):
-        return range(column * self.parameters.cells_per_column, (column + 1) * self.parameters.cells_per_column)
+        return range(
+            column * self.parameters.cells_per_column, (column + 1) * self.parameters.cells_per_column
+        )
 
     def _columns_of(self, cells):
         return {cell // self.parameters.cells_per_column for cell in cells}
@@ -164,9 +166,14 @@ class BacktrackingTemporalMemory:
             if len(on) >= p.activation_threshold:
                 column = segment.cell // p.cells_per_column
                 sums[column] = sums.get(column, 0) + 1 + int(float(segment.duty) * self.decay * 2.0**48)
-                if sum(segment.synapses[s] >= real(p.connected_permanence) for s in on) >= p.activation_threshold:
+                if (
+                    sum(segment.synapses[s] >= real(p.connected_permanence) for s in on)
+                    >= p.activation_threshold
+                ):
                     self.inf_predicted.add(segment.cell)
-        self.confidences = {column: real(float(sums[column]) / float(sum(sums.values()))) for column in sorted(sums)}
+        self.confidences = {
+            column: real(float(sums[column]) / float(sum(sums.values()))) for column in sorted(sums)
+        }
         return len(self._columns_of(self.inf_predicted)) >= 0.5 * self.density
 
     def _backtrack_inference(self):
@@ -174,7 +181,9 @@ class BacktrackingTemporalMemory:
         for start in range(len(self.inf_history)):
             for offset in range(start, len(self.inf_history)):
                 self.inf_predicted_before = set(self.inf_predicted)
-                survives = self._infer_active(self.inf_history[offset], offset == start) and self._infer_predicted()
+                survives = (
+                    self._infer_active(self.inf_history[offset], offset == start) and self._infer_predicted()
+                )
                 if not survives:
                     break
             if survives:

@@ -72,7 +72,7 @@ class Novelty:
             return 0.0
         width = self.high - self.low
         score = 0.0
-        if width > 0.0 and self.count >= 3:
+        if width > 0.0 and self.count >= 100:
             outside = max(value - self.high, self.low - value) / width
             if outside > self.range_tolerance:
                 graded = (outside - self.range_tolerance) / (self.range_saturation - self.range_tolerance)

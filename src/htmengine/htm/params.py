@@ -47,7 +47,7 @@ class ValueScale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     minimum: float | None = None
     """The metric's range, where it is known: both ends or none. Else it follows the values as they come."""
     maximum: float | None = None
-    buckets: int = 40
+    buckets: int = 30
     """Steps over the padded range."""
     padding: float = _RANGE_PADDING
     """Share of the range added at each end."""
@@ -89,7 +89,7 @@ class Novelty(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Of the running mean of jumps, per record."""
     jump_limit: float = 4.0
     """Jumps count up to so many times their running mean."""
-    range_memory: float = 4000.0
+    range_memory: float = 16000.0
     """Records after which an extreme is mostly forgotten."""
     range_tolerance: float = 0.05
     """Share of the range by which a new extreme must stand out."""
@@ -265,7 +265,7 @@ class DefaultParameters(Parameters, frozen=True, kw_only=True, tag="default", fo
     memory: TransitionMemory = TransitionMemory()
     novelty: Novelty = Novelty()
     sequence_likelihood: Likelihood = _DEFAULT_LIKELIHOOD
-    jump_likelihood: Likelihood = _DEFAULT_LIKELIHOOD
+    jump_likelihood: Likelihood = msgspec.structs.replace(_DEFAULT_LIKELIHOOD, learning=100, probation=200)
     quiet_records: int = 8
     """After an alarm, further ones are damped for so many records."""
     damping: float = 0.49

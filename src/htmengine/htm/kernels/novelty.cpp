@@ -10,7 +10,7 @@ namespace {
 
 // The running mean and the range need some values before they say anything.
 constexpr std::uint64_t values_before_jumps = 3;
-constexpr std::uint64_t values_before_extremes = 3;
+constexpr std::uint64_t values_before_extremes = 100;
 
 }  // namespace
 

@@ -8,7 +8,7 @@ namespace htmengine {
 struct NoveltyParameters {
     double jump_rate = 0.002;         // of the running mean of jumps, per record
     double jump_limit = 4.0;          // jumps count up to so many times their running mean
-    double range_memory = 4000.0;     // records after which an extreme is mostly forgotten
+    double range_memory = 16000.0;    // records after which an extreme is mostly forgotten
     double range_tolerance = 0.05;    // share of the range by which a new extreme must stand out
     double range_saturation = 1.0;    // share of the range, outside it, at which a new extreme scores 1
 };

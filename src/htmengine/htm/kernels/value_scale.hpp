@@ -9,7 +9,7 @@ namespace htmengine {
 struct ValueScaleParameters {
     double minimum = std::numeric_limits<double>::quiet_NaN();  // the metric's range, where it is known;
     double maximum = std::numeric_limits<double>::quiet_NaN();  // both or none
-    std::uint32_t buckets = 40;                                 // steps over the padded range
+    std::uint32_t buckets = 30;                                 // steps over the padded range
     double padding = 0.2;                                       // share of the range added on each side
 };
 
