@@ -12,7 +12,7 @@ using Columns = In<std::uint32_t>;
 Span<const std::uint32_t> view(const Columns& columns) { return {columns.data(), columns.size()}; }
 
 /// Every synapse: number and cell of its segment, source cell, permanence.
-nb::tuple synapses(const SegmentStore& segments) {
+auto synapses(const SegmentStore& segments) {
     std::vector<std::uint32_t> numbers, cells, sources;
     std::vector<float> permanences;
     for (std::uint32_t segment = 0; segment < segments.size(); ++segment) {
@@ -21,7 +21,7 @@ nb::tuple synapses(const SegmentStore& segments) {
         for (const std::uint32_t source : segments.sources(segment)) sources.push_back(source);
         for (const float permanence : segments.permanences(segment)) permanences.push_back(permanence);
     }
-    return nb::make_tuple(to_numpy(std::move(numbers)), to_numpy(std::move(cells)), to_numpy(std::move(sources)),
+    return std::make_tuple(to_numpy(std::move(numbers)), to_numpy(std::move(cells)), to_numpy(std::move(sources)),
                           to_numpy(std::move(permanences)));
 }
 
