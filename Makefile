@@ -44,6 +44,7 @@ pins: setup
 	$(BIN)/python -m pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --all-extras --strip-extras --no-header --no-annotate --no-emit-index-url \
 	  --no-emit-trusted-host --no-emit-find-links --output-file constraints.txt pyproject.toml
+	sed -i '/^htmengine /d' constraints.txt
 
 clean:
 	rm -rf .venv build dist demo

@@ -1,0 +1,1 @@
+"""How applications create, monitor and delete metrics."""

@@ -1,0 +1,293 @@
+"""Messages on the bus. New fields get a default; old fields keep their name and type.
+
+What applications see is JSON, as documented. What only our services see is MessagePack in columns: one list for each
+field, one element for each sample, so that a batch over many metrics is decoded in one go.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Final, TypeVar, cast
+
+import msgspec
+
+T = TypeVar("T")
+
+COMMAND_RESULT_TYPE: Final = "model-cmd-result"
+"""Value of the header `dataType` of a command's result on the results exchange."""
+
+
+class MalformedMessage(ValueError):
+    """A message's body is not what its queue carries. It goes to the dead letters; its neighbours do not."""
+
+
+def shard_of(uid: str, shards: int) -> int:
+    """Return the shard that a metric belongs to, 0 to `shards` - 1. The one place where this is computed."""
+    return zlib.crc32(uid.encode()) % shards
+
+
+# -- The metric-data queue: JSON, as documented; applications publish here too.
+
+
+class Backfill(msgspec.Struct, frozen=True, kw_only=True):
+    """Marks lines that belong to a backfill: live samples of the metric wait until it is done."""
+
+    metric: str
+    token: str
+    """One for each run of a backfill, so that a second run of the same metric is told apart."""
+    done: bool = False
+    """The last message of the backfill."""
+
+
+class MetricLines(msgspec.Struct, frozen=True, kw_only=True):
+    """Lines of the plaintext protocol, `name value timestamp`, in the order in which they came."""
+
+    protocol: str
+    data: list[str]
+    backfill: Backfill | None = None
+
+
+# -- The shard queues, model input: MessagePack.
+
+
+class _Columns(msgspec.Struct, frozen=True, kw_only=True):
+    def __post_init__(self) -> None:
+        lengths = {
+            len(column) for name in self.__struct_fields__ if isinstance(column := getattr(self, name), list)
+        }
+        if len(lengths) > 1:
+            raise ValueError(f"columns of {sorted(lengths)} elements")
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(cast("list[Any]", getattr(self, self.__struct_fields__[0])))
+
+
+class Samples(_Columns, frozen=True, kw_only=True, tag="samples"):
+    """Samples to score, of any number of metrics of one shard; a metric's samples in the order of their rowids."""
+
+    uids: list[str]
+    generations: list[int]
+    rowids: list[int]
+    timestamps: list[int]
+    """Seconds since the Unix epoch, UTC."""
+    values: list[float]
+
+
+class DefineModel(msgspec.Struct, frozen=True, kw_only=True, tag="defineModel"):
+    """Make the model that the repository describes for this metric and generation. Safe to repeat."""
+
+    command_id: str
+    uid: str
+    generation: int
+
+
+class DeleteModel(msgspec.Struct, frozen=True, kw_only=True, tag="deleteModel"):
+    """Drop the model of this generation and of all before it, with its checkpoints. Safe to repeat."""
+
+    command_id: str
+    uid: str
+    generation: int
+
+
+class CloneModel(msgspec.Struct, frozen=True, kw_only=True, tag="cloneModel"):
+    """Give another metric a copy of this model. Safe to repeat."""
+
+    command_id: str
+    uid: str
+    generation: int
+    new_uid: str
+    new_generation: int
+
+
+ModelInput = Samples | DefineModel | DeleteModel | CloneModel
+
+
+# -- The results queues: MessagePack.
+
+
+class Scores(_Columns, frozen=True, kw_only=True, tag="scores"):
+    """Scored samples, of any number of metrics of one shard; a metric's in the order of their rowids.
+
+    All scores lie between 0 and 1; what each means: `htmengine.htm.model.Scores`.
+    """
+
+    uids: list[str]
+    generations: list[int]
+    rowids: list[int]
+    timestamps: list[int]
+    values: list[float]
+    raw_anomaly_scores: list[float]
+    anomaly_scores: list[float]
+    log_scores: list[float]
+    sequence_scores: list[float]
+    novelty_scores: list[float]
+    predictions: list[dict[str, float] | None] | None = None
+    """Best prediction by number of steps ahead, for models that were asked for it."""
+
+
+class CommandResult(msgspec.Struct, frozen=True, kw_only=True, tag="commandResult"):
+    """What became of a command."""
+
+    command_id: str
+    method: str
+    uid: str
+    generation: int
+    status: int
+    """Of `htmengine.htmengineerrno`."""
+    error_message: str | None = None
+
+
+class ModelFailure(msgspec.Struct, frozen=True, kw_only=True, tag="modelFailure"):
+    """A model cannot go on; its metric's status becomes ERROR with this message."""
+
+    uid: str
+    generation: int
+    error_message: str
+
+
+ModelOutput = Scores | CommandResult | ModelFailure
+
+
+# -- The results exchange, one message for each metric: JSON compressed with zlib, as documented.
+
+
+class ResultMetric(msgspec.Struct, frozen=True, kw_only=True):
+    """The metric of a results message."""
+
+    uid: str
+    name: str
+    description: str | None
+    resource: str | None
+    location: str | None
+    datasource: str
+    spec: dict[str, Any]
+    """`metricSpec` as it was given to `monitorMetric`."""
+
+
+class ResultRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One scored sample of a results message."""
+
+    rowid: int
+    ts: float
+    value: float
+    raw_anomaly: float
+    anomaly: float
+    multi_step_best_predictions: dict[str, float] | None = None
+
+
+class Results(msgspec.Struct, frozen=True, kw_only=True):
+    """Scored samples of one metric."""
+
+    metric: ResultMetric
+    results: list[ResultRow]
+
+
+class ModelInfo(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """What was defined."""
+
+    metric_name: str
+    resource: str | None
+    model_spec: dict[str, Any]
+
+
+class PublishedCommandResult(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """A command's result, with the header `dataType` = COMMAND_RESULT_TYPE."""
+
+    method: str
+    model_id: str
+    command_id: str
+    status: int
+    error_message: str | None
+    model_info: ModelInfo | None = None
+
+
+# -- The exchange of batches, beside the documented one: JSON, many metrics in one message.
+
+
+class BatchRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """One scored sample with everything that is known of it."""
+
+    uid: str
+    name: str
+    rowid: int
+    ts: int
+    value: float
+    raw_anomaly: float
+    anomaly: float
+    log_score: float
+    sequence_score: float
+    novelty_score: float
+    multi_step_best_predictions: dict[str, float] | None = None
+
+
+class ResultsBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Scored samples of any number of metrics; a metric's in the order of their rowids."""
+
+    rows: list[BatchRow]
+
+
+_INPUT_DECODER: Final[msgspec.msgpack.Decoder[ModelInput]] = msgspec.msgpack.Decoder(ModelInput)
+_OUTPUT_DECODER: Final[msgspec.msgpack.Decoder[ModelOutput]] = msgspec.msgpack.Decoder(ModelOutput)
+_PACK: Final = msgspec.msgpack.Encoder()
+_JSON: Final = msgspec.json.Encoder()
+
+
+def encode_json(message: MetricLines | ResultsBatch) -> bytes:
+    """Return the body of a message that applications see uncompressed."""
+    return _JSON.encode(message)
+
+
+def encode_compressed(message: Results | PublishedCommandResult) -> bytes:
+    """Return the body of a message on the documented results exchange."""
+    return zlib.compress(_JSON.encode(message))
+
+
+def decode_compressed(body: bytes, kind: type[T]) -> T:
+    """Return the message in a body from the documented results exchange. Raises MalformedMessage."""
+    try:
+        return msgspec.json.decode(zlib.decompress(body), type=kind)
+    except (msgspec.MsgspecError, zlib.error) as error:
+        raise MalformedMessage(f"not a {kind.__name__} message: {error}") from error
+
+
+def decode_metric_lines(body: bytes) -> MetricLines:
+    """Return the message in a body from the metric-data queue. Raises MalformedMessage."""
+    try:
+        return msgspec.json.decode(body, type=MetricLines)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise MalformedMessage(f"not lines of metric data: {error}") from error
+
+
+def decode_results_batch(body: bytes) -> ResultsBatch:
+    """Return the message in a body from the exchange of batches. Raises MalformedMessage."""
+    try:
+        return msgspec.json.decode(body, type=ResultsBatch)
+    except msgspec.MsgspecError as error:
+        raise MalformedMessage(f"not a batch of results: {error}") from error
+
+
+def encode_model_input(message: ModelInput) -> bytes:
+    """Return the body of a message on a shard's model input queue."""
+    return _PACK.encode(message)
+
+
+def decode_model_input(body: bytes) -> ModelInput:
+    """Return the message in a body from a shard's model input queue. Raises MalformedMessage."""
+    try:
+        return _INPUT_DECODER.decode(body)
+    except msgspec.MsgspecError as error:
+        raise MalformedMessage(f"not model input: {error}") from error
+
+
+def encode_model_output(message: ModelOutput) -> bytes:
+    """Return the body of a message on a results queue."""
+    return _PACK.encode(message)
+
+
+def decode_model_output(body: bytes) -> ModelOutput:
+    """Return the message in a body from a results queue. Raises MalformedMessage."""
+    try:
+        return _OUTPUT_DECODER.decode(body)
+    except msgspec.MsgspecError as error:
+        raise MalformedMessage(f"not model output: {error}") from error

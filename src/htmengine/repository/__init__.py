@@ -1,0 +1,1 @@
+"""Metrics, samples, scores and checkpoints in SQL."""

@@ -1,0 +1,1 @@
+"""The services of the road, from a line to a published score."""

@@ -1,0 +1,132 @@
+"""The one loop of every queue-fed service: consume, process, publish, acknowledge."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+from htmengine.bus import Bus, BusUnavailable, Consumer, Delivery, Fanout, Outgoing, QueueFull
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE_S: Final = 0.05
+LONGEST_PAUSE_S: Final = 5.0
+
+Step = Callable[[str], None]
+"""Told the name of each step when it is done; fault injection ends the process there."""
+
+
+def no_step(name: str) -> None:
+    """Do nothing: what services are told to do between steps outside of tests."""
+
+
+class DependencyAway(Exception):
+    """Something that a stage depends on is away for now; what it was given must be processed again."""
+
+
+class Outcome(NamedTuple):
+    """What became of a batch: to be published, then everything but the dead letters to be acknowledged."""
+
+    publish: Sequence[Outgoing | Fanout] = ()
+    dead_letters: Sequence[tuple[Delivery, str]] = ()
+
+
+class Stage(Protocol):
+    """What a service does with its messages. Knows nothing of the broker."""
+
+    name: str
+    queues: Sequence[str]
+    max_messages: int
+    """How many messages to take at a time."""
+
+    @property
+    def poll_interval_s(self) -> float:
+        """How long to wait for messages before `process` is called without any; 0 when there is work left over."""
+        ...
+
+    def process(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """Work on messages, or, when there are none, on what else is due.
+
+        It must be safe to call again with the same messages: a crash anywhere before they are acknowledged means that
+        they come again. A message that cannot be decoded is among the dead letters of the outcome; its neighbours are
+        worked on.
+        """
+        ...
+
+    def settle(self) -> None:
+        """Do what may only happen once the outcome was published and acknowledged, such as checkpoints."""
+        ...
+
+    def close(self) -> None:
+        """Save what is to be saved: the service stops in good order."""
+        ...
+
+
+def run(stage: Stage, bus: Bus, stop: threading.Event, *, step: Step = no_step) -> None:
+    """Consume, process and publish until told to stop; then let the stage save its state.
+
+    The acknowledgement comes last. What a dependency that is away or a full queue holds up is kept and tried again,
+    with growing pauses; an error of ours ends the service, and its messages come again to the next.
+    """
+
+    def insist(action: Callable[[], T]) -> T:
+        return _insist(action, stage.name, stop)
+
+    with bus.consume(stage.queues) as consumer:
+        try:
+            while not stop.is_set():
+                deliveries = insist(
+                    lambda: consumer.receive(max_messages=stage.max_messages, timeout_s=stage.poll_interval_s)
+                )
+                outcome = insist(partial(stage.process, deliveries))
+                step(f"{stage.name}.processed")
+                if outcome.publish:
+                    insist(partial(bus.publish, outcome.publish))
+                    step(f"{stage.name}.published")
+                _finish(stage.name, consumer, deliveries, outcome, insist)
+                if deliveries:
+                    step(f"{stage.name}.acknowledged")
+                insist(stage.settle)
+        except _Stopped:
+            pass  # what was not acknowledged comes again
+        stage.close()
+
+
+def _finish(
+    name: str,
+    consumer: Consumer,
+    deliveries: Sequence[Delivery],
+    outcome: Outcome,
+    insist: Callable[[Callable[[], None]], None],
+) -> None:
+    """Acknowledge a batch, but for what goes to the dead letters."""
+    dead = set()
+    for delivery, reason in outcome.dead_letters:
+        log.warning("%s.dead_letter queue=%s reason=%s", name, delivery.queue, reason)
+        insist(partial(consumer.dead_letter, delivery, reason))
+        dead.add((delivery.queue, delivery.tag))
+    done = [delivery for delivery in deliveries if (delivery.queue, delivery.tag) not in dead]
+    if done:
+        insist(partial(consumer.ack, done))
+
+
+class _Stopped(Exception):
+    """The service was told to stop while it waited for a dependency."""
+
+
+def _insist(action: Callable[[], T], name: str, stop: threading.Event) -> T:
+    """Return what the action returns, trying again while a dependency is away. Raises _Stopped."""
+    pause = FIRST_PAUSE_S
+    while True:
+        try:
+            return action()
+        except (DependencyAway, BusUnavailable, QueueFull) as error:
+            log.warning("%s.waiting pause_s=%.2f reason=%s", name, pause, error)
+        if stop.wait(pause):
+            raise _Stopped
+        pause = min(2 * pause, LONGEST_PAUSE_S)
