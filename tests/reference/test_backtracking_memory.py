@@ -109,6 +109,28 @@ def test_a_reloaded_memory_has_the_same_state_ever_after(data, parameters):
         assert stopped.save_state() == memory.save_state()
 
 
+def test_a_memory_whose_segments_were_right_more_than_once_a_step_is_reloaded():
+    # Every sequence is replayed from its start, which reinforces segments again: duty cycles pass 2.
+    parameters = Parameters(
+        columns=8,
+        cells_per_column=2,
+        activation_threshold=1,
+        min_threshold=1,
+        new_synapse_count=3,
+        max_segments_per_cell=2,
+        max_synapses_per_segment=4,
+        pam_length=1,
+        max_sequence_length=4,
+        max_learning_backtrack=3,
+    )
+    memory, naive = build(parameters), NaiveBacktrackingTemporalMemory(parameters)
+    for _ in range(60):
+        memory.compute([1, 2])
+        naive.compute([1, 2], True)
+    assert max(float(segment.duty) * naive.decay for segment in naive.segments()) > 2.5
+    assert reload(memory, parameters).save_state() == memory.save_state()
+
+
 @pytest.mark.golden
 def test_the_small_recorded_run_is_repeated_cell_by_cell():
     recorded = json.loads(golden("backtracking_tm_small.json").read_text())

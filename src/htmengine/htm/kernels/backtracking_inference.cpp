@@ -74,8 +74,8 @@ bool BacktrackingMemory::backtrack_inference(std::size_t start) {
 
 /// Shares of the columns in the duty cycles of the segments that matched last, connected or not.
 void BacktrackingMemory::update_confidences() {
-    // Sums of whole numbers do not depend on the order of the segments. A duty cycle is at most 1, and a segment
-    // that lives always counts.
+    // Sums of whole numbers do not depend on the order of the segments. All duty cycles together are at most the
+    // activations of one step, and a segment that lives always counts.
     constexpr double one = 281474976710656.0;  // 2^48
     predicted_columns_.clear();
     std::uint64_t total = 0;

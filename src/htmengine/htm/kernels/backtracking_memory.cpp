@@ -101,7 +101,8 @@ void BacktrackingMemory::restored() {
     if (slots_.size() != count || duties_.size() != count || previously_released_.size() != count ||
         last_released_.size() != cells())
         throw StateError("segments and what belongs to them differ in number");
-    duty_clock_.restored(duties_);
+    // A step reinforces a segment from the queue and as a surprise, and so does the replay of each input.
+    duty_clock_.restored(duties_, 2 * (parameters_.max_learning_backtrack + 2));
     std::fill(segments_on_.begin(), segments_on_.end(), std::uint16_t{0});
     std::fill(slots_on_.begin(), slots_on_.end(), std::uint16_t{0});
     for (std::uint32_t segment = 0; segment < count; ++segment) {

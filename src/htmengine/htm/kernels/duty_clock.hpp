@@ -1,4 +1,5 @@
 // How often segments were right: exponential averages over learning steps, with a time constant that grows.
+// A segment may be right several times within a step that replays past inputs, so an average may exceed 1.
 //
 // All averages decay alike, so they are kept divided by the decay since the last rebase: an activation adds to
 // one of them, a step multiplies a single number. For the first 100 steps the average is activations / steps.
@@ -42,9 +43,10 @@ class DutyClock {
         archive(self.steps_, self.decay_);
     }
 
-    void restored(const std::vector<float>& scaled) const {
-        // Rounding may take an average a little above 1.
-        const auto possible = [this](float average) { return average >= 0.0f && value(average) < 2.0; };
+    /// `busiest`: activations of one segment that a single step can bring.
+    void restored(const std::vector<float>& scaled, std::uint32_t busiest) const {
+        // Rounding may take an average a little above what it is made of.
+        const auto possible = [&](float average) { return average >= 0.0f && value(average) <= busiest + 1.0; };
         if (!(decay_ > 0.0 && decay_ <= 1.0) || !std::all_of(scaled.begin(), scaled.end(), possible))
             throw StateError("a duty cycle is out of range");
     }
