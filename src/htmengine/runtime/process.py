@@ -1,0 +1,287 @@
+"""What every program does around its work: settings, log, bus, repository, signals, and errors as two lines."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import logging
+import os
+import signal
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from htmengine import config
+from htmengine.bus import Bus, BusUnavailable
+from htmengine.errors import HtmengineError, MisuseError
+from htmengine.runtime import service, steps
+
+if TYPE_CHECKING:
+    import sqlalchemy
+
+DEFAULT_DATA: Final = Path("htmengine-data")
+"""Folder of the embedded parts where none is named, below the current directory."""
+DATA_QUEUE_LIMIT: Final = 20_000
+SHARD_QUEUE_LIMIT: Final = 2_000
+LEAST_FREE_BYTES: Final = 16 << 20
+"""With less than this left on the disk no program starts: SQLite needs room to roll back what it cannot finish."""
+
+log = logging.getLogger(__name__)
+
+
+class StartError(HtmengineError):
+    """A program cannot start as things are: its files, its servers or its port are not usable."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a program's work is given."""
+
+    settings: config.Settings
+    bus: Bus
+    engine: sqlalchemy.Engine
+    shards: int
+    """Number of shards of this installation."""
+    step: service.Step = service.no_step
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set when the program is to end."""
+    options: argparse.Namespace = field(default_factory=argparse.Namespace)
+    """What the command line said."""
+
+
+Work = Callable[[Context], None]
+"""Works until `context.stop` is set."""
+
+
+def stage_work(build: Callable[[Context], service.Stage]) -> Work:
+    """Return the work of a stage that is fed by queues."""
+
+    def work(context: Context) -> None:
+        service.run(build(context), context.bus, context.stop, step=context.step)
+
+    return work
+
+
+def main(build: Callable[[Context], service.Stage], name: str) -> None:
+    """Run a stage that is fed by queues as a program of its own, until SIGTERM or SIGINT. Exits the process."""
+    sys.exit(run_program(stage_work(build), name))
+
+
+def run_program(
+    work: Work,
+    name: str,
+    *,
+    arguments: Callable[[argparse.ArgumentParser], None] | None = None,
+    argv: Sequence[str] | None = None,
+) -> int:
+    """Run a service's work until SIGTERM or SIGINT and return the exit code.
+
+    Parameters
+    ----------
+    work : done in this thread; it gets a context whose `stop` a signal sets.
+    name : of the service, as in `python -m htmengine.runtime.<name>`.
+    arguments : adds options of the service's own; they are in `context.options`.
+    """
+    parser = argparse.ArgumentParser(prog=name, description=f"The service {name} of htmengine.")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="DIR",
+        help=f"configuration directory [default: {config.CONFIG_PATH_VARIABLE}]",
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help=f"folder of the embedded parts [default: {DEFAULT_DATA}]"
+    )
+    if arguments:
+        arguments(parser)
+    options = parser.parse_args(argv)
+    configure_logging()
+    stop = threading.Event()
+    try:
+        settings = settings_for(options.config, options.data)
+        step = steps.from_environment()
+        with stopping_on_signals(stop), opened(settings, step=step, stop=stop, options=options) as context:
+            log.info("%s.started", name)
+            work(context)
+            log.info("%s.stopped", name)
+    except HtmengineError as error:
+        print(f"{error}\n{error.hint}", file=sys.stderr)
+        return error.exit_code
+    except Exception:
+        log.exception("%s.failed", name)
+        return 1
+    return 0
+
+
+def configure_logging(level: int = logging.INFO) -> None:
+    """Send one line for each event to standard error, with times in UTC."""
+    formatter = logging.Formatter(
+        "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
+    )
+    formatter.converter = time.gmtime
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    ours = logging.getLogger("htmengine")
+    ours.handlers[:] = [handler]
+    ours.propagate = False
+    ours.setLevel(level)
+
+
+@contextmanager
+def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
+    """Let SIGTERM and SIGINT set `stop`; a second one ends the process as if it had not been caught."""
+
+    def handle(number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(number, previous[signal.Signals(number)])
+
+    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in previous:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def settings_for(directory: Path | None, data: Path | None) -> config.Settings:
+    """Return the settings that a command line asks for.
+
+    In this order: a configuration directory; a folder of embedded parts; the directory that APPLICATION_CONFIG_PATH
+    names; the folder `htmengine-data` below the current directory.
+
+    Raises
+    ------
+    MisuseError : both are given, or the configuration cannot be used.
+    """
+    if directory and data:
+        raise MisuseError(
+            "--config and --data are both given.",
+            hint="Give one: a configuration directory names its data folder itself, as [engine] data_dir.",
+        )
+    if data is None:
+        directory = directory or config.config_dir_from_environment()
+    if directory:
+        return config.load(directory)
+    return config.embedded((data or DEFAULT_DATA).absolute())
+
+
+def require_data(settings: config.Settings) -> None:
+    """Raise MisuseError where embedded parts are asked for and none have been made yet."""
+    for path in (settings.bus_path if settings.bus == "embedded" else None, settings.repository.path):
+        if path and not path.exists():
+            raise MisuseError(
+                f"{path.parent}: no engine has run in this folder yet.",
+                hint="Start one with `htmengine up`, or name its folder with --data.",
+            )
+
+
+@contextmanager
+def opened(
+    settings: config.Settings,
+    *,
+    step: service.Step = service.no_step,
+    stop: threading.Event | None = None,
+    options: argparse.Namespace | None = None,
+) -> Iterator[Context]:
+    """Give a context with the bus and the repository open and every queue declared; close them at the end.
+
+    An embedded repository is created or upgraded on the way; one on a server is not touched.
+
+    Raises
+    ------
+    StartError : files or servers cannot be used.
+    """
+    from sqlalchemy.exc import DBAPIError
+
+    from htmengine.bus.opening import open_bus
+    from htmengine.repository.engine import open_engine
+    from htmengine.repository.errors import RepositoryUnavailable
+
+    try:
+        with _alone_in(_folder(settings)):
+            engine = open_engine(settings.repository)
+            shards = _prepare_repository(engine, settings)
+            bus = open_bus(settings)
+            declare(bus, settings, shards)
+    except (RepositoryUnavailable, BusUnavailable, DBAPIError, sqlite3.Error, OSError) as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise StartError(
+            f"{_place(settings)}: cannot be opened for writing: {reason}.",
+            hint="Check that the disk has room, that this user may write there, and that servers are up; then start again.",
+        ) from error
+    try:
+        yield Context(
+            settings=settings,
+            bus=bus,
+            engine=engine,
+            shards=shards,
+            step=step,
+            stop=stop or threading.Event(),
+            options=options or argparse.Namespace(),
+        )
+    finally:
+        bus.close()
+        engine.dispose()
+
+
+def declare(bus: Bus, settings: config.Settings, shards: int) -> None:
+    """Make sure that every queue and exchange of the engine exists."""
+    bus.declare_queue(settings.listener.queue, limit=DATA_QUEUE_LIMIT)
+    for shard in range(shards):
+        bus.declare_queue(settings.model_input_queue(shard), limit=SHARD_QUEUE_LIMIT)
+        bus.declare_queue(settings.results_shard_queue(shard), limit=SHARD_QUEUE_LIMIT)
+    bus.declare_exchange(settings.results_exchange)
+    bus.declare_exchange(settings.batches_exchange)
+
+
+def _prepare_repository(engine: sqlalchemy.Engine, settings: config.Settings) -> int:
+    """Return the number of shards; an embedded repository is brought to the newest schema first."""
+    from htmengine.repository.migrations import installed_shards, is_current, upgrade
+
+    if settings.repository.dialect == "sqlite":
+        upgrade(engine, settings.shards)
+    elif not is_current(engine):
+        raise StartError(
+            f"{_place(settings)}: the database's schema is not the one of this version.",
+            hint="Run `htmengine db upgrade` once, then start again.",
+        )
+    with engine.connect() as conn:
+        return int(installed_shards(conn))
+
+
+def _place(settings: config.Settings) -> str:
+    repository = settings.repository
+    if folder := _folder(settings):
+        return str(folder)
+    return f"{repository.dialect} database {repository.db} at {repository.host}:{repository.port}"
+
+
+def _folder(settings: config.Settings) -> Path | None:
+    path = settings.bus_path if settings.bus == "embedded" else settings.repository.path
+    return path.parent if path else None
+
+
+@contextmanager
+def _alone_in(folder: Path | None) -> Iterator[None]:
+    """Let one process at a time create or upgrade what is in a folder of embedded parts."""
+    if folder is None:
+        yield
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    room = os.statvfs(folder)
+    if room.f_bavail * room.f_frsize < LEAST_FREE_BYTES:
+        raise StartError(
+            f"{folder}: the disk is full: less than {LEAST_FREE_BYTES >> 20} MiB are left.",
+            hint="Make room, or name a folder on another disk with --data; nothing was changed.",
+        )
+    with (folder / "starting.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
