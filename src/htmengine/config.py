@@ -45,6 +45,12 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
     passwd: str = ""
     port: int = 3306
 
+    def __repr__(self) -> str:
+        """Say where, without the password."""
+        if self.dialect == "sqlite":
+            return f"Repository({self.path})"
+        return f"Repository({self.dialect}://{self.user}@{self.host}:{self.port}/{self.db})"
+
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True):
     """The plaintext port."""

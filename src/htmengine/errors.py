@@ -16,3 +16,7 @@ class MisuseError(HtmengineError):
     """The request cannot be carried out as it stands: a wrong option, an unreadable file. Exits with 2."""
 
     exit_code = 2
+
+
+class DependencyAway(Exception):
+    """Something that is needed is away for now. Nothing is lost: pause, and do the same again."""

@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from htmengine.bus import Bus, BusUnavailable, Consumer, Delivery, Fanout, Outgoing, QueueFull
+from htmengine.errors import DependencyAway as DependencyAway
 
 T = TypeVar("T")
 
@@ -23,10 +24,6 @@ Step = Callable[[str], None]
 
 def no_step(name: str) -> None:
     """Do nothing: what services are told to do between steps outside of tests."""
-
-
-class DependencyAway(Exception):
-    """Something that a stage depends on is away for now; what it was given must be processed again."""
 
 
 class Outcome(NamedTuple):
