@@ -27,6 +27,10 @@ class QueueNotFound(BusError):
     """No queue has this name."""
 
 
+class ExchangeNotFound(BusError):
+    """No exchange has this name."""
+
+
 class QueueFull(BusError):
     """A queue took no more. Of what was to be published, some may have been accepted; publishing all again is safe."""
 
@@ -147,11 +151,19 @@ class Bus(Protocol):
         ...
 
     def bind(self, queue: str, exchange: str) -> None:
-        """Let a queue get a copy of everything that is published to an exchange from now on."""
+        """Let a queue get a copy of everything that is published to an exchange from now on.
+
+        Raises
+        ------
+        QueueNotFound, ExchangeNotFound
+        """
         ...
 
     def has_subscribers(self, exchange: str) -> bool:
-        """Tell whether publishing to an exchange reaches anyone; True where the bus cannot know."""
+        """Tell whether publishing to an exchange reaches anyone; True where the bus cannot know.
+
+        Cheap: ask before you make a message. Raises ExchangeNotFound.
+        """
         ...
 
     def publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
@@ -159,7 +171,7 @@ class Bus(Protocol):
 
         Raises
         ------
-        QueueNotFound, QueueFull, BusUnavailable : some of the messages may have been accepted.
+        QueueNotFound, ExchangeNotFound, QueueFull, BusUnavailable : some of the messages may have been accepted.
         """
         ...
 

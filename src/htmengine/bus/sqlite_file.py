@@ -1,0 +1,170 @@
+"""One SQLite file that threads and processes write to in turn."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from htmengine.bus import BusError, BusUnavailable
+
+BUSY_TIMEOUT_S: Final = 10.0
+CACHE_KIB: Final = 16_384
+WAL_PAGES: Final = 1000
+"""Of 4096 bytes: how long the write-ahead log grows before it is moved into the file."""
+WAL_BYTES_KEPT: Final = 64 << 20
+
+_AWAY: Final = {
+    sqlite3.SQLITE_BUSY: "another process has held it for too long",
+    sqlite3.SQLITE_LOCKED: "another process has held it for too long",
+    sqlite3.SQLITE_FULL: "the disk is full; free some space on it",
+    sqlite3.SQLITE_READONLY: "it cannot be written; check the permissions of the file and its folder",
+    sqlite3.SQLITE_IOERR: "the disk reports an error",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check the permissions of the file and its folder",
+    sqlite3.SQLITE_PERM: "it cannot be written; check the permissions of the file and its folder",
+    sqlite3.SQLITE_NOMEM: "there is not enough memory",
+}
+"""Errors that may pass, by primary code."""
+_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+class FairLock:
+    """A lock that goes to whoever has waited longest; the standard one lets a busy thread take it again and again."""
+
+    def __init__(self) -> None:
+        self._mutex = threading.Lock()
+        self._taken = False
+        self._turns: deque[threading.Lock] = deque()
+
+    def __enter__(self) -> None:
+        with self._mutex:
+            if not self._taken:
+                self._taken = True
+                return
+            turn = threading.Lock()
+            turn.acquire()
+            self._turns.append(turn)
+        try:
+            turn.acquire()
+        except BaseException:  # interrupted: give up the place in the line, or pass on what came meanwhile
+            with self._mutex:
+                waiting = turn in self._turns
+                if waiting:
+                    self._turns.remove(turn)
+            if not waiting:
+                self.__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        with self._mutex:
+            if self._turns:
+                self._turns.popleft().release()
+            else:
+                self._taken = False
+
+
+class SqliteFile:
+    """A connection that the threads of a process share: one at a time, in turn."""
+
+    def __init__(self, path: Path, application_id: int, version: int, schema: str) -> None:
+        """Open a file, or create it with a schema.
+
+        Raises
+        ------
+        BusUnavailable : the file cannot be opened or written now.
+        BusError : the file is damaged, or not one of this kind and version.
+        """
+        self.path = path
+        self._lock = FairLock()
+        self._closed = False
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BusUnavailable(f"{path.parent}: the folder cannot be created: {error.strerror}") from error
+        with self._translated():
+            self._connection = sqlite3.connect(
+                path,
+                timeout=BUSY_TIMEOUT_S,
+                isolation_level=None,
+                check_same_thread=False,
+                cached_statements=256,
+            )
+        try:
+            self._set_up(application_id, version, schema)
+        except BaseException:
+            self._connection.close()
+            raise
+
+    def _set_up(self, application_id: int, version: int, schema: str) -> None:
+        with self._translated():
+            for pragma in (
+                "journal_mode = WAL",
+                "synchronous = NORMAL",
+                f"wal_autocheckpoint = {WAL_PAGES}",
+                f"journal_size_limit = {WAL_BYTES_KEPT}",
+                f"cache_size = -{CACHE_KIB}",
+            ):
+                self._connection.execute(f"PRAGMA {pragma}")
+        with self.writing() as connection:
+            found = connection.execute("PRAGMA application_id").fetchone()[0]
+            tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+            if not tables:
+                for statement in schema.split(";"):
+                    connection.execute(statement)
+                connection.execute(f"PRAGMA application_id = {application_id}")
+                connection.execute(f"PRAGMA user_version = {version}")
+            elif found != application_id:
+                raise BusError(f"{self.path}: this file is not a bus of htmengine")
+            elif (has := connection.execute("PRAGMA user_version").fetchone()[0]) != version:
+                raise BusError(
+                    f"{self.path}: the bus is of version {has}, this program needs version {version}"
+                )
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection to one thread, for single statements that read."""
+        with self._lock, self._translated():
+            self._check_open()
+            yield self._connection
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection to one thread, in a transaction that is all or nothing."""
+        with self._lock, self._translated():
+            self._check_open()
+            connection = self._connection
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+
+    def close(self) -> None:
+        """Close the file; nothing happens if it is closed."""
+        with self._lock:
+            self._closed = True
+            self._connection.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise BusError(f"{self.path}: the bus was closed")
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Turn SQLite's errors into those of the bus; what only a mistake of ours can cause stays as it is."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+            if code in _AWAY:
+                raise BusUnavailable(f"{self.path}: {_AWAY[code]} ({error})") from error
+            if code in _DAMAGED:
+                raise BusError(f"{self.path}: the file is damaged, or not a bus ({error})") from error
+            raise
