@@ -1,0 +1,43 @@
+"""What `metric.model_params` says: the one place that writes and reads a model's definition."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+
+from htmengine.htm import params
+
+PARAMETERS: Final = "parameters"
+"""The engine's own key, beside the documented `modelConfig`, `inferenceArgs` and `inputRecordSchema`."""
+
+
+def render(parameters: params.Parameters, *, documented: Mapping[str, Any] | None = None) -> str:
+    """Return the text of `model_params`: the parameters, which rule, and what the documented keys are to say.
+
+    Parameters
+    ----------
+    documented : `modelConfig`, `inferenceArgs`, `inputRecordSchema`, as far as there are such; for applications that
+        read them.
+    """
+    return json.dumps({**(documented or {}), PARAMETERS: json.loads(parameters.to_json())}, sort_keys=True)
+
+
+def parse(model_params: str | None) -> params.Parameters:
+    """Return the parameters of the model that `model_params` defines. Raises ValueError, which says why there are none."""
+    if not model_params:
+        raise ValueError("the metric has no model_params; monitor it to give it a model")
+    try:
+        described = msgspec.json.decode(model_params, type=dict[str, msgspec.Raw])
+    except (msgspec.MsgspecError, UnicodeEncodeError) as error:
+        raise ValueError(f"model_params are not a JSON object: {error}") from error
+    if PARAMETERS not in described:
+        raise ValueError(
+            f"model_params have no {PARAMETERS!r}, only {', '.join(sorted(described)) or 'nothing'}"
+        )
+    try:
+        return params.from_json(bytes(described[PARAMETERS]))
+    except ValueError as error:
+        raise ValueError(f"model_params: {PARAMETERS!r} are of no model of this version: {error}") from error
