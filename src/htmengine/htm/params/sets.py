@@ -370,7 +370,7 @@ def nupic(
         },
         pooler=SpatialPooler(connected_permanence=0.2, active_increment=0.003),
         memory=memory,
-        likelihood=_ENGINE_LIKELIHOOD,
+        likelihood=ENGINE_LIKELIHOOD,
     )
 
 
@@ -389,11 +389,11 @@ def nupic_0_3(minimum: float, maximum: float, *, min_resolution: float = 0.001) 
         },
         pooler=SpatialPooler(connected_permanence=0.1, active_increment=0.0015),
         memory=BacktrackingTemporalMemory(),
-        likelihood=_ENGINE_LIKELIHOOD,
+        likelihood=ENGINE_LIKELIHOOD,
     )
 
 
-_ENGINE_LIKELIHOOD: Final = Likelihood(schedule="engine", learning=288, probation=100, refit=24)
+ENGINE_LIKELIHOOD: Final = Likelihood(schedule="engine", learning=288, probation=100, refit=24)
 
 
 def _with_seed(
