@@ -4,12 +4,14 @@ An application written for the documented schema goes on working: every column o
 the database, and no documented column changed its name, type or meaning.
 """
 
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    Connection,
     DateTime,
+    Dialect,
     Double,
     ForeignKeyConstraint,
     Index,
@@ -19,9 +21,13 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    event,
+    insert,
     text,
 )
 from sqlalchemy.dialects import mysql
+
+from htmengine.repository.status import MetricStatus, OperationLock
 
 metadata: Final = MetaData()
 
@@ -41,6 +47,32 @@ instance_status_history: Final = Table(
 )
 
 lock: Final = Table("lock", metadata, Column("name", String(40), primary_key=True, nullable=False))
+
+
+@event.listens_for(lock, "after_create")
+def _seed_lock(table: Table, connection: Connection, **options: Any) -> None:
+    connection.execute(insert(table).values(name=OperationLock.METRICS))
+
+
+LAGGING: Final = text(
+    f"scored_rowid < last_rowid AND status IN ({MetricStatus.ACTIVE:d}, {MetricStatus.CREATE_PENDING:d})"
+)
+"""A metric with a model and with rows that have no score. Written out: an index is used only for the same text."""
+PENDING: Final = text(f"status = {MetricStatus.CREATE_PENDING:d}")
+
+
+def _has_partial_indexes(
+    ddl: Any,
+    target: Any,
+    bind: Any,
+    tables: Any = None,
+    state: Any = None,
+    *,
+    dialect: Dialect,
+    **options: Any,
+) -> bool:
+    return dialect.name in ("sqlite", "postgresql")
+
 
 metric: Final = Table(
     "metric",
@@ -71,6 +103,12 @@ metric: Final = Table(
     Index("server_idx", "server"),
     Index("location_idx", "location"),
     Index("name_idx", "name"),
+    Index("metric_lagging_idx", "uid", sqlite_where=LAGGING, postgresql_where=LAGGING).ddl_if(
+        callable_=_has_partial_indexes
+    ),
+    Index("metric_pending_idx", "uid", sqlite_where=PENDING, postgresql_where=PENDING).ddl_if(
+        callable_=_has_partial_indexes
+    ),
 )
 
 metric_data: Final = Table(
@@ -94,6 +132,17 @@ metric_data: Final = Table(
     Index("timestamp_idx", "timestamp"),
     Index("anomaly_score_idx", "anomaly_score"),
 )
+
+SCORES: Final = (
+    "raw_anomaly_score",
+    "anomaly_score",
+    "display_value",
+    "multi_step_best_predictions",
+    "log_score",
+    "sequence_score",
+    "novelty_score",
+)
+"""Columns of `metric_data` that a model fills: all of them, or, above the watermark, none."""
 
 installation: Final = Table(
     "installation",  # what is fixed when the repository is created: the number of shards

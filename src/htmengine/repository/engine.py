@@ -1,0 +1,171 @@
+"""Connections: how the database is opened, and transactions that read or write.
+
+Every SQLite file has write-ahead logging, so that readers and the writer do not wait for each other. Writers begin with
+BEGIN IMMEDIATE: a transaction that reads first and writes later could find that another wrote between.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+from weakref import WeakValueDictionary
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from htmengine import config
+from htmengine.config import ConfigError
+from htmengine.errors import HtmengineError
+from htmengine.repository.errors import RepositoryError, translated
+
+BUSY_TIMEOUT_S: Final = 30.0
+"""How long a process waits for another that writes to the same SQLite file."""
+POOL_RECYCLE_S: Final = 179
+"""Servers and firewalls drop connections that were idle for long."""
+
+_DRIVERS: Final = {"mysql": ("mysql+pymysql", "pymysql"), "postgresql": ("postgresql+psycopg", "psycopg")}
+_WRITING: Final = "htmengine_writing"  # an option of the connection: its transactions begin as a writer's
+
+_write_locks: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
+"""The lock of each open SQLite file. It belongs to the file, whoever opened it: threads that write to one file queue
+here, since those that wait inside SQLite sleep in growing steps and may be passed over for long."""
+_write_locks_guard: Final = threading.Lock()
+
+
+def open_engine(repository: config.Repository) -> Engine:
+    """Return an engine for the database; nothing is connected yet. A SQLite file's folder is created.
+
+    Raises
+    ------
+    ConfigError : the settings name no file, or the driver of the database is not installed.
+    RepositoryError : the folder cannot be created.
+    """
+    if repository.dialect == "sqlite":
+        return _open_sqlite(repository.path)
+    _, module = _DRIVERS[repository.dialect]
+    if find_spec(module) is None:
+        raise ConfigError(
+            f"{repository.dialect} is configured as repository, but its driver {module} is not installed.",
+            hint=f"Install it into the same environment: pip install {module}",
+        )
+    return create_engine(
+        server_url(repository),
+        hide_parameters=True,
+        pool_recycle=POOL_RECYCLE_S,
+        pool_pre_ping=True,
+        max_overflow=-1,
+    )
+
+
+def server_url(repository: config.Repository, *, database: bool = True) -> URL:
+    """Return where a server's database is; shown as text, the password is stars.
+
+    Without `database` the server alone: for making or dropping the database.
+    """
+    driver, _ = _DRIVERS[repository.dialect]
+    return URL.create(
+        driver,
+        username=repository.user,
+        password=repository.passwd or None,
+        host=repository.host,
+        port=repository.port,
+        database=repository.db if database else None,
+        query={"charset": "utf8mb4"} if repository.dialect == "mysql" else {},
+    )
+
+
+def _open_sqlite(path: Path | None) -> Engine:
+    if path is None:
+        raise ConfigError(
+            "The repository is a SQLite file, but no file is named.",
+            hint="Set [engine] data_dir in application.conf to a folder for it.",
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RepositoryError(
+            f"{path.parent}: this folder cannot be created: {error.strerror}.",
+            hint="Name a folder that may be written.",
+        ) from error
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)), hide_parameters=True, pool_size=8, max_overflow=-1
+    )
+    lock = _lock_of_file(path)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine.execution_options(htmengine_lock=lock)
+
+
+def _lock_of_file(path: Path) -> threading.Lock:
+    with _write_locks_guard:
+        return _write_locks.setdefault(path.resolve(), threading.Lock())
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # the module begins no transactions of its own: _begin_sqlite does
+    for pragma in (
+        f"busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}",
+        "journal_mode = WAL",
+        "synchronous = NORMAL",  # a power loss may cost the last transactions, never the file
+        "foreign_keys = ON",
+        "temp_store = MEMORY",
+        "cache_size = -32768",  # 32 MiB for each connection
+        "wal_autocheckpoint = 4000",  # pages, 16 MiB: batches touch many pages, and most of them again
+        "journal_size_limit = 67108864",  # a log that a long reader let grow is cut again
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writing = connection.get_execution_options().get(_WRITING, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Give a connection in a transaction that writes: committed at the end, rolled back on an error.
+
+    Raises
+    ------
+    RepositoryUnavailable : the database is away, or busy for long; nothing was changed.
+    RepositoryError : the database cannot be opened or written, or has not the tables of this version.
+    """
+    lock: Any = engine.get_execution_options().get("htmengine_lock", nullcontext())
+    with lock, _errors_translated(engine), engine.connect() as connection:
+        begin_as_writer(connection)
+        with connection.begin():
+            yield connection
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give a connection in a transaction that sees one state of the database. Raises what `writing` raises."""
+    with _errors_translated(engine), engine.connect() as connection, connection.begin():
+        yield connection
+
+
+def begin_as_writer(connection: Connection) -> None:
+    """Let the transactions of this connection take the right to write when they begin, where that can be chosen."""
+    connection.execution_options(**{_WRITING: True})
+
+
+@contextmanager
+def _errors_translated(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        answer = translated(error, place(engine))
+        if answer is error:
+            raise
+        raise answer from (None if isinstance(answer, HtmengineError) else error)
+
+
+def place(engine: Engine) -> str:
+    """Return where the database is, for a person: the file, or the address without the password."""
+    return engine.url.database or "" if engine.dialect.name == "sqlite" else str(engine.url)

@@ -1,0 +1,72 @@
+"""What may go wrong with a database, and which of it passes by itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from htmengine.errors import DependencyAway, HtmengineError
+
+
+class RepositoryError(HtmengineError):
+    """The database cannot do what is asked of it, and will not by waiting."""
+
+
+class RepositoryUnavailable(HtmengineError, DependencyAway):
+    """The database cannot be reached or written now. Nothing is changed: pause, and do the same again."""
+
+
+_SQLITE_PASSING: Final = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+)
+_MYSQL_PASSING: Final = frozenset(
+    # Documented: no connection, connection lost, table definition changed, lock wait timeout, deadlock; and too many
+    # connections, server shutting down, disk full.
+    {2002, 2003, 2005, 2006, 2011, 2012, 2013, 2055, 1412, 1205, 1213, 1040, 1053, 1021}
+)
+_SQLSTATE_PASSING: Final = ("08", "40", "53", "57P", "55P03")
+"""PostgreSQL: connection, rolled back for another's sake, out of resources, shutting down, lock not available."""
+
+
+def is_transient(error: DBAPIError) -> bool:
+    """Return whether the same may succeed a moment later."""
+    cause = error.orig
+    if error.connection_invalidated:
+        return True
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", None)
+        return code is not None and code & 0xFF in _SQLITE_PASSING
+    state = getattr(cause, "sqlstate", None)
+    if isinstance(state, str):
+        return state.startswith(_SQLSTATE_PASSING)
+    number = cause.args[0] if cause is not None and cause.args else None
+    if isinstance(number, int):
+        return number in _MYSQL_PASSING
+    # psycopg knows no state where the connection could not be made.
+    return isinstance(error, OperationalError | InterfaceError)
+
+
+def translated(error: DBAPIError, where: str) -> Exception:
+    """Return the error to raise instead: a passing one, one that a person reads, or the same where it is our bug.
+
+    The text is the database's own and the place; no statement and no parameter, since both may be long or secret.
+    """
+    text = f"{where}: {error.orig}"
+    if is_transient(error):
+        return RepositoryUnavailable(text, hint="Waiting helps if the database comes back; see that it does.")
+    if _says_no_table(error):
+        return RepositoryError(text, hint="Create or upgrade its tables with: htmengine db upgrade")
+    if isinstance(error, OperationalError):
+        return RepositoryError(text, hint="See that the database exists and may be written, and start again.")
+    return error
+
+
+def _says_no_table(error: DBAPIError) -> bool:
+    cause = error.orig
+    return (
+        str(cause).startswith(("no such table", "no such column"))
+        or getattr(cause, "sqlstate", None) in ("42P01", "42703")
+        or (cause is not None and bool(cause.args) and cause.args[0] in (1146, 1054))
+    )

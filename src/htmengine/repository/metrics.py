@@ -1,0 +1,320 @@
+"""Metrics: how far their rows and scores reach, and what becomes of their models."""
+
+from __future__ import annotations
+
+import uuid
+import zlib
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any, Final, NamedTuple, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Select, func, null, select, update
+
+from htmengine.exceptions import MetricStatusChangedError, ObjectNotFoundError
+from htmengine.repository import bulk, schema
+from htmengine.repository.locks import lock_metrics
+from htmengine.repository.status import MetricStatus
+
+T = TypeVar("T")
+
+CUSTOM: Final = "custom"
+"""Data source of the metrics that come in as samples."""
+MAX_NAME: Final = 255
+"""Characters of a metric's name; a longer one cannot be stored."""
+CUSTOM_POLL_INTERVAL_S: Final = 300
+CLEARED_AT_ONCE: Final = 5000
+"""Rows whose scores one statement clears."""
+
+_IN_LIST: Final = 500
+_metric: Final = schema.metric.c
+_data: Final = schema.metric_data.c
+
+
+class MetricState(NamedTuple):
+    """How a metric stands. Rowids count from 1; 0 means that there are none."""
+
+    uid: str
+    name: str
+    datasource: str
+    status: int
+    generation: int
+    base_rowid: int
+    last_rowid: int
+    scored_rowid: int
+    tail_timestamp: int | None
+    """Of the row `last_rowid`, also when that row was removed."""
+
+
+class Definition(NamedTuple):
+    """What a metric's model is made from."""
+
+    generation: int
+    status: int
+    base_rowid: int
+    last_rowid: int
+    scored_rowid: int
+    model_params: str | None
+
+
+class Description(NamedTuple):
+    """What subscribers are told of a metric."""
+
+    uid: str
+    name: str
+    description: str | None
+    server: str | None
+    location: str | None
+    datasource: str
+    parameters: str | None
+
+
+_WITHOUT_MODEL: Final = (int(MetricStatus.UNMONITORED), int(MetricStatus.PENDING_DATA))
+_status: Final[ColumnElement[int]] = func.coalesce(_metric.status, 0)
+_last_rowid: Final = func.coalesce(_metric.last_rowid, 0)
+_STATE: Final = (
+    _metric.uid,
+    func.coalesce(_metric.name, ""),
+    func.coalesce(_metric.datasource, ""),
+    _status,
+    _metric.generation,
+    _metric.base_rowid,
+    _last_rowid,
+    _metric.scored_rowid,
+    _metric.tail_timestamp,
+)
+
+
+def states_by_name(conn: Connection, names: Sequence[str]) -> dict[str, MetricState]:
+    """Return the custom metrics that have these names, upper and lower case told apart; unknown names are left out."""
+    states = {}
+    for some in _slices(names):
+        query = select(*_STATE).where(_metric.datasource == CUSTOM, _metric.name.in_(some))
+        wanted = set(some)
+        # By uid, so that of two metrics of one name everybody takes the same. Where the database takes A for a, it
+        # gives names that nobody asked for.
+        for row in conn.execute(query.order_by(_metric.uid.desc())):
+            if row[1] in wanted:
+                states[row[1]] = MetricState(*row)
+    return states
+
+
+def states(conn: Connection, uids: Sequence[str]) -> dict[str, MetricState]:
+    """Return the states of these metrics; unknown ones are left out."""
+    query = select(*_STATE)
+    return {row[0]: MetricState(*row) for some in _slices(uids) for row in _of(conn, query, some)}
+
+
+def definitions(conn: Connection, uids: Sequence[str]) -> dict[str, Definition]:
+    """Return what the models of these metrics are made from; unknown metrics are left out."""
+    query = select(
+        _metric.uid,
+        _metric.generation,
+        _status,
+        _metric.base_rowid,
+        _last_rowid,
+        _metric.scored_rowid,
+        _metric.model_params,
+    )
+    return {row[0]: Definition(*row[1:]) for some in _slices(uids) for row in _of(conn, query, some)}
+
+
+def descriptions(conn: Connection, uids: Sequence[str]) -> dict[str, Description]:
+    """Return what subscribers are told of these metrics; unknown ones are left out."""
+    query = select(
+        _metric.uid,
+        func.coalesce(_metric.name, ""),
+        _metric.description,
+        _metric.server,
+        _metric.location,
+        func.coalesce(_metric.datasource, ""),
+        _metric.parameters,
+    )
+    return {row[0]: Description(*row) for some in _slices(uids) for row in _of(conn, query, some)}
+
+
+def create_custom(conn: Connection, names: Sequence[str]) -> dict[str, str]:
+    """Make sure that each name has a custom metric, and return their uids.
+
+    Whoever else creates metrics waits until this transaction ends. Raises ValueError for a name that is empty or too
+    long; then none is created.
+    """
+    for name in names:
+        if not 0 < len(name) <= MAX_NAME:
+            raise ValueError(f"a metric's name has 1 to {MAX_NAME} characters, not {len(name)}: {name[:40]}…")
+    lock_metrics(conn)
+    uids = {name: state.uid for name, state in states_by_name(conn, names).items()}
+    new = [name for name in dict.fromkeys(names) if name not in uids]
+    uids.update((name, uuid.uuid4().hex) for name in new)
+    bulk.insert(
+        conn,
+        schema.metric,
+        {
+            "uid": [uids[name] for name in new],
+            "datasource": [CUSTOM] * len(new),
+            "name": new,
+            "description": [custom_description(name) for name in new],
+            "server": [default_server(name) for name in new],
+            "location": [""] * len(new),
+            "status": [int(MetricStatus.UNMONITORED)] * len(new),
+            "poll_interval": [CUSTOM_POLL_INTERVAL_S] * len(new),
+            "last_rowid": [0] * len(new),
+        },
+    )
+    return uids
+
+
+def custom_description(name: str) -> str:
+    """Return the description of a custom metric that nobody described, cut to what its column holds."""
+    return f"Custom metric {name}"[:200]
+
+
+def default_server(name: str) -> str:
+    """Return the resource of a metric whose user named none: its name, or, where the column is too short for it, the
+    beginning of its name and a checksum of the whole.
+    """
+    if len(name) <= 100:
+        return name
+    return f"{name[:91]}~{zlib.crc32(name.encode()):08x}"
+
+
+def set_status(
+    conn: Connection,
+    uid: str,
+    status: int,
+    *,
+    message: str | None = None,
+    expected: int | None = None,
+    generation: int | None = None,
+) -> bool:
+    """Set a metric's status and message.
+
+    Returns
+    -------
+    Whether it was set: there is such a metric, with the `expected` status and `generation` where they are given.
+    """
+    statement = update(schema.metric).where(_metric.uid == uid)
+    if expected is not None:
+        statement = statement.where(_status == int(expected))
+    if generation is not None:
+        statement = statement.where(_metric.generation == generation)
+    return conn.execute(statement.values(status=int(status), message=message)).rowcount > 0
+
+
+def start_model(
+    conn: Connection,
+    uid: str,
+    *,
+    parameters: str | None,
+    model_params: str | None,
+    status: int,
+    server: str | None = None,
+) -> None:
+    """Describe the model of a metric that has none so far. It begins at the oldest row that is stored.
+
+    Parameters
+    ----------
+    parameters : the user's model specification, JSON.
+    model_params : what the model is made from, JSON; None while that waits for data.
+    server : the resource; None leaves the metric's own.
+
+    Raises
+    ------
+    ObjectNotFoundError : there is no such metric.
+    MetricStatusChangedError : it has a model already, or had one that failed; `end_model` comes first.
+    """
+    while clear_scores(conn, uid):
+        pass
+    oldest = conn.scalar(select(func.min(_data.rowid)).where(_data.uid == uid))
+    base = _last_rowid if oldest is None else oldest - 1
+    values: dict[str, Any] = {
+        "parameters": parameters,
+        "model_params": model_params,
+        "status": int(status),
+        "message": None,
+        "base_rowid": base,
+        "scored_rowid": base,
+    }
+    if server is not None:
+        values["server"] = server
+    without_model = _metric.uid == uid, _status.in_(_WITHOUT_MODEL)
+    if not conn.execute(update(schema.metric).where(*without_model).values(values)).rowcount:
+        if states(conn, [uid]):
+            raise MetricStatusChangedError(f"the metric {uid} has a model")
+        raise ObjectNotFoundError(f"there is no metric with uid {uid}")
+
+
+def end_model(conn: Connection, uid: str) -> int:
+    """End the metric's model and return the generation that the next one will have.
+
+    The metric is unmonitored from now on, and scores that still come for its model are refused. Its old scores are left
+    for `clear_scores`. Raises ObjectNotFoundError.
+    """
+    statement = (
+        update(schema.metric)
+        .where(_metric.uid == uid)
+        .values(
+            generation=_metric.generation + 1,
+            status=int(MetricStatus.UNMONITORED),
+            parameters=None,
+            model_params=None,
+            message=None,
+        )
+    )
+    if not conn.execute(statement).rowcount:
+        raise ObjectNotFoundError(f"there is no metric with uid {uid}")
+    return int(conn.execute(select(_metric.generation).where(_metric.uid == uid)).scalar_one())
+
+
+def clear_scores(conn: Connection, uid: str, *, limit: int = CLEARED_AT_ONCE) -> bool:
+    """Clear up to `limit` scores of a metric whose model was ended, newest first; return whether there may be more.
+
+    The watermark goes down with them, so that it agrees with the scores after each transaction: one that dies between
+    is continued by the next call. A metric that has a model is left alone.
+    """
+    query = select(_metric.scored_rowid, _metric.base_rowid).where(_metric.uid == uid)
+    row = conn.execute(query.where(_status.in_(_WITHOUT_MODEL)).with_for_update()).first()
+    floor = 0 if row is None else max(row.base_rowid, 0)
+    if row is None or row.scored_rowid <= floor:
+        return False
+    kept = max(row.scored_rowid - limit, floor)
+    conn.execute(
+        update(schema.metric_data)
+        .where(_data.uid == uid, _data.rowid > kept, _data.rowid <= row.scored_rowid)
+        .values(dict.fromkeys(schema.SCORES, null()))
+    )
+    conn.execute(update(schema.metric).where(_metric.uid == uid).values(scored_rowid=kept))
+    return bool(kept > floor)
+
+
+def clear_model(conn: Connection, uid: str) -> int:
+    """End the metric's model, clear all its scores, and return the generation that the next model will have.
+
+    All in one transaction; where a metric may have very many rows, call `end_model` and `clear_scores` in transactions
+    of their own. Raises ObjectNotFoundError.
+    """
+    generation = end_model(conn, uid)
+    while clear_scores(conn, uid):
+        pass
+    return generation
+
+
+def lagging(conn: Connection, *, limit: int) -> list[MetricState]:
+    """Return metrics with a model and with rows that have no score yet, by uid, no more than `limit`."""
+    query = select(*_STATE).where(schema.LAGGING).order_by(_metric.uid).limit(limit)
+    return [MetricState(*row) for row in conn.execute(query)]
+
+
+def pending(conn: Connection) -> list[MetricState]:
+    """Return the metrics whose model was asked for and is not confirmed, by uid."""
+    query = select(*_STATE).where(schema.PENDING).order_by(_metric.uid)
+    return [MetricState(*row) for row in conn.execute(query)]
+
+
+def _of(conn: Connection, query: Select[Any], uids: Sequence[str]) -> list[Any]:
+    return list(conn.execute(query.where(_metric.uid.in_(uids))))
+
+
+def _slices(items: Sequence[T]) -> Iterator[list[T]]:
+    unique = iter(dict.fromkeys(items))
+    while some := list(islice(unique, _IN_LIST)):
+        yield some

@@ -1,0 +1,107 @@
+"""Rows of metrics: samples, numbered 1, 2, 3 … for each metric."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from htmengine.repository import bulk, schema
+from htmengine.repository.times import epoch_seconds
+
+_data: Final = schema.metric_data.c
+
+
+class Rows(NamedTuple):
+    """Samples of one metric in columns, in the order of their rowids."""
+
+    rowids: list[int]
+    timestamps: list[int]
+    values: list[float]
+
+
+class Range(NamedTuple):
+    """Which rows of a metric are stored."""
+
+    oldest: int
+    newest: int
+    rows: int
+
+
+class Advance(NamedTuple):
+    """Rows `from_rowid` + 1 … `to_rowid` of a metric were appended."""
+
+    uid: str
+    from_rowid: int
+    to_rowid: int
+    tail_timestamp: int
+    """Of the row `to_rowid`."""
+
+
+def append(
+    conn: Connection,
+    uids: Sequence[str],
+    rowids: Sequence[int],
+    timestamps: Sequence[int],
+    values: Sequence[float],
+) -> None:
+    """Insert samples of any number of metrics; `advance_last` belongs into the same transaction.
+
+    Values come back bit for bit, but for one: SQLite stores -0.0 as 0.0. Timestamps are whole seconds since the epoch.
+    Raises ValueError for a timestamp that no datetime holds, and SQLAlchemy's IntegrityError for a row that is there
+    already, a metric that is not, and a value that is not a number.
+    """
+    bulk.insert(
+        conn,
+        schema.metric_data,
+        {"uid": uids, "rowid": rowids, "timestamp": timestamps, "metric_value": values},
+    )
+
+
+def advance_last(conn: Connection, advances: Sequence[Advance | tuple[str, int, int, int]]) -> int:
+    """Move the highest rowid of metrics, each only if it is still `from_rowid`; return how many were moved."""
+    if not advances:
+        return 0
+    uids, before, after, tails = zip(*advances, strict=True)
+    return bulk.update(
+        conn,
+        schema.metric,
+        {"uid": uids, "last_rowid": before},
+        {"last_rowid": after, "tail_timestamp": tails},
+    )
+
+
+def read(conn: Connection, uid: str, first: int, last: int, limit: int) -> Rows:
+    """Return the samples with rowids `first` … `last`, at most `limit` of them; those that are not stored are left out."""
+    query = (
+        select(_data.rowid, epoch_seconds(_data.timestamp), _data.metric_value)
+        .where(_data.uid == uid, _data.rowid.between(first, last))
+        .order_by(_data.rowid)
+        .limit(limit)
+    )
+    rows = conn.execute(query).all()
+    if not rows:
+        return Rows([], [], [])
+    rowids, timestamps, values = zip(*rows, strict=True)
+    return Rows(list(rowids), list(timestamps), list(values))
+
+
+def stored_range(conn: Connection, uid: str) -> Range | None:
+    """Return which rows of a metric are stored; None if there are none."""
+    query = select(func.min(_data.rowid), func.max(_data.rowid), func.count()).where(_data.uid == uid)
+    oldest, newest, count = conn.execute(query).one()
+    return Range(oldest, newest, count) if count else None
+
+
+def value_range(conn: Connection, uid: str) -> tuple[float, float] | None:
+    """Return the least and the greatest value of a metric; None if it has no rows."""
+    query = select(func.min(_data.metric_value), func.max(_data.metric_value)).where(_data.uid == uid)
+    least, greatest = conn.execute(query).one()
+    return None if least is None else (least, greatest)
+
+
+def tail(conn: Connection, uid: str, limit: int) -> Rows:
+    """Return the newest samples of a metric, oldest first."""
+    newest = conn.scalar(select(func.max(_data.rowid)).where(_data.uid == uid))
+    return Rows([], [], []) if newest is None else read(conn, uid, newest - limit + 1, newest, limit)

@@ -1,0 +1,141 @@
+"""Scores of the rows, and the watermark that says how far they reach."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from htmengine.repository import bulk, schema
+from htmengine.repository.times import epoch_seconds
+
+RED_BAR: Final = 1_000_000_001
+YELLOW_BAR: Final = 1_000_000
+GREEN_BAR: Final = 1_000
+
+_data: Final = schema.metric_data.c
+
+
+class ScoredSample(NamedTuple):
+    """A row with its scores."""
+
+    rowid: int
+    timestamp: int
+    """Seconds since the epoch."""
+    value: float
+    raw_anomaly_score: float
+    anomaly_score: float
+    log_score: float | None
+    sequence_score: float | None
+    novelty_score: float | None
+    predictions: dict[str, float] | None
+    """Best prediction by number of steps ahead, for models that make them."""
+
+
+class WatermarkAdvance(NamedTuple):
+    """Scores of the rows `from_rowid` + 1 … `to_rowid` were stored."""
+
+    uid: str
+    generation: int
+    from_rowid: int
+    to_rowid: int
+
+
+def store(
+    conn: Connection,
+    *,
+    uids: Sequence[str],
+    rowids: Sequence[int],
+    raw_anomaly_scores: Sequence[float],
+    anomaly_scores: Sequence[float],
+    log_scores: Sequence[float],
+    sequence_scores: Sequence[float],
+    novelty_scores: Sequence[float],
+    predictions: Sequence[Mapping[str, float] | None] | None = None,
+) -> int:
+    """Store the scores of rows of any number of metrics; `advance_watermarks` belongs into the same transaction.
+
+    Returns
+    -------
+    The number of rows that were there to take scores.
+    """
+    if predictions is None:
+        best = ["null"] * len(uids)
+    else:
+        best = [msgspec.json.encode(prediction).decode() for prediction in predictions]
+    return bulk.update(
+        conn,
+        schema.metric_data,
+        {"uid": uids, "rowid": rowids},
+        {
+            "raw_anomaly_score": raw_anomaly_scores,
+            "anomaly_score": anomaly_scores,
+            "display_value": [rescale_for_display(score) for score in anomaly_scores],
+            "multi_step_best_predictions": best,
+            "log_score": log_scores,
+            "sequence_score": sequence_scores,
+            "novelty_score": novelty_scores,
+        },
+    )
+
+
+def advance_watermarks(
+    conn: Connection, advances: Sequence[WatermarkAdvance | tuple[str, int, int, int]]
+) -> int:
+    """Move watermarks, each only if it stands at `from_rowid` and the model's generation is the metric's.
+
+    Returns
+    -------
+    How many were moved. Fewer than given: somebody else stored these scores, or a model was deleted; roll back.
+    """
+    if not advances:
+        return 0
+    uids, generations, before, after = zip(*advances, strict=True)
+    return bulk.update(
+        conn,
+        schema.metric,
+        {"uid": uids, "generation": generations, "scored_rowid": before},
+        {"scored_rowid": after},
+    )
+
+
+def stored(conn: Connection, uid: str, first: int, last: int) -> list[ScoredSample]:
+    """Return the rows `first` … `last` of a metric that have scores, by rowid."""
+    query = (
+        select(
+            _data.rowid,
+            epoch_seconds(_data.timestamp),
+            _data.metric_value,
+            _data.raw_anomaly_score,
+            _data.anomaly_score,
+            _data.log_score,
+            _data.sequence_score,
+            _data.novelty_score,
+            _data.multi_step_best_predictions,
+        )
+        .where(_data.uid == uid, _data.rowid.between(first, last), _data.anomaly_score.is_not(None))
+        .order_by(_data.rowid)
+    )
+    return [ScoredSample(*row)._replace(predictions=_decoded(row[-1])) for row in conn.execute(query)]
+
+
+def _decoded(text: str | None) -> dict[str, float] | None:
+    if text is None or text == "null":
+        return None
+    return msgspec.json.decode(text, type=dict[str, float])
+
+
+def rescale_for_display(score: float) -> int:
+    """Return the height of the bar that applications draw for an anomaly score.
+
+    It is the documented 1e3, 1e6 or 1e9, plus ln(1.0000000001 - score) / ln(1 - 0.9999999999), in a column of whole
+    numbers. Of that only these steps are left; they need no logarithm, whose last bit differs between machines.
+    """
+    size = abs(score)
+    if size == 0.0:
+        return 0
+    if size > 0.99999:
+        return RED_BAR
+    return YELLOW_BAR if size >= 0.9999000001 else GREEN_BAR

@@ -1,0 +1,25 @@
+"""What a metric's model is doing."""
+
+from enum import IntEnum
+
+
+class MetricStatus(IntEnum):
+    """Of a metric. Bits, so that the statuses of an instance's metrics can be joined."""
+
+    UNMONITORED = 0
+    """Samples are stored; there is no model."""
+    ACTIVE = 1
+    """The model runs."""
+    CREATE_PENDING = 2
+    """The model was asked for, and is not confirmed."""
+    ERROR = 4
+    """The model cannot go on; the metric's message says why."""
+    PENDING_DATA = 8
+    """Monitored, but without enough samples to infer minimum and maximum."""
+
+
+class OperationLock:
+    """Rows of the table `lock`."""
+
+    METRICS = "metrics"
+    """Held by whoever creates metrics."""

@@ -1,0 +1,43 @@
+"""Timestamps: naive UTC datetimes in the database, whole seconds since the epoch in our code."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import BigInteger
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class epoch_seconds(FunctionElement[int]):  # noqa: N801  (used like a function of SQL)
+    """A DateTime column as whole seconds since the epoch, computed by the database."""
+
+    type = BigInteger()
+    inherit_cache = True
+
+
+@compiles(epoch_seconds)
+def _portable(element: epoch_seconds, compiler: SQLCompiler, **options: Any) -> str:
+    return f"CAST(EXTRACT(EPOCH FROM {compiler.process(element.clauses, **options)}) AS BIGINT)"
+
+
+@compiles(epoch_seconds, "sqlite")
+def _sqlite(element: epoch_seconds, compiler: SQLCompiler, **options: Any) -> str:
+    return f"CAST(strftime('%s', {compiler.process(element.clauses, **options)}) AS INTEGER)"
+
+
+@compiles(epoch_seconds, "mysql", "mariadb")
+def _mysql(element: epoch_seconds, compiler: SQLCompiler, **options: Any) -> str:
+    return f"TIMESTAMPDIFF(SECOND, '1970-01-01', {compiler.process(element.clauses, **options)})"
+
+
+def from_epoch(seconds: int) -> datetime:
+    """Return the naive UTC datetime that is stored for a time."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+
+
+def to_epoch(stored: datetime) -> int:
+    """Return the whole seconds since the epoch of a naive UTC datetime."""
+    return int(stored.replace(tzinfo=UTC).timestamp() // 1)

@@ -1,0 +1,129 @@
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select, text
+from sqlalchemy.exc import IntegrityError
+
+from htmengine import config
+from htmengine.repository import bulk, metrics, migrations, samples, schema, times
+from htmengine.repository.engine import open_engine, reading, writing
+from tests.unit.repository.rows import FIRST_SECOND, add_rows
+
+finite = st.floats(allow_nan=False)
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    engine = open_engine(config.Repository(path=tmp_path_factory.mktemp("repository") / "shared.sqlite"))
+    migrations.upgrade(engine, shards=1)
+    with writing(engine) as conn:
+        uid = metrics.create_custom(conn, ["shared"])["shared"]
+    yield engine, uid
+    engine.dispose()
+
+
+def bits(values):
+    return struct.pack(f"<{len(values)}d", *values)
+
+
+@given(values=st.lists(finite, min_size=1, max_size=20))
+def test_values_come_back_bit_for_bit(shared, values):
+    engine, uid = shared
+    with reading(engine) as conn:  # nothing stays
+        samples.append(conn, [uid] * len(values), range(1, len(values) + 1), range(len(values)), values)
+        read = samples.read(conn, uid, 1, len(values), len(values))
+        conn.rollback()
+    assert bits(read.values) == bits([value + 0.0 for value in values])  # SQLite has one zero
+
+
+@given(seconds=st.lists(st.integers(bulk.FIRST_SECOND, bulk.LAST_SECOND), min_size=1, max_size=5))
+def test_timestamps_are_stored_as_sqlalchemy_stores_them_and_come_back(shared, seconds):
+    engine, uid = shared
+    with reading(engine) as conn:
+        samples.append(conn, [uid] * len(seconds), range(1, len(seconds) + 1), seconds, [0.0] * len(seconds))
+        ours = conn.execute(text("SELECT timestamp FROM metric_data ORDER BY rowid")).scalars().all()
+        conn.execute(schema.metric_data.delete())
+        rows = [
+            {"uid": uid, "rowid": rowid, "timestamp": times.from_epoch(second), "metric_value": 0.0}
+            for rowid, second in enumerate(seconds, 1)
+        ]
+        conn.execute(schema.metric_data.insert(), rows)
+        theirs = conn.execute(text("SELECT timestamp FROM metric_data ORDER BY rowid")).scalars().all()
+        read = samples.read(conn, uid, 1, len(seconds), len(seconds))
+        conn.rollback()
+    assert ours == theirs
+    assert read.timestamps == seconds
+
+
+@pytest.mark.parametrize("count", [1, bulk.SQLITE_ROWS - 1, bulk.SQLITE_ROWS, 2 * bulk.SQLITE_ROWS + 1])
+def test_any_number_of_rows_is_appended(engine, uid, count):
+    with writing(engine) as conn:
+        add_rows(conn, uid, count)
+    with reading(engine) as conn:
+        rows = samples.read(conn, uid, 1, count, count + 1)
+        assert samples.stored_range(conn, uid) == samples.Range(1, count, count)
+    assert rows.rowids == list(range(1, count + 1))
+    assert rows.timestamps[-1] == FIRST_SECOND + 60 * count
+
+
+def test_nothing_to_append_changes_nothing(engine):
+    with writing(engine) as conn:
+        samples.append(conn, [], [], [], [])
+        assert samples.advance_last(conn, []) == 0
+
+
+def test_a_batch_with_a_row_that_is_there_already_leaves_nothing(engine, uid):
+    with writing(engine) as conn:
+        add_rows(conn, uid, 3)
+    with pytest.raises(IntegrityError), writing(engine) as conn:
+        samples.append(conn, [uid] * 2, [4, 3], [FIRST_SECOND] * 2, [0.0] * 2)
+    with reading(engine) as conn:
+        assert samples.stored_range(conn, uid) == samples.Range(1, 3, 3)
+
+
+def test_a_row_of_an_unknown_metric_is_refused(engine):
+    with pytest.raises(IntegrityError), writing(engine) as conn:
+        samples.append(conn, ["unknown"], [1], [FIRST_SECOND], [0.0])
+
+
+@pytest.mark.parametrize("second", [bulk.FIRST_SECOND - 1, bulk.LAST_SECOND + 1])
+def test_a_timestamp_that_no_datetime_holds_is_named(engine, uid, second):
+    with pytest.raises(ValueError, match=str(second)), writing(engine) as conn:
+        samples.append(conn, [uid], [1], [second], [0.0])
+
+
+def test_columns_of_different_lengths_are_refused(engine, uid):
+    with pytest.raises(ValueError, match="columns of"), writing(engine) as conn:
+        samples.append(conn, [uid], [1, 2], [FIRST_SECOND], [0.0])
+
+
+def test_the_last_rowid_moves_only_from_where_it_is(engine, uid):
+    with writing(engine) as conn:
+        other = metrics.create_custom(conn, ["other"])["other"]
+        assert samples.advance_last(conn, [(uid, 0, 5, 50), (other, 1, 5, 50)]) == 1
+    with reading(engine) as conn:
+        states = metrics.states(conn, [uid, other])
+    assert (states[uid].last_rowid, states[uid].tail_timestamp) == (5, 50)
+    assert (states[other].last_rowid, states[other].tail_timestamp) == (0, None)
+
+
+def test_a_last_rowid_of_null_counts_as_0(engine, uid):
+    with writing(engine) as conn:
+        conn.execute(schema.metric.update().values(last_rowid=None))
+        assert samples.advance_last(conn, [(uid, 0, 2, 50)]) == 1
+        assert conn.scalar(select(schema.metric.c.last_rowid)) == 2
+
+
+def test_reading_keeps_to_the_range_and_the_limit(engine, uid):
+    with writing(engine) as conn:
+        add_rows(conn, uid, 10)
+    with reading(engine) as conn:
+        assert samples.read(conn, uid, 3, 8, 4).rowids == [3, 4, 5, 6]
+        assert samples.read(conn, uid, 11, 20, 4) == samples.Rows([], [], [])
+        assert samples.tail(conn, uid, 3).values == [8.0, 9.0, 10.0]
+        assert samples.tail(conn, "unknown", 3).values == []
+        assert samples.value_range(conn, uid) == (1.0, 10.0)
+        assert samples.value_range(conn, "unknown") is None
+        assert samples.stored_range(conn, "unknown") is None

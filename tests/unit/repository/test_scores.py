@@ -1,0 +1,74 @@
+import math
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from htmengine.repository import metrics, scores
+from htmengine.repository.engine import reading, writing
+from tests.unit.repository.rows import add_rows, score_rows
+
+
+def test_scores_come_back_bit_for_bit_with_their_predictions(engine, uid):
+    columns = {
+        "raw_anomaly_scores": [0.1, 1.0],
+        "anomaly_scores": [0.1 + 0.2, 0.9999999999999999],
+        "log_scores": [5e-324, 0.0],
+        "sequence_scores": [1 / 3, 2 / 3],
+        "novelty_scores": [math.pi / 4, 0.5],
+    }
+    predictions = [{"1": 0.1 + 0.2, "5": 1e300}, None]
+    with writing(engine) as conn:
+        add_rows(conn, uid, 3)
+        found = scores.store(conn, uids=[uid, uid], rowids=[1, 2], predictions=predictions, **columns)
+    assert found == 2
+    with reading(engine) as conn:
+        rows = scores.stored(conn, uid, 1, 3)
+    assert [row.rowid for row in rows] == [1, 2]
+    assert [row.predictions for row in rows] == predictions
+    for number, row in enumerate(rows):
+        assert row[3:8] == tuple(column[number] for column in columns.values())
+
+
+def test_scores_of_rows_that_are_not_there_are_not_counted(engine, uid):
+    with writing(engine) as conn:
+        add_rows(conn, uid, 1)
+        column = [0.5, 0.5]
+        found = scores.store(
+            conn,
+            uids=[uid, uid],
+            rowids=[1, 2],
+            raw_anomaly_scores=column,
+            anomaly_scores=column,
+            log_scores=column,
+            sequence_scores=column,
+            novelty_scores=column,
+        )
+    assert found == 1
+
+
+@pytest.mark.parametrize(("generation", "before", "moved"), [(0, 0, 1), (1, 0, 0), (0, 1, 0)])
+def test_a_watermark_moves_only_in_its_generation_and_from_where_it_stands(
+    engine, uid, generation, before, moved
+):
+    with writing(engine) as conn:
+        add_rows(conn, uid, 3)
+        assert scores.advance_watermarks(conn, [(uid, generation, before, 3)]) == moved
+        assert metrics.states(conn, [uid])[uid].scored_rowid == 3 * moved
+        assert scores.advance_watermarks(conn, []) == 0
+
+
+def test_many_rows_are_scored_in_one_call(engine, uid):
+    with writing(engine) as conn:
+        add_rows(conn, uid, 1001)
+        score_rows(conn, uid, 1, 1001)
+        assert len(scores.stored(conn, uid, 1, 1001)) == 1001
+
+
+@given(score=st.floats(-1, 1) | st.floats(0.9998, 1.0))
+def test_the_bar_is_as_high_as_documented(score):
+    size = abs(score)
+    level = 1.0 if size > 0.99999 else math.log(1.0000000001 - size) / math.log(1.0 - 0.9999999999)
+    assume(abs(level - 0.4) > 1e-12)
+    documented = 0 if score == 0 else round(level + (1e9 if level >= 0.5 else 1e6 if level >= 0.4 else 1e3))
+    assert scores.rescale_for_display(score) == documented
