@@ -1,0 +1,1 @@
+"""Names of the original engine's companion packages."""
