@@ -1,0 +1,1 @@
+"""A blocking AMQP client under the names of the original engine's, built on pika."""

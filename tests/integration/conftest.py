@@ -1,0 +1,36 @@
+"""Servers, started once for a run of the tests."""
+
+import pytest
+
+from tests import servers
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server(tmp_path_factory):
+    with servers.rabbitmq(tmp_path_factory.mktemp("rabbitmq") / "broker") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server(tmp_path_factory):
+    with servers.mariadb(tmp_path_factory.mktemp("mariadb")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory):
+    with servers.postgresql(tmp_path_factory.mktemp("pg") / "server") as server:
+        yield server
+
+
+@pytest.fixture
+def broker_config(rabbitmq_server, tmp_path, monkeypatch):
+    """An application's configuration directory that names the private broker."""
+    address = rabbitmq_server.address
+    (tmp_path / "rabbitmq.conf").write_text(
+        f"[connection]\nhost = {address.host}\nport = {address.port}\nvirtual_host = /\n"
+        f"[credentials]\nuser = {address.user}\npassword = {address.password}\n"
+        f"[management]\nport = {rabbitmq_server.management_port}\n"
+    )
+    monkeypatch.setenv("APPLICATION_CONFIG_PATH", str(tmp_path))
+    return tmp_path

@@ -1,0 +1,233 @@
+"""Private servers for tests: on free ports of the loopback interface, with folders of their own, from Debian's packages.
+
+The system's services are never touched. A package that is not installed skips the tests that need it; where CI is set
+it is an error, because there everything must have been tested.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+STARTS_WITHIN_S = 90.0
+RABBITMQ_BIN = Path("/usr/lib/rabbitmq/bin")
+
+
+class Address(NamedTuple):
+    """Where a server listens, and as whom to come."""
+
+    host: str
+    port: int
+    user: str
+    password: str
+
+
+class RabbitMQ(NamedTuple):
+    """A broker of its own."""
+
+    address: Address
+    management_port: int
+    control: Callable[..., str]
+    """Runs rabbitmqctl and returns what it printed."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that nobody listens on now, all different."""
+    with contextlib.ExitStack() as stack:
+        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+def require(package: str, program: Path | str | None) -> str:
+    """Return a program's path; skip when it is not installed, or fail where everything must be tested."""
+    found = shutil.which(str(program)) if program else None
+    if found is None:
+        reason = f"needs Debian's package {package}: apt-get install --no-install-recommends {package}"
+        if os.environ.get("CI"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    return found
+
+
+def wait_until(ready: Callable[[], bool], process: subprocess.Popen[bytes] | None, log: Path) -> None:
+    """Wait for a server; fail with the end of its log when it ends or takes too long."""
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    while not ready():
+        if (process is not None and process.poll() is not None) or time.monotonic() > deadline:
+            tail = log.read_text(errors="replace")[-3000:] if log.exists() else "no log"
+            pytest.fail(f"the server did not start: {tail}", pytrace=False)
+        time.sleep(0.1)
+
+
+def succeeds(*command: str, env: dict[str, str] | None = None) -> bool:
+    """Tell whether a command ends with 0."""
+    return subprocess.run(command, env=env, capture_output=True, check=False).returncode == 0
+
+
+@contextlib.contextmanager
+def rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
+    """Run a broker with its management plugin."""
+    server = require("rabbitmq-server", RABBITMQ_BIN / "rabbitmq-server")
+    port, management, distribution, names = free_ports(4)
+    home = folder / "home"
+    home.mkdir(parents=True)
+    (folder / "rabbitmq.conf").write_text(
+        f"listeners.tcp.1 = 127.0.0.1:{port}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {management}\n"
+        "disk_free_limit.absolute = 50MB\ncollect_statistics_interval = 1000\n"
+    )
+    (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
+    node = f"htmengine{port}@localhost"
+    env = os.environ | {
+        "HOME": str(home),
+        "RABBITMQ_NODENAME": node,
+        "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(folder / "log"),
+        "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+        "RABBITMQ_DIST_PORT": str(distribution),
+        "ERL_EPMD_PORT": str(names),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "-kernel inet_dist_use_interface {127,0,0,1}",
+    }
+
+    def control(*arguments: str) -> str:
+        command = [str(RABBITMQ_BIN / "rabbitmqctl"), "-n", node, "-q", *arguments]
+        return subprocess.run(command, env=env, capture_output=True, check=True, text=True).stdout
+
+    log = folder / "out"
+    with log.open("wb") as out:
+        process = subprocess.Popen([server], env=env, stdout=out, stderr=out, start_new_session=True)
+    try:
+        up = (str(RABBITMQ_BIN / "rabbitmqctl"), "-n", node, "-q", "await_startup", "--timeout", "60")
+        wait_until(lambda: succeeds(*up, env=env), process, log)
+        yield RabbitMQ(Address("127.0.0.1", port, "guest", "guest"), management, control)
+    finally:
+        _end(process)
+        epmd = shutil.which("epmd")
+        if epmd is not None:  # the broker leaves its name server behind
+            succeeds(epmd, "-kill", env=env)
+
+
+@contextlib.contextmanager
+def mariadb(folder: Path) -> Iterator[Address]:
+    """Run a MariaDB; every user of this machine is its root without password."""
+    server = require("mariadb-server", _first("mariadbd", "/usr/sbin/mariadbd"))
+    install = require("mariadb-server", "mariadb-install-db")
+    admin = require("mariadb-client", "mariadb-admin")
+    (port,) = free_ports(1)
+    data, log = folder / "data", folder / "out"
+    user = _user()
+    made = subprocess.run(
+        [
+            install,
+            "--no-defaults",
+            f"--datadir={data}",
+            "--auth-root-authentication-method=normal",
+            "--skip-test-db",
+            f"--user={user}",
+        ],
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.fail(f"mariadb-install-db: {made.stderr.decode()}", pytrace=False)
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [
+                server,
+                "--no-defaults",
+                f"--user={user}",
+                f"--datadir={data}",
+                f"--socket={folder / 'sock'}",
+                f"--pid-file={folder / 'pid'}",
+                "--bind-address=127.0.0.1",
+                f"--port={port}",
+            ],
+            stdout=out,
+            stderr=out,
+        )
+    try:
+        ping = (admin, "--no-defaults", "-uroot", "-h127.0.0.1", f"-P{port}", "ping")
+        wait_until(lambda: succeeds(*ping), process, log)
+        yield Address("127.0.0.1", port, "root", "")
+    finally:
+        _end(process)
+
+
+@contextlib.contextmanager
+def postgresql(folder: Path) -> Iterator[Address]:
+    """Run a PostgreSQL that trusts its user postgres."""
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    binaries = versions[-1] if versions else Path("postgresql-is-not-installed")
+    require("postgresql", binaries / "initdb")
+    (port,) = free_ports(1)
+    data, log = folder / "data", folder / "log"
+    folder.mkdir(parents=True, exist_ok=True)
+    prefix: list[str] = []
+    if os.geteuid() == 0:  # it refuses to run as root
+        prefix = ["runuser", "-u", "postgres", "--"]
+        shutil.chown(folder, "postgres")
+        for above in folder.parents:
+            if above.stat().st_uid == 0 and not above.stat().st_mode & 0o001:
+                above.chmod(above.stat().st_mode | 0o011)
+    sockets = folder if len(str(folder)) < 80 else Path("/tmp")
+    initdb = [
+        *prefix,
+        str(binaries / "initdb"),
+        "-D",
+        str(data),
+        "-A",
+        "trust",
+        "-U",
+        "postgres",
+        "-E",
+        "UTF8",
+    ]
+    made = subprocess.run(initdb, capture_output=True, check=False, cwd="/")
+    if made.returncode:
+        pytest.fail(f"initdb: {made.stderr.decode()}", pytrace=False)
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={sockets}"
+    pg_ctl = [*prefix, str(binaries / "pg_ctl"), "-D", str(data)]
+    started = subprocess.run(
+        [*pg_ctl, "-w", "-l", str(log), "-o", options, "start"],
+        check=False,
+        cwd="/",
+        stdout=subprocess.DEVNULL,
+    )
+    if started.returncode:
+        pytest.fail(f"the server did not start: {log.read_text(errors='replace')[-3000:]}", pytrace=False)
+    try:
+        yield Address("127.0.0.1", port, "postgres", "")
+    finally:
+        subprocess.run([*pg_ctl, "-m", "fast", "stop"], check=False, cwd="/", stdout=subprocess.DEVNULL)
+
+
+def _first(*programs: str) -> str | None:
+    return next((program for program in programs if shutil.which(program)), None)
+
+
+def _user() -> str:
+    import pwd
+
+    return pwd.getpwuid(os.geteuid()).pw_name
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
