@@ -11,6 +11,8 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, NamedTuple, Protocol, Self
 
+from htmengine.errors import DependencyAway
+
 MAX_DELIVERIES: Final = 5
 """A message that was given to consumers this often and never acknowledged becomes a dead letter."""
 
@@ -19,7 +21,7 @@ class BusError(Exception):
     """Something is wrong with the bus."""
 
 
-class BusUnavailable(BusError):
+class BusUnavailable(BusError, DependencyAway):
     """The bus cannot be reached or written now. Nothing is lost: pause, and do the same again."""
 
 

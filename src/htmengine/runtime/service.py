@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Protocol, TypeVar
 
-from htmengine.bus import Bus, BusUnavailable, Consumer, Delivery, Fanout, Outgoing, QueueFull
+from htmengine.bus import Bus, Consumer, Delivery, Fanout, Outgoing, QueueFull
 from htmengine.errors import DependencyAway as DependencyAway
 
 T = TypeVar("T")
@@ -122,7 +122,7 @@ def _insist(action: Callable[[], T], name: str, stop: threading.Event) -> T:
     while True:
         try:
             return action()
-        except (DependencyAway, BusUnavailable, QueueFull) as error:
+        except (DependencyAway, QueueFull) as error:
             log.warning("%s.waiting pause_s=%.2f reason=%s", name, pause, error)
         if stop.wait(pause):
             raise _Stopped
