@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, insert, inspect, select
 
 from htmengine.repository import schema
-from htmengine.repository.engine import place, writing
+from htmengine.repository.engine import place, reading, writing
 from htmengine.repository.errors import RepositoryError
 from htmengine.repository.locks import lock_metrics
 
@@ -47,6 +47,15 @@ def upgrade(engine: Engine, shards: int) -> None:
         lock_metrics(conn)
         if installed_shards(conn) is None:
             conn.execute(insert(schema.installation).values(name=_SHARDS, setting=str(shards)))
+            conn.execute(
+                insert(schema.shard_owner), [{"shard": shard, "epoch": 0} for shard in range(shards)]
+            )
+
+
+def is_current(engine: Engine) -> bool:
+    """Return whether the tables are those of this version."""
+    with reading(engine) as conn:
+        return revision(conn) == NEWEST
 
 
 def installed_shards(conn: Connection) -> int | None:

@@ -1,0 +1,77 @@
+"""Metrics whose history is being sent: their live samples are held until it is complete."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from htmengine.repository import bulk, schema
+
+_backfill: Final = schema.backfill.c
+_held: Final = schema.held_sample.c
+
+
+class Backfill(NamedTuple):
+    """A metric's history is on its way."""
+
+    token: str
+    """Of the run that sends it; messages of other runs are late ones."""
+    renewed_at: int
+    """When something of it came last, seconds since the epoch."""
+
+
+class HeldSamples(NamedTuple):
+    """Live samples of one metric that wait, in columns, in the order in which they came."""
+
+    ids: list[int]
+    timestamps: list[int]
+    values: list[float]
+
+
+def running(conn: Connection) -> dict[str, Backfill]:
+    """Return the backfills that have begun and not ended, by the metric's name."""
+    query = select(_backfill.name, _backfill.token, _backfill.renewed_at).order_by(_backfill.name)
+    return {row[0]: Backfill(*row[1:]) for row in conn.execute(query)}
+
+
+def begin(conn: Connection, name: str, token: str, now: int) -> None:
+    """Begin a backfill of a metric, in the place of one that was begun before."""
+    values = {"token": token, "renewed_at": now}
+    if not conn.execute(update(schema.backfill).where(_backfill.name == name).values(values)).rowcount:
+        conn.execute(insert(schema.backfill).values(name=name, **values))
+
+
+def renew(conn: Connection, name: str, token: str, now: int) -> bool:
+    """Note that something of a backfill came; return whether this run is the metric's current one."""
+    same = _backfill.name == name, _backfill.token == token
+    return conn.execute(update(schema.backfill).where(*same).values(renewed_at=now)).rowcount > 0
+
+
+def end(conn: Connection, name: str, token: str) -> bool:
+    """End a backfill; return whether this run was the metric's current one. Held samples stay, to be taken."""
+    same = _backfill.name == name, _backfill.token == token
+    return conn.execute(delete(schema.backfill).where(*same)).rowcount > 0
+
+
+def hold(conn: Connection, names: Sequence[str], timestamps: Sequence[int], values: Sequence[float]) -> None:
+    """Keep live samples of metrics whose history is being sent. Timestamps are whole seconds since the epoch."""
+    bulk.insert(conn, schema.held_sample, {"name": names, "timestamp": timestamps, "metric_value": values})
+
+
+def held(conn: Connection, name: str, limit: int) -> HeldSamples:
+    """Return the oldest samples that are held for a metric, at most `limit`."""
+    query = select(_held.id, _held.timestamp, _held.metric_value).where(_held.name == name)
+    rows = conn.execute(query.order_by(_held.id).limit(limit)).all()
+    return HeldSamples([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
+
+
+def names_held(conn: Connection) -> list[str]:
+    """Return the names of the metrics that samples are held for."""
+    return list(conn.scalars(select(_held.name).distinct().order_by(_held.name)))
+
+
+def release(conn: Connection, name: str, last_id: int) -> int:
+    """Drop the samples that are held for a metric, up to this id: they are stored now. Return their number."""
+    return conn.execute(delete(schema.held_sample).where(_held.name == name, _held.id <= last_id)).rowcount

@@ -1,0 +1,71 @@
+"""Removal of old rows: never of one that is needed to make a model again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, delete, func, select
+
+from htmengine.repository import schema
+from htmengine.repository.status import MetricStatus
+from htmengine.repository.times import from_epoch
+
+METRICS_AT_ONCE: Final = 200
+
+_metric: Final = schema.metric.c
+_data: Final = schema.metric_data.c
+_RECOVERED: Final = (MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING)
+"""Statuses in which a model may have to be made again from its rows."""
+
+
+class Removal(NamedTuple):
+    """What one step removed."""
+
+    rows: int
+    next_uid: str | None
+    """Where the next step goes on; None when all metrics had their turn."""
+
+
+def remove_older(
+    conn: Connection,
+    before: int,
+    *,
+    limit: int,
+    checkpoints: Mapping[str, int],
+    from_uid: str = "",
+) -> Removal:
+    """Remove rows whose timestamp lies before a time, at most `limit`, metric by metric.
+
+    A metric with a model keeps every row that has no score, and every row that its newest checkpoint has not seen; one
+    that waits for data keeps all. Metric by metric, since the rows that must stay may be the oldest of all: a search by
+    time would find them again and again.
+
+    Parameters
+    ----------
+    before : seconds since the epoch.
+    checkpoints : by uid, the rowid of the metric's newest checkpoint; a model without one keeps all its rows.
+    from_uid : `next_uid` of the step before.
+    """
+    status = func.coalesce(_metric.status, 0)
+    query = select(_metric.uid, status, _metric.scored_rowid).where(_metric.uid >= from_uid)
+    metrics = conn.execute(query.order_by(_metric.uid).limit(METRICS_AT_ONCE + 1)).all()
+    removed = 0
+    for uid, state, scored in metrics[:METRICS_AT_ONCE]:
+        if state == MetricStatus.PENDING_DATA:
+            continue
+        last = min(scored, checkpoints.get(uid, 0)) if state in _RECOVERED else None
+        removed += _remove(conn, uid, last, before, limit - removed)
+        if removed >= limit:
+            return Removal(removed, uid)  # it may have more
+    following = metrics[METRICS_AT_ONCE:]
+    return Removal(removed, following[0].uid if following else None)
+
+
+def _remove(conn: Connection, uid: str, last: int | None, before: int, limit: int) -> int:
+    oldest = conn.scalar(select(func.min(_data.rowid)).where(_data.uid == uid))
+    if oldest is None or (last is not None and oldest > last):
+        return 0
+    end = oldest + limit - 1 if last is None else min(last, oldest + limit - 1)
+    rows = _data.uid == uid, _data.rowid.between(oldest, end), _data.timestamp < from_epoch(before)
+    return conn.execute(delete(schema.metric_data).where(*rows)).rowcount

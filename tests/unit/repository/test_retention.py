@@ -1,0 +1,78 @@
+import pytest
+
+from htmengine.repository import metrics, retention, samples, schema
+from htmengine.repository.engine import writing
+from htmengine.repository.status import MetricStatus
+from tests.unit.repository.rows import FIRST_SECOND, add_rows, score_rows
+
+AFTER_ROW_8 = FIRST_SECOND + 8 * 60 + 1
+LATE = FIRST_SECOND + 10**6
+
+
+def oldest(conn, uid):
+    stored = samples.stored_range(conn, uid)
+    return None if stored is None else stored.oldest
+
+
+@pytest.fixture
+def monitored(engine, uid):
+    """Give a metric with ten rows, of which six have scores."""
+    with writing(engine) as conn:
+        add_rows(conn, uid, 10)
+        metrics.start_model(conn, uid, parameters=None, model_params="{}", status=MetricStatus.ACTIVE)
+        score_rows(conn, uid, 1, 6)
+    return uid
+
+
+@pytest.mark.parametrize(
+    ("before", "checkpoint", "left"),
+    [
+        (LATE, 4, 5),  # up to the checkpoint
+        (LATE, 9, 7),  # no row without a score
+        (LATE, 0, 1),  # no checkpoint
+        (FIRST_SECOND + 3 * 60, 6, 3),  # the time itself is kept
+    ],
+)
+def test_a_model_keeps_what_it_can_be_made_from(engine, monitored, before, checkpoint, left):
+    checkpoints = {monitored: checkpoint} if checkpoint else {}
+    with writing(engine) as conn:
+        removal = retention.remove_older(conn, before, limit=100, checkpoints=checkpoints)
+        assert removal == retention.Removal(left - 1, None)
+        assert oldest(conn, monitored) == left
+
+
+@pytest.mark.parametrize(
+    ("status", "removed"),
+    [(MetricStatus.UNMONITORED, 8), (MetricStatus.ERROR, 8), (MetricStatus.PENDING_DATA, 0)],
+)
+def test_without_a_model_only_a_metric_that_waits_for_data_keeps_its_rows(engine, uid, status, removed):
+    with writing(engine) as conn:
+        add_rows(conn, uid, 10)
+        metrics.set_status(conn, uid, status)
+        assert retention.remove_older(conn, AFTER_ROW_8, limit=100, checkpoints={}).rows == removed
+
+
+def test_the_time_of_the_last_row_outlives_it(engine, uid):
+    with writing(engine) as conn:
+        add_rows(conn, uid, 3)
+        assert retention.remove_older(conn, LATE, limit=100, checkpoints={}).rows == 3
+        state = metrics.states(conn, [uid])[uid]
+        assert (state.last_rowid, state.tail_timestamp) == (3, FIRST_SECOND + 180)
+        add_rows(conn, uid, 1)
+        assert oldest(conn, uid) == 4
+
+
+def test_steps_that_follow_each_other_come_to_every_metric(engine, monkeypatch):
+    monkeypatch.setattr(retention, "METRICS_AT_ONCE", 2)
+    with writing(engine) as conn:
+        uids = metrics.create_custom(conn, list("abcde")).values()
+        for uid in uids:
+            add_rows(conn, uid, 4)
+        steps, following = [], ""
+        while following is not None:
+            step = retention.remove_older(conn, LATE, limit=5, checkpoints={}, from_uid=following)
+            steps.append(step.rows)
+            following = step.next_uid
+        assert sum(steps) == 20
+        assert max(steps) <= 5
+        assert conn.execute(schema.metric_data.select()).first() is None
