@@ -1,0 +1,173 @@
+"""What the whole engine carries, from a line on its port to the result that one subscriber sees.
+
+    .venv/bin/python -m benchmarks.pipeline --bus embedded --db sqlite --metrics 1000 --seconds 30 --json
+    .venv/bin/python -m benchmarks.pipeline --metrics 1000 --rate 1000 --seconds 600 --json
+
+First at saturation: the generator sends as fast as the port takes lines, and results are counted in the window after a
+warm-up. Then at half of that rate: latency of each sample, from the moment before its chunk of lines is written to the
+socket to the moment the subscriber has its result. With ``--rate`` only the second part, at that rate. Engine,
+generator and subscriber share the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import tempfile
+import time
+from collections import Counter
+from multiprocessing.sharedctypes import Synchronized
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from htmengine.bus.embedded import EmbeddedBus
+
+from benchmarks.machine import machine
+from benchmarks.pipeline import load
+from benchmarks.pipeline.usage import cpu_seconds, resident_mib
+from benchmarks.running import Engine, running
+from htmengine.config import embedded
+
+WARM_UP_S = 5.0
+DRAINS_WITHIN_S = 600.0
+SPAWN = multiprocessing.get_context("spawn")
+
+
+class Run:
+    """One engine, one subscriber, and phases of load one after the other."""
+
+    def __init__(self, engine: Engine, folder: Path, metrics: int) -> None:
+        self.engine = engine
+        self.folder = folder
+        self.metrics = metrics
+        self.offered = 0  # samples sent in all phases so far
+        self.seen: Synchronized[int] = SPAWN.Value("q", 0)
+        self._stop = SPAWN.Event()
+        ready = SPAWN.Event()
+        bus_path = engine.data / "bus.sqlite"
+        self._seen_times = folder / "seen.npy"
+        self._subscriber = SPAWN.Process(
+            target=load.subscribe,
+            args=(bus_path, metrics, ready, self._stop, self.seen, self._seen_times),
+        )
+        _bind(bus_path, embedded(engine.data).batches_exchange)
+        self._subscriber.start()
+        ready.wait()
+
+    def phase(self, seconds: float, rate: float | None) -> dict[str, Any]:
+        """Offer load for some seconds, measure after the warm-up, and wait until everything has come out."""
+        first, stop, sent = self.offered, SPAWN.Event(), SPAWN.Value("q", 0)
+        times = self.folder / f"sent-{first}.npy"
+        generator = SPAWN.Process(
+            target=load.generate_load,
+            args=(self.engine.port, self.metrics, first, rate, stop, sent, times),
+        )
+        generator.start()
+        while not sent.value:
+            time.sleep(0.01)
+        time.sleep(WARM_UP_S)
+        memory, before, begin, count = [], cpu_seconds(self.engine.pid), time.monotonic(), self.seen.value
+        while (elapsed := time.monotonic() - begin) < seconds:
+            memory.append(
+                (round(elapsed), resident_mib(self.engine.pid), sent.value + first - self.seen.value)
+            )
+            time.sleep(min(seconds / 20, seconds - elapsed + 0.01))
+        elapsed, scored = time.monotonic() - begin, self.seen.value - count
+        used = cpu_seconds(self.engine.pid)
+        used.subtract(before)
+        stop.set()
+        generator.join()
+        self.offered += sent.value
+        return {
+            "samples_per_second": round(scored / elapsed),
+            "seconds": round(elapsed, 1),
+            "cpu_share_by_thread": _shares(used, elapsed),
+            "cpu_us_per_sample_by_thread": _shares(used, scored / 1e6),
+            "resident_mib": memory[-1][1],
+            "samples_under_way": memory[-1][2],
+            "memory_and_lag": memory,
+            "drain_seconds": self._drain(),
+        }
+
+    def latencies(self, first: int) -> dict[str, float]:
+        """Stop the subscriber and return the latencies of the samples from `first` on, past the warm-up."""
+        self._stop.set()
+        self._subscriber.join()
+        sent, seen = np.load(self.folder / f"sent-{first}.npy"), np.load(self._seen_times)
+        seen = seen[(seen[:, 0] >= first)]
+        sent_at = sent[np.searchsorted(sent[:, 0], seen[:, 0], side="right") - 1, 1]
+        milliseconds = 1e3 * (seen[:, 1] - sent_at)[sent_at > sent[0, 1] + WARM_UP_S]
+        return {
+            "samples": len(milliseconds),
+            "p50_ms": round(float(np.percentile(milliseconds, 50)), 1),
+            "p99_ms": round(float(np.percentile(milliseconds, 99)), 1),
+            "max_ms": round(float(milliseconds.max()), 1),
+        }
+
+    def close(self) -> None:
+        """End the subscriber."""
+        self._stop.set()
+        self._subscriber.join()
+
+    def _drain(self) -> float:
+        begin = time.monotonic()
+        while self.seen.value < self.offered:
+            if time.monotonic() - begin > DRAINS_WITHIN_S or not self.engine.running:
+                raise RuntimeError(f"only {self.seen.value} of {self.offered} samples came out")
+            time.sleep(0.05)
+        return round(time.monotonic() - begin, 2)
+
+
+def _bind(bus_path: Path, exchange: str) -> None:
+    bus = EmbeddedBus(bus_path)
+    bus.declare_exchange(exchange)
+    bus.declare_queue(load.SUBSCRIBER)
+    bus.bind(load.SUBSCRIBER, exchange)
+    bus.close()
+
+
+def _shares(used: Counter[str], whole: float) -> dict[str, float]:
+    return {name: round(seconds / whole, 3) for name, seconds in used.most_common() if seconds > 0}
+
+
+def measure(*, metrics: int, seconds: float, rate: float | None) -> dict[str, Any]:
+    """Start an engine on an empty folder and measure it."""
+    result: dict[str, Any] = {"bus": "embedded", "db": "sqlite", "metrics": metrics}
+    with tempfile.TemporaryDirectory(prefix="pipeline-") as temporary:
+        folder = Path(temporary)
+        with running(folder / "data") as engine:
+            run = Run(engine, folder, metrics)
+            try:
+                if rate is None:
+                    result["saturation"] = run.phase(seconds, None)
+                    rate = result["saturation"]["samples_per_second"] / 2
+                first = run.offered
+                result["half" if "saturation" in result else "steady"] = phase = run.phase(seconds, rate)
+                phase["offered_per_second"] = round(rate)
+                phase["latency"] = run.latencies(first)
+            finally:
+                run.close()
+            result["exit_code"] = engine.stop()
+    return result | {"machine": machine()}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="benchmarks.pipeline", description=__doc__.splitlines()[0])
+    parser.add_argument("--bus", choices=["embedded"], default="embedded")
+    parser.add_argument("--db", choices=["sqlite"], default="sqlite")
+    parser.add_argument("--metrics", type=int, default=1000)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument(
+        "--rate", type=float, help="samples per second; without it, saturation and half of it"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON line")
+    arguments = parser.parse_args()
+    result = measure(metrics=arguments.metrics, seconds=arguments.seconds, rate=arguments.rate)
+    print(json.dumps(result) if arguments.json else json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()

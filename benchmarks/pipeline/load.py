@@ -1,0 +1,91 @@
+"""The two ends of the road, each a process of its own: a generator of lines, and one subscriber of the results."""
+
+from __future__ import annotations
+
+import socket
+import time
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from htmengine.bus.embedded import EmbeddedBus
+
+from benchmarks.fleet import FIRST_TIMESTAMP, INTERVAL_S, generate
+
+SUBSCRIBER = "benchmark.subscriber"
+HISTORY = 2000  # samples of a metric before its values repeat
+
+
+def generate_load(
+    port: int, metrics: int, first: int, rate: float | None, stop: Event, sent: Synchronized[int], times: Path
+) -> None:
+    """Send samples in turn over all metrics, beginning with the sample numbered `first`, until told to stop.
+
+    Parameters
+    ----------
+    rate : samples per second; None for as many as the port takes.
+    sent : counts the samples sent.
+    times : where to write when each chunk was sent: rows of (number of its first sample, seconds of the monotonic clock).
+    """
+    fleet = generate(metrics, HISTORY)
+    chunk = metrics if rate is None else max(1, min(metrics, round(rate / 50)))
+    chunks_per_round = -(-metrics // chunk)
+    chunk = -(-metrics // chunks_per_round)
+    sent_at = []
+    with socket.create_connection(("127.0.0.1", port)) as peer:
+        begin = time.monotonic()
+        number = first
+        while not stop.is_set():
+            sample, start = divmod(number, metrics)
+            end = min(start + chunk, metrics)
+            if rate is not None:
+                time.sleep(max(0.0, begin + (number - first) / rate - time.monotonic()))
+            sent_at.append((number, time.monotonic()))
+            peer.sendall(fleet.lines(sample, start, end))
+            number += end - start
+            with sent.get_lock():
+                sent.value = number - first
+    np.save(times, np.array(sent_at))
+
+
+class _Row(msgspec.Struct):
+    name: str
+    ts: int
+
+
+class _Batch(msgspec.Struct):
+    rows: list[_Row]
+
+
+def subscribe(
+    bus_path: Path, metrics: int, ready: Event, stop: Event, seen: Synchronized[int], times: Path
+) -> None:
+    """Take results from the exchange of batches until told to stop.
+
+    times : where to write when each sample was seen: rows of (number of the sample, seconds of the monotonic clock).
+    """
+    decoder = msgspec.json.Decoder(_Batch)
+    numbers: list[np.ndarray] = []
+    seen_at: list[tuple[int, float]] = []
+    index = {name: i for i, name in enumerate(generate(metrics, 1).names)}
+    bus = EmbeddedBus(bus_path)
+    with bus.consume([SUBSCRIBER]) as consumer:
+        ready.set()
+        while not stop.is_set():
+            deliveries = consumer.receive(max_messages=100, timeout_s=0.2)
+            now = time.monotonic()
+            for delivery in deliveries:
+                rows = decoder.decode(delivery.body).rows
+                samples = np.array([row.ts for row in rows], dtype=np.int64)
+                of = np.array([index[row.name] for row in rows], dtype=np.int64)
+                numbers.append((samples - FIRST_TIMESTAMP) // INTERVAL_S * metrics + of)
+                seen_at.append((len(rows), now))
+            if deliveries:
+                consumer.ack(deliveries)
+                with seen.get_lock():
+                    seen.value += sum(count for count, _ in seen_at[-len(deliveries) :])
+    bus.close()
+    clock = np.concatenate([np.full(count, now) for count, now in seen_at]) if seen_at else np.empty(0)
+    np.save(times, np.column_stack([np.concatenate(numbers) if numbers else np.empty(0), clock]))

@@ -1,0 +1,123 @@
+"""The engine as a child process: start, wait until it listens, kill, stop."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+STARTS_WITHIN_S = 30.0
+STOPS_WITHIN_S = 30.0
+
+
+def free_port() -> int:
+    """Return a port of the loopback interface that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Engine:
+    """`htmengine up` on a data folder and a port."""
+
+    def __init__(self, data: Path, port: int) -> None:
+        self.data = data
+        self.port = port
+        self.log = data / "engine.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The number of the running process."""
+        if self._process is None:
+            raise RuntimeError("the engine was not started")
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, environment: dict[str, str] | None = None) -> None:
+        """Start the process; it may die at once, if the environment tells it to."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "htmengine.cli",
+                    "up",
+                    "--data",
+                    str(self.data),
+                    "--port",
+                    str(self.port),
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=os.environ | (environment or {}),
+            )
+
+    def wait_until_it_listens(self) -> bool:
+        """Return True once a connection is accepted, False when the process died before."""
+        deadline = time.monotonic() + STARTS_WITHIN_S
+        while self.running:
+            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+                return True
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"the engine does not listen after {STARTS_WITHIN_S:.0f} s: {self._tail()}"
+                )
+            time.sleep(0.02)
+        return False
+
+    def kill(self) -> None:
+        """Kill -9, and wait until the process is gone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def wait(self, timeout_s: float) -> int:
+        """Return the exit code; raises subprocess.TimeoutExpired while it lives on."""
+        if self._process is None:
+            raise RuntimeError("the engine was not started")
+        return self._process.wait(timeout_s)
+
+    def stop(self) -> int:
+        """Ask the process to stop and return its exit code."""
+        os.kill(self.pid, signal.SIGTERM)
+        return self.wait(STOPS_WITHIN_S)
+
+    def command(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+        """Run another command of htmengine on the same data folder."""
+        return subprocess.run(
+            [sys.executable, "-m", "htmengine.cli", *arguments, "--data", str(self.data)],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+        )
+
+    def _tail(self) -> str:
+        return self.log.read_text(errors="replace")[-2000:]
+
+
+@contextlib.contextmanager
+def running(data: Path, port: int | None = None, **environment: Any) -> Iterator[Engine]:
+    """Start an engine that listens, and kill it in the end if it still runs."""
+    engine = Engine(data, port or free_port())
+    engine.start(environment)
+    try:
+        if not engine.wait_until_it_listens():
+            raise RuntimeError(f"the engine ended with {engine.wait(1)}: {engine._tail()}")
+        yield engine
+    finally:
+        engine.kill()
