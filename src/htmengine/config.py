@@ -2,7 +2,8 @@
 
 They come from the documented files of an application's configuration directory, `application.conf`,
 `model-swapper.conf` and `model-checkpoint.conf`; what the documented files do not know has a default, and the section
-`[engine]` of `application.conf` changes it.
+`[engine]` of `application.conf` changes it. A file of the same name in the folder `overrides` wins over the baseline, and an
+environment variable `_NTA_UTILS_CONFIG__<FILE>__<SECTION>__<OPTION>` over both, for options that the files have.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ CONFIG_PATH_VARIABLE: Final = "APPLICATION_CONFIG_PATH"
 BATCHES_SUFFIX: Final = ".batches"
 """The exchange of batches is named like the documented results exchange, with this behind."""
 RULES_FILE: Final = "monitor-rules.conf"
+OVERRIDES_FOLDER: Final = "overrides"
+ENVIRONMENT_PREFIX: Final = "_NTA_UTILS_CONFIG__"
 
 
 class ConfigError(MisuseError):
@@ -268,29 +271,34 @@ class _Reader:
         self.faults: list[str] = []
         self.files: dict[str, configparser.ConfigParser] = {}
 
-    def fault(self, file: str, what: str) -> None:
+    def fault(self, file: str | Path, what: str) -> None:
         self.faults.append(f"{self.directory / file}: {what}")
 
     def file(self, name: str) -> configparser.ConfigParser:
         if name not in self.files:
-            parser = self.files[name] = configparser.ConfigParser()
-            path = self.directory / name
-            try:
-                with path.open(encoding="utf-8") as opened:
-                    parser.read_file(opened)
-            except FileNotFoundError:
-                if name == "application.conf":
-                    self.fault(name, "there is no such file")
-            except (OSError, UnicodeDecodeError, configparser.Error) as error:
-                self.fault(name, f"cannot be read: {error}".replace("\n", " "))
+            self.files[name] = configparser.ConfigParser()
+            found = self._read(name, self.directory / name)
+            self._read(name, self.directory / OVERRIDES_FOLDER / name)
+            if not found and name == "application.conf":
+                self.fault(name, "there is no such file")
         return self.files[name]
+
+    def _read(self, name: str, path: Path) -> bool:
+        try:
+            with path.open(encoding="utf-8") as opened:
+                self.files[name].read_file(opened)
+        except FileNotFoundError:
+            return False
+        except (OSError, UnicodeDecodeError, configparser.Error) as error:
+            self.fault(path.relative_to(self.directory), f"cannot be read: {error}".replace("\n", " "))
+        return True
 
     def get(self, file: str, section: str, option: str, convert: Callable[[str], T], default: Any) -> Any:
         parser = self.file(file)
         if not parser.has_option(section, option):
             return default
         try:
-            text = parser.get(section, option)
+            text = os.environ.get(environment_name(file, section, option)) or parser.get(section, option)
             return convert(text)
         except configparser.Error as error:
             self.fault(file, f"[{section}] {option}: {error}".replace("\n", " "))
@@ -311,6 +319,12 @@ class _Reader:
             raise ConfigError(
                 "\n".join(self.faults), hint="Correct what is listed, and start the service again."
             )
+
+
+def environment_name(file: str, section: str, option: str) -> str:
+    """Return the environment variable that overrides an option."""
+    names = "__".join((file.partition(".")[0], section, option))
+    return ENVIRONMENT_PREFIX + names.upper().replace("-", "_")
 
 
 def _whole(text: str) -> int:

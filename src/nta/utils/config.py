@@ -9,10 +9,8 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
+from htmengine.config import OVERRIDES_FOLDER, environment_name
 from nta.utils.file_lock import ExclusiveFileLock, SharedFileLock
-
-ENVIRONMENT_PREFIX: Final = "_NTA_UTILS_CONFIG__"
-OVERRIDES: Final = "overrides"
 
 
 class Config(configparser.ConfigParser):
@@ -43,8 +41,7 @@ class Config(configparser.ConfigParser):
             raise TypeError(f"the name of a configuration file must be a string, not {configName!r}")
         if Path(configName).name != configName:
             raise TypeError(f"{configName!r} must be the name of a file, without a folder")
-        stem = configName.partition(".")[0]
-        if not stem:
+        if configName.startswith("."):
             raise ValueError(f"{configName!r} has nothing before its ending")
         if mode not in (self.MODE_LOGICAL, self.MODE_OVERRIDE_ONLY):
             raise ValueError(f"{mode!r} is no mode of Config")
@@ -52,8 +49,7 @@ class Config(configparser.ConfigParser):
         self.CONFIG_NAME = configName
         self.baseConfigDir = baseConfigDir
         self._mode = mode
-        self._environment_prefix = f"{ENVIRONMENT_PREFIX}{_variable(stem)}__"
-        self._overrides = Path(baseConfigDir) / OVERRIDES / configName
+        self._overrides = Path(baseConfigDir) / OVERRIDES_FOLDER / configName
         self._overrides_read: int | None = None
         if mode == self.MODE_LOGICAL:
             baseline = Path(baseConfigDir) / configName
@@ -111,7 +107,7 @@ class Config(configparser.ConfigParser):
         shutil.rmtree(self._overrides.parent, ignore_errors=True)
 
     def _from_environment(self, section: str, option: str, value: Any) -> Any:
-        return os.environ.get(f"{self._environment_prefix}{_variable(section)}__{_variable(option)}", value)
+        return os.environ.get(environment_name(self.configName, section, option), value)
 
     def _read_overrides(self) -> None:
         self._overrides_read = self._modified()
@@ -132,7 +128,3 @@ class Config(configparser.ConfigParser):
         text = io.StringIO()
         self.write(text)
         return text.getvalue()
-
-
-def _variable(name: str) -> str:
-    return name.upper().replace("-", "_")

@@ -1,0 +1,46 @@
+"""`htmengine config`: look at an application's configuration."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, help="Look at an application's configuration.")
+
+
+@app.command()
+def check(
+    directory: Annotated[
+        Path | None,
+        typer.Argument(metavar="DIR", help="Configuration directory. [default: APPLICATION_CONFIG_PATH]"),
+    ] = None,
+) -> None:
+    """Report every fault of a configuration at once, and what is set where there is none.
+
+    Passwords are not shown. Exits with 2 if there is a fault.
+    """
+    import msgspec
+
+    from htmengine import config
+    from htmengine.errors import MisuseError
+
+    named = directory or config.config_dir_from_environment()
+    if named is None:
+        raise MisuseError(
+            f"No configuration directory was named, and {config.CONFIG_PATH_VARIABLE} is not set.",
+            hint="Name the directory that holds application.conf: htmengine config check DIR",
+        )
+    settings = config.load(named)
+    shown = msgspec.structs.replace(
+        settings,
+        repository=msgspec.structs.replace(
+            settings.repository, passwd="hidden" if settings.repository.passwd else ""
+        ),
+    )
+    encoded = msgspec.json.encode(shown, enc_hook=str)
+    typer.echo(msgspec.json.format(encoded, indent=2).decode())
+
+
+@app.callback()
+def _group() -> None:
+    """Keep `check` a command of its own."""

@@ -1,0 +1,121 @@
+"""Settings from an application's configuration directory."""
+
+import pytest
+
+from htmengine import conf, config
+
+
+@pytest.fixture
+def application(tmp_path):
+    conf.write(tmp_path / "app", "traffic")
+    return tmp_path / "app" / "conf"
+
+
+def change(directory, file, old, new):
+    path = directory / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_fresh_configuration_runs_without_servers_below_its_own_folder(application):
+    settings = config.load(application)
+    data = application.parent / "data"
+    assert (settings.bus, settings.repository.dialect) == ("embedded", "sqlite")
+    assert settings.bus_path == data / "bus.sqlite"
+    assert settings.repository.path == data / "repository.sqlite"
+    assert settings.checkpoint_root == data / "checkpoints"
+    assert settings.listener.queue == "traffic.metric.custom.data"
+    assert settings.results_exchange == "traffic.model.results"
+    assert settings.batches_exchange == "traffic.model.results.batches"
+    assert settings.model_input_queue(3) == "traffic.mswapper.model.input.0003"
+    assert settings.results_shard_queue(12) == "traffic.mswapper.results.0012"
+    assert settings.storer.rules == application / "monitor-rules.conf"
+
+
+def test_the_template_says_the_defaults(application):
+    written, built_in = config.load(application), config.Settings()
+    assert written.scheduler == built_in.scheduler
+    assert written.likelihood == built_in.likelihood
+    assert written.retention == built_in.retention
+    assert written.shards == built_in.shards
+    assert written.listener.port == built_in.listener.port == 2003
+    assert written.listener.host == "127.0.0.1"
+
+
+def test_every_commented_default_is_an_option_that_is_read(application):
+    path = application / "application.conf"
+    path.write_text(path.read_text().replace("\n#", "\n").replace("\n ", "\n# "))
+    settings = config.load(application)
+    assert settings.retention.days == 90
+    assert settings.scheduler == config.Scheduler()
+
+
+def test_every_fault_is_reported_at_once_with_its_file_and_section(application):
+    change(application, "application.conf", "plaintext_port = 2003", "plaintext_port = 2oo3")
+    change(application, "application.conf", "bus = embedded", "bus = kafka")
+    change(application, "model-swapper.conf", "checkpoint = 500", "checkpoint = 0")
+    change(application, "model-checkpoint.conf", "root = ", "root = relative")
+    with pytest.raises(config.ConfigError) as caught:
+        config.load(application)
+    message = str(caught.value)
+    assert len(message.splitlines()) == 4
+    assert '[metric_listener] plaintext_port = "2oo3" is not a whole number' in message
+    assert '[engine] bus = "kafka" is none of embedded, rabbitmq' in message
+    assert "[model_runner] target_requests_per_checkpoint" in message
+    assert f"{application / 'model-checkpoint.conf'}: [storage] root" in message
+    assert caught.value.exit_code == 2
+
+
+def test_the_directory_of_the_original_runs_with_a_data_folder_added(tmp_path):
+    (tmp_path / "application.conf").write_text(
+        "[debugging]\nprofiling = false\n[repository]\ndb = app\nhost = db.example\nuser = app\npasswd = secret\n"
+        "port = 3306\n[metric_streamer]\nresults_exchange_name = app.model.results\nchunk_size = 1440\n"
+        "[metric_collector]\npoll_interval = 60\n[metric_listener]\nplaintext_port = 2003\n"
+        "queue_name = app.metric.custom.data\n[web]\nanything = goes\n"
+        f"[engine]\nbus = rabbitmq\nrepository = mysql\ndata_dir = {tmp_path}\n"
+    )
+    settings = config.load(tmp_path)
+    assert settings.shards == 64
+    assert settings.repository.host == "db.example"
+    assert "secret" not in repr(settings)
+
+
+def test_overrides_win_over_the_baseline_and_the_environment_over_both(application, monkeypatch):
+    (application / "overrides").mkdir()
+    (application / "overrides" / "application.conf").write_text("[metric_listener]\nplaintext_port = 2103\n")
+    assert config.load(application).listener.port == 2103
+    monkeypatch.setenv("_NTA_UTILS_CONFIG__APPLICATION__METRIC_LISTENER__PLAINTEXT_PORT", "2203")
+    assert config.load(application).listener.port == 2203
+    monkeypatch.setenv("_NTA_UTILS_CONFIG__MODEL_SWAPPER__INTERFACE_BUS__RESULTS_QUEUE", "isolated")
+    assert config.load(application).results_queue == "isolated"
+
+
+def test_a_directory_or_file_that_is_missing_is_named(tmp_path):
+    with pytest.raises(config.ConfigError, match="no such configuration directory"):
+        config.load(tmp_path / "absent")
+    with pytest.raises(config.ConfigError, match=r"application\.conf: there is no such file"):
+        config.load(tmp_path)
+
+
+def test_a_file_that_is_no_configuration_is_a_fault_and_not_a_traceback(application):
+    (application / "model-swapper.conf").write_bytes(b"\xff\xfe nonsense\n")
+    with pytest.raises(config.ConfigError, match=r"model-swapper\.conf: cannot be read"):
+        config.load(application)
+
+
+def test_init_overwrites_nothing_and_refuses_names_that_no_queue_can_have(tmp_path):
+    from htmengine.errors import MisuseError
+
+    conf.write(tmp_path, "one")
+    with pytest.raises(MisuseError, match="there already"):
+        conf.write(tmp_path, "two")
+    assert config.load(tmp_path / "conf").listener.queue.startswith("one.")
+    with pytest.raises(MisuseError, match="cannot begin"):
+        conf.write(tmp_path / "other", "no good")
+    assert not (tmp_path / "other").exists()
+
+
+def test_no_placeholder_is_left_in_any_file(application):
+    for file in conf.FILES:
+        assert "@" not in (application / file).read_text()
