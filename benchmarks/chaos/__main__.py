@@ -20,13 +20,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from htmengine.bus.embedded import EmbeddedBus
-
 from benchmarks.chaos.oracle import judge
 from benchmarks.chaos.sender import Sender
 from benchmarks.fleet import Fleet, generate
 from benchmarks.machine import machine
 from benchmarks.running import Engine, free_port
+from htmengine.bus.embedded import EmbeddedBus
 from htmengine.config import embedded
 from htmengine.messages import decode_results_batch
 

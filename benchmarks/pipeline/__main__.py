@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from htmengine.bus.embedded import EmbeddedBus
 
 from benchmarks.machine import machine
 from benchmarks.pipeline import load
 from benchmarks.pipeline.usage import cpu_seconds, resident_mib
 from benchmarks.running import Engine, running
+from htmengine.bus.embedded import EmbeddedBus
 from htmengine.config import embedded
 
 WARM_UP_S = 5.0

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from htmengine.bus.embedded import EmbeddedBus
 
 from benchmarks.fleet import FIRST_TIMESTAMP, INTERVAL_S, generate
+from htmengine.bus.embedded import EmbeddedBus
 
 SUBSCRIBER = "benchmark.subscriber"
 HISTORY = 2000  # samples of a metric before its values repeat
