@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-from htmengine.cli.commands import Commands
-
-app = typer.Typer(cls=Commands, no_args_is_help=True, help="Look at an application's configuration.")
+app = typer.Typer(no_args_is_help=True, help="Look at an application's configuration.")
 
 
 @app.command()

@@ -31,6 +31,8 @@ class Outcome(NamedTuple):
 
     publish: Sequence[Outgoing | Fanout] = ()
     dead_letters: Sequence[tuple[Delivery, str]] = ()
+    offered: Sequence[Outgoing] = ()
+    """Published too, but a queue that is full goes without: what it missed can be made again from elsewhere."""
 
 
 class Stage(Protocol):
@@ -84,6 +86,9 @@ def run(stage: Stage, bus: Bus, stop: threading.Event, *, step: Step = no_step) 
                 step(f"{stage.name}.processed")
                 if outcome.publish:
                     insist(partial(bus.publish, outcome.publish))
+                if outcome.offered:
+                    insist(partial(_offer, bus, outcome.offered, stage.name))
+                if outcome.publish or outcome.offered:
                     step(f"{stage.name}.published")
                 _finish(stage.name, consumer, deliveries, outcome, insist)
                 if deliveries:
@@ -92,6 +97,20 @@ def run(stage: Stage, bus: Bus, stop: threading.Event, *, step: Step = no_step) 
         except _Stopped:
             pass  # what was not acknowledged comes again
         stage.close()
+
+
+def _offer(bus: Bus, messages: Sequence[Outgoing], name: str) -> None:
+    """Publish messages, but for those whose queue is full."""
+    try:
+        bus.publish(messages)
+        return
+    except QueueFull:
+        pass  # which of them were accepted is not known; publishing again is safe
+    for queue in dict.fromkeys(message.queue for message in messages):
+        try:
+            bus.publish([message for message in messages if message.queue == queue])
+        except QueueFull:
+            log.info("%s.not_offered queue=%s reason=it is full", name, queue)
 
 
 def _finish(

@@ -108,8 +108,11 @@ def _fill(bind: sa.Connection) -> None:
     rows = bind.execute(query).all()
     while rows:
         for uid, status, last in rows:
-            if stands := _where_it_stands(bind, uid, status, last):
-                bind.execute(sa.update(metric).where(metric.c.uid == uid).values(**stands))
+            bind.execute(
+                sa.update(metric)
+                .where(metric.c.uid == uid)
+                .values(**_where_it_stands(bind, uid, status, last))
+            )
         rows = bind.execute(query.where(metric.c.uid > rows[-1].uid)).all()
 
 

@@ -1,0 +1,332 @@
+"""The metric storer: lines become numbered rows in the repository, and input for the models.
+
+Start it with `python -m htmengine.runtime.metric_storer`. Of several, one is active and the others stand by: a metric's
+rowids follow the order in which its samples came.
+
+A sample is stored before a model hears of it. What is lost between the two is found by the sweep; what is delivered
+twice is refused the second time.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from importlib import import_module
+from typing import Final, NamedTuple, Protocol
+
+from sqlalchemy import Connection, Engine
+
+from htmengine import config
+from htmengine.bus import Delivery, Outgoing, QueueFull, QueueStatus
+from htmengine.errors import DependencyAway
+from htmengine.exceptions import HTMEngineError
+from htmengine.messages import Backfill, MalformedMessage, decode_metric_lines, shard_of
+from htmengine.repository import backfill, metrics, samples
+from htmengine.repository.engine import reading, writing
+from htmengine.repository.metrics import MetricState
+from htmengine.repository.status import MetricStatus
+from htmengine.runtime import holding, sequencing, sweep
+from htmengine.runtime.counters import Counters
+from htmengine.runtime.feeding import FED, Feed
+from htmengine.runtime.holding import Batch, Held
+from htmengine.runtime.plaintext import PROTOCOL, Columns, Rejected, parse_lines
+from htmengine.runtime.process import Context, main
+from htmengine.runtime.service import Outcome, Step, no_step
+
+NAME: Final = "metric_storer"
+MAX_MESSAGES: Final = 200
+LINES_PER_TRANSACTION: Final = 4000
+"""A transaction ends with the message that reaches this number of lines."""
+LONGEST_POLL_S: Final = 1.0
+ROWS_FOR_A_RANGE: Final = 288
+"""A metric that waits for data has enough of it: a day of samples every five minutes."""
+FUTURE: Final = "the timestamp lies too far in the future"
+
+log = logging.getLogger(__name__)
+
+
+class Models(Protocol):
+    """Starts models of custom metrics: the custom adapter."""
+
+    def activateModel(self, metricId: str) -> None:  # noqa: N802, N803
+        """Start the model of a metric that waited for data."""
+        ...
+
+
+class Overtaken(DependencyAway):
+    """Another storer numbered rows of the same metric at the same time; nothing was stored, and doing it again helps."""
+
+
+class _Message(NamedTuple):
+    lines: list[str]
+    backfill: Backfill | None
+    redelivered: bool
+
+
+class MetricStorer:
+    """A stage: takes messages of the metric-data queue, stores their samples, feeds the models.
+
+    Parameters
+    ----------
+    settings : of the storer.
+    queue : the metric-data queue.
+    input_queue : names the model input queue of a shard; `results_queue` likewise the queue of its results.
+    queues_now : returns how the bus's queues stand.
+    models : starts the models of metrics that have waited for data.
+    clock : seconds since the epoch.
+    """
+
+    name: str = NAME
+    max_messages: int = MAX_MESSAGES
+
+    def __init__(
+        self,
+        settings: config.Storer,
+        *,
+        queue: str,
+        input_queue: Callable[[int], str],
+        results_queue: Callable[[int], str],
+        queues_now: Callable[[], Sequence[QueueStatus]],
+        engine: Engine,
+        shards: int,
+        models: Models,
+        clock: Callable[[], float] = time.time,
+        step: Step = no_step,
+        counters: Counters | None = None,
+    ) -> None:
+        self.queues: Sequence[str] = [queue]
+        self.counters = counters or Counters()
+        self._settings = settings
+        self._input_queue = input_queue
+        self._results_queue = results_queue
+        self._queues_now = queues_now
+        self._engine = engine
+        self._shards = shards
+        self._models = models
+        self._clock = clock
+        self._step = step
+        self._sweep = sweep.Sweep(settings.sweep_interval_s)
+        self._sweep_due = 0.0
+        self._messages: list[Outgoing] = []
+        """Committed and not published yet; they stay here while something that is away holds `process` up."""
+
+    @property
+    def poll_interval_s(self) -> float:
+        """See `Stage`."""
+        return max(0.0, min(LONGEST_POLL_S, self._sweep_due - self._clock()))
+
+    def process(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """See `Stage`. Samples that were stored before are refused, so messages may come again."""
+        messages, dead = self._decoded(deliveries)
+        for some in _transactions(messages):
+            self._take(some)
+        if self._sweep.suspicious or self._clock() >= self._sweep_due:
+            self._look_after()
+        offered, self._messages = self._messages, []
+        return Outcome(offered=offered, dead_letters=dead)
+
+    def settle(self) -> None:
+        """See `Stage`: nothing is kept that must be saved."""
+
+    def close(self) -> None:
+        """See `Stage`: nothing is kept that must be saved."""
+
+    def _decoded(self, deliveries: Iterable[Delivery]) -> tuple[list[_Message], list[tuple[Delivery, str]]]:
+        messages, dead = [], []
+        for delivery in deliveries:
+            try:
+                lines = decode_metric_lines(delivery.body)
+            except MalformedMessage as error:
+                dead.append((delivery, str(error)))
+                continue
+            if lines.protocol != PROTOCOL:
+                dead.append((delivery, f'the protocol "{lines.protocol}" is not known; "{PROTOCOL}" is'))
+                continue
+            messages.append(_Message(lines.data, lines.backfill, delivery.deliveries > 1))
+        self.counters.add("messages", len(messages))
+        return messages, dead
+
+    # -- Storing
+
+    def _take(self, messages: Sequence[_Message]) -> None:
+        """Store what these messages bring, in one transaction, and put it among the messages for the models."""
+        latest = int(self._clock()) + self._settings.max_future_s
+        batches, rejected = [], []
+        for message in messages:
+            columns, bad = parse_lines(message.lines)
+            columns, early = _not_future(columns, latest)
+            batches.append(Batch(columns, message.backfill))
+            rejected += bad + early
+        with writing(self._engine) as conn:
+            tokens = {name: run.token for name, run in backfill.running(conn).items()}
+            plan = holding.sort_out(batches, tokens, lambda name: _held(conn, name))
+            self._note_backfills(conn, tokens, plan.tokens)
+            if plan.held.names:
+                backfill.hold(conn, plan.held.names, plan.held.timestamps, plan.held.values)
+            rows, states = self._store(conn, plan.samples)
+        self._step(f"{NAME}.committed")
+        self.counters.add("lines", sum(len(message.lines) for message in messages))
+        self.counters.add("held", len(plan.held.names))
+        for line, reason in rejected:
+            self.counters.reject(reason, [line])
+        self._stored(rows, states)
+        if any(message.redelivered for message in messages):
+            self._sweep.suspect(state.uid for state in states.values())
+
+    def _note_backfills(
+        self, conn: Connection, before: Mapping[str, str], after: Mapping[str, str | None]
+    ) -> None:
+        now = int(self._clock())
+        for name, token in after.items():
+            if token is not None:
+                backfill.begin(conn, name, token, now)
+            elif name in before:
+                backfill.end(conn, name, before[name])
+
+    def _store(self, conn: Connection, columns: Columns) -> tuple[sequencing.Rows, dict[str, MetricState]]:
+        """Insert samples as rows, creating the metrics that are new; return the rows and the states before them."""
+        names = list(dict.fromkeys(columns.names))
+        states = metrics.states_by_name(conn, names)
+        new = [name for name in names if name not in states]
+        if new:
+            metrics.create_custom(conn, new)
+            states.update(metrics.states_by_name(conn, new))
+            self.counters.add("metrics_created", len(new))
+        rows = sequencing.number(columns, states)
+        if rows.uids:
+            samples.append(conn, rows.uids, rows.rowids, rows.timestamps, rows.values)
+            if samples.advance_last(conn, rows.advances) != len(rows.advances):
+                raise Overtaken("another storer is at work on the same metrics")
+        return rows, states
+
+    def _stored(self, rows: sequencing.Rows, states: dict[str, MetricState]) -> None:
+        """Pass committed rows on to the models, and start the models that have waited for them."""
+        self.counters.add("stored", len(rows.uids))
+        for reason, count in rows.refused.items():
+            self.counters.reject(reason, rows.examples[reason], count)
+        feed = Feed(self._shards, self._input_queue)
+        generations = {state.uid: state.generation for state in states.values() if state.status in FED}
+        feed.add_rows(rows.uids, rows.rowids, rows.timestamps, rows.values, generations)
+        self._messages += feed.messages()
+        waiting = {state.uid for state in states.values() if state.status == MetricStatus.PENDING_DATA}
+        enough = [a.uid for a in rows.advances if a.uid in waiting and a.to_rowid >= ROWS_FOR_A_RANGE]
+        if enough:
+            self._activate(enough)
+
+    def _activate(self, uids: Sequence[str]) -> None:
+        for uid in uids:
+            try:
+                self._models.activateModel(uid)
+            except (DependencyAway, QueueFull):
+                raise
+            except (HTMEngineError, ValueError, TypeError) as error:
+                # Its status changed meanwhile, or its rows give no range: the next sample tries again.
+                log.warning("%s.not_activated uid=%s reason=%s", NAME, uid, error)
+        self._ask(uids)
+
+    def _ask(self, uids: Sequence[str]) -> None:
+        """Feed metrics that have just got a model: one row is enough, the rows before it are read by whoever needs them."""
+        with reading(self._engine) as conn:
+            states = list(metrics.states(conn, uids).values())
+            self._messages += sweep.last_rows(conn, states, self._shards, self._input_queue)
+
+    # -- What is due from time to time
+
+    def _look_after(self) -> None:
+        """Ask for metrics that stand still, and end the backfills whose sender has died."""
+        now = self._clock()
+        self._sweep_due = now + self._settings.sweep_interval_s
+        statuses = self._queues_now()
+        waiting = [
+            sweep.waiting_in(statuses, [self._input_queue(shard), self._results_queue(shard)])
+            for shard in range(self._shards)
+        ]
+        with reading(self._engine) as conn:
+            behind = {state.uid: state for state in metrics.pending(conn)}
+            behind.update((state.uid, state) for state in metrics.lagging(conn, limit=sweep.MOST_LAGGING))
+            chosen = self._sweep.choose(
+                list(behind.values()), lambda uid: waiting[shard_of(uid, self._shards)], now
+            )
+            asked = sweep.requests(conn, chosen, self._shards, self._input_queue)
+            running = backfill.running(conn)
+        if chosen:
+            log.info("%s.asked metrics=%d", NAME, len(chosen))
+        self._messages += asked
+        behind_s = sweep.waiting_in(statuses, self.queues)
+        for name, run in running.items():
+            if holding.expired(run.renewed_at, now, behind_s):
+                self._release(name, run.token)
+
+    def _release(self, name: str, token: str) -> None:
+        """End a backfill whose sender has died: what waited for it becomes rows."""
+        with writing(self._engine) as conn:
+            if not backfill.end(conn, name, token):
+                return
+            rows, states = self._store(conn, holding.in_time_order(name, _held(conn, name)))
+        self._step(f"{NAME}.committed")
+        log.warning("%s.backfill_ended metric=%s reason=its sender has died", NAME, name)
+        self._stored(rows, states)
+
+
+def _held(conn: Connection, name: str) -> Held:
+    """Return what waits for the end of a metric's backfill, in the order in which it came, and take it out."""
+    held = backfill.held(conn, name, holding.MOST_HELD)
+    if held.ids:
+        backfill.release(conn, name, held.ids[-1])
+    return list(zip(held.timestamps, held.values, strict=True))
+
+
+def _not_future(columns: Columns, latest: int) -> tuple[Columns, list[Rejected]]:
+    """Return the samples up to a time, and the others as lines."""
+    if not columns.timestamps or max(columns.timestamps) <= latest:
+        return columns, []
+    kept, rejected = Columns([], [], []), []
+    for name, value, timestamp in zip(*columns, strict=True):
+        if timestamp > latest:
+            rejected.append(Rejected(f"{name} {value!r} {timestamp}", FUTURE))
+            continue
+        kept.names.append(name)
+        kept.values.append(value)
+        kept.timestamps.append(timestamp)
+    return kept, rejected
+
+
+def _transactions(messages: Sequence[_Message]) -> Iterator[list[_Message]]:
+    """Divide messages into runs of some thousand lines."""
+    some: list[_Message] = []
+    lines = 0
+    for message in messages:
+        some.append(message)
+        lines += len(message.lines)
+        if lines >= LINES_PER_TRANSACTION:
+            yield some
+            some, lines = [], 0
+    if some:
+        yield some
+
+
+def build(context: Context) -> MetricStorer:
+    """Return the storer of an installation."""
+    settings = context.settings
+    adapter = import_module("htmengine.adapters.datasource.custom").CustomAdapter
+    return MetricStorer(
+        settings.storer,
+        queue=settings.listener.queue,
+        input_queue=settings.model_input_queue,
+        results_queue=settings.results_shard_queue,
+        queues_now=context.bus.status,
+        engine=context.engine,
+        shards=context.shards,
+        models=adapter(context.engine, context.bus, settings),
+        step=context.step,
+    )
+
+
+def runServer() -> None:  # noqa: N802
+    """Run the storer until SIGTERM or SIGINT. Exits the process."""
+    main(build, NAME)
+
+
+if __name__ == "__main__":
+    runServer()

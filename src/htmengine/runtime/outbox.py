@@ -1,0 +1,142 @@
+"""Lines of many connections on their way to the metric-data queue."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Final
+
+from htmengine.bus import Bus, Outgoing, QueueFull, QueueNotFound
+from htmengine.errors import DependencyAway
+from htmengine.messages import MetricLines, encode_json
+from htmengine.runtime.counters import Counters
+from htmengine.runtime.plaintext import PROTOCOL
+
+FULL_BATCHES: Final = 10
+"""So many batches may wait before the connections are no longer read."""
+FIRST_PAUSE_S: Final = 0.05
+LONGEST_PAUSE_S: Final = 1.0
+LAST_TRIES_S: Final = 5.0
+"""How long a bus that is away may hold up the end."""
+
+log = logging.getLogger(__name__)
+
+
+class Outbox:
+    """Gathers lines and publishes them, many in one message; lives in an event loop, publishes in a thread.
+
+    Parameters
+    ----------
+    batch_lines : lines of a message at most.
+    flush_interval_s : how long the first line of a batch waits for others.
+    on_full, on_room : told that too much waits, and that there is room again.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        queue: str,
+        counters: Counters,
+        *,
+        batch_lines: int,
+        flush_interval_s: float,
+        on_full: Callable[[], None],
+        on_room: Callable[[], None],
+    ) -> None:
+        self._bus = bus
+        self._queue = queue
+        self._counters = counters
+        self._batch_lines = batch_lines
+        self._flush_interval_s = flush_interval_s
+        self._on_full = on_full
+        self._on_room = on_room
+        self._lines: deque[str] = deque()
+        self._some = asyncio.Event()
+        self._enough = asyncio.Event()
+        self._closing = asyncio.Event()
+        self.full = False
+        """Whether more should wait outside."""
+
+    def put(self, lines: Sequence[str]) -> None:
+        """Take lines, to be published in this order."""
+        if not lines:
+            return
+        self._counters.add("lines", len(lines))
+        self._lines.extend(lines)
+        self._some.set()
+        if len(self._lines) >= self._batch_lines:
+            self._enough.set()
+            if not self.full and len(self._lines) >= FULL_BATCHES * self._batch_lines:
+                self.full = True
+                self._on_full()
+
+    def close(self) -> None:
+        """Let `run` publish what is here and return."""
+        self._closing.set()
+        self._some.set()
+        self._enough.set()
+
+    async def run(self) -> None:
+        """Publish until closed and empty."""
+        with ThreadPoolExecutor(1, thread_name_prefix="listener-publish") as thread:
+            while await self._batch_ready():
+                lines = [self._lines.popleft() for _ in range(min(len(self._lines), self._most()))]
+                await self._publish(lines, thread)
+                if self.full and len(self._lines) <= self._most() // 2:
+                    self.full = False
+                    self._on_room()
+
+    def _most(self) -> int:
+        return FULL_BATCHES * self._batch_lines
+
+    async def _batch_ready(self) -> bool:
+        """Wait for lines, and a moment for more of them; return False when closed and empty."""
+        if not self._lines:
+            self._some.clear()
+            self._enough.clear()
+            if self._closing.is_set():
+                return False
+            await self._some.wait()
+        if len(self._lines) < self._batch_lines and not self._closing.is_set():
+            self._enough.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), self._flush_interval_s)
+        return bool(self._lines)
+
+    async def _publish(self, lines: list[str], thread: ThreadPoolExecutor) -> None:
+        messages = [
+            Outgoing(
+                self._queue,
+                encode_json(MetricLines(protocol=PROTOCOL, data=lines[first : first + self._batch_lines])),
+            )
+            for first in range(0, len(lines), self._batch_lines)
+        ]
+        loop = asyncio.get_running_loop()
+        pause = FIRST_PAUSE_S
+        tries_end: float | None = None
+        while True:
+            try:
+                await loop.run_in_executor(thread, self._bus.publish, messages)
+                self._counters.add("published", len(lines))
+                self._counters.add("messages", len(messages))
+                return
+            except QueueNotFound:
+                log.warning("metric_listener.queue_missing queue=%s: declared again", self._queue)
+                await loop.run_in_executor(thread, self._bus.declare_queue, self._queue)
+                continue
+            except (DependencyAway, QueueFull) as error:
+                log.warning("metric_listener.waiting pause_s=%.2f reason=%s", pause, error)
+            if self._closing.is_set():
+                tries_end = tries_end or loop.time() + LAST_TRIES_S
+                if loop.time() >= tries_end:
+                    log.error(
+                        "metric_listener.not_published lines=%d: the bus was away at the end", len(lines)
+                    )
+                    self._counters.add("lost_at_stop", len(lines))
+                    return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
