@@ -29,6 +29,7 @@ CONFIG_PATH_VARIABLE: Final = "APPLICATION_CONFIG_PATH"
 BATCHES_SUFFIX: Final = ".batches"
 """The exchange of batches is named like the documented results exchange, with this behind."""
 RULES_FILE: Final = "monitor-rules.conf"
+MONITOR_EVERYTHING: Final = Path(__file__).parent / "conf" / RULES_FILE
 OVERRIDES_FOLDER: Final = "overrides"
 ENVIRONMENT_PREFIX: Final = "_NTA_UTILS_CONFIG__"
 
@@ -140,8 +141,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def embedded(data: Path) -> Settings:
-    """Return settings for one machine without servers, everything below one folder."""
+    """Return settings for one machine without servers, everything below one folder.
+
+    Which new metrics get a model, the file `monitor-rules.conf` in the folder says; without it all of them do.
+    """
+    rules = data / RULES_FILE
     return Settings(
+        storer=Storer(rules=rules if rules.exists() else MONITOR_EVERYTHING),
         bus_path=data / "bus.sqlite",
         checkpoint_root=data / "checkpoints",
         repository=Repository(path=data / "repository.sqlite"),

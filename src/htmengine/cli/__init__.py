@@ -3,35 +3,25 @@
 Exit codes: 0 done, 1 failed, 2 misused. Commands import what is heavy when they run, so that help comes at once.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
+from htmengine.cli.commands import Commands
+from htmengine.cli.config import app as config
+from htmengine.cli.database import database
+from htmengine.cli.dead import dead
 from htmengine.cli.detect import detect
-from htmengine.errors import HtmengineError
-
-
-class Commands(TyperGroup):
-    """Runs a command and shows its errors as two lines: what is wrong, and what to do next."""
-
-    def get_help_option(self, ctx: Any) -> Any:
-        option = super().get_help_option(ctx)
-        if option is not None:
-            # Without a default, typer imports pydantic to check that no --help was given before the command's
-            # name: that takes longer than all the rest of showing a command's help.
-            option.default = False
-        return option
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except HtmengineError as error:
-            if ctx.params["debug"]:
-                raise
-            typer.echo(f"{error}\n{error.hint}", err=True)
-            raise typer.Exit(error.exit_code) from error
-
+from htmengine.cli.init import init
+from htmengine.cli.metrics import metrics
+from htmengine.cli.monitor import monitor, unmonitor
+from htmengine.cli.replay import replay
+from htmengine.cli.results import results
+from htmengine.cli.send import send
+from htmengine.cli.status import doctor, status
+from htmengine.cli.transfer import export, import_
+from htmengine.cli.up import up
+from htmengine.cli.verify import verify
 
 app = typer.Typer(
     cls=Commands,
@@ -63,6 +53,22 @@ def _options(
     """Real-time anomaly detection for scalar metrics with Hierarchical Temporal Memory."""
 
 
+app.command()(up)
+app.command()(send)
+app.command()(replay)
+app.command()(monitor)
+app.command()(unmonitor)
+app.command()(metrics)
+app.command()(results)
+app.command()(status)
+app.command()(doctor)
+app.command()(export)
+app.command("import")(import_)
+app.add_typer(dead, name="dead")
+app.command()(verify)
+app.add_typer(database, name="db")
+app.command()(init)
+app.add_typer(config, name="config")
 app.command()(detect)
 
 

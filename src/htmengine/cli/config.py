@@ -5,7 +5,9 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="Look at an application's configuration.")
+from htmengine.cli.commands import Commands
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, help="Look at an application's configuration.")
 
 
 @app.command()

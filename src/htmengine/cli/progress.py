@@ -12,7 +12,7 @@ _PATIENCE_S = 0.5  # what is done by then needs no bar
 
 
 @contextmanager
-def progress_bar(stream: io.BufferedReader) -> Iterator[Callable[[int], None]]:
+def progress_bar(stream: io.BufferedReader, label: str = "Scoring") -> Iterator[Callable[[int], None]]:
     """Give a function to be called with the number of rows done so far.
 
     How far the work has come is read off the position in `stream`; where that has none, as in a pipe, only the
@@ -28,7 +28,7 @@ def progress_bar(stream: io.BufferedReader) -> Iterator[Callable[[int], None]]:
         if bar is None:
             if not sys.stderr.isatty() or time.monotonic() - began < _PATIENCE_S:
                 return
-            bar, task = _start(total)
+            bar, task = _start(total, label)
         bar.update(task, completed=stream.tell() if total else None, rows=f"{rows:,} rows")
 
     try:
@@ -38,12 +38,12 @@ def progress_bar(stream: io.BufferedReader) -> Iterator[Callable[[int], None]]:
             bar.stop()
 
 
-def _start(total: int | None) -> tuple[Any, Any]:
+def _start(total: int | None, label: str) -> tuple[Any, Any]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     bar = Progress(
-        TextColumn("Scoring"),
+        TextColumn(label),
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[rows]}"),

@@ -30,6 +30,7 @@ POOL_RECYCLE_S: Final = 179
 """Servers and firewalls drop connections that were idle for long."""
 
 _DRIVERS: Final = {"mysql": ("mysql+pymysql", "pymysql"), "postgresql": ("postgresql+psycopg", "psycopg")}
+_LOCK: Final = "htmengine_lock"  # an option of the engine
 _WRITING: Final = "htmengine_writing"  # an option of the connection: its transactions begin as a writer's
 
 _write_locks: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
@@ -99,7 +100,7 @@ def _open_sqlite(path: Path | None) -> Engine:
     lock = _lock_of_file(path)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    return engine.execution_options(htmengine_lock=lock)
+    return engine.execution_options(**{_LOCK: lock})
 
 
 def _lock_of_file(path: Path) -> threading.Lock:
@@ -136,7 +137,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
     RepositoryUnavailable : the database is away, or busy for long; nothing was changed.
     RepositoryError : the database cannot be opened or written, or has not the tables of this version.
     """
-    lock: Any = engine.get_execution_options().get("htmengine_lock", nullcontext())
+    lock: Any = engine.get_execution_options().get(_LOCK, nullcontext())
     with lock, _errors_translated(engine), engine.connect() as connection:
         begin_as_writer(connection)
         with connection.begin():

@@ -21,6 +21,15 @@ class RepositoryUnavailable(HtmengineError, DependencyAway):
 _SQLITE_PASSING: Final = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 )
+_SQLITE_LASTING: Final = frozenset(
+    {
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+    }
+)
 _MYSQL_PASSING: Final = frozenset(
     # Documented: no connection, connection lost, table definition changed, lock wait timeout, deadlock; and too many
     # connections, server shutting down, disk full.
@@ -36,8 +45,7 @@ def is_transient(error: DBAPIError) -> bool:
     if error.connection_invalidated:
         return True
     if isinstance(cause, sqlite3.Error):
-        code = getattr(cause, "sqlite_errorcode", None)
-        return code is not None and code & 0xFF in _SQLITE_PASSING
+        return _sqlite_code(cause) in _SQLITE_PASSING
     state = getattr(cause, "sqlstate", None)
     if isinstance(state, str):
         return state.startswith(_SQLSTATE_PASSING)
@@ -58,9 +66,21 @@ def translated(error: DBAPIError, where: str) -> Exception:
         return RepositoryUnavailable(text, hint="Waiting helps if the database comes back; see that it does.")
     if _says_no_table(error):
         return RepositoryError(text, hint="Create or upgrade its tables with: htmengine db upgrade")
-    if isinstance(error, OperationalError):
-        return RepositoryError(text, hint="See that the database exists and may be written, and start again.")
+    if _is_lasting(error):
+        return RepositoryError(
+            text, hint="See that the database is whole and may be written, and start again."
+        )
     return error
+
+
+def _is_lasting(error: DBAPIError) -> bool:
+    if isinstance(error.orig, sqlite3.Error):
+        return _sqlite_code(error.orig) in _SQLITE_LASTING
+    return isinstance(error, OperationalError)  # no such database, access denied …
+
+
+def _sqlite_code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
 def _says_no_table(error: DBAPIError) -> bool:

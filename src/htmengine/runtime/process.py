@@ -11,7 +11,7 @@ import sqlite3
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from htmengine import config
 from htmengine.bus import Bus, BusUnavailable
 from htmengine.errors import HtmengineError, MisuseError
 from htmengine.runtime import service, steps
+from htmengine.runtime.reports import Counters, Reporter
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -53,6 +54,8 @@ class Context:
     """Set when the program is to end."""
     options: argparse.Namespace = field(default_factory=argparse.Namespace)
     """What the command line said."""
+    counters: dict[str, Counters] = field(default_factory=dict)
+    """By service: what it counts. A service that has something to tell enters itself."""
 
 
 Work = Callable[[Context], None]
@@ -63,7 +66,11 @@ def stage_work(build: Callable[[Context], service.Stage]) -> Work:
     """Return the work of a stage that is fed by queues."""
 
     def work(context: Context) -> None:
-        service.run(build(context), context.bus, context.stop, step=context.step)
+        stage = build(context)
+        counters = getattr(stage, "counters", None)
+        if counters is not None:
+            context.counters[stage.name] = counters.snapshot
+        service.run(stage, context.bus, context.stop, step=context.step)
 
     return work
 
@@ -108,7 +115,8 @@ def run_program(
         step = steps.from_environment()
         with stopping_on_signals(stop), opened(settings, step=step, stop=stop, options=options) as context:
             log.info("%s.started", name)
-            work(context)
+            with reporting(context, [name], {}):
+                work(context)
             log.info("%s.stopped", name)
     except HtmengineError as error:
         print(f"{error}\n{error.hint}", file=sys.stderr)
@@ -117,6 +125,27 @@ def run_program(
         log.exception("%s.failed", name)
         return 1
     return 0
+
+
+@contextmanager
+def reporting(context: Context, services: Sequence[str], restarts: Mapping[str, int]) -> Iterator[None]:
+    """Let services of this process say how they are, where there is a local folder for it."""
+    folder = reports_folder(context.settings)
+    if folder is None:
+        yield
+        return
+    reporter = Reporter(folder)
+    reporter.start(list(services), context.counters, restarts)
+    try:
+        yield
+    finally:
+        reporter.close()
+
+
+def reports_folder(settings: config.Settings) -> Path | None:
+    """Return where services of this installation say how they are; None without a local folder."""
+    folder = _folder(settings)
+    return folder / "services" if folder else None
 
 
 def configure_logging(level: int = logging.INFO) -> None:
@@ -138,7 +167,8 @@ def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
     """Let SIGTERM and SIGINT set `stop`; a second one ends the process as if it had not been caught."""
 
     def handle(number: int, _frame: object) -> None:
-        stop.set()
+        # By a thread: the signal may have come while this one held the event's own lock.
+        threading.Thread(target=stop.set).start()
         signal.signal(number, previous[signal.Signals(number)])
 
     previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -244,6 +274,7 @@ def declare(bus: Bus, settings: config.Settings, shards: int) -> None:
 
 def _prepare_repository(engine: sqlalchemy.Engine, settings: config.Settings) -> int:
     """Return the number of shards; an embedded repository is brought to the newest schema first."""
+    from htmengine.repository.engine import reading
     from htmengine.repository.migrations import installed_shards, is_current, upgrade
 
     if settings.repository.dialect == "sqlite":
@@ -253,8 +284,14 @@ def _prepare_repository(engine: sqlalchemy.Engine, settings: config.Settings) ->
             f"{_place(settings)}: the database's schema is not the one of this version.",
             hint="Run `htmengine db upgrade` once, then start again.",
         )
-    with engine.connect() as conn:
-        return int(installed_shards(conn))
+    with reading(engine) as conn:
+        shards = installed_shards(conn)
+    if shards is None:
+        raise StartError(
+            f"{_place(settings)}: the number of shards is not recorded in the table `installation`.",
+            hint="Restore the table from a backup; `htmengine db upgrade` records it in a new database.",
+        )
+    return shards
 
 
 def _place(settings: config.Settings) -> str:

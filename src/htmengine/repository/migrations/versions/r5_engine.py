@@ -108,11 +108,8 @@ def _fill(bind: sa.Connection) -> None:
     rows = bind.execute(query).all()
     while rows:
         for uid, status, last in rows:
-            bind.execute(
-                sa.update(metric)
-                .where(metric.c.uid == uid)
-                .values(**_where_it_stands(bind, uid, status, last))
-            )
+            if stands := _where_it_stands(bind, uid, status, last):
+                bind.execute(sa.update(metric).where(metric.c.uid == uid).values(**stands))
         rows = bind.execute(query.where(metric.c.uid > rows[-1].uid)).all()
 
 

@@ -1,0 +1,127 @@
+"""Why a metric has no score yet, or no new one: thinking only, no files and no clock."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from htmengine.cli.session import duration
+from htmengine.repository.overview import BackfillState, MetricOverview
+
+ROWS_FOR_RANGE: Final = 288
+"""Rows from which the range of a model is inferred that needs one."""
+STALLED_S: Final = 600.0
+"""A metric whose last sample is older than this is told to be silent, unless its samples come more rarely."""
+
+
+class Services(NamedTuple):
+    """Which services run, as far as it matters to a metric."""
+
+    storer: bool
+    scheduler: bool
+    anomaly: bool
+
+
+class Facts(NamedTuple):
+    """What is known of a metric that exists."""
+
+    metric: MetricOverview
+    services: Services
+    backfill: BackfillState | None
+    input_queued: int
+    """Messages that wait in the queue of the metric's shard."""
+    results_queued: int
+    last_checkpoint: int | None
+    """The last rowid in the newest checkpoint."""
+    now: float
+
+
+class Diagnosis(NamedTuple):
+    """What is to be said of a metric."""
+
+    sentence: str
+    needs_attention: bool = False
+
+
+def unknown(name: str, services: Services, data_queued: int) -> Diagnosis:
+    """Return what is to be said of a name that no metric has."""
+    if not services.storer:
+        return Diagnosis(
+            f"No metric {name} is stored, and no metric_storer runs: start `htmengine up`.", True
+        )
+    if data_queued:
+        return Diagnosis(
+            f"No metric {name} is stored; {data_queued} messages still wait to be stored, it may be among them."
+        )
+    return Diagnosis(
+        f"No sample of {name} has ever arrived. Names are taken letter by letter, and the case counts; "
+        "lines that were rejected are counted above, with the reason.",
+        True,
+    )
+
+
+def diagnose(facts: Facts) -> Diagnosis:
+    """Return in a sentence why there is no score yet, or that all is well."""
+    metric, services = facts.metric, facts.services
+    if metric.failed:
+        return Diagnosis(
+            f"The model stopped with an error: {metric.message or 'no message was kept'}. "
+            f"Start it anew: htmengine unmonitor {metric.name} && htmengine monitor {metric.name}",
+            True,
+        )
+    if not metric.monitored:
+        return Diagnosis(
+            f"Samples are stored, but the metric is not monitored. Give it a model: htmengine monitor {metric.name}"
+        )
+    if facts.backfill:
+        held = f" {facts.backfill.held} live samples wait behind it." if facts.backfill.held else ""
+        if not metric.unscored:
+            return Diagnosis(f"History is being sent.{held}")
+    if not services.storer:
+        return Diagnosis(
+            "No metric_storer runs: samples are accepted but not stored. Start `htmengine up`.", True
+        )
+    if metric.last_rowid == 0:
+        return Diagnosis(
+            "The metric is monitored, but no sample has been stored yet: send one, and see that the name agrees.",
+            True,
+        )
+    if metric.waits_for_rows:
+        missing = ROWS_FOR_RANGE - metric.last_rowid
+        return Diagnosis(
+            f"The model waits for {max(missing, 1)} more samples to infer the metric's range "
+            f"({metric.last_rowid} of {ROWS_FOR_RANGE} are there); with --min and --max it starts at once."
+        )
+    if metric.unscored:
+        return _behind(facts)
+    return _up_to_date(facts)
+
+
+def _behind(facts: Facts) -> Diagnosis:
+    metric, services = facts.metric, facts.services
+    rows = f"{metric.unscored} stored samples are not scored yet"
+    if not services.scheduler:
+        return Diagnosis(f"{rows}: no model_scheduler runs. Start `htmengine up`.", True)
+    if not services.anomaly:
+        return Diagnosis(f"{rows}: no anomaly_service runs. Start `htmengine up`.", True)
+    if facts.input_queued or facts.results_queued:
+        return Diagnosis(
+            f"{rows}: they are on their way ({facts.input_queued} messages wait for the models and "
+            f"{facts.results_queued} for storing among all metrics of its shard)."
+        )
+    return Diagnosis(f"{rows}: they are being scored, or the sweep will send them again within seconds.")
+
+
+def _up_to_date(facts: Facts) -> Diagnosis:
+    metric = facts.metric
+    silent = facts.now - (metric.tail_timestamp or facts.now)
+    seen = metric.last_rowid - metric.base_rowid
+    if seen < ROWS_FOR_RANGE:
+        return Diagnosis(
+            f"All {metric.last_rowid} samples are scored; the model has seen {seen}, and while it is young its "
+            "scores stay low."
+        )
+    if silent > STALLED_S:
+        return Diagnosis(
+            f"All samples are scored; the last one is of {duration(silent)} ago: nothing newer arrives."
+        )
+    return Diagnosis("All samples are scored.")

@@ -1,0 +1,275 @@
+"""What `htmengine status` and `htmengine doctor` gather and show."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+import typer
+
+from htmengine.cli.diagnosis import Diagnosis, Facts, Services, diagnose, unknown
+from htmengine.cli.session import advise, duration, print_table, utc
+from htmengine.messages import shard_of
+from htmengine.repository import overview
+from htmengine.repository.engine import reading
+from htmengine.repository.overview import MetricOverview, Totals
+from htmengine.runtime import process, reports
+from htmengine.runtime.process import Context
+
+MOST_PATIENTS: Final = 20
+"""Metrics that are shown when none is named."""
+
+
+class ServiceHealth(NamedTuple):
+    """One service."""
+
+    name: str
+    alive: bool
+    pid: int | None
+    up_s: float | None
+    restarts: int
+    queued: int
+    """Messages that wait for it or are in its hands."""
+    oldest_s: float | None
+    counters: dict[str, Any]
+
+
+class Health(NamedTuple):
+    """The engine."""
+
+    services: list[ServiceHealth]
+    totals: Totals
+    dead_letters: int
+    findings: list[str]
+    queues: dict[str, int]
+
+    def document(self) -> dict[str, Any]:
+        """Return the same for JSON."""
+        return {
+            "services": [service._asdict() for service in self.services],
+            "totals": self.totals._asdict(),
+            "deadLetters": self.dead_letters,
+            "findings": self.findings,
+        }
+
+    def runs(self, service: str) -> bool:
+        """Whether a service is there."""
+        return any(one.alive for one in self.services if one.name == service)
+
+
+class Patient(NamedTuple):
+    """One metric."""
+
+    name: str
+    metric: MetricOverview | None
+    samples_in: int
+    last_checkpoint: int | None
+    checkpoint_age_s: float | None
+    lag_s: float | None
+    diagnosis: Diagnosis
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a person has to do something."""
+        return self.diagnosis.needs_attention
+
+    def document(self) -> dict[str, Any]:
+        """Return the same for JSON."""
+        metric = self.metric
+        known = (
+            {
+                "uid": metric.uid,
+                "status": metric.status_name,
+                "stored": metric.last_rowid,
+                "scored": metric.scored_rowid,
+                "unscored": metric.unscored,
+                "generation": metric.generation,
+                "modelRows": metric.scored_rowid - metric.base_rowid if metric.monitored else 0,
+                "lastTimestamp": metric.tail_timestamp,
+            }
+            if metric
+            else {}
+        )
+        return {
+            "metric": self.name,
+            **known,
+            "lastCheckpoint": self.last_checkpoint,
+            "checkpointAgeS": self.checkpoint_age_s,
+            "lagS": self.lag_s,
+            "why": self.diagnosis.sentence,
+            "needsAttention": self.needs_attention,
+        }
+
+
+def health(context: Context) -> Health:
+    """Look at the services and their queues."""
+    settings, now = context.settings, time.time()
+    status = {queue.name: queue for queue in context.bus.status()}
+    folder = process.reports_folder(settings)
+    said = reports.read(folder) if folder else {}
+    shards = range(context.shards)
+    fed = {
+        "metric_listener": [],
+        "metric_storer": [settings.listener.queue],
+        "model_scheduler": [settings.model_input_queue(shard) for shard in shards],
+        "anomaly_service": [settings.results_shard_queue(shard) for shard in shards],
+    }
+    services = []
+    findings = []
+    for name, queues in fed.items():
+        report = said.get(name)
+        known = [status[queue] for queue in queues if queue in status]
+        consumed = any(queue.consumers for queue in known)
+        alive = consumed if queues else bool(report and report.alive(now))
+        services.append(
+            ServiceHealth(
+                name=name,
+                alive=alive,
+                pid=report.pid if report and alive else None,
+                up_s=now - report.started_at if report and alive else None,
+                restarts=report.restarts if report else 0,
+                queued=sum(queue.ready + queue.unacked for queue in known),
+                oldest_s=max((queue.oldest_age_s or 0.0 for queue in known), default=None),
+                counters=report.counters if report else {},
+            )
+        )
+        if not alive:
+            findings.append(
+                f"{name} does not run: start `htmengine up`, or python -m for this service alone."
+            )
+        elif report and report.restarts:
+            findings.append(
+                f"{name} died {report.restarts} times and was started again: its log says of what."
+            )
+    dead = len(context.bus.dead_letters(limit=10_000))
+    if dead:
+        findings.append(f"{dead} dead letters: `htmengine dead list` says why.")
+    with reading(context.engine) as conn:
+        totals = overview.totals(conn)
+    if failed := totals.by_status.get("error", 0):
+        findings.append(f"{failed} models stopped with an error: `htmengine doctor NAME` says of what.")
+    return Health(services, totals, dead, findings, {name: q.ready + q.unacked for name, q in status.items()})
+
+
+def examine(context: Context, names: Sequence[str] | None, health: Health) -> list[Patient]:
+    """Look at metrics: those that are named, or those whose state has something to tell."""
+    with reading(context.engine) as conn:
+        metrics = overview.metrics(conn, names)
+    if names:
+        by_name = {metric.name: metric for metric in metrics}
+        return [_examine(context, name, by_name.get(name), health) for name in dict.fromkeys(names)]
+    telling = [metric for metric in metrics if metric.failed or metric.waits_for_rows or metric.unscored]
+    return [_examine(context, metric.name, metric, health) for metric in telling[:MOST_PATIENTS]]
+
+
+def _examine(context: Context, name: str, metric: MetricOverview | None, health: Health) -> Patient:
+    settings, now = context.settings, time.time()
+    services = Services(
+        *(health.runs(one) for one in ("metric_storer", "model_scheduler", "anomaly_service"))
+    )
+    if metric is None:
+        queued = health.queues.get(settings.listener.queue, 0)
+        return Patient(name, None, 0, None, None, None, unknown(name, services, queued))
+    shard = shard_of(metric.uid, context.shards)
+    with reading(context.engine) as conn:
+        backfill = overview.backfill(conn, name)
+    newest = _newest_checkpoint(context, metric)
+    facts = Facts(
+        metric=metric,
+        services=services,
+        backfill=backfill,
+        input_queued=health.queues.get(settings.model_input_queue(shard), 0),
+        results_queued=health.queues.get(settings.results_shard_queue(shard), 0),
+        last_checkpoint=newest[0] if newest else None,
+        now=now,
+    )
+    return Patient(
+        name=name,
+        metric=metric,
+        samples_in=metric.last_rowid + (backfill.held if backfill else 0),
+        last_checkpoint=facts.last_checkpoint,
+        checkpoint_age_s=now - newest[1] if newest else None,
+        lag_s=now - metric.tail_timestamp if metric.unscored and metric.tail_timestamp else 0.0,
+        diagnosis=diagnose(facts),
+    )
+
+
+def _newest_checkpoint(context: Context, metric: MetricOverview) -> tuple[int, int] | None:
+    """Return last rowid and time of writing of the newest checkpoint of a metric's model."""
+    from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
+
+    listing = open_checkpoint_store(context.settings, context.engine).listing(metric.uid)
+    return max(
+        (
+            (key.last_rowid, key.written_at)
+            for key in listing
+            if key.generation == metric.generation and key.last_rowid <= metric.last_rowid
+        ),
+        default=None,
+    )
+
+
+def print_health(health: Health) -> None:
+    """Show the engine to a person."""
+    print_table(
+        ("Service", "Runs", "Up", "Restarts", "Queued", "Oldest"),
+        [
+            (
+                one.name,
+                "yes" if one.alive else "NO",
+                duration(one.up_s) if one.up_s is not None else None,
+                one.restarts,
+                one.queued,
+                duration(one.oldest_s) if one.queued and one.oldest_s else None,
+            )
+            for one in health.services
+        ],
+    )
+    for one in health.services:
+        for line in _counted(one):
+            typer.echo(line)
+    totals = health.totals
+    by_status = ", ".join(f"{count} {name}" for name, count in sorted(totals.by_status.items()))
+    typer.echo(
+        f"{totals.metrics} metrics{f' ({by_status})' if by_status else ''}, {totals.rows} samples stored, "
+        f"{totals.unscored} wait for their scores; {health.dead_letters} dead letters."
+    )
+    for finding in health.findings:
+        advise(f"! {finding}")
+
+
+def _counted(service: ServiceHealth) -> list[str]:
+    """Return a service's counters as lines: what was refused by its reason, with an example."""
+    plain = {name: count for name, count in service.counters.items() if isinstance(count, int)}
+    lines = [
+        f"{service.name} since its start: "
+        + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in plain.items())
+    ] * bool(plain)
+    for reason, refused in service.counters.get("rejected", {}).items():
+        example = f", for example {refused['examples'][-1]!r}" if refused["examples"] else ""
+        lines.append(f"  {refused['count']} lines rejected: {reason}{example}")
+    return lines
+
+
+def print_patients(patients: Sequence[Patient], *, everything: bool) -> None:
+    """Show metrics to a person."""
+    if not patients and not everything:
+        typer.echo("No metric waits for anything. `htmengine doctor NAME` looks at one.")
+    for patient in patients:
+        typer.echo("")
+        typer.secho(patient.name, bold=True)
+        if metric := patient.metric:
+            checkpoint = (
+                f"row {patient.last_checkpoint}, {duration(patient.checkpoint_age_s or 0.0)} ago"
+                if patient.last_checkpoint is not None
+                else "none yet"
+            )
+            typer.echo(
+                f"  {metric.status_name}; samples in {patient.samples_in}, stored {metric.last_rowid}, "
+                f"scored {metric.scored_rowid}, waiting {metric.unscored}, lag {duration(patient.lag_s or 0.0)}\n"
+                f"  model: generation {metric.generation}, "
+                f"{max(metric.scored_rowid - metric.base_rowid, 0)} samples old; checkpoint: {checkpoint}\n"
+                f"  last sample: {utc(metric.tail_timestamp) or 'none'} UTC"
+            )
+        typer.echo(f"  {patient.diagnosis.sentence}")

@@ -1,0 +1,58 @@
+"""What `htmengine dead` looks into."""
+
+from typing import Any
+
+from htmengine.bus import DeadLetter
+from htmengine.errors import MisuseError
+from htmengine.runtime.process import Context
+
+_PAGE = 1000
+
+
+def dead_letter(context: Context, letter_id: int) -> dict[str, Any]:
+    """Return a dead letter with as much of its body as can be read. Raises MisuseError."""
+    for letter in context.bus.dead_letters(limit=1, after=letter_id - 1):
+        if letter.id == letter_id:
+            return {
+                "id": letter.id,
+                "queue": letter.queue,
+                "reason": letter.reason,
+                "deliveries": letter.deliveries,
+                "diedAt": letter.died_at,
+                "headers": dict(letter.headers),
+                "body": _readable(letter),
+            }
+    raise MisuseError(f"{letter_id}: there is no such dead letter.", hint="`htmengine dead list` shows them.")
+
+
+def dead_ids(context: Context, ids: list[int] | None, *, everything: bool) -> list[int]:
+    """Return the ids that the user named, or those of all dead letters. Raises MisuseError where it is neither."""
+    if bool(ids) == everything:
+        raise MisuseError("Name dead letters, or all of them.", hint="Give ids, or --all.")
+    if ids:
+        return ids
+    found: list[int] = []
+    while page := context.bus.dead_letters(limit=_PAGE, after=found[-1] if found else 0):
+        found += [letter.id for letter in page]
+    return found
+
+
+def _readable(letter: DeadLetter) -> Any:
+    """Return the body as JSON or text where it is that, else as hexadecimal digits."""
+    import json
+
+    import msgspec
+
+    try:
+        return json.loads(letter.body)
+    except ValueError:
+        pass
+    try:
+        return letter.body.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    try:
+        unpacked = msgspec.msgpack.decode(letter.body)
+        return json.loads(json.dumps(unpacked, allow_nan=False))
+    except (msgspec.MsgspecError, ValueError, TypeError):
+        return letter.body.hex()

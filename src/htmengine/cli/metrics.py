@@ -1,0 +1,49 @@
+"""`htmengine metrics`: what metrics there are."""
+
+from typing import Annotated
+
+import typer
+
+from htmengine.cli.options import ConfigOption, DataOption, JsonOption
+
+
+def metrics(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these. [default: all]")
+    ] = None,
+    json: JsonOption = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """List metrics: samples stored and scored, and what their models are doing."""
+    from htmengine.cli.session import advise, installation, print_json, print_table, utc
+    from htmengine.repository import overview
+    from htmengine.repository.engine import reading
+
+    with installation(config, data) as context, reading(context.engine) as conn:
+        found = overview.metrics(conn, names or None)
+    if json:
+        for row in found:
+            print_json(
+                {
+                    "metric": row.name,
+                    "uid": row.uid,
+                    "status": row.status_name,
+                    "samples": row.last_rowid,
+                    "scored": row.scored_rowid,
+                    "unscored": row.unscored,
+                    "lastTimestamp": row.tail_timestamp,
+                    "message": row.message,
+                }
+            )
+        return
+    if not found:
+        advise("There are no metrics yet. Send a sample: htmengine send 'cpu.load 0.42'")
+        return
+    print_table(
+        ("Metric", "Status", "Samples", "Scored", "Last sample (UTC)"),
+        [
+            (row.name, row.status_name, row.last_rowid, row.scored_rowid, utc(row.tail_timestamp))
+            for row in found
+        ],
+    )

@@ -1,0 +1,107 @@
+"""What `htmengine up` does: start the engine, say what to do next, wait for the end."""
+
+import logging
+import socket
+import threading
+import time
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from htmengine import config
+from htmengine.cli.session import advise
+from htmengine.runtime import engine, process, steps
+from htmengine.runtime.process import Context
+
+POLL_S: Final = 0.05
+
+
+class Request(NamedTuple):
+    """What the user asked for; see the options of `htmengine.cli.up.up`."""
+
+    data: Path | None
+    config: Path | None
+    host: str | None
+    port: int | None
+    demo: bool
+    seconds: float | None
+    verbose: bool
+
+
+def run(request: Request) -> None:
+    """Run the engine until it is told to stop. Raises HtmengineError when it cannot go on."""
+    process.configure_logging(logging.INFO if request.verbose else logging.WARNING)
+    settings = _listening(process.settings_for(request.config, request.data), request)
+    stop = threading.Event()
+    with (
+        process.stopping_on_signals(stop),
+        process.opened(settings, step=steps.from_environment(), stop=stop) as context,
+    ):
+        supervisor = engine.Supervisor(engine.services(), context)
+        with process.reporting(context, list(supervisor.restarts), supervisor.restarts):
+            supervisor.start()
+            if _ready(context):
+                _say_what_next(request, settings)
+                if request.demo:
+                    _demonstrate(context, request.seconds)
+                elif request.seconds:
+                    stop.wait(request.seconds)
+                    stop.set()
+            supervisor.wait()
+    advise("Stopped; everything is saved.")
+
+
+def _listening(settings: config.Settings, request: Request) -> config.Settings:
+    listener = settings.listener
+    return msgspec.structs.replace(
+        settings,
+        listener=msgspec.structs.replace(
+            listener, host=request.host or listener.host, port=request.port or listener.port
+        ),
+    )
+
+
+def _ready(context: Context) -> bool:
+    """Wait until the port takes connections; return False when the engine stops before."""
+    listener = context.settings.listener
+    host = "127.0.0.1" if listener.host in ("", "0.0.0.0") else listener.host
+    while not context.stop.wait(POLL_S):
+        try:
+            with socket.create_connection((host, listener.port), timeout=1.0):
+                return True
+        except OSError:
+            pass
+    return False
+
+
+def _say_what_next(request: Request, settings: config.Settings) -> None:
+    folder = settings.bus_path.parent if settings.bus_path else None
+    option = (
+        f" --config {request.config}" if request.config else f" --data {request.data}" if request.data else ""
+    )
+    port = settings.listener.port
+    advise(
+        f"htmengine runs: port {port} takes `name value timestamp` lines"
+        + (f", everything is kept in {folder}." if folder else ".")
+    )
+    if not request.demo:
+        advise(
+            "Next, in another terminal:\n"
+            f'  echo "cpu.load 0.42 $(date +%s)" | nc -q1 localhost {port}   # send a sample\n'
+            f"  htmengine monitor cpu.load{option}                        # give the metric a model\n"
+            f"  htmengine results --follow{option}                        # see the scores as they come\n"
+            f"  htmengine doctor{option}                                  # see whether all is well\n"
+            "Ctrl-C stops it in good order."
+        )
+
+
+def _demonstrate(context: Context, seconds: float | None) -> None:
+    from htmengine.cli import demo
+
+    began = time.monotonic()
+    try:
+        demo.run(context, seconds)
+    finally:
+        context.stop.set()
+    advise(f"The demonstration took {time.monotonic() - began:.0f} s.")

@@ -1,0 +1,75 @@
+"""`htmengine send`: hand samples to the engine, and know that they are accepted."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from htmengine.cli.options import ConfigOption, DataOption
+
+LINES_PER_MESSAGE = 1000
+
+
+def send(
+    lines: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[LINE]...", help="`name value [timestamp]`. Nothing: lines of standard input."
+        ),
+    ] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Send samples, such as "cpu.load 0.42 1700000000"; without a timestamp they are of now.
+
+    Every line is checked first: nothing is sent where one is wrong. When the command ends, the samples are in the
+    engine's queue and survive a crash; they are worked on as soon as a service runs.
+    """
+    import sys
+
+    from htmengine.bus import Outgoing
+    from htmengine.cli.session import installation, print_json
+    from htmengine.messages import MetricLines, encode_json
+
+    if not lines and sys.stdin.isatty():
+        from htmengine.errors import MisuseError
+
+        raise MisuseError(
+            "There is nothing to send: no line is given and nothing is piped in.",
+            hint='Give lines, as in `htmengine send "cpu.load 0.42"`.',
+        )
+    checked = checked_lines(lines or [line for line in sys.stdin.read().splitlines() if line.strip()])
+    with installation(config, data) as context:
+        queue = context.settings.listener.queue
+        context.bus.publish(
+            [
+                Outgoing(
+                    queue,
+                    encode_json(
+                        MetricLines(protocol="plain", data=checked[first : first + LINES_PER_MESSAGE])
+                    ),
+                )
+                for first in range(0, len(checked), LINES_PER_MESSAGE)
+            ]
+        )
+    print_json({"sent": len(checked)})
+
+
+def checked_lines(lines: list[str]) -> list[str]:
+    """Return lines with a timestamp each. Raises MisuseError at the first that is no sample."""
+    from htmengine.errors import MisuseError
+    from htmengine.runtime.plaintext import BadLine, parse_line
+
+    now = int(time.time())
+    checked = []
+    for number, line in enumerate(lines, 1):
+        whole = f"{line.strip()} {now}" if len(line.split()) == 2 else line.strip()
+        try:
+            parse_line(whole)
+        except BadLine as error:
+            raise MisuseError(
+                f"Line {number}, {line.strip()!r}: {error}.",
+                hint="A line is `name value timestamp`, such as `cpu.load 0.42 1700000000`. Nothing was sent.",
+            ) from error
+        checked.append(whole)
+    return checked

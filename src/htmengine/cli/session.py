@@ -1,0 +1,89 @@
+"""What commands have in common that talk to an engine: opening its parts, and showing results."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from htmengine.errors import HtmengineError
+from htmengine.runtime import process
+from htmengine.runtime.process import Context
+
+
+@contextmanager
+def installation(directory: Path | None, data: Path | None) -> Iterator[Context]:
+    """Open the bus and the repository of an installation that exists; whether its services run does not matter.
+
+    Raises
+    ------
+    MisuseError : no engine has run in the folder, or the configuration cannot be used.
+    HtmengineError : the bus or the repository is away.
+    """
+    from htmengine.bus import BusError
+    from htmengine.repository.errors import RepositoryUnavailable
+
+    settings = process.settings_for(directory, data)
+    process.require_data(settings)
+    with process.opened(settings) as context:
+        try:
+            yield context
+        except (BusError, RepositoryUnavailable) as error:
+            raise HtmengineError(
+                f"The engine's files or servers do not answer: {error}.",
+                hint="Say it again in a moment; `htmengine status` shows whether services run.",
+            ) from error
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on one line."""
+    print(json.dumps(document, allow_nan=False), flush=True)
+
+
+def advise(text: str) -> None:
+    """Tell the user something that is no result: on standard error."""
+    typer.echo(text, err=True)
+
+
+def utc(seconds: float | None) -> str | None:
+    """Return a time as text, or None where there is none."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def duration(seconds: float) -> str:
+    """Return a length of time in the unit that suits it: `45 s`, `12 min`, `3.5 h`, `2.1 days`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    if seconds < 90 * 60:
+        return f"{seconds / 60:.0f} min"
+    if seconds < 36 * 3600:
+        return f"{seconds / 3600:.1f} h"
+    return f"{seconds / 86400:.1f} days"
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; columns that hold numbers only are aligned to the right."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for index, heading in enumerate(headings):
+        numbers = all(isinstance(row[index], int | float | None) for row in rows)
+        table.add_column(heading, justify="right" if numbers else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(Text("" if cell is None else _shown(cell)) for cell in row))
+    console = Console(file=sys.stdout)
+    if not console.is_terminal:
+        console = Console(file=sys.stdout, width=400)  # a file or a pipe has no width to fit into
+    console.print(table)
+
+
+def _shown(cell: object) -> str:
+    return f"{cell:.6g}" if isinstance(cell, float) else str(cell)

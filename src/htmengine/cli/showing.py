@@ -1,0 +1,143 @@
+"""How results are shown in the terminal: one line for each row, anomalies highlighted."""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Final, NamedTuple
+
+from htmengine.bus import Bus
+from htmengine.cli.session import advise, print_json, utc
+from htmengine.messages import MalformedMessage, decode_results_batch
+from htmengine.repository import overview
+from htmengine.repository.engine import reading
+from htmengine.runtime.process import Context, stopping_on_signals
+
+FOLLOWER_PREFIX: Final = "htmengine.results.follow."
+FOLLOWER_LIMIT: Final = 10_000
+"""Batches; a follower that is slower than this loses the oldest."""
+ABANDONED_S: Final = 60.0
+RED: Final = 0.5
+YELLOW: Final = 0.4
+_HEADING: Final = f"{'Time (UTC)':19}  {'Log score':>9}  {'Anomaly':>9}  {'Value':>12}  Metric"
+
+
+class Row(NamedTuple):
+    """One scored sample."""
+
+    name: str
+    rowid: int
+    timestamp: int
+    value: float
+    anomaly_score: float
+    log_score: float
+
+
+Show = Callable[[Iterable[Row]], None]
+
+
+def show_stored(context: Context, name: str | None, *, min_score: float, limit: int, json: bool) -> None:
+    """Print the newest stored scores, the oldest first."""
+    from htmengine.cli.monitoring import known
+
+    if name is not None:
+        known(context, name)
+    with reading(context.engine) as conn:
+        rows = overview.latest_scores(conn, name=name, least_log_score=min_score, limit=limit)
+    if not json:
+        if not rows:
+            advise(
+                "There are no such scores yet. `htmengine doctor` says of each metric why."
+                if min_score == 0
+                else "There are no such scores."
+            )
+        print(_HEADING, flush=True)
+    printer(json)(
+        Row(row.name, row.rowid, row.timestamp, row.value, row.anomaly_score, row.log_score or 0.0)
+        for row in rows
+    )
+
+
+def follow(context: Context, name: str | None, *, min_score: float, json: bool) -> None:
+    """Print results as they come, until SIGINT or SIGTERM."""
+    show = printer(json)
+    stop = threading.Event()
+    with stopping_on_signals(stop):
+        for rows in arriving(context.bus, context.settings.batches_exchange, stop):
+            show(row for row in rows if row.log_score >= min_score and name in (None, row.name))
+
+
+def arriving(bus: Bus, exchange: str, stop: threading.Event) -> Iterator[list[Row]]:
+    """Yield batches of results as they are published, until told to stop."""
+    with _subscribed(bus, exchange) as queue, bus.consume([queue]) as consumer:
+        while not stop.is_set():
+            deliveries = consumer.receive(max_messages=100, timeout_s=0.25)
+            for delivery in deliveries:
+                try:
+                    batch = decode_results_batch(delivery.body)
+                except MalformedMessage as error:
+                    consumer.dead_letter(delivery, str(error))
+                    continue
+                yield [
+                    Row(row.name, row.rowid, row.ts, row.value, row.anomaly, row.log_score)
+                    for row in batch.rows
+                ]
+            consumer.ack(deliveries)
+
+
+@contextmanager
+def _subscribed(bus: Bus, exchange: str) -> Iterator[str]:
+    """Bind a queue of our own to an exchange, and delete it at the end; those that others left behind too."""
+    for status in bus.status():
+        left_behind = status.consumers == 0 and (status.oldest_age_s or 0) > ABANDONED_S
+        if status.name.startswith(FOLLOWER_PREFIX) and left_behind:
+            bus.delete_queue(status.name)
+    queue = f"{FOLLOWER_PREFIX}{os.getpid()}.{time.time_ns()}"
+    bus.declare_queue(queue, limit=FOLLOWER_LIMIT, expendable=True)
+    try:
+        bus.bind(queue, exchange)
+        yield queue
+    finally:
+        bus.delete_queue(queue)
+
+
+def printer(json: bool) -> Show:
+    """Return what prints rows to standard output: JSON lines, or text with anomalies in colour on a terminal."""
+    if json:
+        return _print_json
+    colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return lambda rows: _print_text(rows, colours)
+
+
+def _print_json(rows: Iterable[Row]) -> None:
+    for row in rows:
+        print_json(
+            {
+                "metric": row.name,
+                "rowid": row.rowid,
+                "timestamp": row.timestamp,
+                "value": row.value,
+                "anomalyScore": row.anomaly_score,
+                "logScore": row.log_score,
+            }
+        )
+
+
+def _print_text(rows: Iterable[Row], colours: bool) -> None:
+    for row in rows:
+        print(text_of(row, colours))
+    sys.stdout.flush()
+
+
+def text_of(row: Row, colours: bool) -> str:
+    """Return one line for a row; anomalies are red and marked, near ones yellow."""
+    mark = "  <-- anomaly" if row.log_score >= RED else ""
+    text = (
+        f"{utc(row.timestamp)}  {row.log_score:9.3f}  {row.anomaly_score:9.5f}  {row.value:12.6g}  {row.name}"
+        f"{mark}"
+    )
+    if not colours or row.log_score < YELLOW:
+        return text
+    return f"\x1b[{'1;31' if mark else '33'}m{text}\x1b[0m"

@@ -1,0 +1,48 @@
+"""`htmengine status` and `htmengine doctor`: how the engine and its metrics are."""
+
+from typing import Annotated
+
+import typer
+
+from htmengine.cli.options import ConfigOption, DataOption, JsonOption
+
+
+def status(json: JsonOption = False, data: DataOption = None, config: ConfigOption = None) -> None:
+    """Show whether the services run, what waits in their queues, and the sums over all metrics."""
+    from htmengine.cli import doctoring
+    from htmengine.cli.session import installation, print_json
+
+    with installation(config, data) as context:
+        health = doctoring.health(context)
+    if json:
+        print_json(health.document())
+    else:
+        doctoring.print_health(health)
+
+
+def doctor(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]...", help="Metrics. [default: those with something to tell]"),
+    ] = None,
+    json: JsonOption = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Say what is wrong: for every service, and for every metric why it has no score yet.
+
+    Exits with 1 when something needs attention.
+    """
+    from htmengine.cli import doctoring
+    from htmengine.cli.session import installation, print_json
+
+    with installation(config, data) as context:
+        health = doctoring.health(context)
+        patients = doctoring.examine(context, names, health)
+    if json:
+        print_json(health.document() | {"metrics": [patient.document() for patient in patients]})
+    else:
+        doctoring.print_health(health)
+        doctoring.print_patients(patients, everything=bool(names))
+    if health.findings or any(patient.needs_attention for patient in patients):
+        raise typer.Exit(1)

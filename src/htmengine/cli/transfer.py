@@ -1,0 +1,58 @@
+"""`htmengine export` and `htmengine import`: a metric's specification and samples, as a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from htmengine.cli.options import ConfigOption, DataOption
+
+
+def export(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Monitored metric.")],
+    out: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="File to write. [default: standard output]")
+    ] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Write a monitored metric's specification and samples as JSON, for `htmengine import` elsewhere."""
+    import json
+    import os
+
+    from htmengine.cli import monitoring
+    from htmengine.cli.session import advise, installation
+    from htmengine.series.writers import replacing
+
+    with installation(config, data) as context:
+        text = json.dumps(monitoring.export(context, name), default=str)
+    if out is None:
+        typer.echo(text)
+        return
+    with replacing(out) as path:
+        Path(os.fspath(path)).write_text(text + "\n", encoding="utf-8")
+    advise(f"{out}: written.")
+
+
+def import_(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE.json", help="What `export` wrote; `-`: standard input.")
+    ],
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Create and monitor a metric from what `htmengine export` wrote; its model learns from the samples."""
+    import sys
+
+    from htmengine.cli import monitoring
+    from htmengine.cli.session import installation, print_json
+    from htmengine.errors import MisuseError
+
+    try:
+        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise MisuseError(
+            f"{file}: cannot be read: {error}.", hint="Give the path of a file that you may read."
+        ) from error
+    with installation(config, data) as context:
+        print_json(monitoring.import_(context, text, file))

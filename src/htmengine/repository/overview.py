@@ -1,0 +1,179 @@
+"""How metrics stand: what the commands `metrics`, `doctor` and `status` show. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, Select, func, select
+
+from htmengine.repository import schema
+from htmengine.repository.status import MetricStatus
+from htmengine.repository.times import epoch_seconds
+
+STATUS_NAMES: Final = {status.value: status.name.lower().replace("_", " ") for status in MetricStatus}
+
+
+class MetricOverview(NamedTuple):
+    """One metric."""
+
+    uid: str
+    name: str
+    status: int
+    message: str | None
+    generation: int
+    base_rowid: int
+    last_rowid: int
+    scored_rowid: int
+    tail_timestamp: int | None
+    """Timestamp of the last row, in seconds since the epoch."""
+    model_params: str | None
+
+    @property
+    def status_name(self) -> str:
+        """The status in words."""
+        return STATUS_NAMES.get(self.status, str(self.status))
+
+    @property
+    def monitored(self) -> bool:
+        """Whether the metric has a model, or is to get one."""
+        return self.status != MetricStatus.UNMONITORED
+
+    @property
+    def waits_for_rows(self) -> bool:
+        """Whether the model waits for enough rows to take its range from."""
+        return self.status == MetricStatus.PENDING_DATA
+
+    @property
+    def failed(self) -> bool:
+        """Whether the model cannot go on; `message` says why."""
+        return self.status == MetricStatus.ERROR
+
+    @property
+    def unscored(self) -> int:
+        """Rows that are stored and wait for their scores."""
+        if self.status not in (MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING):
+            return 0
+        return self.last_rowid - max(self.scored_rowid, self.base_rowid)
+
+
+def metrics(conn: Connection, names: Sequence[str] | None = None) -> list[MetricOverview]:
+    """Return custom metrics by name: those of these names, or all."""
+    column = schema.metric.c
+    query = _columns().where(column.datasource == "custom").order_by(column.name)
+    if names is not None:
+        query = query.where(column.name.in_(names))
+    found = [MetricOverview(*row) for row in conn.execute(query)]
+    return found if names is None else [row for row in found if row.name in names]  # in their exact case
+
+
+def metric(conn: Connection, name: str) -> MetricOverview | None:
+    """Return the custom metric of this name, or None."""
+    return next(iter(metrics(conn, [name])), None)
+
+
+class Totals(NamedTuple):
+    """All metrics together."""
+
+    metrics: int
+    by_status: dict[str, int]
+    rows: int
+    """Samples that were ever stored."""
+    unscored: int
+
+
+def totals(conn: Connection) -> Totals:
+    """Return the sums over all metrics; rows of the samples' table are not looked at."""
+    column = schema.metric.c
+    query = select(
+        column.status,
+        func.count(),
+        func.coalesce(func.sum(column.last_rowid), 0),
+        func.coalesce(func.sum(column.last_rowid - column.scored_rowid), 0),
+    ).group_by(column.status)
+    count = rows = unscored = 0
+    by_status: dict[str, int] = {}
+    for status, number, last, behind in conn.execute(query):
+        count += number
+        rows += int(last)
+        if status in (MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING):
+            unscored += int(behind)
+        by_status[STATUS_NAMES.get(status or 0, str(status))] = number
+    return Totals(count, by_status, rows, unscored)
+
+
+class BackfillState(NamedTuple):
+    """A metric whose history is being sent."""
+
+    renewed_at: int
+    held: int
+    """Live samples that wait until the history is complete."""
+
+
+def backfill(conn: Connection, name: str) -> BackfillState | None:
+    """Return how a metric's backfill stands, None where there is none."""
+    renewed_at = conn.scalar(select(schema.backfill.c.renewed_at).where(schema.backfill.c.name == name))
+    if renewed_at is None:
+        return None
+    held = conn.scalar(
+        select(func.count()).select_from(schema.held_sample).where(schema.held_sample.c.name == name)
+    )
+    return BackfillState(renewed_at, held or 0)
+
+
+class ScoredSample(NamedTuple):
+    """One sample with its scores."""
+
+    name: str
+    rowid: int
+    timestamp: int
+    """Seconds since the epoch."""
+    value: float
+    anomaly_score: float
+    log_score: float | None
+
+
+def latest_scores(
+    conn: Connection, *, name: str | None = None, least_log_score: float = 0.0, limit: int = 20
+) -> list[ScoredSample]:
+    """Return the newest scored samples of one custom metric or of all, the oldest first.
+
+    Rows without a log score (written before the engine kept it) count as 0.
+    """
+    data, metric = schema.metric_data, schema.metric
+    query = (
+        select(
+            metric.c.name,
+            data.c.rowid,
+            epoch_seconds(data.c.timestamp),
+            data.c.metric_value,
+            data.c.anomaly_score,
+            data.c.log_score,
+        )
+        .join(metric, metric.c.uid == data.c.uid)
+        .where(metric.c.datasource == "custom", data.c.anomaly_score.is_not(None))
+        .order_by(data.c.timestamp.desc(), metric.c.name, data.c.rowid.desc())
+        .limit(limit)
+    )
+    if name is not None:
+        query = query.where(metric.c.name == name)
+    if least_log_score > 0:
+        query = query.where(data.c.log_score >= least_log_score)
+    rows = [ScoredSample(*row) for row in conn.execute(query)]
+    return rows[::-1]
+
+
+def _columns() -> Select[Any]:
+    column = schema.metric.c
+    return select(
+        column.uid,
+        column.name,
+        func.coalesce(column.status, 0),
+        column.message,
+        column.generation,
+        column.base_rowid,
+        func.coalesce(column.last_rowid, 0),
+        column.scored_rowid,
+        column.tail_timestamp,
+        column.model_params,
+    )

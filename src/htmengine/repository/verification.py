@@ -1,0 +1,143 @@
+"""Looks for what may never be: gaps, scores that do not reach the watermark, time that goes back. Reads only.
+
+Each function returns what it found, as few rows; on a healthy repository that is none.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, Select, func, or_, select
+
+from htmengine.repository import schema
+from htmengine.repository.status import MetricStatus
+from htmengine.repository.times import epoch_seconds
+
+_metric: Final = schema.metric.c
+_data: Final = schema.metric_data.c
+
+
+class RowCounts(NamedTuple):
+    """The rows of one metric against what the metric says of them."""
+
+    uid: str
+    name: str
+    status: int
+    generation: int
+    base_rowid: int
+    last_rowid: int
+    scored_rowid: int
+    tail_timestamp: int | None
+    rows: int
+    first: int | None
+    """Rowid of the first row that is stored; later than 1 where old rows were removed."""
+    last: int | None
+    scored: int
+    """Rows with scores."""
+    scored_to: int | None
+    """Highest rowid with scores."""
+    newest: int | None
+    """Greatest timestamp."""
+
+    @property
+    def expected_scored(self) -> int:
+        """How many of the rows that are stored the watermark says have scores."""
+        return 0 if self.first is None else max(0, self.scored_rowid - self.first + 1)
+
+
+def row_counts(conn: Connection) -> list[RowCounts]:
+    """Return one element for each metric, by uid."""
+    rows = (
+        select(
+            _data.uid,
+            func.count().label("rows"),
+            func.min(_data.rowid).label("first"),
+            func.max(_data.rowid).label("last"),
+            func.count(_data.anomaly_score).label("scored"),
+            func.max(_data.rowid).filter(_data.anomaly_score.is_not(None)).label("scored_to")
+            if conn.dialect.name != "mysql"
+            else func.max(func.if_(_data.anomaly_score.is_(None), None, _data.rowid)).label("scored_to"),
+            epoch_seconds(func.max(_data.timestamp)).label("newest"),
+        )
+        .group_by(_data.uid)
+        .subquery()
+    )
+    query: Select[Any] = (
+        select(
+            _metric.uid,
+            _metric.name,
+            func.coalesce(_metric.status, 0),
+            _metric.generation,
+            _metric.base_rowid,
+            func.coalesce(_metric.last_rowid, 0),
+            _metric.scored_rowid,
+            _metric.tail_timestamp,
+            func.coalesce(rows.c.rows, 0),
+            rows.c.first,
+            rows.c.last,
+            func.coalesce(rows.c.scored, 0),
+            rows.c.scored_to,
+            rows.c.newest,
+        )
+        .outerjoin_from(schema.metric, rows, rows.c.uid == _metric.uid)
+        .order_by(_metric.uid)
+    )
+    return [RowCounts(*row) for row in conn.execute(query)]
+
+
+class RowKey(NamedTuple):
+    """One row."""
+
+    uid: str
+    rowid: int
+
+
+def time_reversals(conn: Connection, *, limit: int = 100) -> list[RowKey]:
+    """Return rows whose timestamp is not after the one of the row before: stored twice, or out of order."""
+    before = func.lag(_data.timestamp).over(partition_by=_data.uid, order_by=_data.rowid)
+    rows = select(_data.uid, _data.rowid, _data.timestamp, before.label("before")).subquery()
+    query = select(rows.c.uid, rows.c.rowid).where(rows.c.timestamp <= rows.c.before).limit(limit)
+    return [RowKey(*row) for row in conn.execute(query)]
+
+
+def half_scored(conn: Connection, *, limit: int = 100) -> list[RowKey]:
+    """Return rows that have some of their scores but not all, or one outside of 0 to 1."""
+    scores = (_data.raw_anomaly_score, _data.anomaly_score)
+    query = select(_data.uid, _data.rowid).where(
+        or_(
+            scores[0].is_(None) != scores[1].is_(None),
+            *(or_(score < 0, score > 1) for score in scores),
+        )
+    )
+    return [RowKey(*row) for row in conn.execute(query.limit(limit))]
+
+
+def names_taken_twice(conn: Connection) -> list[str]:
+    """Return names that more than one custom metric has."""
+    query = (
+        select(_metric.name)
+        .where(_metric.datasource == "custom")
+        .group_by(_metric.name)
+        .having(func.count() > 1)
+    )
+    return list(conn.scalars(query))
+
+
+def held_without_backfill(conn: Connection) -> dict[str, int]:
+    """Return, by name, how many live samples are held for metrics that no history is being sent for."""
+    held = schema.held_sample.c
+    query = (
+        select(held.name, func.count())
+        .where(held.name.not_in(select(schema.backfill.c.name)))
+        .group_by(held.name)
+    )
+    return {row[0]: row[1] for row in conn.execute(query)}
+
+
+def unscored_models(conn: Connection) -> list[str]:
+    """Return names of metrics whose model should have scored more rows than it has."""
+    query = select(_metric.name).where(
+        _metric.status.in_((MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING)),
+        _metric.scored_rowid < func.coalesce(_metric.last_rowid, 0),
+    )
+    return list(conn.scalars(query.order_by(_metric.name)))

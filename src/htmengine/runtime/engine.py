@@ -1,0 +1,141 @@
+"""The whole engine in one process: every service is a thread, and a thread that dies of an error is started again."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from htmengine.errors import DependencyAway, HtmengineError
+from htmengine.runtime.process import Context, Work, stage_work
+
+log = logging.getLogger(__name__)
+
+MOST_RESTARTS: Final = 20
+WITHIN_S: Final = 300.0
+"""A service that was started again so often within this time is given up, and the engine with it. A message that
+kills its consumer is set aside after five deaths, so one or two of them are survived."""
+PAUSE_S: Final = 0.5
+"""Before a service is started again."""
+STOP_WITHIN_S: Final = 30.0
+
+
+class EngineFailed(HtmengineError):
+    """A service dies again and again, or does not stop."""
+
+
+def services() -> dict[str, Work]:
+    """Return every service by name, in the order of a sample's way."""
+    from htmengine.model_swapper.model_scheduler_service import build as scheduler
+    from htmengine.runtime.anomaly_service import build as anomaly
+    from htmengine.runtime.metric_garbage_collector import work as collect_garbage
+    from htmengine.runtime.metric_listener import work as listen
+    from htmengine.runtime.metric_storer import build as storer
+
+    return {
+        "metric_listener": listen,
+        "metric_storer": stage_work(storer),
+        "model_scheduler": stage_work(scheduler),
+        "anomaly_service": stage_work(anomaly),
+        "garbage_collector": collect_garbage,
+    }
+
+
+class Supervisor:
+    """Keeps services running, each in a thread of its own, until it is told to stop.
+
+    Parameters
+    ----------
+    works : the services by name.
+    context : given to each; its `stop` ends all of them.
+    clock : seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        works: Mapping[str, Work],
+        context: Context,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        pause_s: float = PAUSE_S,
+    ) -> None:
+        self.context = context
+        self.failure: HtmengineError | None = None
+        self.restarts: dict[str, int] = dict.fromkeys(works, 0)
+        self._clock = clock
+        self._pause_s = pause_s
+        self._threads = [
+            threading.Thread(target=self._keep_running, args=(name, work), name=name, daemon=True)
+            for name, work in works.items()
+        ]
+
+    def start(self) -> None:
+        """Start every service."""
+        for thread in self._threads:
+            thread.start()
+
+    def wait(self) -> None:
+        """Wait until the engine is told to stop, and let every service end in good order.
+
+        Raises
+        ------
+        HtmengineError : what a service cannot go on without; a service was given up, or did not stop in time.
+        """
+        self.context.stop.wait()
+        deadline = time.monotonic() + STOP_WITHIN_S
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        if self.failure:
+            raise self.failure
+        if hanging := [thread.name for thread in self._threads if thread.is_alive()]:
+            raise EngineFailed(
+                f"{', '.join(hanging)}: did not stop within {STOP_WITHIN_S:.0f} seconds.",
+                hint="Nothing is lost: what was not done is done at the next start.",
+            )
+
+    def _keep_running(self, name: str, work: Work) -> None:
+        _name_thread(name)
+        stop = self.context.stop
+        deaths: deque[float] = deque(maxlen=MOST_RESTARTS)
+        while not stop.is_set():
+            try:
+                work(self.context)
+                if stop.is_set():
+                    return
+                log.error("%s.ended: it was not told to stop", name)
+            except DependencyAway as error:
+                log.warning("%s.waiting reason=%s", name, error)
+                stop.wait(self._pause_s)
+                continue
+            except HtmengineError as error:
+                self._give_up(error)
+                return
+            except Exception:
+                log.exception("%s.died", name)
+            now = self._clock()
+            if len(deaths) == MOST_RESTARTS and now - deaths[0] < WITHIN_S:
+                self._give_up(
+                    EngineFailed(
+                        f"{name}: died {MOST_RESTARTS + 1} times within {WITHIN_S:.0f} seconds.",
+                        hint="The log above says of what. Nothing is lost: start again once the cause is gone.",
+                    )
+                )
+                return
+            deaths.append(now)
+            self.restarts[name] += 1
+            stop.wait(self._pause_s)
+
+    def _give_up(self, error: HtmengineError) -> None:
+        self.failure = self.failure or error
+        self.context.stop.set()
+
+
+def _name_thread(name: str) -> None:
+    """Name this thread for the operating system too: `top -H` and the benchmark tell services apart by it."""
+    with suppress(OSError):
+        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(name[:15])

@@ -1,0 +1,117 @@
+"""What running services say of themselves: a small file for each in the data folder, for `htmengine doctor`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+log = logging.getLogger(__name__)
+
+INTERVAL_S: Final = 2.0
+STALE_S: Final = 15.0
+
+Counters = Callable[[], Mapping[str, Any]]
+"""What a service has counted since it started; must be quick and safe to call from another thread."""
+
+
+class ServiceReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What one service said last."""
+
+    service: str
+    pid: int
+    started_at: float
+    written_at: float
+    restarts: int = 0
+    counters: dict[str, Any] = {}
+
+    def alive(self, now: float) -> bool:
+        """Whether the service was there a moment ago."""
+        return now - self.written_at < STALE_S and _runs(self.pid)
+
+
+class Reporter:
+    """Writes the reports of one process's services every few seconds."""
+
+    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._started_at = clock()
+        self._counters: dict[str, Counters] = {}
+        self._restarts: Mapping[str, int] = {}
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
+
+    def start(self, services: list[str], counters: dict[str, Counters], restarts: Mapping[str, int]) -> None:
+        """Report on these services from now on; what the mappings hold is looked up each time."""
+        self._services, self._counters, self._restarts = services, counters, restarts
+        self._thread.start()
+
+    def close(self) -> None:
+        """Take the reports away: the services have stopped in good order."""
+        if not self._thread.ident:
+            return
+        self._ended.set()
+        self._thread.join()
+        for service in self._services:
+            _file(self._folder, service).unlink(missing_ok=True)
+
+    def write(self) -> None:
+        """Write every report now."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for service in self._services:
+            counters = self._counters.get(service)
+            report = ServiceReport(
+                service=service,
+                pid=os.getpid(),
+                started_at=self._started_at,
+                written_at=self._clock(),
+                restarts=self._restarts.get(service, 0),
+                counters=dict(counters()) if counters else {},
+            )
+            path = _file(self._folder, service)
+            temporary = path.with_suffix(f".{os.getpid()}")
+            temporary.write_text(json.dumps(msgspec.to_builtins(report)), encoding="utf-8")
+            temporary.replace(path)
+
+    def _run(self) -> None:
+        while True:
+            try:
+                self.write()
+            except OSError as error:
+                log.warning("reports.not_written reason=%s", error)
+            if self._ended.wait(INTERVAL_S):
+                return
+
+
+def read(folder: Path) -> dict[str, ServiceReport]:
+    """Return the last report of every service that has not stopped in good order, by service."""
+    reports = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            report = msgspec.json.decode(path.read_bytes(), type=ServiceReport)
+        except (OSError, msgspec.MsgspecError):
+            continue
+        reports[report.service] = report
+    return reports
+
+
+def _file(folder: Path, service: str) -> Path:
+    return folder / f"{service}.json"
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

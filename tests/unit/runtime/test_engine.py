@@ -1,0 +1,100 @@
+import threading
+
+import pytest
+
+from htmengine import config
+from htmengine.errors import MisuseError
+from htmengine.runtime.engine import MOST_RESTARTS, EngineFailed, Supervisor
+from htmengine.runtime.process import Context
+
+
+@pytest.fixture
+def context():
+    return Context(settings=config.Settings(), bus=None, engine=None, shards=1)
+
+
+def until_stopped(context):
+    context.stop.wait()
+
+
+def test_a_service_that_dies_is_started_again_and_its_neighbour_goes_on(context, caplog):
+    starts = []
+
+    def fragile(context):
+        starts.append(len(starts))
+        if len(starts) < 3:
+            raise RuntimeError("a defect of ours")
+        context.stop.set()
+
+    neighbour_starts = []
+
+    def neighbour(context):
+        neighbour_starts.append(1)
+        context.stop.wait()
+
+    supervisor = Supervisor({"neighbour": neighbour, "fragile": fragile}, context, pause_s=0)
+    supervisor.start()
+    supervisor.wait()
+    assert starts == [0, 1, 2]
+    assert neighbour_starts == [1]
+    assert supervisor.restarts == {"neighbour": 0, "fragile": 2}
+    assert "a defect of ours" in caplog.text
+
+
+def test_a_service_that_dies_again_and_again_ends_the_engine(context):
+    starts = []
+
+    def hopeless(context):
+        starts.append(1)
+        raise RuntimeError("always")
+
+    supervisor = Supervisor(
+        {"hopeless": hopeless, "neighbour": until_stopped}, context, pause_s=0, clock=lambda: 5.0
+    )
+    supervisor.start()
+    with pytest.raises(EngineFailed, match="hopeless: died"):
+        supervisor.wait()
+    assert len(starts) == MOST_RESTARTS + 1
+
+
+def test_deaths_long_ago_do_not_count(context):
+    starts = []
+
+    def fragile(context):
+        starts.append(1)
+        if len(starts) <= 2 * MOST_RESTARTS:
+            raise RuntimeError("now and then")
+        context.stop.set()
+
+    hours = iter(range(1000))
+    supervisor = Supervisor({"fragile": fragile}, context, pause_s=0, clock=lambda: 3600.0 * next(hours))
+    supervisor.start()
+    supervisor.wait()
+    assert len(starts) == 2 * MOST_RESTARTS + 1
+
+
+def test_an_error_for_a_person_ends_the_engine_at_once(context):
+    starts = []
+
+    def port_in_use(context):
+        starts.append(1)
+        raise MisuseError("port 2003: in use.", hint="Choose another with --port.")
+
+    supervisor = Supervisor({"listener": port_in_use, "neighbour": until_stopped}, context, pause_s=0)
+    supervisor.start()
+    with pytest.raises(MisuseError, match="in use"):
+        supervisor.wait()
+    assert len(starts) == 1
+
+
+def test_threads_carry_their_services_names(context):
+    names = []
+
+    def work(context):
+        names.append(threading.current_thread().name)
+        context.stop.set()
+
+    supervisor = Supervisor({"metric_storer": work}, context)
+    supervisor.start()
+    supervisor.wait()
+    assert names == ["metric_storer"]
