@@ -1,0 +1,74 @@
+import threading
+
+import pytest
+
+from htmengine.bus import Fanout
+from htmengine.bus.embedded import EmbeddedBus
+from htmengine.cli import showing
+from htmengine.messages import BatchRow, ResultsBatch, encode_json
+
+
+def row(log_score, name="cpu.load"):
+    return showing.Row(name, 1, 1_700_000_000, 0.42, 0.999, log_score)
+
+
+def test_an_anomalous_row_is_marked_and_red_only_where_there_are_colours():
+    assert showing.text_of(row(0.6), colours=False).endswith("cpu.load  <-- anomaly")
+    assert showing.text_of(row(0.6), colours=True).startswith("\x1b[1;31m")
+    assert showing.text_of(row(0.45), colours=True).startswith("\x1b[33m")
+    assert showing.text_of(row(0.1), colours=True).startswith("2023-11-14 22:13:20")
+
+
+@pytest.fixture
+def bus(tmp_path):
+    bus = EmbeddedBus(tmp_path / "bus.sqlite")
+    bus.declare_exchange("results.batches")
+    yield bus
+    bus.close()
+
+
+def batch(*names):
+    rows = [
+        BatchRow(
+            uid=name,
+            name=name,
+            rowid=1,
+            ts=1,
+            value=1.0,
+            raw_anomaly=0.0,
+            anomaly=0.1,
+            log_score=0.2,
+            sequence_score=0.0,
+            novelty_score=0.0,
+        )
+        for name in names
+    ]
+    return Fanout("results.batches", encode_json(ResultsBatch(rows=rows)))
+
+
+def test_a_follower_sees_what_is_published_and_leaves_no_queue_behind(bus):
+    stop = threading.Event()
+    arriving = showing.arriving(bus, "results.batches", stop)
+    seen = []
+    publisher = threading.Timer(0.1, lambda: bus.publish([batch("a", "b"), batch("c")]))
+    publisher.start()
+    for rows in arriving:
+        seen += [row.name for row in rows]
+        if len(seen) == 3:
+            stop.set()
+    publisher.join()
+    assert seen == ["a", "b", "c"]
+    assert bus.status() == []
+
+
+def test_a_message_that_is_no_batch_costs_its_neighbours_nothing(bus):
+    stop = threading.Event()
+    publisher = threading.Timer(
+        0.1, lambda: bus.publish([Fanout("results.batches", b"not json"), batch("a")])
+    )
+    publisher.start()
+    for rows in showing.arriving(bus, "results.batches", stop):
+        assert [row.name for row in rows] == ["a"]
+        stop.set()
+    publisher.join()
+    assert [letter.body for letter in bus.dead_letters()] == [b"not json"]
