@@ -174,10 +174,10 @@ def claim_repeated(connection: sqlite3.Connection, delivery: Delivery) -> None:
 
 
 def claim_fresh(connection: sqlite3.Connection, queue: HeldQueue, limit: int) -> list[Delivery]:
-    """Return the next messages that nobody had yet, and count their delivery."""
+    """Return the next messages and count their delivery, where `next_repeated` has found that all of them are fresh."""
     rows = connection.execute(
         "SELECT id, headers, body FROM message WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
-        (_id(queue.id, max(queue.cursor, queue.claimed)), _id(queue.id, _NUMBERS), limit),
+        (_id(queue.id, queue.cursor), _id(queue.id, _NUMBERS), limit),
     ).fetchall()
     reached = rows[-1][0] & _NUMBERS if rows else queue.last  # nothing is there: do not look again
     connection.execute(

@@ -101,6 +101,7 @@ class SqliteFile:
 
     def _set_up(self, application_id: int, version: int, schema: str) -> None:
         with self._translated():
+            self._is_new(application_id, version)  # nothing is changed in a file of another kind
             for pragma in (
                 "journal_mode = WAL",
                 "synchronous = NORMAL",
@@ -110,19 +111,27 @@ class SqliteFile:
             ):
                 self._connection.execute(f"PRAGMA {pragma}")
         with self.writing() as connection:
-            found = connection.execute("PRAGMA application_id").fetchone()[0]
-            tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-            if not tables:
+            if self._is_new(application_id, version):
                 for statement in schema.split(";"):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {application_id}")
                 connection.execute(f"PRAGMA user_version = {version}")
-            elif found != application_id:
-                raise BusError(f"{self.path}: this file is not a bus of htmengine")
-            elif (has := connection.execute("PRAGMA user_version").fetchone()[0]) != version:
-                raise BusError(
-                    f"{self.path}: the bus is of version {has}, this program needs version {version}"
-                )
+
+    def _is_new(self, application_id: int, version: int) -> bool:
+        """Tell whether the file is empty. Raises BusError if it is of another kind or version."""
+        tables, kind, has = (
+            self._connection.execute(query).fetchone()[0]
+            for query in (
+                "SELECT count(*) FROM sqlite_schema",
+                "PRAGMA application_id",
+                "PRAGMA user_version",
+            )
+        )
+        if tables and kind != application_id:
+            raise BusError(f"{self.path}: this file is not a bus of htmengine")
+        if tables and has != version:
+            raise BusError(f"{self.path}: the bus is of version {has}, this program needs version {version}")
+        return not tables
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:

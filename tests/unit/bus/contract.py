@@ -141,6 +141,19 @@ class BusContract:
                 consumer.ack(batches[-1])
         assert sorted(bodies(batch) for batch in batches if batch) == [[b"again"], [b"fresh"]]
 
+    def test_a_message_that_comes_again_waits_until_its_consumer_has_acknowledged_all_others(self, bus):
+        first = bus.consume(["q"])
+        put(bus, "q", "again")
+        put(bus, "r", "held")
+        take(first, 1, ack=False)
+        with bus.consume(["q", "r"]) as second:
+            held = take(second, 1, ack=False)
+            first.close()
+            put(bus, "r", "more")
+            assert self.nothing_comes(second)
+            second.ack(held)
+            assert bodies(take(second, 1)) == [b"again"]
+
     def test_only_what_was_not_acknowledged_comes_again(self, bus):
         put(bus, "q", *"abcde")
         with bus.consume(["q"]) as consumer:
@@ -375,8 +388,10 @@ class BusContract:
             assert bodies(take(consumer, 1)) == [b"d"]
         with bus.consume(["q"]) as consumer:
             assert bodies(take(consumer, 1)) == [b"a"]
-        put(bus, "q", "e")
-        assert bus.purge("q") == 1
+        put(bus, "q", *"ef")
+        with bus.consume(["q"]) as consumer:
+            take(consumer, 1, ack=False)
+        assert bus.purge("q") == 2
         with bus.consume(["q"]) as consumer:
             assert self.nothing_comes(consumer)
 

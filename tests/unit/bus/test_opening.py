@@ -1,0 +1,24 @@
+import pytest
+
+from htmengine import config
+from htmengine.bus import Outgoing
+from htmengine.bus.opening import open_bus
+
+
+def test_the_embedded_bus_lies_in_the_folder_of_the_settings(tmp_path):
+    settings = config.embedded(tmp_path / "data")
+    bus = open_bus(settings)
+    bus.declare_queue("q")
+    bus.publish([Outgoing("q", b"a")])
+    bus.close()
+    again = open_bus(settings)
+    assert [status.ready for status in again.status()] == [1]
+    again.close()
+    assert settings.bus_path.exists()
+
+
+def test_a_bus_that_does_not_exist_yet_is_a_fault_of_the_configuration():
+    with pytest.raises(config.ConfigError, match=r"\[engine\] bus = rabbitmq"):
+        open_bus(config.Settings(bus="rabbitmq"))
+    with pytest.raises(config.ConfigError, match="data_dir"):
+        open_bus(config.Settings())
