@@ -298,6 +298,12 @@ def clear_model(conn: Connection, uid: str) -> int:
     return generation
 
 
+def custom(conn: Connection) -> list[MetricState]:
+    """Return every custom metric, by uid."""
+    query = select(*_STATE).where(_metric.datasource == CUSTOM).order_by(_metric.uid)
+    return [MetricState(*row) for row in conn.execute(query)]
+
+
 def lagging(conn: Connection, *, limit: int) -> list[MetricState]:
     """Return metrics with a model and with rows that have no score yet, by uid, no more than `limit`."""
     query = select(*_STATE).where(schema.LAGGING).order_by(_metric.uid).limit(limit)

@@ -22,6 +22,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, cast
 
+import msgspec
+
 from htmengine import config
 from htmengine.bus import Bus
 from htmengine.errors import HtmengineError
@@ -321,12 +323,12 @@ def _allow_files(connections: int) -> None:
 
 def work(context: Context) -> None:
     """Listen on the port of an installation until `context.stop` is set. Raises PortError."""
-    import msgspec
-
     settings, options = context.settings.listener, context.options
     given = {name: value for name in ("host", "port") if (value := getattr(options, name, None)) is not None}
     transport = getattr(options, "transport", None) or "tcp"
-    Listener(msgspec.structs.replace(settings, **given), context.bus, transport=transport).run(context.stop)
+    listener = Listener(msgspec.structs.replace(settings, **given), context.bus, transport=transport)
+    context.counters[NAME] = listener.counters.snapshot
+    listener.run(context.stop)
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

@@ -12,9 +12,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib import import_module
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
+import msgspec
 from sqlalchemy import Connection, Engine
 
 from htmengine import config
@@ -27,6 +29,7 @@ from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime import holding, sequencing, sweep
+from htmengine.runtime.automatic import AutomaticMonitoring, Models
 from htmengine.runtime.counters import Counters
 from htmengine.runtime.feeding import FED, Feed
 from htmengine.runtime.holding import Batch, Held
@@ -46,14 +49,6 @@ FUTURE: Final = "the timestamp lies too far in the future"
 log = logging.getLogger(__name__)
 
 
-class Models(Protocol):
-    """Starts models of custom metrics: the custom adapter."""
-
-    def activateModel(self, metricId: str) -> None:  # noqa: N802, N803
-        """Start the model of a metric that waited for data."""
-        ...
-
-
 class Overtaken(DependencyAway):
     """Another storer numbered rows of the same metric at the same time; nothing was stored, and doing it again helps."""
 
@@ -62,6 +57,13 @@ class _Message(NamedTuple):
     lines: list[str]
     backfill: Backfill | None
     redelivered: bool
+
+
+class _Stored(NamedTuple):
+    rows: sequencing.Rows
+    states: dict[str, MetricState]
+    """Of the metrics, as they were before."""
+    new: list[MetricState]
 
 
 class MetricStorer:
@@ -74,6 +76,7 @@ class MetricStorer:
     input_queue : names the model input queue of a shard; `results_queue` likewise the queue of its results.
     queues_now : returns how the bus's queues stand.
     models : starts the models of metrics that have waited for data.
+    automatic : gives models to new metrics.
     clock : seconds since the epoch.
     """
 
@@ -91,6 +94,7 @@ class MetricStorer:
         engine: Engine,
         shards: int,
         models: Models,
+        automatic: AutomaticMonitoring,
         clock: Callable[[], float] = time.time,
         step: Step = no_step,
         counters: Counters | None = None,
@@ -104,6 +108,7 @@ class MetricStorer:
         self._engine = engine
         self._shards = shards
         self._models = models
+        self._automatic = automatic
         self._clock = clock
         self._step = step
         self._sweep = sweep.Sweep(settings.sweep_interval_s)
@@ -114,6 +119,8 @@ class MetricStorer:
     @property
     def poll_interval_s(self) -> float:
         """See `Stage`."""
+        if self._automatic.waiting:
+            return 0.0
         return max(0.0, min(LONGEST_POLL_S, self._sweep_due - self._clock()))
 
     def process(self, deliveries: Sequence[Delivery]) -> Outcome:
@@ -121,6 +128,8 @@ class MetricStorer:
         messages, dead = self._decoded(deliveries)
         for some in _transactions(messages):
             self._take(some)
+        if monitored := self._automatic.work():
+            self._ask(monitored)
         if self._sweep.suspicious or self._clock() >= self._sweep_due:
             self._look_after()
         offered, self._messages = self._messages, []
@@ -164,15 +173,15 @@ class MetricStorer:
             self._note_backfills(conn, tokens, plan.tokens)
             if plan.held.names:
                 backfill.hold(conn, plan.held.names, plan.held.timestamps, plan.held.values)
-            rows, states = self._store(conn, plan.samples)
+            stored = self._store(conn, plan.samples)
         self._step(f"{NAME}.committed")
         self.counters.add("lines", sum(len(message.lines) for message in messages))
         self.counters.add("held", len(plan.held.names))
         for line, reason in rejected:
             self.counters.reject(reason, [line])
-        self._stored(rows, states)
+        self._pass_on(stored)
         if any(message.redelivered for message in messages):
-            self._sweep.suspect(state.uid for state in states.values())
+            self._sweep.suspect(state.uid for state in stored.states.values())
 
     def _note_backfills(
         self, conn: Connection, before: Mapping[str, str], after: Mapping[str, str | None]
@@ -184,27 +193,30 @@ class MetricStorer:
             elif name in before:
                 backfill.end(conn, name, before[name])
 
-    def _store(self, conn: Connection, columns: Columns) -> tuple[sequencing.Rows, dict[str, MetricState]]:
-        """Insert samples as rows, creating the metrics that are new; return the rows and the states before them."""
+    def _store(self, conn: Connection, columns: Columns) -> _Stored:
+        """Insert samples as rows, creating the metrics that are new."""
         names = list(dict.fromkeys(columns.names))
         states = metrics.states_by_name(conn, names)
         new = [name for name in names if name not in states]
         if new:
             metrics.create_custom(conn, new)
             states.update(metrics.states_by_name(conn, new))
-            self.counters.add("metrics_created", len(new))
         rows = sequencing.number(columns, states)
         if rows.uids:
             samples.append(conn, rows.uids, rows.rowids, rows.timestamps, rows.values)
             if samples.advance_last(conn, rows.advances) != len(rows.advances):
                 raise Overtaken("another storer is at work on the same metrics")
-        return rows, states
+        return _Stored(rows, states, [states[name] for name in new])
 
-    def _stored(self, rows: sequencing.Rows, states: dict[str, MetricState]) -> None:
-        """Pass committed rows on to the models, and start the models that have waited for them."""
+    def _pass_on(self, stored: _Stored) -> None:
+        """Hand committed rows to the models, and start the models that have waited for them."""
+        rows, states, new = stored
         self.counters.add("stored", len(rows.uids))
         for reason, count in rows.refused.items():
             self.counters.reject(reason, rows.examples[reason], count)
+        if new:
+            self.counters.add("metrics_created", len(new))
+            self._automatic.created(new)
         feed = Feed(self._shards, self._input_queue)
         generations = {state.uid: state.generation for state in states.values() if state.status in FED}
         feed.add_rows(rows.uids, rows.rowids, rows.timestamps, rows.values, generations)
@@ -218,7 +230,9 @@ class MetricStorer:
         for uid in uids:
             try:
                 self._models.activateModel(uid)
-            except (DependencyAway, QueueFull):
+            except QueueFull:
+                pass  # the repository knows of the model; the sweep says it again
+            except DependencyAway:
                 raise
             except (HTMEngineError, ValueError, TypeError) as error:
                 # Its status changed meanwhile, or its rows give no range: the next sample tries again.
@@ -235,6 +249,7 @@ class MetricStorer:
 
     def _look_after(self) -> None:
         """Ask for metrics that stand still, and end the backfills whose sender has died."""
+        self._automatic.look_at_file()
         now = self._clock()
         self._sweep_due = now + self._settings.sweep_interval_s
         statuses = self._queues_now()
@@ -263,10 +278,10 @@ class MetricStorer:
         with writing(self._engine) as conn:
             if not backfill.end(conn, name, token):
                 return
-            rows, states = self._store(conn, holding.in_time_order(name, _held(conn, name)))
+            stored = self._store(conn, holding.in_time_order(name, _held(conn, name)))
         self._step(f"{NAME}.committed")
         log.warning("%s.backfill_ended metric=%s reason=its sender has died", NAME, name)
-        self._stored(rows, states)
+        self._pass_on(stored)
 
 
 def _held(conn: Connection, name: str) -> Held:
@@ -310,6 +325,15 @@ def build(context: Context) -> MetricStorer:
     """Return the storer of an installation."""
     settings = context.settings
     adapter = import_module("htmengine.adapters.datasource.custom").CustomAdapter
+
+    def models(model: config.ModelName | None) -> Models:
+        chosen = settings
+        if model is not None:
+            scheduler = msgspec.structs.replace(settings.scheduler, model=model)
+            chosen = msgspec.structs.replace(settings, scheduler=scheduler)
+        found: Models = adapter(context.engine, context.bus, chosen)
+        return found
+
     return MetricStorer(
         settings.storer,
         queue=settings.listener.queue,
@@ -318,7 +342,8 @@ def build(context: Context) -> MetricStorer:
         queues_now=context.bus.status,
         engine=context.engine,
         shards=context.shards,
-        models=adapter(context.engine, context.bus, settings),
+        models=models(None),
+        automatic=AutomaticMonitoring(settings.storer.rules, context.engine, cache(models)),
         step=context.step,
     )
 

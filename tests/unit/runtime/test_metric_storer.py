@@ -5,6 +5,7 @@ from htmengine.bus import Delivery
 from htmengine.repository import metrics, migrations, samples
 from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.status import MetricStatus
+from htmengine.runtime.automatic import AutomaticMonitoring
 from htmengine.runtime.metric_storer import MetricStorer
 
 NOW = 1_700_000_000
@@ -20,6 +21,11 @@ class FakeModels:
 
     def __init__(self):
         self.activated = []
+        self.monitored = []
+
+    def monitorMetric(self, spec):  # noqa: N802
+        self.monitored.append(spec)
+        return spec["metricSpec"]["uid"]
 
     def activateModel(self, metric_id):  # noqa: N802
         self.activated.append(metric_id)
@@ -50,6 +56,7 @@ class Storer:
             engine=self.engine,
             shards=SHARDS,
             models=self.models,
+            automatic=AutomaticMonitoring(self.settings.rules, self.engine, lambda model: self.models),
             clock=lambda: self.now,
             step=self.step,
         )

@@ -1,0 +1,219 @@
+r"""Rules that say which metrics get a model by themselves: the file `monitor-rules.conf`.
+
+Each section is a rule; the first that fits a metric's name decides, and a metric that none fits is not monitored.
+
+    [limits]
+    metrics = 10000          ; models by all rules together
+
+    [internal]
+    pattern = *.internal.*   ; as in a shell; or regex = …, which must fit the whole name
+    action = ignore
+
+    [load]
+    regex = host\d+\.load
+    action = monitor
+    min = 0                  ; both or none
+    max = 64
+    model = nupic            ; instead of the engine's
+    resource = hosts
+    limit = 500              ; models by this rule
+"""
+
+from __future__ import annotations
+
+import configparser
+import fnmatch
+import math
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NamedTuple, TypeVar, get_args
+
+from htmengine.config import ConfigError, ModelName
+
+T = TypeVar("T")
+
+LIMITS: Final = "limits"
+MONITOR: Final = "monitor"
+IGNORE: Final = "ignore"
+LONGEST_RESOURCE: Final = 100
+
+_OPTIONS: Final = ("pattern", "regex", "action", "min", "max", "model", "resource", "limit")
+
+
+class Rule(NamedTuple):
+    """What to do with the metrics whose name fits."""
+
+    name: str
+    fits: re.Pattern[str]
+    """Of the whole name."""
+    monitor: bool
+    minimum: float | None = None
+    maximum: float | None = None
+    model: ModelName | None = None
+    resource: str | None = None
+    limit: int | None = None
+    """Models by this rule at most."""
+
+    def specification(self, uid: str) -> dict[str, Any]:
+        """Return what `monitorMetric` takes for a metric that this rule monitors."""
+        spec: dict[str, Any] = {"datasource": "custom", "metricSpec": {"uid": uid}}
+        if self.resource is not None:
+            spec["metricSpec"]["resource"] = self.resource
+        if self.minimum is not None:
+            spec["modelParams"] = {"min": self.minimum, "max": self.maximum}
+        return spec
+
+
+class Rules(NamedTuple):
+    """A file of rules."""
+
+    rules: tuple[Rule, ...] = ()
+    limit: int | None = None
+    """Models by all rules together at most."""
+
+    def first(self, name: str) -> Rule | None:
+        """Return the rule that decides about a metric, None where none fits."""
+        return next((rule for rule in self.rules if rule.fits.fullmatch(name)), None)
+
+
+def load(path: Path) -> Rules:
+    """Return the rules of a file.
+
+    Raises
+    ------
+    ConfigError : the file cannot be read, or a rule cannot be used. The message lists every fault.
+    """
+    parser = configparser.ConfigParser(
+        interpolation=None,
+        default_section="\n",
+        inline_comment_prefixes=(";",),  # no section has this name
+    )
+    try:
+        with path.open(encoding="utf-8") as file:
+            parser.read_file(file)
+    except (OSError, UnicodeDecodeError, configparser.Error) as error:
+        raise _wrong([f"{path}: cannot be read: {error}".replace("\n", " ")]) from error
+    faults: list[str] = []
+    limit = None
+    rules = []
+    for section in parser.sections():
+        options = _Options(parser[section], f"{path}: [{section}]", faults)
+        if section == LIMITS:
+            limit = options.get("metrics", _count)
+            options.allow("metrics")
+        else:
+            rules.append(_rule(section, options))
+    if faults:
+        raise _wrong(faults)
+    return Rules(tuple(rule for rule in rules if rule), limit)
+
+
+class _Options:
+    """Options of a section, and what is wrong with them."""
+
+    def __init__(self, section: configparser.SectionProxy, where: str, faults: list[str]) -> None:
+        self.section = section
+        self.where = where
+        self.faults = faults
+
+    def fault(self, what: str) -> None:
+        self.faults.append(f"{self.where} {what}")
+
+    def get(self, option: str, convert: Callable[[str], T]) -> T | None:
+        text = self.section.get(option)
+        if text is None:
+            return None
+        try:
+            return convert(text)
+        except ValueError as error:
+            self.fault(f'{option} = "{text}" {error}')
+            return None
+
+    def allow(self, *options: str) -> None:
+        for option in self.section:
+            if option not in options:
+                self.fault(f"{option} is no option; known here: {', '.join(options)}")
+
+
+def _rule(name: str, options: _Options) -> Rule | None:
+    before = len(options.faults)
+    options.allow(*_OPTIONS)
+    given = [option for option in ("pattern", "regex") if option in options.section]
+    if len(given) != 1:
+        options.fault(
+            "has both pattern and regex; one is needed" if given else "has neither pattern nor regex"
+        )
+    fits = options.get("pattern", _glob) or options.get("regex", _regex)
+    if "action" not in options.section:
+        options.fault(f"has no action; it is {MONITOR} or {IGNORE}")
+    action = options.get("action", _action)
+    minimum, maximum = options.get("min", _number), options.get("max", _number)
+    if ("min" in options.section) != ("max" in options.section):
+        options.fault("has one of min and max; give both or none")
+    elif minimum is not None and maximum is not None and maximum < minimum:
+        options.fault(f"max = {maximum} is below min = {minimum}")
+    rule = Rule(
+        name,
+        fits or re.compile(""),
+        action == MONITOR,
+        minimum,
+        maximum,
+        options.get("model", _model),
+        options.get("resource", _resource),
+        options.get("limit", _count),
+    )
+    return rule if len(options.faults) == before else None
+
+
+def _glob(text: str) -> re.Pattern[str]:
+    if not text:
+        raise ValueError("fits nothing")
+    return re.compile(fnmatch.translate(text))
+
+
+def _regex(text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as error:
+        raise ValueError(f"is not a regular expression: {error}") from None
+
+
+def _action(text: str) -> str:
+    if text not in (MONITOR, IGNORE):
+        raise ValueError(f"is neither {MONITOR} nor {IGNORE}")
+    return text
+
+
+def _model(text: str) -> ModelName:
+    for name in get_args(ModelName):
+        if text == name:
+            found: ModelName = name
+            return found
+    raise ValueError(f"is none of {', '.join(get_args(ModelName))}")
+
+
+def _resource(text: str) -> str:
+    if not 0 < len(text) <= LONGEST_RESOURCE:
+        raise ValueError(f"has not 1 to {LONGEST_RESOURCE} characters")
+    return text
+
+
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError("is not a number") from None
+    if not math.isfinite(number):
+        raise ValueError("is not finite")
+    return number
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdecimal():
+        raise ValueError("is not a whole number")
+    return int(text)
+
+
+def _wrong(faults: list[str]) -> ConfigError:
+    return ConfigError("\n".join(faults), hint="Correct what is listed, and start the service again.")
