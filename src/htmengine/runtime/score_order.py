@@ -1,0 +1,116 @@
+"""Which of the scores that came are next: per metric and generation in the order of rowids, and each once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from htmengine.messages import Scores
+
+
+class Reach(NamedTuple):
+    """How far a metric's rows and their scores reach."""
+
+    generation: int
+    scored_rowid: int
+    """The watermark: the next score must be that of the row after it."""
+    last_rowid: int
+
+
+class Advance(NamedTuple):
+    """A watermark that moves."""
+
+    uid: str
+    generation: int
+    from_rowid: int
+    to_rowid: int
+
+
+class Selection(NamedTuple):
+    """What becomes of scores that came."""
+
+    accepted: Sequence[int]
+    """Positions of those to be stored; a metric's in the order of their rowids."""
+    advances: list[Advance]
+    """The watermarks that they move."""
+    repeated: int
+    """How many are stored already, or came twice."""
+    early: int
+    """How many lie beyond a gap."""
+    foreign: int
+    """How many are of no row that waits for a score: unknown metric, other generation, or a row that the repository
+    does not have (it lost it to a power failure, and will give its rowid to another sample)."""
+
+
+def select(scores: Scores, reaches: Mapping[str, Reach]) -> Selection:
+    """Choose the scores that may be stored.
+
+    Parameters
+    ----------
+    scores : in the order in which they came.
+    reaches : by uid, of the metrics that take scores.
+    """
+    # Three small look-ups for each sample: reading attributes of a Reach would cost more.
+    generations = {uid: reach.generation for uid, reach in reaches.items()}
+    last = {uid: reach.last_rowid for uid, reach in reaches.items()}
+    expected = {uid: reach.scored_rowid + 1 for uid, reach in reaches.items()}
+    accepted: list[int] = []
+    repeated = foreign = early = 0
+    for position, (uid, generation, rowid) in enumerate(
+        zip(scores.uids, scores.generations, scores.rowids, strict=True)
+    ):
+        if generations.get(uid) != generation or rowid > last[uid]:
+            foreign += 1
+        elif (awaited := expected[uid]) == rowid:
+            expected[uid] = rowid + 1
+            accepted.append(position)
+        elif rowid < awaited:
+            repeated += 1
+        else:
+            early += 1
+    advances = [
+        Advance(uid, reach.generation, reach.scored_rowid, expected[uid] - 1)
+        for uid, reach in reaches.items()
+        if expected[uid] - 1 > reach.scored_rowid
+    ]
+    return Selection(accepted, advances, repeated, early, foreign)
+
+
+def spans(scores: Scores, reaches: Mapping[str, Reach]) -> dict[str, tuple[int, int]]:
+    """Return, by uid, the first and last rowid among scores that lie at or below their metric's watermark."""
+    found: dict[str, tuple[int, int]] = {}
+    for uid, generation, rowid in zip(scores.uids, scores.generations, scores.rowids, strict=True):
+        reach = reaches.get(uid)
+        if reach is None or reach.generation != generation or rowid > reach.scored_rowid:
+            continue
+        first, last = found.get(uid, (rowid, rowid))
+        found[uid] = min(first, rowid), max(last, rowid)
+    return found
+
+
+def pick(scores: Scores, positions: Sequence[int]) -> Scores:
+    """Return the scores at these positions, which ascend."""
+    if len(positions) == len(scores):
+        return scores  # the usual case: everything is next
+    columns: dict[str, Any] = {
+        name: column and [column[position] for position in positions]
+        for name in scores.__struct_fields__
+        for column in (getattr(scores, name),)
+    }
+    return Scores(**columns)
+
+
+def joined(parts: Iterable[Scores]) -> Scores:
+    """Return the scores of several messages as those of one."""
+    found = list(parts)
+    if len(found) == 1:
+        return found[0]
+    columns: dict[str, Any] = {
+        name: [item for part in found for item in getattr(part, name)]
+        for name in Scores.__struct_fields__
+        if name != "predictions"
+    }
+    predictions = None
+    if any(part.predictions for part in found):
+        predictions = [item for part in found for item in (part.predictions or [None] * len(part))]
+    return Scores(**columns, predictions=predictions)
