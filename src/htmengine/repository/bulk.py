@@ -21,7 +21,7 @@ from htmengine.repository.times import from_epoch
 
 Columns = Mapping[str, Sequence[Any]]
 
-SQLITE_ROWS: Final = 250
+SQLITE_ROWS: Final = 500
 """Rows in a statement. More are no faster (`benchmarks/repository.py`)."""
 
 FIRST_SECOND: Final = -62_135_596_800

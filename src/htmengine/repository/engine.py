@@ -137,23 +137,28 @@ def writing(engine: Engine) -> Iterator[Connection]:
     RepositoryUnavailable : the database is away, or busy for long; nothing was changed.
     RepositoryError : the database cannot be opened or written, or has not the tables of this version.
     """
-    lock: Any = engine.get_execution_options().get(_LOCK, nullcontext())
-    with lock, _errors_translated(engine), engine.connect() as connection:
-        begin_as_writer(connection)
-        with connection.begin():
-            yield connection
+    with _errors_translated(engine), engine.connect() as connection, transaction(connection, writes=True):
+        yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Give a connection in a transaction that sees one state of the database. Raises what `writing` raises."""
-    with _errors_translated(engine), engine.connect() as connection, connection.begin():
+    with _errors_translated(engine), engine.connect() as connection, transaction(connection, writes=False):
         yield connection
 
 
-def begin_as_writer(connection: Connection) -> None:
-    """Let the transactions of this connection take the right to write when they begin, where that can be chosen."""
-    connection.execution_options(**{_WRITING: True})
+@contextmanager
+def transaction(connection: Connection, *, writes: bool) -> Iterator[None]:
+    """Begin a transaction of a connection; commit it at the end, or roll it back on an error.
+
+    One that writes first waits for its turn, if the database is a SQLite file.
+    """
+    turn: Any = connection.get_execution_options().get(_LOCK, nullcontext()) if writes else nullcontext()
+    with turn:
+        connection.execution_options(**{_WRITING: writes})
+        with connection.begin():
+            yield
 
 
 @contextmanager

@@ -1,17 +1,28 @@
+import shutil
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
 
 from htmengine import config
-from htmengine.repository import migrations
-from htmengine.repository.engine import open_engine
+from htmengine.repository import metrics, migrations
+from htmengine.repository.engine import open_engine, writing
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory) -> Path:
+    """Give a file with the newest tables, to be copied."""
+    path = tmp_path_factory.mktemp("template") / "repository.sqlite"
+    engine = open_engine(config.Repository(path=path))
+    migrations.upgrade(engine, shards=4)
+    engine.dispose()
+    return path
 
 
 @pytest.fixture
-def engine(tmp_path: Path):
+def engine(tmp_path: Path, template: Path):
+    shutil.copy(template, tmp_path / "repository.sqlite")
     engine = open_engine(config.Repository(path=tmp_path / "repository.sqlite"))
-    migrations.upgrade(engine, shards=4)
     yield engine
     engine.dispose()
 
@@ -25,8 +36,5 @@ def empty_engine(tmp_path: Path):
 
 @pytest.fixture
 def uid(engine: Engine) -> str:
-    from htmengine.repository import metrics
-    from htmengine.repository.engine import writing
-
     with writing(engine) as conn:
         return metrics.create_custom(conn, ["some.metric"])["some.metric"]

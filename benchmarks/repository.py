@@ -1,0 +1,212 @@
+"""What the repository's statements cost on SQLite: rows per second appended and scored.
+
+    .venv/bin/python -m benchmarks.repository --json
+
+Each transaction appends one row to each of many metrics and moves their highest rowid, as the storer does; another
+stores the scores of these rows and moves the watermarks, as the anomaly service does. Both indexes and the foreign key
+are in place. `executemany` is one statement for each row; a number is that many rows in a statement. With `--busy` a
+second thread runs Python all the time: then every step of a statement has to wait for the interpreter lock.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, Engine, update
+
+from benchmarks.machine import machine
+from htmengine import config
+from htmengine.repository import bulk, metrics, migrations, samples, schema, scores
+from htmengine.repository.engine import open_engine, reading, writing
+
+EXECUTEMANY: Final = "executemany"
+FIRST_SECOND: Final = 1_700_000_000
+
+_INSERT: Final = (
+    "INSERT INTO metric_data (uid, rowid, timestamp, metric_value) "
+    "VALUES (?, ?, strftime('%Y-%m-%d %H:%M:%S.000000', ?, 'unixepoch'), ?)"
+)
+_SCORE: Final = (
+    "UPDATE metric_data SET raw_anomaly_score = ?, anomaly_score = ?, display_value = ?, "
+    "multi_step_best_predictions = 'null', log_score = ?, sequence_score = ?, novelty_score = ? "
+    "WHERE uid = ? AND rowid = ?"
+)
+_LAST: Final = "UPDATE metric SET last_rowid = ?, tail_timestamp = ? WHERE uid = ? AND last_rowid = ?"
+_WATERMARK: Final = "UPDATE metric SET scored_rowid = ? WHERE uid = ? AND generation = ? AND scored_rowid = ?"
+
+
+class Cost(NamedTuple):
+    """What a transaction took, in seconds."""
+
+    wall: float
+    cpu: float
+    """Of the thread, the steps of the database included: what other programs on the machine do not change."""
+
+
+class Fleet:
+    """Metrics that get one row each at a time."""
+
+    def __init__(self, engine: Engine, count: int, description_bytes: int) -> None:
+        """Create the metrics, each with a model of a description of that size."""
+        self.engine = engine
+        self.random = random.Random(1)
+        self.rowid = 0
+        migrations.upgrade(engine, shards=4)
+        with writing(engine) as conn:
+            names = [f"server.{number}.cpu" for number in range(count)]
+            self.uids = list(metrics.create_custom(conn, names).values())
+            conn.execute(update(schema.metric).values(status=1, model_params="x" * description_bytes))
+
+    def append(self, write: Callable[[Connection, list[Any]], None]) -> Cost:
+        """Append a row to every metric and return what it took."""
+        self.rowid += 1
+        stamp = FIRST_SECOND + 60 * self.rowid
+        rows = [(uid, self.rowid, stamp, self.random.random()) for uid in self.uids]
+        return self._timed(write, rows)
+
+    def score(self, write: Callable[[Connection, list[Any]], None]) -> Cost:
+        """Score the newest row of every metric and return what it took."""
+        rows = [(uid, self.rowid, *(self.random.random() for _ in range(5))) for uid in self.uids]
+        return self._timed(write, rows)
+
+    def _timed(self, write: Callable[[Connection, list[Any]], None], rows: list[Any]) -> Cost:
+        wall, cpu = time.perf_counter(), time.thread_time()
+        with writing(self.engine) as conn:
+            write(conn, rows)
+        return Cost(time.perf_counter() - wall, time.thread_time() - cpu)
+
+
+def append_in_bulk(conn: Connection, rows: list[Any]) -> None:
+    """Append as the storer does."""
+    samples.append(conn, *(list(column) for column in zip(*rows, strict=True)))
+    samples.advance_last(conn, [(uid, rowid - 1, rowid, stamp) for uid, rowid, stamp, _ in rows])
+
+
+def append_by_row(conn: Connection, rows: list[Any]) -> None:
+    """Append with one statement for each row."""
+    conn.exec_driver_sql(_INSERT, rows)
+    conn.exec_driver_sql(_LAST, [(rowid, stamp, uid, rowid - 1) for uid, rowid, stamp, _ in rows])
+
+
+def score_in_bulk(conn: Connection, rows: list[Any]) -> None:
+    """Store scores as the anomaly service does."""
+    uids, rowids, raw, anomaly, log, sequence, novelty = (list(column) for column in zip(*rows, strict=True))
+    scores.store(
+        conn,
+        uids=uids,
+        rowids=rowids,
+        raw_anomaly_scores=raw,
+        anomaly_scores=anomaly,
+        log_scores=log,
+        sequence_scores=sequence,
+        novelty_scores=novelty,
+    )
+    scores.advance_watermarks(
+        conn, [(uid, 0, rowid - 1, rowid) for uid, rowid in zip(uids, rowids, strict=True)]
+    )
+
+
+def score_by_row(conn: Connection, rows: list[Any]) -> None:
+    """Store scores with one statement for each row."""
+    conn.exec_driver_sql(
+        _SCORE,
+        [
+            (raw, anomaly, scores.rescale_for_display(anomaly), log, sequence, novelty, uid, rowid)
+            for uid, rowid, raw, anomaly, log, sequence, novelty in rows
+        ],
+    )
+    conn.exec_driver_sql(_WATERMARK, [(rowid, uid, 0, rowid - 1) for uid, rowid, *_ in rows])
+
+
+@contextmanager
+def busy_thread(wanted: bool) -> Iterator[None]:
+    """Keep a second thread running Python meanwhile."""
+    done = threading.Event()
+
+    def run() -> None:
+        while not done.is_set():
+            sum(range(1000))
+
+    thread = threading.Thread(target=run)
+    if wanted:
+        thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        if wanted:
+            thread.join()
+
+
+def measure(folder: Path, variant: str, arguments: argparse.Namespace) -> dict[str, float]:
+    """Return rows per second of one variant, over a database of its own."""
+    by_row = variant == EXECUTEMANY
+    if not by_row:
+        bulk.SQLITE_ROWS = int(variant)  # type: ignore[misc]
+    engine = open_engine(config.Repository(path=folder / variant / "repository.sqlite"))
+    fleet = Fleet(engine, arguments.metrics, arguments.description_bytes)
+    appends, stores = [], []
+    with busy_thread(arguments.busy):
+        for _ in range(arguments.batches):
+            appends.append(fleet.append(append_by_row if by_row else append_in_bulk))
+            stores.append(fleet.score(score_by_row if by_row else score_in_bulk))
+        reads = []
+        for uid in fleet.uids[:20]:
+            start = time.perf_counter()
+            with reading(engine) as conn:
+                count = len(samples.read(conn, uid, 1, fleet.rowid, fleet.rowid).rowids)
+            reads.append(count / (time.perf_counter() - start))
+    engine.dispose()
+    return {
+        **_summary("append", appends, arguments.metrics),
+        **_summary("score", stores, arguments.metrics),
+        "read_rows_per_s": round(statistics.median(reads)),
+    }
+
+
+def _summary(name: str, costs: list[Cost], rows: int) -> dict[str, float]:
+    return {
+        f"{name}_rows_per_s": round(rows * len(costs) / sum(cost.wall for cost in costs)),
+        f"{name}_ms_p50": round(statistics.median(cost.wall for cost in costs) * 1e3, 1),
+        f"{name}_cpu_us_per_row": round(sum(cost.cpu for cost in costs) / len(costs) / rows * 1e6, 1),
+    }
+
+
+def main() -> None:
+    """Measure every variant and print the result."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--metrics", type=int, default=500)
+    parser.add_argument("--batches", type=int, default=100)
+    parser.add_argument("--description-bytes", type=int, default=600, help="of model_params")
+    parser.add_argument("--variants", nargs="*", default=[EXECUTEMANY, "50", "100", "250", "500"])
+    parser.add_argument("--busy", action="store_true", help="with a second thread that runs Python")
+    parser.add_argument(
+        "--folder", type=Path, help="where the databases are made; default: the system's temporary"
+    )
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        results = {variant: measure(Path(folder), variant, arguments) for variant in arguments.variants}
+    if arguments.json:
+        print(
+            json.dumps({"machine": machine(), "arguments": vars(arguments), "results": results}, default=str)
+        )
+        return
+    for variant, figures in results.items():
+        print(f"{variant:12}", "  ".join(f"{name} {figure:>9}" for name, figure in figures.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Engines as documented: from an application's configuration, one for the process."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, ParamSpec, TypeVar
+
+from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy.exc import DBAPIError
+
+from htmengine import config as settings
+from htmengine.repository.engine import open_engine, server_url
+from htmengine.repository.errors import RepositoryUnavailable, is_transient
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+RETRIES_S: Final = 10.0
+FIRST_DELAY_S: Final = 0.1
+LONGEST_DELAY_S: Final = 10.0
+
+_engines: dict[int, tuple[settings.Repository, Engine]] = {}
+"""By process id: the engine of this process. A process that was forked must not use its parent's connections."""
+
+
+def engineFactory(config: Any, reset: bool = False) -> Engine:
+    """Return the engine of this process for the configured database.
+
+    The same one for each call, until the configuration says another database or `reset` asks for a new one; then the
+    old one's connections are closed.
+
+    Parameters
+    ----------
+    config : an application's configuration (`get(section, option)`), or what `htmengine.config.load` returns.
+    """
+    repository = repository_settings(config)
+    process = os.getpid()
+    if process not in _engines:
+        for _, inherited in _engines.values():
+            inherited.dispose(close=False)  # its connections are the parent's
+        _engines.clear()
+    elif reset or _engines[process][0] != repository:
+        _engines.pop(process)[1].dispose()
+    if process not in _engines:
+        _engines[process] = repository, open_engine(repository)
+    return _engines[process][1]
+
+
+def getDSN(config: Any) -> URL:
+    """Return where the server is, without a database. Shown as text, the password is stars."""
+    return server_url(repository_settings(config), database=False)
+
+
+def getDbDSN(config: Any) -> URL:
+    """Return where the database is. Shown as text, the password is stars."""
+    repository = repository_settings(config)
+    if repository.dialect == "sqlite":
+        return URL.create("sqlite", database=str(repository.path))
+    return server_url(repository)
+
+
+def getUnaffiliatedEngine(config: Any) -> Engine:
+    """Return a new engine for the server with no database selected, to create or drop one."""
+    return create_engine(getDSN(config), hide_parameters=True)
+
+
+def getBaseConnectionArgsDict(config: Any) -> dict[str, Any]:
+    """Return arguments for connecting to the server with its driver."""
+    repository = repository_settings(config)
+    return {
+        "host": repository.host,
+        "port": repository.port,
+        "user": repository.user,
+        "passwd": repository.passwd,
+        "charset": "utf8",
+        "use_unicode": True,
+    }
+
+
+def repository_settings(config: Any) -> settings.Repository:
+    """Return the settings of the repository in an application's configuration, or in ours."""
+    if isinstance(config, settings.Repository):
+        return config
+    if isinstance(config, settings.Settings):
+        return config.repository
+    dialect = "mysql"  # the documented one: applications name no other
+    if config.has_option("engine", "repository"):
+        dialect = config.get("engine", "repository")
+    if dialect == "sqlite":
+        return settings.Repository(path=Path(config.get("engine", "data_dir")) / "repository.sqlite")
+    return settings.Repository(
+        dialect=dialect,  # type: ignore[arg-type]
+        db=config.get("repository", "db"),
+        host=config.get("repository", "host"),
+        user=config.get("repository", "user"),
+        passwd=config.get("repository", "passwd"),
+        port=int(config.get("repository", "port")),
+    )
+
+
+def retryOnTransientErrors(function: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a function that is called again, for about ten seconds, while the database is away.
+
+    It must be safe to repeat: a whole transaction, or a single statement.
+    """
+
+    @functools.wraps(function)
+    def insistent(*args: P.args, **kwargs: P.kwargs) -> R:
+        end = time.monotonic() + RETRIES_S
+        delay = FIRST_DELAY_S
+        while True:
+            try:
+                return function(*args, **kwargs)
+            except (DBAPIError, RepositoryUnavailable) as error:
+                passing = isinstance(error, RepositoryUnavailable) or is_transient(error)
+                if not passing or time.monotonic() + delay > end:
+                    raise
+            time.sleep(delay)
+            delay = min(2 * delay, LONGEST_DELAY_S)
+
+    return insistent
