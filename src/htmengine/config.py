@@ -174,9 +174,15 @@ def load(directory: Path) -> Settings:
         )
     reader = _Reader(directory)
     application, swapper, checkpoint = "application.conf", "model-swapper.conf", "model-checkpoint.conf"
+    # A configuration of the original engine knows no [engine]: it was written for RabbitMQ and MySQL.
+    original = not reader.file(application).has_section("engine")
     data = reader.get(application, "engine", "data_dir", _path, None)
-    dialect: Dialect = reader.choice(application, "engine", "repository", get_args(Dialect), "sqlite")
-    bus: BusName = reader.choice(application, "engine", "bus", get_args(BusName), "embedded")
+    dialect: Dialect = reader.choice(
+        application, "engine", "repository", get_args(Dialect), "mysql" if original else "sqlite"
+    )
+    bus: BusName = reader.choice(
+        application, "engine", "bus", get_args(BusName), "rabbitmq" if original else "embedded"
+    )
     needs_data = "embedded" in bus or dialect == "sqlite"
     if needs_data and data is None:
         reader.fault(

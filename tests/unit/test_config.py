@@ -67,16 +67,16 @@ def test_every_fault_is_reported_at_once_with_its_file_and_section(application):
     assert caught.value.exit_code == 2
 
 
-def test_the_directory_of_the_original_runs_with_a_data_folder_added(tmp_path):
+def test_a_configuration_of_the_original_means_rabbitmq_and_mysql(tmp_path):
     (tmp_path / "application.conf").write_text(
         "[debugging]\nprofiling = false\n[repository]\ndb = app\nhost = db.example\nuser = app\npasswd = secret\n"
         "port = 3306\n[metric_streamer]\nresults_exchange_name = app.model.results\nchunk_size = 1440\n"
         "[metric_collector]\npoll_interval = 60\n[metric_listener]\nplaintext_port = 2003\n"
         "queue_name = app.metric.custom.data\n[web]\nanything = goes\n"
-        f"[engine]\nbus = rabbitmq\nrepository = mysql\ndata_dir = {tmp_path}\n"
+        "[security]\napikey =\n"
     )
     settings = config.load(tmp_path)
-    assert settings.shards == 64
+    assert (settings.bus, settings.repository.dialect, settings.shards) == ("rabbitmq", "mysql", 64)
     assert settings.repository.host == "db.example"
     assert "secret" not in repr(settings)
 

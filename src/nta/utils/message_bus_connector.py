@@ -8,9 +8,11 @@ import logging
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self, TypeVar
+from typing import Final, Protocol, Self, TypeVar, cast
 
+from htmengine.config import config_dir_from_environment, load
 from nta.utils.amqp.connection import (
     RabbitmqManagementConnectionParams,
     getRabbitmqConnectionParameters,
@@ -59,11 +61,40 @@ class BusMessage(Protocol):
         ...
 
 
+class BusConsumer(Protocol):
+    """What `MessageBusConnector.consume` returns: an iterable and a context manager."""
+
+    def __iter__(self) -> Iterator[BusMessage]: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+    def pollOneMessage(self) -> BusMessage | None:
+        """Return the next message, or None when none waits."""
+        ...
+
+    def close(self) -> None:
+        """Give back what is not acknowledged."""
+        ...
+
+
 class MessageBusConnector:
     """A connection to the broker that `rabbitmq.conf` names. Not for several threads; a context manager.
 
-    What fails because broker or network are away is tried again for ten seconds.
+    What fails because broker or network are away is tried again for ten seconds. Where the application's configuration
+    says `[engine] bus = embedded`, the connection is to the engine's own bus on this machine instead.
     """
+
+    def __new__(cls) -> Self:
+        """Return a connector to the bus that the configuration chooses."""
+        if cls is MessageBusConnector and (path := _embedded_bus()) is not None:
+            from nta.utils.embedded_bus_connector import EmbeddedBusConnector
+
+            return cast("Self", EmbeddedBusConnector.at(path))
+        return super().__new__(cls)
 
     def __init__(self) -> None:
         self._client: SynchronousAmqpClient | None = None
@@ -155,7 +186,7 @@ class MessageBusConnector:
             return False
         return True
 
-    def consume(self, mqName: str, blocking: bool = True) -> _Consumer:
+    def consume(self, mqName: str, blocking: bool = True) -> BusConsumer:
         """Return an iterable of a queue's messages, each with `.body` and `.ack(multiple=False)`.
 
         blocking : wait for the next message for ever; otherwise the iteration ends when the queue is empty.
@@ -270,6 +301,15 @@ class _Acknowledged:
             self._message.ack(multiple)
         except (AmqpChannelError, AmqpConnectionError) as error:
             log.warning("not acknowledged, it will come again: %s", error)
+
+
+def _embedded_bus() -> Path | None:
+    """Return the file of the embedded bus, where the application's configuration chooses it."""
+    directory = config_dir_from_environment()
+    if directory is None or not (directory / "application.conf").exists():
+        return None
+    settings = load(directory)
+    return settings.bus_path if settings.bus == "embedded" else None
 
 
 def _patiently(action: Callable[[], T], queue: str, disconnect: Callable[[], None]) -> T:
