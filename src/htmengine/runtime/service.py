@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Final, NamedTuple, Protocol, TypeVar
 
@@ -17,6 +18,10 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 5.0
+LONGEST_PAUSE_WHEN_FULL_S: Final = 0.2
+"""A queue that is full has room again as soon as its consumer goes on; a server that is away may be so for long."""
+LOG_INTERVAL_S: Final = 5.0
+"""How often it is said that a service waits."""
 
 Step = Callable[[str], None]
 """Told the name of each step when it is done; fault injection ends the process there."""
@@ -76,8 +81,9 @@ def run(stage: Stage, bus: Bus, stop: threading.Event, *, step: Step = no_step) 
     def insist(action: Callable[[], T]) -> T:
         return _insist(action, stage.name, stop)
 
-    with bus.consume(stage.queues) as consumer:
+    with ExitStack() as stack:
         try:
+            consumer = stack.enter_context(insist(partial(bus.consume, stage.queues)))
             while not stop.is_set():
                 deliveries = insist(
                     lambda: consumer.receive(max_messages=stage.max_messages, timeout_s=stage.poll_interval_s)
@@ -96,7 +102,10 @@ def run(stage: Stage, bus: Bus, stop: threading.Event, *, step: Step = no_step) 
                 insist(stage.settle)
         except _Stopped:
             pass  # what was not acknowledged comes again
-        stage.close()
+        try:
+            stage.close()
+        except DependencyAway as error:
+            log.warning("%s.not_saved reason=%s", stage.name, error)  # as after a crash: it is made again
 
 
 def _offer(bus: Bus, messages: Sequence[Outgoing], name: str) -> None:
@@ -137,12 +146,17 @@ class _Stopped(Exception):
 
 def _insist(action: Callable[[], T], name: str, stop: threading.Event) -> T:
     """Return what the action returns, trying again while a dependency is away. Raises _Stopped."""
-    pause = FIRST_PAUSE_S
+    pause, waited, log_at = FIRST_PAUSE_S, 0.0, 0.0
     while True:
         try:
             return action()
         except (DependencyAway, QueueFull) as error:
-            log.warning("%s.waiting pause_s=%.2f reason=%s", name, pause, error)
+            longest = LONGEST_PAUSE_WHEN_FULL_S if isinstance(error, QueueFull) else LONGEST_PAUSE_S
+            if waited >= log_at:
+                log.warning("%s.waiting waited_s=%.1f reason=%s", name, waited, error)
+                log_at = waited + LOG_INTERVAL_S
+        pause = min(pause, longest)
         if stop.wait(pause):
             raise _Stopped
-        pause = min(2 * pause, LONGEST_PAUSE_S)
+        waited += pause
+        pause *= 2
