@@ -63,7 +63,7 @@ class LineReader:
 
     def _lines(self, complete: bytes) -> list[str]:
         raw = complete.split(b"\n")
-        if len(complete) > self._longest and len(max(raw, key=len).rstrip(b"\r")) > self._longest:
+        if len(complete) > self._longest and len(max(raw, key=len)) > self._longest:
             raw = [line for line in raw if not self._too_long(line)]
             complete = b"\n".join(raw)
         try:
@@ -73,7 +73,7 @@ class LineReader:
         return [line for whole in text if (line := whole.strip())]
 
     def _too_long(self, line: bytes) -> bool:
-        if len(line.rstrip(b"\r")) <= self._longest:
+        if len(line.removesuffix(b"\r")) <= self._longest:
             return False
         self._reject(LONG_LINE, line)
         return True

@@ -145,7 +145,6 @@ class Listener:
     # -- Back-pressure
 
     def _pause(self) -> None:
-        log.warning("%s.paused: the queue takes no more; senders wait", NAME)
         self.counters.add("pauses")
         for connection in self.connections:
             connection.pause()
@@ -153,7 +152,6 @@ class Listener:
             asyncio.get_running_loop().remove_reader(self._socket)
 
     def _resume(self) -> None:
-        log.info("%s.resumed", NAME)
         for connection in self.connections:
             connection.resume()
         if self._socket is not None:

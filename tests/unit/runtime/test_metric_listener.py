@@ -2,12 +2,15 @@ import contextlib
 import socket
 import threading
 import time
+from datetime import datetime
 
 import msgspec
 import pytest
 
 from htmengine import config, messages
-from htmengine.runtime.metric_listener import Listener
+from htmengine.bus import BusUnavailable, QueueFull, QueueNotFound
+from htmengine.runtime import line_reader
+from htmengine.runtime.metric_listener import Listener, PortError, Protocol, parsePlaintext, runServer
 
 SETTINGS = config.Listener(port=0, queue="data", flush_interval_s=0.001)
 PATIENCE_S = 20.0
@@ -119,3 +122,180 @@ def running(bus):
 def test_lines_of_a_connection_are_published_in_their_order(bus, running):
     running().send(b"a 1 100\nb 2 100\r\n\n  \na 2 101\n")
     assert bus.wait_for(3) == ["a 1 100", "b 2 100", "a 2 101"]
+
+
+def test_a_line_that_does_not_end_is_not_published(bus, running):
+    listener = running()
+    listener.send(b"a 1 100\nb 1 17000")
+    assert bus.wait_for(1) == ["a 1 100"]
+    listener.wait_for(lambda: listener.counters.rejected == 1)
+    assert line_reader.UNFINISHED in listener.counters.snapshot()["rejected"]
+
+
+def test_a_connection_that_is_reset_loses_no_line_that_had_come(bus, running):
+    listener = running(flush_interval_s=0.2)
+    client = listener.connect()
+    client.sendall(b"a 1 100\nb 2 100\n")
+    listener.wait_for(lambda: listener.counters["lines"] == 2)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+    client.close()
+    assert bus.wait_for(2) == ["a 1 100", "b 2 100"]
+
+
+def test_bad_lines_cost_neither_their_neighbours_nor_the_connection(bus, running):
+    listener = running(max_line_bytes=20)
+    with listener.connect() as client:
+        client.sendall(b"a 1 100\n\xff 1 100\n" + b"x" * 50_000)
+        bus.wait_for(1)
+        client.sendall(b"x\nb 1 100\n")
+        assert bus.wait_for(2) == ["a 1 100", "b 1 100"]
+    counted = listener.counters.snapshot()["rejected"]
+    assert {reason: found["count"] for reason, found in counted.items()} == {
+        line_reader.NOT_UTF8: 1,
+        line_reader.LONG_LINE: 1,
+    }
+
+
+def test_lines_of_many_connections_share_messages_of_a_bounded_size(bus, running):
+    listener = running(batch_lines=50, flush_interval_s=0.05)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(listener.connect()) for _ in range(40)]
+        for number, client in enumerate(clients):
+            client.sendall(b"".join(b"m%d %d 100\n" % (number, i) for i in range(5)))
+        lines = bus.wait_for(200)
+    assert sorted(lines) == sorted(f"m{number} {i} 100" for number in range(40) for i in range(5))
+    assert max(map(len, bus.batches)) <= 50
+    assert len(bus.batches) < 40
+
+
+@pytest.mark.parametrize("error", [QueueFull("full"), BusUnavailable("away")])
+def test_what_the_bus_does_not_take_is_published_later(bus, running, error):
+    bus.failures = [error, error]
+    running().send(b"a 1 100\n")
+    assert bus.wait_for(1) == ["a 1 100"]
+
+
+def test_a_queue_that_is_gone_is_declared_again(bus, running):
+    bus.failures = [QueueNotFound("data")]
+    running().send(b"a 1 100\n")
+    assert bus.wait_for(1) == ["a 1 100"]
+    assert bus.declared == ["data"]
+
+
+def test_connections_are_not_read_while_the_bus_is_slow(bus, running):
+    bus.open.clear()
+    listener = running(batch_lines=100)
+    chunk = (b"m" * 250 + b" 1.25 1700000000\n") * 1000
+    chunks = 120
+    taken = []
+
+    def send():
+        with listener.connect() as client:
+            for number in range(chunks):
+                client.sendall(chunk)
+                taken.append(number)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    listener.wait_for(lambda: listener.counters["pauses"] == 1)
+    before = -1
+    while before != len(taken):  # until the sender cannot go on
+        before = len(taken)
+        time.sleep(0.3)
+    assert before < chunks
+    assert listener.counters["lines"] < 10_000
+    bus.open.set()
+    listener.wait_for(lambda: listener.counters["published"] == chunks * 1000)
+    sender.join()
+    assert len(bus.lines) == chunks * 1000
+
+
+def test_what_was_read_is_published_before_the_end(bus):
+    listener = Running(bus, flush_interval_s=30.0)
+    with listener.connect() as client:
+        client.sendall(b"a 1 100\nb 1 1")
+        listener.wait_for(lambda: listener.counters["lines"] == 1)
+        listener.stop()
+        assert bus.lines == ["a 1 100"]
+        assert client.recv(1) == b""
+
+
+def test_a_connection_that_sends_nothing_is_closed(bus, running):
+    listener = running(idle_timeout_s=0.2)
+    with listener.connect() as client:
+        assert client.recv(1) == b""
+    assert listener.counters["idle_closed"] == 1
+
+
+def test_more_connections_than_allowed_are_closed_at_once(bus, running):
+    listener = running(max_connections=1)
+    with listener.connect() as first:
+        first.sendall(b"a 1 100\n")
+        bus.wait_for(1)
+        with listener.connect() as second, contextlib.suppress(ConnectionResetError):
+            assert second.recv(1) == b""
+        first.sendall(b"b 1 100\n")
+        assert bus.wait_for(2) == ["a 1 100", "b 1 100"]
+    assert listener.counters["connections_refused"] == 1
+
+
+def test_a_datagram_carries_many_lines(bus, running):
+    listener = running("udp")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"a 1 100\nb 1 100\r\nc 1 100", ("127.0.0.1", listener.port))
+        bus.wait_for(3)
+        client.sendto(b"d 1 100\n", ("127.0.0.1", listener.port))
+        assert bus.wait_for(4) == ["a 1 100", "b 1 100", "c 1 100", "d 1 100"]
+    assert listener.counters["datagrams"] == 2
+
+
+def test_a_port_in_use_is_one_clear_error(bus):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PortError, match=f"TCP port {port} on 127.0.0.1 is in use") as raised:
+            Listener(msgspec.structs.replace(SETTINGS, port=port), bus).run(threading.Event())
+    assert raised.value.exit_code == 1
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        with pytest.raises(PortError, match=f"UDP port {port}"):
+            Listener(msgspec.structs.replace(SETTINGS, port=port), bus, transport="udp").run(
+                threading.Event()
+            )
+
+
+def test_an_address_of_another_machine_is_one_clear_error(bus):
+    with pytest.raises(PortError, match=r"192\.0\.2\.1 cannot be opened"):
+        Listener(msgspec.structs.replace(SETTINGS, host="192.0.2.1"), bus).run(threading.Event())
+
+
+def test_an_error_of_ours_ends_the_listener_loudly(bus):
+    listener = Running(bus)
+    bus.failures = [KeyError("a bug")]
+    listener.send(b"a 1 100\n")
+    listener.thread.join(PATIENCE_S)
+    assert isinstance(listener.failure, KeyError)
+    listener.stopping.set()
+
+
+def test_the_documented_names_are_there(monkeypatch):
+    monkeypatch.delenv(config.CONFIG_PATH_VARIABLE, raising=False)
+    assert Protocol.values() == ("plain",)
+    assert Protocol.getDefaultPort("plain") == 2003
+    with pytest.raises(ValueError, match="pickle"):
+        Protocol.getDefaultPort("pickle")
+    with pytest.raises(ValueError, match="pickle"):
+        runServer("127.0.0.1", 0, "pickle", "tcp")
+    with pytest.raises(ValueError, match="sctp"):
+        Listener(SETTINGS, FakeBus(), transport="sctp")
+
+
+def test_parse_plaintext_returns_name_value_and_time():
+    assert parsePlaintext("test.metric 4.0 1386792175") == [
+        "test.metric",
+        4.0,
+        datetime(2013, 12, 11, 20, 2, 55),
+    ]
+    assert parsePlaintext("m 1 0.25")[2] == datetime(1970, 1, 1, 0, 0, 0, 250_000)
+    with pytest.raises(ValueError, match="timestamp"):
+        parsePlaintext("m 1 12:30PM")
