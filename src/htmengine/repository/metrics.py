@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any, Final, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, func, null, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, null, select, update
 
 from htmengine.exceptions import MetricStatusChangedError, ObjectNotFoundError
 from htmengine.repository import bulk, schema
@@ -302,6 +302,20 @@ def custom(conn: Connection) -> list[MetricState]:
     """Return every custom metric, by uid."""
     query = select(*_STATE).where(_metric.datasource == CUSTOM).order_by(_metric.uid)
     return [MetricState(*row) for row in conn.execute(query)]
+
+
+def delete_metric(conn: Connection, uid: str, *, limit: int = CLEARED_AT_ONCE) -> bool:
+    """Delete up to `limit` of a metric's oldest rows, with the last of them the metric; return whether there is more.
+
+    Unlike the cascade from the metric's row, no transaction is longer than others can wait for.
+    """
+    oldest = conn.scalar(select(func.min(_data.rowid)).where(_data.uid == uid))
+    if oldest is not None:
+        some = _data.uid == uid, _data.rowid < oldest + limit
+        if conn.execute(delete(schema.metric_data).where(*some)).rowcount >= limit:
+            return True
+    conn.execute(delete(schema.metric).where(_metric.uid == uid))
+    return False
 
 
 def lagging(conn: Connection, *, limit: int) -> list[MetricState]:
