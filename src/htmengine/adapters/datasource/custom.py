@@ -1,0 +1,331 @@
+"""The adapter of custom metrics: those whose samples come as lines, under a name of the sender's choice.
+
+What it changes is committed to the repository first; the command to the scheduler goes out after that. Where the bus is
+away, or the process dies in between, the command is lost but nothing else: the sweep repeats the definition of every
+model that is not confirmed, and the scheduler drops the checkpoints of generations that are gone.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
+
+from htmengine.adapters.datasource import imports, model_choice, model_spec
+from htmengine.adapters.datasource.interface import DatasourceAdapterIface
+from htmengine.adapters.datasource.model_spec import CUSTOM, ModelSpec
+from htmengine.bus import BusUnavailable, Outgoing, QueueFull
+from htmengine.exceptions import (
+    MetricAlreadyExists,
+    MetricAlreadyMonitored,
+    MetricNotMonitoredError,
+    MetricStatisticsNotReadyError,
+    MetricStatusChangedError,
+    ObjectNotFoundError,
+)
+from htmengine.htm.params import ROWS_FOR_RANGE
+from htmengine.messages import (
+    DefineModel,
+    DeleteModel,
+    ModelInput,
+    Samples,
+    encode_model_input,
+    shard_of,
+)
+from htmengine.repository import metrics, samples
+from htmengine.repository.engine import reading, writing
+from htmengine.repository.metrics import MetricState
+from htmengine.repository.status import MetricStatus
+from htmengine.repository.times import from_epoch
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+EXPORTED_DAYS: Final = 14.0
+"""History in an export unless another is asked for, as documented."""
+ROWS_AT_ONCE: Final = 5000
+
+log = logging.getLogger(__name__)
+
+
+@DatasourceAdapterIface.registerDatasourceAdapter
+class CustomAdapter(DatasourceAdapterIface):
+    """Creates, monitors and deletes custom metrics. Safe to use from several threads.
+
+    All its methods raise RepositoryUnavailable while the database is away; nothing is changed then.
+    """
+
+    _DATASOURCE: ClassVar[str] = CUSTOM
+
+    def createMetric(self, metricName: str) -> str:  # noqa: N802, N803
+        """Create a metric without a model and return its uid.
+
+        Raises
+        ------
+        MetricAlreadyExists : there is one of this name; `uid` says which.
+        ValueError : no metric can have this name.
+        """
+        model_spec.check_name(metricName)
+        with reading(self._engine) as conn:
+            known = metrics.states_by_name(conn, [metricName])
+        if known:
+            found = known[metricName].uid
+            raise MetricAlreadyExists(f"there is a metric {metricName} already: {found}", uid=found)
+        with writing(self._engine) as conn:
+            return metrics.create_custom(conn, [metricName])[metricName]
+
+    def deleteMetricByName(self, metricName: str) -> None:  # noqa: N802, N803
+        """Delete a metric with its samples, and its model if it has one. Raises ObjectNotFoundError."""
+        with reading(self._engine) as conn:
+            known = metrics.states_by_name(conn, [metricName])
+        if not known:
+            raise ObjectNotFoundError(f"there is no custom metric {metricName}")
+        uid = known[metricName].uid
+        self._end_model(uid)
+        more = True
+        while more:
+            with writing(self._engine) as conn:
+                more = metrics.delete_metric(conn, uid)
+
+    def monitorMetric(self, modelSpec: Mapping[str, Any]) -> str:  # noqa: N802, N803
+        """Give a metric a model and return the metric's uid, which is the model's id too.
+
+        Parameters
+        ----------
+        modelSpec : names the metric, which is created where there is none of this name, and says what is known of its
+            model; docs/reference/monitoring.md tells which model that makes.
+
+        Raises
+        ------
+        ValueError : the specification cannot be used; nothing was created.
+        ObjectNotFoundError : no metric has the given uid.
+        TypeError : the metric is of another datasource.
+        MetricAlreadyMonitored : it has a model, or one that failed; `uid` says which metric.
+        """
+        spec = model_spec.parse(modelSpec)
+        with writing(self._engine) as conn:
+            state = self._state_for(conn, spec)
+            if state.status != MetricStatus.UNMONITORED:
+                raise MetricAlreadyMonitored(
+                    f"the metric {state.name} is monitored already: {state.uid}", uid=state.uid
+                )
+            ready = state.last_rowid >= ROWS_FOR_RANGE
+            self._start(conn, state, spec, _as_stored(modelSpec, state.name), wait=not ready)
+        self._announce(state.uid)
+        return state.uid
+
+    def activateModel(self, metricId: str) -> None:  # noqa: N802, N803
+        """Start the model of a metric that waits for data, with the range of the rows that there are.
+
+        Nothing happens where the model was started already.
+
+        Raises
+        ------
+        ObjectNotFoundError, TypeError : no such custom metric.
+        MetricNotMonitoredError : it is not to have a model.
+        MetricStatisticsNotReadyError : it has no rows.
+        MetricStatusChangedError : its model has failed, or its status was changed at the same time.
+        """
+        with writing(self._engine) as conn:
+            state = _custom(conn, metricId)
+            if state.status in (MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING):
+                return
+            if state.status == MetricStatus.UNMONITORED:
+                _not_monitored(state)
+            if state.status != MetricStatus.PENDING_DATA:
+                raise MetricStatusChangedError(f"the metric {state.name} does not wait for data")
+            stored = _stored_spec(conn, state)
+            self._start(conn, state, model_spec.parse(stored), json.dumps(stored), wait=False)
+        self._announce(metricId)
+
+    def unmonitorMetric(self, metricId: str) -> None:  # noqa: N802, N803
+        """Delete a metric's model and its scores; the samples stay. Raises ObjectNotFoundError."""
+        self._end_model(metricId)
+        more = True
+        while more:
+            with writing(self._engine) as conn:
+                more = metrics.clear_scores(conn, metricId, limit=ROWS_AT_ONCE)
+
+    def exportModel(  # noqa: N802
+        self,
+        metricId: str,  # noqa: N803
+        *,
+        days: float | None = EXPORTED_DAYS,
+    ) -> dict[str, Any]:
+        """Return a monitored metric's specification and samples, for `importModel`.
+
+        Parameters
+        ----------
+        days : how far back the samples reach; None for all that are stored.
+
+        Returns
+        -------
+        The specification that was given to `monitorMetric`, and `data`: pairs [value, naive UTC datetime], in order.
+
+        Raises
+        ------
+        ObjectNotFoundError, TypeError : no such custom metric.
+        MetricNotMonitoredError : it has no model.
+        """
+        since = None if days is None else time.time() - days * 86400
+        data: list[list[Any]] = []
+        left_out = 0
+        with reading(self._engine) as conn:
+            state = _custom(conn, metricId)
+            spec = _stored_spec(conn, state)
+            rowid = 0
+            while rowid < state.last_rowid:
+                rows = samples.read(conn, metricId, rowid + 1, state.last_rowid, ROWS_AT_ONCE)
+                if not rows.rowids:
+                    break
+                rowid = rows.rowids[-1]
+                for timestamp, value in zip(rows.timestamps, rows.values, strict=True):
+                    if since is not None and timestamp < since:
+                        left_out += 1
+                    else:
+                        data.append([value, from_epoch(timestamp)])
+        if left_out:
+            log.warning("export.truncated metric=%s left_out=%d days=%s", state.name, left_out, days)
+        return {**spec, "data": data}
+
+    def importModel(self, spec: Mapping[str, Any]) -> str:  # noqa: N802
+        """Create and monitor what `exportModel` returned, and return the metric's uid.
+
+        A metric that is monitored already is left as it is. The samples are stored where the metric has none yet; they
+        follow the rule of all samples: what is not later than the sample before it is refused.
+
+        Parameters
+        ----------
+        spec : also as it comes back from JSON, with timestamps as text in ISO 8601 or as seconds since the epoch.
+
+        Raises
+        ------
+        As `monitorMetric`; ValueError also for `data` that are not samples, before anything is created.
+        """
+        described = {key: value for key, value in spec.items() if key != "data"}
+        parsed = model_spec.parse(described)
+        latest = time.time() + self._settings.storer.max_future_s
+        rows, refused = imports.rows(spec.get("data") or (), latest=latest)
+        with writing(self._engine) as conn:
+            state = self._state_for(conn, parsed)
+            if state.status != MetricStatus.UNMONITORED:
+                return state.uid
+            if state.last_rowid == 0 and rows.rowids:
+                samples.append(conn, [state.uid] * len(rows.rowids), *rows)
+                advance = samples.Advance(state.uid, 0, rows.rowids[-1], rows.timestamps[-1])
+                if not samples.advance_last(conn, [advance]):
+                    raise MetricStatusChangedError(f"the metric {state.name} got samples at the same time")
+        if refused:
+            log.warning("import.refused metric=%s samples=%d", state.name, refused)
+        try:
+            return self.monitorMetric(described)
+        except MetricAlreadyMonitored as error:
+            return error.uid
+
+    def getMatchingResources(self, aggSpec: Mapping[str, Any]) -> NoReturn:  # noqa: N802, N803
+        """Raise NotImplementedError: custom metrics are not aggregated."""
+        raise NotImplementedError("custom metrics are not aggregated")
+
+    def getInstanceNameForModelSpec(self, spec: Mapping[str, Any]) -> str | None:  # noqa: N802
+        """Return the resource that a specification names, None where it names none."""
+        resource: str | None = spec["metricSpec"].get("resource")
+        return resource
+
+    def _state_for(self, conn: Connection, spec: ModelSpec) -> MetricState:
+        """Return the metric that a specification names, created if need be."""
+        named = spec.metric_spec
+        if named.uid is not None:
+            return _custom(conn, named.uid)
+        name = named.metric or ""
+        known = metrics.states_by_name(conn, [name])
+        if not known:
+            metrics.create_custom(conn, [name])
+            known = metrics.states_by_name(conn, [name])
+        return known[name]
+
+    def _start(
+        self, conn: Connection, state: MetricState, spec: ModelSpec, stored: str, *, wait: bool
+    ) -> None:
+        """Describe the model; with `wait` it waits for rows where it needs them to know its range."""
+        scheduler, likelihood = self._settings.scheduler, self._settings.likelihood
+        observed, model_params = None, None
+        if model_choice.needs_rows(spec, scheduler.model) and not wait:
+            observed = samples.value_range(conn, state.uid)
+            if observed is None:
+                raise MetricStatisticsNotReadyError(
+                    f"the metric {state.name} has no rows to take a range from"
+                )
+        if observed or not model_choice.needs_rows(spec, scheduler.model):
+            chosen = model_choice.choose(spec, scheduler.model, likelihood, observed=observed)
+            model_params = model_choice.render(chosen, spec)
+        metrics.start_model(
+            conn,
+            state.uid,
+            parameters=stored,
+            model_params=model_params,
+            status=MetricStatus.PENDING_DATA if model_params is None else MetricStatus.CREATE_PENDING,
+            server=spec.metric_spec.resource,
+        )
+
+    def _announce(self, uid: str) -> None:
+        """Tell the scheduler of a model that was started, and give it the newest row; it reads those before it."""
+        with reading(self._engine) as conn:
+            state = metrics.states(conn, [uid]).get(uid)
+            if state is None or state.status != MetricStatus.CREATE_PENDING:
+                return  # it waits for data, or somebody was faster
+            row = samples.read(conn, uid, state.last_rowid, state.last_rowid, 1)
+        commands: list[ModelInput] = [
+            DefineModel(command_id=uuid.uuid4().hex, uid=uid, generation=state.generation)
+        ]
+        if row.rowids:
+            rows = Samples(uids=[uid], generations=[state.generation], **row._asdict())
+            commands.append(rows)
+        self._command(uid, commands)
+
+    def _end_model(self, uid: str) -> None:
+        with writing(self._engine) as conn:
+            generation = metrics.end_model(conn, uid) - 1
+        self._command(uid, [DeleteModel(command_id=uuid.uuid4().hex, uid=uid, generation=generation)])
+
+    def _command(self, uid: str, commands: Iterable[ModelInput]) -> None:
+        queue = self._settings.model_input_queue(shard_of(uid, self._shards))
+        try:
+            self._bus.publish([Outgoing(queue, encode_model_input(command)) for command in commands])
+        except (BusUnavailable, QueueFull) as error:
+            # What is asked for stands in the repository, and will be said again.
+            log.warning("adapter.command_lost uid=%s reason=%s", uid, error)
+
+
+def _custom(conn: Connection, uid: str) -> MetricState:
+    """Return a custom metric's state. Raises ObjectNotFoundError, TypeError."""
+    state = metrics.states(conn, [uid]).get(uid)
+    if state is None:
+        raise ObjectNotFoundError(f"there is no metric with uid {uid}")
+    if state.datasource != CUSTOM:
+        raise TypeError(f"the metric {state.name} is of the datasource {state.datasource}, not {CUSTOM}")
+    return state
+
+
+def _stored_spec(conn: Connection, state: MetricState) -> dict[str, Any]:
+    """Return what `monitorMetric` was given. Raises MetricNotMonitoredError."""
+    parameters = metrics.descriptions(conn, [state.uid])[state.uid].parameters
+    if parameters is None:
+        _not_monitored(state)
+    spec: dict[str, Any] = json.loads(parameters)
+    return spec
+
+
+def _not_monitored(state: MetricState) -> NoReturn:
+    raise MetricNotMonitoredError(f"the metric {state.name} is not monitored; monitorMetric gives it a model")
+
+
+def _as_stored(spec: Mapping[str, Any], name: str) -> str:
+    """Return a specification as JSON that names its metric by name."""
+    metric = {key: value for key, value in spec["metricSpec"].items() if key != "uid"} | {"metric": name}
+    try:
+        return json.dumps({**spec, "metricSpec": metric})
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"modelSpec cannot be written as JSON: {error}") from error

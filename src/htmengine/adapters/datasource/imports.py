@@ -1,0 +1,58 @@
+"""Samples of an export, as they come back from a file or another installation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from htmengine.repository.bulk import FIRST_SECOND
+from htmengine.repository.samples import Rows
+
+
+def rows(data: Iterable[Any], *, latest: float) -> tuple[Rows, int]:
+    """Return the rows that samples make, numbered from 1, and how many samples were refused.
+
+    Refused is, as by the storer, what is not a later second than the sample before it, and what lies in the future.
+
+    Parameters
+    ----------
+    data : pairs (value, timestamp); a timestamp is a datetime (UTC where it has no zone), such as text in ISO 8601, or
+        seconds since the epoch.
+    latest : seconds since the epoch; a sample beyond it is refused.
+
+    Raises
+    ------
+    ValueError : an element is no sample; it says which.
+    """
+    found = Rows([], [], [])
+    refused = 0
+    tail = FIRST_SECOND - 1
+    for position, element in enumerate(data):
+        try:
+            value, timestamp = element
+            number, second = float(value) + 0.0, _seconds(timestamp)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise ValueError(
+                f"data[{position}] = {element!r} is not a pair of value and timestamp: {error}"
+            ) from error
+        if not math.isfinite(number):
+            raise ValueError(f"data[{position}] = {element!r} has a value that is not finite")
+        if second <= tail or second > latest:
+            refused += 1
+            continue
+        tail = second
+        found.rowids.append(len(found.rowids) + 1)
+        found.timestamps.append(second)
+        found.values.append(number)
+    return found, refused
+
+
+def _seconds(timestamp: Any) -> int:
+    """Return whole seconds since the epoch, rounded down."""
+    if isinstance(timestamp, str):
+        timestamp = datetime.fromisoformat(timestamp)
+    if isinstance(timestamp, datetime):
+        timestamp = (timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp()
+    return math.floor(float(timestamp))

@@ -1,0 +1,23 @@
+import pytest
+from sqlalchemy import delete
+
+from htmengine import config
+from htmengine.repository import schema
+from htmengine.repository.engine import writing
+from htmengine.runtime import process
+
+
+@pytest.fixture(scope="package")
+def opened(tmp_path_factory: pytest.TempPathFactory):
+    with process.opened(config.embedded(tmp_path_factory.mktemp("data"))) as context:
+        yield context
+
+
+@pytest.fixture
+def context(opened: process.Context) -> process.Context:
+    """An installation without metrics and messages."""
+    with writing(opened.engine) as conn:
+        conn.execute(delete(schema.metric))
+    for queue in opened.bus.status():
+        opened.bus.purge(queue.name)
+    return opened
