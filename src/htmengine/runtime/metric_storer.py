@@ -38,9 +38,10 @@ from htmengine.runtime.process import Context, main
 from htmengine.runtime.service import Outcome, Step, no_step
 
 NAME: Final = "metric_storer"
-MAX_MESSAGES: Final = 200
-LINES_PER_TRANSACTION: Final = 4000
-"""A transaction ends with the message that reaches this number of lines."""
+MOST_MESSAGES: Final = 200
+LINES_AT_ONCE: Final = 4000
+"""So many messages are taken as have this number of lines together, going by the last ones; and a transaction ends with
+the message that reaches it."""
 LONGEST_POLL_S: Final = 1.0
 ROWS_FOR_A_RANGE: Final = 288
 """A metric that waits for data has enough of it: a day of samples every five minutes."""
@@ -81,7 +82,6 @@ class MetricStorer:
     """
 
     name: str = NAME
-    max_messages: int = MAX_MESSAGES
 
     def __init__(
         self,
@@ -100,6 +100,7 @@ class MetricStorer:
         counters: Counters | None = None,
     ) -> None:
         self.queues: Sequence[str] = [queue]
+        self.max_messages = 8
         self.counters = counters or Counters()
         self._settings = settings
         self._input_queue = input_queue
@@ -154,6 +155,8 @@ class MetricStorer:
                 continue
             messages.append(_Message(lines.data, lines.backfill, delivery.deliveries > 1))
         self.counters.add("messages", len(messages))
+        if lines_taken := sum(len(message.lines) for message in messages):
+            self.max_messages = min(max(LINES_AT_ONCE * len(messages) // lines_taken, 1), MOST_MESSAGES)
         return messages, dead
 
     # -- Storing
@@ -314,7 +317,7 @@ def _transactions(messages: Sequence[_Message]) -> Iterator[list[_Message]]:
     for message in messages:
         some.append(message)
         lines += len(message.lines)
-        if lines >= LINES_PER_TRANSACTION:
+        if lines >= LINES_AT_ONCE:
             yield some
             some, lines = [], 0
     if some:

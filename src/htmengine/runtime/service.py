@@ -20,6 +20,8 @@ FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 5.0
 LONGEST_PAUSE_WHEN_FULL_S: Final = 0.2
 """A queue that is full has room again as soon as its consumer goes on; a server that is away may be so for long."""
+OFFER_PATIENCE_S: Final = 2.0
+"""How long a full queue is waited for with what it may go without."""
 LOG_INTERVAL_S: Final = 5.0
 """How often it is said that a service waits."""
 
@@ -37,7 +39,7 @@ class Outcome(NamedTuple):
     publish: Sequence[Outgoing | Fanout] = ()
     dead_letters: Sequence[tuple[Delivery, str]] = ()
     offered: Sequence[Outgoing] = ()
-    """Published too, but a queue that is full goes without: what it missed can be made again from elsewhere."""
+    """Published too, but a queue that stays full goes without: what it missed can be made again from elsewhere."""
 
 
 class Stage(Protocol):
@@ -81,6 +83,7 @@ def run(stage: Stage, bus: Bus, stop: threading.Event, *, step: Step = no_step) 
     def insist(action: Callable[[], T]) -> T:
         return _insist(action, stage.name, stop)
 
+    offers = _Offers(bus, stage.name, stop)
     with ExitStack() as stack:
         try:
             consumer = stack.enter_context(insist(partial(bus.consume, stage.queues)))
@@ -93,7 +96,7 @@ def run(stage: Stage, bus: Bus, stop: threading.Event, *, step: Step = no_step) 
                 if outcome.publish:
                     insist(partial(bus.publish, outcome.publish))
                 if outcome.offered:
-                    insist(partial(_offer, bus, outcome.offered, stage.name))
+                    insist(partial(offers.publish, outcome.offered))
                 if outcome.publish or outcome.offered:
                     step(f"{stage.name}.published")
                 _finish(stage.name, consumer, deliveries, outcome, insist)
@@ -108,18 +111,44 @@ def run(stage: Stage, bus: Bus, stop: threading.Event, *, step: Step = no_step) 
             log.warning("%s.not_saved reason=%s", stage.name, error)  # as after a crash: it is made again
 
 
-def _offer(bus: Bus, messages: Sequence[Outgoing], name: str) -> None:
-    """Publish messages, but for those whose queue is full."""
-    try:
-        bus.publish(messages)
-        return
-    except QueueFull:
-        pass  # which of them were accepted is not known; publishing again is safe
-    for queue in dict.fromkeys(message.queue for message in messages):
+class _Offers:
+    """Publishes what may be left out. A queue that is full is waited for a while, so that a consumer that is merely
+    slower sets the pace; one that took nothing in that time gets what it has room for, until it moves again.
+    """
+
+    def __init__(self, bus: Bus, name: str, stop: threading.Event) -> None:
+        self._bus = bus
+        self._name = name
+        self._stop = stop
+        self._stuck: set[str] = set()
+
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Publish messages, but for those whose queue stays full. Raises _Stopped."""
         try:
-            bus.publish([message for message in messages if message.queue == queue])
-        except QueueFull:
-            log.info("%s.not_offered queue=%s reason=it is full", name, queue)
+            self._bus.publish(messages)
+        except QueueFull:  # which of them were accepted is not known; publishing again is safe
+            for queue in dict.fromkeys(message.queue for message in messages):
+                self._offer(queue, [message for message in messages if message.queue == queue])
+        else:
+            self._stuck.clear()
+
+    def _offer(self, queue: str, messages: Sequence[Outgoing]) -> None:
+        left = 0.0 if queue in self._stuck else OFFER_PATIENCE_S
+        while True:
+            try:
+                self._bus.publish(messages)
+            except QueueFull as error:
+                if left <= 0:
+                    if queue not in self._stuck:
+                        log.warning("%s.going_on queue=%s reason=%s", self._name, queue, error)
+                        self._stuck.add(queue)
+                    return
+            else:
+                self._stuck.discard(queue)
+                return
+            if self._stop.wait(FIRST_PAUSE_S):
+                raise _Stopped
+            left -= FIRST_PAUSE_S
 
 
 def _finish(

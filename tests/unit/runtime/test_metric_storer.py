@@ -509,3 +509,14 @@ def test_a_metric_that_stands_still_is_asked_for_with_its_last_row(storer):
     storer.now += 5
     assert fed(storer.process()) == [(uid, 2, NOW - 99_998, 7.0)]
     assert fed(storer.process()) == []
+
+
+def test_as_many_messages_are_taken_as_make_a_transaction(storer):
+    storer.process(lines(*[at(i) for i in range(1000)]))
+    assert storer.stage.max_messages == 4
+    storer.process(lines(at(1001)), lines(at(1002)))
+    assert storer.stage.max_messages == 200
+    storer.process(lines(*[at(i) for i in range(10_000)]))
+    assert storer.stage.max_messages == 1
+    storer.process()
+    assert storer.stage.max_messages == 1

@@ -252,22 +252,55 @@ def test_an_error_of_ours_ends_the_service_and_nothing_is_saved_from_it(world, w
         assert times(world.done, "ack") == 0
 
 
-def test_what_is_only_offered_passes_by_a_full_queue_and_reaches_the_others(world, caplog):
-    world.batches = [[message(1)]]
-    offered = [Outgoing("a", b"1"), Outgoing("b", b"2"), Outgoing("a", b"3")]
-    world.outcome = lambda deliveries: Outcome(offered=offered if deliveries else ())
-    world.failures = {"publish": [QueueFull("one is full"), QueueFull("a is full")]}
-    with caplog.at_level(logging.INFO, logger="htmengine"):
-        done = world.run()
+def offer(world, *messages, batches):
+    world.batches = [[message(number)] for number in range(batches)]
+    world.outcome = lambda deliveries: Outcome(offered=messages if deliveries else ())
+
+
+def fill(world, queue):
+    """Let a queue take nothing, whatever is published with it."""
+
+    def publish(messages):
+        world.note("publish", *messages)
+        if any(message.queue == queue for message in messages):
+            raise QueueFull(f"{queue} is full")
+
+    world.publish = publish
+
+
+def test_a_full_queue_is_waited_for_shortly_with_what_is_only_offered(world):
+    offered = Outgoing("a", b"1"), Outgoing("b", b"2"), Outgoing("a", b"3")
+    offer(world, *offered, batches=1)
+    world.failures = {"publish": [QueueFull("one is full"), QueueFull("a is full"), QueueFull("a is full")]}
+    done = world.run()
     assert [what for what in done if what[0] == "publish"] == [
         ("publish", *offered),
         ("publish", offered[0], offered[2]),
+        ("publish", offered[0], offered[2]),
+        ("publish", offered[0], offered[2]),
         ("publish", offered[1]),
     ]
-    assert "stage.not_offered queue=a" in caplog.text
+    assert world.stop.pauses == [0.05, 0.05]
+
+
+def test_what_is_only_offered_passes_by_a_queue_that_stays_full_and_reaches_the_others(world, caplog):
+    offer(world, Outgoing("a", b"1"), Outgoing("b", b"2"), batches=3)
+    fill(world, "a")
+    done = world.run()
+    assert times(done, "ack") == 3
+    assert done.count(("publish", Outgoing("b", b"2"))) == 3
+    assert sum(world.stop.pauses) == pytest.approx(service.OFFER_PATIENCE_S, abs=0.06)  # not once again
+    assert caplog.text.count("stage.going_on queue=a") == 1
     assert "queue=b" not in caplog.text
-    assert world.stop.pauses == []
-    assert ("ack", 1) in done
+
+
+def test_one_that_is_told_to_stop_while_it_offers_gives_its_messages_back(world):
+    offer(world, Outgoing("a", b"1"), batches=1)
+    fill(world, "a")
+    world.stop.pauses_until_set = 3
+    done = world.run()
+    assert times(done, "ack") == 0
+    assert done[-1] == ("give back",)
 
 
 def test_what_is_only_offered_is_kept_while_the_bus_is_away(world):
