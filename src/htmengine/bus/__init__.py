@@ -117,7 +117,7 @@ class Consumer(Protocol):
         ...
 
     def close(self) -> None:
-        """Give back what is not acknowledged, and let others become active."""
+        """Give back what is not acknowledged, and let others become active. A closed consumer refuses to receive."""
         ...
 
     def __enter__(self) -> Self: ...
@@ -178,7 +178,10 @@ class Bus(Protocol):
         ...
 
     def consume(self, queues: Sequence[str]) -> Consumer:
-        """Return a consumer of these queues. Raises QueueNotFound."""
+        """Return a consumer of these queues. Raises QueueNotFound.
+
+        Several consumers of the same queues share them: each queue has one of them, and which one may change.
+        """
         ...
 
     def status(self) -> list[QueueStatus]:
@@ -190,7 +193,10 @@ class Bus(Protocol):
         ...
 
     def requeue(self, ids: Sequence[int]) -> int:
-        """Put dead letters back into the queues they came from, as new; return how many there were."""
+        """Put dead letters back into the queues they came from, as new; return how many there were.
+
+        Raises QueueNotFound where such a queue was deleted.
+        """
         ...
 
     def discard(self, ids: Sequence[int]) -> int:
