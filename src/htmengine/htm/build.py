@@ -25,11 +25,16 @@ _SCHEDULES = {
 
 def build_model(parameters: params.Parameters) -> _kernels.Model:
     """Return a new compiled model. Raises ValueError when a parameter is out of range."""
+    model: _kernels.Model
     if isinstance(parameters, params.DefaultParameters):
-        return _default(parameters)
-    if isinstance(parameters, params.NupicParameters):
-        return _nupic(parameters)
-    raise TypeError(f"{type(parameters).__name__} are the parameters of no model")
+        model = _default(parameters)
+    elif isinstance(parameters, params.NupicParameters):
+        model = _nupic(parameters)
+    else:
+        raise TypeError(f"{type(parameters).__name__} are the parameters of no model")
+    if parameters.classifier is not None:
+        model.add_classifier(**_fields(parameters.classifier))
+    return model
 
 
 def _default(parameters: params.DefaultParameters) -> _kernels.DefaultModel:

@@ -79,6 +79,11 @@ class Model:
         return self.kernel.rows
 
     @property
+    def prediction_steps(self) -> tuple[int, ...]:
+        """How many samples ahead it predicts; empty if the parameters ask for no predictions."""
+        return () if self.parameters.classifier is None else self.parameters.classifier.steps
+
+    @property
     def last_timestamp(self) -> float:
         """Timestamp of the last sample taken, in seconds since the epoch; -inf before the first."""
         return self.kernel.last_timestamp
@@ -118,14 +123,31 @@ class Model:
         OutOfOrderSample : at the first timestamp that goes back; the model has learned all before it.
         ValueError : shapes differ, or a timestamp is not finite; the model has not changed.
         """
+        return self.score_and_predict(timestamps, values)[0]
+
+    def score_and_predict(
+        self, timestamps: ArrayLike, values: ArrayLike
+    ) -> tuple[SeriesScores, dict[int, FloatArray]]:
+        """Score a series as `score_series` does, and return the predictions made on the way, too.
+
+        Returns
+        -------
+        The scores; and by number of samples ahead an array of shape (n,): at each sample the likeliest value so many
+        samples with a value later, in the metric's own unit. NaN where the value was missing. An empty dictionary if
+        the parameters have no classifier.
+
+        Raises
+        ------
+        As `score_series`.
+        """
         times, series = checked_series(timestamps, values)
-        scores, outcomes = self.kernel.score_series(times, series)
+        scores, predictions, outcomes = self.kernel.score_series(times, series)
         if len(outcomes) < len(times):
             raise OutOfOrderSample(
                 f"sample {len(outcomes)}: timestamp {times[len(outcomes)]:.6f} lies before the last one, "
                 f"{self.last_timestamp:.6f}"
             )
-        return SeriesScores(*scores.T)
+        return SeriesScores(*scores.T), dict(zip(self.prediction_steps, predictions.T, strict=True))
 
     def save(self) -> bytes:
         """Return the model as one block of bytes.

@@ -25,6 +25,9 @@ class BatchScores(NamedTuple):
     outcomes: NDArray[np.uint8]
     """Shape (n,): SCORED; MISSING for a sample without a value; OUT_OF_ORDER for one that was refused because its
     timestamp goes back, which changed nothing."""
+    predictions: list[dict[int, float] | None] | None = None
+    """For each sample what its model predicts: the likeliest value by number of samples ahead; None where nothing was
+    scored or the model has no classifier. None altogether if no model of the batch has one."""
 
 
 class Pool(Generic[Key]):
@@ -90,8 +93,21 @@ class Pool(Generic[Key]):
         if len(keys) != len(times):
             raise ValueError(f"{len(keys)} keys for {len(times)} samples")
         slots = np.fromiter((self._slots[key] for key in keys), dtype=np.uint32, count=len(keys))
-        scores, outcomes = self._kernel.score(slots, times, series, threads)
-        return BatchScores(SeriesScores(*scores.T), outcomes)
+        scores, predictions, outcomes = self._kernel.score(slots, times, series, threads)
+        return BatchScores(
+            SeriesScores(*scores.T),
+            outcomes,
+            self._by_steps(keys, predictions, outcomes) if predictions.size else None,
+        )
+
+    def _by_steps(
+        self, keys: Sequence[Key], predictions: FloatArray, outcomes: NDArray[np.uint8]
+    ) -> list[dict[int, float] | None]:
+        steps = (self._models[key].prediction_steps for key in keys)
+        return [
+            dict(zip(ahead, values, strict=False)) if ahead and outcome == SCORED else None
+            for ahead, values, outcome in zip(steps, predictions.tolist(), outcomes, strict=True)
+        ]
 
 
 __all__ = ["MISSING", "OUT_OF_ORDER", "SCORED", "BatchScores", "FloatArray", "Pool"]

@@ -18,6 +18,8 @@ SETS = {
     "default with a range": params.parameter_set("default", minimum=0.0, maximum=100.0),
     "nupic": params.parameter_set("nupic", minimum=0.0, maximum=100.0),
     "nupic-tm": params.parameter_set("nupic-tm", minimum=0.0, maximum=100.0),
+    "default, predicting": params.parameter_set("default", predict=(1, 3)),
+    "nupic, predicting": params.parameter_set("nupic", minimum=0.0, maximum=100.0, predict=(2,)),
 }
 every_set = pytest.mark.parametrize("parameters", SETS.values(), ids=SETS.keys())
 
@@ -209,9 +211,10 @@ def test_a_pool_scores_like_its_models_one_by_one_whatever_the_batches_and_threa
         size = int(rng.integers(1, 400))
         batch, samples = samples[:size], samples[size:]
         keys, times, values = zip(*batch, strict=True)
-        scores, outcomes = pool.score(keys, times, values, threads=threads)
-        assert (outcomes == SCORED).all()
-        for key, row in zip(keys, zip(*scores, strict=True), strict=True):
+        found_now = pool.score(keys, times, values, threads=threads)
+        assert (found_now.outcomes == SCORED).all()
+        assert found_now.predictions is None
+        for key, row in zip(keys, zip(*found_now.scores, strict=True), strict=True):
             found[key].append(row)
     for i in range(count):
         np.testing.assert_array_equal(np.array(found[f"m{i}"]), np.stack(alone[i], axis=1))
@@ -219,7 +222,7 @@ def test_a_pool_scores_like_its_models_one_by_one_whatever_the_batches_and_threa
 
 def test_a_refused_sample_of_a_pool_costs_its_neighbours_nothing():
     pool = pool_of(2)
-    scores, outcomes = pool.score(
+    scores, outcomes, _ = pool.score(
         ["m0", "m1", "m0", "m1", "m0"], [10.0, 10.0, 5.0, 11.0, 11.0], [1.0, 1.0, 1.0, math.nan, 2.0]
     )
     assert outcomes.tolist() == [SCORED, SCORED, OUT_OF_ORDER, MISSING, SCORED]
@@ -242,3 +245,45 @@ def test_a_pool_adds_and_removes_models():
         pool.add("again", taken)
     with pytest.raises(ValueError, match="1 keys for 2 samples"):
         pool.score(["m0"], [1.0, 2.0], [1.0, 2.0])
+
+
+@pytest.mark.parametrize("name", ["default", "nupic", "nupic-tm"])
+def test_predictions_change_no_score_and_are_the_same_however_the_model_is_called(name):
+    plain = params.parameter_set(name, minimum=0.0, maximum=100.0)
+    predicting = params.parameter_set(name, minimum=0.0, maximum=100.0, predict=(5, 1))
+    times, values = series(200)
+    values[[0, 50]] = math.nan
+    scores, predictions = Model(predicting).score_and_predict(times, values)
+    assert_same(scores, Model(plain).score_series(times, values))
+    assert sorted(predictions) == [1, 5]
+    for predicted in predictions.values():
+        assert (np.isnan(predicted) == np.isnan(values)).all()
+        assert np.nanmin(predicted) >= np.nanmin(values)
+        assert np.nanmax(predicted) <= np.nanmax(values)
+
+    pool = Pool()
+    pool.add("predicting", Model(predicting))
+    pool.add("plain", Model(plain))
+    batches = []
+    for i in range(200):
+        if i == 100:
+            pool.add("predicting", Model.load(pool.remove("predicting").save()))
+        batch = pool.score(["plain", "predicting"], [times[i]] * 2, [values[i]] * 2)
+        assert batch.predictions[0] is None
+        batches.append(batch.predictions[1])
+    assert [i for i, found in enumerate(batches) if found is None] == [0, 50]
+    for step in (1, 5):
+        found = [math.nan if batch is None else batch[step] for batch in batches]
+        np.testing.assert_array_equal(found, predictions[step])
+
+
+def test_a_steady_season_is_predicted_by_the_default_model():
+    times = 300.0 * np.arange(3000)
+    values = np.array([10.0, 20.0, 30.0, 40.0, 50.0, 60.0])[np.arange(3000) % 6]
+    _, predictions = Model(params.parameter_set("default", predict=(1, 2))).score_and_predict(times, values)
+    for step, predicted in predictions.items():
+        assert np.abs(predicted[2000:-step] - values[2000 + step :]).mean() < 1.0
+
+
+def test_without_a_classifier_there_are_no_predictions():
+    assert Model(SETS["default"]).score_and_predict(*series(5))[1] == {}

@@ -1,6 +1,7 @@
 #include "default_model.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <stdexcept>
 #include <utility>
 
@@ -56,6 +57,7 @@ Scores DefaultModel::score(double timestamp, double given_value, Stopwatch& watc
 /// samples are at hand, they are learned again, as if the resolution had been this one from the beginning.
 void DefaultModel::learn_again() {
     memory_ = TransitionMemory(memory_.parameters());
+    if (classifier_) classifier_->forget();
     if (young_.empty()) return;
     sequence_likelihood_ = Likelihood(sequence_likelihood_.parameters());
     Stopwatch off;
@@ -71,6 +73,12 @@ double DefaultModel::surprise(const Sample& sample, Stopwatch& watch) {
     return raw;
 }
 
+Model::Pattern DefaultModel::pattern(double value) const {
+    constexpr double furthest_bucket = 1e15;
+    const double bucket = std::floor(scale_.steps(std::min(std::max(value, -furthest_value), furthest_value)));
+    return {columns_, static_cast<std::int64_t>(std::min(std::max(bucket, -furthest_bucket), furthest_bucket))};
+}
+
 /// One incident is one alarm: what follows it at once is damped, so that order is kept but no new alarm comes.
 double DefaultModel::damped(double log_score) {
     const bool quiet = since_alarm_ < damping_.quiet_records;
@@ -79,6 +87,7 @@ double DefaultModel::damped(double log_score) {
 }
 
 void DefaultModel::restored() {
+    if (classifier_) classifier_->restored();
     scale_.restored();
     memory_.restored();
     novelty_.restored();

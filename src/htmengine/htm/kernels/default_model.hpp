@@ -34,12 +34,15 @@ class DefaultModel final : public Model {
     static void fields(Self& self, Archive& archive) {
         archive(self.rows_, self.last_timestamp_, self.scale_, self.memory_, self.novelty_,
                 self.sequence_likelihood_, self.jump_likelihood_, self.since_alarm_, self.young_);
+        if (self.classifier_) archive(*self.classifier_);
     }
 
     void restored();
 
    protected:
     Scores score(double timestamp, double value, Stopwatch& watch) override;
+    Pattern pattern(double value) const override;
+    std::uint32_t pattern_cells() const override { return memory_.parameters().columns; }
 
    private:
     struct Sample {

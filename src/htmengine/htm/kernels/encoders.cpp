@@ -1,5 +1,6 @@
 #include "encoders.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -37,6 +38,12 @@ std::optional<std::uint32_t> MultiEncoder::encode(const Sample& sample, std::vec
             },
             fields_[i].encoder);
     return value_bucket;
+}
+
+bool MultiEncoder::has_value_field() const {
+    return std::any_of(fields_.begin(), fields_.end(), [](const Field& field) {
+        return !std::holds_alternative<DateEncoder>(field.encoder);
+    });
 }
 
 void MultiEncoder::restored() {

@@ -40,6 +40,9 @@ class MultiEncoder {
     /// value. Returns the bucket of the first value encoder; none when its value is missing or there is no such encoder.
     std::optional<std::uint32_t> encode(const Sample& sample, std::vector<std::uint32_t>& bits);
 
+    /// Whether a field takes the value.
+    bool has_value_field() const;
+
     std::size_t field_count() const { return fields_.size(); }
     const std::string& name(std::size_t i) const { return fields_[i].name; }
 

@@ -4,9 +4,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "classifier.hpp"
+#include "span.hpp"
 #include "state.hpp"
 #include "stopwatch.hpp"
 
@@ -36,6 +39,18 @@ class Model {
     /// Scores the sample by all samples before it, then learns from it. The timestamp is finite.
     Outcome step(double timestamp, double value, Scores& scores, Stopwatch watch = {});
 
+    /// From now on every sample gives predictions, too. Throws std::invalid_argument when the model has taken samples
+    /// or has no buckets of the value, or a parameter is out of range.
+    void add_classifier(const ClassifierParameters& parameters);
+
+    /// What follows, some steps after the last sample; null without a classifier.
+    const std::vector<Classifier::Prediction>* predictions() const {
+        return classifier_ ? &classifier_->predictions() : nullptr;
+    }
+
+    /// Numbers that `predictions` holds for each sample that was scored.
+    std::size_t prediction_count() const { return classifier_ ? classifier_->parameters().steps.size() : 0; }
+
     /// Names of the stages whose time a stopwatch takes.
     virtual std::vector<std::string> stages() const = 0;
 
@@ -53,10 +68,23 @@ class Model {
     virtual void load(const std::uint8_t* data, std::size_t size) = 0;
 
    protected:
+    /// What the classifier learns from.
+    struct Pattern {
+        Span<const std::uint32_t> cells;
+        std::int64_t bucket;
+    };
+
     virtual Scores score(double timestamp, double value, Stopwatch& watch) = 0;
+
+    /// Of the sample scored last.
+    virtual Pattern pattern(double value) const = 0;
+
+    /// Of a pattern; 0 when the model knows no buckets of the value.
+    virtual std::uint32_t pattern_cells() const = 0;
 
     std::uint64_t rows_ = 0;
     double last_timestamp_ = -std::numeric_limits<double>::infinity();
+    std::optional<Classifier> classifier_;  // whether there is one is a parameter
 };
 
 }  // namespace htmengine

@@ -18,7 +18,7 @@ NupicModel::NupicModel(MultiEncoder encoder, SpatialPooler pooler, NupicMemory m
 }
 
 Scores NupicModel::score(double timestamp, double value, Stopwatch& watch) {
-    encoder_.encode({timestamp, value}, bits_);
+    value_bucket_ = encoder_.encode({timestamp, value}, bits_);
     watch.lap(0);
     const auto& columns = pooler_.compute(bits_, true);
     watch.lap(1);
@@ -33,7 +33,28 @@ Scores NupicModel::score(double timestamp, double value, Stopwatch& watch) {
     return scores;
 }
 
+namespace {
+
+const std::vector<std::uint32_t>& active_cells(const TemporalMemory& memory) { return memory.active_cells(); }
+
+const std::vector<std::uint32_t>& active_cells(const BacktrackingMemory& memory) {
+    return memory.inferred_active_cells();
+}
+
+}  // namespace
+
+Model::Pattern NupicModel::pattern(double) const {
+    const auto& cells = std::visit([](const auto& memory) -> const auto& { return active_cells(memory); }, memory_);
+    return {cells, value_bucket_.value_or(0)};
+}
+
+std::uint32_t NupicModel::pattern_cells() const {
+    if (!encoder_.has_value_field()) return 0;
+    return std::visit([](const auto& memory) { return memory.cells(); }, memory_);
+}
+
 void NupicModel::restored() {
+    if (classifier_) classifier_->restored();
     encoder_.restored();
     pooler_.restored();
     likelihood_.restored();

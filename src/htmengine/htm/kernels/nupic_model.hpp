@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -32,19 +33,23 @@ class NupicModel final : public Model {
     static void fields(Self& self, Archive& archive) {
         archive(self.rows_, self.last_timestamp_, self.encoder_, self.pooler_, self.likelihood_);
         std::visit([&](auto& memory) { archive(memory); }, self.memory_);
+        if (self.classifier_) archive(*self.classifier_);
     }
 
     void restored();
 
    protected:
     Scores score(double timestamp, double value, Stopwatch& watch) override;
+    Pattern pattern(double value) const override;
+    std::uint32_t pattern_cells() const override;
 
    private:
     MultiEncoder encoder_;
     SpatialPooler pooler_;
     NupicMemory memory_;
     Likelihood likelihood_;
-    std::vector<std::uint32_t> bits_;  // scratch
+    std::vector<std::uint32_t> bits_;            // scratch
+    std::optional<std::uint32_t> value_bucket_;  // of the sample scored last
 };
 
 }  // namespace htmengine

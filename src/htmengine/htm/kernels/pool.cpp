@@ -25,6 +25,11 @@ void store(const Scores& scores, double* places) {
     places[4] = scores.novelty;
 }
 
+void store_predictions(const Model& model, double* places) {
+    if (const auto* predictions = model.predictions())
+        for (const auto& prediction : *predictions) *places++ = prediction.value;
+}
+
 std::uint32_t Pool::add(std::shared_ptr<Model> model) {
     if (free_.empty()) {
         models_.push_back(std::move(model));
@@ -48,8 +53,15 @@ const std::shared_ptr<Model>& Pool::at(std::uint32_t slot) const {
     return models_[slot];
 }
 
+std::size_t Pool::prediction_width(Span<const std::uint32_t> slots) const {
+    std::size_t width = 0;
+    for (const std::uint32_t slot : slots) width = std::max(width, at(slot)->prediction_count());
+    return width;
+}
+
 void Pool::score(Span<const std::uint32_t> slots, Span<const double> timestamps, Span<const double> values,
-                 unsigned threads, Span<double> scores, Span<std::uint8_t> outcomes) {
+                 unsigned threads, Span<double> scores, Span<double> predictions, std::size_t prediction_width,
+                 Span<std::uint8_t> outcomes) {
     for (const std::uint32_t slot : slots) at(slot);
 
     // Samples by model, in the order given within a model; each run of one model is a piece of work.
@@ -68,9 +80,11 @@ void Pool::score(Span<const std::uint32_t> slots, Span<const double> timestamps,
             for (std::size_t i = starts[run]; i < starts[run + 1]; ++i) {
                 const std::uint32_t sample = order[i];
                 Scores found;
-                outcomes[sample] =
-                    static_cast<std::uint8_t>(model.step(timestamps[sample], values[sample], found));
+                const Outcome outcome = model.step(timestamps[sample], values[sample], found);
+                outcomes[sample] = static_cast<std::uint8_t>(outcome);
                 store(found, &scores[sample * Scores::count]);
+                if (prediction_width > 0 && outcome == Outcome::scored)
+                    store_predictions(model, &predictions[sample * prediction_width]);
             }
         }
     };

@@ -25,10 +25,15 @@ class Pool {
     /// Scores sample i by the model in slots[i]. The samples of one model run one after the other, in the order given;
     /// models run side by side on `threads` threads. Neither order of models nor threads change any result.
     ///
-    /// scores: Scores::count numbers per sample. Throws std::out_of_range, before anything is scored, when a slot is
+    /// scores: Scores::count numbers per sample. predictions: `prediction_width` numbers per sample, NaN where there
+    /// is none. Throws std::out_of_range, before anything is scored, when a slot is
     /// empty.
     void score(Span<const std::uint32_t> slots, Span<const double> timestamps, Span<const double> values,
-               unsigned threads, Span<double> scores, Span<std::uint8_t> outcomes);
+               unsigned threads, Span<double> scores, Span<double> predictions, std::size_t prediction_width,
+               Span<std::uint8_t> outcomes);
+
+    /// The most predictions that a sample of one of these slots gets. Throws std::out_of_range when a slot is empty.
+    std::size_t prediction_width(Span<const std::uint32_t> slots) const;
 
    private:
     std::vector<std::shared_ptr<Model>> models_;
@@ -37,5 +42,8 @@ class Pool {
 
 /// Writes the scores of one sample to Scores::count places.
 void store(const Scores& scores, double* places);
+
+/// Writes the predictions made at the sample scored last to as many places as there are.
+void store_predictions(const Model& model, double* places);
 
 }  // namespace htmengine

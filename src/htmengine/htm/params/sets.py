@@ -27,10 +27,25 @@ ROWS_FOR_RANGE: Final = 288
 _RANGE_PADDING: Final = 0.2
 
 
+class Classifier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """SDR classifier: best predictions several steps ahead."""
+
+    steps: tuple[int, ...] = (1,)
+    """Samples ahead, ascending, 1 to 100; at most 16 of them."""
+    alpha: float = 0.035828933612157998
+    """Rate of learning."""
+    value_gain: float = 0.3
+    """Share of a new value in the moving average of its bucket."""
+    max_buckets: int = 128
+    """A value in a further bucket counts as one in the nearest. Bounds the state."""
+
+
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
     """What a model is built from, apart from its samples."""
 
     name: str
+    classifier: Classifier | None = None
+    """Without one there are no predictions."""
 
     def to_json(self) -> bytes:
         """Return the parameters as JSON, with every field."""
@@ -245,13 +260,6 @@ class BacktrackingTemporalMemory(
     seed: int = 1960
 
 
-class Classifier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """SDR classifier, for best predictions several steps ahead."""
-
-    steps: tuple[int, ...] = (1,)
-    alpha: float = 0.035828933612157998
-
-
 _DEFAULT_LIKELIHOOD: Final = Likelihood(
     schedule="streaming", learning=400, probation=500, refit=100, mean_floor=0.05, flat_variance=0.0
 )
@@ -280,8 +288,6 @@ class NupicParameters(Parameters, frozen=True, kw_only=True, tag="nupic", forbid
     pooler: SpatialPooler
     memory: TemporalMemory | BacktrackingTemporalMemory
     likelihood: Likelihood
-    classifier: Classifier | None = None
-    """Without one there are no predictions."""
 
 
 def infer_range(values: Sequence[float] | FloatArray) -> tuple[float, float]:
@@ -308,7 +314,12 @@ NAMES: Final = ("default", "nupic", "nupic-tm", "nupic-0.3")
 
 
 def parameter_set(
-    name: str, *, minimum: float | None = None, maximum: float | None = None, seed: int | None = None
+    name: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    seed: int | None = None,
+    predict: Sequence[int] = (),
 ) -> Parameters:
     """Return a parameter set by name.
 
@@ -318,6 +329,7 @@ def parameter_set(
     minimum, maximum : the metric's range in its own unit. Optional for ``default``, which follows the values as they
         come; needed by the ``nupic`` sets (`infer_range` finds one).
     seed : 0 to 2**64 - 1, in place of every seed of the set.
+    predict : how many samples ahead the model predicts the value; none by default, which costs nothing.
 
     Raises
     ------
@@ -329,6 +341,8 @@ def parameter_set(
         raise ValueError("give both minimum and maximum, or none of them")
     if minimum is not None and maximum is not None and not maximum > minimum:
         raise ValueError(f"maximum {maximum} is not above minimum {minimum}")
+    if minimum is not None and maximum is not None:
+        minimum, maximum = float(minimum), float(maximum)
     if name == "default":
         found: DefaultParameters | NupicParameters = DefaultParameters(
             name=name, scale=ValueScale(minimum=minimum, maximum=maximum)
@@ -343,6 +357,8 @@ def parameter_set(
         found = nupic(minimum, maximum, TemporalMemory(), name=name)
     else:
         found = nupic_0_3(minimum, maximum)
+    if predict:
+        found = msgspec.structs.replace(found, classifier=Classifier(steps=tuple(sorted(set(predict)))))
     return found if seed is None else _with_seed(found, seed)
 
 

@@ -33,6 +33,15 @@ Out<T> to_numpy(std::vector<T> items) {
     return Out<T>(owned->data(), {owned->size()}, owner);
 }
 
+/// The same as a table of rows and columns.
+template <class T>
+nb::ndarray<nb::numpy, T, nb::ndim<2>, nb::c_contig> to_numpy(std::vector<T> items, std::size_t rows,
+                                                              std::size_t columns) {
+    auto* owned = new std::vector<T>(std::move(items));
+    nb::capsule owner(owned, [](void* data) noexcept { delete static_cast<std::vector<T>*>(data); });
+    return {owned->data(), {rows, columns}, owner};
+}
+
 /// Gives a bound class `save_state() -> bytes` and `restore_state(bytes)`.
 template <class T, class... Options>
 void bind_state(nb::class_<T, Options...>& bound) {

@@ -1,4 +1,5 @@
 #include "bindings.hpp"
+#include "classifier.hpp"
 #include "likelihood.hpp"
 #include "portable_math.hpp"
 
@@ -77,9 +78,36 @@ void bind_anomaly_likelihood(nb::module_& module) {
     module.def("likelihoods_of_logs", [](const In<double>& logs) { return map(logs, &likelihood_of_log); });
 }
 
+void bind_classifier(nb::module_& module) {
+    auto bound =
+        nb::class_<Classifier>(module, "Classifier")
+            .def(
+                "__init__",
+                [](Classifier* self, std::uint32_t cells, std::vector<std::uint32_t> steps, double alpha,
+                   double value_gain, std::uint32_t max_buckets) {
+                    new (self) Classifier({std::move(steps), alpha, value_gain, max_buckets}, cells);
+                },
+                nb::kw_only(), nb::arg("cells"), nb::arg("steps"), nb::arg("alpha"), nb::arg("value_gain"),
+                nb::arg("max_buckets"))
+            // The caller sees to it that the cells exist and come once each. By step: value and probability.
+            .def(
+                "compute",
+                [](Classifier& self, In<std::uint32_t> cells, std::int64_t bucket, double value) {
+                    self.compute({cells.data(), cells.size()}, bucket, value);
+                    std::vector<std::pair<double, double>> found;
+                    for (const auto& prediction : self.predictions())
+                        found.emplace_back(prediction.value, prediction.probability);
+                    return found;
+                },
+                nb::arg("cells"), nb::arg("bucket"), nb::arg("value"))
+            .def("forget", &Classifier::forget);
+    bind_state(bound);
+}
+
 }  // namespace
 
 void bind_likelihood(nb::module_& module) {
+    bind_classifier(module);
     bind_portable_math(module);
     bind_anomaly_likelihood(module);
 }

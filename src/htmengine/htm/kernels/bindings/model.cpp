@@ -1,5 +1,6 @@
 // Bindings of the default model's parts, of whole models and of the pool.
 #include <cmath>
+#include <limits>
 #include <memory>
 
 #include <nanobind/stl/shared_ptr.h>
@@ -138,7 +139,9 @@ void bind_base_model(nb::module_& module) {
             "score_series",
             [](Model& self, In<double> timestamps, In<double> values) {
                 const std::size_t samples = timestamps.size();
+                const std::size_t width = self.prediction_count();
                 std::vector<double> scores(samples * Scores::count);
+                std::vector<double> predictions(samples * width, std::numeric_limits<double>::quiet_NaN());
                 std::vector<std::uint8_t> outcomes;
                 outcomes.reserve(samples);
                 {
@@ -148,12 +151,21 @@ void bind_base_model(nb::module_& module) {
                         const Outcome outcome = self.step(timestamps.data()[i], values.data()[i], found);
                         if (outcome == Outcome::out_of_order) break;
                         store(found, &scores[i * Scores::count]);
+                        if (outcome == Outcome::scored) store_predictions(self, predictions.data() + i * width);
                         outcomes.push_back(static_cast<std::uint8_t>(outcome));
                     }
                 }
-                return std::make_pair(to_table(std::move(scores)), to_numpy(std::move(outcomes)));
+                return std::make_tuple(to_table(std::move(scores)), to_numpy(std::move(predictions), samples, width),
+                                       to_numpy(std::move(outcomes)));
             },
             "timestamps"_a, "values"_a)
+        .def(
+            "add_classifier",
+            [](Model& self, std::vector<std::uint32_t> steps, double alpha, double value_gain,
+               std::uint32_t max_buckets) {
+                self.add_classifier({std::move(steps), alpha, value_gain, max_buckets});
+            },
+            nb::kw_only(), "steps"_a, "alpha"_a, "value_gain"_a, "max_buckets"_a)
         .def_prop_ro("stages", &Model::stages)
         // Nanoseconds, (samples, stages + 1): of each stage, and last of the whole record without a stopwatch inside.
         .def(
@@ -180,10 +192,7 @@ void bind_base_model(nb::module_& module) {
                         table.insert(table.end(), laps.begin(), laps.end());
                     }
                 }
-                auto* owned = new std::vector<std::int64_t>(std::move(table));
-                nb::capsule owner(owned, [](void* data) noexcept { delete static_cast<std::vector<std::int64_t>*>(data); });
-                return nb::ndarray<nb::numpy, std::int64_t, nb::ndim<2>, nb::c_contig>(
-                    owned->data(), {samples, laps.size()}, owner);
+                return to_numpy(std::move(table), samples, laps.size());
             },
             "timestamps"_a, "values"_a);
 }
@@ -229,12 +238,15 @@ void bind_pool(nb::module_& module) {
                 const std::size_t samples = slots.size();
                 std::vector<double> scores(samples * Scores::count);
                 std::vector<std::uint8_t> outcomes(samples);
+                const std::size_t width = self.prediction_width({slots.data(), samples});
+                std::vector<double> predictions(samples * width, std::numeric_limits<double>::quiet_NaN());
                 {
                     nb::gil_scoped_release released;
                     self.score({slots.data(), samples}, {timestamps.data(), samples}, {values.data(), samples},
-                               threads, scores, outcomes);
+                               threads, scores, predictions, width, outcomes);
                 }
-                return std::make_pair(to_table(std::move(scores)), to_numpy(std::move(outcomes)));
+                return std::make_tuple(to_table(std::move(scores)), to_numpy(std::move(predictions), samples, width),
+                                       to_numpy(std::move(outcomes)));
             },
             "slots"_a, "timestamps"_a, "values"_a, "threads"_a);
 }
