@@ -1,0 +1,312 @@
+"""Where models wait when they are not in memory: blocks by metric, generation and last rowid.
+
+The store also says who may write. Whoever begins to serve a shard claims it, which raises the shard's epoch; what an
+earlier owner still writes under its own epoch is refused. The epochs stand beside the blocks, in one database, so
+that the check and the write are one transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import Final, NamedTuple, Protocol
+
+import zstandard
+from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert, or_, select, update
+
+from htmengine import config
+from htmengine.repository import schema
+from htmengine.repository.engine import open_engine, reading, writing
+
+CODEC_ZSTD: Final = 1
+LEVEL: Final = 1
+FILE: Final = "checkpoints.sqlite"
+_IN_LIST: Final = 500
+
+_model = schema.model_checkpoint.c
+_owner = schema.shard_owner.c
+
+
+class UnreadableCheckpoint(ValueError):
+    """A stored block cannot be decompressed, or was compressed by a later version."""
+
+
+class CheckpointKey(NamedTuple):
+    """Which checkpoint, and when it was written, in seconds since the epoch."""
+
+    uid: str
+    generation: int
+    last_rowid: int
+    written_at: int
+
+
+class Checkpoint(NamedTuple):
+    """A model as it was after a row."""
+
+    uid: str
+    generation: int
+    last_rowid: int
+    shard: int
+    codec: int
+    data: bytes
+
+    def block(self) -> bytes:
+        """Return the model's block. Raises UnreadableCheckpoint."""
+        if self.codec != CODEC_ZSTD:
+            raise UnreadableCheckpoint(f"codec {self.codec} is unknown to this version")
+        try:
+            return zstandard.ZstdDecompressor().decompress(self.data)
+        except zstandard.ZstdError as error:
+            raise UnreadableCheckpoint(f"cannot be decompressed: {error}") from error
+
+
+def compressed(uid: str, generation: int, last_rowid: int, shard: int, block: bytes) -> Checkpoint:
+    """Return a checkpoint with this block."""
+    data = zstandard.ZstdCompressor(level=LEVEL).compress(block)
+    return Checkpoint(uid, generation, last_rowid, shard, CODEC_ZSTD, data)
+
+
+class CheckpointStore(Protocol):
+    """Keeps checkpoints. Safe to use from several threads and processes."""
+
+    def claim(self, shard: int) -> int:
+        """Become the owner of a shard and return the epoch under which to write."""
+        ...
+
+    def epoch(self, shard: int) -> int:
+        """Return the epoch of a shard's owner; 0 before the first."""
+        ...
+
+    def write(
+        self,
+        checkpoints: Sequence[Checkpoint],
+        epochs: Mapping[int, int],
+        *,
+        scored: Mapping[str, int],
+        now: int,
+    ) -> frozenset[int]:
+        """Write checkpoints in one transaction and drop those that they make needless.
+
+        Parameters
+        ----------
+        epochs : under which the shards were claimed.
+        scored : by uid, the rowid up to which scores are stored. Of each model two checkpoints stay: the newest, and
+            the newest that does not lie beyond this rowid, from which lost scores can be made again. Of a model that
+            is not in it, all stay.
+        now : seconds since the epoch.
+
+        Returns
+        -------
+        The shards that have another owner by now: nothing of these was written.
+        """
+        ...
+
+    def newest(self, uid: str, generation: int) -> Checkpoint | None:
+        """Return a model's newest checkpoint, if there is one."""
+        ...
+
+    def discard(self, uid: str, generation: int, *, above: int) -> None:
+        """Delete a model's checkpoints that lie beyond a rowid."""
+        ...
+
+    def delete_models(self, models: Iterable[tuple[str, int]]) -> None:
+        """Delete all checkpoints of these uids, of the given generation and of all before it."""
+        ...
+
+    def models(self) -> list[tuple[str, int]]:
+        """Return uid and generation of every model that has a checkpoint."""
+        ...
+
+    def oldest(self, uids: Sequence[str]) -> dict[tuple[str, int], int]:
+        """Return, by uid and generation, the rowid of the oldest checkpoint: no row after it may be removed."""
+        ...
+
+
+class SqlCheckpointStore:
+    """Checkpoints in a database: a SQLite file of their own, or the repository's server."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def create(self) -> None:
+        """Create the tables, where they are missing."""
+        with writing(self._engine) as conn:
+            for table in (schema.model_checkpoint, schema.shard_owner):
+                table.create(conn, checkfirst=True)
+
+    def claim(self, shard: int) -> int:
+        """Raise the shard's epoch and return it."""
+        with writing(self._engine) as conn:
+            raised = update(schema.shard_owner).where(_owner.shard == shard).values(epoch=_owner.epoch + 1)
+            if not conn.execute(raised).rowcount:
+                conn.execute(insert(schema.shard_owner).values(shard=shard, epoch=1))
+            return int(conn.execute(select(_owner.epoch).where(_owner.shard == shard)).scalar_one())
+
+    def epoch(self, shard: int) -> int:
+        """Return the epoch of a shard's owner; 0 before the first."""
+        with reading(self._engine) as conn:
+            return conn.scalar(select(_owner.epoch).where(_owner.shard == shard)) or 0
+
+    def write(
+        self,
+        checkpoints: Sequence[Checkpoint],
+        epochs: Mapping[int, int],
+        *,
+        scored: Mapping[str, int],
+        now: int,
+    ) -> frozenset[int]:
+        """Write checkpoints of the shards whose epoch still holds; return the others."""
+        shards = {checkpoint.shard for checkpoint in checkpoints}
+        with writing(self._engine) as conn:
+            # Locked where a server has more than one writer: nobody claims a shard between this and the commit.
+            query = select(_owner.shard, _owner.epoch).where(_owner.shard.in_(shards)).with_for_update()
+            current = {row.shard: row.epoch for row in conn.execute(query)}
+            stale = frozenset(shard for shard in shards if current.get(shard, 0) != epochs.get(shard))
+            # Of one key the last counts; a key that is there already is the same block, written by an earlier life.
+            unique = {item[:3]: item for item in checkpoints if item.shard not in stale}
+            if unique:
+                _delete(conn, unique)
+                conn.execute(
+                    insert(schema.model_checkpoint),
+                    [
+                        {
+                            "uid": item.uid,
+                            "generation": item.generation,
+                            "last_rowid": item.last_rowid,
+                            "shard": item.shard,
+                            "written_at": now,
+                            "codec": item.codec,
+                            "block": item.data,
+                        }
+                        for item in unique.values()
+                    ],
+                )
+                _prune(conn, {item[:2] for item in unique.values()}, scored)
+        return stale
+
+    def newest(self, uid: str, generation: int) -> Checkpoint | None:
+        """Return a model's newest checkpoint, if there is one."""
+        query = (
+            select(_model.last_rowid, _model.shard, _model.codec, _model.block)
+            .where(_model.uid == uid, _model.generation == generation)
+            .order_by(_model.last_rowid.desc())
+            .limit(1)
+        )
+        with reading(self._engine) as conn:
+            row = conn.execute(query).first()
+        return None if row is None else Checkpoint(uid, generation, *row)
+
+    def discard(self, uid: str, generation: int, *, above: int) -> None:
+        """Delete a model's checkpoints that lie beyond a rowid."""
+        same = _model.uid == uid, _model.generation == generation, _model.last_rowid > above
+        with writing(self._engine) as conn:
+            conn.execute(delete(schema.model_checkpoint).where(*same))
+
+    def delete_models(self, models: Iterable[tuple[str, int]]) -> None:
+        """Delete all checkpoints of these uids up to the given generations."""
+        with writing(self._engine) as conn:
+            for uid, generation in models:
+                ended = _model.uid == uid, _model.generation <= generation
+                conn.execute(delete(schema.model_checkpoint).where(*ended))
+
+    def models(self) -> list[tuple[str, int]]:
+        """Return uid and generation of every model that has a checkpoint."""
+        with reading(self._engine) as conn:
+            query = select(_model.uid, _model.generation).distinct()
+            return [(row.uid, row.generation) for row in conn.execute(query)]
+
+    def oldest(self, uids: Sequence[str]) -> dict[tuple[str, int], int]:
+        """Return, by uid and generation, the rowid of the oldest checkpoint."""
+        found = {}
+        query = select(_model.uid, _model.generation, func.min(_model.last_rowid)).group_by(
+            _model.uid, _model.generation
+        )
+        with reading(self._engine) as conn:
+            for start in range(0, len(uids), _IN_LIST):
+                some = query.where(_model.uid.in_(uids[start : start + _IN_LIST]))
+                found.update({(uid, generation): rowid for uid, generation, rowid in conn.execute(some)})
+        return found
+
+    def listing(self, uid: str | None = None) -> list[CheckpointKey]:
+        """Return the keys of all checkpoints, or of those of one metric, the oldest of a model first."""
+        query = select(_model.uid, _model.generation, _model.last_rowid, _model.written_at).order_by(
+            _model.uid, _model.generation, _model.last_rowid
+        )
+        if uid is not None:
+            query = query.where(_model.uid == uid)
+        with reading(self._engine) as conn:
+            return [CheckpointKey(*row) for row in conn.execute(query)]
+
+    def read(self, key: CheckpointKey) -> Checkpoint | None:
+        """Return a checkpoint; None when it is gone."""
+        query = select(_model.shard, _model.codec, _model.block).where(
+            _model.uid == key.uid, _model.generation == key.generation, _model.last_rowid == key.last_rowid
+        )
+        with reading(self._engine) as conn:
+            row = conn.execute(query).first()
+        return None if row is None else Checkpoint(*key[:3], *row)
+
+
+def open_checkpoint_store(settings: config.Settings, repository: Engine) -> SqlCheckpointStore:
+    """Return the store that the settings name, its tables made.
+
+    Raises
+    ------
+    ConfigError, RepositoryError, RepositoryUnavailable : as `repository.engine` does.
+    """
+    if settings.checkpoint_store == "repository":
+        store = SqlCheckpointStore(repository)
+    else:
+        store = SqlCheckpointStore(open_engine(config.Repository(path=_path(settings.checkpoint_root))))
+    store.create()
+    return store
+
+
+def _path(root: Path | None) -> Path:
+    if root is None:
+        raise config.ConfigError(
+            "Checkpoints are a SQLite file, but no folder is named for it.",
+            hint="Set [storage] root in model-checkpoint.conf, or [engine] data_dir in application.conf.",
+        )
+    return root / FILE
+
+
+def _prune(conn: Connection, models: set[tuple[str, int]], scored: Mapping[str, int]) -> None:
+    """Of each model that is in `scored`, keep the newest checkpoint and the newest at or below the watermark."""
+    wanted = sorted(model for model in models if model[0] in scored)
+    keys = [
+        tuple(row)
+        for start in range(0, len(wanted), _IN_LIST)
+        for row in conn.execute(
+            select(_model.uid, _model.generation, _model.last_rowid)
+            .where(
+                or_(
+                    *(
+                        and_(_model.uid == uid, _model.generation == generation)
+                        for uid, generation in wanted[start : start + _IN_LIST]
+                    )
+                )
+            )
+            .order_by(_model.uid, _model.generation, _model.last_rowid)
+        )
+    ]
+    needless = []
+    for (uid, _), group in groupby(keys, key=lambda key: key[:2]):
+        *older, newest = group
+        safe = [key for key in [*older, newest] if key[2] <= scored[uid]][-1:]
+        needless += [key for key in older if key not in safe]
+    if needless:
+        _delete(conn, needless)
+
+
+def _delete(conn: Connection, keys: Iterable[tuple[str, int, int]]) -> None:
+    same = (
+        _model.uid == bindparam("of_uid"),
+        _model.generation == bindparam("of_generation"),
+        _model.last_rowid == bindparam("of_rowid"),
+    )
+    conn.execute(
+        delete(schema.model_checkpoint).where(*same),
+        [{"of_uid": uid, "of_generation": generation, "of_rowid": rowid} for uid, generation, rowid in keys],
+    )

@@ -1,0 +1,206 @@
+"""The thread that compresses and writes checkpoints, so that scoring does not wait for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from htmengine.errors import DependencyAway
+from htmengine.model_swapper.checkpoint_store import CheckpointStore, compressed
+from htmengine.runtime.service import Step, no_step
+
+CAPACITY: Final = 256
+"""Blocks that may wait. Each is a copy of a model's state, so this bounds memory."""
+AT_A_TIME: Final = 100
+PATIENCE_S: Final = 5.0
+FIRST_PAUSE_S: Final = 0.05
+LONGEST_PAUSE_S: Final = 5.0
+CLOSING_S: Final = 20.0
+"""How long `close` goes on trying where the store is away; models without a checkpoint are rebuilt from their rows."""
+
+log = logging.getLogger(__name__)
+
+
+class CheckpointsWaiting(DependencyAway):
+    """The store of checkpoints takes nothing now, and no more may wait for it."""
+
+
+class Block(NamedTuple):
+    """A model's state that is to become a checkpoint."""
+
+    uid: str
+    generation: int
+    last_rowid: int
+    shard: int
+    epoch: int
+    data: bytes
+
+
+Job = Block | Callable[[], None]
+
+
+class CheckpointWriter:
+    """Does one thing after the other: writes blocks, many in one transaction, and runs other jobs between them."""
+
+    def __init__(
+        self,
+        store: CheckpointStore,
+        scored: Callable[[Sequence[str]], Mapping[str, int]],
+        *,
+        step: Step = no_step,
+        capacity: int = CAPACITY,
+    ) -> None:
+        """`scored` says, by uid, up to which rowid scores are stored; it may raise DependencyAway."""
+        self._store = store
+        self._scored = scored
+        self._step = step
+        self._capacity = capacity
+        self._changed = threading.Condition()
+        self._jobs: deque[Job] = deque()
+        self._waiting: dict[tuple[str, int], list[Block]] = {}
+        """Blocks that are not in the store yet, by model, the newest last."""
+        self._busy = False
+        self._closing = threading.Event()
+        self._stale: set[int] = set()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="checkpoint_writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def room(self) -> int:
+        """How many blocks can be put without waiting."""
+        return self._capacity - len(self._jobs)
+
+    def put(self, job: Job) -> None:
+        """Hand over a block or another job; waits while there is no room.
+
+        Raises
+        ------
+        CheckpointsWaiting : there was no room for some time.
+        RuntimeError : the thread ended with an error.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self.room > 0 or self._error, PATIENCE_S):
+                raise CheckpointsWaiting(f"{len(self._jobs)} checkpoints wait to be written")
+            self._raise()
+            self._jobs.append(job)
+            if isinstance(job, Block):
+                self._waiting.setdefault((job.uid, job.generation), []).append(job)
+            self._changed.notify_all()
+
+    def waiting(self, uid: str, generation: int) -> Block | None:
+        """Return the newest block of a model that is not in the store yet."""
+        with self._changed:
+            blocks = self._waiting.get((uid, generation))
+            return blocks[-1] if blocks else None
+
+    def flush(self) -> None:
+        """Wait until everything that was handed over is done. Raises what `put` does."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._error or not (self._jobs or self._busy), PATIENCE_S):
+                raise CheckpointsWaiting(f"{len(self._jobs)} checkpoints wait to be written")
+            self._raise()
+
+    def lost_shards(self) -> set[int]:
+        """Return, once, the shards whose checkpoints were refused because they have another owner."""
+        with self._changed:
+            lost, self._stale = self._stale, set()
+        return lost
+
+    def close(self) -> None:
+        """Do what was handed over, and end. Gives up after a while where the store stays away."""
+        self._closing.set()
+        with self._changed:
+            self._changed.notify_all()
+        self._thread.join()
+        self._raise()
+
+    def _raise(self) -> None:
+        if self._error:
+            raise RuntimeError("checkpoints cannot be written") from self._error
+
+    def _run(self) -> None:
+        try:
+            while batch := self._next():
+                self._insist(batch)
+                self._done(batch)
+        except BaseException as error:  # told to whoever hands over the next job, in a thread that is watched
+            log.exception("model_scheduler.checkpoints_failed")
+            with self._changed:
+                self._error = error
+                self._jobs.clear()
+                self._waiting.clear()
+                self._changed.notify_all()
+
+    def _next(self) -> list[Job]:
+        """Return what to do next: blocks, or one other job; nothing when all is done and the writer is closed."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._jobs or self._closing.is_set())
+            batch: list[Job] = []
+            while self._jobs and len(batch) < AT_A_TIME:
+                if batch and not (isinstance(batch[-1], Block) and isinstance(self._jobs[0], Block)):
+                    break
+                batch.append(self._jobs.popleft())
+            self._busy = bool(batch)
+            self._changed.notify_all()
+            return batch
+
+    def _done(self, batch: Sequence[Job]) -> None:
+        with self._changed:
+            for job in batch:
+                if isinstance(job, Block):
+                    blocks = self._waiting[job.uid, job.generation]
+                    blocks.remove(job)
+                    if not blocks:
+                        del self._waiting[job.uid, job.generation]
+            self._busy = False
+            self._changed.notify_all()
+
+    def _insist(self, batch: Sequence[Job]) -> None:
+        pause, given_up = FIRST_PAUSE_S, None
+        while True:
+            try:
+                return self._do(batch)
+            except DependencyAway as error:
+                now = time.monotonic()
+                if self._closing.is_set():
+                    given_up = given_up or now + CLOSING_S
+                    if now > given_up:
+                        log.warning("model_scheduler.checkpoints_lost jobs=%d reason=%s", len(batch), error)
+                        return None
+                    time.sleep(pause)
+                else:
+                    log.warning("model_scheduler.checkpoints_waiting pause_s=%.2f reason=%s", pause, error)
+                    self._closing.wait(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    def _do(self, batch: Sequence[Job]) -> None:
+        blocks = [job for job in batch if isinstance(job, Block)]
+        for job in batch:
+            if not isinstance(job, Block):
+                job()
+        if not blocks:
+            return
+        # A block's epoch is the one under which its owner scored, not the one of whoever owns the shard by now.
+        epochs: dict[int, int] = {}
+        for block in blocks:
+            epochs[block.shard] = max(block.epoch, epochs.get(block.shard, 0))
+        current = [block for block in blocks if block.epoch == epochs[block.shard]]
+        stale = self._store.write(
+            [
+                compressed(item.uid, item.generation, item.last_rowid, item.shard, item.data)
+                for item in current
+            ],
+            epochs,
+            scored=self._scored([item.uid for item in current]),
+            now=int(time.time()),
+        )
+        if stale:
+            log.warning("model_scheduler.shards_lost shards=%s", sorted(stale))
+            with self._changed:
+                self._stale |= stale
+        self._step("model_scheduler.checkpointed")

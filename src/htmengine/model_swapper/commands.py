@@ -1,0 +1,91 @@
+"""Commands to models. Each may come twice, and changes nothing the second time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from htmengine.htmengineerrno import ERR_INVALID_ARG, ERR_MODEL_ALREADY_EXISTS, ERR_NO_SUCH_MODEL, SUCCESS
+from htmengine.messages import CloneModel, CommandResult, DefineModel, DeleteModel
+from htmengine.model_swapper import definition
+from htmengine.model_swapper.recovery import WITH_MODEL, Recovery
+from htmengine.model_swapper.residents import Resident
+
+log = logging.getLogger(__name__)
+
+
+class _Answer(NamedTuple):
+    status: int
+    error: str | None = None
+
+
+_DONE: Final = _Answer(SUCCESS)
+
+
+class Commands:
+    """Executes commands. May raise DependencyAway; then the command is to be executed again."""
+
+    def __init__(
+        self,
+        recovery: Recovery,
+        resident: Callable[[str], Resident | None],
+        *,
+        begin: Callable[[str, int], None],
+        delete: Callable[[str, int], None],
+    ) -> None:
+        """`begin` lets a metric's rows be scored up to a rowid; `delete` drops a metric's generations up to one."""
+        self._recovery = recovery
+        self._resident = resident
+        self._begin = begin
+        self._delete = delete
+
+    def execute(self, command: DefineModel | DeleteModel | CloneModel) -> CommandResult:
+        """Execute a command and return what became of it."""
+        if isinstance(command, DefineModel):
+            method, answer = "defineModel", self._define(command)
+        elif isinstance(command, DeleteModel):
+            self._delete(command.uid, command.generation)
+            method, answer = "deleteModel", _DONE
+        else:
+            method, answer = "cloneModel", self._clone(command)
+        if answer.error:
+            log.warning("model_scheduler.%s_failed uid=%s reason=%s", method, command.uid, answer.error)
+        return CommandResult(
+            command_id=command.command_id,
+            method=method,
+            uid=command.uid,
+            generation=command.generation,
+            status=answer.status,
+            error_message=answer.error,
+        )
+
+    def _define(self, command: DefineModel) -> _Answer:
+        found = self._recovery.definitions([command.uid]).get(command.uid)
+        if found is None or found.generation != command.generation:
+            return _Answer(ERR_NO_SUCH_MODEL, "the metric was deleted, or monitored anew, meanwhile")
+        resident = self._resident(command.uid)
+        try:
+            parameters = definition.parse(found.model_params)
+            if resident is None or resident.generation != command.generation:
+                self._recovery.check(parameters)
+            elif resident.model.parameters != parameters:
+                return _Answer(ERR_MODEL_ALREADY_EXISTS, "there is a model already, with another definition")
+        except ValueError as error:
+            return _Answer(ERR_INVALID_ARG, f"the definition makes no model: {error}")
+        self._begin(command.uid, found.last_rowid)
+        return _DONE
+
+    def _clone(self, command: CloneModel) -> _Answer:
+        source = self._resident(command.uid)
+        try:
+            if source is None or source.generation != command.generation:
+                found = self._recovery.definitions([command.uid]).get(command.uid)
+                if found is None or found.generation != command.generation or found.status not in WITH_MODEL:
+                    return _Answer(ERR_NO_SUCH_MODEL, "there is no such model to be copied")
+                source = self._recovery.restore(command.uid, found, at_or_below=found.last_rowid)
+            if not self._recovery.clone(source, command.new_uid, command.new_generation):
+                return _Answer(ERR_NO_SUCH_MODEL, "the metric of the copy was deleted, or monitored anew")
+        except ValueError as error:
+            return _Answer(ERR_INVALID_ARG, f"the model cannot be copied: {error}")
+        return _DONE

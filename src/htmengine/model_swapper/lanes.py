@@ -1,0 +1,85 @@
+"""What is scored in one round: columns of samples for each shard, and the messages that their scores become."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from htmengine.htm.pool import MISSING, SCORED, BatchScores
+from htmengine.messages import Scores
+
+MOST_SAMPLES: Final = 500
+"""In one message of scores."""
+
+
+class Lane:
+    """Samples of one shard, each the next of its model; a model's in the order of their rowids."""
+
+    def __init__(self) -> None:
+        self.uids: list[str] = []
+        self.generations: list[int] = []
+        self.rowids: list[int] = []
+        self.timestamps: list[int] = []
+        self.values: list[float] = []
+        self.hidden: set[int] = set()
+        """Positions whose scores are not given out: they are stored already."""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+        return len(self.uids)
+
+    def extend(
+        self,
+        uids: Sequence[str],
+        generations: Sequence[int],
+        rowids: Sequence[int],
+        timestamps: Sequence[int],
+        values: Sequence[float],
+    ) -> None:
+        """Append samples, given in columns."""
+        self.uids += uids
+        self.generations += generations
+        self.rowids += rowids
+        self.timestamps += timestamps
+        self.values += values
+
+    def messages(self, scored: BatchScores, start: int) -> Iterator[Scores]:
+        """Return the messages with this lane's scores, which begin at a position of the batch."""
+        end = start + len(self)
+        columns = [column[start:end] for column in scored.scores]
+        outcomes = scored.outcomes[start:end]
+        if outcomes.any():
+            # A sample without a value has no score of its own: nothing about it is unusual.
+            columns = [np.where(outcomes == MISSING, 0.0, column) for column in columns]
+            self.hidden.update(np.flatnonzero((outcomes != SCORED) & (outcomes != MISSING)).tolist())
+        given: list[list[Any]] = [
+            self.uids,
+            self.generations,
+            self.rowids,
+            self.timestamps,
+            self.values,
+            *(column.tolist() for column in columns),
+        ]
+        if self.hidden:
+            shown = [position for position in range(len(self)) if position not in self.hidden]
+            given = [[column[position] for position in shown] for column in given]
+        for first in range(0, len(given[0]), MOST_SAMPLES):
+            yield Scores(
+                **dict(zip(_FIELDS, (column[first : first + MOST_SAMPLES] for column in given), strict=True))
+            )
+
+
+_FIELDS: Final = (
+    "uids",
+    "generations",
+    "rowids",
+    "timestamps",
+    "values",
+    "raw_anomaly_scores",
+    "anomaly_scores",
+    "log_scores",
+    "sequence_scores",
+    "novelty_scores",
+)

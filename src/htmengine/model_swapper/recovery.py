@@ -1,0 +1,239 @@
+"""How models come into memory: from their newest usable checkpoint, else new; and what to do when their rows are gone."""
+
+from __future__ import annotations
+
+import logging
+import time
+import zlib
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from sqlalchemy import Engine, update
+
+from htmengine import config
+from htmengine.htm.model import Model, UnreadableModel
+from htmengine.htm.params import Parameters
+from htmengine.messages import shard_of
+from htmengine.model_swapper import definition
+from htmengine.model_swapper.checkpoint_store import CheckpointStore, UnreadableCheckpoint, compressed
+from htmengine.model_swapper.checkpoint_writer import Block, CheckpointWriter
+from htmengine.model_swapper.residents import Resident, memory_of
+from htmengine.repository import metrics, samples, schema
+from htmengine.repository.engine import reading, writing
+from htmengine.repository.metrics import Definition
+from htmengine.repository.status import MetricStatus
+
+MODELS_AT_A_TIME: Final = 500
+WITH_MODEL: Final = (MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING)
+"""Statuses in which a metric has a model."""
+
+_metric = schema.metric.c
+
+log = logging.getLogger(__name__)
+
+
+def scored_rowids(engine: Engine, uids: Sequence[str]) -> dict[str, int]:
+    """Return, by uid, the rowid up to which scores are stored. Raises DependencyAway."""
+    with reading(engine) as conn:
+        return {uid: state.scored_rowid for uid, state in metrics.states(conn, uids).items()}
+
+
+class Recovery:
+    """Brings models into memory. Everything here reads or writes a database, and may raise DependencyAway."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        store: CheckpointStore,
+        writer: CheckpointWriter,
+        settings: config.Scheduler,
+        *,
+        shards: int,
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._writer = writer
+        self._shards = shards
+        self._requests = settings.requests_per_checkpoint
+
+    def definitions(self, uids: Sequence[str]) -> dict[str, Definition]:
+        """Return what the repository says of these metrics."""
+        with reading(self._engine) as conn:
+            return metrics.definitions(conn, uids)
+
+    @staticmethod
+    def check(parameters: Parameters) -> None:
+        """Raise ValueError where no model can be made from parameters."""
+        Model(parameters)
+
+    def restore(self, uid: str, found: Definition, *, at_or_below: int) -> Resident:
+        """Return a metric's model as it was at some row, as near below the given one as can be had.
+
+        Checkpoints beyond that row are discarded: they were made from rows that the repository lost, or from rows
+        whose scores must be made again. Raises ValueError where the definition makes no model.
+        """
+        parameters = definition.parse(found.model_params)
+        model, size = self._from_checkpoint(uid, found, parameters, at_or_below)
+        if model is None:
+            model = Model(parameters, generation=found.generation)
+            size = len(model.save())
+            saved = found.base_rowid - zlib.crc32(uid.encode()) % self._requests
+        else:
+            saved = found.base_rowid + model.rows
+        return Resident(
+            uid=uid,
+            generation=found.generation,
+            shard=shard_of(uid, self._shards),
+            base=found.base_rowid,
+            model=model,
+            next=found.base_rowid + model.rows + 1,
+            silent=found.scored_rowid,
+            saved=saved,
+            settled=found.base_rowid + model.rows,
+            bytes=memory_of(size),
+        )
+
+    def _from_checkpoint(
+        self, uid: str, found: Definition, parameters: Parameters, limit: int
+    ) -> tuple[Model | None, int]:
+        while True:
+            waiting = self._writer.waiting(uid, found.generation)
+            if waiting and waiting.last_rowid > limit:
+                self._writer.flush()
+                continue
+            checkpoint = waiting or self._store.newest(uid, found.generation)
+            if checkpoint is None:
+                return None, 0
+            rowid = checkpoint.last_rowid
+            try:
+                if rowid > limit:
+                    raise UnreadableCheckpoint(f"it lies beyond row {limit}")
+                block = checkpoint.data if isinstance(checkpoint, Block) else checkpoint.block()
+                model = Model.load(block)
+                if model.generation != found.generation or model.rows != rowid - found.base_rowid:
+                    raise UnreadableCheckpoint(f"it holds {model.rows} rows of generation {model.generation}")
+                if model.parameters != parameters:
+                    raise UnreadableCheckpoint("it has other parameters than the metric")
+            except (UnreadableCheckpoint, UnreadableModel) as error:
+                log.warning("model_scheduler.discarded uid=%s rowid=%d reason=%s", uid, rowid, error)
+                self._writer.flush()
+                self._store.discard(uid, found.generation, above=min(rowid - 1, limit))
+            else:
+                return model, len(block)
+
+    def rows(self, wanted: Iterable[tuple[Resident, int]]) -> dict[str, samples.Rows]:
+        """Return, by uid, the rows that come next for models, each up to a rowid.
+
+        Empty where the repository does not have the next row. Never with a gap: what lies behind one is left out.
+        """
+        found = {}
+        with reading(self._engine) as conn:
+            for resident, last in wanted:
+                first = resident.next
+                rows = samples.read(conn, resident.uid, first, last, last - first + 1)
+                if rows.rowids and rows.rowids[-1] != first + len(rows.rowids) - 1:
+                    whole = 0
+                    while rows.rowids[whole] == first + whole:
+                        whole += 1
+                    rows = samples.Rows(rows.rowids[:whole], rows.timestamps[:whole], rows.values[:whole])
+                found[resident.uid] = rows
+        return found
+
+    def begin_again(self, resident: Resident) -> int | None:
+        """Start a new generation for a model that needs rows which are not stored any more.
+
+        Returns
+        -------
+        The last rowid, when a new generation has begun; None where nothing is amiss: the row was never stored, or
+        somebody else has begun again.
+
+        Raises
+        ------
+        ValueError : the row is missing between others; a new generation would come to the same place.
+        """
+        uid, needed = resident.uid, resident.next
+        with writing(self._engine) as conn:
+            found = metrics.definitions(conn, [uid]).get(uid)
+            if found is None or found.generation != resident.generation or needed > found.last_rowid:
+                return None
+            stored = samples.stored_range(conn, uid)
+            if stored and stored.oldest == needed:
+                return None
+            if stored and stored.oldest < needed:
+                raise ValueError(
+                    f"row {needed} is missing between others, so that the model cannot go on; "
+                    "monitor the metric again to start a new one"
+                )
+            description = metrics.descriptions(conn, [uid])[uid]
+            generation = metrics.end_model(conn, uid)
+            metrics.start_model(
+                conn,
+                uid,
+                parameters=description.parameters,
+                model_params=found.model_params,
+                status=found.status,
+            )
+            oldest = stored.oldest if stored else found.last_rowid + 1
+            message = (
+                f"The model began again at row {oldest}: its checkpoint was lost, "
+                f"and row {needed} was removed by retention."
+            )
+            metrics.set_status(conn, uid, MetricStatus(found.status), message=message)
+        log.warning(
+            "model_scheduler.new_generation uid=%s generation=%d needed=%d oldest=%d",
+            uid,
+            generation,
+            needed,
+            oldest,
+        )
+        return found.last_rowid
+
+    def clone(self, source: Resident, uid: str, generation: int) -> bool:
+        """Let another metric's model begin as a copy of this one; it goes on at that metric's first row without score.
+
+        What was done already is left as it is. The copy's first rows are not in its own metric: if its checkpoint is
+        lost, the metric begins again.
+
+        Returns
+        -------
+        Whether there is such a metric and generation.
+        """
+        with reading(self._engine) as conn:
+            found = metrics.definitions(conn, [uid]).get(uid)
+        if found is None or found.generation != generation:
+            return False
+        begin = found.scored_rowid
+        if found.base_rowid != begin or not source.model.rows:
+            return True  # it has a past of its own, or there is none to be copied
+        copy = Model.load(source.model.save())
+        copy.generation = generation
+        shard = shard_of(uid, self._shards)
+        checkpoint = compressed(uid, generation, begin, shard, copy.save())
+        self._store.write([checkpoint], {shard: self._store.epoch(shard)}, scored={}, now=int(time.time()))
+        with writing(self._engine) as conn:
+            unscored = _metric.base_rowid == begin, _metric.scored_rowid == begin
+            conn.execute(
+                update(schema.metric)
+                .where(_metric.uid == uid, _metric.generation == generation, *unscored)
+                .values(base_rowid=begin - copy.rows, model_params=definition.render(copy.parameters))
+            )
+        return True
+
+    def remove_orphans(self) -> None:
+        """Delete the checkpoints of models that there are no more."""
+        removed = 0
+        stored = self._store.models()
+        for start in range(0, len(stored), MODELS_AT_A_TIME):
+            some = stored[start : start + MODELS_AT_A_TIME]
+            with reading(self._engine) as conn:
+                states = metrics.states(conn, [uid for uid, _ in some])
+            orphans = [
+                (uid, generation)
+                for uid, generation in some
+                if uid not in states or generation < states[uid].generation
+            ]
+            if orphans:
+                self._store.delete_models(orphans)
+                removed += len(orphans)
+        if removed:
+            log.info("model_scheduler.orphans_removed models=%d", removed)

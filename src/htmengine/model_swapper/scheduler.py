@@ -1,0 +1,461 @@
+"""The stage between samples and scores.
+
+What it goes by is told in `docs/decisions/0005-scheduler.md`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+from htmengine import messages
+from htmengine.bus import Delivery, Outgoing
+from htmengine.config import Settings
+from htmengine.errors import DependencyAway
+from htmengine.htm.pool import OUT_OF_ORDER, BatchScores
+from htmengine.messages import MalformedMessage, ModelFailure, ModelOutput, Samples, Scores, shard_of
+from htmengine.model_swapper.checkpoint_store import CheckpointStore
+from htmengine.model_swapper.checkpoint_writer import Block, CheckpointWriter
+from htmengine.model_swapper.commands import Commands
+from htmengine.model_swapper.doubts import Age, Doubts
+from htmengine.model_swapper.lanes import Lane
+from htmengine.model_swapper.recovery import WITH_MODEL, Recovery, scored_rowids
+from htmengine.model_swapper.residents import Resident, Residents
+from htmengine.repository.metrics import Definition
+from htmengine.runtime.service import Outcome, Step, no_step
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+NAME: Final = "model_scheduler"
+MESSAGES_AT_A_TIME: Final = 16
+IDLE_POLL_S: Final = 0.5
+MODELS_AT_A_TIME: Final = 64
+"""Of how many models missing rows are read in a round, and how many models are brought in between two looks at the
+budget."""
+LEAST_SHARE: Final = 16
+"""Rows that are read for a model at a time, at the least."""
+SAVES_AT_A_TIME: Final = 16
+"""Checkpoints that are due are taken in so many a round, so that a round does not wait for many."""
+ORPHANS_INTERVAL_S: Final = 600.0
+
+log = logging.getLogger(__name__)
+
+
+class ModelScheduler:
+    """Owns the models of shards: takes samples, gives scores.
+
+    A round reads what it needs first, so that a dependency that is away leaves nothing half done; then it scores
+    everything in one call. Models are saved in `settle`, when their scores are published.
+    """
+
+    name = NAME
+    max_messages = MESSAGES_AT_A_TIME
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        store: CheckpointStore,
+        *,
+        shards: int,
+        results_age: Age,
+        clock: Callable[[], float] = time.monotonic,
+        step: Step = no_step,
+    ) -> None:
+        self.queues: Sequence[str] = tuple(settings.model_input_queue(shard) for shard in range(shards))
+        self._settings = settings.scheduler
+        self._shards = shards
+        self._shard_of_queue = {queue: shard for shard, queue in enumerate(self.queues)}
+        self._results_queues = [settings.results_shard_queue(shard) for shard in range(shards)]
+        self._store = store
+        self._results_age = results_age
+        self._clock = clock
+        self._step = step
+        self._writer = CheckpointWriter(store, partial(scored_rowids, engine), step=step)
+        self._recovery = Recovery(engine, store, self._writer, settings.scheduler, shards=shards)
+        self._residents = Residents(settings.scheduler.resident_bytes)
+        self._commands = Commands(self._recovery, self._residents.get, begin=self._begin, delete=self._delete)
+        self._epochs: dict[str, int] = {}
+        """The bus's epoch of each queue."""
+        self._claims: dict[int, int] = {}
+        """Our epoch of each shard in the checkpoint store."""
+        self._backlog: dict[str, int] = {}
+        """Up to which rowid rows are to be read from the repository, by uid; who waits longest comes first."""
+        self._doubts = Doubts(shards)
+        self._failed: dict[str, int] = {}
+        """Generations whose model cannot go on, by uid: said once."""
+        self._failures: list[ModelFailure] = []
+        """Not said yet."""
+        self._scored_last: set[str] = set()
+        """Whose samples were scored in the round that is not settled yet."""
+        self._due: dict[str, None] = {}
+        """Whose checkpoint is due."""
+        self._outdated: set[str] = set()
+        """Models in memory of which there is a newer generation."""
+        self._orphans_due = clock() + ORPHANS_INTERVAL_S
+
+    @property
+    def poll_interval_s(self) -> float:
+        """Not to wait at all while there are rows to read or models to save."""
+        return 0.0 if self._backlog or (self._due and self._writer.room) else IDLE_POLL_S
+
+    # -- A round.
+
+    def process(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """Score what is next, and note what else there is to do."""
+        self._own(deliveries)
+        inputs: list[_Input] = []
+        outputs: list[ModelOutput] = []
+        dead_letters: list[tuple[Delivery, str]] = []
+        for delivery in deliveries:
+            try:
+                message = messages.decode_model_input(delivery.body)
+            except MalformedMessage as error:
+                dead_letters.append((delivery, str(error)))
+                continue
+            if isinstance(message, Samples):
+                inputs.append(_Input(self._shard_of_queue[delivery.queue], message))
+            else:
+                outputs.append(self._commands.execute(message))
+        if self._doubts:
+            self._resolve_doubts()
+        work = self._bring(inputs)
+        lanes = [Lane() for _ in range(self._shards)]
+        self._take_backlog(work.waiting, lanes)
+        # No database from here on: what is counted below is scored below.
+        for shard, samples in inputs:
+            self._take_live(shard, samples, lanes[shard], work.refused)
+        outputs += self._score(lanes)
+        outputs += self._failures
+        self._failures = []
+        return Outcome([self._outgoing(output) for output in outputs], dead_letters)
+
+    def settle(self) -> None:
+        """Let what was scored and published become checkpoints, as far as these are due and the writer has room."""
+        requests = self._settings.requests_per_checkpoint
+        now = self._clock()
+        for uid in self._scored_last:
+            if resident := self._residents.get(uid):
+                resident.settled = resident.next - 1
+                if resident.settled - resident.saved >= requests:
+                    self._due[uid] = None
+        self._scored_last.clear()
+        self._doubts.published(now)
+        for _ in range(min(len(self._due), SAVES_AT_A_TIME, self._writer.room)):
+            uid = next(iter(self._due))
+            del self._due[uid]
+            if resident := self._residents.get(uid):
+                self._save(resident)
+        if now >= self._orphans_due and self._writer.room:
+            self._orphans_due = now + ORPHANS_INTERVAL_S
+            self._writer.put(self._recovery.remove_orphans)
+
+    def close(self) -> None:
+        """Save every model whose scores were published."""
+        try:
+            for resident in self._residents:
+                self._save(resident)
+        except DependencyAway as error:
+            log.warning("model_scheduler.not_saved reason=%s", error)
+        self._writer.close()
+
+    # -- Who owns what.
+
+    def _own(self, deliveries: Sequence[Delivery]) -> None:
+        """Claim the shards whose queue was given to us anew; drop what we know of shards that others own by now."""
+        for shard in self._writer.lost_shards():
+            self._drop_shard(shard)
+            self._epochs.pop(self.queues[shard], None)
+        for delivery in deliveries:
+            if self._epochs.get(delivery.queue) != delivery.epoch:
+                shard = self._shard_of_queue[delivery.queue]
+                self._drop_shard(shard)
+                self._claims[shard] = self._store.claim(shard)
+                self._epochs[delivery.queue] = delivery.epoch
+
+    def _drop_shard(self, shard: int) -> None:
+        for resident in self._residents:
+            if resident.shard == shard:
+                self._residents.remove(resident.uid)
+        for noted in (self._backlog, self._doubts, self._due):
+            for uid in [uid for uid in noted if shard_of(uid, self._shards) == shard]:
+                noted.pop(uid)
+
+    def _forget(self, uid: str) -> None:
+        """Drop a model and all that was noted of it."""
+        self._residents.remove(uid)
+        self._backlog.pop(uid, None)
+        self._doubts.pop(uid)
+        self._due.pop(uid, None)
+
+    def _begin(self, uid: str, last_rowid: int) -> None:
+        """Score a metric's rows up to the last, whatever was said of its model before."""
+        self._failed.pop(uid, None)
+        self._note(uid, last_rowid)
+
+    def _delete(self, uid: str, generation: int) -> None:
+        resident = self._residents.get(uid)
+        if resident and resident.generation <= generation:
+            self._forget(uid)
+        self._writer.put(lambda: self._store.delete_models([(uid, generation)]))
+
+    # -- Scores that may be lost.
+
+    def _resolve_doubts(self) -> None:
+        """Score again what was scored, but is neither stored nor on its way."""
+        lost = self._doubts.proven(self._clock(), self._results_age)
+        if not lost:
+            return
+        # Read after the queue was looked at: what had left it by then is stored, or will never be.
+        defined = self._recovery.definitions(list(lost))
+        for uid, doubt in lost.items():
+            found = defined.get(uid)
+            if (
+                found is not None
+                and found.generation == doubt.generation
+                and found.status in WITH_MODEL
+                and found.scored_rowid < min(doubt.rowid, found.last_rowid)
+            ):
+                self._rewind(uid, found)
+            self._doubts.pop(uid)
+
+    def _rewind(self, uid: str, found: Definition) -> None:
+        """Go back to a model as it was before the first row whose score is lost, and let it take the rows again."""
+        log.warning("model_scheduler.scores_lost uid=%s scored_rowid=%d", uid, found.scored_rowid)
+        restored = self._restored(uid, found, at_or_below=found.scored_rowid)
+        self._residents.remove(uid)
+        if restored:
+            self._residents.add(restored)
+            self._note(uid, found.last_rowid)
+
+    # -- What a round works on.
+
+    def _note(self, uid: str, rowid: int) -> None:
+        """Note that rows up to this one are to be read from the repository."""
+        self._backlog[uid] = max(rowid, self._backlog.get(uid, 0))
+
+    def _bring(self, inputs: Sequence[_Input]) -> _Round:
+        """Bring models into memory, as far as the budget allows; for the others, input is noted and read later."""
+        live = dict.fromkeys(chain.from_iterable(item.samples.uids for item in inputs))
+        waiting = list(islice(self._backlog, MODELS_AT_A_TIME))
+        wanted = dict.fromkeys(chain(waiting, live))
+        missing = [uid for uid in wanted if uid not in self._residents]
+        working = set(wanted).difference(missing)
+        refused: set[str] = set()
+        if missing:
+            defined = self._recovery.definitions(missing)
+            used = sum(self._residents[uid].bytes for uid in working)
+            # Neither of both kinds may keep the other waiting for ever: there is room for one of each at least.
+            served = {False: not working.isdisjoint(live), True: not working.isdisjoint(waiting)}
+            for uid in missing:
+                behind = uid in self._backlog
+                found = defined.get(uid)
+                if (
+                    found is None
+                    or found.status not in WITH_MODEL
+                    or self._failed.get(uid) == found.generation
+                ):
+                    refused.add(uid)
+                elif not served[behind] or used < self._residents.budget / (2 if behind else 1):
+                    resident = self._restored(uid, found, at_or_below=found.last_rowid)
+                    if resident is None:
+                        refused.add(uid)
+                        continue
+                    self._residents.add(resident)
+                    served[behind] = True
+                    working.add(uid)
+                    used += resident.bytes
+                    if self._residents.bytes > self._residents.budget:
+                        self._shed(working)
+            for uid in refused:
+                self._backlog.pop(uid, None)
+        if self._residents.bytes > self._residents.budget:
+            self._shed(working)
+        self._residents.touch(working)
+        return _Round([uid for uid in waiting if uid in working], refused)
+
+    def _restored(self, uid: str, found: Definition, *, at_or_below: int) -> Resident | None:
+        """Return a model as it was at some row at or below the given one; None where there cannot be one."""
+        try:
+            resident = self._recovery.restore(uid, found, at_or_below=at_or_below)
+        except ValueError as error:
+            self._fail(uid, found.generation, str(error))
+            return None
+        if resident.next <= resident.silent:
+            self._note(uid, resident.silent)
+        return resident
+
+    def _fail(self, uid: str, generation: int, reason: str) -> None:
+        log.warning("model_scheduler.model_failed uid=%s generation=%d reason=%s", uid, generation, reason)
+        self._forget(uid)
+        self._failed[uid] = generation
+        self._failures.append(ModelFailure(uid=uid, generation=generation, error_message=reason))
+
+    def _take_backlog(self, waiting: Sequence[str], lanes: Sequence[Lane]) -> None:
+        """Take rows from the repository, a bounded number for all metrics together, each a share."""
+        chunk = self._settings.chunk_size
+        share = max(LEAST_SHARE, chunk // max(1, len(waiting)))
+        requests = []
+        for uid in waiting:
+            resident, target = self._residents[uid], self._backlog[uid]
+            if target < resident.next:
+                del self._backlog[uid]
+            elif chunk > 0:
+                last = min(target, resident.next + min(share, chunk) - 1)
+                requests.append((resident, last))
+                chunk -= last - resident.next + 1
+        if not requests:
+            return
+        found = self._recovery.rows(requests)
+        for resident, _ in requests:
+            if not found[resident.uid].rowids:
+                self._miss(resident)
+        for resident, _ in requests:
+            uid, rows = resident.uid, found[resident.uid]
+            if not rows.rowids:
+                continue
+            lane, count = lanes[resident.shard], len(rows.rowids)
+            stored = min(max(0, resident.silent - resident.next + 1), count)
+            lane.hidden.update(range(len(lane), len(lane) + stored))
+            lane.extend([uid] * count, [resident.generation] * count, *rows)
+            resident.next += count
+            target = self._backlog.pop(uid)
+            if resident.next <= target:
+                self._backlog[uid] = target  # behind all others
+
+    def _miss(self, resident: Resident) -> None:
+        """Decide what becomes of a model whose next row is not in the repository."""
+        uid = resident.uid
+        try:
+            newest = self._recovery.begin_again(resident)
+        except ValueError as error:
+            self._fail(uid, resident.generation, str(error))
+            return
+        self._backlog.pop(uid, None)
+        if newest is not None:
+            self._forget(uid)
+            self._note(uid, newest)
+
+    def _take_live(self, shard: int, samples: Samples, lane: Lane, refused: Collection[str]) -> None:
+        """Take the samples that are their models' next; note what the others say."""
+        get = self._residents.get
+        taken = []
+        for position, (uid, generation, rowid) in enumerate(
+            zip(samples.uids, samples.generations, samples.rowids, strict=True)
+        ):
+            resident = get(uid)
+            if (
+                resident is not None
+                and resident.next == rowid > resident.silent
+                and resident.generation == generation
+                and resident.shard == shard
+            ):
+                resident.next = rowid + 1
+                taken.append(position)
+            elif resident is None or generation > resident.generation:
+                if uid not in refused:
+                    self._note(uid, rowid)
+                    if resident is not None:
+                        self._outdated.add(uid)
+            elif generation < resident.generation:
+                pass  # of a model that there is no more
+            elif rowid >= resident.next:
+                self._note(uid, rowid)
+            elif rowid > resident.silent:
+                self._doubts.note(uid, generation, rowid)
+        columns = (samples.uids, samples.generations, samples.rowids, samples.timestamps, samples.values)
+        if len(taken) < len(samples):
+            lane.extend(*([column[position] for position in taken] for column in columns))  # type: ignore[arg-type]
+        else:
+            lane.extend(*columns)
+
+    def _score(self, lanes: Sequence[Lane]) -> list[ModelOutput]:
+        """Score all that was taken, in one call."""
+        outputs: list[ModelOutput] = []
+        keys = [uid for lane in lanes for uid in lane.uids]
+        if keys:
+            timestamps = np.array([second for lane in lanes for second in lane.timestamps], dtype=np.float64)
+            values = np.array([value for lane in lanes for value in lane.values], dtype=np.float64)
+            # A database may store -0.0 as 0.0, so that a row that is read again would be another one.
+            scored = self._residents.pool.score(
+                keys, timestamps, values + 0.0, threads=self._settings.threads
+            )
+            self._step(f"{NAME}.scored")
+            self._scored_last.update(keys)
+            start = 0
+            refusals = bool((scored.outcomes == OUT_OF_ORDER).any())
+            for lane in lanes:
+                if refusals:
+                    self._refuse(lane, scored, start)
+                outputs += lane.messages(scored, start)
+                start += len(lane)
+        for uid in self._outdated:
+            self._residents.remove(uid)
+        self._outdated.clear()
+        return outputs
+
+    def _refuse(self, lane: Lane, scored: BatchScores, start: int) -> None:
+        """Fail the models whose rows go back in time; their scores end before the first such row."""
+        failed: set[str] = set()
+        for position, uid in enumerate(lane.uids):
+            if uid not in failed and scored.outcomes[start + position] == OUT_OF_ORDER:
+                failed.add(uid)
+                reason = (
+                    f"row {lane.rowids[position]} has timestamp {lane.timestamps[position]}, "
+                    "which lies before the row before it; the model cannot go on"
+                )
+                self._fail(uid, lane.generations[position], reason)
+            if uid in failed:
+                lane.hidden.add(position)
+
+    def _outgoing(self, output: ModelOutput) -> Outgoing:
+        uid = output.uids[0] if isinstance(output, Scores) else output.uid
+        queue = self._results_queues[shard_of(uid, self._shards)]
+        return Outgoing(queue, messages.encode_model_output(output))
+
+    # -- Saving.
+
+    def _save(self, resident: Resident) -> None:
+        """Hand a model's block to the writer, if it says more than the last. Raises DependencyAway, nothing done."""
+        if not resident.dirty:
+            return
+        block = resident.model.save()
+        self._writer.put(
+            Block(
+                resident.uid,
+                resident.generation,
+                resident.settled,
+                resident.shard,
+                self._claims.get(resident.shard, 0),
+                block,
+            )
+        )
+        resident.saved = resident.settled
+        self._residents.resize(resident, len(block))
+
+    def _shed(self, keep: Collection[str]) -> None:
+        """Let the least recently used models go, saved, until the rest fits or is in use."""
+        for resident in self._residents.least_used(keep):
+            self._save(resident)
+            self._residents.remove(resident.uid)
+
+
+class _Round(NamedTuple):
+    """What a round works on."""
+
+    waiting: list[str]
+    """In memory, and rows are to be read for them."""
+    refused: set[str]
+    """Metrics without a model; their input is dropped."""
+
+
+class _Input(NamedTuple):
+    shard: int
+    samples: Samples
