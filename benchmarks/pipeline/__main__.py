@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.pipeline --bus embedded --db sqlite --metrics 1000 --seconds 30 --json
     .venv/bin/python -m benchmarks.pipeline --metrics 1000 --rate 1000 --seconds 600 --json
 
-First at saturation: the generator sends as fast as the port takes lines, and results are counted in the window after a
+First at saturation: the generator sends as fast as samples come out again, and results are counted in the window after a
 warm-up. Then at half of that rate: latency of each sample, from the moment before its chunk of lines is written to the
 socket to the moment the subscriber has its result. With ``--rate`` only the second part, at that rate. Engine,
 generator and subscriber share the machine.
@@ -62,7 +62,7 @@ class Run:
         times = self.folder / f"sent-{first}.npy"
         generator = SPAWN.Process(
             target=load.generate_load,
-            args=(self.engine.port, self.metrics, first, rate, stop, sent, times),
+            args=(self.engine.port, self.metrics, first, rate, stop, sent, self.seen, times),
         )
         generator.start()
         while not sent.value:

@@ -16,17 +16,28 @@ from htmengine.bus.embedded import EmbeddedBus
 
 SUBSCRIBER = "benchmark.subscriber"
 HISTORY = 2000  # samples of a metric before its values repeat
+MOST_UNDER_WAY = 50_000
+"""At saturation the generator lets no more samples be under way: enough to keep every stage busy, and no backlog of
+minutes, which the queue in front of the engine would take."""
 
 
 def generate_load(
-    port: int, metrics: int, first: int, rate: float | None, stop: Event, sent: Synchronized[int], times: Path
+    port: int,
+    metrics: int,
+    first: int,
+    rate: float | None,
+    stop: Event,
+    sent: Synchronized[int],
+    seen: Synchronized[int],
+    times: Path,
 ) -> None:
     """Send samples in turn over all metrics, beginning with the sample numbered `first`, until told to stop.
 
     Parameters
     ----------
-    rate : samples per second; None for as many as the port takes.
+    rate : samples per second; None for as many as the engine takes.
     sent : counts the samples sent.
+    seen : counts the samples, of this phase and those before, whose results came out.
     times : where to write when each chunk was sent: rows of (number of its first sample, seconds of the monotonic clock).
     """
     fleet = generate(metrics, HISTORY)
@@ -40,7 +51,10 @@ def generate_load(
         while not stop.is_set():
             sample, start = divmod(number, metrics)
             end = min(start + chunk, metrics)
-            if rate is not None:
+            if rate is None:
+                while number - seen.value > MOST_UNDER_WAY and not stop.is_set():
+                    time.sleep(0.005)
+            else:
                 time.sleep(max(0.0, begin + (number - first) / rate - time.monotonic()))
             sent_at.append((number, time.monotonic()))
             peer.sendall(fleet.lines(sample, start, end))

@@ -47,6 +47,7 @@ class Reporter:
         self._counters: dict[str, Counters] = {}
         self._restarts: Mapping[str, int] = {}
         self._ended = threading.Event()
+        self._writing = threading.Lock()  # one file of a name at a time, whoever asks
         self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
 
     def start(self, services: list[str], counters: dict[str, Counters], restarts: Mapping[str, int]) -> None:
@@ -65,6 +66,10 @@ class Reporter:
 
     def write(self) -> None:
         """Write every report now."""
+        with self._writing:
+            self._write()
+
+    def _write(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         for service in self._services:
             counters = self._counters.get(service)
