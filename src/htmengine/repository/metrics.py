@@ -88,12 +88,13 @@ def states_by_name(conn: Connection, names: Sequence[str]) -> dict[str, MetricSt
     """Return the custom metrics that have these names, upper and lower case told apart; unknown names are left out."""
     states = {}
     for some in _slices(names):
-        query = select(*_STATE).where(_metric.datasource == CUSTOM, _metric.name.in_(some))
+        # The data source is compared here: with it, databases read all custom metrics by its index instead of the names'.
+        query = select(*_STATE).where(_metric.name.in_(some))
         wanted = set(some)
         # By uid, so that of two metrics of one name everybody takes the same. Where the database takes A for a, it
         # gives names that nobody asked for.
         for row in conn.execute(query.order_by(_metric.uid.desc())):
-            if row[1] in wanted:
+            if row[1] in wanted and row[2] == CUSTOM:
                 states[row[1]] = MetricState(*row)
     return states
 
