@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -37,8 +39,12 @@ def services() -> dict[str, Work]:
     from htmengine.runtime.metric_listener import work as listen
     from htmengine.runtime.metric_storer import build as storer
 
+    def listen_to_datagrams(context: Context) -> None:
+        listen(replace(context, options=argparse.Namespace(transport="udp")))
+
     return {
         "metric_listener": listen,
+        "udp_listener": listen_to_datagrams,
         "metric_storer": stage_work(storer),
         "model_scheduler": stage_work(scheduler),
         "anomaly_service": stage_work(anomaly),

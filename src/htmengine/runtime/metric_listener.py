@@ -325,7 +325,7 @@ def work(context: Context) -> None:
     given = {name: value for name in ("host", "port") if (value := getattr(options, name, None)) is not None}
     transport = getattr(options, "transport", None) or "tcp"
     listener = Listener(msgspec.structs.replace(settings, **given), context.bus, transport=transport)
-    context.counters[NAME] = listener.counters.snapshot
+    context.counters[NAME if transport == "tcp" else f"{transport}_listener"] = listener.counters.snapshot
     listener.run(context.stop)
 
 

@@ -1,0 +1,129 @@
+"""The engine as people run it: processes on a data folder of their own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.running import free_port
+
+PATIENCE_S = 60.0
+
+
+def wait_until(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S):
+    """Return what the condition returns as soon as that is true."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what} did not happen within {patience_s:.0f} s")
+        time.sleep(0.05)
+
+
+def python(*arguments, **options) -> subprocess.Popen:
+    """Start Python with its output kept apart from the tests'."""
+    return subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        text=True,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options,
+    )
+
+
+class Folder:
+    """A data folder and the port of its engine."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.port = free_port()
+        self.log = path / "engine.log"
+        path.mkdir(parents=True, exist_ok=True)
+
+    def cli(self, *arguments, code=0, data=None) -> str:
+        """Run a command on this folder and return its standard output; the exit code is checked."""
+        done = subprocess.run(
+            [sys.executable, "-m", "htmengine.cli", *map(str, arguments), "--data", str(self.path)],
+            capture_output=True,
+            text=True,
+            check=False,
+            input=data if data is not None else "",
+        )
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        self.advice = done.stderr
+        return done.stdout
+
+    def json(self, *arguments, **options):
+        """Run a command and return its JSON documents, a list; of a single one, itself."""
+        lines = self.cli(*arguments, **options).splitlines()
+        documents = [json.loads(line) for line in lines if line]
+        return documents[0] if len(documents) == 1 else documents
+
+    def metric(self, name: str) -> dict:
+        """Return how a metric stands; {} if there is none."""
+        found = self.json("metrics", name, "--json")
+        return found or {}
+
+    def wait_for_scores(self, name: str, count: int) -> dict:
+        """Wait until so many samples of a metric are scored."""
+        return wait_until(
+            lambda: (state := self.metric(name)) and state["scored"] >= count and state,
+            f"{count} scores of {name}",
+        )
+
+    def send(self, lines: list[str]) -> None:
+        """Send lines to the port over TCP."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as peer:
+            peer.sendall("".join(f"{line}\n" for line in lines).encode())
+
+    def send_datagram(self, lines: list[str]) -> None:
+        """Send lines to the port in one datagram."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            peer.sendto("\n".join(lines).encode(), ("127.0.0.1", self.port))
+
+    def listens(self) -> bool:
+        """Whether the port takes connections."""
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    @contextmanager
+    def up(self, *options, **environment):
+        """Run `htmengine up`, and stop it in good order at the end."""
+        with self.log.open("a") as log:
+            process = python(
+                *("-m", "htmengine.cli", "up", "--data", self.path, "--port", self.port, *options),
+                stdout=log,
+                stderr=log,
+                env=os.environ | environment,
+            )
+        try:
+            wait_until(
+                lambda: self.listens() or process.poll() is not None, f"listening: {self.log.read_text()}"
+            )
+            assert process.poll() is None, self.log.read_text()
+            yield process
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                assert process.wait(20) == 0, self.log.read_text()
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+def lines(name: str, count: int, *, first: int = 0, start: int = 1_600_000_000) -> list[str]:
+    """Return lines of a metric, a minute apart."""
+    return [
+        f"{name} {50 + 10 * ((first + i) % 24 / 24) + (first + i) % 7 / 10!r} {start + 60 * (first + i)}"
+        for i in range(count)
+    ]
