@@ -1,9 +1,10 @@
-# make demo   finds anomalies in a sample file          make lint   linters and type checker
+# make demo   runs the engine on a small live fleet       make lint   linters and type checker
 # make test   runs the tests                            make pins   renews constraints.txt
 #                                                       make stub   renews the types of the compiled module
 # Each does its own set-up: Python 3.11 or later and a C++17 compiler must be there.
 
 PYTHON ?= python3
+DEMO_PORT ?= 2003
 BIN := .venv/bin
 KERNELS := $(shell find src/htmengine/htm/kernels -name '*.[ch]pp')
 UV := $(shell command -v uv 2>/dev/null)
@@ -26,8 +27,9 @@ endif
 	@touch $@
 
 demo: setup
-	@mkdir -p demo
+	@rm -rf demo && mkdir -p demo
 	$(BIN)/htmengine detect examples/sample/requests.csv --plot demo/requests.html
+	$(BIN)/htmengine up --demo --seconds 20 --data demo/engine --port $(DEMO_PORT)
 
 test: setup
 	$(BIN)/python -m pytest
