@@ -1,6 +1,6 @@
 """The stage between samples and scores.
 
-What it goes by is told in `docs/decisions/0005-scheduler.md`.
+What it goes by is told in `docs/decisions/0006-scheduler.md`.
 """
 
 from __future__ import annotations
