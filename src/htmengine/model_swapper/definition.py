@@ -13,6 +13,8 @@ from htmengine.htm import params
 PARAMETERS: Final = "parameters"
 """The engine's own key, beside the documented `modelConfig`, `inferenceArgs` and `inputRecordSchema`."""
 
+DOCUMENTED: Final = ("modelConfig", "inferenceArgs", "inputRecordSchema")
+
 
 def render(parameters: params.Parameters, *, documented: Mapping[str, Any] | None = None) -> str:
     """Return the text of `model_params`: the parameters, which rule, and what the documented keys are to say.
@@ -34,10 +36,25 @@ def parse(model_params: str | None) -> params.Parameters:
     except (msgspec.MsgspecError, UnicodeEncodeError) as error:
         raise ValueError(f"model_params are not a JSON object: {error}") from error
     if PARAMETERS not in described:
-        raise ValueError(
-            f"model_params have no {PARAMETERS!r}, only {', '.join(sorted(described)) or 'nothing'}"
-        )
+        return _of_the_original(described)
     try:
         return params.from_json(bytes(described[PARAMETERS]))
     except ValueError as error:
         raise ValueError(f"model_params: {PARAMETERS!r} are of no model of this version: {error}") from error
+
+
+def _of_the_original(described: Mapping[str, msgspec.Raw]) -> params.Parameters:
+    """Return the parameters that a definition of the original engine stands for: it has the documented keys alone."""
+    missing = [name for name in DOCUMENTED if name not in described]
+    if missing:
+        raise ValueError(
+            f"model_params have no {PARAMETERS!r}, and of the documented keys they lack {', '.join(missing)}"
+        )
+    try:
+        config, arguments = (
+            msgspec.json.decode(described[name], type=dict[str, Any]) for name in DOCUMENTED[:2]
+        )
+        (timestamp, *_), (value, *_) = msgspec.json.decode(described[DOCUMENTED[2]], type=list[list[str]])
+        return params.from_model_config(config, arguments, value_field=value, timestamp_field=timestamp)
+    except ValueError as error:
+        raise ValueError(f"model_params: {error}") from error

@@ -27,11 +27,21 @@ def test_the_documented_keys_stand_beside_the_parameters():
         ("[]", "not a JSON object"),
         ("{", "not a JSON object"),
         ("\ud800", "not a JSON object"),
-        ("{}", "no 'parameters', only nothing"),
-        ('{"other": 1}', "only other"),
+        ("{}", "lack modelConfig, inferenceArgs, inputRecordSchema"),
+        ('{"other": 1}', "no 'parameters'"),
+        ('{"modelConfig": {}, "inferenceArgs": {}, "inputRecordSchema": []}', "model_params"),
         ('{"parameters": {"kind": "unheard of"}}', "of no model of this version"),
     ],
 )
 def test_what_defines_no_model_is_refused_with_the_reason(text, reason):
     with pytest.raises(ValueError, match=reason):
         definition.parse(text)
+
+
+def test_a_definition_of_the_original_engine_is_read_by_its_documented_keys():
+    parameters = params.parameter_set("nupic-0.3", minimum=0.0, maximum=100.0)
+    config, arguments = params.to_model_config(parameters)
+    schema = [["c0", "datetime", "T"], ["c1", "float", ""]]
+    text = json.dumps({"modelConfig": config, "inferenceArgs": arguments, "inputRecordSchema": schema})
+    expected = params.from_model_config(config, arguments, value_field="c1", timestamp_field="c0")
+    assert definition.parse(text) == expected
