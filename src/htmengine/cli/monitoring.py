@@ -82,7 +82,7 @@ def export(context: Context, name: str) -> dict[str, Any]:
             hint=f"Give it one first: htmengine monitor {name}",
         )
     with _explained(name):
-        exported: dict[str, Any] = adapter(context).exportModel(metric.uid)
+        exported: dict[str, Any] = adapter(context).exportModel(metric.uid, days=None)
     return exported
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -62,13 +63,25 @@ class Lane:
             self.values,
             *(column.tolist() for column in columns),
         ]
+        names: tuple[str, ...] = _FIELDS
+        if scored.predictions is not None and any(scored.predictions[start:end]):
+            given.append([_named(prediction) for prediction in scored.predictions[start:end]])
+            names = (*_FIELDS, "predictions")
         if self.hidden:
             shown = [position for position in range(len(self)) if position not in self.hidden]
             given = [[column[position] for position in shown] for column in given]
         for first in range(0, len(given[0]), MOST_SAMPLES):
             yield Scores(
-                **dict(zip(_FIELDS, (column[first : first + MOST_SAMPLES] for column in given), strict=True))
+                **dict(zip(names, (column[first : first + MOST_SAMPLES] for column in given), strict=True))
             )
+
+
+def _named(prediction: Mapping[int, float] | None) -> dict[str, float] | None:
+    """Return predictions by steps ahead as the message has them; what is not predicted yet is left out."""
+    if prediction is None:
+        return None
+    known = {str(steps): value for steps, value in prediction.items() if math.isfinite(value)}
+    return known or None
 
 
 _FIELDS: Final = (
