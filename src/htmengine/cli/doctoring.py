@@ -43,6 +43,8 @@ class Health(NamedTuple):
     dead_letters: int
     findings: list[str]
     queues: dict[str, int]
+    oldest_s: dict[str, float]
+    """Age of the oldest message of each queue that has any, where the bus knows it."""
 
     def document(self) -> dict[str, Any]:
         """Return the same for JSON."""
@@ -149,7 +151,14 @@ def health(context: Context) -> Health:
         totals = overview.totals(conn)
     if failed := totals.by_status.get("error", 0):
         findings.append(f"{failed} models stopped with an error: `htmengine doctor NAME` says of what.")
-    return Health(services, totals, dead, findings, {name: q.ready + q.unacked for name, q in status.items()})
+    return Health(
+        services,
+        totals,
+        dead,
+        findings,
+        queues={name: q.ready + q.unacked for name, q in status.items()},
+        oldest_s={name: q.oldest_age_s for name, q in status.items() if q.oldest_age_s is not None},
+    )
 
 
 def examine(context: Context, names: Sequence[str] | None, health: Health) -> list[Patient]:
@@ -172,6 +181,7 @@ def _examine(context: Context, name: str, metric: MetricOverview | None, health:
         queued = health.queues.get(settings.listener.queue, 0)
         return Patient(name, None, 0, None, None, None, unknown(name, services, queued))
     shard = shard_of(metric.uid, context.shards)
+    queues = settings.model_input_queue(shard), settings.results_shard_queue(shard)
     with reading(context.engine) as conn:
         backfill = overview.backfill(conn, name)
     newest = _newest_checkpoint(context, metric)
@@ -179,8 +189,8 @@ def _examine(context: Context, name: str, metric: MetricOverview | None, health:
         metric=metric,
         services=services,
         backfill=backfill,
-        input_queued=health.queues.get(settings.model_input_queue(shard), 0),
-        results_queued=health.queues.get(settings.results_shard_queue(shard), 0),
+        input_queued=health.queues.get(queues[0], 0),
+        results_queued=health.queues.get(queues[1], 0),
         last_checkpoint=newest[0] if newest else None,
         now=now,
     )
@@ -190,7 +200,8 @@ def _examine(context: Context, name: str, metric: MetricOverview | None, health:
         samples_in=metric.last_rowid + (backfill.held if backfill else 0),
         last_checkpoint=facts.last_checkpoint,
         checkpoint_age_s=now - newest[1] if newest else None,
-        lag_s=now - metric.tail_timestamp if metric.unscored and metric.tail_timestamp else 0.0,
+        # By the queues, not by the samples' own times: those of a backfill lie far back.
+        lag_s=sum(health.oldest_s.get(queue, 0.0) for queue in queues) if metric.unscored else 0.0,
         diagnosis=diagnose(facts),
     )
 

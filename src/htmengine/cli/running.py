@@ -88,8 +88,7 @@ def _say_what_next(request: Request, settings: config.Settings) -> None:
     if not request.demo:
         advise(
             "Next, in another terminal:\n"
-            f'  echo "cpu.load 0.42 $(date +%s)" | nc -q1 localhost {port}   # send a sample\n'
-            f"  htmengine monitor cpu.load{option}                        # give the metric a model\n"
+            f"  htmengine send 'cpu.load 0.42'{option}                    # or any Graphite agent, over TCP\n"
             f"  htmengine results --follow{option}                        # see the scores as they come\n"
             f"  htmengine doctor{option}                                  # see whether all is well\n"
             "Ctrl-C stops it in good order."
