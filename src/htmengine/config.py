@@ -183,7 +183,7 @@ def load(directory: Path) -> Settings:
     bus: BusName = reader.choice(
         application, "engine", "bus", get_args(BusName), "rabbitmq" if original else "embedded"
     )
-    needs_data = "embedded" in bus or dialect == "sqlite"
+    needs_data = bus == "embedded" or dialect == "sqlite"
     if needs_data and data is None:
         reader.fault(
             application, "[engine] data_dir is missing; embedded parts need a folder for their files"
