@@ -13,13 +13,13 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from importlib import import_module
 from typing import Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, Engine
 
 from htmengine import config
+from htmengine.adapters.datasource.custom import CustomAdapter
 from htmengine.bus import Delivery, Outgoing, QueueFull, QueueStatus
 from htmengine.errors import DependencyAway
 from htmengine.exceptions import HTMEngineError
@@ -327,15 +327,13 @@ def _transactions(messages: Sequence[_Message]) -> Iterator[list[_Message]]:
 def build(context: Context) -> MetricStorer:
     """Return the storer of an installation."""
     settings = context.settings
-    adapter = import_module("htmengine.adapters.datasource.custom").CustomAdapter
 
     def models(model: config.ModelName | None) -> Models:
         chosen = settings
         if model is not None:
             scheduler = msgspec.structs.replace(settings.scheduler, model=model)
             chosen = msgspec.structs.replace(settings, scheduler=scheduler)
-        found: Models = adapter(context.engine, context.bus, chosen)
-        return found
+        return CustomAdapter(context.engine, context.bus, chosen)
 
     return MetricStorer(
         settings.storer,
