@@ -3,10 +3,15 @@
 import pytest
 
 from htmengine import config, messages
+from htmengine.htm import params
+from htmengine.model_swapper import definition
+from htmengine.model_swapper.checkpoint_store import SqlCheckpointStore
+from htmengine.model_swapper.scheduler import ModelScheduler
 from htmengine.repository import migrations
-from htmengine.repository.engine import open_engine
+from htmengine.repository.engine import open_engine, writing
+from htmengine.repository.schema import metric
 from tests.unit.runtime.stage_contract import StageContract
-from tests.unit.runtime.test_final_scores import Installation, scores
+from tests.unit.runtime.test_final_scores import START, Installation, scores
 from tests.unit.runtime.test_metric_storer import Storer, at, lines
 
 
@@ -71,6 +76,98 @@ class FinalScoresCase:
         self.engine.dispose()
 
 
+class SchedulerCase:
+    """The scheduler's effects are what it publishes: scores by row, and what became of commands."""
+
+    def __init__(self, folder):
+        self.settings = config.embedded(folder)
+        self.engine = open_engine(self.settings.repository)
+        self.checkpoint_engine = open_engine(config.Repository(path=folder / "checkpoints.sqlite"))
+        migrations.upgrade(self.engine, 1)
+        installation = Installation(self.engine)
+        uids = {name: installation.monitored(name, 6) for name in ("m", "n", "o")}
+        self.names = {uid: name for name, uid in uids.items()}
+        with writing(self.engine) as conn:
+            conn.execute(
+                metric.update().values(model_params=definition.render(params.parameter_set("default")))
+            )
+        self.scores = {}
+        self.results = {}
+        self.scheduler = None
+        self.restart()
+        self.messages = [
+            messages.encode_model_input(message)
+            for message in (
+                self.rows(uids["m"], 1, 2),
+                messages.DefineModel(command_id="c", uid=uids["o"], generation=0),
+                self.rows(uids["n"], 1),
+                self.rows(uids["m"], 2, 3, 4),
+                self.rows(uids["n"], 4),  # the rows before it are read from the repository
+            )
+        ]
+        self.queues = self.scheduler.queues
+
+    @staticmethod
+    def rows(uid, *rowids):
+        return messages.Samples(
+            uids=[uid] * len(rowids),
+            generations=[0] * len(rowids),
+            rowids=list(rowids),
+            timestamps=[START + 60 * rowid for rowid in rowids],
+            values=[float(rowid) for rowid in rowids],
+        )
+
+    @property
+    def stage(self):
+        return self
+
+    def process(self, deliveries):
+        return self.publish(self.scheduler.process(deliveries))
+
+    def settle(self):
+        self.scheduler.settle()
+        while not self.scheduler.poll_interval_s:  # as its service goes on while there is work left over
+            self.publish(self.scheduler.process([]))
+            self.scheduler.settle()
+
+    def publish(self, outcome):
+        for outgoing in outcome.publish:
+            message = messages.decode_model_output(outgoing.body)
+            if isinstance(message, messages.CommandResult):
+                self.results[message.command_id] = message.method, message.status, self.names[message.uid]
+                continue
+            for uid, rowid, *scores in zip(
+                message.uids,
+                message.rowids,
+                message.raw_anomaly_scores,
+                message.anomaly_scores,
+                message.log_scores,
+                strict=True,
+            ):
+                assert self.scores.setdefault((self.names[uid], rowid), scores) == scores
+        return outcome
+
+    def restart(self):
+        self.close_scheduler()
+        store = SqlCheckpointStore(self.checkpoint_engine)
+        store.create()
+        self.scheduler = ModelScheduler(
+            self.settings, self.engine, store, shards=1, results_age=lambda shard: 0.0
+        )
+
+    def close_scheduler(self):
+        if self.scheduler is not None:
+            self.scheduler._writer.close()  # what was not handed over is forgotten, as in a crash
+
+    def effects(self):
+        return dict(self.scores), dict(self.results)
+
+    def close(self):
+        self.close_scheduler()
+        self.engine.dispose()
+        self.checkpoint_engine.dispose()
+
+
 class _Cases(StageContract):
     kind: type
 
@@ -95,3 +192,7 @@ class TestMetricStorer(_Cases):
 
 class TestFinalScores(_Cases):
     kind = FinalScoresCase
+
+
+class TestModelScheduler(_Cases):
+    kind = SchedulerCase

@@ -1,0 +1,214 @@
+"""How models come back: from checkpoints that can be used, else from their rows; and what is said where neither is there."""
+
+import pytest
+from sqlalchemy import delete, insert, select, update
+
+from htmengine.htm import params
+from htmengine.htm.model import Model
+from htmengine.messages import Samples, shard_of
+from htmengine.model_swapper.checkpoint_store import CODEC_ZSTD, compressed
+from htmengine.model_swapper.scheduler import ORPHANS_INTERVAL_S
+from htmengine.repository import metrics, schema
+from htmengine.repository.engine import reading, writing
+from htmengine.repository.retention import remove_older
+from htmengine.repository.status import MetricStatus
+from tests.unit.model_swapper.world import PARAMETERS, SHARDS, START, value_of
+
+OTHER_PARAMETERS = params.parameter_set("default", seed=1)
+
+row = schema.metric_data.c
+
+
+@pytest.fixture
+def trained(world):
+    """Twenty rows are scored and stored, and the model has left two checkpoints, of rows 10 and 20."""
+    for _ in range(2):
+        world.publish(*[(0, rowid) for rowid in world.append(0, 10)])
+        world.settle_all()
+        world.scheduler._writer.flush()
+        world.store_all()
+    world.close()
+    assert [key.last_rowid for key in world.store.listing()] == [10, 20]
+    return world
+
+
+def goes_on(world, last, *, generation=0, first=1):
+    """Start the scheduler again, let the rest come, and compare with an undisturbed run."""
+    world.start()
+    count = last - world.states()[world.uids[0]].last_rowid
+    if count > 0:
+        world.publish(*[(0, rowid) for rowid in world.append(0, count)])
+    world.heal()
+    assert world.finals(0, generation) == world.expected(0, last, first=first)
+
+
+def in_checkpoints(world, statement):
+    with writing(world.checkpoint_engine) as conn:
+        conn.execute(statement)
+
+
+# -- Checkpoints that cannot be used
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"block": b"junk"},
+        {"block": b""},
+        {"codec": CODEC_ZSTD + 1},
+        {"block": compressed("", 0, 0, 0, b"no model at all").data},
+        {"block": compressed("", 0, 0, 0, Model(PARAMETERS).save()).data},  # of another row
+        {"block": compressed("", 0, 0, 0, Model(PARAMETERS, generation=3).save()).data},
+        {"block": compressed("", 0, 0, 0, Model(OTHER_PARAMETERS).save()).data},
+    ],
+    ids=["junk", "empty", "codec", "no model", "row", "generation", "parameters"],
+)
+def test_a_block_that_cannot_be_read_is_discarded_and_the_rows_are_learned_again(trained, values):
+    in_checkpoints(trained, update(schema.model_checkpoint).values(values))
+    goes_on(trained, 30)
+    assert not trained.failures
+
+
+def test_where_the_newest_block_cannot_be_read_the_one_before_is_taken(trained):
+    newest = schema.model_checkpoint.c.last_rowid == 20
+    in_checkpoints(trained, update(schema.model_checkpoint).where(newest).values(block=b"junk"))
+    remove_rows(trained, 10)  # so that nothing else would do
+    goes_on(trained, 30)
+
+
+def test_a_checkpoint_of_rows_that_the_repository_lost_is_discarded(trained):
+    with writing(trained.engine) as conn:
+        conn.execute(delete(schema.metric_data).where(row.rowid > 8))
+        conn.execute(
+            update(schema.metric)
+            .where(schema.metric.c.uid == trained.uids[0])
+            .values(last_rowid=8, scored_rowid=8, tail_timestamp=START + 300 * 8)
+        )
+    del trained.final[trained.uids[0], 0][8:]
+    goes_on(trained, 20)
+    assert all(key.last_rowid <= 20 for key in trained.store.listing(trained.uids[0]))
+
+
+# -- Rows that are gone
+
+
+def remove_rows(world, last):
+    """Remove old rows, as retention does where it has nothing to go by but the scores."""
+    with writing(world.engine) as conn:
+        remove_older(conn, START + 300 * last + 1, limit=1000, checkpoints={world.uids[0]: last})
+
+
+def test_a_model_that_lost_its_checkpoint_and_its_history_begins_again_and_says_so(trained):
+    remove_rows(trained, 12)
+    in_checkpoints(trained, delete(schema.model_checkpoint))
+    goes_on(trained, 30, generation=1, first=13)
+    state = trained.states()[trained.uids[0]]
+    assert (state.generation, state.base_rowid, state.status) == (1, 12, MetricStatus.ACTIVE)
+    with reading(trained.engine) as conn:
+        message = conn.scalar(select(schema.metric.c.message).where(schema.metric.c.uid == trained.uids[0]))
+    assert "began again at row 13" in message
+    assert "removed by retention" in message
+
+
+def test_a_model_with_a_checkpoint_behind_the_removed_rows_goes_on_as_if_nothing_had_happened(trained):
+    remove_rows(trained, 20)
+    goes_on(trained, 30)
+    assert trained.states()[trained.uids[0]].generation == 0
+
+
+def test_a_row_that_is_missing_between_others_ends_the_model_with_the_reason(trained):
+    in_checkpoints(trained, delete(schema.model_checkpoint))
+    with writing(trained.engine) as conn:
+        conn.execute(delete(schema.metric_data).where(row.rowid == 5))
+    trained.start()
+    trained.append(0, 1)
+    trained.publish((0, 21))
+    trained.settle_all()
+    (failure,) = trained.failures
+    assert (failure.uid, failure.generation) == (trained.uids[0], 0)
+    assert "row 5 is missing" in failure.error_message
+
+
+# -- Rows that go back in time
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_row_that_goes_back_in_time_ends_the_model_at_the_row_before(world, live):
+    rowids = world.append(0, 10)
+    other = world.append(1, 10)
+    earlier = select(row.timestamp).where(row.uid == world.uids[0], row.rowid == 2).scalar_subquery()
+    with writing(world.engine) as conn:
+        seventh = row.uid == world.uids[0], row.rowid == 7
+        conn.execute(update(schema.metric_data).where(*seventh).values(timestamp=earlier))
+    if live:
+        world.publish((0, 1), *[(1, rowid) for rowid in other])
+        world.settle_all()
+        publish_rows(world, 0, {rowid: 2 if rowid == 7 else rowid for rowid in rowids[1:]})
+    else:
+        world.publish((0, 10), (1, 10))
+    world.settle_all()
+    world.store_all()
+    (failure,) = world.failures
+    assert failure.uid == world.uids[0]
+    assert "row 7" in failure.error_message
+    assert "before the row before it" in failure.error_message
+    assert world.finals(0) == world.expected(0, 6)
+    assert world.finals(1) == world.expected(1, 10)
+
+
+def publish_rows(world, metric, times):
+    """Publish rows of a metric, each with the time of a row that is given beside it."""
+    uid = world.uids[metric]
+    world.publish_message(
+        shard_of(uid, SHARDS),
+        Samples(
+            uids=[uid] * len(times),
+            generations=[0] * len(times),
+            rowids=list(times),
+            timestamps=[START + 300 * time for time in times.values()],
+            values=[value_of(metric, rowid) for rowid in times],
+        ),
+    )
+
+
+def test_a_failed_model_is_told_once_and_its_input_dropped(trained):
+    in_checkpoints(trained, delete(schema.model_checkpoint))
+    with writing(trained.engine) as conn:
+        conn.execute(update(schema.metric).values(model_params="{}"))
+    trained.start()
+    trained.append(0, 2)
+    for rowid in (21, 22, 22):
+        trained.publish((0, rowid))
+        trained.settle_all()
+    assert len(trained.failures) == 1
+    assert not trained.results
+
+
+# -- Models that there are no more
+
+
+def test_checkpoints_of_models_that_are_gone_are_removed_in_time(trained):
+    uid = trained.uids[0]
+    with writing(trained.engine) as conn:
+        metrics.end_model(conn, uid)
+        trained.begin_model(conn, uid)
+    in_checkpoints(
+        trained,
+        insert(schema.model_checkpoint).values(
+            uid="0" * 32, generation=0, last_rowid=5, shard=0, written_at=0, codec=CODEC_ZSTD, block=b"x"
+        ),
+    )
+    goes_on(trained, 20, generation=1)
+    trained.clock.now += ORPHANS_INTERVAL_S
+    trained.round()
+    trained.scheduler._writer.flush()
+    assert trained.store.models() == [(uid, 1)]
+
+
+def test_orphans_are_looked_for_again_and_again_but_seldom(world):
+    looked = []
+    world.scheduler._recovery.remove_orphans = lambda: looked.append(world.clock.now)
+    for _ in range(3 * int(ORPHANS_INTERVAL_S) // 10):
+        world.round()
+    world.scheduler._writer.flush()
+    assert len(looked) == 3
