@@ -136,7 +136,7 @@ class SchedulerCase:
             if isinstance(message, messages.CommandResult):
                 self.results[message.command_id] = message.method, message.status, self.names[message.uid]
                 continue
-            for uid, rowid, *scores in zip(
+            for uid, rowid, *columns in zip(
                 message.uids,
                 message.rowids,
                 message.raw_anomaly_scores,
@@ -144,7 +144,7 @@ class SchedulerCase:
                 message.log_scores,
                 strict=True,
             ):
-                assert self.scores.setdefault((self.names[uid], rowid), scores) == scores
+                assert self.scores.setdefault((self.names[uid], rowid), columns) == columns
         return outcome
 
     def restart(self):
