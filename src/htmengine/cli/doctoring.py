@@ -252,7 +252,7 @@ def print_health(health: Health) -> None:
 
 def _counted(service: ServiceHealth) -> list[str]:
     """Return a service's counters as lines: what was refused by its reason, with an example."""
-    plain = {name: count for name, count in service.counters.items() if isinstance(count, int)}
+    plain = {name: count for name, count in service.counters.items() if isinstance(count, int) and count}
     lines = [
         f"{service.name} since its start: "
         + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in plain.items())

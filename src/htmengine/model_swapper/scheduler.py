@@ -28,6 +28,7 @@ from htmengine.model_swapper.lanes import Lane
 from htmengine.model_swapper.recovery import WITH_MODEL, Recovery, scored_rowids
 from htmengine.model_swapper.residents import Resident, Residents
 from htmengine.repository.metrics import Definition
+from htmengine.runtime.counters import Counters
 from htmengine.runtime.service import Outcome, Step, no_step
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class ModelScheduler:
         step: Step = no_step,
     ) -> None:
         self.queues: Sequence[str] = tuple(settings.model_input_queue(shard) for shard in range(shards))
+        self.counters = Counters()
         self._settings = settings.scheduler
         self._shards = shards
         self._shard_of_queue = {queue: shard for shard, queue in enumerate(self.queues)}
@@ -124,6 +126,7 @@ class ModelScheduler:
                 inputs.append(_Input(self._shard_of_queue[delivery.queue], message))
             else:
                 outputs.append(self._commands.execute(message))
+                self.counters.add("commands")
         if self._doubts:
             self._resolve_doubts()
         work = self._bring(inputs)
@@ -229,6 +232,7 @@ class ModelScheduler:
     def _rewind(self, uid: str, found: Definition) -> None:
         """Go back to a model as it was before the first row whose score is lost, and let it take the rows again."""
         log.warning("model_scheduler.scores_lost uid=%s scored_rowid=%d", uid, found.scored_rowid)
+        self.counters.add("models_set_back")
         restored = self._restored(uid, found, at_or_below=found.scored_rowid)
         self._residents.remove(uid)
         if restored:
@@ -288,12 +292,14 @@ class ModelScheduler:
         except ValueError as error:
             self._fail(uid, found.generation, str(error))
             return None
+        self.counters.add("models_loaded" if resident.model.rows else "models_made")
         if resident.next <= resident.silent:
             self._note(uid, resident.silent)
         return resident
 
     def _fail(self, uid: str, generation: int, reason: str) -> None:
         log.warning("model_scheduler.model_failed uid=%s generation=%d reason=%s", uid, generation, reason)
+        self.counters.add("models_failed")
         self._forget(uid)
         self._failed[uid] = generation
         self._failures.append(ModelFailure(uid=uid, generation=generation, error_message=reason))
@@ -325,6 +331,7 @@ class ModelScheduler:
             stored = min(max(0, resident.silent - resident.next + 1), count)
             lane.hidden.update(range(len(lane), len(lane) + stored))
             lane.extend([uid] * count, [resident.generation] * count, *rows)
+            self.counters.add("rows_read", count)
             resident.next += count
             target = self._backlog.pop(uid)
             if resident.next <= target:
@@ -388,6 +395,7 @@ class ModelScheduler:
                 keys, timestamps, values + 0.0, threads=self._settings.threads
             )
             self._step(f"{NAME}.scored")
+            self.counters.add("rows_scored", len(keys))
             self._scored_last.update(keys)
             start = 0
             refusals = bool((scored.outcomes == OUT_OF_ORDER).any())
@@ -437,6 +445,7 @@ class ModelScheduler:
                 block,
             )
         )
+        self.counters.add("checkpoints")
         resident.saved = resident.settled
         self._residents.resize(resident, len(block))
 
@@ -445,6 +454,7 @@ class ModelScheduler:
         for resident in self._residents.least_used(keep):
             self._save(resident)
             self._residents.remove(resident.uid)
+            self.counters.add("models_evicted")
 
 
 class _Round(NamedTuple):

@@ -16,6 +16,7 @@ from htmengine.repository.engine import writing
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime import results_messages
+from htmengine.runtime.counters import Counters
 from htmengine.runtime.results_messages import DEFINE_MODEL, Described, described
 from htmengine.runtime.score_order import Reach, joined, pick, select, spans
 from htmengine.runtime.service import Outcome, Step, no_step
@@ -66,6 +67,7 @@ class FinalScores:
         self, engine: Engine, bus: Bus, settings: Settings, *, shards: int, step: Step = no_step
     ) -> None:
         """`bus` is only asked whether anyone listens; the loop publishes."""
+        self.counters = Counters()
         self.queues: Sequence[str] = [settings.results_shard_queue(shard) for shard in range(shards)]
         self._engine = engine
         self._bus = bus
@@ -89,7 +91,10 @@ class FinalScores:
         news = self._committed(received, wanted)
         self._in_doubt = False
         self._step("anomaly_service.committed")
-        return Outcome(self._publications(received, news, wanted), dead_letters)
+        publications = self._publications(received, news, wanted)
+        for name, count in (*news.counts.items(), ("published_messages", len(publications))):
+            self.counters.add(name, count)
+        return Outcome(publications, dead_letters)
 
     def settle(self) -> None:
         """Nothing waits for the acknowledgement."""
@@ -136,7 +141,18 @@ class FinalScores:
                 selection.foreign,
             )
         scores = joined([*repeated, accepted])
-        return _News(scores, self._describe(conn, received, scores, reaches) if wanted.anything else {})
+        return _News(
+            scores,
+            self._describe(conn, received, scores, reaches) if wanted.anything else {},
+            {
+                "scores_stored": len(accepted),
+                "scores_repeated": selection.repeated,
+                "scores_too_early": selection.early,
+                "scores_of_ended_models": selection.foreign,
+                "commands": len(received.commands),
+                "models_failed": len(received.failures),
+            },
+        )
 
     def _describe(
         self, conn: Connection, received: _Received, scores: Scores, reaches: Mapping[str, Reach]
@@ -269,6 +285,8 @@ class _News(NamedTuple):
 
     scores: Scores
     metrics: Mapping[str, Described]
+    counts: Mapping[str, int]
+    """What was done with what came, by name of the counter."""
 
 
 class _Received(NamedTuple):

@@ -67,9 +67,7 @@ def stage_work(build: Callable[[Context], service.Stage]) -> Work:
 
     def work(context: Context) -> None:
         stage = build(context)
-        counters = getattr(stage, "counters", None)
-        if counters is not None:
-            context.counters[stage.name] = counters.snapshot
+        context.counters[stage.name] = stage.counters.snapshot
         service.run(stage, context.bus, context.stop, step=context.step)
 
     return work

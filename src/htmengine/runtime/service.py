@@ -11,6 +11,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 from htmengine.bus import Bus, Consumer, Delivery, Fanout, Outgoing, QueueFull
 from htmengine.errors import DependencyAway as DependencyAway
+from htmengine.runtime.counters import Counters
 
 T = TypeVar("T")
 
@@ -49,6 +50,7 @@ class Stage(Protocol):
     queues: Sequence[str]
     max_messages: int
     """How many messages to take at a time."""
+    counters: Counters
 
     @property
     def poll_interval_s(self) -> float:

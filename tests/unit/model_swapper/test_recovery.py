@@ -212,3 +212,12 @@ def test_orphans_are_looked_for_again_and_again_but_seldom(world):
         world.round()
     world.scheduler._writer.flush()
     assert len(looked) == 3
+
+
+def test_what_the_scheduler_does_is_counted(trained):
+    trained.start()
+    trained.append(0, 4)
+    trained.publish((0, 24))
+    trained.settle_all()
+    counted = trained.scheduler.counters.snapshot()
+    assert (counted["models_loaded"], counted["rows_read"], counted["rows_scored"]) == (1, 4, 4)
