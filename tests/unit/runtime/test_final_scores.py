@@ -457,13 +457,11 @@ def _fields(scored: Scores) -> dict:
     return {name: getattr(scored, name) for name in scored.__struct_fields__}
 
 
-def test_what_becomes_of_scores_is_counted(installation):
-    uid = installation.monitored("m", 6)
-    installation.give(scores(uid, 1, 2), scores(uid, 2, 3), scores(uid, 5))
-    installation.give(
-        scores(uid, 3, generation=7), ModelFailure(uid=uid, generation=0, error_message="broken")
-    )
-    counted = installation.stage.counters.snapshot()
+def test_what_becomes_of_scores_is_counted(at):
+    uid = at.monitored("m", 6)
+    at.give(scores(uid, 1, 2), scores(uid, 2, 3), scores(uid, 5))
+    at.give(scores(uid, 3, generation=7), ModelFailure(uid=uid, generation=0, error_message="broken"))
+    counted = at.stage.counters.snapshot()
     assert (counted["scores_stored"], counted["scores_repeated"], counted["scores_too_early"]) == (3, 1, 1)
     assert (counted["scores_of_ended_models"], counted["models_failed"]) == (1, 1)
     assert counted["published_messages"] == 2
