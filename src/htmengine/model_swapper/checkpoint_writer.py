@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -19,7 +20,7 @@ AT_A_TIME: Final = 100
 PATIENCE_S: Final = 5.0
 FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 5.0
-CLOSING_S: Final = 20.0
+CLOSING_S: Final = 3.0
 """How long `close` goes on trying where the store is away; models without a checkpoint are rebuilt from their rows."""
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ class CheckpointWriter:
         """Blocks that are not in the store yet, by model, the newest last."""
         self._busy = False
         self._closing = threading.Event()
+        self._give_up_at = math.inf
         self._stale: set[int] = set()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="checkpoint_writer", daemon=True)
@@ -113,6 +115,7 @@ class CheckpointWriter:
 
     def close(self) -> None:
         """Do what was handed over, and end. Gives up after a while where the store stays away."""
+        self._give_up_at = time.monotonic() + CLOSING_S
         self._closing.set()
         with self._changed:
             self._changed.notify_all()
@@ -161,17 +164,15 @@ class CheckpointWriter:
             self._changed.notify_all()
 
     def _insist(self, batch: Sequence[Job]) -> None:
-        pause, given_up = FIRST_PAUSE_S, None
+        pause = FIRST_PAUSE_S
         while True:
             try:
                 return self._do(batch)
             except DependencyAway as error:
-                now = time.monotonic()
+                if time.monotonic() > self._give_up_at:
+                    log.warning("model_scheduler.checkpoints_lost jobs=%d reason=%s", len(batch), error)
+                    return None
                 if self._closing.is_set():
-                    given_up = given_up or now + CLOSING_S
-                    if now > given_up:
-                        log.warning("model_scheduler.checkpoints_lost jobs=%d reason=%s", len(batch), error)
-                        return None
                     time.sleep(pause)
                 else:
                     log.warning("model_scheduler.checkpoints_waiting pause_s=%.2f reason=%s", pause, error)

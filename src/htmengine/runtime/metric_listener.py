@@ -77,6 +77,10 @@ class PortError(HtmengineError):
     """The port cannot be opened."""
 
 
+class LinesLost(HtmengineError):
+    """Lines that were read could not be put on the queue before the end."""
+
+
 class Listener:
     """Reads lines from a port and publishes them.
 
@@ -110,8 +114,14 @@ class Listener:
         Raises
         ------
         PortError : the port cannot be opened.
+        LinesLost : the bus was away at the end; what had been read is gone.
         """
         asyncio.run(self._run(stop))
+        if lost := self.counters["lost_at_stop"]:
+            raise LinesLost(
+                f"{NAME}: {lost} lines that had been read could not be put on the queue before the end; they are lost.",
+                hint="Let their senders send them again: what is stored already is refused. The log above says why.",
+            )
 
     async def _run(self, stop: threading.Event) -> None:
         ended = asyncio.Event()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -58,6 +59,7 @@ class Outbox:
         self._some = asyncio.Event()
         self._enough = asyncio.Event()
         self._closing = asyncio.Event()
+        self._last_try_at = math.inf
         self.full = False
         """Whether more should wait outside."""
 
@@ -75,7 +77,8 @@ class Outbox:
                 self._on_full()
 
     def close(self) -> None:
-        """Let `run` publish what is here and return."""
+        """Let `run` publish what is here and return; it gives up after a while where the bus stays away."""
+        self._last_try_at = asyncio.get_running_loop().time() + LAST_TRIES_S
         self._closing.set()
         self._some.set()
         self._enough.set()
@@ -117,7 +120,6 @@ class Outbox:
         ]
         loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE_S
-        tries_end: float | None = None
         while True:
             try:
                 await loop.run_in_executor(thread, self._bus.publish, messages)
@@ -130,13 +132,8 @@ class Outbox:
                 continue
             except (DependencyAway, QueueFull) as error:
                 log.warning("metric_listener.waiting pause_s=%.2f reason=%s", pause, error)
-            if self._closing.is_set():
-                tries_end = tries_end or loop.time() + LAST_TRIES_S
-                if loop.time() >= tries_end:
-                    log.error(
-                        "metric_listener.not_published lines=%d: the bus was away at the end", len(lines)
-                    )
-                    self._counters.add("lost_at_stop", len(lines))
-                    return
+            if loop.time() >= self._last_try_at:
+                self._counters.add("lost_at_stop", len(lines))
+                return
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)

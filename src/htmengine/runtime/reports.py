@@ -87,11 +87,15 @@ class Reporter:
             temporary.replace(path)
 
     def _run(self) -> None:
+        failing = False
         while True:
             try:
                 self.write()
+                failing = False
             except OSError as error:
-                log.warning("reports.not_written reason=%s", error)
+                if not failing:
+                    log.warning("reports.not_written reason=%s", error)
+                failing = True
             if self._ended.wait(INTERVAL_S):
                 return
 

@@ -9,8 +9,15 @@ import pytest
 
 from htmengine import config, messages
 from htmengine.bus import BusUnavailable, QueueFull, QueueNotFound
-from htmengine.runtime import line_reader
-from htmengine.runtime.metric_listener import Listener, PortError, Protocol, parsePlaintext, runServer
+from htmengine.runtime import line_reader, outbox
+from htmengine.runtime.metric_listener import (
+    LinesLost,
+    Listener,
+    PortError,
+    Protocol,
+    parsePlaintext,
+    runServer,
+)
 
 SETTINGS = config.Listener(port=0, queue="data", flush_interval_s=0.001)
 PATIENCE_S = 20.0
@@ -218,6 +225,17 @@ def test_what_was_read_is_published_before_the_end(bus):
         listener.stop()
         assert bus.lines == ["a 1 100"]
         assert client.recv(1) == b""
+
+
+def test_lines_that_the_bus_does_not_take_at_the_end_are_told(bus, monkeypatch):
+    monkeypatch.setattr(outbox, "LAST_TRIES_S", 0.0)
+    listener = Running(bus)
+    bus.failures = [BusUnavailable("away")] * 1000
+    listener.send(b"a 1 100\nb 1 100\n")
+    listener.wait_for(lambda: len(bus.failures) < 1000)
+    listener.stop()
+    assert isinstance(listener.failure, LinesLost)
+    assert "2 lines" in str(listener.failure)
 
 
 def test_a_connection_that_sends_nothing_is_closed(bus, running):
