@@ -20,16 +20,19 @@ def until_stopped(context):
 def test_a_service_that_dies_is_started_again_and_its_neighbour_goes_on(context, caplog):
     starts = []
 
+    neighbour_starts = []
+    neighbour_runs = threading.Event()
+
     def fragile(context):
         starts.append(len(starts))
         if len(starts) < 3:
             raise RuntimeError("a defect of ours")
+        assert neighbour_runs.wait(20)
         context.stop.set()
-
-    neighbour_starts = []
 
     def neighbour(context):
         neighbour_starts.append(1)
+        neighbour_runs.set()
         context.stop.wait()
 
     supervisor = Supervisor({"neighbour": neighbour, "fragile": fragile}, context, pause_s=0)
