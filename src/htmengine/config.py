@@ -48,6 +48,10 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
     user: str = "root"
     passwd: str = ""
     port: int = 3306
+    pool_size: int = 0
+    """Connections that are kept open; 0 keeps as many as were ever needed at a time."""
+    pool_recycle_s: int = 179
+    """A connection of this age is replaced: servers and firewalls drop those that were idle for long."""
 
     def __repr__(self) -> str:
         """Say where, without the password."""

@@ -10,7 +10,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -23,15 +22,12 @@ from htmengine import config
 from htmengine.config import ConfigError
 from htmengine.errors import HtmengineError
 from htmengine.repository.errors import RepositoryError, translated
+from htmengine.repository.server import WRITING, open_server
 
 BUSY_TIMEOUT_S: Final = 30.0
 """How long a process waits for another that writes to the same SQLite file."""
-POOL_RECYCLE_S: Final = 179
-"""Servers and firewalls drop connections that were idle for long."""
 
-_DRIVERS: Final = {"mysql": ("mysql+pymysql", "pymysql"), "postgresql": ("postgresql+psycopg", "psycopg")}
 _LOCK: Final = "htmengine_lock"  # an option of the engine
-_WRITING: Final = "htmengine_writing"  # an option of the connection: its transactions begin as a writer's
 
 _write_locks: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
 """The lock of each open SQLite file. It belongs to the file, whoever opened it: threads that write to one file queue
@@ -44,41 +40,12 @@ def open_engine(repository: config.Repository) -> Engine:
 
     Raises
     ------
-    ConfigError : the settings name no file, or the driver of the database is not installed.
+    ConfigError : the settings name no file, or one for TLS that cannot be used.
     RepositoryError : the folder cannot be created.
     """
     if repository.dialect == "sqlite":
         return _open_sqlite(repository.path)
-    _, module = _DRIVERS[repository.dialect]
-    if find_spec(module) is None:
-        raise ConfigError(
-            f"{repository.dialect} is configured as repository, but its driver {module} is not installed.",
-            hint=f"Install it into the same environment: pip install {module}",
-        )
-    return create_engine(
-        server_url(repository),
-        hide_parameters=True,
-        pool_recycle=POOL_RECYCLE_S,
-        pool_pre_ping=True,
-        max_overflow=-1,
-    )
-
-
-def server_url(repository: config.Repository, *, database: bool = True) -> URL:
-    """Return where a server's database is; shown as text, the password is stars.
-
-    Without `database` the server alone: for making or dropping the database.
-    """
-    driver, _ = _DRIVERS[repository.dialect]
-    return URL.create(
-        driver,
-        username=repository.user,
-        password=repository.passwd or None,
-        host=repository.host,
-        port=repository.port,
-        database=repository.db if database else None,
-        query={"charset": "utf8mb4"} if repository.dialect == "mysql" else {},
-    )
+    return open_server(repository)
 
 
 def _open_sqlite(path: Path | None) -> Engine:
@@ -124,7 +91,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, entry: ConnectionPoolEntry) 
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writing = connection.get_execution_options().get(_WRITING, False)
+    writing = connection.get_execution_options().get(WRITING, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 
 
@@ -156,9 +123,12 @@ def transaction(connection: Connection, *, writes: bool) -> Iterator[None]:
     """
     turn: Any = connection.get_execution_options().get(_LOCK, nullcontext()) if writes else nullcontext()
     with turn:
-        connection.execution_options(**{_WRITING: writes})
-        with connection.begin():
-            yield
+        connection.execution_options(**{WRITING: writes})
+        try:
+            with connection.begin():
+                yield
+        finally:
+            connection.execution_options(**{WRITING: None})
 
 
 @contextmanager

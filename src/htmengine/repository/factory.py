@@ -13,8 +13,9 @@ from sqlalchemy import URL, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from htmengine import config as settings
-from htmengine.repository.engine import open_engine, server_url
+from htmengine.repository.engine import open_engine
 from htmengine.repository.errors import RepositoryUnavailable, is_transient
+from htmengine.repository.server import server_url
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -321,13 +321,13 @@ def delete_metric(conn: Connection, uid: str, *, limit: int = CLEARED_AT_ONCE) -
 
 def lagging(conn: Connection, *, limit: int) -> list[MetricState]:
     """Return metrics with a model and with rows that have no score yet, by uid, no more than `limit`."""
-    query = select(*_STATE).where(schema.LAGGING).order_by(_metric.uid).limit(limit)
+    query = select(*_STATE).where(schema.lagging(conn.dialect)).order_by(_metric.uid).limit(limit)
     return [MetricState(*row) for row in conn.execute(query)]
 
 
 def pending(conn: Connection) -> list[MetricState]:
     """Return the metrics whose model was asked for and is not confirmed, by uid."""
-    query = select(*_STATE).where(schema.PENDING).order_by(_metric.uid)
+    query = select(*_STATE).where(schema.pending(conn.dialect)).order_by(_metric.uid)
     return [MetricState(*row) for row in conn.execute(query)]
 
 

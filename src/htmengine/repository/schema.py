@@ -21,6 +21,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    TextClause,
     event,
     insert,
     text,
@@ -32,6 +33,12 @@ from htmengine.repository.status import MetricStatus, OperationLock
 metadata: Final = MetaData()
 
 _NOT_SCORED: Final = text("0")
+_ON_MYSQL: Final[dict[str, Any]] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+}
+"""Every name can be stored there, and upper and lower case are told apart, as in the other databases."""
 
 
 def _counter(name: str) -> Column[int]:
@@ -44,9 +51,12 @@ instance_status_history: Final = Table(
     Column("server", String(100), primary_key=True, nullable=False, server_default=""),
     Column("timestamp", DateTime, primary_key=True, nullable=False),
     Column("status", String(32), nullable=False, server_default=""),
+    **_ON_MYSQL,
 )
 
-lock: Final = Table("lock", metadata, Column("name", String(40), primary_key=True, nullable=False))
+lock: Final = Table(
+    "lock", metadata, Column("name", String(40), primary_key=True, nullable=False), **_ON_MYSQL
+)
 
 
 @event.listens_for(lock, "after_create")
@@ -54,23 +64,26 @@ def _seed_lock(table: Table, connection: Connection, **options: Any) -> None:
     connection.execute(insert(table).values(name=OperationLock.METRICS))
 
 
-LAGGING: Final = text(
+_LAGGING: Final = (
     f"scored_rowid < last_rowid AND status IN ({MetricStatus.ACTIVE:d}, {MetricStatus.CREATE_PENDING:d})"
 )
-"""A metric with a model and with rows that have no score. Written out: an index is used only for the same text."""
-PENDING: Final = text(f"status = {MetricStatus.CREATE_PENDING:d}")
+_PENDING: Final = f"status = {MetricStatus.CREATE_PENDING:d}"
 
 
-def _has_partial_indexes(
-    ddl: Any,
-    target: Any,
-    bind: Any,
-    tables: Any = None,
-    state: Any = None,
-    *,
-    dialect: Dialect,
-    **options: Any,
-) -> bool:
+def lagging(dialect: Dialect) -> TextClause:
+    """Return the condition for a metric with a model and with rows that have no score.
+
+    Written out: an index is used only for the same text. MySQL has no indexes of some rows; there a column tells.
+    """
+    return text("is_lagging = 1" if dialect.name == "mysql" else _LAGGING)
+
+
+def pending(dialect: Dialect) -> TextClause:
+    """Return the condition for a metric whose model was asked for and is not confirmed."""
+    return text(_PENDING)
+
+
+def _has_partial_indexes(*arguments: Any, dialect: Dialect, **options: Any) -> bool:
     return dialect.name in ("sqlite", "postgresql")
 
 
@@ -103,13 +116,27 @@ metric: Final = Table(
     Index("server_idx", "server"),
     Index("location_idx", "location"),
     Index("name_idx", "name"),
-    Index("metric_lagging_idx", "uid", sqlite_where=LAGGING, postgresql_where=LAGGING).ddl_if(
+    Index("metric_lagging_idx", "uid", sqlite_where=text(_LAGGING), postgresql_where=text(_LAGGING)).ddl_if(
         callable_=_has_partial_indexes
     ),
-    Index("metric_pending_idx", "uid", sqlite_where=PENDING, postgresql_where=PENDING).ddl_if(
+    Index("metric_pending_idx", "uid", sqlite_where=text(_PENDING), postgresql_where=text(_PENDING)).ddl_if(
         callable_=_has_partial_indexes
     ),
+    **_ON_MYSQL,
 )
+
+_MYSQL_INDEXES: Final = (
+    "ALTER TABLE metric"
+    f" ADD COLUMN is_lagging BOOLEAN GENERATED ALWAYS AS ({_LAGGING}) VIRTUAL,"
+    " ADD INDEX metric_lagging_idx (is_lagging, uid), ADD INDEX metric_pending_idx (status, uid)"
+)
+
+
+@event.listens_for(metric, "after_create")
+def _index_on_mysql(table: Table, connection: Connection, **options: Any) -> None:
+    if connection.dialect.name == "mysql":
+        connection.exec_driver_sql(_MYSQL_INDEXES)
+
 
 metric_data: Final = Table(
     "metric_data",
@@ -131,6 +158,7 @@ metric_data: Final = Table(
     ),
     Index("timestamp_idx", "timestamp"),
     Index("anomaly_score_idx", "anomaly_score"),
+    **_ON_MYSQL,
 )
 
 SCORES: Final = (
@@ -149,6 +177,7 @@ installation: Final = Table(
     metadata,
     Column("name", String(40), primary_key=True, nullable=False),
     Column("setting", String(200), nullable=False),
+    **_ON_MYSQL,
 )
 
 shard_owner: Final = Table(
@@ -156,6 +185,7 @@ shard_owner: Final = Table(
     metadata,
     Column("shard", Integer, primary_key=True, nullable=False, autoincrement=False),
     Column("epoch", BigInteger, nullable=False),
+    **_ON_MYSQL,
 )
 
 backfill: Final = Table(
@@ -164,6 +194,7 @@ backfill: Final = Table(
     Column("name", String(255), primary_key=True, nullable=False),
     Column("token", String(40), nullable=False),
     Column("renewed_at", BigInteger, nullable=False),  # seconds since the epoch
+    **_ON_MYSQL,
 )
 
 held_sample: Final = Table(
@@ -174,6 +205,7 @@ held_sample: Final = Table(
     Column("timestamp", BigInteger, nullable=False),
     Column("metric_value", Double, nullable=False),
     Index("held_sample_name_idx", "name"),
+    **_ON_MYSQL,
 )
 
 checkpoint_metadata: Final = MetaData()
@@ -190,4 +222,5 @@ model_checkpoint: Final = Table(
     Column("written_at", BigInteger, nullable=False),  # seconds since the epoch
     Column("codec", Integer, nullable=False),
     Column("block", LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb"), nullable=False),
+    **_ON_MYSQL,
 )

@@ -19,6 +19,14 @@ def template(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def lasting_engine(template: Path):
+    """Give a database that tests leave as it was."""
+    engine = open_engine(config.Repository(path=template))
+    yield engine
+    engine.dispose()
+
+
 @pytest.fixture
 def engine(tmp_path: Path, template: Path):
     shutil.copy(template, tmp_path / "repository.sqlite")

@@ -5,13 +5,16 @@ from sqlalchemy import Connection, text
 REVISIONS = ("57ab75d58038", "1d2eddc43366", "872a895b8e8", "315d6ad6c19f")
 
 
-def create(conn: Connection, *, revision: str | None, time: str = "DATETIME") -> None:
+def create(conn: Connection, *, revision: str | None, time: str = "") -> None:
     """Create the documented tables; those of the newest revision have a column for predictions."""
+    time = time or ("TIMESTAMP" if conn.dialect.name == "postgresql" else "DATETIME")
+    double = "DOUBLE PRECISION" if conn.dialect.name == "postgresql" else "DOUBLE"
+    lock = conn.dialect.identifier_preparer.quote("lock")
     predictions = ", multi_step_best_predictions TEXT" if revision == REVISIONS[-1] else ""
     for statement in (
         f"""CREATE TABLE instance_status_history (server VARCHAR(100) DEFAULT '' NOT NULL, timestamp {time} NOT NULL,
             status VARCHAR(32) DEFAULT '' NOT NULL, PRIMARY KEY (server, timestamp))""",
-        "CREATE TABLE lock (name VARCHAR(40) NOT NULL, PRIMARY KEY (name))",
+        f"CREATE TABLE {lock} (name VARCHAR(40) NOT NULL, PRIMARY KEY (name))",
         f"""CREATE TABLE metric (uid VARCHAR(40) NOT NULL, datasource VARCHAR(100), name VARCHAR(255),
             description VARCHAR(200), server VARCHAR(100), location VARCHAR(200), parameters TEXT,
             status INTEGER DEFAULT '0', message TEXT, collector_error TEXT, last_timestamp {time} NULL DEFAULT NULL,
@@ -21,7 +24,8 @@ def create(conn: Connection, *, revision: str | None, time: str = "DATETIME") ->
         "CREATE INDEX location_idx ON metric (location)",
         "CREATE INDEX server_idx ON metric (server)",
         f"""CREATE TABLE metric_data (uid VARCHAR(40) DEFAULT '' NOT NULL, rowid INTEGER DEFAULT '0' NOT NULL,
-            timestamp {time} NOT NULL, metric_value DOUBLE NOT NULL, raw_anomaly_score DOUBLE, anomaly_score DOUBLE,
+            timestamp {time} NOT NULL, metric_value {double} NOT NULL,
+            raw_anomaly_score {double}, anomaly_score {double},
             display_value INTEGER{predictions}, PRIMARY KEY (uid, rowid), CONSTRAINT metric_data_to_metric_fk
             FOREIGN KEY(uid) REFERENCES metric (uid) ON DELETE CASCADE ON UPDATE CASCADE)""",
         "CREATE INDEX anomaly_score_idx ON metric_data (anomaly_score)",

@@ -1,6 +1,6 @@
 """Helpers of the repository's tests."""
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 
 from htmengine.repository import metrics, samples, scores
 
@@ -39,3 +39,12 @@ def score_rows(conn: Connection, uid: str, first: int, last: int) -> None:
     assert count == len(rowids)
     generation = metrics.states(conn, [uid])[uid].generation
     assert scores.advance_watermarks(conn, [(uid, generation, first - 1, last)]) == 1
+
+
+def plan(conn: Connection, query: Select) -> str:
+    """Return how the database would find the rows of a query."""
+    statement = query.compile(conn, compile_kwargs={"literal_binds": True})
+    if conn.dialect.name == "postgresql":
+        conn.exec_driver_sql("SET LOCAL enable_seqscan = off")  # which it prefers in small tables
+    explain = "EXPLAIN QUERY PLAN" if conn.dialect.name == "sqlite" else "EXPLAIN"
+    return "\n".join(str(row) for row in conn.exec_driver_sql(f"{explain} {statement}"))

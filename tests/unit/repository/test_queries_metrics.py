@@ -1,7 +1,6 @@
 from datetime import datetime
 
 import pytest
-from sqlalchemy import text
 
 from htmengine import repository
 from htmengine.exceptions import ObjectNotFoundError
@@ -10,6 +9,12 @@ from htmengine.repository.engine import writing
 from tests.unit.repository.rows import add_rows, score_rows
 
 c = schema.metric.c
+
+IMPATIENT = {
+    "sqlite": "PRAGMA busy_timeout = 0",
+    "mysql": "SET SESSION innodb_lock_wait_timeout = 0",
+    "postgresql": "SET lock_timeout = '1ms'",
+}
 
 
 @pytest.fixture
@@ -114,11 +119,12 @@ def test_a_locked_metric_is_not_changed_by_others(engine, conn, uid):
     with conn.begin():
         assert repository.getMetricWithUpdateLock(conn, uid).uid == uid
         other = engine.connect()
-        other.exec_driver_sql("PRAGMA busy_timeout = 0")
-        other.rollback()
-        with pytest.raises(Exception, match="locked"):
+        other.exec_driver_sql(IMPATIENT[other.dialect.name])
+        other.commit()
+        with pytest.raises(Exception, match="[lL]ock"):
             repository.setMetricStatus(other, uid, MetricStatus.ERROR)
-        assert repository.getMetricWithSharedLock(other, uid).status == 0
+        assert repository.getMetric(other, uid).status == 0
+        other.invalidate()
         other.close()
     repository.setMetricStatus(conn, uid, MetricStatus.ERROR)
 
@@ -171,6 +177,6 @@ def test_an_operation_is_locked_in_a_transaction_that_knows_its_row(conn):
         repository.lockOperationExclusive(conn, OperationLock.METRICS)
     with conn.begin():
         repository.lockOperationExclusive(conn, OperationLock.METRICS)
-        conn.execute(text("DELETE FROM lock"))
+        conn.execute(schema.lock.delete())
         with pytest.raises(AssertionError, match="metrics"):
             repository.lockOperationExclusive(conn, OperationLock.METRICS)

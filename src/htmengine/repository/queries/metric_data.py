@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Result, Row, Select, func, select, update
+from sqlalchemy.sql import operators
 
 from htmengine.exceptions import MetricStatisticsNotReadyError
 from htmengine.repository import samples, schema
@@ -94,10 +95,18 @@ def getMetricData(
         scored = _data.anomaly_score >= score if score > 0 else _data.anomaly_score.is_not(None)
         query = query.where(scored)
     if sort is None:
-        query = query.order_by(_data.rowid, _data.uid)
-    else:
-        query = query.order_by(*(sort if isinstance(sort, Sequence) else [sort]))
+        sort = [_data.rowid, _data.uid]
+    wanted = sort if isinstance(sort, Sequence) else [sort]
+    query = query.order_by(*(_null_is_least(conn, expression) for expression in wanted))
     return all_rows(conn, query.limit(limit))
+
+
+def _null_is_least(conn: Connection, expression: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return what to sort by so that NULL comes before every value, as documented; PostgreSQL puts it behind them."""
+    if conn.dialect.name != "postgresql":
+        return expression
+    descending = getattr(expression, "modifier", None) is operators.desc_op
+    return expression.nulls_last() if descending else expression.nulls_first()
 
 
 def _between(query: Select[Any], column: ColumnElement[Any], first: Any, last: Any) -> Select[Any]:

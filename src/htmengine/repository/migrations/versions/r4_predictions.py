@@ -8,5 +8,7 @@ down_revision = "872a895b8e8"
 
 
 def upgrade() -> None:
-    """Add the column."""
-    op.add_column("metric_data", sa.Column("multi_step_best_predictions", sa.Text()))
+    """Add the column, unless an upgrade that was cut off has: MySQL commits each statement."""
+    known = {column["name"] for column in sa.inspect(op.get_bind()).get_columns("metric_data")}
+    if "multi_step_best_predictions" not in known:
+        op.add_column("metric_data", sa.Column("multi_step_best_predictions", sa.Text()))

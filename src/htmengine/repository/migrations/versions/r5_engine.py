@@ -15,6 +15,39 @@ revision = "a1e0c35d7b42"
 down_revision = "315d6ad6c19f"
 
 
+_ON_MYSQL: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+}
+
+
+_TEXTS = {
+    "instance_status_history": {
+        "server": ("VARCHAR(100)", "DEFAULT '' NOT NULL"),
+        "status": ("VARCHAR(32)", "DEFAULT '' NOT NULL"),
+    },
+    "lock": {"name": ("VARCHAR(40)", "NOT NULL")},
+    "metric": {
+        "uid": ("VARCHAR(40)", "NOT NULL"),
+        "datasource": ("VARCHAR(100)", "NULL"),
+        "name": ("VARCHAR(255)", "NULL"),
+        "description": ("VARCHAR(200)", "NULL"),
+        "server": ("VARCHAR(100)", "NULL"),
+        "location": ("VARCHAR(200)", "NULL"),
+        "parameters": ("TEXT", "NULL"),
+        "message": ("TEXT", "NULL"),
+        "collector_error": ("TEXT", "NULL"),
+        "tag_name": ("VARCHAR(200)", "NULL"),
+        "model_params": ("TEXT", "NULL"),
+    },
+    "metric_data": {
+        "uid": ("VARCHAR(40)", "DEFAULT '' NOT NULL"),
+        "multi_step_best_predictions": ("TEXT", "NULL"),
+    },
+}
+
+
 def _counter(name: str) -> sa.Column[int]:
     return sa.Column(name, sa.Integer(), nullable=False, server_default=sa.text("0"))
 
@@ -43,12 +76,14 @@ def _tables() -> list[sa.Table]:
             metadata,
             sa.Column("name", sa.String(40), primary_key=True),
             sa.Column("setting", sa.String(200), nullable=False),
+            **_ON_MYSQL,
         ),
         sa.Table(
             "shard_owner",
             metadata,
             sa.Column("shard", sa.Integer(), primary_key=True, autoincrement=False),
             sa.Column("epoch", sa.BigInteger(), nullable=False),
+            **_ON_MYSQL,
         ),
         sa.Table(
             "backfill",
@@ -56,6 +91,7 @@ def _tables() -> list[sa.Table]:
             sa.Column("name", sa.String(255), primary_key=True),
             sa.Column("token", sa.String(40), nullable=False),
             sa.Column("renewed_at", sa.BigInteger(), nullable=False),
+            **_ON_MYSQL,
         ),
         sa.Table(
             "held_sample",
@@ -65,6 +101,7 @@ def _tables() -> list[sa.Table]:
             sa.Column("timestamp", sa.BigInteger(), nullable=False),
             sa.Column("metric_value", sa.Double(), nullable=False),
             sa.Index("held_sample_name_idx", "name"),
+            **_ON_MYSQL,
         ),
     ]
 
@@ -78,6 +115,8 @@ _PAGE = 500
 def upgrade() -> None:
     """Add what is missing, then fill it."""
     bind = op.get_bind()
+    if bind.dialect.name == "mysql":
+        _convert_texts(bind)
     inspector = sa.inspect(bind)
     for table, columns in _columns().items():
         known = {column["name"] for column in inspector.get_columns(table)}
@@ -92,9 +131,50 @@ def upgrade() -> None:
             if name not in there:
                 where = sa.text(condition)
                 op.create_index(name, "metric", ["uid"], sqlite_where=where, postgresql_where=where)
+    else:
+        _mark_on_mysql(there)
+    if bind.dialect.name != "sqlite":  # which cannot give a column a default later
+        op.alter_column("metric", "last_rowid", existing_type=sa.Integer(), server_default=sa.text("0"))
     for own in _tables():
         own.create(bind, checkfirst=True)
     _fill(bind)
+
+
+def _convert_texts(bind: sa.Connection) -> None:
+    """Let every text be stored, and tell upper and lower case apart: old tables have the server's defaults."""
+    query = "SELECT 1 FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = :table"
+    other = sa.text(f"{query} AND collation_name <> 'utf8mb4_bin'")
+    if bind.scalar(other, {"table": "metric"}) or bind.scalar(other, {"table": "metric_data"}):
+        for key in sa.inspect(bind).get_foreign_keys("metric_data"):  # both of its ends change
+            op.drop_constraint(str(key["name"]), "metric_data", type_="foreignkey")
+    for table, columns in _TEXTS.items():
+        if bind.scalar(other, {"table": table}):
+            changes = "".join(
+                f", MODIFY {name} {kind} CHARACTER SET utf8mb4 COLLATE utf8mb4_bin {options}"
+                for name, (kind, options) in columns.items()
+            )
+            op.execute(f"ALTER TABLE `{table}` DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin{changes}")
+    if not sa.inspect(bind).get_foreign_keys("metric_data"):
+        op.create_foreign_key(
+            "metric_data_to_metric_fk",
+            "metric_data",
+            "metric",
+            ["uid"],
+            ["uid"],
+            ondelete="CASCADE",
+            onupdate="CASCADE",
+        )
+
+
+def _mark_on_mysql(there: set[Any]) -> None:
+    """MySQL has no indexes of some rows: a column tells which metrics lag."""
+    if "metric_lagging_idx" not in there:
+        op.execute(
+            f"ALTER TABLE metric ADD COLUMN is_lagging BOOLEAN GENERATED ALWAYS AS ({_LAGGING}) VIRTUAL,"
+            " ADD INDEX metric_lagging_idx (is_lagging, uid)"
+        )
+    if "metric_pending_idx" not in there:
+        op.create_index("metric_pending_idx", "metric", ["status", "uid"])
 
 
 def _fill(bind: sa.Connection) -> None:

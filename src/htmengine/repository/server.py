@@ -1,0 +1,69 @@
+"""Databases on a server: where they are, how a connection to them is secured, and what its transactions see.
+
+A transaction that only reads sees one state of the database. One that writes sees, with each statement, what others
+have committed by then: once it has waited for a lock, it must find what the holder of the lock has done.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+
+from htmengine import config
+
+WRITING: Final = "htmengine_writing"
+"""An option of a connection: whether the transaction that it begins writes. Unset in an application's own."""
+CONNECTS_WITHIN_S: Final = 10
+
+_DRIVERS: Final = {"mysql": "mysql+pymysql", "postgresql": "postgresql+psycopg"}
+
+
+def open_server(repository: config.Repository) -> Engine:
+    """Return an engine for a database on a server; nothing is connected yet. Raises ConfigError."""
+    engine = create_engine(
+        server_url(repository),
+        hide_parameters=True,
+        connect_args=_connect_arguments(repository),
+        isolation_level="READ COMMITTED",
+        pool_size=repository.pool_size,
+        max_overflow=-1,
+        pool_recycle=repository.pool_recycle_s,
+        pool_pre_ping=True,
+    )
+    event.listen(engine, "begin", _begin_mysql if repository.dialect == "mysql" else _begin_postgresql)
+    return engine
+
+
+def server_url(repository: config.Repository, *, database: bool = True) -> URL:
+    """Return where a server's database is; shown as text, the password is stars.
+
+    Without `database` the server alone: for making or dropping the database.
+    """
+    return URL.create(
+        _DRIVERS[repository.dialect],
+        username=repository.user,
+        password=repository.passwd or None,
+        host=repository.host,
+        port=repository.port,
+        database=repository.db if database else None,
+        query={"charset": "utf8mb4"} if repository.dialect == "mysql" else {},
+    )
+
+
+def _begin_mysql(connection: Connection) -> None:
+    if connection.get_execution_options().get(WRITING) is False:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # of this one only
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    reading = connection.get_execution_options().get(WRITING) is False
+    # Nothing is sent: the driver remembers it for the BEGIN that goes with the first statement.
+    connection.dialect.set_isolation_level(
+        connection.connection.dbapi_connection,  # type: ignore[arg-type]  # it is open
+        "REPEATABLE READ" if reading else "READ COMMITTED",
+    )
+
+
+def _connect_arguments(repository: config.Repository) -> dict[str, Any]:
+    return {"connect_timeout": CONNECTS_WITHIN_S}

@@ -1,0 +1,71 @@
+"""The repository on servers: the fixtures of the unit tests, with a database of each server."""
+
+import itertools
+
+import msgspec
+import pytest
+from sqlalchemy import Engine, create_engine
+
+from htmengine import config
+from htmengine.repository import metrics, migrations, schema
+from htmengine.repository.engine import open_engine, writing
+from htmengine.repository.server import server_url
+
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="session", params=["mysql", "postgresql"])
+def server(request):
+    """Give the settings of a server, without a database."""
+    fixture = {"mysql": "mariadb_server", "postgresql": "postgresql_server"}[request.param]
+    address = request.getfixturevalue(fixture)
+    return config.Repository(
+        dialect=request.param,
+        db="",
+        host=address.host,
+        port=address.port,
+        user=address.user,
+        passwd=address.password,
+    )
+
+
+def new_database(server: config.Repository, name: str) -> Engine:
+    """Make an empty database and return an engine for it."""
+    name = f"{name}_{next(NUMBERS)}"
+    administration = create_engine(server_url(server, database=False), isolation_level="AUTOCOMMIT")
+    with administration.connect() as conn:
+        conn.exec_driver_sql(f"CREATE DATABASE {name}")
+    administration.dispose()
+    return open_engine(msgspec.structs.replace(server, db=name))
+
+
+@pytest.fixture(scope="session")
+def lasting_engine(server):
+    """Give a database that tests leave as it was."""
+    engine = new_database(server, "lasting")
+    migrations.upgrade(engine, shards=4)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def engine(lasting_engine):
+    """Give the newest tables, without any metric."""
+    yield lasting_engine
+    with writing(lasting_engine) as conn:
+        for table in reversed(schema.metadata.sorted_tables):
+            conn.execute(table.delete())
+    migrations.upgrade(lasting_engine, shards=4)
+
+
+@pytest.fixture
+def empty_engine(server):
+    engine = new_database(server, "empty")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def uid(engine: Engine) -> str:
+    with writing(engine) as conn:
+        return metrics.create_custom(conn, ["some.metric"])["some.metric"]

@@ -1,0 +1,16 @@
+"""The tests of tests/unit/repository/test_migrations.py, on servers."""
+
+import pytest
+
+from htmengine.repository import migrations
+from tests.integration.repository.conftest import new_database
+from tests.unit.repository.test_migrations import *  # noqa: F403
+
+
+@pytest.fixture
+def engine(server):
+    """Give the newest tables, to be changed."""
+    engine = new_database(server, "current")
+    migrations.upgrade(engine, shards=4)
+    yield engine
+    engine.dispose()

@@ -1,0 +1,3 @@
+"""The tests of tests/unit/repository/test_scores.py, on servers."""
+
+from tests.unit.repository.test_scores import *  # noqa: F403

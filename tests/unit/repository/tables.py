@@ -1,0 +1,43 @@
+"""What a database says of its tables, and what is in them."""
+
+from sqlalchemy import Connection, Engine, MetaData, select
+
+from htmengine.repository.engine import reading
+
+
+def definitions(engine: Engine) -> list[str]:
+    """Return the columns, keys and indexes in the database's own words, in whatever order they were made.
+
+    Of SQLite the indexes only: it cannot give a column a default later, and none of the engine's code goes without the
+    value.
+    """
+    statement = {
+        "sqlite": "SELECT name, replace(replace(sql, char(10), ''), '\"', '') FROM sqlite_schema WHERE type = 'index'",
+        "postgresql": (
+            "SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default"
+            " FROM information_schema.columns WHERE table_schema = 'public'"
+            " UNION ALL SELECT tablename, indexdef, '', 0, '', '' FROM pg_indexes WHERE schemaname = 'public'"
+            " UNION ALL SELECT conname, pg_get_constraintdef(oid), '', 0, '', '' FROM pg_constraint"
+            " WHERE connamespace = 'public'::regnamespace"
+        ),
+    }
+    with reading(engine) as conn:
+        if engine.dialect.name in statement:
+            lines = list(map(str, conn.exec_driver_sql(statement[engine.dialect.name])))
+        else:
+            lines = _of_mysql(conn)
+    return sorted(line for line in lines if "alembic_version" not in line)
+
+
+def _of_mysql(conn: Connection) -> list[str]:
+    tables = conn.exec_driver_sql("SHOW TABLES").scalars().all()
+    made = [conn.exec_driver_sql(f"SHOW CREATE TABLE `{table}`").one() for table in tables]
+    return [f"{table}: {line.rstrip(',')}" for table, text in made for line in text.splitlines()]
+
+
+def content(engine: Engine) -> dict[str, list]:
+    """Return the rows of every table."""
+    metadata = MetaData()
+    with reading(engine) as conn:
+        metadata.reflect(conn)
+        return {table.name: sorted(map(str, conn.execute(select(table)))) for table in metadata.sorted_tables}
