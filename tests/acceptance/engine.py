@@ -4,14 +4,20 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+from typer.testing import CliRunner
+
 from benchmarks.running import free_port
+from htmengine.cli import app
+from htmengine.htm import params
+from htmengine.htm.model import Model
 
 PATIENCE_S = 60.0
 
@@ -60,6 +66,14 @@ class Folder:
         self.advice = done.stderr
         return done.stdout
 
+    def fails(self, *arguments, code=1, data=None) -> str:
+        """Run a command that cannot be done, in this process, and return the two lines that say why and what to do."""
+        done = CliRunner().invoke(app, [*map(str, arguments), "--data", str(self.path)], input=data or "")
+        assert done.exit_code == code, f"{arguments}: {done.exit_code}\n{done.output}"
+        assert not done.stdout
+        assert len(done.stderr.splitlines()) == 2, done.stderr
+        return done.stderr
+
     def json(self, *arguments, **options):
         """Run a command and return its JSON documents, a list; of a single one, itself."""
         lines = self.cli(*arguments, **options).splitlines()
@@ -71,11 +85,27 @@ class Folder:
         found = self.json("metrics", name, "--json")
         return found or {}
 
-    def wait_for_scores(self, name: str, count: int) -> dict:
+    def wait_for_rows(self, name: str, count: int) -> None:
+        """Wait until so many samples of a metric are stored."""
+        query = "SELECT 1 FROM metric WHERE name = ? AND last_rowid >= ?"
+        wait_until(lambda: self.select(query, name, count), f"{count} rows of {name}")
+
+    def wait_for_scores(self, name: str, count: int) -> None:
         """Wait until so many samples of a metric are scored."""
-        return wait_until(
-            lambda: (state := self.metric(name)) and state["scored"] >= count and state,
-            f"{count} scores of {name}",
+        query = "SELECT 1 FROM metric WHERE name = ? AND scored_rowid >= ?"
+        wait_until(lambda: self.select(query, name, count), f"{count} scores of {name}")
+
+    def select(self, query: str, *parameters) -> list[tuple]:
+        """Return rows of the repository."""
+        with closing(sqlite3.connect(self.path / "repository.sqlite")) as database:
+            return database.execute(query, parameters).fetchall()
+
+    def stored_scores(self, name: str) -> list[tuple]:
+        """Return rowid, value, raw, anomaly and log score of a metric's rows."""
+        return self.select(
+            "SELECT d.rowid, d.metric_value, d.raw_anomaly_score, d.anomaly_score, d.log_score"
+            " FROM metric_data d JOIN metric m USING (uid) WHERE m.name = ? ORDER BY d.rowid",
+            name,
         )
 
     def send(self, lines: list[str]) -> None:
@@ -127,3 +157,19 @@ def lines(name: str, count: int, *, first: int = 0, start: int = 1_600_000_000) 
         f"{name} {50 + 10 * ((first + i) % 24 / 24) + (first + i) % 7 / 10!r} {start + 60 * (first + i)}"
         for i in range(count)
     ]
+
+
+def expected_scores(sent: list[str]) -> list[tuple]:
+    """Return what `Folder.stored_scores` must return for lines of one metric with the default model."""
+    samples = [(float(value), float(timestamp)) for _, value, timestamp in map(str.split, sent)]
+    values, timestamps = zip(*samples, strict=True)
+    scores = Model(params.parameter_set("default")).score_series(timestamps, values)
+    columns = (scores.raw_anomaly_score, scores.anomaly_score, scores.log_score)
+    return list(
+        zip(
+            range(1, len(sent) + 1),
+            values,
+            *(column.tolist() for column in columns),
+            strict=True,
+        )
+    )

@@ -9,9 +9,7 @@ import threading
 
 import pytest
 
-from htmengine.htm import params
-from htmengine.htm.model import Model
-from tests.acceptance.engine import Folder, lines, python, wait_until
+from tests.acceptance.engine import Folder, expected_scores, lines, python, wait_until
 
 pytestmark = pytest.mark.acceptance
 
@@ -19,23 +17,6 @@ pytestmark = pytest.mark.acceptance
 @pytest.fixture
 def folder(tmp_path):
     return Folder(tmp_path / "data")
-
-
-def expected_scores(sent):
-    fields = [line.split() for line in sent]
-    model = Model(params.parameter_set("default"))
-    return model.score_series(
-        [float(timestamp) for _, _, timestamp in fields], [float(value) for _, value, _ in fields]
-    )
-
-
-def stored_scores(folder, name):
-    with sqlite3.connect(folder.path / "repository.sqlite") as database:
-        return database.execute(
-            "SELECT d.rowid, d.metric_value, d.raw_anomaly_score, d.anomaly_score, d.log_score"
-            " FROM metric_data d JOIN metric m USING (uid) WHERE m.name = ? ORDER BY d.rowid",
-            (name,),
-        ).fetchall()
 
 
 def test_lines_over_tcp_udp_and_the_queue_are_scored_like_a_series_and_published(folder):
@@ -57,20 +38,10 @@ def test_lines_over_tcp_udp_and_the_queue_are_scored_like_a_series_and_published
         follower.send_signal(signal.SIGINT)
         follower.communicate(timeout=20)
         assert folder.cli("verify", "--settled") == ""
-    scores = expected_scores(sent)
-    expected = list(
-        zip(
-            range(1, 401),
-            [float(line.split()[1]) for line in sent],
-            scores.raw_anomaly_score.tolist(),
-            scores.anomaly_score.tolist(),
-            scores.log_score.tolist(),
-            strict=True,
-        )
-    )
-    assert stored_scores(folder, "web.load") == expected
+    expected = expected_scores(sent)
+    assert folder.stored_scores("web.load") == expected
     assert [row["rowid"] for row in published] == list(range(1, 401))
-    assert [row["logScore"] for row in published] == scores.log_score.tolist()
+    assert [row["logScore"] for row in published] == [row[4] for row in expected]
 
 
 def queues(folder):
@@ -92,8 +63,7 @@ def test_a_restart_in_the_middle_changes_no_score(folder):
         folder.send(sent)
         folder.wait_for_scores("web.load", 300)
         folder.cli("verify", "--settled")
-    stored = stored_scores(folder, "web.load")
-    assert [row[4] for row in stored] == expected_scores(sent).log_score.tolist()
+    assert folder.stored_scores("web.load") == expected_scores(sent)
 
 
 def test_bad_lines_cost_their_neighbours_nothing_and_doctor_tells_the_reason(folder):
@@ -132,7 +102,7 @@ def test_services_run_as_processes_of_their_own(folder):
             service.send_signal(signal.SIGTERM)
         ends = [service.communicate(timeout=20) for service in services]
     assert [service.returncode for service in services] == [0] * 4, ends
-    assert [row[4] for row in stored_scores(folder, "web.load")] == expected_scores(sent).log_score.tolist()
+    assert folder.stored_scores("web.load") == expected_scores(sent)
 
 
 def test_two_engines_on_one_folder_share_the_work_and_the_second_takes_over(folder):
@@ -147,7 +117,7 @@ def test_two_engines_on_one_folder_share_the_work_and_the_second_takes_over(fold
         second.send(sent)
         second.wait_for_scores("web.load", 200)
         second.cli("verify", "--settled")
-    assert [row[4] for row in stored_scores(folder, "web.load")] == expected_scores(sent).log_score.tolist()
+    assert folder.stored_scores("web.load") == expected_scores(sent)
 
 
 # -- What cannot be used: one clear message, a non-zero exit

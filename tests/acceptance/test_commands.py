@@ -1,0 +1,336 @@
+"""Every command as people type it, on one engine that runs all the time."""
+
+import csv
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from htmengine.bus import Outgoing
+from htmengine.bus.embedded import EmbeddedBus
+from tests.acceptance.engine import Folder, expected_scores, lines, python, wait_until
+
+pytestmark = pytest.mark.acceptance
+
+SAMPLE = Path(__file__).parents[2] / "examples" / "sample" / "requests.csv"
+RULES = """
+[quiet]
+pattern = quiet.*
+action = ignore
+
+[everything]
+pattern = *
+action = monitor
+"""
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory):
+    folder = Folder(tmp_path_factory.mktemp("engine") / "data")
+    (folder.path / "monitor-rules.conf").write_text(RULES)
+    with folder.up():
+        yield folder
+
+
+def patient(engine, name, code=0):
+    """Return what doctor says of a metric."""
+    (found,) = engine.json("doctor", name, "--json", code=code)["metrics"]
+    return found
+
+
+def send_and_wait(engine, name, count, **options):
+    sent = lines(name, count, **options)
+    engine.cli("send", data="\n".join(sent))
+    engine.wait_for_scores(name, count)
+    return sent
+
+
+# -- replay
+
+
+def test_a_replay_is_scored_as_by_detect_and_live_samples_follow_behind_it(engine, tmp_path):
+    header, *history = SAMPLE.read_text().splitlines()
+    live = [f"2024-04-01T00:{5 * minute:02}:00Z,{150 + minute}" for minute in range(5)]
+    whole = tmp_path / "whole.csv"
+    whole.write_text("\n".join([header, *history, *live]) + "\n")
+
+    pipe = tmp_path / "history.csv"
+    os.mkfifo(pipe)
+    replay = python("-m", "htmengine.cli", "replay", pipe, "--metric", "web.requests", "--data", engine.path)
+    with pipe.open("w") as stream:
+        stream.write("\n".join([header, *history[:3000]]) + "\n")
+        stream.flush()
+        engine.wait_for_scores("web.requests", 1000)
+        seconds = 1711929600  # 2024-04-01
+        engine.send([f"web.requests {150 + minute} {seconds + 300 * minute}" for minute in range(5)])
+        held = wait_until(
+            lambda: (
+                (found := patient(engine, "web.requests")) and "5 live samples wait" in found["why"] and found
+            ),
+            "that live samples are held",
+        )
+        assert held["stored"] <= 3000
+        stream.write("\n".join(history[3000:]) + "\n")
+    output, errors = replay.communicate(timeout=60)
+    assert json.loads(output) == {"metric": "web.requests", "sent": 8064, "missing": 0, "skipped": 0}, errors
+    engine.wait_for_scores("web.requests", 8069)
+
+    detected = tmp_path / "scores.csv"
+    subprocess.run(
+        [sys.executable, "-m", "htmengine.cli", "detect", whole, "--out", detected],
+        check=True,
+        capture_output=True,
+    )
+    with detected.open(newline="") as file:
+        expected = [
+            (
+                rowid,
+                *(float(row[name]) for name in ("value", "raw_anomaly_score", "anomaly_score", "log_score")),
+            )
+            for rowid, row in enumerate(csv.DictReader(file), 1)
+        ]
+    assert len(expected) == 8069
+    assert engine.stored_scores("web.requests") == expected
+
+
+def test_the_same_replay_again_is_harmless_and_waiting_tells_what_is_stored(engine, tmp_path):
+    file = tmp_path / "history.csv"
+    file.write_text("timestamp,value\n" + "".join(f"{60 * row},{row % 7}\n" for row in range(300)))
+    for _ in range(2):
+        told = engine.json("replay", file, "--metric", "again", "--wait", "--monitor")
+        assert told == {
+            **{"metric": "again", "sent": 300, "missing": 0, "skipped": 0},
+            **{"stored": 300, "scored": 300},
+        }
+    assert engine.fails("replay", tmp_path / "nowhere.csv", "--metric", "again", code=2).startswith(
+        f"{tmp_path / 'nowhere.csv'}: cannot be read"
+    )
+
+
+# -- monitor, unmonitor
+
+
+def test_a_metric_is_monitored_by_hand_and_unmonitored_again(engine):
+    sent = lines("quiet.load", 120)
+    engine.cli("send", data="\n".join(sent))
+    engine.wait_for_rows("quiet.load", 120)
+    assert patient(engine, "quiet.load")["why"].startswith(
+        "Samples are stored, but the metric is not monitored"
+    )
+    assert engine.metric("quiet.load")["status"] == "unmonitored"
+
+    assert engine.json("monitor", "quiet.load")["samples"] == 120
+    engine.wait_for_scores("quiet.load", 120)
+    assert engine.stored_scores("quiet.load") == expected_scores(sent)
+    assert "has a model already" in engine.fails("monitor", "quiet.load")
+
+    assert engine.json("unmonitor", "quiet.load")["status"] == "unmonitored"
+    assert {row[2:] for row in engine.stored_scores("quiet.load")} == {(None, None, None)}
+    assert engine.json("monitor", "quiet.load")["samples"] == 120
+    engine.wait_for_scores("quiet.load", 120)
+    assert engine.stored_scores("quiet.load") == expected_scores(sent)
+    assert patient(engine, "quiet.load")["generation"] == 1
+
+
+def test_a_model_that_needs_a_range_waits_for_rows_and_starts_by_itself(engine):
+    sent = lines("quiet.waits", 288)
+    engine.cli("send", data="\n".join(sent[:280]))
+    engine.wait_for_rows("quiet.waits", 280)
+    assert engine.json("monitor", "quiet.waits", "--model", "nupic-tm")["status"] == "pending data"
+    assert "waits for 8 more samples" in patient(engine, "quiet.waits")["why"]
+    engine.cli("send", data="\n".join(sent[280:]))
+    engine.wait_for_scores("quiet.waits", 288)
+    assert engine.metric("quiet.waits")["status"] == "active"
+
+
+def test_a_model_with_a_range_given_starts_at_once(engine):
+    assert (
+        engine.json("monitor", "ranged", "--min", 0, "--max", 100, "--model", "nupic-tm")["status"]
+        != "pending data"
+    )
+    send_and_wait(engine, "ranged", 5)
+    engine.fails("monitor", "other", "--min", 0, code=2)
+    engine.fails("monitor", "other", "--model", "gpt", code=2)
+    engine.fails("monitor", "other", "--params-json", "{", code=2)
+    assert engine.metric("other") == {}
+
+
+def test_unmonitoring_what_is_not_there_is_told(engine):
+    assert "no metric of this name" in engine.fails("unmonitor", "nobody", code=2)
+
+
+# -- send, metrics, results
+
+
+def test_a_wrong_line_is_told_and_nothing_is_sent(engine):
+    message = engine.fails("send", "sent.a 1 1600000000", "sent.b one 1600000000", code=2)
+    assert "Line 2" in message
+    assert "Nothing was sent" in message
+    assert engine.metric("sent.a") == {}
+
+
+def test_a_sample_without_a_timestamp_is_of_now(engine):
+    before = int(time.time())
+    engine.cli("send", "sent.now 1.5")
+    engine.wait_for_scores("sent.now", 1)
+    assert before <= engine.metric("sent.now")["lastTimestamp"] <= time.time()
+
+
+def test_metrics_and_results_are_listed_for_people_and_for_programs(engine):
+    send_and_wait(engine, "listed", 30)
+    assert "listed" in engine.cli("metrics", "listed", "again-not")
+    rows = engine.json("results", "listed", "--limit", 3, "--json")
+    assert [row["rowid"] for row in rows] == [28, 29, 30]
+    assert [row["logScore"] for row in rows] == [row[4] for row in engine.stored_scores("listed")[-3:]]
+    text = engine.cli("results", "listed", "--limit", 3)
+    assert text.splitlines()[1].startswith("2020-09-13 12:")
+    assert engine.cli("results", "listed", "--min-score", 1, "--json") == ""
+    assert "no metric of this name" in engine.fails("results", "nobody", code=2)
+
+
+# -- export, import
+
+
+def test_a_metric_moves_to_another_installation_with_its_samples(engine, tmp_path):
+    sent = send_and_wait(engine, "moves", 80)
+    engine.cli("export", "moves", "--out", tmp_path / "moves.json")
+    other = Folder(tmp_path / "other")
+    assert "no engine has run" in other.fails("import", tmp_path / "moves.json", code=2)
+    with other.up():
+        assert other.json("import", tmp_path / "moves.json")["samples"] == 80
+        other.wait_for_scores("moves", 80)
+        assert other.json("import", "-", data=engine.cli("export", "moves"))["samples"] == 80
+        other.cli("verify", "--settled")
+    assert other.stored_scores("moves") == expected_scores(sent)
+    assert "is not what `htmengine export` writes" in engine.fails("import", "-", data="{}", code=2)
+
+
+# -- status, doctor
+
+
+def test_doctor_and_status_show_what_every_service_counts(engine):
+    send_and_wait(engine, "counted", 20)
+
+    def counters():
+        services = engine.json("status", "--json")["services"]
+        assert all(service["alive"] for service in services)
+        return {service["name"]: service["counters"] for service in services}
+
+    found = wait_until(
+        lambda: (
+            (counts := counters())
+            and counts["metric_storer"].get("stored", 0) >= 20
+            and counts["anomaly_service"].get("scores_stored", 0) >= 20
+            and counts["model_scheduler"].get("rows_scored", 0) >= 20
+            and counts
+        ),
+        "reports",
+    )
+    assert set(found) == {"metric_listener", "metric_storer", "model_scheduler", "anomaly_service"}
+    text = engine.cli("status")
+    assert "scores stored" in text
+    assert "rows scored" in text
+
+
+def test_doctor_says_why_there_is_no_score_yet(engine):
+    unknown = patient(engine, "never.sent", code=1)
+    assert unknown["needsAttention"]
+    assert unknown["why"].startswith("No sample of never.sent has ever arrived")
+    engine.cli("monitor", "silent")
+    assert "no sample has been stored yet" in patient(engine, "silent", code=1)["why"]
+    send_and_wait(engine, "young", 3)
+    young = patient(engine, "young")
+    assert (young["stored"], young["scored"], young["unscored"], young["modelRows"]) == (3, 3, 0, 3)
+    assert "the model has seen 3" in young["why"]
+
+
+# -- dead letters
+
+
+def test_dead_letters_are_listed_shown_sent_again_and_discarded(engine):
+    queue = "htmengine.metric.custom.data"
+    bodies = [b"no JSON", json.dumps({"protocol": "pigeon", "data": []}).encode()]
+    with closing(EmbeddedBus(engine.path / "bus.sqlite")) as bus:
+        bus.publish([Outgoing(queue, body) for body in bodies])
+
+    def dead(count):
+        return wait_until(
+            lambda: (letters := listed(engine)) and len(letters) == count and letters, f"{count} dead letters"
+        )
+
+    first, second = dead(2)
+    assert first["queue"] == queue
+    assert first["reason"].startswith("not lines of metric data")
+    assert "pigeon" in engine.cli("dead", "list")
+    shown = engine.json("dead", "show", second["id"])
+    assert shown["body"] == {"protocol": "pigeon", "data": []}
+    assert '"pigeon" is not known' in shown["reason"]
+    assert "2 dead letters" in "".join(engine.json("doctor", "--json", code=1)["findings"])
+
+    assert engine.json("dead", "requeue", first["id"]) == {"requeued": 1}
+    wait_until(lambda: listed(engine)[-1]["id"] > second["id"], "that it dies again")
+    assert engine.json("dead", "discard", second["id"]) == {"discarded": 1}
+    assert engine.json("dead", "discard", "--all") == {"discarded": 1}
+    assert listed(engine) == []
+    engine.fails("dead", "show", second["id"], code=2)
+    engine.fails("dead", "requeue", code=2)
+
+
+def listed(engine):
+    return [json.loads(line) for line in engine.cli("dead", "list", "--json").splitlines()]
+
+
+# -- verify, db upgrade
+
+
+def test_verify_names_what_is_wrong(engine, tmp_path):
+    send_and_wait(engine, "whole", 20)
+    wait_until(lambda: not engine.json("status", "--json")["totals"]["unscored"], "that all is scored")
+    report = engine.json("verify", "--settled", "--json")
+    assert report["findings"] == []
+    assert report["rows"] >= 20
+    broken = Folder(tmp_path / "broken")
+    for file in ("repository.sqlite", "bus.sqlite"):
+        with (
+            closing(sqlite3.connect(engine.path / file)) as source,
+            closing(sqlite3.connect(broken.path / file)) as copy,
+        ):
+            source.backup(copy)
+    with closing(sqlite3.connect(broken.path / "repository.sqlite")) as database, database:
+        database.execute(
+            "DELETE FROM metric_data WHERE rowid = 7 AND uid = (SELECT uid FROM metric WHERE name = 'whole')"
+        )
+    assert broken.cli("verify", code=1).startswith("whole: 19 rows are stored from 1 to 20: some are missing")
+
+
+def test_a_repository_is_made_by_hand_and_upgraded_twice(tmp_path):
+    folder = Folder(tmp_path / "data")
+    for _ in range(2):
+        assert folder.json("db", "upgrade") == {"upgraded": True, "shards": 4}
+    assert folder.select("SELECT name FROM lock") == [("metrics",)]
+
+
+# -- A demonstration
+
+
+def test_the_demonstration_finds_an_anomaly_that_it_puts_in(tmp_path):
+    folder = Folder(tmp_path / "demo")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "htmengine.cli", "up", "--demo", "--seconds", "8"),
+            *("--data", folder.path, "--port", str(folder.port)),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    told = json.loads(done.stdout)
+    assert told["anomalies"] == told["found"] == 1
+    assert "<-- anomaly" in done.stderr
