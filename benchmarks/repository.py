@@ -1,11 +1,14 @@
-"""What the repository's statements cost on SQLite: rows per second appended and scored.
+"""What the repository's statements cost: rows per second appended and scored.
 
     .venv/bin/python -m benchmarks.repository --json
+    .venv/bin/python -m benchmarks.repository --db mariadb --metrics 1000 --variants executemany 50 100 1000
+    .venv/bin/python -m benchmarks.repository --db postgresql --metrics 1000 --variants executemany columns
 
 Each transaction appends one row to each of many metrics and moves their highest rowid, as the storer does; another
 stores the scores of these rows and moves the watermarks, as the anomaly service does. Both indexes and the foreign key
-are in place. `executemany` is one statement for each row; a number is that many rows in a statement. With `--busy` a
-second thread runs Python all the time: then every step of a statement has to wait for the interpreter lock.
+are in place. `executemany` is one statement for each row; a number is that many rows in a statement; `columns` is one
+statement with a parameter for each column. With `--busy` a second thread runs Python all the time: then every step of a
+statement has to wait for the interpreter lock. Servers are private ones, on the same machine.
 """
 
 from __future__ import annotations
@@ -22,27 +25,43 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Engine, update
+from sqlalchemy import Connection, Engine, bindparam, insert, update
 
 from benchmarks.machine import machine
+from benchmarks.servers import DIALECTS, private
 from htmengine import config
-from htmengine.repository import bulk, metrics, migrations, samples, schema, scores
+from htmengine.repository import metrics, migrations, samples, schema, scores
+from htmengine.repository.bulk import mysql, sqlite
 from htmengine.repository.engine import open_engine, reading, writing
+from htmengine.repository.times import from_epoch
 
 EXECUTEMANY: Final = "executemany"
 FIRST_SECOND: Final = 1_700_000_000
 
-_INSERT: Final = (
-    "INSERT INTO metric_data (uid, rowid, timestamp, metric_value) "
-    "VALUES (?, ?, strftime('%Y-%m-%d %H:%M:%S.000000', ?, 'unixepoch'), ?)"
-)
+VARIANTS: Final = {
+    "sqlite": [EXECUTEMANY, "50", "100", "250", "500"],
+    "mariadb": [EXECUTEMANY, "50", "100", "250", "1000"],
+    "postgresql": [EXECUTEMANY, "columns"],
+}
+
+_data: Final = schema.metric_data.c
+_metric: Final = schema.metric.c
 _SCORE: Final = (
-    "UPDATE metric_data SET raw_anomaly_score = ?, anomaly_score = ?, display_value = ?, "
-    "multi_step_best_predictions = 'null', log_score = ?, sequence_score = ?, novelty_score = ? "
-    "WHERE uid = ? AND rowid = ?"
+    update(schema.metric_data)
+    .where(_data.uid == bindparam("of_uid"), _data.rowid == bindparam("of_rowid"))
+    .values({name: bindparam(name) for name in schema.SCORES})
 )
-_LAST: Final = "UPDATE metric SET last_rowid = ?, tail_timestamp = ? WHERE uid = ? AND last_rowid = ?"
-_WATERMARK: Final = "UPDATE metric SET scored_rowid = ? WHERE uid = ? AND generation = ? AND scored_rowid = ?"
+_LAST: Final = (
+    update(schema.metric)
+    .where(_metric.uid == bindparam("of_uid"), _metric.last_rowid == bindparam("before"))
+    .values(last_rowid=bindparam("after"), tail_timestamp=bindparam("tail"))
+)
+_WATERMARK: Final = (
+    update(schema.metric)
+    .where(_metric.uid == bindparam("of_uid"), _metric.generation == 0)
+    .where(_metric.scored_rowid == bindparam("before"))
+    .values(scored_rowid=bindparam("after"))
+)
 
 
 class Cost(NamedTuple):
@@ -88,19 +107,27 @@ class Fleet:
 
 def append_in_bulk(conn: Connection, rows: list[Any]) -> None:
     """Append as the storer does."""
-    samples.append(conn, *(list(column) for column in zip(*rows, strict=True)))
     samples.advance_last(conn, [(uid, rowid - 1, rowid, stamp) for uid, rowid, stamp, _ in rows])
+    samples.append(conn, *(list(column) for column in zip(*rows, strict=True)))
 
 
 def append_by_row(conn: Connection, rows: list[Any]) -> None:
     """Append with one statement for each row."""
-    conn.exec_driver_sql(_INSERT, rows)
-    conn.exec_driver_sql(_LAST, [(rowid, stamp, uid, rowid - 1) for uid, rowid, stamp, _ in rows])
+    last = [
+        {"of_uid": uid, "before": rowid - 1, "after": rowid, "tail": stamp} for uid, rowid, stamp, _ in rows
+    ]
+    conn.execute(_LAST, last)
+    names = "uid", "rowid", "timestamp", "metric_value"
+    inserted = [(uid, rowid, from_epoch(stamp), value) for uid, rowid, stamp, value in rows]
+    conn.execute(insert(schema.metric_data), [dict(zip(names, row, strict=True)) for row in inserted])
 
 
 def score_in_bulk(conn: Connection, rows: list[Any]) -> None:
     """Store scores as the anomaly service does."""
     uids, rowids, raw, anomaly, log, sequence, novelty = (list(column) for column in zip(*rows, strict=True))
+    scores.advance_watermarks(
+        conn, [(uid, 0, rowid - 1, rowid) for uid, rowid in zip(uids, rowids, strict=True)]
+    )
     scores.store(
         conn,
         uids=uids,
@@ -111,21 +138,18 @@ def score_in_bulk(conn: Connection, rows: list[Any]) -> None:
         sequence_scores=sequence,
         novelty_scores=novelty,
     )
-    scores.advance_watermarks(
-        conn, [(uid, 0, rowid - 1, rowid) for uid, rowid in zip(uids, rowids, strict=True)]
-    )
 
 
 def score_by_row(conn: Connection, rows: list[Any]) -> None:
     """Store scores with one statement for each row."""
-    conn.exec_driver_sql(
-        _SCORE,
-        [
-            (raw, anomaly, scores.rescale_for_display(anomaly), log, sequence, novelty, uid, rowid)
-            for uid, rowid, raw, anomaly, log, sequence, novelty in rows
-        ],
-    )
-    conn.exec_driver_sql(_WATERMARK, [(rowid, uid, 0, rowid - 1) for uid, rowid, *_ in rows])
+    moved = [{"of_uid": uid, "before": rowid - 1, "after": rowid} for uid, rowid, *_ in rows]
+    conn.execute(_WATERMARK, moved)
+    names = "of_uid", "of_rowid", *schema.SCORES
+    scored = [
+        (uid, rowid, raw, anomaly, scores.rescale_for_display(anomaly), "null", log, sequence, novelty)
+        for uid, rowid, raw, anomaly, log, sequence, novelty in rows
+    ]
+    conn.execute(_SCORE, [dict(zip(names, row, strict=True)) for row in scored])
 
 
 @contextmanager
@@ -148,12 +172,12 @@ def busy_thread(wanted: bool) -> Iterator[None]:
             thread.join()
 
 
-def measure(folder: Path, variant: str, arguments: argparse.Namespace) -> dict[str, float]:
+def measure(repository: config.Repository, variant: str, arguments: argparse.Namespace) -> dict[str, float]:
     """Return rows per second of one variant, over a database of its own."""
     by_row = variant == EXECUTEMANY
-    if not by_row:
-        bulk.SQLITE_ROWS = int(variant)  # type: ignore[misc]
-    engine = open_engine(config.Repository(path=folder / variant / "repository.sqlite"))
+    engine = open_engine(repository)
+    if variant.isdecimal():
+        sqlite.ROWS = mysql.ROWS = int(variant)  # type: ignore[misc]
     fleet = Fleet(engine, arguments.metrics, arguments.description_bytes)
     appends, stores = [], []
     with busy_thread(arguments.busy):
@@ -174,6 +198,16 @@ def measure(folder: Path, variant: str, arguments: argparse.Namespace) -> dict[s
     }
 
 
+@contextmanager
+def empty(db: str, folder: Path) -> Iterator[config.Repository]:
+    """Give a new database."""
+    if db == "sqlite":
+        yield config.Repository(path=folder / "repository.sqlite")
+    else:
+        with private(db, folder) as repository:
+            yield repository
+
+
 def _summary(name: str, costs: list[Cost], rows: int) -> dict[str, float]:
     return {
         f"{name}_rows_per_s": round(rows * len(costs) / sum(cost.wall for cost in costs)),
@@ -190,15 +224,20 @@ def main() -> None:
     parser.add_argument("--metrics", type=int, default=500)
     parser.add_argument("--batches", type=int, default=100)
     parser.add_argument("--description-bytes", type=int, default=600, help="of model_params")
-    parser.add_argument("--variants", nargs="*", default=[EXECUTEMANY, "50", "100", "250", "500"])
+    parser.add_argument("--db", choices=["sqlite", *DIALECTS], default="sqlite")
+    parser.add_argument("--variants", nargs="*", help="default: those that tell most about the database")
     parser.add_argument("--busy", action="store_true", help="with a second thread that runs Python")
     parser.add_argument(
         "--folder", type=Path, help="where the databases are made; default: the system's temporary"
     )
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    arguments.variants = arguments.variants or VARIANTS[arguments.db]
     with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
-        results = {variant: measure(Path(folder), variant, arguments) for variant in arguments.variants}
+        results = {}
+        for variant in arguments.variants:
+            with empty(arguments.db, Path(folder) / variant) as repository:
+                results[variant] = measure(repository, variant, arguments)
     if arguments.json:
         print(
             json.dumps({"machine": machine(), "arguments": vars(arguments), "results": results}, default=str)

@@ -46,9 +46,9 @@ def append(
     timestamps: Sequence[int],
     values: Sequence[float],
 ) -> None:
-    """Insert samples of any number of metrics; `advance_last` belongs into the same transaction.
+    """Insert samples of any number of metrics; `advance_last` comes before, in the same transaction.
 
-    Values come back bit for bit, but for one: SQLite stores -0.0 as 0.0. Timestamps are whole seconds since the epoch.
+    Values come back bit for bit, but for one: SQLite and MySQL store -0.0 as 0.0. Timestamps are whole seconds since the epoch.
     Raises ValueError for a timestamp that no datetime holds, and SQLAlchemy's IntegrityError for a row that is there
     already, a metric that is not, and a value that is not a number.
     """
@@ -60,10 +60,14 @@ def append(
 
 
 def advance_last(conn: Connection, advances: Sequence[Advance | tuple[str, int, int, int]]) -> int:
-    """Move the highest rowid of metrics, each only if it is still `from_rowid`; return how many were moved."""
+    """Move the highest rowid of metrics, each only if it is still `from_rowid`; return how many were moved.
+
+    Do it before `append`, in the same transaction: it locks the metrics, by uid, while an insert would lock each in
+    passing, and then have to wait for whoever waits for it.
+    """
     if not advances:
         return 0
-    uids, before, after, tails = zip(*advances, strict=True)
+    uids, before, after, tails = zip(*sorted(advances), strict=True)
     return bulk.update(
         conn,
         schema.metric,

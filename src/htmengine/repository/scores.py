@@ -86,13 +86,15 @@ def advance_watermarks(
 ) -> int:
     """Move watermarks, each only if it stands at `from_rowid` and the model's generation is the metric's.
 
+    Metrics are locked by uid, as `samples.advance_last` does, so that writers do not wait for each other in a circle.
+
     Returns
     -------
     How many were moved. Fewer than given: somebody else stored these scores, or a model was deleted; roll back.
     """
     if not advances:
         return 0
-    uids, generations, before, after = zip(*advances, strict=True)
+    uids, generations, before, after = zip(*sorted(advances), strict=True)
     return bulk.update(
         conn,
         schema.metric,

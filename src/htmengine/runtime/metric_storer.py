@@ -206,9 +206,9 @@ class MetricStorer:
             states.update(metrics.states_by_name(conn, new))
         rows = sequencing.number(columns, states)
         if rows.uids:
-            samples.append(conn, rows.uids, rows.rowids, rows.timestamps, rows.values)
             if samples.advance_last(conn, rows.advances) != len(rows.advances):
                 raise Overtaken("another storer is at work on the same metrics")
+            samples.append(conn, rows.uids, rows.rowids, rows.timestamps, rows.values)
         return _Stored(rows, states, [states[name] for name in new])
 
     def _pass_on(self, stored: _Stored) -> None:

@@ -2,14 +2,13 @@
 
 import itertools
 
-import msgspec
 import pytest
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine
 
 from htmengine import config
 from htmengine.repository import metrics, migrations, schema
 from htmengine.repository.engine import open_engine, writing
-from htmengine.repository.server import server_url
+from tests import databases
 
 NUMBERS = itertools.count()
 
@@ -18,25 +17,12 @@ NUMBERS = itertools.count()
 def server(request):
     """Give the settings of a server, without a database."""
     fixture = {"mysql": "mariadb_server", "postgresql": "postgresql_server"}[request.param]
-    address = request.getfixturevalue(fixture)
-    return config.Repository(
-        dialect=request.param,
-        db="",
-        host=address.host,
-        port=address.port,
-        user=address.user,
-        passwd=address.password,
-    )
+    return databases.on(request.param, request.getfixturevalue(fixture))
 
 
 def new_database(server: config.Repository, name: str) -> Engine:
     """Make an empty database and return an engine for it."""
-    name = f"{name}_{next(NUMBERS)}"
-    administration = create_engine(server_url(server, database=False), isolation_level="AUTOCOMMIT")
-    with administration.connect() as conn:
-        conn.exec_driver_sql(f"CREATE DATABASE {name}")
-    administration.dispose()
-    return open_engine(msgspec.structs.replace(server, db=name))
+    return open_engine(databases.created(server, f"{name}_{next(NUMBERS)}"))
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from htmengine.repository import metrics, scores
+from htmengine.repository import metrics, schema, scores
 from htmengine.repository.engine import reading, writing
 from tests.unit.repository.rows import add_rows, score_rows
 
@@ -56,6 +56,14 @@ def test_a_watermark_moves_only_in_its_generation_and_from_where_it_stands(
         assert scores.advance_watermarks(conn, [(uid, generation, before, 3)]) == moved
         assert metrics.states(conn, [uid])[uid].scored_rowid == 3 * moved
         assert scores.advance_watermarks(conn, []) == 0
+
+
+def test_rows_that_get_the_scores_they_have_are_found(engine, uid):
+    with writing(engine) as conn:
+        add_rows(conn, uid, 3)
+        score_rows(conn, uid, 1, 3)
+        conn.execute(schema.metric.update().values(scored_rowid=0))
+        score_rows(conn, uid, 1, 3)
 
 
 def test_many_rows_are_scored_in_one_call(engine, uid):

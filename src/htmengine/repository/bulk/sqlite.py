@@ -1,0 +1,54 @@
+"""SQLite gets statements of some hundred rows each.
+
+Python's module gives the interpreter lock away around every step of a statement and must wait for it after each: a
+statement for each row would hand it over a thousand times for a thousand rows, and a busy thread makes each hand-over
+last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Column, Connection, DateTime, Table
+
+from htmengine.repository.bulk.statements import chunks, may_be_null
+
+ROWS: Final = 500
+"""Rows in a statement. More are no faster."""
+
+
+def insert(conn: Connection, table: Table, rows: Mapping[str, Sequence[Any]]) -> None:
+    """Insert rows, which are checked."""
+    names = ", ".join(f'"{name}"' for name in rows)
+    row = ", ".join(_placeholder(table.c[name]) for name in rows)
+    for count, parameters in chunks(list(rows.values()), ROWS):
+        values = ", ".join([f"({row})"] * count)
+        conn.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES {values}', parameters)
+
+
+def update(
+    conn: Connection, table: Table, where: Mapping[str, Sequence[Any]], to: Mapping[str, Sequence[Any]]
+) -> int:
+    """Update rows, which are checked, and return how many were found."""
+    row = ", ".join(_placeholder(table.c[name]) for name in [*where, *to])
+    ours = ", ".join(f'"{name}" = given.column{i}' for i, name in enumerate(to, len(where) + 1))
+    same = " AND ".join(f"{_key(table.c[name])} = given.column{i}" for i, name in enumerate(where, 1))
+    found = 0
+    for count, parameters in chunks([*where.values(), *to.values()], ROWS):
+        values = ", ".join([f"({row})"] * count)
+        statement = f'UPDATE "{table.name}" SET {ours} FROM (VALUES {values}) AS given WHERE {same}'
+        found += conn.exec_driver_sql(statement, parameters).rowcount
+    return found
+
+
+def _placeholder(column: Column[Any]) -> str:
+    # In exactly the form in which SQLAlchemy stores a datetime; made inside the statement, where no lock is held.
+    return (
+        "strftime('%Y-%m-%d %H:%M:%S.000000', ?, 'unixepoch')" if isinstance(column.type, DateTime) else "?"
+    )
+
+
+def _key(column: Column[Any]) -> str:
+    name = f'"{column.table.name}"."{column.name}"'
+    return f"ifnull({name}, 0)" if may_be_null(column) else name

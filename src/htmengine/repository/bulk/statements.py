@@ -1,0 +1,22 @@
+"""What the statements of several databases have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import Column
+
+
+def chunks(columns: Sequence[Sequence[Any]], size: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Give the number of rows and the parameters of each statement, row by row."""
+    rows = list(zip(*columns, strict=True))
+    for start in range(0, len(rows), size):
+        some = rows[start : start + size]
+        yield len(some), tuple(chain.from_iterable(some))
+
+
+def may_be_null(column: Column[Any]) -> bool:
+    """Tell whether a key of an update has to take a NULL for 0."""
+    return bool(column.nullable) and not column.primary_key
