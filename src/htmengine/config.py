@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, TypeVar, get_args
 import msgspec
 
 from htmengine.errors import MisuseError
+from htmengine.exceptions import ApplicationNotConfiguredError
 
 T = TypeVar("T")
 
@@ -162,6 +163,16 @@ def config_dir_from_environment() -> Path | None:
     """Return the directory that APPLICATION_CONFIG_PATH names, or None where it is not set."""
     named = os.environ.get(CONFIG_PATH_VARIABLE)
     return Path(named) if named else None
+
+
+def required_config_dir() -> Path:
+    """Return the directory that APPLICATION_CONFIG_PATH names. Raises ApplicationNotConfiguredError."""
+    directory = config_dir_from_environment()
+    if directory is None:
+        raise ApplicationNotConfiguredError(
+            f"{CONFIG_PATH_VARIABLE} is not set; set it to the directory that holds application.conf"
+        )
+    return directory
 
 
 def load(directory: Path) -> Settings:

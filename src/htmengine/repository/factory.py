@@ -13,8 +13,10 @@ from sqlalchemy import URL, Engine, create_engine
 from sqlalchemy.exc import DBAPIError
 
 from htmengine import config as settings
+from htmengine.errors import DependencyAway
+from htmengine.repository.autocommit import autocommit
 from htmengine.repository.engine import open_engine
-from htmengine.repository.errors import RepositoryUnavailable, is_transient
+from htmengine.repository.errors import is_transient
 from htmengine.repository.server import server_url
 
 P = ParamSpec("P")
@@ -32,7 +34,7 @@ def engineFactory(config: Any, reset: bool = False) -> Engine:
     """Return the engine of this process for the configured database.
 
     The same one for each call, until the configuration says another database or `reset` asks for a new one; then the
-    old one's connections are closed.
+    old one's connections are closed. Its connections commit each statement by itself, unless a transaction was begun.
 
     Parameters
     ----------
@@ -47,7 +49,7 @@ def engineFactory(config: Any, reset: bool = False) -> Engine:
     elif reset or _engines[process][0] != repository:
         _engines.pop(process)[1].dispose()
     if process not in _engines:
-        _engines[process] = repository, open_engine(repository)
+        _engines[process] = repository, autocommit(open_engine(repository))
     return _engines[process][1]
 
 
@@ -66,7 +68,7 @@ def getDbDSN(config: Any) -> URL:
 
 def getUnaffiliatedEngine(config: Any) -> Engine:
     """Return a new engine for the server with no database selected, to create or drop one."""
-    return create_engine(getDSN(config), hide_parameters=True)
+    return autocommit(create_engine(getDSN(config), hide_parameters=True))
 
 
 def getBaseConnectionArgsDict(config: Any) -> dict[str, Any]:
@@ -116,8 +118,8 @@ def retryOnTransientErrors(function: Callable[P, R]) -> Callable[P, R]:
         while True:
             try:
                 return function(*args, **kwargs)
-            except (DBAPIError, RepositoryUnavailable) as error:
-                passing = isinstance(error, RepositoryUnavailable) or is_transient(error)
+            except (DBAPIError, DependencyAway) as error:
+                passing = isinstance(error, DependencyAway) or is_transient(error)
                 if not passing or time.monotonic() + delay > end:
                     raise
             time.sleep(delay)

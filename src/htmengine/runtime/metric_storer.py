@@ -205,10 +205,7 @@ class MetricStorer:
             metrics.create_custom(conn, new)
             states.update(metrics.states_by_name(conn, new))
         rows = sequencing.number(columns, states)
-        if rows.uids:
-            if samples.advance_last(conn, rows.advances) != len(rows.advances):
-                raise Overtaken("another storer is at work on the same metrics")
-            samples.append(conn, rows.uids, rows.rowids, rows.timestamps, rows.values)
+        insert(conn, rows)
         return _Stored(rows, states, [states[name] for name in new])
 
     def _pass_on(self, stored: _Stored) -> None:
@@ -285,6 +282,14 @@ class MetricStorer:
         self._step(f"{NAME}.committed")
         log.warning("%s.backfill_ended metric=%s reason=its sender has died", NAME, name)
         self._pass_on(stored)
+
+
+def insert(conn: Connection, rows: sequencing.Rows) -> None:
+    """Insert numbered rows. Raises Overtaken where the same numbers were given to others meanwhile."""
+    if rows.uids:
+        if samples.advance_last(conn, rows.advances) != len(rows.advances):
+            raise Overtaken("another storer is at work on the same metrics")
+        samples.append(conn, rows.uids, rows.rowids, rows.timestamps, rows.values)
 
 
 def _held(conn: Connection, name: str) -> Held:

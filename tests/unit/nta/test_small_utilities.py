@@ -1,13 +1,21 @@
 """Directories, locks, times and counters of the compatibility package."""
 
+import os
+import sys
 import threading
 from datetime import UTC, datetime, timedelta, timezone
+from xmlrpc.server import SimpleXMLRPCServer
 
 import pytest
+from sqlalchemy import select
 
+from htmengine.repository import schema
 from nta.utils import makeDirectoryFromAbsolutePath
 from nta.utils.date_time_utils import epochFromLocalizedDatetime, epochFromNaiveUTCDatetime
 from nta.utils.file_lock import ExclusiveFileLock, FileLockAcquireException, SharedFileLock
+from nta.utils.prompt_utils import PromptTimeout, promptWithTimeout
+from nta.utils.sqlalchemy_utils import compileMysqlQuery
+from nta.utils.supervisor_utils import SupervisorClient
 from nta.utils.threading_utils import ThreadsafeCounter
 
 
@@ -73,3 +81,39 @@ def test_a_counter_loses_no_adjustment_of_many_threads():
     for thread in threads:
         thread.join()
     assert counter.value == 5 + 8 * 500 * 2
+
+
+@pytest.fixture
+def standard_input(monkeypatch):
+    """Give the end of a pipe at whose other end the program listens."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading) as listening, os.fdopen(writing, "w") as typing:
+        monkeypatch.setattr(sys, "stdin", listening)
+        yield typing
+
+
+def test_a_prompt_returns_the_line_that_was_typed(standard_input, capsys):
+    standard_input.write("yes\n")
+    standard_input.flush()
+    assert promptWithTimeout("Sure? ", 5) == "yes"
+    assert capsys.readouterr().out == "Sure? "
+
+
+def test_a_prompt_that_nobody_answers_ends(standard_input):
+    with pytest.raises(PromptTimeout):
+        promptWithTimeout("Sure? ", 0.01)
+
+
+def test_supervisord_is_asked_by_its_own_names():
+    with SimpleXMLRPCServer(("127.0.0.1", 0), logRequests=False) as server:
+        server.register_function(lambda: {"statename": "RUNNING"}, "supervisor.getState")
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        client = SupervisorClient(f"http://127.0.0.1:{server.server_address[1]}")
+        assert client.getState() == {"statename": "RUNNING"}
+        thread.join()
+
+
+def test_a_query_is_shown_as_mysql_would_get_it():
+    query = select(schema.metric.c.uid).where(schema.metric.c.name == "m")
+    assert "metric.name = 'm'" in compileMysqlQuery(query)

@@ -1,0 +1,1 @@
+"""Documented imports, names, arguments and uses."""
