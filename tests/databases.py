@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from htmengine import config
 from htmengine.repository.server import server_url
 from tests import servers
 
+_NUMBERS: Final = itertools.count()
 SERVERS: Final = {"mysql": servers.mariadb, "postgresql": servers.postgresql}
 
 
@@ -37,7 +39,8 @@ def on(dialect: config.Dialect, address: servers.Address) -> config.Repository:
 
 
 def created(server: config.Repository, name: str) -> config.Repository:
-    """Create an empty database and return its settings."""
+    """Create an empty database, whose name begins so, and return its settings."""
+    name = f"{name}_{next(_NUMBERS)}"
     administration = create_engine(server_url(server, database=False), isolation_level="AUTOCOMMIT")
     with administration.connect() as conn:
         conn.exec_driver_sql(f"CREATE DATABASE {name}")

@@ -232,7 +232,7 @@ def load(directory: Path) -> Settings:
         profiling=reader.get(application, "debugging", "profiling", _boolean, False),
         repository=Repository(
             dialect=dialect,
-            path=data / "repository.sqlite" if data else None,
+            path=data / "repository.sqlite" if data and dialect == "sqlite" else None,
             db=reader.get(application, "repository", "db", str, "htmengine"),
             host=reader.get(application, "repository", "host", str, "127.0.0.1"),
             user=reader.get(application, "repository", "user", str, "root"),

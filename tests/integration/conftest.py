@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests import servers
+from tests import databases, servers
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +21,13 @@ def mariadb_server(tmp_path_factory):
 def postgresql_server(tmp_path_factory):
     with servers.postgresql(tmp_path_factory.mktemp("pg") / "server") as server:
         yield server
+
+
+@pytest.fixture(scope="session", params=["mysql", "postgresql"])
+def database_server(request):
+    """Give the settings of a database server, without a database."""
+    fixture = {"mysql": "mariadb_server", "postgresql": "postgresql_server"}[request.param]
+    return databases.on(request.param, request.getfixturevalue(fixture))
 
 
 @pytest.fixture

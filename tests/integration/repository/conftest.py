@@ -1,7 +1,5 @@
 """The repository on servers: the fixtures of the unit tests, with a database of each server."""
 
-import itertools
-
 import pytest
 from sqlalchemy import Engine
 
@@ -10,25 +8,16 @@ from htmengine.repository import metrics, migrations, schema
 from htmengine.repository.engine import open_engine, writing
 from tests import databases
 
-NUMBERS = itertools.count()
 
-
-@pytest.fixture(scope="session", params=["mysql", "postgresql"])
-def server(request):
-    """Give the settings of a server, without a database."""
-    fixture = {"mysql": "mariadb_server", "postgresql": "postgresql_server"}[request.param]
-    return databases.on(request.param, request.getfixturevalue(fixture))
-
-
-def new_database(server: config.Repository, name: str) -> Engine:
+def new_database(database_server: config.Repository, name: str) -> Engine:
     """Make an empty database and return an engine for it."""
-    return open_engine(databases.created(server, f"{name}_{next(NUMBERS)}"))
+    return open_engine(databases.created(database_server, name))
 
 
 @pytest.fixture(scope="session")
-def lasting_engine(server):
+def lasting_engine(database_server):
     """Give a database that tests leave as it was."""
-    engine = new_database(server, "lasting")
+    engine = new_database(database_server, "lasting")
     migrations.upgrade(engine, shards=4)
     yield engine
     engine.dispose()
@@ -45,8 +34,8 @@ def engine(lasting_engine):
 
 
 @pytest.fixture
-def empty_engine(server):
-    engine = new_database(server, "empty")
+def empty_engine(database_server):
+    engine = new_database(database_server, "empty")
     yield engine
     engine.dispose()
 

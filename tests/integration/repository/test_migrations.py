@@ -8,9 +8,9 @@ from tests.unit.repository.test_migrations import *  # noqa: F403
 
 
 @pytest.fixture
-def engine(server):
+def engine(database_server):
     """Give the newest tables, to be changed."""
-    engine = new_database(server, "current")
+    engine = new_database(database_server, "current")
     migrations.upgrade(engine, shards=4)
     yield engine
     engine.dispose()

@@ -1,0 +1,107 @@
+"""The whole engine with its repository, and its checkpoints, on a database server."""
+
+import configparser
+import json
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from sqlalchemy import func, select
+
+from benchmarks.running import free_port
+from htmengine import conf, config
+from htmengine.repository import overview, schema
+from htmengine.repository.engine import open_engine, reading
+from tests import databases
+from tests.acceptance.engine import python, wait_until
+
+METRIC = "app.requests"
+FIRST_SECOND = 1_700_000_000
+
+
+class Application:
+    """A configuration directory on a database of its own, and the engine that runs with it."""
+
+    def __init__(self, folder, database):
+        conf.write(folder, "app")
+        self.directory = folder / "conf"
+        self.port = free_port()
+        path = self.directory / "application.conf"
+        parser = configparser.ConfigParser()
+        parser.read(path)
+        parser["engine"].update(repository=database.dialect, checkpoint_store="repository")
+        parser["repository"].update(
+            db=database.db,
+            host=database.host,
+            port=str(database.port),
+            user=database.user,
+            passwd=database.passwd,
+        )
+        parser["metric_listener"]["plaintext_port"] = str(self.port)
+        with path.open("w") as file:
+            parser.write(file)
+        self.engine = open_engine(config.load(self.directory).repository)
+
+    def command(self, *arguments, code=0):
+        """Run a command and return what it printed and what it advised."""
+        done = subprocess.run(
+            [sys.executable, "-m", "htmengine.cli", *arguments, "--config", str(self.directory)],
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout, done.stderr
+
+    def run_until_scored(self, first, last):
+        """Run the engine, send it these rows, and stop it once they are scored."""
+        process = python("-m", "htmengine.cli", "up", "--config", self.directory)
+        try:
+            wait_until(lambda: self._send(process, first, last), "a connection")
+            wait_until(lambda: self.scored() == last, f"{last} scores")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            _, told = process.communicate(timeout=60)
+        assert process.returncode == 0, told
+
+    def _send(self, process, first, last):
+        assert process.poll() is None, process.communicate()
+        lines = [f"{METRIC} {row % 24} {FIRST_SECOND + 300 * row}\n" for row in range(first, last + 1)]
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as peer:
+                peer.sendall("".join(lines).encode())
+        except OSError:
+            return False
+        return True
+
+    def scored(self):
+        """Return how far the metric is scored."""
+        with reading(self.engine) as conn:
+            found = overview.metric(conn, METRIC)
+        return found.scored_rowid if found else 0
+
+
+@pytest.fixture
+def application(database_server, tmp_path):
+    application = Application(tmp_path, databases.created(database_server, "app"))
+    yield application
+    application.engine.dispose()
+
+
+def test_a_line_becomes_a_scored_row(application):
+    _, told = application.command("up", code=1)
+    assert "htmengine db upgrade" in told
+    printed, _ = application.command("db", "upgrade")
+    assert json.loads(printed) == {"upgraded": True, "shards": 4}
+    application.run_until_scored(1, 300)
+    with reading(application.engine) as conn:
+        assert conn.scalar(select(func.count()).select_from(schema.model_checkpoint)) > 0
+    application.run_until_scored(301, 310)  # the model goes on from its checkpoint
+    printed, _ = application.command("results", METRIC, "--json", "--limit", "5")
+    assert [json.loads(line)["rowid"] for line in printed.splitlines()] == [306, 307, 308, 309, 310]
+    application.command("verify", "--settled")
+    printed, _ = application.command("doctor", METRIC, "--json", code=1)  # no service runs any more
+    assert json.loads(printed)["metrics"][0]["scored"] == 310
