@@ -6,6 +6,7 @@ it is an error, because there everything must have been tested.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import shutil
@@ -13,6 +14,8 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.request
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +42,26 @@ class RabbitMQ(NamedTuple):
     management_port: int
     control: Callable[..., str]
     """Runs rabbitmqctl and returns what it printed."""
+
+    @contextlib.contextmanager
+    def virtual_host(self) -> Iterator[str]:
+        """Make a virtual host that is empty, and delete it with all that is in it."""
+        name = f"test-{uuid.uuid4().hex}"
+        self._manage("PUT", f"vhosts/{name}")
+        try:
+            yield name
+        finally:
+            self._manage("DELETE", f"vhosts/{name}")
+
+    def _manage(self, method: str, path: str) -> None:
+        address = self.address
+        user = base64.b64encode(f"{address.user}:{address.password}".encode()).decode()
+        request = urllib.request.Request(
+            f"http://{address.host}:{self.management_port}/api/{path}",
+            method=method,
+            headers={"Authorization": f"Basic {user}", "Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request, timeout=30).close()
 
 
 def free_ports(count: int) -> list[int]:

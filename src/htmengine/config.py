@@ -31,6 +31,8 @@ BATCHES_SUFFIX: Final = ".batches"
 """The exchange of batches is named like the documented results exchange, with this behind."""
 RULES_FILE: Final = "monitor-rules.conf"
 MONITOR_EVERYTHING: Final = Path(__file__).parent / "conf" / RULES_FILE
+SHARED_CONF: Final = Path(__file__).parent.parent / "nta" / "utils" / "conf"
+"""Where the original keeps the broker's address, beside the compatibility package."""
 OVERRIDES_FOLDER: Final = "overrides"
 ENVIRONMENT_PREFIX: Final = "_NTA_UTILS_CONFIG__"
 
@@ -59,6 +61,26 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
         if self.dialect == "sqlite":
             return f"Repository({self.path})"
         return f"Repository({self.dialect}://{self.user}@{self.host}:{self.port}/{self.db})"
+
+
+class Broker(msgspec.Struct, frozen=True, kw_only=True):
+    """Where RabbitMQ is, and who asks: `rabbitmq.conf`."""
+
+    host: str = "localhost"
+    port: int = 5672
+    virtual_host: str = "/"
+    user: str = "guest"
+    password: str = "guest"
+    tls: bool = False
+    ca_file: Path | None = None
+    """Certificates that the broker's is checked against; None for those that the system trusts."""
+    certificate: Path | None = None
+    """Of this client, where the broker asks for one, with its private `key`."""
+    key: Path | None = None
+
+    def __repr__(self) -> str:
+        """Say where, without the password."""
+        return f"Broker({'amqps' if self.tls else 'amqp'}://{self.user}@{self.host}:{self.port}{self.virtual_host})"
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,12 +146,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     results_queue: str = "htmengine.mswapper.results"
     model_input_queue_prefix: str = "htmengine.mswapper.model.input."
     profiling: bool = False
+    broker: Broker = Broker()
     repository: Repository = Repository()
     listener: Listener = Listener()
     storer: Storer = Storer()
     scheduler: Scheduler = Scheduler()
     likelihood: Likelihood = Likelihood()
     retention: Retention = Retention()
+
+    @property
+    def application(self) -> str:
+        """The application's name, as its queues are called; it begins the names of the engine's own queues."""
+        return self.model_input_queue_prefix.partition(".mswapper.")[0].strip(".")
 
     @property
     def batches_exchange(self) -> str:
@@ -230,6 +258,7 @@ def load(directory: Path) -> Settings:
             swapper, "interface_bus", "model_input_queue_prefix", str, defaults.model_input_queue_prefix
         ),
         profiling=reader.get(application, "debugging", "profiling", _boolean, False),
+        broker=_broker(reader),
         repository=Repository(
             dialect=dialect,
             path=data / "repository.sqlite" if data and dialect == "sqlite" else None,
@@ -290,12 +319,30 @@ def load(directory: Path) -> Settings:
     return settings
 
 
+def _broker(reader: _Reader) -> Broker:
+    """Read `rabbitmq.conf`: the application's, or that of `nta.utils`, which all applications of a machine share."""
+    file, defaults = "rabbitmq.conf", Broker()
+    if not (reader.directory / file).exists():
+        reader = _Reader(SHARED_CONF, reader.faults)
+    return Broker(
+        host=reader.get(file, "connection", "host", str, defaults.host),
+        port=reader.get(file, "connection", "port", _port, defaults.port),
+        virtual_host=reader.get(file, "connection", "virtual_host", str, defaults.virtual_host),
+        user=reader.get(file, "credentials", "user", str, defaults.user),
+        password=reader.get(file, "credentials", "password", str, defaults.password),
+        tls=reader.get(file, "tls", "enabled", _boolean, defaults.tls),
+        ca_file=reader.get(file, "tls", "ca_file", _path, None),
+        certificate=reader.get(file, "tls", "certificate", _path, None),
+        key=reader.get(file, "tls", "key", _path, None),
+    )
+
+
 class _Reader:
     """Reads options of several files and gathers what is wrong with them."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, faults: list[str] | None = None) -> None:
         self.directory = directory
-        self.faults: list[str] = []
+        self.faults: list[str] = [] if faults is None else faults
         self.files: dict[str, configparser.ConfigParser] = {}
 
     def fault(self, file: str | Path, what: str) -> None:

@@ -1,5 +1,7 @@
 """Settings from an application's configuration directory."""
 
+from pathlib import Path
+
 import pytest
 
 from htmengine import conf, config
@@ -79,6 +81,31 @@ def test_a_configuration_of_the_original_means_rabbitmq_and_mysql(tmp_path):
     assert (settings.bus, settings.repository.dialect, settings.shards) == ("rabbitmq", "mysql", 64)
     assert settings.repository.host == "db.example"
     assert "secret" not in repr(settings)
+
+
+def test_the_broker_is_that_of_the_configuration_directory_or_else_that_of_nta_utils(
+    application, monkeypatch, tmp_path
+):
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    monkeypatch.setattr(config, "SHARED_CONF", shared)
+    (shared / "rabbitmq.conf").write_text("[connection]\nhost = shared.example\n")
+    (application / "rabbitmq.conf").unlink(missing_ok=True)
+    assert config.load(application).broker == config.Broker(host="shared.example")
+    (application / "rabbitmq.conf").write_text(
+        "[connection]\nhost = mq.example\nport = 5671\nvirtual_host = app\n"
+        "[credentials]\nuser = app\npassword = secret\n[management]\nport = 15672\n"
+        "[tls]\nenabled = true\nca_file = /etc/ca.pem\n"
+    )
+    monkeypatch.setenv("_NTA_UTILS_CONFIG__RABBITMQ__CREDENTIALS__PASSWORD", "more secret")
+    broker = config.load(application).broker
+    assert (broker.host, broker.port, broker.virtual_host) == ("mq.example", 5671, "app")
+    assert (broker.user, broker.password, broker.tls) == ("app", "more secret", True)
+    assert broker.ca_file == Path("/etc/ca.pem")
+    assert "secret" not in repr(broker)
+    (application / "rabbitmq.conf").write_text("[connection]\nport = many\n")
+    with pytest.raises(config.ConfigError, match=r'rabbitmq\.conf: \[connection\] port = "many"'):
+        config.load(application)
 
 
 def test_overrides_win_over_the_baseline_and_the_environment_over_both(application, monkeypatch):

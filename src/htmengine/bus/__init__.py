@@ -203,6 +203,13 @@ class Bus(Protocol):
         """Delete dead letters for good; return how many there were."""
         ...
 
+    def rebalance(self) -> dict[str, int]:
+        """Let the queues that consumers share go to those that should have them, where the bus does not by itself.
+
+        Returns, by the name of a node, how many queues it should have; {} where there is nothing to do.
+        """
+        ...
+
     def close(self) -> None:
         """Close every consumer and the bus."""
         ...

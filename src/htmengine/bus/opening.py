@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from htmengine.bus import Bus
 from htmengine.bus.embedded import EmbeddedBus
 from htmengine.config import ConfigError, Settings
+
+SPREAD_S: Final = 1.0
+"""Schedulers that start within this time share the shards from the start, also on old brokers."""
 
 
 def open_bus(settings: Settings) -> Bus:
@@ -12,13 +17,17 @@ def open_bus(settings: Settings) -> Bus:
 
     Raises
     ------
-    ConfigError : the settings choose a bus that this version does not have, or say nothing of its place.
-    BusUnavailable, BusError : see `EmbeddedBus`.
+    ConfigError : the bus is embedded, and the settings say nothing of its place.
+    BusUnavailable, BusError : see `EmbeddedBus` and `RabbitBus`.
     """
-    if settings.bus != "embedded":
-        raise ConfigError(
-            f"application.conf: [engine] bus = {settings.bus} is not available in this version.",
-            hint="Set it to embedded.",
+    if settings.bus == "rabbitmq":
+        from htmengine.bus.rabbitmq import RabbitBus
+
+        return RabbitBus(
+            settings.broker,
+            application=settings.application,
+            plain_queues=[settings.listener.queue],
+            spread_s=SPREAD_S,
         )
     if settings.bus_path is None:
         raise ConfigError(

@@ -15,6 +15,7 @@ from htmengine.cli.detect import detect
 from htmengine.cli.init import init
 from htmengine.cli.metrics import metrics
 from htmengine.cli.monitor import monitor, unmonitor
+from htmengine.cli.rebalance import rebalance
 from htmengine.cli.replay import replay
 from htmengine.cli.results import results
 from htmengine.cli.send import send
@@ -66,6 +67,7 @@ app.command()(export)
 app.command("import")(import_)
 app.add_typer(dead, name="dead")
 app.command()(verify)
+app.command()(rebalance)
 app.add_typer(database, name="db")
 app.command()(init)
 app.add_typer(config, name="config")

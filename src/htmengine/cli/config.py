@@ -38,6 +38,7 @@ def check(
         repository=msgspec.structs.replace(
             settings.repository, passwd="hidden" if settings.repository.passwd else ""
         ),
+        broker=msgspec.structs.replace(settings.broker, password="hidden"),
     )
     encoded = msgspec.json.encode(shown, enc_hook=str)
     typer.echo(msgspec.json.format(encoded, indent=2).decode())

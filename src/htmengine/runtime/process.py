@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from htmengine import config
-from htmengine.bus import Bus, BusUnavailable
+from htmengine.bus import Bus, BusError
 from htmengine.errors import HtmengineError, MisuseError
 from htmengine.runtime import service, steps
 from htmengine.runtime.reports import Counters, Reporter
@@ -239,7 +239,7 @@ def opened(
             shards = _prepare_repository(engine, settings)
             bus = open_bus(settings)
             declare(bus, settings, shards)
-    except (RepositoryUnavailable, BusUnavailable, DBAPIError, sqlite3.Error, OSError) as error:
+    except (RepositoryUnavailable, BusError, DBAPIError, sqlite3.Error, OSError) as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
         raise StartError(
             f"{_place(settings)}: cannot be opened for writing: {reason}.",

@@ -9,12 +9,15 @@ from pathlib import Path
 
 from htmengine.bus import Outgoing
 from htmengine.bus.embedded import EmbeddedBus
+from htmengine.bus.rabbitmq import RabbitBus
+from htmengine.config import Broker
 
 
 class Remote:
-    def __init__(self, path, *queues):
+    def __init__(self, where, *queues):
+        """`where`: the embedded bus's file, or what a RabbitBus is made with."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.unit.bus.remote", str(path), *queues],
+            [sys.executable, "-m", "tests.unit.bus.remote", json.dumps(where, default=str), *queues],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -55,8 +58,14 @@ class Remote:
         return json.loads(self.process.stdout.readline())
 
 
-def main(path, *queues):
-    bus = EmbeddedBus(Path(path))
+def opened(where):
+    if isinstance(where, str):
+        return EmbeddedBus(Path(where))
+    return RabbitBus(Broker(**where.pop("broker")), **where)
+
+
+def main(where, *queues):
+    bus = opened(json.loads(where))
     consumer = bus.consume(queues)
     unacked = []
 

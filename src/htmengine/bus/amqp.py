@@ -1,0 +1,528 @@
+"""Connections and channels to a RabbitMQ broker that several threads may use.
+
+pika does its work in one thread. Here that thread belongs to the connection: it serves heartbeats whatever the services
+are busy with, and does what other threads ask of it.
+"""
+
+from __future__ import annotations
+
+import ssl
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import pika
+from pika import exceptions, spec
+from pika.adapters.select_connection import SelectConnection
+
+from htmengine.bus import BusError, BusUnavailable, ExchangeNotFound, QueueFull, QueueNotFound
+from htmengine.config import Broker
+
+HEARTBEAT_S: Final = 30
+ANSWERS_WITHIN_S: Final = 30.0
+"""A broker that does not answer within this time is away."""
+WINDOW: Final = 1000
+"""So many messages are published before the broker's confirmation of all of them is waited for."""
+FIRST_PAUSE_S: Final = 0.1
+LONGEST_PAUSE_S: Final = 5.0
+"""How long a broker that could not be reached is left alone."""
+
+Properties: TypeAlias = pika.BasicProperties
+Arrived = Callable[[spec.Basic.Deliver, Properties, bytes], None]
+
+
+class ChannelClosed(BusError):
+    """The broker closed a channel and said why."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Publication(NamedTuple):
+    """A message on its way to the broker."""
+
+    exchange: str
+    routing_key: str
+    body: bytes
+    properties: Properties
+
+
+class Declared(NamedTuple):
+    """What the broker says of a queue."""
+
+    name: str
+    ready: int
+    consumers: int
+
+
+class Link:
+    """A connection that is opened when it is needed, and again after it was lost.
+
+    After a failed attempt, others fail at once for a while that grows: whoever needs the broker waits and asks again.
+    """
+
+    def __init__(self, broker: Broker, name: str) -> None:
+        """`name` is what the broker shows."""
+        self._broker = broker
+        self._name = name
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._failure: BusUnavailable | None = None
+        self._pause_s = FIRST_PAUSE_S
+        self._next_attempt = 0.0
+        self._closed = False
+
+    def connection(self) -> Connection:
+        """Return an open connection. Raises BusUnavailable, and BusError after `close`."""
+        with self._lock:
+            if self._closed:
+                raise BusError("the bus was closed")
+            if self._connection is not None and self._connection.lost is None:
+                return self._connection
+            if self._failure is not None and time.monotonic() < self._next_attempt:
+                raise self._failure
+            try:
+                self._connection = Connection(self._broker, self._name)
+            except BusUnavailable as failure:
+                self._failure = failure
+                self._next_attempt = time.monotonic() + self._pause_s
+                self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+                raise
+            self._failure, self._pause_s = None, FIRST_PAUSE_S
+            return self._connection
+
+    def close(self) -> None:
+        """Close the connection for good."""
+        with self._lock:
+            self._closed = True
+            if self._connection is not None:
+                self._connection.close()
+
+
+class Connection:
+    """An open connection and the thread that serves it."""
+
+    def __init__(self, broker: Broker, name: str) -> None:
+        """Raises BusUnavailable."""
+        self.where = f"RabbitMQ at {broker.host}:{broker.port}"
+        self.lost: str | None = None
+        """Why the connection is no more."""
+        self.blocked: str | None = None
+        """Why the broker takes no messages at the moment."""
+        self._opened: Future[None] = Future()
+        try:
+            parameters = _parameters(broker, name)
+        except (OSError, ValueError) as error:  # of certificates
+            raise BusUnavailable(f"{self.where}: TLS cannot be set up: {error}") from error
+        self._connection: SelectConnection = None
+        thread = threading.Thread(target=self._serve, args=(parameters,), name="amqp", daemon=True)
+        thread.start()
+        try:
+            self._opened.result(ANSWERS_WITHIN_S)
+        except FutureTimeout:
+            self.close()
+            raise BusUnavailable(f"{self.where}: no answer within {ANSWERS_WITHIN_S:.0f} s") from None
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """The broker's version."""
+        text: str = (self._connection.server_properties or {}).get("version", "0")
+        return tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
+
+    def later(self, action: Callable[[], None]) -> None:
+        """Let the connection's thread do something; nothing happens when the connection is lost."""
+        if self.lost is None:
+            self._connection.ioloop.add_callback_threadsafe(action)
+
+    def raw_channel(self, opened: Callable[[Any], None]) -> Any:
+        """Open a channel of pika's; only for the connection's thread."""
+        return self._connection.channel(on_open_callback=opened)
+
+    def close(self) -> None:
+        """Close the connection; nothing happens if it is lost already."""
+        done = threading.Event()
+
+        def close() -> None:
+            if self._connection.is_open:
+                self._connection.add_on_close_callback(lambda *_: done.set())
+                self._connection.close()
+            else:
+                self._connection.ioloop.stop()
+                done.set()
+
+        if self.lost is None and self._connection is not None:
+            self.later(close)
+            done.wait(ANSWERS_WITHIN_S)
+
+    def _serve(self, parameters: pika.ConnectionParameters) -> None:
+        try:
+            self._connection = SelectConnection(
+                parameters,
+                on_open_callback=self._on_open,
+                on_open_error_callback=self._on_closed,
+                on_close_callback=self._on_closed,
+            )
+            self._connection.add_on_connection_blocked_callback(self._on_blocked)
+            self._connection.add_on_connection_unblocked_callback(self._on_unblocked)
+            self._connection.ioloop.start()
+        except Exception as error:
+            self._on_closed(None, error)
+            raise
+        finally:
+            with suppress(Exception):
+                self._connection.ioloop.close()
+
+    def _on_open(self, _connection: SelectConnection) -> None:
+        self._opened.set_result(None)
+
+    def _on_closed(self, _connection: SelectConnection | None, error: BaseException) -> None:
+        self.lost = _sentence(error)
+        if not self._opened.done():
+            self._opened.set_exception(BusUnavailable(f"{self.where}: {self.lost}"))
+        if self._connection is not None:
+            self._connection.ioloop.stop()
+
+    def _on_blocked(self, _connection: SelectConnection, frame: Any) -> None:
+        self.blocked = str(frame.method.reason)
+
+    def _on_unblocked(self, _connection: SelectConnection, _frame: Any) -> None:
+        self.blocked = None
+
+
+class Channel:
+    """A channel whose methods wait for the broker's answer.
+
+    An error of the broker's closes it; then everything raises what was the error.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        """Raises BusUnavailable."""
+        self.connection = connection
+        self._raw: Any = None
+        self._waiting: set[Future[Any]] = set()
+        self._failure: BusError | None = None
+        self._got_nothing: Callable[[Any], None] = lambda _: None
+        self._cancelled: dict[str, Callable[[], None]] = {}
+        opened: Future[Any] = Future()
+        self._waiting.add(opened)
+        connection.later(partial(self._open, opened))
+        self._result(opened)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be used."""
+        return self._failure is None and self.connection.lost is None
+
+    # -- Queues and exchanges
+
+    def declare_queue(self, name: str, arguments: dict[str, Any] | None = None) -> Declared:
+        """Make a durable queue. Raises ChannelClosed with code 406 if there is one with other arguments."""
+        return self._declared(
+            self.ask(
+                lambda raw, answer: raw.queue_declare(
+                    name, durable=True, arguments=arguments, callback=answer
+                )
+            )
+        )
+
+    def declare_own_queue(self) -> str:
+        """Make a queue for this connection alone, and return its name."""
+        return self._declared(
+            self.ask(lambda raw, answer: raw.queue_declare("", exclusive=True, callback=answer))
+        ).name
+
+    def inspect(self, names: Sequence[str]) -> list[Declared]:
+        """Return how queues stand. Raises QueueNotFound."""
+        asked = [self._ask(partial(_inspect, name)) for name in names]
+        return [self._declared(self._result(future)) for future in asked]
+
+    def _declared(self, frame: Any) -> Declared:
+        method = frame.method
+        return Declared(method.queue, method.message_count, method.consumer_count)
+
+    def ask(self, method: Callable[[Any, Callable[[Any], None]], object]) -> Any:
+        """Call a method of pika's channel that takes a callback, and return the broker's answer.
+
+        Raises
+        ------
+        QueueNotFound, ExchangeNotFound, ChannelClosed, BusUnavailable
+        """
+        return self._result(self._ask(method))
+
+    def get(self, queue: str) -> tuple[Any, Properties, bytes] | None:
+        """Take one message, to be acknowledged by its delivery tag; None when there is none."""
+
+        def get(raw: Any, answer: Callable[[Any], None]) -> None:
+            self._got_nothing = answer
+            raw.basic_get(queue, lambda _, method, properties, body: answer((method, properties, body)))
+
+        found: tuple[Any, Properties, bytes] | None = self.ask(get)
+        return found
+
+    # -- Consuming
+
+    def consume(
+        self,
+        queue: str,
+        arrived: Arrived,
+        cancelled: Callable[[], None],
+        *,
+        prefetch: int,
+        exclusive: bool = False,
+        auto_ack: bool = False,
+        arguments: dict[str, Any] | None = None,
+    ) -> str:
+        """Subscribe to a queue and return the subscription's tag; what comes is handed over by the connection's thread.
+
+        Raises
+        ------
+        QueueNotFound
+        ChannelClosed : code 403, another has the queue for itself.
+        """
+
+        def consume(raw: Any, answer: Callable[[Any], None]) -> None:
+            raw.basic_qos(prefetch_count=prefetch)
+            tag = raw.basic_consume(
+                queue,
+                lambda _, method, properties, body: arrived(method, properties, body),
+                auto_ack=auto_ack,
+                exclusive=exclusive,
+                arguments=arguments,
+                callback=answer,
+            )
+            self._cancelled[tag] = cancelled
+
+        tag: str = self.ask(consume).method.consumer_tag
+        return tag
+
+    def cancel(self, tag: str) -> None:
+        """End a subscription; what it brought may still be acknowledged."""
+        # Not by basic_cancel: with that, pika sends back what is on its way, and it comes again as if somebody had died.
+        answers = [(spec.Basic.CancelOk, {"consumer_tag": tag})]
+        self.ask(lambda raw, answer: raw._rpc(spec.Basic.Cancel(consumer_tag=tag), answer, answers))
+        self._cancelled.pop(tag, None)
+
+    def ack(self, tags: Sequence[int]) -> None:
+        """Acknowledge messages; on a closed channel nothing happens: they come again."""
+
+        def ack() -> None:
+            if self._raw.is_open:
+                for tag in tags:
+                    self._raw.basic_ack(tag)
+
+        self.connection.later(ack)
+
+    def send(self, publication: Publication) -> None:
+        """Publish a message that may be lost; only for the connection's thread."""
+        self._raw.basic_publish(*publication)
+
+    def close(self) -> None:
+        """Close the channel; what was not acknowledged goes back. Never raises."""
+        with suppress(BusError):
+            if self.is_open:
+                self.ask(_close)
+
+    # -- The connection's thread
+
+    def _open(self, opened: Future[Any]) -> None:
+        def open_(raw: Any) -> None:
+            self._waiting.discard(opened)
+            self._on_open(raw)
+            opened.set_result(None)
+
+        try:
+            self._raw = self.connection.raw_channel(open_)
+        except exceptions.AMQPError as error:
+            self._fail(BusUnavailable(f"{self.connection.where}: {_sentence(error)}"))
+            return
+        self._raw.add_on_close_callback(self._on_close)
+        self._raw.add_on_cancel_callback(self._on_cancel)
+        self._raw.add_callback(lambda _: self._got_nothing(None), [spec.Basic.GetEmpty], one_shot=False)
+
+    def _on_open(self, raw: Any) -> None:
+        pass
+
+    def _on_close(self, _raw: Any, error: Exception) -> None:
+        if isinstance(error, exceptions.ChannelClosedByBroker):
+            self._fail(_translated(error.reply_code, error.reply_text))
+        else:
+            self._fail(BusUnavailable(f"{self.connection.where}: {_sentence(error)}"))
+
+    def _on_cancel(self, frame: Any) -> None:
+        cancelled = self._cancelled.pop(frame.method.consumer_tag, None)
+        if cancelled is not None:
+            cancelled()
+
+    def _fail(self, failure: BusError) -> None:
+        self._failure = failure
+        waiting, self._waiting = self._waiting, set()
+        for future in waiting:
+            if not future.done():
+                future.set_exception(failure)
+        self._on_failure()
+
+    def _on_failure(self) -> None:
+        pass
+
+    # -- Other threads
+
+    def _ask(self, method: Callable[[Any, Callable[[Any], None]], object]) -> Future[Any]:
+        future: Future[Any] = Future()
+
+        def answer(frame: Any) -> None:
+            self._waiting.discard(future)
+            if not future.done():
+                future.set_result(frame)
+
+        def begin() -> None:
+            if self._failure is not None:
+                future.set_exception(self._failure)
+                return
+            self._waiting.add(future)
+            try:
+                method(self._raw, answer)
+            except exceptions.AMQPError as error:
+                self._waiting.discard(future)
+                future.set_exception(BusUnavailable(f"{self.connection.where}: {_sentence(error)}"))
+
+        self.connection.later(begin)
+        return future
+
+    def _result(self, future: Future[Any]) -> Any:
+        deadline = time.monotonic() + ANSWERS_WITHIN_S
+        while True:
+            try:
+                return future.result(0.5)
+            except FutureTimeout:
+                if self.connection.lost is not None and not future.done():
+                    raise BusUnavailable(f"{self.connection.where}: {self.connection.lost}") from None
+                if time.monotonic() > deadline:
+                    reason = self.connection.blocked or f"no answer within {ANSWERS_WITHIN_S:.0f} s"
+                    raise BusUnavailable(f"{self.connection.where}: {reason}") from None
+
+
+class Publisher(Channel):
+    """A channel on which the broker confirms what is published. One thread at a time may publish on it."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Raises BusUnavailable."""
+        self._last_tag = 0
+        self._unconfirmed: dict[int, Publication] = {}
+        self._refused: Publication | None = None
+        self._returned: str | None = None
+        self._done: Future[Any] = Future()
+        super().__init__(connection)
+        self.ask(lambda raw, answer: raw.confirm_delivery(self._on_confirmation, answer))
+
+    def publish(self, publications: Sequence[Publication]) -> None:
+        """Publish messages, and return when the broker has all of them.
+
+        Raises
+        ------
+        QueueNotFound, ExchangeNotFound, QueueFull, BusUnavailable
+        """
+        for start in range(0, len(publications), WINDOW):
+            window = publications[start : start + WINDOW]
+            done: Future[Any] = Future()
+            self.connection.later(partial(self._send, window, done))
+            self._result(done)
+
+    def _send(self, publications: Sequence[Publication], done: Future[Any]) -> None:
+        if self._failure is not None:
+            done.set_exception(self._failure)
+            return
+        self._refused = self._returned = None
+        self._done = done
+        self._waiting.add(done)
+        for publication in publications:
+            self._last_tag += 1
+            self._unconfirmed[self._last_tag] = publication
+            exchange, routing_key, body, properties = publication
+            # What goes to a queue must reach it; an exchange may have no subscriber.
+            self._raw.basic_publish(exchange, routing_key, body, properties, mandatory=not exchange)
+
+    def _on_open(self, raw: Any) -> None:
+        raw.add_on_return_callback(self._on_return)
+
+    def _on_return(self, _raw: Any, method: Any, _properties: Properties, _body: bytes) -> None:
+        self._returned = method.routing_key
+
+    def _on_confirmation(self, frame: Any) -> None:
+        method = frame.method
+        if method.multiple:
+            tags = [tag for tag in self._unconfirmed if tag <= method.delivery_tag]
+        else:
+            tags = [method.delivery_tag]
+        for tag in tags:
+            publication = self._unconfirmed.pop(tag, None)
+            if isinstance(method, spec.Basic.Nack):
+                self._refused = publication
+        if not self._unconfirmed and not self._done.done():
+            self._waiting.discard(self._done)
+            if self._returned is not None:
+                self._done.set_exception(QueueNotFound(f"there is no queue {self._returned}"))
+            elif self._refused is not None:
+                name = self._refused.routing_key or self._refused.exchange
+                self._done.set_exception(QueueFull(f"the queue {name} takes no more messages"))
+            else:
+                self._done.set_result(None)
+
+    def _on_failure(self) -> None:
+        self._unconfirmed.clear()
+
+
+def _close(raw: Any, answer: Callable[[Any], None]) -> None:
+    raw.add_on_close_callback(lambda *_: answer(None))
+    raw.close()
+
+
+def _inspect(name: str, raw: Any, answer: Callable[[Any], None]) -> None:
+    raw.queue_declare(name, passive=True, callback=answer)
+
+
+def _parameters(broker: Broker, name: str) -> pika.ConnectionParameters:
+    tls = None
+    if broker.tls:
+        context = ssl.create_default_context(cafile=broker.ca_file)
+        if broker.certificate:
+            context.load_cert_chain(broker.certificate, broker.key)
+        tls = pika.SSLOptions(context, broker.host)
+    return pika.ConnectionParameters(
+        host=broker.host,
+        port=broker.port,
+        virtual_host=broker.virtual_host,
+        credentials=pika.PlainCredentials(broker.user, broker.password),
+        heartbeat=HEARTBEAT_S,
+        connection_attempts=1,
+        ssl_options=tls,
+        client_properties={"connection_name": name},
+    )
+
+
+def _translated(code: int, text: str) -> BusError:
+    if code == 404:
+        reason = text.partition(" - ")[2] or text
+        return ExchangeNotFound(reason) if "no exchange" in text else QueueNotFound(reason)
+    return ChannelClosed(code, text)
+
+
+def _sentence(error: BaseException) -> str:
+    """Say why a connection failed; pika wraps the reason in errors that only count attempts."""
+    while inner := _inner(error):
+        error = inner
+    if isinstance(error, exceptions.ProbableAuthenticationError | exceptions.AuthenticationError):
+        return "the broker refuses this user and password"
+    if isinstance(error, exceptions.ConnectionClosed):
+        return f"the connection was closed: {error.reply_text}"
+    return str(error) or type(error).__name__
+
+
+def _inner(error: BaseException) -> BaseException | None:
+    candidates = (getattr(error, "exception", None), *getattr(error, "exceptions", ()), *error.args)
+    return next((one for one in candidates if isinstance(one, BaseException)), None)

@@ -1,0 +1,344 @@
+"""The bus of many machines: RabbitMQ.
+
+A queue of the engine is a quorum queue with a single active consumer: the broker keeps it on several nodes, and hands it
+to another consumer when one dies. What applications declare themselves is a durable queue without arguments, since a
+declaration with others is refused; a consumer of ours takes it for itself alone. Everything is published to be kept, and
+confirmed.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+from htmengine.bus import (
+    BusError,
+    BusUnavailable,
+    DeadLetter,
+    Fanout,
+    Outgoing,
+    QueueFull,
+    QueueNotFound,
+    QueueStatus,
+    rebalancing,
+)
+from htmengine.bus import dead_letters as graveyard
+from htmengine.bus.amqp import Channel, ChannelClosed, Declared, Link, Properties, Publication, Publisher
+from htmengine.bus.rabbitmq_consumer import RabbitConsumer
+from htmengine.config import Broker
+
+DELIVERY_LIMIT: Final = 100
+"""The broker's own. It also counts messages that were merely on their way to a consumer that died, so it is far above
+MAX_DELIVERIES, which consumers see to themselves."""
+SUBSCRIBER_EXPIRES_S: Final = 3600
+"""An expendable queue that nobody has consumed for this long is deleted."""
+PERSISTENT: Final = 2
+CHECKS_PER_LIMIT: Final = 8
+"""A publisher looks how full a queue is after it has put an eighth of the limit into it."""
+
+
+class RabbitBus:
+    """Queues and exchanges of a RabbitMQ broker; keeps the contract of `Bus`."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        application: str = "htmengine",
+        plain_queues: Sequence[str] = (),
+        node: str | None = None,
+        spread_s: float = 0.0,
+    ) -> None:
+        """Connect to the broker.
+
+        Parameters
+        ----------
+        application : begins the names of what the bus keeps for itself.
+        plain_queues : queues that applications declare, too.
+        node : the name of this consumer among those that share queues; that of the machine and the process by default.
+        spread_s : consumers that start within this time of each other share queues; see `RabbitConsumer`.
+
+        Raises
+        ------
+        BusUnavailable, BusError
+        """
+        self.application = application
+        self.plain_queues = frozenset(plain_queues)
+        self.node = node or this_node()
+        self.spread_s = spread_s
+        self.dead_letter_queue = graveyard.queue(application)
+        # A broker that is short of memory or disk stops reading from those who publish; acknowledgements must go on.
+        self.publishing = Link(broker, f"htmengine {self.node} publishing")
+        self.consuming = Link(broker, f"htmengine {self.node} consuming")
+        self._lock = threading.Lock()
+        self._idle: list[Publisher] = []
+        self._channel: Channel | None = None
+        self._channel_lock = threading.Lock()
+        self._queues: set[str] = set()
+        self._limits: dict[str, int] = {}
+        self._room: dict[str, int] = {}
+        self._exchanges: set[str] = set()
+        self._consumers: list[RabbitConsumer] = []
+        self.on_channel(lambda channel: graveyard.declare(channel, application))
+
+    # -- Queues and exchanges
+
+    def declare_queue(self, name: str, *, limit: int | None = None, expendable: bool = False) -> None:
+        """See `Bus`. The limit is kept by those who publish; they may overshoot it together by some messages."""
+        if limit is not None and limit < 1:
+            raise ValueError(f"a queue's limit is at least 1, not {limit}")
+        arguments: dict[str, Any] | None = None
+        if name in self.plain_queues:
+            pass
+        elif expendable:
+            arguments = {"x-single-active-consumer": True, "x-expires": SUBSCRIBER_EXPIRES_S * 1000}
+            if limit is not None:
+                arguments |= {"x-max-length": limit, "x-overflow": "drop-head"}
+        else:
+            arguments = {
+                "x-queue-type": "quorum",
+                "x-single-active-consumer": True,
+                "x-delivery-limit": DELIVERY_LIMIT,
+                "x-dead-letter-exchange": graveyard.exchange(self.application),
+                "x-dead-letter-strategy": "at-least-once",
+                "x-overflow": "reject-publish",
+                "x-queue-leader-locator": "balanced",
+            }
+        self.on_channel(lambda channel: channel.declare_queue(name, arguments))
+        with self._lock:
+            self._queues.add(name)
+            if limit is not None and not expendable:
+                self._limits[name] = limit
+
+    def delete_queue(self, name: str) -> None:
+        """See `Bus`."""
+        self.on_channel(
+            lambda channel: channel.ask(lambda raw, answer: raw.queue_delete(name, callback=answer))
+        )
+        with self._lock:
+            self._queues.discard(name)
+            self._limits.pop(name, None)
+
+    def purge(self, name: str) -> int:
+        """See `Bus`. What waits in other processes to be worked on is left."""
+        dropped: int = self.on_channel(
+            lambda channel: channel.ask(lambda raw, answer: raw.queue_purge(name, callback=answer))
+        ).method.message_count
+        return dropped + sum(consumer.drop(name) for consumer in self._all_consumers())
+
+    def declare_exchange(self, name: str) -> None:
+        """See `Bus`."""
+        self.on_channel(
+            lambda channel: channel.ask(
+                lambda raw, answer: raw.exchange_declare(name, "fanout", durable=True, callback=answer)
+            )
+        )
+        self._exchanges.add(name)
+
+    def bind(self, queue: str, exchange: str) -> None:
+        """See `Bus`."""
+        self.on_channel(
+            lambda channel: channel.ask(
+                lambda raw, answer: raw.queue_bind(queue, exchange, "", callback=answer)
+            )
+        )
+
+    def has_subscribers(self, exchange: str) -> bool:
+        """See `Bus`. The broker does not tell."""
+        if exchange not in self._exchanges:
+            self.on_channel(
+                lambda channel: channel.ask(
+                    lambda raw, answer: raw.exchange_declare(exchange, passive=True, callback=answer)
+                )
+            )
+            self._exchanges.add(exchange)
+        return True
+
+    # -- Messages
+
+    def publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
+        """See `Bus`."""
+        if not messages:
+            return
+        self._take_room(Counter(message.queue for message in messages if isinstance(message, Outgoing)))
+        self.publish_raw(
+            [
+                Publication("", message.queue, message.body, properties())
+                if isinstance(message, Outgoing)
+                else Publication(message.exchange, "", message.body, properties(message.headers))
+                for message in messages
+            ]
+        )
+
+    def publish_raw(self, publications: Sequence[Publication]) -> None:
+        """Publish messages whatever the limits of their queues. Raises what `publish` does."""
+        with self._lock:
+            idle = [publisher for publisher in self._idle if publisher.is_open]
+            publisher = idle.pop() if idle else None
+            self._idle = idle
+        if publisher is None:
+            publisher = Publisher(self.publishing.connection())
+        try:
+            publisher.publish(publications)
+        except BusUnavailable:
+            publisher.close()  # what is late on it must not be taken for what comes next
+            raise
+        finally:
+            if publisher.is_open:
+                with self._lock:
+                    self._idle.append(publisher)
+
+    def _take_room(self, wanted: Mapping[str, int]) -> None:
+        """Count what goes into queues with a limit. Raises QueueFull."""
+        with self._lock:
+            used_up = [name for name in wanted if name in self._limits and self._room.get(name, 0) <= 0]
+        if used_up:
+            for queue in self._inspect(used_up):
+                limit = self._limits[queue.name]
+                if queue.ready >= limit:
+                    raise QueueFull(f"the queue {queue.name} is full: it holds {queue.ready} messages")
+                self._room[queue.name] = min(limit - queue.ready, -(-limit // CHECKS_PER_LIMIT))
+        with self._lock:
+            for name, count in wanted.items():
+                if name in self._limits:
+                    self._room[name] = self._room.get(name, 0) - count
+
+    def consume(self, queues: Sequence[str]) -> RabbitConsumer:
+        """See `Bus`."""
+        self._inspect(queues)
+        consumer = RabbitConsumer(self, queues)
+        with self._lock:
+            self._consumers.append(consumer)
+        return consumer
+
+    def forget(self, consumer: RabbitConsumer) -> None:
+        """Take note that a consumer was closed."""
+        with self._lock, suppress(ValueError):
+            self._consumers.remove(consumer)
+
+    def _all_consumers(self) -> list[RabbitConsumer]:
+        with self._lock:
+            return list(self._consumers)
+
+    # -- Looking in
+
+    def status(self) -> list[QueueStatus]:
+        """See `Bus`. Of the queues that were declared here; what others have in their hands is not known."""
+        consumers = self._all_consumers()
+        found = []
+        for queue in self._inspect_all():
+            held = [consumer.holds(queue.name) for consumer in consumers if queue.name in consumer.queues]
+            found.append(
+                QueueStatus(
+                    queue.name,
+                    ready=queue.ready + sum(one.waiting for one in held),
+                    unacked=sum(one.unacked for one in held),
+                    oldest_age_s=None,
+                    consumers=queue.consumers + sum(not one.subscribed for one in held),
+                )
+            )
+        return sorted(found)
+
+    def _inspect(self, names: Sequence[str]) -> list[Declared]:
+        found: list[Declared] = self.on_channel(lambda channel: channel.inspect(names))
+        return found
+
+    def _inspect_all(self) -> list[Declared]:
+        with self._lock:
+            names = list(self._queues)
+        try:
+            return self._inspect(names)
+        except QueueNotFound:
+            pass
+        found = []
+        for name in names:  # others have deleted some
+            with suppress(QueueNotFound):
+                found += self._inspect([name])
+        return found
+
+    def dead_letters(self, *, limit: int = 100, after: int = 0) -> list[DeadLetter]:
+        """See `Bus`. While one looks at the dead letters, others may see fewer."""
+        with self._browsing() as (letters, _):
+            return [letter for letter in letters.values() if letter.id > after][:limit]
+
+    def requeue(self, ids: Sequence[int]) -> int:
+        """See `Bus`."""
+        with self._browsing() as (letters, channel):
+            chosen = {tag: letter for tag, letter in letters.items() if letter.id in set(ids)}
+            self.publish_raw(
+                [
+                    Publication("", letter.queue, letter.body, properties(letter.headers))
+                    for letter in chosen.values()
+                ]
+            )
+            channel.ack(list(chosen))
+            return len(chosen)
+
+    def discard(self, ids: Sequence[int]) -> int:
+        """See `Bus`."""
+        with self._browsing() as (letters, channel):
+            chosen = [tag for tag, letter in letters.items() if letter.id in set(ids)]
+            channel.ack(chosen)
+            return len(chosen)
+
+    @contextmanager
+    def _browsing(self) -> Iterator[tuple[dict[int, DeadLetter], Channel]]:
+        """Give all dead letters, the oldest first, by their delivery tags; what is not acknowledged goes back."""
+        channel = Channel(self.consuming.connection())
+        try:
+            yield graveyard.read(channel, self.dead_letter_queue), channel
+        finally:
+            channel.close()
+
+    def rebalance(self) -> dict[str, int]:
+        """Let the queues that consumers share go to those that should have them; return by node how many that are."""
+        channel = Publisher(self.consuming.connection())
+        try:
+            return rebalancing.rebalance(channel, self.application)
+        finally:
+            channel.close()
+
+    def bury(self, delivery: graveyard.Dying) -> None:
+        """Publish a dead letter."""
+        self.publish_raw([graveyard.publication(self.application, delivery)])
+
+    def close(self) -> None:
+        """See `Bus`."""
+        for consumer in self._all_consumers():
+            consumer.close()
+        self.consuming.close()
+        self.publishing.close()
+
+    def on_channel(self, action: Callable[[Channel], Any]) -> Any:
+        """Do something on a channel that all threads share, one at a time; an error of the broker's closes it."""
+        with self._channel_lock:
+            if self._channel is None or not self._channel.is_open:
+                self._channel = Channel(self.consuming.connection())
+            try:
+                return action(self._channel)
+            except ChannelClosed as error:
+                raise BusError(explained(error)) from error
+
+
+def this_node() -> str:
+    """Return a name for this process: the same after a restart under supervisord, and no other's."""
+    return f"{socket.gethostname()}:{os.environ.get('SUPERVISOR_PROCESS_NAME') or os.getpid()}"
+
+
+def properties(headers: Mapping[str, Any] | None = None) -> Properties:
+    """Return the properties of a message that outlives the broker's restart."""
+    return Properties(delivery_mode=PERSISTENT, headers=dict(headers) if headers else None)
+
+
+def explained(error: ChannelClosed) -> str:
+    """Say what the broker refused, and what helps."""
+    if error.code == 406 and "inequivalent arg" in str(error):
+        return f"{error}: a queue of this name was declared otherwise; delete it once it is empty, or choose another name"
+    if error.code == 403:
+        return f"{error}: give this user the permissions configure, write and read"
+    return str(error)

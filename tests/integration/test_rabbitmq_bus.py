@@ -1,0 +1,278 @@
+"""The RabbitMQ bus on a real broker."""
+
+import threading
+import time
+
+import msgspec
+import pytest
+
+from htmengine.bus import MAX_DELIVERIES, BusError, BusUnavailable, Outgoing
+from htmengine.bus.amqp import Publication
+from htmengine.bus.rabbitmq import RabbitBus, properties
+from htmengine.bus.rebalancing import weight
+from htmengine.config import Broker
+from tests.servers import free_ports
+from tests.unit.bus.contract import PATIENCE_S, BusContract, bodies, counts_of, put, status_of, take
+from tests.unit.bus.remote import Remote
+
+pytestmark = pytest.mark.integration
+
+EIGHT = [f"shard.{i}" for i in range(8)]
+
+
+@pytest.fixture
+def broker(rabbitmq_server):
+    address = rabbitmq_server.address
+    with rabbitmq_server.virtual_host() as name:
+        yield Broker(
+            host=address.host,
+            port=address.port,
+            user=address.user,
+            password=address.password,
+            virtual_host=name,
+        )
+
+
+@pytest.fixture
+def plain_queues():
+    return ()
+
+
+@pytest.fixture
+def open_bus(broker, plain_queues):
+    buses = []
+
+    def open_bus(**options):
+        options = {"node": f"node {len(buses)}", "plain_queues": plain_queues} | options
+        buses.append(RabbitBus(broker, **options))
+        return buses[-1]
+
+    yield open_bus
+    for bus in buses:
+        bus.close()
+
+
+@pytest.fixture
+def bus(open_bus):
+    bus = open_bus()
+    for queue in ("q", "r", *EIGHT):
+        bus.declare_queue(queue)
+    return bus
+
+
+@pytest.fixture
+def remote(broker, plain_queues):
+    remotes = []
+
+    def remote(*queues):
+        where = {"broker": msgspec.to_builtins(broker), "plain_queues": plain_queues}
+        remotes.append(Remote(where, *queues))
+        return remotes[-1]
+
+    yield remote
+    for one in remotes:
+        one.end()
+
+
+def becomes(get, expected):
+    deadline = time.monotonic() + PATIENCE_S
+    while (found := get()) != expected and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert found == expected
+
+
+class TestSharedQueues(BusContract):
+    settle_s = 0.5
+
+
+class TestQueuesThatApplicationsDeclareToo(BusContract):
+    settle_s = 0.5
+
+    @pytest.fixture
+    def plain_queues(self):
+        return ("q", "r", "small")
+
+
+either_kind = pytest.mark.parametrize("plain_queues", [(), ("q", "r")], ids=["shared", "plain"])
+
+
+# -- Processes that die
+
+
+@either_kind
+def test_what_a_killed_process_held_comes_to_another(bus, remote):
+    victim = remote("q", "r")
+    put(bus, "q", *"abc")
+    put(bus, "r", "d")
+    got = []
+    while len(got) < 4:
+        got += victim.receive(10, 5)
+    with bus.consume(["q", "r"]) as consumer:
+        assert consumer.receive(max_messages=10, timeout_s=0.3) == []
+        victim.kill()
+        taken = take(consumer, 4)
+    assert sorted((d.body, d.deliveries) for d in taken) == [(b"a", 2), (b"b", 2), (b"c", 2), (b"d", 2)]
+    assert taken[0].epoch > got[0][3]
+
+
+@either_kind
+def test_a_message_that_kills_its_process_becomes_a_dead_letter_and_its_neighbours_survive(bus, remote):
+    neighbours = [f"n{i}" for i in range(4)]
+    put(bus, "q", *neighbours[:2], "poison", *neighbours[2:])
+    put(bus, "r", *map(str, range(4)))
+    for _ in range(MAX_DELIVERIES):
+        remote("q", "r").receive_and_die("poison")
+    with bus.consume(["q", "r"]) as consumer:
+        left = []
+        while got := consumer.receive(max_messages=10, timeout_s=1):
+            left += got
+            consumer.ack(got)
+    assert b"poison" not in bodies(left)
+    (letter,) = bus.dead_letters()
+    assert (letter.body, letter.deliveries) == (b"poison", MAX_DELIVERIES)
+    assert "never acknowledged" in letter.reason
+
+
+def test_messages_on_their_way_to_processes_that_die_are_not_blamed(bus, remote):
+    put(bus, "q", "poison")
+    for queue in EIGHT:
+        put(bus, queue, "innocent")
+    for _ in range(MAX_DELIVERIES):  # each dies with messages of all queues on their way to it
+        victim = remote("q", *EIGHT)
+        while (got := victim.receive(1, 5)) and got[0][1] != "poison":
+            pass
+        victim.kill()
+        victim.process.wait()
+    with bus.consume(["q", *EIGHT]) as consumer:
+        taken = bodies(take(consumer, 1)) + bodies(take(consumer, 7))
+    assert taken == [b"innocent"] * 8
+    assert bodies(bus.dead_letters()) == [b"poison"]
+
+
+# -- Who has which queue
+
+
+def test_consumers_that_start_together_share_queues_by_weight(open_bus, bus):
+    one, other = open_bus(node="a", spread_s=2.0), open_bus(node="b", spread_s=2.0)
+    consumers = [one.consume(EIGHT), other.consume(EIGHT)]
+    threads = [
+        threading.Thread(target=consumer.receive, kwargs={"max_messages": 8, "timeout_s": 3})
+        for consumer in consumers
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert owners(bus, consumers) == [
+        "a" if weight("a", queue) > weight("b", queue) else "b" for queue in EIGHT
+    ]
+
+
+def owners(bus, consumers):
+    """Return whose message of each queue comes to whom."""
+    bus.publish([Outgoing(queue, b"whose?") for queue in EIGHT])
+    found = {}
+    deadline = time.monotonic() + PATIENCE_S
+    while len(found) < len(EIGHT) and time.monotonic() < deadline:
+        for name, consumer in zip("ab", consumers, strict=True):
+            got = consumer.receive(max_messages=8, timeout_s=0.1)
+            found |= {delivery.queue: name for delivery in got}
+            consumer.ack(got)
+    return [found[queue] for queue in EIGHT]
+
+
+def test_a_consumer_that_comes_later_gets_its_share_when_asked_to_rebalance(open_bus, bus):
+    consumers = [open_bus(node="a").consume(EIGHT)]
+    consumers[0].receive(max_messages=1, timeout_s=0)
+    consumers.append(open_bus(node="b").consume(EIGHT))
+    consumers[1].receive(max_messages=1, timeout_s=0)
+    wanted = ["a" if weight("a", queue) > weight("b", queue) else "b" for queue in EIGHT]
+    assert bus.rebalance() == {"a": wanted.count("a"), "b": wanted.count("b")}
+    for consumer in consumers:
+        consumer.receive(max_messages=1, timeout_s=0)
+    assert owners(bus, consumers) == wanted
+    assert owners(bus, consumers) == wanted
+
+
+def test_with_nobody_there_is_nothing_to_rebalance(bus):
+    assert bus.rebalance() == {}
+
+
+def test_a_queue_that_applications_declare_has_no_arguments(broker, open_bus):
+    bus = open_bus(plain_queues=["data"])
+    bus.declare_queue("data", limit=5)
+    bus.on_channel(lambda channel: channel.declare_queue("data"))
+
+
+def test_a_queue_that_was_declared_otherwise_is_refused_with_advice(open_bus):
+    bus = open_bus()
+    bus.on_channel(lambda channel: channel.declare_queue("other"))
+    with pytest.raises(BusError, match="other.*delete it once it is empty"):
+        bus.declare_queue("other")
+    bus.declare_queue("another")
+
+
+# -- The broker away
+
+
+def receive_until_it_fails(consumer):
+    for _ in range(200):
+        consumer.receive(max_messages=1, timeout_s=0.1)
+
+
+def test_a_lost_connection_is_said_so_and_everything_goes_on(bus, broker, rabbitmq_server):
+    put(bus, "q", *"ab")
+    with bus.consume(["q"]) as consumer:
+        (first,) = take(consumer, 1, ack=False)
+        rabbitmq_server.control("close_all_connections", "-p", broker.virtual_host, "test")
+        with pytest.raises(BusUnavailable, match=r"127\.0\.0\.1"):
+            receive_until_it_fails(consumer)
+        consumer.ack([first])  # too late: it comes again
+        assert sorted(bodies(take(consumer, 2))) == [b"a", b"b"]
+    insisting(lambda: put(bus, "q", "c"))
+    becomes(lambda: counts_of(bus, "q"), (1, 0, 0))
+
+
+def insisting(action):
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return action()
+        except BusUnavailable:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
+def test_a_broker_that_is_not_there_is_unavailable():
+    (port,) = free_ports(1)
+    with pytest.raises(BusUnavailable, match=rf"RabbitMQ at 127\.0\.0\.1:{port}: .*refused"):
+        RabbitBus(Broker(host="127.0.0.1", port=port, password="secret word"))
+
+
+def test_a_wrong_password_is_said_so_and_not_shown(broker):
+    with pytest.raises(BusUnavailable, match="refuses this user and password") as caught:
+        RabbitBus(msgspec.structs.replace(broker, password="secret word"))
+    assert "secret word" not in str(caught.value)
+    assert "secret word" not in repr(msgspec.structs.replace(broker, password="secret word"))
+
+
+def test_a_closed_bus_refuses(bus):
+    bus.close()
+    bus.close()
+    with pytest.raises(BusError, match="closed"):
+        put(bus, "q", "a")
+
+
+# -- Dead letters that the broker makes
+
+
+def test_a_message_that_the_broker_put_aside_can_be_sent_again(bus, broker):
+    put(bus, "q", "expired")
+    exchange = f"{bus.application}.dead"
+    dead = properties({"x-death": [{"queue": "q", "reason": "expired"}], "mine": "kept"})
+    bus.publish_raw([Publication(exchange, "", b"by the broker", dead)])
+    (letter,) = bus.dead_letters()
+    assert (letter.queue, letter.reason) == ("q", "the broker put it aside: expired")
+    assert dict(letter.headers) == {"mine": "kept"}
+    assert bus.requeue([letter.id]) == 1
+    becomes(lambda: status_of(bus, "q").ready, 2)
