@@ -26,10 +26,11 @@ def free_port() -> int:
 
 
 class Engine:
-    """`htmengine up` on a data folder and a port."""
+    """`htmengine up` on a data folder, or on a configuration directory, and a port."""
 
-    def __init__(self, data: Path, port: int) -> None:
+    def __init__(self, data: Path, port: int, config: Path | None = None) -> None:
         self.data = data
+        self._place = ["--config", str(config)] if config else ["--data", str(data)]
         self.port = port
         self.log = data / "engine.log"
         self._process: subprocess.Popen[bytes] | None = None
@@ -56,8 +57,7 @@ class Engine:
                     "-m",
                     "htmengine.cli",
                     "up",
-                    "--data",
-                    str(self.data),
+                    *self._place,
                     "--port",
                     str(self.port),
                 ],
@@ -98,9 +98,9 @@ class Engine:
         return self.wait(STOPS_WITHIN_S)
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-        """Run another command of htmengine on the same data folder."""
+        """Run another command of htmengine on the same folder or configuration."""
         return subprocess.run(
-            [sys.executable, "-m", "htmengine.cli", *arguments, "--data", str(self.data)],
+            [sys.executable, "-m", "htmengine.cli", *arguments, *self._place],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=False,
@@ -111,9 +111,11 @@ class Engine:
 
 
 @contextlib.contextmanager
-def running(data: Path, port: int | None = None, **environment: Any) -> Iterator[Engine]:
+def running(
+    data: Path, port: int | None = None, config: Path | None = None, **environment: Any
+) -> Iterator[Engine]:
     """Start an engine that listens, and kill it in the end if it still runs."""
-    engine = Engine(data, port or free_port())
+    engine = Engine(data, port or free_port(), config)
     engine.start(environment)
     try:
         if not engine.wait_until_it_listens():

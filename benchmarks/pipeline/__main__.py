@@ -2,11 +2,12 @@
 
     .venv/bin/python -m benchmarks.pipeline --bus embedded --db sqlite --metrics 1000 --seconds 30 --json
     .venv/bin/python -m benchmarks.pipeline --metrics 1000 --rate 1000 --seconds 600 --json
+    .venv/bin/python -m benchmarks.pipeline --db mariadb --metrics 1000 --seconds 30 --json
 
 First at saturation: the generator sends as fast as samples come out again, and results are counted in the window after a
 warm-up. Then at half of that rate: latency of each sample, from the moment before its chunk of lines is written to the
 socket to the moment the subscriber has its result. With ``--rate`` only the second part, at that rate. Engine,
-generator and subscriber share the machine.
+generator, subscriber and a database server of its own share the machine.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import multiprocessing
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
@@ -25,12 +28,17 @@ import numpy as np
 
 from benchmarks.machine import machine
 from benchmarks.pipeline import load
-from benchmarks.pipeline.usage import cpu_seconds, resident_mib
+from benchmarks.pipeline.usage import cpu_seconds, resident_mib, server_cpu_seconds
 from benchmarks.running import Engine, running
-from htmengine.bus.embedded import EmbeddedBus
-from htmengine.config import embedded
+from benchmarks.servers import DIALECTS, configure, private
+from htmengine.bus.opening import open_bus
+from htmengine.config import Settings, embedded
+from htmengine.config import load as load_settings
+from htmengine.repository.engine import open_engine
+from htmengine.repository.migrations import upgrade
 
 WARM_UP_S = 5.0
+DATABASE = "database server"
 DRAINS_WITHIN_S = 600.0
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -38,21 +46,21 @@ SPAWN = multiprocessing.get_context("spawn")
 class Run:
     """One engine, one subscriber, and phases of load one after the other."""
 
-    def __init__(self, engine: Engine, folder: Path, metrics: int) -> None:
+    def __init__(self, engine: Engine, settings: Settings, folder: Path, metrics: int) -> None:
         self.engine = engine
+        self.server_port = None if settings.repository.dialect == "sqlite" else settings.repository.port
         self.folder = folder
         self.metrics = metrics
         self.offered = 0  # samples sent in all phases so far
         self.seen: Synchronized[int] = SPAWN.Value("q", 0)
         self._stop = SPAWN.Event()
         ready = SPAWN.Event()
-        bus_path = engine.data / "bus.sqlite"
         self._seen_times = folder / "seen.npy"
         self._subscriber = SPAWN.Process(
             target=load.subscribe,
-            args=(bus_path, metrics, ready, self._stop, self.seen, self._seen_times),
+            args=(settings, metrics, ready, self._stop, self.seen, self._seen_times),
         )
-        _bind(bus_path, embedded(engine.data).batches_exchange)
+        _bind(settings)
         self._subscriber.start()
         ready.wait()
 
@@ -68,14 +76,14 @@ class Run:
         while not sent.value:
             time.sleep(0.01)
         time.sleep(WARM_UP_S)
-        memory, before, begin, count = [], cpu_seconds(self.engine.pid), time.monotonic(), self.seen.value
+        memory, before, begin, count = [], self._cpu_seconds(), time.monotonic(), self.seen.value
         while (elapsed := time.monotonic() - begin) < seconds:
             memory.append(
                 (round(elapsed), resident_mib(self.engine.pid), sent.value + first - self.seen.value)
             )
             time.sleep(min(seconds / 20, seconds - elapsed + 0.01))
         elapsed, scored = time.monotonic() - begin, self.seen.value - count
-        used = cpu_seconds(self.engine.pid)
+        used = self._cpu_seconds()
         used.subtract(before)
         stop.set()
         generator.join()
@@ -90,6 +98,13 @@ class Run:
             "memory_and_lag": memory,
             "drain_seconds": self._drain(),
         }
+
+    def _cpu_seconds(self) -> Counter[str]:
+        """Return what each thread of the engine has used, and the database server."""
+        used = cpu_seconds(self.engine.pid)
+        if self.server_port is not None:
+            used[DATABASE] = server_cpu_seconds(self.server_port)  # type: ignore[assignment]
+        return used
 
     def latencies(self, first: int) -> dict[str, float]:
         """Stop the subscriber and return the latencies of the samples from `first` on, past the warm-up."""
@@ -120,11 +135,11 @@ class Run:
         return round(time.monotonic() - begin, 2)
 
 
-def _bind(bus_path: Path, exchange: str) -> None:
-    bus = EmbeddedBus(bus_path)
-    bus.declare_exchange(exchange)
+def _bind(settings: Settings) -> None:
+    bus = open_bus(settings)
+    bus.declare_exchange(settings.batches_exchange)
     bus.declare_queue(load.SUBSCRIBER)
-    bus.bind(load.SUBSCRIBER, exchange)
+    bus.bind(load.SUBSCRIBER, settings.batches_exchange)
     bus.close()
 
 
@@ -132,13 +147,31 @@ def _shares(used: Counter[str], whole: float) -> dict[str, float]:
     return {name: round(seconds / whole, 3) for name, seconds in used.most_common() if seconds > 0}
 
 
-def measure(*, metrics: int, seconds: float, rate: float | None) -> dict[str, Any]:
-    """Start an engine on an empty folder and measure it."""
-    result: dict[str, Any] = {"bus": "embedded", "db": "sqlite", "metrics": metrics}
+@contextmanager
+def started(db: str, folder: Path) -> Iterator[tuple[Engine, Settings]]:
+    """Start an engine on an empty folder, its repository there too, or on a server of its own."""
+    if db == "sqlite":
+        data = folder / "data"
+        with running(data) as engine:
+            yield engine, embedded(data)
+        return
+    with private(db, folder / "server") as repository:
+        directory = configure(folder / "app", repository)
+        settings = load_settings(directory)
+        tables = open_engine(repository)
+        upgrade(tables, settings.shards)
+        tables.dispose()
+        with running(folder / "app" / "data", config=directory) as engine:
+            yield engine, settings
+
+
+def measure(*, db: str, metrics: int, seconds: float, rate: float | None) -> dict[str, Any]:
+    """Start an engine and measure it."""
+    result: dict[str, Any] = {"bus": "embedded", "db": db, "metrics": metrics}
     with tempfile.TemporaryDirectory(prefix="pipeline-") as temporary:
         folder = Path(temporary)
-        with running(folder / "data") as engine:
-            run = Run(engine, folder, metrics)
+        with started(db, folder) as (engine, settings):
+            run = Run(engine, settings, folder, metrics)
             try:
                 if rate is None:
                     result["saturation"] = run.phase(seconds, None)
@@ -157,7 +190,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="benchmarks.pipeline", description=__doc__.splitlines()[0])
     parser.add_argument("--bus", choices=["embedded"], default="embedded")
-    parser.add_argument("--db", choices=["sqlite"], default="sqlite")
+    parser.add_argument("--db", choices=["sqlite", *DIALECTS], default="sqlite")
     parser.add_argument("--metrics", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument(
@@ -165,7 +198,9 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     arguments = parser.parse_args()
-    result = measure(metrics=arguments.metrics, seconds=arguments.seconds, rate=arguments.rate)
+    result = measure(
+        db=arguments.db, metrics=arguments.metrics, seconds=arguments.seconds, rate=arguments.rate
+    )
     print(json.dumps(result) if arguments.json else json.dumps(result, indent=2))
 
 

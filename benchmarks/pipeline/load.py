@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 
 from benchmarks.fleet import FIRST_TIMESTAMP, INTERVAL_S, generate
-from htmengine.bus.embedded import EmbeddedBus
+from htmengine.bus.opening import open_bus
+from htmengine.config import Settings
 
 SUBSCRIBER = "benchmark.subscriber"
 HISTORY = 2000  # samples of a metric before its values repeat
@@ -74,7 +75,7 @@ class _Batch(msgspec.Struct):
 
 
 def subscribe(
-    bus_path: Path, metrics: int, ready: Event, stop: Event, seen: Synchronized[int], times: Path
+    settings: Settings, metrics: int, ready: Event, stop: Event, seen: Synchronized[int], times: Path
 ) -> None:
     """Take results from the exchange of batches until told to stop.
 
@@ -84,7 +85,7 @@ def subscribe(
     numbers: list[np.ndarray] = []
     seen_at: list[tuple[int, float]] = []
     index = {name: i for i, name in enumerate(generate(metrics, 1).names)}
-    bus = EmbeddedBus(bus_path)
+    bus = open_bus(settings)
     with bus.consume([SUBSCRIBER]) as consumer:
         ready.set()
         while not stop.is_set():

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -28,3 +31,15 @@ def resident_mib(pid: int) -> float:
         if line.startswith("VmRSS:"):
             return round(int(line.split()[1]) / 1024, 1)
     return 0.0
+
+
+def server_cpu_seconds(port: int) -> float:
+    """Return the CPU seconds that the server which listens on a port has used so far, its other processes included."""
+    listening = (conn for conn in psutil.net_connections("tcp") if conn.status == psutil.CONN_LISTEN)
+    process = psutil.Process(next(conn.pid for conn in listening if conn.laddr.port == port))
+    used = 0.0
+    for one in [process, *process.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            times = one.cpu_times()
+            used += times.user + times.system + times.children_user + times.children_system
+    return used

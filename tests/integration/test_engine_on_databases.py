@@ -1,6 +1,5 @@
 """The whole engine with its repository, and its checkpoints, on a database server."""
 
-import configparser
 import json
 import signal
 import socket
@@ -11,7 +10,8 @@ import pytest
 from sqlalchemy import func, select
 
 from benchmarks.running import free_port
-from htmengine import conf, config
+from benchmarks.servers import configure
+from htmengine import config
 from htmengine.repository import overview, schema
 from htmengine.repository.engine import open_engine, reading
 from tests import databases
@@ -25,23 +25,8 @@ class Application:
     """A configuration directory on a database of its own, and the engine that runs with it."""
 
     def __init__(self, folder, database):
-        conf.write(folder, "app")
-        self.directory = folder / "conf"
+        self.directory = configure(folder, database, checkpoint_store="repository")
         self.port = free_port()
-        path = self.directory / "application.conf"
-        parser = configparser.ConfigParser()
-        parser.read(path)
-        parser["engine"].update(repository=database.dialect, checkpoint_store="repository")
-        parser["repository"].update(
-            db=database.db,
-            host=database.host,
-            port=str(database.port),
-            user=database.user,
-            passwd=database.passwd,
-        )
-        parser["metric_listener"]["plaintext_port"] = str(self.port)
-        with path.open("w") as file:
-            parser.write(file)
         self.engine = open_engine(config.load(self.directory).repository)
 
     def command(self, *arguments, code=0):
@@ -58,7 +43,7 @@ class Application:
 
     def run_until_scored(self, first, last):
         """Run the engine, send it these rows, and stop it once they are scored."""
-        process = python("-m", "htmengine.cli", "up", "--config", self.directory)
+        process = python("-m", "htmengine.cli", "up", "--config", self.directory, "--port", self.port)
         try:
             wait_until(lambda: self._send(process, first, last), "a connection")
             wait_until(lambda: self.scored() == last, f"{last} scores")
