@@ -2,6 +2,7 @@
 
 import pytest
 
+from htmengine.config import Broker
 from tests import databases, servers
 
 
@@ -28,6 +29,20 @@ def database_server(request):
     """Give the settings of a database server, without a database."""
     fixture = {"mysql": "mariadb_server", "postgresql": "postgresql_server"}[request.param]
     return databases.on(request.param, request.getfixturevalue(fixture))
+
+
+@pytest.fixture
+def broker(rabbitmq_server):
+    """Give the settings of a virtual host that is empty."""
+    address = rabbitmq_server.address
+    with rabbitmq_server.virtual_host() as name:
+        yield Broker(
+            host=address.host,
+            port=address.port,
+            user=address.user,
+            password=address.password,
+            virtual_host=name,
+        )
 
 
 @pytest.fixture

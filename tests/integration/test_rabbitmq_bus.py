@@ -21,19 +21,6 @@ EIGHT = [f"shard.{i}" for i in range(8)]
 
 
 @pytest.fixture
-def broker(rabbitmq_server):
-    address = rabbitmq_server.address
-    with rabbitmq_server.virtual_host() as name:
-        yield Broker(
-            host=address.host,
-            port=address.port,
-            user=address.user,
-            password=address.password,
-            virtual_host=name,
-        )
-
-
-@pytest.fixture
 def plain_queues():
     return ()
 

@@ -1,0 +1,185 @@
+"""The whole engine on a broker: in one process, and each service alone as supervisord would start it."""
+
+import configparser
+import json
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+
+from benchmarks.running import free_port
+from htmengine import conf
+from htmengine.runtime.anomaly_service import AnomalyService
+from nta.utils.amqp.connection import ConnectionParams, PlainCredentials
+from nta.utils.amqp.messages import Message
+from nta.utils.amqp.synchronous_amqp_client import SynchronousAmqpClient
+from tests.acceptance.engine import python, wait_until
+
+pytestmark = pytest.mark.integration
+
+METRIC = "app.requests"
+SERVICES = (
+    "htmengine.runtime.metric_listener",
+    "htmengine.runtime.metric_storer",
+    "htmengine.model_swapper.model_scheduler_service",
+    "htmengine.runtime.anomaly_service",
+)
+
+
+class Application:
+    """A configuration directory on a broker."""
+
+    def __init__(self, folder, broker):
+        conf.write(folder, "app")
+        self.directory = folder / "conf"
+        self.repository = folder / "data" / "repository.sqlite"
+        self.port = free_port()
+        self.environment = os.environ | {"APPLICATION_CONFIG_PATH": str(self.directory)}
+        self._broker = broker
+        self._change(
+            "application.conf",
+            engine={"bus": "rabbitmq", "shards": "8"},
+            metric_listener={"plaintext_port": str(self.port)},
+        )
+        self._change(
+            "rabbitmq.conf",
+            connection={
+                "host": broker.host,
+                "port": str(broker.port),
+                "virtual_host": broker.virtual_host,
+            },
+            credentials={"user": broker.user, "password": broker.password},
+        )
+
+    def _change(self, file, **sections):
+        path = self.directory / file
+        parser = configparser.ConfigParser()
+        parser.read(path)
+        for section, options in sections.items():
+            parser[section].update(options)
+        with path.open("w") as opened:
+            parser.write(opened)
+
+    def start(self, *arguments):
+        return python(*arguments, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def command(self, *arguments, code=0):
+        done = subprocess.run(
+            [sys.executable, "-m", "htmengine.cli", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def client(self):
+        where = self._broker
+        return SynchronousAmqpClient(
+            ConnectionParams(
+                where.host, where.port, where.virtual_host, PlainCredentials(where.user, where.password)
+            )
+        )
+
+    def send(self, first, last):
+        lines = [f"{METRIC} {row % 24} {1_700_000_000 + 300 * row}\n" for row in range(first, last + 1)]
+        wait_until(lambda: self._sent(lines), "a connection")
+
+    def _sent(self, lines):
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as peer:
+                peer.sendall("".join(lines).encode())
+        except OSError:
+            return False
+        return True
+
+    def scored(self):
+        with closing(sqlite3.connect(self.repository)) as database:
+            rows = database.execute("SELECT scored_rowid FROM metric WHERE name = ?", (METRIC,)).fetchall()
+        return rows[0][0] if rows else 0
+
+
+@pytest.fixture
+def application(tmp_path, broker):
+    return Application(tmp_path / "app", broker)
+
+
+def stopped(process):
+    process.send_signal(signal.SIGTERM)
+    return process.wait(60)
+
+
+def results(client, queue, last):
+    """Return the results in the messages of a queue, up to a row."""
+    found = []
+
+    def all_came():
+        while (message := client.getOneMessage(queue, noAck=True)) is not None:
+            if (message.properties.headers or {}).get("dataType") is None:
+                found.append(AnomalyService.deserializeModelResult(message.body))
+        return any(result["rowid"] == last for document in found for result in document["results"])
+
+    wait_until(all_came, f"the result of row {last}")
+    return found
+
+
+def test_a_line_comes_out_scored_in_the_documented_message(application):
+    with application.client() as client:
+        client.declareExchange("app.model.results", "fanout", durable=True)
+        queue = client.declareQueue("dashboard", durable=True).queue
+        client.bindQueue(queue, "app.model.results", "")
+        engine = application.start("-m", "htmengine.cli", "up")
+        try:
+            application.send(1, 20)
+            documents = results(client, queue, 20)
+            client.declareQueue("app.metric.custom.data", durable=True)  # as the documents say
+            client.publish(Message(b"no JSON"), "", "app.metric.custom.data")
+            (letter,) = wait_until(lambda: application.command("dead", "list", "--json"), "a dead letter")
+            (status,) = application.command("status", "--json")
+            assert application.command("rebalance", "--json") != [{}]
+        finally:
+            assert stopped(engine) == 0
+    assert [result["rowid"] for document in documents for result in document["results"]] == list(range(1, 21))
+    assert documents[0]["metric"]["name"] == METRIC
+    assert set(documents[0]["results"][0]) == {
+        "rowid",
+        "ts",
+        "value",
+        "rawAnomaly",
+        "anomaly",
+        "multiStepBestPredictions",
+    }
+    assert letter["queue"] == "app.metric.custom.data"
+    assert {service["name"]: service["alive"] for service in status["services"]} == dict.fromkeys(
+        ("metric_listener", "metric_storer", "model_scheduler", "anomaly_service"), True
+    )
+    assert status["deadLetters"] == 1
+    assert application.command("dead", "discard", str(letter["id"])) == [{"discarded": 1}]
+
+
+def test_every_service_alone_survives_the_death_of_each(application):
+    processes = {name: application.start("-m", name) for name in SERVICES}
+    try:
+        last = 0
+        for name in SERVICES:
+            application.send(last + 1, last + 40)
+            last += 40
+            wait_until(lambda last=last: application.scored() >= last - 40, "the scores of the last round")
+            processes[name].kill()
+            processes[name].wait()
+            processes[name] = application.start("-m", name)
+            if name == SERVICES[0]:  # what it had taken from the connection may be lost with it
+                application.send(1, last)
+            wait_until(lambda last=last: application.scored() == last, f"{last} scores")
+        assert [stopped(process) for process in processes.values()] == [0] * len(SERVICES)
+    finally:
+        for process in processes.values():
+            process.kill()
+    assert application.command("verify", "--settled", "--json")[0]["findings"] == []
