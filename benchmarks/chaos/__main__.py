@@ -13,7 +13,6 @@ import contextlib
 import json
 import random
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
@@ -46,6 +45,11 @@ STEPS = (
 )
 SUBSCRIBER = "chaos.subscriber"
 STALLED_AFTER_S = 120.0
+STEP_STALLED_AFTER_S = 5.0
+"""When nothing was scored for so long, the step will not come any more."""
+MOST_STEPS = 30
+SAMPLES_PER_STEP = 3000
+"""In short runs kills come at the first steps, since there are fewer."""
 
 
 def run(*, kills: int, metrics: int, samples: int, seed: int, data: Path) -> dict[str, Any]:
@@ -124,14 +128,17 @@ def _published(data: Path, exchange: str) -> list[tuple[str, int]]:
 
 def _kill_once(engine: Engine, fleet: Fleet, chance: random.Random, goal: int, *, at_step: bool) -> str:
     if at_step:
-        name, count = chance.choice(STEPS), chance.randint(1, 30)
-        engine.start({"HTMENGINE_KILL_AT": f"{name}:{count}"})
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            # It dies by itself, unless the step does not come often enough.
-            engine.wait(20.0)
-            return f"{name}:{count}"
+        total = len(fleet.names) * len(fleet.timestamps())
+        most = min(max(total // SAMPLES_PER_STEP, 1), MOST_STEPS)
+        step = f"{chance.choice(STEPS)}:{chance.randint(1, most)}"
+        engine.start({"HTMENGINE_KILL_AT": step})
+        # It dies by itself, unless the step does not come often enough.
+        if engine.wait_until_it_listens():
+            _wait_for(engine, total, STEP_STALLED_AFTER_S)
+        if not engine.running:
+            return step
         engine.kill()
-        return f"random, {name}:{count} did not come"
+        return f"random, {step} did not come"
     engine.start()
     if engine.wait_until_it_listens():
         _wait_for(engine, goal, 20.0)

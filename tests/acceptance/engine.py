@@ -95,9 +95,9 @@ class Folder:
         query = "SELECT 1 FROM metric WHERE name = ? AND scored_rowid >= ?"
         wait_until(lambda: self.select(query, name, count), f"{count} scores of {name}")
 
-    def select(self, query: str, *parameters) -> list[tuple]:
-        """Return rows of the repository."""
-        with closing(sqlite3.connect(self.path / "repository.sqlite")) as database:
+    def select(self, query: str, *parameters, file: str = "repository.sqlite") -> list[tuple]:
+        """Return rows of the repository, or of another of the engine's databases."""
+        with closing(sqlite3.connect(self.path / file)) as database:
             return database.execute(query, parameters).fetchall()
 
     def stored_scores(self, name: str) -> list[tuple]:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from htmengine import config
-from htmengine.bus import Bus, BusError
+from htmengine.bus import Bus, BusError, BusUnavailable
 from htmengine.errors import HtmengineError, MisuseError
 from htmengine.runtime import service, steps
 from htmengine.runtime.reports import Counters, Reporter
@@ -239,11 +239,19 @@ def opened(
             shards = _prepare_repository(engine, settings)
             bus = open_bus(settings)
             declare(bus, settings, shards)
-    except (RepositoryUnavailable, BusError, DBAPIError, sqlite3.Error, OSError) as error:
+    except (RepositoryUnavailable, BusUnavailable, DBAPIError, sqlite3.Error, OSError) as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
         raise StartError(
             f"{_place(settings)}: cannot be opened for writing: {reason}.",
             hint="Check that the disk has room, that this user may write there, and that servers are up; then start again.",
+        ) from error
+    except BusError as error:
+        raise StartError(
+            f"{error}.",
+            hint="Move the file away and start again, with a new bus: what is stored is scored all the same, and what "
+            "was not stored yet is sent again by its senders."
+            if settings.bus == "embedded"
+            else "The broker's log tells more.",
         ) from error
     try:
         yield Context(
