@@ -22,6 +22,8 @@ _SCHEDULES = {
     "engine": _kernels.LikelihoodSchedule.ENGINE,
 }
 
+_CHANNELS: dict[params.Channel, int] = {"sequence": 1, "jump": 2, "extreme": 4, "deviation": 8}
+
 
 def build_model(parameters: params.Parameters) -> _kernels.Model:
     """Return a new compiled model. Raises ValueError when a parameter is out of range."""
@@ -43,10 +45,12 @@ def _default(parameters: params.DefaultParameters) -> _kernels.DefaultModel:
         encoder=_kernels.HashEncoder(**_fields(parameters.encoder)),
         memory=_kernels.TransitionMemory(**_fields(parameters.memory)),
         novelty=_kernels.Novelty(**_fields(parameters.novelty)),
+        deviation=_kernels.Deviation(**_fields(parameters.deviation)),
         sequence_likelihood=_likelihood(parameters.sequence_likelihood),
         jump_likelihood=_likelihood(parameters.jump_likelihood),
         quiet_records=parameters.quiet_records,
         damping=parameters.damping,
+        channels=sum(_CHANNELS[name] for name in set(parameters.channels)),
     )
 
 

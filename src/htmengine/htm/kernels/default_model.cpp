@@ -5,30 +5,62 @@
 #include <stdexcept>
 #include <utility>
 
+#include "portable_math.hpp"
+
 namespace htmengine {
 
 namespace {
 
-constexpr double alarm = 0.5;            // on the log scale: 0.99999
-constexpr double furthest_value = 1e300; // differences and ranges of such values are still finite
+constexpr double alarm = 0.5;             // on the log scale: 0.99999
+constexpr double furthest_value = 1e300;   // differences and ranges of such values are still finite
+constexpr double ln_10 = 2.302585092994046;
+
+// A changed pattern: what is left of its score below an alarm, and of what lies above one.
+constexpr double share_below_alarm = 0.4;
+constexpr double share_above_alarm = 0.1;
+
+// The fitted tails of deviations are careful: on calm data their 4 digits are about 5 (benchmarks/calibration).
+constexpr double certain_digits = 3.0;
+constexpr double stretch = 1.7;
+
+/// The log scale of so many digits of certainty, without an end: 0.5 at 5 digits, 1 at infinitely many.
+double graded(double digits) { return digits <= 5.0 ? 0.1 * std::max(digits, 0.0) : 1.0 - 2.5 / digits; }
+
+double digits_of(double probability) {
+    // Where a double has no smaller number left, there are 300 digits.
+    return -portable::log(std::max(probability, 1e-300)) / ln_10;
+}
+
+double stretched(double digits) {
+    return digits <= certain_digits ? digits : certain_digits + stretch * (digits - certain_digits);
+}
+
+/// The combined score, before damping: of a changed pattern and of a single record's deviation.
+double combined(double pattern, double deviation) {
+    const double ranked =
+        pattern < alarm ? share_below_alarm * pattern : alarm + share_above_alarm * (pattern - alarm);
+    return std::max(ranked, deviation);
+}
 
 }  // namespace
 
 DefaultModel::DefaultModel(ValueScale scale, HashEncoder encoder, TransitionMemory memory, Novelty novelty,
-                           Likelihood sequence_likelihood, Likelihood jump_likelihood,
-                           const DampingParameters& damping)
-    : damping_(damping),
+                           Deviation deviation, Likelihood sequence_likelihood, Likelihood jump_likelihood,
+                           const CombinationParameters& combination)
+    : combination_(combination),
       scale_(std::move(scale)),
       encoder_(std::move(encoder)),
       memory_(std::move(memory)),
       novelty_(std::move(novelty)),
+      deviation_(std::move(deviation)),
       sequence_likelihood_(std::move(sequence_likelihood)),
       jump_likelihood_(std::move(jump_likelihood)),
-      since_alarm_(damping.quiet_records) {
+      since_alarm_(combination.quiet_records) {
     if (encoder_.parameters().columns != memory_.parameters().columns)
         throw std::invalid_argument("encoder and memory must have the same number of columns");
-    if (!(damping.factor >= 0.0 && damping.factor <= 1.0))
-        throw std::invalid_argument("the damping factor must be from 0 to 1");
+    if (!(combination.damping >= 0.0 && combination.damping <= 1.0))
+        throw std::invalid_argument("damping must be from 0 to 1");
+    if (combination.channels > all_channels) throw std::invalid_argument("channels must be a set of the four channels");
 }
 
 Scores DefaultModel::score(double timestamp, double given_value, Stopwatch& watch) {
@@ -43,11 +75,18 @@ Scores DefaultModel::score(double timestamp, double given_value, Stopwatch& watc
     Scores scores;
     scores.raw = surprise(sample, watch);
     const Novelty::Score novelty = novelty_.update(sample.value);
+    const Deviation::Score deviated = deviation_.update(sample.value);
     watch.lap(2);
-    scores.sequence = log_likelihood(sequence_likelihood_.update(scores.raw, sample.value));
-    scores.novelty =
-        std::max(log_likelihood(jump_likelihood_.update(novelty.jump, sample.value)), novelty.extreme);
-    scores.log = damped(std::max(scores.sequence, scores.novelty));
+    sequence_likelihood_.update(scores.raw, sample.value);
+    jump_likelihood_.update(novelty.jump, sample.value);
+    scores.sequence = counts(sequence_channel) ? graded(digits_of(sequence_likelihood_.latest_tail())) : 0.0;
+    const double jump = counts(jump_channel) ? graded(digits_of(jump_likelihood_.latest_tail())) : 0.0;
+    const double extreme = counts(extreme_channel) ? novelty.extreme : 0.0;
+    const double deviation =
+        counts(deviation_channel) ? graded(stretched(std::max(deviated.distance, deviated.surprise))) : 0.0;
+    const double pattern = std::max(jump, extreme);
+    scores.novelty = std::max(pattern, deviation);
+    scores.log = damped(combined(std::max(scores.sequence, pattern), deviation));
     scores.anomaly = likelihood_of_log(scores.log);
     watch.lap(3);
     return scores;
@@ -81,9 +120,9 @@ Model::Pattern DefaultModel::pattern(double value) const {
 
 /// One incident is one alarm: what follows it at once is damped, so that order is kept but no new alarm comes.
 double DefaultModel::damped(double log_score) {
-    const bool quiet = since_alarm_ < damping_.quiet_records;
-    since_alarm_ = log_score >= alarm ? 1 : std::min(since_alarm_ + 1, damping_.quiet_records);
-    return quiet ? damping_.factor * log_score : log_score;
+    const bool quiet = since_alarm_ < combination_.quiet_records;
+    since_alarm_ = log_score >= alarm ? 1 : std::min(since_alarm_ + 1, combination_.quiet_records);
+    return quiet ? combination_.damping * log_score : log_score;
 }
 
 void DefaultModel::restored() {
@@ -91,9 +130,10 @@ void DefaultModel::restored() {
     scale_.restored();
     memory_.restored();
     novelty_.restored();
+    deviation_.restored();
     sequence_likelihood_.restored();
     jump_likelihood_.restored();
-    if (since_alarm_ > damping_.quiet_records) throw StateError("more quiet records than the parameters allow");
+    if (since_alarm_ > combination_.quiet_records) throw StateError("more quiet records than the parameters allow");
 }
 
 }  // namespace htmengine

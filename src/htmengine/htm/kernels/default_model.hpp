@@ -1,9 +1,18 @@
-// The recommended model: hash encoder, first-order memory and novelty of the value, each with its own likelihood.
+// The recommended model: four channels, each with its own idea of what is usual for this metric, and one score.
+//
+// - sequence: the hash encoder and the first-order memory; how much of the last records was not foreseen;
+// - jumps: how large the steps of the last records were;
+// - extremes: a value beyond all so far;
+// - deviation: how rarely a value lies so far from its level or its forecast.
+//
+// The first three tell that a pattern has changed, over some records; the last one ranks single records. Combined, a
+// changed pattern is an alarm of a narrow band of scores, so that the order of records is that of the deviation.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "deviation.hpp"
 #include "hash_encoder.hpp"
 #include "likelihood.hpp"
 #include "model.hpp"
@@ -13,9 +22,19 @@
 
 namespace htmengine {
 
-struct DampingParameters {
+/// The channels, as bits.
+enum Channel : std::uint32_t {
+    sequence_channel = 1,
+    jump_channel = 2,
+    extreme_channel = 4,
+    deviation_channel = 8,
+    all_channels = 15,
+};
+
+struct CombinationParameters {
     std::uint32_t quiet_records = 8;  // after an alarm, further ones are damped for so many records
-    double factor = 0.49;             // on the log scale: a damped alarm stays below 0.5, and in order
+    double damping = 0.49;            // factor on the log scale: a damped alarm stays below 0.5, and in order
+    std::uint32_t channels = all_channels;  // those that count
 };
 
 class DefaultModel final : public Model {
@@ -23,7 +42,8 @@ class DefaultModel final : public Model {
     /// The parts are those of a new model. Throws std::invalid_argument when they do not fit each other or a parameter
     /// is out of range.
     DefaultModel(ValueScale scale, HashEncoder encoder, TransitionMemory memory, Novelty novelty,
-                 Likelihood sequence_likelihood, Likelihood jump_likelihood, const DampingParameters& damping);
+                 Deviation deviation, Likelihood sequence_likelihood, Likelihood jump_likelihood,
+                 const CombinationParameters& combination);
 
     std::vector<std::uint8_t> save() const override { return save_state(*this); }
     void load(const std::uint8_t* data, std::size_t size) override { restore_state(*this, data, size); }
@@ -32,7 +52,7 @@ class DefaultModel final : public Model {
 
     template <class Self, class Archive>
     static void fields(Self& self, Archive& archive) {
-        archive(self.rows_, self.last_timestamp_, self.scale_, self.memory_, self.novelty_,
+        archive(self.rows_, self.last_timestamp_, self.scale_, self.memory_, self.novelty_, self.deviation_,
                 self.sequence_likelihood_, self.jump_likelihood_, self.since_alarm_, self.young_);
         if (self.classifier_) archive(*self.classifier_);
     }
@@ -58,12 +78,14 @@ class DefaultModel final : public Model {
     void learn_again();
     double surprise(const Sample& sample, Stopwatch& watch);
     double damped(double log_score);
+    bool counts(Channel channel) const { return (combination_.channels & channel) != 0; }
 
-    DampingParameters damping_;
+    CombinationParameters combination_;
     ValueScale scale_;
     HashEncoder encoder_;
     TransitionMemory memory_;
     Novelty novelty_;
+    Deviation deviation_;
     Likelihood sequence_likelihood_;
     Likelihood jump_likelihood_;
     std::uint32_t since_alarm_;  // records since the last alarm, at most quiet_records

@@ -62,7 +62,7 @@ class ValueScale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     minimum: float | None = None
     """The metric's range, where it is known: both ends or none. Else it follows the values as they come."""
     maximum: float | None = None
-    buckets: int = 30
+    buckets: int = 60
     """Steps over the padded range."""
     padding: float = _RANGE_PADDING
     """Share of the range added at each end."""
@@ -76,7 +76,7 @@ class HashEncoder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Bits for the value; also how many buckets one bit spans."""
     daytime_bits: int = 10
     """Bits for the value at this time of day."""
-    day_parts: int = 8
+    day_parts: int = 12
     """Steps of the day that a daytime bit tells apart."""
     seed: int = DEFAULT_SEED
 
@@ -93,7 +93,7 @@ class TransitionMemory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     initial_permanence: int = 14
     connected_permanence: int = 32
     permanence_increment: int = 6
-    permanence_decrement: int = 2
+    permanence_decrement: int = 1
     seed: int = DEFAULT_SEED
 
 
@@ -102,7 +102,7 @@ class Novelty(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     jump_rate: float = 0.002
     """Of the running mean of jumps, per record."""
-    jump_limit: float = 4.0
+    jump_limit: float = 5.5
     """Jumps count up to so many times their running mean."""
     range_memory: float = 16000.0
     """Records after which an extreme is mostly forgotten."""
@@ -110,6 +110,32 @@ class Novelty(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Share of the range by which a new extreme must stand out."""
     range_saturation: float = 1.0
     """Share of the range, outside it, at which a new extreme scores 1."""
+
+
+class Deviation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far values lie from their level and their forecast, and how rarely."""
+
+    level_rate: float = 0.02
+    """Per record, of the level."""
+    spread_rate: float = 0.005
+    """Of the usual size of errors."""
+    forecast_rate: float = 0.003
+    """Of the regression from one value to the next."""
+    ridge: float = 1.0
+    """Weight of the prior "stays where it is", in squared spreads."""
+    limit: float = 5.0
+    """Errors count up to so many usual ones in all that follows the metric."""
+    tail_share: float = 0.02
+    """Of the errors, the largest: to them a tail is fitted."""
+    tail_memory: int = 8640
+    """Errors after which each counts half."""
+    tail_refit: int = 100
+    tail_probation: int = 200
+    """Errors before the first fit, which get no opinion."""
+    tail_heaviest: float = 0.5
+    """Greatest shape of a fitted tail."""
+    tail_outlier: float = 5.0
+    """What lies further out, in scales of the tail, counts as lying there."""
 
 
 class Likelihood(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -261,23 +287,37 @@ class BacktrackingTemporalMemory(
 
 
 _DEFAULT_LIKELIHOOD: Final = Likelihood(
-    schedule="streaming", learning=400, probation=500, refit=100, mean_floor=0.05, flat_variance=0.0
+    schedule="streaming",
+    averaging_window=15,
+    learning=400,
+    probation=500,
+    refit=100,
+    mean_floor=0.06,
+    flat_variance=0.0,
+    red_filter=False,
 )
+
+Channel: TypeAlias = Literal["sequence", "jump", "extreme", "deviation"]
 
 
 class DefaultParameters(Parameters, frozen=True, kw_only=True, tag="default", forbid_unknown_fields=True):
-    """The recommended model: hash encoder, first-order memory, novelty."""
+    """The recommended model: hash encoder, first-order memory, novelty, deviation."""
 
     scale: ValueScale = ValueScale()
     encoder: HashEncoder = HashEncoder()
     memory: TransitionMemory = TransitionMemory()
     novelty: Novelty = Novelty()
+    deviation: Deviation = Deviation()
     sequence_likelihood: Likelihood = _DEFAULT_LIKELIHOOD
-    jump_likelihood: Likelihood = msgspec.structs.replace(_DEFAULT_LIKELIHOOD, learning=100, probation=200)
+    jump_likelihood: Likelihood = msgspec.structs.replace(
+        _DEFAULT_LIKELIHOOD, averaging_window=10, learning=100, probation=200, mean_floor=0.05
+    )
     quiet_records: int = 8
     """After an alarm, further ones are damped for so many records."""
     damping: float = 0.49
     """Factor on the log scale for damped records."""
+    channels: tuple[Channel, ...] = ("sequence", "jump", "extreme", "deviation")
+    """Those that count; fewer show what each is worth."""
 
 
 class NupicParameters(Parameters, frozen=True, kw_only=True, tag="nupic", forbid_unknown_fields=True):

@@ -113,6 +113,59 @@ void bind_novelty(nb::module_& module) {
     bind_state(bound);
 }
 
+void bind_tail(nb::module_& module) {
+    using P = TailParameters;
+    nb::class_<Tail> bound(module, "Tail");
+    bound
+        .def(
+            "__init__",
+            [](Tail* self, double share, std::uint32_t memory, std::uint32_t refit, std::uint32_t probation,
+               double heaviest,
+               double outlier) { new (self) Tail(P{share, memory, refit, probation, heaviest, outlier}); },
+            nb::kw_only(), "share"_a = P{}.share, "memory"_a = P{}.memory, "refit"_a = P{}.refit,
+            "probation"_a = P{}.probation, "heaviest"_a = P{}.heaviest, "outlier"_a = P{}.outlier)
+        // -log10 of the probability of a number as high as this, which is from 0 to 1000.
+        .def(
+            "update",
+            [](Tail& self, double number) {
+                if (!(number >= 0.0 && number <= Tail::highest))
+                    throw std::invalid_argument("a number must be from 0 to 1000");
+                return self.update(number);
+            },
+            "number"_a);
+    bind_state(bound);
+}
+
+void bind_deviation(nb::module_& module) {
+    using P = DeviationParameters;
+    nb::class_<Deviation> bound(module, "Deviation");
+    bound
+        .def(
+            "__init__",
+            [](Deviation* self, double level_rate, double spread_rate, double forecast_rate, double ridge, double limit,
+               double tail_share, std::uint32_t tail_memory, std::uint32_t tail_refit, std::uint32_t tail_probation,
+               double tail_heaviest, double tail_outlier) {
+                new (self) Deviation(P{level_rate, spread_rate, forecast_rate, ridge, limit},
+                                     TailParameters{tail_share, tail_memory, tail_refit, tail_probation,
+                                                    tail_heaviest, tail_outlier});
+            },
+            nb::kw_only(), "level_rate"_a = P{}.level_rate, "spread_rate"_a = P{}.spread_rate,
+            "forecast_rate"_a = P{}.forecast_rate, "ridge"_a = P{}.ridge, "limit"_a = P{}.limit,
+            "tail_share"_a = TailParameters{}.share, "tail_memory"_a = TailParameters{}.memory,
+            "tail_refit"_a = TailParameters{}.refit, "tail_probation"_a = TailParameters{}.probation,
+            "tail_heaviest"_a = TailParameters{}.heaviest, "tail_outlier"_a = TailParameters{}.outlier)
+        // Digits of the distance from the level, and of the surprise by the forecast.
+        .def(
+            "update",
+            [](Deviation& self, double value) {
+                const auto score = self.update(value);
+                return std::make_pair(score.distance, score.surprise);
+            },
+            "value"_a)
+        .def("forecast", &Deviation::forecast);
+    bind_state(bound);
+}
+
 using ScoreTable = nb::ndarray<nb::numpy, double, nb::shape<-1, Scores::count>, nb::c_contig>;
 
 ScoreTable to_table(std::vector<double> scores) {
@@ -202,13 +255,13 @@ void bind_default_model(nb::module_& module) {
         .def(
             "__init__",
             [](DefaultModel* self, const ValueScale& scale, const HashEncoder& encoder, const TransitionMemory& memory,
-               const Novelty& novelty, const Likelihood& sequence_likelihood, const Likelihood& jump_likelihood,
-               std::uint32_t quiet_records, double damping) {
-                new (self) DefaultModel(scale, encoder, memory, novelty, sequence_likelihood, jump_likelihood,
-                                        {quiet_records, damping});
+               const Novelty& novelty, const Deviation& deviation, const Likelihood& sequence_likelihood,
+               const Likelihood& jump_likelihood, std::uint32_t quiet_records, double damping, std::uint32_t channels) {
+                new (self) DefaultModel(scale, encoder, memory, novelty, deviation, sequence_likelihood, jump_likelihood,
+                                        {quiet_records, damping, channels});
             },
-            nb::kw_only(), "scale"_a, "encoder"_a, "memory"_a, "novelty"_a, "sequence_likelihood"_a,
-            "jump_likelihood"_a, "quiet_records"_a, "damping"_a);
+            nb::kw_only(), "scale"_a, "encoder"_a, "memory"_a, "novelty"_a, "deviation"_a,
+            "sequence_likelihood"_a, "jump_likelihood"_a, "quiet_records"_a, "damping"_a, "channels"_a = std::uint32_t{all_channels});
 }
 
 /// Binds the constructor for one type of memory.
@@ -258,6 +311,8 @@ void bind_model(nb::module_& module) {
     bind_transition_memory(module);
     bind_value_scale(module);
     bind_novelty(module);
+    bind_tail(module);
+    bind_deviation(module);
     bind_base_model(module);
     bind_default_model(module);
     bind_nupic_model(module);

@@ -1,0 +1,83 @@
+// How far a value lies from its metric's level, and from what the last value let expect; each as rare as it is for this
+// metric.
+//
+// The forecast is a first-order autoregression around the level: between "stays where it is" and "goes back to the level",
+// as the metric's own values had it. What counts is the error in units of the usual error, and of that how rare it is
+// among the metric's own (see Tail): large errors are usual for some metrics.
+#pragma once
+
+#include <cstdint>
+
+#include "tail.hpp"
+
+namespace htmengine {
+
+struct DeviationParameters {
+    double level_rate = 0.02;      // per record, of the level
+    double spread_rate = 0.005;    // of the usual errors
+    double forecast_rate = 0.003;  // of the regression
+    double ridge = 1.0;            // weight of the prior "stays where it is", in squared spreads
+    double limit = 5.0;            // errors count up to so many usual errors in all that follows the metric
+};
+
+/// The usual size of an error: its running mean, but not less than a share of its long-term mean.
+class ErrorSize {
+   public:
+    double size() const;
+    /// The error over the usual size, at most Tail::highest.
+    double ratio(double error) const;
+    /// The error cut at `limit` usual sizes.
+    double cut(double error, double limit) const;
+    void learn(double error, double rate, double longest_rate);
+
+    template <class Self, class Archive>
+    static void fields(Self& self, Archive& archive) {
+        archive(self.mean_, self.long_term_);
+    }
+
+   private:
+    double mean_ = 0.0;
+    double long_term_ = 0.0;
+};
+
+class Deviation {
+   public:
+    struct Score {
+        double distance;  // from the level: -log10 of the probability to be as far
+        double surprise;  // from the forecast
+    };
+
+    /// Throws std::invalid_argument when a parameter is out of range.
+    Deviation(const DeviationParameters& parameters, const TailParameters& tail);
+
+    /// Scores a value (at most 1e300 from zero) by the values before it, then takes it in. Constant time, amortised.
+    Score update(double value);
+
+    /// What the next value is expected to be; the last values' level and the regression say it.
+    double forecast() const;
+
+    template <class Self, class Archive>
+    static void fields(Self& self, Archive& archive) {
+        archive(self.count_, self.level_, self.last_, self.squares_, self.products_, self.distances_, self.errors_,
+                self.distance_tail_, self.error_tail_);
+    }
+
+    void restored() const;
+
+   private:
+    double position() const;
+
+    DeviationParameters parameters_;
+    std::uint64_t count_ = 0;
+    double level_ = 0.0;
+    double last_ = 0.0;
+    // Running means over positions x of the last value and x' of the next: x^2 and x (x' - x), in spreads around the level.
+    double squares_ = 0.0;
+    double products_ = 0.0;
+    ErrorSize distances_;
+    ErrorSize errors_;
+    Tail distance_tail_;
+    Tail error_tail_;
+};
+
+}  // namespace htmengine

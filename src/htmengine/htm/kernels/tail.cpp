@@ -1,0 +1,123 @@
+#include "tail.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <stdexcept>
+
+#include "portable_math.hpp"
+#include "state.hpp"
+
+namespace htmengine {
+
+namespace {
+
+// Eight bins for each doubling, from 2^-7 to 2^10; the lowest one reaches down to 0.
+constexpr int bins_per_octave = 8;
+constexpr int lowest_exponent = -7;
+constexpr std::size_t bins = 17 * bins_per_octave;
+
+constexpr std::uint32_t weight = 16;  // of a new number: it is halved a few times before it is lost
+constexpr double ln_10 = 2.302585092994046;
+constexpr double exponential = 1e-6;  // a shape below this is no shape
+
+std::size_t bin_of(double number) {
+    if (!(number > 0.0)) return 0;
+    int exponent = 0;
+    const double fraction = std::frexp(number, &exponent);  // 0.5 .. 1
+    const int octave = exponent - 1 - lowest_exponent;
+    const int bin = octave * bins_per_octave + static_cast<int>((fraction - 0.5) * (2 * bins_per_octave));
+    return static_cast<std::size_t>(std::min(std::max(bin, 0), static_cast<int>(bins) - 1));
+}
+
+double lower_edge(std::size_t bin) {
+    if (bin == 0) return 0.0;
+    const int place = static_cast<int>(bin);
+    return std::ldexp(1.0 + (place % bins_per_octave) / static_cast<double>(bins_per_octave),
+                      place / bins_per_octave + lowest_exponent);
+}
+
+double digits_of(double probability) { return -portable::log(probability) / ln_10; }
+
+}  // namespace
+
+Tail::Tail(const TailParameters& parameters) : parameters_(parameters), counts_(bins, 0) {
+    if (!(parameters.share > 0.0 && parameters.share < 1.0))
+        throw std::invalid_argument("share must be above 0 and below 1");
+    if (parameters.memory < 1 || parameters.refit < 1 || parameters.probation < 1)
+        throw std::invalid_argument("memory, refit and probation of a tail must be at least 1");
+    if (!(parameters.heaviest >= 0.0 && parameters.heaviest < 1.0))
+        throw std::invalid_argument("heaviest must be at least 0 and below 1");
+    if (!(parameters.outlier > 0.0)) throw std::invalid_argument("outlier must be above 0");
+}
+
+double Tail::update(double number) {
+    const std::uint64_t probation = parameters_.probation;
+    if (numbers_ >= probation && (scale_ == 0.0 || numbers_ % parameters_.refit == 0)) fit();
+    const double found = scale_ > 0.0 ? digits(number) : 0.0;
+    // Neither does one outlier make the tail so heavy that the next is not seen, nor a first fit to few numbers cut what
+    // is usual.
+    const bool cut = scale_ > 0.0 && numbers_ >= 2 * probation;
+    count(cut ? std::min(number, threshold_ + parameters_.outlier * scale_) : number);
+    return found;
+}
+
+double Tail::digits(double number) const {
+    if (number <= threshold_) {
+        std::uint64_t above = 0;
+        for (std::size_t bin = bin_of(number); bin < bins; ++bin) above += counts_[bin];
+        return above > 0 ? digits_of(static_cast<double>(above) / static_cast<double>(total_)) : digits_of(beyond_);
+    }
+    const double excess = (number - threshold_) / scale_;
+    const double e_folds = shape_ > exponential ? portable::log(1.0 + shape_ * excess) / shape_ : excess;
+    return digits_of(beyond_) + e_folds / ln_10;
+}
+
+void Tail::fit() {
+    const double most = parameters_.share * static_cast<double>(total_);
+    std::uint64_t above = 0;
+    std::size_t first = bins;
+    while (first > 1 && static_cast<double>(above + counts_[first - 1]) <= most) above += counts_[--first];
+    threshold_ = first < bins ? lower_edge(first) : highest;
+    if (above == 0) {
+        // Most numbers are equal, and no other is higher.
+        beyond_ = static_cast<double>(weight) / static_cast<double>(total_ + weight);
+        shape_ = 1.0;
+        scale_ = std::max(threshold_, 1.0);
+        return;
+    }
+    const double count = static_cast<double>(above);
+    beyond_ = count / static_cast<double>(total_);
+    double mean = 0.0;
+    double squares = 0.0;
+    for (std::size_t bin = first; bin < bins; ++bin) {
+        if (counts_[bin] == 0) continue;
+        const double excess = 0.5 * (lower_edge(bin) + lower_edge(bin + 1)) - threshold_;
+        mean += counts_[bin] * excess;
+        squares += counts_[bin] * excess * excess;
+    }
+    mean /= count;
+    const double variance = std::max(squares / count - mean * mean, 1e-12);
+    const double shape = std::min(std::max(0.5 * (1.0 - mean * mean / variance), 0.0), parameters_.heaviest);
+    scale_ = mean * (1.0 - shape);
+    // A scale known from k numbers only makes the tail heavier, by 1/k.
+    shape_ = shape + weight / count;
+}
+
+void Tail::count(double number) {
+    ++numbers_;
+    counts_[bin_of(number)] += weight;
+    total_ += weight;
+    if (total_ <= std::uint64_t{weight} * parameters_.memory) return;
+    total_ = 0;
+    for (std::uint32_t& count : counts_) total_ += count /= 2;
+}
+
+void Tail::restored() const {
+    if (counts_.size() != bins) throw StateError("the counts of a tail have another size");
+    std::uint64_t total = 0;
+    for (const std::uint32_t count : counts_) total += count;
+    if (total != total_) throw StateError("the counts of a tail do not add up");
+    if (!(scale_ >= 0.0) || !(beyond_ > 0.0)) throw StateError("a tail is not a distribution");
+}
+
+}  // namespace htmengine
