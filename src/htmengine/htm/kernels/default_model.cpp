@@ -83,7 +83,7 @@ Scores DefaultModel::score(double timestamp, double given_value, Stopwatch& watc
     const double jump = counts(jump_channel) ? graded(digits_of(jump_likelihood_.latest_tail())) : 0.0;
     const double extreme = counts(extreme_channel) ? novelty.extreme : 0.0;
     const double deviation =
-        counts(deviation_channel) ? graded(stretched(std::max(deviated.distance, deviated.surprise))) : 0.0;
+        counts(deviation_channel) ? graded(stretched(deviated.largest())) : 0.0;
     const double pattern = std::max(jump, extreme);
     scores.novelty = std::max(pattern, deviation);
     scores.log = damped(combined(std::max(scores.sequence, pattern), deviation));

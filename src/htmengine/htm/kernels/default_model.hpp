@@ -32,7 +32,7 @@ enum Channel : std::uint32_t {
 };
 
 struct CombinationParameters {
-    std::uint32_t quiet_records = 8;  // after an alarm, further ones are damped for so many records
+    std::uint32_t quiet_records = 12;  // after an alarm, further ones are damped for so many records
     double damping = 0.49;            // factor on the log scale: a damped alarm stays below 0.5, and in order
     std::uint32_t channels = all_channels;  // those that count
 };

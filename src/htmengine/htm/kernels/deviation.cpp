@@ -8,9 +8,10 @@ namespace htmengine {
 
 namespace {
 
-constexpr double longest_rate = 1e-4;    // of the long-term mean of errors
-constexpr double least_share = 0.1;      // of the long-term mean that the usual error has at least
-constexpr double furthest_position = 10; // spreads from the level
+constexpr double longest_rate = 1e-4;     // of the long-term mean of errors
+constexpr double least_share = 0.1;       // of the long-term mean that the usual error has at least
+constexpr double furthest_position = 10;  // spreads from the level
+constexpr double furthest_recent = 20;    // usual errors that one record adds to what lasts
 
 double within(double x, double limit) { return std::min(std::max(x, -limit), limit); }
 
@@ -20,8 +21,7 @@ double ErrorSize::size() const { return std::max(mean_, least_share * long_term_
 
 double ErrorSize::ratio(double error) const {
     const double usual = size();
-    if (usual > 0.0) return std::min(std::fabs(error) / usual, Tail::highest);
-    return error == 0.0 ? 0.0 : Tail::highest;
+    return usual > 0.0 ? within(error / usual, Tail::highest) : 0.0;
 }
 
 double ErrorSize::cut(double error, double limit) const {
@@ -35,10 +35,12 @@ void ErrorSize::learn(double error, double rate, double longest) {
 }
 
 Deviation::Deviation(const DeviationParameters& parameters, const TailParameters& tail)
-    : parameters_(parameters), distance_tail_(tail), error_tail_(tail) {
-    for (const double rate : {parameters.level_rate, parameters.spread_rate, parameters.forecast_rate})
+    : parameters_(parameters), distance_tail_(tail), error_tail_(tail), offset_tail_(tail), unrest_tail_(tail) {
+    for (const double rate :
+         {parameters.level_rate, parameters.spread_rate, parameters.forecast_rate, parameters.recent_rate})
         if (!(rate > 0.0 && rate <= 1.0))
-            throw std::invalid_argument("level_rate, spread_rate and forecast_rate must be above 0 and at most 1");
+            throw std::invalid_argument(
+                "level_rate, spread_rate, forecast_rate and recent_rate must be above 0 and at most 1");
     if (!(parameters.ridge > 0.0)) throw std::invalid_argument("ridge must be above 0");
     if (!(parameters.limit >= 1.0)) throw std::invalid_argument("limit of deviations must be at least 1");
 }
@@ -47,21 +49,21 @@ Deviation::Score Deviation::update(double value) {
     if (count_ == 0) {
         count_ = 1;
         level_ = last_ = value;
-        return {0.0, 0.0};
+        return {0.0, 0.0, 0.0, 0.0};
     }
     const auto& p = parameters_;
-    const double from = position();
     const double expected = forecast();
-    const double distance = value - level_;
     const double error = value - expected;
-    const Score score{distance_tail_.update(distances_.ratio(distance)), error_tail_.update(errors_.ratio(error))};
+    const Score score = rarities(value - level_, error);
 
-    const double counted_distance = distances_.cut(distance, p.limit);
+    // What follows the metric sees the value no further from the forecast than the limit.
     const double counted_error = errors_.cut(error, p.limit);
+    const double counted_distance = expected + counted_error - level_;
     const double one_of_all = 1.0 / static_cast<double>(count_);  // at first, plain means
     const double spread = distances_.size();
     if (spread > 0.0) {
-        const double to = within((expected + counted_error - level_) / spread, furthest_position);
+        const double from = position();
+        const double to = within(counted_distance / spread, furthest_position);
         const double rate = std::max(p.forecast_rate, one_of_all);
         squares_ += rate * (from * from - squares_);
         products_ += rate * (from * (to - from) - products_);
@@ -72,6 +74,19 @@ Deviation::Score Deviation::update(double value) {
     level_ += std::max(p.level_rate, 1.0 / static_cast<double>(count_)) * counted_distance;
     last_ = value;
     return score;
+}
+
+Deviation::Score Deviation::rarities(double distance, double error) {
+    // Where nothing ever deviated, the first deviation has no usual size: it is rare, but teaches no tail how it is
+    // distributed.
+    if ((distances_.size() == 0.0 && distance != 0.0) || (errors_.size() == 0.0 && error != 0.0))
+        return {distance_tail_.rarity(Tail::highest), error_tail_.rarity(Tail::highest), 0.0, 0.0};
+    const double far = distances_.ratio(distance);
+    const double surprising = errors_.ratio(error);
+    offset_ += parameters_.recent_rate * (within(far, furthest_recent) - offset_);
+    unrest_ += parameters_.recent_rate * (std::min(std::fabs(surprising), furthest_recent) - unrest_);
+    return {distance_tail_.update(std::fabs(far)), error_tail_.update(std::fabs(surprising)),
+            offset_tail_.update(std::fabs(offset_)), unrest_tail_.update(unrest_)};
 }
 
 double Deviation::forecast() const {
@@ -86,8 +101,7 @@ double Deviation::position() const {
 }
 
 void Deviation::restored() const {
-    distance_tail_.restored();
-    error_tail_.restored();
+    for (const Tail* tail : {&distance_tail_, &error_tail_, &offset_tail_, &unrest_tail_}) tail->restored();
 }
 
 }  // namespace htmengine

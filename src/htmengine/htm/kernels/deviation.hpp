@@ -1,11 +1,12 @@
-// How far a value lies from its metric's level, and from what the last value let expect; each as rare as it is for this
+// How far values lie from their metric's level and from what the last value let expect; each as rare as it is for this
 // metric.
 //
-// The forecast is a first-order autoregression around the level: between "stays where it is" and "goes back to the level",
-// as the metric's own values had it. What counts is the error in units of the usual error, and of that how rare it is
-// among the metric's own (see Tail): large errors are usual for some metrics.
+// The forecast is a first-order autoregression around the level: between "stays where it is" and "goes back to the
+// level", as the metric's own values had it. Errors count in units of the usual error, and of that how rare it is among
+// the metric's own (see Tail): large errors are usual for some metrics.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "tail.hpp"
@@ -13,10 +14,11 @@
 namespace htmengine {
 
 struct DeviationParameters {
-    double level_rate = 0.02;      // per record, of the level
-    double spread_rate = 0.005;    // of the usual errors
-    double forecast_rate = 0.003;  // of the regression
-    double ridge = 1.0;            // weight of the prior "stays where it is", in squared spreads
+    double level_rate = 0.05;      // per record, of the level
+    double spread_rate = 0.01;     // of the usual errors
+    double forecast_rate = 0.01;  // of the regression
+    double recent_rate = 0.2;      // of what lasts over some records
+    double ridge = 0.3;            // weight of the prior "stays where it is", in squared spreads
     double limit = 5.0;            // errors count up to so many usual errors in all that follows the metric
 };
 
@@ -24,7 +26,7 @@ struct DeviationParameters {
 class ErrorSize {
    public:
     double size() const;
-    /// The error over the usual size, at most Tail::highest.
+    /// The error over the usual size, from -Tail::highest to Tail::highest; 0 where no error was ever.
     double ratio(double error) const;
     /// The error cut at `limit` usual sizes.
     double cut(double error, double limit) const;
@@ -42,9 +44,14 @@ class ErrorSize {
 
 class Deviation {
    public:
+    /// How rare each is, as -log10 of the probability to be as far.
     struct Score {
-        double distance;  // from the level: -log10 of the probability to be as far
-        double surprise;  // from the forecast
+        double distance;  // from the level
+        double error;     // of the forecast
+        double offset;    // from the level, over the last records
+        double unrest;    // errors of the forecast, over the last records
+
+        double largest() const { return std::max({distance, error, offset, unrest}); }
     };
 
     /// Throws std::invalid_argument when a parameter is out of range.
@@ -53,31 +60,38 @@ class Deviation {
     /// Scores a value (at most 1e300 from zero) by the values before it, then takes it in. Constant time, amortised.
     Score update(double value);
 
-    /// What the next value is expected to be; the last values' level and the regression say it.
+    /// What the next value is expected to be.
     double forecast() const;
 
     template <class Self, class Archive>
     static void fields(Self& self, Archive& archive) {
-        archive(self.count_, self.level_, self.last_, self.squares_, self.products_, self.distances_, self.errors_,
-                self.distance_tail_, self.error_tail_);
+        archive(self.count_, self.level_, self.last_, self.squares_, self.products_, self.offset_, self.unrest_,
+                self.distances_, self.errors_, self.distance_tail_, self.error_tail_, self.offset_tail_,
+                self.unrest_tail_);
     }
 
+    /// Throws StateError unless the state fits.
     void restored() const;
 
    private:
     double position() const;
+    Score rarities(double distance, double error);
 
     DeviationParameters parameters_;
     std::uint64_t count_ = 0;
     double level_ = 0.0;
     double last_ = 0.0;
-    // Running means over positions x of the last value and x' of the next: x^2 and x (x' - x), in spreads around the level.
+    // Running means over positions x of a value and x' of the next, in spreads from the level: x^2 and x (x' - x).
     double squares_ = 0.0;
     double products_ = 0.0;
+    double offset_ = 0.0;  // running mean of the last distances, in usual ones
+    double unrest_ = 0.0;  // running mean of the last errors' sizes, in usual ones
     ErrorSize distances_;
     ErrorSize errors_;
     Tail distance_tail_;
     Tail error_tail_;
+    Tail offset_tail_;
+    Tail unrest_tail_;
 };
 
 }  // namespace htmengine

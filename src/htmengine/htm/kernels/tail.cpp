@@ -53,7 +53,7 @@ Tail::Tail(const TailParameters& parameters) : parameters_(parameters), counts_(
 double Tail::update(double number) {
     const std::uint64_t probation = parameters_.probation;
     if (numbers_ >= probation && (scale_ == 0.0 || numbers_ % parameters_.refit == 0)) fit();
-    const double found = scale_ > 0.0 ? digits(number) : 0.0;
+    const double found = rarity(number);
     // Neither does one outlier make the tail so heavy that the next is not seen, nor a first fit to few numbers cut what
     // is usual.
     const bool cut = scale_ > 0.0 && numbers_ >= 2 * probation;

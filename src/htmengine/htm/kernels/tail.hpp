@@ -31,6 +31,9 @@ class Tail {
     /// 0 on probation. The number is from 0 to `highest`. Amortised constant time.
     double update(double number);
 
+    /// The same by the last fit, without taking it in.
+    double rarity(double number) const { return scale_ > 0.0 ? digits(number) : 0.0; }
+
     static constexpr double highest = 1000.0;
 
     template <class Self, class Archive>

@@ -115,13 +115,15 @@ class Novelty(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Deviation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How far values lie from their level and their forecast, and how rarely."""
 
-    level_rate: float = 0.02
+    level_rate: float = 0.05
     """Per record, of the level."""
-    spread_rate: float = 0.005
+    spread_rate: float = 0.01
     """Of the usual size of errors."""
-    forecast_rate: float = 0.003
+    forecast_rate: float = 0.01
     """Of the regression from one value to the next."""
-    ridge: float = 1.0
+    recent_rate: float = 0.2
+    """Of the running means over the last records, which show what lasts."""
+    ridge: float = 0.3
     """Weight of the prior "stays where it is", in squared spreads."""
     limit: float = 5.0
     """Errors count up to so many usual ones in all that follows the metric."""
@@ -312,7 +314,7 @@ class DefaultParameters(Parameters, frozen=True, kw_only=True, tag="default", fo
     jump_likelihood: Likelihood = msgspec.structs.replace(
         _DEFAULT_LIKELIHOOD, averaging_window=10, learning=100, probation=200, mean_floor=0.05
     )
-    quiet_records: int = 8
+    quiet_records: int = 12
     """After an alarm, further ones are damped for so many records."""
     damping: float = 0.49
     """Factor on the log scale for damped records."""

@@ -142,24 +142,25 @@ void bind_deviation(nb::module_& module) {
     bound
         .def(
             "__init__",
-            [](Deviation* self, double level_rate, double spread_rate, double forecast_rate, double ridge, double limit,
+            [](Deviation* self, double level_rate, double spread_rate, double forecast_rate, double recent_rate,
+               double ridge, double limit,
                double tail_share, std::uint32_t tail_memory, std::uint32_t tail_refit, std::uint32_t tail_probation,
                double tail_heaviest, double tail_outlier) {
-                new (self) Deviation(P{level_rate, spread_rate, forecast_rate, ridge, limit},
+                new (self) Deviation(P{level_rate, spread_rate, forecast_rate, recent_rate, ridge, limit},
                                      TailParameters{tail_share, tail_memory, tail_refit, tail_probation,
                                                     tail_heaviest, tail_outlier});
             },
             nb::kw_only(), "level_rate"_a = P{}.level_rate, "spread_rate"_a = P{}.spread_rate,
-            "forecast_rate"_a = P{}.forecast_rate, "ridge"_a = P{}.ridge, "limit"_a = P{}.limit,
+            "forecast_rate"_a = P{}.forecast_rate, "recent_rate"_a = P{}.recent_rate, "ridge"_a = P{}.ridge, "limit"_a = P{}.limit,
             "tail_share"_a = TailParameters{}.share, "tail_memory"_a = TailParameters{}.memory,
             "tail_refit"_a = TailParameters{}.refit, "tail_probation"_a = TailParameters{}.probation,
             "tail_heaviest"_a = TailParameters{}.heaviest, "tail_outlier"_a = TailParameters{}.outlier)
-        // Digits of the distance from the level, and of the surprise by the forecast.
+        // Digits of the distance from the level, of the forecast's error, and of both over the last records.
         .def(
             "update",
             [](Deviation& self, double value) {
                 const auto score = self.update(value);
-                return std::make_pair(score.distance, score.surprise);
+                return std::make_tuple(score.distance, score.error, score.offset, score.unrest);
             },
             "value"_a)
         .def("forecast", &Deviation::forecast);
