@@ -4,6 +4,7 @@ import math
 
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,6 +23,9 @@ def quick_parameters(seed):
         memory=msgspec.structs.replace(default.memory, max_segments=200),
         sequence_likelihood=msgspec.structs.replace(default.sequence_likelihood, **QUICK),
         jump_likelihood=msgspec.structs.replace(default.jump_likelihood, **QUICK),
+        deviation=msgspec.structs.replace(
+            default.deviation, tail_probation=30, tail_refit=20, tail_memory=100
+        ),
     )
 
 
@@ -70,3 +74,17 @@ def test_a_resolution_that_grows_late_agrees_with_the_naive_twin():
     )
     found = np.array(Model(parameters).score_series(times, values)).T
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("channel", ["sequence", "jump", "extreme", "deviation"])
+def test_a_model_of_one_channel_agrees_with_the_naive_twin(channel):
+    parameters = msgspec.structs.replace(quick_parameters(3), channels=(channel,))
+    times, values = random_series(np.random.default_rng(3), 250)
+    twin = DefaultModel(msgspec.to_builtins(parameters))
+    nothing = (math.nan,) * 5
+    expected = [
+        twin.score(time, value) or nothing
+        for time, value in zip(times.tolist(), values.tolist(), strict=True)
+    ]
+    found = np.array(Model(parameters).score_series(times, values)).T
+    np.testing.assert_array_equal(found, np.array(expected))

@@ -32,9 +32,10 @@ class Scores(NamedTuple):
     log_score: float
     """The same on the log scale, 0 to 1; 0.5 is an anomaly score of 0.99999."""
     sequence_score: float
-    """Log scale: how unusual the sample is as a continuation of those before it."""
+    """Log scale: how unusual the last samples are as a continuation of those before them, by what the memory learned."""
     novelty_score: float
-    """Log scale: how unusual the value is by itself, as a jump or a new extreme."""
+    """Log scale: how unusual the value is by itself: as a jump, as a new extreme, or by its deviation from the metric's
+    level and forecast."""
 
 
 class SeriesScores(NamedTuple):

@@ -170,8 +170,8 @@ def test_a_damaged_block_is_refused(parameters):
             Model.load(block[:size])
     with pytest.raises(UnreadableModel, match="bytes where"):
         Model.load(block + b"\0")
-    with pytest.raises(UnreadableModel, match="layout 2"):
-        Model.load(block[:4] + struct.pack("<I", 2) + block[8:])
+    with pytest.raises(UnreadableModel, match="layout 1;"):
+        Model.load(block[:4] + struct.pack("<I", 1) + block[8:])
 
 
 def test_parameters_survive_json_and_a_changed_one_changes_the_digest():

@@ -12,7 +12,7 @@ namespace htmengine {
 namespace {
 
 constexpr double alarm = 0.5;             // on the log scale: 0.99999
-constexpr double furthest_value = 1e300;   // differences and ranges of such values are still finite
+constexpr double furthest_value = 1e300;  // differences and ranges of such values are still finite
 constexpr double ln_10 = 2.302585092994046;
 
 // A changed pattern: what is left of its score below an alarm, and of what lies above one.
@@ -37,8 +37,7 @@ double stretched(double digits) {
 
 /// The combined score, before damping: of a changed pattern and of a single record's deviation.
 double combined(double pattern, double deviation) {
-    const double ranked =
-        pattern < alarm ? share_below_alarm * pattern : alarm + share_above_alarm * (pattern - alarm);
+    const double ranked = pattern < alarm ? share_below_alarm * pattern : alarm + share_above_alarm * (pattern - alarm);
     return std::max(ranked, deviation);
 }
 
@@ -82,8 +81,7 @@ Scores DefaultModel::score(double timestamp, double given_value, Stopwatch& watc
     scores.sequence = counts(sequence_channel) ? graded(digits_of(sequence_likelihood_.latest_tail())) : 0.0;
     const double jump = counts(jump_channel) ? graded(digits_of(jump_likelihood_.latest_tail())) : 0.0;
     const double extreme = counts(extreme_channel) ? novelty.extreme : 0.0;
-    const double deviation =
-        counts(deviation_channel) ? graded(stretched(deviated.largest())) : 0.0;
+    const double deviation = counts(deviation_channel) ? graded(stretched(deviated.largest())) : 0.0;
     const double pattern = std::max(jump, extreme);
     scores.novelty = std::max(pattern, deviation);
     scores.log = damped(combined(std::max(scores.sequence, pattern), deviation));

@@ -32,8 +32,8 @@ enum Channel : std::uint32_t {
 };
 
 struct CombinationParameters {
-    std::uint32_t quiet_records = 12;  // after an alarm, further ones are damped for so many records
-    double damping = 0.49;            // factor on the log scale: a damped alarm stays below 0.5, and in order
+    std::uint32_t quiet_records = 12;       // after an alarm, further ones are damped for so many records
+    double damping = 0.49;                  // factor on the log scale: a damped alarm stays below 0.5, and in order
     std::uint32_t channels = all_channels;  // those that count
 };
 
@@ -41,9 +41,8 @@ class DefaultModel final : public Model {
    public:
     /// The parts are those of a new model. Throws std::invalid_argument when they do not fit each other or a parameter
     /// is out of range.
-    DefaultModel(ValueScale scale, HashEncoder encoder, TransitionMemory memory, Novelty novelty,
-                 Deviation deviation, Likelihood sequence_likelihood, Likelihood jump_likelihood,
-                 const CombinationParameters& combination);
+    DefaultModel(ValueScale scale, HashEncoder encoder, TransitionMemory memory, Novelty novelty, Deviation deviation,
+                 Likelihood sequence_likelihood, Likelihood jump_likelihood, const CombinationParameters& combination);
 
     std::vector<std::uint8_t> save() const override { return save_state(*this); }
     void load(const std::uint8_t* data, std::size_t size) override { restore_state(*this, data, size); }

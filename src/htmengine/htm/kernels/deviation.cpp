@@ -90,7 +90,8 @@ Deviation::Score Deviation::rarities(double distance, double error) {
 }
 
 double Deviation::forecast() const {
-    const double weight = 1.0 + products_ / (squares_ + parameters_.ridge);
+    // Beyond 1 a forecast would run away from what it forecasts.
+    const double weight = within(1.0 + products_ / (squares_ + parameters_.ridge), 1.0);
     return level_ + distances_.size() * weight * position();
 }
 

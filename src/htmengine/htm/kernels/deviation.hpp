@@ -14,12 +14,12 @@
 namespace htmengine {
 
 struct DeviationParameters {
-    double level_rate = 0.05;      // per record, of the level
-    double spread_rate = 0.01;     // of the usual errors
+    double level_rate = 0.05;     // per record, of the level
+    double spread_rate = 0.01;    // of the usual errors
     double forecast_rate = 0.01;  // of the regression
-    double recent_rate = 0.2;      // of what lasts over some records
-    double ridge = 0.3;            // weight of the prior "stays where it is", in squared spreads
-    double limit = 5.0;            // errors count up to so many usual errors in all that follows the metric
+    double recent_rate = 0.2;     // of what lasts over some records
+    double ridge = 0.3;           // weight of the prior "stays where it is", in squared spreads
+    double limit = 5.0;           // errors count up to so many usual errors in all that follows the metric
 };
 
 /// The usual size of an error: its running mean, but not less than a share of its long-term mean.

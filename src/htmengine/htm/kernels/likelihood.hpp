@@ -76,8 +76,8 @@ class Likelihood {
     double mean() const { return mean_; }
     double deviation() const { return deviation_; }
 
-    /// The probability of an average of raw scores above the latest one, without the red filter; it keeps the digits that
-    /// a likelihood near 1 has lost. 1 on probation.
+    /// The probability of an average of raw scores above the latest one, without the red filter; it keeps the digits
+    /// that a likelihood near 1 has lost. 1 on probation.
     double latest_tail() const { return previous_tail_; }
 
     template <class Self, class Archive>

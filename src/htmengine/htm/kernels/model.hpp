@@ -23,7 +23,7 @@ struct Scores {
     double anomaly = std::numeric_limits<double>::quiet_NaN();   // how unusual, as a probability
     double log = std::numeric_limits<double>::quiet_NaN();       // the same on the log scale; 0.5 is 0.99999
     double sequence = std::numeric_limits<double>::quiet_NaN();  // log scale: what the memory did not expect
-    double novelty = std::numeric_limits<double>::quiet_NaN();   // log scale: jumps and new extremes of the value
+    double novelty = std::numeric_limits<double>::quiet_NaN();   // log scale: what the value is by itself
 };
 
 enum class Outcome : std::uint8_t {

@@ -16,7 +16,8 @@ constexpr int bins_per_octave = 8;
 constexpr int lowest_exponent = -7;
 constexpr std::size_t bins = 17 * bins_per_octave;
 
-constexpr std::uint32_t weight = 16;  // of a new number: it is halved a few times before it is lost
+constexpr std::uint32_t weight = 16;                   // of a new number: it is halved a few times before it is lost
+constexpr std::uint32_t longest_memory = 100'000'000;  // the counts stay within 32 bits
 constexpr double ln_10 = 2.302585092994046;
 constexpr double exponential = 1e-6;  // a shape below this is no shape
 
@@ -45,6 +46,7 @@ Tail::Tail(const TailParameters& parameters) : parameters_(parameters), counts_(
         throw std::invalid_argument("share must be above 0 and below 1");
     if (parameters.memory < 1 || parameters.refit < 1 || parameters.probation < 1)
         throw std::invalid_argument("memory, refit and probation of a tail must be at least 1");
+    if (parameters.memory > longest_memory) throw std::invalid_argument("memory of a tail must be at most 100 million");
     if (!(parameters.heaviest >= 0.0 && parameters.heaviest < 1.0))
         throw std::invalid_argument("heaviest must be at least 0 and below 1");
     if (!(parameters.outlier > 0.0)) throw std::invalid_argument("outlier must be above 0");
@@ -54,8 +56,8 @@ double Tail::update(double number) {
     const std::uint64_t probation = parameters_.probation;
     if (numbers_ >= probation && (scale_ == 0.0 || numbers_ % parameters_.refit == 0)) fit();
     const double found = rarity(number);
-    // Neither does one outlier make the tail so heavy that the next is not seen, nor a first fit to few numbers cut what
-    // is usual.
+    // Neither does one outlier make the tail so heavy that the next is not seen, nor a first fit to few numbers cut
+    // what is usual.
     const bool cut = scale_ > 0.0 && numbers_ >= 2 * probation;
     count(cut ? std::min(number, threshold_ + parameters_.outlier * scale_) : number);
     return found;
@@ -117,7 +119,8 @@ void Tail::restored() const {
     std::uint64_t total = 0;
     for (const std::uint32_t count : counts_) total += count;
     if (total != total_) throw StateError("the counts of a tail do not add up");
-    if (!(scale_ >= 0.0) || !(beyond_ > 0.0)) throw StateError("a tail is not a distribution");
+    if (!(scale_ >= 0.0 && shape_ >= 0.0 && threshold_ >= 0.0 && beyond_ > 0.0))
+        throw StateError("a tail is not a distribution");
 }
 
 }  // namespace htmengine

@@ -1,7 +1,7 @@
 // How rare a number is among those before it, also where it exceeds all of them.
 //
-// Numbers are counted in bins of equal ratio. Below the highest few per cent, a number is as rare as its rank says. To the
-// excesses over that a generalised Pareto distribution is fitted, which goes on where no number has been yet.
+// Numbers are counted in bins of equal ratio. Below the highest few per cent, a number is as rare as its rank says. To
+// the excesses over that a generalised Pareto distribution is fitted, which goes on where no number has been yet.
 // Source: peaks over threshold, as in Siffer, Fouque, Termier, Largouet (2017), "Anomaly Detection in Streams with
 // Extreme Value Theory", doi:10.1145/3097983.3098144; fitted by moments: Hosking and Wallis (1987),
 // doi:10.1080/00401706.1987.10488243.
@@ -14,12 +14,12 @@
 namespace htmengine {
 
 struct TailParameters {
-    double share = 0.02;             // of the numbers, the highest: to them the tail is fitted
-    std::uint32_t memory = 8640;     // numbers after which each counts half
-    std::uint32_t refit = 100;       // numbers between two fits
-    std::uint32_t probation = 200;   // numbers before the first fit, which get no opinion
-    double heaviest = 0.5;           // greatest shape of a fitted tail
-    double outlier = 5.0;            // what lies further out, in scales of the tail, counts as lying there
+    double share = 0.02;            // of the numbers, the highest: to them the tail is fitted
+    std::uint32_t memory = 8640;    // numbers after which each counts half
+    std::uint32_t refit = 100;      // numbers between two fits
+    std::uint32_t probation = 200;  // numbers before the first fit, which get no opinion
+    double heaviest = 0.5;          // greatest shape of a fitted tail
+    double outlier = 5.0;           // what lies further out, in scales of the tail, counts as lying there
 };
 
 class Tail {
@@ -27,8 +27,8 @@ class Tail {
     /// Throws std::invalid_argument when a parameter is out of range.
     explicit Tail(const TailParameters& parameters);
 
-    /// How rare it is that a number is as high as this, as -log10 of a probability, by those before it; then takes it in.
-    /// 0 on probation. The number is from 0 to `highest`. Amortised constant time.
+    /// How rare it is that a number is as high as this, as -log10 of a probability, by those before it; then takes it
+    /// in. 0 on probation. The number is from 0 to `highest`. Amortised constant time.
     double update(double number);
 
     /// The same by the last fit, without taking it in.
@@ -56,7 +56,7 @@ class Tail {
     double threshold_ = 0.0;  // where the fitted tail begins
     double beyond_ = 1.0;     // probability of more than that
     double shape_ = 0.0;
-    double scale_ = 0.0;      // 0 before the first fit
+    double scale_ = 0.0;  // 0 before the first fit
 };
 
 }  // namespace htmengine

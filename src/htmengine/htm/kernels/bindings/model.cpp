@@ -1,9 +1,9 @@
 // Bindings of the default model's parts, of whole models and of the pool.
+#include <nanobind/stl/shared_ptr.h>
+
 #include <cmath>
 #include <limits>
 #include <memory>
-
-#include <nanobind/stl/shared_ptr.h>
 
 #include "bindings.hpp"
 #include "default_model.hpp"
@@ -46,8 +46,8 @@ void bind_transition_memory(nb::module_& module) {
             "__init__",
             [](TransitionMemory* self, std::uint32_t columns, std::uint32_t max_segments,
                std::uint32_t activation_threshold, std::uint32_t match_threshold, std::uint32_t new_synapses,
-               std::uint32_t initial_permanence, std::uint32_t connected_permanence,
-               std::uint32_t permanence_increment, std::uint32_t permanence_decrement, std::uint64_t seed) {
+               std::uint32_t initial_permanence, std::uint32_t connected_permanence, std::uint32_t permanence_increment,
+               std::uint32_t permanence_decrement, std::uint64_t seed) {
                 new (self) TransitionMemory(P{columns, max_segments, activation_threshold, match_threshold,
                                               new_synapses, initial_permanence, connected_permanence,
                                               permanence_increment, permanence_decrement, seed});
@@ -55,14 +55,14 @@ void bind_transition_memory(nb::module_& module) {
             nb::kw_only(), "columns"_a = P{}.columns, "max_segments"_a = P{}.max_segments,
             "activation_threshold"_a = P{}.activation_threshold, "match_threshold"_a = P{}.match_threshold,
             "new_synapses"_a = P{}.new_synapses, "initial_permanence"_a = P{}.initial_permanence,
-            "connected_permanence"_a = P{}.connected_permanence,
-            "permanence_increment"_a = P{}.permanence_increment,
+            "connected_permanence"_a = P{}.connected_permanence, "permanence_increment"_a = P{}.permanence_increment,
             "permanence_decrement"_a = P{}.permanence_decrement, "seed"_a = P{}.seed)
         .def(
             "compute",
             [](TransitionMemory& self, In<std::uint32_t> active) {
                 for (std::size_t i = 0; i < active.size(); ++i)
-                    if (active.data()[i] >= self.parameters().columns || (i && active.data()[i - 1] >= active.data()[i]))
+                    if (active.data()[i] >= self.parameters().columns ||
+                        (i && active.data()[i - 1] >= active.data()[i]))
                         throw std::invalid_argument("active columns must ascend and exist");
                 return self.compute({active.data(), active.size()});
             },
@@ -80,7 +80,8 @@ void bind_value_scale(nb::module_& module) {
             "__init__",
             [](ValueScale* self, std::optional<double> minimum, std::optional<double> maximum, std::uint32_t buckets,
                double padding) {
-                new (self) ValueScale(P{minimum.value_or(P{}.minimum), maximum.value_or(P{}.maximum), buckets, padding});
+                new (self)
+                    ValueScale(P{minimum.value_or(P{}.minimum), maximum.value_or(P{}.maximum), buckets, padding});
             },
             nb::kw_only(), "minimum"_a = nb::none(), "maximum"_a = nb::none(), "buckets"_a = P{}.buckets,
             "padding"_a = P{}.padding)
@@ -143,16 +144,15 @@ void bind_deviation(nb::module_& module) {
         .def(
             "__init__",
             [](Deviation* self, double level_rate, double spread_rate, double forecast_rate, double recent_rate,
-               double ridge, double limit,
-               double tail_share, std::uint32_t tail_memory, std::uint32_t tail_refit, std::uint32_t tail_probation,
-               double tail_heaviest, double tail_outlier) {
-                new (self) Deviation(P{level_rate, spread_rate, forecast_rate, recent_rate, ridge, limit},
-                                     TailParameters{tail_share, tail_memory, tail_refit, tail_probation,
-                                                    tail_heaviest, tail_outlier});
+               double ridge, double limit, double tail_share, std::uint32_t tail_memory, std::uint32_t tail_refit,
+               std::uint32_t tail_probation, double tail_heaviest, double tail_outlier) {
+                new (self) Deviation(
+                    P{level_rate, spread_rate, forecast_rate, recent_rate, ridge, limit},
+                    TailParameters{tail_share, tail_memory, tail_refit, tail_probation, tail_heaviest, tail_outlier});
             },
             nb::kw_only(), "level_rate"_a = P{}.level_rate, "spread_rate"_a = P{}.spread_rate,
-            "forecast_rate"_a = P{}.forecast_rate, "recent_rate"_a = P{}.recent_rate, "ridge"_a = P{}.ridge, "limit"_a = P{}.limit,
-            "tail_share"_a = TailParameters{}.share, "tail_memory"_a = TailParameters{}.memory,
+            "forecast_rate"_a = P{}.forecast_rate, "recent_rate"_a = P{}.recent_rate, "ridge"_a = P{}.ridge,
+            "limit"_a = P{}.limit, "tail_share"_a = TailParameters{}.share, "tail_memory"_a = TailParameters{}.memory,
             "tail_refit"_a = TailParameters{}.refit, "tail_probation"_a = TailParameters{}.probation,
             "tail_heaviest"_a = TailParameters{}.heaviest, "tail_outlier"_a = TailParameters{}.outlier)
         // Digits of the distance from the level, of the forecast's error, and of both over the last records.
@@ -216,9 +216,7 @@ void bind_base_model(nb::module_& module) {
         .def(
             "add_classifier",
             [](Model& self, std::vector<std::uint32_t> steps, double alpha, double value_gain,
-               std::uint32_t max_buckets) {
-                self.add_classifier({std::move(steps), alpha, value_gain, max_buckets});
-            },
+               std::uint32_t max_buckets) { self.add_classifier({std::move(steps), alpha, value_gain, max_buckets}); },
             nb::kw_only(), "steps"_a, "alpha"_a, "value_gain"_a, "max_buckets"_a)
         .def_prop_ro("stages", &Model::stages)
         // Nanoseconds, (samples, stages + 1): of each stage, and last of the whole record without a stopwatch inside.
@@ -258,11 +256,11 @@ void bind_default_model(nb::module_& module) {
             [](DefaultModel* self, const ValueScale& scale, const HashEncoder& encoder, const TransitionMemory& memory,
                const Novelty& novelty, const Deviation& deviation, const Likelihood& sequence_likelihood,
                const Likelihood& jump_likelihood, std::uint32_t quiet_records, double damping, std::uint32_t channels) {
-                new (self) DefaultModel(scale, encoder, memory, novelty, deviation, sequence_likelihood, jump_likelihood,
-                                        {quiet_records, damping, channels});
+                new (self) DefaultModel(scale, encoder, memory, novelty, deviation, sequence_likelihood,
+                                        jump_likelihood, {quiet_records, damping, channels});
             },
-            nb::kw_only(), "scale"_a, "encoder"_a, "memory"_a, "novelty"_a, "deviation"_a,
-            "sequence_likelihood"_a, "jump_likelihood"_a, "quiet_records"_a, "damping"_a, "channels"_a = std::uint32_t{all_channels});
+            nb::kw_only(), "scale"_a, "encoder"_a, "memory"_a, "novelty"_a, "deviation"_a, "sequence_likelihood"_a,
+            "jump_likelihood"_a, "quiet_records"_a, "damping"_a, "channels"_a = std::uint32_t{all_channels});
 }
 
 /// Binds the constructor for one type of memory.
@@ -296,8 +294,8 @@ void bind_pool(nb::module_& module) {
                 std::vector<double> predictions(samples * width, std::numeric_limits<double>::quiet_NaN());
                 {
                     nb::gil_scoped_release released;
-                    self.score({slots.data(), samples}, {timestamps.data(), samples}, {values.data(), samples},
-                               threads, scores, predictions, width, outcomes);
+                    self.score({slots.data(), samples}, {timestamps.data(), samples}, {values.data(), samples}, threads,
+                               scores, predictions, width, outcomes);
                 }
                 return std::make_tuple(to_table(std::move(scores)), to_numpy(std::move(predictions), samples, width),
                                        to_numpy(std::move(outcomes)));
