@@ -190,7 +190,7 @@ def test_a_range_is_used_by_the_default_model(context, adapter):
     uid = adapter.monitorMetric(spec(modelParams={"min": 0, "max": 100}))
     found = parameters(context, uid)
     assert isinstance(found, DefaultParameters)
-    assert (found.scale.minimum, found.scale.maximum, found.scale.buckets) == (0.0, 100.0, 30)
+    assert (found.scale.minimum, found.scale.maximum) == (0.0, 100.0)
 
 
 def test_the_least_resolution_bounds_the_steps_of_the_default_model(context, adapter):
