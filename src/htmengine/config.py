@@ -26,6 +26,7 @@ Dialect = Literal["sqlite", "mysql", "postgresql"]
 CheckpointStoreName = Literal["sqlite", "repository"]
 ModelName = Literal["default", "nupic", "nupic-tm", "nupic-0.3"]
 
+MOST_SHARDS: Final = 256
 CONFIG_PATH_VARIABLE: Final = "APPLICATION_CONFIG_PATH"
 BATCHES_SUFFIX: Final = ".batches"
 """The exchange of batches is named like the documented results exchange, with this behind."""
@@ -115,6 +116,8 @@ class Scheduler(msgspec.Struct, frozen=True, kw_only=True):
     threads: int = 1
     chunk_size: int = 1440
     """Rows that are read from the repository at a time."""
+    profiling: bool = False
+    """As `Settings.profiling`, for the scheduler: `model-swapper.conf`."""
 
 
 class Likelihood(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +149,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     results_queue: str = "htmengine.mswapper.results"
     model_input_queue_prefix: str = "htmengine.mswapper.model.input."
     profiling: bool = False
+    """Log how long each batch takes in each service, but for the scheduler."""
     broker: Broker = Broker()
     repository: Repository = Repository()
     listener: Listener = Listener()
@@ -297,6 +301,7 @@ def load(directory: Path) -> Settings:
             requests_per_checkpoint=reader.get(
                 swapper, "model_runner", "target_requests_per_checkpoint", _positive, 500
             ),
+            profiling=reader.get(swapper, "debugging", "profiling", _boolean, False),
             threads=reader.get(application, "engine", "threads", _positive, scheduler.threads),
             chunk_size=reader.get(
                 application, "metric_streamer", "chunk_size", _positive, scheduler.chunk_size
@@ -424,8 +429,8 @@ def _port(text: str) -> int:
 
 def _shards(text: str) -> int:
     number = _whole(text)
-    if not 1 <= number <= 256:
-        raise ValueError("is not a number of shards, 1 to 256")
+    if not 1 <= number <= MOST_SHARDS:
+        raise ValueError(f"is not a number of shards, 1 to {MOST_SHARDS}")
     return number
 
 

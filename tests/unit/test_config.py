@@ -146,3 +146,35 @@ def test_init_overwrites_nothing_and_refuses_names_that_no_queue_can_have(tmp_pa
 def test_no_placeholder_is_left_in_any_file(application):
     for file in conf.FILES:
         assert "@" not in (application / file).read_text()
+
+
+@pytest.mark.parametrize(
+    ("dialect", "user", "port"), [("mysql", "root", 3306), ("postgresql", "postgres", 5432)]
+)
+def test_a_configuration_for_servers_names_a_fresh_server_and_keeps_models_there(
+    tmp_path, dialect, user, port
+):
+    choices = conf.Choices(bus="rabbitmq", dialect=dialect, port=2103, supervisor_port=9101)
+    conf.write(tmp_path, "traffic", choices)
+    settings = config.load(tmp_path / "conf")
+    assert (settings.bus, settings.repository.dialect) == ("rabbitmq", dialect)
+    assert (settings.repository.db, settings.repository.user, settings.repository.port) == (
+        "traffic",
+        user,
+        port,
+    )
+    assert (settings.checkpoint_store, settings.shards, settings.listener.port) == ("repository", 64, 2103)
+    assert "127.0.0.1:9101" in (tmp_path / "conf" / "supervisord.conf").read_text()
+
+
+def test_the_listener_under_supervisord_is_told_its_address(application):
+    assert "metric_listener --host 127.0.0.1\n" in (application / "supervisord-base.conf").read_text()
+
+
+def test_profiling_is_asked_for_in_two_files(application):
+    assert not config.load(application).profiling
+    change(application, "model-swapper.conf", "profiling = false", "profiling = true")
+    settings = config.load(application)
+    assert (settings.profiling, settings.scheduler.profiling) == (False, True)
+    change(application, "application.conf", "profiling = false", "profiling = true")
+    assert config.load(application).profiling

@@ -1,5 +1,7 @@
 """`htmengine db`: the repository's schema."""
 
+from typing import Annotated
+
 import typer
 
 from htmengine.cli.commands import Commands
@@ -36,3 +38,36 @@ def upgrade(data: DataOption = None, config: ConfigOption = None) -> None:
         engine.dispose()
     advise("The schema is the newest.")
     print_json({"upgraded": True, "shards": shards})
+
+
+@database.command()
+def create(data: DataOption = None, config: ConfigOption = None) -> None:
+    """Make the database where there is none yet, and its tables; safe to repeat.
+
+    An embedded repository is made by itself whenever an engine starts.
+    """
+    from htmengine.cli.session import advise
+    from htmengine.runtime import process, resetting
+
+    resetting.create(process.settings_for(config, data))
+    advise("The database is there, with the newest schema.")
+
+
+@database.command()
+def reset(
+    data: DataOption = None,
+    config: ConfigOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete all metrics, samples, models and waiting messages, and make the tables anew.
+
+    Stop every service first.
+    """
+    from htmengine.cli.session import advise
+    from htmengine.runtime import process, resetting
+
+    settings = process.settings_for(config, data)
+    if not yes:
+        typer.confirm(f"Delete everything in {settings.repository!r} and in the engine's queues?", abort=True)
+    resetting.reset(settings)
+    advise("Everything is as before the first start.")

@@ -5,20 +5,33 @@ from typing import Annotated
 
 import typer
 
+from htmengine.cli.options import one_of
+
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the application; it is made.")],
     name: Annotated[
         str, typer.Option(help="Name of the application: begins the names of its queues and exchanges.")
     ] = "htmengine",
+    bus: Annotated[str, typer.Option(help="embedded or rabbitmq.")] = "embedded",
+    repository: Annotated[
+        str, typer.Option(help="sqlite, mysql (also for MariaDB) or postgresql.")
+    ] = "sqlite",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the plaintext protocol.")] = 2003,
 ) -> None:
     """Write a commented, working configuration into DIR: conf/, logs/ and data/.
 
-    It runs everything on this machine, without servers; the files say what to change for servers.
+    By default it runs everything on this machine, without servers. For servers, look into rabbitmq.conf and into
+    [repository] of application.conf for their addresses, then make the database: `htmengine db create`.
     """
-    from htmengine import conf
+    from htmengine import conf, config
 
-    for path in conf.write(folder, name):
+    choices = conf.Choices(
+        bus=one_of("--bus", bus, config.BusName),
+        dialect=one_of("--repository", repository, config.Dialect),
+        port=port,
+    )
+    for path in conf.write(folder, name, choices):
         typer.echo(path)
     directory = folder.absolute() / "conf"
     typer.echo(

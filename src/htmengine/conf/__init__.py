@@ -6,8 +6,9 @@ import re
 import sys
 from importlib import resources
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+from htmengine import config
 from htmengine.errors import MisuseError
 
 FILES: Final = (
@@ -22,13 +23,30 @@ FILES: Final = (
 APPLICATION_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
 
 
-def write(folder: Path, name: str) -> list[Path]:
+class Choices(NamedTuple):
+    """What a configuration is to say."""
+
+    bus: config.BusName = "embedded"
+    dialect: config.Dialect = "sqlite"
+    port: int = 2003
+    """Of the plaintext protocol."""
+    supervisor_port: int = 9001
+
+
+ALONE: Final = Choices()
+"""Everything on one machine, without servers."""
+_SERVER: Final = {"sqlite": ("root", 3306), "mysql": ("root", 3306), "postgresql": ("postgres", 5432)}
+"""By dialect, the user and the port of a fresh server."""
+
+
+def write(folder: Path, name: str, choices: Choices = ALONE) -> list[Path]:
     """Write a working configuration of an application: `conf/`, `logs/` and `data/` below a folder.
 
     Parameters
     ----------
     folder : of the application; it may exist.
     name : of the application: the first part of the names of its queues and exchanges, and its database's name.
+    choices : by default everything on this machine, without servers.
 
     Returns
     -------
@@ -52,10 +70,25 @@ def write(folder: Path, name: str) -> list[Path]:
             f"{', '.join(existing)}: there already.",
             hint="Name another folder, or move what is there out of the way; nothing was written.",
         )
-    filled = {"NAME": name, "DATA": str(folder / "data"), "CONF": str(conf), "PYTHON": sys.executable}
+    user, database_port = _SERVER[choices.dialect]
+    store = "#checkpoint_store = sqlite" if choices.dialect == "sqlite" else "checkpoint_store = repository"
+    filled = {
+        "NAME": name,
+        "DATA": str(folder / "data"),
+        "CONF": str(conf),
+        "BUS": choices.bus,
+        "DIALECT": choices.dialect,
+        "CHECKPOINT_STORE": store,
+        "USER": user,
+        "DATABASE_PORT": str(database_port),
+        "PORT": str(choices.port),
+        "SUPERVISOR_PORT": str(choices.supervisor_port),
+    }
     for below in ("conf", "logs", "data"):
         (folder / below).mkdir(parents=True, exist_ok=True)
     for path in paths:
         template = resources.files(__name__).joinpath(path.name).read_text(encoding="utf-8")
-        path.write_text(re.sub("@([A-Z]+)@", lambda match: filled[match[1]], template), encoding="utf-8")
+        text = re.sub("@([A-Z_]+)@", lambda match: filled[match[1]], template)
+        # The template as it stands takes the python of the environment that supervisord runs in.
+        path.write_text(text.replace("command=python ", f"command={sys.executable} "), encoding="utf-8")
     return paths

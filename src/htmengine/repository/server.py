@@ -24,7 +24,7 @@ def open_server(repository: config.Repository) -> Engine:
     engine = create_engine(
         server_url(repository),
         hide_parameters=True,
-        connect_args=_connect_arguments(repository),
+        connect_args=connect_arguments(repository),
         isolation_level="READ COMMITTED",
         pool_size=repository.pool_size,
         max_overflow=-1,
@@ -65,5 +65,5 @@ def _begin_postgresql(connection: Connection) -> None:
     )
 
 
-def _connect_arguments(repository: config.Repository) -> dict[str, Any]:
+def connect_arguments(repository: config.Repository) -> dict[str, Any]:
     return {"connect_timeout": CONNECTS_WITHIN_S}

@@ -88,6 +88,7 @@ class Listener:
     ----------
     settings : of the listener; port 0 takes a free one.
     ready : told the port once it is open.
+    profiling : log how long each batch takes to publish.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Listener:
         transport: str = "tcp",
         counters: Counters | None = None,
         ready: Callable[[int], None] = lambda port: None,
+        profiling: bool = False,
     ) -> None:
         if transport not in TRANSPORTS:
             raise ValueError(f'the transport "{transport}" is not known; known are: {", ".join(TRANSPORTS)}')
@@ -107,6 +109,7 @@ class Listener:
         self._bus = bus
         self._transport = transport
         self._ready = ready
+        self._profiling = profiling
 
     def run(self, stop: threading.Event) -> None:
         """Listen until `stop` is set; then publish what was read and return.
@@ -134,6 +137,7 @@ class Listener:
             flush_interval_s=self.settings.flush_interval_s,
             on_full=self._pause,
             on_room=self._resume,
+            profiling=self._profiling,
         )
         self._socket: socket.socket | None = None
         close = await (self._open_tcp() if self._transport == "tcp" else self._open_udp())
@@ -334,7 +338,12 @@ def work(context: Context) -> None:
     settings, options = context.settings.listener, context.options
     given = {name: value for name in ("host", "port") if (value := getattr(options, name, None)) is not None}
     transport = getattr(options, "transport", None) or "tcp"
-    listener = Listener(msgspec.structs.replace(settings, **given), context.bus, transport=transport)
+    listener = Listener(
+        msgspec.structs.replace(settings, **given),
+        context.bus,
+        transport=transport,
+        profiling=context.settings.profiling,
+    )
     context.counters[NAME if transport == "tcp" else f"{transport}_listener"] = listener.counters.snapshot
     listener.run(context.stop)
 

@@ -16,6 +16,7 @@ from htmengine.errors import DependencyAway
 from htmengine.messages import MetricLines, encode_json
 from htmengine.runtime.counters import Counters
 from htmengine.runtime.plaintext import PROTOCOL
+from htmengine.runtime.service import Stopwatch
 
 FULL_BATCHES: Final = 10
 """So many batches may wait before the connections are no longer read."""
@@ -35,6 +36,7 @@ class Outbox:
     batch_lines : lines of a message at most.
     flush_interval_s : how long the first line of a batch waits for others.
     on_full, on_room : told that too much waits, and that there is room again.
+    profiling : log how long each batch took.
     """
 
     def __init__(
@@ -47,7 +49,9 @@ class Outbox:
         flush_interval_s: float,
         on_full: Callable[[], None],
         on_room: Callable[[], None],
+        profiling: bool = False,
     ) -> None:
+        self._profiling = profiling
         self._bus = bus
         self._queue = queue
         self._counters = counters
@@ -122,7 +126,10 @@ class Outbox:
         pause = FIRST_PAUSE_S
         while True:
             try:
+                watch = Stopwatch()
                 await loop.run_in_executor(thread, self._bus.publish, messages)
+                watch.lap("publish")
+                watch.log("metric_listener", self._profiling, lines=len(lines))
                 self._counters.add("published", len(lines))
                 self._counters.add("messages", len(messages))
                 return

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 DEFAULT_DATA: Final = Path("htmengine-data")
 """Folder of the embedded parts where none is named, below the current directory."""
+SCHEDULER: Final = "model_scheduler"
+"""The service that has a setting of its own for profiling."""
 DATA_QUEUE_LIMIT: Final = 20_000
 SHARD_QUEUE_LIMIT: Final = 2_000
 LEAST_FREE_BYTES: Final = 16 << 20
@@ -68,7 +70,9 @@ def stage_work(build: Callable[[Context], service.Stage]) -> Work:
     def work(context: Context) -> None:
         stage = build(context)
         context.counters[stage.name] = stage.counters.snapshot
-        service.run(stage, context.bus, context.stop, step=context.step)
+        settings = context.settings
+        profiling = settings.scheduler.profiling if stage.name == SCHEDULER else settings.profiling
+        service.run(stage, context.bus, context.stop, step=context.step, profiling=profiling)
 
     return work
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -75,11 +76,18 @@ class Stage(Protocol):
         ...
 
 
-def run(stage: Stage, bus: Bus, stop: threading.Event, *, step: Step = no_step) -> None:
+def run(
+    stage: Stage, bus: Bus, stop: threading.Event, *, step: Step = no_step, profiling: bool = False
+) -> None:
     """Consume, process and publish until told to stop; then let the stage save its state.
 
     The acknowledgement comes last. What a dependency that is away or a full queue holds up is kept and tried again,
     with growing pauses; an error of ours ends the service, and its messages come again to the next.
+
+    Parameters
+    ----------
+    step : told the name of each step when it is done.
+    profiling : log how long each batch took; also where the log level is DEBUG.
     """
 
     def insist(action: Callable[[], T]) -> T:
@@ -93,24 +101,53 @@ def run(stage: Stage, bus: Bus, stop: threading.Event, *, step: Step = no_step) 
                 deliveries = insist(
                     lambda: consumer.receive(max_messages=stage.max_messages, timeout_s=stage.poll_interval_s)
                 )
+                watch = Stopwatch()
                 outcome = insist(partial(stage.process, deliveries))
+                watch.lap("process")
                 step(f"{stage.name}.processed")
                 if outcome.publish:
                     insist(partial(bus.publish, outcome.publish))
                 if outcome.offered:
                     insist(partial(offers.publish, outcome.offered))
                 if outcome.publish or outcome.offered:
+                    watch.lap("publish")
                     step(f"{stage.name}.published")
                 _finish(stage.name, consumer, deliveries, outcome, insist)
                 if deliveries:
+                    watch.lap("acknowledge")
                     step(f"{stage.name}.acknowledged")
                 insist(stage.settle)
+                if deliveries:
+                    watch.lap("settle")
+                    watch.log(stage.name, profiling, messages=len(deliveries))
         except _Stopped:
             pass  # what was not acknowledged comes again
         try:
             stage.close()
         except DependencyAway as error:
             log.warning("%s.not_saved reason=%s", stage.name, error)  # as after a crash: it is made again
+
+
+class Stopwatch:
+    """Times the parts of one batch."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, part: str) -> None:
+        """End a part, and begin the next."""
+        now = time.perf_counter()
+        self._laps[part] = now - self._last
+        self._last = now
+
+    def log(self, service: str, profiling: bool, **sizes: int) -> None:
+        """Write one line: how much it was, and how long each part took. DEBUG, but INFO with `profiling`."""
+        level = logging.INFO if profiling else logging.DEBUG
+        if log.isEnabledFor(level):
+            told = [f"{name}={size}" for name, size in sizes.items()]
+            told += [f"{part}_ms={1000 * taken:.1f}" for part, taken in self._laps.items()]
+            log.log(level, "%s.batch %s", service, " ".join(told))
 
 
 class _Offers:

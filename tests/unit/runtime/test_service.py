@@ -44,8 +44,8 @@ class World:
         if errors := self.failures.get(what[0]):
             raise errors.pop(0)
 
-    def run(self):
-        service.run(self, self, self.stop, step=lambda name: self.done.append((name,)))
+    def run(self, **options):
+        service.run(self, self, self.stop, step=lambda name: self.done.append((name,)), **options)
         return self.done
 
     # as a bus
@@ -310,3 +310,17 @@ def test_what_is_only_offered_is_kept_while_the_bus_is_away(world):
     done = world.run()
     assert times(done, "publish") == 2
     assert world.stop.pauses == [0.05]
+
+
+@pytest.mark.parametrize("profiling", [False, True])
+def test_profiling_tells_how_long_each_part_of_a_batch_took(world, caplog, profiling):
+    caplog.set_level("INFO", logger="htmengine")
+    world.batches = [[delivery(1), delivery(2)]]
+    world.run(profiling=profiling)
+    told = [message for message in caplog.messages if message.startswith("stage.batch")]
+    assert len(told) == profiling
+    for line in told:
+        parts = dict(part.split("=") for part in line.split()[1:])
+        assert parts.pop("messages") == "2"
+        assert list(parts) == ["process_ms", "publish_ms", "acknowledge_ms", "settle_ms"]
+        assert all(float(taken) >= 0 for taken in parts.values())

@@ -1,0 +1,68 @@
+"""The database as a whole: making and dropping it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.exc import DBAPIError
+
+from htmengine import config
+from htmengine.repository.errors import RepositoryError
+from htmengine.repository.server import connect_arguments, server_url
+
+
+def create(repository: config.Repository) -> None:
+    """Make the database where there is none yet, without tables; a SQLite file is made when it is opened.
+
+    Raises
+    ------
+    RepositoryError : the server is away, or does not let this user.
+    """
+    if repository.dialect == "sqlite":
+        return
+    with _administration(repository) as (conn, name):
+        if repository.dialect == "mysql":
+            conn.execute(text(f"CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4"))
+        elif not conn.scalar(text("SELECT 1 FROM pg_database WHERE datname = :db"), {"db": repository.db}):
+            conn.execute(text(f"CREATE DATABASE {name}"))
+
+
+def drop(repository: config.Repository) -> None:
+    """Delete the database with all that is in it; nothing happens if there is none. Raises RepositoryError."""
+    if repository.dialect == "sqlite":
+        if repository.path is not None:
+            remove_file(repository.path)
+        return
+    with _administration(repository) as (conn, name):
+        force = " WITH (FORCE)" if repository.dialect == "postgresql" else ""
+        conn.execute(text(f"DROP DATABASE IF EXISTS {name}{force}"))
+
+
+def remove_file(path: Path) -> None:
+    """Delete a SQLite file with its write-ahead log."""
+    for ending in ("", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+@contextmanager
+def _administration(repository: config.Repository) -> Iterator[tuple[Connection, str]]:
+    """Give a connection to the server, with no transaction, and the database's name as SQL has it."""
+    engine = create_engine(
+        server_url(repository, database=False),
+        isolation_level="AUTOCOMMIT",
+        hide_parameters=True,
+        connect_args=connect_arguments(repository),
+    )
+    try:
+        with engine.connect() as conn:
+            yield conn, engine.dialect.identifier_preparer.quote(repository.db)
+    except DBAPIError as error:
+        raise RepositoryError(
+            f"{repository!r}: {error.orig}",
+            hint="See that the server runs, and that [repository] in application.conf names it and a user who may do this.",
+        ) from None
+    finally:
+        engine.dispose()
