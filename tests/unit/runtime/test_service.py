@@ -315,7 +315,7 @@ def test_what_is_only_offered_is_kept_while_the_bus_is_away(world):
 @pytest.mark.parametrize("profiling", [False, True])
 def test_profiling_tells_how_long_each_part_of_a_batch_took(world, caplog, profiling):
     caplog.set_level("INFO", logger="htmengine")
-    world.batches = [[delivery(1), delivery(2)]]
+    world.batches = [[message(1), message(2)]]
     world.run(profiling=profiling)
     told = [message for message in caplog.messages if message.startswith("stage.batch")]
     assert len(told) == profiling
