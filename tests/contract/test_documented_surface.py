@@ -85,6 +85,11 @@ SIGNATURES = {
     "htmengine.runtime.metric_listener:parsePlaintext": "data",
     "htmengine.runtime.metric_storer:runServer": "",
     "htmengine.runtime.metric_streamer_util:MetricStreamer.streamMetricData": "data metricID modelSwapper",
+    "htmengine.runtime.scalar_metric_utils:generateSwarmParams": "stats classifierEnabled",
+    "htmengine.runtime.scalar_metric_utils:generateSwarmParamsFromCompleteModelParams": "modelSpec",
+    "htmengine.runtime.scalar_metric_utils:startMonitoring": "conn metricId swarmParams logger",
+    "htmengine.runtime.scalar_metric_utils:startModel": "metricId swarmParams logger",
+    "htmengine.runtime.scalar_metric_utils:sendBacklogDataToModel": "conn metricId logger",
     "htmengine.runtime.model_data_feeder:sendInputRowsToModel": "modelId inputRows batchSize modelSwapper logger "
     "profiling",
     **{
@@ -212,6 +217,7 @@ SIGNATURES = {
 NAMES = {
     "htmengine": "__version__ distribution HTMENGINE_HOME",
     "htmengine.model_swapper.model_swapper_interface": "ModelNotFound",
+    "htmengine.runtime.scalar_metric_utils": "MODEL_CREATION_RECORD_THRESHOLD",
     "htmengine.runtime.metric_streamer_util": "MODEL_CREATION_RECORD_THRESHOLD",
     "nta.utils": "CONF_DIR",
     "nta.utils.amqp": "connection constants consumer exceptions messages queue synchronous_amqp_client",

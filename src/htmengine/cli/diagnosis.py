@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from htmengine.cli.session import duration
+from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.repository.overview import BackfillState, MetricOverview
 
-ROWS_FOR_RANGE: Final = 288
-"""Rows from which the range of a model is inferred that needs one."""
 STALLED_S: Final = 600.0
 """A metric whose last sample is older than this is told to be silent, unless its samples come more rarely."""
 

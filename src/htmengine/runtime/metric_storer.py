@@ -23,6 +23,7 @@ from htmengine.adapters.datasource.custom import CustomAdapter
 from htmengine.bus import Delivery, Outgoing, QueueFull, QueueStatus
 from htmengine.errors import DependencyAway
 from htmengine.exceptions import HTMEngineError
+from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.messages import Backfill, MalformedMessage, decode_metric_lines, shard_of
 from htmengine.repository import backfill, metrics, samples
 from htmengine.repository.engine import reading, writing
@@ -43,8 +44,6 @@ LINES_AT_ONCE: Final = 4000
 """So many messages are taken as have this number of lines together, going by the last ones; and a transaction ends with
 the message that reaches it."""
 LONGEST_POLL_S: Final = 1.0
-ROWS_FOR_A_RANGE: Final = 288
-"""A metric that waits for data has enough of it: a day of samples every five minutes."""
 FUTURE: Final = "the timestamp lies too far in the future"
 
 log = logging.getLogger(__name__)
@@ -222,7 +221,7 @@ class MetricStorer:
         feed.add_rows(rows.uids, rows.rowids, rows.timestamps, rows.values, generations)
         self._messages += feed.messages()
         waiting = {state.uid for state in states.values() if state.status == MetricStatus.PENDING_DATA}
-        enough = [a.uid for a in rows.advances if a.uid in waiting and a.to_rowid >= ROWS_FOR_A_RANGE]
+        enough = [a.uid for a in rows.advances if a.uid in waiting and a.to_rowid >= ROWS_FOR_RANGE]
         if enough:
             self._activate(enough)
 

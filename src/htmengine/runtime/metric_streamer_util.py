@@ -13,6 +13,7 @@ from htmengine.exceptions import (
     MetricStatusChangedError,
     ObjectNotFoundError,
 )
+from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.model_swapper.model_swapper_interface import ModelInputRow, ModelSwapperInterface
 from htmengine.repository import metrics
 from htmengine.repository.engine import writing
@@ -27,7 +28,7 @@ from htmengine.runtime.installation import current
 from htmengine.runtime.model_data_feeder import sendInputRowsToModel
 from htmengine.runtime.plaintext import Columns
 
-MODEL_CREATION_RECORD_THRESHOLD: Final = metric_storer.ROWS_FOR_A_RANGE
+MODEL_CREATION_RECORD_THRESHOLD: Final = ROWS_FOR_RANGE
 """Rows after which a metric that waits for data gets its model."""
 
 log = logging.getLogger(__name__)

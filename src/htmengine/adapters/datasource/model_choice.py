@@ -58,7 +58,7 @@ def choose(
             timestamp_field=complete.timestamp_field_name,
             value_field=complete.value_field_name,
         )
-        return _with_likelihood(found, likelihood)
+        return with_likelihood(found, likelihood)
     wanted = spec.model_params or ModelParams()
     low, high = wanted.min, wanted.max
     if low is not None and high is not None:
@@ -69,7 +69,7 @@ def choose(
             raise ValueError("the metric's range is neither given nor observed")
         low, high = params.infer_range(observed)
     found = params.parameter_set(_set_name(wanted, model), minimum=low, maximum=high)
-    found = _with_likelihood(_with_resolution(found, wanted.min_resolution or 0.0), likelihood)
+    found = with_likelihood(_with_resolution(found, wanted.min_resolution or 0.0), likelihood)
     if wanted.enable_classifier and isinstance(found, NupicParameters):
         found = msgspec.structs.replace(found, classifier=Classifier())
     return found
@@ -131,7 +131,7 @@ def _with_resolution(parameters: Parameters, least: float) -> Parameters:
     return parameters
 
 
-def _with_likelihood(parameters: Parameters, likelihood: config.Likelihood) -> Parameters:
+def with_likelihood(parameters: Parameters, likelihood: config.Likelihood) -> Parameters:
     """Return parameters with the settings' likelihood; that of the default model is part of its design."""
     if not isinstance(parameters, NupicParameters):
         return parameters

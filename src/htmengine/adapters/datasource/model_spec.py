@@ -64,7 +64,7 @@ def parse(spec: Mapping[str, Any]) -> ModelSpec:
     ValueError : it says neither or wrongly what to monitor, or its parameters contradict each other.
     """
     if isinstance(spec, Mapping):
-        _check_complete_params(spec)
+        check_complete_params(spec)
     try:
         found = msgspec.convert(spec, ModelSpec)
     except msgspec.ValidationError as error:
@@ -91,7 +91,7 @@ def check_name(name: str) -> None:
         raise ValueError(f"a metric's name has no spaces: {name!r}")
 
 
-def _check_complete_params(spec: Mapping[str, Any]) -> None:
+def check_complete_params(spec: Mapping[str, Any]) -> None:
     """Say in so many words what applications get wrong most often."""
     complete = spec.get("completeModelParams")
     if not isinstance(complete, Mapping):
