@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import socket
 import tempfile
 import time
 from collections import Counter
@@ -26,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.fleet import generate
 from benchmarks.machine import machine
 from benchmarks.pipeline import load
 from benchmarks.pipeline.usage import cpu_seconds, resident_mib, server_cpu_seconds
@@ -63,6 +65,13 @@ class Run:
         _bind(settings)
         self._subscriber.start()
         ready.wait()
+
+    def begin(self) -> None:
+        """Send a round of samples, and wait until every metric has its model: that work is not measured."""
+        with socket.create_connection(("127.0.0.1", self.engine.port)) as peer:
+            peer.sendall(generate(self.metrics, 1).lines(0))
+        self.offered += self.metrics
+        self._drain()
 
     def phase(self, seconds: float, rate: float | None) -> dict[str, Any]:
         """Offer load for some seconds, measure after the warm-up, and wait until everything has come out."""
@@ -173,6 +182,7 @@ def measure(*, db: str, metrics: int, seconds: float, rate: float | None) -> dic
         with started(db, folder) as (engine, settings):
             run = Run(engine, settings, folder, metrics)
             try:
+                run.begin()
                 if rate is None:
                     result["saturation"] = run.phase(seconds, None)
                     rate = result["saturation"]["samples_per_second"] / 2
