@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -62,7 +62,12 @@ def _open_sqlite(path: Path | None) -> Engine:
             hint="Name a folder that may be written.",
         ) from error
     engine = create_engine(
-        URL.create("sqlite", database=str(path)), hide_parameters=True, pool_size=8, max_overflow=-1
+        URL.create("sqlite", database=str(path)),
+        hide_parameters=True,
+        pool_size=8,
+        max_overflow=-1,
+        # A connection's cache is void once another connection has written: writers take turns with the same one.
+        pool_use_lifo=True,
     )
     lock = _lock_of_file(path)
     event.listen(engine, "connect", _prepare_sqlite)
@@ -104,14 +109,19 @@ def writing(engine: Engine) -> Iterator[Connection]:
     RepositoryUnavailable : the database is away, or busy for long; nothing was changed.
     RepositoryError : the database cannot be opened or written, or has not the tables of this version.
     """
-    with _errors_translated(engine), engine.connect() as connection, transaction(connection, writes=True):
+    with (
+        _errors_translated(engine),
+        _turn(engine),
+        engine.connect() as connection,
+        _begun(connection, writes=True),
+    ):
         yield connection
 
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
     """Give a connection in a transaction that sees one state of the database. Raises what `writing` raises."""
-    with _errors_translated(engine), engine.connect() as connection, transaction(connection, writes=False):
+    with _errors_translated(engine), engine.connect() as connection, _begun(connection, writes=False):
         yield connection
 
 
@@ -121,14 +131,24 @@ def transaction(connection: Connection, *, writes: bool) -> Iterator[None]:
 
     One that writes first waits for its turn, if the database is a SQLite file.
     """
-    turn: Any = connection.get_execution_options().get(_LOCK, nullcontext()) if writes else nullcontext()
-    with turn:
-        connection.execution_options(**{WRITING: writes})
-        try:
-            with connection.begin():
-                yield
-        finally:
-            connection.execution_options(**{WRITING: None})
+    with _turn(connection) if writes else nullcontext(), _begun(connection, writes=writes):
+        yield
+
+
+def _turn(of: Engine | Connection) -> AbstractContextManager[Any]:
+    """Return the lock of a SQLite file; other databases need none."""
+    lock: AbstractContextManager[Any] = of.get_execution_options().get(_LOCK, nullcontext())
+    return lock
+
+
+@contextmanager
+def _begun(connection: Connection, *, writes: bool) -> Iterator[None]:
+    connection.execution_options(**{WRITING: writes})
+    try:
+        with connection.begin():
+            yield
+    finally:
+        connection.execution_options(**{WRITING: None})
 
 
 @contextmanager
