@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import uuid
 import zlib
-from collections.abc import Iterator, Sequence
-from itertools import islice
-from typing import Any, Final, NamedTuple, TypeVar
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, func, null, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, null, select, update
 
 from htmengine.exceptions import MetricStatusChangedError, ObjectNotFoundError
 from htmengine.repository import bulk, schema
 from htmengine.repository.locks import lock_metrics
+from htmengine.repository.lookup import Lookup
 from htmengine.repository.status import MetricStatus
-
-T = TypeVar("T")
 
 CUSTOM: Final = "custom"
 """Data source of the metrics that come in as samples."""
@@ -25,7 +23,6 @@ CUSTOM_POLL_INTERVAL_S: Final = 300
 CLEARED_AT_ONCE: Final = 5000
 """Rows whose scores one statement clears."""
 
-_IN_LIST: Final = 500
 _metric: Final = schema.metric.c
 _data: Final = schema.metric_data.c
 
@@ -84,53 +81,57 @@ _STATE: Final = (
 )
 
 
+_STATES: Final = Lookup(_metric.uid, *_STATE)
+# The data source is compared here: with it, databases read all custom metrics by its index instead of the names'.
+_STATES_BY_NAME: Final = Lookup(_metric.name, *_STATE)
+_DEFINITIONS: Final = Lookup(
+    _metric.uid,
+    _metric.uid,
+    _metric.generation,
+    _status,
+    _metric.base_rowid,
+    _last_rowid,
+    _metric.scored_rowid,
+    _metric.model_params,
+)
+_DESCRIPTIONS: Final = Lookup(
+    _metric.uid,
+    _metric.uid,
+    func.coalesce(_metric.name, ""),
+    _metric.description,
+    _metric.server,
+    _metric.location,
+    func.coalesce(_metric.datasource, ""),
+    _metric.parameters,
+)
+
+
 def states_by_name(conn: Connection, names: Sequence[str]) -> dict[str, MetricState]:
     """Return the custom metrics that have these names, upper and lower case told apart; unknown names are left out."""
-    states = {}
-    for some in _slices(names):
-        # The data source is compared here: with it, databases read all custom metrics by its index instead of the names'.
-        query = select(*_STATE).where(_metric.name.in_(some))
-        wanted = set(some)
-        # By uid, so that of two metrics of one name everybody takes the same. Where the database takes A for a, it
-        # gives names that nobody asked for.
-        for row in conn.execute(query.order_by(_metric.uid.desc())):
-            if row[1] in wanted and row[2] == CUSTOM:
-                states[row[1]] = MetricState(*row)
-    return states
+    wanted = set(names)
+    # Where the database takes A for a, it gives names that nobody asked for.
+    found = [
+        MetricState(*row)
+        for row in _STATES_BY_NAME.rows(conn, names)
+        if row[1] in wanted and row[2] == CUSTOM
+    ]
+    # By uid, so that of two metrics of one name everybody takes the same.
+    return {state.name: state for state in sorted(found, reverse=True)}
 
 
 def states(conn: Connection, uids: Sequence[str]) -> dict[str, MetricState]:
     """Return the states of these metrics; unknown ones are left out."""
-    query = select(*_STATE)
-    return {row[0]: MetricState(*row) for some in _slices(uids) for row in _of(conn, query, some)}
+    return {row[0]: MetricState(*row) for row in _STATES.rows(conn, uids)}
 
 
 def definitions(conn: Connection, uids: Sequence[str]) -> dict[str, Definition]:
     """Return what the models of these metrics are made from; unknown metrics are left out."""
-    query = select(
-        _metric.uid,
-        _metric.generation,
-        _status,
-        _metric.base_rowid,
-        _last_rowid,
-        _metric.scored_rowid,
-        _metric.model_params,
-    )
-    return {row[0]: Definition(*row[1:]) for some in _slices(uids) for row in _of(conn, query, some)}
+    return {row[0]: Definition(*row[1:]) for row in _DEFINITIONS.rows(conn, uids)}
 
 
 def descriptions(conn: Connection, uids: Sequence[str]) -> dict[str, Description]:
     """Return what subscribers are told of these metrics; unknown ones are left out."""
-    query = select(
-        _metric.uid,
-        func.coalesce(_metric.name, ""),
-        _metric.description,
-        _metric.server,
-        _metric.location,
-        func.coalesce(_metric.datasource, ""),
-        _metric.parameters,
-    )
-    return {row[0]: Description(*row) for some in _slices(uids) for row in _of(conn, query, some)}
+    return {row[0]: Description(*row) for row in _DESCRIPTIONS.rows(conn, uids)}
 
 
 def create_custom(conn: Connection, names: Sequence[str]) -> dict[str, str]:
@@ -329,13 +330,3 @@ def pending(conn: Connection) -> list[MetricState]:
     """Return the metrics whose model was asked for and is not confirmed, by uid."""
     query = select(*_STATE).where(schema.pending(conn.dialect)).order_by(_metric.uid)
     return [MetricState(*row) for row in conn.execute(query)]
-
-
-def _of(conn: Connection, query: Select[Any], uids: Sequence[str]) -> list[Any]:
-    return list(conn.execute(query.where(_metric.uid.in_(uids))))
-
-
-def _slices(items: Sequence[T]) -> Iterator[list[T]]:
-    unique = iter(dict.fromkeys(items))
-    while some := list(islice(unique, _IN_LIST)):
-        yield some

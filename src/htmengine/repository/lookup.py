@@ -1,0 +1,41 @@
+"""Rows for many keys at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, bindparam, func, select
+
+IN_LIST: Final = 500
+"""Keys in a statement."""
+
+_decode: Final = msgspec.json.Decoder(list[list[Any]]).decode
+
+
+class Lookup:
+    """Selects columns of the rows whose key is one of many. Make it once: SQLAlchemy knows a statement again.
+
+    SQLite gets all keys as one value and gives all rows as one. A row by itself would cost a step of the statement,
+    and each step gives the interpreter's lock away (see `bulk`). The columns are text and whole numbers, which JSON
+    carries as they are.
+    """
+
+    def __init__(self, key: ColumnElement[str], *columns: ColumnElement[Any]) -> None:
+        keys = func.json_each(bindparam("keys")).table_valued("value")
+        found = select(func.json_group_array(func.json_array(*columns)))
+        self._sqlite = found.where(key.in_(select(keys.c.value)))
+        self._portable = select(*columns).where(key.in_(bindparam("keys", expanding=True)))
+
+    def rows(self, conn: Connection, keys: Sequence[str]) -> list[Sequence[Any]]:
+        """Return the rows in any order. A key that is given twice counts once."""
+        if conn.dialect.name == "sqlite":
+            given = msgspec.json.encode(list(dict.fromkeys(keys))).decode()
+            return list(_decode(conn.execute(self._sqlite, {"keys": given}).scalar_one()))
+        rows: list[Sequence[Any]] = []
+        unique = iter(dict.fromkeys(keys))
+        while some := list(islice(unique, IN_LIST)):
+            rows += conn.execute(self._portable, {"keys": some}).all()
+        return rows
