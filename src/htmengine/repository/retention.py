@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, delete, func, select
@@ -19,6 +19,10 @@ _RECOVERED: Final = (MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING)
 """Statuses in which a model may have to be made again from its rows."""
 
 
+Checkpoints = Callable[[Sequence[str]], Mapping[tuple[str, int], int]]
+"""Returns for these uids, by uid and generation, the rowid of the oldest checkpoint of each model that has one."""
+
+
 class Removal(NamedTuple):
     """What one step removed."""
 
@@ -32,39 +36,46 @@ def remove_older(
     before: int,
     *,
     limit: int,
-    checkpoints: Mapping[str, int],
+    checkpoints: Checkpoints,
     from_uid: str = "",
 ) -> Removal:
     """Remove rows whose timestamp lies before a time, at most `limit`, metric by metric.
 
-    A metric with a model keeps every row that has no score, and every row that its newest checkpoint has not seen; one
+    A metric with a model keeps every row that has no score, and every row that its oldest checkpoint has not seen; one
     that waits for data keeps all. Metric by metric, since the rows that must stay may be the oldest of all: a search by
     time would find them again and again.
 
     Parameters
     ----------
     before : seconds since the epoch.
-    checkpoints : by uid, the rowid of the metric's newest checkpoint; a model without one keeps all its rows.
+    checkpoints : asked within the transaction, after the metrics were read: a checkpoint of a generation that has ended
+        meanwhile says nothing of the model that came after. A model without one keeps all its rows.
     from_uid : `next_uid` of the step before.
     """
     status = func.coalesce(_metric.status, 0)
-    query = select(_metric.uid, status, _metric.scored_rowid).where(_metric.uid >= from_uid)
-    metrics = conn.execute(query.order_by(_metric.uid).limit(METRICS_AT_ONCE + 1)).all()
+    query = select(_metric.uid, status, _metric.generation, _metric.scored_rowid)
+    query = query.where(_metric.uid >= from_uid).order_by(_metric.uid).limit(METRICS_AT_ONCE + 1)
+    metrics = conn.execute(query).all()
+    oldest = checkpoints([row.uid for row in metrics[:METRICS_AT_ONCE] if row[1] in _RECOVERED])
     removed = 0
-    for uid, state, scored in metrics[:METRICS_AT_ONCE]:
+    for uid, state, generation, scored in metrics[:METRICS_AT_ONCE]:
         if state == MetricStatus.PENDING_DATA:
             continue
-        last = min(scored, checkpoints.get(uid, 0)) if state in _RECOVERED else None
-        removed += _remove(conn, uid, last, before, limit - removed)
+        last = min(scored, oldest.get((uid, generation), 0)) if state in _RECOVERED else None
+        removed += _remove(conn, uid, generation, last, before, limit - removed)
         if removed >= limit:
             return Removal(removed, uid)  # it may have more
     following = metrics[METRICS_AT_ONCE:]
     return Removal(removed, following[0].uid if following else None)
 
 
-def _remove(conn: Connection, uid: str, last: int | None, before: int, limit: int) -> int:
+def _remove(conn: Connection, uid: str, generation: int, last: int | None, before: int, limit: int) -> int:
     oldest = conn.scalar(select(func.min(_data.rowid)).where(_data.uid == uid))
     if oldest is None or (last is not None and oldest > last):
+        return 0
+    # Locked where a server has more than one writer: no other model begins with these rows until they are gone.
+    same = select(_metric.uid).where(_metric.uid == uid, _metric.generation == generation).with_for_update()
+    if conn.execute(same).first() is None:
         return 0
     end = oldest + limit - 1 if last is None else min(last, oldest + limit - 1)
     rows = _data.uid == uid, _data.rowid.between(oldest, end), _data.timestamp < from_epoch(before)

@@ -11,16 +11,15 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Engine
 
 from htmengine.errors import DependencyAway, MisuseError
 from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
-from htmengine.repository import schema
-from htmengine.repository.engine import reading, writing
-from htmengine.repository.retention import remove_older
+from htmengine.repository.engine import writing
+from htmengine.repository.retention import Checkpoints, remove_older
 from htmengine.runtime.process import Context, run_program
 
 NAME: Final = "metric_garbage_collector"
@@ -36,7 +35,7 @@ def collect(
     engine: Engine,
     before: int,
     *,
-    checkpoints: Callable[[], Mapping[str, int]],
+    checkpoints: Checkpoints,
     stop: threading.Event,
     rows_at_once: int = ROWS_AT_ONCE,
     pause_s: float = PAUSE_S,
@@ -46,14 +45,13 @@ def collect(
     Parameters
     ----------
     before : seconds since the epoch.
-    checkpoints : returns, by uid, the last rowid that every checkpoint of the metric's model has seen.
+    checkpoints : see `repository.retention`.
     stop : ends the work after the step that is being done.
     """
     removed, uid = 0, ""
-    safe = checkpoints()
     while not stop.is_set():
         with writing(engine) as conn:
-            step = remove_older(conn, before, limit=rows_at_once, checkpoints=safe, from_uid=uid)
+            step = remove_older(conn, before, limit=rows_at_once, checkpoints=checkpoints, from_uid=uid)
         removed += step.rows
         if step.next_uid is None:
             break
@@ -69,28 +67,15 @@ def work(context: Context, *, clock: Callable[[], float] = time.time) -> None:
         context.stop.wait()
         return
     store = open_checkpoint_store(context.settings, context.engine)
-
-    def checkpoints() -> dict[str, int]:
-        with reading(context.engine) as conn:
-            oldest = store.oldest(_uids(conn))
-        safe: dict[str, int] = {}
-        for (uid, _), rowid in oldest.items():
-            safe[uid] = min(rowid, safe.get(uid, rowid))
-        return safe
-
     while not context.stop.is_set():
         before = int(clock() - days * SECONDS_PER_DAY)
         try:
-            removed = collect(context.engine, before, checkpoints=checkpoints, stop=context.stop)
+            removed = collect(context.engine, before, checkpoints=store.oldest, stop=context.stop)
             if removed:
                 log.info("%s.removed rows=%d", NAME, removed)
         except DependencyAway as error:
             log.warning("%s.waiting reason=%s", NAME, error)
         context.stop.wait(context.settings.retention.interval_s)
-
-
-def _uids(conn: Connection) -> list[str]:
-    return list(conn.scalars(select(schema.metric.c.uid)))
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

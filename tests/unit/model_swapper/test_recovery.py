@@ -95,7 +95,9 @@ def test_a_checkpoint_of_rows_that_the_repository_lost_is_discarded(trained):
 def remove_rows(world, last):
     """Remove old rows, as retention does where it has nothing to go by but the scores."""
     with writing(world.engine) as conn:
-        remove_older(conn, START + 300 * last + 1, limit=1000, checkpoints={world.uids[0]: last})
+        remove_older(
+            conn, START + 300 * last + 1, limit=1000, checkpoints=lambda uids: {(world.uids[0], 0): last}
+        )
 
 
 def test_a_model_that_lost_its_checkpoint_and_its_history_begins_again_and_says_so(trained):

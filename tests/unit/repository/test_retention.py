@@ -34,11 +34,30 @@ def monitored(engine, uid):
     ],
 )
 def test_a_model_keeps_what_it_can_be_made_from(engine, monitored, before, checkpoint, left):
-    checkpoints = {monitored: checkpoint} if checkpoint else {}
+    checkpoints = {(monitored, 0): checkpoint} if checkpoint else {}
     with writing(engine) as conn:
-        removal = retention.remove_older(conn, before, limit=100, checkpoints=checkpoints)
+        removal = retention.remove_older(conn, before, limit=100, checkpoints=lambda uids: checkpoints)
         assert removal == retention.Removal(left - 1, None)
         assert oldest(conn, monitored) == left
+
+
+def test_a_checkpoint_of_a_model_that_was_ended_frees_no_row_of_the_next(engine, monitored):
+    with writing(engine) as conn:
+        metrics.clear_model(conn, monitored)
+        metrics.start_model(conn, monitored, parameters=None, model_params="{}", status=MetricStatus.ACTIVE)
+        score_rows(conn, monitored, 1, 6)
+        old = {(monitored, 0): 6}
+        assert retention.remove_older(conn, LATE, limit=100, checkpoints=lambda uids: old).rows == 0
+        both = old | {(monitored, 1): 2}
+        assert retention.remove_older(conn, LATE, limit=100, checkpoints=lambda uids: both).rows == 2
+
+
+def test_checkpoints_are_asked_for_the_metrics_of_this_step_alone(engine, monitored):
+    asked = []
+    with writing(engine) as conn:
+        metrics.create_custom(conn, ["unmonitored"])
+        retention.remove_older(conn, LATE, limit=100, checkpoints=lambda uids: asked.append(uids) or {})
+    assert asked == [[monitored]]
 
 
 @pytest.mark.parametrize(
@@ -49,13 +68,15 @@ def test_without_a_model_only_a_metric_that_waits_for_data_keeps_its_rows(engine
     with writing(engine) as conn:
         add_rows(conn, uid, 10)
         metrics.set_status(conn, uid, status)
-        assert retention.remove_older(conn, AFTER_ROW_8, limit=100, checkpoints={}).rows == removed
+        assert (
+            retention.remove_older(conn, AFTER_ROW_8, limit=100, checkpoints=lambda uids: {}).rows == removed
+        )
 
 
 def test_the_time_of_the_last_row_outlives_it(engine, uid):
     with writing(engine) as conn:
         add_rows(conn, uid, 3)
-        assert retention.remove_older(conn, LATE, limit=100, checkpoints={}).rows == 3
+        assert retention.remove_older(conn, LATE, limit=100, checkpoints=lambda uids: {}).rows == 3
         state = metrics.states(conn, [uid])[uid]
         assert (state.last_rowid, state.tail_timestamp) == (3, FIRST_SECOND + 180)
         add_rows(conn, uid, 1)
@@ -70,7 +91,9 @@ def test_steps_that_follow_each_other_come_to_every_metric(engine, monkeypatch):
             add_rows(conn, uid, 4)
         steps, following = [], ""
         while following is not None:
-            step = retention.remove_older(conn, LATE, limit=5, checkpoints={}, from_uid=following)
+            step = retention.remove_older(
+                conn, LATE, limit=5, checkpoints=lambda uids: {}, from_uid=following
+            )
             steps.append(step.rows)
             following = step.next_uid
         assert sum(steps) == 20

@@ -19,6 +19,11 @@ def engine(tmp_path):
     engine.dispose()
 
 
+def nothing(uids):
+    """There are no checkpoints."""
+    return {}
+
+
 def fill(engine, name, rows):
     with writing(engine) as conn:
         uid = metrics.create_custom(conn, [name])[name]
@@ -36,7 +41,7 @@ def rowids(engine, uid):
 
 def test_old_rows_of_unmonitored_metrics_go_in_steps_and_newer_ones_stay(engine):
     uids = [fill(engine, f"m{i}", 50) for i in range(3)]
-    removed = collect(engine, 60 * 30, checkpoints=dict, stop=threading.Event(), rows_at_once=7, pause_s=0)
+    removed = collect(engine, 60 * 30, checkpoints=nothing, stop=threading.Event(), rows_at_once=7, pause_s=0)
     assert removed == 90
     for uid in uids:
         assert rowids(engine, uid) == list(range(31, 51))
@@ -44,7 +49,7 @@ def test_old_rows_of_unmonitored_metrics_go_in_steps_and_newer_ones_stay(engine)
 
 def test_a_second_run_finds_nothing(engine):
     fill(engine, "m", 10)
-    arguments = {"checkpoints": dict, "stop": threading.Event(), "pause_s": 0}
+    arguments = {"checkpoints": nothing, "stop": threading.Event(), "pause_s": 0}
     assert collect(engine, 60 * 5, **arguments) == 5
     assert collect(engine, 60 * 5, **arguments) == 0
 
@@ -56,10 +61,10 @@ def test_a_model_keeps_the_rows_that_it_may_be_made_again_from(engine):
     with engine.begin() as conn:
         conn.exec_driver_sql("UPDATE metric SET scored_rowid = 40, base_rowid = 0, status = 1")
     arguments = {"stop": threading.Event(), "pause_s": 0}
-    assert collect(engine, 60 * 50, checkpoints=dict, **arguments) == 0
-    assert collect(engine, 60 * 50, checkpoints=lambda: {uid: 25}, **arguments) == 25
+    assert collect(engine, 60 * 50, checkpoints=nothing, **arguments) == 0
+    assert collect(engine, 60 * 50, checkpoints=lambda uids: {(uid, 0): 25}, **arguments) == 25
     assert rowids(engine, uid) == list(range(26, 51))
-    assert collect(engine, 60 * 50, checkpoints=lambda: {uid: 45}, **arguments) == 15
+    assert collect(engine, 60 * 50, checkpoints=lambda uids: {(uid, 0): 45}, **arguments) == 15
     assert rowids(engine, uid) == list(range(41, 51))
 
 
@@ -67,4 +72,4 @@ def test_it_stops_when_it_is_told_to(engine):
     fill(engine, "m", 50)
     stop = threading.Event()
     stop.set()
-    assert collect(engine, 60 * 50, checkpoints=dict, stop=stop) == 0
+    assert collect(engine, 60 * 50, checkpoints=nothing, stop=stop) == 0
