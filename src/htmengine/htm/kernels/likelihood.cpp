@@ -12,6 +12,11 @@ namespace htmengine {
 
 namespace {
 
+template <class T>
+void keep_last(std::vector<T>& items, std::uint64_t count) {
+    if (items.size() > count) items.erase(items.begin(), items.end() - static_cast<std::ptrdiff_t>(count));
+}
+
 // The distribution under which everything is about as likely as not.
 constexpr double null_mean = 0.5;
 constexpr double null_deviation = 1000.0;
@@ -94,9 +99,8 @@ Likelihood::Likelihood(const LikelihoodParameters& parameters) : parameters_(par
 }
 
 double Likelihood::update(double raw, double value) {
-    const bool fit_due = parameters_.schedule == LikelihoodSchedule::engine
-                             ? records_ >= last_fit_ + parameters_.refit
-                             : records_ % parameters_.refit == 0;
+    const bool fit_due = parameters_.schedule == LikelihoodSchedule::engine ? records_ >= last_fit_ + parameters_.refit
+                                                                            : records_ % parameters_.refit == 0;
     return score(raw, value, fit_due);
 }
 
@@ -106,8 +110,8 @@ void Likelihood::update_series(Span<const double> raws, Span<const double> value
 
 void Likelihood::update_batch(Span<const double> raws, Span<const double> values, Span<double> likelihoods) {
     if (parameters_.schedule != LikelihoodSchedule::engine) return update_series(raws, values, likelihoods);
-    const auto interval = static_cast<std::uint64_t>(
-        std::max<double>(parameters_.refit, 0.1 * static_cast<double>(raws.size())));
+    const auto interval =
+        static_cast<std::uint64_t>(std::max<double>(parameters_.refit, 0.1 * static_cast<double>(raws.size())));
     bool surprised = false;
     for (std::size_t i = 0; i < raws.size(); ++i) {
         likelihoods[i] = score(raws[i], values[i], surprised || records_ >= last_fit_ + interval);
@@ -133,9 +137,10 @@ double Likelihood::add(double raw, double value) {
     const std::uint64_t place = (record + block_offset_) % parameters_.refit;  // within its block
     if (place == 0 || blocks_.empty()) {
         const std::uint64_t kept = block_of(record) - first_block(record);
-        if (blocks_.size() > kept)
-            blocks_.erase(blocks_.begin(), blocks_.end() - static_cast<std::ptrdiff_t>(kept));
+        keep_last(blocks_, kept);
+        keep_last(value_blocks_, kept);
         blocks_.emplace_back();
+        if (watches_values()) value_blocks_.emplace_back();
     }
     recent_[record % recent_.size()] = raw;
     ++records_;
@@ -145,7 +150,7 @@ double Likelihood::add(double raw, double value) {
         const double count = ++block.count;
         block.averages.add(newest, count);
         block.restarted.add(average(place + 1 + skipped_), count);
-        block.values.add(value, count);
+        if (watches_values()) value_blocks_.back().add(value, count);
     }
     return newest;
 }
@@ -172,20 +177,18 @@ void Likelihood::fit() {
         const Block& block = blocks_[i];
         if (block.count == 0) continue;
         averages.merge(i == first && slid ? block.restarted : block.averages, count, block.count);
-        values.merge(block.values, count, block.count);
+        if (watches_values()) values.merge(value_blocks_[i], count, block.count);
         count += block.count;
     }
     // Values so large that their moments overflow are not flat.
-    const bool flat = count == 0.0 || values.squares / count < parameters_.flat_variance;
+    const bool flat = count == 0.0 || (watches_values() && values.squares / count < parameters_.flat_variance);
     mean_ = flat ? null_mean : std::max(averages.mean, parameters_.mean_floor);
     deviation_ = flat ? null_deviation : std::sqrt(std::max(averages.squares / count, parameters_.variance_floor));
     previous_tail_ = tail_probability(average(recent_.size()), mean_, deviation_, parameters_.two_sided);
     last_fit_ = records_;
 }
 
-std::uint64_t Likelihood::block_of(std::uint64_t record) const {
-    return (record + block_offset_) / parameters_.refit;
-}
+std::uint64_t Likelihood::block_of(std::uint64_t record) const { return (record + block_offset_) / parameters_.refit; }
 
 /// The block in which a fit after so many records begins.
 std::uint64_t Likelihood::first_block(std::uint64_t records) const {
@@ -202,7 +205,8 @@ void Likelihood::restored() const {
         const std::uint64_t opened = edge > block_offset_ ? edge - block_offset_ : 0;  // its first record
         expected = last - first_block(opened) + 1;
     }
-    if (blocks_.size() != expected) throw StateError("the window has another number of blocks");
+    if (blocks_.size() != expected || value_blocks_.size() != (watches_values() ? expected : 0))
+        throw StateError("the window has another number of blocks");
 }
 
 }  // namespace htmengine

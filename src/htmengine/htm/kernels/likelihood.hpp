@@ -83,7 +83,7 @@ class Likelihood {
     template <class Self, class Archive>
     static void fields(Self& self, Archive& archive) {
         archive(self.records_, self.last_fit_, self.mean_, self.deviation_, self.previous_tail_, self.recent_,
-                self.blocks_);
+                self.blocks_, self.value_blocks_);
     }
 
     void restored() const;
@@ -107,11 +107,10 @@ class Likelihood {
         std::uint32_t count = 0;  // records that fits use: those of the learning period are left out
         Moments averages;         // each of the last `averaging_window` scores
         Moments restarted;        // the same, as if the window began with this block: the first are shorter
-        Moments values;           // of the metric
 
         template <class Self, class Archive>
         static void fields(Self& self, Archive& archive) {
-            archive(self.count, self.averages, self.restarted, self.values);
+            archive(self.count, self.averages, self.restarted);
         }
     };
 
@@ -119,6 +118,7 @@ class Likelihood {
     double add(double raw, double value);
     double average(std::uint64_t scores) const;
     void fit();
+    bool watches_values() const { return parameters_.flat_variance > 0.0; }
     std::uint64_t block_of(std::uint64_t record) const;
     std::uint64_t first_block(std::uint64_t records) const;
 
@@ -131,9 +131,10 @@ class Likelihood {
     std::uint64_t last_fit_ = 0;  // records at the time of the last fit; 0 before the first
     double mean_ = 0.0;
     double deviation_ = 0.0;
-    double previous_tail_ = 1.0;   // of the latest average, unfiltered
-    std::vector<double> recent_;   // (averaging_window,) raw scores, a ring: that of record i at i % size
-    std::vector<Block> blocks_;    // oldest first; the last one is being filled
+    double previous_tail_ = 1.0;         // of the latest average, unfiltered
+    std::vector<double> recent_;         // (averaging_window,) raw scores, a ring: that of record i at i % size
+    std::vector<Block> blocks_;          // oldest first; the last one is being filled
+    std::vector<Moments> value_blocks_;  // of the metric's values in each block, if a flat metric matters
 };
 
 }  // namespace htmengine

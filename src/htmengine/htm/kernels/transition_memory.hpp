@@ -17,7 +17,7 @@ namespace htmengine {
 
 struct TransitionMemoryParameters {
     std::uint32_t columns = 1024;           // 1 .. 1024: a synapse keeps its source in 10 bits
-    std::uint32_t max_segments = 1024;      // over all columns, up to 65534; the least recently used makes room
+    std::uint32_t max_segments = 960;      // over all columns, up to 65534; the least recently used makes room
     std::uint32_t activation_threshold = 7; // connected active synapses of a segment that predicts its column
     std::uint32_t match_threshold = 5;      // active synapses of a segment that is worth teaching
     std::uint32_t new_synapses = 12;        // active synapses that a taught segment should have, at most 16

@@ -85,7 +85,7 @@ class TransitionMemory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """First-order temporal memory. Permanences are whole numbers from 1 to 63."""
 
     columns: int = 1024
-    max_segments: int = 1024
+    max_segments: int = 960
     """Over all columns; the least recently used makes room. Bounds the state."""
     activation_threshold: int = 7
     match_threshold: int = 5
@@ -312,7 +312,7 @@ class DefaultParameters(Parameters, frozen=True, kw_only=True, tag="default", fo
     deviation: Deviation = Deviation()
     sequence_likelihood: Likelihood = _DEFAULT_LIKELIHOOD
     jump_likelihood: Likelihood = msgspec.structs.replace(
-        _DEFAULT_LIKELIHOOD, averaging_window=10, learning=100, probation=200, mean_floor=0.05
+        _DEFAULT_LIKELIHOOD, averaging_window=10, learning=100, probation=200, history=4320, mean_floor=0.05
     )
     quiet_records: int = 12
     """After an alarm, further ones are damped for so many records."""
