@@ -271,7 +271,9 @@ def test_dead_letters_are_listed_shown_sent_again_and_discarded(engine):
     shown = engine.json("dead", "show", second["id"])
     assert shown["body"] == {"protocol": "pigeon", "data": []}
     assert '"pigeon" is not known' in shown["reason"]
-    assert "2 dead letters" in "".join(engine.json("doctor", "--json", code=1)["findings"])
+    report = engine.json("doctor", "--json", code=1)
+    assert "2 dead letters" in "".join(report["findings"])
+    assert [one["name"] for one in report["services"] if one["dead_letters"] == 2] == ["metric_storer"]
 
     assert engine.json("dead", "requeue", first["id"]) == {"requeued": 1}
     wait_until(lambda: listed(engine)[-1]["id"] > second["id"], "that it dies again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +18,8 @@ from htmengine.repository.overview import MetricOverview, Totals
 from htmengine.runtime import process, reports
 from htmengine.runtime.process import Context
 
+MOST_DEAD_LETTERS: Final = 10_000
+"""So many are counted."""
 MOST_PATIENTS: Final = 20
 """Metrics that are shown when none is named."""
 
@@ -32,6 +35,8 @@ class ServiceHealth(NamedTuple):
     queued: int
     """Messages that wait for it or are in its hands."""
     oldest_s: float | None
+    dead_letters: int
+    """Messages to it that were put aside."""
     counters: dict[str, Any]
 
 
@@ -89,6 +94,7 @@ class Patient(NamedTuple):
                 "generation": metric.generation,
                 "modelRows": metric.scored_rowid - metric.base_rowid if metric.monitored else 0,
                 "lastTimestamp": metric.tail_timestamp,
+                "message": metric.message,
             }
             if metric
             else {}
@@ -111,6 +117,7 @@ def health(context: Context) -> Health:
     folder = process.reports_folder(settings)
     said = reports.read(folder) if folder else {}
     shards = range(context.shards)
+    dead = Counter(letter.queue for letter in context.bus.dead_letters(limit=MOST_DEAD_LETTERS))
     fed = {
         "metric_listener": [],
         "metric_storer": [settings.listener.queue],
@@ -133,6 +140,7 @@ def health(context: Context) -> Health:
                 restarts=report.restarts if report else 0,
                 queued=sum(queue.ready + queue.unacked for queue in known),
                 oldest_s=max((queue.oldest_age_s or 0.0 for queue in known), default=None),
+                dead_letters=sum(dead[queue] for queue in queues),
                 counters=report.counters if report else {},
             )
         )
@@ -144,9 +152,8 @@ def health(context: Context) -> Health:
             findings.append(
                 f"{name} died {report.restarts} times and was started again: its log says of what."
             )
-    dead = len(context.bus.dead_letters(limit=10_000))
     if dead:
-        findings.append(f"{dead} dead letters: `htmengine dead list` says why.")
+        findings.append(f"{dead.total()} dead letters: `htmengine dead list` says why.")
     with reading(context.engine) as conn:
         totals = overview.totals(conn)
     if failed := totals.by_status.get("error", 0):
@@ -154,7 +161,7 @@ def health(context: Context) -> Health:
     return Health(
         services,
         totals,
-        dead,
+        dead.total(),
         findings,
         queues={name: q.ready + q.unacked for name, q in status.items()},
         oldest_s={name: q.oldest_age_s for name, q in status.items() if q.oldest_age_s is not None},
@@ -224,7 +231,7 @@ def _newest_checkpoint(context: Context, metric: MetricOverview) -> tuple[int, i
 def print_health(health: Health) -> None:
     """Show the engine to a person."""
     print_table(
-        ("Service", "Runs", "Up", "Restarts", "Queued", "Oldest"),
+        ("Service", "Runs", "Up", "Restarts", "Queued", "Oldest", "Dead letters"),
         [
             (
                 one.name,
@@ -233,6 +240,7 @@ def print_health(health: Health) -> None:
                 one.restarts,
                 one.queued,
                 duration(one.oldest_s) if one.queued and one.oldest_s else None,
+                one.dead_letters,
             )
             for one in health.services
         ],
@@ -283,4 +291,6 @@ def print_patients(patients: Sequence[Patient], *, everything: bool) -> None:
                 f"{max(metric.scored_rowid - metric.base_rowid, 0)} samples old; checkpoint: {checkpoint}\n"
                 f"  last sample: {utc(metric.tail_timestamp) or 'none'} UTC"
             )
+            if metric.message and not metric.failed:
+                typer.echo(f"  {metric.message}")
         typer.echo(f"  {patient.diagnosis.sentence}")

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, delete, func, null, select, update
 
 from htmengine.exceptions import MetricStatusChangedError, ObjectNotFoundError
-from htmengine.repository import bulk, schema
+from htmengine.repository import bulk, samples, schema
 from htmengine.repository.locks import lock_metrics
 from htmengine.repository.lookup import Lookup
 from htmengine.repository.status import MetricStatus
@@ -211,7 +211,8 @@ def start_model(
     status: int,
     server: str | None = None,
 ) -> None:
-    """Describe the model of a metric that has none so far. It begins at the oldest row that is stored.
+    """Describe the model of a metric that has none so far. It begins at the oldest row that is stored, or, where rows are
+    missing, at the oldest behind the last gap.
 
     Parameters
     ----------
@@ -226,8 +227,8 @@ def start_model(
     """
     while clear_scores(conn, uid):
         pass
-    oldest = conn.scalar(select(func.min(_data.rowid)).where(_data.uid == uid))
-    base = _last_rowid if oldest is None else oldest - 1
+    first = samples.first_without_gap(conn, uid)
+    base = _last_rowid if first is None else first - 1
     values: dict[str, Any] = {
         "parameters": parameters,
         "model_params": model_params,

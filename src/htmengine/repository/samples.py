@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, exists, func, select
 
 from htmengine.repository import bulk, schema
 from htmengine.repository.times import epoch_seconds
@@ -96,6 +96,17 @@ def stored_range(conn: Connection, uid: str) -> Range | None:
     query = select(func.min(_data.rowid), func.max(_data.rowid), func.count()).where(_data.uid == uid)
     oldest, newest, count = conn.execute(query).one()
     return Range(oldest, newest, count) if count else None
+
+
+def first_without_gap(conn: Connection, uid: str) -> int | None:
+    """Return the oldest rowid from which on all rows of a metric are stored; None if there are none."""
+    stored = stored_range(conn, uid)
+    if stored is None or stored.rows == stored.newest - stored.oldest + 1:
+        return None if stored is None else stored.oldest
+    before = schema.metric_data.alias()
+    alone = ~exists().where(before.c.uid == uid, before.c.rowid == _data.rowid - 1)
+    first: int | None = conn.scalar(select(func.max(_data.rowid)).where(_data.uid == uid, alone))
+    return first
 
 
 def value_range(conn: Connection, uid: str) -> tuple[float, float] | None:

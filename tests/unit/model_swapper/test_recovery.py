@@ -129,6 +129,11 @@ def test_a_row_that_is_missing_between_others_ends_the_model_with_the_reason(tra
     (failure,) = trained.failures
     assert (failure.uid, failure.generation) == (trained.uids[0], 0)
     assert "row 5 is missing" in failure.error_message
+    with writing(trained.engine) as conn:  # monitored again, as the message says
+        metrics.end_model(conn, trained.uids[0])
+        trained.begin_model(conn, trained.uids[0])
+    trained.close()
+    goes_on(trained, 30, generation=1, first=6)
 
 
 # -- Rows that go back in time

@@ -135,6 +135,17 @@ def test_a_model_begins_at_the_oldest_row_that_is_left(engine, uid):
         assert metrics.states(conn, [uid])[uid][5:8] == (4, 10, 4)
 
 
+@pytest.mark.parametrize(("missing", "base"), [([], 0), ([1, 2], 2), ([3], 3), ([3, 7, 8], 8), ([9], 9)])
+def test_a_model_begins_behind_the_last_row_that_is_missing(engine, uid, missing, base):
+    with writing(engine) as conn:
+        add_rows(conn, uid, 10)
+        add_rows(conn, metrics.create_custom(conn, ["another"])["another"], 10)
+        gone = schema.metric_data.c.uid == uid, schema.metric_data.c.rowid.in_(missing)
+        conn.execute(schema.metric_data.delete().where(*gone))
+        start(conn, uid)
+        assert metrics.states(conn, [uid])[uid].base_rowid == base
+
+
 def test_a_model_of_a_metric_without_rows_begins_after_those_that_were_removed(engine, uid):
     with writing(engine) as conn:
         add_rows(conn, uid, 10)
