@@ -22,6 +22,8 @@ from typing import NamedTuple
 
 import pytest
 
+from htmengine import config
+
 STARTS_WITHIN_S = 90.0
 RABBITMQ_BIN = Path("/usr/lib/rabbitmq/bin")
 
@@ -42,6 +44,15 @@ class RabbitMQ(NamedTuple):
     management_port: int
     control: Callable[..., str]
     """Runs rabbitmqctl and returns what it printed."""
+    kill: Callable[[], None]
+    """Kills it as by kill -9."""
+    start: Callable[[], None]
+    """Starts it again after that, with what it had on disk, and waits until it is up."""
+
+    def settings(self, virtual_host: str = "/") -> config.Broker:
+        """Return what an application's configuration says of it."""
+        host, port, user, password = self.address
+        return config.Broker(host=host, port=port, user=user, password=password, virtual_host=virtual_host)
 
     @contextlib.contextmanager
     def virtual_host(self) -> Iterator[str]:
@@ -130,12 +141,22 @@ def rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
         return subprocess.run(command, env=env, capture_output=True, check=True, text=True).stdout
 
     log = folder / "out"
-    with log.open("wb") as out:
-        process = subprocess.Popen([server], env=env, stdout=out, stderr=out, start_new_session=True)
-    try:
-        up = (str(RABBITMQ_BIN / "rabbitmqctl"), "-n", node, "-q", "await_startup", "--timeout", "60")
+    up = (str(RABBITMQ_BIN / "rabbitmqctl"), "-n", node, "-q", "await_startup", "--timeout", "60")
+    process: subprocess.Popen[bytes]
+
+    def start() -> None:
+        nonlocal process
+        with log.open("ab") as out:
+            process = subprocess.Popen([server], env=env, stdout=out, stderr=out, start_new_session=True)
         wait_until(lambda: succeeds(*up, env=env), process, log)
-        yield RabbitMQ(Address("127.0.0.1", port, "guest", "guest"), management, control)
+
+    def kill() -> None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    try:
+        start()
+        yield RabbitMQ(Address("127.0.0.1", port, "guest", "guest"), management, control, kill, start)
     finally:
         _end(process)
         epmd = shutil.which("epmd")

@@ -2,12 +2,12 @@
 
     .venv/bin/python -m benchmarks.pipeline --bus embedded --db sqlite --metrics 1000 --seconds 30 --json
     .venv/bin/python -m benchmarks.pipeline --metrics 1000 --rate 1000 --seconds 600 --json
-    .venv/bin/python -m benchmarks.pipeline --db mariadb --metrics 1000 --seconds 30 --json
+    .venv/bin/python -m benchmarks.pipeline --bus rabbitmq --db mariadb --metrics 1000 --seconds 30 --json
 
 First at saturation: the generator sends as fast as samples come out again, and results are counted in the window after a
 warm-up. Then at half of that rate: latency of each sample, from the moment before its chunk of lines is written to the
 socket to the moment the subscriber has its result. With ``--rate`` only the second part, at that rate. Engine,
-generator, subscriber and a database server of its own share the machine.
+generator, subscriber and servers of their own share the machine.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,7 @@ from benchmarks.machine import machine
 from benchmarks.pipeline import load
 from benchmarks.pipeline.usage import cpu_seconds, resident_mib, server_cpu_seconds
 from benchmarks.running import Engine, running
-from benchmarks.servers import DIALECTS, configure, private
+from benchmarks.servers import DIALECTS, configure, private, private_broker
 from htmengine.bus.opening import open_bus
 from htmengine.config import Settings, embedded
 from htmengine.config import load as load_settings
@@ -41,6 +41,7 @@ from htmengine.repository.migrations import upgrade
 
 WARM_UP_S = 5.0
 DATABASE = "database server"
+BROKER = "broker"
 DRAINS_WITHIN_S = 600.0
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -50,7 +51,11 @@ class Run:
 
     def __init__(self, engine: Engine, settings: Settings, folder: Path, metrics: int) -> None:
         self.engine = engine
-        self.server_port = None if settings.repository.dialect == "sqlite" else settings.repository.port
+        self.server_ports = {}
+        if settings.repository.dialect != "sqlite":
+            self.server_ports[DATABASE] = settings.repository.port
+        if settings.bus == "rabbitmq":
+            self.server_ports[BROKER] = settings.broker.port
         self.folder = folder
         self.metrics = metrics
         self.offered = 0  # samples sent in all phases so far
@@ -109,10 +114,10 @@ class Run:
         }
 
     def _cpu_seconds(self) -> Counter[str]:
-        """Return what each thread of the engine has used, and the database server."""
+        """Return what each thread of the engine has used, and each server."""
         used = cpu_seconds(self.engine.pid)
-        if self.server_port is not None:
-            used[DATABASE] = server_cpu_seconds(self.server_port)  # type: ignore[assignment]
+        for name, port in self.server_ports.items():
+            used[name] = server_cpu_seconds(port)  # type: ignore[assignment]
         return used
 
     def latencies(self, first: int) -> dict[str, float]:
@@ -157,29 +162,31 @@ def _shares(used: Counter[str], whole: float) -> dict[str, float]:
 
 
 @contextmanager
-def started(db: str, folder: Path) -> Iterator[tuple[Engine, Settings]]:
-    """Start an engine on an empty folder, its repository there too, or on a server of its own."""
-    if db == "sqlite":
+def started(bus: str, db: str, folder: Path) -> Iterator[tuple[Engine, Settings]]:
+    """Start an engine on an empty folder, its bus and its repository there too, or on servers of their own."""
+    if (bus, db) == ("embedded", "sqlite"):
         data = folder / "data"
         with running(data) as engine:
             yield engine, embedded(data)
         return
-    with private(db, folder / "server") as repository:
-        directory = configure(folder / "app", repository)
+    with ExitStack() as stack:
+        repository = None if db == "sqlite" else stack.enter_context(private(db, folder / "server"))
+        broker = None if bus == "embedded" else stack.enter_context(private_broker(folder / "broker"))
+        directory = configure(folder / "app", repository, broker.settings() if broker else None)
         settings = load_settings(directory)
-        tables = open_engine(repository)
-        upgrade(tables, settings.shards)
-        tables.dispose()
-        with running(folder / "app" / "data", config=directory) as engine:
-            yield engine, settings
+        if repository is not None:
+            tables = open_engine(repository)
+            upgrade(tables, settings.shards)
+            tables.dispose()
+        yield stack.enter_context(running(folder / "app" / "data", config=directory)), settings
 
 
-def measure(*, db: str, metrics: int, seconds: float, rate: float | None) -> dict[str, Any]:
+def measure(*, bus: str, db: str, metrics: int, seconds: float, rate: float | None) -> dict[str, Any]:
     """Start an engine and measure it."""
-    result: dict[str, Any] = {"bus": "embedded", "db": db, "metrics": metrics}
+    result: dict[str, Any] = {"bus": bus, "db": db, "metrics": metrics}
     with tempfile.TemporaryDirectory(prefix="pipeline-") as temporary:
         folder = Path(temporary)
-        with started(db, folder) as (engine, settings):
+        with started(bus, db, folder) as (engine, settings):
             run = Run(engine, settings, folder, metrics)
             try:
                 run.begin()
@@ -199,7 +206,7 @@ def measure(*, db: str, metrics: int, seconds: float, rate: float | None) -> dic
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="benchmarks.pipeline", description=__doc__.splitlines()[0])
-    parser.add_argument("--bus", choices=["embedded"], default="embedded")
+    parser.add_argument("--bus", choices=["embedded", "rabbitmq"], default="embedded")
     parser.add_argument("--db", choices=["sqlite", *DIALECTS], default="sqlite")
     parser.add_argument("--metrics", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=30.0)
@@ -209,7 +216,11 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     arguments = parser.parse_args()
     result = measure(
-        db=arguments.db, metrics=arguments.metrics, seconds=arguments.seconds, rate=arguments.rate
+        bus=arguments.bus,
+        db=arguments.db,
+        metrics=arguments.metrics,
+        seconds=arguments.seconds,
+        rate=arguments.rate,
     )
     print(json.dumps(result) if arguments.json else json.dumps(result, indent=2))
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from htmengine.config import Broker
 from tests import databases, servers
 
 
@@ -34,15 +33,8 @@ def database_server(request):
 @pytest.fixture
 def broker(rabbitmq_server):
     """Give the settings of a virtual host that is empty."""
-    address = rabbitmq_server.address
     with rabbitmq_server.virtual_host() as name:
-        yield Broker(
-            host=address.host,
-            port=address.port,
-            user=address.user,
-            password=address.password,
-            virtual_host=name,
-        )
+        yield rabbitmq_server.settings(name)
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The whole engine on a broker: in one process, and each service alone as supervisord would start it."""
 
-import configparser
 import json
 import os
 import signal
@@ -13,7 +12,8 @@ from contextlib import closing
 import pytest
 
 from benchmarks.running import free_port
-from htmengine import conf
+from benchmarks.servers import configure
+from htmengine import config
 from htmengine.runtime.anomaly_service import AnomalyService
 from nta.utils.amqp.connection import ConnectionParams, PlainCredentials
 from nta.utils.amqp.messages import Message
@@ -35,35 +35,12 @@ class Application:
     """A configuration directory on a broker."""
 
     def __init__(self, folder, broker):
-        conf.write(folder, "app")
-        self.directory = folder / "conf"
+        self.directory = configure(folder, broker=broker, shards="8")
         self.repository = folder / "data" / "repository.sqlite"
         self.port = free_port()
-        self.environment = os.environ | {"APPLICATION_CONFIG_PATH": str(self.directory)}
+        port = config.environment_name("application.conf", "metric_listener", "plaintext_port")
+        self.environment = os.environ | {"APPLICATION_CONFIG_PATH": str(self.directory), port: str(self.port)}
         self._broker = broker
-        self._change(
-            "application.conf",
-            engine={"bus": "rabbitmq", "shards": "8"},
-            metric_listener={"plaintext_port": str(self.port)},
-        )
-        self._change(
-            "rabbitmq.conf",
-            connection={
-                "host": broker.host,
-                "port": str(broker.port),
-                "virtual_host": broker.virtual_host,
-            },
-            credentials={"user": broker.user, "password": broker.password},
-        )
-
-    def _change(self, file, **sections):
-        path = self.directory / file
-        parser = configparser.ConfigParser()
-        parser.read(path)
-        for section, options in sections.items():
-            parser[section].update(options)
-        with path.open("w") as opened:
-            parser.write(opened)
 
     def start(self, *arguments):
         return python(*arguments, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
