@@ -184,8 +184,8 @@ class Bus(Protocol):
         """
         ...
 
-    def status(self) -> list[QueueStatus]:
-        """Return how every queue stands, by name."""
+    def status(self, names: Sequence[str] | None = None) -> list[QueueStatus]:
+        """Return how queues stand, by name; all of them, or those named that exist."""
         ...
 
     def dead_letters(self, *, limit: int = 100, after: int = 0) -> list[DeadLetter]:

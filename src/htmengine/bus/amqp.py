@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import pika
@@ -121,7 +122,9 @@ class Connection:
         except (OSError, ValueError) as error:  # of certificates
             raise BusUnavailable(f"{self.where}: TLS cannot be set up: {error}") from error
         self._connection: SelectConnection = None
-        thread = threading.Thread(target=self._serve, args=(parameters,), name="amqp", daemon=True)
+        thread = threading.Thread(
+            target=self._serve, args=(parameters,), name=f"amqp {name.rpartition(' ')[2]}", daemon=True
+        )
         thread.start()
         try:
             self._opened.result(ANSWERS_WITHIN_S)
@@ -161,6 +164,10 @@ class Connection:
             done.wait(ANSWERS_WITHIN_S)
 
     def _serve(self, parameters: pika.ConnectionParameters) -> None:
+        with suppress(OSError):  # for `top -H` and the benchmark
+            Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(
+                threading.current_thread().name[:15]
+            )
         try:
             self._connection = SelectConnection(
                 parameters,

@@ -179,11 +179,12 @@ class EmbeddedBus:
 
     # -- Looking in
 
-    def status(self) -> list[QueueStatus]:
+    def status(self, names: Sequence[str] | None = None) -> list[QueueStatus]:
         """See `Bus`."""
         with self.file.reading() as connection:
             absent = ownership.of_dead_processes(connection, self._process) + list(self._to_remove)
-            return queues.status(connection, absent, self.clock())
+            found = queues.status(connection, absent, self.clock())
+        return found if names is None else [status for status in found if status.name in set(names)]
 
     def dead_letters(self, *, limit: int = 100, after: int = 0) -> list[DeadLetter]:
         """See `Bus`."""

@@ -227,11 +227,14 @@ class RabbitBus:
 
     # -- Looking in
 
-    def status(self) -> list[QueueStatus]:
-        """See `Bus`. Of the queues that were declared here; what others have in their hands is not known."""
+    def status(self, names: Sequence[str] | None = None) -> list[QueueStatus]:
+        """See `Bus`. All are those that were declared here; what others have in their hands is not known."""
+        if names is None:
+            with self._lock:
+                names = list(self._queues)
         consumers = self._all_consumers()
         found = []
-        for queue in self._inspect_all():
+        for queue in self._existing(names):
             held = [consumer.holds(queue.name) for consumer in consumers if queue.name in consumer.queues]
             found.append(
                 QueueStatus(
@@ -244,21 +247,19 @@ class RabbitBus:
             )
         return sorted(found)
 
-    def _inspect(self, names: Sequence[str]) -> list[Declared]:
-        found: list[Declared] = self.on_channel(lambda channel: channel.inspect(names))
-        return found
-
-    def _inspect_all(self) -> list[Declared]:
-        with self._lock:
-            names = list(self._queues)
+    def _existing(self, names: Sequence[str]) -> list[Declared]:
         try:
             return self._inspect(names)
         except QueueNotFound:
             pass
         found = []
-        for name in names:  # others have deleted some
+        for name in names:
             with suppress(QueueNotFound):
                 found += self._inspect([name])
+        return found
+
+    def _inspect(self, names: Sequence[str]) -> list[Declared]:
+        found: list[Declared] = self.on_channel(lambda channel: channel.inspect(names))
         return found
 
     def dead_letters(self, *, limit: int = 100, after: int = 0) -> list[DeadLetter]:

@@ -8,7 +8,7 @@ the doubt, what was scored before has left it, and the watermark in the reposito
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,9 +18,9 @@ INTERVAL_S: Final = 0.5
 MARGIN_S: Final = 1.0
 """Ages of messages come from another clock, in a precision of its own."""
 
-Age = Callable[[int], float | None]
-"""Tells how long the oldest message waits in a shard's results queue: None when there is none, infinite where the bus
-does not know."""
+Ages = Callable[[Collection[int]], Mapping[int, float | None]]
+"""Tells of shards how long the oldest message waits in their results queues: None when there is none, infinite where the
+bus does not know."""
 
 
 @dataclass(slots=True)
@@ -60,18 +60,16 @@ class Doubts:
             if doubt.since is None:
                 doubt.since = now
 
-    def proven(self, now: float, age: Age) -> dict[str, Doubt]:
+    def proven(self, now: float, ages_of: Ages) -> dict[str, Doubt]:
         """Return the doubts, by uid, of whose scores none is on its way any more. Looks at most every `INTERVAL_S`."""
         if now < self._next_look or not self._doubts:
             return {}
         self._next_look = now + INTERVAL_S
-        ages: dict[int, float | None] = {}
+        shards = {uid: shard_of(uid, self._shards) for uid in self._doubts}
+        ages = ages_of(set(shards.values()))
         found = {}
         for uid, doubt in self._doubts.items():
-            shard = shard_of(uid, self._shards)
-            if shard not in ages:
-                ages[shard] = age(shard)
-            oldest = ages[shard]
+            oldest = ages[shards[uid]]
             if doubt.since is not None and (oldest is None or oldest < now - doubt.since - MARGIN_S):
                 found[uid] = doubt
         return found

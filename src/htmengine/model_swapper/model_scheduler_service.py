@@ -8,14 +8,14 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from htmengine.bus import Bus
+from htmengine.bus import Bus, QueueStatus
 from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
-from htmengine.model_swapper.doubts import Age
+from htmengine.model_swapper.doubts import Ages
 from htmengine.model_swapper.scheduler import NAME, ModelScheduler
 
 if TYPE_CHECKING:
@@ -36,21 +36,25 @@ def build(context: Context) -> ModelScheduler:
         context.engine,
         open_checkpoint_store(settings, context.engine),
         shards=context.shards,
-        results_age=_results_age(context.bus, queues),
+        results_ages=_results_ages(context.bus, queues),
         step=context.step,
     )
 
 
-def _results_age(bus: Bus, queues: Sequence[str]) -> Age:
-    """Return what tells the age of a shard's results queue."""
+def _results_ages(bus: Bus, queues: Sequence[str]) -> Ages:
+    """Return what tells the ages of shards' results queues."""
 
-    def age(shard: int) -> float | None:
-        for status in bus.status():
-            if status.name == queues[shard] and status.ready + status.unacked:
-                return math.inf if status.oldest_age_s is None else status.oldest_age_s
+    def ages(shards: Collection[int]) -> dict[int, float | None]:
+        found = {status.name: status for status in bus.status([queues[shard] for shard in shards])}
+        return {shard: _age(found.get(queues[shard])) for shard in shards}
+
+    return ages
+
+
+def _age(status: QueueStatus | None) -> float | None:
+    if status is None or not status.ready + status.unacked:
         return None
-
-    return age
+    return math.inf if status.oldest_age_s is None else status.oldest_age_s
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

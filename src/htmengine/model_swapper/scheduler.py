@@ -23,7 +23,7 @@ from htmengine.messages import MalformedMessage, ModelFailure, ModelOutput, Samp
 from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.model_swapper.checkpoint_writer import Block, CheckpointWriter
 from htmengine.model_swapper.commands import Commands
-from htmengine.model_swapper.doubts import Age, Doubts
+from htmengine.model_swapper.doubts import Ages, Doubts
 from htmengine.model_swapper.lanes import Lane
 from htmengine.model_swapper.recovery import WITH_MODEL, Recovery, scored_rowids
 from htmengine.model_swapper.residents import Resident, Residents
@@ -66,7 +66,7 @@ class ModelScheduler:
         store: CheckpointStore,
         *,
         shards: int,
-        results_age: Age,
+        results_ages: Ages,
         clock: Callable[[], float] = time.monotonic,
         step: Step = no_step,
     ) -> None:
@@ -77,7 +77,7 @@ class ModelScheduler:
         self._shard_of_queue = {queue: shard for shard, queue in enumerate(self.queues)}
         self._results_queues = [settings.results_shard_queue(shard) for shard in range(shards)]
         self._store = store
-        self._results_age = results_age
+        self._results_ages = results_ages
         self._clock = clock
         self._step = step
         self._writer = CheckpointWriter(store, partial(scored_rowids, engine), step=step)
@@ -213,7 +213,7 @@ class ModelScheduler:
 
     def _resolve_doubts(self) -> None:
         """Score again what was scored, but is neither stored nor on its way."""
-        lost = self._doubts.proven(self._clock(), self._results_age)
+        lost = self._doubts.proven(self._clock(), self._results_ages)
         if not lost:
             return
         # Read after the queue was looked at: what had left it by then is stored, or will never be.

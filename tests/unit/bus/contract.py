@@ -419,6 +419,7 @@ class BusContract:
             assert age_s is None or age_s >= 0
         self.becomes(lambda: counts_of(bus, "q"), (4, 0, 0))
         assert status_of(bus, "r").oldest_age_s is None
+        assert [status.name for status in bus.status(["r", "nowhere"])] == ["r"]
         assert [status.name for status in bus.status()] == sorted(status.name for status in bus.status())
 
     # -- Dead letters

@@ -116,7 +116,9 @@ class World:
             self.engine,
             self.store,
             shards=SHARDS,
-            results_age=lambda shard: self.clock.now - self.results[0][0] if self.results else None,
+            results_ages=lambda shards: dict.fromkeys(
+                shards, self.clock.now - self.results[0][0] if self.results else None
+            ),
             clock=self.clock,
         )
         self.queue.extendleft(

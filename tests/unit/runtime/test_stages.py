@@ -152,7 +152,11 @@ class SchedulerCase:
         store = SqlCheckpointStore(self.checkpoint_engine)
         store.create()
         self.scheduler = ModelScheduler(
-            self.settings, self.engine, store, shards=1, results_age=lambda shard: 0.0
+            self.settings,
+            self.engine,
+            store,
+            shards=1,
+            results_ages=lambda shards: dict.fromkeys(shards, 0.0),
         )
 
     def close_scheduler(self):
