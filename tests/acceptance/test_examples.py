@@ -1,0 +1,170 @@
+"""Each example starts with its one command, and its page shows results."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from benchmarks.running import free_port
+from tests.acceptance.engine import python, wait_until
+from tests.servers import free_ports
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+pytestmark = pytest.mark.acceptance
+
+
+class Example:
+    """An example that runs; `folder` has its files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.web_port = free_port()
+
+    @contextmanager
+    def running(self, app: str, *options: str, **environment: str):
+        port, supervisor = free_ports(2)
+        with (self.folder.parent / "out").open("a") as out:
+            process = python(
+                EXAMPLES / "start.py",
+                app,
+                *("--folder", self.folder, "--port", port, "--web-port", self.web_port),
+                *("--supervisor-port", supervisor, *options),
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=os.environ | environment,
+            )
+        try:
+            wait_until(lambda: self.get("/") or process.poll() is not None, f"a page: {self.told()}")
+            assert process.poll() is None, self.told()
+            yield self
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+        assert "Traceback" not in self.told()
+
+    def told(self) -> str:
+        """Return what was printed and logged."""
+        logs = sorted(self.folder.glob("logs/*.log"))
+        return "".join(path.read_text() for path in [self.folder.parent / "out", *logs])
+
+    def log(self, program: str) -> str:
+        path = self.folder / "logs" / f"{program}.log"
+        return path.read_text() if path.exists() else ""
+
+    def get(self, path: str) -> str:
+        return self.send("GET", path)[1]
+
+    def send(self, method: str, path: str, body: str | None = None) -> tuple[int, str]:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.web_port}{path}", method=method, data=body.encode() if body else None
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+
+@pytest.fixture
+def example(tmp_path):
+    return Example(tmp_path / "app")
+
+
+def on_embedded_parts(request):
+    return [], {}
+
+
+def on_servers(request):
+    broker, database = request.getfixturevalue("broker"), request.getfixturevalue("mariadb_server")
+    prefix = "_NTA_UTILS_CONFIG__"
+    return ["--bus", "rabbitmq", "--repository", "mysql"], {
+        f"{prefix}RABBITMQ__CONNECTION__HOST": broker.host,
+        f"{prefix}RABBITMQ__CONNECTION__PORT": str(broker.port),
+        f"{prefix}RABBITMQ__CONNECTION__VIRTUAL_HOST": broker.virtual_host,
+        f"{prefix}APPLICATION__REPOSITORY__PORT": str(database.port),
+    }
+
+
+@pytest.fixture(params=[on_embedded_parts, pytest.param(on_servers, marks=pytest.mark.integration)])
+def parts(request):
+    """Give the options and the environment of what the example runs on."""
+    return request.param(request)
+
+
+def test_the_skeleton_application_measures_monitors_and_shows(example, parts):
+    options, environment = parts
+    with example.running("skeleton-app", *options, **environment):
+        assert "uplot.js" in example.get("/")
+        wait_until(
+            lambda: re.search(
+                r"^cpu_percent \d+ [\d.]+ [\d.e-]+$", example.log("consume_results"), re.MULTILINE
+            ),
+            "a result of cpu_percent",
+        )
+        wait_until(
+            lambda: re.search(
+                r"^cpu_percent [\d.]+ \d+ [\d.e-]+$", example.get("/cpu_percent"), re.MULTILINE
+            ),
+            "a stored score of cpu_percent",
+        )
+        assert example.send("PUT", "/door.open", '{"min": 0}')[0] == 400
+        assert example.send("GET", "/door.open")[0] == 404
+        assert example.send("PUT", "/door.open", '{"min": 0, "max": 1}')[0] == 201
+        assert example.send("PUT", "/door.open", '{"min": 0, "max": 1}')[0] == 201
+        assert example.send("POST", "/door.open", "0 1700000000\n1 yesterday\n")[0] == 400
+        assert example.send("POST", "/door.open", "0 1700000000\n1 1700000300\n") == (
+            200,
+            "Saved door.open 0 1700000000\nSaved door.open 1 1700000300\n",
+        )
+        stored = wait_until(
+            lambda: (text := example.get("/door.open")).count("\n") == 2 and "None" not in text and text,
+            "two scores",
+        )
+        assert [line.split()[:3] for line in stored.splitlines()] == [
+            ["door.open", "0.0", "1700000000"],
+            ["door.open", "1.0", "1700000300"],
+        ]
+        assert example.get("/door.open?since=1700000000") == stored.splitlines(keepends=True)[1]
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "skeleton-app" / "reset_db.py"],
+        env=os.environ | environment | {"APPLICATION_CONFIG_PATH": str(example.folder / "conf")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    with example.running("skeleton-app", *options, **environment):
+        assert example.send("GET", "/door.open")[0] == 404
+
+
+def test_the_city_gets_its_models_by_itself_and_tells_what_is_unusual(example, parts):
+    options, environment = parts
+    days = {"TRAFFIC_HISTORY_DAYS": "2", "TRAFFIC_REPLAY_DAYS": "2"}
+    with example.running("traffic", *options, **environment, **days):
+        routes = {route["metric"] for route in json.loads(example.get("/city"))}
+        assert len(routes) == 150
+        history = 150 * 2 * 144
+
+        def state():
+            found = json.loads(example.get("/state?since=0"))
+            return found["scored"] > history and found
+
+        found = wait_until(state, "results of all routes", patience_s=180)
+        assert {route["metric"] for route in found["routes"]} == routes
+        assert found["alarms"]
+        assert json.loads(example.get(f"/state?since={found['version'] + 1000}"))["routes"] == []
+        past = json.loads(example.get(f"/route/{found['alarms'][0]['metric']}"))
+        assert len(past["times"]) == len(past["speeds"]) == len(past["logScores"]) > 288
+        assert max(score for score in past["logScores"] if score is not None) >= 0.5
+        assert example.send("GET", "/route/nowhere")[0] == 404
+        assert example.send("GET", "/state?since=yesterday")[0] == 400
