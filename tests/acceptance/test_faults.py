@@ -107,6 +107,23 @@ def test_a_file_that_is_no_database_is_left_alone(folder, name):
     assert file.read_bytes() == content
 
 
+def test_bus_and_checkpoints_that_are_moved_away_are_made_again(folder):
+    sent = lines("web.load", 900)
+    with folder.up() as process:
+        folder.send(sent[:600])
+        folder.wait_for_rows("web.load", 600)
+        process.kill()  # perhaps with scores on their way
+        process.wait()
+    for file in (*folder.path.glob("bus.sqlite*"), *folder.path.glob("checkpoints/*")):
+        file.unlink()
+    with folder.up():
+        folder.wait_for_scores("web.load", 600)
+        folder.send(sent)
+        folder.wait_for_scores("web.load", 900)
+        assert folder.cli("verify", "--settled") == ""
+    assert folder.stored_scores("web.load") == expected_scores(sent)
+
+
 @contextmanager
 def disk(path, options):
     """Mount a small disk of its own; the test is left out where that is not allowed."""
