@@ -111,12 +111,13 @@ class Folder:
     def send(self, lines: list[str]) -> None:
         """Send lines to the port over TCP."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as peer:
-            peer.sendall("".join(f"{line}\n" for line in lines).encode())
+            peer.sendall(encoded(lines))
 
-    def send_datagram(self, lines: list[str]) -> None:
+    def send_datagram(self, lines: list[str] | list[bytes]) -> None:
         """Send lines to the port in one datagram."""
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
-            peer.sendto("\n".join(lines).encode(), ("127.0.0.1", self.port))
+            raw = [line if isinstance(line, bytes) else line.encode() for line in lines]
+            peer.sendto(b"\n".join(raw), ("127.0.0.1", self.port))
 
     def listens(self) -> bool:
         """Whether the port takes connections."""
@@ -157,6 +158,11 @@ def lines(name: str, count: int, *, first: int = 0, start: int = 1_600_000_000) 
         f"{name} {50 + 10 * ((first + i) % 24 / 24) + (first + i) % 7 / 10!r} {start + 60 * (first + i)}"
         for i in range(count)
     ]
+
+
+def encoded(lines: list[str]) -> bytes:
+    """Return lines as a connection carries them."""
+    return "".join(f"{line}\n" for line in lines).encode()
 
 
 def expected_scores(sent: list[str]) -> list[tuple]:

@@ -214,28 +214,28 @@ def test_a_metric_moves_to_another_installation_with_its_samples(engine, tmp_pat
 # -- status, doctor
 
 
-def test_doctor_and_status_show_what_every_service_counts(engine):
+def test_status_shows_what_every_service_counts(engine):
     send_and_wait(engine, "counted", 20)
+    engine.send_datagram([b"\xff 1 1600000000", b"counted.udp 1 1600000000"])
+    engine.wait_for_scores("counted.udp", 1)
 
-    def counters():
+    def counted():
         services = engine.json("status", "--json")["services"]
         assert all(service["alive"] for service in services)
-        return {service["name"]: service["counters"] for service in services}
+        counts = {service["name"]: service["counters"] for service in services}
+        assert {"metric_listener", "metric_garbage_collector"} < set(counts)
+        return (
+            counts["metric_storer"].get("stored", 0) >= 21
+            and counts["model_scheduler"].get("rows_scored", 0) >= 21
+            and counts["anomaly_service"].get("scores_stored", 0) >= 21
+            and counts["udp_listener"]["rejected"]["the line is not UTF-8"]["count"] == 1
+        )
 
-    found = wait_until(
-        lambda: (
-            (counts := counters())
-            and counts["metric_storer"].get("stored", 0) >= 20
-            and counts["anomaly_service"].get("scores_stored", 0) >= 20
-            and counts["model_scheduler"].get("rows_scored", 0) >= 20
-            and counts
-        ),
-        "reports",
-    )
-    assert set(found) == {"metric_listener", "metric_storer", "model_scheduler", "anomaly_service"}
+    wait_until(counted, "reports")
     text = engine.cli("status")
     assert "scores stored" in text
     assert "rows scored" in text
+    assert "the line is not UTF-8, for example '\\\\xff 1 1600000000'" in text
 
 
 def test_doctor_says_why_there_is_no_score_yet(engine):

@@ -116,8 +116,7 @@ def _up_to_date(facts: Facts) -> Diagnosis:
     seen = metric.last_rowid - metric.base_rowid
     if seen < ROWS_FOR_RANGE:
         return Diagnosis(
-            f"All {metric.last_rowid} samples are scored; the model has seen {seen}, and while it is young its "
-            "scores stay low."
+            f"All samples are scored; the model has seen {seen} of them, and while it is young its scores stay low."
         )
     if silent > STALLED_S:
         return Diagnosis(

@@ -124,6 +124,8 @@ def health(context: Context) -> Health:
         "model_scheduler": [settings.model_input_queue(shard) for shard in shards],
         "anomaly_service": [settings.results_shard_queue(shard) for shard in shards],
     }
+    # And whoever else says that it is there: a listener for datagrams, the garbage collector.
+    fed |= {name: [] for name, report in said.items() if name not in fed and report.alive(now)}
     services = []
     findings = []
     for name, queues in fed.items():

@@ -35,7 +35,9 @@ def services() -> dict[str, Work]:
     """Return every service by name, in the order of a sample's way."""
     from htmengine.model_swapper.model_scheduler_service import build as scheduler
     from htmengine.runtime.anomaly_service import build as anomaly
+    from htmengine.runtime.metric_garbage_collector import NAME as GARBAGE_COLLECTOR
     from htmengine.runtime.metric_garbage_collector import work as collect_garbage
+    from htmengine.runtime.metric_listener import UDP_NAME
     from htmengine.runtime.metric_listener import work as listen
     from htmengine.runtime.metric_storer import build as storer
 
@@ -44,11 +46,11 @@ def services() -> dict[str, Work]:
 
     return {
         "metric_listener": listen,
-        "udp_listener": listen_to_datagrams,
+        UDP_NAME: listen_to_datagrams,
         "metric_storer": stage_work(storer),
         "model_scheduler": stage_work(scheduler),
         "anomaly_service": stage_work(anomaly),
-        "garbage_collector": collect_garbage,
+        GARBAGE_COLLECTOR: collect_garbage,
     }
 
 

@@ -34,6 +34,8 @@ from htmengine.runtime.outbox import Outbox
 from htmengine.runtime.process import Context, run_program
 
 NAME: Final = "metric_listener"
+UDP_NAME: Final = "udp_listener"
+"""Where both run, they count apart."""
 TRANSPORTS: Final = ("tcp", "udp")
 BACKLOG: Final = 1024
 """Connections that may wait to be accepted."""
@@ -333,6 +335,11 @@ def _allow_files(connections: int) -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def reported_as(options: argparse.Namespace) -> str:
+    """Return the name under which a listener with these options says how it is."""
+    return UDP_NAME if getattr(options, "transport", None) == "udp" else NAME
+
+
 def work(context: Context) -> None:
     """Listen on the port of an installation until `context.stop` is set. Raises PortError."""
     settings, options = context.settings.listener, context.options
@@ -344,7 +351,7 @@ def work(context: Context) -> None:
         transport=transport,
         profiling=context.settings.profiling,
     )
-    context.counters[NAME if transport == "tcp" else f"{transport}_listener"] = listener.counters.snapshot
+    context.counters[reported_as(options)] = listener.counters.snapshot
     listener.run(context.stop)
 
 
@@ -367,8 +374,8 @@ def runServer(  # noqa: N802
     argv = ["--protocol", protocol, "--transport", transport]
     argv += ["--host", host] if host else []
     argv += ["--port", str(port)] if port is not None else []
-    sys.exit(run_program(work, NAME, arguments=_arguments, argv=argv))
+    sys.exit(run_program(work, NAME, reported_as=reported_as, arguments=_arguments, argv=argv))
 
 
 if __name__ == "__main__":
-    sys.exit(run_program(work, NAME, arguments=_arguments))
+    sys.exit(run_program(work, NAME, reported_as=reported_as, arguments=_arguments))

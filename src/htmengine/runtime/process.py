@@ -86,6 +86,7 @@ def run_program(
     work: Work,
     name: str,
     *,
+    reported_as: Callable[[argparse.Namespace], str] | None = None,
     arguments: Callable[[argparse.ArgumentParser], None] | None = None,
     argv: Sequence[str] | None = None,
 ) -> int:
@@ -95,6 +96,7 @@ def run_program(
     ----------
     work : done in this thread; it gets a context whose `stop` a signal sets.
     name : of the service, as in `python -m htmengine.runtime.<name>`.
+    reported_as : returns the name under which the service says how it is, where its options make it another one.
     arguments : adds options of the service's own; they are in `context.options`.
     """
     parser = argparse.ArgumentParser(prog=name, description=f"The service {name} of htmengine.")
@@ -117,7 +119,7 @@ def run_program(
         step = steps.from_environment()
         with stopping_on_signals(stop), opened(settings, step=step, stop=stop, options=options) as context:
             log.info("%s.started", name)
-            with reporting(context, [name], {}):
+            with reporting(context, [reported_as(options) if reported_as else name], {}):
                 work(context)
             log.info("%s.stopped", name)
     except HtmengineError as error:
