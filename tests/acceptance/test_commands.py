@@ -14,6 +14,8 @@ import pytest
 
 from htmengine.bus import Outgoing
 from htmengine.bus.embedded import EmbeddedBus
+from htmengine.htm.params import parameter_set, to_model_config
+from htmengine.runtime.anomaly_service import AnomalyService
 from tests.acceptance.engine import Folder, expected_scores, lines, python, wait_until
 
 pytestmark = pytest.mark.acceptance
@@ -159,6 +161,57 @@ def test_a_model_with_a_range_given_starts_at_once(engine):
     engine.fails("monitor", "other", "--model", "gpt", code=2)
     engine.fails("monitor", "other", "--params-json", "{", code=2)
     assert engine.metric("other") == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "params", "steps"),
+    [
+        ("one", {"modelParams": {"min": 0, "max": 100, "enableClassifier": True}}, {"1"}),
+        ("many", {"completeModelParams": "predicting 1 and 5 steps"}, {"1", "5"}),
+    ],
+)
+def test_predictions_that_are_asked_for_are_stored_and_published(engine, name, params, steps):
+    if "completeModelParams" in params:
+        predicting = params_of_nupic(predict=(1, 5))
+        params = {"completeModelParams": {**predicting, "timestampFieldName": "c0", "valueFieldName": "c1"}}
+    name = f"quiet.predicted.{name}"
+    with closing(EmbeddedBus(engine.path / "bus.sqlite")) as bus:
+        bus.declare_queue(name)
+        bus.bind(name, "htmengine.model.results")
+        engine.cli("monitor", name, "--params-json", json.dumps(params))
+        sent = send_and_wait(engine, name, 40)
+        stored = engine.select(
+            "SELECT multi_step_best_predictions FROM metric_data JOIN metric USING (uid) WHERE name = ? ORDER BY rowid",
+            name,
+        )
+        predictions = [json.loads(text) for (text,) in stored]
+        assert set(predictions[-1]) == steps
+        assert all(0 <= value <= 100 for value in predictions[-1].values())
+        # The documented messages, as an application reads them.
+        rows, defined = [], []
+        with bus.consume([name]) as consumer:
+            while len(rows) < len(sent):
+                deliveries = wait_until(
+                    lambda: consumer.receive(max_messages=100, timeout_s=0.1), "results on the exchange"
+                )
+                for delivery in deliveries:
+                    message = AnomalyService.deserializeModelResult(delivery.body)
+                    if delivery.headers.get("dataType") == "model-cmd-result":
+                        defined.append(message)
+                    elif message["metric"]["name"] == name:
+                        rows += message["results"]
+                consumer.ack(deliveries)
+        bus.delete_queue(name)
+    assert [row["rowid"] for row in rows] == list(range(1, 41))
+    assert [row["ts"] for row in rows] == [int(line.split()[2]) for line in sent]
+    assert [row["multiStepBestPredictions"] for row in rows] == predictions
+    (told,) = [message for message in defined if message["modelInfo"]["metricName"] == name]
+    assert (told["method"], told["status"]) == ("defineModel", 0)
+
+
+def params_of_nupic(**options):
+    config, arguments = to_model_config(parameter_set("nupic", minimum=0.0, maximum=100.0, **options))
+    return {"modelConfig": config, "inferenceArgs": arguments}
 
 
 def test_unmonitoring_what_is_not_there_is_told(engine):

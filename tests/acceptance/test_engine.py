@@ -146,6 +146,25 @@ def test_two_engines_on_one_folder_share_the_work_and_the_second_takes_over(fold
     assert folder.stored_scores("web.load") == expected_scores(sent)
 
 
+def test_rows_that_retention_removes_are_not_missed_by_their_model(folder):
+    sent = lines("web.load", 700)  # of 2020
+    with folder.up():
+        folder.send(sent[:600])
+        folder.wait_for_scores("web.load", 600)
+    collector = service(folder, "htmengine.runtime.metric_garbage_collector", "--threshold-days", 30)
+    try:
+        wait_until(lambda: folder.select("SELECT count(*) FROM metric_data") == [(0,)], "removal of old rows")
+    finally:
+        collector.send_signal(signal.SIGTERM)
+        collector.communicate(timeout=20)
+    assert collector.returncode == 0
+    with folder.up():
+        folder.send(sent)
+        folder.wait_for_scores("web.load", 700)
+        assert folder.cli("verify", "--settled") == ""
+    assert folder.stored_scores("web.load") == expected_scores(sent)[600:]
+
+
 def test_sigint_and_sigterm_end_it_within_seconds(folder):
     for number in (signal.SIGINT, signal.SIGTERM):
         with folder.up() as process:
