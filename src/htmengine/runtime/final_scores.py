@@ -141,8 +141,13 @@ class FinalScores:
                 selection.foreign,
             )
         scores = joined([*repeated, accepted])
+        # Nobody has the model that a late answer to a definition speaks of.
+        commands = [
+            one for one in received.commands if one.method != DEFINE_MODEL or _is_current(one, states)
+        ]
         return _News(
             scores,
+            commands,
             self._describe(conn, received, scores, reaches) if wanted.anything else {},
             {
                 "scores_stored": len(accepted),
@@ -178,7 +183,7 @@ class FinalScores:
     def _publications(self, received: _Received, news: _News, wanted: _Wanted) -> list[Fanout]:
         found: list[Fanout] = []
         if wanted.documented:
-            for command in received.commands:
+            for command in news.commands:
                 result = results_messages.command_result(command, news.metrics.get(command.uid))
                 if result is not None:
                     body = messages.encode_compressed(result)
@@ -238,7 +243,7 @@ def _change_statuses(conn: Connection, received: _Received, states: Mapping[str,
 
     for command in received.commands:
         failed = command.status != htmengineerrno.SUCCESS
-        if failed:
+        if failed and (command.method != DEFINE_MODEL or _is_current(command, states)):
             log.error(
                 "anomaly_service.command_failed method=%s uid=%s status=%d message=%s",
                 command.method,
@@ -284,6 +289,7 @@ class _News(NamedTuple):
     """What is to be published once it is committed."""
 
     scores: Scores
+    commands: Sequence[CommandResult]
     metrics: Mapping[str, Described]
     counts: Mapping[str, int]
     """What was done with what came, by name of the counter."""

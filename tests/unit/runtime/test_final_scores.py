@@ -373,7 +373,7 @@ def test_a_definition_of_a_metric_that_was_unmonitored_says_nothing_and_changes_
     with writing(at.engine) as conn:
         metrics.end_model(conn, uid)
     assert at.give(defined(uid), defined("0" * 32)).commands == []
-    at.give(defined(uid, status=htmengineerrno.ERR, error="late"))
+    assert at.give(defined(uid, status=htmengineerrno.ERR, error="late")).commands == []
     assert at.status(uid) == (MetricStatus.UNMONITORED, None)
 
 
