@@ -2,7 +2,9 @@
 
 import pytest
 
+from htmengine.runtime import installation
 from tests import databases, servers
+from tests.support import application as applications
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +50,41 @@ def broker_config(rabbitmq_server, tmp_path, monkeypatch):
     )
     monkeypatch.setenv("APPLICATION_CONFIG_PATH", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def application_on_servers(request, tmp_path_factory):
+    """Give the documented application, supervised: the one that APPLICATION_CONFIG_PATH names, or one of our own."""
+    application = applications.named()
+    if application is not None:
+        yield application
+        return
+    server, database = (request.getfixturevalue(f"{name}_server") for name in ("rabbitmq", "mariadb"))
+    with (
+        server.virtual_host() as virtual_host,
+        applications.supervised(
+            tmp_path_factory.mktemp("servers"),
+            broker=server.settings(virtual_host),
+            database_port=database.port,
+        ) as application,
+    ):
+        yield application
+        installation.close()
+
+
+@pytest.fixture(scope="session")
+def application_on_embedded_parts(tmp_path_factory):
+    """Give the documented application, supervised, without servers."""
+    folder = tmp_path_factory.mktemp("embedded")
+    engine = f"[engine]\nbus = embedded\nrepository = sqlite\ndata_dir = {folder / 'data'}\n"
+    with applications.supervised(folder, engine=engine) as application:
+        yield application
+        installation.close()
+
+
+@pytest.fixture
+def application(application_on_servers, monkeypatch):
+    """Give the application on servers, with its environment."""
+    for name, setting in application_on_servers.environment.items():
+        monkeypatch.setenv(name, setting)
+    return application_on_servers

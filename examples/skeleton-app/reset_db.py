@@ -1,8 +1,14 @@
 #!/usr/bin/env python
 """Delete everything that the application has stored, and make its database anew. Stop its services first."""
 
+import sys
+
 from htmengine import config
+from htmengine.errors import HtmengineError
 from htmengine.runtime import resetting
 
 if __name__ == "__main__":
-    resetting.reset(config.load(config.required_config_dir()))
+    try:
+        resetting.reset(config.load(config.required_config_dir()))
+    except HtmengineError as error:
+        sys.exit(f"{error}\n{error.hint}")

@@ -43,18 +43,27 @@ def current() -> Context:
     return _configured(config.required_config_dir(), os.getpid())
 
 
+def close() -> None:
+    """Close what `current` has opened for a configuration; the next call opens it again."""
+    while _opened:
+        process_id, stack = _opened.pop()
+        if process_id == os.getpid():
+            stack.close()
+    _configured.cache_clear()
+
+
+_opened: Final[list[tuple[int, ExitStack]]] = []
+
+
 @lru_cache
 def _configured(directory: Path, process_id: int) -> Context:
     """Return the installation of a configuration, opened for the rest of the process.
 
     `process_id` is this process: a forked child must not share the connections of its parent.
     """
+    if not _opened:
+        atexit.register(close)
     stack = ExitStack()
     context = stack.enter_context(process.opened(config.load(directory)))
-
-    def close() -> None:
-        if os.getpid() == process_id:
-            stack.close()
-
-    atexit.register(close)
+    _opened.append((process_id, stack))
     return context

@@ -1,0 +1,1 @@
+../../../examples/skeleton-app/reset_db.py
