@@ -35,6 +35,9 @@ PRIORITIES: Final = 65_535
 OWNERSHIP_BY_PRIORITY: Final = (4, 0)
 """Version from which on the broker hands a queue to the consumer with the highest priority."""
 LONGEST_WAIT_S: Final = 1.0
+BATCH_INTERVAL_S: Final = 0.1
+"""From a queue without arguments, into which applications put small messages, batches come at most this often. What
+begins as one message for each row costs the broker several times as much as all the rest on the way of the row."""
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +94,8 @@ class RabbitConsumer:
         self._turns = itertools.count(1)
         self._last_turn: dict[str, int] = {}
         self._acknowledged = False
+        self._next_batch = 0.0
+        """When the next batch of a queue without arguments may come."""
         self._gone: str | None = None
         """A queue that was deleted."""
         self._journal: Journal | None = None
@@ -114,13 +119,16 @@ class RabbitConsumer:
             with self._condition:
                 if self._closed:
                     raise BusError("the consumer was closed")
-                if deliveries := self._next_fresh(max_messages):
+                now = time.monotonic()
+                remaining = deadline - now
+                early = min(self._next_batch - now, remaining) if self._gathers(max_messages) else 0.0
+                if early <= 0 and (deliveries := self._next_fresh(max_messages)):
+                    self._next_batch = now + BATCH_INTERVAL_S
                     return deliveries
-                remaining = deadline - time.monotonic()
                 if remaining <= 0:
                     return []
                 if not self._again_may_be_given():
-                    self._condition.wait(min(remaining, self._until_due()))
+                    self._condition.wait(early if early > 0 else min(remaining, self._until_due()))
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """See `Consumer`."""
@@ -297,6 +305,15 @@ class RabbitConsumer:
                 ):
                     wider.append((queue, 2 * max_messages))
             return wider
+
+    def _gathers(self, max_messages: int) -> bool:
+        """Whether what is here should wait for more."""
+        queues = self.queues
+        return (
+            all(queue in self._bus.plain_queues for queue in queues)
+            and not self._unacked
+            and sum(len(self._fresh[queue]) for queue in queues) < max_messages
+        )
 
     def _until_due(self) -> float:
         """Return how long to wait for messages before there may be something to subscribe to."""

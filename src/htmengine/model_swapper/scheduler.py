@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 NAME: Final = "model_scheduler"
 MESSAGES_AT_A_TIME: Final = 16
+"""At least, and one of each shard: the more shards there are, the fewer rows stand in a message."""
 IDLE_POLL_S: Final = 0.5
 MODELS_AT_A_TIME: Final = 64
 """Of how many models missing rows are read in a round, and how many models are brought in between two looks at the
@@ -57,7 +58,6 @@ class ModelScheduler:
     """
 
     name = NAME
-    max_messages = MESSAGES_AT_A_TIME
 
     def __init__(
         self,
@@ -71,6 +71,7 @@ class ModelScheduler:
         step: Step = no_step,
     ) -> None:
         self.queues: Sequence[str] = tuple(settings.model_input_queue(shard) for shard in range(shards))
+        self.max_messages = max(MESSAGES_AT_A_TIME, shards)
         self.counters = Counters()
         self._settings = settings.scheduler
         self._shards = shards

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 MESSAGES_AT_A_TIME: Final = 16
+"""At least, and one of each shard: the more shards there are, the fewer rows stand in a message."""
 POLL_INTERVAL_S: Final = 0.5
 ATTEMPTS: Final = 3
 """How often a batch is tried when others change its metrics at the same time."""
@@ -60,7 +61,6 @@ class FinalScores:
     """
 
     name = "anomaly_service"
-    max_messages = MESSAGES_AT_A_TIME
     poll_interval_s = POLL_INTERVAL_S
 
     def __init__(
@@ -69,6 +69,7 @@ class FinalScores:
         """`bus` is only asked whether anyone listens; the loop publishes."""
         self.counters = Counters()
         self.queues: Sequence[str] = [settings.results_shard_queue(shard) for shard in range(shards)]
+        self.max_messages = max(MESSAGES_AT_A_TIME, shards)
         self._engine = engine
         self._bus = bus
         self._exchange = settings.results_exchange
