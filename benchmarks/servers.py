@@ -76,6 +76,7 @@ def configure(
             directory / "rabbitmq.conf",
             connection={"host": broker.host, "port": str(broker.port), "virtual_host": broker.virtual_host},
             credentials={"user": broker.user, "password": broker.password},
+            management={"port": str(broker.management_port)},
         )
     _change(directory / "application.conf", engine=engine)
     return directory

@@ -52,7 +52,14 @@ class RabbitMQ(NamedTuple):
     def settings(self, virtual_host: str = "/") -> config.Broker:
         """Return what an application's configuration says of it."""
         host, port, user, password = self.address
-        return config.Broker(host=host, port=port, user=user, password=password, virtual_host=virtual_host)
+        return config.Broker(
+            host=host,
+            port=port,
+            user=user,
+            password=password,
+            virtual_host=virtual_host,
+            management_port=self.management_port,
+        )
 
     @contextlib.contextmanager
     def virtual_host(self) -> Iterator[str]:

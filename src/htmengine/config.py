@@ -78,6 +78,7 @@ class Broker(msgspec.Struct, frozen=True, kw_only=True):
     certificate: Path | None = None
     """Of this client, where the broker asks for one, with its private `key`."""
     key: Path | None = None
+    management_port: int = 15672
 
     def __repr__(self) -> str:
         """Say where, without the password."""
@@ -339,6 +340,7 @@ def _broker(reader: _Reader) -> Broker:
         ca_file=reader.get(file, "tls", "ca_file", _path, None),
         certificate=reader.get(file, "tls", "certificate", _path, None),
         key=reader.get(file, "tls", "key", _path, None),
+        management_port=reader.get(file, "management", "port", _port, defaults.management_port),
     )
 
 

@@ -199,6 +199,26 @@ def test_a_queue_that_was_declared_otherwise_is_refused_with_advice(open_bus):
     bus.declare_queue("another")
 
 
+# -- Whether anyone listens
+
+
+def test_an_exchange_without_queues_has_no_subscribers(bus):
+    bus.declare_exchange("e")
+    assert not bus.has_subscribers("e")
+    bus.bind("q", "e")
+    assert bus.has_subscribers("e")
+    bus.declare_exchange("strange / name")
+    assert not bus.has_subscribers("strange / name")
+
+
+def test_without_the_management_interface_one_has_to_assume_subscribers(broker):
+    (port,) = free_ports(1)
+    bus = RabbitBus(msgspec.structs.replace(broker, management_port=port))
+    bus.declare_exchange("e")
+    assert bus.has_subscribers("e")
+    bus.close()
+
+
 # -- The broker away
 
 

@@ -493,13 +493,18 @@ def _inspect(name: str, raw: Any, answer: Callable[[Any], None]) -> None:
     raw.queue_declare(name, passive=True, callback=answer)
 
 
+def tls_context(broker: Broker) -> ssl.SSLContext | None:
+    """Return how to encrypt and whom to trust; None without TLS. Raises OSError and ValueError for unusable files."""
+    if not broker.tls:
+        return None
+    context = ssl.create_default_context(cafile=broker.ca_file)
+    if broker.certificate:
+        context.load_cert_chain(broker.certificate, broker.key)
+    return context
+
+
 def _parameters(broker: Broker, name: str) -> pika.ConnectionParameters:
-    tls = None
-    if broker.tls:
-        context = ssl.create_default_context(cafile=broker.ca_file)
-        if broker.certificate:
-            context.load_cert_chain(broker.certificate, broker.key)
-        tls = pika.SSLOptions(context, broker.host)
+    context = tls_context(broker)
     return pika.ConnectionParameters(
         host=broker.host,
         port=broker.port,
@@ -507,7 +512,7 @@ def _parameters(broker: Broker, name: str) -> pika.ConnectionParameters:
         credentials=pika.PlainCredentials(broker.user, broker.password),
         heartbeat=HEARTBEAT_S,
         connection_attempts=1,
-        ssl_options=tls,
+        ssl_options=pika.SSLOptions(context, broker.host) if context else None,
         client_properties={"connection_name": name},
     )
 

@@ -28,7 +28,17 @@ from htmengine.bus import (
     rebalancing,
 )
 from htmengine.bus import dead_letters as graveyard
-from htmengine.bus.amqp import Channel, ChannelClosed, Declared, Link, Properties, Publication, Publisher
+from htmengine.bus.amqp import (
+    Channel,
+    ChannelClosed,
+    Declared,
+    Link,
+    Properties,
+    Publication,
+    Publisher,
+    tls_context,
+)
+from htmengine.bus.management import Management
 from htmengine.bus.rabbitmq_consumer import RabbitConsumer
 from htmengine.config import Broker
 
@@ -85,6 +95,7 @@ class RabbitBus:
         self._exchanges: set[str] = set()
         self._consumers: list[RabbitConsumer] = []
         self.on_channel(lambda channel: graveyard.declare(channel, application))
+        self._management = Management(broker, tls_context(broker))
 
     # -- Queues and exchanges
 
@@ -149,7 +160,7 @@ class RabbitBus:
         )
 
     def has_subscribers(self, exchange: str) -> bool:
-        """See `Bus`. The broker does not tell."""
+        """See `Bus`. The broker's management interface tells; without it, one has to assume so."""
         if exchange not in self._exchanges:
             self.on_channel(
                 lambda channel: channel.ask(
@@ -157,7 +168,7 @@ class RabbitBus:
                 )
             )
             self._exchanges.add(exchange)
-        return True
+        return self._management.is_bound(exchange)
 
     # -- Messages
 
@@ -314,6 +325,7 @@ class RabbitBus:
             consumer.close()
         self.consuming.close()
         self.publishing.close()
+        self._management.close()
 
     def on_channel(self, action: Callable[[Channel], Any]) -> Any:
         """Do something on a channel that all threads share, one at a time; an error of the broker's closes it."""
