@@ -1,5 +1,7 @@
 """Servers, started once for a run of the tests."""
 
+import uuid
+
 import pytest
 
 from htmengine.runtime import installation
@@ -76,10 +78,15 @@ def application_on_servers(request, tmp_path_factory):
 def application_on_embedded_parts(tmp_path_factory):
     """Give the documented application, supervised, without servers."""
     folder = tmp_path_factory.mktemp("embedded")
-    engine = f"[engine]\nbus = embedded\nrepository = sqlite\ndata_dir = {folder / 'data'}\n"
-    with applications.supervised(folder, engine=engine) as application:
+    with applications.supervised(folder, data=folder / "data") as application:
         yield application
         installation.close()
+
+
+@pytest.fixture
+def name():
+    """Give a metric's name that nobody has."""
+    return f"foo.bar.{uuid.uuid4().hex}"
 
 
 @pytest.fixture

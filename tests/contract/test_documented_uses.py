@@ -36,11 +36,6 @@ def application(request, monkeypatch):
     return application
 
 
-@pytest.fixture
-def name():
-    return f"foo.bar.{uuid.uuid4().hex}"
-
-
 def send_through_the_bus(application, *lines):
     body = json.dumps({"protocol": "plain", "data": list(lines)})
     with MessageBusConnector() as bus:

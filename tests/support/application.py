@@ -118,13 +118,13 @@ def named() -> Application | None:
 
 @contextmanager
 def supervised(
-    folder: Path, *, engine: str = "", broker: config.Broker | None = None, database_port: int = 3306
+    folder: Path, *, data: Path | None = None, broker: config.Broker | None = None, database_port: int = 3306
 ) -> Iterator[Application]:
     """Run a copy of the skeleton application under supervisord, with an empty database.
 
     Parameters
     ----------
-    engine : the section [engine] of its configuration; without it RabbitMQ and MySQL are meant.
+    data : folder of embedded parts; without it the application runs on the servers.
     """
     port, supervisor = free_ports(2)
     home = folder / "skeleton-app"
@@ -135,8 +135,14 @@ def supervised(
         directory / "application.conf",
         {"plaintext_port = 2003": f"plaintext_port = {port}", "port = 3306": f"port = {database_port}"},
     )
-    with (directory / "application.conf").open("a") as file:
-        file.write(engine)
+    if data is not None:
+        _replace(
+            directory / "application.conf",
+            {
+                "bus = rabbitmq": f"bus = embedded\ndata_dir = {data}",
+                "repository = mysql": "repository = sqlite",
+            },
+        )
     _replace(directory / "model-checkpoint.conf", {"${HOME}": str(folder)})
     _replace(
         directory / "supervisord.conf",
