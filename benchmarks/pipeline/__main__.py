@@ -4,8 +4,8 @@
     .venv/bin/python -m benchmarks.pipeline --metrics 1000 --rate 1000 --seconds 600 --json
     .venv/bin/python -m benchmarks.pipeline --bus rabbitmq --db mariadb --metrics 1000 --seconds 30 --json
 
-First at saturation: the generator sends as fast as samples come out again, and results are counted in the window after a
-warm-up. Then at half of that rate: latency of each sample, from the moment before its chunk of lines is written to the
+Every metric gets its model and a history first (``--history``), so that models are grown up. Then, at saturation, the generator sends as fast as samples come out again, and results are counted in the window after a
+warm-up. At last at half of that rate: latency of each sample, from the moment before its chunk of lines is written to the
 socket to the moment the subscriber has its result. With ``--rate`` only the second part, at that rate. Engine,
 generator, subscriber and servers of their own share the machine.
 """
@@ -30,7 +30,7 @@ import numpy as np
 from benchmarks.fleet import generate
 from benchmarks.machine import machine
 from benchmarks.pipeline import load
-from benchmarks.pipeline.usage import cpu_seconds, resident_mib, server_cpu_seconds
+from benchmarks.pipeline.usage import cpu_kinds, cpu_seconds, resident_mib, server_cpu_seconds
 from benchmarks.running import Engine, running
 from benchmarks.servers import DIALECTS, configure, private, private_broker
 from htmengine.bus.opening import open_bus
@@ -40,6 +40,9 @@ from htmengine.repository.engine import open_engine
 from htmengine.repository.migrations import upgrade
 
 WARM_UP_S = 5.0
+GROWN_UP = 1100
+"""Rows after which a model is what it stays. A young one learns its past again each time that has doubled, up to 1024
+rows; here all metrics began together, so that all models do it at the same moment, and everybody waits for a second."""
 DATABASE = "database server"
 BROKER = "broker"
 DRAINS_WITHIN_S = 600.0
@@ -71,12 +74,23 @@ class Run:
         self._subscriber.start()
         ready.wait()
 
-    def begin(self) -> None:
-        """Send a round of samples, and wait until every metric has its model: that work is not measured."""
+    def begin(self, rows: int) -> dict[str, float]:
+        """Give every metric a model and some rows of history, and wait until all of it has come out."""
+        begin = time.monotonic()
+        fleet = generate(self.metrics, load.HISTORY)
         with socket.create_connection(("127.0.0.1", self.engine.port)) as peer:
-            peer.sendall(generate(self.metrics, 1).lines(0))
-        self.offered += self.metrics
+            for row in range(rows):
+                peer.sendall(fleet.lines(row))
+                self.offered += self.metrics
+                while self.offered - self.seen.value > load.MOST_UNDER_WAY:
+                    self._pause(begin)
         self._drain()
+        seconds = time.monotonic() - begin
+        return {
+            "rows_of_each_metric": rows,
+            "seconds": round(seconds, 1),
+            "samples_per_second": round(self.offered / seconds),
+        }
 
     def phase(self, seconds: float, rate: float | None) -> dict[str, Any]:
         """Offer load for some seconds, measure after the warm-up, and wait until everything has come out."""
@@ -90,6 +104,7 @@ class Run:
         while not sent.value:
             time.sleep(0.01)
         time.sleep(WARM_UP_S)
+        profile = cpu_kinds(self.engine.pid, seconds, self.folder)
         memory, before, begin, count = [], self._cpu_seconds(), time.monotonic(), self.seen.value
         while (elapsed := time.monotonic() - begin) < seconds:
             memory.append(
@@ -107,7 +122,8 @@ class Run:
             "seconds": round(elapsed, 1),
             "cpu_share_by_thread": _shares(used, elapsed),
             "cpu_us_per_sample_by_thread": _shares(used, scored / 1e6),
-            "resident_mib": memory[-1][1],
+            "cpu_share_by_kind": profile(),
+            "resident_mib_at_start_and_end": [memory[0][1], memory[-1][1]],
             "samples_under_way": memory[-1][2],
             "memory_and_lag": memory,
             "drain_seconds": self._drain(),
@@ -143,10 +159,13 @@ class Run:
     def _drain(self) -> float:
         begin = time.monotonic()
         while self.seen.value < self.offered:
-            if time.monotonic() - begin > DRAINS_WITHIN_S or not self.engine.running:
-                raise RuntimeError(f"only {self.seen.value} of {self.offered} samples came out")
-            time.sleep(0.05)
+            self._pause(begin)
         return round(time.monotonic() - begin, 2)
+
+    def _pause(self, begin: float) -> None:
+        if time.monotonic() - begin > DRAINS_WITHIN_S or not self.engine.running:
+            raise RuntimeError(f"only {self.seen.value} of {self.offered} samples came out")
+        time.sleep(0.01)
 
 
 def _bind(settings: Settings) -> None:
@@ -181,7 +200,9 @@ def started(bus: str, db: str, folder: Path) -> Iterator[tuple[Engine, Settings]
         yield stack.enter_context(running(folder / "app" / "data", config=directory)), settings
 
 
-def measure(*, bus: str, db: str, metrics: int, seconds: float, rate: float | None) -> dict[str, Any]:
+def measure(
+    *, bus: str, db: str, metrics: int, seconds: float, rate: float | None, history: int
+) -> dict[str, Any]:
     """Start an engine and measure it."""
     result: dict[str, Any] = {"bus": bus, "db": db, "metrics": metrics}
     with tempfile.TemporaryDirectory(prefix="pipeline-") as temporary:
@@ -189,7 +210,7 @@ def measure(*, bus: str, db: str, metrics: int, seconds: float, rate: float | No
         with started(bus, db, folder) as (engine, settings):
             run = Run(engine, settings, folder, metrics)
             try:
-                run.begin()
+                result["history"] = run.begin(history)
                 if rate is None:
                     result["saturation"] = run.phase(seconds, None)
                     rate = result["saturation"]["samples_per_second"] / 2
@@ -213,6 +234,13 @@ def main() -> None:
     parser.add_argument(
         "--rate", type=float, help="samples per second; without it, saturation and half of it"
     )
+    parser.add_argument(
+        "--history",
+        type=int,
+        default=GROWN_UP,
+        metavar="ROWS",
+        help="of each metric, before anything is measured [default: %(default)s]",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     arguments = parser.parse_args()
     result = measure(
@@ -221,6 +249,7 @@ def main() -> None:
         metrics=arguments.metrics,
         seconds=arguments.seconds,
         rate=arguments.rate,
+        history=arguments.history,
     )
     print(json.dumps(result) if arguments.json else json.dumps(result, indent=2))
 

@@ -1,15 +1,32 @@
-"""CPU time and memory of a process from /proc, by thread: the engine names its threads after their services."""
+"""CPU time and memory of a process from /proc, by thread: the engine names its threads after their services.
+
+What kind of code the time goes to is told by `perf`, where it is installed.
+"""
 
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+KINDS = {
+    "libpython": "interpreter",
+    "python": "interpreter",
+    "libc": "C library",
+    "libsqlite3": "SQL",
+    "_sqlite3": "SQL",
+    "_kernels": "models",
+    "[kernel": "system",
+}
+"""By the beginning of the name of the library that a sample of the profiler lies in. The interpreter calls the C library
+most, so that its share is at most that of both."""
 
 
 def cpu_seconds(pid: int) -> Counter[str]:
@@ -43,3 +60,35 @@ def server_cpu_seconds(port: int) -> float:
             times = one.cpu_times()
             used += times.user + times.system + times.children_user + times.children_system
     return used
+
+
+def cpu_kinds(pid: int, seconds: float, folder: Path) -> Callable[[], dict[str, float] | None]:
+    """Begin to profile a process, and return what waits for the end and returns the share of each kind of code."""
+    if not shutil.which("perf"):
+        return lambda: None
+    data = folder / "perf.data"
+    recorder = subprocess.Popen(
+        ["perf", "record", "-F", "99", "-p", str(pid), "-o", data, "--", "sleep", str(seconds)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+    def shares() -> dict[str, float] | None:
+        recorder.wait()
+        report = subprocess.run(
+            ["perf", "report", "-i", data, "--sort", "dso", "--stdio", "--field-separator", ";"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        found: Counter[str] = Counter()
+        for line in report.stdout.splitlines():
+            share, _, name = line.strip().partition(";")
+            if line.startswith("#") or not name:
+                continue
+            kind = next((kind for start, kind in KINDS.items() if name.startswith(start)), "other libraries")
+            found[kind] += float(share.rstrip("% ")) / 100  # type: ignore[assignment]
+        return {kind: round(share, 3) for kind, share in found.most_common()} or None
+
+    return shares

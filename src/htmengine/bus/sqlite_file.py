@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from htmengine.bus import BusError, BusUnavailable
+from htmengine.sqlite_turns import FairLock
 
 BUSY_TIMEOUT_S: Final = 10.0
 CACHE_KIB: Final = 16_384
-WAL_PAGES: Final = 1000
-"""Of 4096 bytes: how long the write-ahead log grows before it is moved into the file."""
+WAL_PAGES: Final = 4000
+"""Of 4096 bytes: how long the write-ahead log grows before it is moved into the file. The file is small, so that a longer
+log means fewer writes of the same pages."""
 WAL_BYTES_KEPT: Final = 64 << 20
 
 _AWAY: Final = {
@@ -30,41 +30,6 @@ _AWAY: Final = {
 }
 """Errors that may pass, by primary code."""
 _DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-
-
-class FairLock:
-    """A lock that goes to whoever has waited longest; the standard one lets a busy thread take it again and again."""
-
-    def __init__(self) -> None:
-        self._mutex = threading.Lock()
-        self._taken = False
-        self._turns: deque[threading.Lock] = deque()
-
-    def __enter__(self) -> None:
-        with self._mutex:
-            if not self._taken:
-                self._taken = True
-                return
-            turn = threading.Lock()
-            turn.acquire()
-            self._turns.append(turn)
-        try:
-            turn.acquire()
-        except BaseException:  # interrupted: give up the place in the line, or pass on what came meanwhile
-            with self._mutex:
-                waiting = turn in self._turns
-                if waiting:
-                    self._turns.remove(turn)
-            if not waiting:
-                self.__exit__()
-            raise
-
-    def __exit__(self, *_: object) -> None:
-        with self._mutex:
-            if self._turns:
-                self._turns.popleft().release()
-            else:
-                self._taken = False
 
 
 class SqliteFile:

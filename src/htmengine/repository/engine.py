@@ -23,13 +23,14 @@ from htmengine.config import ConfigError
 from htmengine.errors import HtmengineError
 from htmengine.repository.errors import RepositoryError, translated
 from htmengine.repository.server import WRITING, open_server
+from htmengine.sqlite_turns import WAL_AUTOCHECKPOINT_PAGES, Checkpointer, FairLock
 
 BUSY_TIMEOUT_S: Final = 30.0
 """How long a process waits for another that writes to the same SQLite file."""
 
-_LOCK: Final = "htmengine_lock"  # an option of the engine
+_TURN: Final = "htmengine_turn"  # an option of the engine
 
-_write_locks: WeakValueDictionary[Path, threading.Lock] = WeakValueDictionary()
+_write_locks: WeakValueDictionary[Path, FairLock] = WeakValueDictionary()
 """The lock of each open SQLite file. It belongs to the file, whoever opened it: threads that write to one file queue
 here, since those that wait inside SQLite sleep in growing steps and may be passed over for long."""
 _write_locks_guard: Final = threading.Lock()
@@ -70,14 +71,31 @@ def _open_sqlite(path: Path | None) -> Engine:
         pool_use_lifo=True,
     )
     lock = _lock_of_file(path)
+    checkpointer = Checkpointer(path, lock)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    return engine.execution_options(**{_LOCK: lock})
+    event.listen(engine, "engine_disposed", lambda _: checkpointer.close())
+    return engine.execution_options(**{_TURN: _Turn(lock, checkpointer)})
 
 
-def _lock_of_file(path: Path) -> threading.Lock:
+class _Turn:
+    """Held by whoever writes to a SQLite file."""
+
+    def __init__(self, lock: FairLock, checkpointer: Checkpointer) -> None:
+        self._lock = lock
+        self._checkpointer = checkpointer
+
+    def __enter__(self) -> None:
+        self._lock.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.__exit__()
+        self._checkpointer.wrote()
+
+
+def _lock_of_file(path: Path) -> FairLock:
     with _write_locks_guard:
-        return _write_locks.setdefault(path.resolve(), threading.Lock())
+        return _write_locks.setdefault(path.resolve(), FairLock())
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
@@ -88,8 +106,8 @@ def _prepare_sqlite(connection: sqlite3.Connection, entry: ConnectionPoolEntry) 
         "synchronous = NORMAL",  # a power loss may cost the last transactions, never the file
         "foreign_keys = ON",
         "temp_store = MEMORY",
-        "cache_size = -32768",  # 32 MiB for each connection
-        "wal_autocheckpoint = 4000",  # pages, 16 MiB: batches touch many pages, and most of them again
+        "cache_size = -131072",  # KiB at most: an index on scores is written to all over
+        f"wal_autocheckpoint = {WAL_AUTOCHECKPOINT_PAGES}",
         "journal_size_limit = 67108864",  # a log that a long reader let grow is cut again
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -136,9 +154,9 @@ def transaction(connection: Connection, *, writes: bool) -> Iterator[None]:
 
 
 def _turn(of: Engine | Connection) -> AbstractContextManager[Any]:
-    """Return the lock of a SQLite file; other databases need none."""
-    lock: AbstractContextManager[Any] = of.get_execution_options().get(_LOCK, nullcontext())
-    return lock
+    """Return the turn of a SQLite file's writers; those of other databases take none."""
+    turn: AbstractContextManager[Any] = of.get_execution_options().get(_TURN, nullcontext())
+    return turn
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from htmengine.errors import DependencyAway, HtmengineError
-from htmengine.runtime.process import Context, Work, stage_work
+from htmengine.runtime.process import Context, Work, collect_garbage_seldom, stage_work
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +84,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Start every service."""
+        collect_garbage_seldom()
         for thread in self._threads:
             thread.start()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import fcntl
+import gc
 import logging
 import os
 import signal
@@ -32,6 +33,7 @@ SCHEDULER: Final = "model_scheduler"
 """The service that has a setting of its own for profiling."""
 DATA_QUEUE_LIMIT: Final = 20_000
 SHARD_QUEUE_LIMIT: Final = 2_000
+GARBAGE_THRESHOLDS: Final = (50_000, 20, 50)
 LEAST_FREE_BYTES: Final = 16 << 20
 """With less than this left on the disk no program starts: SQLite needs room to roll back what it cannot finish."""
 
@@ -119,6 +121,7 @@ def run_program(
         step = steps.from_environment()
         with stopping_on_signals(stop), opened(settings, step=step, stop=stop, options=options) as context:
             log.info("%s.started", name)
+            collect_garbage_seldom()
             with reporting(context, [reported_as(options) if reported_as else name], {}):
                 work(context)
             log.info("%s.stopped", name)
@@ -129,6 +132,17 @@ def run_program(
         log.exception("%s.failed", name)
         return 1
     return 0
+
+
+def collect_garbage_seldom() -> None:
+    """Let Python look for cycles of garbage seldom, and not at all among what is there now.
+
+    Batches make very many objects and hardly a cycle, and a full search stops all threads of the process: for longer,
+    the more models there are.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 @contextmanager

@@ -1,10 +1,8 @@
 import contextlib
-import threading
-import time
 
 import pytest
 
-from htmengine.bus.sqlite_file import FairLock, SqliteFile
+from htmengine.bus.sqlite_file import SqliteFile
 
 
 @pytest.fixture
@@ -36,44 +34,3 @@ def test_the_schema_is_made_once(file):
     second = SqliteFile(file.path, 7, 1, "CREATE TABLE t (x)")
     assert rows(second) == [1]
     second.close()
-
-
-def test_the_lock_goes_to_whoever_has_waited_longest():
-    lock = FairLock()
-    order = []
-    threads = []
-
-    def work(name):
-        with lock:
-            order.append(name)
-
-    with lock:
-        for name in range(8):
-            threads.append(threading.Thread(target=work, args=(name,)))
-            threads[-1].start()
-            while len(lock._turns) <= name:  # until it stands in the line
-                time.sleep(0.001)
-    for thread in threads:
-        thread.join()
-    assert order == list(range(8))
-
-
-def test_the_lock_keeps_threads_apart():
-    lock = FairLock()
-    total = 0
-
-    def work():
-        nonlocal total
-        for _ in range(500):
-            with lock:
-                seen = total
-                for _ in range(10):
-                    pass
-                total = seen + 1
-
-    threads = [threading.Thread(target=work) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert total == 3000
