@@ -21,6 +21,7 @@ from tests.contract.test_documented_surface import COMMAND, RESULTS, described
 pytestmark = pytest.mark.acceptance
 
 FIRST = 1_443_197_361
+RANGE = {"min": 0, "max": 100}
 
 
 @pytest.fixture(
@@ -45,7 +46,7 @@ def send_through_the_bus(application, *lines):
 
 
 def monitor(name, **params):
-    spec = {"datasource": "custom", "metricSpec": {"metric": name}, **params}
+    spec = {"datasource": "custom", "metricSpec": {"metric": name}, "modelParams": RANGE, **params}
     return createDatasourceAdapter(spec["datasource"]).monitorMetric(spec)
 
 
@@ -65,20 +66,20 @@ def test_a_queue_that_is_not_there_is_an_error(application):
 
 
 def test_a_model_is_created_before_there_are_data(application, name):
-    uid = monitor(name, modelParams={"min": 0, "max": 100})
+    uid = monitor(name)
     metric = application.active(name)
     assert metric.uid == uid
     assert json.loads(metric.parameters) == {
         "datasource": "custom",
         "metricSpec": {"metric": name},
-        "modelParams": {"min": 0, "max": 100},
+        "modelParams": RANGE,
     }
 
 
 def test_results_are_queried(application, name):
     application.send(*(f"{name} {50 + i % 5} {FIRST + 300 * i}" for i in range(20)))
     application.stored(name, 20)
-    monitor(name, modelParams={"min": 0, "max": 100})
+    monitor(name)
     application.scored(name, 20)
     with repository.engineFactory(application.config).connect() as conn:
         metric = repository.getCustomMetricByName(conn, name, fields=[schema.metric.c.uid])
