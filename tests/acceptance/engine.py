@@ -45,10 +45,11 @@ def python(*arguments, **options) -> subprocess.Popen:
 
 
 class Folder:
-    """A data folder and the port of its engine."""
+    """A data folder, the configuration directory that names it if there is one, and the port of its engine."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, config: Path | None = None) -> None:
         self.path = path
+        self.where = ("--config", str(config)) if config else ("--data", str(path))
         self.port = free_port()
         self.log = path / "engine.log"
         path.mkdir(parents=True, exist_ok=True)
@@ -56,7 +57,7 @@ class Folder:
     def cli(self, *arguments, code=0, data=None) -> str:
         """Run a command on this folder and return its standard output; the exit code is checked."""
         done = subprocess.run(
-            [sys.executable, "-m", "htmengine.cli", *map(str, arguments), "--data", str(self.path)],
+            [sys.executable, "-m", "htmengine.cli", *map(str, arguments), *self.where],
             capture_output=True,
             text=True,
             check=False,
@@ -68,7 +69,7 @@ class Folder:
 
     def fails(self, *arguments, code=1, data=None) -> str:
         """Run a command that cannot be done, in this process, and return the two lines that say why and what to do."""
-        done = CliRunner().invoke(app, [*map(str, arguments), "--data", str(self.path)], input=data or "")
+        done = CliRunner().invoke(app, [*map(str, arguments), *self.where], input=data or "")
         assert done.exit_code == code, f"{arguments}: {done.exit_code}\n{done.output}"
         assert not done.stdout
         assert len(done.stderr.splitlines()) == 2, done.stderr
@@ -132,7 +133,7 @@ class Folder:
         """Run `htmengine up`, and stop it in good order at the end."""
         with self.log.open("a") as log:
             process = python(
-                *("-m", "htmengine.cli", "up", "--data", self.path, "--port", self.port, *options),
+                *("-m", "htmengine.cli", "up", *self.where, "--port", self.port, *options),
                 stdout=log,
                 stderr=log,
                 env=os.environ | environment,
