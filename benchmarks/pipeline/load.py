@@ -19,7 +19,7 @@ SUBSCRIBER = "benchmark.subscriber"
 HISTORY = 2000  # samples of a metric before its values repeat
 MOST_UNDER_WAY = 50_000
 """At saturation the generator lets no more samples be under way: enough to keep every stage busy, and no backlog of
-minutes, which the queue in front of the engine would take."""
+some seconds more, which the queue in front of the engine would take."""
 
 
 def generate_load(

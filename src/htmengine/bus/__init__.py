@@ -130,12 +130,21 @@ class Consumer(Protocol):
 class Bus(Protocol):
     """Queues and exchanges. Safe to use from several threads."""
 
-    def declare_queue(self, name: str, *, limit: int | None = None, expendable: bool = False) -> None:
+    def declare_queue(
+        self,
+        name: str,
+        *,
+        limit: int | None = None,
+        limit_bytes: int | None = None,
+        expendable: bool = False,
+    ) -> None:
         """Make sure that a durable queue exists.
 
         Parameters
         ----------
         limit : number of messages at which the queue refuses more (`QueueFull`); None for no limit of its own.
+        limit_bytes : the same for the size of all bodies together, where the bus can tell it. Whoever publishes looks
+            at it now and then, and may overshoot it by an eighth.
         expendable : a subscriber's queue: when it is full it drops its oldest messages instead of refusing new ones.
         """
         ...

@@ -27,6 +27,7 @@ from htmengine.bus import (
     ExchangeNotFound,
     Fanout,
     Outgoing,
+    QueueFull,
     QueueStatus,
     ownership,
     queues,
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 SHORTEST_POLL_S: Final = 0.02
 LONGEST_POLL_S: Final = 0.2
 """How often a consumer that waits looks for what other processes have published: seldom when nothing comes."""
+LOOKS_PER_LIMIT: Final = 8
+"""A publisher looks how many bytes a queue holds after it has put an eighth of the limit into it."""
 ROLL_CALL_S: Final = 0.1
 """How often a consumer looks whether the processes of the others still live."""
 
@@ -61,17 +64,30 @@ class EmbeddedBus:
         self._consumers_lock = threading.Lock()
         self._to_remove: set[int] = set()
         """Consumers that were closed and are still in the file."""
+        self._rooms: dict[str, _Room] = {}
+        """Of queues with a limit in bytes."""
         self._bindings: dict[str, list[str]] = {}
         self._bindings_version: int | None = None
 
     # -- Queues and exchanges
 
-    def declare_queue(self, name: str, *, limit: int | None = None, expendable: bool = False) -> None:
-        """See `Bus`. A queue that exists takes the new limit."""
-        if limit is not None and limit < 1:
-            raise ValueError(f"a queue's limit is at least 1, not {limit}")
+    def declare_queue(
+        self,
+        name: str,
+        *,
+        limit: int | None = None,
+        limit_bytes: int | None = None,
+        expendable: bool = False,
+    ) -> None:
+        """See `Bus`. A queue that exists takes the new limit; `limit_bytes` is kept by the process that declares it."""
+        for given in (limit, limit_bytes):
+            if given is not None and given < 1:
+                raise ValueError(f"a queue's limit is at least 1, not {given}")
         with self.file.writing() as connection:
             queues.declare(connection, name, limit, expendable)
+            self._rooms.pop(name, None)
+            if limit_bytes is not None:
+                self._rooms[name] = _Room(limit_bytes)
 
     def delete_queue(self, name: str) -> None:
         """See `Bus`."""
@@ -134,6 +150,8 @@ class EmbeddedBus:
                     for queue in self._bound(connection, message.exchange):
                         by_queue[queue].append((message.headers, message.body))
             for queue, rows in by_queue.items():
+                if queue in self._rooms:
+                    self._rooms[queue].take(connection, queue, sum(len(body) for _, body in rows))
                 queues.append(connection, queue, rows, self.clock())
         self.wake(by_queue)
 
@@ -216,6 +234,23 @@ class EmbeddedBus:
         for consumer in consumers:
             consumer.close()
         self.file.close()
+
+
+class _Room:
+    """What still goes into a queue before somebody must look how full it is."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._left = 0
+
+    def take(self, connection: sqlite3.Connection, queue: str, size: int) -> None:
+        """Count bytes that go into a queue. Raises QueueFull where there is no room for any."""
+        if self._left <= 0:
+            used = queues.size(connection, queue)
+            if used >= self._limit:
+                raise QueueFull(f"the queue {queue} is full: it holds {used} bytes")
+            self._left = min(self._limit - used, -(-self._limit // LOOKS_PER_LIMIT))
+        self._left -= size
 
 
 class EmbeddedConsumer:

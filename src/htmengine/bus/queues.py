@@ -148,6 +148,16 @@ def append(
         connection.execute("UPDATE queue SET length = ? WHERE id = ?", (limit, id_))
 
 
+def size(connection: sqlite3.Connection, name: str) -> int:
+    """Return the bytes of all bodies in a queue. Raises QueueNotFound."""
+    queue = find(connection, name)
+    (total,) = connection.execute(
+        "SELECT ifnull(sum(length(body)), 0) FROM message WHERE id > ? AND id <= ?",
+        (_id(queue, 0), _id(queue, _NUMBERS)),
+    ).fetchone()
+    return int(total)
+
+
 def next_repeated(connection: sqlite3.Connection, queue: HeldQueue, now: float) -> Delivery | None:
     """Return the next message that an earlier holder had; what was delivered too often becomes a dead letter."""
     while True:

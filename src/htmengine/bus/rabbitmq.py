@@ -99,8 +99,18 @@ class RabbitBus:
 
     # -- Queues and exchanges
 
-    def declare_queue(self, name: str, *, limit: int | None = None, expendable: bool = False) -> None:
-        """See `Bus`. The limit is kept by those who publish; they may overshoot it together by some messages."""
+    def declare_queue(
+        self,
+        name: str,
+        *,
+        limit: int | None = None,
+        limit_bytes: int | None = None,
+        expendable: bool = False,
+    ) -> None:
+        """See `Bus`. The limit is kept by those who publish; they may overshoot it together by some messages.
+
+        The broker tells publishers nothing of a queue's size: `limit_bytes` is not kept here.
+        """
         if limit is not None and limit < 1:
             raise ValueError(f"a queue's limit is at least 1, not {limit}")
         arguments: dict[str, Any] | None = None

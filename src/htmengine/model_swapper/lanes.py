@@ -63,10 +63,9 @@ class Lane:
             self.values,
             *(column.tolist() for column in columns),
         ]
-        names: tuple[str, ...] = _FIELDS
         if scored.predictions is not None and any(scored.predictions[start:end]):
             given.append([_named(prediction) for prediction in scored.predictions[start:end]])
-            names = (*_FIELDS, "predictions")
+        names = Scores.__struct_fields__[: len(given)]
         if self.hidden:
             shown = [position for position in range(len(self)) if position not in self.hidden]
             given = [[column[position] for position in shown] for column in given]
@@ -82,17 +81,3 @@ def _named(prediction: Mapping[int, float] | None) -> dict[str, float] | None:
         return None
     known = {str(steps): value for steps, value in prediction.items() if math.isfinite(value)}
     return known or None
-
-
-_FIELDS: Final = (
-    "uids",
-    "generations",
-    "rowids",
-    "timestamps",
-    "values",
-    "raw_anomaly_scores",
-    "anomaly_scores",
-    "log_scores",
-    "sequence_scores",
-    "novelty_scores",
-)

@@ -30,19 +30,6 @@ POLL_INTERVAL_S: Final = 0.5
 ATTEMPTS: Final = 3
 """How often a batch is tried when others change its metrics at the same time."""
 DESCRIPTIONS_KEPT: Final = 10_000
-STORED_COLUMNS: Final = (
-    "rowids",
-    "timestamps",
-    "values",
-    "raw_anomaly_scores",
-    "anomaly_scores",
-    "log_scores",
-    "sequence_scores",
-    "novelty_scores",
-    "predictions",
-)
-"""Columns of `repository.scores.stored`, by their names in messages."""
-
 WITH_MODEL: Final = (MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING)
 """Scores are taken in these states. They are also proof of a model whose definition's result was lost."""
 
@@ -220,11 +207,12 @@ def _stored(
     for uid, (first, last) in wanted.items():
         rows = repository_scores.stored(conn, uid, first, last)
         if rows:
-            columns = list(zip(*rows, strict=True))
+            _uids, _generations, *names = Scores.__struct_fields__
+            columns = map(list, zip(*rows, strict=True))
             yield Scores(
                 uids=[uid] * len(rows),
                 generations=[reaches[uid].generation] * len(rows),
-                **{name: list(column) for name, column in zip(STORED_COLUMNS, columns, strict=True)},
+                **dict(zip(names, columns, strict=True)),
             )
 
 

@@ -32,6 +32,8 @@ DEFAULT_DATA: Final = Path("htmengine-data")
 SCHEDULER: Final = "model_scheduler"
 """The service that has a setting of its own for profiling."""
 DATA_QUEUE_LIMIT: Final = 20_000
+DATA_QUEUE_BYTES: Final = 8 << 20
+"""Some two hundred thousand lines: what waits is worked off in seconds, and beyond it the senders wait."""
 SHARD_QUEUE_LIMIT: Final = 2_000
 GARBAGE_THRESHOLDS: Final = (50_000, 20, 50)
 LEAST_FREE_BYTES: Final = 16 << 20
@@ -290,7 +292,7 @@ def opened(
 
 def declare(bus: Bus, settings: config.Settings, shards: int) -> None:
     """Make sure that every queue and exchange of the engine exists."""
-    bus.declare_queue(settings.listener.queue, limit=DATA_QUEUE_LIMIT)
+    bus.declare_queue(settings.listener.queue, limit=DATA_QUEUE_LIMIT, limit_bytes=DATA_QUEUE_BYTES)
     for shard in range(shards):
         bus.declare_queue(settings.model_input_queue(shard), limit=SHARD_QUEUE_LIMIT)
         bus.declare_queue(settings.results_shard_queue(shard), limit=SHARD_QUEUE_LIMIT)

@@ -283,6 +283,22 @@ def test_a_queue_takes_the_limit_that_was_declared_last(bus):
         bus.declare_queue("q", limit=0)
 
 
+def test_a_queue_that_is_full_of_bytes_refuses_until_there_is_room(bus):
+    bus.declare_queue("large", limit_bytes=800)
+    for _ in range(8):
+        bus.publish([Outgoing("large", bytes(100))])
+    with pytest.raises(QueueFull, match="800 bytes"):
+        bus.publish([Outgoing("large", b"x")])
+    with bus.consume(["large"]) as consumer:
+        take(consumer, 1)
+        bus.publish([Outgoing("large", bytes(100))])
+        with pytest.raises(QueueFull):
+            bus.publish([Outgoing("large", bytes(100))])
+        take(consumer, 8)
+    with pytest.raises(ValueError, match="at least 1"):
+        bus.declare_queue("q", limit_bytes=0)
+
+
 def test_an_expendable_queue_may_drop_what_its_consumer_holds(bus):
     bus.declare_queue("view", limit=2, expendable=True)
     put(bus, "view", *"ab")
