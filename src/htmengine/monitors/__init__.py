@@ -1,0 +1,1 @@
+"""Programs that watch the engine's servers."""

@@ -1,0 +1,111 @@
+"""Sends the depths of a broker's queues to a metric listener: the engine watches queues, its own or others.
+
+Every five minutes, `<prefix>-allq-ready.avg`, the messages that wait in all queues, and `<prefix>-q-<queue>-ready.avg` for
+each queue that is named. Start it with `python -m htmengine.monitors.rmq_metric_collector_agent`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import logging
+import socket
+import sys
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from htmengine.runtime.process import configure_logging
+
+INTERVAL_S: Final = 300
+PATIENCE_S: Final = 10.0
+NAME: Final = "rmq_metric_collector"
+
+log = logging.getLogger(__name__)
+
+
+def depths(address: str, user: str, password: str) -> dict[str, int]:
+    """Return the messages that wait in each queue, by its name, from the broker's management interface.
+
+    Parameters
+    ----------
+    address : HOST or HOST:PORT of the management interface; the port is 15672 by default.
+
+    Raises
+    ------
+    OSError, ValueError : it cannot be reached, or does not answer as it should.
+    """
+    host, port = _host_and_port(address, 15672)
+    request = urllib.request.Request(f"http://{host}:{port}/api/queues?columns=name,messages_ready")
+    token = base64.b64encode(f"{user}:{password}".encode()).decode()
+    request.add_header("Authorization", f"Basic {token}")
+    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+        found: dict[str, int] = {}
+        for queue in json.load(answer):
+            found[queue["name"]] = found.get(queue["name"], 0) + queue.get("messages_ready", 0)
+        return found
+
+
+def lines(ready: Mapping[str, int], queues: Sequence[str], prefix: str, now: int) -> list[str]:
+    """Return the samples as lines; a queue that is not there is left out, with a warning."""
+    found = [f"{prefix}-allq-ready.avg {sum(ready.values())} {now}"]
+    for queue in queues:
+        if queue in ready:
+            found.append(f"{prefix}-q-{queue}-ready.avg {ready[queue]} {now}")
+        else:
+            log.warning("%s.no_such_queue queue=%s", NAME, queue)
+    return found
+
+
+def send(samples: Sequence[str], address: str) -> None:
+    """Send lines to a metric listener, HOST or HOST:PORT. Raises OSError."""
+    with socket.create_connection(_host_and_port(address, 2003), timeout=PATIENCE_S) as peer:
+        peer.sendall("".join(f"{line}\n" for line in samples).encode())
+
+
+def _host_and_port(address: str, default: int) -> tuple[str, int]:
+    parts = urllib.parse.urlsplit(f"//{address}")
+    return parts.hostname or "127.0.0.1", parts.port or default
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Collect and send until the process is ended; with --dryrun, print one collection instead."""
+    parser = argparse.ArgumentParser(prog=NAME, description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument(
+        "--rmq-addr", default="127.0.0.1:15672", metavar="HOST[:PORT]", help="management interface"
+    )
+    parser.add_argument("--rmq-user", default="guest")
+    parser.add_argument("--rmq-pass", default="guest")
+    parser.add_argument("--rmq-queues", default="", metavar="Q,Q,…", help="queues with a metric of their own")
+    parser.add_argument(
+        "--metric-addr", default="127.0.0.1:2003", metavar="HOST[:PORT]", help="metric listener"
+    )
+    parser.add_argument("--metric-prefix", default="rmq", help="begins the names of the metrics")
+    parser.add_argument(
+        "--dryrun", action="store_true", help="print the samples once instead of sending them"
+    )
+    options = parser.parse_args(argv)
+    configure_logging()
+    queues = [queue.strip() for queue in options.rmq_queues.split(",") if queue.strip()]
+    while True:
+        began = time.time()
+        try:
+            ready = depths(options.rmq_addr, options.rmq_user, options.rmq_pass)
+            samples = lines(ready, queues, options.metric_prefix, int(began))
+            if options.dryrun:
+                print("\n".join(samples))
+                return
+            send(samples, options.metric_addr)
+            log.info("%s.sent metrics=%d", NAME, len(samples))
+        except (OSError, ValueError) as error:
+            if options.dryrun:
+                sys.exit(f"{NAME}: {error}")
+            log.warning("%s.not_sent reason=%s", NAME, error)
+        time.sleep(max(0.0, began + INTERVAL_S - time.time()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,33 @@
+"""The agent that sends queue depths, on a broker."""
+
+import time
+
+import pytest
+
+from htmengine.monitors import rmq_metric_collector_agent as agent
+from nta.utils.message_bus_connector import MessageBusConnector
+from tests.acceptance.engine import wait_until
+
+pytestmark = pytest.mark.integration
+
+
+def test_the_depths_of_queues_are_printed(rabbitmq_server, broker_config, capsys):
+    with MessageBusConnector() as bus:
+        bus.createMessageQueue("depth", durable=True)
+        for _ in range(3):
+            bus.publish("depth", "waits", persistent=True)
+        command = ["--dryrun", "--rmq-queues", "depth", "--metric-prefix", "app"]
+        command += ["--rmq-addr", f"127.0.0.1:{rabbitmq_server.management_port}"]
+
+        def told():
+            agent.main(command)
+            return [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+
+        before = int(time.time())
+        wait_until(lambda: ["app-q-depth-ready.avg", "3"] in told(), "the broker's statistics")
+        agent.main(command)
+        first = capsys.readouterr().out.splitlines()[0].split()
+        assert first[0] == "app-allq-ready.avg"
+        assert int(first[1]) >= 3
+        assert int(first[2]) >= before
+        bus.deleteMessageQueue("depth")
