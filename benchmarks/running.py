@@ -25,14 +25,28 @@ def free_port() -> int:
         return port
 
 
-class Engine:
-    """`htmengine up` on a data folder, or on a configuration directory, and a port."""
+SERVICES = {
+    "metric_listener": "htmengine.runtime.metric_listener",
+    "metric_storer": "htmengine.runtime.metric_storer",
+    "model_scheduler": "htmengine.model_swapper.model_scheduler_service",
+    "anomaly_service": "htmengine.runtime.anomaly_service",
+}
+"""Modules of the programs, by the services' names."""
 
-    def __init__(self, data: Path, port: int, config: Path | None = None) -> None:
+
+class Engine:
+    """`htmengine up` on a data folder, or on a configuration directory, and a port; or one service of SERVICES alone."""
+
+    def __init__(self, data: Path, port: int, config: Path | None = None, service: str | None = None) -> None:
         self.data = data
         self._place = ["--config", str(config)] if config else ["--data", str(data)]
+        program = [SERVICES[service]] if service else ["htmengine.cli", "up"]
+        own_port = ["--port", str(port)] if service in (None, "metric_listener") else []
+        self._arguments = [*program, *self._place, *own_port]
         self.port = port
-        self.log = data / "engine.log"
+        self._service = service
+        self._log_before = 0
+        self.log = data / f"{service or 'engine'}.log"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -50,17 +64,10 @@ class Engine:
     def start(self, environment: dict[str, str] | None = None) -> None:
         """Start the process; it may die at once, if the environment tells it to."""
         self.data.mkdir(parents=True, exist_ok=True)
+        self._log_before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-m",
-                    "htmengine.cli",
-                    "up",
-                    *self._place,
-                    "--port",
-                    str(self.port),
-                ],
+                [sys.executable, "-m", *self._arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -76,6 +83,19 @@ class Engine:
             if time.monotonic() > deadline:
                 raise TimeoutError(
                     f"the engine does not listen after {STARTS_WITHIN_S:.0f} s: {self._tail()}"
+                )
+            time.sleep(0.02)
+        return False
+
+    def wait_until_it_works(self) -> bool:
+        """Return True once a service says that it has started, False when the process died before."""
+        deadline = time.monotonic() + STARTS_WITHIN_S
+        while self.running:
+            if f"{self._service}.started".encode() in self.log.read_bytes()[self._log_before :]:
+                return True
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"{self._service} has not started after {STARTS_WITHIN_S:.0f} s: {self._tail()}"
                 )
             time.sleep(0.02)
         return False

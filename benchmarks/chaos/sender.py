@@ -13,10 +13,13 @@ from benchmarks.fleet import Fleet
 class Sender(threading.Thread):
     """Keeps sending until it has sent everything over one connection and nobody broke it since."""
 
-    def __init__(self, fleet: Fleet, port: int) -> None:
+    def __init__(self, fleet: Fleet, port: int, pause_s: float = 0.0) -> None:
+        """`pause_s`: before a sample of all metrics that is sent for the first time."""
         super().__init__(daemon=True, name="sender")
         self._lines = [fleet.lines(sample) for sample in range(fleet.values.shape[1])]
         self._port = port
+        self._pause_s = pause_s
+        self._furthest = 0
         self._stop = threading.Event()
         self.connections = 0
 
@@ -29,7 +32,10 @@ class Sender(threading.Thread):
             ):
                 peer.settimeout(60)
                 self.connections += 1
-                for lines in self._lines:
+                for number, lines in enumerate(self._lines):
+                    if number >= self._furthest:
+                        self._stop.wait(self._pause_s)
+                        self._furthest = number + 1
                     peer.sendall(lines)
                     if self._stop.is_set():
                         return
