@@ -182,4 +182,7 @@ def _errors_translated(engine: Engine) -> Iterator[None]:
 
 def place(engine: Engine) -> str:
     """Return where the database is, for a person: the file, or the address without the password."""
-    return engine.url.database or "" if engine.dialect.name == "sqlite" else str(engine.url)
+    url = engine.url
+    if engine.dialect.name == "sqlite":
+        return url.database or ""
+    return f"{engine.dialect.name}://{url.username}@{url.host}:{url.port}/{url.database}"

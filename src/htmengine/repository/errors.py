@@ -18,6 +18,10 @@ class RepositoryUnavailable(HtmengineError, DependencyAway):
     """The database cannot be reached or written now. Nothing is changed: pause, and do the same again."""
 
 
+class TransactionRolledBack(RepositoryUnavailable):
+    """The database undid the transaction for another's sake: a deadlock, or a lock that was not given in time."""
+
+
 _SQLITE_PASSING: Final = frozenset(
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 )
@@ -37,6 +41,25 @@ _MYSQL_PASSING: Final = frozenset(
 )
 _SQLSTATE_PASSING: Final = ("08", "40", "53", "57P", "55P03")
 """PostgreSQL: connection, rolled back for another's sake, out of resources, shutting down, lock not available."""
+_MYSQL_ROLLED_BACK: Final = (1205, 1213)
+_SQLSTATE_ROLLED_BACK: Final = ("40", "55P03")
+_REFUSED: Final = (
+    "password authentication failed",
+    "no password supplied",
+    "does not exist",  # the role, or the database
+    "no pg_hba.conf entry",
+    "certificate",
+    "SSL",
+)
+"""What PostgreSQL's driver says of connections that were refused for good; it gives no code with them. MySQL's says the
+last two with the code of a server that is away."""
+
+
+_LASTING_HINTS: Final = {
+    True: "See that the database is whole and may be written, and start again.",
+    False: "See that the section [repository] of application.conf is right, that its database was created, and that its"
+    " user may use it; then start again.",
+}
 
 
 def is_transient(error: DBAPIError) -> bool:
@@ -46,14 +69,16 @@ def is_transient(error: DBAPIError) -> bool:
         return True
     if isinstance(cause, sqlite3.Error):
         return _sqlite_code(cause) in _SQLITE_PASSING
+    number = cause.args[0] if cause is not None and cause.args else None
+    if isinstance(number, int):
+        return number in _MYSQL_PASSING and not any(word in str(cause) for word in _REFUSED[-2:])
     state = getattr(cause, "sqlstate", None)
     if isinstance(state, str):
         return state.startswith(_SQLSTATE_PASSING)
-    number = cause.args[0] if cause is not None and cause.args else None
-    if isinstance(number, int):
-        return number in _MYSQL_PASSING
-    # psycopg knows no state where the connection could not be made.
-    return isinstance(error, OperationalError | InterfaceError)
+    # No connection: it could not be made, or was lost.
+    return isinstance(error, OperationalError | InterfaceError) and not any(
+        word in str(cause) for word in _REFUSED
+    )
 
 
 def translated(error: DBAPIError, where: str) -> Exception:
@@ -63,14 +88,21 @@ def translated(error: DBAPIError, where: str) -> Exception:
     """
     text = f"{where}: {error.orig}"
     if is_transient(error):
-        return RepositoryUnavailable(text, hint="Waiting helps if the database comes back; see that it does.")
+        kind = TransactionRolledBack if _is_rolled_back(error) else RepositoryUnavailable
+        return kind(text, hint="Waiting helps if the database comes back; see that it does.")
     if _says_no_table(error):
         return RepositoryError(text, hint="Create or upgrade its tables with: htmengine db upgrade")
     if _is_lasting(error):
-        return RepositoryError(
-            text, hint="See that the database is whole and may be written, and start again."
-        )
+        return RepositoryError(text, hint=_LASTING_HINTS[isinstance(error.orig, sqlite3.Error)])
     return error
+
+
+def _is_rolled_back(error: DBAPIError) -> bool:
+    cause = error.orig
+    state = getattr(cause, "sqlstate", None)
+    return (cause is not None and bool(cause.args) and cause.args[0] in _MYSQL_ROLLED_BACK) or (
+        isinstance(state, str) and state.startswith(_SQLSTATE_ROLLED_BACK)
+    )
 
 
 def _is_lasting(error: DBAPIError) -> bool:

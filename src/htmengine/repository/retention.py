@@ -55,6 +55,7 @@ def remove_older(
     status = func.coalesce(_metric.status, 0)
     query = select(_metric.uid, status, _metric.generation, _metric.scored_rowid)
     query = query.where(_metric.uid >= from_uid).order_by(_metric.uid).limit(METRICS_AT_ONCE + 1)
+    query = query.with_for_update()  # a model that starts meanwhile begins at the oldest row that it finds
     metrics = conn.execute(query).all()
     oldest = checkpoints([row.uid for row in metrics[:METRICS_AT_ONCE] if row[1] in _RECOVERED])
     removed = 0

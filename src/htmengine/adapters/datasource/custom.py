@@ -38,6 +38,7 @@ from htmengine.messages import (
 from htmengine.repository import metrics, samples
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import MetricState
+from htmengine.repository.retrying import again_if_rolled_back
 from htmengine.repository.status import MetricStatus
 from htmengine.repository.times import from_epoch
 
@@ -55,11 +56,13 @@ log = logging.getLogger(__name__)
 class CustomAdapter(DatasourceAdapterIface):
     """Creates, monitors and deletes custom metrics. Safe to use from several threads.
 
-    All its methods raise RepositoryUnavailable while the database is away; nothing is changed then.
+    All its methods raise RepositoryUnavailable while the database is away; nothing is changed then. What the database
+    undoes for another's sake, as in a deadlock, is done again.
     """
 
     _DATASOURCE: ClassVar[str] = CUSTOM
 
+    @again_if_rolled_back
     def createMetric(self, metricName: str) -> str:  # noqa: N802, N803
         """Create a metric without a model and return its uid.
 
@@ -77,6 +80,7 @@ class CustomAdapter(DatasourceAdapterIface):
         with writing(self._engine) as conn:
             return metrics.create_custom(conn, [metricName])[metricName]
 
+    @again_if_rolled_back
     def deleteMetricByName(self, metricName: str) -> None:  # noqa: N802, N803
         """Delete a metric with its samples, and its model if it has one. Raises ObjectNotFoundError."""
         with reading(self._engine) as conn:
@@ -90,6 +94,7 @@ class CustomAdapter(DatasourceAdapterIface):
             with writing(self._engine) as conn:
                 more = metrics.delete_metric(conn, uid)
 
+    @again_if_rolled_back
     def monitorMetric(self, modelSpec: Mapping[str, Any]) -> str:  # noqa: N802, N803
         """Give a metric a model and return the metric's uid, which is the model's id too.
 
@@ -117,6 +122,7 @@ class CustomAdapter(DatasourceAdapterIface):
         self._announce(state.uid)
         return state.uid
 
+    @again_if_rolled_back
     def activateModel(self, metricId: str) -> None:  # noqa: N802, N803
         """Start the model of a metric that waits for data, with the range of the rows that there are.
 
@@ -141,6 +147,7 @@ class CustomAdapter(DatasourceAdapterIface):
             self._start(conn, state, model_spec.parse(stored), json.dumps(stored), wait=False)
         self._announce(metricId)
 
+    @again_if_rolled_back
     def unmonitorMetric(self, metricId: str) -> None:  # noqa: N802, N803
         """Delete a metric's model and its scores; the samples stay. Raises ObjectNotFoundError."""
         self._end_model(metricId)
@@ -191,6 +198,7 @@ class CustomAdapter(DatasourceAdapterIface):
             log.warning("export.truncated metric=%s left_out=%d days=%s", state.name, left_out, days)
         return {**spec, "data": data}
 
+    @again_if_rolled_back
     def importModel(self, spec: Mapping[str, Any]) -> str:  # noqa: N802
         """Create and monitor what `exportModel` returned, and return the metric's uid.
 
@@ -214,10 +222,10 @@ class CustomAdapter(DatasourceAdapterIface):
             if state.status != MetricStatus.UNMONITORED:
                 return state.uid
             if state.last_rowid == 0 and rows.rowids:
-                samples.append(conn, [state.uid] * len(rows.rowids), *rows)
                 advance = samples.Advance(state.uid, 0, rows.rowids[-1], rows.timestamps[-1])
                 if not samples.advance_last(conn, [advance]):
                     raise MetricStatusChangedError(f"the metric {state.name} got samples at the same time")
+                samples.append(conn, [state.uid] * len(rows.rowids), *rows)
         if refused:
             log.warning("import.refused metric=%s samples=%d", state.name, refused)
         try:

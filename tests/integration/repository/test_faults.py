@@ -1,0 +1,116 @@
+"""What goes wrong with a server, and what becomes of the transaction."""
+
+import threading
+
+import msgspec
+import pytest
+from sqlalchemy import select, update
+
+from htmengine.repository import metrics, retryOnTransientErrors, schema
+from htmengine.repository.engine import open_engine, reading, writing
+from htmengine.repository.errors import RepositoryError, RepositoryUnavailable, TransactionRolledBack
+from htmengine.repository.retrying import again_if_rolled_back
+
+METRIC = schema.metric.c
+KILL = {
+    "mysql": ("SELECT connection_id()", "KILL {}"),
+    "postgresql": ("SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})"),
+}
+
+
+def rename(conn, uid, name):
+    conn.execute(update(schema.metric).where(METRIC.uid == uid).values(name=name))
+
+
+def crossing(engine, decorate):
+    """Let two writers lock two metrics in opposite orders; return their errors."""
+    with writing(engine) as conn:
+        uids = list(metrics.create_custom(conn, ["a", "b"]).values())
+    both = threading.Barrier(2)
+    met, errors = [], []
+
+    def write(first, second):
+        @decorate
+        def once():
+            with writing(engine) as conn:
+                rename(conn, first, f"locked first by {first}")
+                if len(met) < 2:  # when it is done again, nobody is waited for
+                    met.append(first)
+                    both.wait(20)
+                rename(conn, second, f"locked second by {first}")
+
+        try:
+            once()
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=pair) for pair in (uids, uids[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return errors
+
+
+def test_of_two_writers_that_wait_for_each_other_one_is_told_to_do_it_again(engine):
+    [error] = crossing(engine, lambda function: function)
+    assert isinstance(error, TransactionRolledBack)
+    assert "eadlock" in str(error)
+    with reading(engine) as conn:
+        names = set(conn.scalars(select(METRIC.name)))
+    assert len({name.split()[-1] for name in names}) == 1  # all of one writer's, nothing of the other's
+
+
+@pytest.mark.parametrize("again", [retryOnTransientErrors, again_if_rolled_back])
+def test_a_transaction_that_is_done_again_after_a_deadlock_succeeds(engine, again):
+    assert crossing(engine, again) == []
+
+
+def test_a_connection_that_is_lost_takes_its_transaction_with_it_and_the_next_is_a_new_one(engine, uid):
+    ask, kill = KILL[engine.dialect.name]
+
+    def lose():
+        with writing(engine) as conn:
+            rename(conn, uid, "lost")
+            own = conn.exec_driver_sql(ask).scalar()
+            with engine.connect() as other:
+                other.exec_driver_sql(kill.format(own))
+            rename(conn, uid, "lost again")
+
+    with pytest.raises(RepositoryUnavailable):
+        lose()
+    with reading(engine) as conn:
+        assert conn.scalar(select(METRIC.name)) == "some.metric"
+
+
+def test_a_lock_that_is_not_given_in_time_is_waited_for_again(engine, uid):
+    impatient = {"mysql": "SET innodb_lock_wait_timeout = 0", "postgresql": "SET LOCAL lock_timeout = '1ms'"}
+
+    def wait():
+        with writing(engine) as other:
+            other.detach()  # the setting stays with this connection
+            other.exec_driver_sql(impatient[engine.dialect.name])
+            rename(other, uid, "waiting")
+
+    with writing(engine) as conn:
+        rename(conn, uid, "held")
+        with pytest.raises(TransactionRolledBack):
+            wait()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"db": "not_there"}, RepositoryError),
+        ({"user": "nobody"}, RepositoryError),
+        ({"port": 1}, RepositoryUnavailable),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_named_without_the_password(database_server, wrong, error):
+    engine = open_engine(msgspec.structs.replace(database_server, **{"db": "x", "passwd": "S3cret"} | wrong))
+    with pytest.raises(error) as caught, reading(engine):
+        pass
+    told = f"{caught.value} {caught.value.hint} {engine} {engine.url!r}"
+    assert "127.0.0.1" in str(caught.value)
+    assert "S3cret" not in told
+    engine.dispose()
