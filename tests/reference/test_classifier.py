@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 
 from htmengine.htm import _kernels, params
+from htmengine.htm.encoders import DateEncoder, MultiEncoder, RandomDistributedScalarEncoder
 from htmengine.htm.model import Model
+from htmengine.htm.spatial_pooler import SpatialPooler
 from tests.reference.classifier import Classifier as NaiveClassifier
 from tests.reference.golden import golden
 
@@ -114,22 +116,94 @@ def test_a_parameter_out_of_range_is_named(changes, message):
         build(**changes)
 
 
+def recorded(run, series, name):
+    """What NuPIC recorded, the values that it was given at which times, and the parameters."""
+    rows = json.loads(golden("opf_predictions.json").read_text())["runs"][f"{run}/{series}"]
+    values = np.array([row[0] for row in rows])
+    parameters = params.parameter_set(name, minimum=values.min(), maximum=values.max(), predict=(1, 5))
+    return rows, values, 1420070400.0 + 300.0 * np.arange(len(values)), parameters
+
+
 @pytest.mark.golden
 @pytest.mark.parametrize(("run", "name"), [("cpp", "nupic"), ("tm_cpp", "nupic-tm")])
 @pytest.mark.parametrize("series", ["cycle0to9", "sine20"])
 def test_predictions_come_as_near_as_the_recorded_ones(run, name, series):
-    # Not the same ones: what NuPIC learned from its third record on does not follow from its documentation.
-    rows = json.loads(golden("opf_predictions.json").read_text())["runs"][f"{run}/{series}"]
-    values = np.array([row[0] for row in rows])
-    parameters = params.parameter_set(name, minimum=values.min(), maximum=values.max(), predict=(1, 5))
-    times = 1420070400.0 + 300.0 * np.arange(len(values))
+    # Not the same ones: decision 9.
+    rows, values, times, parameters = recorded(run, series, name)
     scores, predictions = Model(parameters).score_and_predict(times, values)
     assert scores.raw_anomaly_score.tolist() == [row[1] for row in rows]
     for step, column in ((1, 2), (5, 3)):
-        recorded = np.array([row[column] for row in rows])
-        assert error(predictions[step], values, step) < 1.1 * error(recorded, values, step)
+        expected = np.array([row[column] for row in rows])
+        assert error(predictions[step], values, step) < 1.1 * error(expected, values, step)
 
 
 def error(predicted, values, step):
     """Mean distance between what was predicted and what came."""
     return np.abs(predicted[:-step] - values[step:]).mean()
+
+
+@pytest.mark.golden
+@pytest.mark.parametrize(("series", "count"), [("cycle0to9", 24), ("sine20", 36)])
+def test_recorded_predictions_begin_with_those_of_the_flawed_softmax(series, count):
+    rows, values, times, parameters = recorded("tm_cpp", series, "nupic-tm")
+    assert all(
+        row[1] == 1.0 for row in rows[:count]
+    )  # no column was predicted: all cells of the active ones are active
+    assert [row[2:] for row in recorded("cpp", series, "nupic")[0][:count]] == [
+        row[2:] for row in rows[:count]
+    ]
+    encoder = MultiEncoder(
+        {
+            "time": DateEncoder(time_of_day=(21, 9.49)),
+            "value": RandomDistributedScalarEncoder(parameters.encoders["value"].resolution),
+        }
+    )
+    pooler = SpatialPooler(encoder.width)
+    classifiers = [FlawedClassifier(step) for step in (1, 5)]
+    for row, time, value in zip(rows[:count], times, values, strict=False):
+        bits, bucket = encoder.encode_with_bucket(time, value)
+        columns = pooler.compute(bits)
+        found = [classifier.compute(columns, bucket, value) for classifier in classifiers]
+        assert [predicted for predicted, _ in found] == pytest.approx(row[2:4], abs=1e-9)
+        assert found[0][1] == pytest.approx(row[4], abs=5.001e-6)
+
+
+class FlawedClassifier:
+    """What the recorded predictions follow from at first: decision 9. All cells of an active column are active."""
+
+    CELLS = 32
+    ALPHA = 0.035828933612157998
+
+    def __init__(self, step):
+        self.step = step
+        self.weights = np.zeros((2048, 1000))  # by column, as its cells have the same ones, and bucket
+        self.buckets = 1
+        self.values = {}  # by bucket
+        self.past = []
+
+    def compute(self, columns, bucket, value):
+        by_value = {}
+        best = None
+        for known, share in enumerate(self.shares(columns)):
+            predicted = self.values.get(known, value)
+            by_value[predicted] = by_value.get(predicted, 0.0) + share
+            if best is None or by_value[predicted] > best[1]:
+                best = predicted, by_value[predicted]
+        self.buckets = max(self.buckets, bucket + 1)
+        self.values[bucket] = 0.7 * self.values[bucket] + 0.3 * value if bucket in self.values else value
+        self.past.append(columns)
+        if len(self.past) > self.step:
+            before = self.past[-1 - self.step]
+            errors = -self.shares(before)
+            errors[bucket] += 1.0
+            weights = self.weights[before, : self.buckets] + self.ALPHA * errors
+            weights[np.abs(weights) <= 1e-6] = 0.0
+            self.weights[before, : self.buckets] = weights
+        return best
+
+    def shares(self, columns):
+        sums = self.CELLS * self.weights[columns, : self.buckets].sum(axis=0)
+        largest = sums.argmax()
+        sums[: largest + 1] -= sums[largest]  # the flaw: not those behind the largest
+        powers = np.exp(sums)
+        return powers / powers.sum()
