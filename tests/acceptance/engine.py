@@ -19,7 +19,8 @@ from htmengine.cli import app
 from htmengine.htm import params
 from htmengine.htm.model import Model
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
+STOPS_WITHIN_S = 45.0
 
 
 def wait_until(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S):
@@ -146,7 +147,7 @@ class Folder:
             yield process
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-                assert process.wait(20) == 0, self.log.read_text()
+                assert process.wait(STOPS_WITHIN_S) == 0, self.log.read_text()
         finally:
             if process.poll() is None:
                 process.kill()

@@ -8,7 +8,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.acceptance.engine import Folder, encoded, expected_scores, lines, python, wait_until
+from tests.acceptance.engine import (
+    STOPS_WITHIN_S,
+    Folder,
+    encoded,
+    expected_scores,
+    lines,
+    python,
+    wait_until,
+)
 
 pytestmark = pytest.mark.acceptance
 
@@ -97,12 +105,12 @@ def services(folder):
         yield running
         for process in running.values():
             process.send_signal(signal.SIGTERM)
-        ends = {name: process.communicate(timeout=20)[1] for name, process in running.items()}
+        ends = {name: process.communicate(timeout=STOPS_WITHIN_S)[1] for name, process in running.items()}
         assert [process.returncode for process in running.values()] == [0] * len(running), ends
     finally:
         for process in running.values():
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 def service(folder, name, *options):

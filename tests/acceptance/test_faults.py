@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.acceptance.engine import Folder, expected_scores, lines, python, wait_until
+from tests.acceptance.engine import STOPS_WITHIN_S, Folder, expected_scores, lines, python, wait_until
 
 pytestmark = pytest.mark.acceptance
 
@@ -184,7 +184,7 @@ def test_a_disk_that_fills_up_costs_nothing_that_was_accepted(tmp_path):
             folder.send(sent[1000:11_000])
             says("disk is full")
             process.send_signal(signal.SIGTERM)
-            code = process.wait(20)
+            code = process.wait(STOPS_WITHIN_S)
         # What was read and could not be taken is lost, and that is said; TCP has no acknowledgement.
         told = folder.log.read_text()
         assert (code, "lines that had been read could not be put on the queue" in told) in (
