@@ -13,6 +13,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
 import uuid
@@ -172,8 +173,8 @@ def rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
 
 
 @contextlib.contextmanager
-def mariadb(folder: Path) -> Iterator[Address]:
-    """Run a MariaDB; every user of this machine is its root without password."""
+def mariadb(folder: Path, *options: str) -> Iterator[Address]:
+    """Run a MariaDB with some options more; every user of this machine is its root without password."""
     server = require("mariadb-server", _first("mariadbd", "/usr/sbin/mariadbd"))
     install = require("mariadb-server", "mariadb-install-db")
     admin = require("mariadb-client", "mariadb-admin")
@@ -205,6 +206,7 @@ def mariadb(folder: Path) -> Iterator[Address]:
                 f"--pid-file={folder / 'pid'}",
                 "--bind-address=127.0.0.1",
                 f"--port={port}",
+                *options,
             ],
             stdout=out,
             stderr=out,
@@ -218,21 +220,29 @@ def mariadb(folder: Path) -> Iterator[Address]:
 
 
 @contextlib.contextmanager
-def postgresql(folder: Path) -> Iterator[Address]:
-    """Run a PostgreSQL that trusts its user postgres."""
+def postgresql(folder: Path, *settings: str) -> Iterator[Address]:
+    """Run a PostgreSQL with some settings more; it trusts its user postgres."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
     binaries = versions[-1] if versions else Path("postgresql-is-not-installed")
     require("postgresql", binaries / "initdb")
+    if os.geteuid() == 0:
+        # It refuses to run as root, and its own user cannot enter the folders that pytest makes.
+        with tempfile.TemporaryDirectory(prefix="htmengine-postgresql-") as own:
+            shutil.chown(own, "postgres")
+            with _postgresql(Path(own), binaries, ["runuser", "-u", "postgres", "--"], settings) as address:
+                yield address
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _postgresql(folder, binaries, [], settings) as address:
+            yield address
+
+
+@contextlib.contextmanager
+def _postgresql(
+    folder: Path, binaries: Path, prefix: list[str], settings: tuple[str, ...]
+) -> Iterator[Address]:
     (port,) = free_ports(1)
     data, log = folder / "data", folder / "log"
-    folder.mkdir(parents=True, exist_ok=True)
-    prefix: list[str] = []
-    if os.geteuid() == 0:  # it refuses to run as root
-        prefix = ["runuser", "-u", "postgres", "--"]
-        shutil.chown(folder, "postgres")
-        for above in folder.parents:
-            if above.stat().st_uid == 0 and not above.stat().st_mode & 0o001:
-                above.chmod(above.stat().st_mode | 0o011)
     sockets = folder if len(str(folder)) < 80 else Path("/tmp")
     initdb = [
         *prefix,
@@ -250,6 +260,7 @@ def postgresql(folder: Path) -> Iterator[Address]:
     if made.returncode:
         pytest.fail(f"initdb: {made.stderr.decode()}", pytrace=False)
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={sockets}"
+    options += "".join(f" -c {setting}" for setting in settings)
     pg_ctl = [*prefix, str(binaries / "pg_ctl"), "-D", str(data)]
     started = subprocess.run(
         [*pg_ctl, "-w", "-l", str(log), "-o", options, "start"],

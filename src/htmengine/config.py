@@ -52,6 +52,12 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
     user: str = "root"
     passwd: str = ""
     port: int = 3306
+    tls: bool = False
+    ca_file: Path | None = None
+    """Certificates that the server's is checked against; None for those that the system trusts."""
+    certificate: Path | None = None
+    """Of this client, where the server asks for one, with its private `key`."""
+    key: Path | None = None
     pool_size: int = 0
     """Connections that are kept open; 0 keeps as many as were ever needed at a time."""
     pool_recycle_s: int = 179
@@ -274,6 +280,12 @@ def load(directory: Path) -> Settings:
             port=reader.get(
                 application, "repository", "port", _port, 5432 if dialect == "postgresql" else 3306
             ),
+            tls=reader.get(application, "repository", "tls", _boolean, False),
+            ca_file=reader.get(application, "repository", "tls_ca_file", _path, None),
+            certificate=reader.get(application, "repository", "tls_certificate", _path, None),
+            key=reader.get(application, "repository", "tls_key", _path, None),
+            pool_size=reader.get(application, "repository", "pool_size", _count, 0),
+            pool_recycle_s=reader.get(application, "repository", "pool_recycle", _positive, 179),
         ),
         listener=Listener(
             host=reader.get(application, "metric_listener", "host", str, listener.host),
@@ -419,6 +431,13 @@ def _positive(text: str) -> int:
     number = _whole(text)
     if number < 1:
         raise ValueError("is not a positive number")
+    return number
+
+
+def _count(text: str) -> int:
+    number = _whole(text)
+    if number < 0:
+        raise ValueError("is a negative number")
     return number
 
 

@@ -48,11 +48,13 @@ _REFUSED: Final = (
     "no password supplied",
     "does not exist",  # the role, or the database
     "no pg_hba.conf entry",
+    "does not support SSL",
+    "private key",
     "certificate",
-    "SSL",
+    "CERTIFICATE",
 )
-"""What PostgreSQL's driver says of connections that were refused for good; it gives no code with them. MySQL's says the
-last two with the code of a server that is away."""
+"""What drivers say of connections that were refused for good: PostgreSQL's gives no code, and MySQL's gives for a
+certificate that of a server that is away."""
 
 
 _LASTING_HINTS: Final = {
@@ -71,7 +73,7 @@ def is_transient(error: DBAPIError) -> bool:
         return _sqlite_code(cause) in _SQLITE_PASSING
     number = cause.args[0] if cause is not None and cause.args else None
     if isinstance(number, int):
-        return number in _MYSQL_PASSING and not any(word in str(cause) for word in _REFUSED[-2:])
+        return number in _MYSQL_PASSING and not any(word in str(cause) for word in _REFUSED)
     state = getattr(cause, "sqlstate", None)
     if isinstance(state, str):
         return state.startswith(_SQLSTATE_PASSING)

@@ -17,7 +17,7 @@ from htmengine.errors import DependencyAway
 from htmengine.repository.autocommit import autocommit
 from htmengine.repository.engine import open_engine
 from htmengine.repository.errors import is_transient
-from htmengine.repository.server import server_url
+from htmengine.repository.server import connect_arguments, server_url
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -68,7 +68,13 @@ def getDbDSN(config: Any) -> URL:
 
 def getUnaffiliatedEngine(config: Any) -> Engine:
     """Return a new engine for the server with no database selected, to create or drop one."""
-    return autocommit(create_engine(getDSN(config), hide_parameters=True))
+    return autocommit(
+        create_engine(
+            getDSN(config),
+            hide_parameters=True,
+            connect_args=connect_arguments(repository_settings(config)),
+        )
+    )
 
 
 def getBaseConnectionArgsDict(config: Any) -> dict[str, Any]:
@@ -95,6 +101,16 @@ def repository_settings(config: Any) -> settings.Repository:
         dialect = config.get("engine", "repository")
     if dialect == "sqlite":
         return settings.Repository(path=Path(config.get("engine", "data_dir")) / "repository.sqlite")
+    given = dict(config.items("repository"))
+    files = {
+        name: Path(os.path.expandvars(given[option])).expanduser()
+        for name, option in (
+            ("ca_file", "tls_ca_file"),
+            ("certificate", "tls_certificate"),
+            ("key", "tls_key"),
+        )
+        if option in given
+    }
     return settings.Repository(
         dialect=dialect,  # type: ignore[arg-type]
         db=config.get("repository", "db"),
@@ -102,6 +118,10 @@ def repository_settings(config: Any) -> settings.Repository:
         user=config.get("repository", "user"),
         passwd=config.get("repository", "passwd"),
         port=int(config.get("repository", "port")),
+        tls="tls" in given and config.getboolean("repository", "tls"),
+        pool_size=int(given.get("pool_size", 0)),
+        pool_recycle_s=int(given.get("pool_recycle", 179)),
+        **files,
     )
 
 

@@ -1,0 +1,99 @@
+"""Encrypted connections: the server's certificate is checked, and nothing is said to a server that has none."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from htmengine.config import ConfigError
+from htmengine.repository.engine import open_engine, reading
+from htmengine.repository.errors import RepositoryError
+from tests import databases, servers
+
+CIPHER = {
+    "mysql": "SELECT variable_value FROM information_schema.session_status WHERE variable_name = 'Ssl_cipher'",
+    "postgresql": "SELECT cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
+}
+DATABASE = {"mysql": "mysql", "postgresql": "postgres"}
+
+
+def make_certificate(folder, name):
+    """Make a certificate of 127.0.0.1 that only who is given it trusts."""
+    openssl = servers.require("openssl", "openssl")
+    paths = folder / f"{name}.pem", folder / f"{name}.key"
+    what = [
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=test",
+        "-addext",
+        "subjectAltName=IP:127.0.0.1",
+    ]
+    files = ["-out", str(paths[0]), "-keyout", str(paths[1])]
+    subprocess.run([openssl, "req", *what, *files], check=True, capture_output=True)
+    return paths
+
+
+@pytest.fixture(scope="module", params=["mysql", "postgresql"])
+def encrypting(request):
+    """Give the settings of a server that encrypts, and a certificate that is not its own."""
+    folder = Path(tempfile.mkdtemp(prefix="htmengine-tls-"))  # the server's user enters it
+    own, key = make_certificate(folder, "own")
+    other, _ = make_certificate(folder, "other")
+    if request.param == "mysql":
+        server = servers.mariadb(folder / "server", f"--ssl-cert={own}", f"--ssl-key={key}")
+        (folder / "server").mkdir()
+    else:
+        if os.geteuid() == 0:
+            folder.chmod(0o755)
+            shutil.chown(key, "postgres")
+        server = servers.postgresql(
+            folder / "server", "ssl=on", f"ssl_cert_file={own}", f"ssl_key_file={key}"
+        )
+    with server as address:
+        plain = msgspec.structs.replace(databases.on(request.param, address), db=DATABASE[request.param])
+        yield msgspec.structs.replace(plain, tls=True, ca_file=own), other
+    shutil.rmtree(folder)
+
+
+def cipher(settings):
+    engine = open_engine(settings)
+    try:
+        with reading(engine) as conn:
+            return conn.exec_driver_sql(CIPHER[settings.dialect]).scalar()
+    finally:
+        engine.dispose()
+
+
+def test_a_connection_is_encrypted(encrypting):
+    assert cipher(encrypting[0])
+
+
+@pytest.mark.parametrize("trusted", ["another", "the system's"])
+def test_a_server_that_is_not_trusted_is_refused_for_good(encrypting, trusted):
+    settings, other = encrypting
+    settings = msgspec.structs.replace(settings, ca_file=other if trusted == "another" else None)
+    with pytest.raises(RepositoryError, match=r"(?i)certificate"):
+        cipher(settings)
+
+
+def test_a_server_without_encryption_is_refused(database_server, encrypting):
+    settings = msgspec.structs.replace(
+        database_server, db=DATABASE[database_server.dialect], tls=True, ca_file=encrypting[0].ca_file
+    )
+    with pytest.raises(RepositoryError, match="SSL"):
+        cipher(settings)
+
+
+def test_files_that_cannot_be_used_are_named(database_server, tmp_path):
+    missing = tmp_path / "missing.pem"
+    with pytest.raises(ConfigError, match=str(missing)):
+        open_engine(msgspec.structs.replace(database_server, tls=True, ca_file=missing))
