@@ -49,6 +49,8 @@ class RabbitMQ(NamedTuple):
     """Kills it as by kill -9."""
     start: Callable[[], None]
     """Starts it again after that, with what it had on disk, and waits until it is up."""
+    tls: tuple[int, Path] | None
+    """Port with TLS, for the name localhost, and the certificate to trust; None without the program openssl."""
 
     def settings(self, virtual_host: str = "/") -> config.Broker:
         """Return what an application's configuration says of it."""
@@ -122,12 +124,19 @@ def succeeds(*command: str, env: dict[str, str] | None = None) -> bool:
 def rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
     """Run a broker with its management plugin."""
     server = require("rabbitmq-server", RABBITMQ_BIN / "rabbitmq-server")
-    port, management, distribution, names = free_ports(4)
+    port, management, distribution, names, tls_port = free_ports(5)
     home = folder / "home"
     home.mkdir(parents=True)
+    certificate = _certificate(folder)
+    tls = (
+        f"listeners.ssl.1 = 127.0.0.1:{tls_port}\nssl_options.certfile = {certificate}\n"
+        f"ssl_options.keyfile = {certificate.with_suffix('.key')}\n"
+        if certificate
+        else ""
+    )
     (folder / "rabbitmq.conf").write_text(
         f"listeners.tcp.1 = 127.0.0.1:{port}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {management}\n"
-        "disk_free_limit.absolute = 50MB\ncollect_statistics_interval = 1000\n"
+        "disk_free_limit.absolute = 50MB\ncollect_statistics_interval = 1000\n" + tls
     )
     (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
     node = f"htmengine{port}@localhost"
@@ -164,12 +173,32 @@ def rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
 
     try:
         start()
-        yield RabbitMQ(Address("127.0.0.1", port, "guest", "guest"), management, control, kill, start)
+        yield RabbitMQ(
+            Address("127.0.0.1", port, "guest", "guest"),
+            management,
+            control,
+            kill,
+            start,
+            (tls_port, certificate) if certificate else None,
+        )
     finally:
         _end(process)
         epmd = shutil.which("epmd")
         if epmd is not None:  # the broker leaves its name server behind
             succeeds(epmd, "-kill", env=env)
+
+
+def _certificate(folder: Path) -> Path | None:
+    """Make a certificate for localhost that signs itself, and its key beside it."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        return None
+    certificate = folder / "localhost.pem"
+    options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    names = ["-addext", "subjectAltName=DNS:localhost"]
+    files = ["-keyout", str(certificate.with_suffix(".key")), "-out", str(certificate)]
+    subprocess.run([openssl, "req", *options, *names, *files], capture_output=True, check=True)
+    return certificate
 
 
 @contextlib.contextmanager

@@ -134,9 +134,8 @@ def test_a_line_comes_out_scored_in_the_documented_message(application):
         "multiStepBestPredictions",
     }
     assert letter["queue"] == "app.metric.custom.data"
-    assert {service["name"]: service["alive"] for service in status["services"]} == dict.fromkeys(
-        ("metric_listener", "metric_storer", "model_scheduler", "anomaly_service"), True
-    )
+    alive = {service["name"] for service in status["services"] if service["alive"]}
+    assert alive >= {"metric_listener", "metric_storer", "model_scheduler", "anomaly_service"}
     assert status["deadLetters"] == 1
     assert application.command("dead", "discard", str(letter["id"])) == [{"discarded": 1}]
 

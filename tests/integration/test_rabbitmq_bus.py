@@ -6,9 +6,10 @@ import time
 import msgspec
 import pytest
 
-from htmengine.bus import MAX_DELIVERIES, BusError, BusUnavailable, Outgoing
+from htmengine.bus import MAX_DELIVERIES, BusError, BusUnavailable, Outgoing, QueueFull
 from htmengine.bus.amqp import Publication
 from htmengine.bus.rabbitmq import RabbitBus, properties
+from htmengine.bus.rabbitmq_consumer import OWNERSHIP_BY_PRIORITY
 from htmengine.bus.rebalancing import weight
 from htmengine.config import Broker
 from tests.servers import free_ports
@@ -199,6 +200,28 @@ def test_a_queue_that_was_declared_otherwise_is_refused_with_advice(open_bus):
     bus.declare_queue("another")
 
 
+def test_from_version_4_on_a_consumer_that_comes_later_gets_its_share_by_itself(open_bus, bus):
+    version = bus.consuming.connection().version
+    if version < OWNERSHIP_BY_PRIORITY:
+        pytest.skip(f"needs RabbitMQ 4.0 or later, here is {'.'.join(map(str, version))}")
+    consumers = [open_bus(node="a").consume(EIGHT)]
+    consumers[0].receive(max_messages=1, timeout_s=0)
+    consumers.append(open_bus(node="b").consume(EIGHT))
+    consumers[1].receive(max_messages=1, timeout_s=0)
+    owners(bus, consumers)
+    assert owners(bus, consumers) == [
+        "a" if weight("a", queue) > weight("b", queue) else "b" for queue in EIGHT
+    ]
+
+
+def test_a_queue_may_be_limited_by_the_size_of_what_is_in_it(bus):
+    bus.declare_queue("q", limit_bytes=1000)
+    for _ in range(10):
+        put(bus, "q", "x" * 100)
+    with pytest.raises(QueueFull, match="q is full"):
+        put(bus, "q", "x" * 100)
+
+
 # -- Whether anyone listens
 
 
@@ -248,6 +271,40 @@ def insisting(action):
         except BusUnavailable:
             assert time.monotonic() < deadline
             time.sleep(0.1)
+
+
+def test_a_broker_short_of_memory_is_unavailable_to_publishers_and_serves_consumers(bus, rabbitmq_server):
+    put(bus, "q", *"ab")
+    rabbitmq_server.control("set_vm_memory_high_watermark", "absolute", "1000")
+    try:
+        with pytest.raises(BusUnavailable, match="takes no messages now.*memory"):
+            put(bus, "q", "c")
+        with pytest.raises(BusUnavailable, match="takes no messages now.*memory"):
+            put(bus, "q", "c")
+        with bus.consume(["q"]) as consumer:
+            assert bodies(take(consumer, 2)) == [b"a", b"b"]
+    finally:
+        rabbitmq_server.control("set_vm_memory_high_watermark", "0.6")
+    insisting(lambda: put(bus, "r", "d"))
+    with bus.consume(["r"]) as consumer:
+        assert bodies(take(consumer, 1)) == [b"d"]
+
+
+def test_over_tls_the_brokers_certificate_is_checked(broker, rabbitmq_server):
+    if rabbitmq_server.tls is None:
+        pytest.skip("needs the program openssl, to make certificates")
+    port, ca_file = rabbitmq_server.tls
+    secure = msgspec.structs.replace(broker, host="localhost", port=port, tls=True, ca_file=ca_file)
+    bus = RabbitBus(secure)
+    bus.declare_queue("q")
+    put(bus, "q", "a")
+    with bus.consume(["q"]) as consumer:
+        assert bodies(take(consumer, 1)) == [b"a"]
+    bus.close()
+    with pytest.raises(BusUnavailable, match="certificate"):
+        RabbitBus(msgspec.structs.replace(secure, ca_file=None))
+    with pytest.raises(BusUnavailable, match="TLS cannot be set up"):
+        RabbitBus(msgspec.structs.replace(secure, ca_file=ca_file.parent / "absent.pem"))
 
 
 def test_a_broker_that_is_not_there_is_unavailable():

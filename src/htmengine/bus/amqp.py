@@ -196,7 +196,7 @@ class Connection:
             self._connection.ioloop.stop()
 
     def _on_blocked(self, _connection: SelectConnection, frame: Any) -> None:
-        self.blocked = str(frame.method.reason)
+        self.blocked = f"the broker takes no messages now: {frame.method.reason}"
 
     def _on_unblocked(self, _connection: SelectConnection, _frame: Any) -> None:
         self.blocked = None
@@ -335,6 +335,16 @@ class Channel:
             if self.is_open:
                 self.ask(_close)
 
+    def abandon(self) -> None:
+        """Use the channel no more, and do not wait for a broker that may not listen."""
+
+        def abandon() -> None:
+            if self._raw is not None and self._raw.is_open:
+                self._raw.close()
+
+        self._failure = self._failure or BusUnavailable(f"{self.connection.where}: the channel was given up")
+        self.connection.later(abandon)
+
     # -- The connection's thread
 
     def _open(self, opened: Future[Any]) -> None:
@@ -407,10 +417,10 @@ class Channel:
             try:
                 return future.result(0.5)
             except FutureTimeout:
-                if self.connection.lost is not None and not future.done():
-                    raise BusUnavailable(f"{self.connection.where}: {self.connection.lost}") from None
-                if time.monotonic() > deadline:
-                    reason = self.connection.blocked or f"no answer within {ANSWERS_WITHIN_S:.0f} s"
+                reason = self.connection.lost or self.connection.blocked
+                if reason is None and time.monotonic() > deadline:
+                    reason = f"no answer within {ANSWERS_WITHIN_S:.0f} s"
+                if reason is not None and not future.done():
                     raise BusUnavailable(f"{self.connection.where}: {reason}") from None
 
 

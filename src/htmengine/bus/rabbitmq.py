@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
@@ -22,7 +21,6 @@ from htmengine.bus import (
     DeadLetter,
     Fanout,
     Outgoing,
-    QueueFull,
     QueueNotFound,
     QueueStatus,
     rebalancing,
@@ -38,6 +36,7 @@ from htmengine.bus.amqp import (
     Publisher,
     tls_context,
 )
+from htmengine.bus.limits import Limits
 from htmengine.bus.management import Management
 from htmengine.bus.rabbitmq_consumer import RabbitConsumer
 from htmengine.config import Broker
@@ -48,8 +47,6 @@ MAX_DELIVERIES, which consumers see to themselves."""
 SUBSCRIBER_EXPIRES_S: Final = 3600
 """An expendable queue that nobody has consumed for this long is deleted."""
 PERSISTENT: Final = 2
-CHECKS_PER_LIMIT: Final = 8
-"""A publisher looks how full a queue is after it has put an eighth of the limit into it."""
 
 
 class RabbitBus:
@@ -90,12 +87,15 @@ class RabbitBus:
         self._channel: Channel | None = None
         self._channel_lock = threading.Lock()
         self._queues: set[str] = set()
-        self._limits: dict[str, int] = {}
-        self._room: dict[str, int] = {}
+        self._limits = Limits(lambda names: {queue.name: queue.ready for queue in self._inspect(names)})
         self._exchanges: set[str] = set()
         self._consumers: list[RabbitConsumer] = []
-        self.on_channel(lambda channel: graveyard.declare(channel, application))
-        self._management = Management(broker, tls_context(broker))
+        try:
+            self.on_channel(lambda channel: graveyard.declare(channel, application))
+            self._management = Management(broker, tls_context(broker))
+        except BaseException:
+            self.consuming.close()
+            raise
 
     # -- Queues and exchanges
 
@@ -107,10 +107,7 @@ class RabbitBus:
         limit_bytes: int | None = None,
         expendable: bool = False,
     ) -> None:
-        """See `Bus`. The limit is kept by those who publish; they may overshoot it together by some messages.
-
-        The broker tells publishers nothing of a queue's size: `limit_bytes` is not kept here.
-        """
+        """See `Bus`. Limits are kept by those who publish; they may overshoot them together by some messages."""
         if limit is not None and limit < 1:
             raise ValueError(f"a queue's limit is at least 1, not {limit}")
         arguments: dict[str, Any] | None = None
@@ -131,10 +128,10 @@ class RabbitBus:
                 "x-queue-leader-locator": "balanced",
             }
         self.on_channel(lambda channel: channel.declare_queue(name, arguments))
+        if not expendable:
+            self._limits.set(name, limit, limit_bytes)
         with self._lock:
             self._queues.add(name)
-            if limit is not None and not expendable:
-                self._limits[name] = limit
 
     def delete_queue(self, name: str) -> None:
         """See `Bus`."""
@@ -143,7 +140,7 @@ class RabbitBus:
         )
         with self._lock:
             self._queues.discard(name)
-            self._limits.pop(name, None)
+        self._limits.forget(name)
 
     def purge(self, name: str) -> int:
         """See `Bus`. What waits in other processes to be worked on is left."""
@@ -186,7 +183,7 @@ class RabbitBus:
         """See `Bus`."""
         if not messages:
             return
-        self._take_room(Counter(message.queue for message in messages if isinstance(message, Outgoing)))
+        self._limits.take([message for message in messages if isinstance(message, Outgoing)])
         self.publish_raw(
             [
                 Publication("", message.queue, message.body, properties())
@@ -207,27 +204,12 @@ class RabbitBus:
         try:
             publisher.publish(publications)
         except BusUnavailable:
-            publisher.close()  # what is late on it must not be taken for what comes next
+            publisher.abandon()  # what is late on it must not be taken for what comes next
             raise
         finally:
             if publisher.is_open:
                 with self._lock:
                     self._idle.append(publisher)
-
-    def _take_room(self, wanted: Mapping[str, int]) -> None:
-        """Count what goes into queues with a limit. Raises QueueFull."""
-        with self._lock:
-            used_up = [name for name in wanted if name in self._limits and self._room.get(name, 0) <= 0]
-        if used_up:
-            for queue in self._inspect(used_up):
-                limit = self._limits[queue.name]
-                if queue.ready >= limit:
-                    raise QueueFull(f"the queue {queue.name} is full: it holds {queue.ready} messages")
-                self._room[queue.name] = min(limit - queue.ready, -(-limit // CHECKS_PER_LIMIT))
-        with self._lock:
-            for name, count in wanted.items():
-                if name in self._limits:
-                    self._room[name] = self._room.get(name, 0) - count
 
     def consume(self, queues: Sequence[str]) -> RabbitConsumer:
         """See `Bus`."""
