@@ -1,5 +1,6 @@
 import subprocess
 import sys
+import threading
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -140,6 +141,24 @@ def test_an_upgrade_that_fails_can_be_done_again(engine, empty_engine, monkeypat
             assert migrations.revision(conn) == documented.REVISIONS[0]
             assert not inspect(conn).has_table("installation")
     migrations.upgrade(empty_engine, shards=4)
+    assert definitions(empty_engine) == definitions(engine)
+
+
+def test_upgrades_at_the_same_time_wait_for_each_other(engine, empty_engine):
+    errors = []
+
+    def upgrade():
+        try:
+            migrations.upgrade(empty_engine, shards=4)
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=upgrade) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
     assert definitions(empty_engine) == definitions(engine)
 
 

@@ -1,0 +1,25 @@
+"""The tests of tests/unit/model_swapper/test_checkpoint_store.py, on servers: the store that many machines share."""
+
+import pytest
+
+from htmengine.model_swapper.checkpoint_store import SqlCheckpointStore
+from tests.integration.repository.conftest import new_database
+from tests.unit.model_swapper.test_checkpoint_store import *  # noqa: F403
+from tests.unit.model_swapper.test_checkpoint_store import compressed
+
+
+@pytest.fixture
+def store(database_server):
+    engine = new_database(database_server, "checkpoints")
+    store = SqlCheckpointStore(engine)
+    store.create()
+    yield store
+    engine.dispose()
+
+
+def test_many_large_blocks_are_written_at_once(store):
+    blocks = {f"uid {number}": bytes([number]) * 100 + bytes(range(256)) * 8000 for number in range(20)}
+    epoch = store.claim(3)
+    written = [compressed(uid, 1, 10, 3, block) for uid, block in blocks.items()]
+    assert store.write(written, {3: epoch}, scored={}, now=0) == frozenset()
+    assert {uid: store.newest(uid, 1).block() for uid in blocks} == blocks
