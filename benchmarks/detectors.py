@@ -11,9 +11,11 @@ log_scores : shape (n,), 0 to 1; 0.5 stands for a likelihood of 0.99999 and is t
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
@@ -36,6 +38,10 @@ class ModelDetector:
     parameters: str
     look_ahead: bool = False
     range_rule: bool = False
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    """Parameters that differ from those of the set."""
+    score: str = "log_score"
+    """Which of the model's scores, by the names of `htmengine.htm.model.SeriesScores`."""
 
     def __call__(self, timestamps: FloatArray, values: FloatArray, seed: int) -> FloatArray:
         # Imported here: the baselines and the scoring need no compiled module.
@@ -48,7 +54,8 @@ class ModelDetector:
             seen = values if self.look_ahead else values[: params.ROWS_FOR_RANGE]
             minimum, maximum = params.infer_range(seen)
         chosen = params.parameter_set(self.parameters, minimum=minimum, maximum=maximum, seed=seed)
-        scores: FloatArray = Model(chosen).score_series(timestamps, values).log_score
+        chosen = msgspec.structs.replace(chosen, **self.changes)
+        scores: FloatArray = getattr(Model(chosen).score_series(timestamps, values), self.score)
         return np.fmax(scores, range_rule(values)) if self.range_rule else scores
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import baselines
+from benchmarks.nab import ablation
 from benchmarks.nab.corpus import Profile, Series, Window
 from benchmarks.nab.report import measure
 from benchmarks.nab.scorer import Scorer
@@ -84,3 +85,19 @@ def test_a_report_has_mean_and_deviation_over_seeds_and_both_halves():
     assert set(report["halves"]) == {"A", "B", "B_at_A", "A_at_B"}
     assert report["halves"]["B_at_A"]["mean"] <= report["halves"]["B"]["mean"]
     assert report["untuned_standard"]["mean"] <= report["standard"]["mean"]
+
+
+def test_the_ablation_leaves_out_each_channel_in_turn_and_is_a_table():
+    changed = {name: one.changes for name, one in ablation.variants().items() if name.startswith("without ")}
+    assert changed["without sequence"] == {"channels": ("jump", "extreme", "deviation")}
+    assert len(changed) == 6
+    report = measure(
+        baselines.null,
+        [series(), series("bb")],
+        {"standard": STANDARD} | dict.fromkeys(("reward_low_FP_rate", "reward_low_FN_rate"), STANDARD),
+        [1],
+        jobs=1,
+    )
+    lines = ablation.as_table({"all": report}).splitlines()
+    assert lines[2].startswith("| all | 0.0 ± 0.0 | ")
+    assert len({line.count("|") for line in lines}) == 1
