@@ -17,7 +17,12 @@ def likelihood_of_log(log_score):
 
 def graded(digits):
     """The log scale of so many digits of certainty: 0.5 at 5 digits, 1 at infinitely many."""
-    return 0.1 * max(digits, 0.0) if digits <= 5.0 else 1.0 - 2.5 / digits
+    return 0.1 * max(0.0, digits) if digits <= 5.0 else 1.0 - 2.5 / digits
+
+
+def stretched(digits):
+    """The digits of a deviation beyond 3, which the fitted tails underestimate."""
+    return 3.0 + 1.7 * (digits - 3.0) if digits > 3.0 else digits
 
 
 def digits_of_latest(likelihood):
@@ -25,6 +30,9 @@ def digits_of_latest(likelihood):
     if likelihood.distribution is None:
         return 0.0
     return -log(max(likelihood.tail(), 1e-300)) / 2.302585092994046
+
+
+DEVIATIONS = "distance", "error", "offset", "unrest"
 
 
 class DefaultModel:
@@ -38,6 +46,7 @@ class DefaultModel:
         self.jump_likelihood = Likelihood(Parameters(**parameters["jump_likelihood"]))
         self.since_alarm = parameters["quiet_records"]
         self.samples = []  # all so far
+        self.alarms = []  # timestamps
         self.begin_again()
 
     def begin_again(self):
@@ -58,30 +67,75 @@ class DefaultModel:
         value = min(max(value, -1e300), 1e300)
         if self.scale.observe(value):
             self.begin_again()
+        first = not self.samples
         self.samples.append((timestamp, value))
         raw = self.surprise(timestamp, value)
+        forecast = math.nan if first else self.deviation.forecast()
+        usual_error = self.deviation.errors.size()
         jump, extreme = self.novelty.update(value)
         self.sequence_likelihood.update(raw, value)
         self.jump_likelihood.update(jump, value)
-        deviation_digits = max(self.deviation.update(value))
-        if deviation_digits > 3.0:
-            deviation_digits = 3.0 + 1.7 * (deviation_digits - 3.0)
-        scores = {
+        distance, error, offset, unrest = map(stretched, self.deviation.update(value))
+        strengths = {
             "sequence": graded(digits_of_latest(self.sequence_likelihood)),
             "jump": graded(digits_of_latest(self.jump_likelihood)),
             "extreme": extreme,
-            "deviation": graded(deviation_digits),
+            "distance": graded(distance),
+            "error": graded(error),
+            "offset": graded(offset),
+            "unrest": graded(unrest),
         }
-        for name in set(scores) - set(self.parameters["channels"]):
-            scores[name] = 0.0
+        for name in strengths:
+            channel = "deviation" if name in DEVIATIONS else name
+            if channel not in self.parameters["channels"]:
+                strengths[name] = 0.0
 
-        pattern = max(scores["sequence"], scores["jump"], scores["extreme"])
+        pattern = max(strengths["sequence"], strengths["jump"], strengths["extreme"])
+        deviation = max(strengths[name] for name in DEVIATIONS)
         ranked = 0.4 * pattern if pattern < 0.5 else 0.5 + 0.1 * (pattern - 0.5)
-        combined = max(ranked, scores["deviation"])
-        quiet = self.since_alarm < self.parameters["quiet_records"]
-        self.since_alarm = (
-            1 if combined >= 0.5 else min(self.since_alarm + 1, self.parameters["quiet_records"])
-        )
-        damped = self.parameters["damping"] * combined if quiet else combined
-        novelty = max(scores["jump"], scores["extreme"], scores["deviation"])
-        return raw, likelihood_of_log(damped), damped, scores["sequence"], novelty
+        combined = max(ranked, deviation)
+        damped = self.since_alarm < self.parameters["quiet_records"]
+        alarms_before, last_alarm = len(self.alarms), self.alarms[-1] if self.alarms else math.nan
+        if combined >= 0.5:
+            self.since_alarm = 1
+            if not damped:
+                self.alarms.append(timestamp)
+        else:
+            self.since_alarm = min(self.since_alarm + 1, self.parameters["quiet_records"])
+        log_score = self.parameters["damping"] * combined if damped else combined
+        novelty = max(strengths["jump"], strengths["extreme"], deviation)
+        scores = raw, likelihood_of_log(log_score), log_score, strengths["sequence"], novelty
+        self.latest = {
+            "timestamp": timestamp,
+            "value": value,
+            "scores": scores,
+            "strengths": strengths,
+            "pattern_decided": ranked > deviation,
+            "damped": damped,
+            "forecast": forecast,
+            "usual_error": usual_error,
+            "alarms_before": alarms_before,
+            "last_alarm": last_alarm,
+        }
+        return scores
+
+    def explain(self):
+        """Return why the last sample got its scores."""
+        margin = self.latest["usual_error"] * self.deviation.error_tail.exceeded(0.01)
+        return self.latest | {"margin": margin, "buckets": self.expected()}
+
+    def expected(self):
+        forecast = self.latest["forecast"]
+        middle = self.bucket(self.latest["value"] if math.isnan(forecast) else forecast)
+        first = max(self.bucket(min(self.scale.seen)), middle - 128)
+        last = min(self.bucket(max(self.scale.seen)), middle + 127)
+        predicted = self.memory.predicted()
+        buckets = []
+        for bucket in range(first, last + 1):
+            columns = hash_encoder.encode(self.latest["timestamp"], bucket, **self.parameters["encoder"])
+            foreseen = sum(column in predicted for column in columns) / len(columns)
+            buckets.append((self.scale.value_at(bucket), self.scale.value_at(bucket + 1), foreseen))
+        return buckets
+
+    def bucket(self, value):
+        return int(min(max(math.floor(self.scale.steps(value)), -1e15), 1e15))

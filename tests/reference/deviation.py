@@ -1,5 +1,6 @@
 """Naive twins of the tail of a distribution and of deviations from level and forecast."""
 
+import math
 from collections import defaultdict
 
 from tests.reference import portable_math
@@ -57,6 +58,17 @@ class Tail:
         excess = (number - threshold) / scale
         e_folds = portable_math.log(1.0 + shape * excess) / shape if shape > 1e-6 else excess
         return digits(beyond) + e_folds / 2.302585092994046
+
+    def exceeded(self, probability):
+        """Return the number that is exceeded so often; NaN on probation."""
+        if self.distribution is None:
+            return math.nan
+        threshold, beyond, shape, scale = self.distribution
+        if probability >= beyond:
+            return threshold
+        e_folds = portable_math.log(beyond / probability)
+        excess = (portable_math.exp(shape * e_folds) - 1.0) / shape if shape > 1e-6 else e_folds
+        return threshold + scale * excess
 
     def fit(self):
         total = sum(self.counts.values())

@@ -13,9 +13,9 @@ class ValueScale:
         return max(self.padded * width / self.buckets, 1e-300)
 
     def observe(self, value):
+        self.seen.append(value)
         if self.known:
             return False
-        self.seen.append(value)
         width = max(self.seen) - min(self.seen)
         if width == 0:
             return False
@@ -31,6 +31,9 @@ class ValueScale:
 
     def steps(self, value):
         return value / self.resolution if self.resolution else 0.0
+
+    def value_at(self, steps):
+        return steps * self.resolution if self.resolution else self.seen[0]
 
 
 class Novelty:

@@ -1,5 +1,7 @@
 """The compiled first-order memory and hash encoder against their naive twins."""
 
+import copy
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -41,6 +43,7 @@ def test_memory_agrees_with_the_naive_twin_and_survives_saving(seed, max_segment
     twin = NaiveTransitionMemory(**parameters)
     for i, active in enumerate(random_steps(np.random.default_rng(seed), SMALL["columns"], 60)):
         assert memory.compute(active) == twin.compute(active.tolist())
+        assert set(np.flatnonzero(memory.predicted())) == twin.predicted()
         if i % 20 == 10:
             state = memory.save_state()
             memory = _kernels.TransitionMemory(**parameters)
@@ -56,6 +59,15 @@ def test_a_cycle_is_predicted_once_its_synapses_are_connected():
     laps = [[memory.compute(step) for step in cycle] for _ in range(6)]
     assert laps[0] == [1.0] * 10
     assert laps[-1] == [0.0] * 10
+
+
+def test_what_was_predicted_is_told_after_learning_as_it_was_before():
+    twin = NaiveTransitionMemory(**SMALL | {"max_segments": 400}, seed=3)
+    for active in random_steps(np.random.default_rng(3), SMALL["columns"], 60):
+        ahead = copy.deepcopy(twin)
+        ahead.compute([])  # learns nothing, and tells what was predicted before anything came
+        twin.compute(active.tolist())
+        assert twin.predicted() == ahead.predicted()
 
 
 def test_a_state_with_a_broken_list_is_refused():

@@ -37,11 +37,14 @@ class TransitionMemory:
         self.places = []  # all segments; a new one takes the place of the one it replaces
         self.of_column = {column: [] for column in range(columns)}  # newest first
         self.previous = []
+        self.foreseen = []
+        self.before = []
         self.step = 0
 
     def compute(self, active):
         self.step += 1
         unpredicted = 0
+        foreseen = []
         for column in active:
             best = None
             best_potential = max(self.match_threshold, 1) - 1
@@ -55,14 +58,25 @@ class TransitionMemory:
                 elif len(potential) > best_potential:
                     best, best_potential = segment, len(potential)
             if predicted:
+                foreseen.append(column)
                 continue
             unpredicted += 1
             if best is not None:
                 self.reinforce(best)
             elif self.previous:
                 self.grow(self.new_segment(column), self.new_synapses)
-        self.previous = list(active)
+        self.before, self.previous, self.foreseen = self.previous, list(active), foreseen
         return unpredicted / len(active) if active else 0.0
+
+    def predicted(self):
+        """Return the columns that were predicted for the last step: those of the step itself as it found them."""
+        others = {
+            segment.column
+            for segment in self.places
+            if sum(source in self.before and p >= self.connected_permanence for source, p in segment.synapses)
+            >= self.activation_threshold
+        }
+        return (others - set(self.previous)) | set(self.foreseen)
 
     def reinforce(self, segment):
         potential = sum(source in self.previous for source, _ in segment.synapses)

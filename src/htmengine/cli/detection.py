@@ -20,6 +20,8 @@ from htmengine.series.incidents import IncidentFinder
 from htmengine.series.reader import Chunk, FloatArray, SeriesReader
 from htmengine.series.writers import check_ending, replacing, score_writer
 
+_LEAST_EXPLAINED = 0.2  # log score, one row in a hundred; of what is less unusual there is nothing to say
+
 
 class Request(NamedTuple):
     """What the user asked for; see the options of `htmengine.cli.detect.detect`."""
@@ -64,9 +66,11 @@ def run(request: Request) -> None:
         show_progress = stack.enter_context(progress_bar(stream))
         for chunk in reader.chunks():
             model = model or _new_model(request, chunk)
-            scores = model.score_series(chunk.timestamps, chunk.values)
+            scores, why = model.score_and_explain(
+                chunk.timestamps, chunk.values, threshold=min(request.threshold, _LEAST_EXPLAINED)
+            )
             extent.add(chunk.timestamps)
-            finder.add(*chunk, scores.anomaly_score, scores.log_score)
+            finder.add(*chunk, scores.anomaly_score, scores.log_score, why)
             if writer:
                 writer.write(
                     chunk.timestamps,

@@ -3,18 +3,30 @@
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import typer
 
+from htmengine.htm.explanation import Cause, Explanation
 from htmengine.series.incidents import Incident, IncidentFinder, ScoredRow
 from htmengine.series.reader import FloatArray, SeriesReader
 from htmengine.series.timestamps import isoformat
 
 _BAD_ROWS_SHOWN = 5
-_PIPE_WIDTH = 160  # columns, where no terminal says how wide it is
+_PIPE_WIDTH = 200  # columns, where no terminal says how wide it is
+
+_REASONS: Mapping[Cause | None, str] = {
+    "sequence": "unknown sequence",
+    "jump": "large steps",
+    "extreme": "new extreme",
+    "distance": "far from its level",
+    "error": "far from its forecast",
+    "offset": "off its level for long",
+    "unrest": "unsteady for long",
+    None: "-",
+}
 
 
 class Extent:
@@ -104,12 +116,25 @@ def document(result: Result) -> dict[str, Any]:
 
 
 def _row(row: ScoredRow) -> dict[str, Any]:
+    why = row.why
     return {
         "timestamp": isoformat(row.timestamp),
         "value": row.value,
         "anomaly_score": row.anomaly_score,
         "log_score": row.log_score,
         "line": row.line,
+        "why": why
+        and {
+            "cause": why.cause,
+            "channel": why.channel,
+            "strengths": why.strengths,
+            "damped": why.damped,
+            "forecast": why.forecast,
+            "usual": why.usual,
+            "foreseen": why.foreseen(),
+            "alarms_before": why.alarms_before,
+            "last_alarm": None if why.last_alarm is None else isoformat(why.last_alarm),
+        },
     }
 
 
@@ -144,6 +169,10 @@ def _print_incidents(incidents: Sequence[Incident], anomalous: bool) -> None:
     table.add_column("Value", justify="right", no_wrap=True)
     table.add_column("Log score", justify="right", no_wrap=True)
     table.add_column("How rare", justify="right", no_wrap=True)
+    explained = any(incident.peak.why for incident in incidents)
+    if explained:
+        table.add_column("Usual", no_wrap=True)
+        table.add_column("Why", no_wrap=True)
     if anomalous:
         table.add_column("Start (UTC)", no_wrap=True)
         table.add_column("Lasts", justify="right", no_wrap=True)
@@ -153,12 +182,21 @@ def _print_incidents(incidents: Sequence[Incident], anomalous: bool) -> None:
         peak = incident.peak
         cells = [str(rank), readable_time(peak.timestamp), readable_number(peak.value)]
         cells += [f"{peak.log_score:.4f}", one_in(peak.log_score)]
+        if explained:
+            cells += [_usual(peak.why), _REASONS[peak.why.cause] if peak.why else "-"]
         if anomalous:
             cells += [readable_time(incident.start.timestamp), readable_duration(incident.duration_s)]
             cells += [f"{incident.rows:,}"]
         table.add_row(*cells, f"{peak.line:,}")
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     Console(file=sys.stdout, width=width, markup=False, highlight=False).print(table)
+
+
+def _usual(why: Explanation | None) -> str:
+    if why is None or why.usual is None:
+        return "-"
+    low, high = (readable_number(float(f"{number:.4g}")) for number in why.usual)
+    return f"{low} to {high}"
 
 
 def _print_advice(result: Result) -> None:

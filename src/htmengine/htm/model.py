@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import struct
 import zlib
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 from htmengine.htm import _kernels, params
 from htmengine.htm.arrays import FloatArray
 from htmengine.htm.build import build_model
+from htmengine.htm.explanation import ALARM, Explanation, Scores, SeriesScores
 
 
 class OutOfOrderSample(ValueError):
@@ -20,32 +22,6 @@ class OutOfOrderSample(ValueError):
 
 class UnreadableModel(ValueError):
     """A block of bytes is not a model that this version can read."""
-
-
-class Scores(NamedTuple):
-    """What a model says of one sample; every score is NaN when the sample had no value."""
-
-    raw_anomaly_score: float
-    """Share of what came that the memory had not foreseen, 0 to 1."""
-    anomaly_score: float
-    """How unusual the sample is, as a probability, 0 to 1."""
-    log_score: float
-    """The same on the log scale, 0 to 1; 0.5 is an anomaly score of 0.99999."""
-    sequence_score: float
-    """Log scale: how unusual the last samples are as a continuation of those before them, by what the memory learned."""
-    novelty_score: float
-    """Log scale: how unusual the value is by itself: as a jump, as a new extreme, or by its deviation from the metric's
-    level and forecast."""
-
-
-class SeriesScores(NamedTuple):
-    """The scores of a series, as arrays of shape (n,); fields as in `Scores`."""
-
-    raw_anomaly_score: FloatArray
-    anomaly_score: FloatArray
-    log_score: FloatArray
-    sequence_score: FloatArray
-    novelty_score: FloatArray
 
 
 class Model:
@@ -141,14 +117,54 @@ class Model:
         ------
         As `score_series`.
         """
+        scores, predictions, _ = self._score(timestamps, values)
+        return scores, predictions
+
+    def score_and_explain(
+        self, timestamps: ArrayLike, values: ArrayLike, *, threshold: float = ALARM
+    ) -> tuple[SeriesScores, dict[int, Explanation]]:
+        """Score a series as `score_series` does, and explain the samples that are unusual.
+
+        Parameters
+        ----------
+        timestamps, values : as for `score_series`.
+        threshold : log score from which a sample is explained. An explanation takes as long as some ten samples.
+
+        Returns
+        -------
+        The scores; and by place in the series, from 0, the explanations, as `explain` gives them after that sample. An
+        empty dictionary if the parameter set is one of NuPIC's.
+
+        Raises
+        ------
+        As `score_series`.
+        """
+        scores, _, explanations = self._score(timestamps, values, explain_from=threshold)
+        return scores, {place: Explanation.of(found) for place, found in explanations}
+
+    def explain(self) -> Explanation | None:
+        """Return why the sample that was scored last got its scores.
+
+        None before the first sample, and if the parameter set is one of NuPIC's.
+        """
+        found = self.kernel.explain()
+        return None if found is None else Explanation.of(found)
+
+    def _score(
+        self, timestamps: ArrayLike, values: ArrayLike, explain_from: float = math.inf
+    ) -> tuple[SeriesScores, dict[int, FloatArray], list[tuple[int, _kernels.Explanation]]]:
         times, series = checked_series(timestamps, values)
-        scores, predictions, outcomes = self.kernel.score_series(times, series)
+        scores, predictions, outcomes, explanations = self.kernel.score_series(times, series, explain_from)
         if len(outcomes) < len(times):
             raise OutOfOrderSample(
                 f"sample {len(outcomes)}: timestamp {times[len(outcomes)]:.6f} lies before the last one, "
                 f"{self.last_timestamp:.6f}"
             )
-        return SeriesScores(*scores.T), dict(zip(self.prediction_steps, predictions.T, strict=True))
+        return (
+            SeriesScores(*scores.T),
+            dict(zip(self.prediction_steps, predictions.T, strict=True)),
+            explanations,
+        )
 
     def save(self) -> bytes:
         """Return the model as one block of bytes.
@@ -192,7 +208,7 @@ def checked_series(timestamps: ArrayLike, values: ArrayLike) -> tuple[FloatArray
 
 # A block: header, parameters as JSON, state of the kernel. Little-endian.
 _MAGIC: Final = b"HTMm"
-_LAYOUT: Final = 3
+_LAYOUT: Final = 4
 # magic, layout, generation, rows, digest of the parameters, lengths of parameters and state, CRC-32 of all other bytes
 _HEADER: Final = struct.Struct("<4sIIQ16sQQI")
 

@@ -10,7 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from htmengine.htm import _kernels
 from htmengine.htm.arrays import FloatArray
-from htmengine.htm.model import Model, SeriesScores, checked_series
+from htmengine.htm.explanation import SeriesScores
+from htmengine.htm.model import Model, checked_series
 
 Key = TypeVar("Key", bound=Hashable)
 

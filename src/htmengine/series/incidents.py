@@ -1,11 +1,12 @@
 """From scored rows to what a person wants to see: incidents, and the strongest rows when there are none."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from htmengine.htm.explanation import Explanation
 from htmengine.series.reader import FloatArray
 
 MERGE_ROWS = 10  # the likelihood averages ten scores: closer alarms come from shared rows
@@ -21,6 +22,7 @@ class ScoredRow(NamedTuple):
     value: float
     anomaly_score: float  # 0 to 1
     log_score: float  # the same on a logarithmic scale; 0.5 is an anomaly score of 0.99999
+    why: Explanation | None = None  # None where the model was not asked or cannot tell
 
 
 class Incident(NamedTuple):
@@ -60,8 +62,9 @@ class IncidentFinder:
         values: FloatArray,
         anomaly: FloatArray,
         log: FloatArray,
+        why: Mapping[int, Explanation],
     ) -> None:
-        """Take the next rows; arrays of shape (n,), NaN scores where a value is missing."""
+        """Take the next rows: arrays of shape (n,), NaN scores where a value is missing; explanations by place."""
 
         def row(i: int) -> ScoredRow:
             return ScoredRow(
@@ -71,6 +74,7 @@ class IncidentFinder:
                 float(values[i]),
                 float(anomaly[i]),
                 float(log[i]),
+                why.get(i),
             )
 
         self.anomalies += [row(int(i)) for i in np.flatnonzero(log >= self._threshold)]

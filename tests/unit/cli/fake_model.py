@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from htmengine.htm.model import SeriesScores
+from htmengine.htm.explanation import SeriesScores
 
 
 class FakeModel:
@@ -11,9 +11,9 @@ class FakeModel:
     def __init__(self, parameters):
         self.parameters = parameters
 
-    def score_series(self, timestamps, values):
-        """Score 0.9 on the log scale above 1000, else 0.1 to 0.2."""
+    def score_and_explain(self, timestamps, values, *, threshold):
+        """Explain nothing; score 0.9 on the log scale above 1000, else 0.1 to 0.2."""
         log = np.where(values > 1000, 0.9, 0.1 + 0.1 * np.clip(values, 0, 1000) / 1000)
         log[np.isnan(values)] = np.nan
         zeros = np.zeros_like(log)
-        return SeriesScores(log, 1 - 10 ** (-10 * log), log, zeros, zeros)
+        return SeriesScores(log, 1 - 10 ** (-10 * log), log, zeros, zeros), {}

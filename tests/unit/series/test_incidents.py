@@ -10,7 +10,7 @@ def find(scores, *, threshold=0.5, top=3, chunk=1000):
     position = np.arange(len(log))
     for first in range(0, len(log), chunk):
         part = slice(first, first + chunk)
-        finder.add(position[part] + 2, position[part] * 60.0, position[part] * 1.0, log[part], log[part])
+        finder.add(position[part] + 2, position[part] * 60.0, position[part] * 1.0, log[part], log[part], {})
     return finder
 
 

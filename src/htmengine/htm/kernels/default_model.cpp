@@ -13,6 +13,9 @@ namespace {
 
 constexpr double alarm = 0.5;             // on the log scale: 0.99999
 constexpr double furthest_value = 1e300;  // differences and ranges of such values are still finite
+constexpr double furthest_bucket = 1e15;  // beyond it neighbouring buckets are no longer neighbouring doubles
+constexpr double rare_error = 0.01;        // share of the forecast's errors that exceed an explanation's margin
+constexpr int most_buckets = 256;         // that an explanation lists
 constexpr double ln_10 = 2.302585092994046;
 
 // A changed pattern: what is left of its score below an alarm, and of what lies above one.
@@ -24,7 +27,7 @@ constexpr double certain_digits = 3.0;
 constexpr double stretch = 1.7;
 
 /// The log scale of so many digits of certainty, without an end: 0.5 at 5 digits, 1 at infinitely many.
-double graded(double digits) { return digits <= 5.0 ? 0.1 * std::max(digits, 0.0) : 1.0 - 2.5 / digits; }
+double graded(double digits) { return digits <= 5.0 ? 0.1 * std::max(0.0, digits) : 1.0 - 2.5 / digits; }
 
 double digits_of(double probability) {
     // Where a double has no smaller number left, there are 300 digits.
@@ -35,10 +38,9 @@ double stretched(double digits) {
     return digits <= certain_digits ? digits : certain_digits + stretch * (digits - certain_digits);
 }
 
-/// The combined score, before damping: of a changed pattern and of a single record's deviation.
-double combined(double pattern, double deviation) {
-    const double ranked = pattern < alarm ? share_below_alarm * pattern : alarm + share_above_alarm * (pattern - alarm);
-    return std::max(ranked, deviation);
+/// What a changed pattern counts for beside a single record's deviation.
+double ranked(double pattern) {
+    return pattern < alarm ? share_below_alarm * pattern : alarm + share_above_alarm * (pattern - alarm);
 }
 
 }  // namespace
@@ -71,23 +73,86 @@ Scores DefaultModel::score(double timestamp, double given_value, Stopwatch& watc
         young_.push_back(sample);
     }
 
-    Scores scores;
-    scores.raw = surprise(sample, watch);
+    Verdict verdict;
+    verdict.timestamp = timestamp;
+    verdict.value = sample.value;
+    verdict.scores.raw = surprise(sample, watch);
     const Novelty::Score novelty = novelty_.update(sample.value);
-    const Deviation::Score deviated = deviation_.update(sample.value);
+    verdict.forecast = latest_ ? deviation_.forecast() : std::numeric_limits<double>::quiet_NaN();
+    verdict.usual_error = deviation_.usual_error();
+    const Deviation::Score deviation = deviation_.update(sample.value);
     watch.lap(2);
-    sequence_likelihood_.update(scores.raw, sample.value);
+    sequence_likelihood_.update(verdict.scores.raw, sample.value);
     jump_likelihood_.update(novelty.jump, sample.value);
-    scores.sequence = counts(sequence_channel) ? graded(digits_of(sequence_likelihood_.latest_tail())) : 0.0;
-    const double jump = counts(jump_channel) ? graded(digits_of(jump_likelihood_.latest_tail())) : 0.0;
-    const double extreme = counts(extreme_channel) ? novelty.extreme : 0.0;
-    const double deviation = counts(deviation_channel) ? graded(stretched(deviated.largest())) : 0.0;
-    const double pattern = std::max(jump, extreme);
-    scores.novelty = std::max(pattern, deviation);
-    scores.log = damped(combined(std::max(scores.sequence, pattern), deviation));
-    scores.anomaly = likelihood_of_log(scores.log);
+    verdict.strengths = strengths(novelty, deviation);
+    decide(verdict);
+    latest_ = verdict;
     watch.lap(3);
-    return scores;
+    return verdict.scores;
+}
+
+Strengths DefaultModel::strengths(const Novelty::Score& novelty, const Deviation::Score& deviation) const {
+    Strengths found;
+    if (counts(sequence_channel)) found.sequence = graded(digits_of(sequence_likelihood_.latest_tail()));
+    if (counts(jump_channel)) found.jump = graded(digits_of(jump_likelihood_.latest_tail()));
+    if (counts(extreme_channel)) found.extreme = novelty.extreme;
+    if (counts(deviation_channel)) {
+        found.distance = graded(stretched(deviation.distance));
+        found.error = graded(stretched(deviation.error));
+        found.offset = graded(stretched(deviation.offset));
+        found.unrest = graded(stretched(deviation.unrest));
+    }
+    return found;
+}
+
+/// Combines the strengths to scores. One incident is one alarm: what follows it at once is damped, so that order is
+/// kept but no new alarm comes.
+void DefaultModel::decide(Verdict& verdict) {
+    const Strengths& strengths = verdict.strengths;
+    const double pattern = ranked(strengths.pattern());
+    verdict.pattern_decided = pattern > strengths.deviation();
+    const double combined = std::max(pattern, strengths.deviation());
+    verdict.damped = since_alarm_ < combination_.quiet_records;
+    verdict.alarms_before = alarms_;
+    verdict.last_alarm = last_alarm_;
+    if (combined >= alarm) {
+        since_alarm_ = 1;
+        if (!verdict.damped) {
+            ++alarms_;
+            last_alarm_ = verdict.timestamp;
+        }
+    } else {
+        since_alarm_ = std::min(since_alarm_ + 1, combination_.quiet_records);
+    }
+    Scores& scores = verdict.scores;
+    scores.sequence = strengths.sequence;
+    scores.novelty = std::max({strengths.jump, strengths.extreme, strengths.deviation()});
+    scores.log = verdict.damped ? combination_.damping * combined : combined;
+    scores.anomaly = likelihood_of_log(scores.log);
+}
+
+std::optional<Explanation> DefaultModel::explain() const {
+    if (!latest_) return std::nullopt;
+    return Explanation{*latest_, latest_->usual_error * deviation_.error_exceeded(rare_error), expected()};
+}
+
+/// What the memory had foreseen, for the buckets around the forecast in which values have been.
+std::vector<Explanation::Bucket> DefaultModel::expected() const {
+    const double centre = std::isnan(latest_->forecast) ? latest_->value : latest_->forecast;
+    const double middle = bucket_of(centre);
+    const double first = std::max(bucket_of(scale_.lowest()), middle - most_buckets / 2);
+    const double last = std::min(bucket_of(scale_.highest()), middle + most_buckets / 2 - 1);
+    const std::vector<std::uint8_t> predicted = memory_.predicted();
+    std::vector<std::uint32_t> columns;
+    std::vector<Explanation::Bucket> buckets;
+    for (double bucket = first; bucket <= last; ++bucket) {
+        encoder_.encode(latest_->timestamp, bucket, columns);
+        double foreseen = 0.0;
+        for (const std::uint32_t column : columns) foreseen += predicted[column];
+        buckets.push_back({scale_.value_at(bucket), scale_.value_at(bucket + 1.0),
+                           foreseen / static_cast<double>(columns.size())});
+    }
+    return buckets;
 }
 
 /// At a new resolution every bucket means another value: what was learned at the old one is void. As long as all past
@@ -111,16 +176,12 @@ double DefaultModel::surprise(const Sample& sample, Stopwatch& watch) {
 }
 
 Model::Pattern DefaultModel::pattern(double value) const {
-    constexpr double furthest_bucket = 1e15;
-    const double bucket = std::floor(scale_.steps(std::min(std::max(value, -furthest_value), furthest_value)));
-    return {columns_, static_cast<std::int64_t>(std::min(std::max(bucket, -furthest_bucket), furthest_bucket))};
+    return {columns_, static_cast<std::int64_t>(bucket_of(value))};
 }
 
-/// One incident is one alarm: what follows it at once is damped, so that order is kept but no new alarm comes.
-double DefaultModel::damped(double log_score) {
-    const bool quiet = since_alarm_ < combination_.quiet_records;
-    since_alarm_ = log_score >= alarm ? 1 : std::min(since_alarm_ + 1, combination_.quiet_records);
-    return quiet ? combination_.damping * log_score : log_score;
+double DefaultModel::bucket_of(double value) const {
+    const double bucket = std::floor(scale_.steps(std::min(std::max(value, -furthest_value), furthest_value)));
+    return std::min(std::max(bucket, -furthest_bucket), furthest_bucket);
 }
 
 void DefaultModel::restored() {

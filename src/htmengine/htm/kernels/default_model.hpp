@@ -10,6 +10,8 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
+#include <optional>
 #include <vector>
 
 #include "deviation.hpp"
@@ -49,10 +51,13 @@ class DefaultModel final : public Model {
 
     std::vector<std::string> stages() const override { return {"encoder", "memory", "novelty", "likelihood"}; }
 
+    std::optional<Explanation> explain() const override;
+
     template <class Self, class Archive>
     static void fields(Self& self, Archive& archive) {
         archive(self.rows_, self.last_timestamp_, self.scale_, self.memory_, self.novelty_, self.deviation_,
-                self.sequence_likelihood_, self.jump_likelihood_, self.since_alarm_, self.young_);
+                self.sequence_likelihood_, self.jump_likelihood_, self.since_alarm_, self.alarms_, self.last_alarm_,
+                self.latest_, self.young_);
         if (self.classifier_) archive(*self.classifier_);
     }
 
@@ -76,7 +81,10 @@ class DefaultModel final : public Model {
 
     void learn_again();
     double surprise(const Sample& sample, Stopwatch& watch);
-    double damped(double log_score);
+    Strengths strengths(const Novelty::Score& novelty, const Deviation::Score& deviation) const;
+    void decide(Verdict& verdict);
+    double bucket_of(double value) const;
+    std::vector<Explanation::Bucket> expected() const;
     bool counts(Channel channel) const { return (combination_.channels & channel) != 0; }
 
     CombinationParameters combination_;
@@ -88,6 +96,9 @@ class DefaultModel final : public Model {
     Likelihood sequence_likelihood_;
     Likelihood jump_likelihood_;
     std::uint32_t since_alarm_;  // records since the last alarm, at most quiet_records
+    std::uint64_t alarms_ = 0;
+    double last_alarm_ = std::numeric_limits<double>::quiet_NaN();  // its timestamp
+    std::optional<Verdict> latest_;
     // While the resolution is not settled: all samples so far, to learn them again at a new one.
     std::vector<Sample> young_;
     std::vector<std::uint32_t> columns_;  // scratch

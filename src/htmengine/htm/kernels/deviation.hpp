@@ -63,6 +63,12 @@ class Deviation {
     /// What the next value is expected to be.
     double forecast() const;
 
+    /// Usual size of the forecast's errors.
+    double usual_error() const { return errors_.size(); }
+
+    /// How large, in usual sizes, the error is that this share of the errors exceed; NaN on probation.
+    double error_exceeded(double share) const { return error_tail_.exceeded(share); }
+
     template <class Self, class Archive>
     static void fields(Self& self, Archive& archive) {
         archive(self.count_, self.level_, self.last_, self.squares_, self.products_, self.offset_, self.unrest_,

@@ -9,22 +9,12 @@
 #include <vector>
 
 #include "classifier.hpp"
+#include "explanation.hpp"
 #include "span.hpp"
 #include "state.hpp"
 #include "stopwatch.hpp"
 
 namespace htmengine {
-
-/// What a model says of one sample. All from 0 to 1; NaN when the sample had no value or was refused.
-struct Scores {
-    static constexpr std::size_t count = 5;
-
-    double raw = std::numeric_limits<double>::quiet_NaN();       // share of the active columns not foreseen
-    double anomaly = std::numeric_limits<double>::quiet_NaN();   // how unusual, as a probability
-    double log = std::numeric_limits<double>::quiet_NaN();       // the same on the log scale; 0.5 is 0.99999
-    double sequence = std::numeric_limits<double>::quiet_NaN();  // log scale: what the memory did not expect
-    double novelty = std::numeric_limits<double>::quiet_NaN();   // log scale: what the value is by itself
-};
 
 enum class Outcome : std::uint8_t {
     scored = 0,
@@ -50,6 +40,9 @@ class Model {
 
     /// Numbers that `predictions` holds for each sample that was scored.
     std::size_t prediction_count() const { return classifier_ ? classifier_->parameters().steps.size() : 0; }
+
+    /// Why the sample scored last got its scores; nothing before the first, or when the model cannot tell.
+    virtual std::optional<Explanation> explain() const { return std::nullopt; }
 
     /// Names of the stages whose time a stopwatch takes.
     virtual std::vector<std::string> stages() const = 0;

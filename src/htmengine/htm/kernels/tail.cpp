@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 #include "portable_math.hpp"
@@ -61,6 +62,14 @@ double Tail::update(double number) {
     const bool cut = scale_ > 0.0 && numbers_ >= 2 * probation;
     count(cut ? std::min(number, threshold_ + parameters_.outlier * scale_) : number);
     return found;
+}
+
+double Tail::exceeded(double probability) const {
+    if (scale_ == 0.0) return std::numeric_limits<double>::quiet_NaN();
+    if (probability >= beyond_) return threshold_;
+    const double e_folds = portable::log(beyond_ / probability);
+    const double excess = shape_ > exponential ? (portable::exp(shape_ * e_folds) - 1.0) / shape_ : e_folds;
+    return threshold_ + scale_ * excess;
 }
 
 double Tail::digits(double number) const {

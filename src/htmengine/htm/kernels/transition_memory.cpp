@@ -43,12 +43,13 @@ double TransitionMemory::compute(Span<const std::uint32_t> active_columns) {
     const auto& p = parameters_;
     ++step_;
     std::size_t unpredicted = 0;
+    foreseen_.clear();
     for (const std::uint32_t column : active_columns) {
         bool predicted = false;
         std::uint16_t best = none;
         std::uint32_t best_potential = std::max<std::uint32_t>(p.match_threshold, 1) - 1;
         for (std::uint16_t segment = heads_[column]; segment != none; segment = nexts_[segment]) {
-            const Overlap found = overlap(segment);
+            const Overlap found = overlap(segment, was_active_);
             if (found.connected >= p.activation_threshold) {
                 predicted = true;
                 reinforce(segment, found.potential);
@@ -57,6 +58,7 @@ double TransitionMemory::compute(Span<const std::uint32_t> active_columns) {
                 best_potential = found.potential;
             }
         }
+        foreseen_.push_back(predicted);
         if (predicted) continue;
         ++unpredicted;
         if (best != none) {
@@ -66,19 +68,31 @@ double TransitionMemory::compute(Span<const std::uint32_t> active_columns) {
         }
     }
     mark_previous(0);
+    before_.swap(previous_);
     previous_.assign(active_columns.begin(), active_columns.end());
     mark_previous(1);
     if (active_columns.empty()) return 0.0;
     return static_cast<double>(unpredicted) / static_cast<double>(active_columns.size());
 }
 
-TransitionMemory::Overlap TransitionMemory::overlap(std::uint16_t segment) const {
+std::vector<std::uint8_t> TransitionMemory::predicted() const {
+    std::vector<std::uint8_t> active(parameters_.columns, 0);
+    for (const std::uint16_t column : before_) active[column] = 1;
+    std::vector<std::uint8_t> predicted(parameters_.columns, 0);
+    for (std::size_t segment = 0; segment < owners_.size(); ++segment)
+        if (overlap(segment, active).connected >= parameters_.activation_threshold) predicted[owners_[segment]] = 1;
+    // Only segments of the last step's columns have learned since.
+    for (std::size_t i = 0; i < previous_.size(); ++i) predicted[previous_[i]] = foreseen_[i];
+    return predicted;
+}
+
+TransitionMemory::Overlap TransitionMemory::overlap(std::size_t segment, const std::vector<std::uint8_t>& active) const {
     Overlap found{0, 0};
-    const std::uint16_t* synapses = &synapses_[std::size_t{segment} * synapses_per_segment];
+    const std::uint16_t* synapses = &synapses_[segment * synapses_per_segment];
     for (std::uint32_t i = 0; i < synapse_counts_[segment]; ++i) {
-        const std::uint32_t active = was_active_[source(synapses[i])];
-        found.potential += active;
-        found.connected += active & (permanence(synapses[i]) >= parameters_.connected_permanence);
+        const std::uint32_t on = active[source(synapses[i])];
+        found.potential += on;
+        found.connected += on & (permanence(synapses[i]) >= parameters_.connected_permanence);
     }
     return found;
 }
@@ -191,8 +205,10 @@ void TransitionMemory::restored() {
     if (listed != segments) throw StateError("the lists of segments are broken");
 
     was_active_.assign(parameters_.columns, 0);
-    for (const std::uint16_t column : previous_)
-        if (column >= parameters_.columns) throw StateError("a previously active column does not exist");
+    for (const auto* columns : {&previous_, &before_})
+        for (const std::uint16_t column : *columns)
+            if (column >= parameters_.columns) throw StateError("a previously active column does not exist");
+    if (foreseen_.size() != previous_.size()) throw StateError("not every active column was foreseen or not");
     mark_previous(1);
 }
 

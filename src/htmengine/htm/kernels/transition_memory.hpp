@@ -39,6 +39,10 @@ class TransitionMemory {
     /// predict, from 0 to 1; 0 when no column is active. Then learns the transition.
     double compute(Span<const std::uint32_t> active_columns);
 
+    /// For each column whether the step before the last one predicted it, by what was known before the last step was
+    /// learned; but a segment that made room for what was learned then is gone.
+    std::vector<std::uint8_t> predicted() const;
+
     const TransitionMemoryParameters& parameters() const { return parameters_; }
     std::size_t segment_count() const { return owners_.size(); }
     std::size_t synapse_count() const;
@@ -46,7 +50,7 @@ class TransitionMemory {
     template <class Self, class Archive>
     static void fields(Self& self, Archive& archive) {
         archive(self.synapses_, self.synapse_counts_, self.owners_, self.nexts_, self.last_used_, self.step_,
-                self.previous_, self.random_);
+                self.previous_, self.foreseen_, self.before_, self.random_);
     }
 
     /// Rebuilds the heads of the columns' lists. Throws StateError when the state does not fit the parameters.
@@ -58,7 +62,7 @@ class TransitionMemory {
         std::uint32_t connected;  // those of them whose permanence counts
     };
 
-    Overlap overlap(std::uint16_t segment) const;
+    Overlap overlap(std::size_t segment, const std::vector<std::uint8_t>& active) const;
     void reinforce(std::uint16_t segment, std::uint32_t potential);
     void grow(std::uint16_t segment, std::uint32_t wanted);
     std::uint16_t new_segment(std::uint16_t column);
@@ -74,6 +78,8 @@ class TransitionMemory {
     std::vector<std::uint32_t> last_used_;
     std::uint32_t step_ = 0;
     std::vector<std::uint16_t> previous_;  // active columns of the previous step
+    std::vector<std::uint8_t> foreseen_;   // per column of these: whether it was predicted
+    std::vector<std::uint16_t> before_;    // active columns of the step before
     MixingRandom random_;
     // Derived: the newest segment of each column; whether a column was active in the previous step.
     std::vector<std::uint16_t> heads_;

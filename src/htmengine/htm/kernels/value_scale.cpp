@@ -30,10 +30,10 @@ ValueScale::ValueScale(const ValueScaleParameters& parameters)
 }
 
 bool ValueScale::observe(double value) {
-    if (known_) return false;
     lowest_ = count_ == 0 ? value : std::min(lowest_, value);
     highest_ = count_ == 0 ? value : std::max(highest_, value);
     ++count_;
+    if (known_) return false;
     if (!(highest_ > lowest_)) return false;
     const bool checkpoint = (count_ & (count_ - 1)) == 0;
     if (resolution_ > 0.0 && !checkpoint) return false;

@@ -28,6 +28,13 @@ class ValueScale {
     /// Whether the resolution is known or has seen enough values: from then on it seldom changes.
     bool settled() const { return known_ || count_ >= values_to_settle; }
 
+    /// The lowest and the highest value so far.
+    double lowest() const { return lowest_; }
+    double highest() const { return highest_; }
+
+    /// The value so many steps above zero; as long as all values were equal, that value.
+    double value_at(double steps) const { return resolution_ > 0.0 ? steps * resolution_ : lowest_; }
+
     /// The value in steps of the resolution; 0 as long as all values were equal.
     double steps(double value) const { return resolution_ > 0.0 ? value / resolution_ : 0.0; }
 

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 #include <memory>
+#include <tuple>
+#include <utility>
 
 #include "bindings.hpp"
 #include "default_model.hpp"
@@ -67,6 +69,8 @@ void bind_transition_memory(nb::module_& module) {
                 return self.compute({active.data(), active.size()});
             },
             "active_columns"_a)
+        // For each column: whether the step before the last one predicted it.
+        .def("predicted", [](const TransitionMemory& self) { return to_numpy(self.predicted()); })
         .def_prop_ro("segment_count", &TransitionMemory::segment_count)
         .def_prop_ro("synapse_count", &TransitionMemory::synapse_count);
     bind_state(bound);
@@ -163,8 +167,41 @@ void bind_deviation(nb::module_& module) {
                 return std::make_tuple(score.distance, score.error, score.offset, score.unrest);
             },
             "value"_a)
-        .def("forecast", &Deviation::forecast);
+        .def("forecast", &Deviation::forecast)
+        .def("usual_error", &Deviation::usual_error)
+        .def("error_exceeded", &Deviation::error_exceeded, "share"_a);
     bind_state(bound);
+}
+
+void bind_explanation(nb::module_& module) {
+    nb::class_<Explanation>(module, "Explanation")
+        .def_prop_ro("timestamp", [](const Explanation& self) { return self.verdict.timestamp; })
+        .def_prop_ro("value", [](const Explanation& self) { return self.verdict.value; })
+        .def_prop_ro("scores",
+                     [](const Explanation& self) {
+                         std::vector<double> scores(Scores::count);
+                         store(self.verdict.scores, scores.data());
+                         return scores;
+                     })
+        // Sequence, jump, extreme, distance, error, offset, unrest.
+        .def_prop_ro("strengths",
+                     [](const Explanation& self) {
+                         const Strengths& s = self.verdict.strengths;
+                         return std::vector<double>{s.sequence, s.jump, s.extreme, s.distance,
+                                                    s.error, s.offset, s.unrest};
+                     })
+        .def_prop_ro("pattern_decided", [](const Explanation& self) { return self.verdict.pattern_decided != 0; })
+        .def_prop_ro("damped", [](const Explanation& self) { return self.verdict.damped != 0; })
+        .def_prop_ro("forecast", [](const Explanation& self) { return self.verdict.forecast; })
+        .def_ro("margin", &Explanation::margin)
+        .def_prop_ro("alarms_before", [](const Explanation& self) { return self.verdict.alarms_before; })
+        .def_prop_ro("last_alarm", [](const Explanation& self) { return self.verdict.last_alarm; })
+        // (low, high, foreseen) of each, ascending.
+        .def_prop_ro("buckets", [](const Explanation& self) {
+            std::vector<std::tuple<double, double, double>> buckets;
+            for (const auto& bucket : self.buckets) buckets.emplace_back(bucket.low, bucket.high, bucket.foreseen);
+            return buckets;
+        });
 }
 
 using ScoreTable = nb::ndarray<nb::numpy, double, nb::shape<-1, Scores::count>, nb::c_contig>;
@@ -188,14 +225,17 @@ void bind_base_model(nb::module_& module) {
              [](Model& self, nb::bytes bytes) {
                  self.load(reinterpret_cast<const std::uint8_t*>(bytes.c_str()), bytes.size());
              })
-        // Scores up to the first sample out of order; as many outcomes as samples taken.
+        .def("explain", &Model::explain)
+        // Scores up to the first sample out of order; as many outcomes as samples taken. Samples whose log score is
+        // at least `explain_from` are explained, each with its place in the series.
         .def(
             "score_series",
-            [](Model& self, In<double> timestamps, In<double> values) {
+            [](Model& self, In<double> timestamps, In<double> values, double explain_from) {
                 const std::size_t samples = timestamps.size();
                 const std::size_t width = self.prediction_count();
                 std::vector<double> scores(samples * Scores::count);
                 std::vector<double> predictions(samples * width, std::numeric_limits<double>::quiet_NaN());
+                std::vector<std::pair<std::size_t, Explanation>> explanations;
                 std::vector<std::uint8_t> outcomes;
                 outcomes.reserve(samples);
                 {
@@ -206,13 +246,15 @@ void bind_base_model(nb::module_& module) {
                         if (outcome == Outcome::out_of_order) break;
                         store(found, &scores[i * Scores::count]);
                         if (outcome == Outcome::scored) store_predictions(self, predictions.data() + i * width);
+                        if (found.log >= explain_from)
+                            if (auto explanation = self.explain()) explanations.emplace_back(i, *std::move(explanation));
                         outcomes.push_back(static_cast<std::uint8_t>(outcome));
                     }
                 }
                 return std::make_tuple(to_table(std::move(scores)), to_numpy(std::move(predictions), samples, width),
-                                       to_numpy(std::move(outcomes)));
+                                       to_numpy(std::move(outcomes)), std::move(explanations));
             },
-            "timestamps"_a, "values"_a)
+            "timestamps"_a, "values"_a, "explain_from"_a = std::numeric_limits<double>::infinity())
         .def(
             "add_classifier",
             [](Model& self, std::vector<std::uint32_t> steps, double alpha, double value_gain,
@@ -312,6 +354,7 @@ void bind_model(nb::module_& module) {
     bind_novelty(module);
     bind_tail(module);
     bind_deviation(module);
+    bind_explanation(module);
     bind_base_model(module);
     bind_default_model(module);
     bind_nupic_model(module);
