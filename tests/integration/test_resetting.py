@@ -2,7 +2,7 @@
 
 import msgspec
 
-from htmengine import config
+from htmengine import config, repository
 from htmengine.adapters.datasource import createCustomDatasourceAdapter, using
 from htmengine.bus import Outgoing
 from htmengine.repository import databases, metrics
@@ -22,7 +22,8 @@ def test_an_installation_on_servers_is_made_and_reset(database_server, rabbitmq_
             shards=2,
         )
         try:
-            resetting.create(settings)
+            # A test before this one may have killed a process of the server, which then takes its time.
+            repository.retryOnTransientErrors(resetting.create)(settings)
             resetting.create(settings)
             with using(settings):
                 createCustomDatasourceAdapter().createMetric("m")

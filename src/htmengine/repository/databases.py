@@ -10,7 +10,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from htmengine import config
-from htmengine.repository.errors import RepositoryError
+from htmengine.repository.errors import translated
 from htmengine.repository.server import connect_arguments, server_url
 
 
@@ -19,7 +19,8 @@ def create(repository: config.Repository) -> None:
 
     Raises
     ------
-    RepositoryError : the server is away, or does not let this user.
+    RepositoryUnavailable : the server is away.
+    RepositoryError : it does not let this user.
     """
     if repository.dialect == "sqlite":
         return
@@ -31,7 +32,7 @@ def create(repository: config.Repository) -> None:
 
 
 def drop(repository: config.Repository) -> None:
-    """Delete the database with all that is in it; nothing happens if there is none. Raises RepositoryError."""
+    """Delete the database with all that is in it; nothing happens if there is none. Raises as `create`."""
     if repository.dialect == "sqlite":
         if repository.path is not None:
             remove_file(repository.path)
@@ -60,9 +61,9 @@ def _administration(repository: config.Repository) -> Iterator[tuple[Connection,
         with engine.connect() as conn:
             yield conn, engine.dialect.identifier_preparer.quote(repository.db)
     except DBAPIError as error:
-        raise RepositoryError(
-            f"{repository!r}: {error.orig}",
-            hint="See that the server runs, and that [repository] in application.conf names it and a user who may do this.",
-        ) from None
+        answer = translated(error, str(engine.url))
+        if answer is error:
+            raise
+        raise answer from None
     finally:
         engine.dispose()

@@ -17,7 +17,7 @@ def reset(settings: config.Settings) -> None:
 
     Raises
     ------
-    RepositoryError, BusError : the database or the broker cannot be used.
+    RepositoryUnavailable, RepositoryError, BusError : the database or the broker cannot be used.
     """
     databases.drop(settings.repository)
     if settings.checkpoint_root is not None:
@@ -44,7 +44,7 @@ def _empty_broker(settings: config.Settings) -> None:
 
 
 def create(settings: config.Settings) -> None:
-    """Make the database where there is none yet, and bring its tables to the newest schema. Raises RepositoryError."""
+    """Make the database where there is none yet, and bring its tables to the newest schema. Raises as `databases.create`."""
     databases.create(settings.repository)
     engine = open_engine(settings.repository)
     try:

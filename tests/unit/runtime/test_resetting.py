@@ -6,7 +6,7 @@ from htmengine.adapters.datasource import createCustomDatasourceAdapter, using
 from htmengine.bus import Outgoing
 from htmengine.repository import databases, metrics
 from htmengine.repository.engine import reading
-from htmengine.repository.errors import RepositoryError
+from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.runtime import resetting
 from htmengine.runtime.installation import current
 
@@ -28,8 +28,8 @@ def test_nothing_is_left_after_a_reset(tmp_path):
 
 def test_a_server_that_is_away_is_named_without_its_password(tmp_path):
     away = config.Repository(dialect="mysql", host="127.0.0.1", port=1, passwd="secret")
-    with pytest.raises(RepositoryError, match="127.0.0.1:1") as caught:
+    with pytest.raises(RepositoryUnavailable, match="127.0.0.1:1") as caught:
         databases.create(away)
     assert "secret" not in str(caught.value)
-    with pytest.raises(RepositoryError):
+    with pytest.raises(RepositoryUnavailable):
         resetting.reset(msgspec.structs.replace(config.embedded(tmp_path), repository=away))
