@@ -208,7 +208,8 @@ def mariadb(folder: Path, *options: str) -> Iterator[Address]:
     install = require("mariadb-server", "mariadb-install-db")
     admin = require("mariadb-client", "mariadb-admin")
     (port,) = free_ports(1)
-    data, log = folder / "data", folder / "out"
+    data, log, temporary = folder / "data", folder / "out", folder / "tmp"
+    temporary.mkdir(parents=True)
     user = _user()
     made = subprocess.run(
         [
@@ -233,6 +234,7 @@ def mariadb(folder: Path, *options: str) -> Iterator[Address]:
                 f"--datadir={data}",
                 f"--socket={folder / 'sock'}",
                 f"--pid-file={folder / 'pid'}",
+                f"--tmpdir={temporary}",  # a server that starts removes the temporary tables of others
                 "--bind-address=127.0.0.1",
                 f"--port={port}",
                 *options,

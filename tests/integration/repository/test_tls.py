@@ -50,7 +50,6 @@ def encrypting(request):
     other, _ = make_certificate(folder, "other")
     if request.param == "mysql":
         server = servers.mariadb(folder / "server", f"--ssl-cert={own}", f"--ssl-key={key}")
-        (folder / "server").mkdir()
     else:
         if os.geteuid() == 0:
             folder.chmod(0o755)
