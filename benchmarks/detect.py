@@ -39,9 +39,7 @@ def write_series(path: Path, rows: int) -> None:
 def seconds(*arguments: str) -> float:
     """Return how long the command takes, from the start of its process to the end."""
     began = time.perf_counter()
-    subprocess.run(
-        [sys.executable, "-m", "htmengine.cli", *arguments], check=True, stdout=subprocess.DEVNULL
-    )
+    subprocess.run([sys.executable, "-m", "htmengine.cli", *arguments], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - began
 
 
