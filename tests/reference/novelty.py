@@ -37,11 +37,14 @@ class ValueScale:
 
 
 class Novelty:
-    def __init__(self, *, jump_rate, jump_limit, range_memory, range_tolerance, range_saturation):
+    def __init__(
+        self, *, jump_rate, jump_limit, range_memory, range_tolerance, range_settling, range_saturation
+    ):
         self.jump_rate = jump_rate
         self.jump_limit = jump_limit
         self.range_memory = range_memory
         self.range_tolerance = range_tolerance
+        self.range_settling = range_settling
         self.range_saturation = range_saturation
         self.count = 0
         self.last = 0.0
@@ -77,8 +80,9 @@ class Novelty:
         score = 0.0
         if width > 0.0 and self.count >= 100:
             outside = max(value - self.high, self.low - value) / width
-            if outside > self.range_tolerance:
-                graded = (outside - self.range_tolerance) / (self.range_saturation - self.range_tolerance)
+            tolerance = max(self.range_settling / self.count, 1.0) * self.range_tolerance
+            if outside > tolerance:
+                graded = (outside - tolerance) / (max(self.range_saturation, 2.0 * tolerance) - tolerance)
                 score = 0.5 + 0.5 * min(graded, 1.0)
         rate = 1.0 / self.range_memory
         self.low = min(value, self.low + rate * (value - self.low))

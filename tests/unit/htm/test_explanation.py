@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -54,13 +55,14 @@ def test_levels_in_another_order_are_an_unknown_sequence():
     assert {e.cause for place, e in why.items() if 2900 <= place < 2960} == {"sequence"}
 
 
-def test_a_value_beyond_all_before_is_a_new_extreme():
-    times, values = daily_season(1000)
-    slope = np.linspace(values[-1], 170.0, 30)
-    _, _, why = explained(
-        np.concatenate([times, times[-1] + FIVE_MINUTES * np.arange(1, 31)]), np.concatenate([values, slope])
-    )
-    assert "extreme" in {e.cause for e in why.values()}
+@pytest.mark.parametrize("channel", ["sequence", "jump", "extreme", "deviation"])
+def test_a_channel_that_is_off_is_no_cause(channel):
+    times, values = daily_season(3000)
+    values[2900] += 90.0
+    values[2950:2980] = np.random.default_rng(2).permutation(np.linspace(20.0, 120.0, 30))
+    only = msgspec.structs.replace(params.parameter_set("default"), channels=(channel,))
+    _, why = Model(only).score_and_explain(times, values, threshold=0.3)
+    assert {explanation.channel for explanation in why.values()} == {channel}
 
 
 def test_what_the_memory_foresaw_of_the_value_is_what_the_raw_score_leaves():

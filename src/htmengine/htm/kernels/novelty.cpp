@@ -19,6 +19,7 @@ Novelty::Novelty(const NoveltyParameters& parameters) : parameters_(parameters) 
         throw std::invalid_argument("jump_rate must be above 0 and at most 1");
     if (!(parameters.jump_limit > 0.0)) throw std::invalid_argument("jump_limit must be above 0");
     if (!(parameters.range_memory >= 1.0)) throw std::invalid_argument("range_memory must be at least 1 record");
+    if (!(parameters.range_settling >= 0.0)) throw std::invalid_argument("range_settling must be at least 0 records");
     if (!(parameters.range_tolerance >= 0.0 && parameters.range_saturation > parameters.range_tolerance))
         throw std::invalid_argument("range_tolerance must be at least 0 and below range_saturation");
 }
@@ -51,9 +52,12 @@ double Novelty::extreme_score(double value) {
     double score = 0.0;
     if (width > 0.0 && count_ >= values_before_extremes) {
         const double outside = std::max(value - high_, low_ - value) / width;
-        const double tolerance = parameters_.range_tolerance;
+        // The range of few values is easily exceeded.
+        const double unsettled = std::max(parameters_.range_settling / static_cast<double>(count_), 1.0);
+        const double tolerance = unsettled * parameters_.range_tolerance;
+        const double saturation = std::max(parameters_.range_saturation, 2.0 * tolerance);
         if (outside > tolerance)
-            score = 0.5 + 0.5 * std::min((outside - tolerance) / (parameters_.range_saturation - tolerance), 1.0);
+            score = 0.5 + 0.5 * std::min((outside - tolerance) / (saturation - tolerance), 1.0);
     }
     // Old extremes fade towards the present value.
     const double rate = 1.0 / parameters_.range_memory;

@@ -10,6 +10,7 @@ struct NoveltyParameters {
     double jump_limit = 4.0;          // jumps count up to so many times their running mean
     double range_memory = 16000.0;    // records after which an extreme is mostly forgotten
     double range_tolerance = 0.05;    // share of the range by which a new extreme must stand out
+    double range_settling = 500.0;    // records before which it must stand out by proportionally more
     double range_saturation = 1.0;    // share of the range, outside it, at which a new extreme scores 1
 };
 

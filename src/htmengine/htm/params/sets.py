@@ -108,6 +108,8 @@ class Novelty(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Records after which an extreme is mostly forgotten."""
     range_tolerance: float = 0.05
     """Share of the range by which a new extreme must stand out."""
+    range_settling: float = 500.0
+    """Records before which it must stand out by proportionally more, as few values show little of the range."""
     range_saturation: float = 1.0
     """Share of the range, outside it, at which a new extreme scores 1."""
 

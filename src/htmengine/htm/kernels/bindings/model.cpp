@@ -101,12 +101,13 @@ void bind_novelty(nb::module_& module) {
         .def(
             "__init__",
             [](Novelty* self, double jump_rate, double jump_limit, double range_memory, double range_tolerance,
-               double range_saturation) {
-                new (self) Novelty(P{jump_rate, jump_limit, range_memory, range_tolerance, range_saturation});
+               double range_settling, double range_saturation) {
+                new (self) Novelty(
+                    P{jump_rate, jump_limit, range_memory, range_tolerance, range_settling, range_saturation});
             },
             nb::kw_only(), "jump_rate"_a = P{}.jump_rate, "jump_limit"_a = P{}.jump_limit,
             "range_memory"_a = P{}.range_memory, "range_tolerance"_a = P{}.range_tolerance,
-            "range_saturation"_a = P{}.range_saturation)
+            "range_settling"_a = P{}.range_settling, "range_saturation"_a = P{}.range_saturation)
         // The scores of the jump and of the extreme.
         .def(
             "update",

@@ -1,0 +1,86 @@
+"""How the default model behaves where metrics are awkward; what is measured, over more seeds, docs/explanation tells."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from benchmarks.behaviour import BEHAVIOURS, measure
+from htmengine.htm import params
+from htmengine.htm.model import Model
+
+SEEDS = range(3)
+
+
+class Bounds(NamedTuple):
+    """What a behaviour may cost; a trend and a first day that no sample has shown yet cost most."""
+
+    false_per_1000: float
+    found: float = 1.0
+    delay: float = 0.0
+    further_per_event: float = 0.7
+
+
+BOUNDS = {
+    "spike": Bounds(1.2),
+    "level shift": Bounds(1.2),
+    "trend": Bounds(3.0),
+    "slow leak": Bounds(1.2, delay=100.0, further_per_event=10.0),
+    "daily season, afternoon at night": Bounds(1.0),
+    "weekly season, end of summer time": Bounds(1.0),
+    "missing samples and gaps": Bounds(1.0),
+    "counter that is reset": Bounds(0.2),
+    "quantised": Bounds(1.2),
+    "long constant": Bounds(0.0),
+    "rare steps": Bounds(1.2),
+    "sparse counts": Bounds(2.0),
+    "heavy-tailed latency": Bounds(2.0, delay=10.0),
+    "every 1 s": Bounds(2.0),
+    "every 10 s": Bounds(2.5),
+    "every 60 s": Bounds(3.0),
+    "every 300 s": Bounds(1.0),
+    "every 3600 s": Bounds(1.0),
+    "after 50 samples": Bounds(1.0, found=0.0),
+    "after 100 samples": Bounds(1.0),
+    "after 210 samples": Bounds(1.4),
+    "after 400 samples": Bounds(1.7),
+}
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_false_alarms_and_delays_stay_within_bounds(name):
+    bounds, outcome = BOUNDS[name], measure(name, SEEDS)
+    assert outcome.false_per_1000 <= bounds.false_per_1000
+    if outcome.events and bounds.found:
+        assert outcome.found >= bounds.found
+        assert outcome.delay <= bounds.delay
+        assert outcome.further_per_event <= bounds.further_per_event
+
+
+def test_before_100_samples_nothing_alarms():
+    for seed in SEEDS:
+        series = BEHAVIOURS["after 50 samples"](np.random.default_rng(seed))
+        scores = Model(params.parameter_set("default")).score_series(series.timestamps, series.values)
+        assert scores.log_score[:100].max() < 0.5
+
+
+def test_an_hour_more_or_less_of_summer_time_alarms_no_more_than_another_week():
+    false = dict.fromkeys((True, False), 0)
+    for seed in SEEDS:
+        series = BEHAVIOURS["weekly season, end of summer time"](np.random.default_rng(seed))
+        scores = Model(params.parameter_set("default")).score_series(series.timestamps, series.values)
+        change = 28 * 96 + 4  # the clocks change after four weeks, at 1:00 UTC
+        for before, week in ((True, slice(change - 672, change)), (False, slice(change, change + 672))):
+            false[before] += int((scores.log_score[week] >= 0.5).sum())
+    assert false[False] <= false[True] + 1
+
+
+def test_a_level_that_has_moved_is_the_usual_one_after_a_day():
+    for seed in SEEDS:
+        series = BEHAVIOURS["level shift"](np.random.default_rng(seed))
+        model = Model(params.parameter_set("default"))
+        scores = model.score_series(series.timestamps, series.values)
+        assert scores.log_score[2500] >= 0.5
+        assert (scores.log_score[2788:] >= 0.5).sum() <= 3  # of 1212 records
+        low, high = model.explain().usual
+        assert low < 130.0 < high
