@@ -124,6 +124,14 @@ def states(conn: Connection, uids: Sequence[str]) -> dict[str, MetricState]:
     return {row[0]: MetricState(*row) for row in _STATES.rows(conn, uids)}
 
 
+def lock(conn: Connection, uids: Sequence[str]) -> None:
+    """Keep others from changing these metrics until the transaction ends: for one that changes several, in any order."""
+    if conn.dialect.name != "sqlite":  # where one writes at a time
+        for some in _slices(sorted(uids)):
+            query = select(_metric.uid).where(_metric.uid.in_(some)).order_by(_metric.uid)
+            conn.execute(query.with_for_update(key_share=True)).all()
+
+
 def definitions(conn: Connection, uids: Sequence[str]) -> dict[str, Definition]:
     """Return what the models of these metrics are made from; unknown metrics are left out."""
     return {row[0]: Definition(*row[1:]) for row in _DEFINITIONS.rows(conn, uids)}

@@ -67,12 +67,13 @@ def advance_last(conn: Connection, advances: Sequence[Advance | tuple[str, int, 
     """
     if not advances:
         return 0
-    uids, before, after, tails = zip(*sorted(advances), strict=True)
+    uids, before, after, tails = zip(*advances, strict=True)
     return bulk.update(
         conn,
         schema.metric,
         {"uid": uids, "last_rowid": before},
         {"last_rowid": after, "tail_timestamp": tails},
+        shared=True,
     )
 
 

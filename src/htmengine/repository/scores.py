@@ -94,12 +94,13 @@ def advance_watermarks(
     """
     if not advances:
         return 0
-    uids, generations, before, after = zip(*sorted(advances), strict=True)
+    uids, generations, before, after = zip(*advances, strict=True)
     return bulk.update(
         conn,
         schema.metric,
         {"uid": uids, "generation": generations, "scored_rowid": before},
         {"scored_rowid": after},
+        shared=True,
     )
 
 

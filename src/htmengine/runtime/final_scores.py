@@ -103,6 +103,8 @@ class FinalScores:
         )
 
     def _store(self, conn: Connection, received: _Received, wanted: _Wanted) -> _News:
+        if received.commands or received.failures:
+            metrics.lock(conn, received.uids)  # statuses are changed one by one, after the watermarks
         states = metrics.states(conn, received.uids)
         reaches = {
             uid: Reach(state.generation, state.scored_rowid, state.last_rowid)

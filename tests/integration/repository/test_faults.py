@@ -1,12 +1,13 @@
 """What goes wrong with a server, and what becomes of the transaction."""
 
+import random
 import threading
 
 import msgspec
 import pytest
 from sqlalchemy import select, update
 
-from htmengine.repository import metrics, retryOnTransientErrors, schema
+from htmengine.repository import metrics, retryOnTransientErrors, samples, schema, scores
 from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.errors import RepositoryError, RepositoryUnavailable, TransactionRolledBack
 from htmengine.repository.retrying import again_if_rolled_back
@@ -66,6 +67,29 @@ def test_a_transaction_that_is_done_again_after_a_deadlock_succeeds(engine, agai
     assert crossing(engine, again) == []
 
 
+def test_metrics_that_were_locked_are_changed_in_any_order(engine):
+    with writing(engine) as conn:
+        first, second = metrics.create_custom(conn, ["a", "b"]).values()
+    errors = []
+
+    def write(*order):
+        try:
+            for step in range(30):
+                with writing(engine) as conn:
+                    metrics.lock(conn, order)
+                    for uid in order:
+                        metrics.set_status(conn, uid, 1, message=str(step))
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=write, args=order) for order in ((first, second), (second, first))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
 def test_a_connection_that_is_lost_takes_its_transaction_with_it_and_the_next_is_a_new_one(engine, uid):
     ask, kill = KILL[engine.dialect.name]
 
@@ -114,3 +138,30 @@ def test_a_database_that_cannot_be_used_is_named_without_the_password(database_s
     assert "127.0.0.1" in str(caught.value)
     assert "S3cret" not in told
     engine.dispose()
+
+
+def test_writers_of_the_same_metrics_in_different_orders_do_not_stop_each_other(engine):
+    with writing(engine) as conn:
+        uids = list(metrics.create_custom(conn, [f"metric.{number}" for number in range(300)]).values())
+    errors = []
+
+    def write(store):
+        try:
+            for step in range(20):
+                with writing(engine) as conn:
+                    assert store(conn, random.Random(step).sample(uids, len(uids)), step) == len(uids)
+        except Exception as error:
+            errors.append(error)
+
+    def append(conn, some, step):
+        return samples.advance_last(conn, [(uid, step, step + 1, step) for uid in some])
+
+    def score(conn, some, step):
+        return scores.advance_watermarks(conn, [(uid, 0, step, step + 1) for uid in reversed(some)])
+
+    threads = [threading.Thread(target=write, args=(store,)) for store in (append, score)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []

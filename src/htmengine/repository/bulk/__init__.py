@@ -30,12 +30,15 @@ def insert(conn: Connection, table: Table, rows: Columns) -> None:
         _DIALECTS[conn.dialect.name].insert(conn, table, rows)
 
 
-def update(conn: Connection, table: Table, where: Columns, to: Columns) -> int:
+def update(conn: Connection, table: Table, where: Columns, to: Columns, *, shared: bool = False) -> int:
     """Update, for each row of `where`, the rows of the table that equal it, to the same row of `to`.
 
-    A NULL of the table equals 0 where a number may be NULL (last_rowid in tables of an older application). On a server
-    rows are locked in the order in which they are given, as far as it can be told; give them in one that all writers
-    keep to.
+    A NULL of the table equals 0 where a number may be NULL (last_rowid in tables of an older application).
+
+    Parameters
+    ----------
+    shared : other writers update the same rows. They are locked in the order of the first column of `where`, a key, so
+        that writers do not wait for each other in a circle.
 
     Returns
     -------
@@ -43,7 +46,7 @@ def update(conn: Connection, table: Table, where: Columns, to: Columns) -> int:
     """
     if not _check(table, [*where.items(), *to.items()]):
         return 0
-    return int(_DIALECTS[conn.dialect.name].update(conn, table, where, to))
+    return int(_DIALECTS[conn.dialect.name].update(conn, table, where, to, shared))
 
 
 def _check(table: Table, columns: Sequence[tuple[str, Sequence[Any]]]) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, DateTime, Table
 
-from htmengine.repository.bulk.statements import chunks, may_be_null
+from htmengine.repository.bulk.statements import chunks, in_order, may_be_null
 
 ROWS: Final = 250
 """Rows in a statement. More are no faster."""
@@ -27,7 +27,11 @@ def insert(conn: Connection, table: Table, rows: Mapping[str, Sequence[Any]]) ->
 
 
 def update(
-    conn: Connection, table: Table, where: Mapping[str, Sequence[Any]], to: Mapping[str, Sequence[Any]]
+    conn: Connection,
+    table: Table,
+    where: Mapping[str, Sequence[Any]],
+    to: Mapping[str, Sequence[Any]],
+    shared: bool,
 ) -> int:
     """Update rows, which are checked, and return how many were found."""
     names = [*where, *to]
@@ -36,7 +40,8 @@ def update(
     same = " AND ".join(f"{_key(table.c[name])} = given.c{i}" for i, name in enumerate(where))
     ours = ", ".join(f"ours.`{name}` = given.c{i}" for i, name in enumerate(to, len(where)))
     found = 0
-    for count, parameters in chunks([*where.values(), *to.values()], ROWS):
+    rows = in_order([*where.values(), *to.values()]) if shared else [*where.values(), *to.values()]
+    for count, parameters in chunks(rows, ROWS):
         given = " UNION ALL SELECT ".join([first] + [others] * (count - 1))
         # The given rows are read first, one after the other: rows are locked in their order, and found by the key.
         found += conn.exec_driver_sql(

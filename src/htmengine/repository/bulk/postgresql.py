@@ -24,14 +24,28 @@ def insert(conn: Connection, table: Table, rows: Mapping[str, Sequence[Any]]) ->
 
 
 def update(
-    conn: Connection, table: Table, where: Mapping[str, Sequence[Any]], to: Mapping[str, Sequence[Any]]
+    conn: Connection,
+    table: Table,
+    where: Mapping[str, Sequence[Any]],
+    to: Mapping[str, Sequence[Any]],
+    shared: bool,
 ) -> int:
     """Update rows, which are checked, and return how many were found."""
     same = " AND ".join(f"{_key(table.c[name])} = given.c{i}" for i, name in enumerate(where))
     ours = ", ".join(f'"{name}" = {_value(table.c[name], i)}' for i, name in enumerate(to, len(where)))
     given = _given(table, [*where, *to])
+    if shared:
+        _lock(conn, table, where)
     statement = f'UPDATE "{table.name}" AS ours SET {ours} FROM {given} WHERE {same}'
     return conn.exec_driver_sql(statement, _parameters(table, where) + _parameters(table, to)).rowcount
+
+
+def _lock(conn: Connection, table: Table, where: Mapping[str, Sequence[Any]]) -> None:
+    """Lock the rows by the first column of `where`: an update takes them in whatever order it finds them."""
+    name = next(iter(where))
+    rows = f'SELECT 1 FROM "{table.name}" WHERE "{name}" = ANY(%b::{_type(table.c[name])}[])'
+    locked = f'{rows} ORDER BY "{name}" FOR NO KEY UPDATE'
+    conn.exec_driver_sql(f"SELECT count(*) FROM ({locked}) AS locked", (list(where[name]),))
 
 
 def _given(table: Table, names: Sequence[str]) -> str:

@@ -28,9 +28,13 @@ def insert(conn: Connection, table: Table, rows: Mapping[str, Sequence[Any]]) ->
 
 
 def update(
-    conn: Connection, table: Table, where: Mapping[str, Sequence[Any]], to: Mapping[str, Sequence[Any]]
+    conn: Connection,
+    table: Table,
+    where: Mapping[str, Sequence[Any]],
+    to: Mapping[str, Sequence[Any]],
+    shared: bool,
 ) -> int:
-    """Update rows, which are checked, and return how many were found."""
+    """Update rows, which are checked, and return how many were found. `shared` is of no matter: one writes at a time."""
     row = ", ".join(_placeholder(table.c[name]) for name in [*where, *to])
     ours = ", ".join(f'"{name}" = given.column{i}' for i, name in enumerate(to, len(where) + 1))
     same = " AND ".join(f"{_key(table.c[name])} = given.column{i}" for i, name in enumerate(where, 1))

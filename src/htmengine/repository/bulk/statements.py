@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Column
@@ -15,6 +16,11 @@ def chunks(columns: Sequence[Sequence[Any]], size: int) -> Iterator[tuple[int, t
     for start in range(0, len(rows), size):
         some = rows[start : start + size]
         yield len(some), tuple(chain.from_iterable(some))
+
+
+def in_order(columns: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """Return the same rows in the order of their first column."""
+    return list(zip(*sorted(zip(*columns, strict=True), key=itemgetter(0)), strict=True))
 
 
 def may_be_null(column: Column[Any]) -> bool:
