@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, null, select, up
 from htmengine.exceptions import MetricStatusChangedError, ObjectNotFoundError
 from htmengine.repository import bulk, samples, schema
 from htmengine.repository.locks import lock_metrics
-from htmengine.repository.lookup import Lookup
+from htmengine.repository.lookup import IN_LIST, Lookup
 from htmengine.repository.status import MetricStatus
 
 CUSTOM: Final = "custom"
@@ -127,7 +127,9 @@ def states(conn: Connection, uids: Sequence[str]) -> dict[str, MetricState]:
 def lock(conn: Connection, uids: Sequence[str]) -> None:
     """Keep others from changing these metrics until the transaction ends: for one that changes several, in any order."""
     if conn.dialect.name != "sqlite":  # where one writes at a time
-        for some in _slices(sorted(uids)):
+        ordered = sorted(set(uids))
+        for start in range(0, len(ordered), IN_LIST):
+            some = ordered[start : start + IN_LIST]
             query = select(_metric.uid).where(_metric.uid.in_(some)).order_by(_metric.uid)
             conn.execute(query.with_for_update(key_share=True)).all()
 
