@@ -19,6 +19,8 @@ def definitions(engine: Engine) -> list[str]:
             " UNION ALL SELECT tablename, indexdef, '', 0, '', '' FROM pg_indexes WHERE schemaname = 'public'"
             " UNION ALL SELECT conname, pg_get_constraintdef(oid), '', 0, '', '' FROM pg_constraint"
             " WHERE connamespace = 'public'::regnamespace"
+            " UNION ALL SELECT relname, reloptions::text, '', 0, '', '' FROM pg_class"
+            " WHERE relnamespace = 'public'::regnamespace AND reloptions IS NOT NULL"
         ),
     }
     with reading(engine) as conn:

@@ -127,7 +127,11 @@ def upgrade() -> None:
     if "name_idx" not in there:
         op.create_index("name_idx", "metric", ["name"])
     if bind.dialect.name in ("sqlite", "postgresql"):
-        for name, condition in (("metric_lagging_idx", _LAGGING), ("metric_pending_idx", _PENDING)):
+        indexes = {"metric_lagging_idx": _LAGGING, "metric_pending_idx": _PENDING}
+        if bind.dialect.name == "postgresql":
+            op.execute("ALTER TABLE metric SET (fillfactor = 40, toast_tuple_target = 256)")
+            del indexes["metric_lagging_idx"]
+        for name, condition in indexes.items():
             if name not in there:
                 where = sa.text(condition)
                 op.create_index(name, "metric", ["uid"], sqlite_where=where, postgresql_where=where)
