@@ -155,6 +155,13 @@ def counter(rng: np.random.Generator) -> Series:
     return Series(times(4000), counts, [range(reset, reset + 1) for reset in resets])
 
 
+def stalled_counter(rng: np.random.Generator) -> Series:
+    """A counter that stands still for 30 records."""
+    steps = rng.poisson(200.0, 4000)
+    steps[2500:2530] = 0
+    return Series(times(4000), np.cumsum(steps).astype(np.float64), [range(2500, 2530)])
+
+
 def quantised(rng: np.random.Generator) -> Series:
     """Whole numbers, mostly two or three different ones; then a spike of 6."""
     values = np.round(20.0 + noise(rng, 4000, 0.6))
@@ -224,6 +231,7 @@ BEHAVIOURS: dict[str, Behaviour] = {
     "weekly season, end of summer time": clock_change,
     "missing samples and gaps": missing_samples,
     "counter that is reset": counter,
+    "counter that stalls": stalled_counter,
     "quantised": quantised,
     "long constant": long_constant,
     "rare steps": rare_steps,

@@ -30,6 +30,7 @@ BOUNDS = {
     "weekly season, end of summer time": Bounds(1.0),
     "missing samples and gaps": Bounds(1.0),
     "counter that is reset": Bounds(0.2),
+    "counter that stalls": Bounds(0.2, found=0.0),
     "quantised": Bounds(1.2),
     "long constant": Bounds(0.0),
     "rare steps": Bounds(1.2),
