@@ -34,6 +34,9 @@ def update(
     same = " AND ".join(f"{_key(table.c[name])} = given.c{i}" for i, name in enumerate(where))
     ours = ", ".join(f'"{name}" = {_value(table.c[name], i)}' for i, name in enumerate(to, len(where)))
     given = _given(table, [*where, *to])
+    # Until the transaction ends. Rows are few against the table, and found by its key; the planner would rather read the
+    # whole table until that is some hundred megabytes.
+    conn.exec_driver_sql("SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
     if shared:
         _lock(conn, table, where)
     statement = f'UPDATE "{table.name}" AS ours SET {ours} FROM {given} WHERE {same}'
@@ -43,8 +46,8 @@ def update(
 def _lock(conn: Connection, table: Table, where: Mapping[str, Sequence[Any]]) -> None:
     """Lock the rows by the first column of `where`: an update takes them in whatever order it finds them."""
     name = next(iter(where))
-    rows = f'SELECT 1 FROM "{table.name}" WHERE "{name}" = ANY(%b::{_type(table.c[name])}[])'
-    locked = f'{rows} ORDER BY "{name}" FOR NO KEY UPDATE'
+    rows = f'SELECT 1 FROM "{table.name}" AS ours JOIN {_given(table, [name])} ON ours."{name}" = given.c0'
+    locked = f'{rows} ORDER BY ours."{name}" FOR NO KEY UPDATE OF ours'
     conn.exec_driver_sql(f"SELECT count(*) FROM ({locked}) AS locked", (list(where[name]),))
 
 
