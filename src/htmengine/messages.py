@@ -106,6 +106,24 @@ ModelInput = Samples | DefineModel | DeleteModel | CloneModel
 # -- The results queues: MessagePack.
 
 
+class Why(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Why a sample alarms: what the model says on demand, in short; see `htmengine.htm.explanation.Explanation`."""
+
+    cause: str
+    """In what respect the sample is unusual: sequence, jump, extreme, distance, error, offset or unrest."""
+    channel: str
+    """sequence, jump, extreme or deviation."""
+    forecast: float | None
+    """Value that was expected; None for a metric's first sample."""
+    usual: tuple[float, float] | None
+    """Lowest and highest value of 99 in 100; None on probation."""
+    foreseen: list[tuple[float, float]]
+    """Ranges of values that the memory had foreseen."""
+    alarms_before: int
+    last_alarm: float | None
+    """Seconds since the epoch; None if there was none."""
+
+
 class Scores(_Columns, frozen=True, kw_only=True, tag="scores"):
     """Scored samples, of any number of metrics of one shard; a metric's in the order of their rowids.
 
@@ -124,6 +142,8 @@ class Scores(_Columns, frozen=True, kw_only=True, tag="scores"):
     novelty_scores: list[float]
     predictions: list[dict[str, float] | None] | None = None
     """Best prediction by number of steps ahead, for models that were asked for it."""
+    why: list[Why | None] | None = None
+    """Of the samples that alarm. It is not stored: scores that are published again are without."""
 
 
 class CommandResult(msgspec.Struct, frozen=True, kw_only=True, tag="commandResult"):
@@ -219,6 +239,8 @@ class BatchRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     sequence_score: float
     novelty_score: float
     multi_step_best_predictions: dict[str, float] | None = None
+    why: Why | msgspec.UnsetType = msgspec.UNSET
+    """Of a sample that alarms, unless it is published again."""
 
 
 class ResultsBatch(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import typer
 
-from htmengine.htm.explanation import Cause, Explanation
 from htmengine.series.incidents import Incident, IncidentFinder, ScoredRow
 from htmengine.series.reader import FloatArray, SeriesReader
 from htmengine.series.timestamps import isoformat
@@ -17,7 +16,7 @@ from htmengine.series.timestamps import isoformat
 _BAD_ROWS_SHOWN = 5
 _PIPE_WIDTH = 200  # columns, where no terminal says how wide it is
 
-_REASONS: Mapping[Cause | None, str] = {
+REASONS: Mapping[str | None, str] = {
     "sequence": "unknown sequence",
     "jump": "large steps",
     "extreme": "new extreme",
@@ -183,7 +182,8 @@ def _print_incidents(incidents: Sequence[Incident], anomalous: bool) -> None:
         cells = [str(rank), readable_time(peak.timestamp), readable_number(peak.value)]
         cells += [f"{peak.log_score:.4f}", one_in(peak.log_score)]
         if explained:
-            cells += [_usual(peak.why), _REASONS[peak.why.cause] if peak.why else "-"]
+            why = peak.why
+            cells += [usual_values(why.usual), REASONS[why.cause]] if why else ["-", "-"]
         if anomalous:
             cells += [readable_time(incident.start.timestamp), readable_duration(incident.duration_s)]
             cells += [f"{incident.rows:,}"]
@@ -192,10 +192,11 @@ def _print_incidents(incidents: Sequence[Incident], anomalous: bool) -> None:
     Console(file=sys.stdout, width=width, markup=False, highlight=False).print(table)
 
 
-def _usual(why: Explanation | None) -> str:
-    if why is None or why.usual is None:
+def usual_values(usual: tuple[float, float] | None) -> str:
+    """Return a range of values with four digits; `-` if there is none."""
+    if usual is None:
         return "-"
-    low, high = (readable_number(float(f"{number:.4g}")) for number in why.usual)
+    low, high = (readable_number(float(f"{number:.4g}")) for number in usual)
     return f"{low} to {high}"
 
 

@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, NamedTuple
 
+import msgspec
+
 from htmengine.bus import Bus
+from htmengine.cli.report import REASONS, usual_values
 from htmengine.cli.session import advise, print_json, utc
-from htmengine.messages import MalformedMessage, decode_results_batch
+from htmengine.messages import MalformedMessage, Why, decode_results_batch
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
 from htmengine.runtime.process import Context, stopping_on_signals
@@ -33,6 +36,7 @@ class Row(NamedTuple):
     value: float
     anomaly_score: float
     log_score: float
+    why: Why | None = None
 
 
 Show = Callable[[Iterable[Row]], None]
@@ -81,7 +85,7 @@ def arriving(bus: Bus, exchange: str, stop: threading.Event) -> Iterator[list[Ro
                     consumer.dead_letter(delivery, str(error))
                     continue
                 yield [
-                    Row(row.name, row.rowid, row.ts, row.value, row.anomaly, row.log_score)
+                    Row(row.name, row.rowid, row.ts, row.value, row.anomaly, row.log_score, row.why or None)
                     for row in batch.rows
                 ]
             consumer.ack(deliveries)
@@ -122,6 +126,7 @@ def _print_json(rows: Iterable[Row]) -> None:
                 "anomalyScore": row.anomaly_score,
                 "logScore": row.log_score,
             }
+            | ({"why": msgspec.to_builtins(row.why)} if row.why else {})
         )
 
 
@@ -134,6 +139,8 @@ def _print_text(rows: Iterable[Row], colours: bool) -> None:
 def text_of(row: Row, colours: bool) -> str:
     """Return one line for a row; anomalies are red and marked, near ones yellow."""
     mark = "  <-- anomaly" if row.log_score >= RED else ""
+    if mark and row.why:
+        mark += f": {REASONS[row.why.cause]}, usual {usual_values(row.why.usual)}"
     text = (
         f"{utc(row.timestamp)}  {row.log_score:9.3f}  {row.anomaly_score:9.5f}  {row.value:12.6g}  {row.name}"
         f"{mark}"

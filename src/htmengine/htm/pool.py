@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from htmengine.htm import _kernels
 from htmengine.htm.arrays import FloatArray
-from htmengine.htm.explanation import SeriesScores
+from htmengine.htm.explanation import Explanation, SeriesScores
 from htmengine.htm.model import Model, checked_series
 
 Key = TypeVar("Key", bound=Hashable)
@@ -29,6 +31,8 @@ class BatchScores(NamedTuple):
     predictions: list[dict[int, float] | None] | None = None
     """For each sample what its model predicts: the likeliest value by number of samples ahead; None where nothing was
     scored or the model has no classifier. None altogether if no model of the batch has one."""
+    why: Mapping[int, Explanation] = MappingProxyType({})
+    """By place in the batch the explanations that were asked for."""
 
 
 class Pool(Generic[Key]):
@@ -72,7 +76,13 @@ class Pool(Generic[Key]):
         return model
 
     def score(
-        self, keys: Sequence[Key], timestamps: ArrayLike, values: ArrayLike, *, threads: int = 1
+        self,
+        keys: Sequence[Key],
+        timestamps: ArrayLike,
+        values: ArrayLike,
+        *,
+        threads: int = 1,
+        explain_from: float = math.inf,
     ) -> BatchScores:
         """Score a batch of samples, each by the model with its key, without holding the interpreter's lock.
 
@@ -84,6 +94,7 @@ class Pool(Generic[Key]):
         keys : length n.
         timestamps, values : shape (n,), as in `Model.score_series`.
         threads : how many threads may work at a time.
+        explain_from : log score from which a sample is explained, if its model can.
 
         Raises
         ------
@@ -94,11 +105,14 @@ class Pool(Generic[Key]):
         if len(keys) != len(times):
             raise ValueError(f"{len(keys)} keys for {len(times)} samples")
         slots = np.fromiter((self._slots[key] for key in keys), dtype=np.uint32, count=len(keys))
-        scores, predictions, outcomes = self._kernel.score(slots, times, series, threads)
+        scores, predictions, outcomes, explanations = self._kernel.score(
+            slots, times, series, threads, explain_from
+        )
         return BatchScores(
             SeriesScores(*scores.T),
             outcomes,
             self._by_steps(keys, predictions, outcomes) if predictions.size else None,
+            {place: Explanation.of(found) for place, found in explanations},
         )
 
     def _by_steps(

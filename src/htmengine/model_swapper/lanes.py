@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from htmengine.htm.explanation import Explanation
 from htmengine.htm.pool import MISSING, SCORED, BatchScores
-from htmengine.messages import Scores
+from htmengine.messages import Scores, Why
 
 MOST_SAMPLES: Final = 500
 """In one message of scores."""
@@ -55,7 +56,7 @@ class Lane:
             # A sample without a value has no score of its own: nothing about it is unusual.
             columns = [np.where(outcomes == MISSING, 0.0, column) for column in columns]
             self.hidden.update(np.flatnonzero((outcomes != SCORED) & (outcomes != MISSING)).tolist())
-        given: list[list[Any]] = [
+        of_all: list[list[Any]] = [
             self.uids,
             self.generations,
             self.rowids,
@@ -63,16 +64,31 @@ class Lane:
             self.values,
             *(column.tolist() for column in columns),
         ]
+        given = dict(zip(Scores.__struct_fields__, of_all, strict=False))
         if scored.predictions is not None and any(scored.predictions[start:end]):
-            given.append([_named(prediction) for prediction in scored.predictions[start:end]])
-        names = Scores.__struct_fields__[: len(given)]
+            given["predictions"] = [_named(prediction) for prediction in scored.predictions[start:end]]
+        if any(start <= place < end for place in scored.why):
+            given["why"] = [_in_short(scored.why.get(place)) for place in range(start, end)]
+        shown = [position for position in range(len(self)) if position not in self.hidden]
         if self.hidden:
-            shown = [position for position in range(len(self)) if position not in self.hidden]
-            given = [[column[position] for position in shown] for column in given]
-        for first in range(0, len(given[0]), MOST_SAMPLES):
-            yield Scores(
-                **dict(zip(names, (column[first : first + MOST_SAMPLES] for column in given), strict=True))
-            )
+            given = {name: [column[position] for position in shown] for name, column in given.items()}
+        for first in range(0, len(shown), MOST_SAMPLES):
+            yield Scores(**{name: column[first : first + MOST_SAMPLES] for name, column in given.items()})
+
+
+def _in_short(why: Explanation | None) -> Why | None:
+    """Return an explanation as the message has it."""
+    if why is None or why.cause is None or why.channel is None:
+        return None
+    return Why(
+        cause=why.cause,
+        channel=why.channel,
+        forecast=why.forecast,
+        usual=why.usual,
+        foreseen=why.foreseen(),
+        alarms_before=why.alarms_before,
+        last_alarm=why.last_alarm,
+    )
 
 
 def _named(prediction: Mapping[int, float] | None) -> dict[str, float] | None:

@@ -18,6 +18,7 @@ from htmengine import messages
 from htmengine.bus import Delivery, Outgoing
 from htmengine.config import Settings
 from htmengine.errors import DependencyAway
+from htmengine.htm.explanation import ALARM
 from htmengine.htm.pool import OUT_OF_ORDER, BatchScores
 from htmengine.messages import MalformedMessage, ModelFailure, ModelOutput, Samples, Scores, shard_of
 from htmengine.model_swapper.checkpoint_store import CheckpointStore
@@ -393,7 +394,7 @@ class ModelScheduler:
             values = np.array([value for lane in lanes for value in lane.values], dtype=np.float64)
             # A database may store -0.0 as 0.0, so that a row that is read again would be another one.
             scored = self._residents.pool.score(
-                keys, timestamps, values + 0.0, threads=self._settings.threads
+                keys, timestamps, values + 0.0, threads=self._settings.threads, explain_from=ALARM
             )
             self._step(f"{NAME}.scored")
             self.counters.add("rows_scored", len(keys))

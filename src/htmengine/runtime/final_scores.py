@@ -209,7 +209,7 @@ def _stored(
     for uid, (first, last) in wanted.items():
         rows = repository_scores.stored(conn, uid, first, last)
         if rows:
-            _uids, _generations, *names = Scores.__struct_fields__
+            _uids, _generations, *names, _why = Scores.__struct_fields__
             columns = map(list, zip(*rows, strict=True))
             yield Scores(
                 uids=[uid] * len(rows),

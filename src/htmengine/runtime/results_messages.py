@@ -94,8 +94,9 @@ def batch(scores: Scores, metrics: Mapping[str, Described]) -> ResultsBatch:
                 sequence_score=sequence,
                 novelty_score=novelty,
                 multi_step_best_predictions=prediction,
+                why=why or msgspec.UNSET,
             )
-            for uid, rowid, timestamp, value, raw, anomaly, log_score, sequence, novelty, prediction in zip(
+            for uid, rowid, timestamp, value, raw, anomaly, log_score, sequence, novelty, prediction, why in zip(
                 scores.uids,
                 scores.rowids,
                 scores.timestamps,
@@ -106,6 +107,7 @@ def batch(scores: Scores, metrics: Mapping[str, Described]) -> ResultsBatch:
                 scores.sequence_scores,
                 scores.novelty_scores,
                 scores.predictions or [None] * len(scores),
+                scores.why or [None] * len(scores),
                 strict=True,
             )
         ]

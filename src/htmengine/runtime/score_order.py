@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from htmengine.messages import Scores
+
+_OPTIONAL: Final = ("predictions", "why")
+"""Columns that a message has only if one of its samples needs them."""
 
 
 class Reach(NamedTuple):
@@ -108,9 +111,9 @@ def joined(parts: Iterable[Scores]) -> Scores:
     columns: dict[str, Any] = {
         name: [item for part in found for item in getattr(part, name)]
         for name in Scores.__struct_fields__
-        if name != "predictions"
+        if name not in _OPTIONAL
     }
-    predictions = None
-    if any(part.predictions for part in found):
-        predictions = [item for part in found for item in (part.predictions or [None] * len(part))]
-    return Scores(**columns, predictions=predictions)
+    for name in _OPTIONAL:
+        if any(getattr(part, name) for part in found):
+            columns[name] = [item for part in found for item in (getattr(part, name) or [None] * len(part))]
+    return Scores(**columns)

@@ -5,7 +5,7 @@ import pytest
 from htmengine.bus import Fanout
 from htmengine.bus.embedded import EmbeddedBus
 from htmengine.cli import showing
-from htmengine.messages import BatchRow, ResultsBatch, encode_json
+from htmengine.messages import BatchRow, ResultsBatch, Why, encode_json
 
 
 def row(log_score, name="cpu.load"):
@@ -17,6 +17,20 @@ def test_an_anomalous_row_is_marked_and_red_only_where_there_are_colours():
     assert showing.text_of(row(0.6), colours=True).startswith("\x1b[1;31m")
     assert showing.text_of(row(0.45), colours=True).startswith("\x1b[33m")
     assert showing.text_of(row(0.1), colours=True).startswith("2023-11-14 22:13:20")
+
+
+def test_an_anomalous_row_says_why_if_that_is_known():
+    why = Why(
+        cause="error",
+        channel="deviation",
+        forecast=0.1,
+        usual=(0.05, 0.15),
+        foreseen=[],
+        alarms_before=0,
+        last_alarm=None,
+    )
+    text = showing.text_of(row(0.6)._replace(why=why), colours=False)
+    assert text.endswith("  <-- anomaly: far from its forecast, usual 0.05 to 0.15")
 
 
 @pytest.fixture

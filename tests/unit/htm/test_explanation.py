@@ -9,6 +9,7 @@ import pytest
 
 from htmengine.htm import params
 from htmengine.htm.model import Model
+from htmengine.htm.pool import Pool
 
 FIVE_MINUTES = 300.0
 
@@ -124,6 +125,19 @@ def test_to_explain_changes_no_score():
         scores, Model(params.parameter_set("default")).score_series(times, values), strict=True
     ):
         np.testing.assert_array_equal(column, expected)
+
+
+def test_a_pool_explains_as_its_models_do():
+    times, values = daily_season(1500)
+    values[1400] += 60.0
+    _, _, expected = explained(times, values)
+    pool = Pool()
+    for key in "ab":
+        pool.add(key, Model(params.parameter_set("default")))
+    keys = ["a", "b"] * 1500
+    found = pool.score(keys, np.repeat(times, 2), np.repeat(values, 2), threads=2, explain_from=0.5)
+    assert found.why == {2 * place + offset: why for place, why in expected.items() for offset in (0, 1)}
+    assert pool.score(["a"], times[-1:] + 1.0, [1e6]).why == {}
 
 
 def test_before_the_first_sample_there_is_nothing_to_explain_and_of_the_first_nothing_is_unusual():

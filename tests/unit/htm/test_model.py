@@ -222,7 +222,7 @@ def test_a_pool_scores_like_its_models_one_by_one_whatever_the_batches_and_threa
 
 def test_a_refused_sample_of_a_pool_costs_its_neighbours_nothing():
     pool = pool_of(2)
-    scores, outcomes, _ = pool.score(
+    scores, outcomes, *_ = pool.score(
         ["m0", "m1", "m0", "m1", "m0"], [10.0, 10.0, 5.0, 11.0, 11.0], [1.0, 1.0, 1.0, math.nan, 2.0]
     )
     assert outcomes.tolist() == [SCORED, SCORED, OUT_OF_ORDER, MISSING, SCORED]

@@ -44,3 +44,22 @@ def test_without_predicting_models_the_message_has_no_predictions():
     lane = lane_of(["m"], 5)
     (message,) = lane.messages(scored(pool, lane), 0)
     assert message.predictions is None
+
+
+def test_a_sample_that_alarms_says_why_and_its_neighbours_do_not():
+    pool = Pool()
+    pool.add("calm", Model(params.parameter_set("default")))
+    pool.add("spike", Model(params.parameter_set("default")))
+    lane = lane_of(["calm", "spike"], 240)
+    lane.values[-1] = 500.0
+    found = pool.score(
+        lane.uids, np.array(lane.timestamps, dtype=float), np.array(lane.values), explain_from=0.5
+    )
+    (message,) = lane.messages(found, 0)
+    assert message.why[:-1] == [None] * 479
+    why = message.why[-1]
+    assert (why.cause, why.channel, why.alarms_before, why.last_alarm) == ("error", "deviation", 0, None)
+    low, high = why.usual
+    assert low < high < 500.0
+    (hidden,) = lane_of(["calm"], 3).messages(found, 0)
+    assert hidden.why is None

@@ -2,6 +2,7 @@ import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from sqlalchemy import Engine, delete, select, update
 
 from htmengine import config, htmengineerrno, messages
 from htmengine.bus import Delivery
-from htmengine.messages import CommandResult, ModelFailure, Scores
+from htmengine.messages import CommandResult, ModelFailure, Scores, Why
 from htmengine.repository import metrics, migrations, samples, schema
 from htmengine.repository import scores as repository_scores
 from htmengine.repository.engine import open_engine, reading, writing
@@ -227,6 +228,25 @@ def test_a_batch_carries_all_metrics_in_one_message_with_every_score(at):
         0.5 + 1 / 1024,
         0.625 + 1 / 1024,
     )
+
+
+def test_a_batch_says_why_of_those_that_alarm_when_it_is_published_first(at):
+    why = Why(
+        cause="error",
+        channel="deviation",
+        forecast=1.5,
+        usual=(1.0, 2.0),
+        foreseen=[(0.5, 2.5)],
+        alarms_before=3,
+        last_alarm=None,
+    )
+    first, second = at.monitored("a", 1), at.monitored("b", 2)
+    alarming = Scores(**{**_fields(scores(second, 1, 2)), "why": [None, why]})
+    published = at.give(scores(first, 1), alarming)
+    assert [row.why for row in published.batches[0].rows] == [msgspec.UNSET, msgspec.UNSET, why]
+    assert "why" not in published.results[1]["results"][1]
+    again = at.give(alarming, deliveries=2)
+    assert [row.why for row in again.batches[0].rows] == [msgspec.UNSET, msgspec.UNSET]
 
 
 def test_without_subscribers_scores_are_stored_and_nothing_is_published(at):

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <numeric>
 #include <stdexcept>
 #include <string>
@@ -61,7 +62,8 @@ std::size_t Pool::prediction_width(Span<const std::uint32_t> slots) const {
 
 void Pool::score(Span<const std::uint32_t> slots, Span<const double> timestamps, Span<const double> values,
                  unsigned threads, Span<double> scores, Span<double> predictions, std::size_t prediction_width,
-                 Span<std::uint8_t> outcomes) {
+                 Span<std::uint8_t> outcomes, double explain_from,
+                 std::vector<std::pair<std::size_t, Explanation>>& explanations) {
     for (const std::uint32_t slot : slots) at(slot);
 
     // Samples by model, in the order given within a model; each run of one model is a piece of work.
@@ -74,6 +76,7 @@ void Pool::score(Span<const std::uint32_t> slots, Span<const double> timestamps,
     starts.push_back(order.size());
 
     std::atomic<std::size_t> next_run{0};
+    std::mutex explaining;
     const auto work = [&] {
         for (std::size_t run; (run = next_run.fetch_add(1)) + 1 < starts.size();) {
             Model& model = *models_[slots[order[starts[run]]]];
@@ -83,6 +86,12 @@ void Pool::score(Span<const std::uint32_t> slots, Span<const double> timestamps,
                 const Outcome outcome = model.step(timestamps[sample], values[sample], found);
                 outcomes[sample] = static_cast<std::uint8_t>(outcome);
                 store(found, &scores[sample * Scores::count]);
+                if (found.log >= explain_from) {
+                    if (auto explanation = model.explain()) {
+                        const std::lock_guard<std::mutex> alone(explaining);
+                        explanations.emplace_back(sample, *std::move(explanation));
+                    }
+                }
                 if (prediction_width > 0 && outcome == Outcome::scored)
                     store_predictions(model, &predictions[sample * prediction_width]);
             }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "model.hpp"
@@ -25,12 +26,15 @@ class Pool {
     /// Scores sample i by the model in slots[i]. The samples of one model run one after the other, in the order given;
     /// models run side by side on `threads` threads. Neither order of models nor threads change any result.
     ///
+    /// Samples whose log score is at least `explain_from` are explained: with the sample's number, in no order.
+    ///
     /// scores: Scores::count numbers per sample. predictions: `prediction_width` numbers per sample, NaN where there
     /// is none. Throws std::out_of_range, before anything is scored, when a slot is
     /// empty.
     void score(Span<const std::uint32_t> slots, Span<const double> timestamps, Span<const double> values,
                unsigned threads, Span<double> scores, Span<double> predictions, std::size_t prediction_width,
-               Span<std::uint8_t> outcomes);
+               Span<std::uint8_t> outcomes, double explain_from,
+               std::vector<std::pair<std::size_t, Explanation>>& explanations);
 
     /// The most predictions that a sample of one of these slots gets. Throws std::out_of_range when a slot is empty.
     std::size_t prediction_width(Span<const std::uint32_t> slots) const;

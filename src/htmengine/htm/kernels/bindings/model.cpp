@@ -329,21 +329,23 @@ void bind_pool(nb::module_& module) {
         .def("remove", &Pool::remove, "slot"_a)
         .def(
             "score",
-            [](Pool& self, In<std::uint32_t> slots, In<double> timestamps, In<double> values, unsigned threads) {
+            [](Pool& self, In<std::uint32_t> slots, In<double> timestamps, In<double> values, unsigned threads,
+               double explain_from) {
                 const std::size_t samples = slots.size();
                 std::vector<double> scores(samples * Scores::count);
                 std::vector<std::uint8_t> outcomes(samples);
                 const std::size_t width = self.prediction_width({slots.data(), samples});
                 std::vector<double> predictions(samples * width, std::numeric_limits<double>::quiet_NaN());
+                std::vector<std::pair<std::size_t, Explanation>> explanations;
                 {
                     nb::gil_scoped_release released;
                     self.score({slots.data(), samples}, {timestamps.data(), samples}, {values.data(), samples}, threads,
-                               scores, predictions, width, outcomes);
+                               scores, predictions, width, outcomes, explain_from, explanations);
                 }
                 return std::make_tuple(to_table(std::move(scores)), to_numpy(std::move(predictions), samples, width),
-                                       to_numpy(std::move(outcomes)));
+                                       to_numpy(std::move(outcomes)), std::move(explanations));
             },
-            "slots"_a, "timestamps"_a, "values"_a, "threads"_a);
+            "slots"_a, "timestamps"_a, "values"_a, "threads"_a, "explain_from"_a);
 }
 
 }  // namespace
