@@ -34,8 +34,8 @@ class Tail {
     /// The same by the last fit, without taking it in.
     double rarity(double number) const { return scale_ > 0.0 ? digits(number) : 0.0; }
 
-    /// The number that is exceeded with this probability, or the threshold of the tail where that is higher; by the last
-    /// fit, NaN on probation.
+    /// The number that is exceeded with this probability, or the threshold of the tail where that is higher. By the last
+    /// fit; NaN on probation.
     double exceeded(double probability) const;
 
     static constexpr double highest = 1000.0;

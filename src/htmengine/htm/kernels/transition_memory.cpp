@@ -86,7 +86,8 @@ std::vector<std::uint8_t> TransitionMemory::predicted() const {
     return predicted;
 }
 
-TransitionMemory::Overlap TransitionMemory::overlap(std::size_t segment, const std::vector<std::uint8_t>& active) const {
+TransitionMemory::Overlap TransitionMemory::overlap(std::size_t segment,
+                                                     const std::vector<std::uint8_t>& active) const {
     Overlap found{0, 0};
     const std::uint16_t* synapses = &synapses_[segment * synapses_per_segment];
     for (std::uint32_t i = 0; i < synapse_counts_[segment]; ++i) {

@@ -248,7 +248,7 @@ void bind_base_model(nb::module_& module) {
                         store(found, &scores[i * Scores::count]);
                         if (outcome == Outcome::scored) store_predictions(self, predictions.data() + i * width);
                         if (found.log >= explain_from)
-                            if (auto explanation = self.explain()) explanations.emplace_back(i, *std::move(explanation));
+                            if (auto why = self.explain()) explanations.emplace_back(i, *std::move(why));
                         outcomes.push_back(static_cast<std::uint8_t>(outcome));
                     }
                 }
