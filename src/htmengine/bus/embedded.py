@@ -16,8 +16,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from htmengine.bus import (
     BusError,
@@ -34,6 +33,7 @@ from htmengine.bus import (
 )
 from htmengine.bus.processes import this_process
 from htmengine.bus.sqlite_file import SqliteFile
+from htmengine.closing import Closing
 
 log = logging.getLogger(__name__)
 
@@ -253,7 +253,7 @@ class _Room:
         self._left -= size
 
 
-class EmbeddedConsumer:
+class EmbeddedConsumer(Closing):
     """A consumer of an embedded bus; keeps the contract of `Consumer`."""
 
     def __init__(self, bus: EmbeddedBus, number: int, names: frozenset[str]) -> None:
@@ -361,11 +361,3 @@ class EmbeddedConsumer:
             self._closed = True
             self._bus.remove(self)
             self.woken.set()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()

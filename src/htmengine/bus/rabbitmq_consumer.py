@@ -17,14 +17,14 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from htmengine.bus import MAX_DELIVERIES, BusError, BusUnavailable, Delivery, QueueNotFound
 from htmengine.bus.amqp import Channel, ChannelClosed, Properties
 from htmengine.bus.dead_letters import Dying, own_headers
 from htmengine.bus.journal import Journal
 from htmengine.bus.rebalancing import Member, weight
+from htmengine.closing import Closing
 
 if TYPE_CHECKING:
     from htmengine.bus.rabbitmq import RabbitBus
@@ -75,7 +75,7 @@ class _Message(NamedTuple):
     redelivered: bool
 
 
-class RabbitConsumer:
+class RabbitConsumer(Closing):
     """A consumer of a RabbitMQ bus; keeps the contract of `Consumer`."""
 
     def __init__(self, bus: RabbitBus, queues: Sequence[str]) -> None:
@@ -163,14 +163,6 @@ class RabbitConsumer:
             self._condition.notify_all()
         self._bus.forget(self)
         self._reset()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     # -- What the bus asks
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn, Self
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from htmengine.bus import Consumer, Delivery, Outgoing
+from htmengine.closing import Closing
 from htmengine.htmengineerrno import ERR, SUCCESS
 from htmengine.messages import (
     CloneModel,
@@ -76,7 +76,7 @@ class ModelAlreadyExists(ModelSwapperError):
     """The metric has a model with another definition; delete it first."""
 
 
-class ModelSwapperInterface:
+class ModelSwapperInterface(Closing):
     """Commands to models, rows for them, and their results. Not for several threads; a context manager.
 
     It acts on the installation that APPLICATION_CONFIG_PATH names; see `htmengine.runtime.installation`.
@@ -84,14 +84,6 @@ class ModelSwapperInterface:
 
     def __init__(self) -> None:
         self._consumers: list[_Results] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the consumers that nobody has closed."""
@@ -316,7 +308,7 @@ class ResultsBatch(NamedTuple):
         self.acknowledge(self, multiple)
 
 
-class _Results:
+class _Results(Closing):
     """Results of all models; a message of the bus has those of several, and is acknowledged with the last of them."""
 
     def __init__(self, consumer: Consumer, closed: Callable[[_Results], None]) -> None:
@@ -324,14 +316,6 @@ class _Results:
         self._closed = closed
         self._open: list[tuple[ResultsBatch, Delivery]] = []
         self._active = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give back what is not acknowledged."""

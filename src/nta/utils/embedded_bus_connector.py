@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Final, Self
 
 from htmengine.bus import (
@@ -19,6 +18,7 @@ from htmengine.bus import (
     QueueStatus,
 )
 from htmengine.bus.embedded import EmbeddedBus
+from htmengine.closing import Closing
 from nta.utils.amqp.messages import BasicProperties
 from nta.utils.error_handling import retry
 from nta.utils.message_bus_connector import (
@@ -132,7 +132,7 @@ class EmbeddedBusConnector(MessageBusConnector):
         return next((status for status in _patiently(self._bus.status)() if status.name == name), None)
 
 
-class _EmbeddedConsumer:
+class _EmbeddedConsumer(Closing):
     def __init__(
         self,
         queue: str,
@@ -148,14 +148,6 @@ class _EmbeddedConsumer:
         self._closed = closed
         self._given: list[Delivery] = []
         self._active = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give back what is not acknowledged."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar, cast
 
+from htmengine.closing import Closing
 from htmengine.config import config_dir_from_environment, load
 from nta.utils.amqp.connection import (
     RabbitmqManagementConnectionParams,
@@ -81,7 +82,7 @@ class BusConsumer(Protocol):
         ...
 
 
-class MessageBusConnector:
+class MessageBusConnector(Closing):
     """A connection to the broker that `rabbitmq.conf` names. Not for several threads; a context manager.
 
     What fails because broker or network are away is tried again for ten seconds. Where the application's configuration
@@ -99,14 +100,6 @@ class MessageBusConnector:
     def __init__(self) -> None:
         self._client: SynchronousAmqpClient | None = None
         self._consumers: list[_Consumer] = []
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connection, and the consumers that nobody has closed."""
@@ -215,7 +208,7 @@ class MessageBusConnector:
             self._client = None
 
 
-class _Consumer:
+class _Consumer(Closing):
     """Messages of one queue, over a connection of its own that is made again when it breaks.
 
     A message of a connection that broke cannot be acknowledged any more: that is logged, and the message comes again.
@@ -228,14 +221,6 @@ class _Consumer:
         self._client: SynchronousAmqpClient | None = None
         self._consuming = False
         self._open = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Give back what is not acknowledged."""

@@ -6,13 +6,13 @@ import contextlib
 import dataclasses
 from collections import deque
 from collections.abc import Callable, Iterator
-from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 
 import pika
 import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 
+from htmengine.closing import Closing
 from nta.utils.amqp.connection import ConnectionParams
 from nta.utils.amqp.consumer import Consumer, ConsumerCancellation
 from nta.utils.amqp.exceptions import AmqpChannelError, AmqpConnectionError, NackError, UnroutableError
@@ -51,7 +51,7 @@ _PROPERTIES: Final = {
 }
 
 
-class SynchronousAmqpClient:
+class SynchronousAmqpClient(Closing):
     """One connection, one channel, no threads of its own. Use it from one thread; as a context manager it closes itself.
 
     Parameters
@@ -84,14 +84,6 @@ class SynchronousAmqpClient:
             heartbeat=HEARTBEAT_S,
         )
         self._connection: BlockingConnection = self._call(lambda: BlockingConnection(parameters))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def isOpen(self) -> bool:
         """Tell whether the connection is open."""
