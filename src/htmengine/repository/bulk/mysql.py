@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, DateTime, Table
 
-from htmengine.repository.bulk.statements import chunks, in_order, may_be_null
+from htmengine.repository.bulk.statements import chunks, in_order, insert_values, may_be_null
 
 ROWS: Final = 250
 """Rows in a statement. More are no faster."""
@@ -19,11 +19,7 @@ ROWS: Final = 250
 
 def insert(conn: Connection, table: Table, rows: Mapping[str, Sequence[Any]]) -> None:
     """Insert rows, which are checked."""
-    names = ", ".join(f"`{name}`" for name in rows)
-    row = ", ".join(_placeholder(table.c[name]) for name in rows)
-    for count, parameters in chunks(list(rows.values()), ROWS):
-        values = ", ".join([f"({row})"] * count)
-        conn.exec_driver_sql(f"INSERT INTO `{table.name}` ({names}) VALUES {values}", parameters)
+    insert_values(conn, table, rows, _placeholder, ROWS)
 
 
 def update(

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, DateTime, Table
 
-from htmengine.repository.bulk.statements import chunks, may_be_null
+from htmengine.repository.bulk.statements import chunks, insert_values, may_be_null
 
 ROWS: Final = 500
 """Rows in a statement. More are no faster."""
@@ -20,11 +20,7 @@ ROWS: Final = 500
 
 def insert(conn: Connection, table: Table, rows: Mapping[str, Sequence[Any]]) -> None:
     """Insert rows, which are checked."""
-    names = ", ".join(f'"{name}"' for name in rows)
-    row = ", ".join(_placeholder(table.c[name]) for name in rows)
-    for count, parameters in chunks(list(rows.values()), ROWS):
-        values = ", ".join([f"({row})"] * count)
-        conn.exec_driver_sql(f'INSERT INTO "{table.name}" ({names}) VALUES {values}', parameters)
+    insert_values(conn, table, rows, _placeholder, ROWS)
 
 
 def update(

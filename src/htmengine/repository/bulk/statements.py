@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Column
+from sqlalchemy import Column, Connection, Table
+
+
+def insert_values(
+    conn: Connection,
+    table: Table,
+    rows: Mapping[str, Sequence[Any]],
+    placeholder: Callable[[Column[Any]], str],
+    size: int,
+) -> None:
+    """Insert rows by statements of `size` rows each; `placeholder` is what stands for a value of a column."""
+    quoted = conn.dialect.identifier_preparer.quote_identifier
+    names = ", ".join(map(quoted, rows))
+    row = ", ".join(placeholder(table.c[name]) for name in rows)
+    for count, parameters in chunks(list(rows.values()), size):
+        values = ", ".join([f"({row})"] * count)
+        conn.exec_driver_sql(f"INSERT INTO {quoted(table.name)} ({names}) VALUES {values}", parameters)
 
 
 def chunks(columns: Sequence[Sequence[Any]], size: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
