@@ -1,37 +1,23 @@
-"""Connections and channels to a RabbitMQ broker that several threads may use.
-
-pika does its work in one thread. Here that thread belongs to the connection: it serves heartbeats whatever the services
-are busy with, and does what other threads ask of it.
-"""
+"""Channels to a RabbitMQ broker that several threads may use: queues, messages and the broker's answers."""
 
 from __future__ import annotations
 
-import ssl
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import pika
 from pika import exceptions, spec
-from pika.adapters.select_connection import SelectConnection
 
 from htmengine.bus import BusError, BusUnavailable, ExchangeNotFound, QueueFull, QueueNotFound
-from htmengine.config import Broker
+from htmengine.bus.amqp_connection import ANSWERS_WITHIN_S, Connection
 
-HEARTBEAT_S: Final = 30
-ANSWERS_WITHIN_S: Final = 30.0
-"""A broker that does not answer within this time is away."""
 WINDOW: Final = 1000
 """So many messages are published before the broker's confirmation of all of them is waited for."""
-FIRST_PAUSE_S: Final = 0.1
-LONGEST_PAUSE_S: Final = 5.0
-"""How long a broker that could not be reached is left alone."""
 
 Properties: TypeAlias = pika.BasicProperties
 Arrived = Callable[[spec.Basic.Deliver, Properties, bytes], None]
@@ -60,146 +46,6 @@ class Declared(NamedTuple):
     name: str
     ready: int
     consumers: int
-
-
-class Link:
-    """A connection that is opened when it is needed, and again after it was lost.
-
-    After a failed attempt, others fail at once for a while that grows: whoever needs the broker waits and asks again.
-    """
-
-    def __init__(self, broker: Broker, name: str) -> None:
-        """`name` is what the broker shows."""
-        self._broker = broker
-        self._name = name
-        self._lock = threading.Lock()
-        self._connection: Connection | None = None
-        self._failure: BusUnavailable | None = None
-        self._pause_s = FIRST_PAUSE_S
-        self._next_attempt = 0.0
-        self._closed = False
-
-    def connection(self) -> Connection:
-        """Return an open connection. Raises BusUnavailable, and BusError after `close`."""
-        with self._lock:
-            if self._closed:
-                raise BusError("the bus was closed")
-            if self._connection is not None and self._connection.lost is None:
-                return self._connection
-            if self._failure is not None and time.monotonic() < self._next_attempt:
-                raise self._failure
-            try:
-                self._connection = Connection(self._broker, self._name)
-            except BusUnavailable as failure:
-                self._failure = failure
-                self._next_attempt = time.monotonic() + self._pause_s
-                self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
-                raise
-            self._failure, self._pause_s = None, FIRST_PAUSE_S
-            return self._connection
-
-    def close(self) -> None:
-        """Close the connection for good."""
-        with self._lock:
-            self._closed = True
-            if self._connection is not None:
-                self._connection.close()
-
-
-class Connection:
-    """An open connection and the thread that serves it."""
-
-    def __init__(self, broker: Broker, name: str) -> None:
-        """Raises BusUnavailable."""
-        self.where = f"RabbitMQ at {broker.host}:{broker.port}"
-        self.lost: str | None = None
-        """Why the connection is no more."""
-        self.blocked: str | None = None
-        """Why the broker takes no messages at the moment."""
-        self._opened: Future[None] = Future()
-        try:
-            parameters = _parameters(broker, name)
-        except (OSError, ValueError) as error:  # of certificates
-            raise BusUnavailable(f"{self.where}: TLS cannot be set up: {error}") from error
-        self._connection: SelectConnection = None
-        thread = threading.Thread(
-            target=self._serve, args=(parameters,), name=f"amqp {name.rpartition(' ')[2]}", daemon=True
-        )
-        thread.start()
-        try:
-            self._opened.result(ANSWERS_WITHIN_S)
-        except FutureTimeout:
-            self.close()
-            raise BusUnavailable(f"{self.where}: no answer within {ANSWERS_WITHIN_S:.0f} s") from None
-
-    @property
-    def version(self) -> tuple[int, ...]:
-        """The broker's version."""
-        text: str = (self._connection.server_properties or {}).get("version", "0")
-        return tuple(int(part) for part in text.split(".")[:2] if part.isdigit())
-
-    def later(self, action: Callable[[], None]) -> None:
-        """Let the connection's thread do something; nothing happens when the connection is lost."""
-        if self.lost is None:
-            self._connection.ioloop.add_callback_threadsafe(action)
-
-    def raw_channel(self, opened: Callable[[Any], None]) -> Any:
-        """Open a channel of pika's; only for the connection's thread."""
-        return self._connection.channel(on_open_callback=opened)
-
-    def close(self) -> None:
-        """Close the connection; nothing happens if it is lost already."""
-        done = threading.Event()
-
-        def close() -> None:
-            if self._connection.is_open:
-                self._connection.add_on_close_callback(lambda *_: done.set())
-                self._connection.close()
-            else:
-                self._connection.ioloop.stop()
-                done.set()
-
-        if self.lost is None and self._connection is not None:
-            self.later(close)
-            done.wait(ANSWERS_WITHIN_S)
-
-    def _serve(self, parameters: pika.ConnectionParameters) -> None:
-        with suppress(OSError):  # for `top -H` and the benchmark
-            Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(
-                threading.current_thread().name[:15]
-            )
-        try:
-            self._connection = SelectConnection(
-                parameters,
-                on_open_callback=self._on_open,
-                on_open_error_callback=self._on_closed,
-                on_close_callback=self._on_closed,
-            )
-            self._connection.add_on_connection_blocked_callback(self._on_blocked)
-            self._connection.add_on_connection_unblocked_callback(self._on_unblocked)
-            self._connection.ioloop.start()
-        except Exception as error:
-            self._on_closed(None, error)
-            raise
-        finally:
-            with suppress(Exception):
-                self._connection.ioloop.close()
-
-    def _on_open(self, _connection: SelectConnection) -> None:
-        self._opened.set_result(None)
-
-    def _on_closed(self, _connection: SelectConnection | None, error: BaseException) -> None:
-        self.lost = _sentence(error)
-        if not self._opened.done():
-            self._opened.set_exception(BusUnavailable(f"{self.where}: {self.lost}"))
-        if self._connection is not None:
-            self._connection.ioloop.stop()
-
-    def _on_blocked(self, _connection: SelectConnection, frame: Any) -> None:
-        self.blocked = f"the broker takes no messages now: {frame.method.reason}"
-
-    def _on_unblocked(self, _connection: SelectConnection, _frame: Any) -> None:
-        self.blocked = None
 
 
 class Channel:
@@ -356,7 +202,7 @@ class Channel:
         try:
             self._raw = self.connection.raw_channel(open_)
         except exceptions.AMQPError as error:
-            self._fail(BusUnavailable(f"{self.connection.where}: {_sentence(error)}"))
+            self._fail(self.connection.unavailable(error))
             return
         self._raw.add_on_close_callback(self._on_close)
         self._raw.add_on_cancel_callback(self._on_cancel)
@@ -369,7 +215,7 @@ class Channel:
         if isinstance(error, exceptions.ChannelClosedByBroker):
             self._fail(_translated(error.reply_code, error.reply_text))
         else:
-            self._fail(BusUnavailable(f"{self.connection.where}: {_sentence(error)}"))
+            self._fail(self.connection.unavailable(error))
 
     def _on_cancel(self, frame: Any) -> None:
         cancelled = self._cancelled.pop(frame.method.consumer_tag, None)
@@ -406,7 +252,7 @@ class Channel:
                 method(self._raw, answer)
             except exceptions.AMQPError as error:
                 self._waiting.discard(future)
-                future.set_exception(BusUnavailable(f"{self.connection.where}: {_sentence(error)}"))
+                future.set_exception(self.connection.unavailable(error))
 
         self.connection.later(begin)
         return future
@@ -503,48 +349,8 @@ def _inspect(name: str, raw: Any, answer: Callable[[Any], None]) -> None:
     raw.queue_declare(name, passive=True, callback=answer)
 
 
-def tls_context(broker: Broker) -> ssl.SSLContext | None:
-    """Return how to encrypt and whom to trust; None without TLS. Raises OSError and ValueError for unusable files."""
-    if not broker.tls:
-        return None
-    context = ssl.create_default_context(cafile=broker.ca_file)
-    if broker.certificate:
-        context.load_cert_chain(broker.certificate, broker.key)
-    return context
-
-
-def _parameters(broker: Broker, name: str) -> pika.ConnectionParameters:
-    context = tls_context(broker)
-    return pika.ConnectionParameters(
-        host=broker.host,
-        port=broker.port,
-        virtual_host=broker.virtual_host,
-        credentials=pika.PlainCredentials(broker.user, broker.password),
-        heartbeat=HEARTBEAT_S,
-        connection_attempts=1,
-        ssl_options=pika.SSLOptions(context, broker.host) if context else None,
-        client_properties={"connection_name": name},
-    )
-
-
 def _translated(code: int, text: str) -> BusError:
     if code == 404:
         reason = text.partition(" - ")[2] or text
         return ExchangeNotFound(reason) if "no exchange" in text else QueueNotFound(reason)
     return ChannelClosed(code, text)
-
-
-def _sentence(error: BaseException) -> str:
-    """Say why a connection failed; pika wraps the reason in errors that only count attempts."""
-    while inner := _inner(error):
-        error = inner
-    if isinstance(error, exceptions.ProbableAuthenticationError | exceptions.AuthenticationError):
-        return "the broker refuses this user and password"
-    if isinstance(error, exceptions.ConnectionClosed):
-        return f"the connection was closed: {error.reply_text}"
-    return str(error) or type(error).__name__
-
-
-def _inner(error: BaseException) -> BaseException | None:
-    candidates = (getattr(error, "exception", None), *getattr(error, "exceptions", ()), *error.args)
-    return next((one for one in candidates if isinstance(one, BaseException)), None)

@@ -30,16 +30,16 @@ from htmengine.bus.amqp import (
     Channel,
     ChannelClosed,
     Declared,
-    Link,
     Properties,
     Publication,
     Publisher,
-    tls_context,
 )
+from htmengine.bus.amqp_connection import Link
 from htmengine.bus.limits import Limits
 from htmengine.bus.management import Management
 from htmengine.bus.rabbitmq_consumer import RabbitConsumer
 from htmengine.config import Broker
+from htmengine.tls import client_context
 
 DELIVERY_LIMIT: Final = 100
 """The broker's own. It also counts messages that were merely on their way to a consumer that died, so it is far above
@@ -92,7 +92,7 @@ class RabbitBus:
         self._consumers: list[RabbitConsumer] = []
         try:
             self.on_channel(lambda channel: graveyard.declare(channel, application))
-            self._management = Management(broker, tls_context(broker))
+            self._management = Management(broker, client_context(broker) if broker.tls else None)
         except BaseException:
             self.consuming.close()
             raise

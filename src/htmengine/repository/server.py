@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from htmengine import config
 from htmengine.config import ConfigError
+from htmengine.tls import client_context
 
 WRITING: Final = "htmengine_writing"
 """An option of a connection: whether the transaction that it begins writes. Unset in an application's own."""
@@ -85,9 +86,7 @@ def connect_arguments(repository: config.Repository) -> dict[str, Any]:
 
 def _tls_context(repository: config.Repository) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=repository.ca_file)
-        if repository.certificate:
-            context.load_cert_chain(repository.certificate, repository.key)
+        return client_context(repository)
     except (OSError, ValueError) as error:
         named = [repository.ca_file, repository.certificate, repository.key]
         raise ConfigError(
@@ -95,4 +94,3 @@ def _tls_context(repository: config.Repository) -> ssl.SSLContext:
             hint="Name readable files in PEM form: [repository] tls_ca_file, tls_certificate and tls_key in"
             " application.conf.",
         ) from error
-    return context
