@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,29 +76,29 @@ class Engine:
 
     def wait_until_it_listens(self) -> bool:
         """Return True once a connection is accepted, False when the process died before."""
-        deadline = time.monotonic() + STARTS_WITHIN_S
-        while self.running:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
-                return True
-            if time.monotonic() > deadline:
-                raise TimeoutError(
-                    f"the engine does not listen after {STARTS_WITHIN_S:.0f} s: {self._tail()}"
-                )
-            time.sleep(0.02)
-        return False
+        return self._wait_until(self._listens, "the engine does not listen")
 
     def wait_until_it_works(self) -> bool:
         """Return True once a service says that it has started, False when the process died before."""
+        return self._wait_until(self._says_that_it_started, f"{self._service} has not started")
+
+    def _wait_until(self, condition: Callable[[], bool], complaint: str) -> bool:
         deadline = time.monotonic() + STARTS_WITHIN_S
         while self.running:
-            if f"{self._service}.started".encode() in self.log.read_bytes()[self._log_before :]:
+            if condition():
                 return True
             if time.monotonic() > deadline:
-                raise TimeoutError(
-                    f"{self._service} has not started after {STARTS_WITHIN_S:.0f} s: {self._tail()}"
-                )
+                raise TimeoutError(f"{complaint} after {STARTS_WITHIN_S:.0f} s: {self._tail()}")
             time.sleep(0.02)
         return False
+
+    def _listens(self) -> bool:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
+            return True
+        return False
+
+    def _says_that_it_started(self) -> bool:
+        return f"{self._service}.started".encode() in self.log.read_bytes()[self._log_before :]
 
     def kill(self) -> None:
         """Kill -9, and wait until the process is gone."""
