@@ -28,7 +28,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Engine, bindparam, insert, update
 
 from benchmarks.machine import machine
-from benchmarks.servers import DIALECTS, private
+from benchmarks.servers import DATABASES, private
 from htmengine import config
 from htmengine.repository import metrics, migrations, samples, schema, scores
 from htmengine.repository.bulk import mysql, sqlite
@@ -224,7 +224,7 @@ def main() -> None:
     parser.add_argument("--metrics", type=int, default=500)
     parser.add_argument("--batches", type=int, default=100)
     parser.add_argument("--description-bytes", type=int, default=600, help="of model_params")
-    parser.add_argument("--db", choices=["sqlite", *DIALECTS], default="sqlite")
+    parser.add_argument("--db", choices=["sqlite", *DATABASES], default="sqlite")
     parser.add_argument("--variants", nargs="*", help="default: those that tell most about the database")
     parser.add_argument("--busy", action="store_true", help="with a second thread that runs Python")
     parser.add_argument(

@@ -5,33 +5,63 @@ from __future__ import annotations
 import configparser
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 
 from htmengine import conf, config
+from htmengine.repository.engine import open_engine
+from htmengine.repository.migrations import upgrade
 from tests import databases, servers
 
-DIALECTS: Final[dict[str, config.Dialect]] = {"mariadb": "mysql", "postgresql": "postgresql"}
+DATABASES: Final = {"mariadb": servers.mariadb, "postgresql": servers.postgresql}
+
+
+class Application(NamedTuple):
+    """A configured application that has not run yet, and the servers that it runs on."""
+
+    directory: Path
+    """Of its configuration."""
+    settings: config.Settings
+    servers: dict[str, servers.ServerProcess]
+    """`broker` and `database`, where it has them."""
 
 
 @contextmanager
-def private(name: str, folder: Path) -> Iterator[config.Repository]:
+def application(bus: str, db: str, folder: Path, **engine: str) -> Iterator[Application]:
+    """Give an application on servers of its own, or with embedded parts below the folder; see `configure`.
+
+    Exits with the reason where a server is not installed or does not start.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_explained())
+        processes, repository, broker = {}, None, None
+        if bus == "rabbitmq":
+            rabbitmq = stack.enter_context(servers.rabbitmq(folder / "broker"))
+            processes["broker"], broker = rabbitmq.process, rabbitmq.settings()
+        if db != "sqlite":
+            database = stack.enter_context(DATABASES[db](folder / "server"))
+            processes["database"] = database.process
+            repository = databases.created(database.settings(), "htmengine")
+        directory = configure(folder / "app", repository, broker, **engine)
+        settings = config.load(directory)
+        if repository is not None:
+            tables = open_engine(repository)
+            upgrade(tables, settings.shards)
+            tables.dispose()
+        yield Application(directory, settings, processes)
+
+
+@contextmanager
+def private(db: str, folder: Path) -> Iterator[config.Repository]:
     """Give an empty database on a server of its own, with the settings that its package has: commits are durable.
 
-    Exits with the reason where the server is not installed or does not start.
+    Exits with the reason where it is not installed or does not start.
     """
-    with _explained(), databases.started(DIALECTS[name], folder) as server:
-        yield databases.created(server, "htmengine")
-
-
-@contextmanager
-def private_broker(folder: Path) -> Iterator[servers.RabbitMQ]:
-    """Give a RabbitMQ of its own. Exits with the reason where it is not installed or does not start."""
-    with _explained(), servers.rabbitmq(folder) as broker:
-        yield broker
+    with _explained(), DATABASES[db](folder) as server:
+        yield databases.created(server.settings(), "htmengine")
 
 
 @contextmanager

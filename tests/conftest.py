@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from htmengine.runtime import installation
-from tests import databases, servers
+from tests import servers
 from tests.support import application as applications
 
 
@@ -31,7 +31,7 @@ def postgresql_server(tmp_path_factory):
 def database_server(request):
     """Give the settings of a database server, without a database."""
     fixture = {"mysql": "mariadb_server", "postgresql": "postgresql_server"}[request.param]
-    return databases.on(request.param, request.getfixturevalue(fixture))
+    return request.getfixturevalue(fixture).settings()
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def application_on_servers(request, tmp_path_factory):
         applications.supervised(
             tmp_path_factory.mktemp("servers"),
             broker=server.settings(virtual_host),
-            database_port=database.port,
+            database_port=database.address.port,
         ) as application,
     ):
         yield application

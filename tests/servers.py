@@ -17,15 +17,17 @@ import tempfile
 import time
 import urllib.request
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import psutil
 import pytest
 
 from htmengine import config
 
 STARTS_WITHIN_S = 90.0
+ENDS_WITHIN_S = 60.0
 RABBITMQ_BIN = Path("/usr/lib/rabbitmq/bin")
 
 
@@ -38,6 +40,79 @@ class Address(NamedTuple):
     password: str
 
 
+class ServerProcess:
+    """A server that runs: it can be killed, and started again on the same port with what it had on disk.
+
+    Parameters
+    ----------
+    command : runs it; `options` are those of `subprocess.Popen`.
+    answers : whether it is up.
+    log : file that takes what it prints.
+    stop_signal : asks it to end, whoever is connected.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        answers: Callable[[], bool],
+        log: Path,
+        *,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        **options: Any,
+    ) -> None:
+        self._command = command
+        self._answers = answers
+        self._log = log
+        self._stop_signal = stop_signal
+        self._options = options
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with self._log.open("ab") as out:
+            self._process = subprocess.Popen(
+                self._command, stdout=out, stderr=out, start_new_session=True, **self._options
+            )
+        try:
+            wait_until(self._answers, self._process, self._log)
+        except BaseException:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """Kill it as by kill -9, with the processes that it made: they would keep from the next what it needs."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self._process.pid)
+            process.suspend()  # it makes no more of them
+            for one in [*process.children(recursive=True), process]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+        self._process.wait()
+
+    def end(self) -> None:
+        """Let it end in good order, if it has not ended."""
+        self._process.send_signal(self._stop_signal)
+        try:
+            self._process.wait(ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+
+class Database(NamedTuple):
+    """A database server of its own."""
+
+    dialect: config.Dialect
+    address: Address
+    process: ServerProcess
+
+    def settings(self) -> config.Repository:
+        """Return what an application's configuration says of it, but for the name of a database."""
+        host, port, user, password = self.address
+        return config.Repository(
+            dialect=self.dialect, db="", host=host, port=port, user=user, passwd=password
+        )
+
+
 class RabbitMQ(NamedTuple):
     """A broker of its own."""
 
@@ -45,10 +120,7 @@ class RabbitMQ(NamedTuple):
     management_port: int
     control: Callable[..., str]
     """Runs rabbitmqctl and returns what it printed."""
-    kill: Callable[[], None]
-    """Kills it as by kill -9."""
-    start: Callable[[], None]
-    """Starts it again after that, with what it had on disk, and waits until it is up."""
+    process: ServerProcess
     tls: tuple[int, Path] | None
     """Port with TLS, for the name localhost, and the certificate to trust; None without the program openssl."""
 
@@ -157,32 +229,18 @@ def rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
         command = [str(RABBITMQ_BIN / "rabbitmqctl"), "-n", node, "-q", *arguments]
         return subprocess.run(command, env=env, capture_output=True, check=True, text=True).stdout
 
-    log = folder / "out"
     up = (str(RABBITMQ_BIN / "rabbitmqctl"), "-n", node, "-q", "await_startup", "--timeout", "60")
-    process: subprocess.Popen[bytes]
-
-    def start() -> None:
-        nonlocal process
-        with log.open("ab") as out:
-            process = subprocess.Popen([server], env=env, stdout=out, stderr=out, start_new_session=True)
-        wait_until(lambda: succeeds(*up, env=env), process, log)
-
-    def kill() -> None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
+    process = ServerProcess([server], lambda: succeeds(*up, env=env), folder / "out", env=env)
     try:
-        start()
         yield RabbitMQ(
             Address("127.0.0.1", port, "guest", "guest"),
             management,
             control,
-            kill,
-            start,
+            process,
             (tls_port, certificate) if certificate else None,
         )
     finally:
-        _end(process)
+        process.end()
         epmd = shutil.which("epmd")
         if epmd is not None:  # the broker leaves its name server behind
             succeeds(epmd, "-kill", env=env)
@@ -202,13 +260,13 @@ def _certificate(folder: Path) -> Path | None:
 
 
 @contextlib.contextmanager
-def mariadb(folder: Path, *options: str) -> Iterator[Address]:
+def mariadb(folder: Path, *options: str) -> Iterator[Database]:
     """Run a MariaDB with some options more; every user of this machine is its root without password."""
     server = require("mariadb-server", _first("mariadbd", "/usr/sbin/mariadbd"))
     install = require("mariadb-server", "mariadb-install-db")
     admin = require("mariadb-client", "mariadb-admin")
     (port,) = free_ports(1)
-    data, log, temporary = folder / "data", folder / "out", folder / "tmp"
+    data, temporary = folder / "data", folder / "tmp"
     temporary.mkdir(parents=True)
     user = _user()
     made = subprocess.run(
@@ -225,33 +283,31 @@ def mariadb(folder: Path, *options: str) -> Iterator[Address]:
     )
     if made.returncode:
         pytest.fail(f"mariadb-install-db: {made.stderr.decode()}", pytrace=False)
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [
-                server,
-                "--no-defaults",
-                f"--user={user}",
-                f"--datadir={data}",
-                f"--socket={folder / 'sock'}",
-                f"--pid-file={folder / 'pid'}",
-                f"--tmpdir={temporary}",  # a server that starts removes the temporary tables of others
-                "--bind-address=127.0.0.1",
-                f"--port={port}",
-                *options,
-            ],
-            stdout=out,
-            stderr=out,
-        )
+    ping = (admin, "--no-defaults", "-uroot", "-h127.0.0.1", f"-P{port}", "ping")
+    process = ServerProcess(
+        [
+            server,
+            "--no-defaults",
+            f"--user={user}",
+            f"--datadir={data}",
+            f"--socket={folder / 'sock'}",
+            f"--pid-file={folder / 'pid'}",
+            f"--tmpdir={temporary}",  # a server that starts removes the temporary tables of others
+            "--bind-address=127.0.0.1",
+            f"--port={port}",
+            *options,
+        ],
+        lambda: succeeds(*ping),
+        folder / "out",
+    )
     try:
-        ping = (admin, "--no-defaults", "-uroot", "-h127.0.0.1", f"-P{port}", "ping")
-        wait_until(lambda: succeeds(*ping), process, log)
-        yield Address("127.0.0.1", port, "root", "")
+        yield Database("mysql", Address("127.0.0.1", port, "root", ""), process)
     finally:
-        _end(process)
+        process.end()
 
 
 @contextlib.contextmanager
-def postgresql(folder: Path, *settings: str) -> Iterator[Address]:
+def postgresql(folder: Path, *settings: str) -> Iterator[Database]:
     """Run a PostgreSQL with some settings more; it trusts its user postgres."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
     binaries = versions[-1] if versions else Path("postgresql-is-not-installed")
@@ -259,52 +315,42 @@ def postgresql(folder: Path, *settings: str) -> Iterator[Address]:
     if os.geteuid() == 0:
         # It refuses to run as root, and its own user cannot enter the folders that pytest makes.
         with tempfile.TemporaryDirectory(prefix="htmengine-postgresql-") as own:
-            shutil.chown(own, "postgres")
-            with _postgresql(Path(own), binaries, ["runuser", "-u", "postgres", "--"], settings) as address:
-                yield address
+            shutil.chown(own, "postgres", "postgres")
+            user = {"user": "postgres", "group": "postgres", "extra_groups": []}
+            with _postgresql(Path(own), binaries, user, settings) as server:
+                yield server
     else:
         folder.mkdir(parents=True, exist_ok=True)
-        with _postgresql(folder, binaries, [], settings) as address:
-            yield address
+        with _postgresql(folder, binaries, {}, settings) as server:
+            yield server
 
 
 @contextlib.contextmanager
 def _postgresql(
-    folder: Path, binaries: Path, prefix: list[str], settings: tuple[str, ...]
-) -> Iterator[Address]:
+    folder: Path, binaries: Path, user: dict[str, Any], settings: tuple[str, ...]
+) -> Iterator[Database]:
     (port,) = free_ports(1)
-    data, log = folder / "data", folder / "log"
+    data = folder / "data"
     sockets = folder if len(str(folder)) < 80 else Path("/tmp")
-    initdb = [
-        *prefix,
-        str(binaries / "initdb"),
-        "-D",
-        str(data),
-        "-A",
-        "trust",
-        "-U",
-        "postgres",
-        "-E",
-        "UTF8",
-    ]
-    made = subprocess.run(initdb, capture_output=True, check=False, cwd="/")
+    initdb = [str(binaries / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres", "-E", "UTF8"]
+    made = subprocess.run(initdb, capture_output=True, check=False, cwd="/", **user)
     if made.returncode:
         pytest.fail(f"initdb: {made.stderr.decode()}", pytrace=False)
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={sockets}"
-    options += "".join(f" -c {setting}" for setting in settings)
-    pg_ctl = [*prefix, str(binaries / "pg_ctl"), "-D", str(data)]
-    started = subprocess.run(
-        [*pg_ctl, "-w", "-l", str(log), "-o", options, "start"],
-        check=False,
+    options = ["listen_addresses=127.0.0.1", f"unix_socket_directories={sockets}", *settings]
+    ready = (str(binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port))
+    process = ServerProcess(
+        [str(binaries / "postgres"), "-D", str(data), "-p", str(port)]
+        + [part for option in options for part in ("-c", option)],
+        lambda: succeeds(*ready),
+        folder / "log",
+        stop_signal=signal.SIGINT,
         cwd="/",
-        stdout=subprocess.DEVNULL,
+        **user,
     )
-    if started.returncode:
-        pytest.fail(f"the server did not start: {log.read_text(errors='replace')[-3000:]}", pytrace=False)
     try:
-        yield Address("127.0.0.1", port, "postgres", "")
+        yield Database("postgresql", Address("127.0.0.1", port, "postgres", ""), process)
     finally:
-        subprocess.run([*pg_ctl, "-m", "fast", "stop"], check=False, cwd="/", stdout=subprocess.DEVNULL)
+        process.end()
 
 
 def _first(*programs: str) -> str | None:
@@ -315,12 +361,3 @@ def _user() -> str:
     import pwd
 
     return pwd.getpwuid(os.geteuid()).pw_name
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(60)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

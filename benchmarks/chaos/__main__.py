@@ -1,11 +1,12 @@
 """Kill -9 the engine again and again while a fleet's history is sent, then compare every row with a calm run.
 
     .venv/bin/python -m benchmarks.chaos --bus embedded --db sqlite --kills 20 --json
+    .venv/bin/python -m benchmarks.chaos --bus rabbitmq --db mariadb --kills 20 --broker-kills 2 --database-kills 2 --json
 
-    .venv/bin/python -m benchmarks.chaos --bus rabbitmq --kills 20 --broker-kills 2 --json
-
-With a broker the services are processes of their own, killed in turn, and the broker is killed, too. Half of the kills come at random times; the others hit the process right after a named step, such as after a commit and
-before the publication that follows. The sender sends everything again after each; `htmengine verify` runs after each.
+With a broker the services are processes of their own, killed in turn; a broker and a database server are killed, too,
+and started again after some seconds. Half of the kills come at random times; the others hit the process right after a
+named step, such as after a commit and before the publication that follows. The sender sends everything again after
+each; `htmengine verify` runs after each.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import argparse
 import contextlib
 import json
 import random
-import sqlite3
 import sys
 import tempfile
 import time
@@ -22,16 +22,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection, func, select
+
 from benchmarks.chaos.oracle import judge
 from benchmarks.chaos.sender import Sender
 from benchmarks.fleet import Fleet, generate
 from benchmarks.machine import machine
 from benchmarks.running import SERVICES, Engine, free_port
-from benchmarks.servers import configure, private_broker
+from benchmarks.servers import DATABASES, application
 from htmengine.bus.opening import open_bus
-from htmengine.config import Settings, embedded, load
+from htmengine.config import Settings, embedded
+from htmengine.errors import HtmengineError
 from htmengine.messages import decode_results_batch
-from tests.servers import RabbitMQ
+from htmengine.repository import schema
+from htmengine.repository.engine import open_engine, reading
+from tests.servers import ServerProcess
 
 STEPS = (
     "metric_storer.committed",
@@ -48,10 +53,14 @@ STEPS = (
     "anomaly_service.published",
     "anomaly_service.acknowledged",
 )
+ENGINE = "engine"
 SUBSCRIBER = "chaos.subscriber"
 STALLED_AFTER_S = 120.0
 STEP_STALLED_AFTER_S = 5.0
 """When nothing was scored for so long, the step will not come any more."""
+RESUMES_WITHIN_S = 30.0
+LONGEST_OUTAGE_S = 5.0
+"""Until a server is started again; it takes some seconds more."""
 MOST_STEPS = 30
 SECONDS_PER_KILL = 5.0
 SAMPLES_PER_STEP = 3000
@@ -59,14 +68,16 @@ SAMPLES_PER_STEP = 3000
 
 
 class Installation:
-    """An engine, whole or as services of their own, its settings, and its broker if it has one."""
+    """An engine, whole or as services of their own, its settings, and the servers that it runs on."""
 
     def __init__(
-        self, settings: Settings, programs: dict[str, Engine], broker: RabbitMQ | None = None
+        self, settings: Settings, programs: dict[str, Engine], servers: Mapping[str, ServerProcess]
     ) -> None:
         self.settings = settings
         self.programs = programs
-        self.broker = broker
+        self.servers = servers
+        self.faults: list[str] = []
+        """What went wrong so far."""
         self._to_be_dead: set[str] = set(programs)
         """Programs that were killed, or not started yet."""
 
@@ -77,6 +88,7 @@ class Installation:
 
     def start(self, steps: Mapping[str, str] = {}) -> bool:
         """Start what does not run, and return whether it listens; `steps` says at which step which program dies."""
+        self._look()
         for name, program in self.programs.items():
             if name in steps and program.running:
                 program.kill()
@@ -93,22 +105,48 @@ class Installation:
         self.programs[name].kill()
         self._to_be_dead.add(name)
 
-    def dead(self) -> list[str]:
-        """Return the programs that ended without being killed."""
-        return [
-            name
-            for name, program in self.programs.items()
-            if name not in self._to_be_dead and not program.running
-        ]
+    def stop(self) -> None:
+        """Stop everything."""
+        self._look()
+        for name, program in self.programs.items():
+            if program.running and (code := program.stop()):
+                self.faults.append(f"{name} stopped with exit code {code}")
+        self._to_be_dead = set(self.programs)
 
-    def stop(self) -> list[str]:
-        """Stop everything, and return what did not end well."""
-        codes = {name: program.stop() for name, program in self.programs.items()}
-        return [f"{name} stopped with exit code {code}" for name, code in codes.items() if code]
+    def _look(self) -> None:
+        """Note which programs ended without being killed."""
+        for name, program in self.programs.items():
+            if not program.running and name not in self._to_be_dead:
+                self._to_be_dead.add(name)
+                self.faults.append(f"{name} ended by itself with exit code {program.wait(0)}")
+
+    def verify(self, when: str) -> None:
+        """Note what `htmengine verify` finds; the servers must be up."""
+        verified = self.door.command("verify", "--json")
+        if verified.returncode:
+            told = f"{verified.stdout.decode()} {verified.stderr.decode()}"
+            self.faults.append(f"after {when}: {told}")
+
+    def scored(self) -> int:
+        """Return how many samples are scored; 0 while nobody can tell."""
+        with contextlib.suppress(HtmengineError), repository(self.settings) as conn:
+            return int(conn.scalar(select(func.sum(schema.metric.c.scored_rowid))) or 0)
+        return 0
 
     def owner(self, step: str) -> str:
         """Return the program that passes a step."""
         return step.partition(".")[0] if len(self.programs) > 1 else next(iter(self.programs))
+
+
+@contextlib.contextmanager
+def repository(settings: Settings) -> Iterator[Connection]:
+    """Give a connection that reads, and close it: a SQLite file that is held open needs no recovery after a kill."""
+    engine = open_engine(settings.repository)
+    try:
+        with reading(engine) as conn:
+            yield conn
+    finally:
+        engine.dispose()
 
 
 def run(
@@ -118,44 +156,53 @@ def run(
     metrics: int,
     samples: int,
     seed: int,
-    broker_kills: int = 0,
+    server_kills: Mapping[str, int] = {},
 ) -> dict[str, Any]:
-    """Carry out the kills and return the verdict with what was done."""
+    """Carry out the kills and return the verdict with what was done.
+
+    Parameters
+    ----------
+    kills : of the engine's programs.
+    server_kills : how many besides of which of the installation's servers.
+    """
     chance = random.Random(seed)
     fleet = generate(metrics, samples, seed=seed)
-    # Services of their own work on while one of them is killed: without a pause the history would soon be over.
-    pause_s = SECONDS_PER_KILL * (kills + broker_kills) / samples if len(installation.programs) > 1 else 0.0
-    sender = Sender(fleet, installation.door.port, pause_s)
+    plan = _plan(kills, server_kills)
+    # Where something works on during a kill, the history would soon be over without a pause.
+    works_on = len(installation.programs) > 1 or server_kills
+    sender = Sender(
+        fleet, installation.door.port, SECONDS_PER_KILL * len(plan) / samples if works_on else 0.0
+    )
     done: list[str] = []
-    faults: list[str] = []
-    broker_at = {round(kills * (number + 1) / (broker_kills + 1)) for number in range(broker_kills)}
     started = time.monotonic()
     try:
         _subscribe(installation)
         sender.start()
-        for number in range(kills):
+        for position, (name, number) in enumerate(plan):
             # Kills are spread over the history: the next comes when a certain share of it is scored.
-            goal = round(metrics * samples * (number + chance.random()) / (kills + 1))
-            if number in broker_at:
-                done.append(_kill_broker(installation, chance, goal))
-            done.append(_kill_once(installation, fleet, chance, goal, number))
-            faults += [f"{name} ended before {done[-1]}" for name in installation.dead()]
-            faults += _verify(installation, done[-1])
+            goal = round(metrics * samples * (position + chance.random()) / (len(plan) + 1))
+            if name in installation.servers:
+                done.append(_kill_server(installation, name, fleet, chance, goal))
+            else:
+                done.append(_kill_once(installation, fleet, chance, goal, number))
+            installation.verify(done[-1])
         installation.start()
         _wait_for(installation, installation.door, metrics * samples, STALLED_AFTER_S)
         sender.stop()
-        faults += installation.stop()
-        faults += _verify(installation, "the end")
+        installation.stop()
+        installation.verify("the end")
     finally:
         sender.stop()
         for name in installation.programs:
             installation.kill(name)
-    assert installation.settings.repository.path is not None
-    verdict = judge(installation.settings.repository.path, fleet, _published(installation.settings))
+    published = _published(installation.settings)
+    with repository(installation.settings) as conn:
+        verdict = judge(conn, fleet, published)
     return {
         **verdict._asdict(),
-        "verify_faults": faults,
+        "faults": installation.faults,
         "kills": kills,
+        "server_kills": dict(server_kills),
         "killed_at": done,
         "metrics": metrics,
         "samples": samples,
@@ -164,6 +211,15 @@ def run(
         "seed": seed,
         "machine": machine(),
     }
+
+
+def _plan(kills: int, server_kills: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return what to kill one after the other, and for which time: the engine, and evenly between, servers in turn."""
+    servers = sorted((number, name) for name, count in server_kills.items() for number in range(count))
+    plan = [(ENGINE, number) for number in range(kills)]
+    for position, (number, name) in reversed(list(enumerate(servers, 1))):
+        plan.insert(round(kills * position / (len(servers) + 1)), (name, number))
+    return plan
 
 
 def _subscribe(installation: Installation) -> None:
@@ -218,30 +274,26 @@ def _kill_once(
     return f"{name} at random"
 
 
-def _kill_broker(installation: Installation, chance: random.Random, goal: int) -> str:
-    assert installation.broker is not None
+def _kill_server(
+    installation: Installation, name: str, fleet: Fleet, chance: random.Random, goal: int
+) -> str:
     installation.start()
     _wait_for(installation, installation.door, goal, 20.0)
-    installation.broker.kill()
-    time.sleep(chance.random() * 2.0)
-    installation.broker.start()
-    return "broker at random"
-
-
-def _scored(settings: Settings) -> int:
-    path = settings.repository.path
-    assert path is not None
-    with contextlib.suppress(sqlite3.OperationalError), sqlite3.connect(path, timeout=5) as database:
-        (scored,) = database.execute("SELECT coalesce(sum(scored_rowid), 0) FROM metric").fetchone()
-        return int(scored)
-    return 0
+    server, before = installation.servers[name], installation.scored()
+    server.kill()
+    killed = time.monotonic()
+    time.sleep(chance.random() * LONGEST_OUTAGE_S)
+    server.start()
+    away_s = time.monotonic() - killed
+    _wait_for(installation, installation.door, min(before + 1, fleet.values.size), RESUMES_WITHIN_S)
+    return f"{name} at random, away for {away_s:.1f} s"
 
 
 def _wait_for(installation: Installation, program: Engine, goal: int, stalled_after_s: float) -> None:
     """Wait until so many samples are scored, or nothing was for a while, or the program is dead."""
     last, since = -1, time.monotonic()
     while program.running and time.monotonic() - since < stalled_after_s:
-        scored = _scored(installation.settings)
+        scored = installation.scored()
         if scored >= goal:
             return
         if scored != last:
@@ -249,35 +301,30 @@ def _wait_for(installation: Installation, program: Engine, goal: int, stalled_af
         time.sleep(0.1)
 
 
-def _verify(installation: Installation, when: str) -> list[str]:
-    verified = installation.door.command("verify", "--json")
-    if verified.returncode == 0:
-        return []
-    return [f"after {when}: {verified.stdout.decode()} {verified.stderr.decode()}"]
-
-
-def on_embedded_parts(data: Path) -> Installation:
-    """Return the engine in one process, everything below one folder."""
-    return Installation(embedded(data), {"engine": Engine(data, free_port())})
-
-
 @contextlib.contextmanager
-def on_rabbitmq(folder: Path) -> Iterator[Installation]:
-    """Give the services as processes of their own, on a broker of their own."""
-    with private_broker(folder / "broker") as broker:
-        directory = configure(folder / "app", broker=broker.settings())
-        data, port = folder / "app" / "data", free_port()
-        programs = {name: Engine(data, port, directory, name) for name in SERVICES}
-        yield Installation(load(directory), programs, broker)
+def installed(bus: str, db: str, folder: Path) -> Iterator[Installation]:
+    """Give an engine, in one process, or with a broker as services of their own; see `application` for the servers."""
+    if (bus, db) == ("embedded", "sqlite"):
+        yield Installation(embedded(folder), {ENGINE: Engine(folder, free_port())}, {})
+        return
+    checkpoint_store = "sqlite" if db == "sqlite" else "repository"  # as in a new installation
+    with application(bus, db, folder, checkpoint_store=checkpoint_store) as app:
+        port, data = free_port(), folder / "app" / "data"
+        if bus == "embedded":
+            programs = {ENGINE: Engine(data, port, app.directory)}
+        else:
+            programs = {name: Engine(data, port, app.directory, name) for name in SERVICES}
+        yield Installation(app.settings, programs, app.servers)
 
 
 def main() -> int:
     """Run and print; exit with 1 when the promise was broken."""
     parser = argparse.ArgumentParser(prog="benchmarks.chaos", description=__doc__.splitlines()[0])
     parser.add_argument("--bus", choices=["embedded", "rabbitmq"], default="embedded")
-    parser.add_argument("--db", choices=["sqlite"], default="sqlite")
+    parser.add_argument("--db", choices=["sqlite", *DATABASES], default="sqlite")
     parser.add_argument("--kills", type=int, default=20)
-    parser.add_argument("--broker-kills", type=int, default=2, help="of the broker, besides")
+    parser.add_argument("--broker-kills", type=int, default=2, help="of a broker, besides")
+    parser.add_argument("--database-kills", type=int, default=2, help="of a database server, besides")
     parser.add_argument("--metrics", type=int, default=50)
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
@@ -286,20 +333,19 @@ def main() -> int:
     arguments = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = arguments.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
-        if arguments.bus == "rabbitmq":
-            installation = stack.enter_context(on_rabbitmq(folder))
-        else:
-            installation = on_embedded_parts(folder)
+        installation = stack.enter_context(installed(arguments.bus, arguments.db, folder))
+        server_kills = {"broker": arguments.broker_kills, "database": arguments.database_kills}
         result = run(
             installation,
             kills=arguments.kills,
             metrics=arguments.metrics,
             samples=arguments.samples,
             seed=arguments.seed,
-            broker_kills=arguments.broker_kills if installation.broker else 0,
+            server_kills={name: server_kills[name] for name in installation.servers},
         )
+        result |= {"bus": arguments.bus, "db": arguments.db}
     print(json.dumps(result) if arguments.json else json.dumps(result, indent=2))
-    broken = ("lost", "doubled", "different", "unpublished", "disordered", "verify_faults")
+    broken = ("lost", "doubled", "different", "unpublished", "disordered", "faults")
     return 1 if any(result[name] for name in broken) else 0
 
 

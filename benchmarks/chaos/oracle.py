@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from sqlalchemy import Connection, select
 
 from benchmarks.fleet import Fleet
 from htmengine.htm.model import Model
 from htmengine.model_swapper import definition
+from htmengine.repository import schema
+from htmengine.repository.times import epoch_seconds
 
 SCORES = ("raw_anomaly_score", "anomaly_score", "log_score", "sequence_score", "novelty_score")
 
@@ -31,38 +32,33 @@ class Verdict(NamedTuple):
     """Rows that the subscriber saw for the first time after a later row of the same metric."""
 
 
-def judge(repository: Path, fleet: Fleet, published: Iterable[tuple[str, int]]) -> Verdict:
+def judge(conn: Connection, fleet: Fleet, published: Iterable[tuple[str, int]]) -> Verdict:
     """Compare every stored row with what a model of the same parameters says when nothing disturbs it.
 
     `published` : (metric name, rowid) in the order in which the subscriber saw them, repetitions included.
     """
     lost = doubled = different = 0
-    with sqlite3.connect(repository) as database:
-        for name, values in zip(fleet.names, fleet.values, strict=True):
-            metrics = database.execute(
-                "SELECT uid, model_params FROM metric WHERE name = ?", (name,)
-            ).fetchall()
-            if not metrics:
-                lost += len(values)
-                continue
-            doubled += len(metrics) - 1
-            (uid, model_params) = metrics[0]
-            rows = database.execute(
-                "SELECT rowid, CAST(strftime('%s', timestamp) AS INTEGER), metric_value,"
-                f" {', '.join(SCORES)} FROM metric_data WHERE uid = ? ORDER BY rowid",
-                (uid,),
-            ).fetchall()
-            expected = _expected(definition.parse(model_params), fleet, values)
-            stored = {row[1]: row for row in rows}
-            doubled += len(rows) - len(stored)
-            for sample, timestamp in enumerate(fleet.timestamps().astype(int).tolist()):
-                row = stored.get(timestamp)
-                if row is None or None in row:
-                    lost += 1
-                elif row[0] != sample + 1:
-                    doubled += 1
-                elif row[2:] != expected[sample]:
-                    different += 1
+    metric, data = schema.metric.c, schema.metric_data.c
+    columns = (data.rowid, epoch_seconds(data.timestamp), data.metric_value, *(data[name] for name in SCORES))
+    for name, values in zip(fleet.names, fleet.values, strict=True):
+        metrics = conn.execute(select(metric.uid, metric.model_params).where(metric.name == name)).all()
+        if not metrics:
+            lost += len(values)
+            continue
+        doubled += len(metrics) - 1
+        (uid, model_params) = metrics[0]
+        rows = [tuple(row) for row in conn.execute(select(*columns).where(data.uid == uid))]
+        expected = _expected(definition.parse(model_params), fleet, values)
+        stored = {row[1]: row for row in rows}
+        doubled += len(rows) - len(stored)
+        for sample, timestamp in enumerate(fleet.timestamps().astype(int).tolist()):
+            row = stored.get(timestamp)
+            if row is None or None in row:
+                lost += 1
+            elif row[0] != sample + 1:
+                doubled += 1
+            elif row[2:] != expected[sample]:
+                different += 1
     unpublished, disordered = _subscribed(fleet, published)
     return Verdict(lost, doubled, different, unpublished, disordered)
 

@@ -20,7 +20,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,9 @@ from benchmarks.machine import machine
 from benchmarks.pipeline import load
 from benchmarks.pipeline.usage import cpu_kinds, cpu_seconds, resident_mib, server_cpu_seconds
 from benchmarks.running import Engine, running
-from benchmarks.servers import DIALECTS, configure, private, private_broker
+from benchmarks.servers import DATABASES, application
 from htmengine.bus.opening import open_bus
 from htmengine.config import Settings, embedded
-from htmengine.config import load as load_settings
-from htmengine.repository.engine import open_engine
-from htmengine.repository.migrations import upgrade
 
 WARM_UP_S = 5.0
 GROWN_UP = 1100
@@ -188,16 +185,11 @@ def started(bus: str, db: str, folder: Path) -> Iterator[tuple[Engine, Settings]
         with running(data) as engine:
             yield engine, embedded(data)
         return
-    with ExitStack() as stack:
-        repository = None if db == "sqlite" else stack.enter_context(private(db, folder / "server"))
-        broker = None if bus == "embedded" else stack.enter_context(private_broker(folder / "broker"))
-        directory = configure(folder / "app", repository, broker.settings() if broker else None)
-        settings = load_settings(directory)
-        if repository is not None:
-            tables = open_engine(repository)
-            upgrade(tables, settings.shards)
-            tables.dispose()
-        yield stack.enter_context(running(folder / "app" / "data", config=directory)), settings
+    with (
+        application(bus, db, folder) as app,
+        running(folder / "app" / "data", config=app.directory) as engine,
+    ):
+        yield engine, app.settings
 
 
 def measure(
@@ -228,7 +220,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="benchmarks.pipeline", description=__doc__.splitlines()[0])
     parser.add_argument("--bus", choices=["embedded", "rabbitmq"], default="embedded")
-    parser.add_argument("--db", choices=["sqlite", *DIALECTS], default="sqlite")
+    parser.add_argument("--db", choices=["sqlite", *DATABASES], default="sqlite")
     parser.add_argument("--metrics", type=int, default=1000)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument(

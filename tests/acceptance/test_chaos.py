@@ -2,13 +2,14 @@
 
 import pytest
 
-from benchmarks.chaos.__main__ import on_embedded_parts, run
+from benchmarks.chaos.__main__ import installed, run
 
 pytestmark = pytest.mark.acceptance
 
 
 def test_kills_lose_double_and_change_nothing(tmp_path):
-    result = run(on_embedded_parts(tmp_path), kills=4, metrics=10, samples=1000, seed=3)
-    told = ("lost", "doubled", "different", "unpublished", "disordered", "verify_faults")
-    assert {name: result[name] for name in told} == dict.fromkeys(told[:-1], 0) | {"verify_faults": []}
+    with installed("embedded", "sqlite", tmp_path) as installation:
+        result = run(installation, kills=4, metrics=10, samples=1000, seed=3)
+    told = ("lost", "doubled", "different", "unpublished", "disordered", "faults")
+    assert {name: result[name] for name in told} == dict.fromkeys(told[:-1], 0) | {"faults": []}
     assert len(result["killed_at"]) == 4

@@ -91,7 +91,7 @@ def on_servers(request):
         f"{prefix}RABBITMQ__CONNECTION__HOST": broker.host,
         f"{prefix}RABBITMQ__CONNECTION__PORT": str(broker.port),
         f"{prefix}RABBITMQ__CONNECTION__VIRTUAL_HOST": broker.virtual_host,
-        f"{prefix}APPLICATION__REPOSITORY__PORT": str(database.port),
+        f"{prefix}APPLICATION__REPOSITORY__PORT": str(database.address.port),
     }
 
 

@@ -12,7 +12,7 @@ import pytest
 from htmengine.config import ConfigError
 from htmengine.repository.engine import open_engine, reading
 from htmengine.repository.errors import RepositoryError
-from tests import databases, servers
+from tests import servers
 
 CIPHER = {
     "mysql": "SELECT variable_value FROM information_schema.session_status WHERE variable_name = 'Ssl_cipher'",
@@ -57,8 +57,8 @@ def encrypting(request):
         server = servers.postgresql(
             folder / "server", "ssl=on", f"ssl_cert_file={own}", f"ssl_key_file={key}"
         )
-    with server as address:
-        plain = msgspec.structs.replace(databases.on(request.param, address), db=DATABASE[request.param])
+    with server as database:
+        plain = msgspec.structs.replace(database.settings(), db=DATABASE[request.param])
         yield msgspec.structs.replace(plain, tls=True, ca_file=own), other
     shutil.rmtree(folder)
 

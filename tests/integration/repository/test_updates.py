@@ -4,13 +4,12 @@ import pytest
 
 from htmengine.repository import metrics, migrations, samples, schema, scores
 from htmengine.repository.engine import writing
-from tests import databases
 from tests.integration.repository.conftest import new_database
 
 
 @pytest.fixture
 def engine(postgresql_server):
-    engine = new_database(databases.on("postgresql", postgresql_server), "updates")
+    engine = new_database(postgresql_server.settings(), "updates")
     migrations.upgrade(engine, shards=1)
     yield engine
     engine.dispose()
