@@ -159,6 +159,8 @@ def latest_scores(
         query = query.where(metric.c.name == name)
     if least_log_score > 0:
         query = query.where(data.c.log_score >= least_log_score)
+    if least_log_score >= schema.NOTABLE_LOG_SCORE:
+        query = query.where(schema.notable())
     rows = [ScoredSample(*row) for row in conn.execute(query)]
     return rows[::-1]
 

@@ -72,6 +72,14 @@ _LAGGING: Final = (
     f"scored_rowid < last_rowid AND status IN ({MetricStatus.ACTIVE:d}, {MetricStatus.CREATE_PENDING:d})"
 )
 _PENDING: Final = f"status = {MetricStatus.CREATE_PENDING:d}"
+_NOTABLE: Final = "anomaly_score >= 0.99"
+NOTABLE_SCORE: Final = 0.99
+"""Anomaly scores from here on are indexed; on MySQL, which has no indexes of some rows, all of them are.
+
+Scores lie anywhere: to index each of them writes a page for each, twice, and costs as much as all else that is stored.
+"""
+NOTABLE_LOG_SCORE: Final = 0.2
+"""The same on the log scale."""
 
 
 def lagging(dialect: Dialect) -> TextClause:
@@ -86,6 +94,11 @@ def lagging(dialect: Dialect) -> TextClause:
 def pending(dialect: Dialect) -> TextClause:
     """Return the condition for a metric whose model was asked for and is not confirmed."""
     return text(_PENDING)
+
+
+def notable() -> TextClause:
+    """Return the condition for a row with a notable score: beside the condition proper, it leads to the index."""
+    return text(_NOTABLE)
 
 
 def _has_partial_indexes(*arguments: Any, dialect: Dialect, **options: Any) -> bool:
@@ -161,7 +174,12 @@ metric_data: Final = Table(
         ["uid"], ["metric.uid"], name="metric_data_to_metric_fk", ondelete="CASCADE", onupdate="CASCADE"
     ),
     Index("timestamp_idx", "timestamp"),
-    Index("anomaly_score_idx", "anomaly_score"),
+    Index(
+        "anomaly_score_idx",
+        "anomaly_score",
+        sqlite_where=text(_NOTABLE),
+        postgresql_where=text(_NOTABLE),
+    ),
     **_ON_MYSQL,
 )
 

@@ -73,6 +73,18 @@ def test_a_documented_database_of_any_revision_becomes_the_same_as_a_new_one(eng
         assert conn.scalars(select(schema.lock.c.name)).all() == ["metrics"]
 
 
+def test_an_index_of_all_scores_becomes_one_of_the_notable_ones(engine):
+    expected = definitions(engine)
+    with writing(engine) as conn:
+        on = " ON metric_data" if engine.dialect.name == "mysql" else ""
+        conn.exec_driver_sql(f"DROP INDEX anomaly_score_idx{on}")
+        conn.exec_driver_sql("CREATE INDEX anomaly_score_idx ON metric_data (anomaly_score)")
+        conn.exec_driver_sql("UPDATE alembic_version SET version_num = 'a1e0c35d7b42'")
+    migrations.upgrade(engine, shards=4)
+    assert migrations.is_current(engine)
+    assert definitions(engine) == expected
+
+
 def test_dates_of_the_oldest_revision_stay_readable(empty_engine):
     with writing(empty_engine) as conn:
         documented.create(conn, revision=documented.REVISIONS[0], time="TIMESTAMP")

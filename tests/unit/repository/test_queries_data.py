@@ -2,12 +2,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import select
 
 from htmengine import repository
 from htmengine.exceptions import MetricStatisticsNotReadyError
 from htmengine.repository import metrics, schema
 from htmengine.repository.engine import writing
-from tests.unit.repository.rows import add_rows, score_rows
+from tests.unit.repository.rows import add_rows, plan, score_rows
 
 START = datetime(2026, 1, 1)
 d = schema.metric_data.c
@@ -91,6 +92,23 @@ def test_rowids_are_allocated_one_after_another(conn, uid):
 def test_data_is_chosen_as_documented(conn, rows, options, rowids):
     found = repository.getMetricData(conn, rows, **options)
     assert [row.rowid for row in found] == list(rowids)
+
+
+def test_notable_scores_are_chosen_by_the_score_that_is_asked_for(conn):
+    uid = repository.addMetric(conn)["uid"]
+    scores = [0.98, 0.99, 0.995, 1.0]
+    repository.addMetricData(conn, uid, [(1.0, minute(i)) for i in range(len(scores))])
+    for rowid, score in enumerate(scores, 1):
+        repository.updateMetricDataColumns(
+            conn, repository.getMetricData(conn, uid, rowid=rowid).first(), {"anomaly_score": score}
+        )
+    for least, rowids in [(0.975, [1, 2, 3, 4]), (0.985, [2, 3, 4]), (0.99, [2, 3, 4]), (0.991, [3, 4])]:
+        assert [row.rowid for row in repository.getMetricData(conn, score=least)] == rowids
+
+
+def test_notable_scores_are_found_by_an_index(conn):
+    query = select(d.uid).where(d.anomaly_score >= 0.995, schema.notable())
+    assert "anomaly_score_idx" in plan(conn, query)
 
 
 def test_data_of_all_metrics_is_given_where_none_is_named(conn, rows):

@@ -473,6 +473,6 @@ def _with_seed(
     return found
 
 
-def from_json(encoded: bytes) -> Parameters:
+def from_json(encoded: bytes | str) -> Parameters:
     """Return the parameters that `Parameters.to_json` encoded. Raises ValueError when they are not such."""
     return msgspec.json.decode(encoded, type=DefaultParameters | NupicParameters)

@@ -94,6 +94,8 @@ def getMetricData(
     if score is not None:
         scored = _data.anomaly_score >= score if score > 0 else _data.anomaly_score.is_not(None)
         query = query.where(scored)
+        if score >= schema.NOTABLE_SCORE:
+            query = query.where(schema.notable())
     if sort is None:
         sort = [_data.rowid, _data.uid]
     wanted = sort if isinstance(sort, Sequence) else [sort]
