@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Select, func, select
 
 from htmengine.repository import schema
+from htmengine.repository.metrics import states
 from htmengine.repository.status import MetricStatus
 from htmengine.repository.times import epoch_seconds
 
@@ -138,31 +139,35 @@ def latest_scores(
 ) -> list[ScoredSample]:
     """Return the newest scored samples of one custom metric or of all, the oldest first.
 
-    Rows without a log score (written before the engine kept it) count as 0.
+    Rows without a log score (written before the engine kept it) count as 0. However many rows there are, few of them are
+    read: a metric's by their rowids, notable ones by the index of their scores, others by the index of their times.
     """
-    data, metric = schema.metric_data, schema.metric
-    query = (
-        select(
-            metric.c.name,
-            data.c.rowid,
-            epoch_seconds(data.c.timestamp),
-            data.c.metric_value,
-            data.c.anomaly_score,
-            data.c.log_score,
-        )
-        .join(metric, metric.c.uid == data.c.uid)
-        .where(metric.c.datasource == "custom", data.c.anomaly_score.is_not(None))
-        .order_by(data.c.timestamp.desc(), metric.c.name, data.c.rowid.desc())
-        .limit(limit)
-    )
-    if name is not None:
-        query = query.where(metric.c.name == name)
+    data = schema.metric_data.c
+    query = select(
+        data.uid,
+        data.rowid,
+        epoch_seconds(data.timestamp),
+        data.metric_value,
+        data.anomaly_score,
+        data.log_score,
+    ).where(data.anomaly_score.is_not(None))
     if least_log_score > 0:
-        query = query.where(data.c.log_score >= least_log_score)
-    if least_log_score >= schema.NOTABLE_LOG_SCORE:
-        query = query.where(schema.notable())
-    rows = [ScoredSample(*row) for row in conn.execute(query)]
-    return rows[::-1]
+        query = query.where(data.log_score >= least_log_score)
+    if name is not None:
+        found = metric(conn, name)
+        if found is None:
+            return []
+        query = query.where(data.uid == found.uid).order_by(data.rowid.desc())
+    elif least_log_score >= schema.NOTABLE_LOG_SCORE:
+        least = 1.0 - 10.0 ** (-10.0 * least_log_score)  # the log scale counts tenths of powers of ten
+        query = query.where(schema.notable(), data.anomaly_score >= least)
+        # By the computed time, so that no database reads its rows in the order of their times until it has enough.
+        query = query.order_by(epoch_seconds(data.timestamp).desc(), data.uid.desc(), data.rowid.desc())
+    else:
+        query = query.order_by(data.timestamp.desc(), data.uid.desc(), data.rowid.desc())
+    rows = conn.execute(query.limit(limit)).all()
+    names = {state.uid: state.name for state in states(conn, [row.uid for row in rows]).values()}
+    return [ScoredSample(names[uid], *others) for uid, *others in reversed(rows)]
 
 
 def _columns() -> Select[Any]:

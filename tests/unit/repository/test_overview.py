@@ -1,0 +1,86 @@
+import pytest
+from sqlalchemy import event
+
+from htmengine.repository import metrics, overview, samples, scores
+from htmengine.repository.engine import reading, writing
+from tests.unit.repository.rows import FIRST_SECOND
+
+LOG_SCORES = [0.0, 0.1, 0.2, 0.3, 0.5, 0.9]
+
+
+def anomaly_score(log_score):
+    return 1.0000000001 - 10.0 ** (-10.0 * log_score)
+
+
+@pytest.fixture
+def uids(engine):
+    """Give two metrics with a row for each of the log scores, and one that was not scored yet."""
+    with writing(engine) as conn:
+        uids = metrics.create_custom(conn, ["a", "b"])
+        for number, uid in enumerate(uids.values()):
+            count = len(LOG_SCORES) + 1
+            rowids = range(1, count + 1)
+            times = [FIRST_SECOND + 60 * rowid + number for rowid in rowids]
+            samples.advance_last(conn, [(uid, 0, count, times[-1])])
+            samples.append(conn, [uid] * count, rowids, times, [float(rowid) for rowid in rowids])
+            scores.store(
+                conn,
+                uids=[uid] * len(LOG_SCORES),
+                rowids=rowids[:-1],
+                raw_anomaly_scores=LOG_SCORES,
+                anomaly_scores=[max(0.0, anomaly_score(score)) for score in LOG_SCORES],
+                log_scores=LOG_SCORES,
+                sequence_scores=LOG_SCORES,
+                novelty_scores=LOG_SCORES,
+            )
+    return uids
+
+
+def latest(engine, **options):
+    with reading(engine) as conn:
+        return [(row.name, row.rowid) for row in overview.latest_scores(conn, **options)]
+
+
+def test_the_newest_scored_rows_come_with_the_oldest_first(engine, uids):
+    assert latest(engine, limit=3) == [("b", 5), ("a", 6), ("b", 6)]
+    assert latest(engine, limit=100) == [(name, rowid) for rowid in range(1, 7) for name in "ab"]
+
+
+@pytest.mark.parametrize(
+    ("least", "rowids"),
+    [(0.1, [2, 3, 4, 5, 6]), (0.2, [3, 4, 5, 6]), (0.25, [4, 5, 6]), (0.5, [5, 6]), (0.9, [6]), (1.0, [])],
+)
+def test_scores_from_a_height_on_are_chosen(engine, uids, least, rowids):
+    assert latest(engine, least_log_score=least) == [(name, rowid) for rowid in rowids for name in "ab"]
+    assert latest(engine, name="b", least_log_score=least) == [("b", rowid) for rowid in rowids]
+
+
+def test_rows_of_one_metric_are_chosen(engine, uids):
+    assert latest(engine, name="a", limit=2) == [("a", 5), ("a", 6)]
+    assert latest(engine, name="unknown") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "index"),
+    [
+        ({}, "timestamp_idx"),
+        ({"least_log_score": 0.1}, "timestamp_idx"),
+        ({"least_log_score": 0.5}, "anomaly_score_idx"),
+        ({"name": "a", "least_log_score": 0.5}, "autoindex_metric_data"),
+    ],
+)
+def test_no_more_rows_are_read_than_needed(engine, uids, options, index):
+    if engine.dialect.name != "sqlite":
+        return  # it decides by how many rows there are
+    executed = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def note(conn, cursor, statement, parameters, context, executemany):
+        if "FROM metric_data" in statement:
+            executed.append((statement, parameters))
+
+    latest(engine, **options)
+    ((statement, parameters),) = executed
+    with reading(engine) as conn:
+        plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        assert index in str(plan.all())
