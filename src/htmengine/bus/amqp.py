@@ -213,9 +213,20 @@ class Channel:
 
     def _on_close(self, _raw: Any, error: Exception) -> None:
         if isinstance(error, exceptions.ChannelClosedByBroker):
-            self._fail(_translated(error.reply_code, error.reply_text))
+            self._fail(self._translated(error.reply_code, error.reply_text))
         else:
             self._fail(self.connection.unavailable(error))
+
+    def _translated(self, code: int, text: str) -> BusError:
+        if code != 404:
+            return ChannelClosed(code, text)
+        reason = text.partition(" - ")[2] or text
+        if reason.startswith("no exchange"):
+            return ExchangeNotFound(reason)
+        if reason.startswith("no queue"):
+            return QueueNotFound(reason)
+        # It is there, but does not serve yet: another client is just making it, or the broker is just starting.
+        return BusUnavailable(f"{self.connection.where}: {reason}")
 
     def _on_cancel(self, frame: Any) -> None:
         cancelled = self._cancelled.pop(frame.method.consumer_tag, None)
@@ -347,10 +358,3 @@ def _close(raw: Any, answer: Callable[[Any], None]) -> None:
 
 def _inspect(name: str, raw: Any, answer: Callable[[Any], None]) -> None:
     raw.queue_declare(name, passive=True, callback=answer)
-
-
-def _translated(code: int, text: str) -> BusError:
-    if code == 404:
-        reason = text.partition(" - ")[2] or text
-        return ExchangeNotFound(reason) if "no exchange" in text else QueueNotFound(reason)
-    return ChannelClosed(code, text)
