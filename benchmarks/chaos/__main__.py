@@ -4,7 +4,7 @@
     .venv/bin/python -m benchmarks.chaos --bus rabbitmq --db mariadb --kills 20 --broker-kills 2 --database-kills 2 --json
 
 With a broker the services are processes of their own, killed in turn; a broker and a database server are killed, too,
-and started again after some seconds. Half of the kills come at random times; the others hit the process right after a
+and started again after some seconds, and of the services one at the same time, which starts while the server is away. Half of the kills come at random times; the others hit the process right after a
 named step, such as after a commit and before the publication that follows. The sender sends everything again after
 each; `htmengine verify` runs after each.
 """
@@ -105,6 +105,11 @@ class Installation:
         self.programs[name].kill()
         self._to_be_dead.add(name)
 
+    def restart(self, name: str) -> None:
+        """Kill a program and start it, although it may have to wait for a server."""
+        self.programs[name].kill()
+        self.programs[name].start()
+
     def stop(self) -> None:
         """Stop everything."""
         self._look()
@@ -182,7 +187,7 @@ def run(
             # Kills are spread over the history: the next comes when a certain share of it is scored.
             goal = round(metrics * samples * (position + chance.random()) / (len(plan) + 1))
             if name in installation.servers:
-                done.append(_kill_server(installation, name, fleet, chance, goal))
+                done.append(_kill_server(installation, name, fleet, chance, goal, number))
             else:
                 done.append(_kill_once(installation, fleet, chance, goal, number))
             installation.verify(done[-1])
@@ -275,18 +280,22 @@ def _kill_once(
 
 
 def _kill_server(
-    installation: Installation, name: str, fleet: Fleet, chance: random.Random, goal: int
+    installation: Installation, name: str, fleet: Fleet, chance: random.Random, goal: int, number: int
 ) -> str:
     installation.start()
     _wait_for(installation, installation.door, goal, 20.0)
     server, before = installation.servers[name], installation.scored()
+    programs = list(installation.programs)
+    restarted = programs[(number + 1) % len(programs)] if len(programs) > 1 else None
     server.kill()
     killed = time.monotonic()
+    if restarted:
+        installation.restart(restarted)
     time.sleep(chance.random() * LONGEST_OUTAGE_S)
     server.start()
     away_s = time.monotonic() - killed
     _wait_for(installation, installation.door, min(before + 1, fleet.values.size), RESUMES_WITHIN_S)
-    return f"{name} at random, away for {away_s:.1f} s"
+    return f"{name} at random, away for {away_s:.1f} s" + (f", {restarted} with it" if restarted else "")
 
 
 def _wait_for(installation: Installation, program: Engine, goal: int, stalled_after_s: float) -> None:

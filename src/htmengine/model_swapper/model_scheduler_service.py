@@ -65,7 +65,7 @@ def main() -> None:
     """Run the service until SIGTERM or SIGINT."""
     from htmengine.runtime import process
 
-    sys.exit(process.run_program(process.stage_work(build), NAME, arguments=_arguments))
+    sys.exit(process.run_program(process.stage_work(build, NAME), NAME, arguments=_arguments))
 
 
 if __name__ == "__main__":

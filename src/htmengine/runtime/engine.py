@@ -47,9 +47,9 @@ def services() -> dict[str, Work]:
     return {
         "metric_listener": listen,
         UDP_NAME: listen_to_datagrams,
-        "metric_storer": stage_work(storer),
-        "model_scheduler": stage_work(scheduler),
-        "anomaly_service": stage_work(anomaly),
+        "metric_storer": stage_work(storer, "metric_storer"),
+        "model_scheduler": stage_work(scheduler, "model_scheduler"),
+        "anomaly_service": stage_work(anomaly, "anomaly_service"),
         GARBAGE_COLLECTOR: collect_garbage,
     }
 

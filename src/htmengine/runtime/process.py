@@ -13,8 +13,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -68,11 +69,14 @@ Work = Callable[[Context], None]
 """Works until `context.stop` is set."""
 
 
-def stage_work(build: Callable[[Context], service.Stage]) -> Work:
-    """Return the work of a stage that is fed by queues."""
+def stage_work(build: Callable[[Context], service.Stage], name: str) -> Work:
+    """Return the work of a stage that is fed by queues, for the service of this name."""
 
     def work(context: Context) -> None:
-        stage = build(context)
+        try:
+            stage = service.insisting(partial(build, context), name, context.stop)
+        except service.Stopped:
+            return
         context.counters[stage.name] = stage.counters.snapshot
         settings = context.settings
         profiling = settings.scheduler.profiling if stage.name == SCHEDULER else settings.profiling
@@ -83,7 +87,7 @@ def stage_work(build: Callable[[Context], service.Stage]) -> Work:
 
 def main(build: Callable[[Context], service.Stage], name: str) -> None:
     """Run a stage that is fed by queues as a program of its own, until SIGTERM or SIGINT. Exits the process."""
-    sys.exit(run_program(stage_work(build), name))
+    sys.exit(run_program(stage_work(build, name), name))
 
 
 def run_program(
@@ -121,12 +125,17 @@ def run_program(
     try:
         settings = settings_for(options.config, options.data)
         step = steps.from_environment()
-        with stopping_on_signals(stop), opened(settings, step=step, stop=stop, options=options) as context:
+        with (
+            stopping_on_signals(stop),
+            opened(settings, step=step, stop=stop, options=options, waiting_as=name) as context,
+        ):
             log.info("%s.started", name)
             collect_garbage_seldom()
             with reporting(context, [reported_as(options) if reported_as else name], {}):
                 work(context)
             log.info("%s.stopped", name)
+    except service.Stopped:
+        log.info("%s.stopped reason=told to, before it had started", name)
     except HtmengineError as error:
         print(f"{error}\n{error.hint}", file=sys.stderr)
         return error.exit_code
@@ -240,27 +249,29 @@ def opened(
     step: service.Step = service.no_step,
     stop: threading.Event | None = None,
     options: argparse.Namespace | None = None,
+    waiting_as: str | None = None,
 ) -> Iterator[Context]:
     """Give a context with the bus and the repository open and every queue declared; close them at the end.
 
     An embedded repository is created or upgraded on the way; one on a server is not touched.
 
+    Parameters
+    ----------
+    waiting_as : the service that waits for what is away, until `stop` is set; without it that is an error.
+
     Raises
     ------
     StartError : files or servers cannot be used.
+    Stopped : `stop` was set while it waited.
     """
     from sqlalchemy.exc import DBAPIError
 
-    from htmengine.bus.opening import open_bus
-    from htmengine.repository.engine import open_engine
     from htmengine.repository.errors import RepositoryUnavailable
 
+    stop = stop or threading.Event()
+    opening = partial(_open, settings)
     try:
-        with _alone_in(_folder(settings)):
-            engine = open_engine(settings.repository)
-            shards = _prepare_repository(engine, settings)
-            bus = open_bus(settings)
-            declare(bus, settings, shards)
+        engine, shards, bus = service.insisting(opening, waiting_as, stop) if waiting_as else opening()
     except (RepositoryUnavailable, BusUnavailable, DBAPIError, sqlite3.Error, OSError) as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
         raise StartError(
@@ -282,12 +293,28 @@ def opened(
             engine=engine,
             shards=shards,
             step=step,
-            stop=stop or threading.Event(),
+            stop=stop,
             options=options or argparse.Namespace(),
         )
     finally:
         bus.close()
         engine.dispose()
+
+
+def _open(settings: config.Settings) -> tuple[sqlalchemy.Engine, int, Bus]:
+    """Return the repository, its number of shards, and the bus."""
+    from htmengine.bus.opening import open_bus
+    from htmengine.repository.engine import open_engine
+
+    with _alone_in(_folder(settings)), ExitStack() as undoing:
+        engine = open_engine(settings.repository)
+        undoing.callback(engine.dispose)
+        shards = _prepare_repository(engine, settings)
+        bus = open_bus(settings)
+        undoing.callback(bus.close)
+        declare(bus, settings, shards)
+        undoing.pop_all()
+        return engine, shards, bus
 
 
 def declare(bus: Bus, settings: config.Settings, shards: int) -> None:

@@ -91,7 +91,7 @@ def run(
     """
 
     def insist(action: Callable[[], T]) -> T:
-        return _insist(action, stage.name, stop)
+        return insisting(action, stage.name, stop)
 
     offers = _Offers(bus, stage.name, stop)
     with ExitStack() as stack:
@@ -120,7 +120,7 @@ def run(
                 if deliveries:
                     watch.lap("settle")
                     watch.log(stage.name, profiling, messages=len(deliveries))
-        except _Stopped:
+        except Stopped:
             pass  # what was not acknowledged comes again
         try:
             stage.close()
@@ -162,7 +162,7 @@ class _Offers:
         self._stuck: set[str] = set()
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publish messages, but for those whose queue stays full. Raises _Stopped."""
+        """Publish messages, but for those whose queue stays full. Raises Stopped."""
         try:
             self._bus.publish(messages)
         except QueueFull:  # which of them were accepted is not known; publishing again is safe
@@ -186,7 +186,7 @@ class _Offers:
                 self._stuck.discard(queue)
                 return
             if self._stop.wait(FIRST_PAUSE_S):
-                raise _Stopped
+                raise Stopped
             left -= FIRST_PAUSE_S
 
 
@@ -208,12 +208,15 @@ def _finish(
         insist(partial(consumer.ack, done))
 
 
-class _Stopped(Exception):
+class Stopped(Exception):
     """The service was told to stop while it waited for a dependency."""
 
 
-def _insist(action: Callable[[], T], name: str, stop: threading.Event) -> T:
-    """Return what the action returns, trying again while a dependency is away. Raises _Stopped."""
+def insisting(action: Callable[[], T], name: str, stop: threading.Event) -> T:
+    """Return what the action returns, trying again while a dependency is away, in the name of a service.
+
+    Raises Stopped.
+    """
     pause, waited, log_at = FIRST_PAUSE_S, 0.0, 0.0
     while True:
         try:
@@ -225,6 +228,6 @@ def _insist(action: Callable[[], T], name: str, stop: threading.Event) -> T:
                 log_at = waited + LOG_INTERVAL_S
         pause = min(pause, longest)
         if stop.wait(pause):
-            raise _Stopped
+            raise Stopped
         waited += pause
         pause *= 2

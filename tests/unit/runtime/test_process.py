@@ -5,8 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from htmengine.bus import BusUnavailable, opening
+from htmengine.config import embedded
 from htmengine.errors import MisuseError
-from htmengine.runtime import process
+from htmengine.repository.errors import RepositoryUnavailable
+from htmengine.runtime import process, service
+from htmengine.runtime.counters import Counters
 
 
 def test_a_data_folder_means_embedded_parts_below_it(tmp_path):
@@ -45,3 +49,65 @@ def test_a_signal_asks_the_program_to_stop_and_handlers_come_back():
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.wait(5)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.fixture
+def attempts(monkeypatch):
+    """The bus is away at the first two attempts to open it; their number is kept here."""
+    made, open_bus = [], opening.open_bus
+
+    def open_later(settings):
+        made.append(settings)
+        if len(made) < 3:
+            raise BusUnavailable("nobody answers")
+        return open_bus(settings)
+
+    monkeypatch.setattr(opening, "open_bus", open_later)
+    return made
+
+
+def test_a_service_that_starts_waits_for_what_is_away(tmp_path, attempts):
+    with process.opened(embedded(tmp_path), waiting_as="metric_storer") as context:
+        assert context.bus.status()
+    assert len(attempts) == 3
+
+
+def test_a_service_that_waits_can_be_told_to_stop(tmp_path, attempts):
+    stop = threading.Event()
+    stop.set()
+    with (
+        pytest.raises(service.Stopped),
+        process.opened(embedded(tmp_path), waiting_as="metric_storer", stop=stop),
+    ):
+        pass
+    assert len(attempts) == 1
+
+
+def test_a_command_says_at_once_what_is_away(tmp_path, attempts):
+    with pytest.raises(process.StartError, match="nobody answers"), process.opened(embedded(tmp_path)):
+        pass
+    assert len(attempts) == 1
+
+
+class Idle:
+    """A stage that has nothing to do."""
+
+    name, queues, max_messages, poll_interval_s, counters = "metric_storer", (), 1, 1.0, Counters()
+
+    def close(self):
+        pass
+
+
+def test_a_stage_that_needs_what_is_away_is_made_later(tmp_path):
+    made = []
+
+    def build(context):
+        made.append(context)
+        if len(made) < 3:
+            raise RepositoryUnavailable("nobody answers", hint="")
+        context.stop.set()
+        return Idle()
+
+    with process.opened(embedded(tmp_path)) as context:
+        process.stage_work(build, Idle.name)(context)
+    assert len(made) == 3
