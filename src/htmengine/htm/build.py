@@ -35,7 +35,11 @@ def build_model(parameters: params.Parameters) -> _kernels.Model:
     else:
         raise TypeError(f"{type(parameters).__name__} are the parameters of no model")
     if parameters.classifier is not None:
-        model.add_classifier(**_fields(parameters.classifier))
+        fields = _fields(parameters.classifier)
+        if isinstance(parameters, params.NupicParameters):
+            # NuPIC handed the rate to its classifier as text of so many digits: decision 9.
+            fields["alpha"] = float(f"{parameters.classifier.alpha:.6g}")
+        model.add_classifier(**fields)
     return model
 
 

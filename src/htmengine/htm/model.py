@@ -208,7 +208,7 @@ def checked_series(timestamps: ArrayLike, values: ArrayLike) -> tuple[FloatArray
 
 # A block: header, parameters as JSON, state of the kernel. Little-endian.
 _MAGIC: Final = b"HTMm"
-_LAYOUT: Final = 4
+_LAYOUT: Final = 5
 # magic, layout, generation, rows, digest of the parameters, lengths of parameters and state, CRC-32 of all other bytes
 _HEADER: Final = struct.Struct("<4sIIQ16sQQI")
 

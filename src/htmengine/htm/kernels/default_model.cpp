@@ -175,7 +175,7 @@ double DefaultModel::surprise(const Sample& sample, Stopwatch& watch) {
     return raw;
 }
 
-Model::Pattern DefaultModel::pattern(double value) const {
+DefaultModel::Pattern DefaultModel::pattern(double value) const {
     return {columns_, static_cast<std::int64_t>(bucket_of(value))};
 }
 

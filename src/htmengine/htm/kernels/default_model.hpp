@@ -19,6 +19,7 @@
 #include "likelihood.hpp"
 #include "model.hpp"
 #include "novelty.hpp"
+#include "softmax_classifier.hpp"
 #include "transition_memory.hpp"
 #include "value_scale.hpp"
 
@@ -39,7 +40,7 @@ struct CombinationParameters {
     std::uint32_t channels = all_channels;  // those that count
 };
 
-class DefaultModel final : public Model {
+class DefaultModel final : public PredictingModel<SoftmaxClassifier> {
    public:
     /// The parts are those of a new model. Throws std::invalid_argument when they do not fit each other or a parameter
     /// is out of range.

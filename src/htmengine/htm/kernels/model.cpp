@@ -1,7 +1,6 @@
 #include "model.hpp"
 
 #include <cmath>
-#include <stdexcept>
 
 namespace htmengine {
 
@@ -12,17 +11,8 @@ Outcome Model::step(double timestamp, double value, Scores& scores, Stopwatch wa
     ++rows_;
     if (!std::isfinite(value)) return Outcome::missing;
     scores = score(timestamp, value, watch);
-    if (classifier_) {
-        const Pattern now = pattern(value);
-        classifier_->compute(now.cells, now.bucket, value);
-    }
+    predict(value);
     return Outcome::scored;
-}
-
-void Model::add_classifier(const ClassifierParameters& parameters) {
-    if (rows_ > 0) throw std::invalid_argument("a classifier must be there from the first sample");
-    if (pattern_cells() == 0) throw std::invalid_argument("a classifier needs an encoder of the value");
-    classifier_.emplace(parameters, pattern_cells());
 }
 
 }  // namespace htmengine

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -31,15 +32,13 @@ class Model {
 
     /// From now on every sample gives predictions, too. Throws std::invalid_argument when the model has taken samples
     /// or has no buckets of the value, or a parameter is out of range.
-    void add_classifier(const ClassifierParameters& parameters);
+    virtual void add_classifier(const ClassifierParameters& parameters) = 0;
 
     /// What follows, some steps after the last sample; null without a classifier.
-    const std::vector<Classifier::Prediction>* predictions() const {
-        return classifier_ ? &classifier_->predictions() : nullptr;
-    }
+    virtual const std::vector<Prediction>* predictions() const = 0;
 
     /// Numbers that `predictions` holds for each sample that was scored.
-    std::size_t prediction_count() const { return classifier_ ? classifier_->parameters().steps.size() : 0; }
+    virtual std::size_t prediction_count() const = 0;
 
     /// Why the sample scored last got its scores; nothing before the first, or when the model cannot tell.
     virtual std::optional<Explanation> explain() const { return std::nullopt; }
@@ -61,13 +60,43 @@ class Model {
     virtual void load(const std::uint8_t* data, std::size_t size) = 0;
 
    protected:
+    virtual Scores score(double timestamp, double value, Stopwatch& watch) = 0;
+
+    /// Makes predictions at the sample scored last, where asked to.
+    virtual void predict(double value) = 0;
+
+    std::uint64_t rows_ = 0;
+    double last_timestamp_ = -std::numeric_limits<double>::infinity();
+};
+
+/// A model that predicts, where asked to, by this kind of classifier.
+template <class Kind>
+class PredictingModel : public Model {
+   public:
+    void add_classifier(const ClassifierParameters& parameters) final {
+        if (rows() > 0) throw std::invalid_argument("a classifier must be there from the first sample");
+        if (pattern_cells() == 0) throw std::invalid_argument("a classifier needs an encoder of the value");
+        classifier_.emplace(parameters, pattern_cells());
+    }
+
+    const std::vector<Prediction>* predictions() const final {
+        return classifier_ ? &classifier_->predictions() : nullptr;
+    }
+
+    std::size_t prediction_count() const final { return classifier_ ? classifier_->parameters().steps.size() : 0; }
+
+   protected:
     /// What the classifier learns from.
     struct Pattern {
         Span<const std::uint32_t> cells;
         std::int64_t bucket;
     };
 
-    virtual Scores score(double timestamp, double value, Stopwatch& watch) = 0;
+    void predict(double value) final {
+        if (!classifier_) return;
+        const Pattern now = pattern(value);
+        classifier_->compute(now.cells, now.bucket, value);
+    }
 
     /// Of the sample scored last.
     virtual Pattern pattern(double value) const = 0;
@@ -75,9 +104,7 @@ class Model {
     /// Of a pattern; 0 when the model knows no buckets of the value.
     virtual std::uint32_t pattern_cells() const = 0;
 
-    std::uint64_t rows_ = 0;
-    double last_timestamp_ = -std::numeric_limits<double>::infinity();
-    std::optional<Classifier> classifier_;  // whether there is one is a parameter
+    std::optional<Kind> classifier_;  // whether there is one is a parameter
 };
 
 }  // namespace htmengine

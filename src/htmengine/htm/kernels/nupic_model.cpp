@@ -43,7 +43,7 @@ const std::vector<std::uint32_t>& active_cells(const BacktrackingMemory& memory)
 
 }  // namespace
 
-Model::Pattern NupicModel::pattern(double) const {
+NupicModel::Pattern NupicModel::pattern(double) const {
     const auto& cells = std::visit([](const auto& memory) -> const auto& { return active_cells(memory); }, memory_);
     return {cells, value_bucket_.value_or(0)};
 }

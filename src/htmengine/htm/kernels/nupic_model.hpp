@@ -13,6 +13,7 @@
 #include "encoders.hpp"
 #include "likelihood.hpp"
 #include "model.hpp"
+#include "nupic_classifier.hpp"
 #include "spatial_pooler.hpp"
 #include "temporal_memory.hpp"
 
@@ -20,7 +21,7 @@ namespace htmengine {
 
 using NupicMemory = std::variant<TemporalMemory, BacktrackingMemory>;
 
-class NupicModel final : public Model {
+class NupicModel final : public PredictingModel<NupicClassifier> {
    public:
     /// The parts are those of a new model. Throws std::invalid_argument when they do not fit each other.
     NupicModel(MultiEncoder encoder, SpatialPooler pooler, NupicMemory memory, Likelihood likelihood);

@@ -112,7 +112,7 @@ def from_model_config(
     Returns
     -------
     Parameters named ``custom``, with the original engine's likelihood. Predictions, where ``clEnable`` asks for them,
-    come from the SDR classifier, whichever classifier is named.
+    are those of NuPIC's SDR classifier, whichever classifier is named.
 
     Raises
     ------

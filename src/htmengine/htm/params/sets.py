@@ -28,12 +28,12 @@ _RANGE_PADDING: Final = 0.2
 
 
 class Classifier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """SDR classifier: best predictions several steps ahead."""
+    """SDR classifier: best predictions several steps ahead. Decision 9: the models of NuPIC have one with its faults."""
 
     steps: tuple[int, ...] = (1,)
     """Samples ahead, ascending, 1 to 100; at most 16 of them."""
     alpha: float = 0.035828933612157998
-    """Rate of learning."""
+    """Rate of learning; the models of NuPIC round it to six digits, as NuPIC did."""
     value_gain: float = 0.3
     """Share of a new value in the moving average of its bucket."""
     max_buckets: int = 128

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "classifier.hpp"
 #include "state.hpp"
 
 namespace htmengine {
@@ -52,6 +53,13 @@ void bind_state(nb::class_<T, Options...>& bound) {
     bound.def("restore_state", [](T& self, nb::bytes bytes) {
         restore_state(self, reinterpret_cast<const std::uint8_t*>(bytes.c_str()), bytes.size());
     });
+}
+
+/// Value and probability of each.
+inline std::vector<std::pair<double, double>> pairs(const std::vector<Prediction>& predictions) {
+    std::vector<std::pair<double, double>> found;
+    for (const Prediction& prediction : predictions) found.emplace_back(prediction.value, prediction.probability);
+    return found;
 }
 
 void bind_encoders(nb::module_& module);

@@ -1,7 +1,8 @@
 #include "bindings.hpp"
-#include "classifier.hpp"
 #include "likelihood.hpp"
+#include "nupic_classifier.hpp"
 #include "portable_math.hpp"
+#include "softmax_classifier.hpp"
 
 namespace htmengine {
 
@@ -78,36 +79,36 @@ void bind_anomaly_likelihood(nb::module_& module) {
     module.def("likelihoods_of_logs", [](const In<double>& logs) { return map(logs, &likelihood_of_log); });
 }
 
-void bind_classifier(nb::module_& module) {
-    auto bound =
-        nb::class_<Classifier>(module, "Classifier")
-            .def(
-                "__init__",
-                [](Classifier* self, std::uint32_t cells, std::vector<std::uint32_t> steps, double alpha,
-                   double value_gain, std::uint32_t max_buckets) {
-                    new (self) Classifier({std::move(steps), alpha, value_gain, max_buckets}, cells);
-                },
-                nb::kw_only(), nb::arg("cells"), nb::arg("steps"), nb::arg("alpha"), nb::arg("value_gain"),
-                nb::arg("max_buckets"))
-            // The caller sees to it that the cells exist and come once each. By step: value and probability.
-            .def(
-                "compute",
-                [](Classifier& self, In<std::uint32_t> cells, std::int64_t bucket, double value) {
-                    self.compute({cells.data(), cells.size()}, bucket, value);
-                    std::vector<std::pair<double, double>> found;
-                    for (const auto& prediction : self.predictions())
-                        found.emplace_back(prediction.value, prediction.probability);
-                    return found;
-                },
-                nb::arg("cells"), nb::arg("bucket"), nb::arg("value"))
-            .def("forget", &Classifier::forget);
+/// Binds one of the classifiers.
+template <class Kind>
+nb::class_<Kind> bind_classifier(nb::module_& module, const char* name) {
+    nb::class_<Kind> bound(module, name);
+    bound
+        .def(
+            "__init__",
+            [](Kind* self, std::uint32_t cells, std::vector<std::uint32_t> steps, double alpha, double value_gain,
+               std::uint32_t max_buckets) {
+                new (self) Kind({std::move(steps), alpha, value_gain, max_buckets}, cells);
+            },
+            nb::kw_only(), nb::arg("cells"), nb::arg("steps"), nb::arg("alpha"), nb::arg("value_gain"),
+            nb::arg("max_buckets"))
+        // The caller sees to it that the cells exist and come once each. By step: value and probability.
+        .def(
+            "compute",
+            [](Kind& self, In<std::uint32_t> cells, std::int64_t bucket, double value) {
+                self.compute({cells.data(), cells.size()}, bucket, value);
+                return pairs(self.predictions());
+            },
+            nb::arg("cells"), nb::arg("bucket"), nb::arg("value"));
     bind_state(bound);
+    return bound;
 }
 
 }  // namespace
 
 void bind_likelihood(nb::module_& module) {
-    bind_classifier(module);
+    bind_classifier<SoftmaxClassifier>(module, "SoftmaxClassifier").def("forget", &SoftmaxClassifier::forget);
+    bind_classifier<NupicClassifier>(module, "NupicClassifier");
     bind_portable_math(module);
     bind_anomaly_likelihood(module);
 }

@@ -261,6 +261,12 @@ void bind_base_model(nb::module_& module) {
             [](Model& self, std::vector<std::uint32_t> steps, double alpha, double value_gain,
                std::uint32_t max_buckets) { self.add_classifier({std::move(steps), alpha, value_gain, max_buckets}); },
             nb::kw_only(), "steps"_a, "alpha"_a, "value_gain"_a, "max_buckets"_a)
+        // Made at the sample scored last, by number of steps: value and probability. Empty without a classifier.
+        .def("predictions",
+             [](const Model& self) {
+                 const auto* predictions = self.predictions();
+                 return predictions ? pairs(*predictions) : std::vector<std::pair<double, double>>{};
+             })
         .def_prop_ro("stages", &Model::stages)
         // Nanoseconds, (samples, stages + 1): of each stage, and last of the whole record without a stopwatch inside.
         .def(
