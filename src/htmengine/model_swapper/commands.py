@@ -84,6 +84,7 @@ class Commands:
                 if found is None or found.generation != command.generation or found.status not in WITH_MODEL:
                     return _Answer(ERR_NO_SUCH_MODEL, "there is no such model to be copied")
                 source = self._recovery.restore(command.uid, found, at_or_below=found.last_rowid)
+                self._recovery.catch_up(source, found.scored_rowid)
             if not self._recovery.clone(source, command.new_uid, command.new_generation):
                 return _Answer(ERR_NO_SUCH_MODEL, "the metric of the copy was deleted, or monitored anew")
         except ValueError as error:

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import numpy as np
 from sqlalchemy import Engine, update
 
 from htmengine import config
@@ -24,6 +25,7 @@ from htmengine.repository.metrics import Definition
 from htmengine.repository.status import MetricStatus
 
 MODELS_AT_A_TIME: Final = 500
+ROWS_AT_A_TIME: Final = 10_000
 WITH_MODEL: Final = (MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING)
 """Statuses in which a metric has a model."""
 
@@ -138,6 +140,17 @@ class Recovery:
                     rows = samples.Rows(rows.rowids[:whole], rows.timestamps[:whole], rows.values[:whole])
                 found[resident.uid] = rows
         return found
+
+    def catch_up(self, resident: Resident, last: int) -> None:
+        """Let a model that nobody else uses take its rows up to one. Raises ValueError where one is not stored."""
+        while resident.next <= last:
+            upto = min(last, resident.next + ROWS_AT_A_TIME - 1)
+            rows = self.rows([(resident, upto)])[resident.uid]
+            if not rows.rowids:
+                raise ValueError(f"row {resident.next} is not stored")
+            # As the scheduler does: a database may store -0.0 as 0.0.
+            resident.model.score_series(rows.timestamps, np.array(rows.values) + 0.0)
+            resident.next += len(rows.rowids)
 
     def begin_again(self, resident: Resident) -> int | None:
         """Start a new generation for a model that needs rows which are not stored any more.

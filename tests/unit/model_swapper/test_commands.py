@@ -1,6 +1,7 @@
 """Commands to models: what each does, and that the second time it changes nothing."""
 
 import pytest
+from sqlalchemy import delete as delete_rows
 from sqlalchemy import update
 
 from htmengine.htm import params
@@ -133,6 +134,10 @@ def test_deleting_a_model_that_never_was_is_no_error(world):
 
 @pytest.fixture
 def cloned(world):
+    return continued(world)
+
+
+def continued(world):
     """Let metric 1 have rows that go on in time behind the twenty of metric 0, and return its scores as a copy."""
     world.publish(*[(0, rowid) for rowid in world.append(0, 20)])
     world.settle_all()
@@ -175,6 +180,30 @@ def test_a_copy_goes_on_as_its_source_would_and_copying_again_changes_nothing(wo
     world.heal()
     assert world.finals(1) == cloned
     assert world.finals(0) == world.expected(0, 20)
+
+
+def test_a_copy_has_seen_all_scored_rows_though_no_checkpoint_has(make_world):
+    world = make_world(requests_per_checkpoint=1000)
+    expected = continued(world)
+    world.kill()
+    world.start()
+    assert checkpoints(world, 0) == []
+    assert clone(world).status == SUCCESS
+    world.heal()
+    assert world.finals(1) == expected
+
+
+def test_a_model_whose_rows_are_gone_is_not_copied(make_world):
+    world = make_world(requests_per_checkpoint=1000)
+    continued(world)
+    world.kill()
+    world.start()
+    with writing(world.engine) as conn:
+        gone = schema.metric_data.c.uid == world.uids[0], schema.metric_data.c.rowid < 10
+        conn.execute(delete_rows(schema.metric_data).where(*gone))
+    result = clone(world)
+    assert result.status == ERR_INVALID_ARG
+    assert "row 1 is not stored" in result.error_message
 
 
 def test_a_metric_with_a_past_of_its_own_stays_as_it_is(world, cloned):
