@@ -80,6 +80,10 @@ class AutomaticMonitoring:
         if self._rules.rules:
             self._candidates.extend(_Candidate(state.uid, state.name) for state in new)
 
+    def look_at_all(self) -> None:
+        """Look at all metrics with the next work: some may have been created unnoticed."""
+        self._all_unseen = bool(self._rules.rules)
+
     def look_at_file(self) -> None:
         """Read the rules again if the file has changed; one with faults leaves the rules as they are."""
         changed_at = _changed_at(self._path)
@@ -92,7 +96,7 @@ class AutomaticMonitoring:
             log.error("metric_storer.rules_not_used: the old ones stay: %s", error)
             return
         log.info("metric_storer.rules_read rules=%d", len(self._rules.rules))
-        self._all_unseen = bool(self._rules.rules)
+        self.look_at_all()
         self._reached.clear()
 
     def work(self) -> list[str]:

@@ -115,6 +115,8 @@ class MetricStorer:
         self._sweep_due = 0.0
         self._messages: list[Outgoing] = []
         """Committed and not published yet; they stay here while something that is away holds `process` up."""
+        self._in_doubt = False
+        """The last attempt ended in an error, perhaps behind a commit: what was stored may not have been passed on."""
 
     @property
     def poll_interval_s(self) -> float:
@@ -126,13 +128,17 @@ class MetricStorer:
     def process(self, deliveries: Sequence[Delivery]) -> Outcome:
         """See `Stage`. Samples that were stored before are refused, so messages may come again."""
         messages, dead = self._decoded(deliveries)
+        if self._in_doubt:
+            self._automatic.look_at_all()
+        in_doubt, self._in_doubt = self._in_doubt, True
         for some in _transactions(messages):
-            self._take(some)
+            self._take(some, again=in_doubt or any(message.redelivered for message in some))
         if monitored := self._automatic.work():
             self._ask(monitored)
         if self._sweep.suspicious or self._clock() >= self._sweep_due:
             self._look_after()
         offered, self._messages = self._messages, []
+        self._in_doubt = False
         return Outcome(offered=offered, dead_letters=dead)
 
     def settle(self) -> None:
@@ -160,8 +166,11 @@ class MetricStorer:
 
     # -- Storing
 
-    def _take(self, messages: Sequence[_Message]) -> None:
-        """Store what these messages bring, in one transaction, and put it among the messages for the models."""
+    def _take(self, messages: Sequence[_Message], *, again: bool) -> None:
+        """Store what these messages bring, in one transaction, and put it among the messages for the models.
+
+        `again`: it may have been stored before, and not been passed on.
+        """
         latest = int(self._clock()) + self._settings.max_future_s
         batches, rejected = [], []
         for message in messages:
@@ -182,7 +191,7 @@ class MetricStorer:
         for line, reason in rejected:
             self.counters.reject(reason, [line])
         self._pass_on(stored)
-        if any(message.redelivered for message in messages):
+        if again:
             self._sweep.suspect(state.uid for state in stored.states.values())
 
     def _note_backfills(

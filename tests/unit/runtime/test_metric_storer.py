@@ -1,3 +1,4 @@
+from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,7 @@ from htmengine.errors import DependencyAway
 from htmengine.exceptions import MetricStatisticsNotReadyError, MetricStatusChangedError
 from htmengine.repository import backfill, metrics, migrations, samples, schema
 from htmengine.repository.engine import open_engine, reading, writing
+from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime import holding, metric_storer, plaintext
 from htmengine.runtime.automatic import AutomaticMonitoring
@@ -288,8 +290,49 @@ def test_a_database_that_goes_away_after_a_commit_costs_no_model_its_rows(storer
     with pytest.raises(DependencyAway):
         storer.stage.process(deliveries)
     rows = fed(storer.stage.process(deliveries))
-    assert [rowid for _, rowid, _, _ in rows] == list(range(1, 4002))
+    # The last one is asked for besides: the storer cannot know whether the second commit took place.
+    assert [rowid for _, rowid, _, _ in rows] == [*range(1, 4002), 4001]
     assert {row[0] for row in rows} == {uid}
+
+
+@pytest.fixture
+def lost_commits(monkeypatch):
+    """The connection is lost at so many of the next commits, behind the commit and before its confirmation."""
+    original, left = metric_storer.writing, []
+
+    @contextmanager
+    def losing(engine):
+        with original(engine) as conn:
+            yield conn
+        if left:
+            left.pop()
+            raise RepositoryUnavailable("the connection was lost", hint="")
+
+    monkeypatch.setattr(metric_storer, "writing", losing)
+    return left
+
+
+def test_metrics_whose_commit_is_not_certain_are_asked_for(storer, lost_commits):
+    uid = storer.monitor("m")
+    deliveries = list(storer.deliver(lines(at(1), at(2))))
+    lost_commits.append(1)
+    with pytest.raises(DependencyAway):
+        storer.stage.process(deliveries)
+    assert fed(storer.stage.process(deliveries)) == [(uid, 2, NOW - 99_998, 1.0)]
+    assert len(storer.rows("m")) == 2
+    assert not fed(storer.process(lines(at(2))))  # nothing is in doubt any more
+
+
+def test_new_metrics_whose_commit_is_not_certain_get_their_models(tmp_path, lost_commits):
+    storer = Storer(tmp_path, rules=with_rules(tmp_path, "[all]\npattern = *\naction = monitor\n"))
+    storer.process()  # all that there are have been looked at
+    deliveries = list(storer.deliver(lines(at(1))))
+    lost_commits.append(1)
+    with pytest.raises(DependencyAway):
+        storer.stage.process(deliveries)
+    storer.stage.process(deliveries)
+    assert [spec["metricSpec"]["uid"] for spec in storer.models.monitored] == [storer.state("m").uid]
+    storer.engine.dispose()
 
 
 def test_a_storer_that_was_overtaken_stores_nothing_and_does_it_again(storer, monkeypatch):
