@@ -16,7 +16,13 @@ from htmengine.exceptions import (
     MetricStatusChangedError,
     ObjectNotFoundError,
 )
-from htmengine.htm.params import DefaultParameters, NupicParameters, parameter_set, to_model_config
+from htmengine.htm.params import (
+    Classifier,
+    DefaultParameters,
+    NupicParameters,
+    parameter_set,
+    to_model_config,
+)
 from htmengine.messages import DefineModel, DeleteModel, Samples
 from htmengine.model_swapper import definition
 from htmengine.repository import metrics, samples, schema
@@ -198,12 +204,19 @@ def test_the_least_resolution_bounds_the_steps_of_the_default_model(context, ada
     assert parameters(context, uid).scale.buckets == 7  # over the padded range of 140
 
 
-def test_a_model_that_is_asked_for_predictions_is_one_that_makes_them(context, adapter):
-    given = spec(modelParams={"min": 0, "max": 100, "enableClassifier": True})
-    uid = adapter.monitorMetric(given)
+@pytest.mark.parametrize("wanted", [{}, {"min": 0, "max": 100}])
+def test_the_default_model_makes_the_predictions_that_are_asked_for(context, adapter, wanted):
+    uid = adapter.monitorMetric(spec(modelParams={**wanted, "enableClassifier": True}))
+    assert state(context, uid).status == MetricStatus.CREATE_PENDING
     found = parameters(context, uid)
-    assert isinstance(found, NupicParameters)
-    assert found.classifier is not None
+    assert isinstance(found, DefaultParameters)
+    assert found.classifier == Classifier(steps=(1,))
+
+
+def test_a_model_of_nupic_says_where_it_is_documented_that_it_predicts(context):
+    given = spec(modelParams={"min": 0, "max": 100, "enableClassifier": True})
+    uid = nupic_model(context).monitorMetric(given)
+    assert parameters(context, uid).classifier is not None
     assert json.loads(row(context, uid).model_params)["modelConfig"]["modelParams"]["clEnable"] is True
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
@@ -19,16 +19,13 @@ from htmengine.htm.params import (
 )
 from htmengine.model_swapper import definition
 
-PREDICTING_SET: Final = "nupic"
-"""The set of a metric that is to be predicted where the settings ask for one that cannot."""
-
 
 def needs_rows(spec: ModelSpec, model: config.ModelName) -> bool:
     """Tell whether the model can only be chosen once the metric's rows say what its range is."""
     if spec.complete_model_params is not None:
         return False
     wanted = spec.model_params or ModelParams()
-    return wanted.min is None and _set_name(wanted, model) != "default"
+    return wanted.min is None and model != "default"
 
 
 def choose(
@@ -68,9 +65,9 @@ def choose(
         if observed is None:
             raise ValueError("the metric's range is neither given nor observed")
         low, high = params.infer_range(observed)
-    found = params.parameter_set(_set_name(wanted, model), minimum=low, maximum=high)
+    found = params.parameter_set(model, minimum=low, maximum=high)
     found = with_likelihood(_with_resolution(found, wanted.min_resolution or 0.0), likelihood)
-    if wanted.enable_classifier and isinstance(found, NupicParameters):
+    if wanted.enable_classifier:
         found = msgspec.structs.replace(found, classifier=Classifier())
     return found
 
@@ -105,11 +102,6 @@ def description(
         "inferenceArgs": inference_args,
         "inputRecordSchema": [[timestamp_field, "datetime", "T"], [value_field, "float", ""]],
     }
-
-
-def _set_name(wanted: ModelParams, model: config.ModelName) -> str:
-    """Return the set's name: the default model makes no predictions, so who asks for them gets one that does."""
-    return PREDICTING_SET if wanted.enable_classifier and model == "default" else model
 
 
 def _with_resolution(parameters: Parameters, least: float) -> Parameters:
