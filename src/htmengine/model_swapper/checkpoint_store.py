@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Final, NamedTuple, Protocol
 
 import zstandard
-from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert, inspect, or_, select, update
 
 from htmengine import config
 from htmengine.repository import schema
 from htmengine.repository.engine import open_engine, reading, writing
+from htmengine.repository.locks import lock_tables
 
 CODEC_ZSTD: Final = 1
 LEVEL: Final = 1
@@ -130,9 +131,13 @@ class SqlCheckpointStore:
         self._engine = engine
 
     def create(self) -> None:
-        """Create the tables, where they are missing."""
+        """Create the tables, where they are missing; those who do so at the same time wait for each other."""
+        tables = schema.model_checkpoint, schema.shard_owner
         with writing(self._engine) as conn:
-            for table in (schema.model_checkpoint, schema.shard_owner):
+            if all(inspect(conn).has_table(table.name) for table in tables):
+                return
+            lock_tables(conn)
+            for table in tables:
                 table.create(conn, checkfirst=True)
 
     def claim(self, shard: int) -> int:

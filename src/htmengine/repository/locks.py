@@ -1,11 +1,27 @@
-"""Locks of the documented table `lock`."""
+"""Locks of the documented table `lock`, and one for those who make tables, when there is none yet."""
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select, update
+import zlib
+from typing import Final
+
+from sqlalchemy import Connection, func, insert, select, update
 
 from htmengine.repository import schema
 from htmengine.repository.status import OperationLock
+
+_TABLES: Final = "htmengine.upgrade"
+_PATIENCE_S: Final = 600
+
+
+def lock_tables(conn: Connection) -> None:
+    """Wait until nobody else makes or changes the tables, and keep others waiting until this connection is done."""
+    if conn.dialect.name == "postgresql":
+        conn.execute(select(func.pg_advisory_xact_lock(zlib.crc32(_TABLES.encode()))))
+    elif conn.dialect.name == "mysql":
+        # It is of the server, so that it names the database; and of the connection, so that this one is closed.
+        conn.execute(select(func.get_lock(f"{_TABLES}.{conn.engine.url.database}"[:64], _PATIENCE_S)))
+        conn.detach()
 
 
 def lock_metrics(conn: Connection) -> None:

@@ -1,5 +1,7 @@
 """The tests of tests/unit/model_swapper/test_checkpoint_store.py, on servers: the store that many machines share."""
 
+import threading
+
 import pytest
 
 from htmengine.model_swapper.checkpoint_store import SqlCheckpointStore
@@ -23,3 +25,23 @@ def test_many_large_blocks_are_written_at_once(store):
     written = [compressed(uid, 1, 10, 3, block) for uid, block in blocks.items()]
     assert store.write(written, {3: epoch}, scored={}, now=0) == frozenset()
     assert {uid: store.newest(uid, 1).block() for uid in blocks} == blocks
+
+
+def test_those_who_make_the_tables_at_the_same_time_wait_for_each_other(database_server):
+    engine = new_database(database_server, "empty")
+    errors, together = [], threading.Barrier(6)
+
+    def create():
+        together.wait()
+        try:
+            SqlCheckpointStore(engine).create()
+        except Exception as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=create) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    engine.dispose()
+    assert errors == []

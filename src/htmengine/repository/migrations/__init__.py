@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, func, insert, inspect, select
+from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, insert, inspect, select
 
 from htmengine.repository import schema
 from htmengine.repository.engine import place, reading, writing
 from htmengine.repository.errors import RepositoryError
-from htmengine.repository.locks import lock_metrics
+from htmengine.repository.locks import lock_metrics, lock_tables
 
 NEWEST: Final = "c4f2d81b6a09"
 """Revision of the tables that this version works with."""
@@ -19,8 +18,6 @@ DOCUMENTED: Final = ("57ab75d58038", "1d2eddc43366", "872a895b8e8", "315d6ad6c19
 """Revisions of the documented schema, oldest first; the last one adds the column for predictions."""
 
 _SHARDS: Final = "shards"
-_LOCK: Final = "htmengine.upgrade"
-_PATIENCE_S: Final = 600
 
 _version: Final = Table(
     "alembic_version", MetaData(), Column("version_num", String(32), primary_key=True, nullable=False)
@@ -39,7 +36,7 @@ def upgrade(engine: Engine, shards: int) -> None:
     RepositoryUnavailable : the database is away.
     """
     with writing(engine) as conn:
-        _alone(conn)
+        lock_tables(conn)
         tables = set(inspect(conn).get_table_names())
         found = revision(conn)
         if found is None and schema.metric_data.name not in tables:  # which is made after the metrics'
@@ -54,16 +51,6 @@ def upgrade(engine: Engine, shards: int) -> None:
             conn.execute(
                 insert(schema.shard_owner), [{"shard": shard, "epoch": 0} for shard in range(shards)]
             )
-
-
-def _alone(conn: Connection) -> None:
-    """Wait until nobody else makes or changes the tables, and keep others waiting until this connection is done."""
-    if conn.dialect.name == "postgresql":
-        conn.execute(select(func.pg_advisory_xact_lock(zlib.crc32(_LOCK.encode()))))
-    elif conn.dialect.name == "mysql":
-        # It is of the server, so that it names the database; and of the connection, so that this one is closed.
-        conn.execute(select(func.get_lock(f"{_LOCK}.{conn.engine.url.database}"[:64], _PATIENCE_S)))
-        conn.detach()
 
 
 def is_current(engine: Engine) -> bool:
