@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 import typer
+from sqlalchemy import Connection
 
 from htmengine.cli.diagnosis import Diagnosis, Facts, Services, diagnose, unknown
 from htmengine.cli.session import advise, duration, print_table, utc
+from htmengine.config import ConfigError
 from htmengine.messages import shard_of
-from htmengine.repository import overview
+from htmengine.repository import metrics, overview
 from htmengine.repository.engine import reading
 from htmengine.repository.overview import MetricOverview, Totals
-from htmengine.runtime import process, reports
+from htmengine.runtime import monitor_rules, process, reports
 from htmengine.runtime.process import Context
 
 MOST_DEAD_LETTERS: Final = 10_000
@@ -158,6 +160,7 @@ def health(context: Context) -> Health:
         findings.append(f"{dead.total()} dead letters: `htmengine dead list` says why.")
     with reading(context.engine) as conn:
         totals = overview.totals(conn)
+        findings += _beyond_limits(context, conn)
     if failed := totals.by_status.get("error", 0):
         findings.append(f"{failed} models stopped with an error: `htmengine doctor NAME` says of what.")
     return Health(
@@ -170,14 +173,29 @@ def health(context: Context) -> Health:
     )
 
 
+def _beyond_limits(context: Context, conn: Connection) -> list[str]:
+    """Say which limits of the rules keep metrics from being monitored."""
+    path = context.settings.storer.rules
+    if path is None:
+        return []
+    try:
+        rules = monitor_rules.load(path)
+    except ConfigError as error:
+        return [str(error)]
+    return [
+        f"{count} metrics have no model: [{limit.section}] of {path} allows no more than {limit.models}."
+        for limit, count in monitor_rules.Quota(rules, metrics.custom(conn)).beyond().items()
+    ]
+
+
 def examine(context: Context, names: Sequence[str] | None, health: Health) -> list[Patient]:
     """Look at metrics: those that are named, or those whose state has something to tell."""
     with reading(context.engine) as conn:
-        metrics = overview.metrics(conn, names)
+        found = overview.metrics(conn, names)
     if names:
-        by_name = {metric.name: metric for metric in metrics}
+        by_name = {metric.name: metric for metric in found}
         return [_examine(context, name, by_name.get(name), health) for name in dict.fromkeys(names)]
-    telling = [metric for metric in metrics if metric.failed or metric.waits_for_rows or metric.unscored]
+    telling = [metric for metric in found if metric.failed or metric.waits_for_rows or metric.unscored]
     return [_examine(context, metric.name, metric, health) for metric in telling[:MOST_PATIENTS]]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
@@ -17,9 +17,8 @@ from htmengine.exceptions import HTMEngineError
 from htmengine.repository import metrics
 from htmengine.repository.engine import reading
 from htmengine.repository.metrics import MetricState
-from htmengine.repository.status import MetricStatus
 from htmengine.runtime import monitor_rules
-from htmengine.runtime.monitor_rules import Rules
+from htmengine.runtime.monitor_rules import Limit, Quota, Rules
 
 MODELS_AT_ONCE: Final = 50
 
@@ -65,8 +64,8 @@ class AutomaticMonitoring:
         self._changed_at = _changed_at(path)
         self._rules = monitor_rules.load(path) if path else Rules()
         self._candidates: deque[_Candidate] = deque()
-        self._counts: Counter[str] = Counter()
-        self._reached: set[str] = set()
+        self._quota = Quota(self._rules, ())
+        self._reached: set[Limit] = set()
         """Limits that were reached, to say so once."""
         self._all_unseen = bool(self._rules.rules)
 
@@ -117,33 +116,22 @@ class AutomaticMonitoring:
 
     def _see_all(self) -> None:
         with reading(self._engine) as conn:
-            known = metrics.custom(conn)
-        self._counts.clear()
+            self._quota = Quota(self._rules, metrics.custom(conn))
         self._candidates.clear()
-        for state in known:
-            if state.status != MetricStatus.UNMONITORED:
-                rule = self._rules.first(state.name)
-                if rule is not None and rule.monitor:
-                    self._counts[rule.name] += 1
-            elif state.generation == 0:
-                self._candidates.append(_Candidate(state.uid, state.name))
+        self.created(self._quota.without)
         self._all_unseen = False
 
     def _monitor(self, candidate: _Candidate) -> bool:
         rule = self._rules.first(candidate.name)
         if rule is None or not rule.monitor:
             return False
-        for name, limit, count in (
-            (rule.name, rule.limit, self._counts[rule.name]),
-            (monitor_rules.LIMITS, self._rules.limit, self._counts.total()),
-        ):
-            if limit is not None and count >= limit:
-                if name not in self._reached:
-                    log.warning(
-                        "metric_storer.limit_reached rule=%s limit=%d metric=%s", name, limit, candidate.name
-                    )
-                    self._reached.add(name)
-                return False
+        if limit := self._quota.reached(rule):
+            if limit not in self._reached:
+                log.warning(
+                    "metric_storer.limit_reached section=%s limit=%d metric=%s", *limit, candidate.name
+                )
+                self._reached.add(limit)
+            return False
         try:
             self._models(rule.model).monitorMetric(rule.specification(candidate.uid))
         except QueueFull:
@@ -154,7 +142,7 @@ class AutomaticMonitoring:
             # Somebody was faster, or it was deleted.
             log.warning("metric_storer.not_monitored metric=%s reason=%s", candidate.name, error)
             return False
-        self._counts[rule.name] += 1
+        self._quota.count(rule)
         return True
 
 

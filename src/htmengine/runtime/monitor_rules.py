@@ -3,7 +3,7 @@ r"""Rules that say which metrics get a model by themselves: the file `monitor-ru
 Each section is a rule; the first that fits a metric's name decides, and a metric that none fits is not monitored.
 
     [limits]
-    metrics = 10000          ; models by all rules together
+    metrics = 100000         ; models by all rules together
 
     [internal]
     pattern = *.internal.*   ; as in a shell; or regex = …, which must fit the whole name
@@ -25,11 +25,14 @@ import configparser
 import fnmatch
 import math
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, get_args
 
 from htmengine.config import ConfigError, ModelName
+from htmengine.repository.metrics import MetricState
+from htmengine.repository.status import MetricStatus
 
 T = TypeVar("T")
 
@@ -75,6 +78,51 @@ class Rules(NamedTuple):
     def first(self, name: str) -> Rule | None:
         """Return the rule that decides about a metric, None where none fits."""
         return next((rule for rule in self.rules if rule.fits.fullmatch(name)), None)
+
+
+class Limit(NamedTuple):
+    """How many models there may be."""
+
+    section: str
+    """Of the rule, or that of all rules together."""
+    models: int
+
+
+class Quota:
+    """The models that rules have made, against their limits."""
+
+    def __init__(self, rules: Rules, known: Iterable[MetricState]) -> None:
+        """`known`: all custom metrics. One that a person monitors counts where a rule fits it, too."""
+        self._rules = rules
+        self._counts: Counter[str] = Counter()
+        self.without: list[MetricState] = []
+        """Metrics that never had a model, whether a rule fits them or not."""
+        for state in known:
+            if state.status == MetricStatus.UNMONITORED:
+                if state.generation == 0:
+                    self.without.append(state)
+            elif (rule := rules.first(state.name)) and rule.monitor:
+                self.count(rule)
+
+    def count(self, rule: Rule) -> None:
+        """Count a model more."""
+        self._counts[rule.name] += 1
+
+    def reached(self, rule: Rule) -> Limit | None:
+        """Return the limit that keeps the rule from making another model."""
+        for section, limit, count in (
+            (rule.name, rule.limit, self._counts[rule.name]),
+            (LIMITS, self._rules.limit, self._counts.total()),
+        ):
+            if limit is not None and count >= limit:
+                return Limit(section, limit)
+        return None
+
+    def beyond(self) -> Counter[Limit]:
+        """Return how many metrics have no model because of a limit."""
+        fitting = (self._rules.first(state.name) for state in self.without)
+        limits = (self.reached(rule) for rule in fitting if rule and rule.monitor)
+        return Counter(limit for limit in limits if limit)
 
 
 def load(path: Path) -> Rules:

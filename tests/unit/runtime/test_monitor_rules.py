@@ -4,6 +4,8 @@ from pathlib import Path
 import pytest
 
 from htmengine.config import RULES_FILE, ConfigError
+from htmengine.repository.metrics import MetricState
+from htmengine.repository.status import MetricStatus
 from htmengine.runtime import monitor_rules
 
 
@@ -108,4 +110,27 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
 def test_the_rules_that_come_with_the_engine_monitor_everything():
     rules = monitor_rules.load(Path(str(files("htmengine.conf") / RULES_FILE)))
     assert rules.first("any.metric").monitor
-    assert rules.limit == 10_000
+    assert rules.limit == 100_000
+
+
+def state(name, status, generation=0):
+    return MetricState("uid of " + name, name, "custom", status, generation, 0, 0, 0, None)
+
+
+def test_metrics_beyond_a_limit_are_counted(load):
+    rules = load(
+        "[limits]\nmetrics = 4\n[none]\npattern = x*\naction = ignore\n[a]\npattern = a*\naction = monitor\nlimit = 1\n"
+        "[rest]\npattern = *\naction = monitor\n"
+    )
+    known = [
+        state("a1", MetricStatus.ACTIVE),
+        state("a2", MetricStatus.UNMONITORED),
+        state("a3", MetricStatus.UNMONITORED, generation=1),  # somebody wants it so
+        state("b1", MetricStatus.PENDING_DATA),
+        state("b2", MetricStatus.UNMONITORED),
+        state("x1", MetricStatus.UNMONITORED),
+        state("x2", MetricStatus.ACTIVE),  # no rule's
+    ]
+    assert monitor_rules.Quota(rules, known).beyond() == {("a", 1): 1}
+    known += [state(f"c{number}", MetricStatus.ERROR) for number in range(2)]
+    assert monitor_rules.Quota(rules, known).beyond() == {("a", 1): 1, ("limits", 4): 1}
