@@ -16,22 +16,33 @@ def insert_values(
     rows: Mapping[str, Sequence[Any]],
     placeholder: Callable[[Column[Any]], str],
     size: int,
+    *,
+    again: bool = False,
 ) -> None:
     """Insert rows by statements of `size` rows each; `placeholder` is what stands for a value of a column."""
     quoted = conn.dialect.identifier_preparer.quote_identifier
     names = ", ".join(map(quoted, rows))
     row = ", ".join(placeholder(table.c[name]) for name in rows)
-    for count, parameters in chunks(list(rows.values()), size):
+    for count, parameters in chunks(list(rows.values()), size, again=again):
         values = ", ".join([f"({row})"] * count)
         conn.exec_driver_sql(f"INSERT INTO {quoted(table.name)} ({names}) VALUES {values}", parameters)
 
 
-def chunks(columns: Sequence[Sequence[Any]], size: int) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Give the number of rows and the parameters of each statement, row by row."""
+def chunks(
+    columns: Sequence[Sequence[Any]], size: int, *, again: bool = False
+) -> Iterator[tuple[int, tuple[Any, ...]]]:
+    """Give the number of rows and the parameters of each statement, row by row.
+
+    `again`: the numbers are powers of two, so that the same few statements come again and are compiled already.
+    """
     rows = list(zip(*columns, strict=True))
-    for start in range(0, len(rows), size):
-        some = rows[start : start + size]
-        yield len(some), tuple(chain.from_iterable(some))
+    start = 0
+    while start < len(rows):
+        count = min(size, len(rows) - start)
+        if again:
+            count = 1 << (count.bit_length() - 1)
+        yield count, tuple(chain.from_iterable(rows[start : start + count]))
+        start += count
 
 
 def in_order(columns: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
