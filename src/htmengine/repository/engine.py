@@ -28,7 +28,8 @@ from htmengine.sqlite_turns import WAL_AUTOCHECKPOINT_PAGES, Checkpointer, FairL
 BUSY_TIMEOUT_S: Final = 30.0
 """How long a process waits for another that writes to the same SQLite file."""
 
-_TURN: Final = "htmengine_turn"  # an option of the engine
+_TURN: Final = "htmengine_turn"  # options of the engine
+_WRITER: Final = "htmengine_writer"
 
 _write_locks: WeakValueDictionary[Path, FairLock] = WeakValueDictionary()
 """The lock of each open SQLite file. It belongs to the file, whoever opened it: threads that write to one file queue
@@ -62,20 +63,22 @@ def _open_sqlite(path: Path | None) -> Engine:
             f"{path.parent}: this folder cannot be created: {error.strerror}.",
             hint="Name a folder that may be written.",
         ) from error
-    engine = create_engine(
-        URL.create("sqlite", database=str(path)),
-        hide_parameters=True,
-        pool_size=8,
-        max_overflow=-1,
-        # A connection's cache is void once another connection has written: writers take turns with the same one.
-        pool_use_lifo=True,
-    )
+    url = URL.create("sqlite", database=str(path))
+    engine = create_engine(url, hide_parameters=True, pool_size=8, max_overflow=-1, pool_use_lifo=True)
+    # A connection's cache is void once another connection has written: writers take turns with the same one.
+    writer = create_engine(url, hide_parameters=True, pool_size=1, max_overflow=0)
+    for one in (engine, writer):
+        event.listen(one, "connect", _prepare_sqlite)
+        event.listen(one, "begin", _begin_sqlite)
     lock = _lock_of_file(path)
     checkpointer = Checkpointer(path, lock)
-    event.listen(engine, "connect", _prepare_sqlite)
-    event.listen(engine, "begin", _begin_sqlite)
-    event.listen(engine, "engine_disposed", lambda _: checkpointer.close())
-    return engine.execution_options(**{_TURN: _Turn(lock, checkpointer)})
+
+    def dispose(_: Engine) -> None:
+        writer.dispose()
+        checkpointer.close()
+
+    event.listen(engine, "engine_disposed", dispose)
+    return engine.execution_options(**{_TURN: _Turn(lock, checkpointer), _WRITER: writer})
 
 
 class _Turn:
@@ -130,7 +133,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
     with (
         _errors_translated(engine),
         _turn(engine),
-        engine.connect() as connection,
+        engine.get_execution_options().get(_WRITER, engine).connect() as connection,
         _begun(connection, writes=True),
     ):
         yield connection

@@ -12,13 +12,13 @@ from htmengine.config import Settings
 from htmengine.messages import CommandResult, MalformedMessage, ModelFailure, Scores
 from htmengine.repository import metrics
 from htmengine.repository import scores as repository_scores
-from htmengine.repository.engine import writing
+from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime import results_messages
 from htmengine.runtime.counters import Counters
 from htmengine.runtime.results_messages import DEFINE_MODEL, Described, described
-from htmengine.runtime.score_order import Reach, joined, pick, select, spans
+from htmengine.runtime.score_order import Advance, Reach, joined, pick, select, spans
 from htmengine.runtime.service import Outcome, Step, no_step
 
 if TYPE_CHECKING:
@@ -93,8 +93,7 @@ class FinalScores:
     def _committed(self, received: _Received, wanted: _Wanted) -> _News:
         for _ in range(ATTEMPTS):
             try:
-                with writing(self._engine) as conn:
-                    return self._store(conn, received, wanted)
+                return self._store(received, wanted)
             except _OvertakenError as error:
                 log.info("anomaly_service.overtaken reason=%s", error)
         raise RuntimeError(
@@ -102,9 +101,24 @@ class FinalScores:
             "repository had just said; `htmengine verify` tells what is wrong with them"
         )
 
-    def _store(self, conn: Connection, received: _Received, wanted: _Wanted) -> _News:
+    def _store(self, received: _Received, wanted: _Wanted) -> _News:
         if received.commands or received.failures:
-            metrics.lock(conn, received.uids)  # statuses are changed one by one, after the watermarks
+            with writing(self._engine) as conn:
+                metrics.lock(conn, received.uids)  # statuses are changed one by one, after the watermarks
+                chosen = self._choose(conn, received, wanted)
+                _write(conn, chosen)
+                _change_statuses(conn, received, chosen.states)
+            return chosen.news
+        # Writers take turns, so that what can be done before ours is; the watermarks verify what was read here.
+        with reading(self._engine) as conn:
+            chosen = self._choose(conn, received, wanted)
+        if chosen.advances:
+            with writing(self._engine) as conn:
+                _write(conn, chosen)
+        return chosen.news
+
+    def _choose(self, conn: Connection, received: _Received, wanted: _Wanted) -> _Chosen:
+        """Return what is to be stored and to be published of what came."""
         states = metrics.states(conn, received.uids)
         reaches = {
             uid: Reach(state.generation, state.scored_rowid, state.last_rowid)
@@ -115,14 +129,6 @@ class FinalScores:
         repeated = list(_stored(conn, spans(received.again, reaches), reaches)) if wanted.anything else []
         selection = select(received.scores, open_to_scores)
         accepted = pick(received.scores, selection.accepted)
-        if selection.advances:
-            # The watermarks first: they fence off a second owner, and lock the metrics before their rows.
-            moved = repository_scores.advance_watermarks(conn, selection.advances)
-            if moved != len(selection.advances):
-                raise _OvertakenError("watermarks moved")
-            if _store_scores(conn, accepted) != len(accepted):
-                raise _OvertakenError("rows are missing")
-        _change_statuses(conn, received, states)
         if selection.repeated or selection.early or selection.foreign:
             log.info(
                 "anomaly_service.dropped repeated=%d early=%d foreign=%d",
@@ -135,7 +141,7 @@ class FinalScores:
         commands = [
             one for one in received.commands if one.method != DEFINE_MODEL or _is_current(one, states)
         ]
-        return _News(
+        news = _News(
             scores,
             commands,
             self._describe(conn, received, scores, reaches) if wanted.anything else {},
@@ -148,6 +154,7 @@ class FinalScores:
                 "models_failed": len(received.failures),
             },
         )
+        return _Chosen(states, selection.advances, accepted, news)
 
     def _describe(
         self, conn: Connection, received: _Received, scores: Scores, reaches: Mapping[str, Reach]
@@ -186,6 +193,17 @@ class FinalScores:
             body = messages.encode_json(results_messages.batch(news.scores, news.metrics))
             found.append(Fanout(self._batches_exchange, body))
         return found
+
+
+def _write(conn: Connection, chosen: _Chosen) -> None:
+    """Move the watermarks and store the scores. Raises _OvertakenError."""
+    if not chosen.advances:
+        return
+    # The watermarks first: they fence off a second owner, and lock the metrics before their rows.
+    if repository_scores.advance_watermarks(conn, chosen.advances) != len(chosen.advances):
+        raise _OvertakenError("watermarks moved")
+    if _store_scores(conn, chosen.accepted) != len(chosen.accepted):
+        raise _OvertakenError("rows are missing")
 
 
 def _store_scores(conn: Connection, scores: Scores) -> int:
@@ -284,6 +302,17 @@ class _News(NamedTuple):
     metrics: Mapping[str, Described]
     counts: Mapping[str, int]
     """What was done with what came, by name of the counter."""
+
+
+class _Chosen(NamedTuple):
+    """What becomes of what came, if nobody changes the metrics meanwhile."""
+
+    states: Mapping[str, MetricState]
+    advances: Sequence[Advance]
+    """The watermarks that move."""
+    accepted: Scores
+    """To be stored."""
+    news: _News
 
 
 class _Received(NamedTuple):

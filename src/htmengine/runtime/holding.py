@@ -77,6 +77,14 @@ def sort_out(batches: Iterable[Batch], tokens: Mapping[str, str], held_of: Calla
     return Plan(now, _gathered(held), changed)
 
 
+def together(batches: Iterable[Batch]) -> Columns:
+    """Return the samples of batches of which none waits."""
+    found = Columns([], [], [])
+    for samples, _ in batches:
+        _extend(found, samples)
+    return found
+
+
 def in_time_order(name: str, held: Held) -> Columns:
     """Return held samples of a metric by time; of one time, the first that came stays the first."""
     ordered = sorted(held, key=lambda sample: sample[0])

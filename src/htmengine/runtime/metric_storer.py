@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Final, NamedTuple
 
@@ -178,21 +179,49 @@ class MetricStorer:
             columns, early = _not_future(columns, latest)
             batches.append(Batch(columns, message.backfill))
             rejected += bad + early
+        held, stored = self._committed(batches)
+        self._step(f"{NAME}.committed")
+        self.counters.add("lines", sum(len(message.lines) for message in messages))
+        self.counters.add("held", held)
+        for line, reason in rejected:
+            self.counters.reject(reason, [line])
+        self._pass_on(stored)
+        if again:
+            self._sweep.suspect(state.uid for state in stored.states.values())
+
+    def _committed(self, batches: Sequence[Batch]) -> tuple[int, _Stored]:
+        """Store samples in one transaction; return how many of them wait for the end of a backfill, and the others.
+
+        Writers take turns. Usually what the samples become is worked out before ours: the statement that moves the
+        metrics verifies where they stood.
+        """
+        if foreseen := self._foreseen(batches):
+            with suppress(Overtaken):
+                if foreseen.rows.uids:
+                    with writing(self._engine) as conn:
+                        insert(conn, foreseen.rows)
+                return 0, foreseen
         with writing(self._engine) as conn:
             tokens = {name: run.token for name, run in backfill.running(conn).items()}
             plan = holding.sort_out(batches, tokens, lambda name: _held(conn, name))
             self._note_backfills(conn, tokens, plan.tokens)
             if plan.held.names:
                 backfill.hold(conn, plan.held.names, plan.held.timestamps, plan.held.values)
-            stored = self._store(conn, plan.samples)
-        self._step(f"{NAME}.committed")
-        self.counters.add("lines", sum(len(message.lines) for message in messages))
-        self.counters.add("held", len(plan.held.names))
-        for line, reason in rejected:
-            self.counters.reject(reason, [line])
-        self._pass_on(stored)
-        if again:
-            self._sweep.suspect(state.uid for state in stored.states.values())
+            return len(plan.held.names), self._store(conn, plan.samples)
+
+    def _foreseen(self, batches: Sequence[Batch]) -> _Stored | None:
+        """Return what will be stored if nobody changes the metrics meanwhile; None if one is new, or history is sent."""
+        if any(batch.backfill for batch in batches):
+            return None
+        columns = holding.together(batches)
+        names = list(dict.fromkeys(columns.names))
+        with reading(self._engine) as conn:
+            if backfill.running(conn):
+                return None
+            states = metrics.states_by_name(conn, names)
+        if len(states) < len(names):
+            return None
+        return _Stored(sequencing.number(columns, states), states, [])
 
     def _note_backfills(
         self, conn: Connection, before: Mapping[str, str], after: Mapping[str, str | None]
