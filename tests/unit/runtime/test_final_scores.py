@@ -1,4 +1,5 @@
 import json
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from htmengine.repository import scores as repository_scores
 from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.repository.status import MetricStatus
+from htmengine.runtime import final_scores
 from htmengine.runtime.anomaly_service import AnomalyService
 from htmengine.runtime.final_scores import FinalScores
 
@@ -351,6 +353,26 @@ def test_a_second_owner_is_fenced_off_and_the_batch_read_again(at, monkeypatch):
     monkeypatch.setattr(repository_scores, "advance_watermarks", overtaken_once)
     assert at.give(scores(uid, 1)).rowids() == [(uid, 1)]
     assert len(calls) == 2
+
+
+def test_a_model_that_ends_before_our_turn_to_write_gets_no_scores(at, monkeypatch):
+    uid = at.monitored("m", 2)
+    turn = final_scores.writing
+    ended = []
+
+    @contextmanager
+    def after_its_end(engine):
+        if not ended:
+            ended.append(uid)
+            with turn(engine) as conn:
+                metrics.end_model(conn, uid)
+        with turn(engine) as conn:
+            yield conn
+
+    monkeypatch.setattr(final_scores, "writing", after_its_end)
+    assert at.give(scores(uid, 1)).rowids() == []
+    assert ended
+    assert at.stored(uid) == []
 
 
 # -- Commands and failures.

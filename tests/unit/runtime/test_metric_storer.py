@@ -351,6 +351,28 @@ def test_a_storer_that_was_overtaken_stores_nothing_and_does_it_again(storer, mo
     assert len(storer.rows("m")) == 2
 
 
+def test_rows_that_another_adds_before_our_turn_to_write_come_first(storer, monkeypatch):
+    storer.process(lines(at(1)))
+    uid = storer.state("m").uid
+    turn = metric_storer.writing
+    added = []
+
+    @contextmanager
+    def after_another(engine):
+        if not added:
+            added.append(uid)
+            with turn(engine) as conn:
+                samples.advance_last(conn, [(uid, 1, 2, NOW - 100_000 + 2)])
+                samples.append(conn, [uid], [2], [NOW - 100_000 + 2], [2.0])
+        with turn(engine) as conn:
+            yield conn
+
+    monkeypatch.setattr(metric_storer, "writing", after_another)
+    outcome = storer.process(lines(at(2, 5.0), at(3, 3.0)))
+    assert [value for _, value in storer.rows("m")] == [1.0, 2.0, 3.0]
+    assert fed(outcome) == []  # it has no model
+
+
 LINES = st.lists(
     st.tuples(
         st.integers(0, 12), st.sampled_from([0.1, 2.5, -3e300]), st.sampled_from(["a", "b", "bad name"])
