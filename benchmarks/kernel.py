@@ -2,6 +2,7 @@
 
     .venv/bin/python -m benchmarks.kernel --csv FILE --params default --json
     .venv/bin/python -m benchmarks.kernel --csv FILE --params default --models 1000 --json
+    .venv/bin/python -m benchmarks.kernel --csv FILE --params nupic-tm --predict 1 5 --json
 
 One thread. Without ``--models`` one model scores the file (its state stays in the processor's caches: warm). With it, so
 many models of the same set are fed round-robin, one sample each in turn, as a fleet does (cold: each finds its state
@@ -16,7 +17,7 @@ import csv
 import json
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -40,12 +41,12 @@ def read(path: Path) -> tuple[FloatArray, FloatArray]:
     return np.array(times), np.array([value for _, value in rows])
 
 
-def parameters_for(name: str, values: FloatArray) -> params.Parameters:
+def parameters_for(name: str, values: FloatArray, predict: Sequence[int]) -> params.Parameters:
     """Return a parameter set as the pipeline would derive it: ranges from the first rows only."""
     if name == "default":
-        return params.parameter_set(name)
+        return params.parameter_set(name, predict=predict)
     minimum, maximum = params.infer_range(values[: params.ROWS_FOR_RANGE])
-    return params.parameter_set(name, minimum=minimum, maximum=maximum)
+    return params.parameter_set(name, minimum=minimum, maximum=maximum, predict=predict)
 
 
 def median_us(action: Callable[[], object], repeats: int = 15) -> float:
@@ -109,12 +110,15 @@ def main() -> None:
     parser.add_argument("--csv", type=Path, required=True, help="file with columns timestamp and value")
     parser.add_argument("--params", default="default", choices=params.NAMES)
     parser.add_argument("--models", type=int, default=1, help="feed so many models round-robin")
+    parser.add_argument(
+        "--predict", type=int, nargs="*", default=(), metavar="STEPS", help="make predictions so far ahead"
+    )
     parser.add_argument("--records", type=int, help="use only the first so many records")
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     arguments = parser.parse_args()
     times, values = read(arguments.csv)
     times, values = times[: arguments.records], values[: arguments.records]
-    parameters = parameters_for(arguments.params, values)
+    parameters = parameters_for(arguments.params, values, arguments.predict)
     if arguments.models == 1:
         result = one_model(parameters, times, values)
     else:

@@ -259,7 +259,7 @@ def load(directory: Path) -> Settings:
         ),
         checkpoint_root=root,
         shards=reader.get(
-            application, "engine", "shards", _shards, 64 if bus == "rabbitmq" else defaults.shards
+            application, "engine", "shards", _shards, 16 if bus == "rabbitmq" else defaults.shards
         ),
         results_exchange=reader.get(
             application, "metric_streamer", "results_exchange_name", str, defaults.results_exchange

@@ -363,9 +363,11 @@ def test_verify_names_what_is_wrong(engine, tmp_path):
     assert broken.cli("verify", code=1).startswith("whole: 19 rows are stored from 1 to 20: some are missing")
 
 
-def test_a_configuration_that_is_written_by_init_runs(tmp_path):
+def test_a_configuration_that_is_written_by_init_runs_as_it_says(tmp_path):
     app = tmp_path / "app"
     subprocess.run([sys.executable, "-m", "htmengine.cli", "init", app, "--name", "traffic"], check=True)
+    settings = app / "conf" / "application.conf"
+    settings.write_text(settings.read_text().replace("profiling = false", "profiling = true"))
     checked = json.loads(
         subprocess.check_output([sys.executable, "-m", "htmengine.cli", "config", "check", app / "conf"])
     )
@@ -376,6 +378,7 @@ def test_a_configuration_that_is_written_by_init_runs(tmp_path):
         folder.cli("verify", "--settled")
         assert folder.select("SELECT name FROM queue WHERE name LIKE 'htmengine%'", file="bus.sqlite") == []
     assert folder.stored_scores("web.load") == expected_scores(sent)
+    assert "metric_storer.batch" in folder.log.read_text()
 
 
 def test_a_repository_is_made_by_hand_and_upgraded_twice(tmp_path):

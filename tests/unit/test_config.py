@@ -78,7 +78,7 @@ def test_a_configuration_of_the_original_means_rabbitmq_and_mysql(tmp_path):
         "[security]\napikey =\n"
     )
     settings = config.load(tmp_path)
-    assert (settings.bus, settings.repository.dialect, settings.shards) == ("rabbitmq", "mysql", 64)
+    assert (settings.bus, settings.repository.dialect, settings.shards) == ("rabbitmq", "mysql", 16)
     assert settings.repository.host == "db.example"
     assert "secret" not in repr(settings)
 
@@ -163,7 +163,7 @@ def test_a_configuration_for_servers_names_a_fresh_server_and_keeps_models_there
         user,
         port,
     )
-    assert (settings.checkpoint_store, settings.shards, settings.listener.port) == ("repository", 64, 2103)
+    assert (settings.checkpoint_store, settings.shards, settings.listener.port) == ("repository", 16, 2103)
     assert "127.0.0.1:9101" in (tmp_path / "conf" / "supervisord.conf").read_text()
 
 

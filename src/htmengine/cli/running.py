@@ -31,8 +31,9 @@ class Request(NamedTuple):
 
 def run(request: Request) -> None:
     """Run the engine until it is told to stop. Raises HtmengineError when it cannot go on."""
-    process.configure_logging(logging.INFO if request.verbose else logging.WARNING)
     settings = _listening(process.settings_for(request.config, request.data), request)
+    verbose = request.verbose or settings.profiling or settings.scheduler.profiling
+    process.configure_logging(logging.INFO if verbose else logging.WARNING)
     stop = threading.Event()
     with (
         process.stopping_on_signals(stop),
