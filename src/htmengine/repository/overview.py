@@ -166,8 +166,8 @@ def latest_scores(
     else:
         query = query.order_by(data.timestamp.desc(), data.uid.desc(), data.rowid.desc())
     rows = conn.execute(query.limit(limit)).all()
-    names = {state.uid: state.name for state in states(conn, [row.uid for row in rows]).values()}
-    return [ScoredSample(names[uid], *others) for uid, *others in reversed(rows)]
+    known = states(conn, [row.uid for row in rows])
+    return [ScoredSample(known[uid].name, *others) for uid, *others in reversed(rows) if uid in known]
 
 
 def _columns() -> Select[Any]:
