@@ -39,7 +39,7 @@ EXECUTEMANY: Final = "executemany"
 FIRST_SECOND: Final = 1_700_000_000
 
 VARIANTS: Final = {
-    "sqlite": [EXECUTEMANY, "50", "100", "250", "500"],
+    "sqlite": [EXECUTEMANY, "64", "128", "256", "512"],
     "mariadb": [EXECUTEMANY, "50", "100", "250", "1000"],
     "postgresql": [EXECUTEMANY, "columns"],
 }

@@ -4,9 +4,9 @@
     .venv/bin/python -m benchmarks.chaos --bus rabbitmq --db mariadb --kills 20 --broker-kills 2 --database-kills 2 --json
 
 With a broker the services are processes of their own, killed in turn; a broker and a database server are killed, too,
-and started again after some seconds, and of the services one at the same time, which starts while the server is away. Half of the kills come at random times; the others hit the process right after a
-named step, such as after a commit and before the publication that follows. The sender sends everything again after
-each; `htmengine verify` runs after each.
+and started again after some seconds, and of the services one at the same time, which starts while the server is away.
+Half of the kills come at random times; the others hit the process right after a named step, such as after a commit and
+before the publication that follows. The sender sends everything again after each; `htmengine verify` runs after each.
 """
 
 from __future__ import annotations

@@ -16,7 +16,8 @@ from htmengine.config import ConfigError
 from htmengine.messages import shard_of
 from htmengine.repository import metrics, overview
 from htmengine.repository.engine import reading
-from htmengine.repository.overview import MetricOverview, Totals
+from htmengine.repository.overview import STATUS_NAMES, MetricOverview, Totals
+from htmengine.repository.status import MetricStatus
 from htmengine.runtime import monitor_rules, process, reports
 from htmengine.runtime.process import Context
 
@@ -160,7 +161,8 @@ def health(context: Context) -> Health:
         findings.append(f"{dead.total()} dead letters: `htmengine dead list` says why.")
     with reading(context.engine) as conn:
         totals = overview.totals(conn)
-        findings += _beyond_limits(context, conn)
+        if totals.by_status.get(STATUS_NAMES[MetricStatus.UNMONITORED]):
+            findings += _beyond_limits(context, conn)
     if failed := totals.by_status.get("error", 0):
         findings.append(f"{failed} models stopped with an error: `htmengine doctor NAME` says of what.")
     return Health(

@@ -64,6 +64,7 @@ def _open_sqlite(path: Path | None) -> Engine:
             hint="Name a folder that may be written.",
         ) from error
     url = URL.create("sqlite", database=str(path))
+    # Who reads gets the connection that was used last, so that few of them have caches.
     engine = create_engine(url, hide_parameters=True, pool_size=8, max_overflow=-1, pool_use_lifo=True)
     # A connection's cache is void once another connection has written: writers take turns with the same one.
     writer = create_engine(url, hide_parameters=True, pool_size=1, max_overflow=0)

@@ -72,7 +72,6 @@ _LAGGING: Final = (
     f"scored_rowid < last_rowid AND status IN ({MetricStatus.ACTIVE:d}, {MetricStatus.CREATE_PENDING:d})"
 )
 _PENDING: Final = f"status = {MetricStatus.CREATE_PENDING:d}"
-_NOTABLE: Final = "anomaly_score >= 0.99"
 NOTABLE_SCORE: Final = 0.99
 """Anomaly scores from here on are indexed; on MySQL, which has no indexes of some rows, all of them are.
 
@@ -80,6 +79,7 @@ Scores lie anywhere: to index each of them writes a page for each, twice, and co
 """
 NOTABLE_LOG_SCORE: Final = 0.2
 """The same on the log scale."""
+_NOTABLE: Final = f"anomaly_score >= {NOTABLE_SCORE}"
 
 
 def lagging(dialect: Dialect) -> TextClause:

@@ -1,11 +1,10 @@
 """The tests of tests/unit/model_swapper/test_checkpoint_store.py, on servers: the store that many machines share."""
 
-import threading
-
 import pytest
 
 from htmengine.model_swapper.checkpoint_store import SqlCheckpointStore
 from tests.integration.repository.conftest import new_database
+from tests.support.concurrency import at_the_same_time
 from tests.unit.model_swapper.test_checkpoint_store import *  # noqa: F403
 from tests.unit.model_swapper.test_checkpoint_store import compressed
 
@@ -29,19 +28,6 @@ def test_many_large_blocks_are_written_at_once(store):
 
 def test_those_who_make_the_tables_at_the_same_time_wait_for_each_other(database_server):
     engine = new_database(database_server, "empty")
-    errors, together = [], threading.Barrier(6)
-
-    def create():
-        together.wait()
-        try:
-            SqlCheckpointStore(engine).create()
-        except Exception as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=create) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    errors = at_the_same_time(lambda: SqlCheckpointStore(engine).create(), 6)
     engine.dispose()
     assert errors == []

@@ -1,6 +1,5 @@
 import subprocess
 import sys
-import threading
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -10,6 +9,7 @@ from sqlalchemy import MetaData, Table, inspect, select, text
 from htmengine.repository import metrics, migrations, schema, scores
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.errors import RepositoryError
+from tests.support.concurrency import at_the_same_time
 from tests.unit.repository import documented
 from tests.unit.repository.rows import add_rows
 from tests.unit.repository.tables import content, definitions
@@ -159,20 +159,7 @@ def test_an_upgrade_that_fails_can_be_done_again(engine, empty_engine, monkeypat
 
 
 def test_upgrades_at_the_same_time_wait_for_each_other(engine, empty_engine):
-    errors = []
-
-    def upgrade():
-        try:
-            migrations.upgrade(empty_engine, shards=4)
-        except Exception as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=upgrade) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert errors == []
+    assert at_the_same_time(lambda: migrations.upgrade(empty_engine, shards=4), 3) == []
     assert definitions(empty_engine) == definitions(engine)
 
 

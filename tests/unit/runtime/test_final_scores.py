@@ -1,5 +1,4 @@
 import json
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from htmengine.repository.status import MetricStatus
 from htmengine.runtime import final_scores
 from htmengine.runtime.anomaly_service import AnomalyService
 from htmengine.runtime.final_scores import FinalScores
+from tests.support.concurrency import write_first
 
 START = 1_386_201_600
 SPEC = {"datasource": "custom", "metricSpec": {"metric": "m", "userInfo": {"team": 7}}}
@@ -357,19 +357,8 @@ def test_a_second_owner_is_fenced_off_and_the_batch_read_again(at, monkeypatch):
 
 def test_a_model_that_ends_before_our_turn_to_write_gets_no_scores(at, monkeypatch):
     uid = at.monitored("m", 2)
-    turn = final_scores.writing
     ended = []
-
-    @contextmanager
-    def after_its_end(engine):
-        if not ended:
-            ended.append(uid)
-            with turn(engine) as conn:
-                metrics.end_model(conn, uid)
-        with turn(engine) as conn:
-            yield conn
-
-    monkeypatch.setattr(final_scores, "writing", after_its_end)
+    write_first(monkeypatch, final_scores, lambda conn: ended.append(metrics.end_model(conn, uid)))
     assert at.give(scores(uid, 1)).rowids() == []
     assert ended
     assert at.stored(uid) == []

@@ -16,6 +16,7 @@ from htmengine.repository.status import MetricStatus
 from htmengine.runtime import holding, metric_storer, plaintext
 from htmengine.runtime.automatic import AutomaticMonitoring
 from htmengine.runtime.metric_storer import FUTURE, MetricStorer
+from tests.support.concurrency import write_first
 
 NOW = 1_700_000_000
 SHARDS = 4
@@ -354,20 +355,12 @@ def test_a_storer_that_was_overtaken_stores_nothing_and_does_it_again(storer, mo
 def test_rows_that_another_adds_before_our_turn_to_write_come_first(storer, monkeypatch):
     storer.process(lines(at(1)))
     uid = storer.state("m").uid
-    turn = metric_storer.writing
-    added = []
 
-    @contextmanager
-    def after_another(engine):
-        if not added:
-            added.append(uid)
-            with turn(engine) as conn:
-                samples.advance_last(conn, [(uid, 1, 2, NOW - 100_000 + 2)])
-                samples.append(conn, [uid], [2], [NOW - 100_000 + 2], [2.0])
-        with turn(engine) as conn:
-            yield conn
+    def add(conn):
+        samples.advance_last(conn, [(uid, 1, 2, NOW - 100_000 + 2)])
+        samples.append(conn, [uid], [2], [NOW - 100_000 + 2], [2.0])
 
-    monkeypatch.setattr(metric_storer, "writing", after_another)
+    write_first(monkeypatch, metric_storer, add)
     outcome = storer.process(lines(at(2, 5.0), at(3, 3.0)))
     assert [value for _, value in storer.rows("m")] == [1.0, 2.0, 3.0]
     assert fed(outcome) == []  # it has no model
