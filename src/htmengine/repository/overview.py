@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
@@ -137,7 +138,7 @@ class ScoredSample(NamedTuple):
 def latest_scores(
     conn: Connection, *, name: str | None = None, least_log_score: float = 0.0, limit: int = 20
 ) -> list[ScoredSample]:
-    """Return the newest scored samples of one custom metric or of all, the oldest first.
+    """Return the newest scored samples of one custom metric or of all, the oldest first, those of one time by name.
 
     Rows without a log score (written before the engine kept it) count as 0. However many rows there are, few of them are
     read: a metric's by their rowids, notable ones by the index of their scores, others by the index of their times.
@@ -167,7 +168,8 @@ def latest_scores(
         query = query.order_by(data.timestamp.desc(), data.uid.desc(), data.rowid.desc())
     rows = conn.execute(query.limit(limit)).all()
     known = states(conn, [row.uid for row in rows])
-    return [ScoredSample(known[uid].name, *others) for uid, *others in reversed(rows) if uid in known]
+    samples = [ScoredSample(known[uid].name, *others) for uid, *others in rows if uid in known]
+    return sorted(samples, key=attrgetter("timestamp", "name", "rowid"))
 
 
 def _columns() -> Select[Any]:

@@ -3,7 +3,7 @@ from sqlalchemy import event
 
 from htmengine.repository import metrics, overview, samples, scores
 from htmengine.repository.engine import reading, writing
-from tests.unit.repository.rows import FIRST_SECOND
+from tests.unit.repository.rows import FIRST_SECOND, add_rows, score_rows
 
 LOG_SCORES = [0.0, 0.1, 0.2, 0.3, 0.5, 0.9]
 
@@ -53,6 +53,15 @@ def test_the_newest_scored_rows_come_with_the_oldest_first(engine, uids):
 def test_scores_from_a_height_on_are_chosen(engine, uids, least, rowids):
     assert latest(engine, least_log_score=least) == [(name, rowid) for rowid in rowids for name in "ab"]
     assert latest(engine, name="b", least_log_score=least) == [("b", rowid) for rowid in rowids]
+
+
+def test_rows_of_one_time_come_by_name(engine):
+    names = ["c", "a", "d", "b"]
+    with writing(engine) as conn:
+        for uid in metrics.create_custom(conn, names).values():
+            add_rows(conn, uid, 1)
+            score_rows(conn, uid, 1, 1)
+    assert latest(engine) == [(name, 1) for name in sorted(names)]
 
 
 def test_rows_of_one_metric_are_chosen(engine, uids):
