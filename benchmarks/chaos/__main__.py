@@ -61,10 +61,13 @@ STEP_STALLED_AFTER_S = 5.0
 RESUMES_WITHIN_S = 30.0
 LONGEST_OUTAGE_S = 5.0
 """Until a server is started again; it takes some seconds more."""
-MOST_STEPS = 30
-SECONDS_PER_KILL = 5.0
-SAMPLES_PER_STEP = 3000
-"""In short runs kills come at the first steps, since there are fewer."""
+MOST_ENDS = 5
+"""How often the engine is stopped in the end: a broker tells only then what services had taken and not worked on."""
+MOST_STEPS = 10
+"""A kill at a step comes at one of the first."""
+SECONDS_PER_KILL = 1.0
+SECONDS_PER_KILL_OF_ONE = 5.0
+"""How long the history lasts for each kill, of the whole engine, or of one part while the others work on."""
 
 
 class Installation:
@@ -110,6 +113,21 @@ class Installation:
         self.programs[name].kill()
         self.programs[name].start()
 
+    def finish(self) -> None:
+        """Let everything that was taken be done, and stop: what a kill left between two steps may still wait."""
+        for _ in range(MOST_ENDS):
+            self.start()
+            deadline = time.monotonic() + STALLED_AFTER_S
+            while not self._settled() and time.monotonic() < deadline:
+                pass
+            self.stop()
+            if self._settled():
+                break
+        self.verify("the end", "--settled")
+
+    def _settled(self) -> bool:
+        return self.door.command("verify", "--settled").returncode == 0
+
     def stop(self) -> None:
         """Stop everything."""
         self._look()
@@ -125,9 +143,9 @@ class Installation:
                 self._to_be_dead.add(name)
                 self.faults.append(f"{name} ended by itself with exit code {program.wait(0)}")
 
-    def verify(self, when: str) -> None:
+    def verify(self, when: str, *options: str) -> None:
         """Note what `htmengine verify` finds; the servers must be up."""
-        verified = self.door.command("verify", "--json")
+        verified = self.door.command("verify", "--json", *options)
         if verified.returncode:
             told = f"{verified.stdout.decode()} {verified.stderr.decode()}"
             self.faults.append(f"after {when}: {told}")
@@ -173,15 +191,14 @@ def run(
     chance = random.Random(seed)
     fleet = generate(metrics, samples, seed=seed)
     plan = _plan(kills, server_kills)
-    # Where something works on during a kill, the history would soon be over without a pause.
+    # Without pauses the history would be over after the first kills.
     works_on = len(installation.programs) > 1 or server_kills
-    sender = Sender(
-        fleet, installation.door.port, SECONDS_PER_KILL * len(plan) / samples if works_on else 0.0
-    )
+    lasts_s = (SECONDS_PER_KILL_OF_ONE if works_on else SECONDS_PER_KILL) * len(plan)
+    sender = Sender(fleet, installation.door.port, lasts_s / samples)
     done: list[str] = []
     started = time.monotonic()
     try:
-        _subscribe(installation)
+        subscribe(installation)
         sender.start()
         for position, (name, number) in enumerate(plan):
             # Kills are spread over the history: the next comes when a certain share of it is scored.
@@ -194,15 +211,14 @@ def run(
         installation.start()
         _wait_for(installation, installation.door, metrics * samples, STALLED_AFTER_S)
         sender.stop()
-        installation.stop()
-        installation.verify("the end")
+        installation.finish()
     finally:
         sender.stop()
         for name in installation.programs:
             installation.kill(name)
-    published = _published(installation.settings)
+    seen = published(installation.settings)
     with repository(installation.settings) as conn:
-        verdict = judge(conn, fleet, published)
+        verdict = judge(conn, fleet, seen)
     return {
         **verdict._asdict(),
         "faults": installation.faults,
@@ -227,7 +243,7 @@ def _plan(kills: int, server_kills: Mapping[str, int]) -> list[tuple[str, int]]:
     return plan
 
 
-def _subscribe(installation: Installation) -> None:
+def subscribe(installation: Installation) -> None:
     """Start the engine once so that its exchanges exist, and bind a queue that keeps everything."""
     installation.start()
     bus = open_bus(installation.settings)
@@ -241,7 +257,8 @@ def _subscribe(installation: Installation) -> None:
     installation.stop()
 
 
-def _published(settings: Settings) -> list[tuple[str, int]]:
+def published(settings: Settings) -> list[tuple[str, int]]:
+    """Take what the queue has kept: metric and rowid of every row, in the order in which they came."""
     seen = []
     bus = open_bus(settings)
     try:
@@ -259,14 +276,12 @@ def _kill_once(
     installation: Installation, fleet: Fleet, chance: random.Random, goal: int, number: int
 ) -> str:
     if number % 2 == 1:
-        total = len(fleet.names) * len(fleet.timestamps())
-        most = min(max(total // SAMPLES_PER_STEP, 1), MOST_STEPS)
-        step = f"{chance.choice(STEPS)}:{chance.randint(1, most)}"
+        step = f"{chance.choice(STEPS)}:{chance.randint(1, MOST_STEPS)}"
         name = installation.owner(step)
         victim = installation.programs[name]
         # It dies by itself, unless the step does not come often enough.
         if installation.start({name: step}):
-            _wait_for(installation, victim, total, STEP_STALLED_AFTER_S)
+            _wait_for(installation, victim, fleet.values.size, STEP_STALLED_AFTER_S)
         if not victim.running:
             return step
         installation.kill(name)

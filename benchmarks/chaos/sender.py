@@ -13,7 +13,7 @@ from benchmarks.fleet import Fleet
 class Sender(threading.Thread):
     """Keeps sending until it has sent everything over one connection and nobody broke it since."""
 
-    def __init__(self, fleet: Fleet, port: int, pause_s: float = 0.0) -> None:
+    def __init__(self, fleet: Fleet, port: int, pause_s: float) -> None:
         """`pause_s`: before a sample of all metrics that is sent for the first time."""
         super().__init__(daemon=True, name="sender")
         self._lines = [fleet.lines(sample) for sample in range(fleet.values.shape[1])]
