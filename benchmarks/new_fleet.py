@@ -53,7 +53,9 @@ def _until_scored(fleet: Fleet, port: int, settings: Settings) -> float:
             scored = 0
             while scored < fleet.values.size:
                 if time.monotonic() - began > WITHIN_S:
-                    raise TimeoutError(f"{scored} of {fleet.values.size} samples are scored after {WITHIN_S:.0f} s")
+                    raise TimeoutError(
+                        f"{scored} of {fleet.values.size} samples are scored after {WITHIN_S:.0f} s"
+                    )
                 time.sleep(0.05)
                 with reading(engine) as conn:
                     scored = int(conn.scalar(select(func.sum(schema.metric.c.scored_rowid))) or 0)
@@ -88,7 +90,9 @@ def main() -> None:
     if options.json:
         print(json.dumps(report))
         return
-    print(f"{options.metrics} new metrics: {statistics.median(taken):.1f} s, {report['metrics_per_s']} a second")
+    print(
+        f"{options.metrics} new metrics: {statistics.median(taken):.1f} s, {report['metrics_per_s']} a second"
+    )
 
 
 if __name__ == "__main__":

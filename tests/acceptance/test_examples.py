@@ -84,10 +84,18 @@ def on_embedded_parts(request):
     return [], {}
 
 
-def on_servers(request):
-    broker, database = request.getfixturevalue("broker"), request.getfixturevalue("mariadb_server")
+def on_mariadb(request):
+    return on_servers(request, request.getfixturevalue("mariadb_server"))
+
+
+def on_postgresql(request):
+    return on_servers(request, request.getfixturevalue("postgresql_server"))
+
+
+def on_servers(request, database):
+    broker = request.getfixturevalue("broker")
     prefix = "_NTA_UTILS_CONFIG__"
-    return ["--bus", "rabbitmq", "--repository", "mysql"], {
+    return ["--bus", "rabbitmq", "--repository", database.dialect], {
         f"{prefix}RABBITMQ__CONNECTION__HOST": broker.host,
         f"{prefix}RABBITMQ__CONNECTION__PORT": str(broker.port),
         f"{prefix}RABBITMQ__CONNECTION__VIRTUAL_HOST": broker.virtual_host,
@@ -95,12 +103,19 @@ def on_servers(request):
     }
 
 
-@pytest.fixture(params=[on_embedded_parts, pytest.param(on_servers, marks=pytest.mark.integration)])
+def also_on(servers):
+    """Run a test on embedded parts and on servers: each database has one of the examples."""
+    both = [on_embedded_parts, pytest.param(servers, marks=pytest.mark.integration)]
+    return pytest.mark.parametrize("parts", both, indirect=True)
+
+
+@pytest.fixture
 def parts(request):
     """Give the options and the environment of what the example runs on."""
     return request.param(request)
 
 
+@also_on(on_mariadb)
 def test_the_skeleton_application_measures_monitors_and_shows(example, parts):
     options, environment = parts
     with example.running("skeleton-app", *options, **environment):
@@ -147,6 +162,7 @@ def test_the_skeleton_application_measures_monitors_and_shows(example, parts):
         assert example.send("GET", "/door.open")[0] == 404
 
 
+@also_on(on_postgresql)
 def test_the_city_gets_its_models_by_itself_and_tells_what_is_unusual(example, parts):
     options, environment = parts
     days = {"TRAFFIC_HISTORY_DAYS": "2", "TRAFFIC_REPLAY_DAYS": "2"}
