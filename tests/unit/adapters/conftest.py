@@ -2,6 +2,7 @@ import pytest
 from sqlalchemy import delete
 
 from htmengine import config
+from htmengine.adapters.datasource import CustomAdapter
 from htmengine.repository import schema
 from htmengine.repository.engine import writing
 from htmengine.runtime import process
@@ -21,3 +22,8 @@ def context(opened: process.Context) -> process.Context:
     for queue in opened.bus.status():
         opened.bus.purge(queue.name)
     return opened
+
+
+@pytest.fixture
+def adapter(context: process.Context) -> CustomAdapter:
+    return CustomAdapter(context.engine, context.bus, context.settings)
