@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 from htmengine.htmengineerrno import ERR_INVALID_ARG, ERR_MODEL_ALREADY_EXISTS, ERR_NO_SUCH_MODEL, SUCCESS
 from htmengine.messages import CloneModel, CommandResult, DefineModel, DeleteModel
 from htmengine.model_swapper import definition
-from htmengine.model_swapper.recovery import WITH_MODEL, Recovery
+from htmengine.model_swapper.recovery import Recovery
 from htmengine.model_swapper.residents import Resident
+from htmengine.repository.status import WITH_MODEL
 
 log = logging.getLogger(__name__)
 

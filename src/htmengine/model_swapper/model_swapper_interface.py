@@ -36,9 +36,9 @@ from htmengine.model_swapper.swapper_messages import (
 from htmengine.repository import metrics, samples
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import MetricState
-from htmengine.repository.status import MetricStatus
+from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.runtime import sweep
-from htmengine.runtime.feeding import FED, Feed
+from htmengine.runtime.feeding import Feed
 from htmengine.runtime.installation import current
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ class ModelSwapperInterface(Closing):
         """Tell whether a metric with a model has rows without scores; False where there is no such metric."""
         with reading(self._context.engine) as conn:
             state = metrics.states(conn, [modelID]).get(modelID)
-        return state is not None and state.status in FED and state.scored_rowid < state.last_rowid
+        return state is not None and state.status in WITH_MODEL and state.scored_rowid < state.last_rowid
 
     def getModelsWithInputPending(self) -> list[str]:
         """Return the uids of the metrics that have a model and rows without scores."""
@@ -380,7 +380,7 @@ def _as_specification(state: MetricState, args: Mapping[str, Any]) -> dict[str, 
 
 def _monitored(conn: Connection, uid: str) -> MetricState:
     state = metrics.states(conn, [uid]).get(uid)
-    if state is None or state.status not in FED:
+    if state is None or state.status not in WITH_MODEL:
         raise _not_found(uid)
     return state
 

@@ -26,8 +26,6 @@ from htmengine.repository.status import MetricStatus
 
 MODELS_AT_A_TIME: Final = 500
 ROWS_AT_A_TIME: Final = 10_000
-WITH_MODEL: Final = (MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING)
-"""Statuses in which a metric has a model."""
 
 _metric = schema.metric.c
 

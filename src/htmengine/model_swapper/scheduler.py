@@ -26,9 +26,10 @@ from htmengine.model_swapper.checkpoint_writer import Block, CheckpointWriter
 from htmengine.model_swapper.commands import Commands
 from htmengine.model_swapper.doubts import Ages, Doubts
 from htmengine.model_swapper.lanes import Lane
-from htmengine.model_swapper.recovery import WITH_MODEL, Recovery, scored_rowids
+from htmengine.model_swapper.recovery import Recovery, scored_rowids
 from htmengine.model_swapper.residents import Resident, Residents
 from htmengine.repository.metrics import Definition
+from htmengine.repository.status import WITH_MODEL
 from htmengine.runtime.counters import Counters
 from htmengine.runtime.service import Outcome, Step, no_step
 

@@ -37,16 +37,10 @@ def running(conn: Connection) -> dict[str, Backfill]:
 
 
 def begin(conn: Connection, name: str, token: str, now: int) -> None:
-    """Begin a backfill of a metric, in the place of one that was begun before."""
+    """Note that something of a backfill came: it goes on, or begins, in the place of any other of the metric."""
     values = {"token": token, "renewed_at": now}
     if not conn.execute(update(schema.backfill).where(_backfill.name == name).values(values)).rowcount:
         conn.execute(insert(schema.backfill).values(name=name, **values))
-
-
-def renew(conn: Connection, name: str, token: str, now: int) -> bool:
-    """Note that something of a backfill came; return whether this run is the metric's current one."""
-    same = _backfill.name == name, _backfill.token == token
-    return conn.execute(update(schema.backfill).where(*same).values(renewed_at=now)).rowcount > 0
 
 
 def end(conn: Connection, name: str, token: str) -> bool:
@@ -65,11 +59,6 @@ def held(conn: Connection, name: str, limit: int) -> HeldSamples:
     query = select(_held.id, _held.timestamp, _held.metric_value).where(_held.name == name)
     rows = conn.execute(query.order_by(_held.id).limit(limit)).all()
     return HeldSamples([row[0] for row in rows], [row[1] for row in rows], [row[2] for row in rows])
-
-
-def names_held(conn: Connection) -> list[str]:
-    """Return the names of the metrics that samples are held for."""
-    return list(conn.scalars(select(_held.name).distinct().order_by(_held.name)))
 
 
 def release(conn: Connection, name: str, last_id: int) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from htmengine.repository import schema
 from htmengine.repository.metrics import states
-from htmengine.repository.status import MetricStatus
+from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.repository.times import epoch_seconds
 
 STATUS_NAMES: Final = {status.value: status.name.lower().replace("_", " ") for status in MetricStatus}
@@ -54,7 +54,7 @@ class MetricOverview(NamedTuple):
     @property
     def unscored(self) -> int:
         """Rows that are stored and wait for their scores."""
-        if self.status not in (MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING):
+        if self.status not in WITH_MODEL:
             return 0
         return self.last_rowid - max(self.scored_rowid, self.base_rowid)
 
@@ -98,7 +98,7 @@ def totals(conn: Connection) -> Totals:
     for status, number, last, behind in conn.execute(query):
         count += number
         rows += int(last)
-        if status in (MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING):
+        if status in WITH_MODEL:
             unscored += int(behind)
         by_status[STATUS_NAMES.get(status or 0, str(status))] = number
     return Totals(count, by_status, rows, unscored)
@@ -123,8 +123,8 @@ def backfill(conn: Connection, name: str) -> BackfillState | None:
     return BackfillState(renewed_at, held or 0)
 
 
-class ScoredSample(NamedTuple):
-    """One sample with its scores."""
+class LatestScore(NamedTuple):
+    """What is shown of a sample that has scores."""
 
     name: str
     rowid: int
@@ -137,7 +137,7 @@ class ScoredSample(NamedTuple):
 
 def latest_scores(
     conn: Connection, *, name: str | None = None, least_log_score: float = 0.0, limit: int = 20
-) -> list[ScoredSample]:
+) -> list[LatestScore]:
     """Return the newest scored samples of one custom metric or of all, the oldest first, those of one time by name.
 
     Rows without a log score (written before the engine kept it) count as 0. However many rows there are, few of them are
@@ -168,7 +168,7 @@ def latest_scores(
         query = query.order_by(data.timestamp.desc(), data.uid.desc(), data.rowid.desc())
     rows = conn.execute(query.limit(limit)).all()
     known = states(conn, [row.uid for row in rows])
-    samples = [ScoredSample(known[uid].name, *others) for uid, *others in rows if uid in known]
+    samples = [LatestScore(known[uid].name, *others) for uid, *others in rows if uid in known]
     return sorted(samples, key=attrgetter("timestamp", "name", "rowid"))
 
 

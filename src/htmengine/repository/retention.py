@@ -8,16 +8,13 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, delete, func, select
 
 from htmengine.repository import schema
-from htmengine.repository.status import MetricStatus
+from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.repository.times import from_epoch
 
 METRICS_AT_ONCE: Final = 200
 
 _metric: Final = schema.metric.c
 _data: Final = schema.metric_data.c
-_RECOVERED: Final = (MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING)
-"""Statuses in which a model may have to be made again from its rows."""
-
 
 Checkpoints = Callable[[Sequence[str]], Mapping[tuple[str, int], int]]
 """Returns for these uids, by uid and generation, the rowid of the oldest checkpoint of each model that has one."""
@@ -57,12 +54,12 @@ def remove_older(
     query = query.where(_metric.uid >= from_uid).order_by(_metric.uid).limit(METRICS_AT_ONCE + 1)
     query = query.with_for_update()  # a model that starts meanwhile begins at the oldest row that it finds
     metrics = conn.execute(query).all()
-    oldest = checkpoints([row.uid for row in metrics[:METRICS_AT_ONCE] if row[1] in _RECOVERED])
+    oldest = checkpoints([row.uid for row in metrics[:METRICS_AT_ONCE] if row[1] in WITH_MODEL])
     removed = 0
     for uid, state, generation, scored in metrics[:METRICS_AT_ONCE]:
         if state == MetricStatus.PENDING_DATA:
             continue
-        last = min(scored, oldest.get((uid, generation), 0)) if state in _RECOVERED else None
+        last = min(scored, oldest.get((uid, generation), 0)) if state in WITH_MODEL else None
         removed += _remove(conn, uid, generation, last, before, limit - removed)
         if removed >= limit:
             return Removal(removed, uid)  # it may have more

@@ -1,6 +1,7 @@
 """What a metric's model is doing."""
 
 from enum import IntEnum
+from typing import Final
 
 
 class MetricStatus(IntEnum):
@@ -16,6 +17,11 @@ class MetricStatus(IntEnum):
     """The model cannot go on; the metric's message says why."""
     PENDING_DATA = 8
     """Monitored, but without enough samples to infer minimum and maximum."""
+
+
+WITH_MODEL: Final = frozenset({int(MetricStatus.ACTIVE), int(MetricStatus.CREATE_PENDING)})
+"""Statuses of metrics whose model takes rows and gives scores. Scores prove a model whose confirmation was lost, so that
+they count before it, too."""
 
 
 class OperationLock:

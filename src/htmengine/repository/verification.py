@@ -10,7 +10,6 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Select, func, or_, select
 
 from htmengine.repository import schema
-from htmengine.repository.status import MetricStatus
 from htmengine.repository.times import epoch_seconds
 
 _metric: Final = schema.metric.c
@@ -132,12 +131,3 @@ def held_without_backfill(conn: Connection) -> dict[str, int]:
         .group_by(held.name)
     )
     return {row[0]: row[1] for row in conn.execute(query)}
-
-
-def unscored_models(conn: Connection) -> list[str]:
-    """Return names of metrics whose model should have scored more rows than it has."""
-    query = select(_metric.name).where(
-        _metric.status.in_((MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING)),
-        _metric.scored_rowid < func.coalesce(_metric.last_rowid, 0),
-    )
-    return list(conn.scalars(query.order_by(_metric.name)))

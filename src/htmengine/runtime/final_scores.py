@@ -14,11 +14,11 @@ from htmengine.repository import metrics
 from htmengine.repository import scores as repository_scores
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import MetricState
-from htmengine.repository.status import MetricStatus
+from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.runtime import results_messages
 from htmengine.runtime.counters import Counters
 from htmengine.runtime.results_messages import DEFINE_MODEL, Described, described
-from htmengine.runtime.score_order import Advance, Reach, joined, pick, select, spans
+from htmengine.runtime.score_order import Reach, joined, pick, select, spans
 from htmengine.runtime.service import Outcome, Step, no_step
 
 if TYPE_CHECKING:
@@ -30,8 +30,6 @@ POLL_INTERVAL_S: Final = 0.5
 ATTEMPTS: Final = 3
 """How often a batch is tried when others change its metrics at the same time."""
 DESCRIPTIONS_KEPT: Final = 10_000
-WITH_MODEL: Final = (MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING)
-"""Scores are taken in these states. They are also proof of a model whose definition's result was lost."""
 
 log = logging.getLogger(__name__)
 
@@ -308,7 +306,7 @@ class _Chosen(NamedTuple):
     """What becomes of what came, if nobody changes the metrics meanwhile."""
 
     states: Mapping[str, MetricState]
-    advances: Sequence[Advance]
+    advances: Sequence[repository_scores.WatermarkAdvance]
     """The watermarks that move."""
     accepted: Scores
     """To be stored."""

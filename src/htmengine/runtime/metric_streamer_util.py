@@ -20,10 +20,9 @@ from htmengine.repository.engine import writing
 from htmengine.repository.factory import retryOnTransientErrors
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.queries.transactions import stored_time
-from htmengine.repository.status import MetricStatus
+from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.repository.times import from_epoch, to_epoch
 from htmengine.runtime import metric_storer, sequencing
-from htmengine.runtime.feeding import FED
 from htmengine.runtime.installation import current
 from htmengine.runtime.model_data_feeder import sendInputRowsToModel
 from htmengine.runtime.plaintext import Columns
@@ -70,7 +69,7 @@ class MetricStreamer:
             log.error("metric %s: %d samples were refused: %s", metricID, refused, dict(rows.refused))
         if not rows.rowids:
             return
-        if state.status in FED:
+        if state.status in WITH_MODEL:
             inputs = [
                 ModelInputRow(rowid, (from_epoch(timestamp), value))
                 for rowid, timestamp, value in zip(rows.rowids, rows.timestamps, rows.values, strict=True)

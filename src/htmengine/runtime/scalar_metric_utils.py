@@ -24,7 +24,7 @@ from htmengine.repository.engine import writing
 from htmengine.repository.factory import retryOnTransientErrors
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.queries.transactions import joined
-from htmengine.repository.status import MetricStatus
+from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.runtime import sweep
 from htmengine.runtime.installation import current
 
@@ -119,7 +119,7 @@ def startModel(metricId: str, swarmParams: Mapping[str, Any], logger: logging.Lo
     """
     with writing(current().engine) as conn:
         state = _state(conn, metricId)
-        if state.status in (MetricStatus.CREATE_PENDING, MetricStatus.ACTIVE):
+        if state.status in WITH_MODEL:
             return False
         if state.status == MetricStatus.ERROR:
             raise ValueError(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from htmengine.messages import Scores
+from htmengine.repository.scores import WatermarkAdvance
 
 _OPTIONAL: Final = ("predictions", "why")
 """Columns that a message has only if one of its samples needs them."""
@@ -20,21 +21,12 @@ class Reach(NamedTuple):
     last_rowid: int
 
 
-class Advance(NamedTuple):
-    """A watermark that moves."""
-
-    uid: str
-    generation: int
-    from_rowid: int
-    to_rowid: int
-
-
 class Selection(NamedTuple):
     """What becomes of scores that came."""
 
     accepted: Sequence[int]
     """Positions of those to be stored; a metric's in the order of their rowids."""
-    advances: list[Advance]
+    advances: list[WatermarkAdvance]
     """The watermarks that they move."""
     repeated: int
     """How many are stored already, or came twice."""
@@ -72,7 +64,7 @@ def select(scores: Scores, reaches: Mapping[str, Reach]) -> Selection:
         else:
             early += 1
     advances = [
-        Advance(uid, reach.generation, reach.scored_rowid, expected[uid] - 1)
+        WatermarkAdvance(uid, reach.generation, reach.scored_rowid, expected[uid] - 1)
         for uid, reach in reaches.items()
         if expected[uid] - 1 > reach.scored_rowid
     ]

@@ -14,6 +14,7 @@ from htmengine.model_swapper.checkpoint_store import (
 )
 from htmengine.repository import verification as stored
 from htmengine.repository.engine import reading
+from htmengine.repository.status import WITH_MODEL
 from htmengine.repository.verification import RowCounts
 from htmengine.runtime.process import Context
 
@@ -137,7 +138,7 @@ def checkpoint_findings(counts: Sequence[RowCounts], checkpoints: Sequence[Check
 
 
 def _has_model(metric: RowCounts) -> bool:
-    return metric.status in (1, 2)
+    return metric.status in WITH_MODEL
 
 
 def _unreadable(store: SqlCheckpointStore, keys: Sequence[CheckpointKey]) -> list[str]:

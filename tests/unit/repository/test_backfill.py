@@ -5,21 +5,19 @@ from htmengine.repository.engine import writing
 def test_a_run_is_current_until_it_ends_or_another_begins(engine):
     with writing(engine) as conn:
         backfill.begin(conn, "a", "first", 10)
-        assert backfill.renew(conn, "a", "first", 20)
+        backfill.begin(conn, "a", "first", 20)
         assert backfill.running(conn) == {"a": backfill.Backfill("first", 20)}
         backfill.begin(conn, "a", "second", 30)
-        assert not backfill.renew(conn, "a", "first", 40)
         assert not backfill.end(conn, "a", "first")
         assert backfill.running(conn) == {"a": backfill.Backfill("second", 30)}
         assert backfill.end(conn, "a", "second")
         assert backfill.running(conn) == {}
-        assert not backfill.renew(conn, "a", "second", 50)
+        assert not backfill.end(conn, "a", "second")
 
 
 def test_held_samples_are_taken_in_the_order_in_which_they_came(engine):
     with writing(engine) as conn:
         backfill.hold(conn, ["a", "b", "a", "a"], [30, 10, 20, 25], [0.1, 5e-324, 1e300, -1.5])
-        assert backfill.names_held(conn) == ["a", "b"]
         first = backfill.held(conn, "a", 2)
         assert first[1:] == ([30, 20], [0.1, 1e300])
         assert backfill.release(conn, "a", first.ids[-1]) == 2
