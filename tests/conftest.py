@@ -44,14 +44,25 @@ def broker(rabbitmq_server):
 @pytest.fixture
 def broker_config(rabbitmq_server, tmp_path, monkeypatch):
     """An application's configuration directory that names the private broker."""
-    address = rabbitmq_server.address
-    (tmp_path / "rabbitmq.conf").write_text(
-        f"[connection]\nhost = {address.host}\nport = {address.port}\nvirtual_host = /\n"
-        f"[credentials]\nuser = {address.user}\npassword = {address.password}\n"
-        f"[management]\nport = {rabbitmq_server.management_port}\n"
+    return named_by_application(rabbitmq_server.settings(), tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def encrypted_broker_config(rabbitmq_server, tmp_path, monkeypatch):
+    """The same, with TLS."""
+    broker = rabbitmq_server.encrypted(rabbitmq_server.settings())
+    return named_by_application(broker, tmp_path, monkeypatch)
+
+
+def named_by_application(broker, folder, monkeypatch):
+    tls = f"[tls]\nenabled = true\nca_file = {broker.ca_file}\n" if broker.tls else ""
+    (folder / "rabbitmq.conf").write_text(
+        f"[connection]\nhost = {broker.host}\nport = {broker.port}\nvirtual_host = {broker.virtual_host}\n"
+        f"[credentials]\nuser = {broker.user}\npassword = {broker.password}\n"
+        f"[management]\nport = {broker.management_port}\n{tls}"
     )
-    monkeypatch.setenv("APPLICATION_CONFIG_PATH", str(tmp_path))
-    return tmp_path
+    monkeypatch.setenv("APPLICATION_CONFIG_PATH", str(folder))
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import psutil
 import pytest
 
@@ -113,6 +114,15 @@ class Database(NamedTuple):
         )
 
 
+class Tls(NamedTuple):
+    """Where a broker listens for encrypted connections, as localhost."""
+
+    port: int
+    management_port: int
+    certificate: Path
+    """To be trusted: it signs itself."""
+
+
 class RabbitMQ(NamedTuple):
     """A broker of its own."""
 
@@ -121,8 +131,7 @@ class RabbitMQ(NamedTuple):
     control: Callable[..., str]
     """Runs rabbitmqctl and returns what it printed."""
     process: ServerProcess
-    tls: tuple[int, Path] | None
-    """Port with TLS, for the name localhost, and the certificate to trust; None without the program openssl."""
+    tls: Tls
 
     def settings(self, virtual_host: str = "/") -> config.Broker:
         """Return what an application's configuration says of it."""
@@ -134,6 +143,17 @@ class RabbitMQ(NamedTuple):
             password=password,
             virtual_host=virtual_host,
             management_port=self.management_port,
+        )
+
+    def encrypted(self, broker: config.Broker) -> config.Broker:
+        """Return settings of this broker with TLS."""
+        return msgspec.structs.replace(
+            broker,
+            host="localhost",
+            port=self.tls.port,
+            management_port=self.tls.management_port,
+            tls=True,
+            ca_file=self.tls.certificate,
         )
 
     @contextlib.contextmanager
@@ -196,15 +216,15 @@ def succeeds(*command: str, env: dict[str, str] | None = None) -> bool:
 def rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
     """Run a broker with its management plugin."""
     server = require("rabbitmq-server", RABBITMQ_BIN / "rabbitmq-server")
-    port, management, distribution, names, tls_port = free_ports(5)
+    port, management, distribution, names, tls_port, tls_management = free_ports(6)
     home = folder / "home"
     home.mkdir(parents=True)
-    certificate = _certificate(folder)
+    certificate, key = make_certificate(folder, "localhost", "DNS:localhost")
     tls = (
-        f"listeners.ssl.1 = 127.0.0.1:{tls_port}\nssl_options.certfile = {certificate}\n"
-        f"ssl_options.keyfile = {certificate.with_suffix('.key')}\n"
-        if certificate
-        else ""
+        f"listeners.ssl.1 = 127.0.0.1:{tls_port}\n"
+        f"ssl_options.certfile = {certificate}\nssl_options.keyfile = {key}\n"
+        f"management.ssl.ip = 127.0.0.1\nmanagement.ssl.port = {tls_management}\n"
+        f"management.ssl.certfile = {certificate}\nmanagement.ssl.keyfile = {key}\n"
     )
     (folder / "rabbitmq.conf").write_text(
         f"listeners.tcp.1 = 127.0.0.1:{port}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {management}\n"
@@ -237,7 +257,7 @@ def rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
             management,
             control,
             process,
-            (tls_port, certificate) if certificate else None,
+            Tls(tls_port, tls_management, certificate),
         )
     finally:
         process.end()
@@ -246,17 +266,18 @@ def rabbitmq(folder: Path) -> Iterator[RabbitMQ]:
             succeeds(epmd, "-kill", env=env)
 
 
-def _certificate(folder: Path) -> Path | None:
-    """Make a certificate for localhost that signs itself, and its key beside it."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        return None
-    certificate = folder / "localhost.pem"
-    options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
-    names = ["-addext", "subjectAltName=DNS:localhost"]
-    files = ["-keyout", str(certificate.with_suffix(".key")), "-out", str(certificate)]
+def make_certificate(folder: Path, name: str, subject: str) -> tuple[Path, Path]:
+    """Make a certificate that signs itself, and return its file and its key's.
+
+    subject : whom it is for, as openssl writes it: DNS:localhost, IP:127.0.0.1.
+    """
+    openssl = require("openssl", "openssl")
+    certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
+    options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
+    names = ["-addext", f"subjectAltName={subject}"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run([openssl, "req", *options, *names, *files], capture_output=True, check=True)
-    return certificate
+    return certificate, key
 
 
 @contextlib.contextmanager

@@ -337,6 +337,19 @@ def load(directory: Path) -> Settings:
     return settings
 
 
+def load_broker(directory: Path | None) -> Broker:
+    """Return what `rabbitmq.conf` says: that in a configuration directory, or the one that all applications share.
+
+    Raises
+    ------
+    ConfigError : a value cannot be used. The message lists every fault.
+    """
+    reader = _Reader(directory or SHARED_CONF)
+    broker = _broker(reader)
+    reader.raise_faults()
+    return broker
+
+
 def _broker(reader: _Reader) -> Broker:
     """Read `rabbitmq.conf`: the application's, or that of `nta.utils`, which all applications of a machine share."""
     file, defaults = "rabbitmq.conf", Broker()

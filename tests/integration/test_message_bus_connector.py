@@ -1,11 +1,16 @@
 """MessageBusConnector on a real broker."""
 
 import itertools
+import ssl
 import threading
 import uuid
 
 import pytest
 
+from htmengine.config import ConfigError
+from nta.utils.amqp.connection import RabbitmqManagementConnectionParams, getRabbitmqConnectionParameters
+from nta.utils.amqp.exceptions import AmqpConnectionError
+from nta.utils.amqp.synchronous_amqp_client import SynchronousAmqpClient
 from nta.utils.message_bus_connector import (
     ConsumerCancelled,
     MessageBusConnector,
@@ -131,3 +136,25 @@ def test_a_message_of_a_broken_connection_is_delivered_again_and_its_late_ack_ha
 
 def test_the_management_interface_lists_the_queues(bus, queue):
     assert queue in bus.getAllMessageQueues()
+
+
+def test_over_tls_the_brokers_certificate_is_checked(encrypted_broker_config):
+    queue = f"test.{uuid.uuid4().hex}"
+    with MessageBusConnector() as bus:
+        bus.createMessageQueue(queue, durable=True)
+        bus.publish(queue, b"secret", persistent=True)
+        assert bodies(bus, queue) == [b"secret"]
+        assert queue in bus.getAllMessageQueues()
+        bus.deleteMessageQueue(queue)
+    where = getRabbitmqConnectionParameters()
+    assert RabbitmqManagementConnectionParams().sslContext is not None
+    where.sslContext = ssl.create_default_context()
+    with pytest.raises(AmqpConnectionError, match="certificate"):
+        SynchronousAmqpClient(where)
+
+
+def test_a_certificate_that_cannot_be_read_is_named_at_once(encrypted_broker_config):
+    path = encrypted_broker_config / "rabbitmq.conf"
+    path.write_text(path.read_text().replace("localhost.pem", "absent.pem"))
+    with MessageBusConnector() as bus, pytest.raises(ConfigError, match=r"absent\.pem"):
+        bus.createMessageQueue("any", durable=True)

@@ -291,20 +291,19 @@ def test_a_broker_short_of_memory_is_unavailable_to_publishers_and_serves_consum
 
 
 def test_over_tls_the_brokers_certificate_is_checked(broker, rabbitmq_server):
-    if rabbitmq_server.tls is None:
-        pytest.skip("needs the program openssl, to make certificates")
-    port, ca_file = rabbitmq_server.tls
-    secure = msgspec.structs.replace(broker, host="localhost", port=port, tls=True, ca_file=ca_file)
+    secure = rabbitmq_server.encrypted(broker)
     bus = RabbitBus(secure)
     bus.declare_queue("q")
     put(bus, "q", "a")
     with bus.consume(["q"]) as consumer:
         assert bodies(take(consumer, 1)) == [b"a"]
+    bus.declare_exchange("e")
+    assert not bus.has_subscribers("e")  # the management interface is encrypted as well
     bus.close()
     with pytest.raises(BusUnavailable, match="certificate"):
         RabbitBus(msgspec.structs.replace(secure, ca_file=None))
-    with pytest.raises(BusUnavailable, match="TLS cannot be set up"):
-        RabbitBus(msgspec.structs.replace(secure, ca_file=ca_file.parent / "absent.pem"))
+    with pytest.raises(BusUnavailable, match=r"absent\.pem: TLS cannot be set up"):
+        RabbitBus(msgspec.structs.replace(secure, ca_file=secure.ca_file.parent / "absent.pem"))
 
 
 def test_a_broker_that_is_not_there_is_unavailable():

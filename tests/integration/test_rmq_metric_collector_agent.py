@@ -11,13 +11,14 @@ from tests.acceptance.engine import wait_until
 pytestmark = pytest.mark.integration
 
 
-def test_the_depths_of_queues_are_printed(rabbitmq_server, broker_config, capsys):
+@pytest.mark.parametrize("configured", ["broker_config", "encrypted_broker_config"])
+def test_the_depths_of_queues_of_the_configured_broker_are_printed(request, configured, capsys):
+    request.getfixturevalue(configured)
     with MessageBusConnector() as bus:
         bus.createMessageQueue("depth", durable=True)
         for _ in range(3):
             bus.publish("depth", "waits", persistent=True)
         command = ["--dryrun", "--rmq-queues", "depth", "--metric-prefix", "app"]
-        command += ["--rmq-addr", f"127.0.0.1:{rabbitmq_server.management_port}"]
 
         def told():
             agent.main(command)

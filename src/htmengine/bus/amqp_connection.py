@@ -20,7 +20,7 @@ from pika import exceptions
 from pika.adapters.select_connection import SelectConnection
 
 from htmengine.bus import BusError, BusUnavailable
-from htmengine.config import Broker
+from htmengine.config import Broker, ConfigError
 from htmengine.tls import client_context
 
 HEARTBEAT_S: Final = 30
@@ -88,8 +88,8 @@ class Connection:
         self._opened: Future[None] = Future()
         try:
             parameters = _parameters(broker, name)
-        except (OSError, ValueError) as error:  # of certificates
-            raise BusUnavailable(f"{self.where}: TLS cannot be set up: {error}") from error
+        except ConfigError as error:  # of certificates, which may be about to be renewed
+            raise BusUnavailable(f"{self.where}: {error}") from error
         self._connection: SelectConnection = None
         thread = threading.Thread(
             target=self._serve, args=(parameters,), name=f"amqp {name.rpartition(' ')[2]}", daemon=True
@@ -176,7 +176,7 @@ class Connection:
 
 
 def _parameters(broker: Broker, name: str) -> pika.ConnectionParameters:
-    context = client_context(broker) if broker.tls else None
+    context = client_context(broker)
     return pika.ConnectionParameters(
         host=broker.host,
         port=broker.port,

@@ -1,4 +1,4 @@
-"""What only the broker's management interface tells: whether anyone is bound to an exchange."""
+"""What only the broker's management interface tells: which queues there are, and whether anyone is bound to an exchange."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import base64
 import http.client
 import json
 import logging
-import ssl
 import threading
 import time
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
+from htmengine.closing import Closing
 from htmengine.config import Broker
+from htmengine.tls import client_context
 
 TIMEOUT_S: Final = 2.0
+"""How long a service waits for an answer: it could do without."""
 ABSENT_FOR_S: Final = 60.0
 """How long an interface that did not answer is not asked again."""
 BOUND_FOR_S: Final = 5.0
@@ -23,23 +25,34 @@ BOUND_FOR_S: Final = 5.0
 log = logging.getLogger(__name__)
 
 
-class Management:
-    """Asks over one connection that is kept, with the user of the bus. Safe to use from several threads."""
+class Management(Closing):
+    """Asks over one connection that is kept, with the user of the bus; encrypted if the bus is. For several threads."""
 
-    def __init__(self, broker: Broker, context: ssl.SSLContext | None) -> None:
-        """`context`: of TLS, which the interface has if the broker has it."""
+    def __init__(self, broker: Broker, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Raises ConfigError for TLS files that cannot be used. Nothing is connected yet."""
+        context = client_context(broker)
         self._broker = broker
         self._lock = threading.Lock()
         self._ask_again_at = 0.0
         self._bound_until: dict[str, float] = {}
         where = broker.host, broker.management_port
         self._connection: http.client.HTTPConnection = (
-            http.client.HTTPSConnection(*where, timeout=TIMEOUT_S, context=context)
+            http.client.HTTPSConnection(*where, timeout=timeout_s, context=context)
             if context
-            else http.client.HTTPConnection(*where, timeout=TIMEOUT_S)
+            else http.client.HTTPConnection(*where, timeout=timeout_s)
         )
         user = base64.b64encode(f"{broker.user}:{broker.password}".encode()).decode()
         self._headers = {"Authorization": f"Basic {user}"}
+
+    def queues(self, virtual_host: str | None = None) -> list[dict[str, Any]]:
+        """Return name and number of ready messages, `name` and `messages_ready`, of all queues that this user may see.
+
+        The numbers are some seconds old; a queue that is new may have none yet. Raises OSError.
+        """
+        below = "" if virtual_host is None else f"/{quote(virtual_host, safe='')}"
+        with self._lock:
+            found: list[dict[str, Any]] = self._get(f"queues{below}?columns=name,messages_ready")
+        return found
 
     def is_bound(self, exchange: str) -> bool:
         """Return whether something is bound to an exchange; True where the interface does not tell."""
@@ -47,16 +60,10 @@ class Management:
             now = time.monotonic()
             if now < self._ask_again_at or now < self._bound_until.get(exchange, 0.0):
                 return True
-            path = f"/api/exchanges/{quote(self._broker.virtual_host, safe='')}/{quote(exchange, safe='')}/bindings/source"
+            virtual_host, name = (quote(part, safe="") for part in (self._broker.virtual_host, exchange))
             try:
-                self._connection.request("GET", path, headers=self._headers)
-                response = self._connection.getresponse()
-                body = response.read()
-                if response.status != http.HTTPStatus.OK:
-                    raise OSError(f"{response.status} {response.reason}")
-                bound = bool(json.loads(body))
-            except (OSError, http.client.HTTPException, ValueError) as error:
-                self._connection.close()
+                bound = bool(self._get(f"exchanges/{virtual_host}/{name}/bindings/source"))
+            except OSError as error:
                 self._ask_again_at = now + ABSENT_FOR_S
                 log.info(
                     "bus.management_absent host=%s port=%d reason=%s",
@@ -73,3 +80,27 @@ class Management:
         """Close the connection."""
         with self._lock:
             self._connection.close()
+
+    def _get(self, path: str) -> Any:
+        was_kept = self._connection.sock is not None
+        try:
+            try:
+                return self._ask(path)
+            except ConnectionError:
+                if not was_kept:
+                    raise
+                self._connection.close()  # the other side had closed it, since nothing was asked for long
+                return self._ask(path)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self._connection.close()
+            raise OSError(
+                f"management interface at {self._broker.host}:{self._broker.management_port}: {error}"
+            ) from error
+
+    def _ask(self, path: str) -> Any:
+        self._connection.request("GET", f"/api/{path}", headers=self._headers)
+        response = self._connection.getresponse()
+        body = response.read()
+        if response.status != http.HTTPStatus.OK:
+            raise OSError(f"{response.status} {response.reason}")
+        return json.loads(body)

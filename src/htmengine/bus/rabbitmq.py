@@ -39,7 +39,6 @@ from htmengine.bus.limits import Limits
 from htmengine.bus.management import Management
 from htmengine.bus.rabbitmq_consumer import RabbitConsumer
 from htmengine.config import Broker
-from htmengine.tls import client_context
 
 DELIVERY_LIMIT: Final = 100
 """The broker's own. It also counts messages that were merely on their way to a consumer that died, so it is far above
@@ -92,7 +91,7 @@ class RabbitBus:
         self._consumers: list[RabbitConsumer] = []
         try:
             self.on_channel(lambda channel: graveyard.declare(channel, application))
-            self._management = Management(broker, client_context(broker) if broker.tls else None)
+            self._management = Management(broker)
         except BaseException:
             self.consuming.close()
             raise

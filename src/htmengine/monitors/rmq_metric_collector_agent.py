@@ -7,17 +7,21 @@ each queue that is named. Start it with `python -m htmengine.monitors.rmq_metric
 from __future__ import annotations
 
 import argparse
-import base64
-import json
 import logging
 import socket
 import sys
 import time
 import urllib.parse
-import urllib.request
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Final
 
+import msgspec
+
+from htmengine import config
+from htmengine.bus.management import Management
+from htmengine.errors import HtmengineError
 from htmengine.runtime.process import configure_logging
 
 INTERVAL_S: Final = 300
@@ -27,26 +31,13 @@ NAME: Final = "rmq_metric_collector"
 log = logging.getLogger(__name__)
 
 
-def depths(address: str, user: str, password: str) -> dict[str, int]:
-    """Return the messages that wait in each queue, by its name, from the broker's management interface.
-
-    Parameters
-    ----------
-    address : HOST or HOST:PORT of the management interface; the port is 15672 by default.
-
-    Raises
-    ------
-    OSError, ValueError : it cannot be reached, or does not answer as it should.
-    """
-    host, port = _host_and_port(address, 15672)
-    request = urllib.request.Request(f"http://{host}:{port}/api/queues?columns=name,messages_ready")
-    token = base64.b64encode(f"{user}:{password}".encode()).decode()
-    request.add_header("Authorization", f"Basic {token}")
-    with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
-        found: dict[str, int] = {}
-        for queue in json.load(answer):
-            found[queue["name"]] = found.get(queue["name"], 0) + queue.get("messages_ready", 0)
-        return found
+def depths(broker: config.Broker) -> dict[str, int]:
+    """Return the messages that wait in each queue, by its name, from the broker's management interface. Raises OSError."""
+    found: Counter[str] = Counter()
+    with Management(broker, timeout_s=PATIENCE_S) as management:
+        for queue in management.queues():
+            found[queue["name"]] += queue.get("messages_ready", 0)
+    return found
 
 
 def lines(ready: Mapping[str, int], queues: Sequence[str], prefix: str, now: int) -> list[str]:
@@ -60,9 +51,9 @@ def lines(ready: Mapping[str, int], queues: Sequence[str], prefix: str, now: int
     return found
 
 
-def send(samples: Sequence[str], address: str) -> None:
-    """Send lines to a metric listener, HOST or HOST:PORT. Raises OSError."""
-    with socket.create_connection(_host_and_port(address, 2003), timeout=PATIENCE_S) as peer:
+def send(samples: Sequence[str], address: tuple[str, int]) -> None:
+    """Send lines to a metric listener. Raises OSError."""
+    with socket.create_connection(address, timeout=PATIENCE_S) as peer:
         peer.sendall("".join(f"{line}\n" for line in samples).encode())
 
 
@@ -73,15 +64,31 @@ def _host_and_port(address: str, default: int) -> tuple[str, int]:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Collect and send until the process is ended; with --dryrun, print one collection instead."""
-    parser = argparse.ArgumentParser(prog=NAME, description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument(
-        "--rmq-addr", default="127.0.0.1:15672", metavar="HOST[:PORT]", help="management interface"
+    try:
+        configured = config.load_broker(config.config_dir_from_environment())
+    except HtmengineError as error:
+        sys.exit(f"{error}\n{error.hint}")
+    parser = argparse.ArgumentParser(
+        prog=NAME,
+        description=(__doc__ or "").partition("\n")[0],
+        epilog="Broker, user, password and TLS are by default those of rabbitmq.conf in APPLICATION_CONFIG_PATH.",
     )
-    parser.add_argument("--rmq-user", default="guest")
-    parser.add_argument("--rmq-pass", default="guest")
+    parser.add_argument(
+        "--rmq-addr",
+        default=(configured.host, configured.management_port),
+        type=partial(_host_and_port, default=configured.management_port),
+        metavar="HOST[:PORT]",
+        help="management interface",
+    )
+    parser.add_argument("--rmq-user", default=configured.user)
+    parser.add_argument("--rmq-pass", default=configured.password, help="seen by who lists processes")
     parser.add_argument("--rmq-queues", default="", metavar="Q,Q,…", help="queues with a metric of their own")
     parser.add_argument(
-        "--metric-addr", default="127.0.0.1:2003", metavar="HOST[:PORT]", help="metric listener"
+        "--metric-addr",
+        default=("127.0.0.1", 2003),
+        type=partial(_host_and_port, default=2003),
+        metavar="HOST[:PORT]",
+        help="metric listener [default: 127.0.0.1:2003]",
     )
     parser.add_argument("--metric-prefix", default="rmq", help="begins the names of the metrics")
     parser.add_argument(
@@ -89,18 +96,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     options = parser.parse_args(argv)
     configure_logging()
+    host, port = options.rmq_addr
+    broker = msgspec.structs.replace(
+        configured, host=host, management_port=port, user=options.rmq_user, password=options.rmq_pass
+    )
     queues = [queue.strip() for queue in options.rmq_queues.split(",") if queue.strip()]
     while True:
         began = time.time()
         try:
-            ready = depths(options.rmq_addr, options.rmq_user, options.rmq_pass)
+            ready = depths(broker)
             samples = lines(ready, queues, options.metric_prefix, int(began))
             if options.dryrun:
                 print("\n".join(samples))
                 return
             send(samples, options.metric_addr)
             log.info("%s.sent metrics=%d", NAME, len(samples))
-        except (OSError, ValueError) as error:
+        except OSError as error:
             if options.dryrun:
                 sys.exit(f"{NAME}: {error}")
             log.warning("%s.not_sent reason=%s", NAME, error)

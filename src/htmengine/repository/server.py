@@ -6,13 +6,11 @@ have committed by then: once it has waited for a lock, it must find what the hol
 
 from __future__ import annotations
 
-import ssl
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from htmengine import config
-from htmengine.config import ConfigError
 from htmengine.tls import client_context
 
 WRITING: Final = "htmengine_writing"
@@ -71,9 +69,9 @@ def _begin_postgresql(connection: Connection) -> None:
 def connect_arguments(repository: config.Repository) -> dict[str, Any]:
     """Return what the driver is told of how to connect. Raises ConfigError for files that cannot be used."""
     arguments: dict[str, Any] = {"connect_timeout": CONNECTS_WITHIN_S}
-    if not repository.tls:
+    context = client_context(repository)
+    if context is None:
         return arguments
-    context = _tls_context(repository)
     if repository.dialect == "mysql":
         return arguments | {"ssl": context}
     files = {"sslcert": repository.certificate, "sslkey": repository.key}
@@ -82,15 +80,3 @@ def connect_arguments(repository: config.Repository) -> dict[str, Any]:
         | {"sslmode": "verify-full", "sslrootcert": str(repository.ca_file or "system")}
         | {name: str(file) for name, file in files.items() if file}
     )
-
-
-def _tls_context(repository: config.Repository) -> ssl.SSLContext:
-    try:
-        return client_context(repository)
-    except (OSError, ValueError) as error:
-        named = [repository.ca_file, repository.certificate, repository.key]
-        raise ConfigError(
-            f"{', '.join(str(file) for file in named if file)}: TLS cannot be set up: {error}.",
-            hint="Name readable files in PEM form: [repository] tls_ca_file, tls_certificate and tls_key in"
-            " application.conf.",
-        ) from error

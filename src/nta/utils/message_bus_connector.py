@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeVar, cast
 
+from htmengine.bus.management import Management
 from htmengine.closing import Closing
 from htmengine.config import config_dir_from_environment, load
-from nta.utils.amqp.connection import (
-    RabbitmqManagementConnectionParams,
-    getRabbitmqConnectionParameters,
-)
+from nta.utils.amqp.connection import configuredBroker, getRabbitmqConnectionParameters
 from nta.utils.amqp.constants import AMQPDeliveryModes, AMQPErrorCodes
 from nta.utils.amqp.consumer import ConsumerCancellation
 from nta.utils.amqp.exceptions import AmqpChannelError, AmqpConnectionError, UnroutableError
@@ -136,14 +131,13 @@ class MessageBusConnector(Closing):
         return True
 
     def getAllMessageQueues(self) -> tuple[str, ...]:
-        """Return the names of all queues of the virtual host, from the broker's management interface."""
-        where = RabbitmqManagementConnectionParams()
-        url = f"http://{where.host}:{where.port}/api/queues/{urllib.parse.quote(where.vhost, safe='')}?columns=name"
-        passwords = urllib.request.HTTPPasswordMgrWithPriorAuth()
-        passwords.add_password(None, url, where.username, where.password, is_authenticated=True)
-        opener = urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords))
-        with opener.open(url, timeout=MANAGEMENT_TIMEOUT_S) as answer:
-            return tuple(queue["name"] for queue in json.load(answer))
+        """Return the names of all queues of the virtual host, from the broker's management interface.
+
+        Raises OSError where it does not answer.
+        """
+        broker = configuredBroker()
+        with Management(broker, timeout_s=MANAGEMENT_TIMEOUT_S) as management:
+            return tuple(queue["name"] for queue in management.queues(broker.virtual_host))
 
     def publish(self, mqName: str, body: bytes | str, persistent: bool) -> None:
         """Publish to a queue; when this returns, the broker has the message.

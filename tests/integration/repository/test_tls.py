@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import tempfile
 from pathlib import Path
 
@@ -21,33 +20,12 @@ CIPHER = {
 DATABASE = {"mysql": "mysql", "postgresql": "postgres"}
 
 
-def make_certificate(folder, name):
-    """Make a certificate of 127.0.0.1 that only who is given it trusts."""
-    openssl = servers.require("openssl", "openssl")
-    paths = folder / f"{name}.pem", folder / f"{name}.key"
-    what = [
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "2",
-        "-subj",
-        "/CN=test",
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-    ]
-    files = ["-out", str(paths[0]), "-keyout", str(paths[1])]
-    subprocess.run([openssl, "req", *what, *files], check=True, capture_output=True)
-    return paths
-
-
 @pytest.fixture(scope="module", params=["mysql", "postgresql"])
 def encrypting(request):
     """Give the settings of a server that encrypts, and a certificate that is not its own."""
     folder = Path(tempfile.mkdtemp(prefix="htmengine-tls-"))  # the server's user enters it
-    own, key = make_certificate(folder, "own")
-    other, _ = make_certificate(folder, "other")
+    own, key = servers.make_certificate(folder, "own", "IP:127.0.0.1")
+    other, _ = servers.make_certificate(folder, "other", "IP:127.0.0.1")
     if request.param == "mysql":
         server = servers.mariadb(folder / "server", f"--ssl-cert={own}", f"--ssl-key={key}")
     else:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+import ssl
 
+from htmengine.config import Broker, config_dir_from_environment, load_broker
+from htmengine.tls import client_context
 from nta.utils import CONF_DIR
 from nta.utils.config import Config
 
@@ -15,9 +16,9 @@ class RabbitmqConfig(Config):
     CONFIG_NAME = "rabbitmq.conf"
 
     def __init__(self, mode: int = Config.MODE_LOGICAL) -> None:
-        application = os.environ.get("APPLICATION_CONFIG_PATH")
-        has_own = application is not None and (Path(application) / self.CONFIG_NAME).exists()
-        super().__init__(self.CONFIG_NAME, application if has_own and application else CONF_DIR, mode)
+        own = config_dir_from_environment()
+        has_own = own is not None and (own / self.CONFIG_NAME).exists()
+        super().__init__(self.CONFIG_NAME, str(own) if has_own else CONF_DIR, mode)
 
 
 class PlainCredentials:
@@ -32,7 +33,10 @@ class PlainCredentials:
 
 
 class ConnectionParams:
-    """Address of the broker; what is not given is that of a fresh broker on this machine."""
+    """Address of the broker; what is not given is that of a fresh broker on this machine.
+
+    `sslContext` encrypts the connection, and says whom to trust for the broker and how to show who we are.
+    """
 
     def __init__(
         self,
@@ -40,39 +44,46 @@ class ConnectionParams:
         port: int | None = None,
         vhost: str | None = None,
         credentials: PlainCredentials | None = None,
+        sslContext: ssl.SSLContext | None = None,
     ) -> None:
         self.host = "localhost" if host is None else host
         self.port = 5672 if port is None else port
         self.vhost = "/" if vhost is None else vhost
         self.credentials = PlainCredentials("guest", "guest") if credentials is None else credentials
+        self.sslContext = sslContext
 
     def __repr__(self) -> str:
         return (
             f"{type(self).__name__}(host={self.host!r}, port={self.port}, vhost={self.vhost!r}, "
-            f"credentials={self.credentials!r})"
+            f"credentials={self.credentials!r}, encrypted={self.sslContext is not None})"
         )
 
 
 class RabbitmqManagementConnectionParams:
-    """Address of the broker's management interface, from the configuration."""
+    """Address of the broker's management interface, from the configuration; encrypted if the connection is."""
 
     def __init__(self) -> None:
-        config = RabbitmqConfig()
-        self.host: str = config.get("connection", "host")
-        self.port: int = config.getint("management", "port")
-        self.vhost: str = config.get("connection", "virtual_host")
-        self.username: str = config.get("credentials", "user")
-        self.password: str = config.get("credentials", "password")
+        broker = configuredBroker()
+        self.host = broker.host
+        self.port = broker.management_port
+        self.vhost = broker.virtual_host
+        self.username = broker.user
+        self.password = broker.password
+        self.sslContext = client_context(broker)
+
+
+def configuredBroker() -> Broker:
+    """Return what the configuration says of the broker, as the engine's services read it. Raises ConfigError."""
+    return load_broker(config_dir_from_environment())
 
 
 def getRabbitmqConnectionParameters() -> ConnectionParams:
-    """Return the broker's address from the configuration."""
-    config = RabbitmqConfig()
+    """Return the broker's address from the configuration. Raises ConfigError."""
+    broker = configuredBroker()
     return ConnectionParams(
-        host=config.get("connection", "host"),
-        port=config.getint("connection", "port"),
-        vhost=config.get("connection", "virtual_host"),
-        credentials=PlainCredentials(
-            config.get("credentials", "user"), config.get("credentials", "password")
-        ),
+        host=broker.host,
+        port=broker.port,
+        vhost=broker.virtual_host,
+        credentials=PlainCredentials(broker.user, broker.password),
+        sslContext=client_context(broker),
     )

@@ -82,6 +82,7 @@ class SynchronousAmqpClient(Closing):
             virtual_host=where.vhost,
             credentials=pika.PlainCredentials(where.credentials.username, where.credentials.password),
             heartbeat=HEARTBEAT_S,
+            ssl_options=pika.SSLOptions(where.sslContext, where.host) if where.sslContext else None,
         )
         self._connection: BlockingConnection = self._call(lambda: BlockingConnection(parameters))
 
