@@ -11,13 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from htmengine.cli.report import (
-    Result,
-    one_in,
-    readable_duration,
-    readable_number,
-    readable_time,
-)
+from htmengine.cli.report import Result, incident_table, one_in, readable_time
 from htmengine.errors import HtmengineError
 from htmengine.series.incidents import Incident
 from htmengine.series.reader import FloatArray
@@ -132,19 +126,22 @@ def _draw_picture(path: Path, series: Series, result: Result, incidents: Sequenc
 def _page(series: Series, result: Result, incidents: Sequence[Incident], anomalous: bool) -> str:
     """Return a page that carries its data, its style and its script in itself."""
     assets = resources.files("htmengine.cli") / "assets"
+    table = incident_table(incidents, anomalous)
     data = {
         "columns": [[_json_number(number) for number in column.tolist()] for column in series],
         "valueName": _value_name(result),
         "threshold": result.threshold,
         "anomalous": anomalous,
+        "table": [
+            {"name": column.name, "numeric": column.is_numeric, "cells": column.cells} for column in table
+        ],
         "incidents": [
             {
                 "start": incident.start.timestamp,
                 "end": incident.end.timestamp,
                 "peak": incident.peak.timestamp,
-                "cells": _cells(rank, incident),
             }
-            for rank, incident in enumerate(incidents, start=1)
+            for incident in incidents
         ],
     }
     total = len(result.finder.incidents())
@@ -158,21 +155,6 @@ def _page(series: Series, result: Result, incidents: Sequence[Incident], anomalo
         # `<` would let a name in the data end the script.
         data=json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),
     )
-
-
-def _cells(rank: int, incident: Incident) -> list[str]:
-    peak = incident.peak
-    return [
-        str(rank),
-        readable_time(peak.timestamp),
-        readable_number(peak.value),
-        f"{peak.log_score:.4f}",
-        one_in(peak.log_score),
-        readable_time(incident.start.timestamp),
-        readable_duration(incident.duration_s),
-        f"{incident.rows:,}",
-        f"{peak.line:,}",
-    ]
 
 
 def _json_number(number: float) -> float | int | None:

@@ -14,7 +14,10 @@ from htmengine.series.reader import FloatArray, SeriesReader
 from htmengine.series.timestamps import isoformat
 
 _BAD_ROWS_SHOWN = 5
-_PIPE_WIDTH = 200  # columns, where no terminal says how wide it is
+_PIPE_WIDTH = 200  # characters, where no terminal says how wide it is
+_GAP = 2  # characters between two columns of the table
+# Columns of the table that a narrow terminal goes without, the first of them first.
+_LEAST_FIRST = ("Start (UTC)", "Rows", "Line", "Lasts", "Usual", "Log score", "Why", "How rare")
 
 REASONS: Mapping[str | None, str] = {
     "sequence": "unknown sequence",
@@ -72,6 +75,19 @@ class Result(NamedTuple):
         if incidents:
             return incidents[:limit], True
         return [Incident(row, row, row, 1) for row in self.finder.strongest()], False
+
+
+class TableColumn(NamedTuple):
+    """A column of the table of incidents."""
+
+    name: str
+    is_numeric: bool  # stands at the right
+    cells: list[str]
+
+    @property
+    def width(self) -> int:
+        """Characters of its widest cell."""
+        return max(map(len, (self.name, *self.cells)))
 
 
 def print_json(result: Result) -> None:
@@ -157,39 +173,58 @@ def print_table(result: Result) -> None:
         typer.echo(f"{all_incidents - len(incidents):,} more: see them with --top {all_incidents}.")
 
 
+def incident_table(incidents: Sequence[Incident], anomalous: bool) -> list[TableColumn]:
+    """Return what a person sees of incidents; `anomalous` as `Result.shown` gives it."""
+    peaks = [incident.peak for incident in incidents]
+    columns = [
+        TableColumn("#", True, [str(rank) for rank in range(1, len(incidents) + 1)]),
+        TableColumn("Peak (UTC)", False, [readable_time(peak.timestamp) for peak in peaks]),
+        TableColumn("Value", True, [readable_number(peak.value) for peak in peaks]),
+        TableColumn("Log score", True, [f"{peak.log_score:.4f}" for peak in peaks]),
+        TableColumn("How rare", True, [one_in(peak.log_score) for peak in peaks]),
+    ]
+    if any(peak.why for peak in peaks):
+        columns += [
+            TableColumn(
+                "Usual", False, [usual_values(peak.why.usual) if peak.why else "-" for peak in peaks]
+            ),
+            TableColumn("Why", False, [REASONS[peak.why.cause] if peak.why else "-" for peak in peaks]),
+        ]
+    if anomalous:
+        columns += [
+            TableColumn("Start (UTC)", False, [readable_time(each.start.timestamp) for each in incidents]),
+            TableColumn("Lasts", True, [readable_duration(each.duration_s) for each in incidents]),
+            TableColumn("Rows", True, [f"{each.rows:,}" for each in incidents]),
+        ]
+    return [*columns, TableColumn("Line", True, [f"{peak.line:,}" for peak in peaks])]
+
+
 def _print_incidents(incidents: Sequence[Incident], anomalous: bool) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("#", justify="right")
-    table.add_column("Peak (UTC)", no_wrap=True)
-    table.add_column("Value", justify="right", no_wrap=True)
-    table.add_column("Log score", justify="right", no_wrap=True)
-    table.add_column("How rare", justify="right", no_wrap=True)
-    explained = any(incident.peak.why for incident in incidents)
-    if explained:
-        table.add_column("Usual", no_wrap=True)
-        table.add_column("Why", no_wrap=True)
-    if anomalous:
-        table.add_column("Start (UTC)", no_wrap=True)
-        table.add_column("Lasts", justify="right", no_wrap=True)
-        table.add_column("Rows", justify="right", no_wrap=True)
-    table.add_column("Line", justify="right", no_wrap=True)
-    for rank, incident in enumerate(incidents, start=1):
-        peak = incident.peak
-        cells = [str(rank), readable_time(peak.timestamp), readable_number(peak.value)]
-        cells += [f"{peak.log_score:.4f}", one_in(peak.log_score)]
-        if explained:
-            why = peak.why
-            cells += [usual_values(why.usual), REASONS[why.cause]] if why else ["-", "-"]
-        if anomalous:
-            cells += [readable_time(incident.start.timestamp), readable_duration(incident.duration_s)]
-            cells += [f"{incident.rows:,}"]
-        table.add_row(*cells, f"{peak.line:,}")
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
-    Console(file=sys.stdout, width=width, markup=False, highlight=False).print(table)
+    console = Console(file=sys.stdout, width=width, markup=False, highlight=False)
+    columns, left_out = _fitted(incident_table(incidents, anomalous), console.width)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False)
+    for column in columns:
+        table.add_column(column.name, justify="right" if column.is_numeric else "left", no_wrap=True)
+    for cells in zip(*(column.cells for column in columns), strict=True):
+        table.add_row(*cells)
+    console.print(table)
+    if left_out:
+        typer.echo(f"A wider window has room for more: {', '.join(left_out)}.", err=True)
+
+
+def _fitted(columns: list[TableColumn], width: int) -> tuple[list[TableColumn], list[str]]:
+    """Return the columns that a terminal `width` characters wide has room for, and the names of the others."""
+    dispensable = [name for name in _LEAST_FIRST if any(column.name == name for column in columns)]
+    left_out: list[str] = []
+    while dispensable and 2 - _GAP + sum(column.width + _GAP for column in columns) > width:
+        left_out.append(dispensable.pop(0))
+        columns = [column for column in columns if column.name != left_out[-1]]
+    return columns, left_out[::-1]
 
 
 def usual_values(usual: tuple[float, float] | None) -> str:

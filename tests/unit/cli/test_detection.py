@@ -5,7 +5,7 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from htmengine.cli import app, detection
+from htmengine.cli import app, detection, report
 from htmengine.htm import params
 from tests.unit.cli.fake_model import FakeModel
 
@@ -39,6 +39,30 @@ def test_the_table_shows_incidents_the_strongest_first(run):
     shown = "1 2014-07-02 01:00:00 2,300 0.9000 1 in 1 billion 2014-07-02 01:00:00 10 min 3 302"
     assert " ".join(first.split()) == shown
     assert second.split()[1:3] == ["2014-07-03", "10:20:00"]
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out"),
+    [
+        (50, "Log score, Lasts, Line, Rows, Start (UTC)"),
+        (80, "Start (UTC)"),
+        (100, None),
+    ],
+)
+def test_a_narrow_terminal_shows_whole_columns_and_names_those_it_has_no_room_for(
+    run, monkeypatch, width, left_out
+):
+    monkeypatch.setattr(report, "_PIPE_WIDTH", width)
+    outcome = run()
+    table = outcome.stdout.splitlines()[2:]
+    assert max(map(len, table)) <= width
+    assert "…" not in outcome.stdout
+    assert "2014-07-02 01:00:00  2,300" in outcome.stdout
+    assert "1 in 1 billion" in outcome.stdout
+    if left_out:
+        assert f"A wider window has room for more: {left_out}." in outcome.stderr
+    else:
+        assert outcome.stderr == ""
 
 
 def test_if_no_row_reaches_the_threshold_this_is_said_and_the_strongest_are_shown(run):

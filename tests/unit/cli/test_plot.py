@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from htmengine.cli import app, detection, plot
+from htmengine.htm.model import Model
 from tests.unit.cli.fake_model import FakeModel
 
 
@@ -37,6 +38,17 @@ def test_the_page_holds_the_series_and_its_incidents(draw):
     assert len(times) == len(values) == len(scores) == 500
     assert values[50] is None
     assert data["incidents"][0]["peak"] == times[300]
+
+
+def test_the_page_lists_what_the_terminal_shows(draw, monkeypatch):
+    monkeypatch.setattr(detection, "Model", Model)  # the one that explains
+    data = page_data(draw(".html", rows=1000).decode())
+    table = {column["name"]: column["cells"] for column in data["table"]}
+    assert table["Peak (UTC)"][0] == "2014-07-02 01:00:00"
+    assert table["Value"][0] == "5,000"
+    assert re.fullmatch(r"-?[\d.,]+ to -?[\d.,]+", table["Usual"][0])
+    assert "far from its" in table["Why"][0]
+    assert {len(cells) for cells in table.values()} == {len(data["incidents"])}
 
 
 def test_the_page_needs_nothing_from_elsewhere(draw):

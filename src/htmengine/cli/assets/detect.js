@@ -106,11 +106,19 @@ addChart("scores", 170, [scores], [
   draw: [drawThreshold],
 });
 
-const body = document.querySelector(".incidents tbody");
-for (const { start, end, peak, cells } of data.incidents) {
+function addCell(row, tag, column, text) {
+  const cell = document.createElement(tag);
+  cell.textContent = text;
+  if (column.numeric) cell.className = "numeric";
+  row.append(cell);
+}
+
+const [head, body] = document.querySelectorAll(".incidents thead tr, .incidents tbody");
+for (const column of data.table) addCell(head, "th", column, column.name);
+data.incidents.forEach(({ start, end, peak }, i) => {
   const row = body.insertRow();
   row.tabIndex = 0;
-  for (const cell of cells) row.insertCell().textContent = cell;
+  for (const column of data.table) addCell(row, "td", column, column.cells[i]);
   const show = () => {
     const whole = times[times.length - 1] - times[0];
     const margin = Math.max(3 * (end - start), whole / 50);
@@ -119,6 +127,6 @@ for (const { start, end, peak, cells } of data.incidents) {
   };
   row.addEventListener("click", show);
   row.addEventListener("keydown", (event) => event.key === "Enter" && show());
-}
+});
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach((chart) => chart.redraw()));
