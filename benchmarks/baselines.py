@@ -11,7 +11,8 @@ import zlib
 
 import numpy as np
 
-from benchmarks.detectors import Detector, FloatArray, range_rule
+from benchmarks.detectors import Detector, range_rule
+from htmengine.htm.arrays import FloatArray
 
 Z_AT_HALF = 4.417
 """A standard normal variable lies further from 0 than this with probability 0.00001."""

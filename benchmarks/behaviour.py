@@ -15,8 +15,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from benchmarks.detectors import FIXED_THRESHOLD, Detector, FloatArray, ModelDetector
+from benchmarks.detectors import FIXED_THRESHOLD, Detector, ModelDetector
 from benchmarks.ops.signals import DAY_S
+from htmengine.htm.arrays import FloatArray
 
 _START = 1_700_006_400.0  # a midnight, UTC
 _SETTLING = 200  # records after an event in which alarms are further ones of the event, not false ones

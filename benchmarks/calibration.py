@@ -18,11 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.command import print_report
-from benchmarks.detectors import Detector, FloatArray, ModelDetector
+from benchmarks.detectors import Detector, ModelDetector
 from benchmarks.nab import corpus
 from benchmarks.ops.signals import autoregressive
 from benchmarks.parallel import run
 from benchmarks.summary import Report
+from htmengine.htm.arrays import FloatArray
 
 DIGITS = (2, 3, 4, 5)
 """The p that are looked at: 0.99, 0.999, 0.9999 and 0.99999, on the log scale 0.2 to 0.5."""

@@ -17,9 +17,9 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from htmengine.htm.arrays import FloatArray
+
 Detector = Callable[[FloatArray, FloatArray, int], FloatArray]
 
 FIXED_THRESHOLD = 0.5

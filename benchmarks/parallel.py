@@ -9,7 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from benchmarks.detectors import Detector, FloatArray
+from benchmarks.detectors import Detector
+from htmengine.htm.arrays import FloatArray
 
 
 class Series(Protocol):

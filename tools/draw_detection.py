@@ -14,14 +14,12 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from PIL import Image
 
 from htmengine.htm import params
+from htmengine.htm.arrays import FloatArray
 from htmengine.htm.explanation import ALARM, Explanation
 from htmengine.htm.model import Model
-
-FloatArray = NDArray[np.float64]
 
 _DAY = 288  # samples, one every five minutes
 _DAYS = 21

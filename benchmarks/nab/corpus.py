@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.detectors import FloatArray
+from htmengine.htm.arrays import FloatArray
 
 
 class Window(NamedTuple):

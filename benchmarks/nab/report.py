@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from benchmarks.detectors import FIXED_THRESHOLD, Detector, FloatArray
+from benchmarks.detectors import FIXED_THRESHOLD, Detector
 from benchmarks.nab.corpus import Profile, Series
 from benchmarks.nab.scorer import Scorer, Sweep
 from benchmarks.parallel import run
 from benchmarks.summary import Report, over_runs
+from htmengine.htm.arrays import FloatArray
 
 
 class Benchmark:

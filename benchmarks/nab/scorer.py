@@ -24,8 +24,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.detectors import FloatArray
 from benchmarks.nab.corpus import Profile, Series
+from htmengine.htm.arrays import FloatArray
 
 IntArray = npt.NDArray[np.int64]
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.detectors import FloatArray
 from benchmarks.ops.events import KINDS, Event, Kind
 from benchmarks.ops.signals import FAMILIES, Signal
+from htmengine.htm.arrays import FloatArray
 
 PROBATION = 0.15
 """Share of a series at its start without events, in which detections do not count."""

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from benchmarks.detectors import FIXED_THRESHOLD, FloatArray
+from benchmarks.detectors import FIXED_THRESHOLD
 from benchmarks.ops.generator import Series
 from benchmarks.ops.scoring import Outcome, best_for_each, outcome, pooled, total
 from benchmarks.summary import Report
+from htmengine.htm.arrays import FloatArray
 
 
 def evaluate(series: Sequence[Series], scores: Sequence[FloatArray]) -> Report:

@@ -27,8 +27,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.detectors import FloatArray
 from benchmarks.ops.generator import Series
+from htmengine.htm.arrays import FloatArray
 
 DELAY = 7
 """Samples after its start in which an event must be found."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from benchmarks.detectors import FloatArray
+from htmengine.htm.arrays import FloatArray
 
 DAY_S = 86_400.0
 

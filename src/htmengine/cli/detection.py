@@ -15,9 +15,10 @@ from htmengine.cli import plot, report
 from htmengine.cli.progress import progress_bar
 from htmengine.errors import MisuseError
 from htmengine.htm import params
+from htmengine.htm.arrays import FloatArray
 from htmengine.htm.model import Model
 from htmengine.series.incidents import IncidentFinder
-from htmengine.series.reader import Chunk, FloatArray, SeriesReader
+from htmengine.series.reader import Chunk, SeriesReader
 from htmengine.series.writers import check_ending, replacing, score_writer
 
 _LEAST_EXPLAINED = 0.2  # log score, one row in a hundred; of what is less unusual there is nothing to say

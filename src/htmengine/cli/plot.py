@@ -13,8 +13,8 @@ import numpy as np
 
 from htmengine.cli.report import Result, incident_table, one_in, readable_time
 from htmengine.errors import HtmengineError
+from htmengine.htm.arrays import FloatArray
 from htmengine.series.incidents import Incident
-from htmengine.series.reader import FloatArray
 
 ENDINGS = (".html", ".png")
 _LISTED = 200  # incidents that are marked, whatever the terminal shows

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import typer
 
+from htmengine.htm.arrays import FloatArray
 from htmengine.series.incidents import Incident, IncidentFinder, ScoredRow
-from htmengine.series.reader import FloatArray, SeriesReader
+from htmengine.series.reader import SeriesReader
 from htmengine.series.timestamps import isoformat
 
 _BAD_ROWS_SHOWN = 5

@@ -14,12 +14,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from htmengine.htm import _kernels
+from htmengine.htm.arrays import IndexArray
 
-BitArray = npt.NDArray[np.uint32]
 Width = int | tuple[int, float]
 
 _WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -47,11 +44,11 @@ class _Stateful:
 
 
 class _ValueEncoder(_Stateful):
-    def encode(self, value: float) -> BitArray:
+    def encode(self, value: float) -> IndexArray:
         """Return the active bits of `value`, ascending. Shape (w,), or (0,) when the value is missing."""
         return self.encode_with_bucket(value)[0]
 
-    def encode_with_bucket(self, value: float) -> tuple[BitArray, int | None]:
+    def encode_with_bucket(self, value: float) -> tuple[IndexArray, int | None]:
         """Return the active bits of `value`, and the index of its bucket: None when the value is missing.
 
         Values in the same bucket have the same bits. For a scalar encoder the index is that of the first bit, of
@@ -103,7 +100,7 @@ class ScalarEncoder(_ValueEncoder):
         )
         self._range = f"{minimum} .. {maximum}"
 
-    def encode_with_bucket(self, value: float) -> tuple[BitArray, int | None]:
+    def encode_with_bucket(self, value: float) -> tuple[IndexArray, int | None]:
         """Return the active bits of `value`, and the index of its bucket: None when the value is missing.
 
         Raises ValueError for a value outside the range, unless the encoder clips.
@@ -160,12 +157,12 @@ class RandomDistributedScalarEncoder(_ValueEncoder):
         """The buckets that have got their bits so far."""
         return range(self._kernel.first_bucket, self._kernel.last_bucket + 1)
 
-    def slots(self, bucket: int) -> BitArray:
+    def slots(self, bucket: int) -> IndexArray:
         """Return the w bits of a bucket in `buckets`, by slot: neighbours differ in slot ``bucket % w``.
 
         Raises IndexError for any other bucket.
         """
-        slots: BitArray = self._kernel.slots(bucket)
+        slots: IndexArray = self._kernel.slots(bucket)
         return slots
 
 
@@ -274,13 +271,13 @@ class DateEncoder:
         """Number of bits, active or not."""
         return int(self._kernel.width)
 
-    def encode(self, timestamp: float) -> BitArray:
+    def encode(self, timestamp: float) -> IndexArray:
         """Return the active bits of a moment, ascending; none for NaN.
 
         `timestamp` is in seconds since the Unix epoch, UTC. Moments outside the years 1 to 9999 count as the first
         or last second inside.
         """
-        bits: BitArray = self._kernel.encode(float(timestamp))
+        bits: IndexArray = self._kernel.encode(float(timestamp))
         return bits
 
 
@@ -315,7 +312,7 @@ class MultiEncoder(_Stateful):
         """Index of the first bit of each encoder, by name."""
         return dict(self._kernel.first_bits)
 
-    def encode(self, timestamp: float, value: float) -> BitArray:
+    def encode(self, timestamp: float, value: float) -> IndexArray:
         """Return the active bits of a sample, ascending.
 
         `timestamp` is in seconds since the Unix epoch, UTC. A value that its encoder has no code for counts as
@@ -323,7 +320,7 @@ class MultiEncoder(_Stateful):
         """
         return self.encode_with_bucket(timestamp, value)[0]
 
-    def encode_with_bucket(self, timestamp: float, value: float) -> tuple[BitArray, int | None]:
+    def encode_with_bucket(self, timestamp: float, value: float) -> tuple[IndexArray, int | None]:
         """Return the active bits of a sample, and the bucket of its value in the first encoder of values.
 
         The bucket is None when the value is missing or no encoder takes it.

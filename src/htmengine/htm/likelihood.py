@@ -17,9 +17,10 @@ from dataclasses import dataclass
 from typing import Literal, Self
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from htmengine.htm import _kernels
+from htmengine.htm.arrays import FloatArray
 
 __all__ = [
     "AnomalyLikelihood",
@@ -32,8 +33,6 @@ __all__ = [
     "score_to_log",
     "tail_probability",
 ]
-
-FloatArray = NDArray[np.float64]
 
 MEAN_FLOOR = 0.03
 VARIANCE_FLOOR = 0.0003

@@ -123,6 +123,3 @@ class Pool(Generic[Key]):
             dict(zip(ahead, values, strict=False)) if ahead and outcome == SCORED else None
             for ahead, values, outcome in zip(steps, predictions.tolist(), outcomes, strict=True)
         ]
-
-
-__all__ = ["MISSING", "OUT_OF_ORDER", "SCORED", "BatchScores", "FloatArray", "Pool"]

@@ -7,9 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from htmengine.htm import _kernels
-
-FloatArray = npt.NDArray[np.float32]
-IndexArray = npt.NDArray[np.uint32]
+from htmengine.htm.arrays import Float32Array, IndexArray
 
 
 class SpatialPooler:
@@ -107,27 +105,27 @@ class SpatialPooler:
         return overlaps
 
     @property
-    def permanences(self) -> FloatArray:
+    def permanences(self) -> Float32Array:
         """Permanences, -1 outside the potential pools. Shape (columns, inputs)."""
-        permanences: FloatArray = self._kernel.permanences()
+        permanences: Float32Array = self._kernel.permanences()
         return permanences.reshape(self._shape)
 
     @property
-    def active_duty_cycles(self) -> FloatArray:
+    def active_duty_cycles(self) -> Float32Array:
         """Share of the recent learning steps in which a column was active. Shape (columns,)."""
-        duty_cycles: FloatArray = self._kernel.active_duty_cycles()
+        duty_cycles: Float32Array = self._kernel.active_duty_cycles()
         return duty_cycles
 
     @property
-    def overlap_duty_cycles(self) -> FloatArray:
+    def overlap_duty_cycles(self) -> Float32Array:
         """Share of the recent learning steps in which a column had an overlap. Shape (columns,)."""
-        duty_cycles: FloatArray = self._kernel.overlap_duty_cycles()
+        duty_cycles: Float32Array = self._kernel.overlap_duty_cycles()
         return duty_cycles
 
     @property
-    def boost_factors(self) -> FloatArray:
+    def boost_factors(self) -> Float32Array:
         """Factors on the overlaps while learning; all 1 without boosting. Shape (columns,)."""
-        factors: FloatArray = self._kernel.boost_factors()
+        factors: Float32Array = self._kernel.boost_factors()
         return factors
 
     def save_state(self) -> bytes:

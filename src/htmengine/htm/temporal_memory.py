@@ -13,9 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from htmengine.htm import _kernels
-
-IndexArray = npt.NDArray[np.uint32]
-FloatArray = npt.NDArray[np.float32]
+from htmengine.htm.arrays import Float32Array, IndexArray
 
 __all__ = ["BacktrackingTemporalMemory", "Synapses", "TemporalMemory", "raw_anomaly_score"]
 
@@ -26,7 +24,7 @@ class Synapses(NamedTuple):
     segment: IndexArray  # number of the segment
     cell: IndexArray  # to which the segment belongs
     source: IndexArray  # cell from which the synapse comes
-    permanence: FloatArray  # from 0 to 1
+    permanence: Float32Array  # from 0 to 1
 
 
 class _Memory:
@@ -265,7 +263,7 @@ class BacktrackingTemporalMemory(_Memory):
         """Return the columns that will not count as anomalous next, ascending."""
         return self._kernel.predicted_columns()  # type: ignore[no-any-return]
 
-    def column_confidences(self) -> FloatArray:
+    def column_confidences(self) -> Float32Array:
         """Return the confidence of each of the `predicted_columns()`: above 0, together 1."""
         return self._kernel.column_confidences()  # type: ignore[no-any-return]
 

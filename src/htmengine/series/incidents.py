@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from htmengine.htm.arrays import FloatArray
 from htmengine.htm.explanation import Explanation
-from htmengine.series.reader import FloatArray
 
 MERGE_ROWS = 10  # the likelihood averages ten scores: closer alarms come from shared rows
 _KEPT_PER_STRONGEST = 3  # a chosen block hides at most its two neighbours

@@ -13,10 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from htmengine.errors import MisuseError
+from htmengine.htm.arrays import FloatArray
 from htmengine.series.layout import Line, find_layout
 from htmengine.series.lines import MAX_LINE_LENGTH, numbered_lines
-
-FloatArray = npt.NDArray[np.float64]
 
 HEAD_LINES = 1_000  # from which the layout is found out
 MAX_HEAD_LINES = (

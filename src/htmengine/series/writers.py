@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from htmengine.errors import HtmengineError, MisuseError
-from htmengine.series.reader import FloatArray
+from htmengine.htm.arrays import FloatArray
 from htmengine.series.timestamps import isoformat
 
 COLUMNS = ("timestamp", "value", "raw_anomaly_score", "anomaly_score", "log_score")
