@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from htmengine.bus import MAX_DELIVERIES, BusError, BusUnavailable, Outgoing, QueueFull
-from htmengine.bus.amqp import Publication
-from htmengine.bus.rabbitmq import RabbitBus, properties
+from htmengine.bus.amqp import Publication, persistent
+from htmengine.bus.rabbitmq import RabbitBus
 from htmengine.bus.rabbitmq_consumer import OWNERSHIP_BY_PRIORITY
 from htmengine.bus.rebalancing import weight
 from htmengine.config import Broker
@@ -332,7 +332,7 @@ def test_a_closed_bus_refuses(bus):
 def test_a_message_that_the_broker_put_aside_can_be_sent_again(bus, broker):
     put(bus, "q", "expired")
     exchange = f"{bus.application}.dead"
-    dead = properties({"x-death": [{"queue": "q", "reason": "expired"}], "mine": "kept"})
+    dead = persistent({"x-death": [{"queue": "q", "reason": "expired"}], "mine": "kept"})
     bus.publish_raw([Publication(exchange, "", b"by the broker", dead)])
     (letter,) = bus.dead_letters()
     assert (letter.queue, letter.reason) == ("q", "the broker put it aside: expired")

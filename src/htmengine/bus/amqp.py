@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
@@ -18,6 +18,8 @@ from htmengine.bus.amqp_connection import ANSWERS_WITHIN_S, Connection
 
 WINDOW: Final = 1000
 """So many messages are published before the broker's confirmation of all of them is waited for."""
+
+PERSISTENT: Final = 2
 
 Properties: TypeAlias = pika.BasicProperties
 Arrived = Callable[[spec.Basic.Deliver, Properties, bytes], None]
@@ -38,6 +40,11 @@ class Publication(NamedTuple):
     routing_key: str
     body: bytes
     properties: Properties
+
+
+def persistent(headers: Mapping[str, Any] | None = None) -> Properties:
+    """Return the properties of a message that outlives the broker's restart."""
+    return Properties(delivery_mode=PERSISTENT, headers=dict(headers) if headers else None)
 
 
 class Declared(NamedTuple):

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final
 
 import pika
@@ -21,6 +20,7 @@ from pika.adapters.select_connection import SelectConnection
 
 from htmengine.bus import BusError, BusUnavailable
 from htmengine.config import Broker, ConfigError
+from htmengine.thread_names import show_thread_name
 from htmengine.tls import client_context
 
 HEARTBEAT_S: Final = 30
@@ -137,10 +137,7 @@ class Connection:
             done.wait(ANSWERS_WITHIN_S)
 
     def _serve(self, parameters: pika.ConnectionParameters) -> None:
-        with suppress(OSError):  # for `top -H` and the benchmark
-            Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(
-                threading.current_thread().name[:15]
-            )
+        show_thread_name()
         try:
             self._connection = SelectConnection(
                 parameters,

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from htmengine.bus import DeadLetter
-from htmengine.bus.amqp import Channel, Properties, Publication
+from htmengine.bus.amqp import Channel, Publication, persistent
 
 PREFIX: Final = "x-htmengine-"
 ID, QUEUE, REASON, DELIVERIES = (PREFIX + name for name in ("id", "queue", "reason", "deliveries"))
@@ -81,7 +81,7 @@ def publication(application: str, dying: Dying) -> Publication:
         REASON: dying.reason,
         DELIVERIES: dying.deliveries,
     }
-    return Publication(exchange(application), "", dying.body, Properties(delivery_mode=2, headers=headers))
+    return Publication(exchange(application), "", dying.body, persistent(headers))
 
 
 def read(channel: Channel, name: str) -> dict[int, DeadLetter]:

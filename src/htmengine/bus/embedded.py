@@ -31,6 +31,7 @@ from htmengine.bus import (
     ownership,
     queues,
 )
+from htmengine.bus.limits import LOOKS_PER_LIMIT
 from htmengine.bus.processes import this_process
 from htmengine.bus.sqlite_file import SqliteFile
 from htmengine.closing import Closing
@@ -40,8 +41,6 @@ log = logging.getLogger(__name__)
 SHORTEST_POLL_S: Final = 0.02
 LONGEST_POLL_S: Final = 0.2
 """How often a consumer that waits looks for what other processes have published: seldom when nothing comes."""
-LOOKS_PER_LIMIT: Final = 8
-"""A publisher looks how many bytes a queue holds after it has put an eighth of the limit into it."""
 ROLL_CALL_S: Final = 0.1
 """How often a consumer looks whether the processes of the others still live."""
 

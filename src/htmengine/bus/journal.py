@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from htmengine.bus.amqp import Channel, Properties, Publication
+from htmengine.bus.amqp import Channel, Publication, persistent
 
 SUFFIX: Final = ".journal"
 EXPIRES_S: Final = 86_400
@@ -65,9 +65,7 @@ class Journal:
         return self._entries[queue]
 
     def _write(self, queue: str, entry: Entry) -> None:
-        self._publish(
-            [Publication("", queue + SUFFIX, msgspec.json.encode(entry), Properties(delivery_mode=2))]
-        )
+        self._publish([Publication("", queue + SUFFIX, msgspec.json.encode(entry), persistent())])
         self._entries[queue] = entry
         if queue in self._read:
             self._channel.ack([self._read.pop(queue)])

@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 from htmengine.bus import Outgoing, QueueFull
 
-CHECKS_PER_LIMIT: Final = 8
-"""A publisher looks how full a queue is after it has put an eighth of the limit into it."""
+LOOKS_PER_LIMIT: Final = 8
+"""A publisher looks how full a queue is after it has put an eighth of the limit into it; on both buses."""
 NEWEST_SHARE: Final = 0.1
 """How much the messages of one call count for the average size of a queue's messages."""
 
@@ -66,7 +66,7 @@ class Limits:
                 most = self._most(queue)
                 if waiting >= most:
                     raise QueueFull(f"the queue {queue} is full: it holds {waiting} messages")
-                self._room[queue] = min(most - waiting, -(-most // CHECKS_PER_LIMIT))
+                self._room[queue] = min(most - waiting, -(-most // LOOKS_PER_LIMIT))
             for queue, those in sizes.items():
                 self._room[queue] = self._room.get(queue, 0) - len(those)
 

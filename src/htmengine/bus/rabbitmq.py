@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -30,9 +30,9 @@ from htmengine.bus.amqp import (
     Channel,
     ChannelClosed,
     Declared,
-    Properties,
     Publication,
     Publisher,
+    persistent,
 )
 from htmengine.bus.amqp_connection import Link
 from htmengine.bus.limits import Limits
@@ -45,7 +45,6 @@ DELIVERY_LIMIT: Final = 100
 MAX_DELIVERIES, which consumers see to themselves."""
 SUBSCRIBER_EXPIRES_S: Final = 3600
 """An expendable queue that nobody has consumed for this long is deleted."""
-PERSISTENT: Final = 2
 
 
 class RabbitBus:
@@ -185,9 +184,9 @@ class RabbitBus:
         self._limits.take([message for message in messages if isinstance(message, Outgoing)])
         self.publish_raw(
             [
-                Publication("", message.queue, message.body, properties())
+                Publication("", message.queue, message.body, persistent())
                 if isinstance(message, Outgoing)
-                else Publication(message.exchange, "", message.body, properties(message.headers))
+                else Publication(message.exchange, "", message.body, persistent(message.headers))
                 for message in messages
             ]
         )
@@ -275,7 +274,7 @@ class RabbitBus:
             chosen = {tag: letter for tag, letter in letters.items() if letter.id in set(ids)}
             self.publish_raw(
                 [
-                    Publication("", letter.queue, letter.body, properties(letter.headers))
+                    Publication("", letter.queue, letter.body, persistent(letter.headers))
                     for letter in chosen.values()
                 ]
             )
@@ -332,11 +331,6 @@ class RabbitBus:
 def this_node() -> str:
     """Return a name for this process: the same after a restart under supervisord, and no other's."""
     return f"{socket.gethostname()}:{os.environ.get('SUPERVISOR_PROCESS_NAME') or os.getpid()}"
-
-
-def properties(headers: Mapping[str, Any] | None = None) -> Properties:
-    """Return the properties of a message that outlives the broker's restart."""
-    return Properties(delivery_mode=PERSISTENT, headers=dict(headers) if headers else None)
 
 
 def explained(error: ChannelClosed) -> str:

@@ -19,6 +19,7 @@ from htmengine.exceptions import MetricAlreadyMonitored
 from htmengine.messages import MetricLines, encode_json
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
+from htmengine.runtime.plaintext import PROTOCOL
 from htmengine.runtime.process import Context
 
 HISTORY_S: Final = 12 * fleet.DAY_S
@@ -117,7 +118,7 @@ class _LiveSender(threading.Thread):
 
 
 def _publish(context: Context, lines: Iterable[str]) -> None:
-    body = encode_json(MetricLines(protocol="plain", data=list(lines)))
+    body = encode_json(MetricLines(protocol=PROTOCOL, data=list(lines)))
     while True:
         try:
             context.bus.publish([Outgoing(context.settings.listener.queue, body)])

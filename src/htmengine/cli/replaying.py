@@ -17,7 +17,7 @@ from htmengine.errors import HtmengineError, MisuseError
 from htmengine.messages import Backfill, MetricLines, encode_json
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
-from htmengine.runtime.plaintext import BadLine, parse_line
+from htmengine.runtime.plaintext import PROTOCOL, BadLine, parse_line
 from htmengine.runtime.process import Context
 from htmengine.series.reader import SeriesReader
 
@@ -103,7 +103,7 @@ def _send(
 
     def publish(lines: list[str], *, done: bool = False) -> None:
         message = MetricLines(
-            protocol="plain", data=lines, backfill=Backfill(metric=metric, token=token, done=done)
+            protocol=PROTOCOL, data=lines, backfill=Backfill(metric=metric, token=token, done=done)
         )
         _insist(
             lambda: context.bus.publish([Outgoing(context.settings.listener.queue, encode_json(message))])

@@ -30,6 +30,7 @@ def send(
     from htmengine.bus import Outgoing
     from htmengine.cli.session import installation, print_json
     from htmengine.messages import MetricLines, encode_json
+    from htmengine.runtime.plaintext import PROTOCOL
 
     if not lines and sys.stdin.isatty():
         from htmengine.errors import MisuseError
@@ -46,7 +47,7 @@ def send(
                 Outgoing(
                     queue,
                     encode_json(
-                        MetricLines(protocol="plain", data=checked[first : first + LINES_PER_MESSAGE])
+                        MetricLines(protocol=PROTOCOL, data=checked[first : first + LINES_PER_MESSAGE])
                     ),
                 )
                 for first in range(0, len(checked), LINES_PER_MESSAGE)

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Select, func, select
 
 from htmengine.repository import schema
-from htmengine.repository.metrics import states
+from htmengine.repository.metrics import CUSTOM, states
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.repository.times import epoch_seconds
 
@@ -62,7 +62,7 @@ class MetricOverview(NamedTuple):
 def metrics(conn: Connection, names: Sequence[str] | None = None) -> list[MetricOverview]:
     """Return custom metrics by name: those of these names, or all."""
     column = schema.metric.c
-    query = _columns().where(column.datasource == "custom").order_by(column.name)
+    query = _columns().where(column.datasource == CUSTOM).order_by(column.name)
     if names is not None:
         query = query.where(column.name.in_(names))
     found = [MetricOverview(*row) for row in conn.execute(query)]

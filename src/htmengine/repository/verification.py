@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Select, func, or_, select
 
 from htmengine.repository import schema
+from htmengine.repository.metrics import CUSTOM
 from htmengine.repository.times import epoch_seconds
 
 _metric: Final = schema.metric.c
@@ -115,7 +116,7 @@ def names_taken_twice(conn: Connection) -> list[str]:
     """Return names that more than one custom metric has."""
     query = (
         select(_metric.name)
-        .where(_metric.datasource == "custom")
+        .where(_metric.datasource == CUSTOM)
         .group_by(_metric.name)
         .having(func.count() > 1)
     )

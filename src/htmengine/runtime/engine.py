@@ -8,13 +8,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Final
 
 from htmengine.errors import DependencyAway, HtmengineError
 from htmengine.runtime.process import Context, Work, collect_garbage_seldom, stage_work
+from htmengine.thread_names import show_thread_name
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +107,7 @@ class Supervisor:
             )
 
     def _keep_running(self, name: str, work: Work) -> None:
-        _name_thread(name)
+        show_thread_name()
         stop = self.context.stop
         deaths: deque[float] = deque(maxlen=MOST_RESTARTS)
         while not stop.is_set():
@@ -142,9 +141,3 @@ class Supervisor:
     def _give_up(self, error: HtmengineError) -> None:
         self.failure = self.failure or error
         self.context.stop.set()
-
-
-def _name_thread(name: str) -> None:
-    """Name this thread for the operating system too: `top -H` and the benchmark tell services apart by it."""
-    with suppress(OSError):
-        Path(f"/proc/self/task/{threading.get_native_id()}/comm").write_text(name[:15])

@@ -16,7 +16,7 @@ import resource
 import socket
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -61,10 +61,7 @@ class Protocol:
     @staticmethod
     def getDefaultPort(protocol: str) -> int:  # noqa: N802
         """Return the configured port of a protocol. Raises ValueError for an unknown one."""
-        if protocol not in Protocol.values():
-            raise ValueError(
-                f'the protocol "{protocol}" is not known; known are: {", ".join(Protocol.values())}'
-            )
+        _check_known("protocol", protocol, Protocol.values())
         directory = config.config_dir_from_environment()
         return config.load(directory).listener.port if directory else config.Listener().port
 
@@ -103,8 +100,7 @@ class Listener:
         ready: Callable[[int], None] = lambda port: None,
         profiling: bool = False,
     ) -> None:
-        if transport not in TRANSPORTS:
-            raise ValueError(f'the transport "{transport}" is not known; known are: {", ".join(TRANSPORTS)}')
+        _check_known("transport", transport, TRANSPORTS)
         self.counters = counters or Counters()
         self.connections: set[_Connection] = set()
         self.settings = settings
@@ -292,6 +288,11 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
 
+def _check_known(what: str, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise ValueError(f'the {what} "{name}" is not known; known are: {", ".join(known)}')
+
+
 def _call_when_set(
     event: threading.Event, loop: asyncio.AbstractEventLoop, call: Callable[[], object]
 ) -> None:
@@ -369,8 +370,7 @@ def runServer(  # noqa: N802
 
     Raises ValueError for an unknown protocol.
     """
-    if protocol not in Protocol.values():
-        raise ValueError(f'the protocol "{protocol}" is not known; known are: {", ".join(Protocol.values())}')
+    _check_known("protocol", protocol, Protocol.values())
     argv = ["--protocol", protocol, "--transport", transport]
     argv += ["--host", host] if host else []
     argv += ["--port", str(port)] if port is not None else []

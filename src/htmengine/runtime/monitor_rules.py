@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, get_args
 
 from htmengine.config import ConfigError, ModelName
-from htmengine.repository.metrics import MetricState
+from htmengine.repository.metrics import CUSTOM, MetricState
 from htmengine.repository.status import MetricStatus
 
 T = TypeVar("T")
@@ -60,7 +60,7 @@ class Rule(NamedTuple):
 
     def specification(self, uid: str) -> dict[str, Any]:
         """Return what `monitorMetric` takes for a metric that this rule monitors."""
-        spec: dict[str, Any] = {"datasource": "custom", "metricSpec": {"uid": uid}}
+        spec: dict[str, Any] = {"datasource": CUSTOM, "metricSpec": {"uid": uid}}
         if self.resource is not None:
             spec["metricSpec"]["resource"] = self.resource
         if self.minimum is not None:
@@ -134,8 +134,8 @@ def load(path: Path) -> Rules:
     """
     parser = configparser.ConfigParser(
         interpolation=None,
-        default_section="\n",
-        inline_comment_prefixes=(";",),  # no section has this name
+        default_section="\n",  # no section has this name
+        inline_comment_prefixes=(";",),
     )
     try:
         with path.open(encoding="utf-8") as file:

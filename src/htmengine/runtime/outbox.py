@@ -56,6 +56,7 @@ class Outbox:
         self._queue = queue
         self._counters = counters
         self._batch_lines = batch_lines
+        self._most = FULL_BATCHES * batch_lines
         self._flush_interval_s = flush_interval_s
         self._on_full = on_full
         self._on_room = on_room
@@ -76,7 +77,7 @@ class Outbox:
         self._some.set()
         if len(self._lines) >= self._batch_lines:
             self._enough.set()
-            if not self.full and len(self._lines) >= FULL_BATCHES * self._batch_lines:
+            if not self.full and len(self._lines) >= self._most:
                 self.full = True
                 self._on_full()
 
@@ -91,14 +92,11 @@ class Outbox:
         """Publish until closed and empty."""
         with ThreadPoolExecutor(1, thread_name_prefix="listener-publish") as thread:
             while await self._batch_ready():
-                lines = [self._lines.popleft() for _ in range(min(len(self._lines), self._most()))]
+                lines = [self._lines.popleft() for _ in range(min(len(self._lines), self._most))]
                 await self._publish(lines, thread)
-                if self.full and len(self._lines) <= self._most() // 2:
+                if self.full and len(self._lines) <= self._most // 2:
                     self.full = False
                     self._on_room()
-
-    def _most(self) -> int:
-        return FULL_BATCHES * self._batch_lines
 
     async def _batch_ready(self) -> bool:
         """Wait for lines, and a moment for more of them; return False when closed and empty."""

@@ -23,7 +23,7 @@ from htmengine import config
 from htmengine.bus import Bus, BusError, BusUnavailable
 from htmengine.errors import HtmengineError, MisuseError
 from htmengine.runtime import service, steps
-from htmengine.runtime.reports import Counters, Reporter
+from htmengine.runtime.reports import Reporter, Snapshot
 
 if TYPE_CHECKING:
     import sqlalchemy
@@ -61,7 +61,7 @@ class Context:
     """Set when the program is to end."""
     options: argparse.Namespace = field(default_factory=argparse.Namespace)
     """What the command line said."""
-    counters: dict[str, Counters] = field(default_factory=dict)
+    counters: dict[str, Snapshot] = field(default_factory=dict)
     """By service: what it counts. A service that has something to tell enters itself."""
 
 

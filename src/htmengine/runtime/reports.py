@@ -13,13 +13,15 @@ from typing import Any, Final
 
 import msgspec
 
+from htmengine.bus.processes import Process, is_alive
+
 log = logging.getLogger(__name__)
 
 INTERVAL_S: Final = 2.0
 STALE_S: Final = 15.0
 
-Counters = Callable[[], Mapping[str, Any]]
-"""What a service has counted since it started; must be quick and safe to call from another thread."""
+Snapshot = Callable[[], Mapping[str, Any]]
+"""Returns what a service has counted since it started; must be quick and safe to call from another thread."""
 
 
 class ServiceReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +36,7 @@ class ServiceReport(msgspec.Struct, frozen=True, kw_only=True):
 
     def alive(self, now: float) -> bool:
         """Whether the service was there a moment ago."""
-        return now - self.written_at < STALE_S and _runs(self.pid)
+        return now - self.written_at < STALE_S and is_alive(Process(self.pid, born=""))
 
 
 class Reporter:
@@ -44,13 +46,13 @@ class Reporter:
         self._folder = folder
         self._clock = clock
         self._started_at = clock()
-        self._counters: dict[str, Counters] = {}
+        self._counters: dict[str, Snapshot] = {}
         self._restarts: Mapping[str, int] = {}
         self._ended = threading.Event()
         self._writing = threading.Lock()  # one file of a name at a time, whoever asks
         self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
 
-    def start(self, services: list[str], counters: dict[str, Counters], restarts: Mapping[str, int]) -> None:
+    def start(self, services: list[str], counters: dict[str, Snapshot], restarts: Mapping[str, int]) -> None:
         """Report on these services from now on; what the mappings hold is looked up each time."""
         self._services, self._counters, self._restarts = services, counters, restarts
         self._thread.start()
@@ -114,13 +116,3 @@ def read(folder: Path) -> dict[str, ServiceReport]:
 
 def _file(folder: Path, service: str) -> Path:
     return folder / f"{service}.json"
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import msgspec
 
-CUSTOM: Final = "custom"
-LONGEST_NAME: Final = 255
+from htmengine.repository.metrics import CUSTOM as CUSTOM
+from htmengine.repository.metrics import MAX_NAME
+
 LONGEST_RESOURCE: Final = 100
 
 
@@ -85,8 +86,8 @@ def parse(spec: Mapping[str, Any]) -> ModelSpec:
 
 def check_name(name: str) -> None:
     """Raise ValueError where a metric cannot have this name."""
-    if not isinstance(name, str) or not name or len(name) > LONGEST_NAME:
-        raise ValueError(f"a metric's name has 1 to {LONGEST_NAME} characters: {name!r}")
+    if not isinstance(name, str) or not name or len(name) > MAX_NAME:
+        raise ValueError(f"a metric's name has 1 to {MAX_NAME} characters: {name!r}")
     if name.split() != [name]:
         raise ValueError(f"a metric's name has no spaces: {name!r}")
 
