@@ -1,12 +1,19 @@
-"""Servers, started once for a run of the tests."""
+"""Servers, started once for a run of the tests, and how examples are drawn."""
 
 import uuid
 
+import hypothesis
 import pytest
 
 from htmengine.runtime import installation
 from tests import servers
 from tests.support import application as applications
+
+# The same examples each time, and as much time for each as a busy machine takes. To look for others:
+# pytest --hypothesis-profile=explore --hypothesis-seed=N
+hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000)
+hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

@@ -20,18 +20,21 @@ from htmengine.htm import params
 from htmengine.htm.model import Model
 
 PATIENCE_S = 120.0
-STOPS_WITHIN_S = 45.0
+STOPS_WITHIN_S = 90.0
 
 
-def wait_until(condition: Callable[[], object], what: str, patience_s: float = PATIENCE_S):
-    """Return what the condition returns as soon as that is true."""
+def wait_until(
+    condition: Callable[[], object], what: str | Callable[[], str], patience_s: float = PATIENCE_S
+):
+    """Return what the condition returns as soon as that is true; `what` may be found out once it has not come true."""
     deadline = time.monotonic() + patience_s
     while True:
         result = condition()
         if result:
             return result
         if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not happen within {patience_s:.0f} s")
+            told = what if isinstance(what, str) else what()
+            raise AssertionError(f"did not happen within {patience_s:.0f} s: {told}")
         time.sleep(0.05)
 
 
@@ -57,16 +60,29 @@ class Folder:
 
     def cli(self, *arguments, code=0, data=None) -> str:
         """Run a command on this folder and return its standard output; the exit code is checked."""
-        done = subprocess.run(
+        done = self._run(*arguments, data=data)
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        self.advice = done.stderr
+        return done.stdout
+
+    def _run(self, *arguments, data=None) -> subprocess.CompletedProcess:
+        return subprocess.run(
             [sys.executable, "-m", "htmengine.cli", *map(str, arguments), *self.where],
             capture_output=True,
             text=True,
             check=False,
             input=data if data is not None else "",
         )
-        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        self.advice = done.stderr
-        return done.stdout
+
+    def settles(self) -> None:
+        """Wait until nothing is on its way any more, and nothing is wrong then.
+
+        A row has its scores a moment before its messages are acknowledged, or a repeated one is found out.
+        """
+        wait_until(
+            lambda: self._run("verify", "--settled").returncode == 0,
+            lambda: f"that all is done and right: {self._run('verify', '--settled').stdout}",
+        )
 
     def fails(self, *arguments, code=1, data=None) -> str:
         """Run a command that cannot be done, in this process, and return the two lines that say why and what to do."""
@@ -112,7 +128,7 @@ class Folder:
 
     def send(self, lines: list[str]) -> None:
         """Send lines to the port over TCP."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as peer:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as peer:
             peer.sendall(encoded(lines))
 
     def send_datagram(self, lines: list[str] | list[bytes]) -> None:
@@ -141,7 +157,8 @@ class Folder:
             )
         try:
             wait_until(
-                lambda: self.listens() or process.poll() is not None, f"listening: {self.log.read_text()}"
+                lambda: self.listens() or process.poll() is not None,
+                lambda: f"listening: {self.log.read_text()}",
             )
             assert process.poll() is None, self.log.read_text()
             yield process

@@ -16,7 +16,7 @@ from htmengine.bus import Outgoing
 from htmengine.bus.embedded import EmbeddedBus
 from htmengine.htm.params import parameter_set, to_model_config
 from htmengine.runtime.anomaly_service import AnomalyService
-from tests.acceptance.engine import Folder, expected_scores, lines, python, wait_until
+from tests.acceptance.engine import PATIENCE_S, Folder, expected_scores, lines, python, wait_until
 
 pytestmark = pytest.mark.acceptance
 
@@ -79,7 +79,7 @@ def test_a_replay_is_scored_as_by_detect_and_live_samples_follow_behind_it(engin
         )
         assert held["stored"] <= 3000
         stream.write("\n".join(history[3000:]) + "\n")
-    output, errors = replay.communicate(timeout=60)
+    output, errors = replay.communicate(timeout=PATIENCE_S)
     assert json.loads(output) == {"metric": "web.requests", "sent": 8064, "missing": 0, "skipped": 0}, errors
     engine.wait_for_scores("web.requests", 8069)
 
@@ -259,7 +259,7 @@ def test_a_metric_moves_to_another_installation_with_its_samples(engine, tmp_pat
         assert other.json("import", tmp_path / "moves.json")["samples"] == 80
         other.wait_for_scores("moves", 80)
         assert other.json("import", "-", data=engine.cli("export", "moves"))["samples"] == 80
-        other.cli("verify", "--settled")
+        other.settles()
     assert other.stored_scores("moves") == expected_scores(sent)
     assert "is not what `htmengine export` writes" in engine.fails("import", "-", data="{}", code=2)
 
@@ -291,6 +291,7 @@ def test_status_shows_what_every_service_counts(engine):
 
 
 def test_doctor_says_why_there_is_no_score_yet(engine):
+    engine.settles()  # else it might be among what waits
     unknown = patient(engine, "never.sent", code=1)
     assert unknown["needsAttention"]
     assert unknown["why"].startswith("No sample of never.sent has ever arrived")
@@ -345,7 +346,7 @@ def listed(engine):
 
 def test_verify_names_what_is_wrong(engine, tmp_path):
     send_and_wait(engine, "whole", 20)
-    wait_until(lambda: not engine.json("status", "--json")["totals"]["unscored"], "that all is scored")
+    engine.settles()
     report = engine.json("verify", "--settled", "--json")
     assert report["findings"] == []
     assert report["rows"] >= 20
@@ -375,7 +376,7 @@ def test_a_configuration_that_is_written_by_init_runs_as_it_says(tmp_path):
     folder = Folder(app / "data", config=app / "conf")
     with folder.up():
         sent = send_and_wait(folder, "web.load", 50)
-        folder.cli("verify", "--settled")
+        folder.settles()
         assert folder.select("SELECT name FROM queue WHERE name LIKE 'htmengine%'", file="bus.sqlite") == []
     assert folder.stored_scores("web.load") == expected_scores(sent)
     assert "metric_storer.batch" in folder.log.read_text()
@@ -401,7 +402,7 @@ def test_the_demonstration_finds_an_anomaly_that_it_puts_in(tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=PATIENCE_S,
     )
     told = json.loads(done.stdout)
     assert told["anomalies"] == told["found"] == 1

@@ -9,7 +9,15 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.acceptance.engine import STOPS_WITHIN_S, Folder, expected_scores, lines, python, wait_until
+from tests.acceptance.engine import (
+    PATIENCE_S,
+    STOPS_WITHIN_S,
+    Folder,
+    expected_scores,
+    lines,
+    python,
+    wait_until,
+)
 
 pytestmark = pytest.mark.acceptance
 
@@ -27,7 +35,7 @@ def refused(*arguments, code=1, module="htmengine.cli"):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr
@@ -120,7 +128,7 @@ def test_bus_and_checkpoints_that_are_moved_away_are_made_again(folder):
         folder.wait_for_scores("web.load", 600)
         folder.send(sent)
         folder.wait_for_scores("web.load", 900)
-        assert folder.cli("verify", "--settled") == ""
+        folder.settles()
     assert folder.stored_scores("web.load") == expected_scores(sent)
 
 
@@ -203,7 +211,7 @@ def test_a_disk_that_fills_up_costs_nothing_that_was_accepted(tmp_path):
             folder.send(sent[11_000:])
             os.truncate(ballast, 0)  # it goes on by itself once there is room
             folder.wait_for_scores("web.load", 12_000)
-            assert folder.cli("verify", "--settled") == ""
+            folder.settles()
         assert folder.stored_scores("web.load") == expected_scores(sent)
 
 
@@ -217,5 +225,5 @@ def test_a_service_that_runs_alone_tells_its_fault_and_ends(folder):
         assert f"port {folder.port} on 127.0.0.1 is in use" in message
     finally:
         listener.send_signal(signal.SIGTERM)
-        listener.communicate(timeout=20)
+        listener.communicate(timeout=STOPS_WITHIN_S)
     assert listener.returncode == 0
