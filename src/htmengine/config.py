@@ -8,24 +8,34 @@ environment variable `_NTA_UTILS_CONFIG__<FILE>__<SECTION>__<OPTION>` over both,
 
 from __future__ import annotations
 
-import configparser
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar, get_args
+from typing import Final, Literal, get_args
 
 import msgspec
 
-from htmengine.errors import MisuseError
+from htmengine.config_options import (
+    OptionReader,
+    absolute_path,
+    boolean,
+    count,
+    port,
+    positive_count,
+    positive_number,
+    whole_number,
+)
+from htmengine.errors import ConfigError as ConfigError
 from htmengine.exceptions import ApplicationNotConfiguredError
-
-T = TypeVar("T")
 
 BusName = Literal["embedded", "rabbitmq"]
 Dialect = Literal["sqlite", "mysql", "postgresql"]
 CheckpointStoreName = Literal["sqlite", "repository"]
 ModelName = Literal["default", "nupic", "nupic-tm", "nupic-0.3"]
 
+APPLICATION: Final = "application.conf"
+SWAPPER: Final = "model-swapper.conf"
+POSTGRESQL_PORT: Final = 5432
+SHARDS_ON_RABBITMQ: Final = 16
 MOST_SHARDS: Final = 256
 CONFIG_PATH_VARIABLE: Final = "APPLICATION_CONFIG_PATH"
 BATCHES_SUFFIX: Final = ".batches"
@@ -34,12 +44,6 @@ RULES_FILE: Final = "monitor-rules.conf"
 MONITOR_EVERYTHING: Final = Path(__file__).parent / "conf" / RULES_FILE
 SHARED_CONF: Final = Path(__file__).parent.parent / "nta" / "utils" / "conf"
 """Where the original keeps the broker's address, beside the compatibility package."""
-OVERRIDES_FOLDER: Final = "overrides"
-ENVIRONMENT_PREFIX: Final = "_NTA_UTILS_CONFIG__"
-
-
-class ConfigError(MisuseError):
-    """The configuration cannot be used."""
 
 
 class Repository(msgspec.Struct, frozen=True, kw_only=True):
@@ -226,113 +230,8 @@ def load(directory: Path) -> Settings:
             f"{directory}: there is no such configuration directory.",
             hint=f"Set {CONFIG_PATH_VARIABLE} to the directory that holds application.conf.",
         )
-    reader = _Reader(directory)
-    application, swapper, checkpoint = "application.conf", "model-swapper.conf", "model-checkpoint.conf"
-    # A configuration of the original engine knows no [engine]: it was written for RabbitMQ and MySQL.
-    original = not reader.file(application).has_section("engine")
-    data = reader.get(application, "engine", "data_dir", _path, None)
-    dialect: Dialect = reader.choice(
-        application, "engine", "repository", get_args(Dialect), "mysql" if original else "sqlite"
-    )
-    bus: BusName = reader.choice(
-        application, "engine", "bus", get_args(BusName), "rabbitmq" if original else "embedded"
-    )
-    needs_data = bus == "embedded" or dialect == "sqlite"
-    if needs_data and data is None:
-        reader.fault(
-            application, "[engine] data_dir is missing; embedded parts need a folder for their files"
-        )
-        data = directory
-    root = reader.get(checkpoint, "storage", "root", _path, data / "checkpoints" if data else None)
-    defaults = Settings()
-    listener, storer, scheduler = defaults.listener, defaults.storer, defaults.scheduler
-    rules = directory / RULES_FILE
-    settings = Settings(
-        bus=bus,
-        bus_path=data / "bus.sqlite" if data else None,
-        checkpoint_store=reader.choice(
-            application,
-            "engine",
-            "checkpoint_store",
-            get_args(CheckpointStoreName),
-            defaults.checkpoint_store,
-        ),
-        checkpoint_root=root,
-        shards=reader.get(
-            application, "engine", "shards", _shards, 16 if bus == "rabbitmq" else defaults.shards
-        ),
-        results_exchange=reader.get(
-            application, "metric_streamer", "results_exchange_name", str, defaults.results_exchange
-        ),
-        results_queue=reader.get(swapper, "interface_bus", "results_queue", str, defaults.results_queue),
-        model_input_queue_prefix=reader.get(
-            swapper, "interface_bus", "model_input_queue_prefix", str, defaults.model_input_queue_prefix
-        ),
-        profiling=reader.get(application, "debugging", "profiling", _boolean, False),
-        broker=_broker(reader),
-        repository=Repository(
-            dialect=dialect,
-            path=data / "repository.sqlite" if data and dialect == "sqlite" else None,
-            db=reader.get(application, "repository", "db", str, "htmengine"),
-            host=reader.get(application, "repository", "host", str, "127.0.0.1"),
-            user=reader.get(application, "repository", "user", str, "root"),
-            passwd=reader.get(application, "repository", "passwd", str, ""),
-            port=reader.get(
-                application, "repository", "port", _port, 5432 if dialect == "postgresql" else 3306
-            ),
-            tls=reader.get(application, "repository", "tls", _boolean, False),
-            ca_file=reader.get(application, "repository", "tls_ca_file", _path, None),
-            certificate=reader.get(application, "repository", "tls_certificate", _path, None),
-            key=reader.get(application, "repository", "tls_key", _path, None),
-            pool_size=reader.get(application, "repository", "pool_size", _count, 0),
-            pool_recycle_s=reader.get(application, "repository", "pool_recycle", _positive, 179),
-        ),
-        listener=Listener(
-            host=reader.get(application, "metric_listener", "host", str, listener.host),
-            port=reader.get(application, "metric_listener", "plaintext_port", _port, listener.port),
-            queue=reader.get(application, "metric_listener", "queue_name", str, listener.queue),
-            max_line_bytes=reader.get(
-                application, "engine", "max_line_bytes", _positive, listener.max_line_bytes
-            ),
-            idle_timeout_s=reader.get(
-                application, "engine", "idle_timeout", _seconds, listener.idle_timeout_s
-            ),
-            max_connections=reader.get(
-                application, "engine", "max_connections", _positive, listener.max_connections
-            ),
-        ),
-        storer=Storer(
-            max_future_s=reader.get(application, "engine", "max_future", _positive, storer.max_future_s),
-            rules=rules if rules.exists() else None,
-        ),
-        scheduler=Scheduler(
-            model=reader.choice(application, "engine", "model", get_args(ModelName), scheduler.model),
-            resident_bytes=reader.get(
-                application, "engine", "resident_mebibytes", _positive, scheduler.resident_bytes >> 20
-            )
-            << 20,
-            requests_per_checkpoint=reader.get(
-                swapper, "model_runner", "target_requests_per_checkpoint", _positive, 500
-            ),
-            profiling=reader.get(swapper, "debugging", "profiling", _boolean, False),
-            threads=reader.get(application, "engine", "threads", _positive, scheduler.threads),
-            chunk_size=reader.get(
-                application, "metric_streamer", "chunk_size", _positive, scheduler.chunk_size
-            ),
-        ),
-        likelihood=Likelihood(
-            min_sample_size=reader.get(
-                application, "anomaly_likelihood", "statistics_min_sample_size", _positive, 100
-            ),
-            refresh_rate=reader.get(
-                application, "anomaly_likelihood", "statistics_refresh_rate", _positive, 24
-            ),
-            sample_size=reader.get(
-                application, "anomaly_likelihood", "statistics_sample_size", _positive, 8640
-            ),
-        ),
-        retention=Retention(days=reader.get(application, "engine", "retention_days", _seconds, None)),
-    )
+    reader = OptionReader(directory)
+    settings = _settings(reader)
     reader.raise_faults()
     return settings
 
@@ -344,149 +243,140 @@ def load_broker(directory: Path | None) -> Broker:
     ------
     ConfigError : a value cannot be used. The message lists every fault.
     """
-    reader = _Reader(directory or SHARED_CONF)
+    reader = OptionReader(directory or SHARED_CONF)
     broker = _broker(reader)
     reader.raise_faults()
     return broker
 
 
-def _broker(reader: _Reader) -> Broker:
-    """Read `rabbitmq.conf`: the application's, or that of `nta.utils`, which all applications of a machine share."""
-    file, defaults = "rabbitmq.conf", Broker()
-    if not (reader.directory / file).exists():
-        reader = _Reader(SHARED_CONF, reader.faults)
-    return Broker(
-        host=reader.get(file, "connection", "host", str, defaults.host),
-        port=reader.get(file, "connection", "port", _port, defaults.port),
-        virtual_host=reader.get(file, "connection", "virtual_host", str, defaults.virtual_host),
-        user=reader.get(file, "credentials", "user", str, defaults.user),
-        password=reader.get(file, "credentials", "password", str, defaults.password),
-        tls=reader.get(file, "tls", "enabled", _boolean, defaults.tls),
-        ca_file=reader.get(file, "tls", "ca_file", _path, None),
-        certificate=reader.get(file, "tls", "certificate", _path, None),
-        key=reader.get(file, "tls", "key", _path, None),
-        management_port=reader.get(file, "management", "port", _port, defaults.management_port),
+def _settings(reader: OptionReader) -> Settings:
+    defaults = Settings()
+    engine = reader.section(APPLICATION, "engine", required=True)
+    interface = reader.section(SWAPPER, "interface_bus")
+    # A configuration of the original engine knows no [engine]: it was written for RabbitMQ and MySQL.
+    original = not engine.exists
+    data = engine.get("data_dir", absolute_path, None)
+    dialect: Dialect = engine.choice("repository", get_args(Dialect), "mysql" if original else "sqlite")
+    bus: BusName = engine.choice("bus", get_args(BusName), "rabbitmq" if original else "embedded")
+    if data is None and (bus == "embedded" or dialect == "sqlite"):
+        engine.fault("data_dir is missing; embedded parts need a folder for their files")
+        data = reader.directory
+    storage = reader.section("model-checkpoint.conf", "storage")
+    return Settings(
+        bus=bus,
+        bus_path=data / "bus.sqlite" if data else None,
+        checkpoint_root=storage.get("root", absolute_path, data / "checkpoints" if data else None),
+        checkpoint_store=engine.choice(
+            "checkpoint_store", get_args(CheckpointStoreName), defaults.checkpoint_store
+        ),
+        shards=engine.get("shards", _shards, SHARDS_ON_RABBITMQ if bus == "rabbitmq" else defaults.shards),
+        results_exchange=reader.section(APPLICATION, "metric_streamer").get(
+            "results_exchange_name", str, defaults.results_exchange
+        ),
+        results_queue=interface.get("results_queue", str, defaults.results_queue),
+        model_input_queue_prefix=interface.get(
+            "model_input_queue_prefix", str, defaults.model_input_queue_prefix
+        ),
+        profiling=reader.section(APPLICATION, "debugging").get("profiling", boolean, defaults.profiling),
+        broker=_broker(reader),
+        repository=_repository(reader, dialect, data),
+        listener=_listener(reader),
+        storer=_storer(reader),
+        scheduler=_scheduler(reader),
+        likelihood=_likelihood(reader),
+        retention=Retention(days=engine.get("retention_days", positive_number, None)),
     )
 
 
-class _Reader:
-    """Reads options of several files and gathers what is wrong with them."""
-
-    def __init__(self, directory: Path, faults: list[str] | None = None) -> None:
-        self.directory = directory
-        self.faults: list[str] = [] if faults is None else faults
-        self.files: dict[str, configparser.ConfigParser] = {}
-
-    def fault(self, file: str | Path, what: str) -> None:
-        self.faults.append(f"{self.directory / file}: {what}")
-
-    def file(self, name: str) -> configparser.ConfigParser:
-        if name not in self.files:
-            self.files[name] = configparser.ConfigParser()
-            found = self._read(name, self.directory / name)
-            self._read(name, self.directory / OVERRIDES_FOLDER / name)
-            if not found and name == "application.conf":
-                self.fault(name, "there is no such file")
-        return self.files[name]
-
-    def _read(self, name: str, path: Path) -> bool:
-        try:
-            with path.open(encoding="utf-8") as opened:
-                self.files[name].read_file(opened)
-        except FileNotFoundError:
-            return False
-        except (OSError, UnicodeDecodeError, configparser.Error) as error:
-            self.fault(path.relative_to(self.directory), f"cannot be read: {error}".replace("\n", " "))
-        return True
-
-    def get(self, file: str, section: str, option: str, convert: Callable[[str], T], default: Any) -> Any:
-        parser = self.file(file)
-        if not parser.has_option(section, option):
-            return default
-        try:
-            text = os.environ.get(environment_name(file, section, option)) or parser.get(section, option)
-            return convert(text)
-        except configparser.Error as error:
-            self.fault(file, f"[{section}] {option}: {error}".replace("\n", " "))
-        except ValueError as error:
-            self.fault(file, f'[{section}] {option} = "{text}" {error}')
-        return default
-
-    def choice(self, file: str, section: str, option: str, choices: tuple[str, ...], default: str) -> Any:
-        def convert(text: str) -> str:
-            if text not in choices:
-                raise ValueError(f"is none of {', '.join(choices)}")
-            return text
-
-        return self.get(file, section, option, convert, default)
-
-    def raise_faults(self) -> None:
-        if self.faults:
-            raise ConfigError(
-                "\n".join(self.faults), hint="Correct what is listed, and start the service again."
-            )
+def _repository(reader: OptionReader, dialect: Dialect, data: Path | None) -> Repository:
+    section, defaults = reader.section(APPLICATION, "repository"), Repository()
+    return Repository(
+        dialect=dialect,
+        path=data / "repository.sqlite" if data and dialect == "sqlite" else None,
+        db=section.get("db", str, defaults.db),
+        host=section.get("host", str, defaults.host),
+        user=section.get("user", str, defaults.user),
+        passwd=section.get("passwd", str, defaults.passwd),
+        port=section.get("port", port, POSTGRESQL_PORT if dialect == "postgresql" else defaults.port),
+        tls=section.get("tls", boolean, defaults.tls),
+        ca_file=section.get("tls_ca_file", absolute_path, None),
+        certificate=section.get("tls_certificate", absolute_path, None),
+        key=section.get("tls_key", absolute_path, None),
+        pool_size=section.get("pool_size", count, defaults.pool_size),
+        pool_recycle_s=section.get("pool_recycle", positive_count, defaults.pool_recycle_s),
+    )
 
 
-def environment_name(file: str, section: str, option: str) -> str:
-    """Return the environment variable that overrides an option."""
-    names = "__".join((file.partition(".")[0], section, option))
-    return ENVIRONMENT_PREFIX + names.upper().replace("-", "_")
+def _listener(reader: OptionReader) -> Listener:
+    section, defaults = reader.section(APPLICATION, "metric_listener"), Listener()
+    engine = reader.section(APPLICATION, "engine")
+    return Listener(
+        host=section.get("host", str, defaults.host),
+        port=section.get("plaintext_port", port, defaults.port),
+        queue=section.get("queue_name", str, defaults.queue),
+        max_line_bytes=engine.get("max_line_bytes", positive_count, defaults.max_line_bytes),
+        idle_timeout_s=engine.get("idle_timeout", positive_number, defaults.idle_timeout_s),
+        max_connections=engine.get("max_connections", positive_count, defaults.max_connections),
+    )
 
 
-def _whole(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError("is not a whole number") from None
+def _storer(reader: OptionReader) -> Storer:
+    engine, rules = reader.section(APPLICATION, "engine"), reader.directory / RULES_FILE
+    return Storer(
+        max_future_s=engine.get("max_future", positive_count, Storer().max_future_s),
+        rules=rules if rules.exists() else None,
+    )
 
 
-def _positive(text: str) -> int:
-    number = _whole(text)
-    if number < 1:
-        raise ValueError("is not a positive number")
-    return number
+def _scheduler(reader: OptionReader) -> Scheduler:
+    engine, defaults = reader.section(APPLICATION, "engine"), Scheduler()
+    return Scheduler(
+        model=engine.choice("model", get_args(ModelName), defaults.model),
+        resident_bytes=engine.get("resident_mebibytes", positive_count, defaults.resident_bytes >> 20) << 20,
+        requests_per_checkpoint=reader.section(SWAPPER, "model_runner").get(
+            "target_requests_per_checkpoint", positive_count, defaults.requests_per_checkpoint
+        ),
+        profiling=reader.section(SWAPPER, "debugging").get("profiling", boolean, defaults.profiling),
+        threads=engine.get("threads", positive_count, defaults.threads),
+        chunk_size=reader.section(APPLICATION, "metric_streamer").get(
+            "chunk_size", positive_count, defaults.chunk_size
+        ),
+    )
 
 
-def _count(text: str) -> int:
-    number = _whole(text)
-    if number < 0:
-        raise ValueError("is a negative number")
-    return number
+def _likelihood(reader: OptionReader) -> Likelihood:
+    section, defaults = reader.section(APPLICATION, "anomaly_likelihood"), Likelihood()
+    return Likelihood(
+        min_sample_size=section.get("statistics_min_sample_size", positive_count, defaults.min_sample_size),
+        refresh_rate=section.get("statistics_refresh_rate", positive_count, defaults.refresh_rate),
+        sample_size=section.get("statistics_sample_size", positive_count, defaults.sample_size),
+    )
 
 
-def _port(text: str) -> int:
-    number = _whole(text)
-    if not 0 < number < 65536:
-        raise ValueError("is not a port, 1 to 65535")
-    return number
+def _broker(reader: OptionReader) -> Broker:
+    """Read `rabbitmq.conf`: the application's, or that of `nta.utils`, which all applications of a machine share."""
+    file, defaults = "rabbitmq.conf", Broker()
+    if not (reader.directory / file).exists():
+        reader = OptionReader(SHARED_CONF, reader.faults)
+    connection, credentials, tls = (
+        reader.section(file, name) for name in ("connection", "credentials", "tls")
+    )
+    return Broker(
+        host=connection.get("host", str, defaults.host),
+        port=connection.get("port", port, defaults.port),
+        virtual_host=connection.get("virtual_host", str, defaults.virtual_host),
+        user=credentials.get("user", str, defaults.user),
+        password=credentials.get("password", str, defaults.password),
+        tls=tls.get("enabled", boolean, defaults.tls),
+        ca_file=tls.get("ca_file", absolute_path, None),
+        certificate=tls.get("certificate", absolute_path, None),
+        key=tls.get("key", absolute_path, None),
+        management_port=reader.section(file, "management").get("port", port, defaults.management_port),
+    )
 
 
 def _shards(text: str) -> int:
-    number = _whole(text)
+    number = whole_number(text)
     if not 1 <= number <= MOST_SHARDS:
         raise ValueError(f"is not a number of shards, 1 to {MOST_SHARDS}")
     return number
-
-
-def _seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        raise ValueError("is not a number") from None
-    if not number > 0:
-        raise ValueError("is not a positive number")
-    return number
-
-
-def _boolean(text: str) -> bool:
-    try:
-        return configparser.ConfigParser.BOOLEAN_STATES[text.lower()]
-    except KeyError:
-        raise ValueError("is neither true nor false") from None
-
-
-def _path(text: str) -> Path:
-    path = Path(os.path.expandvars(text)).expanduser()
-    if not path.is_absolute():
-        raise ValueError("is not an absolute path")
-    return path

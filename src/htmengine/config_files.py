@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
-from htmengine.config import OVERRIDES_FOLDER, environment_name
+from htmengine.config_options import OVERRIDES_FOLDER, environment_name
 from htmengine.file_lock import ExclusiveFileLock, SharedFileLock
 
 

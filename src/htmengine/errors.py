@@ -18,5 +18,9 @@ class MisuseError(HtmengineError):
     exit_code = 2
 
 
+class ConfigError(MisuseError):
+    """The configuration cannot be used."""
+
+
 class DependencyAway(Exception):
     """Something that is needed is away for now. Nothing is lost: pause, and do the same again."""

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.running import free_port
 from benchmarks.servers import configure
-from htmengine import config
+from htmengine.config_options import environment_name
 from htmengine.runtime.anomaly_service import AnomalyService
 from nta.utils.amqp.connection import ConnectionParams, PlainCredentials
 from nta.utils.amqp.messages import Message
@@ -38,7 +38,7 @@ class Application:
         self.directory = configure(folder, broker=broker, shards="8")
         self.repository = folder / "data" / "repository.sqlite"
         self.port = free_port()
-        port = config.environment_name("application.conf", "metric_listener", "plaintext_port")
+        port = environment_name("application.conf", "metric_listener", "plaintext_port")
         self.environment = os.environ | {"APPLICATION_CONFIG_PATH": str(self.directory), port: str(self.port)}
         self._broker = broker
 

@@ -1,0 +1,170 @@
+"""Options of an application's configuration files: read, converted, and every fault gathered."""
+
+from __future__ import annotations
+
+import configparser
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from htmengine.errors import ConfigError
+
+T = TypeVar("T")
+D = TypeVar("D")
+
+OVERRIDES_FOLDER: Final = "overrides"
+ENVIRONMENT_PREFIX: Final = "_NTA_UTILS_CONFIG__"
+
+
+class OptionReader:
+    """Reads options of the files in a configuration directory, and gathers what is wrong with them."""
+
+    def __init__(self, directory: Path, faults: list[str] | None = None) -> None:
+        """`faults`: those found elsewhere, to be told together."""
+        self.directory = directory
+        self.faults: list[str] = [] if faults is None else faults
+        self._files: dict[str, configparser.ConfigParser] = {}
+
+    def section(self, file: str, name: str, *, required: bool = False) -> Section:
+        """Return a section of a file; one that is not there has no options. A missing file is a fault if it is required."""
+        if file not in self._files:
+            self._files[file] = configparser.ConfigParser()
+            found = self._read(file, self.directory / file)
+            self._read(file, self.directory / OVERRIDES_FOLDER / file)
+            if required and not found:
+                self.fault(file, "there is no such file")
+        return Section(self, file, self._files[file], name)
+
+    def fault(self, file: str | Path, what: str) -> None:
+        """Note what is wrong with a file."""
+        self.faults.append(f"{self.directory / file}: {what}")
+
+    def raise_faults(self) -> None:
+        """Raise ConfigError with every fault, if there is one."""
+        if self.faults:
+            raise ConfigError(
+                "\n".join(self.faults), hint="Correct what is listed, and start the service again."
+            )
+
+    def _read(self, file: str, path: Path) -> bool:
+        try:
+            with path.open(encoding="utf-8") as opened:
+                self._files[file].read_file(opened)
+        except FileNotFoundError:
+            return False
+        except (OSError, UnicodeDecodeError, configparser.Error) as error:
+            self.fault(path.relative_to(self.directory), f"cannot be read: {error}".replace("\n", " "))
+        return True
+
+
+class Section:
+    """A section of a configuration file."""
+
+    def __init__(self, reader: OptionReader, file: str, parser: configparser.ConfigParser, name: str) -> None:
+        self._reader = reader
+        self._file = file
+        self._parser = parser
+        self._name = name
+
+    @property
+    def exists(self) -> bool:
+        """Whether the file has it."""
+        return self._parser.has_section(self._name)
+
+    def get(self, option: str, convert: Callable[[str], T], default: D) -> T | D:
+        """Return an option's value, or the default where it is not given.
+
+        `convert` raises ValueError for a text that it does not take, saying what is wrong with it; that is noted as a
+        fault, and the default taken.
+        """
+        if not self._parser.has_option(self._name, option):
+            return default
+        try:
+            variable = environment_name(self._file, self._name, option)
+            text = os.environ.get(variable) or self._parser.get(self._name, option)
+            return convert(text)
+        except configparser.Error as error:
+            self._reader.fault(self._file, f"[{self._name}] {option}: {error}".replace("\n", " "))
+        except ValueError as error:
+            self._reader.fault(self._file, f'[{self._name}] {option} = "{text}" {error}')
+        return default
+
+    def choice(self, option: str, choices: tuple[str, ...], default: str) -> Any:
+        """Return an option's value that is one of several."""
+
+        def convert(text: str) -> str:
+            if text not in choices:
+                raise ValueError(f"is none of {', '.join(choices)}")
+            return text
+
+        return self.get(option, convert, default)
+
+    def fault(self, what: str) -> None:
+        """Note what is wrong with the section."""
+        self._reader.fault(self._file, f"[{self._name}] {what}")
+
+
+def environment_name(file: str, section: str, option: str) -> str:
+    """Return the environment variable that overrides an option."""
+    names = "__".join((file.partition(".")[0], section, option))
+    return ENVIRONMENT_PREFIX + names.upper().replace("-", "_")
+
+
+def whole_number(text: str) -> int:
+    """Return a whole number. Raises ValueError, as all of these do."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("is not a whole number") from None
+
+
+def count(text: str) -> int:
+    """Return a whole number from 0."""
+    number = whole_number(text)
+    if number < 0:
+        raise ValueError("is a negative number")
+    return number
+
+
+def positive_count(text: str) -> int:
+    """Return a whole number from 1."""
+    number = whole_number(text)
+    if number < 1:
+        raise ValueError("is not a positive number")
+    return number
+
+
+def positive_number(text: str) -> float:
+    """Return a number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError("is not a number") from None
+    if not number > 0:
+        raise ValueError("is not a positive number")
+    return number
+
+
+def port(text: str) -> int:
+    """Return the number of a TCP port."""
+    number = whole_number(text)
+    if not 0 < number < 65536:
+        raise ValueError("is not a port, 1 to 65535")
+    return number
+
+
+def boolean(text: str) -> bool:
+    """Return true, yes, on, 1 or their opposites as a truth value."""
+    try:
+        return configparser.ConfigParser.BOOLEAN_STATES[text.lower()]
+    except KeyError:
+        raise ValueError("is neither true nor false") from None
+
+
+def absolute_path(text: str) -> Path:
+    """Return a path in which variables of the environment and ~ stand for what they mean."""
+    path = Path(os.path.expandvars(text)).expanduser()
+    if not path.is_absolute():
+        raise ValueError("is not an absolute path")
+    return path
