@@ -179,6 +179,16 @@ def lines(name: str, count: int, *, first: int = 0, start: int = 1_600_000_000) 
     ]
 
 
+def sent(port: int, lines: list[str]) -> bool:
+    """Send lines to a port over TCP; return False where nobody takes them."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as peer:
+            peer.sendall(encoded(lines))
+    except OSError:
+        return False
+    return True
+
+
 def encoded(lines: list[str]) -> bytes:
     """Return lines as a connection carries them."""
     return "".join(f"{line}\n" for line in lines).encode()

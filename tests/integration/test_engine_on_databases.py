@@ -2,7 +2,6 @@
 
 import json
 import signal
-import socket
 import subprocess
 import sys
 
@@ -15,7 +14,7 @@ from htmengine import config
 from htmengine.repository import overview, schema
 from htmengine.repository.engine import open_engine, reading
 from tests import databases
-from tests.acceptance.engine import python, wait_until
+from tests.acceptance.engine import python, sent, wait_until
 
 METRIC = "app.requests"
 FIRST_SECOND = 1_700_000_000
@@ -54,13 +53,8 @@ class Application:
 
     def _send(self, process, first, last):
         assert process.poll() is None, process.communicate()
-        lines = [f"{METRIC} {row % 24} {FIRST_SECOND + 300 * row}\n" for row in range(first, last + 1)]
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as peer:
-                peer.sendall("".join(lines).encode())
-        except OSError:
-            return False
-        return True
+        lines = [f"{METRIC} {row % 24} {FIRST_SECOND + 300 * row}" for row in range(first, last + 1)]
+        return sent(self.port, lines)
 
     def scored(self):
         """Return how far the metric is scored."""

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from htmengine.runtime.anomaly_service import AnomalyService
 from nta.utils.amqp.connection import ConnectionParams, PlainCredentials
 from nta.utils.amqp.messages import Message
 from nta.utils.amqp.synchronous_amqp_client import SynchronousAmqpClient
-from tests.acceptance.engine import python, wait_until
+from tests.acceptance.engine import python, sent, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -66,16 +65,8 @@ class Application:
         )
 
     def send(self, first, last):
-        lines = [f"{METRIC} {row % 24} {1_700_000_000 + 300 * row}\n" for row in range(first, last + 1)]
-        wait_until(lambda: self._sent(lines), "a connection")
-
-    def _sent(self, lines):
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as peer:
-                peer.sendall("".join(lines).encode())
-        except OSError:
-            return False
-        return True
+        lines = [f"{METRIC} {row % 24} {1_700_000_000 + 300 * row}" for row in range(first, last + 1)]
+        wait_until(lambda: sent(self.port, lines), "a connection")
 
     def scored(self):
         with closing(sqlite3.connect(self.repository)) as database:

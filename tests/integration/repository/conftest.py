@@ -4,9 +4,10 @@ import pytest
 from sqlalchemy import Engine
 
 from htmengine import config
-from htmengine.repository import metrics, migrations, schema
+from htmengine.repository import migrations, schema
 from htmengine.repository.engine import open_engine, writing
 from tests import databases
+from tests.unit.repository.conftest import uid  # noqa: F401  # a fixture
 
 
 def new_database(database_server: config.Repository, name: str) -> Engine:
@@ -38,9 +39,3 @@ def empty_engine(database_server):
     engine = new_database(database_server, "empty")
     yield engine
     engine.dispose()
-
-
-@pytest.fixture
-def uid(engine: Engine) -> str:
-    with writing(engine) as conn:
-        return metrics.create_custom(conn, ["some.metric"])["some.metric"]

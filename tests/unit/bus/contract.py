@@ -1,7 +1,7 @@
 """What every bus keeps.
 
-The test module of a bus derives a class from `BusContract` and gives it the fixture `open_bus`, which returns a
-function that opens the same bus, empty at first, as another process would. Nothing here is measured in time.
+The test module of a bus derives a class from `BusContract` and gives it the fixtures that `conftest.py` asks for. Nothing
+here is measured in time.
 """
 
 import threading
@@ -53,26 +53,24 @@ def counts_of(bus, queue):
     return status.ready, status.unacked, status.consumers
 
 
+def becomes(get, expected, patience_s=PATIENCE_S):
+    """Assert that something is as expected before long."""
+    deadline = time.monotonic() + patience_s
+    while (found := get()) != expected and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert found == expected
+
+
 class BusContract:
     settle_s = 0.0
     """How long a bus that works behind the scenes is given until nothing more comes."""
-
-    @pytest.fixture
-    def bus(self, open_bus):
-        bus = open_bus()
-        for queue in ("q", "r"):
-            bus.declare_queue(queue)
-        return bus
 
     def nothing_comes(self, consumer):
         return consumer.receive(max_messages=10, timeout_s=self.settle_s) == []
 
     def becomes(self, get, expected):
         """Assert that something is as expected: at once, or before long where the bus works behind the scenes."""
-        deadline = time.monotonic() + (PATIENCE_S if self.settle_s else 0.0)
-        while (found := get()) != expected and time.monotonic() < deadline:
-            time.sleep(0.02)
-        assert found == expected
+        becomes(get, expected, patience_s=PATIENCE_S if self.settle_s else 0.0)
 
     # -- Order, acknowledgement, redelivery
 
@@ -442,6 +440,24 @@ class BusContract:
         assert (letter.queue, letter.body, letter.deliveries) == ("q", b"poison", MAX_DELIVERIES)
         assert str(MAX_DELIVERIES) in letter.reason
         assert sorted(done) == [b"after", b"before"]
+
+    def test_a_message_that_kills_its_process_becomes_a_dead_letter_and_its_neighbours_survive(
+        self, bus, remote
+    ):
+        neighbours = [f"n{i}" for i in range(4)]
+        put(bus, "q", *neighbours[:2], "poison", *neighbours[2:])
+        put(bus, "r", *map(str, range(4)))
+        for _ in range(MAX_DELIVERIES):
+            remote("q", "r").receive_and_die("poison")
+        with bus.consume(["q", "r"]) as consumer:
+            left = []
+            while got := consumer.receive(max_messages=10, timeout_s=2 * self.settle_s):
+                left += got
+                consumer.ack(got)
+        assert b"poison" not in bodies(left)
+        (letter,) = bus.dead_letters()
+        assert (letter.body, letter.deliveries) == (b"poison", MAX_DELIVERIES)
+        assert "never acknowledged" in letter.reason
 
     def test_a_dead_letter_keeps_its_reason_and_leaves_its_queue(self, bus, open_bus):
         bus.declare_exchange("e")

@@ -42,7 +42,7 @@ class Remote:
         self._tell("receive_and_die", text)
         assert self.process.wait(20) == -signal.SIGKILL
 
-    def end(self):
+    def close(self):
         self.process.kill()
         self.process.communicate()
 

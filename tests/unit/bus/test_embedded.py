@@ -6,12 +6,9 @@ import threading
 
 import pytest
 
-from htmengine.bus import MAX_DELIVERIES, BusError, BusUnavailable, Fanout, Outgoing, QueueFull, QueueNotFound
+from htmengine.bus import BusError, BusUnavailable, Fanout, Outgoing, QueueFull, QueueNotFound
 from htmengine.bus.embedded import EmbeddedBus
 from tests.unit.bus.contract import BusContract, bodies, put, status_of, take
-from tests.unit.bus.remote import Remote
-
-EIGHT = [f"q{i}" for i in range(8)]
 
 
 @pytest.fixture
@@ -20,37 +17,13 @@ def path(tmp_path):
 
 
 @pytest.fixture
-def open_bus(path):
-    buses = []
-
-    def open_bus():
-        buses.append(EmbeddedBus(path))
-        return buses[-1]
-
-    yield open_bus
-    for bus in buses:
-        bus.close()
+def make_bus(path):
+    return lambda: EmbeddedBus(path)
 
 
 @pytest.fixture
-def bus(open_bus):
-    bus = open_bus()
-    for queue in ("q", "r", *EIGHT):
-        bus.declare_queue(queue)
-    return bus
-
-
-@pytest.fixture
-def remote(path):
-    remotes = []
-
-    def remote(*queues):
-        remotes.append(Remote(path, *queues))
-        return remotes[-1]
-
-    yield remote
-    for one in remotes:
-        one.end()
+def where(path):
+    return path
 
 
 class TestContract(BusContract):
@@ -88,32 +61,16 @@ def test_the_consumers_of_a_killed_process_do_not_count(bus, remote):
     )
 
 
-def test_a_message_that_kills_its_process_becomes_a_dead_letter_and_its_neighbours_survive(bus, remote):
-    put(bus, "q", "a", "poison", "b")
-    put(bus, "r", "c")
-    for _ in range(MAX_DELIVERIES):
-        remote("q", "r").receive_and_die("poison")
-    with bus.consume(["q", "r"]) as consumer:
-        left = []
-        while got := consumer.receive(max_messages=10, timeout_s=0):
-            left += got
-            consumer.ack(got)
-    assert b"poison" not in bodies(left)
-    (letter,) = bus.dead_letters()
-    assert (letter.body, letter.deliveries) == (b"poison", MAX_DELIVERIES)
-    assert "never acknowledged" in letter.reason
-
-
-def test_processes_share_queues_evenly_and_each_queue_stays_in_order(bus, remote):
-    one = remote(*EIGHT)
-    for queue in EIGHT:
+def test_processes_share_queues_evenly_and_each_queue_stays_in_order(bus, remote, eight):
+    one = remote(*eight)
+    for queue in eight:
         put(bus, queue, "0", "1")
     first = one.receive(8)
-    two = remote(*EIGHT)
+    two = remote(*eight)
     assert two.receive() == []  # all messages are in the hands of the one that came first, or wait for it
     one.ack_all()
-    seen = {queue: {"0"} for queue in EIGHT}
-    owners = {queue: set() for queue in EIGHT}
+    seen = {queue: {"0"} for queue in eight}
+    owners = {queue: set() for queue in eight}
     for number in range(2, 8):
         for consumer in (one, two):
             for queue, body, deliveries, _ in consumer.receive(100):
@@ -121,21 +78,21 @@ def test_processes_share_queues_evenly_and_each_queue_stays_in_order(bus, remote
                 seen[queue].add(body)
                 owners[queue].add(consumer)
             consumer.ack_all()
-        for queue in EIGHT:
+        for queue in eight:
             put(bus, queue, str(number))
     for consumer in (one, two):
         for queue, body, *_ in consumer.receive(100):
             seen[queue].add(body)
     assert len(first) == 8
-    assert all(seen[queue] == set("01234567") for queue in EIGHT)
+    assert all(seen[queue] == set("01234567") for queue in eight)
     assert sorted(map(len, owners.values())) == [1] * 8
-    assert sum(owners[queue] == {one} for queue in EIGHT) == 4
+    assert sum(owners[queue] == {one} for queue in eight) == 4
 
 
-def test_when_one_of_two_processes_is_killed_the_other_gets_all_its_queues(bus, remote):
-    one, two = remote(*EIGHT), remote(*EIGHT)
+def test_when_one_of_two_processes_is_killed_the_other_gets_all_its_queues(bus, remote, eight):
+    one, two = remote(*eight), remote(*eight)
     for _ in range(2):  # the first round makes room for the one that came later
-        for queue in EIGHT:
+        for queue in eight:
             put(bus, queue, "a")
         got = one.receive(), two.receive()
         assert [len(messages) for messages in got] == [4, 4]

@@ -1,5 +1,6 @@
 """The RabbitMQ bus on a real broker."""
 
+import itertools
 import threading
 import time
 
@@ -13,12 +14,18 @@ from htmengine.bus.rabbitmq_consumer import OWNERSHIP_BY_PRIORITY
 from htmengine.bus.rebalancing import weight
 from htmengine.config import Broker
 from tests.servers import free_ports
-from tests.unit.bus.contract import PATIENCE_S, BusContract, bodies, counts_of, put, status_of, take
-from tests.unit.bus.remote import Remote
+from tests.unit.bus.contract import (
+    PATIENCE_S,
+    BusContract,
+    becomes,
+    bodies,
+    counts_of,
+    put,
+    status_of,
+    take,
+)
 
 pytestmark = pytest.mark.integration
-
-EIGHT = [f"shard.{i}" for i in range(8)]
 
 
 @pytest.fixture
@@ -27,46 +34,19 @@ def plain_queues():
 
 
 @pytest.fixture
-def open_bus(broker, plain_queues):
-    buses = []
+def make_bus(broker, plain_queues):
+    numbers = itertools.count()
 
-    def open_bus(**options):
-        options = {"node": f"node {len(buses)}", "plain_queues": plain_queues} | options
-        buses.append(RabbitBus(broker, **options))
-        return buses[-1]
+    def make_bus(**options):
+        options = {"node": f"node {next(numbers)}", "plain_queues": plain_queues} | options
+        return RabbitBus(broker, **options)
 
-    yield open_bus
-    for bus in buses:
-        bus.close()
+    return make_bus
 
 
 @pytest.fixture
-def bus(open_bus):
-    bus = open_bus()
-    for queue in ("q", "r", *EIGHT):
-        bus.declare_queue(queue)
-    return bus
-
-
-@pytest.fixture
-def remote(broker, plain_queues):
-    remotes = []
-
-    def remote(*queues):
-        where = {"broker": msgspec.to_builtins(broker), "plain_queues": plain_queues}
-        remotes.append(Remote(where, *queues))
-        return remotes[-1]
-
-    yield remote
-    for one in remotes:
-        one.end()
-
-
-def becomes(get, expected):
-    deadline = time.monotonic() + PATIENCE_S
-    while (found := get()) != expected and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert found == expected
+def where(broker, plain_queues):
+    return {"broker": msgspec.to_builtins(broker), "plain_queues": plain_queues}
 
 
 class TestSharedQueues(BusContract):
@@ -103,35 +83,17 @@ def test_what_a_killed_process_held_comes_to_another(bus, remote):
     assert taken[0].epoch > got[0][3]
 
 
-@either_kind
-def test_a_message_that_kills_its_process_becomes_a_dead_letter_and_its_neighbours_survive(bus, remote):
-    neighbours = [f"n{i}" for i in range(4)]
-    put(bus, "q", *neighbours[:2], "poison", *neighbours[2:])
-    put(bus, "r", *map(str, range(4)))
-    for _ in range(MAX_DELIVERIES):
-        remote("q", "r").receive_and_die("poison")
-    with bus.consume(["q", "r"]) as consumer:
-        left = []
-        while got := consumer.receive(max_messages=10, timeout_s=1):
-            left += got
-            consumer.ack(got)
-    assert b"poison" not in bodies(left)
-    (letter,) = bus.dead_letters()
-    assert (letter.body, letter.deliveries) == (b"poison", MAX_DELIVERIES)
-    assert "never acknowledged" in letter.reason
-
-
-def test_messages_on_their_way_to_processes_that_die_are_not_blamed(bus, remote):
+def test_messages_on_their_way_to_processes_that_die_are_not_blamed(bus, remote, eight):
     put(bus, "q", "poison")
-    for queue in EIGHT:
+    for queue in eight:
         put(bus, queue, "innocent")
     for _ in range(MAX_DELIVERIES):  # each dies with messages of all queues on their way to it
-        victim = remote("q", *EIGHT)
+        victim = remote("q", *eight)
         while (got := victim.receive(1, 5)) and got[0][1] != "poison":
             pass
         victim.kill()
         victim.process.wait()
-    with bus.consume(["q", *EIGHT]) as consumer:
+    with bus.consume(["q", *eight]) as consumer:
         taken = bodies(take(consumer, 1)) + bodies(take(consumer, 7))
     assert taken == [b"innocent"] * 8
     assert bodies(bus.dead_letters()) == [b"poison"]
@@ -140,9 +102,9 @@ def test_messages_on_their_way_to_processes_that_die_are_not_blamed(bus, remote)
 # -- Who has which queue
 
 
-def test_consumers_that_start_together_share_queues_by_weight(open_bus, bus):
+def test_consumers_that_start_together_share_queues_by_weight(open_bus, bus, eight):
     one, other = open_bus(node="a", spread_s=2.0), open_bus(node="b", spread_s=2.0)
-    consumers = [one.consume(EIGHT), other.consume(EIGHT)]
+    consumers = [one.consume(eight), other.consume(eight)]
     threads = [
         threading.Thread(target=consumer.receive, kwargs={"max_messages": 8, "timeout_s": 3})
         for consumer in consumers
@@ -151,35 +113,35 @@ def test_consumers_that_start_together_share_queues_by_weight(open_bus, bus):
         thread.start()
     for thread in threads:
         thread.join()
-    assert owners(bus, consumers) == [
-        "a" if weight("a", queue) > weight("b", queue) else "b" for queue in EIGHT
+    assert owners(bus, eight, consumers) == [
+        "a" if weight("a", queue) > weight("b", queue) else "b" for queue in eight
     ]
 
 
-def owners(bus, consumers):
+def owners(bus, queues, consumers):
     """Return whose message of each queue comes to whom."""
-    bus.publish([Outgoing(queue, b"whose?") for queue in EIGHT])
+    bus.publish([Outgoing(queue, b"whose?") for queue in queues])
     found = {}
     deadline = time.monotonic() + PATIENCE_S
-    while len(found) < len(EIGHT) and time.monotonic() < deadline:
+    while len(found) < len(queues) and time.monotonic() < deadline:
         for name, consumer in zip("ab", consumers, strict=True):
             got = consumer.receive(max_messages=8, timeout_s=0.1)
             found |= {delivery.queue: name for delivery in got}
             consumer.ack(got)
-    return [found[queue] for queue in EIGHT]
+    return [found[queue] for queue in queues]
 
 
-def test_a_consumer_that_comes_later_gets_its_share_when_asked_to_rebalance(open_bus, bus):
-    consumers = [open_bus(node="a").consume(EIGHT)]
+def test_a_consumer_that_comes_later_gets_its_share_when_asked_to_rebalance(open_bus, bus, eight):
+    consumers = [open_bus(node="a").consume(eight)]
     consumers[0].receive(max_messages=1, timeout_s=0)
-    consumers.append(open_bus(node="b").consume(EIGHT))
+    consumers.append(open_bus(node="b").consume(eight))
     consumers[1].receive(max_messages=1, timeout_s=0)
-    wanted = ["a" if weight("a", queue) > weight("b", queue) else "b" for queue in EIGHT]
+    wanted = ["a" if weight("a", queue) > weight("b", queue) else "b" for queue in eight]
     assert bus.rebalance() == {"a": wanted.count("a"), "b": wanted.count("b")}
     for consumer in consumers:
         consumer.receive(max_messages=1, timeout_s=0)
-    assert owners(bus, consumers) == wanted
-    assert owners(bus, consumers) == wanted
+    assert owners(bus, eight, consumers) == wanted
+    assert owners(bus, eight, consumers) == wanted
 
 
 def test_with_nobody_there_is_nothing_to_rebalance(bus):
@@ -200,17 +162,17 @@ def test_a_queue_that_was_declared_otherwise_is_refused_with_advice(open_bus):
     bus.declare_queue("another")
 
 
-def test_from_version_4_on_a_consumer_that_comes_later_gets_its_share_by_itself(open_bus, bus):
+def test_from_version_4_on_a_consumer_that_comes_later_gets_its_share_by_itself(open_bus, bus, eight):
     version = bus.consuming.connection().version
     if version < OWNERSHIP_BY_PRIORITY:
         pytest.skip(f"needs RabbitMQ 4.0 or later, here is {'.'.join(map(str, version))}")
-    consumers = [open_bus(node="a").consume(EIGHT)]
+    consumers = [open_bus(node="a").consume(eight)]
     consumers[0].receive(max_messages=1, timeout_s=0)
-    consumers.append(open_bus(node="b").consume(EIGHT))
+    consumers.append(open_bus(node="b").consume(eight))
     consumers[1].receive(max_messages=1, timeout_s=0)
-    owners(bus, consumers)
-    assert owners(bus, consumers) == [
-        "a" if weight("a", queue) > weight("b", queue) else "b" for queue in EIGHT
+    owners(bus, eight, consumers)
+    assert owners(bus, eight, consumers) == [
+        "a" if weight("a", queue) > weight("b", queue) else "b" for queue in eight
     ]
 
 
