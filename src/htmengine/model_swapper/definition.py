@@ -24,9 +24,7 @@ def render(parameters: params.Parameters, *, documented: Mapping[str, Any] | Non
     documented : `modelConfig`, `inferenceArgs`, `inputRecordSchema`, as far as there are such; for applications that
         read them.
     """
-    return json.dumps(
-        {**(documented or {}), PARAMETERS: json.loads(params.to_short_json(parameters))}, sort_keys=True
-    )
+    return json.dumps({**(documented or {}), PARAMETERS: params.to_short_form(parameters)}, sort_keys=True)
 
 
 def parse(model_params: str | None) -> params.Parameters:
@@ -40,7 +38,7 @@ def parse(model_params: str | None) -> params.Parameters:
     if PARAMETERS not in described:
         return _of_the_original(described)
     try:
-        return params.from_short_json(bytes(described[PARAMETERS]))
+        return params.from_short_form(msgspec.json.decode(described[PARAMETERS]))
     except ValueError as error:
         raise ValueError(f"model_params: {PARAMETERS!r} are of no model of this version: {error}") from error
 

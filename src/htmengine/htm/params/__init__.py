@@ -1,6 +1,6 @@
 """Typed parameter sets of the models: by name, from a metric's range, or from a model description of NuPIC."""
 
-from htmengine.htm.params.editions import from_short_json, to_short_json
+from htmengine.htm.params.editions import from_short_form, to_short_form
 from htmengine.htm.params.model_config import from_model_config, to_model_config
 from htmengine.htm.params.sets import (
     DEFAULT_SEED,
@@ -59,11 +59,11 @@ __all__ = [
     "ValueScale",
     "from_json",
     "from_model_config",
-    "from_short_json",
+    "from_short_form",
     "infer_range",
     "nupic",
     "nupic_0_3",
     "parameter_set",
     "to_model_config",
-    "to_short_json",
+    "to_short_form",
 ]

@@ -6,38 +6,43 @@ costs a fleet on SQLite more than long rows there.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 
-from htmengine.htm.params.sets import DefaultParameters, Parameters, from_json
+import msgspec
+
+from htmengine.htm.params.sets import DefaultParameters, NupicParameters, Parameters
 
 EDITION: Final = 1
-"""Of the default set. Whoever changes the set raises it, and keeps the earlier edition in `_EDITIONS`, as JSON with every
-field: models that began with it go on with it."""
+"""Of the default set. Whoever changes the set raises it, and keeps the earlier edition in `_EDITIONS`, with every field:
+models that began with it go on with it."""
 
-_EDITIONS: Final[Mapping[int, bytes]] = {EDITION: DefaultParameters(name="default").to_json()}
+_EDITIONS: Final[Mapping[int, Mapping[str, Any]]] = {
+    EDITION: msgspec.to_builtins(DefaultParameters(name="default"))
+}
 _KEY: Final = "edition"
 
 
-def to_short_json(parameters: Parameters) -> str:
-    """Return JSON that `from_short_json` reads; parameters of the NuPIC models are written out."""
-    whole = json.loads(parameters.to_json())
-    if isinstance(parameters, DefaultParameters):
-        changes = _changes(whole, json.loads(_EDITIONS[EDITION]))
-        whole = {"kind": whole["kind"], _KEY: EDITION, **changes}
-    return json.dumps(whole, sort_keys=True)
+def to_short_form(parameters: Parameters) -> dict[str, Any]:
+    """Return what `from_short_form` reads, for JSON; parameters of the NuPIC models are written out."""
+    whole: dict[str, Any] = msgspec.to_builtins(parameters)
+    if not isinstance(parameters, DefaultParameters):
+        return whole
+    return {"kind": whole["kind"], _KEY: EDITION, **_changes(whole, _EDITIONS[EDITION])}
 
 
-def from_short_json(encoded: bytes | str) -> Parameters:
-    """Return the parameters that `to_short_json` or `Parameters.to_json` encoded. Raises ValueError when they are not such."""
-    described = json.loads(encoded)
-    if not isinstance(described, dict) or _KEY not in described:
-        return from_json(encoded)
-    edition = described.pop(_KEY)
-    if not isinstance(edition, int) or edition not in _EDITIONS:
-        raise ValueError(f"edition {edition!r} of the default set is not known; a newer version wrote it")
-    return from_json(json.dumps(_changed(json.loads(_EDITIONS[edition]), described)))
+def from_short_form(described: Any) -> Parameters:
+    """Return the parameters that `to_short_form` described, or that JSON of `Parameters.to_json` does once it is decoded.
+
+    Raises ValueError when they are not such.
+    """
+    if isinstance(described, dict) and _KEY in described:
+        edition = described[_KEY]
+        if not isinstance(edition, int) or edition not in _EDITIONS:
+            raise ValueError(f"edition {edition!r} of the default set is not known; a newer version wrote it")
+        changes = {name: item for name, item in described.items() if name != _KEY}
+        described = _changed(_EDITIONS[edition], changes)
+    return msgspec.convert(described, DefaultParameters | NupicParameters)
 
 
 def _changes(whole: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
