@@ -78,7 +78,7 @@ class FinalScores:
         self._in_doubt = False
         self._step("anomaly_service.committed")
         publications = self._publications(received, news, wanted)
-        for name, count in (*news.counts.items(), ("published_messages", len(publications))):
+        for name, count in (*news.counts.items(), ("messages_published", len(publications))):
             self.counters.add(name, count)
         return Outcome(publications, dead_letters)
 

@@ -118,7 +118,7 @@ class Listener:
         LinesLost : the bus was away at the end; what had been read is gone.
         """
         asyncio.run(self._run(stop))
-        if lost := self.counters["lost_at_stop"]:
+        if lost := self.counters["lines_lost"]:
             raise LinesLost(
                 f"{NAME}: {lost} lines that had been read could not be put on the queue before the end; they are lost.",
                 hint="Let their senders send them again: what is stored already is refused. The log above says why.",
@@ -193,7 +193,7 @@ class Listener:
                 for connection in self.connections:
                     connection.heard_at = loop.time()
             for connection in [c for c in self.connections if loop.time() - c.heard_at > patience]:
-                self.counters.add("idle_closed")
+                self.counters.add("connections_closed")
                 connection.close()
 
     # -- UDP

@@ -128,8 +128,8 @@ class Outbox:
                 await loop.run_in_executor(thread, self._bus.publish, messages)
                 watch.lap("publish")
                 watch.log("metric_listener", self._profiling, lines=len(lines))
-                self._counters.add("published", len(lines))
-                self._counters.add("messages", len(messages))
+                self._counters.add("lines_published", len(lines))
+                self._counters.add("messages_published", len(messages))
                 return
             except QueueNotFound:
                 log.warning("metric_listener.queue_missing queue=%s: declared again", self._queue)
@@ -138,7 +138,7 @@ class Outbox:
             except (DependencyAway, QueueFull) as error:
                 log.warning("metric_listener.waiting pause_s=%.2f reason=%s", pause, error)
             if loop.time() >= self._last_try_at:
-                self._counters.add("lost_at_stop", len(lines))
+                self._counters.add("lines_lost", len(lines))
                 return
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)

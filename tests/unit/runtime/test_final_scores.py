@@ -166,4 +166,4 @@ def test_what_becomes_of_scores_is_counted(at):
     counted = at.stage.counters.snapshot()
     assert (counted["scores_stored"], counted["scores_repeated"], counted["scores_too_early"]) == (3, 1, 1)
     assert (counted["scores_of_ended_models"], counted["models_failed"]) == (1, 1)
-    assert counted["published_messages"] == 2
+    assert counted["messages_published"] == 2
