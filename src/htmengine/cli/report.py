@@ -112,6 +112,7 @@ def document(result: Result) -> dict[str, Any]:
         "seed": result.seed,
         "columns": {
             "timestamp": layout.timestamp._asdict() | {"format": layout.timestamp_format.name},
+            "time_of_day": layout.time_of_day and layout.time_of_day._asdict(),
             "value": layout.value._asdict(),
         },
         "threshold": result.threshold,
@@ -246,10 +247,10 @@ def _print_advice(result: Result) -> None:
             typer.echo(f"  line {line}: {reason}", err=True)
         if reader.bad.count > _BAD_ROWS_SHOWN:
             typer.echo(f"  and {reader.bad.count - _BAD_ROWS_SHOWN:,} more; --json lists them.", err=True)
-    if 2 * extent.repeated > extent.rows:
+    if 3 * (extent.repeated + reader.late) >= extent.rows + reader.bad.count:
         typer.echo(
-            f"{extent.repeated:,} rows repeat the time of the row before. If date and time of day stand in two "
-            "columns, join them first.",
+            f"{extent.repeated + reader.late:,} rows have the time of the row before, or an earlier one. If the file "
+            "holds several series, take them apart first: a model learns one.",
             err=True,
         )
     for path in result.outputs:

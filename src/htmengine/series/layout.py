@@ -16,6 +16,7 @@ from htmengine.series import numbers, timestamps
 
 DELIMITERS = (",", ";", "\t", "|")
 _WIDTHS = 3  # numbers of fields that are tried
+_EARLIEST_CLOCK = 1e8  # seconds, in 1973: what is less counts from another beginning
 _SCREENED = 40  # rows that show whether a column may hold times or numbers
 # In order of preference; compared in lower case without punctuation.
 _TIME_NAMES = (
@@ -54,6 +55,7 @@ class Layout(NamedTuple):
     width: int  # fields in a row
     header_line: int | None  # line number; None without header
     timestamp: Column
+    time_of_day: Column | None  # where `timestamp` holds days alone
     value: Column
     timestamp_format: timestamps.TimestampFormat
     number_format: numbers.NumberFormat
@@ -69,6 +71,19 @@ class Layout(NamedTuple):
             if len(fields) != self.width:
                 raise ValueError(f"{len(fields)} field{'s' * (len(fields) != 1)} instead of {self.width}")
         return fields
+
+    def time(self, fields: Sequence[str]) -> str:
+        """Return the text of a row's time."""
+        return _time(fields, self.timestamp.number - 1, self.time_of_day and self.time_of_day.number - 1)
+
+
+def _time(fields: Sequence[str], day: int, time_of_day: int | None) -> str:
+    return fields[day] if time_of_day is None else f"{fields[day]} {fields[time_of_day]}"
+
+
+def is_comment(text: str) -> bool:
+    """Whether a line is none of the rows; it may be the header all the same."""
+    return text.startswith("#")
 
 
 def split(text: str, delimiter: str) -> list[str]:
@@ -104,13 +119,24 @@ def find_layout(
     MisuseError : no layout makes a single row usable, or a column that was named is not there.
     """
     tables = [table for delimiter in DELIMITERS for table in _tables(head, delimiter)]
-    if not tables:
+    if not any(table.rows for table in tables):
+        filled = sum(text is None or (not text.isspace() and text != "") for _, text in head)
+        if not filled:
+            complaint = "the file is empty"
+        elif tables and filled == 1:
+            complaint = "there is only a header line"
+        elif tables:
+            complaint = "no line but the header can be read, as a quoted field must end on its line"
+        else:
+            complaint = "there are no rows of two or more fields"
         raise MisuseError(
-            f"{name}: there are no rows of two or more fields.",
+            f"{name}: {complaint}.",
             hint="Give a CSV file with a time and a value in each row, and , ; | or tabs between them.",
         )
     attempts, failures = [], []
     for table in tables:
+        if not table.rows:
+            continue
         try:
             layout = _lay_out(table, name, timestamp, value, day_first)
         except MisuseError as error:
@@ -125,8 +151,10 @@ def find_layout(
 class _Table:
     """Lines of a file's head that have the same number of fields, and the first as header if it is one."""
 
-    def __init__(self, rows: list[tuple[int, list[str]]], delimiter: str) -> None:
-        """`rows` are line numbers with fields, at least one."""
+    def __init__(
+        self, rows: list[tuple[int, list[str]]], delimiter: str, comment: tuple[int, list[str]] | None
+    ) -> None:
+        """`rows` are line numbers with fields, at least one; `comment` is the line that begins with # before them."""
         self.rows = rows
         self.delimiter = delimiter
         self.width = len(rows[0][1])
@@ -134,6 +162,9 @@ class _Table:
         self.names: list[str] | None = None
         if self._is_header(rows[0][1]):
             self.header_line, self.names = self.rows.pop(0)
+        elif comment and len(comment[1]) == self.width and self._is_header(comment[1]):
+            self.header_line, self.names = comment
+            self.names[0] = self.names[0].lstrip("# ")
 
     def _is_header(self, fields: list[str]) -> bool:
         """Whether no field of a row could be data."""
@@ -143,6 +174,16 @@ class _Table:
             or numbers.count_numbers(numbers.detect([field], delimiter=self.delimiter), [field])
             for field in filled
         )
+
+    def times(self, day: int, time_of_day: int | None, limit: int | None = None) -> list[str]:
+        """Return the times in the order of the rows; those of a row without day or time of day are left out."""
+        parts = (day,) if time_of_day is None else (day, time_of_day)
+        filled = (
+            _time(row, day, time_of_day)
+            for _, row in self.rows
+            if all(row[part].lower() not in numbers.MISSING for part in parts)
+        )
+        return list(islice(filled, limit))
 
     def column(self, index: int) -> Column:
         return Column(index + 1, self.names[index] if self.names else None)
@@ -156,6 +197,7 @@ class _Table:
 def _tables(head: Sequence[Line], delimiter: str) -> list[_Table]:
     """Return the tables that the lines may be meant as: those of the most common numbers of fields above one."""
     rows: defaultdict[int, list[tuple[int, list[str]]]] = defaultdict(list)
+    comment: tuple[int, list[str]] | None = None
     for number, text in head:
         if not text or text.isspace():
             continue
@@ -163,10 +205,12 @@ def _tables(head: Sequence[Line], delimiter: str) -> list[_Table]:
             fields = split(text, delimiter)
         except ValueError:
             continue
-        if len(fields) > 1:
+        if is_comment(text):
+            comment = comment if rows else (number, fields)
+        elif len(fields) > 1:
             rows[len(fields)].append((number, fields))
     commonest = sorted(rows.values(), key=len, reverse=True)[:_WIDTHS]
-    return [table for table in (_Table(same_width, delimiter) for same_width in commonest) if table.rows]
+    return [_Table(same_width, delimiter, comment) for same_width in commonest]
 
 
 def _lay_out(
@@ -190,7 +234,14 @@ def _lay_out(
             f"{name}: {table.column(time_index)} cannot be both the time and the value.",
             hint=f"Choose two of these with --timestamp and --value: {_listing(table)}.",
         )
-    detection = timestamps.detect(table.cells(time_index), day_first=day_first)
+    # Who names the column of the time means that column alone.
+    clock_index = _find_time_of_day(table, time_index, value_index) if timestamp is None else None
+    if clock_index is not None:
+        notes.append(
+            f"The day is taken from {table.column(time_index)} and the time of day from {table.column(clock_index)}."
+        )
+    times = table.times(time_index, clock_index)
+    detection = timestamps.detect(times, day_first=day_first)
     if detection is None:
         sample = next(iter(table.cells(time_index)), "")
         raise MisuseError(
@@ -202,12 +253,19 @@ def _lay_out(
             f"The dates could be day/month or month/day; they are read as {detection.format.name}. "
             "Say --day-first or --month-first if you know."
         )
-    _refuse_newest_first(detection.format, table.cells(time_index), name)
+    first = _parsed(detection.format, times[:_SCREENED])
+    if detection.format in timestamps.EPOCHS and first and max(first) < _EARLIEST_CLOCK:
+        notes.append(
+            f"The times are read as seconds since 1970, so they begin at {timestamps.isoformat(first[0])}. "
+            "If they count something else, such as days, write them as dates."
+        )
+    _refuse_newest_first(detection.format, times, name)
     return Layout(
         delimiter=table.delimiter,
         width=table.width,
         header_line=table.header_line,
         timestamp=table.column(time_index),
+        time_of_day=None if clock_index is None else table.column(clock_index),
         value=table.column(value_index),
         timestamp_format=detection.format,
         number_format=numbers.detect(table.cells(value_index), delimiter=table.delimiter),
@@ -219,10 +277,14 @@ def _lay_out(
 def _usable(layout: Layout, table: _Table) -> int:
     """Return how many rows of `table` have both a time and a number."""
     return sum(
-        _parses(layout.timestamp_format.parse, row[layout.timestamp.number - 1])
+        _parses(layout.timestamp_format.parse, layout.time(row))
         and _parses(layout.number_format.parse, row[layout.value.number - 1])
         for _, row in table.rows
     )
+
+
+def _parsed(order: timestamps.TimestampFormat, cells: Iterable[str]) -> list[float]:
+    return [order.parse(cell) for cell in cells if _parses(order.parse, cell)]
 
 
 def _parses(parse: Callable[[str], float], cell: str) -> bool:
@@ -264,9 +326,12 @@ def _find_time(table: _Table, name: str, *, exclude: str | None) -> tuple[int, l
         elif _is_named(table, index, _TIME_NAMES) or _counts_upwards(detection.format, cells):
             counts.append(index)
     candidates = dates + counts
+    beside = ""
     if exclude is not None:
         excluded = _named(table, exclude, "--value", name)
-        candidates = [index for index in candidates if index != excluded]
+        if excluded in candidates:
+            candidates.remove(excluded)
+            beside = f" beside {table.column(excluded)}, which --value names,"
     for wanted in _TIME_NAMES:
         for index in candidates:
             if _is_named(table, index, (wanted,)):
@@ -274,17 +339,17 @@ def _find_time(table: _Table, name: str, *, exclude: str | None) -> tuple[int, l
     if candidates:
         return candidates[0], candidates[1:]
     raise MisuseError(
-        f"{name}: no column holds times that are understood.",
-        hint=f"Name it with --timestamp if it is one of these: {_listing(table)}. "
-        "Times may be ISO 8601, epoch seconds, and most other common ways to write them.",
+        f"{name}: no column{beside} holds times that are understood.",
+        hint="Write the times as 2014-07-01T00:00:00Z, as epoch seconds, or in another common way. "
+        f"The columns begin with: {_beginnings(table)}.",
     )
 
 
 def _counts_upwards(epoch: timestamps.TimestampFormat, cells: Iterable[str]) -> bool:
     """Whether a column without a telling name looks like epoch times: after 1973, and seldom going back."""
-    times = [epoch.parse(cell) for cell in cells if _parses(epoch.parse, cell)]
+    times = _parsed(epoch, cells)
     back = sum(after < before for before, after in pairwise(times))
-    return min(times) >= 1e8 and 10 * back <= len(times)
+    return min(times) >= _EARLIEST_CLOCK and 10 * back <= len(times)
 
 
 def _find_value(table: _Table, time_index: int, name: str) -> tuple[int, list[int]]:
@@ -309,8 +374,22 @@ def _find_value(table: _Table, time_index: int, name: str) -> tuple[int, list[in
         return candidates[0], others
     raise MisuseError(
         f"{name}: no column beside {table.column(time_index)} holds numbers.",
-        hint=f"Name it with --value if it is one of these: {_listing(table)}.",
+        hint=f"Write the values as plain numbers, without units. The columns begin with: {_beginnings(table)}.",
     )
+
+
+def _find_time_of_day(table: _Table, day_index: int, value_index: int) -> int | None:
+    """Return the index of the column whose times of day go with the days of another; None if there is none."""
+    if any(":" in day for day in table.cells(day_index, _SCREENED)):
+        return None
+    for index in range(table.width):
+        clocks = table.cells(index, _SCREENED)
+        if index in (day_index, value_index) or not clocks or not all(":" in clock for clock in clocks):
+            continue
+        detection = timestamps.detect(table.times(day_index, index, _SCREENED))
+        if detection is not None and 2 * detection.parsed >= len(clocks):
+            return index
+    return None
 
 
 def _is_named(table: _Table, index: int, wanted: Sequence[str]) -> bool:
@@ -320,7 +399,7 @@ def _is_named(table: _Table, index: int, wanted: Sequence[str]) -> bool:
 
 
 def _refuse_newest_first(order: timestamps.TimestampFormat, cells: Sequence[str], name: str) -> None:
-    times = [order.parse(cell) for cell in cells if _parses(order.parse, cell)]
+    times = _parsed(order, cells)
     back = sum(after < before for before, after in pairwise(times))
     forward = sum(after > before for before, after in pairwise(times))
     if back > 2 and back > 4 * forward:
@@ -340,3 +419,12 @@ def _listing(table: _Table) -> str:
         return "1" if table.width == 1 else f"1 to {table.width}"
     shown = ", ".join(f"{number} {text[:30]!r}" for number, text in enumerate(table.names[:20], start=1))
     return shown + (", ..." if table.width > 20 else "")
+
+
+def _beginnings(table: _Table) -> str:
+    """Return the columns with a cell of each, for a person who looks for the fault."""
+    shown = [
+        f"{number} {name[:30]!r}: {next(iter(table.cells(number - 1, 1)), '')[:30]}"
+        for number, name in enumerate((table.names or [""] * table.width)[:10], start=1)
+    ]
+    return ", ".join(shown).replace(" '':", ":") + (", ..." if table.width > 10 else "")

@@ -1,4 +1,4 @@
-"""Numbers as they stand in files: with a decimal point or a decimal comma, in groups of three, or missing."""
+"""Numbers as they stand in files: with a decimal point or a decimal comma, in groups of three, in percent, or missing."""
 
 import math
 import re
@@ -8,7 +8,10 @@ from typing import NamedTuple
 MISSING = frozenset({"", "-", "na", "n/a", "nan", "-nan", "none", "null", "nil"})  # in lower case
 
 _GROUPS_WITH_POINT = re.compile(r"[+-]?\d{1,3}(?:([,' \u00a0\u202f])\d{3})(?:\1\d{3})*(?:\.\d*)?", re.ASCII)
-_WITH_COMMA = re.compile(r"[+-]?(?:\d+|\d{1,3}(?:([.' \u00a0\u202f])\d{3})(?:\1\d{3})*)(?:,\d*)?", re.ASCII)
+_WITH_COMMA = re.compile(
+    r"[+-]?(?:\d+|\d{1,3}(?:([.' \u00a0\u202f])\d{3})(?:\1\d{3})*)(?:,\d*)?(?:[eE][+-]?\d+)?", re.ASCII
+)
+_PERCENT = re.compile(r"(?<=[\d.,])\s?%\Z", re.ASCII)
 _GROUPING = re.compile(r"[' \u00a0\u202f]")
 
 
@@ -25,6 +28,8 @@ def _parse_with_point(text: str) -> float:
     except ValueError:
         if text.lower() in MISSING:
             return math.nan
+        if _PERCENT.search(text):
+            return _parse_with_point(_PERCENT.sub("", text))
         if not _GROUPS_WITH_POINT.fullmatch(text):
             raise ValueError("not a number") from None
         value = float(_GROUPING.sub("", text).replace(",", ""))
@@ -32,6 +37,7 @@ def _parse_with_point(text: str) -> float:
 
 
 def _parse_with_comma(text: str) -> float:
+    text = _PERCENT.sub("", text)
     if _WITH_COMMA.fullmatch(text):
         return _finite(float(_GROUPING.sub("", text).replace(".", "").replace(",", ".")))
     if text.lower() in MISSING:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from htmengine.errors import MisuseError
 from htmengine.htm.arrays import FloatArray
-from htmengine.series.layout import Line, find_layout
+from htmengine.series.layout import Line, find_layout, is_comment
 from htmengine.series.lines import MAX_LINE_LENGTH, numbered_lines
 
 HEAD_LINES = 1_000  # from which the layout is found out
@@ -65,7 +65,7 @@ class _Row(NamedTuple):
 
 
 class SeriesReader:
-    """The rows of one file; `bad` and `missing` count along while `chunks` is read."""
+    """The rows of one file; `bad`, `missing` and `late` count along while `chunks` is read."""
 
     def __init__(
         self,
@@ -92,6 +92,7 @@ class SeriesReader:
         self.name = name
         self.bad = BadRows()
         self.missing = 0
+        self.late = 0  # of the bad rows those whose time goes back
         self._lines = numbered_lines(stream, name)
         self._head: list[Line] = list(islice(self._lines, HEAD_LINES))
         if self._head and re.fullmatch("sep=.", self._head[0][1] or "", re.IGNORECASE):
@@ -139,24 +140,25 @@ class SeriesReader:
     def _parsed(self, lines: Iterable[Line]) -> Iterator[_Row]:
         layout = self.layout
         parse_timestamp, parse_value = layout.timestamp_format.parse, layout.number_format.parse
-        time_index, value_index = layout.timestamp.number - 1, layout.value.number - 1
+        value_index = layout.value.number - 1
         for line, text in lines:
             if line == layout.header_line:
                 continue
             if text is None:
                 self.bad.add(line, f"longer than {MAX_LINE_LENGTH} characters")
                 continue
-            if not text.strip(" \t\r,;|"):
-                continue  # a blank line, or one of empty fields, as spreadsheets leave at the end
+            if is_comment(text) or not text.strip(" \t\r,;|"):
+                continue  # or a blank line, or one of empty fields, as spreadsheets leave at the end
             try:
                 fields = layout.fields(text)
             except ValueError as error:
                 self.bad.add(line, str(error))
                 continue
+            time = layout.time(fields)
             try:
-                timestamp = parse_timestamp(fields[time_index])
+                timestamp = parse_timestamp(time)
             except ValueError as error:
-                self.bad.add(line, f"time {fields[time_index][:40]!r}: {error}")
+                self.bad.add(line, f"time {time[:40]!r}: {error}")
                 continue
             try:
                 value = parse_value(fields[value_index])
@@ -183,6 +185,7 @@ class SeriesReader:
             row = waiting.popleft()
             if row.timestamp < last:
                 self.bad.add(row.line, "time goes back")
+                self.late += 1
             elif self._is_ahead(row, waiting, last):
                 self.bad.add(row.line, "time is ahead of the rows after it")
             else:

@@ -13,18 +13,24 @@ from typing import Any, NamedTuple
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _EARLIEST = -30_000_000_000  # seconds: the year 1019; beyond it a count is a mistake
 
-# Offsets in seconds. The American names are those that RFC 2822 keeps from RFC 822.
+# Offsets in seconds. The American names are those that RFC 2822 keeps from RFC 822; the European ones mean one zone only.
 _ZONES = {"": 0, "Z": 0, "UT": 0, "UTC": 0, "GMT": 0} | {
-    name: -3600 * hours
+    name: 3600 * hours
     for name, hours in (
-        ("EDT", 4),
-        ("EST", 5),
-        ("CDT", 5),
-        ("CST", 6),
-        ("MDT", 6),
-        ("MST", 7),
-        ("PDT", 7),
-        ("PST", 8),
+        ("EDT", -4),
+        ("EST", -5),
+        ("CDT", -5),
+        ("CST", -6),
+        ("MDT", -6),
+        ("MST", -7),
+        ("PDT", -7),
+        ("PST", -8),
+        ("WET", 0),
+        ("WEST", 1),
+        ("CET", 1),
+        ("CEST", 2),
+        ("EET", 2),
+        ("EEST", 3),
     )
 }
 _MONTH_ABBREVIATIONS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
@@ -32,7 +38,8 @@ _MONTHS = {name: number for number, name in enumerate(_MONTH_ABBREVIATIONS, star
 
 _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,18}))?)?"
 _HALF = r"(?:\s*(?P<half>[AP])\.?M\.?)?"
-_ZONE = r"(?:\s*(?P<zone>[+-]\d\d(?::?\d\d)?|Z|UTC?|GMT|[ECMP][SD]T))?"
+# Java and others name the region behind the offset, which says it all.
+_ZONE = r"(?:\s*(?P<zone>[+-]\d\d(?::?\d\d)?|Z|UTC?|GMT|[ECMP][SD]T|[WCE]ES?T)(?:\[[\w/+-]+\])?)?"
 _OPTIONAL_CLOCK = rf"(?:(?:\s*[T,]\s*|\s+){_CLOCK}{_HALF}{_ZONE})?"
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?"
 _MONTH_NAME = rf"(?P<month>{'|'.join(_MONTH_ABBREVIATIONS)})[a-z]*\.?"
@@ -72,7 +79,7 @@ def _calendar(name: str, pattern: str) -> TimestampFormat:
 def _seconds(
     year: str,
     month: str,
-    day: str,
+    day: str | None,
     hour: str | None,
     minute: str | None,
     second: str | None,
@@ -87,7 +94,7 @@ def _seconds(
     if not 1000 <= years <= 9998:  # such as 0001-01-01, which stands for no time at all
         raise ValueError(f"year {year} is not plausible")
     months = int(month) if month.isdigit() else _MONTHS[month[:3].lower()]
-    days = date(years, months, int(day)).toordinal() - _EPOCH_ORDINAL
+    days = date(years, months, int(day or 1)).toordinal() - _EPOCH_ORDINAL
     if hour is None:
         return float(days * 86400)
     hours, minutes, seconds = int(hour), int(minute or 0), int(second or 0)
@@ -151,6 +158,7 @@ TEXT_FORMATS = (
     _ordered(
         "year-month-day", r"(?P<year>\d{4})(?P<separator>[-/.])(?P<month>\d\d?)(?P=separator)(?P<day>\d\d?)"
     ),
+    _calendar("year-month", r"(?P<year>\d{4})[-/](?P<month>\d\d)"),
     # Before the epochs: eight, twelve or fourteen digits that are all dates are meant as dates.
     _calendar(
         "compact year-month-day",

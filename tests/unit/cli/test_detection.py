@@ -166,6 +166,19 @@ def test_the_default_set_is_left_to_find_its_range(monkeypatch, run):
     assert asked == [("default", {"minimum": None, "maximum": None, "seed": None})]
 
 
-def test_a_file_with_date_and_time_in_two_columns_gets_advice(run):
-    data = "date,clock,value\n" + "".join(f"2014-07-0{i // 50 + 1},{i % 24}:00,{i}\n" for i in range(200))
-    assert "rows repeat the time" in run(data=data).stderr
+def test_the_day_and_the_time_of_day_may_stand_in_two_columns(run):
+    data = "date,clock,value\n" + "".join(
+        f"2014-07-0{i // 24 + 1},{i % 24}:00,{i % 50}\n" for i in range(200)
+    )
+    outcome = run("--json", data=data)
+    assert "time of day from 'clock' (column 2)" in outcome.stderr
+    document = json.loads(outcome.stdout)
+    assert (document["from"], document["to"]) == ("2014-07-01T00:00:00Z", "2014-07-09T07:00:00Z")
+    assert document["columns"]["time_of_day"] == {"number": 2, "name": "clock"}
+
+
+@pytest.mark.parametrize("order", [lambda host, i: (i, host), lambda host, i: (host, i)])
+def test_a_file_of_several_series_gets_advice(run, order):
+    rows = sorted(((host, i) for host in "ab" for i in range(500)), key=lambda row: order(*row))
+    data = "time,host,value\n" + "".join(f"{1404172800 + 300 * i},{host},{i % 50}\n" for host, i in rows)
+    assert "If the file holds several series" in run(data=data).stderr

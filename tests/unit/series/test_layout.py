@@ -1,7 +1,7 @@
 import pytest
 
 from htmengine.errors import MisuseError
-from tests.unit.series.files import open_series, read
+from tests.unit.series.files import open_series, read, rows
 
 DAY = 1404172800.0  # 2014-07-01
 ROWS = [(DAY + 300 * i, 10.5 + i) for i in range(20)]
@@ -101,3 +101,95 @@ def test_a_day_above_twelve_far_down_decides_the_order_of_day_and_month():
     reader = open_series(table(times, [1] * len(times), header="time,value"))
     assert reader.layout.timestamp_format.name == "day/month/year"
     assert not reader.layout.notes
+
+
+INFLUX = """#group,false,false,true,true,false,false,true,true
+#datatype,string,long,dateTime:RFC3339,dateTime:RFC3339,dateTime:RFC3339,double,string,string
+#default,mean,,,,,,,
+,result,table,_start,_stop,_time,_value,_field,host
+"""
+
+
+def test_the_annotations_of_an_influxdb_export_are_no_header():
+    lines = [
+        f",,0,2014-07-01T00:00:00Z,2014-07-02T00:00:00Z,{time.replace(' ', 'T')}:00Z,{value},usage,a"
+        for time, value in zip(TIMES, VALUES, strict=True)
+    ]
+    reader = open_series(INFLUX + "\n".join(lines))
+    assert (reader.layout.timestamp.name, reader.layout.value.name) == ("_time", "_value")
+    assert rows(reader) == ROWS
+    assert (reader.bad.count, reader.layout.notes) == (0, ())
+
+
+@pytest.mark.parametrize("header", ["# written by sensor 7\n#\n", "# a, b\ntime,value\n", "#time,value\n"])
+def test_a_line_that_begins_with_a_hash_is_a_comment_or_the_header(header):
+    reader = open_series(header + table(TIMES, VALUES) + "# the end, at last\n")
+    assert rows(reader) == ROWS
+    assert reader.bad.count == 0
+    assert reader.layout.timestamp.name == ("time" if "time" in header else None)
+
+
+CLOCKS = [time[11:] for time in TIMES]
+
+
+@pytest.mark.parametrize(
+    ("header", "columns"),
+    [
+        ("Datum;Uhrzeit;Wert", (["01.07.2014"] * 20, CLOCKS, VALUES)),
+        ("clock;value;day", ([f"{clock}:00.0" for clock in CLOCKS], VALUES, ["2014-07-01"] * 20)),
+        ("<DATE>;<TIME>;<CLOSE>", (["2014.07.01"] * 20, CLOCKS, VALUES)),
+        (None, (["1-Jul-2014"] * 20, [f"{clock}:00Z" for clock in CLOCKS], VALUES)),
+    ],
+)
+def test_the_time_of_day_may_stand_in_a_column_of_its_own(header, columns):
+    reader = open_series(table(*columns, header=header, delimiter=";"))
+    assert rows(reader) == ROWS
+    assert str(reader.layout.time_of_day) in reader.layout.notes[0]
+
+
+def test_a_date_with_its_time_of_day_needs_no_other_column():
+    layout = open_series(table(TIMES, ["12:30"] * 20, VALUES, header="time,due,value")).layout
+    assert layout.time_of_day is None
+    layout = open_series(
+        table(TIMES, ["12:30"] * 20, VALUES, header="time,due,value"), timestamp="time"
+    ).layout
+    assert layout.time_of_day is None
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("", "is empty"),
+        ("\n \n", "is empty"),
+        ("time,value\n", "only a header line"),
+        ("time;value\n", "only a header line"),
+        ('time,value,note\n1,2,"a\nb"\n', "no line but the header can be read"),
+        ("hello\nyou\n", "no rows of two or more fields"),
+    ],
+)
+def test_a_file_without_rows_is_told_from_one_of_another_kind(data, message):
+    with pytest.raises(MisuseError, match=message):
+        open_series(data)
+
+
+def test_what_the_columns_hold_is_shown_when_none_fits():
+    with pytest.raises(MisuseError, match="no column beside 'time'") as caught:
+        open_series(table(TIMES, ["12 ms"] * 20, header="time,latency"))
+    assert "2 'latency': 12 ms" in caught.value.hint
+    with pytest.raises(MisuseError, match="no column holds times") as caught:
+        open_series(table(["monday"] * 20, VALUES, header="time,latency"))
+    assert "1 'time': monday" in caught.value.hint
+    with pytest.raises(
+        MisuseError, match=r"no column beside 'time' \(column 1\), which --value names, holds times"
+    ):
+        open_series(table(TIMES, VALUES, header="time,value"), value="time")
+
+
+def test_times_of_a_count_from_zero_are_said_to_be_such():
+    layout = open_series(table(range(0, 200, 10), VALUES, header="time,value")).layout
+    assert "1970-01-01" in layout.notes[0]
+
+
+def test_junk_above_the_first_times_does_no_harm():
+    data = table(["?"] * 60 + list(range(20)), VALUES * 4, header="time,value")
+    assert read(data, timestamp="time")[0] == (0.0, VALUES[0])

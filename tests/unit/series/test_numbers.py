@@ -19,6 +19,20 @@ def test_a_number_with_decimal_comma_reads_back(group, value):
     assert numbers.COMMA.parse(text) == float(value)
 
 
+@pytest.mark.parametrize(
+    ("written", "text", "expected"),
+    [
+        (numbers.POINT, "12.5%", 12.5),
+        (numbers.POINT, "1,200 %", 1200.0),
+        (numbers.COMMA, "-0,5 %", -0.5),
+        (numbers.POINT, "1e-3%", 0.001),
+        (numbers.COMMA, "1,5E-05", 1.5e-5),
+    ],
+)
+def test_a_percentage_counts_in_percent_and_a_decimal_comma_may_have_an_exponent(written, text, expected):
+    assert written.parse(text) == expected
+
+
 @pytest.mark.parametrize("text", ["", "-", "NaN", "nan", "NULL", "null", "NA", "n/a", "None"])
 @pytest.mark.parametrize("written", [numbers.POINT, numbers.COMMA])
 def test_a_missing_value_is_nan(written, text):
@@ -26,7 +40,8 @@ def test_a_missing_value_is_nan(written, text):
 
 
 @pytest.mark.parametrize(
-    "text", ["inf", "-Infinity", "1e999", "12 apples", "1,23,4", "0x10", "\x00", "5\x00", "1.2.3"]
+    "text",
+    ["inf", "-Infinity", "1e999", "12 apples", "1,23,4", "0x10", "\x00", "5\x00", "1.2.3", "%", "na%", "5%%"],
 )
 @pytest.mark.parametrize("written", [numbers.POINT, numbers.COMMA])
 def test_what_is_no_finite_number_is_refused(written, text):
