@@ -40,7 +40,7 @@ class Remote:
     def receive_and_die(self, text):
         """Let it take and acknowledge messages until it meets one with this text, which kills it."""
         self._tell("receive_and_die", text)
-        assert self.process.wait(20) == -signal.SIGKILL
+        assert self.process.wait(60) == -signal.SIGKILL
 
     def close(self):
         self.process.kill()
