@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import msgspec
@@ -39,17 +41,17 @@ def build_model(parameters: params.Parameters) -> _kernels.Model:
         if isinstance(parameters, params.NupicParameters):
             # NuPIC handed the rate to its classifier as text of so many digits: decision 9.
             fields["alpha"] = float(f"{parameters.classifier.alpha:.6g}")
-        model.add_classifier(**fields)
+        _made(model.add_classifier, fields)
     return model
 
 
 def _default(parameters: params.DefaultParameters) -> _kernels.DefaultModel:
     return _kernels.DefaultModel(
-        scale=_kernels.ValueScale(**_fields(parameters.scale)),
-        encoder=_kernels.HashEncoder(**_fields(parameters.encoder)),
-        memory=_kernels.TransitionMemory(**_fields(parameters.memory)),
-        novelty=_kernels.Novelty(**_fields(parameters.novelty)),
-        deviation=_kernels.Deviation(**_fields(parameters.deviation)),
+        scale=_made(_kernels.ValueScale, _fields(parameters.scale)),
+        encoder=_made(_kernels.HashEncoder, _fields(parameters.encoder)),
+        memory=_made(_kernels.TransitionMemory, _fields(parameters.memory)),
+        novelty=_made(_kernels.Novelty, _fields(parameters.novelty)),
+        deviation=_made(_kernels.Deviation, _fields(parameters.deviation)),
         sequence_likelihood=_likelihood(parameters.sequence_likelihood),
         jump_likelihood=_likelihood(parameters.jump_likelihood),
         quiet_records=parameters.quiet_records,
@@ -61,11 +63,11 @@ def _default(parameters: params.DefaultParameters) -> _kernels.DefaultModel:
 def _nupic(parameters: params.NupicParameters) -> _kernels.NupicModel:
     encoder = _kernels.MultiEncoder(
         [
-            (name, _ENCODERS[type(encoder)](**_fields(encoder)))
+            (name, _made(_ENCODERS[type(encoder)], _fields(encoder)))
             for name, encoder in sorted(parameters.encoders.items())
         ]
     )
-    pooler = _kernels.SpatialPooler(inputs=encoder.width, **_fields(parameters.pooler))
+    pooler = _made(_kernels.SpatialPooler, _fields(parameters.pooler) | {"inputs": encoder.width})
     return _kernels.NupicModel(
         encoder=encoder,
         pooler=pooler,
@@ -88,10 +90,26 @@ def _likelihood(parameters: params.Likelihood) -> _kernels.Likelihood:
     return _kernels.Likelihood(_filled(_kernels.LikelihoodParameters(), fields))
 
 
-def _filled(target: T, fields: dict[str, Any]) -> T:
+def _made(make: Callable[..., T], fields: Mapping[str, Any]) -> T:
+    with _checked(fields):
+        return make(**fields)
+
+
+def _filled(target: T, fields: Mapping[str, Any]) -> T:
     for name, value in fields.items():
-        setattr(target, name, value)
+        with _checked({name: value}):
+            setattr(target, name, value)
     return target
+
+
+@contextmanager
+def _checked(fields: Mapping[str, Any]) -> Iterator[None]:
+    """A kernel checks the range of a parameter; that its type does not hold it, only the binding finds."""
+    try:
+        yield
+    except TypeError as error:
+        listing = ", ".join(f"{name}={value!r}" for name, value in fields.items())
+        raise ValueError(f"a parameter is of the wrong type or beyond its range: {listing}") from error
 
 
 def _fields(part: msgspec.Struct) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import struct
 import zlib
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from numpy.typing import ArrayLike
 
 from htmengine.htm import _kernels, params
@@ -37,7 +38,7 @@ class Model:
 
     Raises
     ------
-    ValueError : a parameter is out of range.
+    ValueError : a parameter or the generation is out of range.
 
     References
     ----------
@@ -46,6 +47,8 @@ class Model:
     """
 
     def __init__(self, parameters: params.Parameters, *, generation: int = 0) -> None:
+        if not 0 <= generation < 2**32:
+            raise ValueError(f"generation {generation} is not within 0 and 2**32 - 1")
         self.parameters = parameters
         self.generation = generation
         self.kernel = build_model(parameters)
@@ -65,12 +68,13 @@ class Model:
         """Timestamp of the last sample taken, in seconds since the epoch; -inf before the first."""
         return self.kernel.last_timestamp
 
-    def score_one(self, timestamp: float, value: float) -> Scores:
+    def score_one(self, timestamp: float | np.datetime64, value: float) -> Scores:
         """Score one sample and learn from it.
 
         Parameters
         ----------
-        timestamp : seconds since the Unix epoch, UTC; not before the last sample's. It may repeat.
+        timestamp : seconds since the Unix epoch, UTC, or a datetime64 in UTC; not before the last sample's. It may
+            repeat.
         value : in the metric's own unit. NaN or an infinity marks a missing sample: all scores are NaN, nothing is
             learned. Values beyond 1e300 count as 1e300.
 
@@ -79,7 +83,7 @@ class Model:
         OutOfOrderSample : the timestamp goes back; the model has not changed.
         ValueError : the timestamp is not finite; the model has not changed.
         """
-        scores = self.score_series([timestamp], [value])
+        scores = self.score_series(np.array([timestamp]), [value])
         return Scores(*(float(column[0]) for column in scores))
 
     def score_series(self, timestamps: ArrayLike, values: ArrayLike) -> SeriesScores:
@@ -87,8 +91,8 @@ class Model:
 
         Parameters
         ----------
-        timestamps : shape (n,). Seconds since the Unix epoch, UTC, never decreasing, also not from call to call.
-            Any spacing will do; equal ones are taken in the order given.
+        timestamps : shape (n,). Seconds since the Unix epoch, UTC, or datetime64 in UTC; never decreasing, also not
+            from call to call. Any spacing will do; equal ones are taken in the order given.
         values : shape (n,), in the metric's own unit. NaN or an infinity marks a missing sample.
 
         Returns
@@ -194,7 +198,7 @@ class Model:
 
 def checked_series(timestamps: ArrayLike, values: ArrayLike) -> tuple[FloatArray, FloatArray]:
     """Return both as contiguous arrays of one length; raise ValueError when they cannot be a series."""
-    times = np.ascontiguousarray(timestamps, dtype=np.float64)
+    times = np.ascontiguousarray(_seconds(np.asarray(timestamps)))
     series = np.ascontiguousarray(values, dtype=np.float64)
     if times.ndim != 1 or times.shape != series.shape:
         raise ValueError(
@@ -205,6 +209,24 @@ def checked_series(timestamps: ArrayLike, values: ArrayLike) -> tuple[FloatArray
         raise ValueError(f"sample {bad[0]}: timestamp {times[bad[0]]} is not a number of seconds")
     return times, series
 
+
+def _seconds(timestamps: npt.NDArray[Any]) -> FloatArray:
+    """Return seconds since the epoch, of numbers that are such or of datetime64 of any unit, which is UTC."""
+    kind = timestamps.dtype.kind
+    if kind == "M":
+        whole = timestamps.astype("datetime64[s]")
+        # Apart, since nanoseconds since the epoch need more digits than a float has.
+        seconds: FloatArray = whole.astype(np.int64) + (timestamps - whole) / np.timedelta64(1, "s")
+        return seconds
+    if kind == "m":
+        raise ValueError(f"timestamps must be {_TIMES}, not {timestamps.dtype.name}")
+    try:
+        return np.asarray(timestamps, dtype=np.float64)
+    except TypeError as error:
+        raise TypeError(f"timestamps must be {_TIMES}, not {type(timestamps.flat[0]).__name__}") from error
+
+
+_TIMES: Final = "seconds since the epoch or datetime64"
 
 # A block: header, parameters as JSON, state of the kernel. Little-endian.
 _MAGIC: Final = b"HTMm"

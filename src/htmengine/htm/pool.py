@@ -45,6 +45,7 @@ class Pool(Generic[Key]):
         self._kernel = _kernels.Pool()
         self._slots: dict[Key, int] = {}
         self._models: dict[Key, Model] = {}
+        self._keys: dict[int, Key] = {}  # by identity of the model
 
     def __len__(self) -> int:
         """Return the number of models."""
@@ -63,15 +64,19 @@ class Pool(Generic[Key]):
         return self._models[key]
 
     def add(self, key: Key, model: Model) -> None:
-        """Add a model. Raises ValueError when the key is taken."""
+        """Add a model. Raises ValueError when the key is taken or the model is in the pool already."""
         if key in self._models:
             raise ValueError(f"{key!r}: the pool has a model with this key")
+        if id(model) in self._keys:
+            raise ValueError(f"{key!r}: this model is in the pool as {self._keys[id(model)]!r}")
+        self._keys[id(model)] = key
         self._slots[key] = self._kernel.add(model.kernel)
         self._models[key] = model
 
     def remove(self, key: Key) -> Model:
         """Take a model out and return it. Raises KeyError when there is none with this key."""
         model = self._models.pop(key)
+        del self._keys[id(model)]
         self._kernel.remove(self._slots.pop(key))
         return model
 
@@ -93,14 +98,16 @@ class Pool(Generic[Key]):
         ----------
         keys : length n.
         timestamps, values : shape (n,), as in `Model.score_series`.
-        threads : how many threads may work at a time.
+        threads : how many threads may work at a time, at least 1.
         explain_from : log score from which a sample is explained, if its model can.
 
         Raises
         ------
         KeyError : no model has one of the keys; nothing was scored.
-        ValueError : lengths differ, or a timestamp is not finite; nothing was scored.
+        ValueError : lengths differ, a timestamp is not finite, or there are no threads; nothing was scored.
         """
+        if threads < 1:
+            raise ValueError(f"{threads} threads score nothing; give at least 1")
         times, series = checked_series(timestamps, values)
         if len(keys) != len(times):
             raise ValueError(f"{len(keys)} keys for {len(times)} samples")

@@ -2,6 +2,7 @@
 
 import math
 import struct
+from datetime import datetime
 
 import msgspec
 import numpy as np
@@ -154,6 +155,64 @@ def test_a_series_that_is_none_gets_a_clear_error():
     assert model.rows == 0
 
 
+@pytest.mark.parametrize("unit", ["D", "s", "ms", "us", "ns"])
+def test_times_of_numpy_count_as_seconds_whatever_their_unit(unit):
+    days = np.datetime64("1969-12-25", unit) + np.arange(20).astype("timedelta64[D]")
+    seconds = 86400.0 * np.arange(-7, 13)
+    values = np.arange(20) % 5
+    model, same = Model(SETS["nupic"]), Model(SETS["nupic"])
+    assert_same(model.score_series(days, values), same.score_series(seconds, values))
+    assert model.save() == same.save()
+    assert model.score_one(np.datetime64("1970-03-01", unit), 1.0) == same.score_one(59 * 86400.0, 1.0)
+    pool = Pool()
+    pool.add("m", model)
+    pool.score(["m"], np.array(["1970-03-01T00:00:00.250"], "datetime64[ms]"), [1.0])
+    assert model.last_timestamp == 59 * 86400.0 + 0.25
+
+
+def test_times_that_are_none_are_refused():
+    model = Model(SETS["default"])
+    with pytest.raises(ValueError, match="sample 1: timestamp nan"):
+        model.score_series(np.array(["2014-07-01", "NaT"], "datetime64[s]"), [1.0, 2.0])
+    with pytest.raises(ValueError, match="seconds since the epoch or datetime64, not timedelta64"):
+        model.score_series(np.arange(3).astype("timedelta64[s]"), [1.0, 2.0, 3.0])
+    with pytest.raises(TypeError, match="seconds since the epoch or datetime64, not datetime"):
+        model.score_one(datetime(2014, 7, 1), 1.0)
+    assert model.rows == 0
+
+
+@pytest.mark.parametrize("name", params.NAMES)
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"seed": -1}, "seed -1 is not within"),
+        ({"seed": 2**64}, "seed 18446744073709551616 is not within"),
+        ({"predict": (1, -1)}, "steps"),
+        ({"predict": (2**40,)}, "steps"),
+        ({"maximum": math.inf}, "finite"),
+    ],
+)
+def test_parameters_out_of_range_are_refused_as_such(name, options, message):
+    with pytest.raises(ValueError, match=message):
+        Model(params.parameter_set(name, **{"minimum": 0.0, "maximum": 1.0} | options))
+
+
+def test_a_parameter_that_no_kernel_holds_is_named():
+    default = params.parameter_set("default")
+    memory = msgspec.structs.replace(default.memory, columns=2**40)
+    with pytest.raises(ValueError, match="columns=1099511627776"):
+        Model(msgspec.structs.replace(default, memory=memory))
+    likelihood = msgspec.structs.replace(default.jump_likelihood, refit=-1)
+    with pytest.raises(ValueError, match="refit=-1"):
+        Model(msgspec.structs.replace(default, jump_likelihood=likelihood))
+
+
+@pytest.mark.parametrize("generation", [-1, 2**32])
+def test_a_generation_that_no_block_holds_is_refused(generation):
+    with pytest.raises(ValueError, match="generation"):
+        Model(SETS["default"], generation=generation)
+
+
 @every_set
 def test_a_damaged_block_is_refused(parameters):
     model = Model(parameters)
@@ -245,6 +304,17 @@ def test_a_pool_adds_and_removes_models():
         pool.add("again", taken)
     with pytest.raises(ValueError, match="1 keys for 2 samples"):
         pool.score(["m0"], [1.0, 2.0], [1.0, 2.0])
+    with pytest.raises(ValueError, match="0 threads"):
+        pool.score(["m0"], [1.0], [1.0], threads=0)
+
+
+def test_a_model_is_in_a_pool_once():
+    # Two threads would score it side by side.
+    pool = pool_of(2)
+    with pytest.raises(ValueError, match="'alias': this model is in the pool as 'm1'"):
+        pool.add("alias", pool["m1"])
+    pool.add("alias", pool.remove("m1"))
+    assert sorted(pool) == ["alias", "m0"]
 
 
 @pytest.mark.parametrize("name", ["default", "nupic", "nupic-tm"])

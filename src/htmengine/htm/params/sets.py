@@ -372,12 +372,14 @@ def parameter_set(
     name : one of `NAMES`.
     minimum, maximum : the metric's range in its own unit. Optional for ``default``, which follows the values as they
         come; needed by the ``nupic`` sets (`infer_range` finds one).
-    seed : 0 to 2**64 - 1, in place of every seed of the set.
+    seed : 0 to 2**64 - 1, in place of every seed of the set. A model of the ``nupic`` sets refuses 0 and multiples of
+        2**32 - 1, as their generator cannot begin with them.
     predict : how many samples ahead the model predicts the value; none by default, which costs nothing.
 
     Raises
     ------
-    ValueError : no set has this name, or the range is missing or empty.
+    ValueError : no set has this name, the range is missing or empty, or the seed is out of range. What else is out of
+        range is found when a model is made.
     """
     if name not in NAMES:
         raise ValueError(f"{name!r} is not a parameter set; the sets are {', '.join(NAMES)}")
@@ -385,6 +387,8 @@ def parameter_set(
         raise ValueError("give both minimum and maximum, or none of them")
     if minimum is not None and maximum is not None and not maximum > minimum:
         raise ValueError(f"maximum {maximum} is not above minimum {minimum}")
+    if seed is not None and not 0 <= seed < 2**64:
+        raise ValueError(f"seed {seed} is not within 0 and 2**64 - 1")
     if minimum is not None and maximum is not None:
         minimum, maximum = float(minimum), float(maximum)
     if name == "default":
