@@ -22,6 +22,7 @@ from htmengine.config_options import (
     port,
     positive_count,
     positive_number,
+    readable_file,
     whole_number,
 )
 from htmengine.errors import ConfigError as ConfigError
@@ -262,7 +263,7 @@ def _settings(reader: OptionReader) -> Settings:
         engine.fault("data_dir is missing; embedded parts need a folder for their files")
         data = reader.directory
     storage = reader.section("model-checkpoint.conf", "storage")
-    return Settings(
+    settings = Settings(
         bus=bus,
         bus_path=data / "bus.sqlite" if data else None,
         checkpoint_root=storage.get("root", absolute_path, data / "checkpoints" if data else None),
@@ -286,10 +287,14 @@ def _settings(reader: OptionReader) -> Settings:
         likelihood=_likelihood(reader),
         retention=Retention(days=engine.get("retention_days", positive_number, None)),
     )
+    reader.refuse_others(APPLICATION, "engine")
+    return settings
 
 
 def _repository(reader: OptionReader, dialect: Dialect, data: Path | None) -> Repository:
     section, defaults = reader.section(APPLICATION, "repository"), Repository()
+    encrypted = section.get("tls", boolean, defaults.tls)
+    tls_file = readable_file if encrypted else absolute_path
     return Repository(
         dialect=dialect,
         path=data / "repository.sqlite" if data and dialect == "sqlite" else None,
@@ -298,10 +303,10 @@ def _repository(reader: OptionReader, dialect: Dialect, data: Path | None) -> Re
         user=section.get("user", str, defaults.user),
         passwd=section.get("passwd", str, defaults.passwd),
         port=section.get("port", port, POSTGRESQL_PORT if dialect == "postgresql" else defaults.port),
-        tls=section.get("tls", boolean, defaults.tls),
-        ca_file=section.get("tls_ca_file", absolute_path, None),
-        certificate=section.get("tls_certificate", absolute_path, None),
-        key=section.get("tls_key", absolute_path, None),
+        tls=encrypted,
+        ca_file=section.get("tls_ca_file", tls_file, None),
+        certificate=section.get("tls_certificate", tls_file, None),
+        key=section.get("tls_key", tls_file, None),
         pool_size=section.get("pool_size", count, defaults.pool_size),
         pool_recycle_s=section.get("pool_recycle", positive_count, defaults.pool_recycle_s),
     )
@@ -361,18 +366,22 @@ def _broker(reader: OptionReader) -> Broker:
     connection, credentials, tls = (
         reader.section(file, name) for name in ("connection", "credentials", "tls")
     )
-    return Broker(
+    encrypted = tls.get("enabled", boolean, defaults.tls)
+    tls_file = readable_file if encrypted else absolute_path
+    broker = Broker(
         host=connection.get("host", str, defaults.host),
         port=connection.get("port", port, defaults.port),
         virtual_host=connection.get("virtual_host", str, defaults.virtual_host),
         user=credentials.get("user", str, defaults.user),
         password=credentials.get("password", str, defaults.password),
-        tls=tls.get("enabled", boolean, defaults.tls),
-        ca_file=tls.get("ca_file", absolute_path, None),
-        certificate=tls.get("certificate", absolute_path, None),
-        key=tls.get("key", absolute_path, None),
+        tls=encrypted,
+        ca_file=tls.get("ca_file", tls_file, None),
+        certificate=tls.get("certificate", tls_file, None),
+        key=tls.get("key", tls_file, None),
         management_port=reader.section(file, "management").get("port", port, defaults.management_port),
     )
+    reader.refuse_others(file, "tls")
+    return broker
 
 
 def _shards(text: str) -> int:

@@ -9,7 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
-from htmengine.config_options import OVERRIDES_FOLDER, environment_name
+from htmengine.config_options import OVERRIDES_FOLDER, STRAY_PERCENT, environment_name
 from htmengine.file_lock import ExclusiveFileLock, SharedFileLock
 
 
@@ -67,19 +67,27 @@ class Config(configparser.ConfigParser):
 
     def get(self, section: str, option: str, **kwargs: Any) -> Any:  # type: ignore[override]
         """Return an option's value; the environment wins over the files."""
-        value = super().get(section, option, **kwargs)
-        return self._from_environment(section, option, value)
+        overridden = os.environ.get(environment_name(self.configName, section, option))
+        if overridden is not None and self.has_option(section, option):
+            return overridden
+        try:
+            return super().get(section, option, **kwargs)
+        except configparser.InterpolationError:
+            message = f"[{section}] {option}: {STRAY_PERCENT}"
+            raise configparser.InterpolationSyntaxError(option, section, message) from None
 
     def items(self, *args: Any, **kwargs: Any) -> Any:
         """Return the (option, value) pairs of a section; the environment wins over the files.
 
         Without arguments: the (name, section) pairs, as ConfigParser does.
         """
-        pairs: Any = super().items(*args, **kwargs)
         if not args and "section" not in kwargs:
-            return pairs
-        section = args[0] if args else kwargs["section"]
-        return [(option, self._from_environment(section, option, value)) for option, value in pairs]
+            return super().items()
+        return self._items(*args, **kwargs)
+
+    def _items(self, section: str, raw: bool = False, vars: Any = None) -> list[tuple[str, str]]:  # noqa: A002
+        names = [option for option, _ in super().items(section, True, vars)]
+        return [(option, self.get(section, option, raw=raw, vars=vars)) for option in names]
 
     def loadConfig(self) -> None:
         """Read the overrides again if they have changed; the baseline is read once."""
@@ -105,9 +113,6 @@ class Config(configparser.ConfigParser):
     def clearAllConfigOverrides(self) -> None:
         """Delete the overrides of every configuration file in the folder."""
         shutil.rmtree(self._overrides.parent, ignore_errors=True)
-
-    def _from_environment(self, section: str, option: str, value: Any) -> Any:
-        return os.environ.get(environment_name(self.configName, section, option), value)
 
     def _read_overrides(self) -> None:
         self._overrides_read = self._modified()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import configparser
+import difflib
 import os
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -15,6 +17,8 @@ D = TypeVar("D")
 
 OVERRIDES_FOLDER: Final = "overrides"
 ENVIRONMENT_PREFIX: Final = "_NTA_UTILS_CONFIG__"
+STRAY_PERCENT: Final = "a % refers to another option, as %(name)s; write %% for the sign itself"
+"""What is wrong with a value that cannot be interpolated. The value is not shown: it may be a password."""
 
 
 class OptionReader:
@@ -25,6 +29,7 @@ class OptionReader:
         self.directory = directory
         self.faults: list[str] = [] if faults is None else faults
         self._files: dict[str, configparser.ConfigParser] = {}
+        self._asked: dict[tuple[str, str], set[str]] = defaultdict(set)
 
     def section(self, file: str, name: str, *, required: bool = False) -> Section:
         """Return a section of a file; one that is not there has no options. A missing file is a fault if it is required."""
@@ -34,7 +39,16 @@ class OptionReader:
             self._read(file, self.directory / OVERRIDES_FOLDER / file)
             if required and not found:
                 self.fault(file, "there is no such file")
-        return Section(self, file, self._files[file], name)
+        return Section(self, file, self._files[file], name, self._asked[file, name])
+
+    def refuse_others(self, file: str, section: str) -> None:
+        """Note the options of a section of the engine's own that nobody has asked for: their names are wrong."""
+        parser, known = self._files[file], self._asked[file, section]
+        for option in parser[section] if parser.has_section(section) else ():
+            if option not in known and option not in parser.defaults():
+                near = difflib.get_close_matches(option, known, n=1)
+                meant = f"; do you mean {near[0]}?" if near else ""
+                self.fault(file, f"[{section}] {option} is not known{meant}")
 
     def fault(self, file: str | Path, what: str) -> None:
         """Note what is wrong with a file."""
@@ -54,18 +68,23 @@ class OptionReader:
         except FileNotFoundError:
             return False
         except (OSError, UnicodeDecodeError, configparser.Error) as error:
-            self.fault(path.relative_to(self.directory), f"cannot be read: {error}".replace("\n", " "))
+            self.fault(path.relative_to(self.directory), _unreadable(error))
+            if type(error) is not configparser.ParsingError:  # which is raised at the end, with the rest read
+                self._files[file] = configparser.ConfigParser()
         return True
 
 
 class Section:
     """A section of a configuration file."""
 
-    def __init__(self, reader: OptionReader, file: str, parser: configparser.ConfigParser, name: str) -> None:
+    def __init__(
+        self, reader: OptionReader, file: str, parser: configparser.ConfigParser, name: str, asked: set[str]
+    ) -> None:
         self._reader = reader
         self._file = file
         self._parser = parser
         self._name = name
+        self._asked = asked
 
     @property
     def exists(self) -> bool:
@@ -78,16 +97,18 @@ class Section:
         `convert` raises ValueError for a text that it does not take, saying what is wrong with it; that is noted as a
         fault, and the default taken.
         """
+        self._asked.add(option)
         if not self._parser.has_option(self._name, option):
             return default
         try:
-            variable = environment_name(self._file, self._name, option)
-            text = os.environ.get(variable) or self._parser.get(self._name, option)
+            text = os.environ.get(environment_name(self._file, self._name, option))
+            if text is None:
+                text = self._parser.get(self._name, option)
             return convert(text)
-        except configparser.Error as error:
-            self._reader.fault(self._file, f"[{self._name}] {option}: {error}".replace("\n", " "))
+        except configparser.InterpolationError:
+            self.fault(f"{option}: {STRAY_PERCENT}")
         except ValueError as error:
-            self._reader.fault(self._file, f'[{self._name}] {option} = "{text}" {error}')
+            self.fault(f'{option} = "{text}" {error}')
         return default
 
     def choice(self, option: str, choices: tuple[str, ...], default: str) -> Any:
@@ -103,6 +124,16 @@ class Section:
     def fault(self, what: str) -> None:
         """Note what is wrong with the section."""
         self._reader.fault(self._file, f"[{self._name}] {what}")
+
+
+def _unreadable(error: Exception) -> str:
+    """Say why a file cannot be read, without what is in it: a line may have a password."""
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        return f"line {error.lineno}: there is no [section] before it"
+    if isinstance(error, configparser.ParsingError):
+        lines = ", ".join(str(number) for number, _ in error.errors)
+        return f"line {lines}: neither [section] nor option = value"
+    return f"cannot be read: {error}".replace("\n", " ")
 
 
 def environment_name(file: str, section: str, option: str) -> str:
@@ -167,4 +198,12 @@ def absolute_path(text: str) -> Path:
     path = Path(os.path.expandvars(text)).expanduser()
     if not path.is_absolute():
         raise ValueError("is not an absolute path")
+    return path
+
+
+def readable_file(text: str) -> Path:
+    """Return the path, as `absolute_path` does, of a file that can be read."""
+    path = absolute_path(text)
+    if not (path.is_file() and os.access(path, os.R_OK)):
+        raise ValueError("is not a file that can be read")
     return path

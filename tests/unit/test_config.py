@@ -95,13 +95,13 @@ def test_the_broker_is_that_of_the_configuration_directory_or_else_that_of_nta_u
     (application / "rabbitmq.conf").write_text(
         "[connection]\nhost = mq.example\nport = 5671\nvirtual_host = app\n"
         "[credentials]\nuser = app\npassword = secret\n[management]\nport = 15672\n"
-        "[tls]\nenabled = true\nca_file = /etc/ca.pem\n"
+        f"[tls]\nenabled = true\nca_file = {__file__}\n"
     )
     monkeypatch.setenv("_NTA_UTILS_CONFIG__RABBITMQ__CREDENTIALS__PASSWORD", "more secret")
     broker = config.load(application).broker
     assert (broker.host, broker.port, broker.virtual_host) == ("mq.example", 5671, "app")
     assert (broker.user, broker.password, broker.tls) == ("app", "more secret", True)
-    assert broker.ca_file == Path("/etc/ca.pem")
+    assert broker.ca_file == Path(__file__)
     assert "secret" not in repr(broker)
     (application / "rabbitmq.conf").write_text("[connection]\nport = many\n")
     with pytest.raises(config.ConfigError, match=r'rabbitmq\.conf: \[connection\] port = "many"'):
@@ -178,3 +178,61 @@ def test_profiling_is_asked_for_in_two_files(application):
     assert (settings.profiling, settings.scheduler.profiling) == (False, True)
     change(application, "application.conf", "profiling = false", "profiling = true")
     assert config.load(application).profiling
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "passwd = s3cr%et",
+        "passwd = %(s3cret)s",
+        "passwd s3cret",
+        "[repository]\npasswd = s3cret\npasswd = s3cret",
+    ],
+)
+def test_a_fault_of_a_password_does_not_show_it(application, line):
+    change(application, "application.conf", "passwd =", line)
+    with pytest.raises(
+        config.ConfigError, match=r"application\.conf: .*(repository|passwd|line \d+)"
+    ) as caught:
+        config.load(application)
+    assert "s3cr" not in str(caught.value)
+    assert "%et" not in str(caught.value)
+
+
+def test_a_file_with_lines_that_say_nothing_is_said_by_their_numbers(application):
+    (application / "model-swapper.conf").write_text(
+        "[debugging]\nprofiling\n[model_runner]\nnonsense\ntarget_requests_per_checkpoint = many\n"
+    )
+    (application / "model-checkpoint.conf").write_text("root = /tmp\n")
+    with pytest.raises(config.ConfigError) as caught:
+        config.load(application)
+    assert "model-swapper.conf: line 2, 4: neither [section] nor option = value" in str(caught.value)
+    assert 'target_requests_per_checkpoint = "many" is not a whole number' in str(caught.value)
+    assert "model-checkpoint.conf: line 1: there is no [section] before it" in str(caught.value)
+
+
+def test_an_empty_variable_of_the_environment_overrides_as_well(application, monkeypatch):
+    change(application, "application.conf", "passwd =", "passwd = 50%")
+    monkeypatch.setenv("_NTA_UTILS_CONFIG__APPLICATION__REPOSITORY__PASSWD", "")
+    assert config.load(application).repository.passwd == ""
+
+
+def test_an_option_of_ours_that_nobody_knows_is_a_fault(application):
+    change(application, "application.conf", "#retention_days = 90", "retention_day = 90")
+    change(application, "rabbitmq.conf", "#ca_file", "cafile")
+    with pytest.raises(config.ConfigError) as caught:
+        config.load(application)
+    assert "[engine] retention_day is not known; do you mean retention_days?" in str(caught.value)
+    assert "[tls] cafile is not known; do you mean ca_file?" in str(caught.value)
+
+
+def test_files_of_tls_are_looked_for_where_it_is_asked_for(application):
+    change(application, "rabbitmq.conf", "#ca_file = /etc/ssl/broker-ca.pem", "ca_file = /nowhere/ca.pem")
+    change(application, "application.conf", "#tls_key = /etc/ssl/client.key", "tls_key = /nowhere/key")
+    config.load(application)
+    change(application, "rabbitmq.conf", "enabled = false", "enabled = true")
+    change(application, "application.conf", "#tls = false", "tls = true")
+    with pytest.raises(config.ConfigError) as caught:
+        config.load(application)
+    assert '[tls] ca_file = "/nowhere/ca.pem" is not a file that can be read' in str(caught.value)
+    assert '[repository] tls_key = "/nowhere/key" is not a file that can be read' in str(caught.value)

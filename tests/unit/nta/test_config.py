@@ -98,3 +98,20 @@ def test_a_name_without_stem_and_a_missing_baseline_are_value_errors(folder):
 
 def test_repr_names_file_mode_and_folder(folder):
     assert repr(opened(folder)) == f"Config<name=model-swapper.conf, mode=MODE_LOGICAL, baseDir={folder}>"
+
+
+def test_the_environment_wins_over_a_value_that_cannot_be_read(folder, monkeypatch):
+    (folder / "model-swapper.conf").write_text("[a]\nb = 50%\nc = 1\n")
+    monkeypatch.setenv("_NTA_UTILS_CONFIG__MODEL_SWAPPER__A__B", "x")
+    assert opened(folder).get("a", "b") == "x"
+    assert dict(opened(folder).items("a")) == {"b": "x", "c": "1"}
+
+
+@pytest.mark.parametrize("value", ["s3cr%et", "%(s3cret)s"])
+def test_a_value_that_cannot_be_interpolated_is_not_shown(folder, value):
+    (folder / "model-swapper.conf").write_text(f"[a]\npassword = {value}\n")
+    for read in (lambda: opened(folder).get("a", "password"), lambda: opened(folder).items("a")):
+        with pytest.raises(configparser.InterpolationError, match=r"\[a\] password") as caught:
+            read()
+        assert "s3cr" not in str(caught.value)
+        assert "%et" not in str(caught.value)
