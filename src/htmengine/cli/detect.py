@@ -39,7 +39,9 @@ def detect(
     ] = None,
     threshold: Annotated[
         float,
-        typer.Option(min=0.0, help="Log score from which a row is an anomaly; 0.5 is one row in 100,000."),
+        typer.Option(
+            min=0.0, max=1.0, help="Log score from which a row is an anomaly; 0.5 is one row in 100,000."
+        ),
     ] = 0.5,
     top: Annotated[int, typer.Option(min=1, help="How many incidents to show.")] = 10,
     out: Annotated[

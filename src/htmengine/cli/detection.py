@@ -109,7 +109,8 @@ def _check(request: Request) -> None:
         )
     if request.minimum is not None and request.maximum is not None and request.minimum >= request.maximum:
         raise MisuseError(
-            f"--min {request.minimum:g} is not below --max {request.maximum:g}.", hint="Exchange the two."
+            f"--min {request.minimum:g} is not below --max {request.maximum:g}.",
+            hint="Give a range of values, the lower end as --min.",
         )
     if request.plot:
         check_ending(request.plot, plot.ENDINGS, "--plot")
@@ -125,7 +126,7 @@ def _check(request: Request) -> None:
 def _open(request: Request) -> Iterator[tuple[io.BufferedReader, str]]:
     """Give the bytes to read and their name for messages."""
     if request.source in (None, "-"):
-        if request.source is None and sys.stdin.isatty():
+        if sys.stdin is None or (request.source is None and sys.stdin.isatty()):
             raise MisuseError(
                 "There is nothing to read: no file is named and nothing is piped in.",
                 hint="Name a file, as in `htmengine detect requests.csv`, or give - to type rows by hand.",

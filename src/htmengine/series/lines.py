@@ -22,7 +22,7 @@ def numbered_lines(stream: io.BufferedReader, name: str) -> Iterator[tuple[int, 
 
     Raises
     ------
-    HtmengineError : compressed data is damaged; the lines before have been yielded.
+    HtmengineError : compressed data is damaged, or the stream fails; the lines before have been yielded.
     """
     if stream.peek(2)[:2] == _GZIP_MAGIC:
         stream = io.BufferedReader(gzip.GzipFile(fileobj=stream))
@@ -45,6 +45,11 @@ def numbered_lines(stream: io.BufferedReader, name: str) -> Iterator[tuple[int, 
         raise HtmengineError(
             f"{name}: the compressed data is damaged after line {number}: {error}.",
             hint="Fetch the file again, or unpack what is left of it with `gzip -dc` and read that.",
+        ) from error
+    except OSError as error:
+        raise HtmengineError(
+            f"{name}: cannot be read beyond line {number}: {error.strerror or error}.",
+            hint="Copy the file to another disk, or what is left of it, and read that.",
         ) from error
     finally:
         if text is not None and not stream.closed:

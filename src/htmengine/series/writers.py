@@ -3,6 +3,7 @@
 The file appears whole or not at all: rows go to a temporary file beside it, which takes its name at the end.
 """
 
+import errno
 import json
 import os
 import secrets
@@ -21,6 +22,7 @@ from htmengine.series.timestamps import isoformat
 
 COLUMNS = ("timestamp", "value", "raw_anomaly_score", "anomaly_score", "log_score")
 _ROWS_PER_ROW_GROUP = 100_000
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class ScoreWriter(ABC):
@@ -151,6 +153,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises
     ------
     MisuseError : no file can be written there; found before any work is done.
+    HtmengineError : the disk is full.
     """
     target = path.resolve()  # a symbolic link stays one
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{target.suffix}")
@@ -168,5 +171,12 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(target)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        raise HtmengineError(
+            f"{path}: could not be written: {os.strerror(error.errno)}.",
+            hint="Make room on the disk, or give a path on another one, and run the command again.",
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)

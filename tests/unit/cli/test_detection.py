@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from htmengine.cli import app, detection, report
+from htmengine.errors import MisuseError
 from htmengine.htm import params
 from tests.unit.cli.fake_model import FakeModel
 
@@ -118,6 +119,7 @@ def test_every_usable_row_is_written_with_its_scores(run, tmp_path):
     [
         (["--params", "best"], "--params 'best' is not a parameter set"),
         (["--min", "5", "--max", "5"], "--min 5 is not below --max 5"),
+        (["--seed", "-1"], "seed -1 is not within"),
         (["--value", "laod"], "--value 'laod' is not a column"),
         (["--out", "scores.xls"], "names no kind of file"),
         (["--plot", "plot.gif"], "names no kind of file"),
@@ -133,6 +135,17 @@ def test_a_misuse_is_told_in_two_lines_and_exits_with_2(run, options, message):
 
 def test_a_file_without_usable_rows_exits_with_2(run):
     assert "series.csv" in run(data="time,value\n", code=2).stderr
+
+
+def test_a_process_without_standard_input_is_told_to_name_a_file(monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    request = detection.Request(*[None] * 4, "default", None, None, None, 0.5, 10, None, None, False)
+    with pytest.raises(MisuseError, match="nothing to read"):
+        detection.run(request)
+
+
+def test_a_threshold_that_no_score_reaches_is_refused(run):
+    assert "--threshold" in run("--threshold", 1.5, code=2).stderr
 
 
 def test_the_input_is_never_overwritten(run, tmp_path):

@@ -1,5 +1,7 @@
+import errno
 import gzip
 import io
+import os
 import random
 
 import pytest
@@ -101,6 +103,25 @@ def test_damaged_gzip_is_an_error_that_says_how_far_it_was_read():
     data = gzip.compress((HEADER + noise).encode())
     with pytest.raises(HtmengineError, match=r"damaged after line \d+"):
         read(data[: len(data) // 2])
+
+
+def test_a_file_that_cannot_be_read_on_is_an_error_that_says_how_far_it_was_read():
+    class Failing(io.RawIOBase):
+        lines = iter([HEADER + GOOD[0] + "\n" + GOOD[1] + "\n"])
+
+        def readable(self):
+            return True
+
+        def readinto(self, buffer):
+            for text in self.lines:
+                buffer[: len(text)] = text.encode()
+                return len(text)
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with pytest.raises(
+        HtmengineError, match=r"series.csv: cannot be read beyond line 3: Input/output error\."
+    ):
+        SeriesReader(io.BufferedReader(Failing()), "series.csv")
 
 
 def test_a_file_whose_rows_all_lack_values_is_refused():

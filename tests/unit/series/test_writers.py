@@ -1,12 +1,14 @@
 import csv
+import errno
 import json
 import math
+import os
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from htmengine.errors import MisuseError
+from htmengine.errors import HtmengineError, MisuseError
 from htmengine.series.writers import COLUMNS, replacing, score_writer
 
 TIMES = np.array([1404172800.0, 1404172800.25, 1404173100.0])
@@ -71,6 +73,19 @@ def test_after_an_error_nothing_is_left_behind(tmp_path, ending):
         fail()
     assert list(tmp_path.iterdir()) == [path]
     assert path.read_text() == "before"
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_behind(tmp_path):
+    def fill():
+        with replacing(tmp_path / "scores.csv"):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.raises(
+        HtmengineError, match=r"scores.csv: could not be written: No space left on device\."
+    ) as caught:
+        fill()
+    assert caught.value.exit_code == 1
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["scores.txt", "scores", "nowhere/scores.csv", "folder.csv"])
