@@ -11,7 +11,7 @@ import msgspec
 
 from htmengine import config
 from htmengine.cli.session import advise
-from htmengine.runtime import engine, process, steps
+from htmengine.runtime import engine, fault_injection, process
 from htmengine.runtime.process import Context
 
 POLL_S: Final = 0.05
@@ -37,7 +37,7 @@ def run(request: Request) -> None:
     stop = threading.Event()
     with (
         process.stopping_on_signals(stop),
-        process.opened(settings, step=steps.from_environment(), stop=stop) as context,
+        process.opened(settings, step=fault_injection.from_environment(), stop=stop) as context,
     ):
         supervisor = engine.Supervisor(engine.services(), context)
         with process.reporting(context, list(supervisor.restarts), supervisor.restarts):

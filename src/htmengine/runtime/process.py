@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from htmengine import config
 from htmengine.bus import Bus, BusError, BusUnavailable
 from htmengine.errors import HtmengineError, MisuseError
-from htmengine.runtime import service, steps
+from htmengine.runtime import fault_injection, service
 from htmengine.runtime.reports import Reporter, Snapshot
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def run_program(
     stop = threading.Event()
     try:
         settings = settings_for(options.config, options.data)
-        step = steps.from_environment()
+        step = fault_injection.from_environment()
         with (
             stopping_on_signals(stop),
             opened(settings, step=step, stop=stop, options=options, waiting_as=name) as context,

@@ -1,13 +1,15 @@
 import pytest
 
 from htmengine.errors import MisuseError
-from htmengine.runtime import steps
+from htmengine.runtime import fault_injection
 from htmengine.runtime.service import no_step
 
 
 def test_the_process_is_killed_when_its_step_is_done_for_the_given_time():
     kills = []
-    step = steps.from_environment({"HTMENGINE_KILL_AT": "metric_storer.committed:2"}, lambda: kills.append(1))
+    step = fault_injection.from_environment(
+        {"HTMENGINE_KILL_AT": "metric_storer.committed:2"}, lambda: kills.append(1)
+    )
     step("metric_storer.committed")
     step("metric_storer.published")
     assert not kills
@@ -16,11 +18,11 @@ def test_the_process_is_killed_when_its_step_is_done_for_the_given_time():
 
 
 def test_without_the_variable_steps_do_nothing():
-    assert steps.from_environment({}) is no_step
+    assert fault_injection.from_environment({}) is no_step
 
 
 @pytest.mark.parametrize("value", ["committed", ":3", "a.b:", "a.b:0", "a.b:x", "a.b:-1"])
 def test_a_malformed_variable_is_refused_with_an_example(value):
     with pytest.raises(MisuseError, match="HTMENGINE_KILL_AT") as caught:
-        steps.from_environment({"HTMENGINE_KILL_AT": value})
+        fault_injection.from_environment({"HTMENGINE_KILL_AT": value})
     assert "metric_storer.committed:3" in caught.value.hint
