@@ -1,0 +1,24 @@
+"""Benchmarks, each with `python -m benchmarks.NAME`; `--help` tells the options, `--json` gives one line for programs.
+
+What a user waits for and what the engine carries:
+    detect        a file through `htmengine detect`, from the start of the process to its end
+    pipeline      a fleet through the whole engine: samples a second, latency, processor time by service
+    new_fleet     from the first line of unknown metrics to the first score of all of them
+    chaos         the engine is killed again and again; then every row is compared with an undisturbed run
+
+What a part costs:
+    kernel        a model: time for a record, by stage; its block, and how long it takes to save and load
+    sizes         a model's block on different kinds of metrics
+    bus           the embedded bus: messages a second, and the way from one thread to another
+    repository    the repository's statements: rows a second, by the number of rows in a statement
+
+How good detection is:
+    nab           the Numenta Anomaly Benchmark
+    ops           generated operations metrics with known events
+    behaviour     series that are awkward in one respect each
+    calibration   whether a score means what it says
+    predictions   how far predictions lie from what comes
+
+The other modules are what these have in common. Results with what they were measured on: `results/`, and the pages of
+`docs/` that show them.
+"""

@@ -4,10 +4,11 @@
     .venv/bin/python -m benchmarks.pipeline --metrics 1000 --rate 1000 --seconds 600 --json
     .venv/bin/python -m benchmarks.pipeline --bus rabbitmq --db mariadb --metrics 1000 --seconds 30 --json
 
-Every metric gets its model and a history first (``--history``), so that models are grown up. Then, at saturation, the generator sends as fast as samples come out again, and results are counted in the window after a
-warm-up. At last at half of that rate: latency of each sample, from the moment before its chunk of lines is written to the
-socket to the moment the subscriber has its result. With ``--rate`` only the second part, at that rate. Engine,
-generator, subscriber and servers of their own share the machine.
+Every metric gets its model and a history first (``--history``), so that models are grown up. Then, at saturation, the
+generator sends as fast as samples come out again, and results are counted in the window after a warm-up. At last at half
+of that rate: latency of each sample, from the moment before its chunk of lines is written to the socket to the moment the
+subscriber has its result. With ``--rate`` only the second part, at that rate. Engine, generator, subscriber and servers
+of their own share the machine.
 """
 
 from __future__ import annotations

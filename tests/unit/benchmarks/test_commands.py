@@ -1,0 +1,29 @@
+"""The benchmarks that documents tell of can be run as they say."""
+
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+TOLD = [*sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "benchmarks").rglob("*.md"))]
+TOLD += sorted((ROOT / "benchmarks").rglob("*.py"))
+
+
+def described():
+    """Return the options that are told of each benchmark, by the module's name."""
+    options = defaultdict(set)
+    for document in TOLD:
+        for name, rest in re.findall(r"python -m (benchmarks\.[a-z_]+)([^`\n#]*)", document.read_text()):
+            options[name].update(re.findall(r"--[a-z-]+", rest))
+    return options
+
+
+@pytest.mark.parametrize(("module", "options"), sorted(described().items()))
+def test_a_benchmark_knows_the_options_that_documents_give_it(module, options):
+    asked = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True, cwd=ROOT)
+    assert asked.returncode == 0, asked.stderr
+    assert options <= set(re.findall(r"--[a-z-]+", asked.stdout))
