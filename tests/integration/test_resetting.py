@@ -1,14 +1,24 @@
 """Making, dropping and resetting an installation on servers."""
 
 import msgspec
+import pytest
+from sqlalchemy import create_engine
 
 from htmengine import config, repository
 from htmengine.adapters.datasource import createCustomDatasourceAdapter, using
 from htmengine.bus import Outgoing
 from htmengine.repository import databases, metrics
 from htmengine.repository.engine import reading
+from htmengine.repository.server import server_url
 from htmengine.runtime import resetting
 from htmengine.runtime.installation import current
+
+pytestmark = pytest.mark.integration
+
+MAKES_DATABASES = {
+    "mysql": ["CREATE USER IF NOT EXISTS maker", "GRANT ALL ON made.* TO maker"],
+    "postgresql": ["DROP ROLE IF EXISTS maker", "CREATE ROLE maker LOGIN CREATEDB"],
+}
 
 
 def test_an_installation_on_servers_is_made_and_reset(database_server, rabbitmq_server):
@@ -36,3 +46,20 @@ def test_an_installation_on_servers_is_made_and_reset(database_server, rabbitmq_
         finally:
             databases.drop(settings.repository)
             databases.drop(settings.repository)
+
+
+def test_a_user_without_a_database_of_its_own_name_makes_one(database_server):
+    administration = create_engine(server_url(database_server, database=False), isolation_level="AUTOCOMMIT")
+    with administration.connect() as conn:
+        for statement in MAKES_DATABASES[database_server.dialect]:
+            conn.exec_driver_sql(statement)
+    administration.dispose()
+    made = msgspec.structs.replace(database_server, user="maker", passwd="", db="made")
+    try:
+        resetting.create(config.Settings(repository=made))
+        engine = repository.getUnaffiliatedEngine(made)
+        with engine.connect() as conn:
+            assert conn.exec_driver_sql("SELECT 1").scalar() == 1
+        engine.dispose()
+    finally:
+        databases.drop(made)

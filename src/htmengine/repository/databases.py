@@ -10,6 +10,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import DBAPIError
 
 from htmengine import config
+from htmengine.repository.engine import place
 from htmengine.repository.errors import translated
 from htmengine.repository.server import connect_arguments, server_url
 
@@ -61,7 +62,7 @@ def _administration(repository: config.Repository) -> Iterator[tuple[Connection,
         with engine.connect() as conn:
             yield conn, engine.dialect.identifier_preparer.quote(repository.db)
     except DBAPIError as error:
-        answer = translated(error, str(engine.url))
+        answer = translated(error, place(engine))
         if answer is error:
             raise
         raise answer from None

@@ -189,4 +189,4 @@ def place(engine: Engine) -> str:
     url = engine.url
     if engine.dialect.name == "sqlite":
         return url.database or ""
-    return f"{engine.dialect.name}://{url.username}@{url.host}:{url.port}/{url.database}"
+    return f"{engine.dialect.name}://{url.username}@{url.host}:{url.port}/{url.database or ''}"

@@ -39,15 +39,17 @@ def open_server(repository: config.Repository) -> Engine:
 def server_url(repository: config.Repository, *, database: bool = True) -> URL:
     """Return where a server's database is; shown as text, the password is stars.
 
-    Without `database` the server alone: for making or dropping the database.
+    Without `database` the server alone: for making or dropping the database. PostgreSQL has no connection to none; there
+    it is the database that every server has for this.
     """
+    none = "postgres" if repository.dialect == "postgresql" else None
     return URL.create(
         _DRIVERS[repository.dialect],
         username=repository.user,
         password=repository.passwd or None,
         host=repository.host,
         port=repository.port,
-        database=repository.db if database else None,
+        database=repository.db if database else none,
         query={"charset": "utf8mb4"} if repository.dialect == "mysql" else {},
     )
 
