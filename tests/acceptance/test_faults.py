@@ -191,6 +191,9 @@ def test_a_disk_that_fills_up_costs_nothing_that_was_accepted(tmp_path):
             ballast = fill(path)
             folder.send(sent[1000:11_000])
             says("disk is full")
+            folder.cli("doctor", code=1)
+            assert "the disk is full: 0 MiB are left" in folder.advice
+            assert folder.metric("web.load")["samples"] >= 1000
             process.send_signal(signal.SIGTERM)
             code = process.wait(STOPS_WITHIN_S)
         # What was read and could not be taken is lost, and that is said; TCP has no acknowledgement.

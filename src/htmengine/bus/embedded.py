@@ -82,11 +82,16 @@ class EmbeddedBus:
         for given in (limit, limit_bytes):
             if given is not None and given < 1:
                 raise ValueError(f"a queue's limit is at least 1, not {given}")
-        with self.file.writing() as connection:
-            queues.declare(connection, name, limit, expendable)
+        # Every command declares all queues: only the first writes, and those on a full disk can still look in.
+        with self.file.reading() as connection:
+            declared = queues.is_declared(connection, name, limit, expendable)
+        if not declared:
+            with self.file.writing() as connection:
+                queues.declare(connection, name, limit, expendable)
+        if limit_bytes is None:
             self._rooms.pop(name, None)
-            if limit_bytes is not None:
-                self._rooms[name] = _Room(limit_bytes)
+        else:
+            self._rooms[name] = _Room(limit_bytes)
 
     def delete_queue(self, name: str) -> None:
         """See `Bus`."""
@@ -101,6 +106,9 @@ class EmbeddedBus:
 
     def declare_exchange(self, name: str) -> None:
         """See `Bus`."""
+        with self.file.reading() as connection:
+            if connection.execute("SELECT 1 FROM exchange WHERE name = ?", (name,)).fetchone():
+                return
         with self.file.writing() as connection:
             connection.execute("INSERT INTO exchange VALUES (?) ON CONFLICT DO NOTHING", (name,))
             self._bindings_version = None
@@ -149,8 +157,8 @@ class EmbeddedBus:
                     for queue in self._bound(connection, message.exchange):
                         by_queue[queue].append((message.headers, message.body))
             for queue, rows in by_queue.items():
-                if queue in self._rooms:
-                    self._rooms[queue].take(connection, queue, sum(len(body) for _, body in rows))
+                if room := self._rooms.get(queue):
+                    room.take(connection, queue, sum(len(body) for _, body in rows))
                 queues.append(connection, queue, rows, self.clock())
         self.wake(by_queue)
 

@@ -81,6 +81,14 @@ def find(connection: sqlite3.Connection, name: str) -> int:
     return int(row[0])
 
 
+def is_declared(connection: sqlite3.Connection, name: str, limit: int | None, expendable: bool) -> bool:
+    """Tell whether there is such a queue with this limit."""
+    found = connection.execute(
+        "SELECT message_limit, expendable FROM queue WHERE name = ?", (name,)
+    ).fetchone()
+    return found is not None and (found[0], bool(found[1])) == (limit, expendable)
+
+
 def declare(connection: sqlite3.Connection, name: str, limit: int | None, expendable: bool) -> None:
     """Make a queue, or give one that exists this limit."""
     connection.execute(

@@ -157,6 +157,11 @@ def health(context: Context) -> Health:
             findings.append(
                 f"{name} died {report.restarts} times and was started again: its log says of what."
             )
+    place = process.data_folder(settings)
+    if place and (free := process.free_bytes(place)) < process.LEAST_FREE_BYTES:
+        findings.append(
+            f"{place}: the disk is full: {free >> 20} MiB are left. Make room: what cannot be written waits until then."
+        )
     if dead:
         findings.append(f"{dead.total()} dead letters: `htmengine dead list` says why.")
     with reading(context.engine) as conn:

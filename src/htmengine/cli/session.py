@@ -29,7 +29,7 @@ def installation(directory: Path | None, data: Path | None) -> Iterator[Context]
 
     settings = process.settings_for(directory, data)
     process.require_data(settings)
-    with process.opened(settings) as context:
+    with process.opened(settings, serving=False) as context:
         try:
             yield context
         except (BusError, RepositoryUnavailable) as error:

@@ -237,6 +237,7 @@ def _stored(
 def _change_statuses(conn: Connection, received: _Received, states: Mapping[str, MetricState]) -> None:
     """Set the statuses that commands and failures lead to; each only as a change of the status that was read."""
     current = {uid: state.status for uid, state in states.items()}
+    begun: list[str] = []
 
     def change(uid: str, status: MetricStatus, message: str | None, *, of: Iterable[int]) -> None:
         before = current[uid]
@@ -246,7 +247,10 @@ def _change_statuses(conn: Connection, received: _Received, states: Mapping[str,
         if not metrics.set_status(conn, uid, status, message=message, expected=before, generation=generation):
             raise _OvertakenError(f"the status of {uid} was changed")
         current[uid] = status
-        log.info("anomaly_service.status uid=%s status=%s message=%s", uid, status.name, message)
+        if status == MetricStatus.ERROR:
+            log.error("anomaly_service.model_failed metric=%s reason=%s", states[uid].name, message)
+        else:
+            begun.append(uid)
 
     for command in received.commands:
         failed = command.status != htmengineerrno.SUCCESS
@@ -267,6 +271,8 @@ def _change_statuses(conn: Connection, received: _Received, states: Mapping[str,
     for failure in received.failures:
         if _is_current(failure, states):
             change(failure.uid, MetricStatus.ERROR, failure.error_message, of=WITH_MODEL)
+    if begun:
+        log.info("anomaly_service.models_active models=%d", len(begun))
 
 
 def _is_current(

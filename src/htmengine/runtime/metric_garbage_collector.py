@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from sqlalchemy import Engine
@@ -21,6 +22,7 @@ from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 from htmengine.repository.engine import writing
 from htmengine.repository.retention import Checkpoints, remove_older
 from htmengine.runtime.process import Context, run_program
+from htmengine.runtime.service import Stopped, insisting
 
 NAME: Final = "metric_garbage_collector"
 ROWS_AT_ONCE: Final = 1000
@@ -66,7 +68,12 @@ def work(context: Context, *, clock: Callable[[], float] = time.time) -> None:
     if days is None:
         context.stop.wait()
         return
-    store = open_checkpoint_store(context.settings, context.engine)
+    try:
+        store = insisting(
+            partial(open_checkpoint_store, context.settings, context.engine), NAME, context.stop
+        )
+    except Stopped:
+        return
     while not context.stop.is_set():
         before = int(clock() - days * SECONDS_PER_DAY)
         try:

@@ -318,7 +318,7 @@ def _port_error(host: str, port: int, kind: str, error: OSError) -> PortError:
             f"{where} may not be opened by this user.",
             hint="Choose a port above 1023: --port, or plaintext_port in [metric_listener].",
         )
-    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
     return PortError(
         f"{where} cannot be opened: {reason}.",
         hint="Give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all: --host.",

@@ -16,7 +16,7 @@ from htmengine.errors import DependencyAway
 from htmengine.messages import MetricLines, encode_json
 from htmengine.runtime.counters import Counters
 from htmengine.runtime.plaintext import PROTOCOL
-from htmengine.runtime.service import Stopwatch
+from htmengine.runtime.service import Stopwatch, WaitingLog
 
 FULL_BATCHES: Final = 10
 """So many batches may wait before the connections are no longer read."""
@@ -121,7 +121,7 @@ class Outbox:
             for first in range(0, len(lines), self._batch_lines)
         ]
         loop = asyncio.get_running_loop()
-        pause = FIRST_PAUSE_S
+        pause, began, told = FIRST_PAUSE_S, loop.time(), WaitingLog("metric_listener")
         while True:
             try:
                 watch = Stopwatch()
@@ -130,15 +130,17 @@ class Outbox:
                 watch.log("metric_listener", self._profiling, lines=len(lines))
                 self._counters.add("lines_published", len(lines))
                 self._counters.add("messages_published", len(messages))
+                told.ends(loop.time() - began)
                 return
             except QueueNotFound:
                 log.warning("metric_listener.queue_missing queue=%s: declared again", self._queue)
                 await loop.run_in_executor(thread, self._bus.declare_queue, self._queue)
                 continue
             except (DependencyAway, QueueFull) as error:
-                log.warning("metric_listener.waiting pause_s=%.2f reason=%s", pause, error)
-            if loop.time() >= self._last_try_at:
-                self._counters.add("lines_lost", len(lines))
-                return
+                if loop.time() >= self._last_try_at:
+                    log.error("metric_listener.lines_lost lines=%d reason=%s", len(lines), error)
+                    self._counters.add("lines_lost", len(lines))
+                    return
+                told.waits(loop.time() - began, error)
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE_S)

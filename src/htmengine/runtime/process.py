@@ -173,7 +173,7 @@ def reporting(context: Context, services: Sequence[str], restarts: Mapping[str, 
 
 def reports_folder(settings: config.Settings) -> Path | None:
     """Return where services of this installation say how they are; None without a local folder."""
-    folder = _folder(settings)
+    folder = data_folder(settings)
     return folder / "services" if folder else None
 
 
@@ -185,20 +185,23 @@ def configure_logging(level: int = logging.INFO) -> None:
     formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
-    ours = logging.getLogger("htmengine")
-    ours.handlers[:] = [handler]
-    ours.propagate = False
-    ours.setLevel(level)
+    for name in ("htmengine", "__main__"):  # the second is the module of a service that python -m runs
+        ours = logging.getLogger(name)
+        ours.handlers[:] = [handler]
+        ours.propagate = False
+        ours.setLevel(level)
 
 
 @contextmanager
 def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
-    """Let SIGTERM and SIGINT set `stop`; a second one ends the process as if it had not been caught."""
+    """Let SIGTERM and SIGINT set `stop`; a second one ends the process at once, as safely as a kill -9."""
 
     def handle(number: int, _frame: object) -> None:
         # By a thread: the signal may have come while this one held the event's own lock.
         threading.Thread(target=stop.set).start()
-        signal.signal(number, previous[signal.Signals(number)])
+        # Python's own handler would raise KeyboardInterrupt, and close the bus under the services' hands.
+        before = previous[signal.Signals(number)]
+        signal.signal(number, signal.SIG_DFL if before is signal.default_int_handler else before)
 
     previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     for number in previous:
@@ -250,6 +253,7 @@ def opened(
     stop: threading.Event | None = None,
     options: argparse.Namespace | None = None,
     waiting_as: str | None = None,
+    serving: bool = True,
 ) -> Iterator[Context]:
     """Give a context with the bus and the repository open and every queue declared; close them at the end.
 
@@ -258,6 +262,8 @@ def opened(
     Parameters
     ----------
     waiting_as : the service that waits for what is away, until `stop` is set; without it that is an error.
+    serving : services are to run: a disk of embedded parts must have room, and all may be written. A command that
+        only looks in does so on a full disk, too.
 
     Raises
     ------
@@ -269,11 +275,13 @@ def opened(
     from htmengine.repository.errors import RepositoryUnavailable
 
     stop = stop or threading.Event()
-    opening = partial(_open, settings)
+    opening = partial(_open, settings, serving)
     try:
         engine, shards, bus = service.insisting(opening, waiting_as, stop) if waiting_as else opening()
     except (RepositoryUnavailable, BusUnavailable, DBAPIError, sqlite3.Error, OSError) as error:
-        reason = error.orig if isinstance(error, DBAPIError) else error
+        reason: object = error.orig if isinstance(error, DBAPIError) else error
+        if isinstance(error, OSError):  # without its number, and the file's name, which tells nothing here
+            reason = error.strerror or error
         raise StartError(
             f"{_place(settings)}: cannot be opened for writing: {reason}.",
             hint="Check that the disk has room, that this user may write there, and that servers are up; then start again.",
@@ -301,15 +309,15 @@ def opened(
         engine.dispose()
 
 
-def _open(settings: config.Settings) -> tuple[sqlalchemy.Engine, int, Bus]:
+def _open(settings: config.Settings, serving: bool) -> tuple[sqlalchemy.Engine, int, Bus]:
     """Return the repository, its number of shards, and the bus."""
     from htmengine.bus.opening import open_bus
     from htmengine.repository.engine import open_engine
 
-    with _alone_in(_folder(settings)), ExitStack() as undoing:
+    with _alone_in(data_folder(settings), LEAST_FREE_BYTES if serving else 0), ExitStack() as undoing:
         engine = open_engine(settings.repository)
         undoing.callback(engine.dispose)
-        shards = _prepare_repository(engine, settings)
+        shards = _prepare_repository(engine, settings, serving)
         bus = open_bus(settings)
         undoing.callback(bus.close)
         declare(bus, settings, shards)
@@ -327,13 +335,14 @@ def declare(bus: Bus, settings: config.Settings, shards: int) -> None:
     bus.declare_exchange(settings.batches_exchange)
 
 
-def _prepare_repository(engine: sqlalchemy.Engine, settings: config.Settings) -> int:
+def _prepare_repository(engine: sqlalchemy.Engine, settings: config.Settings, serving: bool) -> int:
     """Return the number of shards; an embedded repository is brought to the newest schema first."""
     from htmengine.repository.engine import reading
     from htmengine.repository.migrations import installed_shards, is_current, upgrade
 
     if settings.repository.dialect == "sqlite":
-        upgrade(engine, settings.shards)
+        if serving or not is_current(engine):
+            upgrade(engine, settings.shards)
     elif not is_current(engine):
         raise StartError(
             f"{_place(settings)}: the database's schema is not the one of this version.",
@@ -351,27 +360,33 @@ def _prepare_repository(engine: sqlalchemy.Engine, settings: config.Settings) ->
 
 def _place(settings: config.Settings) -> str:
     repository = settings.repository
-    if folder := _folder(settings):
+    if folder := data_folder(settings):
         return str(folder)
     return f"{repository.dialect} database {repository.db} at {repository.host}:{repository.port}"
 
 
-def _folder(settings: config.Settings) -> Path | None:
+def data_folder(settings: config.Settings) -> Path | None:
+    """Return the folder of the embedded parts; None where both bus and repository are on servers."""
     path = settings.bus_path if settings.bus == "embedded" else settings.repository.path
     return path.parent if path else None
 
 
+def free_bytes(folder: Path) -> int:
+    """Return how much room is left on a folder's disk."""
+    room = os.statvfs(folder)
+    return room.f_bavail * room.f_frsize
+
+
 @contextmanager
-def _alone_in(folder: Path | None) -> Iterator[None]:
+def _alone_in(folder: Path | None, least_free: int) -> Iterator[None]:
     """Let one process at a time create or upgrade what is in a folder of embedded parts."""
     if folder is None:
         yield
         return
     folder.mkdir(parents=True, exist_ok=True)
-    room = os.statvfs(folder)
-    if room.f_bavail * room.f_frsize < LEAST_FREE_BYTES:
+    if free_bytes(folder) < least_free:
         raise StartError(
-            f"{folder}: the disk is full: less than {LEAST_FREE_BYTES >> 20} MiB are left.",
+            f"{folder}: the disk is full: less than {least_free >> 20} MiB are left.",
             hint="Make room, or name a folder on another disk with --data; nothing was changed.",
         )
     with (folder / "starting.lock").open("w") as file:

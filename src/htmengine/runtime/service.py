@@ -24,8 +24,9 @@ LONGEST_PAUSE_WHEN_FULL_S: Final = 0.2
 """A queue that is full has room again as soon as its consumer goes on; a server that is away may be so for long."""
 OFFER_PATIENCE_S: Final = 2.0
 """How long a full queue is waited for with what it may go without."""
-LOG_INTERVAL_S: Final = 5.0
-"""How often it is said that a service waits."""
+LOG_AFTER_S: Final = 5.0
+"""When it is said first that a service waits for a full queue: a consumer that is slower for a moment is no news."""
+LONGEST_LOG_INTERVAL_S: Final = 600.0
 
 Step = Callable[[str], None]
 """Told the name of each step when it is done; fault injection ends the process there."""
@@ -112,7 +113,7 @@ def run(
                 if outcome.publish or outcome.offered:
                     watch.lap("publish")
                     step(f"{stage.name}.published")
-                _finish(stage.name, consumer, deliveries, outcome, insist)
+                _finish(consumer, deliveries, outcome, insist)
                 if deliveries:
                     watch.lap("acknowledge")
                     step(f"{stage.name}.acknowledged")
@@ -191,7 +192,6 @@ class _Offers:
 
 
 def _finish(
-    name: str,
     consumer: Consumer,
     deliveries: Sequence[Delivery],
     outcome: Outcome,
@@ -200,7 +200,6 @@ def _finish(
     """Acknowledge a batch, but for what goes to the dead letters."""
     dead = set()
     for delivery, reason in outcome.dead_letters:
-        log.warning("%s.dead_letter queue=%s reason=%s", name, delivery.queue, reason)
         insist(partial(consumer.dead_letter, delivery, reason))
         dead.add((delivery.queue, delivery.tag))
     done = [delivery for delivery in deliveries if (delivery.queue, delivery.tag) not in dead]
@@ -212,20 +211,47 @@ class Stopped(Exception):
     """The service was told to stop while it waited for a dependency."""
 
 
+class WaitingLog:
+    """Says that a service waits, the more seldom the longer it lasts, so that a night of it fills no disk; and its end.
+
+    What is away is told at once, and a full queue when it has lasted; again when it has lasted twice as long, and at
+    least every ten minutes.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._next_s = 0.0
+        self._told = False
+
+    def waits(self, waited_s: float, reason: Exception) -> None:
+        """Say why, if it is time to."""
+        if waited_s < (self._next_s if self._told or not isinstance(reason, QueueFull) else LOG_AFTER_S):
+            return
+        log.warning("%s.waiting waited_s=%.1f reason=%s", self._name, waited_s, reason)
+        self._told = True
+        self._next_s = waited_s + min(max(waited_s, LOG_AFTER_S), LONGEST_LOG_INTERVAL_S)
+
+    def ends(self, waited_s: float) -> None:
+        """Say that the service goes on, if it was said that it waits."""
+        if self._told:
+            log.warning("%s.goes_on waited_s=%.1f", self._name, waited_s)
+
+
 def insisting(action: Callable[[], T], name: str, stop: threading.Event) -> T:
     """Return what the action returns, trying again while a dependency is away, in the name of a service.
 
     Raises Stopped.
     """
-    pause, waited, log_at = FIRST_PAUSE_S, 0.0, 0.0
+    pause, waited, told = FIRST_PAUSE_S, 0.0, WaitingLog(name)
     while True:
         try:
-            return action()
+            result = action()
         except (DependencyAway, QueueFull) as error:
             longest = LONGEST_PAUSE_WHEN_FULL_S if isinstance(error, QueueFull) else LONGEST_PAUSE_S
-            if waited >= log_at:
-                log.warning("%s.waiting waited_s=%.1f reason=%s", name, waited, error)
-                log_at = waited + LOG_INTERVAL_S
+            told.waits(waited, error)
+        else:
+            told.ends(waited)
+            return result
         pause = min(pause, longest)
         if stop.wait(pause):
             raise Stopped

@@ -30,6 +30,17 @@ class TestContract(BusContract):
     pass
 
 
+def test_declaring_what_is_there_writes_nothing_and_waits_for_nobody(bus, path):
+    bus.declare_queue("q", limit=3)
+    bus.declare_exchange("x")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    bus.declare_queue("q", limit=3)
+    bus.declare_exchange("x")
+    other.execute("ROLLBACK")
+    other.close()
+
+
 # -- Processes that die
 
 

@@ -182,6 +182,15 @@ def test_what_the_bus_does_not_take_is_published_later(bus, running, error):
     assert bus.wait_for(1) == ["a 1 100"]
 
 
+def test_a_bus_that_is_away_for_long_does_not_fill_the_log(bus, running, monkeypatch, caplog):
+    monkeypatch.setattr(outbox, "LONGEST_PAUSE_S", 0.001)
+    bus.failures = [BusUnavailable("away")] * 200
+    listener = running()
+    listener.send(b"a 1 100\n")
+    listener.wait_for(lambda: caplog.messages and caplog.messages[-1].startswith("metric_listener.goes_on"))
+    assert len(caplog.messages) < 10
+
+
 def test_a_queue_that_is_gone_is_declared_again(bus, running):
     bus.failures = [QueueNotFound("data")]
     running().send(b"a 1 100\n")

@@ -1,5 +1,8 @@
 import os
+import re
 import signal
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -49,6 +52,40 @@ def test_a_signal_asks_the_program_to_stop_and_handlers_come_back():
         os.kill(os.getpid(), signal.SIGTERM)
         assert stop.wait(5)
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+PROGRAM = """
+import logging, sys, threading
+from htmengine.runtime import process
+process.configure_logging()
+logging.getLogger(__name__).info("service.runs")
+stop = threading.Event()
+with process.stopping_on_signals(stop):
+    print("ready", flush=True)
+    try:
+        stop.wait()
+        print("stopping", flush=True)
+        threading.Event().wait()
+    finally:
+        print("closed under the services' hands")
+"""
+
+
+def test_a_second_ctrl_c_ends_a_program_that_hangs_at_once():
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=-1, stderr=-1, text=True) as program:
+        for said in ("ready\n", "stopping\n"):
+            assert program.stdout.readline() == said
+            program.send_signal(signal.SIGINT)
+        out, err = program.communicate(timeout=30)
+    assert program.returncode == -signal.SIGINT
+    assert (out, "Traceback" in err) == ("", False)
+
+
+def test_a_service_that_is_run_as_a_module_logs_too():
+    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=-1, stderr=-1, text=True) as program:
+        assert program.stdout.readline() == "ready\n"
+        program.kill()
+        assert re.fullmatch(r"[-0-9]+T[:.0-9]+Z INFO service.runs\n", program.communicate()[1])
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import itertools
 import logging
 import threading
 
@@ -190,14 +191,38 @@ def test_pauses_grow_to_a_limit_that_is_short_for_a_full_queue(world):
     assert world.stop.pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, *full]
 
 
-def test_a_service_says_that_it_waits_but_not_at_every_attempt(world, caplog):
-    world.batches = [[message(1)]]
-    world.failures = {"publish": [QueueFull("the queue out is full")] * 60}
+def told(world, caplog):
     with caplog.at_level(logging.WARNING, logger="htmengine"):
         world.run()
-    assert sum(world.stop.pauses) > 2 * service.LOG_INTERVAL_S
-    assert [record.getMessage() for record in caplog.records] == [
-        f"stage.waiting waited_s={waited} reason=the queue out is full" for waited in ("0.0", "5.2", "10.3")
+    return caplog.messages
+
+
+def test_a_service_says_that_something_is_away_ever_more_seldom_and_when_it_is_back(world, caplog):
+    world.batches = [[message(1)]]
+    world.failures = {"publish": [DependencyAway("away")] * 800}
+    said = told(world, caplog)
+    assert sum(world.stop.pauses) > 3600
+    waited = [float(line.split()[1].removeprefix("waited_s=")) for line in said]
+    assert said[0] == "stage.waiting waited_s=0.0 reason=away"
+    assert said[-1] == f"stage.goes_on waited_s={sum(world.stop.pauses):.1f}"
+    gaps = [round(later - earlier, 1) for earlier, later in itertools.pairwise(waited[:-1])]
+    assert gaps == sorted(gaps)
+    assert gaps[-1] == 600
+    assert len(said) < 20
+
+
+def test_a_queue_that_is_full_for_a_moment_is_no_news(world, caplog):
+    world.batches = [[message(1)]]
+    world.failures = {"publish": [QueueFull("full")] * 10}
+    assert told(world, caplog) == []
+
+
+def test_a_queue_that_stays_full_is_told_of(world, caplog):
+    world.batches = [[message(1)]]
+    world.failures = {"publish": [QueueFull("full")] * 40}
+    assert told(world, caplog) == [
+        "stage.waiting waited_s=5.2 reason=full",
+        f"stage.goes_on waited_s={sum(world.stop.pauses):.1f}",
     ]
 
 
