@@ -19,11 +19,6 @@ _ENCODERS: dict[type, Any] = {
     params.AdaptiveScalarEncoder: _kernels.AdaptiveScalarEncoder,
     params.DeltaEncoder: _kernels.DeltaEncoder,
 }
-_SCHEDULES = {
-    "streaming": _kernels.LikelihoodSchedule.STREAMING,
-    "engine": _kernels.LikelihoodSchedule.ENGINE,
-}
-
 _CHANNELS: dict[params.Channel, int] = {"sequence": 1, "jump": 2, "extreme": 4, "deviation": 8}
 
 
@@ -86,7 +81,7 @@ def _memory(
 
 
 def _likelihood(parameters: params.Likelihood) -> _kernels.Likelihood:
-    fields = _fields(parameters) | {"schedule": _SCHEDULES[parameters.schedule]}
+    fields = _fields(parameters) | {"schedule": _kernels.LikelihoodSchedule[parameters.schedule.upper()]}
     return _kernels.Likelihood(_filled(_kernels.LikelihoodParameters(), fields))
 
 

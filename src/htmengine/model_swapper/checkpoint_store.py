@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 import zstandard
 from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert, inspect, or_, select, update
@@ -19,11 +19,11 @@ from htmengine import config
 from htmengine.repository import schema
 from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.locks import lock_tables
+from htmengine.repository.lookup import IN_LIST
 
 CODEC_ZSTD: Final = 1
 LEVEL: Final = 1
 FILE: Final = "checkpoints.sqlite"
-_IN_LIST: Final = 500
 
 _model = schema.model_checkpoint.c
 _owner = schema.shard_owner.c
@@ -68,16 +68,37 @@ def compressed(uid: str, generation: int, last_rowid: int, shard: int, block: by
     return Checkpoint(uid, generation, last_rowid, shard, CODEC_ZSTD, data)
 
 
-class CheckpointStore(Protocol):
-    """Keeps checkpoints. Safe to use from several threads and processes."""
+class CheckpointStore:
+    """Keeps checkpoints in a database: a SQLite file of their own, or the repository's server.
+
+    Safe to use from several threads and processes. All methods raise RepositoryUnavailable while the database is away.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def create(self) -> None:
+        """Create the tables, where they are missing; those who do so at the same time wait for each other."""
+        tables = schema.model_checkpoint, schema.shard_owner
+        with writing(self._engine) as conn:
+            if all(inspect(conn).has_table(table.name) for table in tables):
+                return
+            lock_tables(conn)
+            for table in tables:
+                table.create(conn, checkfirst=True)
 
     def claim(self, shard: int) -> int:
         """Become the owner of a shard and return the epoch under which to write."""
-        ...
+        with writing(self._engine) as conn:
+            raised = update(schema.shard_owner).where(_owner.shard == shard).values(epoch=_owner.epoch + 1)
+            if not conn.execute(raised).rowcount:
+                conn.execute(insert(schema.shard_owner).values(shard=shard, epoch=1))
+            return int(conn.execute(select(_owner.epoch).where(_owner.shard == shard)).scalar_one())
 
     def epoch(self, shard: int) -> int:
         """Return the epoch of a shard's owner; 0 before the first."""
-        ...
+        with reading(self._engine) as conn:
+            return conn.scalar(select(_owner.epoch).where(_owner.shard == shard)) or 0
 
     def write(
         self,
@@ -101,67 +122,6 @@ class CheckpointStore(Protocol):
         -------
         The shards that have another owner by now: nothing of these was written.
         """
-        ...
-
-    def newest(self, uid: str, generation: int) -> Checkpoint | None:
-        """Return a model's newest checkpoint, if there is one."""
-        ...
-
-    def discard(self, uid: str, generation: int, *, above: int) -> None:
-        """Delete a model's checkpoints that lie beyond a rowid."""
-        ...
-
-    def delete_models(self, models: Iterable[tuple[str, int]]) -> None:
-        """Delete all checkpoints of these uids, of the given generation and of all before it."""
-        ...
-
-    def models(self) -> list[tuple[str, int]]:
-        """Return uid and generation of every model that has a checkpoint."""
-        ...
-
-    def oldest(self, uids: Sequence[str]) -> dict[tuple[str, int], int]:
-        """Return, by uid and generation, the rowid of the oldest checkpoint: no row after it may be removed."""
-        ...
-
-
-class SqlCheckpointStore:
-    """Checkpoints in a database: a SQLite file of their own, or the repository's server."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def create(self) -> None:
-        """Create the tables, where they are missing; those who do so at the same time wait for each other."""
-        tables = schema.model_checkpoint, schema.shard_owner
-        with writing(self._engine) as conn:
-            if all(inspect(conn).has_table(table.name) for table in tables):
-                return
-            lock_tables(conn)
-            for table in tables:
-                table.create(conn, checkfirst=True)
-
-    def claim(self, shard: int) -> int:
-        """Raise the shard's epoch and return it."""
-        with writing(self._engine) as conn:
-            raised = update(schema.shard_owner).where(_owner.shard == shard).values(epoch=_owner.epoch + 1)
-            if not conn.execute(raised).rowcount:
-                conn.execute(insert(schema.shard_owner).values(shard=shard, epoch=1))
-            return int(conn.execute(select(_owner.epoch).where(_owner.shard == shard)).scalar_one())
-
-    def epoch(self, shard: int) -> int:
-        """Return the epoch of a shard's owner; 0 before the first."""
-        with reading(self._engine) as conn:
-            return conn.scalar(select(_owner.epoch).where(_owner.shard == shard)) or 0
-
-    def write(
-        self,
-        checkpoints: Sequence[Checkpoint],
-        epochs: Mapping[int, int],
-        *,
-        scored: Mapping[str, int],
-        now: int,
-    ) -> frozenset[int]:
-        """Write checkpoints of the shards whose epoch still holds; return the others."""
         shards = {checkpoint.shard for checkpoint in checkpoints}
         with writing(self._engine) as conn:
             # Locked where a server has more than one writer: nobody claims a shard between this and the commit.
@@ -209,7 +169,7 @@ class SqlCheckpointStore:
             conn.execute(delete(schema.model_checkpoint).where(*same))
 
     def delete_models(self, models: Iterable[tuple[str, int]]) -> None:
-        """Delete all checkpoints of these uids up to the given generations."""
+        """Delete all checkpoints of these uids, of the given generation and of all before it."""
         with writing(self._engine) as conn:
             for uid, generation in models:
                 ended = _model.uid == uid, _model.generation <= generation
@@ -222,14 +182,14 @@ class SqlCheckpointStore:
             return [(row.uid, row.generation) for row in conn.execute(query)]
 
     def oldest(self, uids: Sequence[str]) -> dict[tuple[str, int], int]:
-        """Return, by uid and generation, the rowid of the oldest checkpoint."""
+        """Return, by uid and generation, the rowid of the oldest checkpoint: no row after it may be removed."""
         found = {}
         query = select(_model.uid, _model.generation, func.min(_model.last_rowid)).group_by(
             _model.uid, _model.generation
         )
         with reading(self._engine) as conn:
-            for start in range(0, len(uids), _IN_LIST):
-                some = query.where(_model.uid.in_(uids[start : start + _IN_LIST]))
+            for start in range(0, len(uids), IN_LIST):
+                some = query.where(_model.uid.in_(uids[start : start + IN_LIST]))
                 found.update({(uid, generation): rowid for uid, generation, rowid in conn.execute(some)})
         return found
 
@@ -253,7 +213,7 @@ class SqlCheckpointStore:
         return None if row is None else Checkpoint(*key[:3], *row)
 
 
-def open_checkpoint_store(settings: config.Settings, repository: Engine) -> SqlCheckpointStore:
+def open_checkpoint_store(settings: config.Settings, repository: Engine) -> CheckpointStore:
     """Return the store that the settings name, its tables made.
 
     Raises
@@ -261,9 +221,9 @@ def open_checkpoint_store(settings: config.Settings, repository: Engine) -> SqlC
     ConfigError, RepositoryError, RepositoryUnavailable : as `repository.engine` does.
     """
     if settings.checkpoint_store == "repository":
-        store = SqlCheckpointStore(repository)
+        store = CheckpointStore(repository)
     else:
-        store = SqlCheckpointStore(open_engine(config.Repository(path=_path(settings.checkpoint_root))))
+        store = CheckpointStore(open_engine(config.Repository(path=_path(settings.checkpoint_root))))
     store.create()
     return store
 
@@ -282,14 +242,14 @@ def _prune(conn: Connection, models: set[tuple[str, int]], scored: Mapping[str, 
     wanted = sorted(model for model in models if model[0] in scored)
     keys = [
         tuple(row)
-        for start in range(0, len(wanted), _IN_LIST)
+        for start in range(0, len(wanted), IN_LIST)
         for row in conn.execute(
             select(_model.uid, _model.generation, _model.last_rowid)
             .where(
                 or_(
                     *(
                         and_(_model.uid == uid, _model.generation == generation)
-                        for uid, generation in wanted[start : start + _IN_LIST]
+                        for uid, generation in wanted[start : start + IN_LIST]
                     )
                 )
             )

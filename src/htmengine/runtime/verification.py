@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from htmengine.htm.model import Model, UnreadableModel
 from htmengine.model_swapper.checkpoint_store import (
     CheckpointKey,
-    SqlCheckpointStore,
+    CheckpointStore,
     UnreadableCheckpoint,
     open_checkpoint_store,
 )
@@ -141,7 +141,7 @@ def _has_model(metric: RowCounts) -> bool:
     return metric.status in WITH_MODEL
 
 
-def _unreadable(store: SqlCheckpointStore, keys: Sequence[CheckpointKey]) -> list[str]:
+def _unreadable(store: CheckpointStore, keys: Sequence[CheckpointKey]) -> list[str]:
     findings = []
     for key in keys:
         name = f"{key.uid}: the checkpoint of row {key.last_rowid}"

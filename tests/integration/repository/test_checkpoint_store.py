@@ -2,7 +2,7 @@
 
 import pytest
 
-from htmengine.model_swapper.checkpoint_store import SqlCheckpointStore
+from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from tests.integration.repository.conftest import new_database
 from tests.support.concurrency import at_the_same_time
 from tests.unit.model_swapper.test_checkpoint_store import *  # noqa: F403
@@ -12,7 +12,7 @@ from tests.unit.model_swapper.test_checkpoint_store import compressed
 @pytest.fixture
 def store(database_server):
     engine = new_database(database_server, "checkpoints")
-    store = SqlCheckpointStore(engine)
+    store = CheckpointStore(engine)
     store.create()
     yield store
     engine.dispose()
@@ -28,6 +28,6 @@ def test_many_large_blocks_are_written_at_once(store):
 
 def test_those_who_make_the_tables_at_the_same_time_wait_for_each_other(database_server):
     engine = new_database(database_server, "empty")
-    errors = at_the_same_time(lambda: SqlCheckpointStore(engine).create(), 6)
+    errors = at_the_same_time(lambda: CheckpointStore(engine).create(), 6)
     engine.dispose()
     assert errors == []

@@ -3,14 +3,14 @@
 import pytest
 
 from htmengine import config
-from htmengine.model_swapper.checkpoint_store import SqlCheckpointStore, UnreadableCheckpoint, compressed
+from htmengine.model_swapper.checkpoint_store import CheckpointStore, UnreadableCheckpoint, compressed
 from htmengine.repository.engine import open_engine
 
 
 @pytest.fixture
 def store(tmp_path):
     engine = open_engine(config.Repository(path=tmp_path / "checkpoints.sqlite"))
-    store = SqlCheckpointStore(engine)
+    store = CheckpointStore(engine)
     store.create()
     yield store
     engine.dispose()

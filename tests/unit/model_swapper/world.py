@@ -14,7 +14,7 @@ from htmengine.htm import params
 from htmengine.htm.model import Model
 from htmengine.messages import CommandResult, ModelFailure, Samples, Scores, shard_of
 from htmengine.model_swapper import definition
-from htmengine.model_swapper.checkpoint_store import SqlCheckpointStore
+from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.model_swapper.scheduler import ModelScheduler
 from htmengine.repository import metrics, migrations, samples
 from htmengine.repository.engine import open_engine, reading, writing
@@ -30,7 +30,7 @@ class Killed(BaseException):
     """The process is dead; nothing that it still tries takes place."""
 
 
-class MortalStore(SqlCheckpointStore):
+class MortalStore(CheckpointStore):
     """A store whose process may be killed."""
 
     dead = False
@@ -75,7 +75,7 @@ class World:
         )
         self.engine = open_engine(self.settings.repository)
         self.checkpoint_engine = open_engine(config.Repository(path=folder / "checkpoints.sqlite"))
-        SqlCheckpointStore(self.checkpoint_engine).create()
+        CheckpointStore(self.checkpoint_engine).create()
         self.clock = Clock()
         self.tag = 0
         self.epoch = 0

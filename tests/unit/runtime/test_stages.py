@@ -5,7 +5,7 @@ import pytest
 from htmengine import config, messages
 from htmengine.htm import params
 from htmengine.model_swapper import definition
-from htmengine.model_swapper.checkpoint_store import SqlCheckpointStore
+from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.model_swapper.scheduler import ModelScheduler
 from htmengine.repository import migrations
 from htmengine.repository.engine import open_engine, writing
@@ -149,7 +149,7 @@ class SchedulerCase:
 
     def restart(self):
         self.close_scheduler()
-        store = SqlCheckpointStore(self.checkpoint_engine)
+        store = CheckpointStore(self.checkpoint_engine)
         store.create()
         self.scheduler = ModelScheduler(
             self.settings,
