@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-STARTS_WITHIN_S = 30.0
-STOPS_WITHIN_S = 30.0
+STARTS_WITHIN_S = 90.0
+STOPS_WITHIN_S = 90.0
 
 
 def free_port() -> int:

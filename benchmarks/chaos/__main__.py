@@ -214,8 +214,6 @@ def run(
         installation.finish()
     finally:
         sender.stop()
-        for name in installation.programs:
-            installation.kill(name)
     seen = published(installation.settings)
     with repository(installation.settings) as conn:
         verdict = judge(conn, fleet, seen)
@@ -327,7 +325,20 @@ def _wait_for(installation: Installation, program: Engine, goal: int, stalled_af
 
 @contextlib.contextmanager
 def installed(bus: str, db: str, folder: Path) -> Iterator[Installation]:
-    """Give an engine, in one process, or with a broker as services of their own; see `application` for the servers."""
+    """Give an engine, in one process, or with a broker as services of their own; see `application` for the servers.
+
+    What runs in the end is killed.
+    """
+    with _on_servers(bus, db, folder) as installation:
+        try:
+            yield installation
+        finally:
+            for name in installation.programs:
+                installation.kill(name)
+
+
+@contextlib.contextmanager
+def _on_servers(bus: str, db: str, folder: Path) -> Iterator[Installation]:
     if (bus, db) == ("embedded", "sqlite"):
         yield Installation(embedded(folder), {ENGINE: Engine(folder, free_port())}, {})
         return

@@ -182,7 +182,7 @@ def lines(name: str, count: int, *, first: int = 0, start: int = 1_600_000_000) 
 def sent(port: int, lines: list[str]) -> bool:
     """Send lines to a port over TCP; return False where nobody takes them."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=5) as peer:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as peer:
             peer.sendall(encoded(lines))
     except OSError:
         return False

@@ -40,7 +40,7 @@ def test_what_a_kill_left_unpublished_is_published_before_the_verdict(tmp_path):
                 peer.sendall(fleet.lines(sample))
                 wait_until(lambda sample=sample: installation.scored() > sample, f"sample {sample} scored")
             if steps:
-                assert installation.door.wait(10) < 0
+                assert installation.door.wait(60) < 0
                 assert published(installation.settings) == []
             installation.finish()
             assert published(installation.settings) == [(name, sample + 1)]

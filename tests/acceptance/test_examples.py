@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.running import free_port
-from tests.acceptance.engine import python, wait_until
+from tests.acceptance.engine import STOPS_WITHIN_S, python, wait_until
 from tests.servers import free_ports
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -42,12 +42,12 @@ class Example:
                 env=os.environ | environment,
             )
         try:
-            wait_until(lambda: self.get("/") or process.poll() is not None, f"a page: {self.told()}")
+            wait_until(lambda: self.get("/") or process.poll() is not None, lambda: f"a page: {self.told()}")
             assert process.poll() is None, self.told()
             yield self
         finally:
             process.send_signal(signal.SIGTERM)
-            process.wait(60)
+            process.wait(STOPS_WITHIN_S)
         assert "Traceback" not in self.told()
 
     def told(self) -> str:
@@ -67,7 +67,7 @@ class Example:
             f"http://127.0.0.1:{self.web_port}{path}", method=method, data=body.encode() if body else None
         )
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

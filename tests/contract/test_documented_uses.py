@@ -15,7 +15,7 @@ from htmengine.runtime.anomaly_service import AnomalyService
 from htmengine.utils import validate
 from nta.utils import amqp
 from nta.utils.message_bus_connector import MessageBusConnector, MessageQueueNotFound
-from tests.acceptance.engine import wait_until
+from tests.acceptance.engine import PATIENCE_S, wait_until
 from tests.contract.test_documented_surface import COMMAND, RESULTS, described
 
 pytestmark = pytest.mark.acceptance
@@ -140,7 +140,7 @@ class Subscriber:
                 assert isinstance(event, amqp.messages.ConsumerMessage)
                 yield (event.properties.headers or {}).get("dataType"), event.body
                 event.ack()
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             for delivery in self.consumer.receive(max_messages=1, timeout_s=1.0):
                 yield delivery.headers.get("dataType"), delivery.body
@@ -148,7 +148,7 @@ class Subscriber:
 
 
 def test_results_are_consumed_in_real_time(application, name):
-    published = []
+    published, defined = [], None
     with Subscriber(application) as subscriber:
         uid = monitor(name, metricSpec={"metric": name, "userInfo": {"symbol": "A"}})
         application.send(*(f"{name} {50 + i % 5} {FIRST + 300 * i}" for i in range(10)))
@@ -158,13 +158,13 @@ def test_results_are_consumed_in_real_time(application, name):
                 validate(message, described(COMMAND))
                 if message["modelId"] == uid:
                     defined = message
-                continue
-            assert data_type is None
-            validate(message, described(RESULTS))
-            if message["metric"]["uid"] == uid:
-                published += message["results"]
-                metric = message["metric"]
-            if len(published) == 10:
+            else:
+                assert data_type is None
+                validate(message, described(RESULTS))
+                if message["metric"]["uid"] == uid:
+                    published += message["results"]
+                    metric = message["metric"]
+            if defined and len(published) >= 10:
                 break
     assert (defined["method"], defined["status"]) == ("defineModel", htmengineerrno.SUCCESS)
     assert defined["modelInfo"]["metricName"] == name

@@ -14,7 +14,7 @@ from htmengine import config
 from htmengine.adapters.datasource import createDatasourceAdapter
 from htmengine.exceptions import ObjectNotFoundError
 from nta.utils.message_bus_connector import MessageBusConnector
-from tests.acceptance.engine import wait_until
+from tests.acceptance.engine import STOPS_WITHIN_S, wait_until
 from tests.contract import original_readme
 
 VARIABLE = "HTMENGINE_ORIGINAL_README"
@@ -53,18 +53,16 @@ def test_its_programs_run(document, application, tmp_path):
             assert (done.returncode, done.stderr) == (0, "")
         uid = application.active("foo.bar.stats").uid
         wait_until(lambda: f"Handling `defineModel` for {uid}" in told.read_text(), "news of the model")
-        wait_until(
-            lambda: f"Handling 1 model result(s) for {uid} - foo.bar.stats" in told.read_text(), "a result"
-        )
-        assert re.search(rf"^{uid} \[{{.*'value': 21\.0.*}}\]$", told.read_text(), re.MULTILINE), (
-            told.read_text()
-        )
+        result = f"Handling 1 model result(s) for {uid} - foo.bar.stats"
+        wait_until(lambda: result in told.read_text(), told.read_text)
+        row = re.compile(rf"^{uid} \[{{.*'value': 21\.0.*}}\]$", re.MULTILINE)
+        wait_until(lambda: row.search(told.read_text()), told.read_text)
         done = application.run(query)
         assert done.stderr == ""
         assert re.fullmatch(r"foo\.bar\.stats 21\.0 1443197361 [\d.e-]+\n", done.stdout), done.stdout
     finally:
         consumer.send_signal(signal.SIGTERM)
-        consumer.wait(10)
+        consumer.wait(STOPS_WITHIN_S)
         with MessageBusConnector() as bus:
             bus.deleteMessageQueue(RESULTS_QUEUE)
 

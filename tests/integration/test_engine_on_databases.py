@@ -14,7 +14,7 @@ from htmengine import config
 from htmengine.repository import overview, schema
 from htmengine.repository.engine import open_engine, reading
 from tests import databases
-from tests.acceptance.engine import python, sent, wait_until
+from tests.acceptance.engine import STOPS_WITHIN_S, python, sent, wait_until
 
 METRIC = "app.requests"
 FIRST_SECOND = 1_700_000_000
@@ -30,15 +30,18 @@ class Application:
 
     def command(self, *arguments, code=0):
         """Run a command and return what it printed and what it advised."""
-        done = subprocess.run(
+        done = self._run(*arguments)
+        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done.stdout, done.stderr
+
+    def _run(self, *arguments):
+        return subprocess.run(
             [sys.executable, "-m", "htmengine.cli", *arguments, "--config", str(self.directory)],
             capture_output=True,
             text=True,
             check=False,
             stdin=subprocess.DEVNULL,
         )
-        assert done.returncode == code, f"{arguments}: {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done.stdout, done.stderr
 
     def run_until_scored(self, first, last):
         """Run the engine, send it these rows, and stop it once they are scored."""
@@ -46,9 +49,10 @@ class Application:
         try:
             wait_until(lambda: self._send(process, first, last), "a connection")
             wait_until(lambda: self.scored() == last, f"{last} scores")
+            wait_until(lambda: self._run("verify", "--settled").returncode == 0, "that nothing is on its way")
         finally:
             process.send_signal(signal.SIGTERM)
-            _, told = process.communicate(timeout=60)
+            _, told = process.communicate(timeout=STOPS_WITHIN_S)
         assert process.returncode == 0, told
 
     def _send(self, process, first, last):

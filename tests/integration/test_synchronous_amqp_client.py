@@ -14,6 +14,8 @@ from nta.utils.amqp.synchronous_amqp_client import SynchronousAmqpClient
 
 pytestmark = pytest.mark.integration
 
+PATIENCE_S = 60.0
+
 
 @pytest.fixture
 def client(broker_config):
@@ -29,7 +31,7 @@ def queue(client):
 def fetched(client, queue, count):
     """Return the bodies of so many messages; the broker puts refused ones back in its own time."""
     bodies = []
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while len(bodies) < count and time.monotonic() < deadline:
         message = client.getOneMessage(queue, noAck=True)
         if message is None:
@@ -83,7 +85,7 @@ def test_with_publisher_acks_a_mandatory_message_that_reaches_no_queue_raises_an
 def test_a_refused_message_goes_back_into_its_queue_or_is_dropped(client, queue):
     client.publish(Message(b"again"), "", queue)
     client.getOneMessage(queue).nack(requeue=True)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while (message := client.getOneMessage(queue)) is None and time.monotonic() < deadline:
         time.sleep(0.01)
     assert message.methodInfo.redelivered

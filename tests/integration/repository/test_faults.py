@@ -37,7 +37,7 @@ def crossing(engine, decorate):
                 rename(conn, first, f"locked first by {first}")
                 if len(met) < 2:  # when it is done again, nobody is waited for
                     met.append(first)
-                    both.wait(20)
+                    both.wait(60)
                 rename(conn, second, f"locked second by {first}")
 
         try:

@@ -1,6 +1,7 @@
 """Export and import of metrics."""
 
 import json
+import time
 from datetime import datetime, timedelta
 
 import pytest
@@ -40,8 +41,8 @@ def test_an_export_imported_again_is_the_same_metric(context, adapter):
 
 def test_an_export_reaches_back_fourteen_days_and_says_what_it_left_out(context, adapter, caplog):
     uid = adapter.monitorMetric(spec())
-    oldest = datetime.now() - timedelta(days=14)
-    add_rows(context, uid, [5.0, 6.0, 7.0], start=int(oldest.timestamp()) - 300, step=600)
+    oldest = int(time.time()) - 14 * 86_400
+    add_rows(context, uid, [5.0, 6.0, 7.0], start=oldest - 300, step=600)
     assert [value for value, _ in adapter.exportModel(uid)["data"]] == [6.0, 7.0]
     assert "left_out=1" in caplog.text
     assert len(adapter.exportModel(uid, days=None)["data"]) == 3

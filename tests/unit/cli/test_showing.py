@@ -1,4 +1,6 @@
 import threading
+import time
+from contextlib import contextmanager
 
 import pytest
 
@@ -60,29 +62,38 @@ def batch(*names):
     return Fanout("results.batches", encode_json(ResultsBatch(rows=rows)))
 
 
+@contextmanager
+def published_to_whoever_listens(bus, *batches):
+    """Publish as soon as somebody listens."""
+
+    def publish():
+        while not bus.has_subscribers("results.batches"):
+            time.sleep(0.01)
+        bus.publish(batches)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    yield
+    thread.join()
+
+
 def test_a_follower_sees_what_is_published_and_leaves_no_queue_behind(bus):
     stop = threading.Event()
     arriving = showing.arriving(bus, "results.batches", stop)
     seen = []
-    publisher = threading.Timer(0.1, lambda: bus.publish([batch("a", "b"), batch("c")]))
-    publisher.start()
-    for rows in arriving:
-        seen += [row.name for row in rows]
-        if len(seen) == 3:
-            stop.set()
-    publisher.join()
+    with published_to_whoever_listens(bus, batch("a", "b"), batch("c")):
+        for rows in arriving:
+            seen += [row.name for row in rows]
+            if len(seen) == 3:
+                stop.set()
     assert seen == ["a", "b", "c"]
     assert bus.status() == []
 
 
 def test_a_message_that_is_no_batch_costs_its_neighbours_nothing(bus):
     stop = threading.Event()
-    publisher = threading.Timer(
-        0.1, lambda: bus.publish([Fanout("results.batches", b"not json"), batch("a")])
-    )
-    publisher.start()
-    for rows in showing.arriving(bus, "results.batches", stop):
-        assert [row.name for row in rows] == ["a"]
-        stop.set()
-    publisher.join()
+    with published_to_whoever_listens(bus, Fanout("results.batches", b"not json"), batch("a")):
+        for rows in showing.arriving(bus, "results.batches", stop):
+            assert [row.name for row in rows] == ["a"]
+            stop.set()
     assert [letter.body for letter in bus.dead_letters()] == [b"not json"]

@@ -27,7 +27,7 @@ def test_a_service_that_dies_is_started_again_and_its_neighbour_goes_on(context,
         starts.append(len(starts))
         if len(starts) < 3:
             raise RuntimeError("a defect of ours")
-        assert neighbour_runs.wait(20)
+        assert neighbour_runs.wait(60)
         context.stop.set()
 
     def neighbour(context):
