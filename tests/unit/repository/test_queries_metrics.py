@@ -150,6 +150,15 @@ def test_a_deleted_model_leaves_its_metric_and_the_data_without_scores(engine, c
     assert repository.getProcessedMetricDataCount(conn, uid) == 0
 
 
+def test_a_deleted_model_takes_scores_along_that_an_application_wrote(conn, uid):
+    repository.addMetricData(conn, uid, [(1.0, datetime(2026, 1, 1)), (2.0, datetime(2026, 1, 2))])
+    row = repository.getMetricData(conn, uid, rowid=2).one()
+    repository.updateMetricDataColumns(conn, row, {"anomaly_score": 0.5, "display_value": 7})
+    repository.deleteModel(conn, uid)
+    row = repository.getMetricData(conn, uid, rowid=2).one()
+    assert (row.metric_value, row.anomaly_score, row.display_value) == (2.0, None, None)
+
+
 def test_a_status_is_set_with_its_message_which_is_cleared_by_default(conn, uid):
     repository.setMetricStatus(conn, uid, MetricStatus.ERROR, "broken")
     assert repository.getMetric(conn, uid, [c.status, c.message]) == (4, "broken")

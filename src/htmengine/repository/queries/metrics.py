@@ -17,6 +17,8 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    null,
+    or_,
     update,
 )
 
@@ -84,8 +86,13 @@ def deleteMetric(conn: Connection, metricId: str) -> CursorResult[Any]:
 
 def deleteModel(conn: Connection, metricId: str) -> None:
     """Make a metric unmonitored: forget its model's description and its scores. Raises ObjectNotFoundError."""
+    data = schema.metric_data.c
     with joined(conn, writes=True):
         ours.clear_model(conn, metricId)
+        # The engine's scores are gone; those are left that an application wrote beyond them.
+        written = or_(*(data[name].is_not(None) for name in schema.SCORES))
+        cleared = update(schema.metric_data).where(data.uid == metricId, written)
+        conn.execute(cleared.values(dict.fromkeys(schema.SCORES, null())))
 
 
 def getCustomMetricByName(conn: Connection, name: str, fields: Fields | None = None) -> Row[Any]:
