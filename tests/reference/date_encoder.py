@@ -63,8 +63,8 @@ class DateEncoder:
         self.season, self.day_of_week, self.weekend = season, day_of_week, weekend
         self.custom_days, self.holiday, self.time_of_day = custom_days, holiday, time_of_day
 
-    def encode(self, timestamp):
-        """Return (bits, values of the parts)."""
+    def parts(self, timestamp):
+        """Return (value, encoder) of each part."""
         time = moment(timestamp)
         parts = []
         if self.season:
@@ -79,9 +79,20 @@ class DateEncoder:
             parts.append((holiday(time, self.holiday[2]), 1, False, self.holiday))
         if self.time_of_day:
             parts.append((time_of_day(time), 24, True, self.time_of_day))
+        return [
+            (value, ScalarEncoder(0, maximum, w, radius=radius, periodic=periodic))
+            for value, maximum, periodic, (w, radius, *_) in parts
+        ]
+
+    @property
+    def n(self):
+        return sum(encoder.n for _, encoder in self.parts(0.0))
+
+    def encode(self, timestamp):
+        """Return (bits, values of the parts)."""
         bits, width = [], 0
-        for value, maximum, periodic, (w, radius, *_) in parts:
-            encoder = ScalarEncoder(0, maximum, w, radius=radius, periodic=periodic)
+        parts = self.parts(timestamp)
+        for value, encoder in parts:
             bits += [width + bit for bit in encoder.encode(value)[0]]
             width += encoder.n
-        return bits, [value for value, *_ in parts]
+        return bits, [value for value, _ in parts]

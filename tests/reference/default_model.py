@@ -3,6 +3,7 @@
 import math
 
 from tests.reference import hash_encoder
+from tests.reference.classifier import SoftmaxClassifier
 from tests.reference.deviation import Deviation
 from tests.reference.likelihood import Likelihood, Parameters
 from tests.reference.novelty import Novelty, ValueScale
@@ -50,11 +51,19 @@ class DefaultModel:
         self.begin_again()
 
     def begin_again(self):
+        if self.parameters["classifier"]:
+            self.classifier = SoftmaxClassifier(**self.parameters["classifier"])
         self.memory = TransitionMemory(**self.parameters["memory"])
         if len(self.samples) <= 1024:
             self.sequence_likelihood = Likelihood(Parameters(**self.parameters["sequence_likelihood"]))
             for timestamp, value in self.samples:
                 self.sequence_likelihood.update(self.surprise(timestamp, value), value)
+
+    def predict(self):
+        """Return the predictions made at the last sample."""
+        timestamp, value = self.samples[-1]
+        columns = hash_encoder.encode(timestamp, self.scale.steps(value), **self.parameters["encoder"])
+        return [predicted for predicted, _ in self.classifier.compute(columns, self.bucket(value), value)]
 
     def surprise(self, timestamp, value):
         columns = hash_encoder.encode(timestamp, self.scale.steps(value), **self.parameters["encoder"])

@@ -128,6 +128,7 @@ class AdaptiveScalarEncoder:
 
 class DeltaEncoder:
     def __init__(self, w, n, minimum=None, maximum=None):
+        self.n = n
         self.adaptive = AdaptiveScalarEncoder(w, n, minimum, maximum)
         self.previous = None
 

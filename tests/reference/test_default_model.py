@@ -73,6 +73,24 @@ def test_the_model_agrees_with_its_naive_twin_bit_for_bit_and_survives_saving(se
             model = Model.load(model.save())
 
 
+@settings(max_examples=4, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_predictions_agree_with_the_naive_twin_bit_for_bit_and_survive_saving(seed):
+    parameters = msgspec.structs.replace(quick_parameters(seed), classifier=params.Classifier(steps=(1, 4)))
+    times, values = random_series(np.random.default_rng(seed), 200)
+    values = np.clip(values, -1e300, 1e300)
+    model, twin = Model(parameters), DefaultModel(msgspec.to_builtins(parameters))
+    for i, (time, value) in enumerate(zip(times.tolist(), values.tolist(), strict=True)):
+        _, predictions = model.score_and_predict([time], [value])
+        found = [column.item() for column in predictions.values()]
+        if twin.score(time, value) is None:
+            assert np.isnan(found).all()
+        else:
+            assert found == twin.predict(), f"record {i}"
+        if i % 70 == 50:
+            model = Model.load(model.save())
+
+
 def test_a_resolution_that_grows_late_agrees_with_the_naive_twin():
     parameters = quick_parameters(5)
     rng = np.random.default_rng(5)

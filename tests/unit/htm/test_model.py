@@ -141,6 +141,26 @@ def test_any_series_of_numbers_is_scored_by_the_default_model(samples):
         assert ((finite >= 0.0) & (finite <= 1.0)).all()
 
 
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng, n: rng.random(n),
+        lambda rng, n: rng.normal(size=n),
+        lambda rng, n: np.cumsum(rng.normal(size=n)),
+        lambda rng, n: np.sign(rng.normal(size=n)) * 10.0 ** rng.uniform(-300, 300, n),
+    ],
+    ids=["uniform", "Gaussian", "random walk", "all magnitudes"],
+)
+def test_a_default_model_takes_at_most_64_kib(draw):
+    values = draw(np.random.default_rng(0), 6000)
+    model = Model(SETS["default"])
+    sizes = []
+    for start in range(0, 6000, 100):
+        model.score_series(60.0 * np.arange(start, start + 100), values[start : start + 100])
+        sizes.append(len(model.save()))
+    assert max(sizes) < 64 * 1024
+
+
 def test_a_constant_series_is_calm_for_the_default_model():
     scores = Model(SETS["default"]).score_series(60.0 * np.arange(2000.0), np.full(2000, 3.0))
     assert scores.log_score[50:].max() < 0.5
