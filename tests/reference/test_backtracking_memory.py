@@ -1,6 +1,5 @@
 """The backtracking temporal memory against its naive twin and against the original's recorded runs."""
 
-import csv
 import dataclasses
 import json
 
@@ -13,23 +12,19 @@ from htmengine.htm.temporal_memory import BacktrackingTemporalMemory
 from tests.reference.backtracking_memory import BacktrackingTemporalMemory as NaiveBacktrackingTemporalMemory
 from tests.reference.backtracking_memory import Parameters
 from tests.reference.golden import golden
+from tests.reference.memory_contract import (
+    check_a_real_metric,
+    check_a_simple_sequence,
+    check_damaged_state,
+    check_reloading,
+    reload,
+    tight,
+)
 from tests.reference.memory_input import RELOAD, RESET, segments_of, streams
 
-# Thresholds and limits are low, so that segments compete for cells and synapses for room.
-parameters = st.builds(
-    lambda activation, margin, synapses, **rest: Parameters(
-        activation_threshold=activation,
-        min_threshold=max(1, activation - margin),
-        new_synapse_count=min(activation + 2, synapses),
-        max_synapses_per_segment=synapses,
-        **rest,
-    ),
-    activation=st.integers(1, 4),
-    margin=st.integers(0, 2),
-    synapses=st.integers(4, 9),
-    columns=st.integers(10, 70),
+parameters = tight(
+    Parameters,
     cells_per_column=st.integers(2, 5),
-    max_segments_per_cell=st.integers(1, 3),
     initial_permanence=st.sampled_from([0.21, 0.55]),
     permanence_increment=st.sampled_from([0.1, 0.3]),
     permanence_decrement=st.sampled_from([0.02, 0.1]),
@@ -37,18 +32,11 @@ parameters = st.builds(
     max_sequence_length=st.integers(4, 32),
     max_inference_backtrack=st.integers(0, 10),
     max_learning_backtrack=st.integers(0, 5),
-    seed=st.integers(1, 2**32 - 2),
 )
 
 
 def build(parameters):
     return BacktrackingTemporalMemory(**dataclasses.asdict(parameters))
-
-
-def reload(memory, parameters):
-    copy = build(parameters)
-    copy.restore_state(memory.save_state())
-    return copy
 
 
 @given(data=st.data(), parameters=parameters)
@@ -60,7 +48,7 @@ def test_every_step_agrees_with_the_naive_twin(data, parameters):
             memory.reset()
             naive.reset()
         elif event == RELOAD:
-            memory = reload(memory, parameters)
+            memory = reload(memory, lambda: build(parameters))
         else:
             assert memory.compute(event[0], learn=event[1]) == naive.compute(*event)
         assert memory.inferred_active_cells().tolist() == sorted(naive.inf_active)
@@ -98,15 +86,7 @@ def test_duty_cycles_agree_with_the_naive_twin_across_their_tiers():
 @given(data=st.data(), parameters=parameters)
 @settings(max_examples=20, deadline=None)
 def test_a_reloaded_memory_has_the_same_state_ever_after(data, parameters):
-    memory = stopped = build(parameters)
-    for event in data.draw(streams(parameters.columns)):
-        if event == RELOAD:
-            stopped = reload(stopped, parameters)
-        elif event != RESET:
-            assert memory.compute(event[0], learn=event[1]) == stopped.compute(event[0], learn=event[1])
-            if stopped is memory:
-                stopped = reload(memory, parameters)
-        assert stopped.save_state() == memory.save_state()
+    check_reloading(lambda: build(parameters), data.draw(streams(parameters.columns)))
 
 
 def test_a_memory_whose_segments_were_right_more_than_once_a_step_is_reloaded():
@@ -128,7 +108,7 @@ def test_a_memory_whose_segments_were_right_more_than_once_a_step_is_reloaded():
         memory.compute([1, 2])
         naive.compute([1, 2], True)
     assert max(float(segment.duty) * naive.decay for segment in naive.segments()) > 2.5
-    assert reload(memory, parameters).save_state() == memory.save_state()
+    assert reload(memory, lambda: build(parameters)).save_state() == memory.save_state()
 
 
 @pytest.mark.golden
@@ -151,55 +131,24 @@ def test_the_small_recorded_run_is_repeated_cell_by_cell():
 @pytest.mark.golden
 @pytest.mark.parametrize("name", ["abcde_xbcdy", "cycle10", "cycle10_then_jump", "repeat_one"])
 def test_simple_sequences_are_learned_as_recorded(name):
-    recorded = json.loads(golden("tm_simple_sequences.json").read_text())
-    patterns = [set(pattern) for pattern in recorded["patterns"]]
-    memory = BacktrackingTemporalMemory()
-    for element, raw, predicted_count, predicted_patterns, segments, synapses in recorded["runs"][
-        f"numenta_backtracking/{name}"
-    ]:
-        predicted = set(memory.predicted_columns().tolist())
-        assert len(predicted) == predicted_count
-        overlaps = [[i, len(pattern & predicted)] for i, pattern in enumerate(patterns)]
-        assert [overlap for overlap in overlaps if overlap[1] >= 20] == predicted_patterns
-        assert memory.compute(recorded["patterns"][element]) == pytest.approx(raw, abs=1e-6)
-        assert (memory.segment_count, memory.synapse_count) == (segments, synapses)
+    check_a_simple_sequence(
+        BacktrackingTemporalMemory(),
+        BacktrackingTemporalMemory.predicted_columns,
+        f"numenta_backtracking/{name}",
+    )
 
 
 @pytest.mark.golden
 def test_a_real_metric_at_full_size_scores_as_recorded():
-    memory = BacktrackingTemporalMemory()
-    sizes = {}
-    with (
-        golden("sp_nab_nyc_taxi_active_columns.csv").open() as inputs,
-        golden("run_nyc_taxi.csv").open() as outputs,
-    ):
-        for i, (step, row) in enumerate(
-            zip(csv.DictReader(inputs), csv.DictReader(outputs), strict=False), 1
-        ):
-            columns = [int(column) for column in step["active_columns"].split()]
-            assert memory.compute(columns) == pytest.approx(float(row["numenta_raw"]), abs=1e-6), i
-            sizes[i] = (memory.segment_count, memory.synapse_count)
-    # Source: reference "HTM scalar anomaly models", section 13.
-    assert sizes[500] == (9_638, 219_224)
-    assert sizes[1000] == (13_087, 299_788)
+    # Source of the sizes: reference "HTM scalar anomaly models", section 13.
+    sizes = {500: (9_638, 219_224), 1000: (13_087, 299_788)}
+    check_a_real_metric(BacktrackingTemporalMemory(), "numenta_raw", sizes)
 
 
 @given(data=st.data())
 @settings(max_examples=200, deadline=None)
 def test_damaged_state_is_refused_or_harmless(data):
-    memory = build(Parameters())
-    for i in range(60):
-        memory.compute([i % 6 * 5 + k for k in range(5)])
-    state = bytearray(memory.save_state())
-    for _ in range(data.draw(st.integers(1, 3))):
-        state[data.draw(st.integers(0, len(state) - 1))] = data.draw(st.integers(0, 255))
-    before = memory.save_state()
-    try:
-        memory.restore_state(bytes(state))
-    except ValueError:
-        assert memory.save_state() == before
-    for i in range(20):
-        memory.compute([i % 6 * 5 + k for k in range(5)])
+    check_damaged_state(build(Parameters()), data)
 
 
 @pytest.mark.parametrize(

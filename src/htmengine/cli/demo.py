@@ -5,17 +5,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Final
 
 import typer
 
-from htmengine.adapters.datasource.custom import CustomAdapter
 from htmengine.bus import Outgoing, QueueFull
-from htmengine.cli import fleet, showing
+from htmengine.cli import fleet, monitoring, showing
 from htmengine.cli.fleet import Incident
 from htmengine.cli.session import advise
-from htmengine.exceptions import MetricAlreadyMonitored
 from htmengine.messages import MetricLines, encode_json
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
@@ -34,7 +31,7 @@ FOUND_WITHIN_S: Final = 2
 
 def run(context: Context, seconds: float | None) -> None:
     """Send history, then live samples until told to stop or for so many seconds; show results; sum up on stdout."""
-    _monitor_all(context)
+    monitoring.ensure_monitored(context, [kind.name for kind in fleet.KINDS])
     now = int(time.time())
     sent = _send_history(context, now)
     sender = _LiveSender(context, now + 1)
@@ -54,13 +51,6 @@ def run(context: Context, seconds: float | None) -> None:
 def _stop_later(outer: threading.Event, stop: threading.Event, seconds: float | None) -> None:
     outer.wait(seconds)
     stop.set()
-
-
-def _monitor_all(context: Context) -> None:
-    adapter = CustomAdapter(context.engine, context.bus, context.settings)
-    for kind in fleet.KINDS:
-        with suppress(MetricAlreadyMonitored):
-            adapter.monitorMetric({"datasource": "custom", "metricSpec": {"metric": kind.name}})
 
 
 def _send_history(context: Context, now: int) -> int:

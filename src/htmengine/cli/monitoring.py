@@ -1,8 +1,8 @@
 """What `htmengine monitor`, `unmonitor`, `export` and `import` do: the datasource adapter, in words of a command."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, get_args
 
 import msgspec
@@ -12,6 +12,7 @@ from htmengine.adapters.datasource.custom import CustomAdapter
 from htmengine.errors import HtmengineError, MisuseError
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
+from htmengine.repository.metrics import CUSTOM
 from htmengine.repository.overview import MetricOverview
 from htmengine.runtime.process import Context
 
@@ -34,7 +35,7 @@ def monitor(
             f"--model {model!r} is not a parameter set.",
             hint=f"Give one of {', '.join(get_args(config.ModelName))}.",
         )
-    spec: dict[str, Any] = {"datasource": "custom", "metricSpec": {"metric": name}}
+    spec: dict[str, Any] = {"datasource": CUSTOM, "metricSpec": {"metric": name}}
     if params_json:
         spec |= _parsed(params_json)
     if minimum is not None:
@@ -51,13 +52,20 @@ def unmonitor(context: Context, name: str) -> dict[str, Any]:
     return _standing(context, name)
 
 
+def ensure_monitored(context: Context, names: Iterable[str]) -> None:
+    """Give those of the named metrics a model that have none."""
+    custom = adapter(context)
+    for name in names:
+        with suppress(exceptions.MetricAlreadyMonitored):
+            custom.monitorMetric({"datasource": CUSTOM, "metricSpec": {"metric": name}})
+
+
 def adapter(context: Context, model: str | None = None) -> CustomAdapter:
     """Return the adapter of custom metrics; `model` overrules the engine's setting."""
     settings = context.settings
     if model is not None:
-        settings = msgspec.structs.replace(
-            settings, scheduler=msgspec.convert({"model": model}, config.Scheduler)
-        )
+        scheduler = msgspec.structs.replace(settings.scheduler, model=model)
+        settings = msgspec.structs.replace(settings, scheduler=scheduler)
     return CustomAdapter(context.engine, context.bus, settings)
 
 

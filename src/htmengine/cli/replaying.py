@@ -4,7 +4,7 @@ import io
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -70,7 +70,9 @@ def run(request: Request) -> dict[str, Any]:
             advise(note)
         context = stack.enter_context(installation(request.config, request.data))
         if request.monitor:
-            _monitor(context, request.metric)
+            from htmengine.cli import monitoring
+
+            monitoring.ensure_monitored(context, [request.metric])
         sent, last = _send(context, request.metric, reader, stream)
         result: dict[str, Any] = {
             "metric": request.metric,
@@ -83,15 +85,6 @@ def run(request: Request) -> dict[str, Any]:
         if request.wait and last is not None:
             result |= _wait(context, request.metric, last)
         return result
-
-
-def _monitor(context: Context, metric: str) -> None:
-    from htmengine.adapters.datasource.custom import CustomAdapter
-    from htmengine.exceptions import MetricAlreadyMonitored
-
-    adapter = CustomAdapter(context.engine, context.bus, context.settings)
-    with suppress(MetricAlreadyMonitored):
-        adapter.monitorMetric({"datasource": "custom", "metricSpec": {"metric": metric}})
 
 
 def _send(
