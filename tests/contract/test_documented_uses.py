@@ -6,8 +6,9 @@ import uuid
 from datetime import datetime
 
 import pytest
+from typer.testing import CliRunner
 
-from htmengine import config, htmengineerrno, repository
+from htmengine import cli, config, htmengineerrno, repository
 from htmengine.adapters.datasource import createDatasourceAdapter
 from htmengine.bus.opening import open_bus
 from htmengine.repository import MetricStatus, schema
@@ -191,3 +192,15 @@ def test_a_model_is_deleted_and_its_metric_after_it(application, name):
     adapter.deleteMetricByName(name)
     wait_until(lambda: application.metric(name) is None, "the metric's end")
     assert application.rows(uid) == []
+
+
+def test_nothing_is_found_wrong_with_services_that_run(application):
+    done = CliRunner().invoke(cli.app, ["status", "--json"], catch_exceptions=False)
+    status = json.loads(done.stdout)
+    alive = {service["name"]: service["alive"] for service in status["services"]}
+    listens = (
+        None if config.load(application.directory).bus_path is None else True
+    )  # nobody knows of other machines
+    fed = dict.fromkeys(("metric_storer", "model_scheduler", "anomaly_service"), True)
+    assert alive == {"metric_listener": listens} | fed
+    assert status["findings"] == []

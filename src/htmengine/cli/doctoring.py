@@ -31,7 +31,8 @@ class ServiceHealth(NamedTuple):
     """One service."""
 
     name: str
-    alive: bool
+    alive: bool | None
+    """None: it does not run here, and of other machines nothing is known."""
     pid: int | None
     up_s: float | None
     restarts: int
@@ -135,7 +136,10 @@ def health(context: Context) -> Health:
         report = said.get(name)
         known = [status[queue] for queue in queues if queue in status]
         consumed = any(queue.consumers for queue in known)
-        alive = consumed if queues else bool(report and report.alive(now))
+        # One that is fed by no queue is known by what it says on its own machine.
+        elsewhere = None if settings.bus == "rabbitmq" else False
+        said_so = report.alive(now) if report else elsewhere
+        alive = consumed if queues else said_so
         services.append(
             ServiceHealth(
                 name=name,
@@ -149,7 +153,7 @@ def health(context: Context) -> Health:
                 counters=report.counters if report else {},
             )
         )
-        if not alive:
+        if alive is False:
             findings.append(
                 f"{name} does not run: start `htmengine up`, or python -m for this service alone."
             )
@@ -262,7 +266,7 @@ def print_health(health: Health) -> None:
         [
             (
                 one.name,
-                "yes" if one.alive else "NO",
+                {True: "yes", False: "NO", None: "not here"}[one.alive],
                 duration(one.up_s) if one.up_s is not None else None,
                 one.restarts,
                 one.queued,

@@ -77,7 +77,7 @@ def _ready(context: Context) -> bool:
 
 
 def _say_what_next(request: Request, settings: config.Settings) -> None:
-    folder = settings.bus_path.parent if settings.bus_path else None
+    folder = process.data_folder(settings)
     option = (
         f" --config {request.config}" if request.config else f" --data {request.data}" if request.data else ""
     )

@@ -172,9 +172,8 @@ def reporting(context: Context, services: Sequence[str], restarts: Mapping[str, 
 
 
 def reports_folder(settings: config.Settings) -> Path | None:
-    """Return where services of this installation say how they are; None without a local folder."""
-    folder = data_folder(settings)
-    return folder / "services" if folder else None
+    """Return where this machine's services say how they are; None where the settings name no folder for data."""
+    return settings.bus_path.parent / "services" if settings.bus_path else None
 
 
 def configure_logging(level: int = logging.INFO) -> None:

@@ -6,10 +6,11 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from htmengine.bus import BusUnavailable, opening
-from htmengine.config import embedded
+from htmengine.config import Repository, embedded
 from htmengine.errors import MisuseError
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.runtime import process, service
@@ -148,3 +149,11 @@ def test_a_stage_that_needs_what_is_away_is_made_later(tmp_path):
     with process.opened(embedded(tmp_path)) as context:
         process.stage_work(build, Idle.name)(context)
     assert len(made) == 3
+
+
+def test_services_on_servers_say_how_they_are_in_their_machines_data_folder_if_it_has_one(tmp_path):
+    settings = msgspec.structs.replace(
+        embedded(tmp_path), bus="rabbitmq", repository=Repository(dialect="mysql")
+    )
+    assert process.reports_folder(settings) == tmp_path / "services"
+    assert process.reports_folder(msgspec.structs.replace(settings, bus_path=None)) is None
