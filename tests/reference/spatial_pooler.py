@@ -4,6 +4,7 @@ import math
 
 from numpy import float32
 
+from tests.reference.portable_math import exp
 from tests.reference.random_generator import Random
 
 
@@ -100,6 +101,6 @@ class SpatialPooler:
         density = float32(self.active_columns) / float32(self.columns)
         for column in range(self.columns):
             exponent = (density - self.active_duty_cycles[column]) * self.boost_strength
-            self.boost_factors[column] = float32(math.exp(float(exponent)))
+            self.boost_factors[column] = float32(exp(float(exponent)))
         if self.steps % 50 == 0:
             self.weak_duty_cycle = self.min_overlap_duty * max(self.overlap_duty_cycles)
