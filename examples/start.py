@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from htmengine import conf, config
-from htmengine.errors import HtmengineError
+from htmengine.errors import ExplainedError
 from htmengine.runtime import resetting
 
 EXAMPLES = Path(__file__).resolve().parent
@@ -35,7 +35,7 @@ def main() -> None:
         if not (folder / "conf").exists():
             configure(folder, options)
         resetting.create(config.load(folder / "conf"))
-    except HtmengineError as error:
+    except ExplainedError as error:
         sys.exit(f"{error}\n{error.hint}")
     print(f"{options.app}: http://127.0.0.1:{options.web_port}/ (logs in {folder / 'logs'})", flush=True)
     os.chdir(folder)

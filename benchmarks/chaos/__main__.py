@@ -32,7 +32,7 @@ from benchmarks.running import SERVICES, Engine, free_port
 from benchmarks.servers import DATABASES, application
 from htmengine.bus.opening import open_bus
 from htmengine.config import Settings, embedded
-from htmengine.errors import HtmengineError
+from htmengine.errors import ExplainedError
 from htmengine.messages import decode_results_batch
 from htmengine.repository import schema
 from htmengine.repository.engine import open_engine, reading
@@ -152,7 +152,7 @@ class Installation:
 
     def scored(self) -> int:
         """Return how many samples are scored; 0 while nobody can tell."""
-        with contextlib.suppress(HtmengineError), repository(self.settings) as conn:
+        with contextlib.suppress(ExplainedError), repository(self.settings) as conn:
             return int(conn.scalar(select(func.sum(schema.metric.c.scored_rowid))) or 0)
         return 0
 

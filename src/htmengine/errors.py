@@ -1,7 +1,7 @@
 """Errors that a person reads: what is wrong and where, and what to do next."""
 
 
-class HtmengineError(Exception):
+class ExplainedError(Exception):
     """Something failed. The command line prints the message and the hint, one line each, and exits with 1."""
 
     exit_code = 1
@@ -12,7 +12,7 @@ class HtmengineError(Exception):
         self.hint = hint
 
 
-class MisuseError(HtmengineError):
+class MisuseError(ExplainedError):
     """The request cannot be carried out as it stands: a wrong option, an unreadable file. Exits with 2."""
 
     exit_code = 2

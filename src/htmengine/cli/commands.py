@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from htmengine.errors import HtmengineError
+from htmengine.errors import ExplainedError
 
 
 class Commands(TyperGroup):
@@ -22,7 +22,7 @@ class Commands(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except HtmengineError as error:
+        except ExplainedError as error:
             if ctx.find_root().params["debug"]:
                 raise
             typer.echo(f"{error}\n{error.hint}", err=True)

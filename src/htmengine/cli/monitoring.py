@@ -9,7 +9,7 @@ import msgspec
 
 from htmengine import config, exceptions
 from htmengine.adapters.datasource.custom import CustomAdapter
-from htmengine.errors import HtmengineError, MisuseError
+from htmengine.errors import ExplainedError, MisuseError
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
 from htmengine.repository.metrics import CUSTOM
@@ -133,7 +133,7 @@ def _explained(name: str) -> Iterator[None]:
     try:
         yield
     except exceptions.MetricAlreadyMonitored as error:
-        raise HtmengineError(
+        raise ExplainedError(
             f"{name}: has a model already.",
             hint=f"To start it anew, forgetting what it learned: htmengine unmonitor {name}",
         ) from error

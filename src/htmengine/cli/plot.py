@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from htmengine.cli.report import Result, incident_table, one_in, readable_time
-from htmengine.errors import HtmengineError
+from htmengine.errors import ExplainedError
 from htmengine.htm.arrays import FloatArray
 from htmengine.series.incidents import Incident
 
@@ -30,9 +30,9 @@ class Series(NamedTuple):
 
 
 def require_packages(path: Path) -> None:
-    """Raise HtmengineError if drawing this kind of file needs a package that is not installed."""
+    """Raise ExplainedError if drawing this kind of file needs a package that is not installed."""
     if path.suffix.lower() == ".png" and util.find_spec("matplotlib") is None:
-        raise HtmengineError(
+        raise ExplainedError(
             f"--plot {path}: PNG pictures need the package matplotlib, which is not installed.",
             hint="Install it with `pip install 'htmengine[plot]'`, or give a name that ends in .html.",
         )

@@ -13,7 +13,7 @@ import numpy as np
 from htmengine.bus import Outgoing, QueueFull
 from htmengine.cli.progress import progress_bar
 from htmengine.cli.session import advise, installation
-from htmengine.errors import HtmengineError, MisuseError
+from htmengine.errors import ExplainedError, MisuseError
 from htmengine.messages import Backfill, MetricLines, encode_json
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
@@ -136,7 +136,7 @@ def _insist(publish: Callable[[], None]) -> None:
 def _wait(context: Context, metric: str, last: int) -> dict[str, Any]:
     """Wait until the metric's rows reach the second `last`, and their scores too if it is monitored.
 
-    Raises HtmengineError when nothing has moved for a minute: no engine may be running.
+    Raises ExplainedError when nothing has moved for a minute: no engine may be running.
     """
     before: tuple[int, int] | None = None
     moved = time.monotonic()
@@ -152,7 +152,7 @@ def _wait(context: Context, metric: str, last: int) -> dict[str, Any]:
         if now != before:
             before, moved = now, time.monotonic()
         elif time.monotonic() - moved > PATIENCE_S:
-            raise HtmengineError(
+            raise ExplainedError(
                 f"{metric}: nothing was stored or scored for {PATIENCE_S:.0f} seconds; what was sent is in the queue.",
                 hint=f"Start `htmengine up` if none runs; `htmengine doctor {metric}` says where the samples are.",
             )

@@ -30,7 +30,7 @@ class Request(NamedTuple):
 
 
 def run(request: Request) -> None:
-    """Run the engine until it is told to stop. Raises HtmengineError when it cannot go on."""
+    """Run the engine until it is told to stop. Raises ExplainedError when it cannot go on."""
     settings = _listening(process.settings_for(request.config, request.data), request)
     verbose = request.verbose or settings.profiling or settings.scheduler.profiling
     process.configure_logging(logging.INFO if verbose else logging.WARNING)

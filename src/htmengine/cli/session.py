@@ -10,7 +10,7 @@ from typing import Any
 
 import typer
 
-from htmengine.errors import HtmengineError
+from htmengine.errors import ExplainedError
 from htmengine.runtime import process
 from htmengine.runtime.process import Context
 
@@ -22,7 +22,7 @@ def installation(directory: Path | None, data: Path | None) -> Iterator[Context]
     Raises
     ------
     MisuseError : no engine has run in the folder, or the configuration cannot be used.
-    HtmengineError : the bus or the repository is away.
+    ExplainedError : the bus or the repository is away.
     """
     from htmengine.bus import BusError
     from htmengine.repository.errors import RepositoryUnavailable
@@ -33,7 +33,7 @@ def installation(directory: Path | None, data: Path | None) -> Iterator[Context]
         try:
             yield context
         except (BusError, RepositoryUnavailable) as error:
-            raise HtmengineError(
+            raise ExplainedError(
                 f"The engine's files or servers do not answer: {error}.",
                 hint="Say it again in a moment; `htmengine status` shows whether services run.",
             ) from error

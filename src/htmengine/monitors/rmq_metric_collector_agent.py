@@ -21,7 +21,7 @@ import msgspec
 
 from htmengine import config
 from htmengine.bus.management import Management
-from htmengine.errors import HtmengineError
+from htmengine.errors import ExplainedError
 from htmengine.runtime.process import configure_logging
 
 INTERVAL_S: Final = 300
@@ -66,7 +66,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Collect and send until the process is ended; with --dryrun, print one collection instead."""
     try:
         configured = config.load_broker(config.config_dir_from_environment())
-    except HtmengineError as error:
+    except ExplainedError as error:
         sys.exit(f"{error}\n{error.hint}")
     parser = argparse.ArgumentParser(
         prog=NAME,

@@ -20,7 +20,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from htmengine import config
 from htmengine.config import ConfigError
-from htmengine.errors import HtmengineError
+from htmengine.errors import ExplainedError
 from htmengine.repository.errors import RepositoryError, translated
 from htmengine.repository.server import WRITING, open_server
 from htmengine.sqlite_turns import WAL_AUTOCHECKPOINT_PAGES, Checkpointer, FairLock
@@ -181,7 +181,7 @@ def _errors_translated(engine: Engine) -> Iterator[None]:
         answer = translated(error, place(engine))
         if answer is error:
             raise
-        raise answer from (None if isinstance(answer, HtmengineError) else error)
+        raise answer from (None if isinstance(answer, ExplainedError) else error)
 
 
 def place(engine: Engine) -> str:

@@ -7,14 +7,14 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from htmengine.errors import DependencyAway, HtmengineError
+from htmengine.errors import DependencyAway, ExplainedError
 
 
-class RepositoryError(HtmengineError):
+class RepositoryError(ExplainedError):
     """The database cannot do what is asked of it, and will not by waiting."""
 
 
-class RepositoryUnavailable(HtmengineError, DependencyAway):
+class RepositoryUnavailable(ExplainedError, DependencyAway):
     """The database cannot be reached or written now. Nothing is changed: pause, and do the same again."""
 
 

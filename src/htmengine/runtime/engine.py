@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
-from htmengine.errors import DependencyAway, HtmengineError
+from htmengine.errors import DependencyAway, ExplainedError
 from htmengine.runtime.process import Context, Work, collect_garbage_seldom, stage_work
 from htmengine.thread_names import show_thread_name
 
@@ -26,7 +26,7 @@ PAUSE_S: Final = 0.5
 STOP_WITHIN_S: Final = 30.0
 
 
-class EngineFailed(HtmengineError):
+class EngineFailed(ExplainedError):
     """A service dies again and again, or does not stop."""
 
 
@@ -72,7 +72,7 @@ class Supervisor:
         pause_s: float = PAUSE_S,
     ) -> None:
         self.context = context
-        self.failure: HtmengineError | None = None
+        self.failure: ExplainedError | None = None
         self.restarts: dict[str, int] = dict.fromkeys(works, 0)
         self._clock = clock
         self._pause_s = pause_s
@@ -92,7 +92,7 @@ class Supervisor:
 
         Raises
         ------
-        HtmengineError : what a service cannot go on without; a service was given up, or did not stop in time.
+        ExplainedError : what a service cannot go on without; a service was given up, or did not stop in time.
         """
         self.context.stop.wait()
         deadline = time.monotonic() + STOP_WITHIN_S
@@ -120,7 +120,7 @@ class Supervisor:
                 log.warning("%s.waiting reason=%s", name, error)
                 stop.wait(self._pause_s)
                 continue
-            except HtmengineError as error:
+            except ExplainedError as error:
                 self._give_up(error)
                 return
             except Exception:
@@ -138,6 +138,6 @@ class Supervisor:
             self.restarts[name] += 1
             stop.wait(self._pause_s)
 
-    def _give_up(self, error: HtmengineError) -> None:
+    def _give_up(self, error: ExplainedError) -> None:
         self.failure = self.failure or error
         self.context.stop.set()

@@ -26,7 +26,7 @@ import msgspec
 
 from htmengine import config
 from htmengine.bus import Bus
-from htmengine.errors import HtmengineError
+from htmengine.errors import ExplainedError
 from htmengine.runtime import plaintext
 from htmengine.runtime.counters import Counters
 from htmengine.runtime.line_reader import LineReader
@@ -72,11 +72,11 @@ def parsePlaintext(data: str) -> list[str | float | datetime]:  # noqa: N802
     return [sample.name, sample.value, datetime(1970, 1, 1) + timedelta(seconds=sample.timestamp)]
 
 
-class PortError(HtmengineError):
+class PortError(ExplainedError):
     """The port cannot be opened."""
 
 
-class LinesLost(HtmengineError):
+class LinesLost(ExplainedError):
     """Lines that were read could not be put on the queue before the end."""
 
 

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final
 
 from htmengine import config
 from htmengine.bus import Bus, BusError, BusUnavailable
-from htmengine.errors import HtmengineError, MisuseError
+from htmengine.errors import ExplainedError, MisuseError
 from htmengine.runtime import fault_injection, service
 from htmengine.runtime.reports import Reporter, Snapshot
 
@@ -43,7 +43,7 @@ LEAST_FREE_BYTES: Final = 16 << 20
 log = logging.getLogger(__name__)
 
 
-class StartError(HtmengineError):
+class StartError(ExplainedError):
     """A program cannot start as things are: its files, its servers or its port are not usable."""
 
 
@@ -136,7 +136,7 @@ def run_program(
             log.info("%s.stopped", name)
     except service.Stopped:
         log.info("%s.stopped reason=told to, before it had started", name)
-    except HtmengineError as error:
+    except ExplainedError as error:
         print(f"{error}\n{error.hint}", file=sys.stderr)
         return error.exit_code
     except Exception:

@@ -6,7 +6,7 @@ import io
 import zlib
 from collections.abc import Iterator
 
-from htmengine.errors import HtmengineError
+from htmengine.errors import ExplainedError
 
 MAX_LINE_LENGTH = 1 << 20  # characters; one runaway line may not fill the memory
 
@@ -22,7 +22,7 @@ def numbered_lines(stream: io.BufferedReader, name: str) -> Iterator[tuple[int, 
 
     Raises
     ------
-    HtmengineError : compressed data is damaged, or the stream fails; the lines before have been yielded.
+    ExplainedError : compressed data is damaged, or the stream fails; the lines before have been yielded.
     """
     if stream.peek(2)[:2] == _GZIP_MAGIC:
         stream = io.BufferedReader(gzip.GzipFile(fileobj=stream))
@@ -42,12 +42,12 @@ def numbered_lines(stream: io.BufferedReader, name: str) -> Iterator[tuple[int, 
                     pass
                 yield number, None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise HtmengineError(
+        raise ExplainedError(
             f"{name}: the compressed data is damaged after line {number}: {error}.",
             hint="Fetch the file again, or unpack what is left of it with `gzip -dc` and read that.",
         ) from error
     except OSError as error:
-        raise HtmengineError(
+        raise ExplainedError(
             f"{name}: cannot be read beyond line {number}: {error.strerror or error}.",
             hint="Copy the file to another disk, or what is left of it, and read that.",
         ) from error

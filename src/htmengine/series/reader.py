@@ -87,7 +87,7 @@ class SeriesReader:
         Raises
         ------
         MisuseError : no layout makes a single row usable, or a column that was named is not there.
-        HtmengineError : compressed data is damaged.
+        ExplainedError : compressed data is damaged.
         """
         self.name = name
         self.bad = BadRows()
@@ -111,7 +111,7 @@ class SeriesReader:
 
         Raises
         ------
-        HtmengineError : compressed data is damaged; the rows before have been yielded.
+        ExplainedError : compressed data is damaged; the rows before have been yielded.
         """
         rows = self._in_time_order(self._parsed(self._all_lines()))
         while batch := list(islice(rows, CHUNK_ROWS)):

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from htmengine.errors import HtmengineError, MisuseError
+from htmengine.errors import ExplainedError, MisuseError
 from htmengine.htm.arrays import FloatArray
 from htmengine.series.timestamps import isoformat
 
@@ -77,7 +77,7 @@ class ParquetWriter(ScoreWriter):
             import pyarrow
             import pyarrow.parquet
         except ImportError as error:
-            raise HtmengineError(
+            raise ExplainedError(
                 "Parquet files need the package pyarrow, which is not installed.",
                 hint="Install it with `pip install 'htmengine[parquet]'`, or write .csv or .jsonl.",
             ) from error
@@ -135,7 +135,7 @@ def score_writer(path: Path) -> Iterator[ScoreWriter]:
     Raises
     ------
     MisuseError : the name's ending is unknown, or the file cannot be written there.
-    HtmengineError : the package that the kind of file needs is not installed.
+    ExplainedError : the package that the kind of file needs is not installed.
     """
     check_ending(path, tuple(_WRITERS), "--out")
     with replacing(path) as temporary:
@@ -153,7 +153,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises
     ------
     MisuseError : no file can be written there; found before any work is done.
-    HtmengineError : the disk is full.
+    ExplainedError : the disk is full.
     """
     target = path.resolve()  # a symbolic link stays one
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}{target.suffix}")
@@ -174,7 +174,7 @@ def replacing(path: Path) -> Iterator[Path]:
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        raise HtmengineError(
+        raise ExplainedError(
             f"{path}: could not be written: {os.strerror(error.errno)}.",
             hint="Make room on the disk, or give a path on another one, and run the command again.",
         ) from error

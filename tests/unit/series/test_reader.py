@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from htmengine.errors import HtmengineError, MisuseError
+from htmengine.errors import ExplainedError, MisuseError
 from htmengine.series import reader as reader_module
 from htmengine.series.lines import MAX_LINE_LENGTH
 from htmengine.series.reader import SeriesReader
@@ -101,7 +101,7 @@ def test_gzip_is_recognised_by_its_content():
 def test_damaged_gzip_is_an_error_that_says_how_far_it_was_read():
     noise = "\n".join(f"2014-07-01 00:00,{random.Random(i).random()}" for i in range(10_000))
     data = gzip.compress((HEADER + noise).encode())
-    with pytest.raises(HtmengineError, match=r"damaged after line \d+"):
+    with pytest.raises(ExplainedError, match=r"damaged after line \d+"):
         read(data[: len(data) // 2])
 
 
@@ -119,7 +119,7 @@ def test_a_file_that_cannot_be_read_on_is_an_error_that_says_how_far_it_was_read
             raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     with pytest.raises(
-        HtmengineError, match=r"series.csv: cannot be read beyond line 3: Input/output error\."
+        ExplainedError, match=r"series.csv: cannot be read beyond line 3: Input/output error\."
     ):
         SeriesReader(io.BufferedReader(Failing()), "series.csv")
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from htmengine.errors import HtmengineError, MisuseError
+from htmengine.errors import ExplainedError, MisuseError
 from htmengine.series.writers import COLUMNS, replacing, score_writer
 
 TIMES = np.array([1404172800.0, 1404172800.25, 1404173100.0])
@@ -81,7 +81,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_behind(tmp_path):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     with pytest.raises(
-        HtmengineError, match=r"scores.csv: could not be written: No space left on device\."
+        ExplainedError, match=r"scores.csv: could not be written: No space left on device\."
     ) as caught:
         fill()
     assert caught.value.exit_code == 1
