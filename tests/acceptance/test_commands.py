@@ -125,6 +125,7 @@ def test_a_metric_is_monitored_by_hand_and_unmonitored_again(engine):
     assert patient(engine, "quiet.load")["why"].startswith(
         "Samples are stored, but the metric is not monitored"
     )
+    assert "not monitored: [quiet] of" in patient(engine, "quiet.load")["why"]
     assert engine.metric("quiet.load")["status"] == "unmonitored"
 
     assert engine.json("monitor", "quiet.load")["samples"] == 120
@@ -133,6 +134,7 @@ def test_a_metric_is_monitored_by_hand_and_unmonitored_again(engine):
     assert "has a model already" in engine.fails("monitor", "quiet.load")
 
     assert engine.json("unmonitor", "quiet.load")["status"] == "unmonitored"
+    assert "its model was deleted" in patient(engine, "quiet.load")["why"]
     assert {row[2:] for row in engine.stored_scores("quiet.load")} == {(None, None, None)}
     assert engine.json("monitor", "quiet.load")["samples"] == 120
     engine.wait_for_scores("quiet.load", 120)
@@ -300,7 +302,12 @@ def test_doctor_says_why_there_is_no_score_yet(engine):
     send_and_wait(engine, "young", 3)
     young = patient(engine, "young")
     assert (young["stored"], young["scored"], young["unscored"], young["modelRows"]) == (3, 3, 0, 3)
-    assert "the model has seen 3" in young["why"]
+    assert "The model has seen 3," in young["why"]
+    engine.send(["never.stored 1 soon"])
+    wait_until(
+        lambda: "not a number of seconds" in patient(engine, "never.stored", code=1)["why"],
+        "the line's reason",
+    )
 
 
 # -- dead letters
@@ -326,7 +333,7 @@ def test_dead_letters_are_listed_shown_sent_again_and_discarded(engine):
     assert '"pigeon" is not known' in shown["reason"]
     report = engine.json("doctor", "--json", code=1)
     assert "2 dead letters" in "".join(report["findings"])
-    assert [one["name"] for one in report["services"] if one["dead_letters"] == 2] == ["metric_storer"]
+    assert [one["name"] for one in report["services"] if one["deadLetters"] == 2] == ["metric_storer"]
 
     assert engine.json("dead", "requeue", first["id"]) == {"requeued": 1}
     wait_until(lambda: listed(engine)[-1]["id"] > second["id"], "that it dies again")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from htmengine.cli.session import duration
@@ -9,7 +10,9 @@ from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.repository.overview import BackfillState, MetricOverview
 
 STALLED_S: Final = 600.0
-"""A metric whose last sample is older than this is told to be silent, unless its samples come more rarely."""
+"""A metric whose last sample is older than this is told to be silent."""
+AHEAD_S: Final = 60.0
+"""One whose last sample lies further ahead of the clock than this is told to be so: what is not later is refused."""
 
 
 class Services(NamedTuple):
@@ -32,6 +35,10 @@ class Facts(NamedTuple):
     last_checkpoint: int | None
     """The last rowid in the newest checkpoint."""
     now: float
+    refused: Sequence[str] = ()
+    """The reasons for which lines of the metric were refused lately."""
+    left_out: str | None = None
+    """Why the rules give it no model, where it has none."""
 
 
 class Diagnosis(NamedTuple):
@@ -41,8 +48,10 @@ class Diagnosis(NamedTuple):
     needs_attention: bool = False
 
 
-def unknown(name: str, services: Services, data_queued: int) -> Diagnosis:
+def unknown(name: str, services: Services, data_queued: int, refused: Sequence[str] = ()) -> Diagnosis:
     """Return what is to be said of a name that no metric has."""
+    if refused:
+        return Diagnosis(f"No metric {name} is stored. {_refused(refused)}", True)
     if not services.storer:
         return Diagnosis(
             f"No metric {name} is stored, and no metric_storer runs: start `htmengine up`.", True
@@ -59,7 +68,16 @@ def unknown(name: str, services: Services, data_queued: int) -> Diagnosis:
 
 
 def diagnose(facts: Facts) -> Diagnosis:
-    """Return in a sentence why there is no score yet, or that all is well."""
+    """Return in a sentence why there is no score yet, or that all is well; in another, whether lines were refused."""
+    said = _diagnose(facts)
+    return said._replace(sentence=f"{said.sentence} {_refused(facts.refused)}") if facts.refused else said
+
+
+def _refused(reasons: Sequence[str]) -> str:
+    return f"Lines of it were refused: {'; '.join(reasons)}."
+
+
+def _diagnose(facts: Facts) -> Diagnosis:
     metric, services = facts.metric, facts.services
     if metric.failed:
         return Diagnosis(
@@ -68,17 +86,17 @@ def diagnose(facts: Facts) -> Diagnosis:
             True,
         )
     if not metric.monitored:
+        why = f": {facts.left_out}" if facts.left_out else ""
         return Diagnosis(
-            f"Samples are stored, but the metric is not monitored. Give it a model: htmengine monitor {metric.name}"
+            f"Samples are stored, but the metric is not monitored{why}. "
+            f"Give it a model: htmengine monitor {metric.name}"
         )
     if facts.backfill:
         held = f" {facts.backfill.held} live samples wait behind it." if facts.backfill.held else ""
         if not metric.unscored:
             return Diagnosis(f"History is being sent.{held}")
     if not services.storer:
-        return Diagnosis(
-            "No metric_storer runs: samples are accepted but not stored. Start `htmengine up`.", True
-        )
+        return Diagnosis("No metric_storer runs: nothing new is stored. Start `htmengine up`.", True)
     if metric.last_rowid == 0:
         return Diagnosis(
             "The metric is monitored, but no sample has been stored yet: send one, and see that the name agrees.",
@@ -114,12 +132,16 @@ def _up_to_date(facts: Facts) -> Diagnosis:
     metric = facts.metric
     silent = facts.now - (metric.tail_timestamp or facts.now)
     seen = metric.last_rowid - metric.base_rowid
-    if seen < ROWS_FOR_RANGE:
+    young = f" The model has seen {seen}, and while it is young its scores stay low."
+    more = young if seen < ROWS_FOR_RANGE else ""
+    if -silent > AHEAD_S:
         return Diagnosis(
-            f"All samples are scored; the model has seen {seen} of them, and while it is young its scores stay low."
+            f"All samples are scored; the last one lies {duration(-silent)} ahead of this machine's clock, and until "
+            f"then earlier ones are refused: look at the sender's clock.{more}",
+            True,
         )
     if silent > STALLED_S:
         return Diagnosis(
-            f"All samples are scored; the last one is of {duration(silent)} ago: nothing newer arrives."
+            f"All samples are scored; the last one is of {duration(silent)} ago: nothing newer has arrived.{more}"
         )
-    return Diagnosis("All samples are scored.")
+    return Diagnosis(f"All samples are scored.{more}")

@@ -11,7 +11,7 @@ import typer
 from sqlalchemy import Connection
 
 from htmengine.cli.diagnosis import Diagnosis, Facts, Services, diagnose, unknown
-from htmengine.cli.session import advise, duration, print_table, utc
+from htmengine.cli.session import advise, duration, number_of, print_table, utc
 from htmengine.config import ConfigError
 from htmengine.messages import shard_of
 from htmengine.repository import metrics, overview
@@ -25,6 +25,8 @@ MOST_DEAD_LETTERS: Final = 10_000
 """So many are counted."""
 MOST_PATIENTS: Final = 20
 """Metrics that are shown when none is named."""
+LONGEST_EXAMPLE: Final = 50
+"""Characters of a refused line that a person is shown."""
 
 
 class ServiceHealth(NamedTuple):
@@ -43,6 +45,20 @@ class ServiceHealth(NamedTuple):
     """Messages to it that were put aside."""
     counters: dict[str, Any]
 
+    def document(self) -> dict[str, Any]:
+        """Return the same for JSON."""
+        return {
+            "name": self.name,
+            "alive": self.alive,
+            "pid": self.pid,
+            "upS": self.up_s,
+            "restarts": self.restarts,
+            "queued": self.queued,
+            "oldestS": self.oldest_s,
+            "deadLetters": self.dead_letters,
+            "counters": self.counters,
+        }
+
 
 class Health(NamedTuple):
     """The engine."""
@@ -58,8 +74,13 @@ class Health(NamedTuple):
     def document(self) -> dict[str, Any]:
         """Return the same for JSON."""
         return {
-            "services": [service._asdict() for service in self.services],
-            "totals": self.totals._asdict(),
+            "services": [service.document() for service in self.services],
+            "totals": {
+                "metrics": self.totals.metrics,
+                "byStatus": self.totals.by_status,
+                "rows": self.totals.rows,
+                "unscored": self.totals.unscored,
+            },
             "deadLetters": self.dead_letters,
             "findings": self.findings,
         }
@@ -67,6 +88,15 @@ class Health(NamedTuple):
     def runs(self, service: str) -> bool:
         """Whether a service is there."""
         return any(one.alive for one in self.services if one.name == service)
+
+    def refused(self, name: str) -> list[str]:
+        """Return the reasons for which lines of a metric were refused lately, as far as examples are kept."""
+        return [
+            reason
+            for service in self.services
+            for reason, refused in service.counters.get("rejected", {}).items()
+            if any(example.split(maxsplit=1)[:1] == [name] for example in refused["examples"])
+        ]
 
 
 class Patient(NamedTuple):
@@ -132,7 +162,7 @@ def health(context: Context) -> Health:
     fed |= {name: [] for name, report in said.items() if name not in fed and report.alive(now)}
     services = []
     findings = []
-    for name, queues in fed.items():
+    for name, queues in sorted(fed.items(), key=lambda one: not one[0].endswith("listener")):
         report = said.get(name)
         known = [status[queue] for queue in queues if queue in status]
         consumed = any(queue.consumers for queue in known)
@@ -154,26 +184,28 @@ def health(context: Context) -> Health:
             )
         )
         if alive is False:
-            findings.append(
-                f"{name} does not run: start `htmengine up`, or python -m for this service alone."
-            )
+            findings.append(f"{name} does not run: start `htmengine up`, or `python -m` for it alone.")
         elif report and report.restarts:
             findings.append(
-                f"{name} died {report.restarts} times and was started again: its log says of what."
+                f"{name} died {number_of(report.restarts, 'time')} and was started again: its log says of what."
             )
+    if all(service.alive is False for service in services):
+        findings = ["No service runs: start `htmengine up`."]
     place = process.data_folder(settings)
     if place and (free := process.free_bytes(place)) < process.LEAST_FREE_BYTES:
         findings.append(
             f"{place}: the disk is full: {free >> 20} MiB are left. Make room: what cannot be written waits until then."
         )
     if dead:
-        findings.append(f"{dead.total()} dead letters: `htmengine dead list` says why.")
+        findings.append(f"{number_of(dead.total(), 'dead letter')}: `htmengine dead list` says why.")
     with reading(context.engine) as conn:
         totals = overview.totals(conn)
         if totals.by_status.get(STATUS_NAMES[MetricStatus.UNMONITORED]):
             findings += _beyond_limits(context, conn)
     if failed := totals.by_status.get("error", 0):
-        findings.append(f"{failed} models stopped with an error: `htmengine doctor NAME` says of what.")
+        findings.append(
+            f"{number_of(failed, 'model')} stopped with an error: `htmengine doctor NAME` says of what."
+        )
     return Health(
         services,
         totals,
@@ -194,7 +226,7 @@ def _beyond_limits(context: Context, conn: Connection) -> list[str]:
     except ConfigError as error:
         return [str(error)]
     return [
-        f"{count} metrics have no model: [{limit.section}] of {path} allows no more than {limit.models}."
+        f"{number_of(count, 'metric')} without a model: [{limit.section}] of {path} allows no more than {limit.models}."
         for limit, count in monitor_rules.Quota(rules, metrics.custom(conn)).beyond().items()
     ]
 
@@ -217,7 +249,7 @@ def _examine(context: Context, name: str, metric: MetricOverview | None, health:
     )
     if metric is None:
         queued = health.queues.get(settings.listener.queue, 0)
-        return Patient(name, None, 0, None, None, None, unknown(name, services, queued))
+        return Patient(name, None, 0, None, None, None, unknown(name, services, queued, health.refused(name)))
     shard = shard_of(metric.uid, context.shards)
     queues = settings.model_input_queue(shard), settings.results_shard_queue(shard)
     with reading(context.engine) as conn:
@@ -231,6 +263,8 @@ def _examine(context: Context, name: str, metric: MetricOverview | None, health:
         results_queued=health.queues.get(queues[1], 0),
         last_checkpoint=newest[0] if newest else None,
         now=now,
+        refused=health.refused(name),
+        left_out=None if metric.monitored else _left_out(context, metric),
     )
     return Patient(
         name=name,
@@ -242,6 +276,27 @@ def _examine(context: Context, name: str, metric: MetricOverview | None, health:
         lag_s=sum(health.oldest_s.get(queue, 0.0) for queue in queues) if metric.unscored else 0.0,
         diagnosis=diagnose(facts),
     )
+
+
+def _left_out(context: Context, metric: MetricOverview) -> str | None:
+    """Say why the rules give a metric no model; None where they will."""
+    path = context.settings.storer.rules
+    if metric.generation:
+        return "its model was deleted, and the rules leave such metrics alone"
+    if path is None:
+        return "there is no monitor-rules.conf"
+    try:
+        rules = monitor_rules.load(path)
+    except ConfigError as error:
+        return str(error)
+    rule = rules.first(metric.name)
+    if rule is None:
+        return f"no rule of {path} fits its name"
+    if not rule.monitor:
+        return f"[{rule.name}] of {path} leaves it out"
+    with reading(context.engine) as conn:
+        limit = monitor_rules.Quota(rules, metrics.custom(conn)).reached(rule)
+    return f"[{limit.section}] of {path} allows no more than {limit.models}" if limit else None
 
 
 def _newest_checkpoint(context: Context, metric: MetricOverview) -> tuple[int, int] | None:
@@ -282,8 +337,9 @@ def print_health(health: Health) -> None:
     totals = health.totals
     by_status = ", ".join(f"{count} {name}" for name, count in sorted(totals.by_status.items()))
     typer.echo(
-        f"{totals.metrics} metrics{f' ({by_status})' if by_status else ''}, {totals.rows} samples stored, "
-        f"{totals.unscored} wait for their scores; {health.dead_letters} dead letters."
+        f"{number_of(totals.metrics, 'metric')}{f' ({by_status})' if by_status else ''}, "
+        f"{number_of(totals.rows, 'sample')} stored, {totals.unscored} waiting for scores; "
+        f"{number_of(health.dead_letters, 'dead letter')}."
     )
     for finding in health.findings:
         advise(f"! {finding}")
@@ -297,9 +353,13 @@ def _counted(service: ServiceHealth) -> list[str]:
         + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in plain.items())
     ] * bool(plain)
     for reason, refused in service.counters.get("rejected", {}).items():
-        example = f", for example {refused['examples'][-1]!r}" if refused["examples"] else ""
-        lines.append(f"  {refused['count']} lines rejected: {reason}{example}")
+        example = f", for example {_shortened(refused['examples'][-1])!r}" if refused["examples"] else ""
+        lines.append(f"  {number_of(refused['count'], 'line')} rejected: {reason}{example}")
     return lines
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= LONGEST_EXAMPLE else line[: LONGEST_EXAMPLE - 3] + "..."
 
 
 def print_patients(patients: Sequence[Patient], *, everything: bool) -> None:
@@ -315,12 +375,13 @@ def print_patients(patients: Sequence[Patient], *, everything: bool) -> None:
                 if patient.last_checkpoint is not None
                 else "none yet"
             )
+            last = utc(metric.tail_timestamp)
             typer.echo(
                 f"  {metric.status_name}; samples in {patient.samples_in}, stored {metric.last_rowid}, "
                 f"scored {metric.scored_rowid}, waiting {metric.unscored}, lag {duration(patient.lag_s or 0.0)}\n"
                 f"  model: generation {metric.generation}, "
                 f"{max(metric.scored_rowid - metric.base_rowid, 0)} samples old; checkpoint: {checkpoint}\n"
-                f"  last sample: {utc(metric.tail_timestamp) or 'none'} UTC"
+                f"  last sample: {f'{last} UTC' if last else 'none yet'}"
             )
             if metric.message and not metric.failed:
                 typer.echo(f"  {metric.message}")

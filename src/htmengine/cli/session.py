@@ -56,6 +56,11 @@ def utc(seconds: float | None) -> str | None:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
+def number_of(count: int, noun: str) -> str:
+    """Return how many there are: `1 metric`, `2 metrics`."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def duration(seconds: float) -> str:
     """Return a length of time in the unit that suits it: `45 s`, `12 min`, `3.5 h`, `2.1 days`."""
     if seconds < 90:

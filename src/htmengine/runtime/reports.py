@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
-from htmengine.bus.processes import Process, is_alive
+from htmengine.bus.processes import Process, is_alive, this_process
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +28,8 @@ class ServiceReport(msgspec.Struct, frozen=True, kw_only=True):
 
     service: str
     pid: int
+    born: str = ""
+    """See `bus.processes`: one that nobody waited for is not alive, nor one that got the number later."""
     started_at: float
     written_at: float
     restarts: int = 0
@@ -36,7 +37,7 @@ class ServiceReport(msgspec.Struct, frozen=True, kw_only=True):
 
     def alive(self, now: float) -> bool:
         """Whether the service was there a moment ago."""
-        return now - self.written_at < STALE_S and is_alive(Process(self.pid, born=""))
+        return now - self.written_at < STALE_S and is_alive(Process(self.pid, self.born))
 
 
 class Reporter:
@@ -72,19 +73,21 @@ class Reporter:
             self._write()
 
     def _write(self) -> None:
+        process = this_process()
         self._folder.mkdir(parents=True, exist_ok=True)
         for service in self._services:
             counters = self._counters.get(service)
             report = ServiceReport(
                 service=service,
-                pid=os.getpid(),
+                pid=process.pid,
+                born=process.born,
                 started_at=self._started_at,
                 written_at=self._clock(),
                 restarts=self._restarts.get(service, 0),
                 counters=dict(counters()) if counters else {},
             )
             path = _file(self._folder, service)
-            temporary = path.with_suffix(f".{os.getpid()}")
+            temporary = path.with_suffix(f".{process.pid}")
             temporary.write_text(json.dumps(msgspec.to_builtins(report)), encoding="utf-8")
             temporary.replace(path)
 

@@ -8,7 +8,7 @@ NOW = 1_700_000_000.0
 ALL = Services(storer=True, scheduler=True, anomaly=True)
 
 
-def facts(*, services=ALL, backfill=None, queued=0, results=0, **metric):
+def facts(*, services=ALL, backfill=None, queued=0, results=0, refused=(), left_out=None, **metric):
     fields = {
         "uid": "u1",
         "name": "cpu.load",
@@ -29,6 +29,8 @@ def facts(*, services=ALL, backfill=None, queued=0, results=0, **metric):
         results_queued=results,
         last_checkpoint=None,
         now=NOW,
+        refused=refused,
+        left_out=left_out,
     )
 
 
@@ -46,7 +48,24 @@ def facts(*, services=ALL, backfill=None, queued=0, results=0, **metric):
         (facts(last_rowid=510), "will send them again", False),
         (facts(services=ALL._replace(storer=False)), "No metric_storer runs", True),
         (facts(backfill=BackfillState(int(NOW), 12)), "12 live samples wait behind", False),
-        (facts(last_rowid=40, scored_rowid=40), "the model has seen 40", False),
+        (
+            facts(status=MetricStatus.UNMONITORED, left_out="[few] allows no more than 2"),
+            "not monitored: [few] allows no more than 2. Give it a model",
+            False,
+        ),
+        (facts(last_rowid=40, scored_rowid=40), "The model has seen 40,", False),
+        (
+            facts(last_rowid=40, scored_rowid=40, tail_timestamp=int(NOW) - 7200),
+            "2.0 h ago: nothing newer has arrived. The model has seen 40,",
+            False,
+        ),
+        (facts(tail_timestamp=int(NOW) + 3000), "50 min ahead of this machine's clock", True),
+        (facts(tail_timestamp=int(NOW) + 5), "All samples are scored.", False),
+        (
+            facts(refused=["it is bad", "it is late"]),
+            "Lines of it were refused: it is bad; it is late.",
+            False,
+        ),
         (facts(tail_timestamp=int(NOW) - 7200), "the last one is of 2.0 h ago", False),
         (facts(), "All samples are scored.", False),
     ],
@@ -67,6 +86,14 @@ def test_the_sentence_says_where_the_samples_are(given, words, attention):
 )
 def test_a_name_without_a_metric_is_explained(services, queued, words):
     assert words in unknown("cpu.load", services, queued).sentence
+
+
+def test_a_name_whose_lines_are_refused_is_told_why():
+    told = unknown("cpu.load", ALL, 0, ["the value is not a number"])
+    assert (
+        told.sentence == "No metric cpu.load is stored. Lines of it were refused: the value is not a number."
+    )
+    assert told.needs_attention
 
 
 def test_rows_before_the_model_began_do_not_count_as_waiting():
