@@ -25,6 +25,8 @@ SEED: Final = 7
 HEARTBEAT: Final = fleet.KINDS[0].name
 """The metric whose every row is shown, so that one sees data flow."""
 NEARLY: Final = 0.4
+ENDS_WITHIN_S: Final = 60.0
+"""How long the results of what was sent are waited for at the end."""
 FOUND_WITHIN_S: Final = 2
 """An anomaly is found when its metric has an anomalous row between its begin and so long after its end."""
 
@@ -39,18 +41,9 @@ def run(context: Context, seconds: float | None) -> None:
         f"Live now: {len(fleet.KINDS)} metrics, a sample a second each, anomalies put in now and then. "
         f"Every row of {HEARTBEAT} is shown, and of the others what is unusual.\n"
     )
-    stop = threading.Event()
-    watcher = threading.Thread(target=_stop_later, args=(context.stop, stop, seconds), daemon=True)
-    watcher.start()
     sender.start()
-    alarms = _show_results(context, stop, sender)
-    sender.join()
+    alarms = _show_results(context, sender, seconds)
     _sum_up(sent + sender.sent, sender.incidents, alarms, int(time.time()))
-
-
-def _stop_later(outer: threading.Event, stop: threading.Event, seconds: float | None) -> None:
-    outer.wait(seconds)
-    stop.set()
 
 
 def _send_history(context: Context, now: int) -> int:
@@ -76,21 +69,29 @@ def _send_history(context: Context, now: int) -> int:
 
 
 class _LiveSender(threading.Thread):
-    """Sends every metric once a second; at any time at most one anomaly goes on."""
+    """Sends every metric once a second, what was missed until now at once; at any time at most one anomaly goes on."""
 
     def __init__(self, context: Context, begin: int) -> None:
         super().__init__(name="demo", daemon=True)
         self.sent = 0
+        self.last = 0
+        """The second of the newest samples."""
         self.incidents: list[Incident] = []
         self._context = context
         self._begin = begin
+        self._ended = threading.Event()
+
+    def end(self) -> None:
+        """Send no more."""
+        self._ended.set()
+        self.join()
 
     def run(self) -> None:
-        """Send until the engine stops."""
-        planned = fleet.incidents(self._begin, SEED)
+        """Send until told to end."""
+        planned = fleet.incidents(max(self._begin, int(time.time())), SEED)
         incident = next(planned)
         second = self._begin
-        while not self._context.stop.wait(max(0.0, second - time.time())):
+        while not self._ended.wait(max(0.0, second - time.time())):
             if second > incident.last:
                 incident = next(planned)
             if second == incident.first:
@@ -104,6 +105,7 @@ class _LiveSender(threading.Thread):
                 ],
             )
             self.sent += len(fleet.KINDS)
+            self.last = second
             second += 1
 
 
@@ -118,12 +120,27 @@ def _publish(context: Context, lines: Iterable[str]) -> None:
                 return
 
 
-def _show_results(context: Context, stop: threading.Event, sender: _LiveSender) -> list[showing.Row]:
-    """Print results until told to stop, and return the anomalous rows."""
+def _show_results(context: Context, sender: _LiveSender, seconds: float | None) -> list[showing.Row]:
+    """Print results until told to stop, or those of so many seconds, and return the anomalous rows."""
+    newest = {kind.name: 0 for kind in fleet.KINDS}
+    shown = threading.Event()
+
+    def end() -> None:
+        context.stop.wait(seconds)
+        sender.end()
+        deadline = time.monotonic() + ENDS_WITHIN_S
+        while min(newest.values()) < sender.last and time.monotonic() < deadline:
+            if context.stop.wait(0.1):
+                break
+        shown.set()
+
+    threading.Thread(target=end, daemon=True).start()
     colours = sys.stderr.isatty()
     alarms = []
-    for rows in showing.arriving(context.bus, context.settings.batches_exchange, stop):
+    for rows in showing.arriving(context.bus, context.settings.batches_exchange, shown):
         for row in rows:
+            if row.name in newest:
+                newest[row.name] = row.timestamp
             if row.name == HEARTBEAT or row.log_score >= NEARLY:
                 advise(showing.text_of(row, colours))
             if row.log_score >= showing.RED:
