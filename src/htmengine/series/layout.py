@@ -368,13 +368,23 @@ def _find_value(table: _Table, time_index: int, name: str) -> tuple[int, list[in
             if _is_named(table, index, (wanted,)):
                 return index, []
     secondary = (*_INDEX_NAMES, *_TIME_NAMES)
-    candidates.sort(key=lambda index: table.names is not None and _is_named(table, index, secondary))
+    preferred = [
+        index
+        for index in candidates
+        if not _is_named(table, index, secondary) and not _counts_by_ones(table.cells(index, _SCREENED))
+    ]
     if candidates:
-        others = [index for index in candidates[1:] if not _is_named(table, index, secondary)]
-        return candidates[0], others
+        first, *others = preferred or candidates
+        return first, others
     raise MisuseError(
         f"{name}: no column beside {table.column(time_index)} holds numbers.",
         hint=f"Write the values as plain numbers, without units. The columns begin with: {_beginnings(table)}.",
+    )
+
+
+def _counts_by_ones(cells: Sequence[str]) -> bool:
+    return len(cells) > 2 and all(
+        cell.isdecimal() and int(cell) == int(cells[0]) + i for i, cell in enumerate(cells)
     )
 
 
@@ -410,7 +420,7 @@ def _refuse_newest_first(order: timestamps.TimestampFormat, cells: Sequence[str]
 
 
 def _choice(table: _Table, what: str, index: int, others: Sequence[int], option: str) -> str:
-    rest = ", ".join(str(table.column(other)) for other in others[:5]) + (", ..." if len(others) > 5 else "")
+    rest = ", ".join(str(table.column(other)) for other in others[:5]) + " and more" * (len(others) > 5)
     return f"The {what} is taken from {table.column(index)}; {option} chooses another: {rest}."
 
 
@@ -418,7 +428,7 @@ def _listing(table: _Table) -> str:
     if table.names is None:
         return "1" if table.width == 1 else f"1 to {table.width}"
     shown = ", ".join(f"{number} {text[:30]!r}" for number, text in enumerate(table.names[:20], start=1))
-    return shown + (", ..." if table.width > 20 else "")
+    return shown + " and more" * (table.width > 20)
 
 
 def _beginnings(table: _Table) -> str:
@@ -427,4 +437,4 @@ def _beginnings(table: _Table) -> str:
         f"{number} {name[:30]!r}: {next(iter(table.cells(number - 1, 1)), '')[:30]}"
         for number, name in enumerate((table.names or [""] * table.width)[:10], start=1)
     ]
-    return ", ".join(shown).replace(" '':", ":") + (", ..." if table.width > 10 else "")
+    return ", ".join(shown).replace(" '':", ":") + " and more" * (table.width > 10)

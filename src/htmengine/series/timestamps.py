@@ -102,7 +102,8 @@ def _seconds(
         if not 1 <= hours <= 12:
             raise ValueError(f"no hour {hours} on a twelve-hour clock")
         hours = hours % 12 + (12 if half in "Pp" else 0)
-    if hours > 23 or minutes > 59 or seconds > 60:  # 60: a leap second, which the epoch scale does not count
+    # 24:00 is the end of the day; second 60 a leap second, which the epoch scale does not count.
+    if (hours, minutes, seconds) != (24, 0, 0) and (hours > 23 or minutes > 59 or seconds > 60):
         raise ValueError("no such time of day")
     whole = ((days * 24 + hours) * 60 + minutes) * 60 + seconds - _offset(zone or "")
     if fraction is None:

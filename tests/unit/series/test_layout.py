@@ -56,6 +56,19 @@ def test_without_telling_names_the_first_fitting_columns_are_taken_and_it_is_sai
     assert "'disk'" in layout.notes[0]
 
 
+@pytest.mark.parametrize("header", [None, "nth,when,cpu"])
+def test_a_running_number_is_not_the_value(header):
+    layout = open_series(table(range(7, 27), TIMES, VALUES, header=header)).layout
+    assert layout.value.number == 3
+    assert layout.notes == ()
+    assert open_series(table(TIMES, range(20))).layout.value.number == 2  # but if there is no other
+
+
+def test_the_note_on_many_columns_ends_in_one_full_stop():
+    (note,) = open_series(table(TIMES, *[VALUES] * 9)).layout.notes
+    assert note.endswith("column 7 and more.")
+
+
 def test_epoch_seconds_without_header_are_the_column_that_counts_upwards():
     layout = open_series(table(VALUES, [int(time) for time, _ in ROWS])).layout
     assert (layout.timestamp.number, layout.value.number) == (2, 1)
