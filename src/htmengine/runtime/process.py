@@ -278,12 +278,14 @@ def opened(
     try:
         engine, shards, bus = service.insisting(opening, waiting_as, stop) if waiting_as else opening()
     except (RepositoryUnavailable, BusUnavailable, DBAPIError, sqlite3.Error, OSError) as error:
+        if hint := _server_away(error, settings):
+            raise StartError(f"{error}.", hint=hint) from error
         reason: object = error.orig if isinstance(error, DBAPIError) else error
         if isinstance(error, OSError):  # without its number, and the file's name, which tells nothing here
             reason = error.strerror or error
         raise StartError(
             f"{_place(settings)}: cannot be opened for writing: {reason}.",
-            hint="Check that the disk has room, that this user may write there, and that servers are up; then start again.",
+            hint="Check that the disk has room, and that this user may write there; then start again.",
         ) from error
     except BusError as error:
         raise StartError(
@@ -306,6 +308,22 @@ def opened(
     finally:
         bus.close()
         engine.dispose()
+
+
+def _server_away(error: Exception, settings: config.Settings) -> str | None:
+    """Return what to look at when an error is of a server that is away; None if it is of a file."""
+    from htmengine.repository.errors import RepositoryUnavailable
+
+    if isinstance(error, BusUnavailable) and settings.bus == "rabbitmq":
+        return (
+            "See that the broker runs, and that rabbitmq.conf names it, a virtual host of it, and a user who may use "
+            "that; then start again."
+        )
+    if isinstance(error, RepositoryUnavailable) and settings.repository.dialect != "sqlite":
+        return (
+            "See that the server runs, and that [repository] in application.conf names it; then start again."
+        )
+    return None
 
 
 def _open(settings: config.Settings, serving: bool) -> tuple[sqlalchemy.Engine, int, Bus]:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from htmengine.bus import BusUnavailable, opening
-from htmengine.config import Repository, embedded
+from htmengine.config import Broker, Repository, embedded
 from htmengine.errors import MisuseError
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.runtime import process, service
@@ -157,3 +157,27 @@ def test_services_on_servers_say_how_they_are_in_their_machines_data_folder_if_i
     )
     assert process.reports_folder(settings) == tmp_path / "services"
     assert process.reports_folder(msgspec.structs.replace(settings, bus_path=None)) is None
+
+
+@pytest.mark.parametrize(
+    ("servers", "message", "hint"),
+    [
+        ({"bus": "rabbitmq"}, r"^RabbitMQ at 127\.0\.0\.1:1: .*refused", r"rabbitmq\.conf"),
+        (
+            {"repository": Repository(dialect="mysql", port=1)},
+            r"^mysql://root@127\.0\.0\.1:1/",
+            r"\[repository\]",
+        ),
+        (
+            {"repository": Repository(dialect="postgresql", port=1)},
+            r"^postgresql://root@127\.0\.0\.1:1/",
+            "server",
+        ),
+    ],
+)
+def test_a_server_that_is_away_is_named_with_what_to_look_at(tmp_path, servers, message, hint):
+    settings = msgspec.structs.replace(embedded(tmp_path), broker=Broker(host="127.0.0.1", port=1), **servers)
+    with pytest.raises(process.StartError, match=message) as caught, process.opened(settings):
+        pass
+    assert re.search(hint, caught.value.hint)
+    assert "disk" not in caught.value.hint
