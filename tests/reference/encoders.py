@@ -25,13 +25,14 @@ class RandomDistributedScalarEncoder:
             return 0 if steps < 0 else 999
         return min(max(500 + round_half_away(steps), 0), 999)
 
-    def fits(self, bucket, bits, far_overlap):
+    def fits(self, bucket, bits, bit, far_overlap):
         for other, others in self.buckets.items():
             overlap = len(set(bits) & set(others))
             distance = abs(bucket - other)
             if distance < self.w and overlap != self.w - distance:
                 return False
-            if distance >= self.w and overlap > far_overlap:
+            # What shares more already, because nothing else was left for it, is no obstacle to a bit that it has not.
+            if distance >= self.w and overlap > far_overlap and bit in others:
                 return False
         return True
 
@@ -43,7 +44,7 @@ class RandomDistributedScalarEncoder:
 
         def good(bit, far_overlap):
             fresh = bit not in self.buckets[neighbour]
-            return fresh and self.fits(bucket, with_bit(bit), far_overlap)
+            return fresh and self.fits(bucket, with_bit(bit), bit, far_overlap)
 
         # The original would never end when no bit is left; we then let distant buckets share more.
         far_overlap = 2

@@ -7,7 +7,7 @@ import random
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from htmengine.htm.encoders import (
@@ -68,6 +68,9 @@ def encode_any(encoder, value):
     offset=st.one_of(st.none(), st.floats(-5, 5)),
     values=st.lists(st.floats(-20, 20), max_size=15),
 )
+@example(
+    resolution=0.3, w=9, spare=1, seed=209369, offset=None, values=[18.0, -11.0]
+)  # no bit is left at times
 @settings(deadline=None, max_examples=30)
 def test_random_distributed_encoding_agrees_with_the_naive_twin(resolution, w, spare, seed, offset, values):
     parameters = {"w": w, "n": 6 * w + spare, "seed": seed, "offset": offset}
