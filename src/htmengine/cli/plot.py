@@ -10,6 +10,7 @@ from string import Template
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from htmengine.cli.report import Result, incident_table, one_in, readable_time
 from htmengine.errors import ExplainedError
@@ -86,6 +87,9 @@ def _draw_picture(path: Path, series: Series, result: Result, incidents: Sequenc
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(5, 2))
     times = np.round(series.timestamps * 1e6).astype("datetime64[us]")
     upper.plot(times, series.values, color="#3b6ea5", linewidth=0.8)
+    alone = _alone(series.values)
+    upper.plot(times[alone], series.values[alone], color="#3b6ea5", linestyle="none", marker=".", markersize=2)
+    lower.plot(times[alone], series.scores[alone], color="#5b6675", linestyle="none", marker=".", markersize=2)
     lower.fill_between(times, 0, series.scores, color="#8a94a3", linewidth=0, alpha=0.5)
     lower.plot(times, series.scores, color="#5b6675", linewidth=0.7)
     lower.axhline(result.threshold, color="#c43c39", linewidth=0.8, linestyle="--")
@@ -121,6 +125,12 @@ def _draw_picture(path: Path, series: Series, result: Result, incidents: Sequenc
         axes.set_axisbelow(True)
         axes.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, format="png")
+
+
+def _alone(values: FloatArray) -> npt.NDArray[np.bool_]:
+    """Return which values have no neighbour, so that no line shows them; shape (n,)."""
+    missing = np.pad(np.isnan(values), 1, constant_values=True)
+    return ~missing[1:-1] & missing[:-2] & missing[2:]
 
 
 def _page(series: Series, result: Result, incidents: Sequence[Incident], anomalous: bool) -> str:
@@ -173,7 +183,7 @@ def _value_name(result: Result) -> str:
 
 def _summary(result: Result, total: int, shown: int) -> str:
     extent = result.extent
-    rows = f"{result.scored:,} rows, {readable_time(extent.first)} to {readable_time(extent.last)} UTC. "
+    rows = f"{result.scored:,} row{'s' * (result.scored != 1)}, {readable_time(extent.first)} to {readable_time(extent.last)} UTC. "
     limit = f"log score {result.threshold:g} ({one_in(result.threshold)})"
     if not total:
         return f"{rows}No row reaches {limit}; the strongest rows are listed below."

@@ -95,3 +95,10 @@ def test_reducing_keeps_every_extreme_and_gap(seed):
 def test_a_short_series_is_not_reduced():
     series = plot.Series(*[np.arange(100.0)] * 3)
     assert plot.reduce(series, 500) is series
+
+
+def test_values_without_neighbours_are_found():
+    nan = np.nan
+    values = np.array([1.0, nan, 2.0, 3.0, nan, nan, 4.0, nan, 5.0])
+    assert np.flatnonzero(plot._alone(values)).tolist() == [0, 6, 8]
+    assert np.flatnonzero(plot._alone(np.array([1.0]))).tolist() == [0]

@@ -88,9 +88,15 @@ function addChart(id, height, columns, series, options) {
   new ResizeObserver(() => chart.setSize({ width: element.clientWidth, height })).observe(element);
 }
 
+// A value without neighbours is on no line: it is drawn as a point.
+const alone = values.flatMap((value, i) =>
+  value !== null && (values[i - 1] ?? null) === null && (values[i + 1] ?? null) === null ? [i] : [],
+);
+const points = (colour) => ({ show: true, size: 3, width: 0, fill: stroke(colour), filter: () => alone });
+
 const plain = (chart, value) => (value === null ? "–" : String(value));
 addChart("values", 340, [values, alarms], [
-  { label: data.valueName, stroke: stroke("--value"), width: 1.2, points: { show: false }, value: plain },
+  { label: data.valueName, stroke: stroke("--value"), width: 1.2, points: points("--value"), value: plain },
   {
     label: "anomaly",
     stroke: stroke("--alarm"),
@@ -100,7 +106,7 @@ addChart("values", 340, [values, alarms], [
   },
 ], {});
 addChart("scores", 170, [scores], [
-  { label: "log score", stroke: stroke("--score"), fill: stroke("--score-fill"), width: 1, points: { show: false }, value: plain },
+  { label: "log score", stroke: stroke("--score"), fill: stroke("--score-fill"), width: 1, points: points("--score"), value: plain },
 ], {
   chart: { scales: { y: { range: (chart, low, high) => [0, Math.max(1, high ?? 1) * 1.05] } } },
   draw: [drawThreshold],
