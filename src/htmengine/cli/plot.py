@@ -88,8 +88,12 @@ def _draw_picture(path: Path, series: Series, result: Result, incidents: Sequenc
     times = np.round(series.timestamps * 1e6).astype("datetime64[us]")
     upper.plot(times, series.values, color="#3b6ea5", linewidth=0.8)
     alone = _alone(series.values)
-    upper.plot(times[alone], series.values[alone], color="#3b6ea5", linestyle="none", marker=".", markersize=2)
-    lower.plot(times[alone], series.scores[alone], color="#5b6675", linestyle="none", marker=".", markersize=2)
+    upper.plot(
+        times[alone], series.values[alone], color="#3b6ea5", linestyle="none", marker=".", markersize=2
+    )
+    lower.plot(
+        times[alone], series.scores[alone], color="#5b6675", linestyle="none", marker=".", markersize=2
+    )
     lower.fill_between(times, 0, series.scores, color="#8a94a3", linewidth=0, alpha=0.5)
     lower.plot(times, series.scores, color="#5b6675", linewidth=0.7)
     lower.axhline(result.threshold, color="#c43c39", linewidth=0.8, linestyle="--")
