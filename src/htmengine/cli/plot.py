@@ -134,7 +134,8 @@ def _draw_picture(path: Path, series: Series, result: Result, incidents: Sequenc
 def _alone(values: FloatArray) -> npt.NDArray[np.bool_]:
     """Return which values have no neighbour, so that no line shows them; shape (n,)."""
     missing = np.pad(np.isnan(values), 1, constant_values=True)
-    return ~missing[1:-1] & missing[:-2] & missing[2:]
+    alone: npt.NDArray[np.bool_] = ~missing[1:-1] & missing[:-2] & missing[2:]
+    return alone
 
 
 def _page(series: Series, result: Result, incidents: Sequence[Incident], anomalous: bool) -> str:
