@@ -26,9 +26,9 @@ def upgrade(data: DataOption = None, config: ConfigOption = None) -> None:
     from htmengine.repository.engine import open_engine, reading
     from htmengine.repository.migrations import installed_shards
     from htmengine.repository.migrations import upgrade as bring_up
-    from htmengine.runtime import process
+    from htmengine.runtime import opening
 
-    settings = process.settings_for(config, data)
+    settings = opening.settings_for(config, data)
     engine = open_engine(settings.repository)
     try:
         bring_up(engine, settings.shards)
@@ -47,9 +47,9 @@ def create(data: DataOption = None, config: ConfigOption = None) -> None:
     An embedded repository is made by itself whenever an engine starts.
     """
     from htmengine.cli.session import advise
-    from htmengine.runtime import process, resetting
+    from htmengine.runtime import opening, resetting
 
-    resetting.create(process.settings_for(config, data))
+    resetting.create(opening.settings_for(config, data))
     advise("The database is there, with the newest schema.")
 
 
@@ -64,9 +64,9 @@ def reset(
     Stop every service first.
     """
     from htmengine.cli.session import advise
-    from htmengine.runtime import process, resetting
+    from htmengine.runtime import opening, resetting
 
-    settings = process.settings_for(config, data)
+    settings = opening.settings_for(config, data)
     if not yes:
         typer.confirm(f"Delete everything in {settings.repository!r} and in the engine's queues?", abort=True)
     resetting.reset(settings)

@@ -16,8 +16,8 @@ from htmengine.cli.session import advise
 from htmengine.messages import MetricLines, encode_json
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
+from htmengine.runtime.opening import Context
 from htmengine.runtime.plaintext import PROTOCOL
-from htmengine.runtime.process import Context
 
 HISTORY_S: Final = 12 * fleet.DAY_S
 LINES_PER_MESSAGE: Final = 600

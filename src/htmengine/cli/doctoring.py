@@ -18,8 +18,8 @@ from htmengine.repository import metrics, overview
 from htmengine.repository.engine import reading
 from htmengine.repository.overview import STATUS_NAMES, MetricOverview, Totals
 from htmengine.repository.status import MetricStatus
-from htmengine.runtime import monitor_rules, process, reports
-from htmengine.runtime.process import Context
+from htmengine.runtime import monitor_rules, opening, process, reports
+from htmengine.runtime.opening import Context
 
 MOST_DEAD_LETTERS: Final = 10_000
 """So many are counted."""
@@ -191,8 +191,8 @@ def health(context: Context) -> Health:
             )
     if all(service.alive is False for service in services):
         findings = ["No service runs: start `htmengine up`."]
-    place = process.data_folder(settings)
-    if place and (free := process.free_bytes(place)) < process.LEAST_FREE_BYTES:
+    place = opening.data_folder(settings)
+    if place and (free := opening.free_bytes(place)) < opening.LEAST_FREE_BYTES:
         findings.append(
             f"{place}: the disk is full: {free >> 20} MiB are left. Make room: what cannot be written waits until then."
         )

@@ -4,7 +4,7 @@ from typing import Any
 
 from htmengine.bus import DeadLetter
 from htmengine.errors import MisuseError
-from htmengine.runtime.process import Context
+from htmengine.runtime.opening import Context
 
 _PAGE = 1000
 

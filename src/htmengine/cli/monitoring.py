@@ -14,7 +14,7 @@ from htmengine.repository import overview
 from htmengine.repository.engine import reading
 from htmengine.repository.metrics import CUSTOM
 from htmengine.repository.overview import MetricOverview
-from htmengine.runtime.process import Context
+from htmengine.runtime.opening import Context
 
 
 def monitor(

@@ -17,8 +17,8 @@ from htmengine.errors import ExplainedError, MisuseError
 from htmengine.messages import Backfill, MetricLines, encode_json
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
+from htmengine.runtime.opening import Context
 from htmengine.runtime.plaintext import PROTOCOL, BadLine, parse_line
-from htmengine.runtime.process import Context
 from htmengine.series.reader import SeriesReader
 
 LINES_PER_MESSAGE: Final = 500

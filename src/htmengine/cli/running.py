@@ -11,8 +11,8 @@ import msgspec
 
 from htmengine import config
 from htmengine.cli.session import advise
-from htmengine.runtime import engine, fault_injection, process
-from htmengine.runtime.process import Context
+from htmengine.runtime import engine, fault_injection, opening, process
+from htmengine.runtime.opening import Context
 
 POLL_S: Final = 0.05
 
@@ -31,13 +31,13 @@ class Request(NamedTuple):
 
 def run(request: Request) -> None:
     """Run the engine until it is told to stop. Raises ExplainedError when it cannot go on."""
-    settings = _listening(process.settings_for(request.config, request.data), request)
+    settings = _listening(opening.settings_for(request.config, request.data), request)
     verbose = request.verbose or settings.profiling or settings.scheduler.profiling
     process.configure_logging(logging.INFO if verbose else logging.WARNING)
     stop = threading.Event()
     with (
         process.stopping_on_signals(stop),
-        process.opened(settings, step=fault_injection.from_environment(), stop=stop) as context,
+        opening.opened(settings, step=fault_injection.from_environment(), stop=stop) as context,
     ):
         supervisor = engine.Supervisor(engine.services(), context)
         with process.reporting(context, list(supervisor.restarts), supervisor.restarts):
@@ -77,7 +77,7 @@ def _ready(context: Context) -> bool:
 
 
 def _say_what_next(request: Request, settings: config.Settings) -> None:
-    folder = process.data_folder(settings)
+    folder = opening.data_folder(settings)
     option = (
         f" --config {request.config}" if request.config else f" --data {request.data}" if request.data else ""
     )

@@ -11,8 +11,8 @@ from typing import Any
 import typer
 
 from htmengine.errors import ExplainedError
-from htmengine.runtime import process
-from htmengine.runtime.process import Context
+from htmengine.runtime import opening
+from htmengine.runtime.opening import Context
 
 
 @contextmanager
@@ -27,9 +27,9 @@ def installation(directory: Path | None, data: Path | None) -> Iterator[Context]
     from htmengine.bus import BusError
     from htmengine.repository.errors import RepositoryUnavailable
 
-    settings = process.settings_for(directory, data)
-    process.require_data(settings)
-    with process.opened(settings, serving=False) as context:
+    settings = opening.settings_for(directory, data)
+    opening.require_data(settings)
+    with opening.opened(settings, serving=False) as context:
         try:
             yield context
         except (BusError, RepositoryUnavailable) as error:

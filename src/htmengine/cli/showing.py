@@ -16,7 +16,8 @@ from htmengine.cli.session import advise, print_json, utc
 from htmengine.messages import MalformedMessage, Why, decode_results_batch
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
-from htmengine.runtime.process import Context, stopping_on_signals
+from htmengine.runtime.opening import Context
+from htmengine.runtime.process import stopping_on_signals
 
 FOLLOWER_PREFIX: Final = "htmengine.results.follow."
 FOLLOWER_LIMIT: Final = 10_000

@@ -19,7 +19,7 @@ from htmengine.model_swapper.doubts import Ages
 from htmengine.model_swapper.scheduler import NAME, ModelScheduler
 
 if TYPE_CHECKING:
-    from htmengine.runtime.process import Context
+    from htmengine.runtime.opening import Context
 
 
 def build(context: Context) -> ModelScheduler:

@@ -44,7 +44,7 @@ from htmengine.runtime.installation import current
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from htmengine.runtime.process import Context
+    from htmengine.runtime.opening import Context
 
 __all__ = [
     "ModelAlreadyExists",

@@ -12,7 +12,7 @@ from htmengine import messages
 
 if TYPE_CHECKING:
     from htmengine.runtime.final_scores import FinalScores
-    from htmengine.runtime.process import Context
+    from htmengine.runtime.opening import Context
 
 NAME: Final = "anomaly_service"
 

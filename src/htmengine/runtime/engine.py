@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import Final
 
 from htmengine.errors import DependencyAway, ExplainedError
-from htmengine.runtime.process import Context, Work, collect_garbage_seldom, stage_work
+from htmengine.runtime.opening import Context
+from htmengine.runtime.process import Work, collect_garbage_seldom, stage_work
 from htmengine.thread_names import show_thread_name
 
 log = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from htmengine import config
-from htmengine.runtime import process
-from htmengine.runtime.process import Context
+from htmengine.runtime import opening
+from htmengine.runtime.opening import Context
 
 _inside: Final[ContextVar[Context | None]] = ContextVar("_inside", default=None)
 
@@ -27,7 +27,7 @@ _inside: Final[ContextVar[Context | None]] = ContextVar("_inside", default=None)
 @contextmanager
 def using(settings: config.Settings) -> Iterator[None]:
     """Open another installation for what is called within, and close it at the end."""
-    with process.opened(settings) as context:
+    with opening.opened(settings) as context:
         token = _inside.set(context)
         try:
             yield
@@ -64,6 +64,6 @@ def _configured(directory: Path, process_id: int) -> Context:
     if not _opened:
         atexit.register(close)
     stack = ExitStack()
-    context = stack.enter_context(process.opened(config.load(directory)))
+    context = stack.enter_context(opening.opened(config.load(directory)))
     _opened.append((process_id, stack))
     return context

@@ -21,7 +21,8 @@ from htmengine.errors import DependencyAway, MisuseError
 from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 from htmengine.repository.engine import writing
 from htmengine.repository.retention import Checkpoints, remove_older
-from htmengine.runtime.process import Context, run_program
+from htmengine.runtime.opening import Context
+from htmengine.runtime.process import run_program
 from htmengine.runtime.service import Stopped, insisting
 
 NAME: Final = "metric_garbage_collector"

@@ -30,8 +30,9 @@ from htmengine.errors import ExplainedError
 from htmengine.runtime import plaintext
 from htmengine.runtime.counters import Counters
 from htmengine.runtime.line_reader import LineReader
+from htmengine.runtime.opening import Context
 from htmengine.runtime.outbox import Outbox
-from htmengine.runtime.process import Context, run_program
+from htmengine.runtime.process import run_program
 
 NAME: Final = "metric_listener"
 UDP_NAME: Final = "udp_listener"

@@ -16,7 +16,7 @@ from htmengine.repository import verification as stored
 from htmengine.repository.engine import reading
 from htmengine.repository.status import WITH_MODEL
 from htmengine.repository.verification import RowCounts
-from htmengine.runtime.process import Context
+from htmengine.runtime.opening import Context
 
 MOST_FINDINGS: Final = 100
 

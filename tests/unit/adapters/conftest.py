@@ -5,17 +5,17 @@ from htmengine import config
 from htmengine.adapters.datasource import CustomAdapter
 from htmengine.repository import schema
 from htmengine.repository.engine import writing
-from htmengine.runtime import process
+from htmengine.runtime import opening
 
 
 @pytest.fixture(scope="package")
 def opened(tmp_path_factory: pytest.TempPathFactory):
-    with process.opened(config.embedded(tmp_path_factory.mktemp("data"))) as context:
+    with opening.opened(config.embedded(tmp_path_factory.mktemp("data"))) as context:
         yield context
 
 
 @pytest.fixture
-def context(opened: process.Context) -> process.Context:
+def context(opened: opening.Context) -> opening.Context:
     """An installation without metrics and messages."""
     with writing(opened.engine) as conn:
         conn.execute(delete(schema.metric))
@@ -25,5 +25,5 @@ def context(opened: process.Context) -> process.Context:
 
 
 @pytest.fixture
-def adapter(context: process.Context) -> CustomAdapter:
+def adapter(context: opening.Context) -> CustomAdapter:
     return CustomAdapter(context.engine, context.bus, context.settings)

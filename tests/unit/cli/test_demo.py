@@ -8,7 +8,7 @@ import pytest
 from htmengine import config
 from htmengine.cli import demo, fleet
 from htmengine.messages import MetricLines
-from htmengine.runtime.process import Context
+from htmengine.runtime.opening import Context
 
 NOW = 1_700_000_000
 

@@ -5,7 +5,7 @@ import pytest
 from htmengine import config
 from htmengine.errors import MisuseError
 from htmengine.runtime.engine import MOST_RESTARTS, EngineFailed, Supervisor
-from htmengine.runtime.process import Context
+from htmengine.runtime.opening import Context
 
 
 @pytest.fixture
