@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import numpy as np
@@ -30,6 +31,9 @@ class Model:
 
     Its scores are a function of the parameters and the samples in their order, and of nothing else: not of how the
     samples are split over calls, of the machine, or of how often the model was saved and loaded in between.
+
+    Scoring holds no interpreter lock, so use a model from one thread at a time; different models may be used side by
+    side.
 
     Parameters
     ----------
@@ -68,13 +72,13 @@ class Model:
         """Timestamp of the last sample taken, in seconds since the epoch; -inf before the first."""
         return self.kernel.last_timestamp
 
-    def score_one(self, timestamp: float | np.datetime64, value: float) -> Scores:
+    def score_one(self, timestamp: float | datetime | np.datetime64, value: float) -> Scores:
         """Score one sample and learn from it.
 
         Parameters
         ----------
-        timestamp : seconds since the Unix epoch, UTC, or a datetime64 in UTC; not before the last sample's. It may
-            repeat.
+        timestamp : seconds since the Unix epoch, UTC, or a datetime or datetime64, in UTC where it has no zone; not
+            before the last sample's. It may repeat.
         value : in the metric's own unit. NaN or an infinity marks a missing sample: all scores are NaN, nothing is
             learned. Values beyond 1e300 count as 1e300.
 
@@ -82,6 +86,7 @@ class Model:
         ------
         OutOfOrderSample : the timestamp goes back; the model has not changed.
         ValueError : the timestamp is not finite; the model has not changed.
+        TypeError : the timestamp is something else; the model has not changed.
         """
         scores = self.score_series(np.array([timestamp]), [value])
         return Scores(*(float(column[0]) for column in scores))
@@ -91,8 +96,9 @@ class Model:
 
         Parameters
         ----------
-        timestamps : shape (n,). Seconds since the Unix epoch, UTC, or datetime64 in UTC; never decreasing, also not
-            from call to call. Any spacing will do; equal ones are taken in the order given.
+        timestamps : shape (n,). Seconds since the Unix epoch, UTC, or datetime or datetime64, in UTC where they have
+            no zone; never decreasing, also not from call to call. Any spacing will do; equal ones are taken in the
+            order given.
         values : shape (n,), in the metric's own unit. NaN or an infinity marks a missing sample.
 
         Returns
@@ -103,6 +109,7 @@ class Model:
         ------
         OutOfOrderSample : at the first timestamp that goes back; the model has learned all before it.
         ValueError : shapes differ, or a timestamp is not finite; the model has not changed.
+        TypeError : the timestamps are something else; the model has not changed.
         """
         return self.score_and_predict(timestamps, values)[0]
 
@@ -211,22 +218,30 @@ def checked_series(timestamps: ArrayLike, values: ArrayLike) -> tuple[FloatArray
 
 
 def _seconds(timestamps: npt.NDArray[Any]) -> FloatArray:
-    """Return seconds since the epoch, of numbers that are such or of datetime64 of any unit, which is UTC."""
+    """Return seconds since the epoch, of numbers that are such, of datetime64 or of datetime; without zone it is UTC."""
     kind = timestamps.dtype.kind
     if kind == "M":
         whole = timestamps.astype("datetime64[s]")
         # Apart, since nanoseconds since the epoch need more digits than a float has.
         seconds: FloatArray = whole.astype(np.int64) + (timestamps - whole) / np.timedelta64(1, "s")
         return seconds
+    if kind == "O":
+        return np.array([_second(moment) for moment in timestamps.flat]).reshape(timestamps.shape)
     if kind == "m":
-        raise ValueError(f"timestamps must be {_TIMES}, not {timestamps.dtype.name}")
+        raise TypeError(f"timestamps must be {_TIMES}, not {timestamps.dtype.name}")
+    return np.asarray(timestamps, dtype=np.float64)
+
+
+def _second(moment: Any) -> float:
+    if isinstance(moment, datetime):
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     try:
-        return np.asarray(timestamps, dtype=np.float64)
+        return float(moment)
     except TypeError as error:
-        raise TypeError(f"timestamps must be {_TIMES}, not {type(timestamps.flat[0]).__name__}") from error
+        raise TypeError(f"timestamps must be {_TIMES}, not {type(moment).__name__}") from error
 
 
-_TIMES: Final = "seconds since the epoch or datetime64"
+_TIMES: Final = "seconds since the epoch, datetime or datetime64"
 
 # A block: header, parameters as JSON, state of the kernel. Little-endian.
 _MAGIC: Final = b"HTMm"

@@ -2,7 +2,7 @@
 
 import math
 import struct
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 import numpy as np
@@ -190,14 +190,28 @@ def test_times_of_numpy_count_as_seconds_whatever_their_unit(unit):
     assert model.last_timestamp == 59 * 86400.0 + 0.25
 
 
+@settings(max_examples=30, deadline=None)
+@given(moments=st.lists(st.datetimes(timezones=st.none() | st.timezones()), min_size=1, max_size=5))
+def test_datetimes_count_as_seconds_in_utc_if_they_have_no_zone(moments):
+    def in_utc(moment):
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+    moments.sort(key=in_utc)
+    model = Model(SETS["default"])
+    model.score_series(moments, np.zeros(len(moments)))
+    assert model.last_timestamp == in_utc(moments[-1])
+    model.score_one(moments[-1], 0.0)
+    assert model.rows == len(moments) + 1
+
+
 def test_times_that_are_none_are_refused():
     model = Model(SETS["default"])
     with pytest.raises(ValueError, match="sample 1: timestamp nan"):
         model.score_series(np.array(["2014-07-01", "NaT"], "datetime64[s]"), [1.0, 2.0])
-    with pytest.raises(ValueError, match="seconds since the epoch or datetime64, not timedelta64"):
+    with pytest.raises(TypeError, match="datetime or datetime64, not timedelta64"):
         model.score_series(np.arange(3).astype("timedelta64[s]"), [1.0, 2.0, 3.0])
-    with pytest.raises(TypeError, match="seconds since the epoch or datetime64, not datetime"):
-        model.score_one(datetime(2014, 7, 1), 1.0)
+    with pytest.raises(TypeError, match="datetime or datetime64, not NoneType"):
+        model.score_series([datetime(2014, 7, 1), None], [1.0, 2.0])
     assert model.rows == 0
 
 
