@@ -27,7 +27,7 @@ import pytest
 
 from htmengine import config
 
-STARTS_WITHIN_S = 90.0
+STARTS_WITHIN_S = 180.0
 ENDS_WITHIN_S = 60.0
 RABBITMQ_BIN = Path("/usr/lib/rabbitmq/bin")
 

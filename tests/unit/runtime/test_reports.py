@@ -1,5 +1,6 @@
 import os
-import time
+import subprocess
+import sys
 
 from htmengine.runtime import reports
 from htmengine.runtime.reports import Reporter
@@ -25,31 +26,27 @@ def test_a_report_tells_process_restarts_and_counters(tmp_path):
 
 
 def test_a_report_of_a_process_that_is_gone_is_not_alive(tmp_path):
-    child = os.fork()
-    if child == 0:
-        os._exit(0)
-    os.waitpid(child, 0)
-    report = reports.ServiceReport(service="x", pid=child, started_at=0.0, written_at=1000.0)
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    report = reports.ServiceReport(service="x", pid=child.pid, started_at=0.0, written_at=1000.0)
     assert not report.alive(1000.0)
 
 
 def test_a_report_of_a_process_that_nobody_has_waited_for_is_not_alive(tmp_path):
-    read, write = os.pipe()
-    child = os.fork()
-    if child == 0:
-        Reporter(tmp_path, clock=lambda: 1000.0).start(["x"], {}, {})
-        os.close(write)
-        os.read(read, 1)
-        os._exit(0)
-    os.close(read)
-    while not reports.read(tmp_path):
-        time.sleep(0.01)
-    (report,) = reports.read(tmp_path).values()
-    assert report.alive(1000.0)
-    os.close(write)
-    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
-    assert not report.alive(1000.0)
-    os.waitpid(child, 0)
+    program = (
+        "import sys; from pathlib import Path; from htmengine.runtime.reports import Reporter\n"
+        "reporter = Reporter(Path(sys.argv[1]), clock=lambda: 1000.0)\n"
+        "reporter.start(['x'], {}, {}); reporter.write(); print('written', flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        child.stdout.readline()
+        (report,) = reports.read(tmp_path).values()
+        assert report.alive(1000.0)
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert not report.alive(1000.0)
 
 
 def test_a_file_that_is_no_report_is_passed_over(tmp_path):
