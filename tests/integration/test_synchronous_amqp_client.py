@@ -5,12 +5,13 @@ import uuid
 
 import pytest
 
-from nta.utils.amqp.connection import getRabbitmqConnectionParameters
+from nta.utils.amqp.connection import ConnectionParams, PlainCredentials, getRabbitmqConnectionParameters
 from nta.utils.amqp.constants import AMQPDeliveryModes, AMQPErrorCodes
 from nta.utils.amqp.consumer import ConsumerCancellation
 from nta.utils.amqp.exceptions import AmqpChannelError, AmqpConnectionError, UnroutableError
 from nta.utils.amqp.messages import BasicProperties, Message
 from nta.utils.amqp.synchronous_amqp_client import SynchronousAmqpClient
+from tests.servers import free_ports
 
 pytestmark = pytest.mark.integration
 
@@ -135,14 +136,47 @@ def test_a_broken_connection_is_said_so_and_closing_never_raises(client, queue, 
         client.declareQueue(queue, passive=True)
     assert not client.isOpen()
     client.close()
+    for use in (client.hasEvent, lambda: client.publish(Message(b"late"), "", queue)):
+        with pytest.raises(AmqpConnectionError, match="the connection is closed"):
+            use()
+
+
+def test_a_message_to_an_exchange_that_is_not_there_is_an_error_of_what_comes_next(client, queue):
+    for use in (client.hasEvent, client.getNextEvent, lambda: client.declareQueue(queue, passive=True)):
+        client.publish(Message(b"lost"), f"absent.{uuid.uuid4().hex}", "")
+        with pytest.raises(AmqpChannelError, match="no exchange 'absent") as caught:
+            until_it_fails(use)
+        assert caught.value.code == AMQPErrorCodes.NOT_FOUND
+    client.publish(Message(b"kept"), "", queue)
+    assert fetched(client, queue, 1) == [b"kept"]
+
+
+def until_it_fails(use):
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        use()
+        time.sleep(0.01)
+
+
+def test_a_message_is_acknowledged_once(client, queue):
+    client.publish(Message(b"once"), "", queue)
+    message = client.getOneMessage(queue)
+    message.ack()
+    with pytest.raises(AmqpChannelError, match="acknowledged before"):
+        message.ack()
+
+
+def test_a_broker_that_refuses_a_password_is_said_so(client):
+    where = getRabbitmqConnectionParameters()
+    where.credentials = PlainCredentials("guest", "s3cret")
+    with pytest.raises(AmqpConnectionError, match="refuses this user and password") as caught:
+        SynchronousAmqpClient(where)
+    assert "s3cret" not in str(caught.value)
 
 
 def test_a_broker_that_is_not_there_is_a_connection_error():
-    from nta.utils.amqp.connection import ConnectionParams
-    from tests.servers import free_ports
-
     (port,) = free_ports(1)
-    with pytest.raises(AmqpConnectionError):
+    with pytest.raises(AmqpConnectionError, match="refused"):
         SynchronousAmqpClient(ConnectionParams(host="127.0.0.1", port=port))
 
 

@@ -109,7 +109,7 @@ class Connection:
 
     def unavailable(self, error: BaseException) -> BusUnavailable:
         """Return what an error of pika's is to those who use the bus."""
-        return BusUnavailable(f"{self.where}: {_sentence(error)}")
+        return BusUnavailable(f"{self.where}: {reason_of(error)}")
 
     def later(self, action: Callable[[], None]) -> None:
         """Let the connection's thread do something; nothing happens when the connection is lost."""
@@ -159,7 +159,7 @@ class Connection:
         self._opened.set_result(None)
 
     def _on_closed(self, _connection: SelectConnection | None, error: BaseException) -> None:
-        self.lost = _sentence(error)
+        self.lost = reason_of(error)
         if not self._opened.done():
             self._opened.set_exception(self.unavailable(error))
         if self._connection is not None:
@@ -186,7 +186,7 @@ def _parameters(broker: Broker, name: str) -> pika.ConnectionParameters:
     )
 
 
-def _sentence(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """Say why a connection failed; pika wraps the reason in errors that only count attempts."""
     while inner := _inner(error):
         error = inner

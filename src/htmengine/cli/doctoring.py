@@ -34,7 +34,7 @@ class ServiceHealth(NamedTuple):
 
     name: str
     alive: bool | None
-    """None: it does not run here, and of other machines nothing is known."""
+    """None: nothing is known of it; it may run on another machine."""
     pid: int | None
     up_s: float | None
     restarts: int
@@ -321,7 +321,7 @@ def print_health(health: Health) -> None:
         [
             (
                 one.name,
-                {True: "yes", False: "NO", None: "not here"}[one.alive],
+                {True: "yes", False: "NO", None: "?"}[one.alive],
                 duration(one.up_s) if one.up_s is not None else None,
                 one.restarts,
                 one.queued,

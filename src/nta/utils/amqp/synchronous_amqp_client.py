@@ -12,6 +12,7 @@ import pika
 import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 
+from htmengine.bus.amqp_connection import reason_of
 from htmengine.closing import Closing
 from nta.utils.amqp.connection import ConnectionParams
 from nta.utils.amqp.consumer import Consumer, ConsumerCancellation
@@ -84,7 +85,8 @@ class SynchronousAmqpClient(Closing):
             heartbeat=HEARTBEAT_S,
             ssl_options=pika.SSLOptions(where.sslContext, where.host) if where.sslContext else None,
         )
-        self._connection: BlockingConnection = self._call(lambda: BlockingConnection(parameters))
+        with _errors_translated():
+            self._connection = BlockingConnection(parameters)
 
     def isOpen(self) -> bool:
         """Tell whether the connection is open."""
@@ -163,14 +165,13 @@ class SynchronousAmqpClient(Closing):
     def hasEvent(self) -> bool:
         """Tell whether `getNextEvent` would return at once."""
         if not self._events:
-            self._call(lambda: self._connection.process_data_events(0))
+            self._wait(0)
         return bool(self._events)
 
     def getNextEvent(self) -> ConsumerMessage | ConsumerCancellation:
         """Wait for the next message, or for the news that the broker ended a consumer."""
         while not self._events:
-            self._call(lambda: self._connection.process_data_events(_POLL_S))
-            self._check_channel()
+            self._wait(_POLL_S)
         return self._events.popleft()
 
     def readEvents(self) -> Iterator[ConsumerMessage | ConsumerCancellation]:
@@ -290,7 +291,8 @@ class SynchronousAmqpClient(Closing):
         return self._call(lambda: action(self._open_channel()))
 
     def _open_channel(self) -> BlockingChannel:
-        if self._channel is None or not self._channel.is_open:
+        self._check_channel()
+        if self._channel is None:
             self._events.clear()
             self._unacked.clear()
             self._confirming = False
@@ -303,27 +305,28 @@ class SynchronousAmqpClient(Closing):
                 self._configure(self)
         return self._channel
 
+    def _wait(self, time_s: float) -> None:
+        def wait() -> None:
+            self._connection.process_data_events(time_s)
+            self._check_channel()
+
+        self._call(wait)
+
     def _check_channel(self) -> None:
-        """Raise what closed the channel while events were waited for."""
+        """Raise what closed the channel while nobody looked: what was asked of it last was in vain."""
         if self._channel is not None and not self._channel.is_open:
-            self._channel = None
-            raise AmqpChannelError(0, "the broker closed the channel")
+            reason = self._channel._closing_reason  # pika tells it nowhere else
+            raise reason or pika.exceptions.ChannelWrongStateError("the channel was closed")
 
     def _call(self, action: Callable[[], T]) -> T:
+        if not self._connection.is_open:
+            raise AmqpConnectionError(0, "the connection is closed")
         try:
-            return action()
-        except pika.exceptions.ChannelClosed as error:
+            with _errors_translated():
+                return action()
+        except AmqpChannelError:
             self._channel = None
-            raise AmqpChannelError(error.reply_code, error.reply_text) from error
-        except pika.exceptions.ConnectionClosed as error:
-            raise AmqpConnectionError(error.reply_code, error.reply_text) from error
-        except (pika.exceptions.UnroutableError, pika.exceptions.NackError):
             raise
-        except pika.exceptions.AMQPChannelError as error:
-            self._channel = None
-            raise AmqpChannelError(0, str(error) or type(error).__name__) from error
-        except (pika.exceptions.AMQPConnectionError, OSError) as error:
-            raise AmqpConnectionError(0, str(error) or type(error).__name__) from error
 
     def _deliver(
         self, channel: BlockingChannel, method: Any, properties: Any, body: bytes, no_ack: bool
@@ -355,7 +358,9 @@ class SynchronousAmqpClient(Closing):
         """Acknowledge or refuse on the channel that delivered; a tag means nothing on any other."""
         channel = self._unacked.get(tag)
         if channel is None or channel is not self._channel:
-            raise AmqpChannelError(0, "the channel that delivered this message is closed; it will come again")
+            raise AmqpChannelError(
+                0, "this message was acknowledged before, or its channel is closed: then it comes again"
+            )
         self._call(lambda: action(channel))
         for done in [other for other in self._unacked if other == tag or (multiple and other < tag)]:
             del self._unacked[done]
@@ -377,6 +382,22 @@ class SynchronousAmqpClient(Closing):
         if self._returned:
             returned, self._returned = self._returned, []
             raise UnroutableError(returned)
+
+
+@contextlib.contextmanager
+def _errors_translated() -> Iterator[None]:
+    try:
+        yield
+    except (pika.exceptions.UnroutableError, pika.exceptions.NackError):
+        raise
+    except pika.exceptions.ChannelClosed as error:
+        raise AmqpChannelError(error.reply_code, error.reply_text) from error
+    except pika.exceptions.ConnectionClosed as error:
+        raise AmqpConnectionError(error.reply_code, error.reply_text) from error
+    except pika.exceptions.AMQPChannelError as error:
+        raise AmqpChannelError(0, reason_of(error)) from error
+    except (pika.exceptions.AMQPConnectionError, OSError) as error:
+        raise AmqpConnectionError(0, reason_of(error)) from error
 
 
 def _to_pika(properties: BasicProperties) -> pika.BasicProperties:
