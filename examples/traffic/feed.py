@@ -20,6 +20,7 @@ from nta.utils.message_bus_connector import MessageBusConnector
 HISTORY_DAYS = float(os.environ.get("TRAFFIC_HISTORY_DAYS", "7"))
 REPLAY_DAYS = float(os.environ.get("TRAFFIC_REPLAY_DAYS", "2"))
 STEPS_PER_MESSAGE = 4
+PAGE_QUEUE = "traffic.page"
 CONFIG = Config("application.conf", os.environ["APPLICATION_CONFIG_PATH"])
 
 
@@ -30,6 +31,8 @@ def main() -> None:
     first = max(replay - int(HISTORY_DAYS * 86400) // city.STEP_S * city.STEP_S, newest() + city.STEP_S)
     with MessageBusConnector() as bus:
         bus.createMessageQueue(queue, durable=True)
+        while not bus.isMessageQeueuePresent(PAGE_QUEUE):
+            time.sleep(0.1)  # what is published before it listens, the page would miss
 
         def send(times: range) -> None:
             lines = [

@@ -175,7 +175,7 @@ def test_the_city_gets_its_models_by_itself_and_tells_what_is_unusual(example, p
             found = json.loads(example.get("/state?since=0"))
             return found["scored"] > history and found
 
-        found = wait_until(state, "results of all routes", patience_s=180)
+        found = wait_until(state, "results of all routes", patience_s=400)
         assert {route["metric"] for route in found["routes"]} == routes
         assert found["alarms"]
         assert json.loads(example.get(f"/state?since={found['version'] + 1000}"))["routes"] == []
