@@ -7,6 +7,7 @@ field, one element for each sample, so that a batch over many metrics is decoded
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from typing import Any, Final, TypeVar, cast
 
 import msgspec
@@ -47,7 +48,7 @@ class MetricLines(msgspec.Struct, frozen=True, kw_only=True):
     backfill: Backfill | None = None
 
 
-# -- The shard queues, model input: MessagePack.
+# -- The shard queues, model input: MessagePack, any number of these in a message.
 
 
 class _Columns(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,10 +101,11 @@ class CloneModel(msgspec.Struct, frozen=True, kw_only=True, tag="cloneModel"):
     new_generation: int
 
 
-ModelInput = Samples | DefineModel | DeleteModel | CloneModel
+ModelCommand = DefineModel | DeleteModel | CloneModel
+ModelInput = Samples | ModelCommand
 
 
-# -- The results queues: MessagePack.
+# -- The results queues: MessagePack, any number of these in a message.
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -249,8 +251,13 @@ class ResultsBatch(msgspec.Struct, frozen=True, kw_only=True):
     rows: list[BatchRow]
 
 
-_INPUT_DECODER: Final[msgspec.msgpack.Decoder[ModelInput]] = msgspec.msgpack.Decoder(ModelInput)
-_OUTPUT_DECODER: Final[msgspec.msgpack.Decoder[ModelOutput]] = msgspec.msgpack.Decoder(ModelOutput)
+# A single one not in a list is what earlier versions wrote; it may still wait in a queue.
+_INPUT_DECODER: Final[msgspec.msgpack.Decoder[list[ModelInput] | ModelInput]] = msgspec.msgpack.Decoder(
+    list[ModelInput] | ModelInput
+)
+_OUTPUT_DECODER: Final[msgspec.msgpack.Decoder[list[ModelOutput] | ModelOutput]] = msgspec.msgpack.Decoder(
+    list[ModelOutput] | ModelOutput
+)
 _PACK: Final = msgspec.msgpack.Encoder()
 _JSON: Final = msgspec.json.Encoder()
 
@@ -289,27 +296,29 @@ def decode_results_batch(body: bytes) -> ResultsBatch:
         raise MalformedMessage(f"not a batch of results: {error}") from error
 
 
-def encode_model_input(message: ModelInput) -> bytes:
+def encode_model_input(inputs: Sequence[ModelInput]) -> bytes:
     """Return the body of a message on a shard's model input queue."""
-    return _PACK.encode(message)
+    return _PACK.encode(inputs)
 
 
-def decode_model_input(body: bytes) -> ModelInput:
-    """Return the message in a body from a shard's model input queue. Raises MalformedMessage."""
+def decode_model_input(body: bytes) -> list[ModelInput]:
+    """Return what is in a message from a shard's model input queue, in its order. Raises MalformedMessage."""
     try:
-        return _INPUT_DECODER.decode(body)
+        decoded = _INPUT_DECODER.decode(body)
     except msgspec.MsgspecError as error:
         raise MalformedMessage(f"not model input: {error}") from error
+    return decoded if isinstance(decoded, list) else [decoded]
 
 
-def encode_model_output(message: ModelOutput) -> bytes:
+def encode_model_output(outputs: Sequence[ModelOutput]) -> bytes:
     """Return the body of a message on a results queue."""
-    return _PACK.encode(message)
+    return _PACK.encode(outputs)
 
 
-def decode_model_output(body: bytes) -> ModelOutput:
-    """Return the message in a body from a results queue. Raises MalformedMessage."""
+def decode_model_output(body: bytes) -> list[ModelOutput]:
+    """Return what is in a message from a results queue, in its order. Raises MalformedMessage."""
     try:
-        return _OUTPUT_DECODER.decode(body)
+        decoded = _OUTPUT_DECODER.decode(body)
     except msgspec.MsgspecError as error:
         raise MalformedMessage(f"not model output: {error}") from error
+    return decoded if isinstance(decoded, list) else [decoded]

@@ -100,6 +100,11 @@ class CheckpointWriter:
             blocks = self._waiting.get((uid, generation))
             return blocks[-1] if blocks else None
 
+    def metrics_waiting(self) -> set[str]:
+        """Return the metrics that have a block which is not in the store yet."""
+        with self._changed:
+            return {uid for uid, _ in self._waiting}
+
     def flush(self) -> None:
         """Wait until everything that was handed over is done. Raises what `put` does."""
         with self._changed:

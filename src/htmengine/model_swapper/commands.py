@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from itertools import groupby
 from typing import Final, NamedTuple
 
 from htmengine.htmengineerrno import ERR_INVALID_ARG, ERR_MODEL_ALREADY_EXISTS, ERR_NO_SUCH_MODEL, SUCCESS
-from htmengine.messages import CloneModel, CommandResult, DefineModel, DeleteModel
+from htmengine.messages import CloneModel, CommandResult, DefineModel, DeleteModel, ModelCommand
 from htmengine.model_swapper import definition
 from htmengine.model_swapper.recovery import Recovery
 from htmengine.model_swapper.residents import Resident
+from htmengine.repository.metrics import Definition
 from htmengine.repository.status import WITH_MODEL
 
 log = logging.getLogger(__name__)
@@ -41,10 +43,20 @@ class Commands:
         self._begin = begin
         self._delete = delete
 
-    def execute(self, command: DefineModel | DeleteModel | CloneModel) -> CommandResult:
-        """Execute a command and return what became of it."""
+    def execute(self, commands: Iterable[ModelCommand]) -> list[CommandResult]:
+        """Execute commands in their order and return what became of each."""
+        results = []
+        for kind, some in groupby(commands, type):
+            following = list(some)
+            # Of definitions in a row, what the repository says is read at once: nothing between them changes it.
+            uids = [command.uid for command in following] if kind is DefineModel else []
+            defined = self._recovery.definitions(uids) if uids else {}
+            results += [self._execute(command, defined) for command in following]
+        return results
+
+    def _execute(self, command: ModelCommand, defined: Mapping[str, Definition]) -> CommandResult:
         if isinstance(command, DefineModel):
-            method, answer = "defineModel", self._define(command)
+            method, answer = "defineModel", self._define(command, defined.get(command.uid))
         elif isinstance(command, DeleteModel):
             self._delete(command.uid, command.generation)
             method, answer = "deleteModel", _DONE
@@ -61,8 +73,7 @@ class Commands:
             error_message=answer.error,
         )
 
-    def _define(self, command: DefineModel) -> _Answer:
-        found = self._recovery.definitions([command.uid]).get(command.uid)
+    def _define(self, command: DefineModel, found: Definition | None) -> _Answer:
         if found is None or found.generation != command.generation:
             return _Answer(ERR_NO_SUCH_MODEL, "the metric was deleted, or monitored anew, meanwhile")
         resident = self._resident(command.uid)

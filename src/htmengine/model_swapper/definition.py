@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -12,6 +13,9 @@ from htmengine.htm import params
 
 PARAMETERS: Final = "parameters"
 """The engine's own key, beside the documented `modelConfig`, `inferenceArgs` and `inputRecordSchema`."""
+
+DEFINITIONS_KEPT: Final = 256
+"""Most metrics of an installation have the same one."""
 
 DOCUMENTED: Final = ("modelConfig", "inferenceArgs", "inputRecordSchema")
 
@@ -27,6 +31,7 @@ def render(parameters: params.Parameters, *, documented: Mapping[str, Any] | Non
     return json.dumps({**(documented or {}), PARAMETERS: params.to_short_form(parameters)}, sort_keys=True)
 
 
+@lru_cache(DEFINITIONS_KEPT)
 def parse(model_params: str | None) -> params.Parameters:
     """Return the parameters of the model that `model_params` defines. Raises ValueError, which says why there are none."""
     if not model_params:

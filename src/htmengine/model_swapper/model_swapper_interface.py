@@ -22,6 +22,7 @@ from htmengine.messages import (
     DeleteModel,
     ModelFailure,
     ModelInput,
+    ModelOutput,
     decode_model_output,
     encode_model_input,
     shard_of,
@@ -38,7 +39,7 @@ from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.runtime import sweep
-from htmengine.runtime.feeding import Feed
+from htmengine.runtime.feeding import Feed, add_newest
 from htmengine.runtime.installation import current
 
 if TYPE_CHECKING:
@@ -121,15 +122,11 @@ class ModelSwapperInterface(Closing):
                 raise ModelAlreadyExists(f"the model {modelID} has failed; delete it first")
             elif definition.parse(metrics.definitions(conn, [modelID])[modelID].model_params) != parameters:
                 raise ModelAlreadyExists(f"the model {modelID} has another definition")
-        self._command(modelID, DefineModel(command_id=commandID, uid=modelID, generation=state.generation))
+        feed = Feed(self._context.shards, self._context.settings.model_input_queue)
+        feed.command(DefineModel(command_id=commandID, uid=modelID, generation=state.generation))
         with reading(self._context.engine) as conn:
-            rows = sweep.last_rows(
-                conn,
-                list(metrics.states(conn, [modelID]).values()),
-                self._context.shards,
-                self._context.settings.model_input_queue,
-            )
-        self._context.bus.publish(rows)
+            add_newest(feed, conn, metrics.states(conn, [modelID]).values())
+        self._context.bus.publish(feed.messages())
 
     def cloneModel(self, modelID: str, newModelID: str, commandID: str) -> None:
         """Let another metric, which has no model yet, begin with a copy of this model; it must be in the same shard.
@@ -293,7 +290,7 @@ class ModelSwapperInterface(Closing):
 
     def _command(self, uid: str, *commands: ModelInput) -> None:
         queue = self._context.settings.model_input_queue(shard_of(uid, self._context.shards))
-        self._context.bus.publish([Outgoing(queue, encode_model_input(command)) for command in commands])
+        self._context.bus.publish([Outgoing(queue, encode_model_input(commands))])
 
 
 class ResultsBatch(NamedTuple):
@@ -344,23 +341,36 @@ class _Results(Closing):
         self._consumer.ack([one for one in done if all(one is not left for _, left in self._open)])
 
 
-def _by_model(body: bytes) -> dict[str, list[ModelCommandResult | ModelInferenceResult]]:
-    message = decode_model_output(body)
-    if isinstance(message, CommandResult):
-        result = ModelCommandResult(
-            message.command_id, message.method, message.status, errorMessage=message.error_message
-        )
-        return {message.uid: [result]}
-    if isinstance(message, ModelFailure):
-        return {message.uid: [ModelInferenceResult(NO_ROW, ERR, errorMessage=message.error_message)]}
-    found: dict[str, list[ModelCommandResult | ModelInferenceResult]] = {}
-    predictions = message.predictions or [None] * len(message)
-    for uid, rowid, score, prediction in zip(
-        message.uids, message.rowids, message.raw_anomaly_scores, predictions, strict=True
-    ):
-        row = ModelInferenceResult(rowid, SUCCESS, score, multiStepBestPredictions=prediction)
-        found.setdefault(uid, []).append(row)
+_Result = ModelCommandResult | ModelInferenceResult
+
+
+def _by_model(body: bytes) -> dict[str, list[_Result]]:
+    found: dict[str, list[_Result]] = {}
+    for output in decode_model_output(body):
+        for uid, result in _results(output):
+            found.setdefault(uid, []).append(result)
     return found
+
+
+def _results(output: ModelOutput) -> Iterator[tuple[str, _Result]]:
+    if isinstance(output, CommandResult):
+        yield (
+            output.uid,
+            ModelCommandResult(
+                output.command_id, output.method, output.status, errorMessage=output.error_message
+            ),
+        )
+    elif isinstance(output, ModelFailure):
+        yield output.uid, ModelInferenceResult(NO_ROW, ERR, errorMessage=output.error_message)
+    else:
+        predictions = output.predictions or [None] * len(output)
+        for uid, rowid, score, prediction in zip(
+            output.uids, output.rowids, output.raw_anomaly_scores, predictions, strict=True
+        ):
+            yield (
+                uid,
+                ModelInferenceResult(rowid, SUCCESS, score, multiStepBestPredictions=prediction),
+            )
 
 
 def _as_specification(state: MetricState, args: Mapping[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,16 @@ def scored_rowids(engine: Engine, uids: Sequence[str]) -> dict[str, int]:
         return {uid: state.scored_rowid for uid, state in metrics.states(conn, uids).items()}
 
 
+def _whole(rows: samples.Rows, first: int) -> samples.Rows:
+    """Return rows up to the first one that is missing."""
+    if not rows.rowids or rows.rowids[-1] == first + len(rows.rowids) - 1:
+        return rows
+    whole = 0
+    while rows.rowids[whole] == first + whole:
+        whole += 1
+    return samples.Rows(rows.rowids[:whole], rows.timestamps[:whole], rows.values[:whole])
+
+
 class Recovery:
     """Brings models into memory. Everything here reads or writes a database, and may raise DependencyAway."""
 
@@ -66,14 +76,23 @@ class Recovery:
         """Raise ValueError where no model can be made from parameters."""
         Model(parameters)
 
-    def restore(self, uid: str, found: Definition, *, at_or_below: int) -> Resident:
+    def stored(self, uids: Sequence[str]) -> set[str]:
+        """Return which of these metrics have a checkpoint, of whatever generation, or one that is being written."""
+        waiting = self._writer.metrics_waiting()  # read first: what leaves the writer is in the store
+        return waiting.union(uid for uid, _ in self._store.oldest(uids))
+
+    def restore(self, uid: str, found: Definition, *, at_or_below: int, stored: bool = True) -> Resident:
         """Return a metric's model as it was at some row, as near below the given one as can be had.
 
         Checkpoints beyond that row are discarded: they were made from rows that the repository lost, or from rows
         whose scores must be made again. Raises ValueError where the definition makes no model.
+
+        Parameters
+        ----------
+        stored : whether the metric may have a checkpoint.
         """
         parameters = definition.parse(found.model_params)
-        model, size = self._from_checkpoint(uid, found, parameters, at_or_below)
+        model, size = self._from_checkpoint(uid, found, parameters, at_or_below) if stored else (None, 0)
         if model is None:
             model = Model(parameters, generation=found.generation)
             size = len(model.save())
@@ -126,17 +145,14 @@ class Recovery:
 
         Empty where the repository does not have the next row. Never with a gap: what lies behind one is left out.
         """
+        spans: dict[tuple[int, int], list[str]] = {}
+        for resident, last in wanted:
+            spans.setdefault((resident.next, last), []).append(resident.uid)
         found = {}
         with reading(self._engine) as conn:
-            for resident, last in wanted:
-                first = resident.next
-                rows = samples.read(conn, resident.uid, first, last, last - first + 1)
-                if rows.rowids and rows.rowids[-1] != first + len(rows.rowids) - 1:
-                    whole = 0
-                    while rows.rowids[whole] == first + whole:
-                        whole += 1
-                    rows = samples.Rows(rows.rowids[:whole], rows.timestamps[:whole], rows.values[:whole])
-                found[resident.uid] = rows
+            for (first, last), uids in spans.items():
+                read = samples.read_span(conn, uids, first, last)
+                found.update({uid: _whole(read[uid], first) for uid in uids})
         return found
 
     def catch_up(self, resident: Resident, last: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Container, Sequence
 from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -20,7 +20,15 @@ from htmengine.config import Settings
 from htmengine.errors import DependencyAway
 from htmengine.htm.explanation import ALARM
 from htmengine.htm.pool import OUT_OF_ORDER, BatchScores
-from htmengine.messages import MalformedMessage, ModelFailure, ModelOutput, Samples, Scores, shard_of
+from htmengine.messages import (
+    MalformedMessage,
+    ModelCommand,
+    ModelFailure,
+    ModelOutput,
+    Samples,
+    Scores,
+    shard_of,
+)
 from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.model_swapper.checkpoint_writer import Block, CheckpointWriter
 from htmengine.model_swapper.commands import Commands
@@ -45,6 +53,7 @@ MODELS_AT_A_TIME: Final = 64
 budget."""
 LEAST_SHARE: Final = 16
 """Rows that are read for a model at a time, at the least."""
+OUTPUTS_PER_MESSAGE: Final = 500
 SAVES_AT_A_TIME: Final = 16
 """Checkpoints that are due are taken in so many a round, so that a round does not wait for many."""
 ORPHANS_INTERVAL_S: Final = 600.0
@@ -117,19 +126,22 @@ class ModelScheduler:
         """Score what is next, and note what else there is to do."""
         self._own(deliveries)
         inputs: list[_Input] = []
+        commands: list[ModelCommand] = []
         outputs: list[ModelOutput] = []
         dead_letters: list[tuple[Delivery, str]] = []
         for delivery in deliveries:
             try:
-                message = messages.decode_model_input(delivery.body)
+                decoded = messages.decode_model_input(delivery.body)
             except MalformedMessage as error:
                 dead_letters.append((delivery, str(error)))
                 continue
-            if isinstance(message, Samples):
-                inputs.append(_Input(self._shard_of_queue[delivery.queue], message))
-            else:
-                outputs.append(self._commands.execute(message))
-                self.counters.add("commands")
+            for item in decoded:
+                if isinstance(item, Samples):
+                    inputs.append(_Input(self._shard_of_queue[delivery.queue], item))
+                else:
+                    commands.append(item)
+        outputs += self._commands.execute(commands)
+        self.counters.add("commands", len(commands))
         if self._doubts:
             self._resolve_doubts()
         work = self._bring(inputs)
@@ -141,7 +153,7 @@ class ModelScheduler:
         outputs += self._score(lanes)
         outputs += self._failures
         self._failures = []
-        return Outcome([self._outgoing(output) for output in outputs], dead_letters)
+        return Outcome(self._outgoing(outputs), dead_letters)
 
     def settle(self) -> None:
         """Let what was scored and published become checkpoints, as far as these are due and the writer has room."""
@@ -236,7 +248,7 @@ class ModelScheduler:
         """Go back to a model as it was before the first row whose score is lost, and let it take the rows again."""
         log.warning("model_scheduler.scores_lost uid=%s scored_rowid=%d", uid, found.scored_rowid)
         self.counters.add("models_set_back")
-        restored = self._restored(uid, found, at_or_below=found.scored_rowid)
+        restored = self._restored(uid, found, at_or_below=found.scored_rowid, stored=(uid,))
         self._residents.remove(uid)
         if restored:
             self._residents.add(restored)
@@ -258,6 +270,7 @@ class ModelScheduler:
         refused: set[str] = set()
         if missing:
             defined = self._recovery.definitions(missing)
+            stored = self._recovery.stored(missing)
             used = sum(self._residents[uid].bytes for uid in working)
             # Neither of both kinds may keep the other waiting for ever: there is room for one of each at least.
             served = {False: not working.isdisjoint(live), True: not working.isdisjoint(waiting)}
@@ -271,7 +284,7 @@ class ModelScheduler:
                 ):
                     refused.add(uid)
                 elif not served[behind] or used < self._residents.budget / (2 if behind else 1):
-                    resident = self._restored(uid, found, at_or_below=found.last_rowid)
+                    resident = self._restored(uid, found, at_or_below=found.last_rowid, stored=stored)
                     if resident is None:
                         refused.add(uid)
                         continue
@@ -288,10 +301,12 @@ class ModelScheduler:
         self._residents.touch(working)
         return _Round([uid for uid in waiting if uid in working], refused)
 
-    def _restored(self, uid: str, found: Definition, *, at_or_below: int) -> Resident | None:
+    def _restored(
+        self, uid: str, found: Definition, *, at_or_below: int, stored: Container[str]
+    ) -> Resident | None:
         """Return a model as it was at some row at or below the given one; None where there cannot be one."""
         try:
-            resident = self._recovery.restore(uid, found, at_or_below=at_or_below)
+            resident = self._recovery.restore(uid, found, at_or_below=at_or_below, stored=uid in stored)
         except ValueError as error:
             self._fail(uid, found.generation, str(error))
             return None
@@ -426,10 +441,24 @@ class ModelScheduler:
             if uid in failed:
                 lane.hidden.add(position)
 
-    def _outgoing(self, output: ModelOutput) -> Outgoing:
-        uid = output.uids[0] if isinstance(output, Scores) else output.uid
-        queue = self._results_queues[shard_of(uid, self._shards)]
-        return Outgoing(queue, messages.encode_model_output(output))
+    def _outgoing(self, outputs: Sequence[ModelOutput]) -> list[Outgoing]:
+        """Return messages with these outputs, a shard's in their order; scores end a message, so that it is bounded."""
+        open_: dict[int, list[ModelOutput]] = {}
+        found = []
+
+        def close(shard: int) -> None:
+            body = messages.encode_model_output(open_.pop(shard))
+            found.append(Outgoing(self._results_queues[shard], body))
+
+        for output in outputs:
+            uid = output.uids[0] if isinstance(output, Scores) else output.uid
+            shard = shard_of(uid, self._shards)
+            open_.setdefault(shard, []).append(output)
+            if isinstance(output, Scores) or len(open_[shard]) == OUTPUTS_PER_MESSAGE:
+                close(shard)
+        for shard in list(open_):
+            close(shard)
+        return found
 
     # -- Saving.
 

@@ -196,20 +196,54 @@ def set_status(
     *,
     message: str | None = None,
     expected: int | None = None,
-    generation: int | None = None,
 ) -> bool:
     """Set a metric's status and message.
 
     Returns
     -------
-    Whether it was set: there is such a metric, with the `expected` status and `generation` where they are given.
+    Whether it was set: there is such a metric, with the `expected` status where one is given.
     """
     statement = update(schema.metric).where(_metric.uid == uid)
     if expected is not None:
         statement = statement.where(_status == int(expected))
-    if generation is not None:
-        statement = statement.where(_metric.generation == generation)
     return conn.execute(statement.values(status=int(status), message=message)).rowcount > 0
+
+
+class NewModel(NamedTuple):
+    """The model that a metric is to have."""
+
+    uid: str
+    parameters: str | None
+    """The user's model specification, JSON."""
+    model_params: str | None
+    """What the model is made from, JSON; None while that waits for data."""
+    status: int
+    server: str | None = None
+    """The resource; None leaves the metric's own."""
+
+
+class StatusChange(NamedTuple):
+    """A metric's status as it was read, and what it becomes."""
+
+    uid: str
+    generation: int
+    before: int
+    after: int
+    message: str | None
+
+
+def change_statuses(conn: Connection, changes: Sequence[StatusChange]) -> int:
+    """Change statuses of metrics, each only if it is as it was read; return how many were changed."""
+    if not changes:
+        return 0
+    uids, generations, before, after, messages = zip(*changes, strict=True)
+    return bulk.update(
+        conn,
+        schema.metric,
+        {"uid": uids, "generation": generations, "status": before},
+        {"status": after, "message": messages},
+        shared=True,
+    )
 
 
 def start_model(
@@ -221,39 +255,52 @@ def start_model(
     status: int,
     server: str | None = None,
 ) -> None:
-    """Describe the model of a metric that has none so far. It begins at the oldest row that is stored, or, where rows are
-    missing, at the oldest behind the last gap.
+    """Describe the model of one metric; see `start_models` and `NewModel`."""
+    start_models(conn, [NewModel(uid, parameters, model_params, status, server)])
 
-    Parameters
-    ----------
-    parameters : the user's model specification, JSON.
-    model_params : what the model is made from, JSON; None while that waits for data.
-    server : the resource; None leaves the metric's own.
+
+def start_models(conn: Connection, models: Sequence[NewModel]) -> None:
+    """Describe the models of metrics that have none so far, each at most once. A model begins at the oldest row that is
+    stored, or, where rows are missing, at the oldest behind the last gap.
 
     Raises
     ------
     ObjectNotFoundError : there is no such metric.
-    MetricStatusChangedError : it has a model already, or had one that failed; `end_model` comes first.
+    MetricStatusChangedError : one has a model already, or had one that failed; `end_model` comes first.
     """
-    while clear_scores(conn, uid):
-        pass
-    first = samples.first_without_gap(conn, uid)
-    base = _last_rowid if first is None else first - 1
-    values: dict[str, Any] = {
-        "parameters": parameters,
-        "model_params": model_params,
-        "status": int(status),
-        "message": None,
-        "base_rowid": base,
-        "scored_rowid": base,
-    }
-    if server is not None:
-        values["server"] = server
-    without_model = _metric.uid == uid, _status.in_(_WITHOUT_MODEL)
-    if not conn.execute(update(schema.metric).where(*without_model).values(values)).rowcount:
-        if states(conn, [uid]):
+    uids = [model.uid for model in models]
+    known = states(conn, uids)
+    for uid in uids:
+        state = known.get(uid)
+        if state is None:
+            raise ObjectNotFoundError(f"there is no metric with uid {uid}")
+        if state.status not in _WITHOUT_MODEL:
             raise MetricStatusChangedError(f"the metric {uid} has a model")
-        raise ObjectNotFoundError(f"there is no metric with uid {uid}")
+        if state.scored_rowid > max(state.base_rowid, 0):
+            while clear_scores(conn, uid):
+                pass
+    first = samples.first_without_gap(conn, uids)
+    for own_server in (False, True):  # a column is set for all metrics of a statement or for none
+        some = [model for model in models if (model.server is None) == own_server]
+        before = [known[model.uid] for model in some]
+        base = [first[it.uid] - 1 if it.uid in first else it.last_rowid for it in before]
+        changes: dict[str, Sequence[Any]] = {
+            "parameters": [model.parameters for model in some],
+            "model_params": [model.model_params for model in some],
+            "status": [int(model.status) for model in some],
+            "message": [None] * len(some),
+            "base_rowid": base,
+            "scored_rowid": base,
+        }
+        if not own_server:
+            changes["server"] = [model.server for model in some]
+        same: dict[str, Sequence[Any]] = {
+            "uid": [it.uid for it in before],
+            "status": [it.status for it in before],
+            "generation": [it.generation for it in before],
+        }
+        if bulk.update(conn, schema.metric, same, changes, shared=True) != len(some):
+            raise MetricStatusChangedError("the status of a metric was changed at the same time")
 
 
 def end_model(conn: Connection, uid: str) -> int:

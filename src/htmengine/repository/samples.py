@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import Connection, bindparam, exists, func, select
 
 from htmengine.repository import bulk, schema
+from htmengine.repository.lookup import IN_LIST
 from htmengine.repository.times import epoch_seconds
 
 _data: Final = schema.metric_data.c
+_metric: Final = schema.metric.c
 
 
 class Rows(NamedTuple):
@@ -19,6 +21,14 @@ class Rows(NamedTuple):
     rowids: list[int]
     timestamps: list[int]
     values: list[float]
+
+
+class Row(NamedTuple):
+    """A sample of a metric."""
+
+    rowid: int
+    timestamp: int
+    value: float
 
 
 class Range(NamedTuple):
@@ -92,6 +102,39 @@ def read(conn: Connection, uid: str, first: int, last: int, limit: int) -> Rows:
     return Rows(list(rowids), list(timestamps), list(values))
 
 
+def read_span(conn: Connection, uids: Sequence[str], first: int, last: int) -> dict[str, Rows]:
+    """Return the samples of each of these metrics with rowids `first` … `last`; those that are not stored are left out."""
+    query = (
+        select(_data.uid, _data.rowid, epoch_seconds(_data.timestamp), _data.metric_value)
+        .where(_data.uid.in_(bindparam("uids", expanding=True)))
+        .where(_data.rowid.between(bindparam("first"), bindparam("last")))
+        .order_by(_data.uid, _data.rowid)
+    )
+    found = {uid: Rows([], [], []) for uid in uids}
+    for start in range(0, len(uids), IN_LIST):
+        given = {"uids": uids[start : start + IN_LIST], "first": first, "last": last}
+        for uid, rowid, timestamp, value in conn.execute(query, given):
+            rows = found[uid]
+            rows.rowids.append(rowid)
+            rows.timestamps.append(timestamp)
+            rows.values.append(value)
+    return found
+
+
+def newest(conn: Connection, uids: Sequence[str]) -> dict[str, Row]:
+    """Return the row `last_rowid` of each of these metrics; metrics without it are left out."""
+    query = (
+        select(_data.uid, _data.rowid, epoch_seconds(_data.timestamp), _data.metric_value)
+        .join(schema.metric, (_metric.uid == _data.uid) & (_metric.last_rowid == _data.rowid))
+        .where(_metric.uid.in_(bindparam("uids", expanding=True)))
+    )
+    return {
+        uid: Row(*row)
+        for first in range(0, len(uids), IN_LIST)
+        for uid, *row in conn.execute(query, {"uids": uids[first : first + IN_LIST]})
+    }
+
+
 def stored_range(conn: Connection, uid: str) -> Range | None:
     """Return which rows of a metric are stored; None if there are none."""
     query = select(func.min(_data.rowid), func.max(_data.rowid), func.count()).where(_data.uid == uid)
@@ -99,15 +142,24 @@ def stored_range(conn: Connection, uid: str) -> Range | None:
     return Range(oldest, newest, count) if count else None
 
 
-def first_without_gap(conn: Connection, uid: str) -> int | None:
-    """Return the oldest rowid from which on all rows of a metric are stored; None if there are none."""
-    stored = stored_range(conn, uid)
-    if stored is None or stored.rows == stored.newest - stored.oldest + 1:
-        return None if stored is None else stored.oldest
+def first_without_gap(conn: Connection, uids: Sequence[str]) -> dict[str, int]:
+    """Return, by uid, the oldest rowid from which on all rows of a metric are stored; a metric without rows is left out."""
+    query = (
+        select(_data.uid, func.min(_data.rowid), func.max(_data.rowid), func.count())
+        .where(_data.uid.in_(bindparam("uids", expanding=True)))
+        .group_by(_data.uid)
+    )
+    return {
+        uid: oldest if rows == newest - oldest + 1 else _behind_last_gap(conn, uid)
+        for start in range(0, len(uids), IN_LIST)
+        for uid, oldest, newest, rows in conn.execute(query, {"uids": uids[start : start + IN_LIST]}).all()
+    }
+
+
+def _behind_last_gap(conn: Connection, uid: str) -> int:
     before = schema.metric_data.alias()
     alone = ~exists().where(before.c.uid == uid, before.c.rowid == _data.rowid - 1)
-    first: int | None = conn.scalar(select(func.max(_data.rowid)).where(_data.uid == uid, alone))
-    return first
+    return int(conn.execute(select(func.max(_data.rowid)).where(_data.uid == uid, alone)).scalar_one())
 
 
 def value_range(conn: Connection, uid: str) -> tuple[float, float] | None:

@@ -1,26 +1,25 @@
-"""Gives models to the metrics that rules say, a few at a time so that samples need not wait."""
+"""Gives models to the metrics that rules say, some at a time so that samples need not wait."""
 
 from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
 from sqlalchemy import Engine
 
-from htmengine.bus import QueueFull
 from htmengine.config import ConfigError, ModelName
 from htmengine.errors import DependencyAway
-from htmengine.exceptions import HTMEngineError
+from htmengine.exceptions import HTMEngineError, MetricAlreadyMonitored
 from htmengine.repository import metrics
 from htmengine.repository.engine import reading
 from htmengine.repository.metrics import MetricState
 from htmengine.runtime import monitor_rules
-from htmengine.runtime.monitor_rules import Limit, Quota, Rules
+from htmengine.runtime.monitor_rules import Limit, Quota, Rule, Rules
 
-MODELS_AT_ONCE: Final = 50
+MODELS_AT_ONCE: Final = 200
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +27,8 @@ log = logging.getLogger(__name__)
 class Models(Protocol):
     """Starts models of custom metrics: the custom adapter."""
 
-    def monitorMetric(self, modelSpec: Mapping[str, Any]) -> str:  # noqa: N802, N803
-        """Give a metric a model."""
+    def monitorMetrics(self, modelSpecs: Sequence[Mapping[str, Any]]) -> list[str]:  # noqa: N802, N803
+        """Give metrics a model each, all or none, and return their uids."""
         ...
 
     def activateModel(self, metricId: str) -> None:  # noqa: N802, N803
@@ -40,6 +39,15 @@ class Models(Protocol):
 class _Candidate(NamedTuple):
     uid: str
     name: str
+
+
+class _Some(NamedTuple):
+    """Candidates that were taken together."""
+
+    looked_at: list[_Candidate]
+    chosen: list[_Candidate]
+    """Those among them that get a model, and by which rule each."""
+    rules: list[Rule]
 
 
 class AutomaticMonitoring:
@@ -107,11 +115,23 @@ class AutomaticMonitoring:
         """
         if self._all_unseen:
             self._see_all()
+        some = self._choose(MODELS_AT_ONCE)
+        try:
+            return self._monitor(some)
+        except (HTMEngineError, ValueError, TypeError):
+            # One of them cannot have a model; it is not to cost its neighbours theirs.
+            self._put_back(some)
+        left = len(self._candidates) - len(some.looked_at)
         monitored: list[str] = []
-        while self._candidates and len(monitored) < MODELS_AT_ONCE:
-            if self._monitor(self._candidates[0]):
-                monitored.append(self._candidates[0].uid)
-            self._candidates.popleft()
+        while len(self._candidates) > left:
+            one = self._choose(1)
+            try:
+                monitored += self._monitor(one)
+            except (HTMEngineError, ValueError, TypeError) as error:
+                # Somebody was faster, so that there is a model and it counts; or the metric was deleted.
+                if not isinstance(error, MetricAlreadyMonitored):
+                    self._quota.give_back(one.rules[0])
+                log.warning("metric_storer.not_monitored metric=%s reason=%s", one.chosen[0].name, error)
         return monitored
 
     def _see_all(self) -> None:
@@ -121,29 +141,45 @@ class AutomaticMonitoring:
         self.created(self._quota.without)
         self._all_unseen = False
 
-    def _monitor(self, candidate: _Candidate) -> bool:
-        rule = self._rules.first(candidate.name)
-        if rule is None or not rule.monitor:
-            return False
-        if limit := self._quota.reached(rule):
-            if limit not in self._reached:
-                log.warning(
-                    "metric_storer.limit_reached section=%s limit=%d metric=%s", *limit, candidate.name
-                )
-                self._reached.add(limit)
-            return False
+    def _choose(self, most: int) -> _Some:
+        """Take candidates of which up to `most` get a model, all of the same set, within the limits."""
+        some = _Some([], [], [])
+        while self._candidates and len(some.chosen) < most:
+            candidate = self._candidates[0]
+            rule = self._rules.first(candidate.name)
+            if rule is not None and rule.monitor:
+                if limit := self._quota.reached(rule):
+                    self._say(limit, candidate)
+                elif some.rules and rule.model != some.rules[0].model:
+                    break
+                else:
+                    self._quota.count(rule)
+                    some.chosen.append(candidate)
+                    some.rules.append(rule)
+            some.looked_at.append(self._candidates.popleft())
+        return some
+
+    def _say(self, limit: Limit, candidate: _Candidate) -> None:
+        if limit not in self._reached:
+            log.warning("metric_storer.limit_reached section=%s limit=%d metric=%s", *limit, candidate.name)
+            self._reached.add(limit)
+
+    def _put_back(self, some: _Some) -> None:
+        self._candidates.extendleft(reversed(some.looked_at))
+        for rule in some.rules:
+            self._quota.give_back(rule)
+
+    def _monitor(self, some: _Some) -> list[str]:
+        if not some.chosen:
+            return []
+        specs = [
+            rule.specification(candidate.uid) for candidate, rule in zip(some.chosen, some.rules, strict=True)
+        ]
         try:
-            self._models(rule.model).monitorMetric(rule.specification(candidate.uid))
-        except QueueFull:
-            pass  # the repository knows of the model; the sweep says it again
+            return self._models(some.rules[0].model).monitorMetrics(specs)
         except DependencyAway:
+            self._put_back(some)
             raise
-        except (HTMEngineError, ValueError, TypeError) as error:
-            # Somebody was faster, or it was deleted.
-            log.warning("metric_storer.not_monitored metric=%s reason=%s", candidate.name, error)
-            return False
-        self._quota.count(rule)
-        return True
 
 
 def _changed_at(path: Path | None) -> int | None:

@@ -1,28 +1,44 @@
-"""Model input: rows on their way to the models, gathered by shard."""
+"""Model input on its way to the models, gathered by shard."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from htmengine.bus import Outgoing
-from htmengine.messages import Samples, encode_model_input, shard_of
-from htmengine.repository.status import MetricStatus
+from htmengine.messages import (
+    DefineModel,
+    ModelCommand,
+    ModelInput,
+    Samples,
+    encode_model_input,
+    shard_of,
+)
+from htmengine.repository import samples
+from htmengine.repository.metrics import MetricState
+from htmengine.repository.status import WITH_MODEL, MetricStatus
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 SAMPLES_PER_MESSAGE: Final = 500
-
-FED: Final = frozenset({int(MetricStatus.ACTIVE), int(MetricStatus.CREATE_PENDING)})
-"""Statuses of metrics whose rows go to a model."""
+COMMANDS_PER_MESSAGE: Final = 500
 
 
 class Feed:
-    """Gathers rows for the models: one message for each shard, and more where there are many rows."""
+    """Gathers commands and rows for the models: one message for each shard, and more where there are many."""
 
     def __init__(self, shards: int, queue: Callable[[int], str]) -> None:
         """`queue` names a shard's queue."""
         self._shards = shards
         self._queue = queue
+        self._commands: dict[int, list[ModelInput]] = {}
         self._columns: dict[int, Samples] = {}
+
+    def command(self, command: ModelCommand) -> None:
+        """Add a command; a shard's commands come in this order, and before its rows."""
+        self._commands.setdefault(shard_of(command.uid, self._shards), []).append(command)
 
     def add(self, uid: str, generation: int, rowid: int, timestamp: int, value: float) -> None:
         """Add a row; a metric's rows come in the order of their rowids."""
@@ -57,15 +73,57 @@ class Feed:
     def messages(self) -> list[Outgoing]:
         """Return what was gathered as messages of a bounded size."""
         found = []
-        for shard, columns in sorted(self._columns.items()):
-            for first in range(0, len(columns), SAMPLES_PER_MESSAGE):
-                some = slice(first, first + SAMPLES_PER_MESSAGE)
-                part = Samples(
-                    uids=columns.uids[some],
-                    generations=columns.generations[some],
-                    rowids=columns.rowids[some],
-                    timestamps=columns.timestamps[some],
-                    values=columns.values[some],
-                )
-                found.append(Outgoing(self._queue(shard), encode_model_input(part)))
+        for shard in sorted(self._commands.keys() | self._columns.keys()):
+            commands = self._commands.get(shard, [])
+            parts = [
+                commands[first : first + COMMANDS_PER_MESSAGE]
+                for first in range(0, len(commands), COMMANDS_PER_MESSAGE)
+            ]
+            rows = _parts(self._columns[shard]) if shard in self._columns else []
+            if parts and rows:
+                parts[-1].append(rows.pop(0))
+            parts += [[part] for part in rows]
+            found += [Outgoing(self._queue(shard), encode_model_input(part)) for part in parts]
         return found
+
+
+def requests(
+    conn: Connection, states: Iterable[MetricState], shards: int, queue: Callable[[int], str]
+) -> list[Outgoing]:
+    """Return messages that ask for metrics: the model's definition where it is not confirmed, and the newest row.
+
+    One row is enough: whoever owns the model reads those before it.
+    """
+    feed = Feed(shards, queue)
+    asked = list(states)
+    for state in asked:
+        if state.status == MetricStatus.CREATE_PENDING:
+            feed.command(DefineModel(command_id=uuid.uuid4().hex, uid=state.uid, generation=state.generation))
+    add_newest(feed, conn, asked)
+    return feed.messages()
+
+
+def add_newest(feed: Feed, conn: Connection, states: Iterable[MetricState]) -> None:
+    """Add the newest row of each of these metrics that has a model and rows without scores."""
+    behind = [
+        state for state in states if state.status in WITH_MODEL and state.scored_rowid < state.last_rowid
+    ]
+    newest = samples.newest(conn, [state.uid for state in behind])
+    for state in behind:
+        if row := newest.get(state.uid):
+            feed.add(state.uid, state.generation, *row)
+
+
+def _parts(columns: Samples) -> list[ModelInput]:
+    """Return samples divided into pieces of a bounded size."""
+    return [
+        Samples(
+            uids=columns.uids[some],
+            generations=columns.generations[some],
+            rowids=columns.rowids[some],
+            timestamps=columns.timestamps[some],
+            values=columns.values[some],
+        )
+        for first in range(0, len(columns), SAMPLES_PER_MESSAGE)
+        for some in (slice(first, first + SAMPLES_PER_MESSAGE),)
+    ]

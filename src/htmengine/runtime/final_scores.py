@@ -13,7 +13,7 @@ from htmengine.messages import CommandResult, MalformedMessage, ModelFailure, Sc
 from htmengine.repository import metrics
 from htmengine.repository import scores as repository_scores
 from htmengine.repository.engine import reading, writing
-from htmengine.repository.metrics import MetricState
+from htmengine.repository.metrics import MetricState, StatusChange
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.runtime import results_messages
 from htmengine.runtime.counters import Counters
@@ -236,21 +236,12 @@ def _stored(
 
 def _change_statuses(conn: Connection, received: _Received, states: Mapping[str, MetricState]) -> None:
     """Set the statuses that commands and failures lead to; each only as a change of the status that was read."""
-    current = {uid: state.status for uid, state in states.items()}
-    begun: list[str] = []
+    changes: dict[str, StatusChange] = {}
 
     def change(uid: str, status: MetricStatus, message: str | None, *, of: Iterable[int]) -> None:
-        before = current[uid]
-        if before not in of:
-            return
-        generation = states[uid].generation
-        if not metrics.set_status(conn, uid, status, message=message, expected=before, generation=generation):
-            raise _OvertakenError(f"the status of {uid} was changed")
-        current[uid] = status
-        if status == MetricStatus.ERROR:
-            log.error("anomaly_service.model_failed metric=%s reason=%s", states[uid].name, message)
-        else:
-            begun.append(uid)
+        before = states[uid].status
+        if (changes[uid].after if uid in changes else before) in of:
+            changes[uid] = StatusChange(uid, states[uid].generation, before, status, message)
 
     for command in received.commands:
         failed = command.status != htmengineerrno.SUCCESS
@@ -271,8 +262,13 @@ def _change_statuses(conn: Connection, received: _Received, states: Mapping[str,
     for failure in received.failures:
         if _is_current(failure, states):
             change(failure.uid, MetricStatus.ERROR, failure.error_message, of=WITH_MODEL)
-    if begun:
-        log.info("anomaly_service.models_active models=%d", len(begun))
+    if metrics.change_statuses(conn, list(changes.values())) != len(changes):
+        raise _OvertakenError("the status of a metric was changed")
+    broken = [change for change in changes.values() if change.after == MetricStatus.ERROR]
+    for uid, _, _, _, message in broken:
+        log.error("anomaly_service.model_failed metric=%s reason=%s", states[uid].name, message)
+    if begun := len(changes) - len(broken):
+        log.info("anomaly_service.models_active models=%d", begun)
 
 
 def _is_current(
@@ -342,18 +338,19 @@ def _decoded(
     dead_letters: list[tuple[Delivery, str]] = []
     for delivery in deliveries:
         try:
-            message = messages.decode_model_output(delivery.body)
+            outputs = messages.decode_model_output(delivery.body)
         except MalformedMessage as error:
             dead_letters.append((delivery, str(error)))
             continue
-        if isinstance(message, Scores):
-            scores.append(message)
-            if delivery.deliveries > 1 or everything_again:
-                again.append(message)
-        elif isinstance(message, CommandResult):
-            commands.append(message)
-        else:
-            failures.append(message)
+        for output in outputs:
+            if isinstance(output, Scores):
+                scores.append(output)
+                if delivery.deliveries > 1 or everything_again:
+                    again.append(output)
+            elif isinstance(output, CommandResult):
+                commands.append(output)
+            else:
+                failures.append(output)
     gathered = joined(scores)
     uids = dict.fromkeys(gathered.uids)
     uids.update((command.uid, None) for command in commands)

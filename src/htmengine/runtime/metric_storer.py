@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine
 
 from htmengine import config
 from htmengine.adapters.datasource.custom import CustomAdapter
-from htmengine.bus import Delivery, Outgoing, QueueFull, QueueStatus
+from htmengine.bus import Delivery, Outgoing, QueueStatus
 from htmengine.errors import DependencyAway
 from htmengine.exceptions import HTMEngineError
 from htmengine.htm.params import ROWS_FOR_RANGE
@@ -29,11 +29,11 @@ from htmengine.messages import Backfill, MalformedMessage, decode_metric_lines, 
 from htmengine.repository import backfill, metrics, samples
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import MetricState
-from htmengine.repository.status import MetricStatus
+from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.runtime import holding, sequencing, sweep
 from htmengine.runtime.automatic import AutomaticMonitoring, Models
 from htmengine.runtime.counters import Counters
-from htmengine.runtime.feeding import FED, Feed
+from htmengine.runtime.feeding import Feed, requests
 from htmengine.runtime.holding import Batch, Held
 from htmengine.runtime.plaintext import PROTOCOL, Columns, Rejected, parse_lines
 from htmengine.runtime.process import Context, main
@@ -255,7 +255,7 @@ class MetricStorer:
             self.counters.add("metrics_created", len(new))
             self._automatic.created(new)
         feed = Feed(self._shards, self._input_queue)
-        generations = {state.uid: state.generation for state in states.values() if state.status in FED}
+        generations = {state.uid: state.generation for state in states.values() if state.status in WITH_MODEL}
         feed.add_rows(rows.uids, rows.rowids, rows.timestamps, rows.values, generations)
         self._messages += feed.messages()
         waiting = {state.uid for state in states.values() if state.status == MetricStatus.PENDING_DATA}
@@ -267,20 +267,16 @@ class MetricStorer:
         for uid in uids:
             try:
                 self._models.activateModel(uid)
-            except QueueFull:
-                pass  # the repository knows of the model; the sweep says it again
-            except DependencyAway:
-                raise
             except (HTMEngineError, ValueError, TypeError) as error:
                 # Its status changed meanwhile, or its rows give no range: the next sample tries again.
                 log.warning("%s.not_activated uid=%s reason=%s", NAME, uid, error)
         self._ask(uids)
 
     def _ask(self, uids: Sequence[str]) -> None:
-        """Feed metrics that have just got a model: one row is enough, the rows before it are read by whoever needs them."""
+        """Ask for the models of metrics that have just got one."""
         with reading(self._engine) as conn:
-            states = list(metrics.states(conn, uids).values())
-            self._messages += sweep.last_rows(conn, states, self._shards, self._input_queue)
+            states = metrics.states(conn, uids).values()
+            self._messages += requests(conn, states, self._shards, self._input_queue)
 
     # -- What is due from time to time
 
@@ -300,7 +296,7 @@ class MetricStorer:
             chosen = self._sweep.choose(
                 list(behind.values()), lambda uid: waiting[shard_of(uid, self._shards)], now
             )
-            asked = sweep.requests(conn, chosen, self._shards, self._input_queue)
+            asked = requests(conn, chosen, self._shards, self._input_queue)
             running = backfill.running(conn)
         if chosen:
             log.info("%s.asked metrics=%d", NAME, len(chosen))
@@ -375,7 +371,7 @@ def build(context: Context) -> MetricStorer:
         if model is not None:
             scheduler = msgspec.structs.replace(settings.scheduler, model=model)
             chosen = msgspec.structs.replace(settings, scheduler=scheduler)
-        return CustomAdapter(context.engine, context.bus, chosen)
+        return CustomAdapter(context.engine, None, chosen)  # the storer asks for the models itself
 
     return MetricStorer(
         settings.storer,

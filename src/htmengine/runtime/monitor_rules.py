@@ -108,6 +108,10 @@ class Quota:
         """Count a model more."""
         self._counts[rule.name] += 1
 
+    def give_back(self, rule: Rule) -> None:
+        """Count a model less: one that was counted was not made."""
+        self._counts[rule.name] -= 1
+
     def reached(self, rule: Rule) -> Limit | None:
         """Return the limit that keeps the rule from making another model."""
         for section, limit, count in (

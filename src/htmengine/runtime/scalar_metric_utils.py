@@ -25,7 +25,7 @@ from htmengine.repository.factory import retryOnTransientErrors
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.queries.transactions import joined
 from htmengine.repository.status import WITH_MODEL, MetricStatus
-from htmengine.runtime import sweep
+from htmengine.runtime import feeding
 from htmengine.runtime.installation import current
 
 MODEL_CREATION_RECORD_THRESHOLD: Final = params.ROWS_FOR_RANGE
@@ -165,7 +165,7 @@ def _start(conn: Connection, state: MetricState, described: Mapping[str, Any] | 
 def _announce(conn: Connection, uid: str) -> None:
     context = current()
     with joined(conn, writes=False):
-        messages = sweep.requests(
+        messages = feeding.requests(
             conn, [_state(conn, uid)], context.shards, context.settings.model_input_queue
         )
     try:

@@ -8,18 +8,11 @@ what is missing before it.
 from __future__ import annotations
 
 import math
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection
-
-from htmengine.bus import Outgoing, QueueStatus
-from htmengine.messages import DefineModel, encode_model_input, shard_of
-from htmengine.repository import samples
+from htmengine.bus import QueueStatus
 from htmengine.repository.metrics import MetricState
-from htmengine.repository.status import MetricStatus
-from htmengine.runtime.feeding import FED, Feed
 
 MOST_REQUESTS: Final = 1000
 """Of one sweep; the others are asked for by the next."""
@@ -102,33 +95,3 @@ def waiting_in(statuses: Iterable[QueueStatus], queues: Iterable[str]) -> float:
         for status in statuses
         if status.name in wanted and status.ready + status.unacked
     )
-
-
-def requests(
-    conn: Connection, states: Sequence[MetricState], shards: int, queue: Callable[[int], str]
-) -> list[Outgoing]:
-    """Return messages that ask for these metrics: the model's definition where it is not confirmed, and the last row."""
-    messages = [
-        Outgoing(
-            queue(shard_of(state.uid, shards)),
-            encode_model_input(
-                DefineModel(command_id=uuid.uuid4().hex, uid=state.uid, generation=state.generation)
-            ),
-        )
-        for state in states
-        if state.status == MetricStatus.CREATE_PENDING
-    ]
-    return messages + last_rows(conn, states, shards, queue)
-
-
-def last_rows(
-    conn: Connection, states: Sequence[MetricState], shards: int, queue: Callable[[int], str]
-) -> list[Outgoing]:
-    """Return messages with the last row of each of these metrics that has a model and rows without scores."""
-    feed = Feed(shards, queue)
-    for state in states:
-        if state.status in FED and state.scored_rowid < state.last_rowid:
-            row = samples.read(conn, state.uid, state.last_rowid, state.last_rowid, 1)
-            if row.rowids:
-                feed.add(state.uid, state.generation, row.rowids[0], row.timestamps[0], row.values[0])
-    return feed.messages()

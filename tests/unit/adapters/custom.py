@@ -56,6 +56,6 @@ def commands(context) -> list[messages.ModelInput]:
     found = []
     with context.bus.consume(queues) as consumer:
         while received := consumer.receive(max_messages=100, timeout_s=0):
-            found += [messages.decode_model_input(delivery.body) for delivery in received]
+            found += [one for it in received for one in messages.decode_model_input(it.body)]
             consumer.ack(received)
     return found

@@ -215,3 +215,41 @@ def _score(conn, uid: str, rows: int) -> None:
         novelty_scores=column,
     )
     assert repository_scores.advance_watermarks(conn, [(uid, 0, 0, rows)]) == 1
+
+
+# -- Many at a time.
+
+
+def test_a_fleet_is_monitored_at_once_and_asked_for_in_one_message_of_each_shard(context, adapter):
+    existing = adapter.createMetric("old")
+    add_rows(context, existing, [1.0, 2.0])
+    by_uid = {"datasource": "custom", "metricSpec": {"uid": existing, "resource": "host"}}
+    uids = adapter.monitorMetrics([spec("new.a"), by_uid, spec("new.b")])
+    assert uids[1] == existing
+    assert [state(context, uid).status for uid in uids] == [MetricStatus.CREATE_PENDING] * 3
+    assert row(context, existing).server == "host"
+    assert row(context, uids[0]).server == "new.a"
+    asked = commands(context)
+    assert {one.uid for one in asked if isinstance(one, DefineModel)} == set(uids)
+    assert [one.rowids for one in asked if isinstance(one, Samples)] == [[2]]
+
+
+def test_of_a_fleet_all_are_monitored_or_none(context, adapter):
+    known = adapter.monitorMetric(spec("known"))
+    commands(context)
+    with pytest.raises(MetricAlreadyMonitored) as raised:
+        adapter.monitorMetrics([spec("new"), spec("known")])
+    assert raised.value.uid == known
+    with pytest.raises(ValueError, match="metricSpec"):
+        adapter.monitorMetrics([spec("new"), {"datasource": "custom"}])
+    assert metric_count(context) == 1
+    assert commands(context) == []
+    assert adapter.monitorMetrics([]) == []
+
+
+def test_without_a_bus_nobody_is_asked(context):
+    silent = CustomAdapter(context.engine, None, context.settings)
+    uid = silent.monitorMetric(spec())
+    assert state(context, uid).status == MetricStatus.CREATE_PENDING
+    silent.unmonitorMetric(uid)
+    assert commands(context) == []

@@ -244,3 +244,25 @@ def test_models_of_every_set_can_be_defined(make_world):
         world.append(metric, 2)
         assert define(world, metric).status == SUCCESS
     assert {uid for uid, _ in world.emissions} == set(world.uids)
+
+
+# -- Many
+
+
+def test_commands_of_one_round_are_executed_in_their_order(world):
+    first, second = world.uids[0], world.uids[1]
+    for command in (
+        DefineModel(command_id="1", uid=first, generation=0),
+        DefineModel(command_id="2", uid=second, generation=5),
+        DeleteModel(command_id="3", uid=first, generation=0),
+        DefineModel(command_id="4", uid=second, generation=0),
+    ):
+        world.publish_message(shard_of(command.uid, SHARDS), command)
+    world.settle_all()
+    told = sorted((one.command_id, one.method, one.status) for one in world.commands)
+    assert told == [
+        ("1", "defineModel", SUCCESS),
+        ("2", "defineModel", ERR_NO_SUCH_MODEL),
+        ("3", "deleteModel", SUCCESS),
+        ("4", "defineModel", SUCCESS),
+    ]

@@ -210,7 +210,7 @@ def test_results_that_nobody_acknowledged_come_again(swapper, installation):
     for text in ("first", "second"):
         failure = ModelFailure(uid="m", generation=0, error_message=text)
         installation.bus.publish(
-            [Outgoing(installation.settings.results_shard_queue(0), encode_model_output(failure))]
+            [Outgoing(installation.settings.results_shard_queue(0), encode_model_output([failure]))]
         )
     results = swapper.consumeResults()
     first = next(iter(results))

@@ -1,5 +1,7 @@
 """How models come back: from checkpoints that can be used, else from their rows; and what is said where neither is there."""
 
+import threading
+
 import pytest
 from sqlalchemy import delete, insert, select, update
 
@@ -7,6 +9,7 @@ from htmengine.htm import params
 from htmengine.htm.model import Model
 from htmengine.messages import Samples, shard_of
 from htmengine.model_swapper.checkpoint_store import CODEC_ZSTD, compressed
+from htmengine.model_swapper.checkpoint_writer import Block
 from htmengine.model_swapper.scheduler import ORPHANS_INTERVAL_S
 from htmengine.repository import metrics, schema
 from htmengine.repository.engine import reading, writing
@@ -228,3 +231,18 @@ def test_what_the_scheduler_does_is_counted(trained):
     trained.settle_all()
     counted = trained.scheduler.counters.snapshot()
     assert (counted["models_loaded"], counted["rows_read"], counted["rows_scored"]) == (1, 4, 4)
+
+
+def test_a_checkpoint_that_is_still_being_written_counts_as_stored(world):
+    uid = world.uids[0]
+    recovery, writer = world.scheduler._recovery, world.scheduler._writer
+    assert recovery.stored(world.uids) == set()
+    hold = threading.Event()
+    writer.put(hold.wait)
+    writer.put(Block(uid, 0, 1, shard_of(uid, SHARDS), 0, b"block"))
+    try:
+        assert recovery.stored([uid]) == {uid}
+    finally:
+        hold.set()
+    writer.flush()
+    assert recovery.stored(world.uids) == {uid}

@@ -176,7 +176,7 @@ class World:
                 )
 
     def publish_message(self, shard: int, message):
-        body = message if isinstance(message, bytes) else messages.encode_model_input(message)
+        body = message if isinstance(message, bytes) else messages.encode_model_input([message])
         self.tag += 1
         self.queue.append(Delivery(self.settings.model_input_queue(shard), body, {}, 1, self.epoch, self.tag))
 
@@ -194,10 +194,10 @@ class World:
         outcome = self.scheduler.process(taken)
         if not published:
             return outcome
-        for outgoing in outcome.publish:
-            message = messages.decode_model_output(outgoing.body)
+        told = [(it.queue, one) for it in outcome.publish for one in messages.decode_model_output(it.body)]
+        for queue, message in told:
             if isinstance(message, Scores):
-                assert outgoing.queue == self.settings.results_shard_queue(shard_of(message.uids[0], SHARDS))
+                assert queue == self.settings.results_shard_queue(shard_of(message.uids[0], SHARDS))
                 self.results.append((self.clock.now, message))
                 self.saw(message)
             elif isinstance(message, CommandResult):

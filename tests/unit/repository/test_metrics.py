@@ -100,9 +100,8 @@ def test_metrics_of_other_data_sources_are_not_custom(engine):
 
 def test_a_status_is_set_only_where_it_is_as_expected(engine, uid):
     with writing(engine) as conn:
-        assert metrics.set_status(conn, uid, MetricStatus.ERROR, message="broken", expected=0, generation=0)
+        assert metrics.set_status(conn, uid, MetricStatus.ERROR, message="broken", expected=0)
         assert not metrics.set_status(conn, uid, MetricStatus.ACTIVE, expected=MetricStatus.CREATE_PENDING)
-        assert not metrics.set_status(conn, uid, MetricStatus.ACTIVE, generation=1)
         assert not metrics.set_status(conn, "unknown", MetricStatus.ACTIVE)
         row = conn.execute(select(schema.metric.c.status, schema.metric.c.message)).one()
         assert row == (4, "broken")
@@ -125,6 +124,69 @@ def test_a_model_is_described(engine, uid):
                 uid, "some.metric", "Custom metric some.metric", "a server", "", "custom", "{}"
             )
         }
+
+
+def test_models_of_several_metrics_begin_each_at_its_own_row_and_with_its_own_resource(engine):
+    with writing(engine) as conn:
+        uids = list(metrics.create_custom(conn, ["empty", "whole", "holed", "again"]).values())
+        for uid, rows in zip(uids, (0, 5, 6, 7), strict=True):
+            if rows:
+                add_rows(conn, uid, rows)
+        hole = (schema.metric_data.c.uid == uids[2]) & (schema.metric_data.c.rowid == 4)
+        conn.execute(schema.metric_data.delete().where(hole))
+        start(conn, uids[3])
+        score_rows(conn, uids[3], 1, 7)
+        metrics.end_model(conn, uids[3])
+        servers = [None, "a", None, "b"]
+        metrics.start_models(
+            conn,
+            [
+                metrics.NewModel(uid, f"{{{place}}}", "{}", MetricStatus.CREATE_PENDING, server)
+                for place, (uid, server) in enumerate(zip(uids, servers, strict=True))
+            ],
+        )
+        states = metrics.states(conn, uids)
+        assert [states[uid][3:8] for uid in uids] == [
+            (2, 0, 0, 0, 0),
+            (2, 0, 0, 5, 0),
+            (2, 0, 4, 6, 4),
+            (2, 1, 0, 7, 0),
+        ]
+        described = metrics.descriptions(conn, uids)
+        assert [described[uid].server for uid in uids] == ["empty", "a", "holed", "b"]
+        assert [described[uid].parameters for uid in uids] == ["{0}", "{1}", "{2}", "{3}"]
+        assert scores.stored(conn, uids[3], 1, 7) == []
+
+
+@pytest.mark.parametrize("error", [ObjectNotFoundError, MetricStatusChangedError])
+def test_of_several_models_all_are_started_or_none(engine, uid, error):
+    with writing(engine) as conn:
+        other = metrics.create_custom(conn, ["other"])["other"]
+        if error is MetricStatusChangedError:
+            start(conn, other)
+        else:
+            other = "unknown"
+    models = [metrics.NewModel(one, "{}", "{}", MetricStatus.ACTIVE) for one in (uid, other)]
+    with pytest.raises(error, match=other), writing(engine) as conn:
+        metrics.start_models(conn, models)
+    with reading(engine) as conn:
+        assert metrics.states(conn, [uid])[uid].status == MetricStatus.UNMONITORED
+
+
+def test_statuses_are_changed_only_where_they_are_as_they_were_read(engine):
+    with writing(engine) as conn:
+        a, b, c = metrics.create_custom(conn, ["a", "b", "c"]).values()
+        conn.execute(schema.metric.update().where(schema.metric.c.uid == b).values(status=None))
+        changes = [
+            metrics.StatusChange(a, 0, 0, 4, "broken"),
+            metrics.StatusChange(b, 0, 0, 1, None),  # an older application may have left no status
+            metrics.StatusChange(c, 0, 2, 1, None),
+            metrics.StatusChange(c, 1, 0, 1, None),
+        ]
+        assert metrics.change_statuses(conn, changes) == 2
+        assert metrics.change_statuses(conn, []) == 0
+        query = select(schema.metric.c.status, schema.metric.c.message).order_by(schema.metric.c.name)
+        assert conn.execute(query).all() == [(4, "broken"), (1, None), (0, None)]
 
 
 def test_a_model_begins_at_the_oldest_row_that_is_left(engine, uid):

@@ -128,3 +128,31 @@ def test_reading_keeps_to_the_range_and_the_limit(engine, uid):
         assert samples.value_range(conn, uid) == (1.0, 10.0)
         assert samples.value_range(conn, "unknown") is None
         assert samples.stored_range(conn, "unknown") is None
+
+
+def test_the_newest_row_of_metrics_is_the_one_that_they_name(engine, uid):
+    with writing(engine) as conn:
+        other, empty, pruned = metrics.create_custom(conn, ["other", "empty", "pruned"]).values()
+        add_rows(conn, uid, 3)
+        add_rows(conn, other, 1)
+        add_rows(conn, pruned, 2)
+        conn.execute(schema.metric_data.delete().where(schema.metric_data.c.uid == pruned))
+        assert samples.newest(conn, [uid, other, empty, pruned, "unknown"]) == {
+            uid: samples.Row(3, FIRST_SECOND + 180, 3.0),
+            other: samples.Row(1, FIRST_SECOND + 60, 1.0),
+        }
+        assert samples.newest(conn, []) == {}
+
+
+def test_a_span_of_several_metrics_is_read_at_once(engine, uid):
+    with writing(engine) as conn:
+        other = metrics.create_custom(conn, ["other"])["other"]
+        add_rows(conn, uid, 5)
+        add_rows(conn, other, 3)
+        found = samples.read_span(conn, [uid, other, "unknown"], 2, 4)
+        assert found == {
+            uid: samples.read(conn, uid, 2, 4, 3),
+            other: samples.read(conn, other, 2, 4, 3),
+            "unknown": samples.Rows([], [], []),
+        }
+        assert found[other].rowids == [2, 3]

@@ -76,7 +76,8 @@ class Installation:
             return repository_scores.stored(conn, uid, 1, 10_000)
 
     def give(self, *received: messages.ModelOutput, deliveries: int = 1) -> "Published":
-        return self.give_bodies(*map(messages.encode_model_output, received), deliveries=deliveries)
+        bodies = [messages.encode_model_output([one]) for one in received]
+        return self.give_bodies(*bodies, deliveries=deliveries)
 
     def give_bodies(self, *bodies: bytes, deliveries: int = 1) -> "Published":
         batch = []

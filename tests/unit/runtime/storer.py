@@ -24,9 +24,9 @@ class FakeModels:
         self.activated = []
         self.monitored = []
 
-    def monitorMetric(self, spec):  # noqa: N802
-        self.monitored.append(spec)
-        return spec["metricSpec"]["uid"]
+    def monitorMetrics(self, specs):  # noqa: N802
+        self.monitored += specs
+        return [spec["metricSpec"]["uid"] for spec in specs]
 
     def activateModel(self, metric_id):  # noqa: N802
         self.activated.append(metric_id)
@@ -108,13 +108,13 @@ def fed(outcome):
     """Return the rows that go to models: (uid, rowid, timestamp, value)."""
     rows = []
     for queue, body in outcome.offered:
-        message = messages.decode_model_input(body)
-        if isinstance(message, messages.Samples):
-            for uid, rowid, timestamp, value in zip(
-                message.uids, message.rowids, message.timestamps, message.values, strict=True
-            ):
-                assert queue == f"input.{messages.shard_of(uid, SHARDS)}"
-                rows.append((uid, rowid, timestamp, value))
+        for message in messages.decode_model_input(body):
+            if isinstance(message, messages.Samples):
+                for uid, rowid, timestamp, value in zip(
+                    message.uids, message.rowids, message.timestamps, message.values, strict=True
+                ):
+                    assert queue == f"input.{messages.shard_of(uid, SHARDS)}"
+                    rows.append((uid, rowid, timestamp, value))
     return rows
 
 

@@ -3,41 +3,44 @@ import os
 import pytest
 
 from htmengine import config
-from htmengine.bus import QueueFull
 from htmengine.errors import DependencyAway
 from htmengine.exceptions import MetricAlreadyMonitored
 from htmengine.repository import metrics, migrations
-from htmengine.repository.engine import open_engine, reading, writing
+from htmengine.repository.engine import open_engine, writing
+from htmengine.repository.metrics import NewModel
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.automatic import MODELS_AT_ONCE, AutomaticMonitoring
 
 
 class FakeModels:
-    """Monitors in the repository, as the adapter does; fails as often as it is told to."""
+    """Monitors in the repository, as the adapter does; fails as often as it is told to, and refuses some."""
 
     def __init__(self, engine):
         self.engine = engine
         self.model = None
         self.monitored = []
         self.failures = []
+        self.refusals = {}
 
     def __call__(self, model):
         self.model = model
         return self
 
-    def monitorMetric(self, spec):  # noqa: N802
-        failure = self.failures.pop(0) if self.failures else None
-        if failure and not isinstance(failure, QueueFull):
-            raise failure
-        uid = spec["metricSpec"]["uid"]
+    def monitorMetrics(self, specs):  # noqa: N802
+        uids = [spec["metricSpec"]["uid"] for spec in specs]
         with writing(self.engine) as conn:
-            metrics.start_model(
-                conn, uid, parameters="{}", model_params="{}", status=MetricStatus.CREATE_PENDING
+            names = [metrics.states(conn, [uid])[uid].name for uid in uids]
+            for failure in self.failures[:1]:
+                del self.failures[0]
+                raise failure
+            for name in names:
+                if name in self.refusals:
+                    raise self.refusals[name]
+            metrics.start_models(
+                conn, [NewModel(uid, "{}", "{}", MetricStatus.CREATE_PENDING) for uid in uids]
             )
-            self.monitored.append((metrics.states(conn, [uid])[uid].name, self.model))
-        if failure:
-            raise failure
-        return uid
+        self.monitored += [(name, self.model) for name in names]
+        return uids
 
 
 @pytest.fixture
@@ -95,7 +98,7 @@ def test_metrics_that_exist_are_monitored_at_the_start(engine, models, automatic
     create(engine, "a", "b")
     found = automatic("[a]\npattern = a\naction = monitor\nmodel = nupic\n" + ALL)
     assert found.waiting
-    assert len(found.work()) == 2
+    assert len(found.work() + found.work()) == 2  # one set of parameters after the other
     assert not found.waiting
     assert sorted(models.monitored) == [("a", "nupic"), ("b", None)]
 
@@ -180,16 +183,28 @@ def test_what_is_away_makes_nothing_forgotten(engine, models, automatic):
     assert names(models) == ["a", "b"]
 
 
-def test_a_full_queue_does_not_hold_up_the_others(engine, models, automatic):
+def test_what_is_away_counts_against_no_limit(engine, models, automatic):
     create(engine, "a", "b")
-    models.failures = [QueueFull("full")]
-    assert len(automatic(ALL).work()) == 2
+    found = automatic("[limits]\nmetrics = 2\n" + ALL)
+    models.failures = [DependencyAway("away")] * 3
+    for _ in range(3):
+        with pytest.raises(DependencyAway):
+            found.work()
+    found.work()
+    assert names(models) == ["a", "b"]
 
 
 def test_a_metric_that_cannot_be_monitored_costs_no_other(engine, models, automatic):
-    create(engine, "a", "b", "c")
-    models.failures = [MetricAlreadyMonitored("it is", uid="u"), ValueError("no")]
-    assert len(automatic(ALL).work()) == 1
-    with reading(engine) as conn:
-        statuses = sorted(state.status for state in metrics.custom(conn))
-    assert statuses == [MetricStatus.UNMONITORED, MetricStatus.UNMONITORED, MetricStatus.CREATE_PENDING]
+    create(engine, "a", "b", "c", "d")
+    models.refusals = {"b": MetricAlreadyMonitored("it is", uid="u"), "c": ValueError("no")}
+    assert len(automatic(ALL).work()) == 2
+    assert names(models) == ["a", "d"]
+
+
+def test_one_that_somebody_else_monitors_counts_and_one_that_cannot_be_does_not(engine, models, automatic):
+    found = automatic("[limits]\nmetrics = 2\n" + ALL)
+    found.work()
+    found.created(create(engine, "a", "b", "c", "d"))
+    models.refusals = {"a": ValueError("no"), "b": MetricAlreadyMonitored("it is", uid="u")}
+    found.work()
+    assert names(models) == ["c"]

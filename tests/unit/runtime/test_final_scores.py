@@ -68,7 +68,7 @@ def test_scores_of_nobody_change_nothing_and_cost_no_neighbour(at, foreign):
 
 def test_a_body_that_cannot_be_decoded_dies_alone(at):
     uid = at.monitored("m", 1)
-    published = at.give_bodies(b"\xc1", messages.encode_model_output(scores(uid, 1)))
+    published = at.give_bodies(b"\xc1", messages.encode_model_output([scores(uid, 1)]))
     assert published.rowids() == [(uid, 1)]
     assert len(published.dead) == 1
     assert at.give_bodies(b"").dead

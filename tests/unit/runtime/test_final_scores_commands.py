@@ -3,7 +3,7 @@
 import pytest
 
 from htmengine import htmengineerrno
-from htmengine.messages import CommandResult, ModelFailure
+from htmengine.messages import CommandResult, ModelFailure, encode_model_output
 from htmengine.repository import metrics
 from htmengine.repository.engine import writing
 from htmengine.repository.status import MetricStatus
@@ -74,4 +74,27 @@ def test_a_model_that_fails_makes_an_error_behind_the_scores_that_came_with_it(a
     assert at.give(scores(uid, 1), failure).rowids() == [(uid, 1)]
     assert at.status(uid) == (MetricStatus.ERROR, "its block is damaged")
     at.give(ModelFailure(uid=uid, generation=1, error_message="of another generation"))
+    assert at.status(uid) == (MetricStatus.ERROR, "its block is damaged")
+
+
+def test_what_several_messages_say_of_several_metrics_is_one_change_of_each(at):
+    uids = [at.monitored(name, 1, status=MetricStatus.CREATE_PENDING) for name in "abc"]
+    at.give(
+        *(defined(uid) for uid in uids),
+        scores(uids[0], 1),
+        ModelFailure(uid=uids[1], generation=0, error_message="its block is damaged"),
+    )
+    assert [at.status(uid) for uid in uids] == [
+        (MetricStatus.ACTIVE, None),
+        (MetricStatus.ERROR, "its block is damaged"),
+        (MetricStatus.ACTIVE, None),
+    ]
+
+
+def test_one_message_may_tell_of_commands_scores_and_failures(at):
+    uid = at.monitored("m", 1, status=MetricStatus.CREATE_PENDING)
+    failure = ModelFailure(uid=uid, generation=0, error_message="its block is damaged")
+    published = at.give_bodies(encode_model_output([defined(uid), scores(uid, 1), failure]))
+    assert len(published.commands) == 1
+    assert published.rowids() == [(uid, 1)]
     assert at.status(uid) == (MetricStatus.ERROR, "its block is damaged")

@@ -29,7 +29,7 @@ def test_rows_of_a_metric_without_a_running_model_are_stored_all_the_same(storer
 def test_messages_to_the_models_have_a_bounded_size(storer):
     storer.monitor("m")
     outcome = storer.process(lines(*[at(i) for i in range(1201)]))
-    sizes = [len(messages.decode_model_input(message.body)) for message in outcome.offered]
+    sizes = [len(rows) for it in outcome.offered for rows in messages.decode_model_input(it.body)]
     assert sizes == [500, 500, 201]
     assert [rowid for _, rowid, _, _ in fed(outcome)] == list(range(1, 1202))
 
@@ -66,15 +66,15 @@ def test_a_model_that_cannot_be_started_yet_costs_no_sample(storer, error):
 def test_new_metrics_that_a_rule_fits_get_a_model_and_a_row(tmp_path):
     storer = Storer(tmp_path, rules=with_rules(tmp_path, "[all]\npattern = web.*\naction = monitor\n"))
 
-    def monitor(spec):
-        uid = spec["metricSpec"]["uid"]
+    def monitor(specs):
+        uids = [spec["metricSpec"]["uid"] for spec in specs]
         with writing(storer.engine) as conn:
-            metrics.start_model(
-                conn, uid, parameters="{}", model_params="{}", status=MetricStatus.CREATE_PENDING
+            metrics.start_models(
+                conn, [metrics.NewModel(uid, "{}", "{}", MetricStatus.CREATE_PENDING) for uid in uids]
             )
-        return uid
+        return uids
 
-    storer.models.monitorMetric = monitor
+    storer.models.monitorMetrics = monitor
     outcome = storer.process(lines(at(1, 5.0, "web.a"), at(1, name="db.a")))
     assert storer.state("web.a").status == MetricStatus.CREATE_PENDING
     assert storer.state("db.a").status == MetricStatus.UNMONITORED
@@ -82,14 +82,14 @@ def test_new_metrics_that_a_rule_fits_get_a_model_and_a_row(tmp_path):
     storer.engine.dispose()
 
 
-def test_many_new_metrics_get_their_models_a_few_at_a_time(tmp_path):
+def test_many_new_metrics_get_their_models_some_at_a_time(tmp_path):
     storer = Storer(tmp_path, rules=with_rules(tmp_path, "[all]\npattern = *\naction = monitor\n"))
-    storer.process(lines(*[at(1, name=f"m{i}") for i in range(120)]))
-    assert len(storer.models.monitored) == 50
+    storer.process(lines(*[at(1, name=f"m{i}") for i in range(420)]))
+    assert len(storer.models.monitored) == 200
     assert storer.stage.poll_interval_s == 0
     storer.process()
     storer.process()
-    assert len({spec["metricSpec"]["uid"] for spec in storer.models.monitored}) == 120
+    assert len({spec["metricSpec"]["uid"] for spec in storer.models.monitored}) == 420
     assert storer.stage.poll_interval_s > 0
     storer.engine.dispose()
 
@@ -99,7 +99,7 @@ def test_a_model_that_is_not_confirmed_is_defined_again(storer):
     storer.process()
     storer.now += 5
     (message,) = storer.process().offered
-    asked = messages.decode_model_input(message.body)
+    (asked,) = messages.decode_model_input(message.body)
     assert message.queue == f"input.{messages.shard_of(uid, SHARDS)}"
     assert (asked.uid, asked.generation) == (uid, 0)
 

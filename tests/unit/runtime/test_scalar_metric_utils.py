@@ -50,7 +50,7 @@ def announced(installation):
     with installation.bus.consume([installation.settings.model_input_queue(0)]) as consumer:
         deliveries = consumer.receive(max_messages=100, timeout_s=0.1)
         consumer.ack(deliveries)
-    found = [decode_model_input(delivery.body) for delivery in deliveries]
+    found = [message for delivery in deliveries for message in decode_model_input(delivery.body)]
     return ["define" if isinstance(message, DefineModel) else message.rowids for message in found]
 
 

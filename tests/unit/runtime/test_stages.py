@@ -46,7 +46,7 @@ class FinalScoresCase:
         self.uids = [self.installation.monitored(name, 6) for name in ("m", "n")]
         m, n = self.uids
         self.messages = [
-            messages.encode_model_output(output)
+            messages.encode_model_output([output])
             for output in (
                 scores(m, 1, 2),
                 scores(n, 1),
@@ -96,7 +96,7 @@ class SchedulerCase:
         self.scheduler = None
         self.restart()
         self.messages = [
-            messages.encode_model_input(message)
+            messages.encode_model_input([message])
             for message in (
                 self.rows(uids["m"], 1, 2),
                 messages.DefineModel(command_id="c", uid=uids["o"], generation=0),
@@ -131,8 +131,7 @@ class SchedulerCase:
             self.scheduler.settle()
 
     def publish(self, outcome):
-        for outgoing in outcome.publish:
-            message = messages.decode_model_output(outgoing.body)
+        for message in (one for it in outcome.publish for one in messages.decode_model_output(it.body)):
             if isinstance(message, messages.CommandResult):
                 self.results[message.command_id] = message.method, message.status, self.names[message.uid]
                 continue

@@ -11,7 +11,7 @@ import json
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from htmengine.adapters.datasource import imports, model_choice, model_spec
@@ -27,20 +27,14 @@ from htmengine.exceptions import (
     ObjectNotFoundError,
 )
 from htmengine.htm.params import ROWS_FOR_RANGE
-from htmengine.messages import (
-    DefineModel,
-    DeleteModel,
-    ModelInput,
-    Samples,
-    encode_model_input,
-    shard_of,
-)
+from htmengine.messages import DeleteModel
 from htmengine.repository import metrics, samples
 from htmengine.repository.engine import reading, writing
-from htmengine.repository.metrics import MetricState
+from htmengine.repository.metrics import MetricState, NewModel
 from htmengine.repository.retrying import again_if_rolled_back
 from htmengine.repository.status import MetricStatus
 from htmengine.repository.times import from_epoch
+from htmengine.runtime.feeding import Feed, requests
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -94,7 +88,6 @@ class CustomAdapter(DatasourceAdapterIface):
             with writing(self._engine) as conn:
                 more = metrics.delete_metric(conn, uid)
 
-    @again_if_rolled_back
     def monitorMetric(self, modelSpec: Mapping[str, Any]) -> str:  # noqa: N802, N803
         """Give a metric a model and return the metric's uid, which is the model's id too.
 
@@ -110,17 +103,39 @@ class CustomAdapter(DatasourceAdapterIface):
         TypeError : the metric is of another datasource.
         MetricAlreadyMonitored : it has a model, or one that failed; `uid` says which metric.
         """
-        spec = model_spec.parse(modelSpec)
+        (uid,) = self.monitorMetrics([modelSpec])
+        return uid
+
+    @again_if_rolled_back
+    def monitorMetrics(self, modelSpecs: Sequence[Mapping[str, Any]]) -> list[str]:  # noqa: N802, N803
+        """Give several metrics a model each, all of them or none, and return their uids: `monitorMetric` for a fleet.
+
+        Raises
+        ------
+        As `monitorMetric`, for the first that cannot be monitored; no two specifications may name the same metric.
+        """
+        specs = [model_spec.parse(one) for one in modelSpecs]
         with writing(self._engine) as conn:
-            state = self._state_for(conn, spec)
-            if state.status != MetricStatus.UNMONITORED:
-                raise MetricAlreadyMonitored(
-                    f"the metric {state.name} is monitored already: {state.uid}", uid=state.uid
+            states = self._states_for(conn, specs)
+            for state in states:
+                if state.status != MetricStatus.UNMONITORED:
+                    raise MetricAlreadyMonitored(
+                        f"the metric {state.name} is monitored already: {state.uid}", uid=state.uid
+                    )
+            models = [
+                self._model(
+                    conn,
+                    state,
+                    spec,
+                    _as_stored(one, state.name),
+                    wait=state.last_rowid < ROWS_FOR_RANGE,
                 )
-            ready = state.last_rowid >= ROWS_FOR_RANGE
-            self._start(conn, state, spec, _as_stored(modelSpec, state.name), wait=not ready)
-        self._announce(state.uid)
-        return state.uid
+                for state, spec, one in zip(states, specs, modelSpecs, strict=True)
+            ]
+            metrics.start_models(conn, models)
+        uids = [state.uid for state in states]
+        self._announce(uids)
+        return uids
 
     @again_if_rolled_back
     def activateModel(self, metricId: str) -> None:  # noqa: N802, N803
@@ -144,8 +159,9 @@ class CustomAdapter(DatasourceAdapterIface):
             if state.status != MetricStatus.PENDING_DATA:
                 raise MetricStatusChangedError(f"the metric {state.name} does not wait for data")
             stored = _stored_spec(conn, state)
-            self._start(conn, state, model_spec.parse(stored), json.dumps(stored), wait=False)
-        self._announce(metricId)
+            model = self._model(conn, state, model_spec.parse(stored), json.dumps(stored), wait=False)
+            metrics.start_models(conn, [model])
+        self._announce([metricId])
 
     @again_if_rolled_back
     def unmonitorMetric(self, metricId: str) -> None:  # noqa: N802, N803
@@ -218,7 +234,7 @@ class CustomAdapter(DatasourceAdapterIface):
         latest = time.time() + self._settings.storer.max_future_s
         rows, refused = imports.rows(spec.get("data") or (), latest=latest)
         with writing(self._engine) as conn:
-            state = self._state_for(conn, parsed)
+            (state,) = self._states_for(conn, [parsed])
             if state.status != MetricStatus.UNMONITORED:
                 return state.uid
             if state.last_rowid == 0 and rows.rowids:
@@ -242,22 +258,24 @@ class CustomAdapter(DatasourceAdapterIface):
         resource: str | None = spec["metricSpec"].get("resource")
         return resource
 
-    def _state_for(self, conn: Connection, spec: ModelSpec) -> MetricState:
-        """Return the metric that a specification names, created if need be."""
-        named = spec.metric_spec
-        if named.uid is not None:
-            return _custom(conn, named.uid)
-        name = named.metric or ""
-        known = metrics.states_by_name(conn, [name])
-        if not known:
-            metrics.create_custom(conn, [name])
-            known = metrics.states_by_name(conn, [name])
-        return known[name]
+    def _states_for(self, conn: Connection, specs: Sequence[ModelSpec]) -> list[MetricState]:
+        """Return the metrics that specifications name, created if need be."""
+        named = [spec.metric_spec for spec in specs]
+        by_uid = metrics.states(conn, [one.uid for one in named if one.uid is not None])
+        names = [one.metric or "" for one in named if one.uid is None]
+        by_name = metrics.states_by_name(conn, names)
+        if new := [name for name in names if name not in by_name]:
+            metrics.create_custom(conn, new)
+            by_name |= metrics.states_by_name(conn, new)
+        return [
+            by_name[one.metric or ""] if one.uid is None else _checked(by_uid.get(one.uid), one.uid)
+            for one in named
+        ]
 
-    def _start(
+    def _model(
         self, conn: Connection, state: MetricState, spec: ModelSpec, stored: str, *, wait: bool
-    ) -> None:
-        """Describe the model; with `wait` it waits for rows where it needs them to know its range."""
+    ) -> NewModel:
+        """Return the model that a metric gets; with `wait` it waits for rows where it needs them to know its range."""
         scheduler, likelihood = self._settings.scheduler, self._settings.likelihood
         observed, model_params = None, None
         if model_choice.needs_rows(spec, scheduler.model) and not wait:
@@ -269,8 +287,7 @@ class CustomAdapter(DatasourceAdapterIface):
         if observed or not model_choice.needs_rows(spec, scheduler.model):
             chosen = model_choice.choose(spec, scheduler.model, likelihood, observed=observed)
             model_params = model_choice.render(chosen, spec)
-        metrics.start_model(
-            conn,
+        return NewModel(
             state.uid,
             parameters=stored,
             model_params=model_params,
@@ -278,38 +295,40 @@ class CustomAdapter(DatasourceAdapterIface):
             server=spec.metric_spec.resource,
         )
 
-    def _announce(self, uid: str) -> None:
-        """Tell the scheduler of a model that was started, and give it the newest row; it reads those before it."""
+    def _announce(self, uids: Sequence[str]) -> None:
+        """Ask the scheduler for models that were started."""
+        if self._bus is None:
+            return
         with reading(self._engine) as conn:
-            state = metrics.states(conn, [uid]).get(uid)
-            if state is None or state.status != MetricStatus.CREATE_PENDING:
-                return  # it waits for data, or somebody was faster
-            row = samples.read(conn, uid, state.last_rowid, state.last_rowid, 1)
-        commands: list[ModelInput] = [
-            DefineModel(command_id=uuid.uuid4().hex, uid=uid, generation=state.generation)
-        ]
-        if row.rowids:
-            rows = Samples(uids=[uid], generations=[state.generation], **row._asdict())
-            commands.append(rows)
-        self._command(uid, commands)
+            # One that waits for data is not asked for.
+            states = metrics.states(conn, uids).values()
+            asked = requests(conn, states, self._shards, self._settings.model_input_queue)
+        self._publish(asked)
 
     def _end_model(self, uid: str) -> None:
         with writing(self._engine) as conn:
             generation = metrics.end_model(conn, uid) - 1
-        self._command(uid, [DeleteModel(command_id=uuid.uuid4().hex, uid=uid, generation=generation)])
+        feed = Feed(self._shards, self._settings.model_input_queue)
+        feed.command(DeleteModel(command_id=uuid.uuid4().hex, uid=uid, generation=generation))
+        self._publish(feed.messages())
 
-    def _command(self, uid: str, commands: Iterable[ModelInput]) -> None:
-        queue = self._settings.model_input_queue(shard_of(uid, self._shards))
+    def _publish(self, messages: Sequence[Outgoing]) -> None:
+        if self._bus is None:
+            return
         try:
-            self._bus.publish([Outgoing(queue, encode_model_input(command)) for command in commands])
+            self._bus.publish(messages)
         except (BusUnavailable, QueueFull) as error:
             # What is asked for stands in the repository, and will be said again.
-            log.warning("adapter.command_lost uid=%s reason=%s", uid, error)
+            log.warning("adapter.commands_lost messages=%d reason=%s", len(messages), error)
 
 
 def _custom(conn: Connection, uid: str) -> MetricState:
     """Return a custom metric's state. Raises ObjectNotFoundError, TypeError."""
-    state = metrics.states(conn, [uid]).get(uid)
+    return _checked(metrics.states(conn, [uid]).get(uid), uid)
+
+
+def _checked(state: MetricState | None, uid: str) -> MetricState:
+    """Return the state of a custom metric. Raises ObjectNotFoundError, TypeError."""
     if state is None:
         raise ObjectNotFoundError(f"there is no metric with uid {uid}")
     if state.datasource != CUSTOM:

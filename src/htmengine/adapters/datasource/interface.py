@@ -29,8 +29,11 @@ class DatasourceAdapterIface(ABC):
     _DATASOURCE: ClassVar[str]
     _registry: ClassVar[dict[str, type[DatasourceAdapterIface]]] = {}
 
-    def __init__(self, engine: Engine, bus: Bus, settings: Settings) -> None:
-        """The bus's queues must have been declared, and the repository made."""
+    def __init__(self, engine: Engine, bus: Bus | None, settings: Settings) -> None:
+        """The bus's queues must have been declared, and the repository made.
+
+        `bus` : None where the caller tells the scheduler itself of what was changed.
+        """
         self._engine = engine
         self._bus = bus
         self._settings = settings
