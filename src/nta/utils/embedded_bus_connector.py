@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -33,6 +34,8 @@ from nta.utils.message_bus_connector import (
     MessageQueueNotFound,
 )
 
+log = logging.getLogger(__name__)
+
 WAIT_S: Final = 0.5
 """How long a blocking consumer waits before it looks whether its queue is still there."""
 
@@ -58,6 +61,7 @@ class EmbeddedBusConnector(MessageBusConnector):
     def close(self) -> None:
         """Close the bus, and the consumers that nobody has closed."""
         for consumer in list(self._open):
+            log.error("consumer of %s was left open", consumer.queue)
             consumer.close()
         self._bus.close()
 
@@ -141,7 +145,7 @@ class _EmbeddedConsumer(Closing):
         exists: Callable[[], bool],
         closed: Callable[[_EmbeddedConsumer], None],
     ) -> None:
-        self._queue = queue
+        self.queue = queue
         self._consumer = consumer
         self._blocking = blocking
         self._exists = exists
@@ -165,7 +169,7 @@ class _EmbeddedConsumer(Closing):
             elif not self._blocking:
                 return
             elif not self._exists():
-                raise ConsumerCancelled(f"{self._queue}: the queue was deleted")
+                raise ConsumerCancelled(f"{self.queue}: the queue was deleted")
 
     def pollOneMessage(self) -> BusMessage | None:
         """Return the next message, or None when none waits."""

@@ -29,29 +29,29 @@ class LoggingSupport:
     """Sets up the root logger of a program. Times are UTC."""
 
     @classmethod
-    def initTool(cls, loggingLevel: str = "INFO") -> None:
+    def initTool(cls, loggingLevel: str | int = "INFO") -> None:
         """Log to standard error and to the program's file."""
         cls.initLogging(loggingLevel, console="stderr", logToFile=True)
 
     @classmethod
-    def initService(cls, loggingLevel: str = "INFO") -> None:
+    def initService(cls, loggingLevel: str | int = "INFO") -> None:
         """Log to standard error; whoever runs the service keeps that."""
         cls.initLogging(loggingLevel, console="stderr", logToFile=False)
 
     @classmethod
-    def initTestApp(cls, loggingLevel: str = "DEBUG") -> None:
+    def initTestApp(cls, loggingLevel: str | int = "DEBUG") -> None:
         """Log to standard error."""
         cls.initLogging(loggingLevel, console="stderr", logToFile=False)
 
     @classmethod
     def initLogging(
-        cls, loggingLevel: str = "INFO", console: str | None = "stderr", logToFile: bool = False
+        cls, loggingLevel: str | int = "INFO", console: str | None = "stderr", logToFile: bool = False
     ) -> None:
         """Set up the root logger.
 
         Parameters
         ----------
-        loggingLevel : DEBUG, INFO, WARNING, ERROR or CRITICAL.
+        loggingLevel : DEBUG, INFO, WARNING, ERROR or CRITICAL, as a name or as the number that `logging` has for it.
         console : "stderr", "stdout", or None for neither.
         logToFile : whether to append to the program's file below the log folder.
 
@@ -60,7 +60,7 @@ class LoggingSupport:
         ValueError : the level or the console is unknown; or no log folder was set.
         """
         levels = logging.getLevelNamesMapping()
-        if loggingLevel not in levels:
+        if loggingLevel not in levels and loggingLevel not in levels.values():
             raise ValueError(
                 f"{loggingLevel!r} is no level of logging; DEBUG, INFO, WARNING, ERROR, CRITICAL are"
             )
@@ -77,9 +77,9 @@ class LoggingSupport:
         formatter.converter = time.gmtime
         for handler in handlers:
             handler.setFormatter(formatter)
-        logging.basicConfig(
-            handlers=handlers or [logging.NullHandler()], level=levels[loggingLevel], force=True
-        )
+        logging.basicConfig(handlers=handlers or [logging.NullHandler()], level=loggingLevel, force=True)
+        # What the client of the broker says of each step of each connection is not the application's log.
+        logging.getLogger("pika").setLevel(logging.WARNING)
 
     @staticmethod
     def getLoggingRootDir() -> str:

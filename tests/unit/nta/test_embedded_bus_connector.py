@@ -74,3 +74,10 @@ def test_an_exchange_copies_with_headers_and_a_mandatory_message_that_reaches_no
     with bus._bus.consume(["q"]) as consumer:
         (delivery,) = consumer.receive(max_messages=9, timeout_s=5)
         assert (delivery.body, dict(delivery.headers)) == (b"somebody", {"dataType": "model-cmd-result"})
+
+
+def test_a_consumer_that_was_left_open_is_closed_with_a_word(bus, caplog):
+    consumer = bus.consume("q")
+    bus.close()
+    assert "consumer of q was left open" in caplog.text
+    consumer.close()

@@ -44,15 +44,24 @@ def test_a_service_logs_to_standard_error_alone(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_level_may_be_a_number_and_the_brokers_client_is_quiet(capsys):
+    LoggingSupport.initService(logging.DEBUG)
+    logging.getLogger("app").debug("began")
+    logging.getLogger("pika.connection").info("state: OPEN")
+    told = capsys.readouterr().err
+    assert "began" in told
+    assert "OPEN" not in told
+
+
 def test_without_console_and_file_nothing_is_said(capsys):
     LoggingSupport.initLogging("DEBUG", console=None)
     logging.getLogger("app").error("ended")
     assert capsys.readouterr() == ("", "")
 
 
-@pytest.mark.parametrize("wrong", [{"loggingLevel": "LOUD"}, {"console": "printer"}])
+@pytest.mark.parametrize("wrong", [{"loggingLevel": "LOUD"}, {"loggingLevel": 7}, {"console": "printer"}])
 def test_an_unknown_level_or_console_is_refused(wrong):
-    with pytest.raises(ValueError, match=r"LOUD|printer"):
+    with pytest.raises(ValueError, match=r"LOUD|7|printer"):
         LoggingSupport.initLogging(**wrong)
 
 
