@@ -163,9 +163,9 @@ def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
     def handle(number: int, _frame: object) -> None:
         # By a thread: the signal may have come while this one held the event's own lock.
         threading.Thread(target=stop.set).start()
-        # Python's own handler would raise KeyboardInterrupt, and close the bus under the services' hands.
-        before = previous[signal.Signals(number)]
-        signal.signal(number, signal.SIG_DFL if before is signal.default_int_handler else before)
+        # Not what handled it before: Python would raise KeyboardInterrupt, and close the bus under the services' hands,
+        # and what a shell starts in the background ignores SIGINT.
+        signal.signal(number, signal.SIG_DFL)
 
     previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     for number in previous:

@@ -6,6 +6,7 @@ import sys
 import threading
 
 import msgspec
+import pytest
 
 from htmengine.config import Repository, embedded
 from htmengine.repository.errors import RepositoryUnavailable
@@ -39,12 +40,22 @@ with process.stopping_on_signals(stop):
 """
 
 
-def test_a_second_ctrl_c_ends_a_program_that_hangs_at_once():
-    with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=-1, stderr=-1, text=True) as program:
-        for said in ("ready\n", "stopping\n"):
-            assert program.stdout.readline() == said
-            program.send_signal(signal.SIGINT)
-        out, err = program.communicate(timeout=30)
+IN_THE_BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+"""As a shell starts it: Ctrl-C is ignored."""
+
+
+@pytest.mark.parametrize("started", [(), IN_THE_BACKGROUND])
+def test_a_second_ctrl_c_ends_a_program_that_hangs_at_once(started):
+    with subprocess.Popen(
+        [*started, sys.executable, "-c", PROGRAM], stdout=-1, stderr=-1, text=True
+    ) as program:
+        try:
+            for said in ("ready\n", "stopping\n"):
+                assert program.stdout.readline() == said
+                program.send_signal(signal.SIGINT)
+            out, err = program.communicate(timeout=60)
+        finally:
+            program.kill()
     assert program.returncode == -signal.SIGINT
     assert (out, "Traceback" in err) == ("", False)
 
