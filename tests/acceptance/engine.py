@@ -100,8 +100,8 @@ class Folder:
 
     def metric(self, name: str) -> dict:
         """Return how a metric stands; {} if there is none."""
-        found = self.json("metrics", name, "--json")
-        return found or {}
+        documents = map(json.loads, self.cli("metrics", "--json").splitlines())
+        return next((document for document in documents if document["metric"] == name), {})
 
     def wait_for_rows(self, name: str, count: int) -> None:
         """Wait until so many samples of a metric are stored."""

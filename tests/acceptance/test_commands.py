@@ -227,6 +227,7 @@ def test_a_wrong_line_is_told_and_nothing_is_sent(engine):
     message = engine.fails("send", "sent.a 1 1600000000", "sent.b one 1600000000", code=2)
     assert "Line 2" in message
     assert "Nothing was sent" in message
+    assert "too far in the future" in engine.fails("send", "sent.a 1 99999999999", code=2)
     assert engine.metric("sent.a") == {}
 
 
@@ -239,7 +240,8 @@ def test_a_sample_without_a_timestamp_is_of_now(engine):
 
 def test_metrics_and_results_are_listed_for_people_and_for_programs(engine):
     send_and_wait(engine, "listed", 30)
-    assert "listed" in engine.cli("metrics", "listed", "again-not")
+    assert "listed" in engine.cli("metrics", "listed", "again-not", code=2)
+    assert "again-not: there is no metric of this name" in engine.advice
     rows = engine.json("results", "listed", "--limit", 3, "--json")
     assert [row["rowid"] for row in rows] == [28, 29, 30]
     assert [row["logScore"] for row in rows] == [row[4] for row in engine.stored_scores("listed")[-3:]]
@@ -341,6 +343,9 @@ def test_dead_letters_are_listed_shown_sent_again_and_discarded(engine):
     assert engine.json("dead", "discard", "--all") == {"discarded": 1}
     assert listed(engine) == []
     engine.fails("dead", "show", second["id"], code=2)
+    assert f"{second['id']}, 999999999: there is no" in engine.fails(
+        "dead", "requeue", 999_999_999, second["id"], code=2
+    )
     engine.fails("dead", "requeue", code=2)
 
 

@@ -79,7 +79,8 @@ def test_bad_lines_cost_their_neighbours_nothing_and_doctor_tells_the_reason(fol
         )
     assert "the value is not a number" in report
     assert "not three fields" in report
-    assert "the model has seen 1 of" in report
+    assert "The model has seen 1," in report
+    assert "Lines of it were refused: the value is not a number." in report
 
 
 LISTENER = "htmengine.runtime.metric_listener"

@@ -86,6 +86,14 @@ def test_a_wrong_configuration_lists_every_fault(tmp_path, module, command):
     assert [path.name for path in tmp_path.iterdir()] == ["application.conf"]
 
 
+def test_a_check_of_a_configuration_lists_the_faults_of_its_rules_too(tmp_path):
+    (tmp_path / "application.conf").write_text(WRONG)
+    (tmp_path / "monitor-rules.conf").write_text("[load]\npattern = *\naction = watch\n")
+    message = refused("config", "check", tmp_path, code=2)
+    assert 'bus = "pigeons" is none of' in message
+    assert 'action = "watch" is neither' in message
+
+
 def test_a_configuration_that_is_not_there(tmp_path):
     assert "there is no such configuration directory" in refused("up", "--config", tmp_path / "x", code=2)
 
@@ -153,6 +161,7 @@ def test_a_disk_that_may_not_be_written(tmp_path):
         assert f"{path}: cannot be opened for writing" in message
         assert "Read-only file system" in message
         assert "may write there" in message
+        assert "Read-only file system" in refused("init", path / "application", code=2)
 
 
 def test_a_disk_that_is_full_at_the_start(tmp_path):

@@ -26,7 +26,7 @@ from htmengine.cli.verify import verify
 
 app = typer.Typer(
     cls=Commands,
-    add_completion=False,
+    add_completion=True,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help: rich alone would double the time to show it
@@ -71,7 +71,7 @@ app.command()(rebalance)
 app.add_typer(database, name="db")
 app.command()(init)
 app.add_typer(config, name="config")
-app.command()(detect)
+app.command(short_help="Find what is unusual in a CSV file with times and values.")(detect)
 
 
 def main() -> None:

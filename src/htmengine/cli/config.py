@@ -17,14 +17,15 @@ def check(
         typer.Argument(metavar="DIR", help="Configuration directory. [default: APPLICATION_CONFIG_PATH]"),
     ] = None,
 ) -> None:
-    """Report every fault of a configuration at once, and what is set where there is none.
+    """Report every fault of a configuration at once.
 
-    Passwords are not shown. Exits with 2 if there is a fault.
+    Where there is none it shows what is set. Passwords are not shown. Exits with 2 if there is a fault.
     """
     import msgspec
 
     from htmengine import config
-    from htmengine.errors import MisuseError
+    from htmengine.errors import ConfigError, MisuseError
+    from htmengine.runtime import monitor_rules
 
     named = directory or config.config_dir_from_environment()
     if named is None:
@@ -32,7 +33,19 @@ def check(
             f"No configuration directory was named, and {config.CONFIG_PATH_VARIABLE} is not set.",
             hint="Name the directory that holds application.conf: htmengine config check DIR",
         )
-    settings = config.load(named)
+    faults: list[ConfigError] = []
+    try:
+        settings = config.load(named)
+    except ConfigError as error:
+        faults.append(error)
+    rules = named / config.RULES_FILE
+    if rules.exists():
+        try:
+            monitor_rules.load(rules)
+        except ConfigError as error:
+            faults.append(error)
+    if faults:
+        raise ConfigError("\n".join(map(str, faults)), hint=faults[0].hint)
     shown = msgspec.structs.replace(
         settings,
         repository=msgspec.structs.replace(

@@ -17,9 +17,9 @@ def _database() -> None:
 
 @database.command()
 def upgrade(data: DataOption = None, config: ConfigOption = None) -> None:
-    """Create the repository's tables, or bring them to the newest schema; safe to repeat.
+    """Bring the repository's tables to the newest schema.
 
-    A database of the original engine is upgraded too: its metrics and samples stay as they are.
+    Tables that are not there are made; it is safe to repeat. A database of the original engine is upgraded too: its metrics and samples stay as they are.
     An embedded repository is upgraded by itself whenever an engine starts.
     """
     from htmengine.cli.session import advise, print_json
@@ -42,9 +42,9 @@ def upgrade(data: DataOption = None, config: ConfigOption = None) -> None:
 
 @database.command()
 def create(data: DataOption = None, config: ConfigOption = None) -> None:
-    """Make the database where there is none yet, and its tables; safe to repeat.
+    """Make the database and its tables, where there are none.
 
-    An embedded repository is made by itself whenever an engine starts.
+    It is safe to repeat. An embedded repository is made by itself whenever an engine starts.
     """
     from htmengine.cli.session import advise
     from htmengine.runtime import opening, resetting
@@ -59,9 +59,9 @@ def reset(
     config: ConfigOption = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete all metrics, samples, models and waiting messages, and make the tables anew.
+    """Delete all metrics, samples, models and waiting messages.
 
-    Stop every service first.
+    The tables are made anew. Stop every service first.
     """
     from htmengine.cli.session import advise
     from htmengine.runtime import opening, resetting

@@ -16,12 +16,12 @@ AllOption = Annotated[bool, typer.Option("--all", help="All of them.")]
 
 @dead.command("list")
 def list_(
-    limit: Annotated[int, typer.Option(min=1, help="How many to show.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many to show.")] = 100,
     json: JsonOption = False,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """List dead letters, the oldest first: where they came from and why they are here."""
+    """List dead letters, the oldest first, with their reasons."""
     from htmengine.cli.session import advise, installation, print_json, print_table, utc
 
     with installation(config, data) as context:
@@ -74,7 +74,7 @@ def show(
 
 @dead.command()
 def requeue(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Dead letters.")] = None,
+    ids: Annotated[list[int] | None, typer.Argument(metavar="ID", help="Dead letters.")] = None,
     everything: AllOption = False,
     data: DataOption = None,
     config: ConfigOption = None,
@@ -91,7 +91,7 @@ def requeue(
 
 @dead.command()
 def discard(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="[ID]...", help="Dead letters.")] = None,
+    ids: Annotated[list[int] | None, typer.Argument(metavar="ID", help="Dead letters.")] = None,
     everything: AllOption = False,
     data: DataOption = None,
     config: ConfigOption = None,

@@ -63,6 +63,8 @@ def _send_history(context: Context, now: int) -> int:
             states = overview.metrics(conn, [kind.name for kind in fleet.KINDS])
         if all((state.tail_timestamp or 0) >= now and not state.unscored for state in states):
             break
+    if context.stop.is_set():
+        return len(history)
     took = time.monotonic() - began
     advise(f"Stored, scored and published in {took:.1f} s: {len(history) / took:,.0f} samples a second.")
     return len(history)

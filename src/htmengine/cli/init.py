@@ -11,17 +11,22 @@ from htmengine.cli.options import one_of
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of the application; it is made.")],
     name: Annotated[
-        str, typer.Option(help="Name of the application: begins the names of its queues and exchanges.")
+        str,
+        typer.Option(
+            metavar="NAME", help="Name of the application: begins the names of its queues and exchanges."
+        ),
     ] = "htmengine",
-    bus: Annotated[str, typer.Option(help="embedded or rabbitmq.")] = "embedded",
+    bus: Annotated[str, typer.Option(metavar="BUS", help="embedded or rabbitmq.")] = "embedded",
     repository: Annotated[
-        str, typer.Option(help="sqlite, mysql (also for MariaDB) or postgresql.")
+        str, typer.Option(metavar="DIALECT", help="sqlite, mysql (also for MariaDB) or postgresql.")
     ] = "sqlite",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the plaintext protocol.")] = 2003,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, metavar="PORT", help="Port of the plaintext protocol.")
+    ] = 2003,
 ) -> None:
-    """Write a commented, working configuration into DIR: conf/, logs/ and data/.
+    """Write a commented, working configuration into a folder.
 
-    By default it runs everything on this machine, without servers. For servers, look into rabbitmq.conf and into
+    DIR gets conf/, logs/ and data/. By default it runs everything on this machine, without servers. For servers, look into rabbitmq.conf and into
     [repository] of application.conf for their addresses, then make the database: `htmengine db create`.
     """
     from htmengine import conf, config

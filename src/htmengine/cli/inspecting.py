@@ -22,19 +22,27 @@ def dead_letter(context: Context, letter_id: int) -> dict[str, Any]:
                 "headers": dict(letter.headers),
                 "body": _readable(letter),
             }
-    raise MisuseError(f"{letter_id}: there is no such dead letter.", hint="`htmengine dead list` shows them.")
+    raise _unknown(letter_id)
 
 
 def dead_ids(context: Context, ids: list[int] | None, *, everything: bool) -> list[int]:
     """Return the ids that the user named, or those of all dead letters. Raises MisuseError where it is neither."""
     if bool(ids) == everything:
         raise MisuseError("Name dead letters, or all of them.", hint="Give ids, or --all.")
-    if ids:
-        return ids
     found: list[int] = []
     while page := context.bus.dead_letters(limit=_PAGE, after=found[-1] if found else 0):
         found += [letter.id for letter in page]
-    return found
+    if not ids:
+        return found
+    if missing := sorted(set(ids) - set(found)):
+        raise _unknown(*missing)
+    return ids
+
+
+def _unknown(*ids: int) -> MisuseError:
+    return MisuseError(
+        f"{', '.join(map(str, ids))}: there is no such dead letter.", hint="`htmengine dead list` shows them."
+    )
 
 
 def _readable(letter: DeadLetter) -> Any:

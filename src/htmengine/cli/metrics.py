@@ -9,13 +9,14 @@ from htmengine.cli.options import ConfigOption, DataOption, JsonOption
 
 def metrics(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Only these. [default: all]")
+        list[str] | None, typer.Argument(metavar="NAME", help="Only these. [default: all]")
     ] = None,
     json: JsonOption = False,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """List metrics: samples stored and scored, and what their models are doing."""
+    """List metrics, with their samples stored and scored."""
+    from htmengine.cli.monitoring import require_all
     from htmengine.cli.session import advise, installation, print_json, print_table, utc
     from htmengine.repository import overview
     from htmengine.repository.engine import reading
@@ -36,14 +37,14 @@ def metrics(
                     "message": row.message,
                 }
             )
-        return
-    if not found:
+    elif found:
+        print_table(
+            ("Metric", "Status", "Samples", "Scored", "Last sample (UTC)"),
+            [
+                (row.name, row.status_name, row.last_rowid, row.scored_rowid, utc(row.tail_timestamp))
+                for row in found
+            ],
+        )
+    elif not names:
         advise("There are no metrics yet. Send a sample: htmengine send 'cpu.load 0.42'")
-        return
-    print_table(
-        ("Metric", "Status", "Samples", "Scored", "Last sample (UTC)"),
-        [
-            (row.name, row.status_name, row.last_rowid, row.scored_rowid, utc(row.tail_timestamp))
-            for row in found
-        ],
-    )
+    require_all(names or (), {row.name for row in found})

@@ -10,10 +10,12 @@ from htmengine.cli.options import ConfigOption, DataOption
 def monitor(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Metric; created if there is none yet.")],
     minimum: Annotated[
-        float | None, typer.Option("--min", help="Lowest value to expect, if known; with --max.")
+        float | None,
+        typer.Option("--min", metavar="VALUE", help="Lowest value to expect, if known; with --max."),
     ] = None,
     maximum: Annotated[
-        float | None, typer.Option("--max", help="Highest value to expect, if known; with --min.")
+        float | None,
+        typer.Option("--max", metavar="VALUE", help="Highest value to expect, if known; with --min."),
     ] = None,
     model: Annotated[
         str | None,
@@ -32,9 +34,9 @@ def monitor(
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Give a metric a model, which scores what is stored already and every sample from now on.
+    """Give a metric a model.
 
-    The default model needs no range. The nupic sets take --min and --max, or wait for 288 samples to infer them.
+    It scores what is stored already and every sample from now on. The default model needs no range. The nupic sets take --min and --max, or wait for 288 samples to infer them.
     """
     from htmengine.cli import monitoring
     from htmengine.cli.session import installation, print_json
@@ -48,7 +50,10 @@ def unmonitor(
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Delete a metric's model and its scores; the samples stay, and new ones are stored on."""
+    """Delete a metric's model and its scores; its samples stay.
+
+    New samples are stored on. The rules for new metrics leave it alone from now on.
+    """
     from htmengine.cli import monitoring
     from htmengine.cli.session import installation, print_json
 

@@ -1,7 +1,7 @@
 """What `htmengine monitor`, `unmonitor`, `export` and `import` do: the datasource adapter, in words of a command."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, get_args
 
@@ -29,6 +29,10 @@ def monitor(
     if (minimum is None) != (maximum is None):
         raise MisuseError(
             "One of --min and --max is given.", hint="Give both, or none: then the model finds its range."
+        )
+    if minimum is not None and maximum is not None and maximum < minimum:
+        raise MisuseError(
+            f"--max {maximum:g} is below --min {minimum:g}.", hint="Give the lowest value as --min."
         )
     if model is not None and model not in get_args(config.ModelName):
         raise MisuseError(
@@ -74,11 +78,21 @@ def known(context: Context, name: str) -> MetricOverview:
     with reading(context.engine) as conn:
         metric = overview.metric(conn, name)
     if metric is None:
-        raise MisuseError(
-            f"{name}: there is no metric of this name.",
-            hint="`htmengine metrics` lists them; the case of letters counts. Send a sample to create one.",
-        )
+        raise _unknown([name])
     return metric
+
+
+def require_all(names: Iterable[str], found: Container[str]) -> None:
+    """Raise MisuseError where some of the names are not among those that were found."""
+    if missing := [name for name in names if name not in found]:
+        raise _unknown(missing)
+
+
+def _unknown(names: Iterable[str]) -> MisuseError:
+    return MisuseError(
+        f"{', '.join(names)}: there is no metric of this name.",
+        hint="`htmengine metrics` lists them; the case of letters counts. Send a sample to create one.",
+    )
 
 
 def export(context: Context, name: str) -> dict[str, Any]:
@@ -100,8 +114,9 @@ def import_(context: Context, text: str, source: str) -> dict[str, Any]:
         spec = json.loads(text)
         name = spec["metricSpec"]["metric"]
     except (ValueError, KeyError, TypeError) as error:
+        reason = f"not JSON: {error}" if isinstance(error, ValueError) else "it names no metric"
         raise MisuseError(
-            f"{source}: is not what `htmengine export` writes: {error!r}.", hint="Export the metric again."
+            f"{source}: is not what `htmengine export` writes: {reason}.", hint="Export the metric again."
         ) from error
     with _explained(name):
         adapter(context).importModel(spec)
@@ -135,7 +150,9 @@ def _explained(name: str) -> Iterator[None]:
     except exceptions.MetricAlreadyMonitored as error:
         raise ExplainedError(
             f"{name}: has a model already.",
-            hint=f"To start it anew, forgetting what it learned: htmengine unmonitor {name}",
+            hint=f"To start it anew, with a new model: htmengine unmonitor {name} && htmengine monitor {name}",
         ) from error
     except (ValueError, TypeError, exceptions.HTMEngineError) as error:
-        raise MisuseError(f"{name}: {error}", hint="See docs/howto/run.md for what can be given.") from error
+        raise MisuseError(
+            f"{name}: {error}", hint="See docs/reference/monitoring.md for what can be given."
+        ) from error

@@ -4,7 +4,7 @@ from htmengine.cli.options import ConfigOption, DataOption, JsonOption
 
 
 def rebalance(json: JsonOption = False, data: DataOption = None, config: ConfigOption = None) -> None:
-    """Give every scheduler and anomaly service that runs its share of the shards.
+    """Give each scheduler and anomaly service its share of shards.
 
     Needed on RabbitMQ before version 4, after one more was started; the embedded bus, and RabbitMQ from version 4 on,
     do it by themselves. What a service is working on, it finishes. Shows how many queues each gets.

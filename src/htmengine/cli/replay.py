@@ -9,7 +9,9 @@ from htmengine.cli.options import ConfigOption, DataOption
 
 
 def replay(
-    file: Annotated[str, typer.Argument(metavar="FILE.csv", help="CSV file, plain or .gz.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE.csv", help="CSV file, plain or .gz; `-`: standard input.")
+    ],
     metric: Annotated[str, typer.Option(metavar="NAME", help="Metric to send the samples to.")],
     timestamp: Annotated[
         str | None, typer.Option(metavar="COLUMN", help="Time column, by name or by number from 1.")
@@ -28,7 +30,7 @@ def replay(
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Send the samples of FILE.csv to a metric as its history, and go on live without a gap.
+    """Send a metric's history from a CSV file, at full speed.
 
     Live samples of the metric that arrive meanwhile are held and follow behind the history. Sending the same file
     again is harmless: samples that are stored already are refused as duplicates.

@@ -12,7 +12,7 @@ import numpy as np
 
 from htmengine.bus import Outgoing, QueueFull
 from htmengine.cli.progress import progress_bar
-from htmengine.cli.session import advise, installation
+from htmengine.cli.session import advise, installation, tell_if_nobody_takes
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.messages import Backfill, MetricLines, encode_json
 from htmengine.repository import overview
@@ -53,7 +53,8 @@ def run(request: Request) -> dict[str, Any]:
         ) from error
     with ExitStack() as stack:
         try:
-            stream = stack.enter_context(request.file.open("rb"))
+            file = Path("/dev/stdin") if str(request.file) == "-" else request.file
+            stream = stack.enter_context(file.open("rb"))
         except OSError as error:
             raise MisuseError(
                 f"{request.file}: cannot be read: {error.strerror or error}.",
@@ -74,6 +75,9 @@ def run(request: Request) -> dict[str, Any]:
 
             monitoring.ensure_monitored(context, [request.metric])
         sent, last = _send(context, request.metric, reader, stream)
+        tell_if_nobody_takes(
+            context, [context.settings.listener.queue], "metric_storer", "what was sent waits in the queue."
+        )
         result: dict[str, Any] = {
             "metric": request.metric,
             "sent": sent,

@@ -8,17 +8,18 @@ from htmengine.cli.options import ConfigOption, DataOption, JsonOption
 
 
 def results(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Metric. [default: all]")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Metric. [default: all]")] = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show new results as they come.")] = False,
     min_score: Annotated[
         float,
         typer.Option(
             min=0.0,
             max=1.0,
+            metavar="SCORE",
             help="Only rows with at least this log score; from 0.5 a row is an anomaly, one in 100,000.",
         ),
     ] = 0.0,
-    limit: Annotated[int, typer.Option(min=1, help="How many stored rows to show.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many stored rows to show.")] = 20,
     json: JsonOption = False,
     data: DataOption = None,
     config: ConfigOption = None,

@@ -1,7 +1,6 @@
 """What `htmengine up` does: start the engine, say what to do next, wait for the end."""
 
 import logging
-import socket
 import threading
 import time
 from pathlib import Path
@@ -39,16 +38,22 @@ def run(request: Request) -> None:
         process.stopping_on_signals(stop),
         opening.opened(settings, step=fault_injection.from_environment(), stop=stop) as context,
     ):
-        supervisor = engine.Supervisor(engine.services(), context)
+        listening = threading.Event()
+        supervisor = engine.Supervisor(engine.services(lambda _port: listening.set()), context)
         with process.reporting(context, list(supervisor.restarts), supervisor.restarts):
             supervisor.start()
-            if _ready(context):
+            while not (listening.is_set() or stop.is_set()):
+                listening.wait(POLL_S)
+            if listening.is_set():
                 _say_what_next(request, settings)
                 if request.demo:
                     _demonstrate(context, request.seconds)
                 elif request.seconds:
                     stop.wait(request.seconds)
                     stop.set()
+            stop.wait()
+            if not supervisor.failure:
+                advise("Stopping in good order. Ctrl-C now ends it at once.")
             supervisor.wait()
     advise("Stopped; everything is saved.")
 
@@ -63,19 +68,6 @@ def _listening(settings: config.Settings, request: Request) -> config.Settings:
     )
 
 
-def _ready(context: Context) -> bool:
-    """Wait until the port takes connections; return False when the engine stops before."""
-    listener = context.settings.listener
-    host = "127.0.0.1" if listener.host in ("", "0.0.0.0") else listener.host
-    while not context.stop.wait(POLL_S):
-        try:
-            with socket.create_connection((host, listener.port), timeout=1.0):
-                return True
-        except OSError:
-            pass
-    return False
-
-
 def _say_what_next(request: Request, settings: config.Settings) -> None:
     folder = opening.data_folder(settings)
     option = (
@@ -87,12 +79,16 @@ def _say_what_next(request: Request, settings: config.Settings) -> None:
         + (f", everything is kept in {folder}." if folder else ".")
     )
     if not request.demo:
+        commands = {
+            f"htmengine send 'cpu.load 0.42'{option}": "or any Graphite agent",
+            f"htmengine results --follow{option}": "see the scores as they come",
+            f"htmengine doctor{option}": "see whether all is well",
+        }
+        width = max(map(len, commands))
         advise(
             "Next, in another terminal:\n"
-            f"  htmengine send 'cpu.load 0.42'{option}                    # or any Graphite agent, over TCP\n"
-            f"  htmengine results --follow{option}                        # see the scores as they come\n"
-            f"  htmengine doctor{option}                                  # see whether all is well\n"
-            "Ctrl-C stops it in good order."
+            + "".join(f"  {command:{width}}  # {why}\n" for command, why in commands.items())
+            + "Ctrl-C stops it in good order."
         )
 
 

@@ -13,22 +13,21 @@ LINES_PER_MESSAGE = 1000
 def send(
     lines: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="[LINE]...", help="`name value [timestamp]`. Nothing: lines of standard input."
-        ),
+        typer.Argument(metavar="LINE", help="`name value [timestamp]`. Nothing: lines of standard input."),
     ] = None,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Send samples, such as "cpu.load 0.42 1700000000"; without a timestamp they are of now.
+    """Send samples, such as "cpu.load 0.42 1700000000".
 
+    Without a timestamp they are of now.
     Every line is checked first: nothing is sent where one is wrong. When the command ends, the samples are in the
     engine's queue and survive a crash; they are worked on as soon as a service runs.
     """
     import sys
 
     from htmengine.bus import Outgoing
-    from htmengine.cli.session import installation, print_json
+    from htmengine.cli.session import installation, print_json, tell_if_nobody_takes
     from htmengine.messages import MetricLines, encode_json
     from htmengine.runtime.plaintext import PROTOCOL
 
@@ -39,8 +38,9 @@ def send(
             "There is nothing to send: no line is given and nothing is piped in.",
             hint='Give lines, as in `htmengine send "cpu.load 0.42"`.',
         )
-    checked = checked_lines(lines or [line for line in sys.stdin.read().splitlines() if line.strip()])
+    given = lines or [line for line in sys.stdin.read().splitlines() if line.strip()]
     with installation(config, data) as context:
+        checked = checked_lines(given, context.settings.storer.max_future_s)
         queue = context.settings.listener.queue
         context.bus.publish(
             [
@@ -53,12 +53,14 @@ def send(
                 for first in range(0, len(checked), LINES_PER_MESSAGE)
             ]
         )
-    print_json({"sent": len(checked)})
+        print_json({"sent": len(checked)})
+        tell_if_nobody_takes(context, [queue], "metric_storer", "the samples wait in the queue.")
 
 
-def checked_lines(lines: list[str]) -> list[str]:
-    """Return lines with a timestamp each. Raises MisuseError at the first that is no sample."""
+def checked_lines(lines: list[str], max_future_s: int) -> list[str]:
+    """Return lines with a timestamp each. Raises MisuseError at the first that is no sample, or too far ahead."""
     from htmengine.errors import MisuseError
+    from htmengine.runtime.metric_storer import FUTURE
     from htmengine.runtime.plaintext import BadLine, parse_line
 
     now = int(time.time())
@@ -66,7 +68,8 @@ def checked_lines(lines: list[str]) -> list[str]:
     for number, line in enumerate(lines, 1):
         whole = f"{line.strip()} {now}" if len(line.split()) == 2 else line.strip()
         try:
-            parse_line(whole)
+            if parse_line(whole).timestamp >= now + max_future_s + 1:
+                raise BadLine(FUTURE)
         except BadLine as error:
             raise MisuseError(
                 f"Line {number}, {line.strip()!r}: {error}.",

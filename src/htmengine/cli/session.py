@@ -39,6 +39,12 @@ def installation(directory: Path | None, data: Path | None) -> Iterator[Context]
             ) from error
 
 
+def tell_if_nobody_takes(context: Context, queues: Sequence[str], service: str, so: str) -> None:
+    """Tell the user that a service does not run, where none takes from its queues, and what that means."""
+    if not any(queue.consumers for queue in context.bus.status() if queue.name in queues):
+        advise(f"No {service} runs: {so} Start one with `htmengine up`.")
+
+
 def print_json(document: Any) -> None:
     """Print one JSON document on one line."""
     print(json.dumps(document, allow_nan=False), flush=True)

@@ -12,7 +12,7 @@ import msgspec
 
 from htmengine.bus import Bus
 from htmengine.cli.report import REASONS, usual_values
-from htmengine.cli.session import advise, print_json, utc
+from htmengine.cli.session import advise, print_json, tell_if_nobody_takes, utc
 from htmengine.messages import MalformedMessage, Why, decode_results_batch
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
@@ -69,6 +69,8 @@ def follow(context: Context, name: str | None, *, min_score: float, json: bool) 
     """Print results as they come, until SIGINT or SIGTERM."""
     show = printer(json)
     stop = threading.Event()
+    queues = [context.settings.results_shard_queue(shard) for shard in range(context.shards)]
+    tell_if_nobody_takes(context, queues, "anomaly_service", "there are no new results.")
     with stopping_on_signals(stop):
         for rows in arriving(context.bus, context.settings.batches_exchange, stop):
             show(row for row in rows if row.log_score >= min_score and name in (None, row.name))

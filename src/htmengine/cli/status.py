@@ -8,7 +8,7 @@ from htmengine.cli.options import ConfigOption, DataOption, JsonOption
 
 
 def status(json: JsonOption = False, data: DataOption = None, config: ConfigOption = None) -> None:
-    """Show whether the services run, what waits in their queues, and the sums over all metrics."""
+    """Show whether the services run, and what waits for them."""
     from htmengine.cli import doctoring
     from htmengine.cli.session import installation, print_json
 
@@ -23,15 +23,15 @@ def status(json: JsonOption = False, data: DataOption = None, config: ConfigOpti
 def doctor(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Metrics. [default: those with something to tell]"),
+        typer.Argument(metavar="NAME", help="Metrics. [default: those with something to tell]"),
     ] = None,
     json: JsonOption = False,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Say what is wrong: for every service, and for every metric why it has no score yet.
+    """Say what is wrong, and why a metric has no score yet.
 
-    Exits with 1 when something needs attention.
+    Without a name it looks at all services, and at the metrics that wait for something. Exits with 1 when something needs attention.
     """
     from htmengine.cli import doctoring
     from htmengine.cli.session import installation, print_json

@@ -16,7 +16,10 @@ def export(
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write a monitored metric's specification and samples as JSON, for `htmengine import` elsewhere."""
+    """Write a monitored metric's samples and specification as JSON.
+
+    `htmengine import` takes it into another installation.
+    """
     import json
     import os
 
@@ -41,7 +44,10 @@ def import_(
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Create and monitor a metric from what `htmengine export` wrote; its model learns from the samples."""
+    """Create and monitor a metric from what `export` wrote.
+
+    Its model learns from the samples.
+    """
     import sys
 
     from htmengine.cli import monitoring
@@ -51,8 +57,9 @@ def import_(
     try:
         text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
         raise MisuseError(
-            f"{file}: cannot be read: {error}.", hint="Give the path of a file that you may read."
+            f"{file}: cannot be read: {reason}.", hint="Give the path of a file that you may read."
         ) from error
     with installation(config, data) as context:
         print_json(monitoring.import_(context, text, file))

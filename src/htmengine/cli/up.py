@@ -11,11 +11,16 @@ def up(
     data: DataOption = None,
     config: ConfigOption = None,
     host: Annotated[
-        str | None, typer.Option(help="Address to listen on. [default: 127.0.0.1, or the configuration's]")
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Address to listen on. [default: 127.0.0.1, or the configuration's]"
+        ),
     ] = None,
     port: Annotated[
         int | None,
-        typer.Option(min=1, max=65535, help="Port of the plaintext protocol. [default: 2003]"),
+        typer.Option(
+            min=1, max=65535, metavar="PORT", help="Port of the plaintext protocol. [default: 2003]"
+        ),
     ] = None,
     demo: Annotated[
         bool,
@@ -24,13 +29,14 @@ def up(
         ),
     ] = False,
     seconds: Annotated[
-        float | None, typer.Option(min=1.0, help="Stop by itself after so long. [default: never]")
+        float | None,
+        typer.Option(min=1.0, metavar="SECONDS", help="Stop by itself after so long. [default: never]"),
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log what the services do.")] = False,
 ) -> None:
-    """Run every service in this process, and keep everything in one folder: nothing else has to be installed.
+    """Run the whole engine in this process.
 
-    It stops in good order on Ctrl-C or SIGTERM, and survives a kill -9: start it again, and nothing is lost.
+    Everything is kept in one folder, and nothing else has to be installed. It stops in good order on Ctrl-C or SIGTERM, and survives a kill -9: start it again, and nothing is lost.
     """
     from htmengine.cli import running
 

@@ -16,11 +16,11 @@ def verify(
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Check what is stored: rows without gaps, scores up to the watermark, readable checkpoints.
+    """Check that nothing stored is lost, doubled or mixed up.
 
-    Safe while the engine runs. Exits with 1 when something is wrong.
+    Rows have no gaps, scores reach as far as they should, checkpoints can be read. Safe while the engine runs. Exits with 1 when something is wrong.
     """
-    from htmengine.cli.session import advise, installation, print_json
+    from htmengine.cli.session import advise, installation, number_of, print_json
     from htmengine.runtime import verification
 
     with installation(config, data) as context:
@@ -31,8 +31,9 @@ def verify(
         for finding in report.findings:
             typer.echo(finding)
         advise(
-            f"{report.metrics} metrics, {report.rows} rows, {report.checkpoints} checkpoints: "
-            + ("all is well." if not report.findings else f"{len(report.findings)} findings.")
+            f"{number_of(report.metrics, 'metric')}, {number_of(report.rows, 'row')}, "
+            f"{number_of(report.checkpoints, 'checkpoint')}: "
+            + (f"{number_of(len(report.findings), 'finding')}." if report.findings else "all is well.")
         )
     if report.findings:
         raise typer.Exit(1)

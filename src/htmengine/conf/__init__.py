@@ -54,7 +54,8 @@ def write(folder: Path, name: str, choices: Choices = ALONE) -> list[Path]:
 
     Raises
     ------
-    MisuseError : the name cannot be used, or one of the files exists; nothing was written.
+    MisuseError : the name cannot be used, or one of the files exists, and nothing was written; or the folder cannot be
+        written.
     """
     if not APPLICATION_NAME.fullmatch(name):
         raise MisuseError(
@@ -84,11 +85,17 @@ def write(folder: Path, name: str, choices: Choices = ALONE) -> list[Path]:
         "PORT": str(choices.port),
         "SUPERVISOR_PORT": str(choices.supervisor_port),
     }
-    for below in ("conf", "logs", "data"):
-        (folder / below).mkdir(parents=True, exist_ok=True)
-    for path in paths:
-        template = resources.files(__name__).joinpath(path.name).read_text(encoding="utf-8")
-        text = re.sub("@([A-Z_]+)@", lambda match: filled[match[1]], template)
-        # The template as it stands takes the python of the environment that supervisord runs in.
-        path.write_text(text.replace("command=python ", f"command={sys.executable} "), encoding="utf-8")
+    try:
+        for below in ("conf", "logs", "data"):
+            (folder / below).mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            template = resources.files(__name__).joinpath(path.name).read_text(encoding="utf-8")
+            text = re.sub("@([A-Z_]+)@", lambda match: filled[match[1]], template)
+            # The template as it stands takes the python of the environment that supervisord runs in.
+            path.write_text(text.replace("command=python ", f"command={sys.executable} "), encoding="utf-8")
+    except OSError as error:
+        raise MisuseError(
+            f"{folder}: cannot be written: {error.strerror or error}.",
+            hint="Name a folder where you may write, on a disk that has room.",
+        ) from error
     return paths

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from htmengine.errors import DependencyAway, ExplainedError
@@ -31,8 +32,8 @@ class EngineFailed(ExplainedError):
     """A service dies again and again, or does not stop."""
 
 
-def services() -> dict[str, Work]:
-    """Return every service by name, in the order of a sample's way."""
+def services(listening: Callable[[int], None] = lambda _port: None) -> dict[str, Work]:
+    """Return every service by name, in the order of a sample's way; `listening` is told when TCP's port is open."""
     from htmengine.model_swapper.model_scheduler_service import build as scheduler
     from htmengine.runtime.anomaly_service import build as anomaly
     from htmengine.runtime.metric_garbage_collector import NAME as GARBAGE_COLLECTOR
@@ -45,7 +46,7 @@ def services() -> dict[str, Work]:
         listen(replace(context, options=argparse.Namespace(transport="udp")))
 
     return {
-        "metric_listener": listen,
+        "metric_listener": partial(listen, ready=listening),
         UDP_NAME: listen_to_datagrams,
         "metric_storer": stage_work(storer, "metric_storer"),
         "model_scheduler": stage_work(scheduler, "model_scheduler"),

@@ -342,8 +342,8 @@ def reported_as(options: argparse.Namespace) -> str:
     return UDP_NAME if getattr(options, "transport", None) == "udp" else NAME
 
 
-def work(context: Context) -> None:
-    """Listen on the port of an installation until `context.stop` is set. Raises PortError."""
+def work(context: Context, *, ready: Callable[[int], None] = lambda port: None) -> None:
+    """Listen on the port of an installation until `context.stop` is set; `ready` as in `Listener`. Raises PortError."""
     settings, options = context.settings.listener, context.options
     given = {name: value for name in ("host", "port") if (value := getattr(options, name, None)) is not None}
     transport = getattr(options, "transport", None) or "tcp"
@@ -351,6 +351,7 @@ def work(context: Context) -> None:
         msgspec.structs.replace(settings, **given),
         context.bus,
         transport=transport,
+        ready=ready,
         profiling=context.settings.profiling,
     )
     context.counters[reported_as(options)] = listener.counters.snapshot
