@@ -17,7 +17,7 @@ from htmengine.runtime.anomaly_service import AnomalyService
 from nta.utils.amqp.connection import ConnectionParams, PlainCredentials
 from nta.utils.amqp.messages import Message
 from nta.utils.amqp.synchronous_amqp_client import SynchronousAmqpClient
-from tests.acceptance.engine import python, sent, wait_until
+from tests.acceptance.engine import STOPS_WITHIN_S, python, sent, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -87,7 +87,7 @@ def application(tmp_path, broker):
 
 def stopped(process):
     process.send_signal(signal.SIGTERM)
-    return process.wait(60)
+    return process.wait(STOPS_WITHIN_S)
 
 
 def results(client, queue, last):
@@ -117,7 +117,7 @@ def test_a_line_comes_out_scored_in_the_documented_message(application):
             client.publish(Message(b"no JSON"), "", "app.metric.custom.data")
             (letter,) = wait_until(lambda: application.command("dead", "list", "--json"), "a dead letter")
             (status,) = application.command("status", "--json")
-            assert application.command("rebalance", "--json") != [{}]
+            wait_until(lambda: application.command("rebalance", "--json") != [{}], "an answer of consumers")
         finally:
             assert stopped(engine) == 0
     assert [result["rowid"] for document in documents for result in document["results"]] == list(range(1, 21))
