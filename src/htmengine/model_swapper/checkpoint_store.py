@@ -33,6 +33,10 @@ class UnreadableCheckpoint(ValueError):
     """A stored block cannot be decompressed, or was compressed by a later version."""
 
 
+ModelKey = tuple[str, int]
+"""A metric's uid, and a generation of its model."""
+
+
 class CheckpointKey(NamedTuple):
     """Which checkpoint, and when it was written, in seconds since the epoch."""
 
@@ -150,17 +154,24 @@ class CheckpointStore:
                 _prune(conn, {item[:2] for item in unique.values()}, scored)
         return stale
 
-    def newest(self, uid: str, generation: int) -> Checkpoint | None:
-        """Return a model's newest checkpoint, if there is one."""
-        query = (
-            select(_model.last_rowid, _model.shard, _model.codec, _model.block)
-            .where(_model.uid == uid, _model.generation == generation)
-            .order_by(_model.last_rowid.desc())
-            .limit(1)
+    def newest(self, uids: Sequence[str]) -> dict[ModelKey, Checkpoint]:
+        """Return the newest checkpoint of every model of these metrics that has one."""
+        other = schema.model_checkpoint.alias()
+        last = (
+            select(func.max(other.c.last_rowid))
+            .where(other.c.uid == _model.uid, other.c.generation == _model.generation)
+            .scalar_subquery()
         )
+        query = select(
+            _model.uid, _model.generation, _model.last_rowid, _model.shard, _model.codec, _model.block
+        ).where(_model.uid.in_(bindparam("uids", expanding=True)), _model.last_rowid == last)
+        found = {}
         with reading(self._engine) as conn:
-            row = conn.execute(query).first()
-        return None if row is None else Checkpoint(uid, generation, *row)
+            for start in range(0, len(uids), IN_LIST):
+                for row in conn.execute(query, {"uids": uids[start : start + IN_LIST]}):
+                    checkpoint = Checkpoint(*row)
+                    found[checkpoint.uid, checkpoint.generation] = checkpoint
+        return found
 
     def discard(self, uid: str, generation: int, *, above: int) -> None:
         """Delete a model's checkpoints that lie beyond a rowid."""

@@ -7,11 +7,11 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from htmengine.errors import DependencyAway
-from htmengine.model_swapper.checkpoint_store import CheckpointStore, compressed
+from htmengine.model_swapper.checkpoint_store import CheckpointStore, ModelKey, compressed
 from htmengine.runtime.service import Step, no_step
 
 CAPACITY: Final = 256
@@ -62,7 +62,7 @@ class CheckpointWriter:
         self._capacity = capacity
         self._changed = threading.Condition()
         self._jobs: deque[Job] = deque()
-        self._waiting: dict[tuple[str, int], list[Block]] = {}
+        self._waiting: dict[ModelKey, list[Block]] = {}
         """Blocks that are not in the store yet, by model, the newest last."""
         self._busy = False
         self._closing = threading.Event()
@@ -94,16 +94,10 @@ class CheckpointWriter:
                 self._waiting.setdefault((job.uid, job.generation), []).append(job)
             self._changed.notify_all()
 
-    def waiting(self, uid: str, generation: int) -> Block | None:
-        """Return the newest block of a model that is not in the store yet."""
+    def waiting(self, models: Iterable[ModelKey]) -> dict[ModelKey, Block]:
+        """Return the newest block of each of these models that has one which is not in the store yet."""
         with self._changed:
-            blocks = self._waiting.get((uid, generation))
-            return blocks[-1] if blocks else None
-
-    def metrics_waiting(self) -> set[str]:
-        """Return the metrics that have a block which is not in the store yet."""
-        with self._changed:
-            return {uid for uid, _ in self._waiting}
+            return {model: self._waiting[model][-1] for model in models if model in self._waiting}
 
     def flush(self) -> None:
         """Wait until everything that was handed over is done. Raises what `put` does."""

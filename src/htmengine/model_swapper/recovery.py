@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -16,7 +16,13 @@ from htmengine.htm.model import Model, UnreadableModel
 from htmengine.htm.params import Parameters
 from htmengine.messages import shard_of
 from htmengine.model_swapper import definition
-from htmengine.model_swapper.checkpoint_store import CheckpointStore, UnreadableCheckpoint, compressed
+from htmengine.model_swapper.checkpoint_store import (
+    Checkpoint,
+    CheckpointStore,
+    ModelKey,
+    UnreadableCheckpoint,
+    compressed,
+)
 from htmengine.model_swapper.checkpoint_writer import Block, CheckpointWriter
 from htmengine.model_swapper.residents import Resident, memory_of
 from htmengine.repository import metrics, samples, schema
@@ -76,12 +82,20 @@ class Recovery:
         """Raise ValueError where no model can be made from parameters."""
         Model(parameters)
 
-    def stored(self, uids: Sequence[str]) -> set[str]:
-        """Return which of these metrics have a checkpoint, of whatever generation, or one that is being written."""
-        waiting = self._writer.metrics_waiting()  # read first: what leaves the writer is in the store
-        return waiting.union(uid for uid, _ in self._store.oldest(uids))
+    def newest(self, models: Sequence[ModelKey]) -> dict[ModelKey, Checkpoint | Block]:
+        """Return the newest checkpoint, stored or still being written, of each of these models that has one."""
+        waiting = self._writer.waiting(models)  # looked at first: what leaves the writer is in the store
+        stored = self._store.newest([uid for uid, generation in models if (uid, generation) not in waiting])
+        return {**stored, **waiting}
 
-    def restore(self, uid: str, found: Definition, *, at_or_below: int, stored: bool = True) -> Resident:
+    def restore(
+        self,
+        uid: str,
+        found: Definition,
+        *,
+        at_or_below: int,
+        newest: Mapping[ModelKey, Checkpoint | Block] | None = None,
+    ) -> Resident:
         """Return a metric's model as it was at some row, as near below the given one as can be had.
 
         Checkpoints beyond that row are discarded: they were made from rows that the repository lost, or from rows
@@ -89,10 +103,12 @@ class Recovery:
 
         Parameters
         ----------
-        stored : whether the metric may have a checkpoint.
+        newest : what `newest` has just said of this model and others; None to ask now.
         """
         parameters = definition.parse(found.model_params)
-        model, size = self._from_checkpoint(uid, found, parameters, at_or_below) if stored else (None, 0)
+        checkpoints = self.newest([(uid, found.generation)]) if newest is None else newest
+        checkpoint = checkpoints.get((uid, found.generation))
+        model, size = self._from_checkpoint(uid, found, parameters, at_or_below, checkpoint)
         if model is None:
             model = Model(parameters, generation=found.generation)
             size = len(model.save())
@@ -113,16 +129,15 @@ class Recovery:
         )
 
     def _from_checkpoint(
-        self, uid: str, found: Definition, parameters: Parameters, limit: int
+        self,
+        uid: str,
+        found: Definition,
+        parameters: Parameters,
+        limit: int,
+        checkpoint: Checkpoint | Block | None,
     ) -> tuple[Model | None, int]:
-        while True:
-            waiting = self._writer.waiting(uid, found.generation)
-            if waiting and waiting.last_rowid > limit:
-                self._writer.flush()
-                continue
-            checkpoint = waiting or self._store.newest(uid, found.generation)
-            if checkpoint is None:
-                return None, 0
+        key = uid, found.generation
+        while checkpoint is not None:
             rowid = checkpoint.last_rowid
             try:
                 if rowid > limit:
@@ -137,8 +152,10 @@ class Recovery:
                 log.warning("model_scheduler.discarded uid=%s rowid=%d reason=%s", uid, rowid, error)
                 self._writer.flush()
                 self._store.discard(uid, found.generation, above=min(rowid - 1, limit))
+                checkpoint = self.newest([key]).get(key)
             else:
                 return model, len(block)
+        return None, 0
 
     def rows(self, wanted: Iterable[tuple[Resident, int]]) -> dict[str, samples.Rows]:
         """Return, by uid, the rows that come next for models, each up to a rowid.

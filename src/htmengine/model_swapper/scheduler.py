@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -29,7 +29,7 @@ from htmengine.messages import (
     Scores,
     shard_of,
 )
-from htmengine.model_swapper.checkpoint_store import CheckpointStore
+from htmengine.model_swapper.checkpoint_store import Checkpoint, CheckpointStore, ModelKey
 from htmengine.model_swapper.checkpoint_writer import Block, CheckpointWriter
 from htmengine.model_swapper.commands import Commands
 from htmengine.model_swapper.doubts import Ages, Doubts
@@ -248,7 +248,7 @@ class ModelScheduler:
         """Go back to a model as it was before the first row whose score is lost, and let it take the rows again."""
         log.warning("model_scheduler.scores_lost uid=%s scored_rowid=%d", uid, found.scored_rowid)
         self.counters.add("models_set_back")
-        restored = self._restored(uid, found, at_or_below=found.scored_rowid, stored=(uid,))
+        restored = self._restored(uid, found, at_or_below=found.scored_rowid)
         self._residents.remove(uid)
         if restored:
             self._residents.add(restored)
@@ -270,11 +270,18 @@ class ModelScheduler:
         refused: set[str] = set()
         if missing:
             defined = self._recovery.definitions(missing)
-            stored = self._recovery.stored(missing)
             used = sum(self._residents[uid].bytes for uid in working)
             # Neither of both kinds may keep the other waiting for ever: there is room for one of each at least.
             served = {False: not working.isdisjoint(live), True: not working.isdisjoint(waiting)}
-            for uid in missing:
+            newest: Mapping[ModelKey, Checkpoint | Block] | None = None
+            for place, uid in enumerate(missing):
+                if place % MODELS_AT_A_TIME == 0:
+                    newest = None
+                    if used < self._residents.budget:  # else hardly one of them is brought in
+                        some = missing[place : place + MODELS_AT_A_TIME]
+                        newest = self._recovery.newest(
+                            [(it, defined[it].generation) for it in some if it in defined]
+                        )
                 behind = uid in self._backlog
                 found = defined.get(uid)
                 if (
@@ -284,7 +291,7 @@ class ModelScheduler:
                 ):
                     refused.add(uid)
                 elif not served[behind] or used < self._residents.budget / (2 if behind else 1):
-                    resident = self._restored(uid, found, at_or_below=found.last_rowid, stored=stored)
+                    resident = self._restored(uid, found, at_or_below=found.last_rowid, newest=newest)
                     if resident is None:
                         refused.add(uid)
                         continue
@@ -302,11 +309,16 @@ class ModelScheduler:
         return _Round([uid for uid in waiting if uid in working], refused)
 
     def _restored(
-        self, uid: str, found: Definition, *, at_or_below: int, stored: Container[str]
+        self,
+        uid: str,
+        found: Definition,
+        *,
+        at_or_below: int,
+        newest: Mapping[ModelKey, Checkpoint | Block] | None = None,
     ) -> Resident | None:
         """Return a model as it was at some row at or below the given one; None where there cannot be one."""
         try:
-            resident = self._recovery.restore(uid, found, at_or_below=at_or_below, stored=uid in stored)
+            resident = self._recovery.restore(uid, found, at_or_below=at_or_below, newest=newest)
         except ValueError as error:
             self._fail(uid, found.generation, str(error))
             return None

@@ -23,7 +23,7 @@ def test_many_large_blocks_are_written_at_once(store):
     epoch = store.claim(3)
     written = [compressed(uid, 1, 10, 3, block) for uid, block in blocks.items()]
     assert store.write(written, {3: epoch}, scored={}, now=0) == frozenset()
-    assert {uid: store.newest(uid, 1).block() for uid in blocks} == blocks
+    assert {uid: it.block() for (uid, _), it in store.newest(list(blocks)).items()} == blocks
 
 
 def test_those_who_make_the_tables_at_the_same_time_wait_for_each_other(database_server):

@@ -27,9 +27,9 @@ def test_an_owner_is_shut_out_by_the_next(store):
     first, second = store.claim(3), store.claim(3)
     written = [compressed("uid", 1, 10, 3, b"block")]
     assert store.write(written, {3: first}, scored={}, now=0) == {3}
-    assert store.newest("uid", 1) is None
+    assert store.newest(["uid"]) == {}
     assert store.write(written, {3: second}, scored={}, now=0) == frozenset()
-    assert store.newest("uid", 1).block() == b"block"
+    assert store.newest(["uid"])["uid", 1].block() == b"block"
 
 
 def written(store, *rowids, scored, uid="uid", generation=1):
@@ -76,8 +76,21 @@ def test_the_same_checkpoint_again_replaces_itself(store):
     epoch = store.claim(3)
     for block in (b"one", b"two"):
         store.write([compressed("uid", 1, 10, 3, block)], {3: epoch}, scored={}, now=0)
-    assert store.newest("uid", 1).block() == b"two"
+    assert store.newest(["uid"])["uid", 1].block() == b"two"
     assert len(store.listing()) == 1
+
+
+def test_of_many_models_the_newest_are_read_at_once(store):
+    written(store, 10, 20, scored={})
+    written(store, 30, scored={}, generation=2)
+    written(store, 5, scored={}, uid="other")
+    found = store.newest(["uid", "other", "unknown"])
+    assert {key: (it.last_rowid, it.block()) for key, it in found.items()} == {
+        ("uid", 1): (20, b"block 20"),
+        ("uid", 2): (30, b"block 30"),
+        ("other", 1): (5, b"block 5"),
+    }
+    assert store.newest([]) == {}
 
 
 def test_discarding_takes_what_lies_beyond_a_row(store):
@@ -85,7 +98,7 @@ def test_discarding_takes_what_lies_beyond_a_row(store):
     store.discard("uid", 1, above=20)
     assert [key.last_rowid for key in store.listing()] == [10, 20]
     store.discard("uid", 2, above=0)
-    assert store.newest("uid", 1).last_rowid == 20
+    assert store.newest(["uid"])["uid", 1].last_rowid == 20
 
 
 def test_a_deleted_model_takes_the_generations_before_it_along(store):

@@ -38,11 +38,11 @@ def writer(store):
 
 
 def test_blocks_wait_for_a_store_that_is_away_and_are_written_in_their_order(store, writer):
-    assert writer.waiting("uid", 0).last_rowid == 10
+    assert writer.waiting([("uid", 0), ("other", 0)])["uid", 0].last_rowid == 10
     store.back.set()
     writer.close()
     assert store.written == list(range(1, 11))
-    assert writer.waiting("uid", 0) is None
+    assert writer.waiting([("uid", 0)]) == {}
 
 
 def test_closing_gives_up_once_and_not_again_for_each_block(store, writer, monkeypatch):

@@ -236,13 +236,15 @@ def test_what_the_scheduler_does_is_counted(trained):
 def test_a_checkpoint_that_is_still_being_written_counts_as_stored(world):
     uid = world.uids[0]
     recovery, writer = world.scheduler._recovery, world.scheduler._writer
-    assert recovery.stored(world.uids) == set()
+    models = [(uid, 0) for uid in world.uids]
+    assert recovery.newest(models) == {}
     hold = threading.Event()
     writer.put(hold.wait)
-    writer.put(Block(uid, 0, 1, shard_of(uid, SHARDS), 0, b"block"))
+    block = Block(uid, 0, 1, shard_of(uid, SHARDS), world.store.claim(shard_of(uid, SHARDS)), b"block")
+    writer.put(block)
     try:
-        assert recovery.stored([uid]) == {uid}
+        assert recovery.newest(models) == {(uid, 0): block}
     finally:
         hold.set()
     writer.flush()
-    assert recovery.stored(world.uids) == {uid}
+    assert {key: it.block() for key, it in recovery.newest(models).items()} == {(uid, 0): b"block"}
