@@ -174,7 +174,7 @@ class RabbitMQ(NamedTuple):
             method=method,
             headers={"Authorization": f"Basic {user}", "Content-Type": "application/json"},
         )
-        urllib.request.urlopen(request, timeout=30).close()
+        urllib.request.urlopen(request, timeout=120).close()
 
 
 def free_ports(count: int) -> list[int]:

@@ -9,6 +9,7 @@ import pytest
 
 from htmengine.bus import MAX_DELIVERIES, BusError, BusUnavailable, Outgoing, QueueFull
 from htmengine.bus.amqp import Publication, persistent
+from htmengine.bus.management import Management
 from htmengine.bus.rabbitmq import RabbitBus
 from htmengine.bus.rabbitmq_consumer import OWNERSHIP_BY_PRIORITY
 from htmengine.bus.rebalancing import weight
@@ -26,6 +27,12 @@ from tests.unit.bus.contract import (
 )
 
 pytestmark = pytest.mark.integration
+
+
+@pytest.fixture(autouse=True)
+def _patience(monkeypatch):
+    """The management interface of a busy machine may take its time, where a service would go without."""
+    monkeypatch.setitem(Management.__init__.__kwdefaults__, "timeout_s", PATIENCE_S)
 
 
 @pytest.fixture
