@@ -68,7 +68,7 @@ class OptionReader:
         except FileNotFoundError:
             return False
         except (OSError, UnicodeDecodeError, configparser.Error) as error:
-            self.fault(path.relative_to(self.directory), _unreadable(error))
+            self.fault(path.relative_to(self.directory), unreadable(error))
             if type(error) is not configparser.ParsingError:  # which is raised at the end, with the rest read
                 self._files[file] = configparser.ConfigParser()
         return True
@@ -126,13 +126,13 @@ class Section:
         self._reader.fault(self._file, f"[{self._name}] {what}")
 
 
-def _unreadable(error: Exception) -> str:
+def unreadable(error: Exception) -> str:
     """Say why a file cannot be read, without what is in it: a line may have a password."""
     if isinstance(error, configparser.MissingSectionHeaderError):
-        return f"line {error.lineno}: there is no [section] before it"
+        return f"cannot be read: line {error.lineno}: there is no [section] before it"
     if isinstance(error, configparser.ParsingError):
         lines = ", ".join(str(number) for number, _ in error.errors)
-        return f"line {lines}: neither [section] nor option = value"
+        return f"cannot be read: line {lines}: neither [section] nor option = value"
     return f"cannot be read: {error}".replace("\n", " ")
 
 

@@ -206,9 +206,13 @@ def test_a_file_with_lines_that_say_nothing_is_said_by_their_numbers(application
     (application / "model-checkpoint.conf").write_text("root = /tmp\n")
     with pytest.raises(config.ConfigError) as caught:
         config.load(application)
-    assert "model-swapper.conf: line 2, 4: neither [section] nor option = value" in str(caught.value)
+    assert "model-swapper.conf: cannot be read: line 2, 4: neither [section] nor option = value" in str(
+        caught.value
+    )
     assert 'target_requests_per_checkpoint = "many" is not a whole number' in str(caught.value)
-    assert "model-checkpoint.conf: line 1: there is no [section] before it" in str(caught.value)
+    assert "model-checkpoint.conf: cannot be read: line 1: there is no [section] before it" in str(
+        caught.value
+    )
 
 
 def test_an_empty_variable_of_the_environment_overrides_as_well(application, monkeypatch):

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, get_args
 
 from htmengine.config import ConfigError, ModelName
+from htmengine.config_options import unreadable
 from htmengine.repository.metrics import CUSTOM, MetricState
 from htmengine.repository.status import MetricStatus
 
@@ -145,7 +146,7 @@ def load(path: Path) -> Rules:
         with path.open(encoding="utf-8") as file:
             parser.read_file(file)
     except (OSError, UnicodeDecodeError, configparser.Error) as error:
-        raise _wrong([f"{path}: cannot be read: {error}".replace("\n", " ")]) from error
+        raise _wrong([f"{path}: {unreadable(error)}"]) from error
     faults: list[str] = []
     limit = None
     rules = []
