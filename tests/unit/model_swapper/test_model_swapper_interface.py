@@ -96,15 +96,14 @@ def metric(uid):
 def test_a_model_is_defined_twice_fed_and_deleted(swapper, uid, scheduler):
     swapper.defineModel(uid, arguments(), "first")
     swapper.defineModel(uid, arguments(), "second")
-    stream(swapper, uid, 5.3, 2.4)
-    results = take(swapper, 4)
-    assert {model for model, _ in results} == {uid}
-    commands = [item for _, item in results if isinstance(item, ModelCommandResult)]
-    assert commands == [
-        ModelCommandResult("first", "defineModel", SUCCESS),
-        ModelCommandResult("second", "defineModel", SUCCESS),
+    assert take(swapper, 2) == [
+        (uid, ModelCommandResult("first", "defineModel", SUCCESS)),
+        (uid, ModelCommandResult("second", "defineModel", SUCCESS)),
     ]
-    rows = [item for _, item in results if isinstance(item, ModelInferenceResult)]
+    stream(swapper, uid, 5.3, 2.4)
+    results = take(swapper, 2)
+    assert {model for model, _ in results} == {uid}
+    rows = [item for _, item in results]
     assert [row.rowID for row in rows] == [1, 2]
     assert all(isinstance(row.anomalyScore, float) for row in rows)
     swapper.deleteModel(uid, "gone")
@@ -192,8 +191,11 @@ def test_what_waits_is_told(swapper, uid):
 def test_a_copy_goes_on_with_what_the_model_has_learned(swapper, uid, scheduler):
     other = createCustomDatasourceAdapter().createMetric("copy")
     swapper.defineModel(uid, arguments(), "defined")
+    take(
+        swapper, 1
+    )  # else the scheduler may read rows that then come a second time, whose scores nobody stores here
     stream(swapper, uid, *itertools.islice(itertools.cycle([10.0, 50.0, 90.0]), 400))
-    take(swapper, 401)
+    take(swapper, 400)
     swapper.cloneModel(uid, other, "cloned")
     assert take(swapper, 2) == [
         (uid, ModelCommandResult("cloned", "cloneModel", SUCCESS)),
