@@ -21,6 +21,7 @@ ABSENT_FOR_S: Final = 60.0
 """How long an interface that did not answer is not asked again."""
 BOUND_FOR_S: Final = 5.0
 """How long it is taken for granted that a queue which was bound still is: at worst, messages are made for nobody."""
+REFUSALS: Final = (http.HTTPStatus.UNAUTHORIZED, http.HTTPStatus.FORBIDDEN)
 
 log = logging.getLogger(__name__)
 
@@ -102,5 +103,6 @@ class Management(Closing):
         response = self._connection.getresponse()
         body = response.read()
         if response.status != http.HTTPStatus.OK:
-            raise OSError(f"{response.status} {response.reason}")
+            hint = ": does the user have the tag management?" if response.status in REFUSALS else ""
+            raise OSError(f"{response.status} {response.reason}{hint}")
         return json.loads(body)

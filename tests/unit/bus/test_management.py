@@ -64,5 +64,6 @@ def test_an_interface_that_does_not_tell_is_left_alone_and_something_is_taken_to
     management = interface([answer])
     assert management.is_bound("e")
     assert management.is_bound("other")
-    with pytest.raises(OSError, match=r"management interface at 127\.0\.0\.1"):
+    with pytest.raises(OSError, match=r"management interface at 127\.0\.0\.1") as caught:
         interface([answer]).queues()
+    assert ("the tag management" in str(caught.value)) == (b"401" in answer)
