@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
 
 import msgspec
 
@@ -187,6 +187,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def results_shard_queue(self, shard: int) -> str:
         """Return the name of the queue of a shard's results."""
         return f"{self.results_queue}.{shard:04d}"
+
+    def with_scheduler(self, **changes: Any) -> Settings:
+        """Return these settings with some of the scheduler's changed."""
+        return msgspec.structs.replace(self, scheduler=msgspec.structs.replace(self.scheduler, **changes))
 
 
 def embedded(data: Path) -> Settings:

@@ -281,7 +281,7 @@ def test_status_shows_what_every_service_counts(engine):
         counts = {service["name"]: service["counters"] for service in services if service["alive"]}
         return (
             len(counts) == 6
-            and counts["metric_storer"].get("stored", 0) >= 21
+            and counts["metric_storer"].get("rows_stored", 0) >= 21
             and counts["model_scheduler"].get("rows_scored", 0) >= 21
             and counts["anomaly_service"].get("scores_stored", 0) >= 21
             and counts["udp_listener"].get("rejected", {}).keys() == {"the line is not UTF-8"}

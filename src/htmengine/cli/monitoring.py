@@ -5,8 +5,6 @@ from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any, get_args
 
-import msgspec
-
 from htmengine import config, exceptions
 from htmengine.adapters.datasource.custom import CustomAdapter
 from htmengine.errors import ExplainedError, MisuseError
@@ -66,10 +64,7 @@ def ensure_monitored(context: Context, names: Iterable[str]) -> None:
 
 def adapter(context: Context, model: str | None = None) -> CustomAdapter:
     """Return the adapter of custom metrics; `model` overrules the engine's setting."""
-    settings = context.settings
-    if model is not None:
-        scheduler = msgspec.structs.replace(settings.scheduler, model=model)
-        settings = msgspec.structs.replace(settings, scheduler=scheduler)
+    settings = context.settings if model is None else context.settings.with_scheduler(model=model)
     return CustomAdapter(context.engine, context.bus, settings)
 
 

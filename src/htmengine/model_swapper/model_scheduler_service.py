@@ -11,8 +11,6 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from htmengine.bus import Bus, QueueStatus
 from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 from htmengine.model_swapper.doubts import Ages
@@ -27,9 +25,7 @@ def build(context: Context) -> ModelScheduler:
     settings = context.settings
     threads = getattr(context.options, "concurrency", None)
     if threads:
-        settings = msgspec.structs.replace(
-            settings, scheduler=msgspec.structs.replace(settings.scheduler, threads=threads)
-        )
+        settings = settings.with_scheduler(threads=threads)
     queues = [settings.results_shard_queue(shard) for shard in range(context.shards)]
     return ModelScheduler(
         settings,

@@ -124,6 +124,19 @@ def states(conn: Connection, uids: Sequence[str]) -> dict[str, MetricState]:
     return {row[0]: MetricState(*row) for row in _STATES.rows(conn, uids)}
 
 
+def state(conn: Connection, uid: str) -> MetricState:
+    """Return the state of one metric. Raises ObjectNotFoundError."""
+    found = states(conn, [uid]).get(uid)
+    if found is None:
+        raise not_found(uid)
+    return found
+
+
+def not_found(uid: str) -> ObjectNotFoundError:
+    """Return the error that tells that no metric has this uid."""
+    return ObjectNotFoundError(f"there is no metric with uid {uid}")
+
+
 def lock(conn: Connection, uids: Sequence[str]) -> None:
     """Keep others from changing these metrics until the transaction ends: for one that changes several, in any order."""
     if conn.dialect.name != "sqlite":  # where one writes at a time
@@ -273,7 +286,7 @@ def start_models(conn: Connection, models: Sequence[NewModel]) -> None:
     for uid in uids:
         state = known.get(uid)
         if state is None:
-            raise ObjectNotFoundError(f"there is no metric with uid {uid}")
+            raise not_found(uid)
         if state.status not in _WITHOUT_MODEL:
             raise MetricStatusChangedError(f"the metric {uid} has a model")
         if state.scored_rowid > max(state.base_rowid, 0):
@@ -321,7 +334,7 @@ def end_model(conn: Connection, uid: str) -> int:
         )
     )
     if not conn.execute(statement).rowcount:
-        raise ObjectNotFoundError(f"there is no metric with uid {uid}")
+        raise not_found(uid)
     return int(conn.execute(select(_metric.generation).where(_metric.uid == uid)).scalar_one())
 
 

@@ -100,7 +100,7 @@ class AutomaticMonitoring:
         try:
             self._rules = monitor_rules.load(self._path)
         except ConfigError as error:
-            log.error("metric_storer.rules_not_used: the old ones stay: %s", error)
+            log.error("metric_storer.rules_not_used reason=%s: the old ones stay", error)
             return
         log.info("metric_storer.rules_read rules=%d", len(self._rules.rules))
         self.look_at_all()

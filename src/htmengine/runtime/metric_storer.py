@@ -16,7 +16,6 @@ from contextlib import suppress
 from functools import cache
 from typing import Final, NamedTuple
 
-import msgspec
 from sqlalchemy import Connection, Engine
 
 from htmengine import config
@@ -35,8 +34,9 @@ from htmengine.runtime.automatic import AutomaticMonitoring, Models
 from htmengine.runtime.counters import Counters
 from htmengine.runtime.feeding import Feed, requests
 from htmengine.runtime.holding import Batch, Held
+from htmengine.runtime.opening import Context
 from htmengine.runtime.plaintext import PROTOCOL, Columns, Rejected, parse_lines
-from htmengine.runtime.process import Context, main
+from htmengine.runtime.process import main
 from htmengine.runtime.service import Outcome, Step, no_step
 
 NAME: Final = "metric_storer"
@@ -182,7 +182,7 @@ class MetricStorer:
         held, stored = self._committed(batches)
         self._step(f"{NAME}.committed")
         self.counters.add("lines", sum(len(message.lines) for message in messages))
-        self.counters.add("held", held)
+        self.counters.add("samples_held", held)
         for line, reason in rejected:
             self.counters.reject(reason, [line])
         self._pass_on(stored)
@@ -248,7 +248,7 @@ class MetricStorer:
     def _pass_on(self, stored: _Stored) -> None:
         """Hand committed rows to the models, and start the models that have waited for them."""
         rows, states, new = stored
-        self.counters.add("stored", len(rows.uids))
+        self.counters.add("rows_stored", len(rows.uids))
         for reason, count in rows.refused.items():
             self.counters.reject(reason, rows.examples[reason], count)
         if new:
@@ -367,10 +367,7 @@ def build(context: Context) -> MetricStorer:
     settings = context.settings
 
     def models(model: config.ModelName | None) -> Models:
-        chosen = settings
-        if model is not None:
-            scheduler = msgspec.structs.replace(settings.scheduler, model=model)
-            chosen = msgspec.structs.replace(settings, scheduler=scheduler)
+        chosen = settings if model is None else settings.with_scheduler(model=model)
         return CustomAdapter(context.engine, None, chosen)  # the storer asks for the models itself
 
     return MetricStorer(

@@ -11,7 +11,6 @@ from typing import Final
 from htmengine.exceptions import (
     MetricStatisticsNotReadyError,
     MetricStatusChangedError,
-    ObjectNotFoundError,
 )
 from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.model_swapper.model_swapper_interface import ModelInputRow, ModelSwapperInterface
@@ -84,9 +83,7 @@ class MetricStreamer:
     @retryOnTransientErrors
     def _store(self, data: Sequence[tuple[datetime, float]], uid: str) -> tuple[MetricState, sequencing.Rows]:
         with writing(current().engine) as conn:
-            state = metrics.states(conn, [uid]).get(uid)
-            if state is None:
-                raise ObjectNotFoundError(f"there is no metric with uid {uid}")
+            state = metrics.state(conn, uid)
             columns = Columns(
                 [state.name] * len(data),
                 [float(value) for _, value in data],

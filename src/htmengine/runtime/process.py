@@ -18,7 +18,7 @@ from typing import Final
 from htmengine import config
 from htmengine.errors import ExplainedError
 from htmengine.runtime import fault_injection, opening, service
-from htmengine.runtime.opening import Context as Context
+from htmengine.runtime.opening import Context
 from htmengine.runtime.reports import Reporter
 
 SCHEDULER: Final = "model_scheduler"

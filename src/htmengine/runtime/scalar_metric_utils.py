@@ -16,7 +16,6 @@ from sqlalchemy import Connection
 
 from htmengine.adapters.datasource import model_choice, model_spec
 from htmengine.bus import BusUnavailable, QueueFull
-from htmengine.exceptions import ObjectNotFoundError
 from htmengine.htm import params
 from htmengine.model_swapper import definition
 from htmengine.repository import metrics
@@ -94,7 +93,7 @@ def startMonitoring(
     ValueError : the description makes no model; nothing was changed.
     """
     with joined(conn, writes=True):
-        state = _state(conn, metricId)
+        state = metrics.state(conn, metricId)
         if state.status != MetricStatus.UNMONITORED:
             raise AssertionError(f"the metric {state.name} is monitored already, with status {state.status}")
         _start(conn, state, swarmParams)
@@ -118,7 +117,7 @@ def startModel(metricId: str, swarmParams: Mapping[str, Any], logger: logging.Lo
     ValueError : its model has failed, or the description makes no model; nothing was changed.
     """
     with writing(current().engine) as conn:
-        state = _state(conn, metricId)
+        state = metrics.state(conn, metricId)
         if state.status in WITH_MODEL:
             return False
         if state.status == MetricStatus.ERROR:
@@ -136,13 +135,6 @@ def sendBacklogDataToModel(conn: Connection, metricId: str, logger: logging.Logg
     """Ask for the scores of all rows of a metric that have none; the scheduler reads them from the repository."""
     _announce(conn, metricId)
     logger.info("metric %s: scores of its stored rows were asked for", metricId)
-
-
-def _state(conn: Connection, uid: str) -> MetricState:
-    state = metrics.states(conn, [uid]).get(uid)
-    if state is None:
-        raise ObjectNotFoundError(f"there is no metric with uid {uid}")
-    return state
 
 
 def _start(conn: Connection, state: MetricState, described: Mapping[str, Any] | None) -> None:
@@ -166,7 +158,7 @@ def _announce(conn: Connection, uid: str) -> None:
     context = current()
     with joined(conn, writes=False):
         messages = feeding.requests(
-            conn, [_state(conn, uid)], context.shards, context.settings.model_input_queue
+            conn, [metrics.state(conn, uid)], context.shards, context.settings.model_input_queue
         )
     try:
         context.bus.publish(messages)

@@ -47,7 +47,7 @@ def test_a_bad_line_is_counted_with_its_reason_and_costs_no_other_line(storer):
     assert len(storer.rows("m")) == 2
     counted = storer.stage.counters.snapshot()
     assert counted["lines"] == 5
-    assert counted["stored"] == 2
+    assert counted["rows_stored"] == 2
     assert {reason: found["examples"] for reason, found in counted["rejected"].items()} == {
         plaintext.TIMESTAMP: ["m 1 12:30PM"],
         plaintext.FIELDS: ["nonsense"],

@@ -211,7 +211,7 @@ class CustomAdapter(DatasourceAdapterIface):
                     else:
                         data.append([value, from_epoch(timestamp)])
         if left_out:
-            log.warning("export.truncated metric=%s left_out=%d days=%s", state.name, left_out, days)
+            log.warning("adapter.export_truncated metric=%s left_out=%d days=%s", state.name, left_out, days)
         return {**spec, "data": data}
 
     @again_if_rolled_back
@@ -243,7 +243,7 @@ class CustomAdapter(DatasourceAdapterIface):
                     raise MetricStatusChangedError(f"the metric {state.name} got samples at the same time")
                 samples.append(conn, [state.uid] * len(rows.rowids), *rows)
         if refused:
-            log.warning("import.refused metric=%s samples=%d", state.name, refused)
+            log.warning("adapter.import_refused metric=%s samples=%d", state.name, refused)
         try:
             return self.monitorMetric(described)
         except MetricAlreadyMonitored as error:
@@ -330,7 +330,7 @@ def _custom(conn: Connection, uid: str) -> MetricState:
 def _checked(state: MetricState | None, uid: str) -> MetricState:
     """Return the state of a custom metric. Raises ObjectNotFoundError, TypeError."""
     if state is None:
-        raise ObjectNotFoundError(f"there is no metric with uid {uid}")
+        raise metrics.not_found(uid)
     if state.datasource != CUSTOM:
         raise TypeError(f"the metric {state.name} is of the datasource {state.datasource}, not {CUSTOM}")
     return state

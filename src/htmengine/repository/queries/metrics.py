@@ -161,7 +161,7 @@ def _one(
         query = query.with_for_update(**for_update)
     row = all_rows(conn, query).first()
     if row is None:
-        raise _not_found(uid)
+        raise ours.not_found(uid)
     return row
 
 
@@ -219,13 +219,9 @@ def lockOperationExclusive(conn: Connection, operationLock: str) -> None:
 def _set(conn: Connection, uid: str, values: Mapping[str, Any]) -> None:
     with joined(conn, writes=True):
         if not _change(conn, uid, values):
-            raise _not_found(uid)
+            raise ours.not_found(uid)
 
 
 def _change(conn: Connection, uid: str, values: Mapping[str, Any], *conditions: ColumnElement[bool]) -> bool:
     statement = update(schema.metric).where(_metric.uid == uid, *conditions)
     return conn.execute(statement.values(storable(values))).rowcount > 0
-
-
-def _not_found(uid: str) -> ObjectNotFoundError:
-    return ObjectNotFoundError(f"there is no metric with uid {uid}")
