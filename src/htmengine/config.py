@@ -25,7 +25,7 @@ from htmengine.config_options import (
     readable_file,
     whole_number,
 )
-from htmengine.errors import ConfigError as ConfigError
+from htmengine.errors import ConfigError
 from htmengine.exceptions import ApplicationNotConfiguredError
 
 BusName = Literal["embedded", "rabbitmq"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ssl
 
-from htmengine.config import Broker, ConfigError, Repository
+from htmengine.config import Broker, Repository
+from htmengine.errors import ConfigError
 
 
 def client_context(server: Broker | Repository) -> ssl.SSLContext | None:

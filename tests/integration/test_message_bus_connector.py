@@ -7,7 +7,7 @@ import uuid
 
 import pytest
 
-from htmengine.config import ConfigError
+from htmengine.errors import ConfigError
 from nta.utils.amqp.connection import RabbitmqManagementConnectionParams, getRabbitmqConnectionParameters
 from nta.utils.amqp.exceptions import AmqpConnectionError
 from nta.utils.amqp.synchronous_amqp_client import SynchronousAmqpClient

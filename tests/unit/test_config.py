@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from htmengine import conf, config
+from htmengine.errors import ConfigError
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_every_fault_is_reported_at_once_with_its_file_and_section(application):
     change(application, "application.conf", "bus = embedded", "bus = kafka")
     change(application, "model-swapper.conf", "checkpoint = 500", "checkpoint = 0")
     change(application, "model-checkpoint.conf", "root = ", "root = relative")
-    with pytest.raises(config.ConfigError) as caught:
+    with pytest.raises(ConfigError) as caught:
         config.load(application)
     message = str(caught.value)
     assert len(message.splitlines()) == 4
@@ -104,7 +105,7 @@ def test_the_broker_is_that_of_the_configuration_directory_or_else_that_of_nta_u
     assert broker.ca_file == Path(__file__)
     assert "secret" not in repr(broker)
     (application / "rabbitmq.conf").write_text("[connection]\nport = many\n")
-    with pytest.raises(config.ConfigError, match=r'rabbitmq\.conf: \[connection\] port = "many"'):
+    with pytest.raises(ConfigError, match=r'rabbitmq\.conf: \[connection\] port = "many"'):
         config.load(application)
 
 
@@ -119,15 +120,15 @@ def test_overrides_win_over_the_baseline_and_the_environment_over_both(applicati
 
 
 def test_a_directory_or_file_that_is_missing_is_named(tmp_path):
-    with pytest.raises(config.ConfigError, match="no such configuration directory"):
+    with pytest.raises(ConfigError, match="no such configuration directory"):
         config.load(tmp_path / "absent")
-    with pytest.raises(config.ConfigError, match=r"application\.conf: there is no such file"):
+    with pytest.raises(ConfigError, match=r"application\.conf: there is no such file"):
         config.load(tmp_path)
 
 
 def test_a_file_that_is_no_configuration_is_a_fault_and_not_a_traceback(application):
     (application / "model-swapper.conf").write_bytes(b"\xff\xfe nonsense\n")
-    with pytest.raises(config.ConfigError, match=r"model-swapper\.conf: cannot be read"):
+    with pytest.raises(ConfigError, match=r"model-swapper\.conf: cannot be read"):
         config.load(application)
 
 
@@ -191,9 +192,7 @@ def test_profiling_is_asked_for_in_two_files(application):
 )
 def test_a_fault_of_a_password_does_not_show_it(application, line):
     change(application, "application.conf", "passwd =", line)
-    with pytest.raises(
-        config.ConfigError, match=r"application\.conf: .*(repository|passwd|line \d+)"
-    ) as caught:
+    with pytest.raises(ConfigError, match=r"application\.conf: .*(repository|passwd|line \d+)") as caught:
         config.load(application)
     assert "s3cr" not in str(caught.value)
     assert "%et" not in str(caught.value)
@@ -204,7 +203,7 @@ def test_a_file_with_lines_that_say_nothing_is_said_by_their_numbers(application
         "[debugging]\nprofiling\n[model_runner]\nnonsense\ntarget_requests_per_checkpoint = many\n"
     )
     (application / "model-checkpoint.conf").write_text("root = /tmp\n")
-    with pytest.raises(config.ConfigError) as caught:
+    with pytest.raises(ConfigError) as caught:
         config.load(application)
     assert "model-swapper.conf: cannot be read: line 2, 4: neither [section] nor option = value" in str(
         caught.value
@@ -224,7 +223,7 @@ def test_an_empty_variable_of_the_environment_overrides_as_well(application, mon
 def test_an_option_of_ours_that_nobody_knows_is_a_fault(application):
     change(application, "application.conf", "#retention_days = 90", "retention_day = 90")
     change(application, "rabbitmq.conf", "#ca_file", "cafile")
-    with pytest.raises(config.ConfigError) as caught:
+    with pytest.raises(ConfigError) as caught:
         config.load(application)
     assert "[engine] retention_day is not known; do you mean retention_days?" in str(caught.value)
     assert "[tls] cafile is not known; do you mean ca_file?" in str(caught.value)
@@ -236,7 +235,7 @@ def test_files_of_tls_are_looked_for_where_it_is_asked_for(application):
     config.load(application)
     change(application, "rabbitmq.conf", "enabled = false", "enabled = true")
     change(application, "application.conf", "#tls = false", "tls = true")
-    with pytest.raises(config.ConfigError) as caught:
+    with pytest.raises(ConfigError) as caught:
         config.load(application)
     assert '[tls] ca_file = "/nowhere/ca.pem" is not a file that can be read' in str(caught.value)
     assert '[repository] tls_key = "/nowhere/key" is not a file that can be read' in str(caught.value)

@@ -19,7 +19,8 @@ from pika import exceptions
 from pika.adapters.select_connection import SelectConnection
 
 from htmengine.bus import BusError, BusUnavailable
-from htmengine.config import Broker, ConfigError
+from htmengine.config import Broker
+from htmengine.errors import ConfigError
 from htmengine.thread_names import show_thread_name
 from htmengine.tls import client_context
 

@@ -6,7 +6,8 @@ from typing import Final
 
 from htmengine.bus import Bus
 from htmengine.bus.embedded import EmbeddedBus
-from htmengine.config import ConfigError, Settings
+from htmengine.config import Settings
+from htmengine.errors import ConfigError
 
 SPREAD_S: Final = 1.0
 """Schedulers that start within this time share the shards from the start, also on old brokers."""

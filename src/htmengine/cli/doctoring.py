@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from htmengine.cli.diagnosis import Diagnosis, Facts, Services, diagnose, unknown
 from htmengine.cli.session import advise, duration, number_of, print_table, utc
-from htmengine.config import ConfigError
+from htmengine.errors import ConfigError
 from htmengine.messages import shard_of
 from htmengine.repository import metrics, overview
 from htmengine.repository.engine import reading

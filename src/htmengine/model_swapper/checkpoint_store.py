@@ -16,6 +16,7 @@ import zstandard
 from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert, inspect, or_, select, update
 
 from htmengine import config
+from htmengine.errors import ConfigError
 from htmengine.repository import schema
 from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.locks import lock_tables
@@ -241,7 +242,7 @@ def open_checkpoint_store(settings: config.Settings, repository: Engine) -> Chec
 
 def _path(root: Path | None) -> Path:
     if root is None:
-        raise config.ConfigError(
+        raise ConfigError(
             "Checkpoints are a SQLite file, but no folder is named for it.",
             hint="Set [storage] root in model-checkpoint.conf, or [engine] data_dir in application.conf.",
         )

@@ -19,8 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from htmengine import config
-from htmengine.config import ConfigError
-from htmengine.errors import ExplainedError
+from htmengine.errors import ConfigError, ExplainedError
 from htmengine.repository.errors import RepositoryError, translated
 from htmengine.repository.server import WRITING, open_server
 from htmengine.sqlite_turns import WAL_AUTOCHECKPOINT_PAGES, Checkpointer, FairLock

@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from sqlalchemy import Engine
 
-from htmengine.config import ConfigError, ModelName
-from htmengine.errors import DependencyAway
+from htmengine.config import ModelName
+from htmengine.errors import ConfigError, DependencyAway
 from htmengine.exceptions import HTMEngineError, MetricAlreadyMonitored
 from htmengine.repository import metrics
 from htmengine.repository.engine import reading

@@ -30,8 +30,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, get_args
 
-from htmengine.config import ConfigError, ModelName
+from htmengine.config import ModelName
 from htmengine.config_options import unreadable
+from htmengine.errors import ConfigError
 from htmengine.repository.metrics import CUSTOM, MetricState
 from htmengine.repository.status import MetricStatus
 

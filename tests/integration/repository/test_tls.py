@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from htmengine.config import ConfigError
+from htmengine.errors import ConfigError
 from htmengine.repository.engine import open_engine, reading
 from htmengine.repository.errors import RepositoryError
 from tests import servers

@@ -13,7 +13,7 @@ from htmengine.adapters.datasource import (
     listDatasourceNames,
     using,
 )
-from htmengine.config import ConfigError
+from htmengine.errors import ConfigError
 from htmengine.exceptions import ApplicationNotConfiguredError
 
 

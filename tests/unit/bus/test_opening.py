@@ -3,6 +3,7 @@ import pytest
 from htmengine import config
 from htmengine.bus import Outgoing
 from htmengine.bus.opening import open_bus
+from htmengine.errors import ConfigError
 
 
 def test_the_embedded_bus_lies_in_the_folder_of_the_settings(tmp_path):
@@ -18,5 +19,5 @@ def test_the_embedded_bus_lies_in_the_folder_of_the_settings(tmp_path):
 
 
 def test_an_embedded_bus_needs_a_folder():
-    with pytest.raises(config.ConfigError, match="data_dir"):
+    with pytest.raises(ConfigError, match="data_dir"):
         open_bus(config.Settings())

@@ -3,8 +3,7 @@ import sqlite3
 import pytest
 
 from htmengine import config
-from htmengine.config import ConfigError
-from htmengine.errors import DependencyAway
+from htmengine.errors import ConfigError, DependencyAway
 from htmengine.repository import engine as engines
 from htmengine.repository import metrics
 from htmengine.repository.engine import open_engine, reading, writing

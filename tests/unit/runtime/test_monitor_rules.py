@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from htmengine.config import RULES_FILE, ConfigError
+from htmengine.config import RULES_FILE
+from htmengine.errors import ConfigError
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime import monitor_rules
