@@ -73,7 +73,9 @@ def test_a_replay_is_scored_as_by_detect_and_live_samples_follow_behind_it(engin
         engine.send([f"web.requests {150 + minute} {seconds + 300 * minute}" for minute in range(5)])
         held = wait_until(
             lambda: (
-                (found := patient(engine, "web.requests")) and "5 live samples wait" in found["why"] and found
+                (found := patient(engine, "web.requests"))
+                and "5 live samples will follow" in found["why"]
+                and found
             ),
             "that live samples are held",
         )
@@ -289,8 +291,8 @@ def test_status_shows_what_every_service_counts(engine):
 
     wait_until(counted, "reports")
     text = engine.cli("status")
-    assert "scores stored" in text
-    assert "rows scored" in text
+    assert "scores stored " in text
+    assert "rows scored " in text
     assert "the line is not UTF-8, for example '\\\\xff 1 1600000000'" in text
 
 

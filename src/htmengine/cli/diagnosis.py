@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from htmengine.cli.session import duration
+from htmengine.cli.session import duration, number_of
 from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.repository.overview import BackfillState, MetricOverview
 
@@ -58,7 +58,7 @@ def unknown(name: str, services: Services, data_queued: int, refused: Sequence[s
         )
     if data_queued:
         return Diagnosis(
-            f"No metric {name} is stored; {data_queued} messages still wait to be stored, it may be among them."
+            f"No metric {name} is stored; {number_of(data_queued, 'message')} still to be stored may hold it."
         )
     return Diagnosis(
         f"No sample of {name} has ever arrived. Names are taken letter by letter, and the case counts; "
@@ -92,7 +92,9 @@ def _diagnose(facts: Facts) -> Diagnosis:
             f"Give it a model: htmengine monitor {metric.name}"
         )
     if facts.backfill:
-        held = f" {facts.backfill.held} live samples wait behind it." if facts.backfill.held else ""
+        held = (
+            f" {number_of(facts.backfill.held, 'live sample')} will follow it." if facts.backfill.held else ""
+        )
         if not metric.unscored:
             return Diagnosis(f"History is being sent.{held}")
     if not services.storer:
@@ -105,7 +107,7 @@ def _diagnose(facts: Facts) -> Diagnosis:
     if metric.waits_for_rows:
         missing = ROWS_FOR_RANGE - metric.last_rowid
         return Diagnosis(
-            f"The model waits for {max(missing, 1)} more samples to infer the metric's range "
+            f"The model waits for {number_of(max(missing, 1), 'more sample')} to infer the metric's range "
             f"({metric.last_rowid} of {ROWS_FOR_RANGE} are there); with --min and --max it starts at once."
         )
     if metric.unscored:
@@ -115,15 +117,15 @@ def _diagnose(facts: Facts) -> Diagnosis:
 
 def _behind(facts: Facts) -> Diagnosis:
     metric, services = facts.metric, facts.services
-    rows = f"{metric.unscored} stored samples are not scored yet"
+    rows = f"{number_of(metric.unscored, 'stored sample')} not scored yet"
     if not services.scheduler:
         return Diagnosis(f"{rows}: no model_scheduler runs. Start `htmengine up`.", True)
     if not services.anomaly:
         return Diagnosis(f"{rows}: no anomaly_service runs. Start `htmengine up`.", True)
     if facts.input_queued or facts.results_queued:
         return Diagnosis(
-            f"{rows}: they are on their way ({facts.input_queued} messages wait for the models and "
-            f"{facts.results_queued} for storing among all metrics of its shard)."
+            f"{rows}: they are on their way (messages of its shard that wait for the models: "
+            f"{facts.input_queued}, for storing: {facts.results_queued})."
         )
     return Diagnosis(f"{rows}: they are being scored, or the sweep will send them again within seconds.")
 

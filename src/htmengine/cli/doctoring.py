@@ -350,7 +350,7 @@ def _counted(service: ServiceHealth) -> list[str]:
     plain = {name: count for name, count in service.counters.items() if isinstance(count, int) and count}
     lines = [
         f"{service.name} since its start: "
-        + ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in plain.items())
+        + ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in plain.items())
     ] * bool(plain)
     for reason, refused in service.counters.get("rejected", {}).items():
         example = f", for example {_shortened(refused['examples'][-1])!r}" if refused["examples"] else ""

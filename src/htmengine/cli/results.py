@@ -29,6 +29,7 @@ def results(
     from htmengine.cli.session import installation
 
     with installation(config, data) as context:
-        showing.show_stored(context, name, min_score=min_score, limit=limit, json=json)
         if follow:
-            showing.follow(context, name, min_score=min_score, json=json)
+            showing.follow(context, name, min_score=min_score, limit=limit, json=json)
+        else:
+            showing.show_stored(context, name, min_score=min_score, limit=limit, json=json)

@@ -43,8 +43,10 @@ class Row(NamedTuple):
 Show = Callable[[Iterable[Row]], None]
 
 
-def show_stored(context: Context, name: str | None, *, min_score: float, limit: int, json: bool) -> None:
-    """Print the newest stored scores, the oldest first."""
+def show_stored(
+    context: Context, name: str | None, *, min_score: float, limit: int, json: bool
+) -> set[tuple[str, int]]:
+    """Print the newest stored scores, the oldest first, and return which: names with rowids."""
     from htmengine.cli.monitoring import known
 
     if name is not None:
@@ -63,22 +65,39 @@ def show_stored(context: Context, name: str | None, *, min_score: float, limit: 
         Row(row.name, row.rowid, row.timestamp, row.value, row.anomaly_score, row.log_score or 0.0)
         for row in rows
     )
+    return {(row.name, row.rowid) for row in rows}
 
 
-def follow(context: Context, name: str | None, *, min_score: float, json: bool) -> None:
-    """Print results as they come, until SIGINT or SIGTERM."""
+def follow(context: Context, name: str | None, *, min_score: float, limit: int, json: bool) -> None:
+    """Print the newest stored scores, and then results as they come, until SIGINT or SIGTERM."""
     show = printer(json)
     stop = threading.Event()
+    stored: set[tuple[str, int]] = set()
+
+    def show_first() -> None:
+        stored.update(show_stored(context, name, min_score=min_score, limit=limit, json=json))
+
+    def is_new(row: Row) -> bool:
+        if (row.name, row.rowid) not in stored:
+            return True
+        stored.remove((row.name, row.rowid))  # a new model may score it again
+        return False
+
     queues = [context.settings.results_shard_queue(shard) for shard in range(context.shards)]
     tell_if_nobody_takes(context, queues, "anomaly_service", "there are no new results.")
     with stopping_on_signals(stop):
-        for rows in arriving(context.bus, context.settings.batches_exchange, stop):
-            show(row for row in rows if row.log_score >= min_score and name in (None, row.name))
+        for rows in arriving(context.bus, context.settings.batches_exchange, stop, first=show_first):
+            show(
+                row for row in rows if row.log_score >= min_score and name in (None, row.name) and is_new(row)
+            )
 
 
-def arriving(bus: Bus, exchange: str, stop: threading.Event) -> Iterator[list[Row]]:
-    """Yield batches of results as they are published, until told to stop."""
+def arriving(
+    bus: Bus, exchange: str, stop: threading.Event, *, first: Callable[[], None] = lambda: None
+) -> Iterator[list[Row]]:
+    """Yield batches of results as they are published, until told to stop; `first` is done once none is missed."""
     with _subscribed(bus, exchange) as queue, bus.consume([queue]) as consumer:
+        first()
         while not stop.is_set():
             deliveries = consumer.receive(max_messages=100, timeout_s=0.25)
             for delivery in deliveries:

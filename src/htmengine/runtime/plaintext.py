@@ -20,7 +20,9 @@ FIELDS: Final = "not three fields: name, value, timestamp"
 VALUE: Final = "the value is not a number"
 NOT_FINITE: Final = "the value is not finite"
 TIMESTAMP: Final = "the timestamp is not a number of seconds"
-TIMESTAMP_RANGE: Final = "the timestamp lies before the year 1000 or after 9999"
+TIMESTAMP_RANGE: Final = (
+    "the timestamp lies before the year 1000 or after 9999; it is in seconds, not milliseconds"
+)
 LONG_NAME: Final = f"the name is longer than {MAX_NAME} characters"
 NAME_CHARACTERS: Final = "the name has characters that cannot be stored"
 

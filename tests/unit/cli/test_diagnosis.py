@@ -44,10 +44,10 @@ def facts(*, services=ALL, backfill=None, queued=0, results=0, refused=(), left_
         (facts(last_rowid=510, services=ALL._replace(scheduler=False)), "10 stored samples", True),
         (facts(last_rowid=510, services=ALL._replace(scheduler=False)), "no model_scheduler runs", True),
         (facts(last_rowid=510, services=ALL._replace(anomaly=False)), "no anomaly_service runs", True),
-        (facts(last_rowid=510, queued=3), "3 messages wait for the models", False),
+        (facts(last_rowid=510, queued=3), "that wait for the models: 3", False),
         (facts(last_rowid=510), "will send them again", False),
         (facts(services=ALL._replace(storer=False)), "No metric_storer runs", True),
-        (facts(backfill=BackfillState(int(NOW), 12)), "12 live samples wait behind", False),
+        (facts(backfill=BackfillState(int(NOW), 12)), "12 live samples will follow it.", False),
         (
             facts(status=MetricStatus.UNMONITORED, left_out="[few] allows no more than 2"),
             "not monitored: [few] allows no more than 2. Give it a model",
@@ -80,7 +80,7 @@ def test_the_sentence_says_where_the_samples_are(given, words, attention):
     ("services", "queued", "words"),
     [
         (ALL._replace(storer=False), 0, "no metric_storer runs"),
-        (ALL, 4, "4 messages still wait"),
+        (ALL, 4, "4 messages still to be stored"),
         (ALL, 0, "has ever arrived"),
     ],
 )

@@ -1,6 +1,7 @@
 import threading
 import time
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import pytest
 
@@ -97,3 +98,30 @@ def test_a_message_that_is_no_batch_costs_its_neighbours_nothing(bus):
             assert [row.name for row in rows] == ["a"]
             stop.set()
     assert [letter.body for letter in bus.dead_letters()] == [b"not json"]
+
+
+class EnoughError(Exception):
+    pass
+
+
+def test_what_comes_while_stored_results_are_shown_is_neither_missed_nor_shown_twice(bus, monkeypatch):
+    settings = SimpleNamespace(batches_exchange="results.batches", results_shard_queue=str)
+    shown = []
+
+    def show_stored(context, name, **_options):
+        bus.publish([batch("stored", "meanwhile"), batch("last")])
+        shown.append("stored")
+        return {("stored", 1)}
+
+    def show(rows):
+        shown.extend(row.name for row in rows)
+        if "last" in shown:
+            raise EnoughError
+
+    monkeypatch.setattr(showing, "show_stored", show_stored)
+    monkeypatch.setattr(showing, "printer", lambda json: show)
+    with pytest.raises(EnoughError):
+        showing.follow(
+            SimpleNamespace(bus=bus, settings=settings, shards=1), None, min_score=0.0, limit=20, json=True
+        )
+    assert shown == ["stored", "meanwhile", "last"]
