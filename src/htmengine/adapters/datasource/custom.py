@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NoReturn
 
 from htmengine.adapters.datasource import imports, model_choice, model_spec
 from htmengine.adapters.datasource.interface import DatasourceAdapterIface
-from htmengine.adapters.datasource.model_spec import CUSTOM, ModelSpec
+from htmengine.adapters.datasource.model_spec import ModelSpec
 from htmengine.bus import BusUnavailable, Outgoing, QueueFull
 from htmengine.exceptions import (
     MetricAlreadyExists,
@@ -30,7 +30,7 @@ from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.messages import DeleteModel
 from htmengine.repository import metrics, samples
 from htmengine.repository.engine import reading, writing
-from htmengine.repository.metrics import MetricState, NewModel
+from htmengine.repository.metrics import CUSTOM, MetricState, NewModel
 from htmengine.repository.retrying import again_if_rolled_back
 from htmengine.repository.status import MetricStatus
 from htmengine.repository.times import from_epoch

@@ -8,8 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from htmengine.repository.metrics import CUSTOM as CUSTOM
-from htmengine.repository.metrics import MAX_NAME
+from htmengine.repository.metrics import CUSTOM, MAX_NAME
 
 LONGEST_RESOURCE: Final = 100
 
