@@ -17,12 +17,20 @@ STARTS_WITHIN_S = 90.0
 STOPS_WITHIN_S = 90.0
 
 
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of the loopback interface that nobody has now, for TCP nor UDP, and that was not returned before."""
+    while True:
+        with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
+            stream.bind(("127.0.0.1", 0))
+            port: int = stream.getsockname()[1]
+            with contextlib.suppress(OSError):
+                datagrams.bind(("127.0.0.1", port))
+                if port not in _given:
+                    _given.add(port)
+                    return port
 
 
 SERVICES = {

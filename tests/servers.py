@@ -11,7 +11,6 @@ import contextlib
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,7 @@ import msgspec
 import psutil
 import pytest
 
+from benchmarks.running import free_port
 from htmengine import config
 
 STARTS_WITHIN_S = 180.0
@@ -178,12 +178,8 @@ class RabbitMQ(NamedTuple):
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on now, all different."""
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+    """Return ports that nobody has now, all different."""
+    return [free_port() for _ in range(count)]
 
 
 def require(package: str, program: Path | str | None) -> str:
