@@ -19,7 +19,6 @@ from htmengine.repository.engine import reading
 from htmengine.runtime.opening import Context
 from htmengine.runtime.process import stopping_on_signals
 
-FOLLOWER_PREFIX: Final = "htmengine.results.follow."
 FOLLOWER_LIMIT: Final = 10_000
 """Batches; a follower that is slower than this loses the oldest."""
 ABANDONED_S: Final = 60.0
@@ -116,11 +115,12 @@ def arriving(
 @contextmanager
 def _subscribed(bus: Bus, exchange: str) -> Iterator[str]:
     """Bind a queue of our own to an exchange, and delete it at the end; those that others left behind too."""
+    prefix = f"{exchange}.follow."
     for status in bus.status():
         left_behind = status.consumers == 0 and (status.oldest_age_s or 0) > ABANDONED_S
-        if status.name.startswith(FOLLOWER_PREFIX) and left_behind:
+        if status.name.startswith(prefix) and left_behind:
             bus.delete_queue(status.name)
-    queue = f"{FOLLOWER_PREFIX}{os.getpid()}.{time.time_ns()}"
+    queue = f"{prefix}{os.getpid()}.{time.time_ns()}"
     bus.declare_queue(queue, limit=FOLLOWER_LIMIT, expendable=True)
     try:
         bus.bind(queue, exchange)
