@@ -309,9 +309,10 @@ def test_doctor_says_why_there_is_no_score_yet(engine):
     assert "The model has seen 3," in young["why"]
     engine.send(["never.stored 1 soon"])
     wait_until(
-        lambda: "not a number of seconds" in patient(engine, "never.stored", code=1)["why"],
+        lambda: "not a number of seconds" in patient(engine, "never.stored", code=None)["why"],
         "the line's reason",
     )
+    assert patient(engine, "never.stored", code=1)["needsAttention"]
 
 
 # -- dead letters

@@ -74,7 +74,7 @@ def test_bad_lines_cost_their_neighbours_nothing_and_doctor_tells_the_reason(fol
         folder.send(["web.load nonsense 1600000000", "web.load 1.5 1600000060", "only two"])
         folder.wait_for_scores("web.load", 1)
         report = wait_until(
-            lambda: (text := folder.cli("doctor", "web.load")) and "rejected" in text and text,
+            lambda: (text := folder.cli("doctor", "web.load", code=None)) and "rejected" in text and text,
             "a report of rejected lines",
         )
     assert "the value is not a number" in report

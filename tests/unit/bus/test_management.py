@@ -30,7 +30,8 @@ def interface():
 
         threads.append(threading.Thread(target=serve))
         threads[-1].start()
-        opened.append(Management(Broker(host="127.0.0.1", management_port=listening.getsockname()[1])))
+        broker = Broker(host="127.0.0.1", management_port=listening.getsockname()[1])
+        opened.append(Management(broker, timeout_s=60.0))
         return opened[-1]
 
     yield interface
