@@ -269,44 +269,55 @@ class ModelScheduler:
         working = set(wanted).difference(missing)
         refused: set[str] = set()
         if missing:
-            defined = self._recovery.definitions(missing)
-            used = sum(self._residents[uid].bytes for uid in working)
             # Neither of both kinds may keep the other waiting for ever: there is room for one of each at least.
             served = {False: not working.isdisjoint(live), True: not working.isdisjoint(waiting)}
-            newest: Mapping[ModelKey, Checkpoint | Block] | None = None
-            for place, uid in enumerate(missing):
-                if place % MODELS_AT_A_TIME == 0:
-                    newest = None
-                    if used < self._residents.budget:  # else hardly one of them is brought in
-                        some = missing[place : place + MODELS_AT_A_TIME]
-                        newest = self._recovery.newest(
-                            [(it, defined[it].generation) for it in some if it in defined]
-                        )
-                behind = uid in self._backlog
-                found = defined.get(uid)
-                if (
-                    found is None
-                    or found.status not in WITH_MODEL
-                    or self._failed.get(uid) == found.generation
-                ):
-                    refused.add(uid)
-                elif not served[behind] or used < self._residents.budget / (2 if behind else 1):
-                    resident = self._restored(uid, found, at_or_below=found.last_rowid, newest=newest)
-                    if resident is None:
-                        refused.add(uid)
-                        continue
-                    self._residents.add(resident)
-                    served[behind] = True
-                    working.add(uid)
-                    used += resident.bytes
-                    if self._residents.bytes > self._residents.budget:
-                        self._shed(working)
+            refused = self._load(missing, working, served)
             for uid in refused:
                 self._backlog.pop(uid, None)
         if self._residents.bytes > self._residents.budget:
             self._shed(working)
         self._residents.touch(working)
         return _Round([uid for uid in waiting if uid in working], refused)
+
+    def _load(self, missing: Sequence[str], working: set[str], served: dict[bool, bool]) -> set[str]:
+        """Bring models that are not in memory, add them to those that work, and return the metrics without a model.
+
+        `served` says, for live input and for backlogs, whether some model of that kind works already.
+        """
+        budget = self._residents.budget
+        defined = self._recovery.definitions(missing)
+        able = [uid for uid in missing if self._may_work(uid, defined.get(uid))]
+        refused = set(missing).difference(able)
+        used = sum(self._residents[uid].bytes for uid in working)
+        newest: Mapping[ModelKey, Checkpoint | Block] | None = None
+        for place, uid in enumerate(able):
+            if place % MODELS_AT_A_TIME == 0:
+                some = able[place : place + MODELS_AT_A_TIME]
+                # Without room in the budget hardly one of them is brought in.
+                newest = (
+                    self._recovery.newest([(it, defined[it].generation) for it in some])
+                    if used < budget
+                    else None
+                )
+            behind = uid in self._backlog
+            if served[behind] and used >= budget / (2 if behind else 1):
+                continue
+            found = defined[uid]
+            resident = self._restored(uid, found, at_or_below=found.last_rowid, newest=newest)
+            if resident is None:
+                refused.add(uid)
+                continue
+            self._residents.add(resident)
+            served[behind] = True
+            working.add(uid)
+            used += resident.bytes
+            if self._residents.bytes > budget:
+                self._shed(working)
+        return refused
+
+    def _may_work(self, uid: str, found: Definition | None) -> bool:
+        """Whether there is to be a model, and it has not failed."""
+        return found is not None and found.status in WITH_MODEL and self._failed.get(uid) != found.generation
 
     def _restored(
         self,
