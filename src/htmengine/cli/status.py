@@ -9,15 +9,15 @@ from htmengine.cli.options import ConfigOption, DataOption, JsonOption
 
 def status(json: JsonOption = False, data: DataOption = None, config: ConfigOption = None) -> None:
     """Show whether the services run, and what waits for them."""
-    from htmengine.cli import doctoring
+    from htmengine.cli.health import health_of, print_health
     from htmengine.cli.session import installation, print_json
 
     with installation(config, data) as context:
-        health = doctoring.health(context)
+        health = health_of(context)
     if json:
         print_json(health.document())
     else:
-        doctoring.print_health(health)
+        print_health(health)
 
 
 def doctor(
@@ -33,16 +33,17 @@ def doctor(
 
     Without a name it looks at all services, and at the metrics that wait for something. Exits with 1 when something needs attention.
     """
-    from htmengine.cli import doctoring
+    from htmengine.cli.health import health_of, print_health
+    from htmengine.cli.patients import examine, print_patients
     from htmengine.cli.session import installation, print_json
 
     with installation(config, data) as context:
-        health = doctoring.health(context)
-        patients = doctoring.examine(context, names, health)
+        health = health_of(context)
+        patients = examine(context, names, health)
     if json:
         print_json(health.document() | {"metrics": [patient.document() for patient in patients]})
     else:
-        doctoring.print_health(health)
-        doctoring.print_patients(patients, everything=bool(names))
+        print_health(health)
+        print_patients(patients, everything=bool(names))
     if health.findings or any(patient.needs_attention for patient in patients):
         raise typer.Exit(1)
