@@ -1,18 +1,21 @@
 """What commands have in common that talk to an engine: opening its parts, and showing results."""
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
 
 from htmengine.errors import ExplainedError
 from htmengine.runtime import opening
 from htmengine.runtime.opening import Context
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -79,21 +82,40 @@ def duration(seconds: float) -> str:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a table; columns that hold numbers only are aligned to the right."""
+    """Print a table; columns that hold numbers only are aligned to the right.
+
+    On a terminal that is too narrow for it the cells are folded; a file or a pipe gets a line for each row.
+    """
+    numbers = [
+        all(isinstance(cell, int | float | None) for cell in column) for column in _columns(rows, headings)
+    ]
+    texts = [["" if cell is None else _shown(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in _columns([headings, *texts], headings)]
+    terminal = sys.stdout.isatty()
+    if terminal and sum(widths) + 2 * len(widths) - 2 > shutil.get_terminal_size().columns:
+        _print_folded(headings, texts, numbers)
+        return
+    for index, row in enumerate([headings, *texts]):
+        cells = zip(row, widths, numbers, strict=True)
+        line = "  ".join(text.rjust(width) if right else text.ljust(width) for text, width, right in cells)
+        print(typer.style(line.rstrip(), bold=True) if terminal and not index else line.rstrip())
+
+
+def _columns(rows: Sequence[Sequence[T]], headings: Sequence[str]) -> list[list[T]]:
+    return [[row[index] for row in rows] for index in range(len(headings))]
+
+
+def _print_folded(headings: Sequence[str], rows: Sequence[Sequence[str]], numbers: Sequence[bool]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for index, heading in enumerate(headings):
-        numbers = all(isinstance(row[index], int | float | None) for row in rows)
-        table.add_column(heading, justify="right" if numbers else "left", overflow="fold")
+    for heading, right in zip(headings, numbers, strict=True):
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text("" if cell is None else _shown(cell)) for cell in row))
-    console = Console(file=sys.stdout)
-    if not console.is_terminal:
-        console = Console(file=sys.stdout, width=400)  # a file or a pipe has no width to fit into
-    console.print(table)
+        table.add_row(*map(Text, row))
+    Console(file=sys.stdout).print(table)
 
 
 def _shown(cell: object) -> str:
