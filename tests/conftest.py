@@ -1,5 +1,6 @@
 """Servers, started once for a run of the tests, and how examples are drawn."""
 
+import os
 import uuid
 
 import hypothesis
@@ -8,6 +9,10 @@ import pytest
 from htmengine.runtime import installation
 from tests import servers
 from tests.support import application as applications
+
+# Servers of tests are on this machine, and what programs print is read by tests.
+os.environ |= dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1,localhost")
+os.environ.pop("FORCE_COLOR", None)
 
 # The same examples each time, and as much time for each as a busy machine takes. To look for others:
 # pytest --hypothesis-profile=explore --hypothesis-seed=N
