@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 from htmengine import config
+from htmengine.bus import BusError, BusUnavailable
 from htmengine.bus.opening import open_bus
+from htmengine.errors import ExplainedError
 from htmengine.model_swapper.checkpoint_store import FILE
 from htmengine.repository import databases
 from htmengine.repository.engine import open_engine
 from htmengine.repository.migrations import upgrade
 
 
+class ServicesRun(ExplainedError):
+    """Services of the installation run."""
+
+
 def reset(settings: config.Settings) -> None:
     """Delete metrics, samples, models and what waits in the engine's queues, and make the tables anew.
 
-    No service may run meanwhile.
-
     Raises
     ------
+    ServicesRun : services still take from the queues; nothing was deleted.
     RepositoryUnavailable, RepositoryError, BusError : the database or the broker cannot be used.
     """
+    if taken := _taken_from(settings):
+        # On deleted files they would go on unnoticed, and what they accept would be gone.
+        raise ServicesRun(
+            f"Services still run, and take from {', '.join(taken)}.",
+            hint="Stop every service first; nothing was deleted.",
+        )
     databases.drop(settings.repository)
     if settings.checkpoint_root is not None:
         databases.remove_file(settings.checkpoint_root / FILE)
@@ -29,14 +40,38 @@ def reset(settings: config.Settings) -> None:
     create(settings)
 
 
+def _taken_from(settings: config.Settings) -> list[str]:
+    """Return the queues of the engine that somebody takes from."""
+    if settings.bus == "embedded" and not (settings.bus_path and settings.bus_path.exists()):
+        return []
+    try:
+        bus = open_bus(settings)
+    except BusUnavailable:
+        raise
+    except BusError:
+        if settings.bus == "embedded":
+            return []  # nobody takes from a file that is damaged, and a reset mends it
+        raise
+    try:
+        return [queue.name for queue in bus.status(_queues(settings)) if queue.consumers]
+    finally:
+        bus.close()
+
+
+def _queues(settings: config.Settings) -> list[str]:
+    """Return the engine's queues, however many shards there were."""
+    by_shard = (settings.model_input_queue, settings.results_shard_queue)
+    return [settings.listener.queue] + [
+        name(shard) for shard in range(config.MOST_SHARDS) for name in by_shard
+    ]
+
+
 def _empty_broker(settings: config.Settings) -> None:
-    """Delete the engine's queues, however many shards there were, and the dead letters; not those of applications."""
+    """Delete the engine's queues and the dead letters; not those of applications."""
     bus = open_bus(settings)
     try:
-        bus.delete_queue(settings.listener.queue)
-        for shard in range(config.MOST_SHARDS):
-            bus.delete_queue(settings.model_input_queue(shard))
-            bus.delete_queue(settings.results_shard_queue(shard))
+        for queue in _queues(settings):
+            bus.delete_queue(queue)
         while letters := bus.dead_letters():
             bus.discard([letter.id for letter in letters])
     finally:

@@ -26,6 +26,29 @@ def test_nothing_is_left_after_a_reset(tmp_path):
         assert [queue.name for queue in current().bus.status() if queue.ready] == []
 
 
+def test_nothing_is_deleted_under_a_service_that_runs(tmp_path):
+    settings = config.embedded(tmp_path)
+    with using(settings):
+        createCustomDatasourceAdapter().createMetric("m")
+        with (
+            current().bus.consume([settings.listener.queue]),
+            pytest.raises(resetting.ServicesRun, match=settings.listener.queue),
+        ):
+            resetting.reset(settings)
+        with reading(current().engine) as conn:
+            assert [state.name for state in metrics.custom(conn)] == ["m"]
+
+
+def test_a_damaged_bus_is_reset_too(tmp_path):
+    settings = config.embedded(tmp_path)
+    with using(settings):
+        pass
+    settings.bus_path.write_bytes(b"something else entirely" * 100)
+    resetting.reset(settings)
+    with using(settings):
+        assert current().bus.status()
+
+
 def test_a_server_that_is_away_is_named_without_its_password(tmp_path):
     away = config.Repository(dialect="mysql", host="127.0.0.1", port=1, passwd="secret")
     with pytest.raises(RepositoryUnavailable, match="127.0.0.1:1") as caught:
