@@ -37,7 +37,7 @@ from htmengine.model_swapper.swapper_messages import (
 from htmengine.repository import metrics, samples
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import MetricState
-from htmengine.repository.status import WITH_MODEL, MetricStatus
+from htmengine.repository.status import WITH_MODEL, WITHOUT_MODEL, MetricStatus
 from htmengine.runtime import sweep
 from htmengine.runtime.feeding import Feed, add_newest
 from htmengine.runtime.installation import current
@@ -110,7 +110,7 @@ class ModelSwapperInterface(Closing):
             state = metrics.states(conn, [modelID]).get(modelID)
             if state is None:
                 raise _not_found(modelID)
-            if state.status in (MetricStatus.UNMONITORED, MetricStatus.PENDING_DATA):
+            if state.status in WITHOUT_MODEL:
                 metrics.start_model(
                     conn,
                     modelID,

@@ -13,7 +13,7 @@ from htmengine.exceptions import MetricStatusChangedError, ObjectNotFoundError
 from htmengine.repository import bulk, samples, schema
 from htmengine.repository.locks import lock_metrics
 from htmengine.repository.lookup import IN_LIST, Lookup
-from htmengine.repository.status import MetricStatus
+from htmengine.repository.status import WITHOUT_MODEL, MetricStatus
 
 CUSTOM: Final = "custom"
 """Data source of the metrics that come in as samples."""
@@ -65,7 +65,6 @@ class Description(NamedTuple):
     parameters: str | None
 
 
-_WITHOUT_MODEL: Final = (int(MetricStatus.UNMONITORED), int(MetricStatus.PENDING_DATA))
 _status: Final[ColumnElement[int]] = func.coalesce(_metric.status, 0)
 _last_rowid: Final = func.coalesce(_metric.last_rowid, 0)
 _STATE: Final = (
@@ -287,7 +286,7 @@ def start_models(conn: Connection, models: Sequence[NewModel]) -> None:
         state = known.get(uid)
         if state is None:
             raise not_found(uid)
-        if state.status not in _WITHOUT_MODEL:
+        if state.status not in WITHOUT_MODEL:
             raise MetricStatusChangedError(f"the metric {uid} has a model")
         if state.scored_rowid > max(state.base_rowid, 0):
             while clear_scores(conn, uid):
@@ -345,7 +344,7 @@ def clear_scores(conn: Connection, uid: str, *, limit: int = CLEARED_AT_ONCE) ->
     is continued by the next call. A metric that has a model is left alone.
     """
     query = select(_metric.scored_rowid, _metric.base_rowid).where(_metric.uid == uid)
-    row = conn.execute(query.where(_status.in_(_WITHOUT_MODEL)).with_for_update()).first()
+    row = conn.execute(query.where(_status.in_(WITHOUT_MODEL)).with_for_update()).first()
     floor = 0 if row is None else max(row.base_rowid, 0)
     if row is None or row.scored_rowid <= floor:
         return False

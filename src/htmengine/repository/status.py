@@ -22,6 +22,8 @@ class MetricStatus(IntEnum):
 WITH_MODEL: Final = frozenset({int(MetricStatus.ACTIVE), int(MetricStatus.CREATE_PENDING)})
 """Statuses of metrics whose model takes rows and gives scores. Scores prove a model whose confirmation was lost, so that
 they count before it, too."""
+WITHOUT_MODEL: Final = frozenset({int(MetricStatus.UNMONITORED), int(MetricStatus.PENDING_DATA)})
+"""Statuses of metrics that may get a model: the others have one, or one that failed."""
 
 
 class OperationLock:
