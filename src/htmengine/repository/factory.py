@@ -17,7 +17,7 @@ from htmengine.errors import DependencyAway
 from htmengine.repository.autocommit import autocommit
 from htmengine.repository.engine import open_engine
 from htmengine.repository.errors import is_transient
-from htmengine.repository.server import connect_arguments, server_url
+from htmengine.repository.server import connect_arguments, server_url, tls_arguments
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -78,16 +78,15 @@ def getUnaffiliatedEngine(config: Any) -> Engine:
 
 
 def getBaseConnectionArgsDict(config: Any) -> dict[str, Any]:
-    """Return arguments for connecting to the server with its driver."""
+    """Return arguments for connecting to the server with its driver, PyMySQL or psycopg; with TLS if that is asked for."""
     repository = repository_settings(config)
-    return {
-        "host": repository.host,
-        "port": repository.port,
-        "user": repository.user,
-        "passwd": repository.passwd,
-        "charset": "utf8",
-        "use_unicode": True,
-    }
+    secret = (
+        {"password": repository.passwd}
+        if repository.dialect == "postgresql"
+        else {"passwd": repository.passwd, "charset": "utf8", "use_unicode": True}
+    )
+    where = {"host": repository.host, "port": repository.port, "user": repository.user}
+    return where | secret | tls_arguments(repository)
 
 
 def repository_settings(config: Any) -> settings.Repository:

@@ -70,15 +70,17 @@ def _begin_postgresql(connection: Connection) -> None:
 
 def connect_arguments(repository: config.Repository) -> dict[str, Any]:
     """Return what the driver is told of how to connect. Raises ConfigError for files that cannot be used."""
-    arguments: dict[str, Any] = {"connect_timeout": CONNECTS_WITHIN_S}
+    return {"connect_timeout": CONNECTS_WITHIN_S} | tls_arguments(repository)
+
+
+def tls_arguments(repository: config.Repository) -> dict[str, Any]:
+    """Return what the driver is told of how to encrypt; nothing where it is not to. Raises as `connect_arguments`."""
     context = client_context(repository)
     if context is None:
-        return arguments
+        return {}
     if repository.dialect == "mysql":
-        return arguments | {"ssl": context}
+        return {"ssl": context}
     files = {"sslcert": repository.certificate, "sslkey": repository.key}
-    return (
-        arguments
-        | {"sslmode": "verify-full", "sslrootcert": str(repository.ca_file or "system")}
-        | {name: str(file) for name, file in files.items() if file}
-    )
+    return {"sslmode": "verify-full", "sslrootcert": str(repository.ca_file or "system")} | {
+        name: str(file) for name, file in files.items() if file
+    }

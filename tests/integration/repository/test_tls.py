@@ -6,9 +6,12 @@ import tempfile
 from pathlib import Path
 
 import msgspec
+import psycopg
+import pymysql
 import pytest
 
 from htmengine.errors import ConfigError
+from htmengine.repository import getBaseConnectionArgsDict
 from htmengine.repository.engine import open_engine, reading
 from htmengine.repository.errors import RepositoryError
 from tests import servers
@@ -52,6 +55,16 @@ def cipher(settings):
 
 def test_a_connection_is_encrypted(encrypting):
     assert cipher(encrypting[0])
+
+
+@pytest.mark.filterwarnings("ignore:.*passwd:DeprecationWarning")  # the documented name
+def test_an_application_that_connects_by_itself_is_given_what_encrypts(encrypting):
+    settings, _ = encrypting
+    driver, database = {"mysql": (pymysql, "database"), "postgresql": (psycopg, "dbname")}[settings.dialect]
+    arguments = getBaseConnectionArgsDict(settings) | {database: settings.db}
+    with driver.connect(**arguments) as connection, connection.cursor() as cursor:
+        cursor.execute(CIPHER[settings.dialect])
+        assert cursor.fetchone()[0]
 
 
 @pytest.mark.parametrize("trusted", ["another", "the system's"])
