@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
-from htmengine import conf, config
+from htmengine import cli, conf, config
 from htmengine.errors import ConfigError
 
 
@@ -239,3 +240,23 @@ def test_files_of_tls_are_looked_for_where_it_is_asked_for(application):
         config.load(application)
     assert '[tls] ca_file = "/nowhere/ca.pem" is not a file that can be read' in str(caught.value)
     assert '[repository] tls_key = "/nowhere/key" is not a file that can be read' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("servers", "advice"),
+    [
+        ([], []),
+        (["--bus", "rabbitmq"], ["rabbitmq.conf."]),
+        (["--repository", "mysql"], ["[repository] of application.conf.", "db create"]),
+        (
+            ["--bus", "rabbitmq", "--repository", "postgresql"],
+            ["rabbitmq.conf and [repository] of application.conf.", "db create"],
+        ),
+    ],
+)
+def test_init_says_what_is_to_do_before_servers_can_be_used(tmp_path, servers, advice):
+    done = CliRunner().invoke(cli.app, ["init", str(tmp_path / "app"), *servers])
+    *before, start, _ = done.stderr.splitlines()
+    assert start.startswith("Start it: htmengine up")
+    assert len(before) == len(advice)
+    assert all(expected in line for expected, line in zip(advice, before, strict=True))

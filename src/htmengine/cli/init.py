@@ -39,6 +39,18 @@ def init(
     for path in conf.write(folder, name, choices):
         typer.echo(path)
     directory = folder.absolute() / "conf"
+    servers = [
+        file
+        for file, asked in (
+            ("rabbitmq.conf", bus == "rabbitmq"),
+            ("[repository] of application.conf", repository != "sqlite"),
+        )
+        if asked
+    ]
+    if servers:
+        typer.echo(f"Say where the servers are, in {directory}: {' and '.join(servers)}.", err=True)
+    if repository != "sqlite":
+        typer.echo(f"Make the database: htmengine db create --config {directory}", err=True)
     typer.echo(
         f"Start it: htmengine up --config {directory}\n"
         f"Or its services one by one under supervisord, in {folder.absolute()}: supervisord -c conf/supervisord.conf",
