@@ -1,10 +1,11 @@
 """What `htmengine replay` does: read a file, send it through the queue, wait for its scores."""
 
 import io
+import threading
 import time
 import uuid
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -13,10 +14,11 @@ import numpy as np
 from htmengine.bus import Outgoing, QueueFull
 from htmengine.cli.progress import progress_bar
 from htmengine.cli.session import advise, installation, tell_if_nobody_takes
-from htmengine.errors import ExplainedError, MisuseError
+from htmengine.errors import DependencyAway, ExplainedError, MisuseError
 from htmengine.messages import Backfill, MetricLines, encode_json
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
+from htmengine.runtime import holding
 from htmengine.runtime.opening import Context
 from htmengine.runtime.plaintext import PROTOCOL, BadLine, parse_line
 from htmengine.series.reader import SeriesReader
@@ -24,6 +26,7 @@ from htmengine.series.reader import SeriesReader
 LINES_PER_MESSAGE: Final = 500
 POLL_S: Final = 0.2
 QUEUE_PAUSE_S: Final = 0.1
+ALIVE_EVERY_S: Final = holding.PATIENCE_S / 4
 PATIENCE_S: Final = 60.0
 """How long nothing may move while `--wait` waits."""
 
@@ -109,22 +112,42 @@ def _send(
     with progress_bar(stream, "Sending") as show:
         publish([])  # from here on live samples wait, even if the first rows take their time
         try:
-            for chunk in reader.chunks():
-                seconds = np.floor(chunk.timestamps).astype(np.int64).tolist()
-                lines = [
-                    f"{metric} {value!r} {second}"
-                    for second, value in zip(seconds, chunk.values.tolist(), strict=True)
-                    if value == value
-                ]
-                for first in range(0, len(lines), LINES_PER_MESSAGE):
-                    publish(lines[first : first + LINES_PER_MESSAGE])
-                sent += len(lines)
-                last = seconds[-1]
-                show(sent)
+            with _kept_alive(lambda: publish([])):
+                for chunk in reader.chunks():
+                    seconds = np.floor(chunk.timestamps).astype(np.int64).tolist()
+                    lines = [
+                        f"{metric} {value!r} {second}"
+                        for second, value in zip(seconds, chunk.values.tolist(), strict=True)
+                        if value == value
+                    ]
+                    for first in range(0, len(lines), LINES_PER_MESSAGE):
+                        publish(lines[first : first + LINES_PER_MESSAGE])
+                    sent += len(lines)
+                    last = seconds[-1]
+                    show(sent)
         finally:
             publish([], done=True)
     reader.require_rows(sent + reader.missing)
     return sent, last
+
+
+@contextmanager
+def _kept_alive(say: Callable[[], None]) -> Iterator[None]:
+    """Say now and then that the backfill goes on: what is read from a pipe may take its time."""
+    ended = threading.Event()
+
+    def run() -> None:
+        while not ended.wait(ALIVE_EVERY_S):
+            with suppress(DependencyAway):
+                say()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 def _insist(publish: Callable[[], None]) -> None:
