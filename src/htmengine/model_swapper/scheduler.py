@@ -54,6 +54,8 @@ budget."""
 LEAST_SHARE: Final = 16
 """Rows that are read for a model at a time, at the least."""
 OUTPUTS_PER_MESSAGE: Final = 500
+ROWS_WORTH_A_BLOCK: Final = 20
+"""To take so many rows again costs what it costs to compress and write a block."""
 SAVES_AT_A_TIME: Final = 16
 """Checkpoints that are due are taken in so many a round, so that a round does not wait for many."""
 ORPHANS_INTERVAL_S: Final = 600.0
@@ -505,9 +507,16 @@ class ModelScheduler:
         self._residents.resize(resident, len(block))
 
     def _shed(self, keep: Collection[str]) -> None:
-        """Let the least recently used models go, saved, until the rest fits or is in use."""
+        """Let the least recently used models go until the rest fits or is in use.
+
+        One that took only a few rows since its checkpoint takes them again when it comes back: where there is room for
+        a part of the fleet only, to write its block each time would cost more, and wear the disk out.
+        """
         for resident in self._residents.least_used(keep):
-            self._save(resident)
+            if resident.settled - resident.saved >= min(
+                ROWS_WORTH_A_BLOCK, self._settings.requests_per_checkpoint
+            ):
+                self._save(resident)
             self._residents.remove(resident.uid)
             self.counters.add("models_evicted")
 

@@ -10,7 +10,7 @@ from htmengine.htm.model import Model
 from htmengine.messages import Samples, shard_of
 from htmengine.model_swapper.checkpoint_store import CODEC_ZSTD, compressed
 from htmengine.model_swapper.checkpoint_writer import Block
-from htmengine.model_swapper.scheduler import ORPHANS_INTERVAL_S
+from htmengine.model_swapper.scheduler import ORPHANS_INTERVAL_S, ROWS_WORTH_A_BLOCK
 from htmengine.repository import metrics, schema
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.retention import remove_older
@@ -248,3 +248,18 @@ def test_a_checkpoint_that_is_still_being_written_counts_as_stored(world):
         hold.set()
     writer.flush()
     assert {key: it.block() for key, it in recovery.newest(models).items()} == {(uid, 0): b"block"}
+
+
+def test_models_that_find_no_room_take_a_few_rows_again_rather_than_be_saved_each_time(make_world):
+    world = make_world(metrics_count=4, resident_bytes=1, requests_per_checkpoint=1000)
+    rows = 3 * ROWS_WORTH_A_BLOCK
+    for _ in range(rows):  # each sample of a metric meets a model that was let go
+        world.publish(*[(metric, rowid) for metric in range(4) for rowid in world.append(metric, 1)])
+        world.settle_all()
+        world.store_all()
+    for metric in range(4):
+        assert world.finals(metric) == world.expected(metric, rows)
+    evicted, saved = (world.scheduler.counters.snapshot()[name] for name in ("models_evicted", "checkpoints"))
+    assert evicted >= 3 * (rows - 1)  # the last of each round stays
+    # The first block of a model comes early by a share of the interval that goes by its uid.
+    assert 4 * 2 <= saved <= 4 * 4
