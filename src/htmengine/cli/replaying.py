@@ -77,10 +77,11 @@ def run(request: Request) -> dict[str, Any]:
             from htmengine.cli import monitoring
 
             monitoring.ensure_monitored(context, [request.metric])
-        sent, last = _send(context, request.metric, reader, stream)
+        # First: a queue that nobody takes from gets full, and then this waits.
         tell_if_nobody_takes(
-            context, [context.settings.listener.queue], "metric_storer", "what was sent waits in the queue."
+            context, [context.settings.listener.queue], "metric_storer", "what is sent waits in the queue."
         )
+        sent, last = _send(context, request.metric, reader, stream)
         result: dict[str, Any] = {
             "metric": request.metric,
             "sent": sent,
