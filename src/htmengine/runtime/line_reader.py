@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Final
 
 from htmengine.runtime.counters import LONGEST_EXAMPLE, Counters
@@ -9,6 +11,9 @@ from htmengine.runtime.counters import LONGEST_EXAMPLE, Counters
 LONG_LINE: Final = "the line is too long"
 NOT_UTF8: Final = "the line is not UTF-8"
 UNFINISHED: Final = "the connection ended within the line"
+NOW: Final = "-1"
+"""A timestamp that Graphite's senders leave to the receiver. It is dated here, where the line comes in: behind the queue a
+second delivery would be another sample."""
 
 
 class LineReader:
@@ -17,8 +22,9 @@ class LineReader:
     Holds no more than the beginning of one line.
     """
 
-    def __init__(self, longest: int, counters: Counters) -> None:
-        """`longest`: bytes of the longest line that is accepted, its end not counted."""
+    def __init__(self, longest: int, counters: Counters, *, clock: Callable[[], float] = time.time) -> None:
+        """`longest`: bytes of the longest line that is accepted, its end not counted; `clock`: seconds since the epoch."""
+        self._clock = clock
         self._longest = longest
         self._counters = counters
         self._rest = b""
@@ -70,7 +76,16 @@ class LineReader:
             text = complete.decode().split("\n")
         except UnicodeDecodeError:
             text = self._decoded(raw)
-        return [line for whole in text if (line := whole.strip())]
+        lines = [line for whole in text if (line := whole.strip())]
+        if b"-1" in complete:
+            return [self._dated(line) if line.endswith(NOW) else line for line in lines]
+        return lines
+
+    def _dated(self, line: str) -> str:
+        fields = line.split()
+        if len(fields) != 3 or fields[2] != NOW:
+            return line
+        return f"{fields[0]} {fields[1]} {int(self._clock())}"
 
     def _too_long(self, line: bytes) -> bool:
         if len(line.removesuffix(b"\r")) <= self._longest:

@@ -11,7 +11,7 @@ LONGEST = 10
 
 def read(*pieces, finish=True):
     counters = Counters()
-    reader = LineReader(LONGEST, counters)
+    reader = LineReader(LONGEST, counters, clock=lambda: 1.5)
     lines = [line for piece in pieces for line in reader.feed(piece)]
     if finish:
         reader.finish()
@@ -32,8 +32,16 @@ def naive(data):
             refused[NOT_UTF8] = refused.get(NOT_UTF8, 0) + 1
             continue
         if text:
-            lines.append(text)
+            fields = text.split()
+            lines.append(" ".join([*fields[:2], "1"]) if fields[2:] == ["-1"] else text)
     return lines, refused, rest
+
+
+def test_a_timestamp_of_minus_one_is_the_time_at_which_the_line_comes_in():
+    assert read(b"a -1 -1\nb\t2  -1\r\nc 3 -12\nd -1\ne 1 1-1\n -1\n") == (
+        ["a -1 1", "b 2 1", "c 3 -12", "d -1", "e 1 1-1", "-1"],
+        {},
+    )
 
 
 def test_lines_may_come_in_any_pieces():
