@@ -3,7 +3,7 @@
 What a user waits for and what the engine carries:
     detect        a file through `htmengine detect`, from the start of the process to its end
     pipeline      a fleet through the whole engine: samples a second, latency, processor time by service
-    new_fleet     from the first line of unknown metrics to the first score of all of them
+    new_fleet     a fleet that nobody knows, or after a start, or with too little memory: how long it waits for scores
     chaos         the engine is killed again and again; then every row is compared with an undisturbed run
 
 What a part costs:

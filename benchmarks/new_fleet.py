@@ -1,11 +1,13 @@
 """How long a fleet waits for its scores: a new one for its first, and one that is known after the engine was started.
 
     .venv/bin/python -m benchmarks.new_fleet --metrics 5000 --runs 3 --json
+    .venv/bin/python -m benchmarks.new_fleet --metrics 2000 --memory 30 --json
     .venv/bin/python -m benchmarks.new_fleet --bus rabbitmq --db postgresql --metrics 5000
 
-Each run starts an engine on a new folder, or new databases, and sends two samples of every metric, which nobody knows.
-Then it sends a history, stops the engine, starts it again and sends the next sample of each. From the first line to the
-last score; medians.
+Each run starts an engine on a new folder, or new databases, and sends two samples of every metric, which nobody knows
+(`new_s`). Then it sends a history, stops the engine, starts it again and sends the next sample of each (`known_s`), and
+some more, one after the other (`next_s`): with `--memory` of less than the fleet needs, each of them meets a model that
+was let go. From the first line to the last score; medians. `written_mib`: to the disk for one more sample of each.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 
@@ -24,31 +27,48 @@ from benchmarks.fleet import Fleet, generate
 from benchmarks.machine import machine
 from benchmarks.running import running
 from benchmarks.servers import DATABASES, application
-from htmengine.config import Settings, embedded
+from htmengine.config import Settings
 from htmengine.repository import schema
 from htmengine.repository.engine import open_engine, reading
 
 FIRST = 2
 HISTORY = 50
+NEXT = 5
 WITHIN_S = 600.0
 
 
-def seconds(fleet: Fleet, bus: str, db: str, folder: Path) -> tuple[float, float]:
-    """Return how long a new fleet takes, and one that is known."""
-    if (bus, db) == ("embedded", "sqlite"):
-        return _measured(fleet, folder, None, embedded(folder))
-    checkpoint_store = "sqlite" if db == "sqlite" else "repository"
-    with application(bus, db, folder, checkpoint_store=checkpoint_store) as app:
-        return _measured(fleet, folder / "app" / "data", app.directory, app.settings)
+class Waits(NamedTuple):
+    """What one run has measured."""
+
+    new_s: float
+    known_s: float
+    next_s: float
+    written_mib: float
 
 
-def _measured(fleet: Fleet, data: Path, config: Path | None, settings: Settings) -> tuple[float, float]:
-    with running(data, config=config) as engine:
-        new = _until_scored(fleet, range(FIRST), engine.port, settings)
-        _until_scored(fleet, range(FIRST, HISTORY), engine.port, settings)
-        engine.stop()
-    with running(data, config=config) as engine:
-        return new, _until_scored(fleet, range(HISTORY, HISTORY + 1), engine.port, settings)
+def measure(fleet: Fleet, bus: str, db: str, folder: Path, memory: int | None) -> Waits:
+    """Return how long a fleet waits; `memory`: MiB for its models."""
+    options = {"checkpoint_store": "sqlite" if db == "sqlite" else "repository"}
+    if memory:
+        options["resident_mebibytes"] = str(memory)
+    with application(bus, db, folder, **options) as app:
+        data = folder / "app" / "data"
+        with running(data, config=app.directory) as engine:
+            new = _until_scored(fleet, range(FIRST), engine.port, app.settings)
+            _until_scored(fleet, range(FIRST, HISTORY), engine.port, app.settings)
+            engine.stop()
+        with running(data, config=app.directory) as engine:
+            known, *after = (
+                (_until_scored(fleet, range(at, at + 1), engine.port, app.settings), _written_mib(engine.pid))
+                for at in range(HISTORY, HISTORY + 1 + NEXT)
+            )
+    written = (after[-1][1] - known[1]) / NEXT
+    return Waits(new, known[0], statistics.median(taken for taken, _ in after), written)
+
+
+def _written_mib(pid: int) -> float:
+    counters = dict(line.split(": ") for line in Path(f"/proc/{pid}/io").read_text().splitlines())
+    return int(counters["write_bytes"]) / 2**20
 
 
 def _until_scored(fleet: Fleet, samples: range, port: int, settings: Settings) -> float:
@@ -79,29 +99,31 @@ def main() -> None:
     parser.add_argument("--bus", choices=["embedded", "rabbitmq"], default="embedded")
     parser.add_argument("--db", choices=["sqlite", *DATABASES], default="sqlite")
     parser.add_argument("--metrics", type=int, default=5000)
+    parser.add_argument("--memory", type=int, metavar="MIB", help="for models [default: the engine's]")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args()
-    fleet = generate(options.metrics, HISTORY + 1)
-    taken = []
+    fleet = generate(options.metrics, HISTORY + 1 + NEXT)
+    runs = []
     for _ in range(options.runs):
         with tempfile.TemporaryDirectory(prefix="new-fleet-") as folder:
-            taken.append(seconds(fleet, options.bus, options.db, Path(folder)))
-    new, known = (statistics.median(times) for times in zip(*taken, strict=True))
+            runs.append(measure(fleet, options.bus, options.db, Path(folder), options.memory))
+    waits = Waits(*(round(statistics.median(column), 2) for column in zip(*runs, strict=True)))
     report = {
         "machine": machine(),
         "bus": options.bus,
         "db": options.db,
         "metrics": options.metrics,
-        "runs": [[round(one, 2) for one in run] for run in taken],
-        "new_s": round(new, 2),
-        "known_s": round(known, 2),
+        "memory_mib": options.memory,
+        "runs": [[round(one, 2) for one in run] for run in runs],
+        **waits._asdict(),
     }
     if options.json:
         print(json.dumps(report))
         return
     print(
-        f"{options.metrics} metrics have their scores after {new:.1f} s when new, {known:.1f} s after a start"
+        f"{options.metrics} metrics have their scores after {waits.new_s:.1f} s when new, {waits.known_s:.1f} s after a "
+        f"start, {waits.next_s:.1f} s for one more sample of each, which writes {waits.written_mib:.0f} MiB"
     )
 
 
