@@ -115,3 +115,23 @@ def test_on_a_terminal_without_input_there_is_advice_instead_of_waiting():
         os.close(leader)
         os.close(follower)
     assert b"nothing to read" in done.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+@pytest.mark.parametrize("arguments", [("--help",), ("detect", "--json", SAMPLE), ("detect", SAMPLE)])
+def test_a_full_disk_behind_a_redirected_output_is_told(arguments):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "htmengine.cli", *map(str, arguments)],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+            text=True,
+        )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2:] == [
+        "The output cannot be written: No space left on device.",
+        "Make room, or send it elsewhere.",
+    ]
+    assert "Traceback" not in done.stderr

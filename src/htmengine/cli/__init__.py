@@ -3,7 +3,10 @@
 Exit codes: 0 done, 1 failed, 2 misused. Commands import what is heavy when they run, so that help comes at once.
 """
 
-from typing import Annotated
+import errno
+import os
+import sys
+from typing import Annotated, Final
 
 import typer
 
@@ -23,6 +26,8 @@ from htmengine.cli.status import doctor, status
 from htmengine.cli.transfer import export, import_
 from htmengine.cli.up import up
 from htmengine.cli.verify import verify
+
+NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 app = typer.Typer(
     cls=Commands,
@@ -76,4 +81,14 @@ app.command(short_help="Find what is unusual in a CSV file with times and values
 
 def main() -> None:
     """Run the command line."""
-    app(prog_name="htmengine")
+    try:
+        app(prog_name="htmengine")
+    except OSError as error:
+        # Commands explain what happens to files that they write; this is where their output goes.
+        if error.errno not in NO_ROOM:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it, at the end
+        typer.echo(
+            f"The output cannot be written: {error.strerror}.\nMake room, or send it elsewhere.", err=True
+        )
+        sys.exit(1)
