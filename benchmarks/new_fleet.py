@@ -21,14 +21,11 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from sqlalchemy import func, select
-
 from benchmarks.fleet import Fleet, generate
 from benchmarks.machine import machine
-from benchmarks.running import running
+from benchmarks.running import running, scored_samples
 from benchmarks.servers import DATABASES, application
 from htmengine.config import Settings
-from htmengine.repository import schema
 from htmengine.repository.engine import open_engine, reading
 
 FIRST = 2
@@ -86,7 +83,7 @@ def _until_scored(fleet: Fleet, samples: range, port: int, settings: Settings) -
                     raise TimeoutError(f"{scored} of {goal} samples are scored after {WITHIN_S:.0f} s")
                 time.sleep(0.05)
                 with reading(engine) as conn:
-                    scored = int(conn.scalar(select(func.sum(schema.metric.c.scored_rowid))) or 0)
+                    scored = scored_samples(conn)
             return time.monotonic() - began
     finally:
         engine.dispose()

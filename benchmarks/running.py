@@ -13,6 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Connection, func, select
+
+from htmengine.repository import schema
+
 STARTS_WITHIN_S = 90.0
 STOPS_WITHIN_S = 90.0
 
@@ -31,6 +35,11 @@ def free_port() -> int:
                 if port not in _given:
                     _given.add(port)
                     return port
+
+
+def scored_samples(conn: Connection) -> int:
+    """Return how many samples of all metrics are scored."""
+    return int(conn.scalar(select(func.sum(schema.metric.c.scored_rowid))) or 0)
 
 
 SERVICES = {

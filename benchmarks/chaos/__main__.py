@@ -22,19 +22,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection
 
 from benchmarks.chaos.oracle import judge
 from benchmarks.chaos.sender import Sender
 from benchmarks.fleet import Fleet, generate
 from benchmarks.machine import machine
-from benchmarks.running import SERVICES, Engine, free_port
+from benchmarks.running import SERVICES, Engine, free_port, scored_samples
 from benchmarks.servers import DATABASES, application
 from htmengine.bus.opening import open_bus
 from htmengine.config import Settings, embedded
 from htmengine.errors import ExplainedError
 from htmengine.messages import decode_results_batch
-from htmengine.repository import schema
 from htmengine.repository.engine import open_engine, reading
 from tests.servers import ServerProcess
 
@@ -153,7 +152,7 @@ class Installation:
     def scored(self) -> int:
         """Return how many samples are scored; 0 while nobody can tell."""
         with contextlib.suppress(ExplainedError), repository(self.settings) as conn:
-            return int(conn.scalar(select(func.sum(schema.metric.c.scored_rowid))) or 0)
+            return scored_samples(conn)
         return 0
 
     def owner(self, step: str) -> str:

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
-from htmengine.bus import Consumer, Delivery, Outgoing
+from htmengine.bus import Consumer, Delivery
 from htmengine.closing import Closing
 from htmengine.htmengineerrno import ERR, SUCCESS
 from htmengine.messages import (
@@ -21,10 +21,8 @@ from htmengine.messages import (
     DefineModel,
     DeleteModel,
     ModelFailure,
-    ModelInput,
     ModelOutput,
     decode_model_output,
-    encode_model_input,
     shard_of,
 )
 from htmengine.model_swapper import definition
@@ -122,7 +120,7 @@ class ModelSwapperInterface(Closing):
                 raise ModelAlreadyExists(f"the model {modelID} has failed; delete it first")
             elif definition.parse(metrics.definitions(conn, [modelID])[modelID].model_params) != parameters:
                 raise ModelAlreadyExists(f"the model {modelID} has another definition")
-        feed = Feed(self._context.shards, self._context.settings.model_input_queue)
+        feed = self._feed()
         feed.command(DefineModel(command_id=commandID, uid=modelID, generation=state.generation))
         with reading(self._context.engine) as conn:
             add_newest(feed, conn, metrics.states(conn, [modelID]).values())
@@ -160,7 +158,6 @@ class ModelSwapperInterface(Closing):
                 status=MetricStatus.CREATE_PENDING,
             )
         self._command(
-            modelID,
             CloneModel(
                 command_id=commandID,
                 uid=modelID,
@@ -182,7 +179,7 @@ class ModelSwapperInterface(Closing):
                 ended -= 1
             else:
                 metrics.clear_model(conn, modelID)
-        self._command(modelID, DeleteModel(command_id=commandID, uid=modelID, generation=ended))
+        self._command(DeleteModel(command_id=commandID, uid=modelID, generation=ended))
 
     def submitRequests(self, modelID: str, requests: Sequence[ModelCommand | ModelInputRow]) -> str:
         """Carry out commands, and ask a model for the scores of rows; return the id of this batch.
@@ -225,7 +222,7 @@ class ModelSwapperInterface(Closing):
                 f"the metric {state.name} has no row {min(missing)}: send samples to the metric-data queue, or store "
                 "them with MetricStreamer"
             )
-        feed = Feed(context.shards, context.settings.model_input_queue)
+        feed = self._feed()
         for rowid, timestamp, value in zip(*rows, strict=True):
             if rowid in wanted:
                 feed.add(uid, state.generation, rowid, timestamp, value)
@@ -288,9 +285,14 @@ class ModelSwapperInterface(Closing):
     def _context(self) -> Context:
         return current()
 
-    def _command(self, uid: str, *commands: ModelInput) -> None:
-        queue = self._context.settings.model_input_queue(shard_of(uid, self._context.shards))
-        self._context.bus.publish([Outgoing(queue, encode_model_input(commands))])
+    def _command(self, *commands: CloneModel | DefineModel | DeleteModel) -> None:
+        feed = self._feed()
+        for command in commands:
+            feed.command(command)
+        self._context.bus.publish(feed.messages())
+
+    def _feed(self) -> Feed:
+        return Feed(self._context.shards, self._context.settings.model_input_queue)
 
 
 class ResultsBatch(NamedTuple):
