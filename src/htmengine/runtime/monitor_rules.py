@@ -6,7 +6,7 @@ Each section is a rule; the first that fits a metric's name decides, and a metri
     metrics = 100000         ; models by all rules together
 
     [internal]
-    pattern = *.internal.*   ; as in a shell; or regex = …, which must fit the whole name
+    pattern = *.internal.*   ; as in a shell; or regex = …, which must fit the whole name: `name_patterns`
     action = ignore
 
     [load]
@@ -22,9 +22,7 @@ Each section is a rule; the first that fits a metric's name decides, and a metri
 from __future__ import annotations
 
 import configparser
-import fnmatch
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -35,6 +33,7 @@ from htmengine.config_options import unreadable
 from htmengine.errors import ConfigError
 from htmengine.repository.metrics import CUSTOM, MetricState
 from htmengine.repository.status import MetricStatus
+from htmengine.runtime import name_patterns
 
 T = TypeVar("T")
 
@@ -50,8 +49,7 @@ class Rule(NamedTuple):
     """What to do with the metrics whose name fits."""
 
     name: str
-    fits: re.Pattern[str]
-    """Of the whole name."""
+    fits: name_patterns.Fits
     monitor: bool
     minimum: float | None = None
     maximum: float | None = None
@@ -79,7 +77,7 @@ class Rules(NamedTuple):
 
     def first(self, name: str) -> Rule | None:
         """Return the rule that decides about a metric, None where none fits."""
-        return next((rule for rule in self.rules if rule.fits.fullmatch(name)), None)
+        return next((rule for rule in self.rules if rule.fits(name)), None)
 
 
 class Limit(NamedTuple):
@@ -198,7 +196,7 @@ def _rule(name: str, options: _Options) -> Rule | None:
         options.fault(
             "has both pattern and regex; one is needed" if given else "has neither pattern nor regex"
         )
-    fits = options.get("pattern", _glob) or options.get("regex", _regex)
+    fits = options.get("pattern", name_patterns.glob) or options.get("regex", name_patterns.regex)
     if "action" not in options.section:
         options.fault(f"has no action; it is {MONITOR} or {IGNORE}")
     action = options.get("action", _action)
@@ -209,7 +207,7 @@ def _rule(name: str, options: _Options) -> Rule | None:
         options.fault(f"max = {maximum} is below min = {minimum}")
     rule = Rule(
         name,
-        fits or re.compile(""),
+        fits or bool,
         action == MONITOR,
         minimum,
         maximum,
@@ -218,19 +216,6 @@ def _rule(name: str, options: _Options) -> Rule | None:
         options.get("limit", _count),
     )
     return rule if len(options.faults) == before else None
-
-
-def _glob(text: str) -> re.Pattern[str]:
-    if not text:
-        raise ValueError("fits nothing")
-    return re.compile(fnmatch.translate(text))
-
-
-def _regex(text: str) -> re.Pattern[str]:
-    try:
-        return re.compile(text)
-    except re.error as error:
-        raise ValueError(f"is not a regular expression: {error}") from None
 
 
 def _action(text: str) -> str:
