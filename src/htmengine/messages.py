@@ -46,6 +46,9 @@ class MetricLines(msgspec.Struct, frozen=True, kw_only=True):
     protocol: str
     data: list[str]
     backfill: Backfill | None = None
+    accepted_at: float | None = None
+    """When these lines came in, by the clock of whoever accepted them, in seconds since the epoch; None where that is not
+    told. What lies too far in the future goes by it: the queue, or another machine's clock, must not change that."""
 
 
 # -- The shard queues, model input: MessagePack, any number of these in a message.

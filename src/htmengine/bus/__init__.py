@@ -61,7 +61,7 @@ class Delivery(NamedTuple):
     deliveries: int
     """How often it was delivered, this time included: more than 1 means that it may have been worked on before."""
     epoch: int
-    """Grows whenever another consumer takes the queue over."""
+    """Another one whenever another consumer takes the queue over."""
     tag: int
     """The bus's own name for the message."""
 

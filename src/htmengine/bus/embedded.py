@@ -48,8 +48,19 @@ ROLL_CALL_S: Final = 0.1
 class EmbeddedBus:
     """Queues and exchanges in one SQLite file; keeps the contract of `Bus`."""
 
-    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Open the bus in a file, or create it.
+
+        Parameters
+        ----------
+        clock : seconds since the epoch, for people: when a dead letter was put aside.
+        timer : seconds that only grow, the same for all processes of the machine until it is started again.
 
         Raises
         ------
@@ -57,6 +68,7 @@ class EmbeddedBus:
         BusError : the file is something else, or damaged.
         """
         self.clock = clock
+        self.timer = timer
         self.file = SqliteFile(path, queues.APPLICATION_ID, queues.VERSION, queues.SCHEMA)
         self._process = this_process()
         self._consumers: dict[int, EmbeddedConsumer] = {}
@@ -159,7 +171,7 @@ class EmbeddedBus:
             for queue, rows in by_queue.items():
                 if room := self._rooms.get(queue):
                     room.take(connection, queue, sum(len(body) for _, body in rows))
-                queues.append(connection, queue, rows, self.clock())
+                queues.append(connection, queue, rows, self.timer())
         self.wake(by_queue)
 
     def consume(self, names: Sequence[str]) -> EmbeddedConsumer:
@@ -208,7 +220,7 @@ class EmbeddedBus:
         """See `Bus`."""
         with self.file.reading() as connection:
             absent = ownership.of_dead_processes(connection, self._process) + list(self._to_remove)
-            found = queues.status(connection, absent, self.clock())
+            found = queues.status(connection, absent, self.timer())
         return found if names is None else [status for status in found if status.name in set(names)]
 
     def dead_letters(self, *, limit: int = 100, after: int = 0) -> list[DeadLetter]:
@@ -221,7 +233,7 @@ class EmbeddedBus:
         with self.file.writing() as connection:
             by_queue = queues.take_dead_letters(connection, ids)
             for queue, rows in by_queue.items():
-                queues.append(connection, queue, rows, self.clock(), refuse=False)
+                queues.append(connection, queue, rows, self.timer(), refuse=False)
         self.wake(by_queue)
         return sum(map(len, by_queue.values()))
 

@@ -125,7 +125,10 @@ def purge(connection: sqlite3.Connection, name: str) -> int:
 def append(
     connection: sqlite3.Connection, name: str, rows: Sequence[Row], now: float, *, refuse: bool = True
 ) -> None:
-    """Add messages to a queue, as fresh ones. Raises QueueNotFound, and QueueFull if it may refuse them."""
+    """Add messages to a queue, as fresh ones. Raises QueueNotFound, and QueueFull if it may refuse them.
+
+    `now`: seconds that only grow until the machine is started again, as for `status`.
+    """
     queue = connection.execute(
         "UPDATE queue SET last = last + ?1, length = length + ?1 WHERE name = ?2"
         " RETURNING id, last, length, message_limit, expendable",
@@ -220,7 +223,10 @@ def acknowledge(connection: sqlite3.Connection, tags: Iterable[int]) -> int:
 
 
 def status(connection: sqlite3.Connection, absent: Sequence[int], now: float) -> list[QueueStatus]:
-    """Return how every queue stands, by name; consumers that are absent do not count."""
+    """Return how every queue stands, by name; consumers that are absent do not count.
+
+    The age of a message that was published before the machine was started again is not known.
+    """
     rows = connection.execute(
         "SELECT name, length, iif(holder IS NULL OR holder IN (SELECT value FROM json_each(?1)), 0,"
         " (SELECT count(*) FROM message m WHERE m.id > q.id << ?2 AND m.id <= (q.id << ?2) + q.cursor)),"
@@ -233,7 +239,11 @@ def status(connection: sqlite3.Connection, absent: Sequence[int], now: float) ->
     ).fetchall()
     return [
         QueueStatus(
-            name, length - unacked, unacked, None if oldest is None else max(0.0, now - oldest), consumers
+            name,
+            length - unacked,
+            unacked,
+            None if oldest is None or oldest > now else now - oldest,
+            consumers,
         )
         for name, length, unacked, oldest, consumers in rows
     ]

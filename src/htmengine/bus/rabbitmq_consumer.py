@@ -62,7 +62,7 @@ class _Subscription:
         self.under_way = 0
         """Messages that came by it and are not acknowledged."""
         self.epoch = 0
-        """When its first message came, in nanoseconds: whoever takes over later has a higher one."""
+        """When its first message came, in nanoseconds: no other subscription has the same."""
 
 
 class _Message(NamedTuple):

@@ -90,10 +90,11 @@ class _LiveSender(threading.Thread):
 
     def run(self) -> None:
         """Send until told to end."""
-        planned = fleet.incidents(max(self._begin, int(time.time())), SEED)
+        began, timer = time.time(), time.monotonic()
+        planned = fleet.incidents(max(self._begin, int(began)), SEED)
         incident = next(planned)
         second = self._begin
-        while not self._ended.wait(max(0.0, second - time.time())):
+        while not self._ended.wait(max(0.0, second - began - (time.monotonic() - timer))):
             if second > incident.last:
                 incident = next(planned)
             if second == incident.first:
@@ -112,7 +113,7 @@ class _LiveSender(threading.Thread):
 
 
 def _publish(context: Context, lines: Iterable[str]) -> None:
-    body = encode_json(MetricLines(protocol=PROTOCOL, data=list(lines)))
+    body = encode_json(MetricLines(protocol=PROTOCOL, data=list(lines), accepted_at=time.time()))
     while True:
         try:
             context.bus.publish([Outgoing(context.settings.listener.queue, body)])

@@ -129,7 +129,7 @@ def _services(
 
     `dead`: by queue, how many dead letters there are.
     """
-    settings, now = context.settings, time.time()
+    settings, now = context.settings, time.monotonic()
     folder = process.reports_folder(settings)
     said = reports.read(folder) if folder else {}
     shards = range(context.shards)

@@ -104,7 +104,10 @@ def _send(
 
     def publish(lines: list[str], *, done: bool = False) -> None:
         message = MetricLines(
-            protocol=PROTOCOL, data=lines, backfill=Backfill(metric=metric, token=token, done=done)
+            protocol=PROTOCOL,
+            data=lines,
+            backfill=Backfill(metric=metric, token=token, done=done),
+            accepted_at=time.time(),
         )
         _insist(
             lambda: context.bus.publish([Outgoing(context.settings.listener.queue, encode_json(message))])

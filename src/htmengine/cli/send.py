@@ -40,14 +40,19 @@ def send(
         )
     given = lines or [line for line in sys.stdin.read().splitlines() if line.strip()]
     with installation(config, data) as context:
-        checked = checked_lines(given, context.settings.storer.max_future_s)
+        now = int(time.time())
+        checked = checked_lines(given, context.settings.storer.max_future_s, now)
         queue = context.settings.listener.queue
         context.bus.publish(
             [
                 Outgoing(
                     queue,
                     encode_json(
-                        MetricLines(protocol=PROTOCOL, data=checked[first : first + LINES_PER_MESSAGE])
+                        MetricLines(
+                            protocol=PROTOCOL,
+                            data=checked[first : first + LINES_PER_MESSAGE],
+                            accepted_at=now,
+                        )
                     ),
                 )
                 for first in range(0, len(checked), LINES_PER_MESSAGE)
@@ -57,13 +62,12 @@ def send(
         tell_if_nobody_takes(context, [queue], "metric_storer", "the samples wait in the queue.")
 
 
-def checked_lines(lines: list[str], max_future_s: int) -> list[str]:
-    """Return lines with a timestamp each. Raises MisuseError at the first that is no sample, or too far ahead."""
+def checked_lines(lines: list[str], max_future_s: int, now: int) -> list[str]:
+    """Return lines with a timestamp each, `now` where they have none. Raises MisuseError at the first that is no sample, or too far ahead."""
     from htmengine.errors import MisuseError
     from htmengine.runtime.metric_storer import FUTURE
     from htmengine.runtime.plaintext import BadLine, parse_line
 
-    now = int(time.time())
     checked = []
     for number, line in enumerate(lines, 1):
         whole = f"{line.strip()} {now}" if len(line.split()) == 2 else line.strip()

@@ -102,10 +102,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     queues = [queue.strip() for queue in options.rmq_queues.split(",") if queue.strip()]
     while True:
-        began = time.time()
+        began = time.monotonic()
         try:
             ready = depths(broker)
-            samples = lines(ready, queues, options.metric_prefix, int(began))
+            samples = lines(ready, queues, options.metric_prefix, int(time.time()))
             if options.dryrun:
                 print("\n".join(samples))
                 return
@@ -115,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             if options.dryrun:
                 sys.exit(f"{NAME}: {error}")
             log.warning("%s.not_sent reason=%s", NAME, error)
-        time.sleep(max(0.0, began + INTERVAL_S - time.time()))
+        time.sleep(max(0.0, began + INTERVAL_S - time.monotonic()))
 
 
 if __name__ == "__main__":

@@ -13,15 +13,6 @@ _backfill: Final = schema.backfill.c
 _held: Final = schema.held_sample.c
 
 
-class Backfill(NamedTuple):
-    """A metric's history is on its way."""
-
-    token: str
-    """Of the run that sends it; messages of other runs are late ones."""
-    renewed_at: int
-    """When something of it came last, seconds since the epoch."""
-
-
 class HeldSamples(NamedTuple):
     """Live samples of one metric that wait, in columns, in the order in which they came."""
 
@@ -30,14 +21,20 @@ class HeldSamples(NamedTuple):
     values: list[float]
 
 
-def running(conn: Connection) -> dict[str, Backfill]:
-    """Return the backfills that have begun and not ended, by the metric's name."""
-    query = select(_backfill.name, _backfill.token, _backfill.renewed_at).order_by(_backfill.name)
-    return {row[0]: Backfill(*row[1:]) for row in conn.execute(query)}
+def running(conn: Connection) -> dict[str, str]:
+    """Return the backfills that have begun and not ended: by the metric's name, the token of the run that sends it.
+
+    Messages of other runs are late ones.
+    """
+    query = select(_backfill.name, _backfill.token).order_by(_backfill.name)
+    return dict(conn.execute(query).tuples().all())
 
 
 def begin(conn: Connection, name: str, token: str, now: int) -> None:
-    """Note that something of a backfill came: it goes on, or begins, in the place of any other of the metric."""
+    """Note that something of a backfill came: it goes on, or begins, in the place of any other of the metric.
+
+    `now`: seconds since the epoch, for people who look at the table.
+    """
     values = {"token": token, "renewed_at": now}
     if not conn.execute(update(schema.backfill).where(_backfill.name == name).values(values)).rowcount:
         conn.execute(insert(schema.backfill).values(name=name, **values))

@@ -91,16 +91,16 @@ def in_time_order(name: str, held: Held) -> Columns:
     return Columns([name] * len(ordered), [value for _, value in ordered], [time for time, _ in ordered])
 
 
-def expired(renewed_at: float, now: float, waiting_s: float) -> bool:
+def expired(heard_at: float, now: float, waiting_s: float) -> bool:
     """Tell whether a backfill's sender has died.
 
     Parameters
     ----------
-    renewed_at : when its last message was worked on.
+    heard_at, now : when its last message was worked on, or it was first seen; and now. Of a clock that only grows.
     waiting_s : age of the oldest message in the queue, 0 when it is empty, infinite when unknown: only what was sent
         before that has been seen, and a message of the backfill may be among the rest.
     """
-    return now - waiting_s - renewed_at >= PATIENCE_S
+    return now - waiting_s - heard_at >= PATIENCE_S
 
 
 def _divide(

@@ -16,6 +16,7 @@ import resource
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -89,6 +90,7 @@ class Listener:
     settings : of the listener; port 0 takes a free one.
     ready : told the port once it is open.
     profiling : log how long each batch takes to publish.
+    clock : seconds since the epoch; lines are dated by it.
     """
 
     def __init__(
@@ -100,6 +102,7 @@ class Listener:
         counters: Counters | None = None,
         ready: Callable[[int], None] = lambda port: None,
         profiling: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         _check_known("transport", transport, TRANSPORTS)
         self.counters = counters or Counters()
@@ -109,6 +112,7 @@ class Listener:
         self._transport = transport
         self._ready = ready
         self._profiling = profiling
+        self._clock = clock
 
     def run(self, stop: threading.Event) -> None:
         """Listen until `stop` is set; then publish what was read and return.
@@ -125,6 +129,10 @@ class Listener:
                 hint="Let their senders send them again: what is stored already is refused. The log above says why.",
             )
 
+    def reader(self) -> LineReader:
+        """Return what cuts the bytes of one sender into lines."""
+        return LineReader(self.settings.max_line_bytes, self.counters, clock=self._clock)
+
     async def _run(self, stop: threading.Event) -> None:
         ended = asyncio.Event()
         _call_when_set(stop, asyncio.get_running_loop(), ended.set)
@@ -137,6 +145,7 @@ class Listener:
             on_full=self._pause,
             on_room=self._resume,
             profiling=self._profiling,
+            clock=self._clock,
         )
         self._socket: socket.socket | None = None
         close = await (self._open_tcp() if self._transport == "tcp" else self._open_udp())
@@ -216,7 +225,7 @@ class Listener:
         except OSError as error:
             raise _port_error(host, port, "UDP", error) from error
         self._socket = opened
-        self._reader = LineReader(self.settings.max_line_bytes, self.counters)
+        self._reader = self.reader()
         loop.add_reader(opened, self._receive)
         self._opened(opened.getsockname()[1])
         return self._close_udp
@@ -251,7 +260,7 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._reader = LineReader(listener.settings.max_line_bytes, listener.counters)
+        self._reader = listener.reader()
         self._transport: asyncio.Transport | None = None
         self.heard_at = asyncio.get_running_loop().time()
 

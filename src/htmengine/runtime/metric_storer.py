@@ -46,6 +46,7 @@ LINES_AT_ONCE: Final = 4000
 the message that reaches it."""
 LONGEST_POLL_S: Final = 1.0
 FUTURE: Final = "the timestamp lies too far in the future"
+CLOCKS_DIFFER_S: Final = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +59,7 @@ class _Message(NamedTuple):
     lines: list[str]
     backfill: Backfill | None
     redelivered: bool
+    accepted_at: float
 
 
 class _Stored(NamedTuple):
@@ -78,7 +80,8 @@ class MetricStorer:
     queues_now : returns how the bus's queues stand.
     models : starts the models of metrics that have waited for data.
     automatic : gives models to new metrics.
-    clock : seconds since the epoch.
+    clock : seconds since the epoch; only messages that do not say when they were accepted are judged by it.
+    timer : seconds that only grow.
     """
 
     name: str = NAME
@@ -96,6 +99,7 @@ class MetricStorer:
         models: Models,
         automatic: AutomaticMonitoring,
         clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
         step: Step = no_step,
         counters: Counters | None = None,
     ) -> None:
@@ -111,9 +115,13 @@ class MetricStorer:
         self._models = models
         self._automatic = automatic
         self._clock = clock
+        self._timer = timer
         self._step = step
         self._sweep = sweep.Sweep(settings.sweep_interval_s)
-        self._sweep_due = 0.0
+        self._sweep_due = timer()
+        self._heard: dict[tuple[str, str], float] = {}
+        """By metric and token: when something of a backfill was last worked on, or it was first seen."""
+        self._clock_is_slow = False
         self._messages: list[Outgoing] = []
         """Committed and not published yet; they stay here while something that is away holds `process` up."""
         self._in_doubt = False
@@ -124,7 +132,7 @@ class MetricStorer:
         """See `Stage`."""
         if self._automatic.waiting:
             return 0.0
-        return max(0.0, min(LONGEST_POLL_S, self._sweep_due - self._clock()))
+        return max(0.0, min(LONGEST_POLL_S, self._sweep_due - self._timer()))
 
     def process(self, deliveries: Sequence[Delivery]) -> Outcome:
         """See `Stage`. Samples that were stored before are refused, so messages may come again."""
@@ -136,7 +144,7 @@ class MetricStorer:
             self._take(some, again=in_doubt or any(message.redelivered for message in some))
         if monitored := self._automatic.work():
             self._ask(monitored)
-        if self._sweep.suspicious or self._clock() >= self._sweep_due:
+        if self._sweep.suspicious or self._timer() >= self._sweep_due:
             self._look_after()
         offered, self._messages = self._messages, []
         self._in_doubt = False
@@ -159,11 +167,26 @@ class MetricStorer:
             if lines.protocol != PROTOCOL:
                 dead.append((delivery, f'the protocol "{lines.protocol}" is not known; "{PROTOCOL}" is'))
                 continue
-            messages.append(_Message(lines.data, lines.backfill, delivery.deliveries > 1))
+            accepted_at = self._accepted_at(lines.accepted_at)
+            messages.append(_Message(lines.data, lines.backfill, delivery.deliveries > 1, accepted_at))
         self.counters.add("messages", len(messages))
         if lines_taken := sum(len(message.lines) for message in messages):
             self.max_messages = min(max(LINES_AT_ONCE * len(messages) // lines_taken, 1), MOST_MESSAGES)
         return messages, dead
+
+    def _accepted_at(self, said: float | None) -> float:
+        """Return when a message was accepted: as it says itself, or else now."""
+        now = self._clock()
+        if said is None:
+            return now
+        if said - now > CLOCKS_DIFFER_S and not self._clock_is_slow:
+            self._clock_is_slow = True  # said once: nothing depends on it
+            log.warning(
+                "%s.clock_is_slow by_s=%.0f: this machine's clock, against that of the machine that accepted samples",
+                NAME,
+                said - now,
+            )
+        return said
 
     # -- Storing
 
@@ -172,11 +195,10 @@ class MetricStorer:
 
         `again`: it may have been stored before, and not been passed on.
         """
-        latest = int(self._clock()) + self._settings.max_future_s
         batches, rejected = [], []
         for message in messages:
             columns, bad = parse_lines(message.lines)
-            columns, early = _not_future(columns, latest)
+            columns, early = _not_future(columns, int(message.accepted_at) + self._settings.max_future_s)
             batches.append(Batch(columns, message.backfill))
             rejected += bad + early
         held, stored = self._committed(batches)
@@ -202,7 +224,7 @@ class MetricStorer:
                         insert(conn, foreseen.rows)
                 return 0, foreseen
         with writing(self._engine) as conn:
-            tokens = {name: run.token for name, run in backfill.running(conn).items()}
+            tokens = backfill.running(conn)
             plan = holding.sort_out(batches, tokens, lambda name: _held(conn, name))
             self._note_backfills(conn, tokens, plan.tokens)
             if plan.held.names:
@@ -230,6 +252,7 @@ class MetricStorer:
         for name, token in after.items():
             if token is not None:
                 backfill.begin(conn, name, token, now)
+                self._heard[name, token] = self._timer()
             elif name in before:
                 backfill.end(conn, name, before[name])
 
@@ -283,7 +306,7 @@ class MetricStorer:
     def _look_after(self) -> None:
         """Ask for metrics that stand still, and end the backfills whose sender has died."""
         self._automatic.look_at_file()
-        now = self._clock()
+        now = self._timer()
         self._sweep_due = now + self._settings.sweep_interval_s
         statuses = self._queues_now()
         waiting = [
@@ -302,9 +325,11 @@ class MetricStorer:
             log.info("%s.asked metrics=%d", NAME, len(chosen))
         self._messages += asked
         behind_s = sweep.waiting_in(statuses, self.queues)
-        for name, run in running.items():
-            if holding.expired(run.renewed_at, now, behind_s):
-                self._release(name, run.token)
+        # Not by the time in the repository: the machine's clock may have been set meanwhile.
+        self._heard = {(name, token): self._heard.get((name, token), now) for name, token in running.items()}
+        for (name, token), heard_at in self._heard.items():
+            if holding.expired(heard_at, now, behind_s):
+                self._release(name, token)
 
     def _release(self, name: str, token: str) -> None:
         """End a backfill whose sender has died: what waited for it becomes rows."""

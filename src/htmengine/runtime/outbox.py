@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,7 @@ class Outbox:
     flush_interval_s : how long the first line of a batch waits for others.
     on_full, on_room : told that too much waits, and that there is room again.
     profiling : log how long each batch took.
+    clock : seconds since the epoch; messages say by it when their lines were accepted.
     """
 
     def __init__(
@@ -50,8 +52,10 @@ class Outbox:
         on_full: Callable[[], None],
         on_room: Callable[[], None],
         profiling: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._profiling = profiling
+        self._clock = clock
         self._bus = bus
         self._queue = queue
         self._counters = counters
@@ -113,10 +117,17 @@ class Outbox:
         return bool(self._lines)
 
     async def _publish(self, lines: list[str], thread: ThreadPoolExecutor) -> None:
+        accepted_at = self._clock()
         messages = [
             Outgoing(
                 self._queue,
-                encode_json(MetricLines(protocol=PROTOCOL, data=lines[first : first + self._batch_lines])),
+                encode_json(
+                    MetricLines(
+                        protocol=PROTOCOL,
+                        data=lines[first : first + self._batch_lines],
+                        accepted_at=accepted_at,
+                    )
+                ),
             )
             for first in range(0, len(lines), self._batch_lines)
         ]

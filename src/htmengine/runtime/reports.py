@@ -31,22 +31,23 @@ class ServiceReport(msgspec.Struct, frozen=True, kw_only=True):
     born: str = ""
     """See `bus.processes`: one that nobody waited for is not alive, nor one that got the number later."""
     started_at: float
+    """As `written_at` by a clock that only grows: that of the machine since it was started."""
     written_at: float
     restarts: int = 0
     counters: dict[str, Any] = {}
 
     def alive(self, now: float) -> bool:
-        """Whether the service was there a moment ago."""
+        """Whether the service was there a moment ago. `now`: of `time.monotonic`."""
         return now - self.written_at < STALE_S and is_alive(Process(self.pid, self.born))
 
 
 class Reporter:
     """Writes the reports of one process's services every few seconds."""
 
-    def __init__(self, folder: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, folder: Path, *, timer: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
-        self._clock = clock
-        self._started_at = clock()
+        self._timer = timer
+        self._started_at = timer()
         self._counters: dict[str, Snapshot] = {}
         self._restarts: Mapping[str, int] = {}
         self._ended = threading.Event()
@@ -82,7 +83,7 @@ class Reporter:
                 pid=process.pid,
                 born=process.born,
                 started_at=self._started_at,
-                written_at=self._clock(),
+                written_at=self._timer(),
                 restarts=self._restarts.get(service, 0),
                 counters=dict(counters()) if counters else {},
             )

@@ -313,13 +313,16 @@ def test_subscribers_that_come_and_go_in_another_process_are_noticed(bus, open_b
 
 def test_the_age_of_a_queue_is_that_of_its_oldest_message(path):
     now = 1000.0
-    bus = EmbeddedBus(path, clock=lambda: now)
+    bus = EmbeddedBus(path, timer=lambda: now)
     bus.declare_queue("q")
     put(bus, "q", "a")
     now = 1010.0
     put(bus, "q", "b")
     now = 1015.5
     assert status_of(bus, "q").oldest_age_s == 15.5
+    assert (
+        EmbeddedBus(path, timer=lambda: 3.0).status()[0].oldest_age_s is None
+    )  # the machine was started again
     with bus.consume(["q"]) as consumer:
         take(consumer, 1)
         assert status_of(bus, "q").oldest_age_s == 5.5

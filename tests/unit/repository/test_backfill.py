@@ -6,10 +6,10 @@ def test_a_run_is_current_until_it_ends_or_another_begins(engine):
     with writing(engine) as conn:
         backfill.begin(conn, "a", "first", 10)
         backfill.begin(conn, "a", "first", 20)
-        assert backfill.running(conn) == {"a": backfill.Backfill("first", 20)}
+        assert backfill.running(conn) == {"a": "first"}
         backfill.begin(conn, "a", "second", 30)
         assert not backfill.end(conn, "a", "first")
-        assert backfill.running(conn) == {"a": backfill.Backfill("second", 30)}
+        assert backfill.running(conn) == {"a": "second"}
         assert backfill.end(conn, "a", "second")
         assert backfill.running(conn) == {}
         assert not backfill.end(conn, "a", "second")

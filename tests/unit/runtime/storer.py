@@ -41,6 +41,7 @@ class Storer:
         self.settings = config.Storer(**settings)
         self.models = FakeModels()
         self.now = float(NOW)
+        self.elapsed = 0.0
         self.queues = []
         self.steps = []
         self.dies_at = None
@@ -59,8 +60,13 @@ class Storer:
             models=self.models,
             automatic=AutomaticMonitoring(self.settings.rules, self.engine, lambda model: self.models),
             clock=lambda: self.now,
+            timer=lambda: self.elapsed,
             step=self.step,
         )
+
+    def time_passes(self, seconds):
+        self.now += seconds
+        self.elapsed += seconds
 
     def step(self, name):
         self.steps.append(name)

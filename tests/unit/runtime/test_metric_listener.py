@@ -64,7 +64,7 @@ class FakeBus:
 class Running:
     """A listener at work in a thread."""
 
-    def __init__(self, bus, transport="tcp", **settings):
+    def __init__(self, bus, transport="tcp", clock=time.time, **settings):
         self.port = None
         self.failure = None
         opened = threading.Event()
@@ -75,7 +75,7 @@ class Running:
             opened.set()
 
         self.listener = Listener(
-            msgspec.structs.replace(SETTINGS, **settings), bus, transport=transport, ready=ready
+            msgspec.structs.replace(SETTINGS, **settings), bus, transport=transport, ready=ready, clock=clock
         )
         self.counters = self.listener.counters
 
@@ -118,8 +118,8 @@ def bus():
 def running(bus):
     with contextlib.ExitStack() as stack:
 
-        def start(transport="tcp", **settings):
-            found = Running(bus, transport, **settings)
+        def start(transport="tcp", **options):
+            found = Running(bus, transport, **options)
             stack.callback(found.stop)
             return found
 
@@ -161,6 +161,13 @@ def test_bad_lines_cost_neither_their_neighbours_nor_the_connection(bus, running
         line_reader.NOT_UTF8: 1,
         line_reader.LONG_LINE: 1,
     }
+
+
+def test_a_message_says_when_its_lines_were_accepted(bus, running):
+    listener = running(clock=lambda: 1234.5)
+    listener.send(b"a 1 2\n")
+    bus.wait_for(1)
+    assert [messages.decode_metric_lines(message.body).accepted_at for message in bus.messages] == [1234.5]
 
 
 def test_lines_of_many_connections_share_messages_of_a_bounded_size(bus, running):

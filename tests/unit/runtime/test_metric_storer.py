@@ -75,10 +75,35 @@ def test_fractions_of_a_second_are_dropped_and_then_the_first_value_wins(storer)
 def test_a_sample_of_the_far_future_is_refused_and_does_not_block_the_metric(storer):
     storer.process(lines(f"m 1 {NOW + 3601}", f"m 2 {NOW + 3600}"))
     assert storer.rows("m") == [(NOW + 3600, 2.0)]
-    storer.now += 2
+    storer.time_passes(2)
     storer.process(lines(f"m 3 {NOW + 3602}"))
     assert len(storer.rows("m")) == 2
     assert storer.stage.counters.snapshot()["rejected"][FUTURE]["count"] == 1
+
+
+def test_a_storer_whose_clock_is_slow_takes_what_was_accepted(storer, caplog):
+    storer.now -= 7200
+    for second in (1, 2):
+        storer.process(lines(f"m 1 {NOW + second}", accepted_at=NOW + 1.5))
+    assert [second for second, _ in storer.rows("m")] == [NOW + 1, NOW + 2]
+    assert caplog.text.count("clock_is_slow by_s=7202") == 1
+
+
+@pytest.mark.parametrize("own", [-7200, 0, 7200])
+def test_what_lies_too_far_in_the_future_goes_by_the_time_of_acceptance(storer, own):
+    storer.now += own
+    storer.process(lines(f"m 1 {NOW + 3601}", f"m 2 {NOW + 3600}", accepted_at=NOW))
+    assert storer.rows("m") == [(NOW + 3600, 2.0)]
+    assert storer.stage.counters.snapshot()["rejected"][FUTURE]["count"] == 1
+
+
+def test_each_message_of_a_batch_goes_by_its_own_time_of_acceptance(storer):
+    storer.process(
+        lines(f"m 1 {NOW + 3602}", accepted_at=NOW),
+        lines(f"m 2 {NOW + 3601}", accepted_at=NOW + 1),
+        lines(f"m 3 {NOW + 3602}"),
+    )
+    assert [value for _, value in storer.rows("m")] == [2.0]
 
 
 def test_what_is_older_than_a_row_that_was_removed_is_refused(storer):

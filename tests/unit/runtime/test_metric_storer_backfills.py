@@ -77,10 +77,10 @@ def test_a_batch_of_a_whole_backfill_that_comes_again_one_by_one_changes_nothing
 
 def test_a_backfill_whose_sender_died_ends_by_itself(storer):
     storer.process(history(1), lines(at(91)))
-    storer.now += holding.PATIENCE_S - 1
+    storer.time_passes(holding.PATIENCE_S - 1)
     storer.process()
     assert seconds(storer) == [1]
-    storer.now += 6
+    storer.time_passes(6)
     storer.process()
     assert seconds(storer) == [1, 91]
     assert held(storer) == []
@@ -92,14 +92,14 @@ def test_every_message_of_a_backfill_renews_it(storer):
     for second in range(1, 5):
         storer.process(history(second))
         storer.process(lines(at(90 + second)))
-        storer.now += holding.PATIENCE_S - 10
+        storer.time_passes(holding.PATIENCE_S - 10)
         storer.process()
     assert seconds(storer) == [1, 2, 3, 4]
 
 
 def test_a_backfill_that_waits_in_the_queue_is_not_over(storer):
     storer.process(history(1), lines(at(91)))
-    storer.now += 1000
+    storer.time_passes(1000)
     storer.queues = [QueueStatus("data", 5, 0, 990.0, 1)]
     storer.process()
     assert seconds(storer) == [1]
@@ -107,11 +107,44 @@ def test_a_backfill_that_waits_in_the_queue_is_not_over(storer):
 
 def test_a_death_while_a_backfill_is_ended_loses_nothing(storer):
     storer.process(history(1), lines(at(91)))
-    storer.now += holding.PATIENCE_S
+    storer.time_passes(holding.PATIENCE_S)
     storer.dies_at = "metric_storer.committed"
     with pytest.raises(Killed):
         storer.process()
     storer.dies_at = None
     storer.start()
+    storer.process()
+    assert seconds(storer) == [1, 91]
+
+
+@pytest.mark.parametrize("step", [300, 86_400, -86_400])
+def test_a_clock_that_is_set_ends_no_backfill(storer, step):
+    storer.process(history(1, 2))
+    storer.process(lines(at(91)))
+    storer.now += step
+    storer.time_passes(holding.PATIENCE_S - 1)
+    storer.process()
+    storer.process(history(3, 4))
+    assert seconds(storer) == [1, 2, 3, 4]
+    storer.process(history(5, done=True))
+    assert seconds(storer) == [1, 2, 3, 4, 5, 91]
+
+
+@pytest.mark.parametrize("step", [86_400, -86_400])
+def test_a_backfill_whose_sender_died_ends_though_the_clock_is_set(storer, step):
+    storer.process(history(1), lines(at(91)))
+    storer.now += step
+    storer.time_passes(holding.PATIENCE_S)
+    storer.process()
+    assert seconds(storer) == [1, 91]
+
+
+def test_a_storer_that_starts_gives_a_backfill_its_time(storer):
+    storer.process(history(1), lines(at(91)))
+    storer.time_passes(3600)
+    storer.start()
+    storer.process()
+    assert seconds(storer) == [1]
+    storer.time_passes(holding.PATIENCE_S)
     storer.process()
     assert seconds(storer) == [1, 91]

@@ -97,7 +97,7 @@ def test_many_new_metrics_get_their_models_some_at_a_time(tmp_path):
 def test_a_model_that_is_not_confirmed_is_defined_again(storer):
     uid = storer.monitor("m", MetricStatus.CREATE_PENDING)
     storer.process()
-    storer.now += 5
+    storer.time_passes(5)
     (message,) = storer.process().offered
     (asked,) = messages.decode_model_input(message.body)
     assert message.queue == f"input.{messages.shard_of(uid, SHARDS)}"
@@ -108,6 +108,18 @@ def test_a_metric_that_stands_still_is_asked_for_with_its_last_row(storer):
     uid = storer.monitor("m")
     storer.process(lines(at(1), at(2, 7.0)))
     assert fed(storer.process()) == []
-    storer.now += 5
+    storer.time_passes(5)
     assert fed(storer.process()) == [(uid, 2, NOW - 99_998, 7.0)]
     assert fed(storer.process()) == []
+
+
+@pytest.mark.parametrize("step", [86_400, -86_400])
+def test_a_clock_that_is_set_does_not_stop_the_sweep(storer, step):
+    uid = storer.monitor("m")
+    storer.process(lines(at(1), at(2, 7.0)))
+    storer.process()
+    storer.now += step
+    storer.time_passes(5)
+    assert storer.stage.poll_interval_s == 0
+    assert fed(storer.process()) == [(uid, 2, NOW - 99_998, 7.0)]
+    assert storer.stage.poll_interval_s == 1.0

@@ -7,7 +7,7 @@ from htmengine.runtime.reports import Reporter
 
 
 def test_a_report_tells_process_restarts_and_counters(tmp_path):
-    reporter = Reporter(tmp_path, clock=lambda: 1000.0)
+    reporter = Reporter(tmp_path, timer=lambda: 1000.0)
     reporter.start(
         ["metric_storer", "metric_listener"],
         {"metric_storer": lambda: {"lines": 7}},
@@ -35,7 +35,7 @@ def test_a_report_of_a_process_that_is_gone_is_not_alive(tmp_path):
 def test_a_report_of_a_process_that_nobody_has_waited_for_is_not_alive(tmp_path):
     program = (
         "import sys; from pathlib import Path; from htmengine.runtime.reports import Reporter\n"
-        "reporter = Reporter(Path(sys.argv[1]), clock=lambda: 1000.0)\n"
+        "reporter = Reporter(Path(sys.argv[1]), timer=lambda: 1000.0)\n"
         "reporter.start(['x'], {}, {}); reporter.write(); print('written', flush=True); input()"
     )
     with subprocess.Popen(
