@@ -27,7 +27,7 @@ def running(conn: Connection) -> dict[str, str]:
     Messages of other runs are late ones.
     """
     query = select(_backfill.name, _backfill.token).order_by(_backfill.name)
-    return dict(conn.execute(query).tuples().all())
+    return {row.name: row.token for row in conn.execute(query)}
 
 
 def begin(conn: Connection, name: str, token: str, now: int) -> None:
