@@ -14,7 +14,7 @@ What a part costs:
 
 How good detection is:
     nab           the Numenta Anomaly Benchmark
-    ops           generated operations metrics with known events
+    ops           operations metrics with known events: generated, or recorded and labelled
     behaviour     series that are awkward in one respect each
     calibration   whether a score means what it says
     predictions   how far predictions lie from what comes

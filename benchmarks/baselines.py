@@ -17,6 +17,9 @@ from htmengine.htm.arrays import FloatArray
 Z_AT_HALF = 4.417
 """A standard normal variable lies further from 0 than this with probability 0.00001."""
 
+_SIZE_OF_A_DEVIATION = (2 / np.pi) ** 0.5
+"""The mean size of a standard normal variable."""
+
 _MIN_SAMPLES = 10
 """Deviations are not judged by fewer samples than this."""
 
@@ -42,6 +45,19 @@ def windowed_gaussian(timestamps: FloatArray, values: FloatArray, seed: int) -> 
     return _graded(_z_scores(values, window=6400))
 
 
+def first_difference(timestamps: FloatArray, values: FloatArray, seed: int) -> FloatArray:
+    """Size of the step from the value before, over the mean size of all steps so far."""
+    return _over_usual_size(np.abs(np.diff(values, prepend=values[:1])))
+
+
+def autoregression(timestamps: FloatArray, values: FloatArray, seed: int) -> FloatArray:
+    """Error of a forecast from the last 16 values, over the mean size of such errors so far.
+
+    The forecast is linear, fitted to all values so far by recursive least squares.
+    """
+    return _over_usual_size(np.abs(_forecast_errors(values, order=16)))
+
+
 def random_scores(timestamps: FloatArray, values: FloatArray, seed: int) -> FloatArray:
     """Uniform random likelihoods p on a log scale: with d = -log10(1 - p) the score is d / (d + 5), 0.5 at 0.99999.
 
@@ -61,6 +77,8 @@ BASELINES: dict[str, Detector] = {
     "range-rule": new_extreme,
     "moving-z-score": moving_z_score,
     "windowed-gaussian": windowed_gaussian,
+    "first-difference": first_difference,
+    "autoregression": autoregression,
     "random": random_scores,
     "null": null,
 }
@@ -68,6 +86,34 @@ BASELINES: dict[str, Detector] = {
 
 def _graded(z: FloatArray) -> FloatArray:
     return z / (z + Z_AT_HALF)
+
+
+def _over_usual_size(sizes: FloatArray) -> FloatArray:
+    """Return sizes over the mean of those before, in standard deviations of a Gaussian of this mean size, graded.
+
+    0 while there are fewer than ten. After sizes that were all 0, any other one counts as a million deviations.
+    """
+    seen = np.arange(len(sizes))
+    means = (np.cumsum(sizes) - sizes) / np.maximum(seen, 1)
+    z = np.minimum(sizes * _SIZE_OF_A_DEVIATION / np.maximum(means, 1e-300), 1e6)
+    z[:_MIN_SAMPLES] = 0.0
+    return _graded(z)
+
+
+def _forecast_errors(values: FloatArray, order: int) -> FloatArray:
+    """Return the error of each value's forecast from so many before it and a constant; 0 for the first values."""
+    errors = np.zeros(len(values))
+    weights, inverse = np.zeros(order + 1), 100.0 * np.eye(order + 1)
+    inputs = np.ones(order + 1)
+    for i in range(order, len(values)):
+        inputs[:order] = values[i - order : i]
+        gain = inverse @ inputs
+        error = values[i] - weights @ inputs
+        gain_here = gain / (1.0 + inputs @ gain)
+        weights += gain_here * error
+        inverse -= np.outer(gain_here, gain)
+        errors[i] = error
+    return errors
 
 
 def _z_scores(values: FloatArray, window: int) -> FloatArray:

@@ -19,15 +19,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.nab.corpus import Profile, Series
+from benchmarks.nab.corpus import Profile, Window
 from htmengine.htm.arrays import FloatArray
 
 IntArray = npt.NDArray[np.int64]
+
+
+class Labelled(Protocol):
+    """What the rules have to know of a series."""
+
+    @property
+    def values(self) -> FloatArray: ...
+    @property
+    def windows(self) -> Sequence[Window]: ...
+    @property
+    def probation(self) -> int: ...
 
 
 class Best(NamedTuple):
@@ -90,7 +101,7 @@ class Scorer:
     ValueError : there is no window that could be found, so that no score can be scaled.
     """
 
-    def __init__(self, series: Sequence[Series]) -> None:
+    def __init__(self, series: Sequence[Labelled]) -> None:
         self.windows = 0
         windows, rewards, scored = [], [], []
         for one in series:
@@ -152,7 +163,7 @@ def sigma(position: FloatArray) -> FloatArray:
     return np.where(position > 3.0, -1.0, 2.0 / (1.0 + np.exp(5.0 * np.minimum(position, 3.0))) - 1.0)
 
 
-def _lay_out(series: Series) -> tuple[IntArray, FloatArray]:
+def _lay_out(series: Labelled) -> tuple[IntArray, FloatArray]:
     """Return per record the window it lies in (-1 for none) and the reward of a detection (negative outside)."""
     records = np.arange(len(series.values))
     window_of = np.full(len(records), -1)

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from benchmarks.baselines import BASELINES, moving_z_score, new_extreme, random_scores, windowed_gaussian
+from benchmarks.baselines import (
+    BASELINES,
+    autoregression,
+    first_difference,
+    moving_z_score,
+    new_extreme,
+    random_scores,
+    windowed_gaussian,
+)
 from benchmarks.ops.generator import generate
 from benchmarks.parallel import run
 
@@ -45,6 +53,21 @@ def test_a_flat_series_is_never_unusual_until_it_moves():
     scores = moving_z_score(TIMES, series, 1)
     assert not scores[:600].any()
     assert scores[600] > 0.999
+
+
+def test_half_stands_for_a_step_of_so_many_usual_ones():
+    series = np.cumsum(np.resize([2.0, -2.0], 1000))
+    series[900] = series[899] + 2.0 * 4.417 / (2 / np.pi) ** 0.5
+    assert first_difference(TIMES, series, 1)[900] == pytest.approx(0.5, abs=1e-3)
+
+
+def test_an_autoregression_foresees_a_wave_and_not_what_breaks_it():
+    series = np.sin(TIMES / 700.0) + np.random.default_rng(1).normal(0.0, 0.01, 1000)
+    series[900] += 0.3
+    scores = autoregression(TIMES, series, 1)
+    assert scores[900] > 0.8
+    assert np.median(scores[300:]) < 0.25
+    assert first_difference(TIMES, series, 1)[900] < 0.5
 
 
 def test_the_range_rule_wants_a_new_extreme_by_five_per_cent():
