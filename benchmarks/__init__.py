@@ -15,6 +15,7 @@ What a part costs:
 How good detection is:
     nab           the Numenta Anomaly Benchmark
     ops           operations metrics with known events: generated, or recorded and labelled
+    capture       the metrics of a real machine: how often they alarm, and how soon in an incident
     behaviour     series that are awkward in one respect each
     calibration   whether a score means what it says
     predictions   how far predictions lie from what comes

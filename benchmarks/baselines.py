@@ -101,18 +101,24 @@ def _over_usual_size(sizes: FloatArray) -> FloatArray:
 
 
 def _forecast_errors(values: FloatArray, order: int) -> FloatArray:
-    """Return the error of each value's forecast from so many before it and a constant; 0 for the first values."""
+    """Return the error of each value's forecast from so many before it and a constant; 0 for the first values.
+
+    Values count from the first one and in the mean distance of the first ones from it, so that a metric's unit and level
+    make no difference. Errors are in this unit.
+    """
+    centred = values - values[0]
+    unit = float(np.mean(np.abs(centred[: order + 1]))) or 1.0
+    centred = centred / unit
     errors = np.zeros(len(values))
-    weights, inverse = np.zeros(order + 1), 100.0 * np.eye(order + 1)
+    weights, covariance = np.zeros(order + 1), np.eye(order + 1)
     inputs = np.ones(order + 1)
     for i in range(order, len(values)):
-        inputs[:order] = values[i - order : i]
-        gain = inverse @ inputs
-        error = values[i] - weights @ inputs
-        gain_here = gain / (1.0 + inputs @ gain)
-        weights += gain_here * error
-        inverse -= np.outer(gain_here, gain)
-        errors[i] = error
+        inputs[:order] = centred[i - order : i]
+        spread = covariance @ inputs
+        gain = spread / (1.0 + inputs @ spread)
+        errors[i] = centred[i] - weights @ inputs
+        weights += gain * errors[i]
+        covariance -= np.outer(gain, spread)
     return errors
 
 

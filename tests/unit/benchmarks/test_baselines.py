@@ -70,6 +70,11 @@ def test_an_autoregression_foresees_a_wave_and_not_what_breaks_it():
     assert first_difference(TIMES, series, 1)[900] < 0.5
 
 
+def test_an_autoregression_is_the_same_in_another_unit_and_at_another_level(values):
+    scores = autoregression(TIMES, values, 1)
+    np.testing.assert_allclose(autoregression(TIMES, 7e6 + 1e3 * values, 1), scores, rtol=1e-4, atol=1e-6)
+
+
 def test_the_range_rule_wants_a_new_extreme_by_five_per_cent():
     scores = new_extreme(TIMES[:6], np.array([0.0, 10.0, 10.4, 11.0, -2.0, 5.0]), 1)
     assert scores.tolist() == [0.0, 0.0, 0.0, 1.0, 1.0, 0.0]
