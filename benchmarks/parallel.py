@@ -5,7 +5,8 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections.abc import Sequence
-from typing import Protocol
+from functools import partial
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -22,13 +23,25 @@ class Series(Protocol):
     def values(self) -> FloatArray: ...
 
 
-_Task = tuple[Detector, FloatArray, FloatArray, int]
+class Samples(NamedTuple):
+    """A series to score, and the seed to do it with."""
+
+    timestamps: FloatArray
+    values: FloatArray
+    seed: int
 
 
 def run(
     detector: Detector, series: Sequence[Series], seeds: Sequence[int], *, jobs: int | None = None
 ) -> list[list[FloatArray]]:
-    """Return the scores of every series, for every seed: ``result[seed index][series index]``.
+    """Return the scores of every series, for every seed: ``result[seed index][series index]``; else as `scores_of`."""
+    tasks = [Samples(one.timestamps, one.values, seed) for seed in seeds for one in series]
+    scores = scores_of(detector, tasks, jobs=jobs)
+    return [scores[first : first + len(series)] for first in range(0, len(tasks), len(series))]
+
+
+def scores_of(detector: Detector, tasks: Sequence[Samples], *, jobs: int | None = None) -> list[FloatArray]:
+    """Return the scores of every task.
 
     With more than one job (as many as there are cores unless said otherwise) the detector is sent to fresh processes,
     so it must be a function of a module or an instance of a class of one. Missing scores (NaN) become 0.
@@ -38,26 +51,20 @@ def run(
     ValueError : a detector returned scores of another shape than its series, or beyond 0 to 1.
     """
     jobs = jobs or os.cpu_count() or 1
-    places = [(number, place) for number in range(len(seeds)) for place in range(len(series))]
-    # Long series first, so that no core ends up alone with one.
-    places.sort(key=lambda at: -len(series[at[1]].values))
-    tasks: list[_Task] = [
-        (detector, series[place].timestamps, series[place].values, seeds[number]) for number, place in places
-    ]
     if jobs == 1:
-        scores = [_score(task) for task in tasks]
-    else:
-        with multiprocessing.get_context("spawn").Pool(min(jobs, len(tasks))) as pool:
-            scores = pool.map(_score, tasks, chunksize=1)
-    found = dict(zip(places, scores, strict=True))
-    return [[found[number, place] for place in range(len(series))] for number in range(len(seeds))]
+        return [_score(detector, task) for task in tasks]
+    # Long series first, so that no core ends up alone with one.
+    order = sorted(range(len(tasks)), key=lambda place: -len(tasks[place].values))
+    with multiprocessing.get_context("spawn").Pool(min(jobs, len(tasks))) as pool:
+        found = pool.map(partial(_score, detector), [tasks[place] for place in order], chunksize=1)
+    by_place = dict(zip(order, found, strict=True))
+    return [by_place[place] for place in range(len(tasks))]
 
 
-def _score(task: _Task) -> FloatArray:
-    detector, timestamps, values, seed = task
-    scores = np.nan_to_num(detector(timestamps, values, seed), nan=0.0)
-    if scores.shape != values.shape:
-        raise ValueError(f"scores of shape {scores.shape} for a series of shape {values.shape}")
+def _score(detector: Detector, task: Samples) -> FloatArray:
+    scores = np.nan_to_num(detector(*task), nan=0.0)
+    if scores.shape != task.values.shape:
+        raise ValueError(f"scores of shape {scores.shape} for a series of shape {task.values.shape}")
     if scores.size and not (scores.min() >= 0.0 and scores.max() <= 1.0):
         raise ValueError(f"scores from {scores.min()} to {scores.max()}, beyond 0 to 1")
     return scores

@@ -1,90 +1,14 @@
-"""How a model behaves where metrics are awkward: series in which one thing at a time is so.
-
-    python -m benchmarks.behaviour --seeds 10
-
-Prints a table: alarms on what should alarm and after how many samples, further alarms of the same event, and false
-alarms. An alarm is a record whose log score is at least 0.5. Nothing is left out at the beginning of a series.
-"""
+"""What happens to a metric that goes on as it is: events, trends, and kinds of values that are awkward."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import numpy as np
 
-from benchmarks.detectors import FIXED_THRESHOLD, Detector, ModelDetector
+from benchmarks.behaviour.series import Behaviour, Series, day, noise, times
 from benchmarks.ops.signals import DAY_S
 from htmengine.htm.arrays import FloatArray
-
-_START = 1_700_006_400.0  # a midnight, UTC
-_SETTLING = 200  # records after an event in which alarms are further ones of the event, not false ones
-
-
-@dataclass(frozen=True)
-class Series:
-    """A series and where it should alarm."""
-
-    timestamps: FloatArray
-    values: FloatArray
-    events: Sequence[range] = ()
-    """The records of each event."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of some series."""
-
-    records: int
-    events: int
-    delays: tuple[int, ...]
-    """Samples from the beginning of each event that was found to its first alarm; 0 is the first sample."""
-    further: int
-    """Other alarms during events and the 200 records after them."""
-    false_alarms: int
-
-    @property
-    def found(self) -> float:
-        """Share of the events that were found; NaN if there are none."""
-        return len(self.delays) / self.events if self.events else float("nan")
-
-    @property
-    def delay(self) -> float:
-        """Median delay of the events that were found; NaN if none was."""
-        return float(np.median(self.delays)) if self.delays else float("nan")
-
-    @property
-    def further_per_event(self) -> float:
-        """Alarms of an event that was found after its first one, on average; NaN if none was."""
-        return self.further / len(self.delays) if self.delays else float("nan")
-
-    @property
-    def false_per_1000(self) -> float:
-        """False alarms in a thousand records."""
-        return 1000.0 * self.false_alarms / self.records
-
-
-Behaviour = Callable[[np.random.Generator], Series]
-
-
-def times(count: int, interval: float = 300.0, start: float = _START) -> FloatArray:
-    """Return the timestamps of so many regular samples."""
-    return start + interval * np.arange(count, dtype=np.float64)
-
-
-def noise(rng: np.random.Generator, count: int, deviation: float) -> FloatArray:
-    """Return Gaussian noise of this standard deviation, correlated by 0.5 from one record to the next."""
-    steps = rng.standard_normal(count + 1)
-    correlated: FloatArray = (steps[1:] + steps[:-1]) / 2**0.5
-    return deviation * correlated
-
-
-def day(at: FloatArray) -> FloatArray:
-    """Return a day's wave, from -1 at 3:00 to 1 at 15:00."""
-    wave: FloatArray = np.sin(2 * np.pi * (at / DAY_S - 0.375))
-    return wave
 
 
 def level_shift(rng: np.random.Generator) -> Series:
@@ -241,52 +165,4 @@ BEHAVIOURS: dict[str, Behaviour] = {
     **{f"every {interval:g} s": sampled(interval) for interval in (1.0, 10.0, 60.0, 300.0, 3600.0)},
     **{f"after {place} samples": cold_start(place) for place in (50, 100, 150, 210, 250, 300, 400, 600)},
 }
-
-
-def measure(name: str, seeds: Sequence[int], detector: Detector = ModelDetector("default")) -> Outcome:  # noqa: B008
-    """Return what the detector makes of one behaviour, a series for each seed."""
-    records = events = further = false_alarms = 0
-    delays: list[int] = []
-    for seed in seeds:
-        series = BEHAVIOURS[name](np.random.default_rng(seed))
-        scores = detector(series.timestamps, series.values, seed)
-        alarms = np.flatnonzero(scores >= FIXED_THRESHOLD)
-        due = np.zeros(len(scores), dtype=bool)
-        for event in series.events:
-            due[event.start : event.stop + _SETTLING] = True
-            inside = alarms[(alarms >= event.start) & (alarms < event.stop)]
-            delays += [int(inside[0]) - event.start] if inside.size else []
-            later = alarms[(alarms >= event.start) & (alarms < event.stop + _SETTLING)]
-            further += max(later.size - 1, 0) if inside.size else 0
-        records += len(scores)
-        events += len(series.events)
-        false_alarms += int((~due[alarms]).sum())
-    return Outcome(records, events, tuple(delays), further, false_alarms)
-
-
-def table(seeds: Sequence[int]) -> str:
-    """Return the behaviours and what comes of them, as a table in Markdown."""
-    lines = [
-        "| Behaviour | Found | Median delay | Further alarms per event | False alarms per 1000 |",
-        "|---|---|---|---|---|",
-    ]
-    for name in BEHAVIOURS:
-        outcome = measure(name, seeds)
-        cells = ["–"] * 3
-        if outcome.events:
-            cells[0] = f"{outcome.found:.0%}"
-        if outcome.delays:
-            cells[1:] = [f"{outcome.delay:g}", f"{outcome.further_per_event:.1f}"]
-        lines.append(f"| {name} | {' | '.join(cells)} | {outcome.false_per_1000:.2f} |")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    """Run from the command line."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=10, help="series of each behaviour (default: 10)")
-    print(table(range(parser.parse_args().seeds)))
-
-
-if __name__ == "__main__":
-    main()
+"""Series by what happens to them."""
