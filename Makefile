@@ -1,7 +1,7 @@
 # make demo   runs the engine on a small live fleet       make lint   linters and type checker
 # make test   runs the tests                            make pins   renews constraints.txt
 #                                                       make stub   renews the types of the compiled module
-# Each does its own set-up: Python 3.11 or later and a C++17 compiler must be there.
+# Each does its own set-up, and says which of the packages that it needs is missing.
 
 PYTHON ?= python3
 DEMO_PORT ?= 2003
@@ -13,18 +13,28 @@ UV := $(shell command -v uv 2>/dev/null)
 
 setup: .venv/installed
 
+# A folder that was moved is set up again: programs in .venv name the place where they were made.
+ifneq ($(shell cat .venv/installed 2>/dev/null),$(CURDIR))
+.PHONY: .venv/installed
+endif
+
 .venv/installed: pyproject.toml constraints.txt CMakeLists.txt $(KERNELS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "htmengine needs Python 3.11 or later; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
-	@command -v $${CXX:-c++} >/dev/null || \
-	  { echo "htmengine needs a C++17 compiler to build its kernels; on Debian: apt-get install g++" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@missing=; \
+	needs() { echo "htmengine needs $$1, and there is none here" >&2; missing="$$missing $$2"; }; \
+	command -v $${CXX:-c++} >/dev/null || needs "a C++17 compiler, to build its kernels" g++; \
+	$(PYTHON) -c 'import pathlib, sys, sysconfig; sys.exit(not pathlib.Path(sysconfig.get_path("include"), "Python.h").exists())' || \
+	  needs "Python.h, to build its kernels" $(notdir $(PYTHON))-dev; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || needs "Python's venv with pip" $(notdir $(PYTHON))-venv; \
+	[ -z "$$missing" ] || { echo "On Debian: apt-get install$$missing" >&2; exit 1; }
+	@$(BIN)/pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
 ifdef UV
 	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
 else
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 endif
-	@touch $@
+	@echo '$(CURDIR)' >$@
 
 demo: setup
 	@rm -rf demo && mkdir -p demo

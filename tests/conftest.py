@@ -1,5 +1,6 @@
 """Servers, started once for a run of the tests, and how examples are drawn."""
 
+import logging
 import os
 import uuid
 
@@ -9,6 +10,9 @@ import pytest
 from htmengine.runtime import installation
 from tests import servers
 from tests.support import application as applications
+from tests.support.skips import pytest_terminal_summary
+
+__all__ = ["pytest_terminal_summary"]
 
 # Servers of tests are on this machine, and what programs print is read by tests.
 os.environ |= dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1,localhost")
@@ -19,6 +23,26 @@ os.environ.pop("FORCE_COLOR", None)
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000)
 hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("repeatable")
+
+
+def _raise(handler, record):
+    raise  # `emit` calls this where it has caught what went wrong
+
+
+# A line that cannot be logged fails its test. logging would print a traceback and go on.
+logging.Handler.handleError = _raise
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before():
+    """Undo how a program that a test runs in this process logs: to a standard error that ends with the test."""
+    loggers = [logging.getLogger(name) for name in ("htmengine", "__main__")]
+    before = [(logger, logger.handlers[:], logger.propagate, logger.level) for logger in loggers]
+    yield
+    for logger, handlers, propagate, level in before:
+        logger.handlers[:] = handlers
+        logger.propagate = propagate
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
