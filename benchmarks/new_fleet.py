@@ -24,7 +24,7 @@ from typing import NamedTuple
 from benchmarks.fleet import Fleet, generate
 from benchmarks.machine import machine
 from benchmarks.running import running, scored_samples
-from benchmarks.servers import DATABASES, application
+from benchmarks.servers import DATABASES, application, explained
 from htmengine.config import Settings
 from htmengine.repository.engine import open_engine, reading
 
@@ -89,6 +89,7 @@ def _until_scored(fleet: Fleet, samples: range, port: int, settings: Settings) -
         engine.dispose()
 
 
+@explained()
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -28,7 +28,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Engine, bindparam, insert, update
 
 from benchmarks.machine import machine
-from benchmarks.servers import DATABASES, private
+from benchmarks.servers import DATABASES, explained, private
 from htmengine import config
 from htmengine.repository import metrics, migrations, samples, schema, scores
 from htmengine.repository.bulk import mysql, sqlite
@@ -216,6 +216,7 @@ def _summary(name: str, costs: list[Cost], rows: int) -> dict[str, float]:
     }
 
 
+@explained()
 def main() -> None:
     """Measure every variant and print the result."""
     parser = argparse.ArgumentParser(

@@ -33,10 +33,9 @@ class Application(NamedTuple):
 def application(bus: str, db: str, folder: Path, **engine: str) -> Iterator[Application]:
     """Give an application on servers of its own, or with embedded parts below the folder; see `configure`.
 
-    Exits with the reason where a server is not installed or does not start.
+    Skips the test that asks, or see `explained`, where a server is not installed; fails it where one does not start.
     """
     with ExitStack() as stack:
-        stack.enter_context(_explained())
         processes, repository, broker = {}, None, None
         if bus == "rabbitmq":
             rabbitmq = stack.enter_context(servers.rabbitmq(folder / "broker"))
@@ -58,14 +57,15 @@ def application(bus: str, db: str, folder: Path, **engine: str) -> Iterator[Appl
 def private(db: str, folder: Path) -> Iterator[config.Repository]:
     """Give an empty database on a server of its own, with the settings that its package has: commits are durable.
 
-    Exits with the reason where it is not installed or does not start.
+    Where it is not installed or does not start, see `application`.
     """
-    with _explained(), DATABASES[db](folder) as server:
+    with DATABASES[db](folder) as server:
         yield databases.created(server.settings(), "htmengine")
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def explained() -> Iterator[None]:
+    """Exit with the reason, as a program does, where a server is not installed or does not start."""
     try:
         yield
     except (pytest.skip.Exception, pytest.fail.Exception) as error:

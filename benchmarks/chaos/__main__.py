@@ -29,7 +29,7 @@ from benchmarks.chaos.sender import Sender
 from benchmarks.fleet import Fleet, generate
 from benchmarks.machine import machine
 from benchmarks.running import SERVICES, Engine, free_port, scored_samples
-from benchmarks.servers import DATABASES, application
+from benchmarks.servers import DATABASES, application, explained
 from htmengine.bus.opening import open_bus
 from htmengine.config import Settings, embedded
 from htmengine.errors import ExplainedError
@@ -351,6 +351,7 @@ def _on_servers(bus: str, db: str, folder: Path) -> Iterator[Installation]:
         yield Installation(app.settings, programs, app.servers)
 
 
+@explained()
 def main() -> int:
     """Run and print; exit with 1 when the promise was broken."""
     parser = argparse.ArgumentParser(prog="benchmarks.chaos", description=__doc__.splitlines()[0])

@@ -33,7 +33,7 @@ from benchmarks.machine import machine
 from benchmarks.pipeline import load
 from benchmarks.pipeline.usage import cpu_kinds, cpu_seconds, resident_mib, server_cpu_seconds
 from benchmarks.running import Engine, running
-from benchmarks.servers import DATABASES, application
+from benchmarks.servers import DATABASES, application, explained
 from htmengine.bus.opening import open_bus
 from htmengine.config import Settings, embedded
 
@@ -217,6 +217,7 @@ def measure(
     return result | {"machine": machine()}
 
 
+@explained()
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="benchmarks.pipeline", description=__doc__.splitlines()[0])
