@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, get_args
 
 import msgspec
 
+from htmengine import extras
 from htmengine.config_options import (
     OptionReader,
     absolute_path,
@@ -229,6 +230,7 @@ def load(directory: Path) -> Settings:
     Raises
     ------
     ConfigError : the directory or a file is missing, or a value cannot be used. The message lists every fault.
+    PackageMissing : the bus or the repository needs a package that is not installed.
     """
     if not directory.is_dir():
         raise ConfigError(
@@ -238,6 +240,12 @@ def load(directory: Path) -> Settings:
     reader = OptionReader(directory)
     settings = _settings(reader)
     reader.raise_faults()
+    file = directory / APPLICATION
+    if settings.bus == "rabbitmq":
+        extras.require("rabbitmq", f"{file}: [engine] bus = rabbitmq")
+    if settings.repository.dialect != "sqlite":
+        dialect = settings.repository.dialect
+        extras.require(dialect, f"{file}: [engine] repository = {dialect}")
     return settings
 
 

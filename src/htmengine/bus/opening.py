@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from htmengine import extras
 from htmengine.bus import Bus
 from htmengine.bus.embedded import EmbeddedBus
 from htmengine.config import Settings
@@ -19,9 +20,11 @@ def open_bus(settings: Settings) -> Bus:
     Raises
     ------
     ConfigError : the bus is embedded, and the settings say nothing of its place.
+    PackageMissing : a broker is chosen, and its client is not installed.
     BusUnavailable, BusError : see `EmbeddedBus` and `RabbitBus`.
     """
     if settings.bus == "rabbitmq":
+        extras.require("rabbitmq", "A bus on RabbitMQ")
         from htmengine.bus.rabbitmq import RabbitBus
 
         return RabbitBus(

@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Sequence
 from html import escape
-from importlib import resources, util
+from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import NamedTuple
@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from htmengine import extras
 from htmengine.cli.report import Result, incident_table, one_in, readable_time
-from htmengine.errors import ExplainedError
 from htmengine.htm.arrays import FloatArray
 from htmengine.series.incidents import Incident
 
@@ -31,11 +31,10 @@ class Series(NamedTuple):
 
 
 def require_packages(path: Path) -> None:
-    """Raise ExplainedError if drawing this kind of file needs a package that is not installed."""
-    if path.suffix.lower() == ".png" and util.find_spec("matplotlib") is None:
-        raise ExplainedError(
-            f"--plot {path}: PNG pictures need the package matplotlib, which is not installed.",
-            hint="Install it with `pip install 'htmengine[plot]'`, or give a name that ends in .html.",
+    """Raise PackageMissing if drawing this kind of file needs a package that is not installed."""
+    if path.suffix.lower() == ".png":
+        extras.require(
+            "plot", f"--plot {path}: a PNG picture", otherwise=", or give a name that ends in .html"
         )
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 
 from htmengine import config
 from htmengine.repository.engine import place
 from htmengine.repository.errors import translated
-from htmengine.repository.server import connect_arguments, server_url
+from htmengine.repository.server import server_engine
 
 
 def create(repository: config.Repository) -> None:
@@ -52,12 +52,7 @@ def remove_file(path: Path) -> None:
 @contextmanager
 def _administration(repository: config.Repository) -> Iterator[tuple[Connection, str]]:
     """Give a connection to the server, with no transaction, and the database's name as SQL has it."""
-    engine = create_engine(
-        server_url(repository, database=False),
-        isolation_level="AUTOCOMMIT",
-        hide_parameters=True,
-        connect_args=connect_arguments(repository),
-    )
+    engine = server_engine(repository, database=False, isolation_level="AUTOCOMMIT")
     try:
         with engine.connect() as conn:
             yield conn, engine.dialect.identifier_preparer.quote(repository.db)

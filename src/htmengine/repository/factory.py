@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar
 
-from sqlalchemy import URL, Engine, create_engine
+from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
 from htmengine import config as settings
@@ -17,7 +17,7 @@ from htmengine.errors import DependencyAway
 from htmengine.repository.autocommit import autocommit
 from htmengine.repository.engine import open_engine
 from htmengine.repository.errors import is_transient
-from htmengine.repository.server import connect_arguments, server_url, tls_arguments
+from htmengine.repository.server import server_engine, server_url, tls_arguments
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -68,13 +68,7 @@ def getDbDSN(config: Any) -> URL:
 
 def getUnaffiliatedEngine(config: Any) -> Engine:
     """Return a new engine for the server with no database selected, to create or drop one."""
-    return autocommit(
-        create_engine(
-            getDSN(config),
-            hide_parameters=True,
-            connect_args=connect_arguments(repository_settings(config)),
-        )
-    )
+    return autocommit(server_engine(repository_settings(config), database=False))
 
 
 def getBaseConnectionArgsDict(config: Any) -> dict[str, Any]:

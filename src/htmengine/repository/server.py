@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
-from htmengine import config
+from htmengine import config, extras
 from htmengine.tls import client_context
 
 WRITING: Final = "htmengine_writing"
@@ -21,11 +21,9 @@ _DRIVERS: Final = {"mysql": "mysql+pymysql", "postgresql": "postgresql+psycopg"}
 
 
 def open_server(repository: config.Repository) -> Engine:
-    """Return an engine for a database on a server; nothing is connected yet. Raises ConfigError."""
-    engine = create_engine(
-        server_url(repository),
-        hide_parameters=True,
-        connect_args=connect_arguments(repository),
+    """Return an engine for a database on a server; nothing is connected yet. Raises as `server_engine`."""
+    engine = server_engine(
+        repository,
         isolation_level="READ COMMITTED",
         pool_size=repository.pool_size,
         max_overflow=-1,
@@ -34,6 +32,24 @@ def open_server(repository: config.Repository) -> Engine:
     )
     event.listen(engine, "begin", _begin_mysql if repository.dialect == "mysql" else _begin_postgresql)
     return engine
+
+
+def server_engine(repository: config.Repository, *, database: bool = True, **options: Any) -> Engine:
+    """Return a plain engine for a database on a server, or as `server_url` says for none; nothing is connected yet.
+
+    Raises
+    ------
+    PackageMissing : the server's driver is not installed.
+    ConfigError : the settings name files for TLS that cannot be used.
+    """
+    if repository.dialect != "sqlite":
+        extras.require(repository.dialect, f"A repository on {repository.dialect}")
+    return create_engine(
+        server_url(repository, database=database),
+        hide_parameters=True,
+        connect_args=connect_arguments(repository),
+        **options,
+    )
 
 
 def server_url(repository: config.Repository, *, database: bool = True) -> URL:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from htmengine import extras
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.htm.arrays import FloatArray
 from htmengine.series.timestamps import isoformat
@@ -73,14 +74,10 @@ class ParquetWriter(ScoreWriter):
     """Times as timestamps in UTC with microseconds, null for what is missing."""
 
     def __init__(self, path: Path) -> None:
-        try:
-            import pyarrow
-            import pyarrow.parquet
-        except ImportError as error:
-            raise ExplainedError(
-                "Parquet files need the package pyarrow, which is not installed.",
-                hint="Install it with `pip install 'htmengine[parquet]'`, or write .csv or .jsonl.",
-            ) from error
+        extras.require("parquet", "A Parquet file", otherwise=", or write .csv or .jsonl")
+        import pyarrow
+        import pyarrow.parquet
+
         self._arrow: Any = pyarrow
         types = (pyarrow.timestamp("us", "UTC"), *[pyarrow.float64()] * (len(COLUMNS) - 1))
         self._schema = pyarrow.schema(list(zip(COLUMNS, types, strict=True)))
@@ -135,7 +132,7 @@ def score_writer(path: Path) -> Iterator[ScoreWriter]:
     Raises
     ------
     MisuseError : the name's ending is unknown, or the file cannot be written there.
-    ExplainedError : the package that the kind of file needs is not installed.
+    PackageMissing : the package that the kind of file needs is not installed.
     """
     check_ending(path, tuple(_WRITERS), "--out")
     with replacing(path) as temporary:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Protocol, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeVar, cast
 
 from htmengine.bus.management import Management
 from htmengine.closing import Closing
@@ -18,8 +18,10 @@ from nta.utils.amqp.consumer import ConsumerCancellation
 from nta.utils.amqp.exceptions import AmqpChannelError, AmqpConnectionError, UnroutableError
 from nta.utils.amqp.messages import BasicProperties as MessageProperties
 from nta.utils.amqp.messages import ConsumerMessage, Message, PolledMessage
-from nta.utils.amqp.synchronous_amqp_client import SynchronousAmqpClient
 from nta.utils.error_handling import retry
+
+if TYPE_CHECKING:
+    from nta.utils.amqp.synchronous_amqp_client import SynchronousAmqpClient
 
 T = TypeVar("T")
 
@@ -191,15 +193,22 @@ class MessageBusConnector(Closing):
 
     def _connected(self) -> SynchronousAmqpClient:
         if self._client is None or not self._client.isOpen():
-            self._client = SynchronousAmqpClient(
-                getRabbitmqConnectionParameters(), lambda client: client.enablePublisherAcks()
-            )
+            self._client = _client(lambda client: client.enablePublisherAcks())
         return self._client
 
     def _disconnect(self) -> None:
         if self._client is not None:
             self._client.close()
             self._client = None
+
+
+def _client(
+    channelConfigCb: Callable[[SynchronousAmqpClient], object] | None = None,
+) -> SynchronousAmqpClient:
+    # Imported here: without a broker, an application needs no client of one.
+    from nta.utils.amqp.synchronous_amqp_client import SynchronousAmqpClient
+
+    return SynchronousAmqpClient(getRabbitmqConnectionParameters(), channelConfigCb)
 
 
 class _Consumer(Closing):
@@ -255,7 +264,7 @@ class _Consumer(Closing):
     def _connected(self) -> SynchronousAmqpClient:
         if self._client is None or not self._client.isOpen():
             self._consuming = False
-            self._client = SynchronousAmqpClient(getRabbitmqConnectionParameters())
+            self._client = _client()
         return self._client
 
     def _disconnect(self) -> None:

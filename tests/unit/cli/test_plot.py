@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from htmengine import extras
 from htmengine.cli import app, detection, plot
 from htmengine.htm.model import Model
 from tests.unit.cli.fake_model import FakeModel
@@ -68,7 +69,7 @@ def test_the_picture_is_a_png(draw):
 
 
 def test_a_picture_without_its_package_is_refused_with_what_to_install(monkeypatch, tmp_path):
-    monkeypatch.setattr(plot.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(extras.util, "find_spec", lambda name: None)
     source = tmp_path / "series.csv"
     source.write_text("time,value\n2014-07-01,1\n")
     outcome = CliRunner().invoke(app, ["detect", str(source), "--plot", str(tmp_path / "plot.png")])

@@ -8,6 +8,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
 
+from htmengine import extras
+
+extras.require("rabbitmq", "nta.utils.amqp.synchronous_amqp_client")  # before an import of it fails
+
 import pika
 import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection

@@ -1,0 +1,105 @@
+"""A plain installation works without the packages of extras, and says which extra something needs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from htmengine import conf, config, extras
+from htmengine.bus.opening import open_bus
+from htmengine.repository.server import server_engine
+
+SAMPLE = Path(__file__).parents[2] / "examples/sample/requests.csv"
+
+PLAIN = """
+import sys
+for package in ("pika", "pymysql", "psycopg", "psycopg_binary", "cryptography", "matplotlib", "pyarrow"):
+    sys.modules[package] = None
+"""
+
+
+def plain(program, *arguments):
+    """Run a program in a Python without the packages of extras."""
+    return subprocess.run(
+        [sys.executable, "-c", PLAIN + program, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def nothing_installed(monkeypatch):
+    monkeypatch.setattr(extras.util, "find_spec", lambda _name: None)
+
+
+@pytest.mark.usefixtures("nothing_installed")
+@pytest.mark.parametrize(
+    ("bus", "dialect", "extra"),
+    [
+        ("rabbitmq", "sqlite", "rabbitmq"),
+        ("embedded", "mysql", "mysql"),
+        ("embedded", "postgresql", "postgresql"),
+    ],
+)
+def test_a_configuration_says_which_extra_it_needs(tmp_path, bus, dialect, extra):
+    conf.write(tmp_path, "app", conf.Choices(bus=bus, dialect=dialect, port=2003))
+    with pytest.raises(extras.PackageMissing, match=r"application\.conf: \[engine\]") as missing:
+        config.load(tmp_path / "conf")
+    assert missing.value.hint == f"Install it with `pip install 'htmengine[{extra}]'`."
+
+
+@pytest.mark.usefixtures("nothing_installed")
+def test_settings_that_come_from_elsewhere_say_so_too():
+    with pytest.raises(extras.PackageMissing, match="pika"):
+        open_bus(config.Settings(bus="rabbitmq"))
+    with pytest.raises(extras.PackageMissing, match="psycopg"):
+        server_engine(config.Repository(dialect="postgresql", db="app"))
+
+
+def test_the_documented_client_of_a_broker_says_which_extra_it_needs():
+    for statement in (
+        "import nta.utils.amqp.synchronous_amqp_client",
+        "from nta.utils.amqp import synchronous_amqp_client",
+        "from nta.utils.amqp.synchronous_amqp_client import SynchronousAmqpClient",
+    ):
+        done = plain(statement)
+        assert (
+            "nta.utils.amqp.synchronous_amqp_client needs the package pika, which is not installed."
+            in done.stderr
+        )
+        assert "ModuleNotFoundError" not in done.stderr
+
+
+def test_a_plain_installation_detects():
+    done = plain("from htmengine.cli import main; main()", "detect", SAMPLE)
+    assert done.returncode == 0, done.stderr
+
+
+EMBEDDED = """
+import os
+from pathlib import Path
+from htmengine import conf
+folder = Path(sys.argv[1])
+conf.write(folder, "app")
+os.environ["APPLICATION_CONFIG_PATH"] = str(folder / "conf")
+from nta.utils.message_bus_connector import MessageBusConnector
+with MessageBusConnector() as bus:
+    bus.createMessageQueue("q", True)
+    bus.publish("q", b"hello", persistent=True)
+    with bus.consume("q", blocking=False) as consumer:
+        print(*[message.body for message in consumer])
+"""
+
+
+def test_an_application_on_embedded_parts_needs_no_client_of_a_broker(tmp_path):
+    done = plain(EMBEDDED, tmp_path)
+    assert (done.stdout, done.stderr) == ("b'hello'\n", "")
+
+
+@pytest.mark.parametrize(
+    "module", ["runtime.engine", "runtime.metric_listener", "cli.up", "adapters.datasource"]
+)
+def test_services_and_adapters_import_without_extras(module):
+    assert plain(f"import htmengine.{module}").returncode == 0
