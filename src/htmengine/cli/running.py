@@ -10,10 +10,12 @@ import msgspec
 
 from htmengine import config
 from htmengine.cli.session import advise
-from htmengine.runtime import engine, fault_injection, opening, process
+from htmengine.runtime import ending, engine, fault_injection, opening, process
 from htmengine.runtime.opening import Context
 
 POLL_S: Final = 0.05
+CLOSES_WITHIN_S: Final = 2 * ending.STANDSTILL_S
+"""What still hangs when the engine has given up its services, such as a server that does not answer a good-bye."""
 
 
 class Request(NamedTuple):
@@ -33,10 +35,13 @@ def run(request: Request) -> None:
     settings = _listening(opening.settings_for(request.config, request.data), request)
     verbose = request.verbose or settings.profiling or settings.scheduler.profiling
     process.configure_logging(logging.INFO if verbose else logging.WARNING)
-    stop = threading.Event()
+    stop, progress = threading.Event(), ending.Progress()
     with (
         process.stopping_on_signals(stop),
-        opening.opened(settings, step=fault_injection.from_environment(), stop=stop) as context,
+        ending.in_time(stop, progress, "htmengine", standstill_s=CLOSES_WITHIN_S),
+        opening.opened(
+            settings, step=fault_injection.from_environment(), stop=stop, progress=progress
+        ) as context,
     ):
         listening = threading.Event()
         supervisor = engine.Supervisor(engine.services(lambda _port: listening.set()), context)
@@ -54,7 +59,7 @@ def run(request: Request) -> None:
             stop.wait()
             if not supervisor.failure:
                 advise("Stopping in good order. Ctrl-C now ends it at once.")
-            supervisor.wait()
+            supervisor.wait(advise)
     advise("Stopped; everything is saved.")
 
 

@@ -18,6 +18,8 @@ CAPACITY: Final = 256
 """Blocks that may wait. Each is a copy of a model's state, so this bounds memory."""
 AT_A_TIME: Final = 100
 PATIENCE_S: Final = 5.0
+LAST_PATIENCE_S: Final = 10.0
+"""When a scheduler ends: a disk that is slow for a moment is no reason to save no more models."""
 FIRST_PAUSE_S: Final = 0.05
 LONGEST_PAUSE_S: Final = 5.0
 CLOSING_S: Final = 3.0
@@ -77,16 +79,16 @@ class CheckpointWriter:
         """How many blocks can be put without waiting."""
         return self._capacity - len(self._jobs)
 
-    def put(self, job: Job) -> None:
-        """Hand over a block or another job; waits while there is no room.
+    def put(self, job: Job, *, patience_s: float = PATIENCE_S) -> None:
+        """Hand over a block or another job; waits while there is no room, so many seconds at most.
 
         Raises
         ------
-        CheckpointsWaiting : there was no room for some time.
+        CheckpointsWaiting : there was no room in this time.
         RuntimeError : the thread ended with an error.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: self.room > 0 or self._error, PATIENCE_S):
+            if not self._changed.wait_for(lambda: self.room > 0 or self._error, patience_s):
                 raise CheckpointsWaiting(f"{len(self._jobs)} checkpoints wait to be written")
             self._raise()
             self._jobs.append(job)

@@ -34,6 +34,7 @@ def build(context: Context) -> ModelScheduler:
         shards=context.shards,
         results_ages=_results_ages(context.bus, queues),
         step=context.step,
+        progress=context.progress.moved,
     )
 
 

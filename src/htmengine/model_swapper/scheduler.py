@@ -30,7 +30,7 @@ from htmengine.messages import (
     shard_of,
 )
 from htmengine.model_swapper.checkpoint_store import Checkpoint, CheckpointStore, ModelKey
-from htmengine.model_swapper.checkpoint_writer import Block, CheckpointWriter
+from htmengine.model_swapper.checkpoint_writer import LAST_PATIENCE_S, PATIENCE_S, Block, CheckpointWriter
 from htmengine.model_swapper.commands import Commands
 from htmengine.model_swapper.doubts import Ages, Doubts
 from htmengine.model_swapper.lanes import Lane
@@ -82,7 +82,9 @@ class ModelScheduler:
         results_ages: Ages,
         clock: Callable[[], float] = time.monotonic,
         step: Step = no_step,
+        progress: Callable[[str], None] = lambda text: None,
     ) -> None:
+        """`progress`: told how far saving is when the service ends."""
         self.queues: Sequence[str] = tuple(settings.model_input_queue(shard) for shard in range(shards))
         self.max_messages = max(MESSAGES_AT_A_TIME, shards)
         self.counters = Counters()
@@ -94,6 +96,7 @@ class ModelScheduler:
         self._results_ages = results_ages
         self._clock = clock
         self._step = step
+        self._progress = progress
         self._writer = CheckpointWriter(store, partial(scored_rowids, engine), step=step)
         self._recovery = Recovery(engine, store, self._writer, settings.scheduler, shards=shards)
         self._residents = Residents(settings.scheduler.resident_bytes)
@@ -179,9 +182,11 @@ class ModelScheduler:
 
     def close(self) -> None:
         """Save every model whose scores were published."""
+        unsaved = [resident for resident in self._residents if resident.dirty]
         try:
-            for resident in self._residents:
-                self._save(resident)
+            for number, resident in enumerate(unsaved):
+                self._progress(f"{number:,} of {len(unsaved):,} models saved")
+                self._save(resident, patience_s=LAST_PATIENCE_S)
         except DependencyAway as error:
             log.warning("model_scheduler.not_saved reason=%s", error)
         self._writer.close()
@@ -487,7 +492,7 @@ class ModelScheduler:
 
     # -- Saving.
 
-    def _save(self, resident: Resident) -> None:
+    def _save(self, resident: Resident, *, patience_s: float = PATIENCE_S) -> None:
         """Hand a model's block to the writer, if it says more than the last. Raises DependencyAway, nothing done."""
         if not resident.dirty:
             return
@@ -500,7 +505,8 @@ class ModelScheduler:
                 resident.shard,
                 self._claims.get(resident.shard, 0),
                 block,
-            )
+            ),
+            patience_s=patience_s,
         )
         self.counters.add("checkpoints")
         resident.saved = resident.settled

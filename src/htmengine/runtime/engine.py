@@ -13,6 +13,7 @@ from functools import partial
 from typing import Final
 
 from htmengine.errors import DependencyAway, ExplainedError
+from htmengine.runtime import ending
 from htmengine.runtime.opening import Context
 from htmengine.runtime.process import Work, collect_garbage_seldom, stage_work
 from htmengine.thread_names import show_thread_name
@@ -25,7 +26,6 @@ WITHIN_S: Final = 300.0
 kills its consumer is set aside after five deaths, so one or two of them are survived."""
 PAUSE_S: Final = 0.5
 """Before a service is started again."""
-STOP_WITHIN_S: Final = 30.0
 
 
 class EngineFailed(ExplainedError):
@@ -63,6 +63,7 @@ class Supervisor:
     works : the services by name.
     context : given to each; its `stop` ends all of them.
     clock : seconds that only grow.
+    standstill_s : how long nothing may move in services that were told to stop.
     """
 
     def __init__(
@@ -72,12 +73,14 @@ class Supervisor:
         *,
         clock: Callable[[], float] = time.monotonic,
         pause_s: float = PAUSE_S,
+        standstill_s: float = ending.STANDSTILL_S,
     ) -> None:
         self.context = context
         self.failure: ExplainedError | None = None
         self.restarts: dict[str, int] = dict.fromkeys(works, 0)
         self._clock = clock
         self._pause_s = pause_s
+        self._standstill_s = standstill_s
         self._threads = [
             threading.Thread(target=self._keep_running, args=(name, work), name=name, daemon=True)
             for name, work in works.items()
@@ -89,24 +92,34 @@ class Supervisor:
         for thread in self._threads:
             thread.start()
 
-    def wait(self) -> None:
-        """Wait until the engine is told to stop, and let every service end in good order.
+    def wait(self, say: Callable[[str], None] = lambda text: None) -> None:
+        """Wait until the engine is told to stop, and let every service end in good order, however long that takes.
+
+        `say` is told every few seconds how far they are.
 
         Raises
         ------
-        ExplainedError : what a service cannot go on without; a service was given up, or did not stop in time.
+        ExplainedError : what a service cannot go on without; a service was given up, or hangs.
         """
         self.context.stop.wait()
-        deadline = time.monotonic() + STOP_WITHIN_S
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        ending.outlasted(self._ended, self.context.progress, standstill_s=self._standstill_s, say=say)
         if self.failure:
             raise self.failure
-        if hanging := [thread.name for thread in self._threads if thread.is_alive()]:
+        if hanging := self._running():
             raise EngineFailed(
-                f"{', '.join(hanging)}: did not stop within {STOP_WITHIN_S:.0f} seconds.",
+                f"{', '.join(hanging)}: does not stop; nothing has moved for {self._standstill_s:.0f} seconds.",
                 hint="Nothing is lost: what was not done is done at the next start.",
             )
+
+    def _running(self) -> list[str]:
+        return [thread.name for thread in self._threads if thread.is_alive()]
+
+    def _ended(self, timeout_s: float) -> bool:
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout_s)
+                break
+        return not self._running()
 
     def _keep_running(self, name: str, work: Work) -> None:
         show_thread_name()

@@ -18,6 +18,7 @@ from htmengine import config
 from htmengine.bus import Bus, BusError, BusUnavailable
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.runtime import service
+from htmengine.runtime.ending import Progress
 from htmengine.runtime.reports import Snapshot
 
 if TYPE_CHECKING:
@@ -51,6 +52,8 @@ class Context:
     """Set when the program is to end."""
     options: argparse.Namespace = field(default_factory=argparse.Namespace)
     """What the command line said."""
+    progress: Progress = field(default_factory=Progress)
+    """Told whenever something moves; whoever waits for the end of the program goes by it."""
     counters: dict[str, Snapshot] = field(default_factory=dict)
     """By service: what it counts. A service that has something to tell enters itself."""
 
@@ -93,6 +96,7 @@ def opened(
     *,
     step: service.Step = service.no_step,
     stop: threading.Event | None = None,
+    progress: Progress | None = None,
     options: argparse.Namespace | None = None,
     waiting_as: str | None = None,
     serving: bool = True,
@@ -116,7 +120,7 @@ def opened(
 
     from htmengine.repository.errors import RepositoryUnavailable
 
-    stop = stop or threading.Event()
+    stop, progress = stop or threading.Event(), progress or Progress()
     opening = partial(_open, settings, serving)
     try:
         engine, shards, bus = service.insisting(opening, waiting_as, stop) if waiting_as else opening()
@@ -144,8 +148,9 @@ def opened(
             bus=bus,
             engine=engine,
             shards=shards,
-            step=step,
+            step=progress.following(step),
             stop=stop,
+            progress=progress,
             options=options or argparse.Namespace(),
         )
     finally:

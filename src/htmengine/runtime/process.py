@@ -17,7 +17,7 @@ from typing import Final
 
 from htmengine import config
 from htmengine.errors import ExplainedError
-from htmengine.runtime import fault_injection, opening, service
+from htmengine.runtime import ending, fault_injection, opening, service
 from htmengine.runtime.opening import Context
 from htmengine.runtime.reports import Reporter
 
@@ -86,13 +86,18 @@ def run_program(
         arguments(parser)
     options = parser.parse_args(argv)
     configure_logging()
-    stop = threading.Event()
+    stop, progress = threading.Event(), ending.Progress()
     try:
         settings = opening.settings_for(options.config, options.data)
         step = fault_injection.from_environment()
         with (
             stopping_on_signals(stop),
-            opening.opened(settings, step=step, stop=stop, options=options, waiting_as=name) as context,
+            ending.in_time(
+                stop, progress, name, say=lambda text: log.info("%s.stopping progress=%s", name, text)
+            ),
+            opening.opened(
+                settings, step=step, stop=stop, progress=progress, options=options, waiting_as=name
+            ) as context,
         ):
             log.info("%s.started", name)
             collect_garbage_seldom()

@@ -263,3 +263,12 @@ def test_models_that_find_no_room_take_a_few_rows_again_rather_than_be_saved_eac
     assert evicted >= 3 * (rows - 1)  # the last of each round stays
     # The first block of a model comes early by a share of the interval that goes by its uid.
     assert 4 * 2 <= saved <= 4 * 4
+
+
+def test_a_scheduler_that_ends_says_how_far_saving_is(trained, monkeypatch):
+    said = []
+    monkeypatch.setattr(trained.scheduler, "_progress", said.append)
+    trained.close()
+    count = len(said)
+    assert said == [f"{number} of {count} models saved" for number in range(count)]
+    assert count

@@ -1,9 +1,12 @@
 import threading
+import time
+from dataclasses import replace
 
 import pytest
 
 from htmengine import config
 from htmengine.errors import MisuseError
+from htmengine.runtime.ending import STANDSTILL_S, Progress
 from htmengine.runtime.engine import MOST_RESTARTS, EngineFailed, Supervisor
 from htmengine.runtime.opening import Context
 
@@ -88,6 +91,45 @@ def test_an_error_for_a_person_ends_the_engine_at_once(context):
     with pytest.raises(MisuseError, match="in use"):
         supervisor.wait()
     assert len(starts) == 1
+
+
+def test_services_that_take_long_to_stop_are_waited_for_as_long_as_they_move(context):
+    now = [0.0]
+    context = replace(context, progress=Progress(lambda: now[0]))
+
+    runs = threading.Event()
+
+    def saving(context):
+        runs.set()
+        context.stop.wait()
+        for number in range(10):
+            now[0] += STANDSTILL_S - 1
+            context.progress.moved(f"{number} of 10 saved")
+            time.sleep(0.05)
+
+    supervisor = Supervisor({"saving": saving}, context)
+    supervisor.start()
+    assert runs.wait(60)
+    context.stop.set()
+    said = []
+    supervisor.wait(said.append)
+    assert said
+
+
+def test_a_service_that_hangs_is_named_at_the_end(context):
+    runs, never = threading.Event(), threading.Event()
+
+    def hanging(_context):
+        runs.set()
+        never.wait()
+
+    supervisor = Supervisor({"hanging": hanging, "neighbour": until_stopped}, context, standstill_s=0.2)
+    supervisor.start()
+    assert runs.wait(60)
+    context.stop.set()
+    with pytest.raises(EngineFailed, match="hanging: does not stop"):
+        supervisor.wait()
+    never.set()
 
 
 def test_threads_carry_their_services_names(context):
