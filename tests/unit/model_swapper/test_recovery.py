@@ -265,10 +265,11 @@ def test_models_that_find_no_room_take_a_few_rows_again_rather_than_be_saved_eac
     assert 4 * 2 <= saved <= 4 * 4
 
 
-def test_a_scheduler_that_ends_says_how_far_saving_is(trained, monkeypatch):
+def test_a_scheduler_that_ends_says_how_far_saving_is(world, monkeypatch):
     said = []
-    monkeypatch.setattr(trained.scheduler, "_progress", said.append)
-    trained.close()
-    count = len(said)
-    assert said == [f"{number} of {count} models saved" for number in range(count)]
-    assert count
+    monkeypatch.setattr(world.scheduler, "_progress", said.append)
+    world.publish(*[(metric, rowid) for metric in range(3) for rowid in world.append(metric, 2)])
+    world.settle_all()
+    unsaved = sum(resident.dirty for resident in world.scheduler._residents)
+    world.close()
+    assert said == [f"{number} of {unsaved} models saved" for number in range(unsaved)]
