@@ -8,7 +8,7 @@ What a user waits for and what the engine carries:
 
 What a part costs:
     kernel        a model: time for a record, by stage; its block, and how long it takes to save and load
-    sizes         a model's block on different kinds of metrics
+    sizes         a model's block on different kinds of metrics, and what is stored of it
     bus           the embedded bus: messages a second, and the way from one thread to another
     repository    the repository's statements: rows a second, by the number of rows in a statement
 
@@ -17,7 +17,7 @@ How good detection is:
     ops           operations metrics with known events: generated, or recorded and labelled
     capture       the metrics of a real machine: how often they alarm, and how soon in an incident
     behaviour     series that are awkward in one respect each
-    calibration   whether a score means what it says
+    calibration   whether scores and odds mean what they say
     predictions   how far predictions lie from what comes
 
 The other modules are what these have in common. Results with what they were measured on: `results/`, and the pages of

@@ -1,16 +1,19 @@
-"""Does a score mean what it says? On calm data a share of 1 - p of the records should exceed p.
+"""Do scores and odds mean what they say? On calm data one record in N should be called "1 in N" or rarer.
 
     python -m benchmarks.calibration --params default --data DIR
 
-Scores are those before damping, which lowers all that follows an alarm. Counted are generated series in which nothing
-happens and, with ``--data``, the records of the Numenta Anomaly Benchmark outside its windows; the probation at the
-start of each series (15 %) does not count. A share above 1 - p is a score that promises too much.
+Two tables by kind of series: the share of records whose score exceeds a likelihood p, which should be 1 - p; and under
+``one_in`` the share of those whose odds are N or more, with ``times``, how many times what it should be, 1 / N. Both are
+taken before damping, which lowers all that follows an alarm. A share that is larger promises too much.
+
+Counted are generated series in which nothing happens and, with ``--data``, the records of the Numenta Anomaly Benchmark
+outside its windows; the probation at the start of each series (15 %) does not count. ``all`` is all generated series together.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +30,9 @@ from htmengine.htm.arrays import FloatArray
 
 DIGITS = (2, 3, 4, 5)
 """The p that are looked at: 0.99, 0.999, 0.9999 and 0.99999, on the log scale 0.2 to 0.5."""
+
+ODDS = (100, 1_000, 10_000, 100_000)
+"""The N that are looked at."""
 
 _PROBATION = 0.15
 _INTERVAL_S = 300.0
@@ -94,16 +100,51 @@ def generated(kind: str, count: int, length: int, seed: int) -> list[Calm]:
     return series
 
 
-def shares(detector: Detector, series: Sequence[Calm], *, jobs: int | None = None) -> Report:
-    """Return, by p, the share of normal records whose score exceeds it, and how many records there are."""
-    scores = run(detector, series, [1], jobs=jobs)[0]
-    normal = np.concatenate([own[one.normal] for one, own in zip(series, scores, strict=True)])
-    exceeding = {_probability(digits): float(np.mean(normal >= 0.1 * digits)) for digits in DIGITS}
-    return {**exceeding, "records": len(normal)}
+@dataclass(frozen=True)
+class OddsByScore:
+    """Returns for each record the N of its "1 in N", 1 or more, as the log scale says it: 10 ** (10 score)."""
+
+    detector: Detector
+
+    def __call__(self, timestamps: FloatArray, values: FloatArray, seed: int) -> FloatArray:
+        odds: FloatArray = 10.0 ** (10.0 * self.detector(timestamps, values, seed))
+        return odds
 
 
-def _probability(digits: int) -> str:
-    return f"{1 - 10.0**-digits:.{digits}f}"
+def measure(
+    detector: Detector, odds: Detector, kinds: Mapping[str, Sequence[Calm]], *, jobs: int | None = None
+) -> Report:
+    """Return both tables by kind of series, and for all kinds together. ``odds`` returns an N instead of a score."""
+    series = [one for several in kinds.values() for one in several]
+    normal = _normal(series, run(detector, series, [1], jobs=jobs)[0])
+    normal_odds = _normal(series, run(odds, series, [1], jobs=jobs, highest=np.inf)[0])
+    report: Report = {}
+    first = 0
+    for kind, several in kinds.items():
+        some = slice(first, first + len(several))
+        report[kind] = _tables(normal[some], normal_odds[some])
+        first += len(several)
+    return report | {"all": _tables(normal, normal_odds)}
+
+
+def shares(normal: FloatArray) -> Report:
+    """Return by p the share of scores that reach it."""
+    return {f"{1 - 10.0**-digits:.{digits}f}": float(np.mean(normal >= 0.1 * digits)) for digits in DIGITS}
+
+
+def shares_of_odds(normal: FloatArray) -> Report:
+    """Return by N the share of odds of 1 in N or rarer, and how many times 1 / N that is."""
+    found = {number: float(np.mean(normal >= number)) for number in ODDS}
+    return {str(number): {"share": share, "times": share * number} for number, share in found.items()}
+
+
+def _tables(normal: Sequence[FloatArray], odds: Sequence[FloatArray]) -> Report:
+    scores = np.concatenate(normal)
+    return {**shares(scores), "one_in": shares_of_odds(np.concatenate(odds)), "records": len(scores)}
+
+
+def _normal(series: Sequence[Calm], scores: Sequence[FloatArray]) -> list[FloatArray]:
+    return [own[one.normal] for one, own in zip(series, scores, strict=True)]
 
 
 def _normal_records(folder: Path) -> list[Calm]:
@@ -137,16 +178,13 @@ def main() -> None:
     if arguments.channels:
         changes["channels"] = tuple(arguments.channels)
     detector = ModelDetector(arguments.params, changes=changes)
-    result: Report = {
-        kind: shares(
-            detector,
-            generated(kind, arguments.series, arguments.records, arguments.seed),
-            jobs=arguments.jobs,
-        )
-        for kind in KINDS
-    }
+    kinds = {kind: generated(kind, arguments.series, arguments.records, arguments.seed) for kind in KINDS}
+    odds = OddsByScore(detector)
+    result = measure(detector, odds, kinds, jobs=arguments.jobs)
     if arguments.data:
-        result["NAB, normal records"] = shares(detector, _normal_records(arguments.data), jobs=arguments.jobs)
+        recorded = "NAB, normal records"
+        found = measure(detector, odds, {recorded: _normal_records(arguments.data)}, jobs=arguments.jobs)
+        result[recorded] = found[recorded]
     print_report(result, one_line=arguments.json)
 
 

@@ -3,8 +3,9 @@
     python -m benchmarks.sizes
     python -m benchmarks.sizes --data DIR
 
-Prints a table in KiB: the size after the last sample, and in brackets the largest on the way. With ``--data`` the files of
-the Numenta Anomaly Benchmark besides: the smallest and the largest, their median, and the largest on the way.
+Prints a table in KiB: the size after the last sample, in brackets the largest on the way, and for the default model how
+much of it is stored, compressed as the engine does. With ``--data`` the files of the Numenta Anomaly Benchmark besides:
+the smallest and the largest, their median, the largest on the way, and the same of what is stored.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from benchmarks.behaviour import day, times
+from benchmarks.kernel import stored_bytes
 from benchmarks.nab import corpus
 from htmengine.htm import params
 from htmengine.htm.arrays import FloatArray
@@ -35,6 +37,8 @@ class Size(NamedTuple):
 
     last: int
     largest: int
+    stored: int
+    """The last one, compressed as the engine stores it."""
 
 
 def constant(rng: np.random.Generator, count: int) -> FloatArray:
@@ -86,33 +90,45 @@ SERIES: dict[str, Callable[[np.random.Generator, int], FloatArray]] = {
 def size(timestamps: FloatArray, values: FloatArray, predict: Sequence[int]) -> Size:
     """Return how large a model is behind a series, and was on the way."""
     model = Model(params.parameter_set("default", predict=predict))
-    largest = last = 0
+    largest = 0
+    block = b""
     for first in range(0, len(values), LOOK_EVERY):
         some = slice(first, first + LOOK_EVERY)
         model.score_series(timestamps[some], values[some])
-        last = len(model.save())
-        largest = max(largest, last)
-    return Size(last, largest)
+        block = model.save()
+        largest = max(largest, len(block))
+    return Size(len(block), largest, stored_bytes(block))
 
 
 def table(samples: int) -> str:
     """Return the sizes on generated series as a table in Markdown."""
-    lines = [f"| Series | {' | '.join(map(_said, PREDICTED))} |", "|---" * (1 + len(PREDICTED)) + "|"]
+    default, *predicting = PREDICTED
+    heads = ["Series", _said(default), "stored", *map(_said, predicting)]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, series in SERIES.items():
         values = series(np.random.default_rng(SEED), samples)
-        sizes = (size(times(samples), values, predict) for predict in PREDICTED)
-        lines.append(f"| {name} | {' | '.join(f'{_kib(one.last)} ({_kib(one.largest)})' for one in sizes)} |")
+        one, *others = (size(times(samples), values, predict) for predict in PREDICTED)
+        cells = [name, _both(one), str(_kib(one.stored)), *map(_both, others)]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
 def on_nab(folder: Path) -> str:
     """Return the sizes on the files of the Numenta Anomaly Benchmark in a sentence."""
     sizes = [size(one.timestamps, one.values, ()) for one in corpus.load(folder)]
-    last = [_kib(one.last) for one in sizes]
     return (
-        f"{len(sizes)} files of the Numenta Anomaly Benchmark: {min(last)} to {max(last)}, median "
-        f"{statistics.median(last):g} ({max(_kib(one.largest) for one in sizes)})"
+        f"{len(sizes)} files of the Numenta Anomaly Benchmark: {_range([one.last for one in sizes])} "
+        f"({max(_kib(one.largest) for one in sizes)}); stored {_range([one.stored for one in sizes])}"
     )
+
+
+def _both(one: Size) -> str:
+    return f"{_kib(one.last)} ({_kib(one.largest)})"
+
+
+def _range(sizes: Sequence[int]) -> str:
+    kib = [_kib(one) for one in sizes]
+    return f"{min(kib)} to {max(kib)}, median {statistics.median(kib):g}"
 
 
 def _said(predict: Sequence[int]) -> str:
