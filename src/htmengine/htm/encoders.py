@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from htmengine.htm import _kernels
-from htmengine.htm.arrays import IndexArray
+from htmengine.htm.arrays import IndexArray, real
 
 Width = int | tuple[int, float]
 
@@ -54,7 +54,7 @@ class _ValueEncoder(_Stateful):
         Values in the same bucket have the same bits. For a scalar encoder the index is that of the first bit, of
         the middle one if it is periodic.
         """
-        bits, bucket = self._kernel.encode(float(value))
+        bits, bucket = self._kernel.encode(real(value))
         return bits, bucket
 
 
@@ -105,6 +105,7 @@ class ScalarEncoder(_ValueEncoder):
 
         Raises ValueError for a value outside the range, unless the encoder clips.
         """
+        value = real(value)
         if math.isfinite(value) and not self._kernel.encodes(value):
             raise ValueError(f"value {value} is outside the range {self._range} of the encoder")
         return super().encode_with_bucket(value)
@@ -277,7 +278,7 @@ class DateEncoder:
         `timestamp` is in seconds since the Unix epoch, UTC. Moments outside the years 1 to 9999 count as the first
         or last second inside.
         """
-        bits: IndexArray = self._kernel.encode(float(timestamp))
+        bits: IndexArray = self._kernel.encode(real(timestamp))
         return bits
 
 
@@ -325,7 +326,7 @@ class MultiEncoder(_Stateful):
 
         The bucket is None when the value is missing or no encoder takes it.
         """
-        bits, bucket = self._kernel.encode(float(timestamp), float(value))
+        bits, bucket = self._kernel.encode(real(timestamp), real(value))
         return bits, bucket
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from htmengine.htm import _kernels
-from htmengine.htm.arrays import FloatArray
+from htmengine.htm.arrays import FloatArray, real, reals
 
 __all__ = [
     "AnomalyLikelihood",
@@ -268,6 +268,7 @@ class AnomalyLikelihood:
         ValueError : if an argument is not finite; the state is as before. A record without a value is no record:
             leave it out.
         """
+        raw_score, value = real(raw_score), real(value)
         if not (math.isfinite(raw_score) and math.isfinite(value)):
             raise ValueError(f"raw score and value must be finite, but they are {raw_score} and {value}")
         return float(self._kernel.update(raw_score, value))
@@ -334,7 +335,7 @@ class AnomalyLikelihood:
 
 
 def _finite(numbers: ArrayLike, name: str) -> FloatArray:
-    array = np.ascontiguousarray(numbers, dtype=np.float64)
+    array = reals(numbers)
     if array.ndim != 1:
         raise ValueError(f"{name} must have one dimension, but has {array.ndim}")
     if not np.isfinite(array).all():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
 import zlib
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from numpy.typing import ArrayLike
 
 from htmengine.htm import _kernels, params
-from htmengine.htm.arrays import FloatArray
+from htmengine.htm.arrays import FloatArray, real, reals
 from htmengine.htm.build import build_model
 from htmengine.htm.explanation import ALARM, Explanation, Scores, SeriesScores
 
@@ -86,7 +87,7 @@ class Model:
         ------
         OutOfOrderSample : the timestamp goes back; the model has not changed.
         ValueError : the timestamp is not finite; the model has not changed.
-        TypeError : the timestamp is something else; the model has not changed.
+        TypeError : the timestamp is something else, or the value no real number; the model has not changed.
         """
         scores = self.score_series(np.array([timestamp]), [value])
         return Scores(*(float(column[0]) for column in scores))
@@ -109,7 +110,7 @@ class Model:
         ------
         OutOfOrderSample : at the first timestamp that goes back; the model has learned all before it.
         ValueError : shapes differ, or a timestamp is not finite; the model has not changed.
-        TypeError : the timestamps are something else; the model has not changed.
+        TypeError : the timestamps are something else, or the values no real numbers; the model has not changed.
         """
         return self.score_and_predict(timestamps, values)[0]
 
@@ -204,9 +205,9 @@ class Model:
 
 
 def checked_series(timestamps: ArrayLike, values: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Return both as contiguous arrays of one length; raise ValueError when they cannot be a series."""
+    """Return both as contiguous arrays of one length; raise ValueError when they cannot be a series, TypeError when they are no numbers."""
     times = np.ascontiguousarray(_seconds(np.asarray(timestamps)))
-    series = np.ascontiguousarray(values, dtype=np.float64)
+    series = reals(values)
     if times.ndim != 1 or times.shape != series.shape:
         raise ValueError(
             f"timestamps and values must be two series of one length, not of shapes {times.shape} and {series.shape}"
@@ -227,18 +228,20 @@ def _seconds(timestamps: npt.NDArray[Any]) -> FloatArray:
         return seconds
     if kind == "O":
         return np.array([_second(moment) for moment in timestamps.flat]).reshape(timestamps.shape)
-    if kind == "m":
-        raise TypeError(f"timestamps must be {_TIMES}, not {timestamps.dtype.name}")
-    return np.asarray(timestamps, dtype=np.float64)
+    try:
+        return reals(timestamps)
+    except TypeError:
+        raise TypeError(f"timestamps must be {_TIMES}, not {timestamps.dtype.type.__name__}") from None
 
 
 def _second(moment: Any) -> float:
     if isinstance(moment, datetime):
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     try:
-        return float(moment)
-    except TypeError as error:
-        raise TypeError(f"timestamps must be {_TIMES}, not {type(moment).__name__}") from error
+        second = real(moment)
+    except TypeError:
+        raise TypeError(f"timestamps must be {_TIMES}, not {type(moment).__name__}") from None
+    return second if abs(second) < sys.float_info.max else math.inf  # an integer that no float can be
 
 
 _TIMES: Final = "seconds since the epoch, datetime or datetime64"

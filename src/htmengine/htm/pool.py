@@ -105,6 +105,7 @@ class Pool(Generic[Key]):
         ------
         KeyError : no model has one of the keys; nothing was scored.
         ValueError : lengths differ, a timestamp is not finite, or there are no threads; nothing was scored.
+        TypeError : timestamps or values are of another type than there; nothing was scored.
         """
         if threads < 1:
             raise ValueError(f"{threads} threads score nothing; give at least 1")

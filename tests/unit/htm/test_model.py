@@ -3,6 +3,8 @@
 import math
 import struct
 from datetime import UTC, datetime
+from decimal import Decimal
+from fractions import Fraction
 
 import msgspec
 import numpy as np
@@ -391,3 +393,54 @@ def test_a_steady_season_is_predicted_by_the_default_model():
 
 def test_without_a_classifier_there_are_no_predictions():
     assert Model(SETS["default"]).score_and_predict(*series(5))[1] == {}
+
+
+@pytest.mark.parametrize(
+    "timestamp", ["2024-01-01", "1", b"1", np.str_("1"), 1j, None, {}, np.timedelta64(1, "s")], ids=repr
+)
+def test_a_time_that_is_none_is_of_the_wrong_type(timestamp):
+    model = Model(SETS["default"])
+    with pytest.raises(
+        TypeError, match="timestamps must be seconds since the epoch, datetime or datetime64, not"
+    ):
+        model.score_one(timestamp, 1.0)
+    with pytest.raises(TypeError, match="timestamps must be"):
+        model.score_series(np.array([timestamp], dtype=object), [1.0])
+    assert model.rows == 0
+
+
+@pytest.mark.parametrize("timestamp", [10**400, -(10**400), float("inf"), Decimal("1e400")])
+def test_a_time_beyond_all_numbers_is_not_finite(timestamp):
+    model = Model(SETS["default"])
+    with pytest.raises(ValueError, match="is not a number of seconds"):
+        model.score_one(timestamp, 1.0)
+    assert model.rows == 0
+
+
+@pytest.mark.parametrize(
+    "value", ["1", b"1", np.str_("1"), "٣", 1j, {}, np.datetime64("2024-01-01")], ids=repr
+)
+def test_a_value_that_is_no_number_is_of_the_wrong_type(value):
+    model, pool = Model(SETS["default"]), Pool()
+    pool.add("m", model)
+    for score in (model.score_one, lambda time, one: pool.score(["m"], [time], [one])):
+        with pytest.raises(TypeError, match="real number"):
+            score(0.0, value)
+    with pytest.raises(TypeError, match="real number"):
+        model.score_series([0.0], np.array([value], dtype=object))
+    assert model.rows == 0
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_integer_beyond_all_numbers_counts_as_the_farthest_value(sign):
+    model, same = Model(SETS["default"]), Model(SETS["default"])
+    model.score_one(0.0, sign * 10**400)
+    same.score_one(0.0, sign * 1e300)
+    assert model.save() == same.save()
+
+
+def test_numbers_of_all_sorts_are_values():
+    model, same = Model(SETS["default"]), Model(SETS["default"])
+    model.score_series(range(6), [Decimal(3), Fraction(1, 4), True, np.float32(2), None, 2**70])
+    same.score_series(np.arange(6.0), [3.0, 0.25, 1.0, 2.0, math.nan, 2.0**70])
+    assert model.save() == same.save()

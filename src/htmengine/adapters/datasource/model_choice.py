@@ -59,8 +59,7 @@ def choose(
     wanted = spec.model_params or ModelParams()
     low, high = wanted.min, wanted.max
     if low is not None and high is not None:
-        if high == low:
-            high = low + 1.0
+        low, high = params.widened(low, high)
     elif needs_rows(spec, model):
         if observed is None:
             raise ValueError("the metric's range is neither given nor observed")
@@ -118,7 +117,7 @@ def _with_resolution(parameters: Parameters, least: float) -> Parameters:
         scale = parameters.scale
         if scale.minimum is not None and scale.maximum is not None:
             padded = (1 + 2 * scale.padding) * (scale.maximum - scale.minimum)
-            buckets = max(1, min(scale.buckets, math.floor(padded / least)))
+            buckets = max(1, math.floor(min(scale.buckets, padded / least)))
             return msgspec.structs.replace(parameters, scale=msgspec.structs.replace(scale, buckets=buckets))
     return parameters
 

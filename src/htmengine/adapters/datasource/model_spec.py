@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
+from htmengine.htm.params import FARTHEST
 from htmengine.repository.metrics import CUSTOM, MAX_NAME
 
 LONGEST_RESOURCE: Final = 100
@@ -113,10 +113,11 @@ def _check_range(params: ModelParams) -> None:
     if (params.min is None) != (params.max is None):
         given, missing = ("min", "max") if params.max is None else ("max", "min")
         raise ValueError(f"modelSpec: modelParams has {given} but no {missing}; give both or none")
-    for name in ("min", "max", "min_resolution"):
-        number = getattr(params, name)
-        if number is not None and not math.isfinite(number):
-            raise ValueError(f"modelSpec: modelParams.{name} is not a finite number")
+    for name, number in (("min", params.min), ("max", params.max), ("minResolution", params.min_resolution)):
+        if number is not None and not -FARTHEST <= number <= FARTHEST:
+            raise ValueError(
+                f"modelSpec: modelParams.{name} is not a finite number within -{FARTHEST:g} and {FARTHEST:g}"
+            )
     if params.min is not None and params.max is not None and params.max < params.min:
         raise ValueError(f"modelSpec: modelParams.max {params.max} is below min {params.min}")
     if params.min_resolution is not None and params.min_resolution < 0:

@@ -4,6 +4,7 @@ from htmengine.htm.params.editions import from_short_form, to_short_form
 from htmengine.htm.params.model_config import from_model_config, to_model_config
 from htmengine.htm.params.sets import (
     DEFAULT_SEED,
+    FARTHEST,
     NAMES,
     ROWS_FOR_RANGE,
     AdaptiveScalarEncoder,
@@ -31,10 +32,12 @@ from htmengine.htm.params.sets import (
     nupic,
     nupic_0_3,
     parameter_set,
+    widened,
 )
 
 __all__ = [
     "DEFAULT_SEED",
+    "FARTHEST",
     "NAMES",
     "ROWS_FOR_RANGE",
     "AdaptiveScalarEncoder",
@@ -66,4 +69,5 @@ __all__ = [
     "parameter_set",
     "to_model_config",
     "to_short_form",
+    "widened",
 ]

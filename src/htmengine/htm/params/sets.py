@@ -17,14 +17,17 @@ from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
+import numpy as np
 
-from htmengine.htm.arrays import FloatArray
+from htmengine.htm.arrays import FloatArray, real, reals
 
 DEFAULT_SEED: Final = 42
 ROWS_FOR_RANGE: Final = 288
 """Rows after which the original engine inferred a metric's range: a day of 5-minute samples."""
 
 _RANGE_PADDING: Final = 0.2
+FARTHEST: Final = 1e300
+"""Models take values up to so far from zero; those beyond count as this."""
 
 
 class Classifier(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -344,14 +347,25 @@ def infer_range(values: Sequence[float] | FloatArray) -> tuple[float, float]:
     ----------
     Contract, section 6.3 (min/max rules).
     """
-    finite = [float(value) for value in values if math.isfinite(value)]
-    if not finite:
+    given = reals(values)
+    finite = given[np.isfinite(given)]
+    if not finite.size:
         raise ValueError("no finite value to infer a range from")
-    low, high = min(finite), max(finite)
-    if high <= low:
-        high = low + 1.0
+    low, high = widened(_within(float(finite.min())), _within(float(finite.max())))
     padding = _RANGE_PADDING * (high - low)
-    return low - padding, high + padding
+    return _within(low - padding), _within(high + padding)
+
+
+def widened(low: float, high: float) -> tuple[float, float]:
+    """Return a range as it is; that of one value is made 1 wide, or as wide as numbers lie apart there."""
+    if high > low:
+        return low, high
+    high = low + max(1.0, math.ulp(low))
+    return (low, high) if high <= FARTHEST else (low - math.ulp(low), low)
+
+
+def _within(value: float) -> float:
+    return min(max(value, -FARTHEST), FARTHEST)
 
 
 NAMES: Final = ("default", "nupic", "nupic-tm", "nupic-0.3")
@@ -378,19 +392,23 @@ def parameter_set(
 
     Raises
     ------
-    ValueError : no set has this name, the range is missing or empty, or the seed is out of range. What else is out of
-        range is found when a model is made.
+    ValueError : no set has this name, the range is missing, empty or beyond `FARTHEST`, or the seed is out of range.
+        What else is out of range is found when a model is made.
     """
     if name not in NAMES:
         raise ValueError(f"{name!r} is not a parameter set; the sets are {', '.join(NAMES)}")
     if (minimum is None) != (maximum is None):
         raise ValueError("give both minimum and maximum, or none of them")
-    if minimum is not None and maximum is not None and not maximum > minimum:
-        raise ValueError(f"maximum {maximum} is not above minimum {minimum}")
+    if minimum is not None and maximum is not None:
+        minimum, maximum = real(minimum), real(maximum)
+        if not maximum > minimum:
+            raise ValueError(f"maximum {maximum} is not above minimum {minimum}")
+        if max(abs(minimum), abs(maximum)) > FARTHEST:
+            raise ValueError(
+                f"the range {minimum} to {maximum} must be finite, within -{FARTHEST:g} and {FARTHEST:g}"
+            )
     if seed is not None and not 0 <= seed < 2**64:
         raise ValueError(f"seed {seed} is not within 0 and 2**64 - 1")
-    if minimum is not None and maximum is not None:
-        minimum, maximum = float(minimum), float(maximum)
     if name == "default":
         found: DefaultParameters | NupicParameters = DefaultParameters(
             name=name, scale=ValueScale(minimum=minimum, maximum=maximum)
