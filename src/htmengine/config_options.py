@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from htmengine import foreign
 from htmengine.errors import ConfigError
 
 T = TypeVar("T")
@@ -145,7 +146,7 @@ def environment_name(file: str, section: str, option: str) -> str:
 def whole_number(text: str) -> int:
     """Return a whole number. Raises ValueError, as all of these do."""
     try:
-        return int(text)
+        return foreign.whole_number(text)
     except ValueError:
         raise ValueError("is not a whole number") from None
 
@@ -169,7 +170,7 @@ def positive_count(text: str) -> int:
 def positive_number(text: str) -> float:
     """Return a number above 0."""
     try:
-        number = float(text)
+        number = foreign.number(text)
     except ValueError:
         raise ValueError("is not a number") from None
     if not number > 0:

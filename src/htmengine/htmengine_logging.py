@@ -1,12 +1,28 @@
-"""Prefixes of log lines, under their documented names."""
+"""How log lines are written: visibly, and with prefixes under their documented names."""
 
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import MutableMapping
 from typing import Any, ClassVar
 
 import htmengine
+from htmengine.foreign import visible
+
+
+class VisibleFormatter(logging.Formatter):
+    """Writes log lines in UTC in which all that others wrote is `visible`."""
+
+    converter = staticmethod(time.gmtime)
+
+    def __init__(self, fmt: str) -> None:
+        """`fmt` as for `logging.Formatter`; times are to the second."""
+        super().__init__(fmt, datefmt="%Y-%m-%dT%H:%M:%S")
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the lines of a record."""
+        return visible(super().format(record))
 
 
 class ExtendedLogger(logging.LoggerAdapter[logging.Logger]):

@@ -23,6 +23,7 @@ from htmengine.cli.replay import replay
 from htmengine.cli.results import results
 from htmengine.cli.send import send
 from htmengine.cli.status import doctor, status
+from htmengine.cli.terminal import advise, say
 from htmengine.cli.transfer import export, import_
 from htmengine.cli.up import up
 from htmengine.cli.verify import verify
@@ -43,9 +44,9 @@ def _show_version(wanted: bool) -> None:
         from importlib.metadata import PackageNotFoundError, version
 
         try:
-            typer.echo(f"htmengine {version('htmengine')}")
+            say(f"htmengine {version('htmengine')}")
         except PackageNotFoundError:
-            typer.echo("htmengine, run from its source tree")
+            say("htmengine, run from its source tree")
         raise typer.Exit
 
 
@@ -88,7 +89,5 @@ def main() -> None:
         if error.errno not in NO_ROOM:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it, at the end
-        typer.echo(
-            f"The output cannot be written: {error.strerror}.\nMake room, or send it elsewhere.", err=True
-        )
+        advise(f"The output cannot be written: {error.strerror}.\nMake room, or send it elsewhere.")
         sys.exit(1)

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from htmengine.cli.commands import Commands
+from htmengine.cli.terminal import say
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, help="Look at an application's configuration.")
 
@@ -54,7 +55,7 @@ def check(
         broker=msgspec.structs.replace(settings.broker, password="hidden"),
     )
     encoded = msgspec.json.encode(shown, enc_hook=str)
-    typer.echo(msgspec.json.format(encoded, indent=2).decode())
+    say(msgspec.json.format(encoded, indent=2).decode())
 
 
 @app.callback()

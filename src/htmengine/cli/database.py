@@ -22,7 +22,8 @@ def upgrade(data: DataOption = None, config: ConfigOption = None) -> None:
     Tables that are not there are made; it is safe to repeat. A database of the original engine is upgraded too: its metrics and samples stay as they are.
     An embedded repository is upgraded by itself whenever an engine starts.
     """
-    from htmengine.cli.session import advise, print_json
+    from htmengine.cli.session import print_json
+    from htmengine.cli.terminal import advise
     from htmengine.repository.engine import open_engine, reading
     from htmengine.repository.migrations import installed_shards
     from htmengine.repository.migrations import upgrade as bring_up
@@ -46,7 +47,7 @@ def create(data: DataOption = None, config: ConfigOption = None) -> None:
 
     It is safe to repeat. An embedded repository is made by itself whenever an engine starts.
     """
-    from htmengine.cli.session import advise
+    from htmengine.cli.terminal import advise
     from htmengine.runtime import opening, resetting
 
     resetting.create(opening.settings_for(config, data))
@@ -63,7 +64,7 @@ def reset(
 
     The tables are made anew. Stop every service first.
     """
-    from htmengine.cli.session import advise
+    from htmengine.cli.terminal import advise
     from htmengine.runtime import opening, resetting
 
     settings = opening.settings_for(config, data)

@@ -22,7 +22,8 @@ def list_(
     config: ConfigOption = None,
 ) -> None:
     """List dead letters, the oldest first, with their reasons."""
-    from htmengine.cli.session import advise, installation, print_json, print_table, utc
+    from htmengine.cli.session import installation, print_json, print_table, utc
+    from htmengine.cli.terminal import advise
 
     with installation(config, data) as context:
         letters = context.bus.dead_letters(limit=limit)

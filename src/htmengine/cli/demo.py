@@ -7,12 +7,10 @@ import time
 from collections.abc import Iterable
 from typing import Final
 
-import typer
-
 from htmengine.bus import Outgoing, QueueFull
 from htmengine.cli import fleet, monitoring, showing
 from htmengine.cli.fleet import Incident
-from htmengine.cli.session import advise
+from htmengine.cli.terminal import advise, say
 from htmengine.messages import MetricLines, encode_json
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
@@ -145,7 +143,7 @@ def _show_results(context: Context, sender: _LiveSender, seconds: float | None) 
             if row.name in newest:
                 newest[row.name] = row.timestamp
             if row.name == HEARTBEAT or row.log_score >= NEARLY:
-                advise(showing.text_of(row, colours))
+                advise(showing.text_of(row), **(showing.style_of(row) if colours else {}))
             if row.log_score >= showing.RED:
                 alarms.append(row)
     context.stop.set()
@@ -159,7 +157,7 @@ def _sum_up(sent: int, incidents: list[Incident], alarms: list[showing.Row], now
         f"\n{sent:,} samples went in; {len(incidents)} anomalies were put in, {len(found)} of them found, "
         f"{len(stray)} other rows called anomalous."
     )
-    typer.echo(
+    say(
         json.dumps(
             {"samples": sent, "anomalies": len(incidents), "found": len(found), "otherAlarms": len(stray)}
         )

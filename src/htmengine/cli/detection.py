@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import typer
 
 from htmengine.cli import plot, report
 from htmengine.cli.progress import progress_bar
+from htmengine.cli.terminal import advise
 from htmengine.errors import MisuseError
 from htmengine.htm import params
 from htmengine.htm.arrays import FloatArray
@@ -58,7 +58,7 @@ def run(request: Request) -> None:
             day_first=request.day_first,
         )
         for note in reader.layout.notes:
-            typer.echo(note, err=True)
+            advise(note)
 
         model: Model | None = None
         finder = IncidentFinder(request.threshold, request.top)

@@ -7,11 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-import typer
 from sqlalchemy import Connection
 
 from htmengine.bus import QueueStatus
-from htmengine.cli.session import advise, duration, number_of, print_table
+from htmengine.cli.session import duration, number_of, print_table
+from htmengine.cli.terminal import advise, say
 from htmengine.errors import ConfigError
 from htmengine.repository import metrics, overview
 from htmengine.repository.engine import reading
@@ -223,10 +223,10 @@ def print_health(health: Health) -> None:
     )
     for one in health.services:
         for line in _counted(one):
-            typer.echo(line)
+            say(line)
     totals = health.totals
     by_status = ", ".join(f"{count} {name}" for name, count in sorted(totals.by_status.items()))
-    typer.echo(
+    say(
         f"{number_of(totals.metrics, 'metric')}{f' ({by_status})' if by_status else ''}, "
         f"{number_of(totals.rows, 'sample')} stored, {totals.unscored} waiting for scores; "
         f"{number_of(health.dead_letters, 'dead letter')}."

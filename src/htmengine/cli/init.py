@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from htmengine.cli.options import one_of
+from htmengine.cli.terminal import advise, say
 
 
 def init(
@@ -37,7 +38,7 @@ def init(
         port=port,
     )
     for path in conf.write(folder, name, choices):
-        typer.echo(path)
+        say(path)
     directory = folder.absolute() / "conf"
     servers = [
         file
@@ -48,11 +49,10 @@ def init(
         if asked
     ]
     if servers:
-        typer.echo(f"Say where the servers are, in {directory}: {' and '.join(servers)}.", err=True)
+        advise(f"Say where the servers are, in {directory}: {' and '.join(servers)}.")
     if repository != "sqlite":
-        typer.echo(f"Make the database: htmengine db create --config {directory}", err=True)
-    typer.echo(
+        advise(f"Make the database: htmengine db create --config {directory}")
+    advise(
         f"Start it: htmengine up --config {directory}\n"
         f"Or its services one by one under supervisord, in {folder.absolute()}: supervisord -c conf/supervisord.conf",
-        err=True,
     )

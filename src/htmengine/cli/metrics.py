@@ -17,7 +17,8 @@ def metrics(
 ) -> None:
     """List metrics, with their samples stored and scored."""
     from htmengine.cli.monitoring import require_all
-    from htmengine.cli.session import advise, installation, print_json, print_table, utc
+    from htmengine.cli.session import installation, print_json, print_table, utc
+    from htmengine.cli.terminal import advise
     from htmengine.repository import overview
     from htmengine.repository.engine import reading
 

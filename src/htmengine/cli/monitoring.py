@@ -108,8 +108,9 @@ def import_(context: Context, text: str, source: str) -> dict[str, Any]:
     try:
         spec = json.loads(text)
         name = spec["metricSpec"]["metric"]
-    except (ValueError, KeyError, TypeError) as error:
-        reason = f"not JSON: {error}" if isinstance(error, ValueError) else "it names no metric"
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        no_json = isinstance(error, ValueError | RecursionError)
+        reason = f"not JSON: {error}" if no_json else "it names no metric"
         raise MisuseError(
             f"{source}: is not what `htmengine export` writes: {reason}.", hint="Export the metric again."
         ) from error
@@ -126,7 +127,7 @@ def _standing(context: Context, name: str) -> dict[str, Any]:
 def _parsed(text: str) -> dict[str, Any]:
     try:
         parsed = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MisuseError(f"--params-json is not JSON: {error}.", hint="Mind the quotes.") from error
     allowed = {"modelParams", "completeModelParams"}
     if not isinstance(parsed, dict) or not set(parsed) <= allowed:

@@ -17,6 +17,24 @@ def one_of(option: str, given: str, choices: Any) -> Any:
     return given
 
 
+def input_text(path: str) -> str:
+    """Return what stands in a file, or for `-` on standard input: UTF-8, with or without a byte order mark.
+
+    Raises MisuseError where it cannot be read.
+    """
+    import sys
+
+    try:
+        given = sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        return given.decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        name = "standard input" if path == "-" else path
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise MisuseError(
+            f"{name}: cannot be read: {reason}.", hint="Give text in UTF-8 that you may read."
+        ) from error
+
+
 DataOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(

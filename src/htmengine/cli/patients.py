@@ -6,11 +6,10 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-import typer
-
 from htmengine.cli.diagnosis import Diagnosis, Facts, Services, diagnose, unknown
 from htmengine.cli.health import Health
 from htmengine.cli.session import duration, utc
+from htmengine.cli.terminal import say
 from htmengine.errors import ConfigError
 from htmengine.messages import shard_of
 from htmengine.repository import metrics, overview
@@ -154,10 +153,10 @@ def _newest_checkpoint(context: Context, metric: MetricOverview) -> tuple[int, i
 def print_patients(patients: Sequence[Patient], *, everything: bool) -> None:
     """Show metrics to a person."""
     if not patients and not everything:
-        typer.echo("No metric waits for anything. `htmengine doctor NAME` looks at one.")
+        say("No metric waits for anything. `htmengine doctor NAME` looks at one.")
     for patient in patients:
-        typer.echo("")
-        typer.secho(patient.name, bold=True)
+        say("")
+        say(patient.name, bold=True)
         if metric := patient.metric:
             checkpoint = (
                 f"row {patient.last_checkpoint}, {duration(patient.checkpoint_age_s or 0.0)} ago"
@@ -165,7 +164,7 @@ def print_patients(patients: Sequence[Patient], *, everything: bool) -> None:
                 else "none yet"
             )
             last = utc(metric.tail_timestamp)
-            typer.echo(
+            say(
                 f"  {metric.status_name}; samples in {patient.samples_in}, stored {metric.last_rowid}, "
                 f"scored {metric.scored_rowid}, waiting {metric.unscored}, lag {duration(patient.lag_s or 0.0)}\n"
                 f"  model: generation {metric.generation}, "
@@ -173,5 +172,5 @@ def print_patients(patients: Sequence[Patient], *, everything: bool) -> None:
                 f"  last sample: {f'{last} UTC' if last else 'none yet'}"
             )
             if metric.message and not metric.failed:
-                typer.echo(f"  {metric.message}")
-        typer.echo(f"  {patient.diagnosis.sentence}")
+                say(f"  {metric.message}")
+        say(f"  {patient.diagnosis.sentence}")

@@ -9,7 +9,8 @@ def rebalance(json: JsonOption = False, data: DataOption = None, config: ConfigO
     Needed on RabbitMQ before version 4, after one more was started; the embedded bus, and RabbitMQ from version 4 on,
     do it by themselves. What a service is working on, it finishes. Shows how many queues each gets.
     """
-    from htmengine.cli.session import advise, installation, print_json, print_table
+    from htmengine.cli.session import installation, print_json, print_table
+    from htmengine.cli.terminal import advise
 
     with installation(config, data) as context:
         shares = context.bus.rebalance()

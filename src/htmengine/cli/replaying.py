@@ -13,7 +13,8 @@ import numpy as np
 
 from htmengine.bus import Outgoing, QueueFull
 from htmengine.cli.progress import progress_bar
-from htmengine.cli.session import advise, installation, tell_if_nobody_takes
+from htmengine.cli.session import installation, tell_if_nobody_takes
+from htmengine.cli.terminal import advise
 from htmengine.errors import DependencyAway, ExplainedError, MisuseError
 from htmengine.messages import Backfill, MetricLines, encode_json
 from htmengine.repository import overview

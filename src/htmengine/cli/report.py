@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import typer
-
+from htmengine.cli.terminal import advise, say
 from htmengine.htm.arrays import FloatArray
 from htmengine.series.incidents import Incident, IncidentFinder, ScoredRow
 from htmengine.series.reader import SeriesReader
@@ -93,7 +92,7 @@ class TableColumn(NamedTuple):
 
 def print_json(result: Result) -> None:
     """Print one JSON document to stdout."""
-    typer.echo(json.dumps(document(result), allow_nan=False, indent=2))
+    say(json.dumps(document(result), allow_nan=False, indent=2))
 
 
 def document(result: Result) -> dict[str, Any]:
@@ -159,7 +158,7 @@ def print_table(result: Result) -> None:
     """Print the incidents to stdout as a table, and what was skipped to stderr."""
     _print_advice(result)
     extent = result.extent
-    typer.echo(
+    say(
         f"{result.reader.name}: {_count(result.scored, 'row')} scored, "
         f"{readable_time(extent.first)} to {readable_time(extent.last)} UTC."
     )
@@ -167,12 +166,12 @@ def print_table(result: Result) -> None:
     all_incidents = len(result.finder.incidents())
     limit = f"log score {result.threshold:g} ({one_in(result.threshold)})"
     if anomalous:
-        typer.echo(f"{_count(all_incidents, 'incident')} at or above {limit}, the strongest first:")
+        say(f"{_count(all_incidents, 'incident')} at or above {limit}, the strongest first:")
     else:
-        typer.echo(f"No row reaches {limit}. The strongest rows, none of them an anomaly by this measure:")
+        say(f"No row reaches {limit}. The strongest rows, none of them an anomaly by this measure:")
     _print_incidents(incidents, anomalous)
     if all_incidents > len(incidents):
-        typer.echo(f"{all_incidents - len(incidents):,} more: see them with --top {all_incidents}.")
+        say(f"{all_incidents - len(incidents):,} more: see them with --top {all_incidents}.")
 
 
 def incident_table(incidents: Sequence[Incident], anomalous: bool) -> list[TableColumn]:
@@ -216,7 +215,7 @@ def _print_incidents(incidents: Sequence[Incident], anomalous: bool) -> None:
         table.add_row(*cells)
     console.print(table)
     if left_out:
-        typer.echo(f"A wider window has room for more: {', '.join(left_out)}.", err=True)
+        advise(f"A wider window has room for more: {', '.join(left_out)}.")
 
 
 def _fitted(columns: list[TableColumn], width: int) -> tuple[list[TableColumn], list[str]]:
@@ -240,21 +239,20 @@ def usual_values(usual: tuple[float, float] | None) -> str:
 def _print_advice(result: Result) -> None:
     reader, extent = result.reader, result.extent
     if reader.missing:
-        typer.echo(f"{_count(reader.missing, 'row')} without a value: not scored.", err=True)
+        advise(f"{_count(reader.missing, 'row')} without a value: not scored.")
     if reader.bad.count:
-        typer.echo(f"{_count(reader.bad.count, 'bad row')} skipped:", err=True)
+        advise(f"{_count(reader.bad.count, 'bad row')} skipped:")
         for line, reason in reader.bad.first[:_BAD_ROWS_SHOWN]:
-            typer.echo(f"  line {line}: {reason}", err=True)
+            advise(f"  line {line}: {reason}")
         if reader.bad.count > _BAD_ROWS_SHOWN:
-            typer.echo(f"  and {reader.bad.count - _BAD_ROWS_SHOWN:,} more; --json lists them.", err=True)
+            advise(f"  and {reader.bad.count - _BAD_ROWS_SHOWN:,} more; --json lists them.")
     if 3 * (extent.repeated + reader.late) >= extent.rows + reader.bad.count:
-        typer.echo(
+        advise(
             f"{extent.repeated + reader.late:,} rows have the time of the row before, or an earlier one. If the file "
             "holds several series, take them apart first: a model learns one.",
-            err=True,
         )
     for path in result.outputs:
-        typer.echo(f"Written: {path}", err=True)
+        advise(f"Written: {path}")
 
 
 def readable_time(timestamp: float) -> str:

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from htmengine import config
-from htmengine.cli.session import advise
+from htmengine.cli.terminal import advise
 from htmengine.runtime import ending, engine, fault_injection, opening, process
 from htmengine.runtime.opening import Context
 

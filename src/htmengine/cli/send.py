@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from htmengine.cli.options import ConfigOption, DataOption
+from htmengine.cli.options import ConfigOption, DataOption, input_text
 
 LINES_PER_MESSAGE = 1000
 
@@ -38,7 +38,7 @@ def send(
             "There is nothing to send: no line is given and nothing is piped in.",
             hint='Give lines, as in `htmengine send "cpu.load 0.42"`.',
         )
-    given = lines or [line for line in sys.stdin.read().splitlines() if line.strip()]
+    given = lines or [line for line in input_text("-").split("\n") if line.strip()]
     with installation(config, data) as context:
         now = int(time.time())
         checked = checked_lines(given, context.settings.storer.max_future_s, now)

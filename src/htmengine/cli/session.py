@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-import typer
-
+from htmengine.cli.terminal import advise, say
 from htmengine.errors import ExplainedError
+from htmengine.foreign import visible
 from htmengine.runtime import opening
 from htmengine.runtime.opening import Context
 
@@ -50,12 +50,7 @@ def tell_if_nobody_takes(context: Context, queues: Sequence[str], service: str, 
 
 def print_json(document: Any) -> None:
     """Print one JSON document on one line."""
-    print(json.dumps(document, allow_nan=False), flush=True)
-
-
-def advise(text: str) -> None:
-    """Tell the user something that is no result: on standard error."""
-    typer.echo(text, err=True)
+    say(json.dumps(document, allow_nan=False))
 
 
 def utc(seconds: float | None) -> str | None:
@@ -91,14 +86,13 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> No
     ]
     texts = [["" if cell is None else _shown(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in _columns([headings, *texts], headings)]
-    terminal = sys.stdout.isatty()
-    if terminal and sum(widths) + 2 * len(widths) - 2 > shutil.get_terminal_size().columns:
+    if sys.stdout.isatty() and sum(widths) + 2 * len(widths) - 2 > shutil.get_terminal_size().columns:
         _print_folded(headings, texts, numbers)
         return
     for index, row in enumerate([headings, *texts]):
         cells = zip(row, widths, numbers, strict=True)
         line = "  ".join(text.rjust(width) if right else text.ljust(width) for text, width, right in cells)
-        print(typer.style(line.rstrip(), bold=True) if terminal and not index else line.rstrip())
+        say(line.rstrip(), **({} if index else {"bold": True}))
 
 
 def _columns(rows: Sequence[Sequence[T]], headings: Sequence[str]) -> list[list[T]]:
@@ -119,4 +113,4 @@ def _print_folded(headings: Sequence[str], rows: Sequence[Sequence[str]], number
 
 
 def _shown(cell: object) -> str:
-    return f"{cell:.6g}" if isinstance(cell, float) else str(cell)
+    return f"{cell:.6g}" if isinstance(cell, float) else visible(str(cell)).replace("\n", "\\n")

@@ -6,13 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from htmengine.bus import Bus
 from htmengine.cli.report import REASONS, usual_values
-from htmengine.cli.session import advise, print_json, tell_if_nobody_takes, utc
+from htmengine.cli.session import print_json, tell_if_nobody_takes, utc
+from htmengine.cli.terminal import advise, say
 from htmengine.messages import MalformedMessage, Why, decode_results_batch
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
@@ -59,7 +60,7 @@ def show_stored(
                 if min_score == 0
                 else "There are no such scores."
             )
-        print(_HEADING, flush=True)
+        say(_HEADING)
     printer(json)(
         Row(row.name, row.rowid, row.timestamp, row.value, row.anomaly_score, row.log_score or 0.0)
         for row in rows
@@ -154,19 +155,22 @@ def _print_json(rows: Iterable[Row]) -> None:
 
 def _print_text(rows: Iterable[Row], colours: bool) -> None:
     for row in rows:
-        print(text_of(row, colours))
-    sys.stdout.flush()
+        say(text_of(row), **(style_of(row) if colours else {}))
 
 
-def text_of(row: Row, colours: bool) -> str:
-    """Return one line for a row; anomalies are red and marked, near ones yellow."""
+def style_of(row: Row) -> dict[str, Any]:
+    """Return how a row looks on a terminal with colours: anomalies are red, near ones yellow."""
+    if row.log_score >= RED:
+        return {"fg": "red", "bold": True}
+    return {"fg": "yellow"} if row.log_score >= YELLOW else {}
+
+
+def text_of(row: Row) -> str:
+    """Return one line for a row; anomalies are marked."""
     mark = "  <-- anomaly" if row.log_score >= RED else ""
     if mark and row.why:
         mark += f": {REASONS[row.why.cause]}, usual {usual_values(row.why.usual)}"
-    text = (
+    return (
         f"{utc(row.timestamp)}  {row.log_score:9.3f}  {row.anomaly_score:9.5f}  {row.value:12.6g}  {row.name}"
         f"{mark}"
     )
-    if not colours or row.log_score < YELLOW:
-        return text
-    return f"\x1b[{'1;31' if mark else '33'}m{text}\x1b[0m"

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from htmengine.cli.options import ConfigOption, DataOption
+from htmengine.cli.options import ConfigOption, DataOption, input_text
 
 
 def export(
@@ -24,13 +24,14 @@ def export(
     import os
 
     from htmengine.cli import monitoring
-    from htmengine.cli.session import advise, installation
+    from htmengine.cli.session import installation
+    from htmengine.cli.terminal import advise, say
     from htmengine.series.writers import replacing
 
     with installation(config, data) as context:
         text = json.dumps(monitoring.export(context, name), default=str)
     if out is None:
-        typer.echo(text)
+        say(text)
         return
     with replacing(out) as path:
         Path(os.fspath(path)).write_text(text + "\n", encoding="utf-8")
@@ -48,18 +49,9 @@ def import_(
 
     Its model learns from the samples.
     """
-    import sys
-
     from htmengine.cli import monitoring
     from htmengine.cli.session import installation, print_json
-    from htmengine.errors import MisuseError
 
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise MisuseError(
-            f"{file}: cannot be read: {reason}.", hint="Give the path of a file that you may read."
-        ) from error
+    text = input_text(file)
     with installation(config, data) as context:
         print_json(monitoring.import_(context, text, file))

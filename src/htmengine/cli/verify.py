@@ -20,7 +20,8 @@ def verify(
 
     Rows have no gaps, scores reach as far as they should, checkpoints can be read. Safe while the engine runs. Exits with 1 when something is wrong.
     """
-    from htmengine.cli.session import advise, installation, number_of, print_json
+    from htmengine.cli.session import installation, number_of, print_json
+    from htmengine.cli.terminal import advise, say
     from htmengine.runtime import verification
 
     with installation(config, data) as context:
@@ -29,7 +30,7 @@ def verify(
         print_json(report.document())
     else:
         for finding in report.findings:
-            typer.echo(finding)
+            say(finding)
         advise(
             f"{number_of(report.metrics, 'metric')}, {number_of(report.rows, 'row')}, "
             f"{number_of(report.checkpoints, 'checkpoint')}: "

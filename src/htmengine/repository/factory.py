@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from htmengine import config as settings
 from htmengine.errors import DependencyAway
+from htmengine.foreign import whole_number
 from htmengine.repository.autocommit import autocommit
 from htmengine.repository.engine import open_engine
 from htmengine.repository.errors import is_transient
@@ -110,10 +111,10 @@ def repository_settings(config: Any) -> settings.Repository:
         host=config.get("repository", "host"),
         user=config.get("repository", "user"),
         passwd=config.get("repository", "passwd"),
-        port=int(config.get("repository", "port")),
+        port=whole_number(str(config.get("repository", "port"))),
         tls="tls" in given and config.getboolean("repository", "tls"),
-        pool_size=int(given.get("pool_size", 0)),
-        pool_recycle_s=int(given.get("pool_recycle", 179)),
+        pool_size=whole_number(str(given.get("pool_size", 0))),
+        pool_recycle_s=whole_number(str(given.get("pool_recycle", 179))),
         **files,
     )
 

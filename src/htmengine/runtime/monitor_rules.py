@@ -28,6 +28,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar, get_args
 
+from htmengine import foreign
 from htmengine.config import ModelName
 from htmengine.config_options import unreadable
 from htmengine.errors import ConfigError
@@ -240,7 +241,7 @@ def _resource(text: str) -> str:
 
 def _number(text: str) -> float:
     try:
-        number = float(text)
+        number = foreign.number(text)
     except ValueError:
         raise ValueError("is not a number") from None
     if not math.isfinite(number):

@@ -5,9 +5,10 @@ Three fields, separated by blanks: the metric's name, a decimal number, and seco
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from typing import Final, NamedTuple
+
+from htmengine import foreign
 
 PROTOCOL: Final = "plain"
 MAX_NAME: Final = 255
@@ -24,7 +25,7 @@ TIMESTAMP_RANGE: Final = (
     "the timestamp lies before the year 1000 or after 9999; it is in seconds, not milliseconds"
 )
 LONG_NAME: Final = f"the name is longer than {MAX_NAME} characters"
-NAME_CHARACTERS: Final = "the name has characters that cannot be stored"
+NAME_CHARACTERS: Final = "the name has control characters or others that cannot be seen"
 
 _LARGEST: Final = 1.7976931348623157e308
 
@@ -66,7 +67,7 @@ def parse_line(line: str) -> Sample:
     name, value_text, timestamp_text = fields
     if len(name) > MAX_NAME:
         raise BadLine(LONG_NAME)
-    if not _storable(name):
+    if foreign.has_unseen(name):
         raise BadLine(NAME_CHARACTERS)
     value = _number(value_text, VALUE)
     if not -_LARGEST <= value <= _LARGEST:
@@ -91,6 +92,7 @@ def parse_lines(lines: Iterable[str]) -> tuple[Columns, list[Rejected]]:
                 -_LARGEST <= value <= _LARGEST
                 and EARLIEST <= timestamp <= LATEST
                 and len(name) <= MAX_NAME
+                and line.isascii()
                 and name.isprintable()
                 and "_" not in value_text
                 and "_" not in timestamp_text
@@ -111,14 +113,6 @@ def parse_lines(lines: Iterable[str]) -> tuple[Columns, list[Rejected]]:
 
 def _number(text: str, reason: str) -> float:
     try:
-        number = float(text)
+        return foreign.number(text)
     except ValueError:
         raise BadLine(reason) from None
-    if "_" in text:  # Python's own notation: 1_000
-        raise BadLine(reason)
-    return number
-
-
-def _storable(name: str) -> bool:
-    """Tell whether every database stores this text: no control characters, no halves of surrogate pairs."""
-    return name.isprintable() or not any(unicodedata.category(c) in ("Cc", "Cs") for c in name)

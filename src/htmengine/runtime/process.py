@@ -8,7 +8,6 @@ import logging
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -17,6 +16,8 @@ from typing import Final
 
 from htmengine import config
 from htmengine.errors import ExplainedError
+from htmengine.foreign import visible
+from htmengine.htmengine_logging import VisibleFormatter
 from htmengine.runtime import ending, fault_injection, opening, service
 from htmengine.runtime.opening import Context
 from htmengine.runtime.reports import Reporter
@@ -107,7 +108,7 @@ def run_program(
     except service.Stopped:
         log.info("%s.stopped reason=told to, before it had started", name)
     except ExplainedError as error:
-        print(f"{error}\n{error.hint}", file=sys.stderr)
+        print(visible(f"{error}\n{error.hint}"), file=sys.stderr)
         return error.exit_code
     except Exception:
         log.exception("%s.failed", name)
@@ -148,12 +149,8 @@ def reports_folder(settings: config.Settings) -> Path | None:
 
 def configure_logging(level: int = logging.INFO) -> None:
     """Send one line for each event to standard error, with times in UTC."""
-    formatter = logging.Formatter(
-        "%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s", datefmt="%Y-%m-%dT%H:%M:%S"
-    )
-    formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
+    handler.setFormatter(VisibleFormatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(message)s"))
     for name in ("htmengine", "__main__"):  # the second is the module of a service that python -m runs
         ours = logging.getLogger(name)
         ours.handlers[:] = [handler]

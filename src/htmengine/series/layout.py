@@ -301,7 +301,7 @@ def _named(table: _Table, wanted: str, option: str, name: str) -> int:
     for candidates, key in ((names, wanted), ([text.lower() for text in names], wanted.lower())):
         if candidates.count(key) == 1:
             return candidates.index(key)
-    if wanted.isdecimal() and 1 <= int(wanted) <= table.width:
+    if wanted.isascii() and wanted.isdecimal() and 1 <= int(wanted) <= table.width:
         return int(wanted) - 1
     raise MisuseError(
         f"{name}: {option} {wanted!r} is not a column of this file.",
@@ -384,7 +384,7 @@ def _find_value(table: _Table, time_index: int, name: str) -> tuple[int, list[in
 
 def _counts_by_ones(cells: Sequence[str]) -> bool:
     return len(cells) > 2 and all(
-        cell.isdecimal() and int(cell) == int(cells[0]) + i for i, cell in enumerate(cells)
+        cell.isascii() and cell.isdecimal() and int(cell) == int(cells[0]) + i for i, cell in enumerate(cells)
     )
 
 

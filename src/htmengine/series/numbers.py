@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from htmengine import foreign
+
 MISSING = frozenset({"", "-", "na", "n/a", "nan", "-nan", "none", "null", "nil"})  # in lower case
 
 _GROUPS_WITH_POINT = re.compile(r"[+-]?\d{1,3}(?:([,' \u00a0\u202f])\d{3})(?:\1\d{3})*(?:\.\d*)?", re.ASCII)
@@ -24,7 +26,7 @@ class NumberFormat(NamedTuple):
 
 def _parse_with_point(text: str) -> float:
     try:
-        value = float(text)
+        value = foreign.number(text)
     except ValueError:
         if text.lower() in MISSING:
             return math.nan

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import sys
-import time
 from pathlib import Path
 from typing import Final
 
+from htmengine.htmengine_logging import VisibleFormatter
 from nta.utils import makeDirectoryFromAbsolutePath
 
 _FORMAT: Final = "%(asctime)s.%(msecs)03dZ %(name)s(%(process)s) %(levelname)s %(message)s"
@@ -73,10 +73,8 @@ class LoggingSupport:
             path = Path(cls.getApplicationLogFilePath())
             makeDirectoryFromAbsolutePath(str(path.parent))
             handlers.append(logging.FileHandler(path, encoding="utf-8"))
-        formatter = logging.Formatter(_FORMAT, datefmt="%Y-%m-%dT%H:%M:%S")
-        formatter.converter = time.gmtime
         for handler in handlers:
-            handler.setFormatter(formatter)
+            handler.setFormatter(VisibleFormatter(_FORMAT))
         logging.basicConfig(handlers=handlers or [logging.NullHandler()], level=loggingLevel, force=True)
         # What the client of the broker says of each step of each connection is not the application's log.
         logging.getLogger("pika").setLevel(logging.WARNING)

@@ -16,10 +16,11 @@ def row(log_score, name="cpu.load"):
 
 
 def test_an_anomalous_row_is_marked_and_red_only_where_there_are_colours():
-    assert showing.text_of(row(0.6), colours=False).endswith("cpu.load  <-- anomaly")
-    assert showing.text_of(row(0.6), colours=True).startswith("\x1b[1;31m")
-    assert showing.text_of(row(0.45), colours=True).startswith("\x1b[33m")
-    assert showing.text_of(row(0.1), colours=True).startswith("2023-11-14 22:13:20")
+    assert showing.text_of(row(0.6)).endswith("cpu.load  <-- anomaly")
+    assert showing.text_of(row(0.1)).startswith("2023-11-14 22:13:20")
+    assert showing.style_of(row(0.6)) == {"fg": "red", "bold": True}
+    assert showing.style_of(row(0.45)) == {"fg": "yellow"}
+    assert showing.style_of(row(0.1)) == {}
 
 
 def test_an_anomalous_row_says_why_if_that_is_known():
@@ -32,7 +33,7 @@ def test_an_anomalous_row_says_why_if_that_is_known():
         alarms_before=0,
         last_alarm=None,
     )
-    text = showing.text_of(row(0.6)._replace(why=why), colours=False)
+    text = showing.text_of(row(0.6)._replace(why=why))
     assert text.endswith("  <-- anomaly: far from its forecast, usual 0.05 to 0.15")
 
 

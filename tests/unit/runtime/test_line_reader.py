@@ -3,8 +3,10 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from htmengine import foreign
 from htmengine.runtime.counters import Counters
 from htmengine.runtime.line_reader import LONG_LINE, NOT_UTF8, UNFINISHED, LineReader
+from htmengine.runtime.plaintext import parse_lines
 
 LONGEST = 10
 
@@ -74,6 +76,25 @@ def test_an_endless_line_is_not_kept():
 
 def test_a_line_that_is_not_utf8_costs_no_other_line():
     assert read(b"a 1 2\n\xff\xfe 1 2\nb\xc3\xa4 1 2\n") == (["a 1 2", "bä 1 2"], {NOT_UTF8: 1})
+
+
+@given(
+    st.lists(
+        st.binary(max_size=60)
+        | st.text(
+            st.sampled_from("a1.-e_ \t\r\n\x00\x1b\x85\ufeff\u200b\u0663\u202e\u3164é"), max_size=60
+        ).map(str.encode),
+        max_size=4,
+    )
+)
+def test_whatever_comes_is_a_sample_or_is_refused_with_a_reason(pieces):
+    reader = LineReader(4096, Counters(), clock=lambda: 1.5)
+    for lines in (*map(reader.feed, pieces), reader.datagram(b"".join(pieces))):
+        columns, rejected = parse_lines(lines)
+        assert len(columns.names) + len(rejected) == len(lines)
+        assert all(reason for _, reason in rejected)
+        assert not any(map(foreign.has_unseen, columns.names))
+    reader.finish()
 
 
 def test_separators_of_unicode_do_not_end_a_line():

@@ -43,6 +43,14 @@ def test_a_line_is_name_value_and_timestamp():
         ("a\x00b 1 2", plaintext.NAME_CHARACTERS),
         ("a\x7f 1 2", plaintext.NAME_CHARACTERS),
         ("a\ud800 1 2", plaintext.NAME_CHARACTERS),
+        ("\ufeffcpu 1 2", plaintext.NAME_CHARACTERS),
+        ("cpu\u200b 1 2", plaintext.NAME_CHARACTERS),
+        ("cpu\u202egnp 1 2", plaintext.NAME_CHARACTERS),
+        ("cpu\u3164 1 2", plaintext.NAME_CHARACTERS),
+        ("a\x1b[31m 1 2", plaintext.NAME_CHARACTERS),
+        ("m \u0663 2", plaintext.VALUE),
+        ("m 1 \u0661\u0662", plaintext.TIMESTAMP),
+        ("m \uff11 2", plaintext.VALUE),
     ],
 )
 def test_what_is_no_sample_is_refused_with_the_reason(line, reason):

@@ -41,7 +41,24 @@ def test_a_missing_value_is_nan(written, text):
 
 @pytest.mark.parametrize(
     "text",
-    ["inf", "-Infinity", "1e999", "12 apples", "1,23,4", "0x10", "\x00", "5\x00", "1.2.3", "%", "na%", "5%%"],
+    [
+        "inf",
+        "-Infinity",
+        "1e999",
+        "12 apples",
+        "1,23,4",
+        "0x10",
+        "\x00",
+        "5\x00",
+        "1.2.3",
+        "%",
+        "na%",
+        "5%%",
+        "٣",
+        "１",
+        "1_0",
+        "1_0%",
+    ],
 )
 @pytest.mark.parametrize("written", [numbers.POINT, numbers.COMMA])
 def test_what_is_no_finite_number_is_refused(written, text):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+import reprlib
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,16 +30,18 @@ def rows(data: Iterable[Any], *, latest: float) -> tuple[Rows, int]:
     found = Rows([], [], [])
     refused = 0
     tail = FIRST_SECOND - 1
+    if isinstance(data, str | bytes | Mapping) or not isinstance(data, Iterable):
+        raise ValueError(f"data = {reprlib.repr(data)} is not a list of samples")
     for position, element in enumerate(data):
         try:
             value, timestamp = element
-            number, second = float(value) + 0.0, _seconds(timestamp)
+            number, second = _number(value) + 0.0, _seconds(timestamp)
         except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(
-                f"data[{position}] = {element!r} is not a pair of value and timestamp: {error}"
+                f"data[{position}] = {reprlib.repr(element)} is not a pair of value and timestamp: {error}"
             ) from error
         if not math.isfinite(number):
-            raise ValueError(f"data[{position}] = {element!r} has a value that is not finite")
+            raise ValueError(f"data[{position}] = {reprlib.repr(element)} has a value that is not finite")
         if second <= tail or second > latest:
             refused += 1
             continue
@@ -49,10 +52,16 @@ def rows(data: Iterable[Any], *, latest: float) -> tuple[Rows, int]:
     return found, refused
 
 
+def _number(value: Any) -> float:
+    if isinstance(value, str | bytes):
+        raise TypeError(f"{reprlib.repr(value)} is text, not a number")
+    return float(value)
+
+
 def _seconds(timestamp: Any) -> int:
     """Return whole seconds since the epoch, rounded down."""
     if isinstance(timestamp, str):
         timestamp = datetime.fromisoformat(timestamp)
     if isinstance(timestamp, datetime):
         timestamp = (timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp()
-    return math.floor(float(timestamp))
+    return math.floor(_number(timestamp))

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
 
+from htmengine.foreign import has_unseen
 from htmengine.htm.params import FARTHEST
 from htmengine.repository.metrics import CUSTOM, MAX_NAME
 
 LONGEST_RESOURCE: Final = 100
+LONGEST: Final = 65_535
+"""Characters of a whole specification, as JSON in ASCII: so much every database stores."""
+DEEPEST: Final = 64
+"""Objects and lists within each other."""
+
+_UNSEEN: Final = "control characters or others that cannot be seen"
 
 
 class MetricSpec(msgspec.Struct, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
@@ -64,6 +72,7 @@ def parse(spec: Mapping[str, Any]) -> ModelSpec:
     ValueError : it says neither or wrongly what to monitor, or its parameters contradict each other.
     """
     if isinstance(spec, Mapping):
+        _check_json(spec)
         check_complete_params(spec)
     try:
         found = msgspec.convert(spec, ModelSpec)
@@ -78,6 +87,9 @@ def parse(spec: Mapping[str, Any]) -> ModelSpec:
         check_name(metric.metric)
     if metric.resource is not None and len(metric.resource) > LONGEST_RESOURCE:
         raise ValueError(f"modelSpec: metricSpec.resource is longer than {LONGEST_RESOURCE} characters")
+    for name, text in (("uid", metric.uid), ("resource", metric.resource)):
+        if text is not None and has_unseen(text):
+            raise ValueError(f"modelSpec: metricSpec.{name} has {_UNSEEN}: {text!a}")
     if found.model_params:
         _check_range(found.model_params)
     return found
@@ -89,6 +101,26 @@ def check_name(name: str) -> None:
         raise ValueError(f"a metric's name has 1 to {MAX_NAME} characters: {name!r}")
     if name.split() != [name]:
         raise ValueError(f"a metric's name has no spaces: {name!r}")
+    if has_unseen(name):
+        raise ValueError(f"a metric's name has no {_UNSEEN}: {name!a}")
+
+
+def _check_json(spec: Mapping[str, Any]) -> None:
+    """Raise ValueError for what cannot be stored as JSON and read back by all who get it."""
+    if not _no_deeper(spec, DEEPEST):
+        raise ValueError(f"modelSpec: objects lie within each other, more than {DEEPEST} deep")
+    try:
+        text = json.dumps(spec, allow_nan=False)
+        msgspec.json.decode(text)  # also strict about halves of surrogate pairs, and numbers
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"modelSpec cannot be written as JSON: {error}") from error
+    if len(text) > LONGEST:
+        raise ValueError(f"modelSpec: has {len(text)} characters as JSON; {LONGEST} are stored")
+
+
+def _no_deeper(part: Any, levels: int) -> bool:
+    inner = part.values() if isinstance(part, Mapping) else part if isinstance(part, list | tuple) else ()
+    return levels > 0 and all(_no_deeper(one, levels - 1) for one in inner)
 
 
 def check_complete_params(spec: Mapping[str, Any]) -> None:

@@ -106,10 +106,12 @@ class Section:
     def steps(self, key: str, *, default: tuple[int, ...]) -> tuple[int, ...]:
         """Return numbers of steps, ascending, each once: given as a number, a list, or text such as "1,5"."""
         found = self.take(key, default, int | str | list | tuple)
+        if isinstance(found, str) and not set(found) <= set("0123456789, "):
+            raise self.fault(key, found, "give one or more numbers of steps from 1")
         given = found.split(",") if isinstance(found, str) else [found] if isinstance(found, int) else found
         try:
             steps = sorted({int(step) for step in given})
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             steps = []
         if not steps or steps[0] < 1:
             raise self.fault(key, found, "give one or more numbers of steps from 1")
