@@ -72,7 +72,6 @@ def parse(spec: Mapping[str, Any]) -> ModelSpec:
     ValueError : it says neither or wrongly what to monitor, or its parameters contradict each other.
     """
     if isinstance(spec, Mapping):
-        _check_json(spec)
         check_complete_params(spec)
     try:
         found = msgspec.convert(spec, ModelSpec)
@@ -92,6 +91,7 @@ def parse(spec: Mapping[str, Any]) -> ModelSpec:
             raise ValueError(f"modelSpec: metricSpec.{name} has {_UNSEEN}: {text!a}")
     if found.model_params:
         _check_range(found.model_params)
+    _check_json(spec)
     return found
 
 
