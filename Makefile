@@ -1,24 +1,27 @@
-# make demo   runs the engine on a small live fleet       make lint   linters and type checker
-# make test   runs the tests                            make pins   renews constraints.txt
-#                                                       make stub   renews the types of the compiled module
+# make demo     runs the engine on a small live fleet      make docs    builds the documentation, in site/
+# make test     runs the tests                             make dist    builds a wheel and a source distribution, in dist/
+# make lint     linters and type checker                   make pins    renews constraints.txt
+# make kernels  builds what has changed of the C++         make stub    renews the types of the compiled module
 # Each does its own set-up, and says which of the packages that it needs is missing.
 
 PYTHON ?= python3
 DEMO_PORT ?= 2003
 BIN := .venv/bin
-KERNELS := $(shell find src/htmengine/htm/kernels -name '*.[ch]pp')
+KERNELS := CMakeLists.txt $(shell find src/htmengine/htm/kernels -name '*.[ch]pp')
 UV := $(shell command -v uv 2>/dev/null)
+INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check) --quiet
+BUILD_TOOLS := cmake nanobind ninja scikit-build-core
 
-.PHONY: setup demo test lint stub pins clean
+.PHONY: setup kernels demo test lint docs dist stub pins clean
 
-setup: .venv/installed
+setup: .venv/kernels
 
 # A folder that was moved is set up again: programs in .venv name the place where they were made.
 ifneq ($(shell cat .venv/installed 2>/dev/null),$(CURDIR))
 .PHONY: .venv/installed
 endif
 
-.venv/installed: pyproject.toml constraints.txt CMakeLists.txt $(KERNELS)
+.venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "htmengine needs Python 3.11 or later; name one with: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@missing=; \
@@ -29,12 +32,15 @@ endif
 	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || needs "Python's venv with pip" $(notdir $(PYTHON))-venv; \
 	[ -z "$$missing" ] || { echo "On Debian: apt-get install$$missing" >&2; exit 1; }
 	@$(BIN)/pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
-ifdef UV
-	$(UV) pip install --quiet --python $(BIN)/python -c constraints.txt -e '.[dev]'
-else
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
-endif
+	$(INSTALL) -c constraints.txt $(BUILD_TOOLS)
+	$(INSTALL) -c constraints.txt --no-build-isolation -e '.[dev]'
 	@echo '$(CURDIR)' >$@
+
+# Without a build environment of its own, which would be another one each time: only what has changed is built.
+kernels: .venv/kernels
+.venv/kernels: $(KERNELS) | .venv/installed
+	$(INSTALL) --no-deps --no-build-isolation -e .
+	@touch $@
 
 demo: setup
 	@rm -rf demo && mkdir -p demo

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
 
@@ -21,20 +22,34 @@ STARTS_WITHIN_S = 90.0
 STOPS_WITHIN_S = 90.0
 
 
+FIRST_PORT: Final = 10_000
+LAST_PORT: Final = 32_767
+"""From here on systems take ports for outgoing connections: one of them could take a port before its server does."""
+
 _given: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a port of the loopback interface that nobody has now, for TCP nor UDP, and that was not returned before."""
+    """Return a port of the loopback interface that nobody has now, for TCP nor UDP, and that was not returned before.
+
+    Workers of pytest-xdist look in ranges of their own.
+    """
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    own = range(FIRST_PORT + worker, LAST_PORT + 1, count)
     while True:
-        with socket.socket() as stream, socket.socket(type=socket.SOCK_DGRAM) as datagrams:
-            stream.bind(("127.0.0.1", 0))
-            port: int = stream.getsockname()[1]
-            with contextlib.suppress(OSError):
-                datagrams.bind(("127.0.0.1", port))
-                if port not in _given:
-                    _given.add(port)
-                    return port
+        port = secrets.choice(own)  # by no seed: other runs must not look in the same order
+        if port in _given:
+            continue
+        with (
+            contextlib.suppress(OSError),
+            socket.socket() as stream,
+            socket.socket(type=socket.SOCK_DGRAM) as datagrams,
+        ):
+            for one in (stream, datagrams):
+                one.bind(("127.0.0.1", port))
+            _given.add(port)
+            return port
 
 
 def scored_samples(conn: Connection) -> int:
