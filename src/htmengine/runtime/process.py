@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import gc
 import logging
+import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -160,20 +162,41 @@ def configure_logging(level: int = logging.INFO) -> None:
 
 @contextmanager
 def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
-    """Let SIGTERM and SIGINT set `stop`; a second one ends the process at once, as safely as a kill -9."""
+    """Let SIGTERM and SIGINT set `stop`, whatever this thread waits for; a second one ends the process at once.
+
+    That is as safe as a kill -9.
+    """
+    signals = (signal.SIGTERM, signal.SIGINT)
+    # Python calls handlers in the main thread, between two of its instructions. One that begins to wait at that moment
+    # waits on, and one within a library's call is not asked. A byte is written at once.
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+
+    def listen() -> None:
+        told = 0
+        while numbers := reader.recv(64):
+            told += sum(number in signals for number in numbers)
+            stop.set()
+            if told > 1:
+                os._exit(128 + numbers[-1])
 
     def handle(number: int, _frame: object) -> None:
-        # By a thread: the signal may have come while this one held the event's own lock.
-        threading.Thread(target=stop.set).start()
         # Not what handled it before: Python would raise KeyboardInterrupt, and close the bus under the services' hands,
         # and what a shell starts in the background ignores SIGINT.
         signal.signal(number, signal.SIG_DFL)
 
-    previous = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    for number in previous:
+    listener = threading.Thread(target=listen, name="signals", daemon=True)
+    listener.start()
+    woken = signal.set_wakeup_fd(writer.fileno())
+    previous = {number: signal.getsignal(number) for number in signals}
+    for number in signals:
         signal.signal(number, handle)
     try:
         yield
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(woken)
+        writer.close()
+        listener.join()
+        reader.close()

@@ -23,6 +23,30 @@ def test_a_signal_asks_the_program_to_stop_and_handlers_come_back():
     assert signal.getsignal(signal.SIGTERM) is before
 
 
+BUSY = """
+import hashlib, signal, threading
+from htmengine.runtime import process
+stop = threading.Event()
+with process.stopping_on_signals(stop):
+    threading.Thread(target=lambda: stop.wait() and print("told", flush=True), daemon=True).start()
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+"""
+"""Its main thread is within one call of a library for many minutes."""
+
+
+@pytest.mark.timeout(100)
+def test_a_program_whose_main_thread_is_busy_is_told_too_and_a_second_signal_ends_it():
+    with subprocess.Popen([sys.executable, "-c", BUSY], stdout=-1, text=True) as program:
+        try:
+            for said in ("ready\n", "told\n"):
+                assert program.stdout.readline() == said
+                program.send_signal(signal.SIGTERM)
+            assert program.wait(60) == 128 + signal.SIGTERM
+        finally:
+            program.kill()
+
+
 PROGRAM = """
 import logging, sys, threading
 from htmengine.runtime import process
