@@ -11,7 +11,7 @@ of its own. An alarm is a record that scores at least 0.5. Reported for each fil
 - ``windows_with_alarm``: share of half-minutes, from the first sample to the last, in which any metric alarms, and the
   median number of metrics that do in one of these;
 - ``incident``: seconds from its start to the first alarm and to the first sample, and how many metrics alarm from the
-  start to ``--within`` seconds later, both included.
+  start to ``--within`` seconds later, both included; and how many did within as long a time before the start.
 """
 
 from __future__ import annotations
@@ -135,12 +135,14 @@ def _windows(metrics: Sequence[Metric], alarms_at: Sequence[FloatArray]) -> Repo
 
 
 def _during(incident: Incident, metrics: Sequence[Metric], alarms_at: Sequence[FloatArray]) -> Report:
-    alarms = [at[at >= incident.start_s] - incident.start_s for at in alarms_at]
+    alarms = [at - incident.start_s for at in alarms_at]
+    first_alarms = [float(at[at >= 0.0][0]) for at in alarms if (at >= 0.0).any()]
     samples = np.concatenate([metric.timestamps for metric in metrics]) - incident.start_s
     return {
         "first_sample_s": min(samples[samples >= 0.0].tolist(), default=None),
-        "first_alarm_s": min((float(at[0]) for at in alarms if len(at)), default=None),
-        "metrics_within": sum(bool((at <= incident.within_s).any()) for at in alarms),
+        "first_alarm_s": min(first_alarms, default=None),
+        "metrics_within": sum(first <= incident.within_s for first in first_alarms),
+        "metrics_before": sum(bool(((at < 0.0) & (at >= -incident.within_s)).any()) for at in alarms),
         "within_s": incident.within_s,
     }
 

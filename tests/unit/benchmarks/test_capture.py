@@ -43,7 +43,13 @@ def test_an_incident_counts_the_metrics_that_alarm_from_its_start_on():
     metrics = [metric(name, np.arange(9)) for name in "abc"]
     alarms = [scores(9, 1), scores(9, 3, 4), scores(9, 5)]
     found = evaluate(metrics, alarms, Incident(start_s=1015.0, within_s=25.0))["incident"]
-    assert found == {"first_sample_s": 5.0, "first_alarm_s": 15.0, "metrics_within": 1, "within_s": 25.0}
+    assert found == {
+        "first_sample_s": 5.0,
+        "first_alarm_s": 15.0,
+        "metrics_within": 1,
+        "metrics_before": 1,
+        "within_s": 25.0,
+    }
     assert evaluate(metrics, alarms, Incident(1030.0, 0.0))["incident"]["metrics_within"] == 1
     assert evaluate(metrics, alarms, Incident(2000.0, 9.0))["incident"]["first_alarm_s"] is None
 
