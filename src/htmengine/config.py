@@ -68,6 +68,8 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
     """Connections that are kept open; 0 keeps as many as were ever needed at a time."""
     pool_recycle_s: int = 179
     """A connection of this age is replaced: servers and firewalls drop those that were idle for long."""
+    timeout_s: float = 30.0
+    """A server that says nothing for so long is away."""
 
     def __repr__(self) -> str:
         """Say where, without the password."""
@@ -91,6 +93,8 @@ class Broker(msgspec.Struct, frozen=True, kw_only=True):
     """Of this client, where the broker asks for one, with its private `key`."""
     key: Path | None = None
     management_port: int = 15672
+    timeout_s: float = 30.0
+    """A broker that says nothing for so long is away."""
 
     def __repr__(self) -> str:
         """Say where, without the password."""
@@ -321,6 +325,7 @@ def _repository(reader: OptionReader, dialect: Dialect, data: Path | None) -> Re
         key=section.get("tls_key", tls_file, None),
         pool_size=section.get("pool_size", count, defaults.pool_size),
         pool_recycle_s=section.get("pool_recycle", positive_count, defaults.pool_recycle_s),
+        timeout_s=section.get("timeout", positive_number, defaults.timeout_s),
     )
 
 
@@ -391,6 +396,7 @@ def _broker(reader: OptionReader) -> Broker:
         certificate=tls.get("certificate", tls_file, None),
         key=tls.get("key", tls_file, None),
         management_port=reader.section(file, "management").get("port", port, defaults.management_port),
+        timeout_s=connection.get("timeout", positive_number, defaults.timeout_s),
     )
     reader.refuse_others(file, "tls")
     return broker

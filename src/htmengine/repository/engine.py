@@ -36,8 +36,10 @@ here, since those that wait inside SQLite sleep in growing steps and may be pass
 _write_locks_guard: Final = threading.Lock()
 
 
-def open_engine(repository: config.Repository) -> Engine:
+def open_engine(repository: config.Repository, *, serving: bool = False) -> Engine:
     """Return an engine for the database; nothing is connected yet. A SQLite file's folder is created.
+
+    `serving`: for services, which must not wait for long; see `repository.waiting`.
 
     Raises
     ------
@@ -46,7 +48,7 @@ def open_engine(repository: config.Repository) -> Engine:
     """
     if repository.dialect == "sqlite":
         return _open_sqlite(repository.path)
-    return open_server(repository)
+    return open_server(repository, serving=serving)
 
 
 def _open_sqlite(path: Path | None) -> Engine:

@@ -36,11 +36,31 @@ _SQLITE_LASTING: Final = frozenset(
 )
 _MYSQL_PASSING: Final = frozenset(
     # Documented: no connection, connection lost, table definition changed, lock wait timeout, deadlock; and too many
-    # connections, server shutting down, disk full.
-    {2002, 2003, 2005, 2006, 2011, 2012, 2013, 2055, 1412, 1205, 1213, 1040, 1053, 1021}
+    # connections, server shutting down, disk full; statement took too long (MariaDB, MySQL); connection ended by the server.
+    {
+        2002,
+        2003,
+        2005,
+        2006,
+        2011,
+        2012,
+        2013,
+        2055,
+        1412,
+        1205,
+        1213,
+        1040,
+        1053,
+        1021,
+        1969,
+        3024,
+        1927,
+        4031,
+    }
 )
-_SQLSTATE_PASSING: Final = ("08", "40", "53", "57P", "55P03")
-"""PostgreSQL: connection, rolled back for another's sake, out of resources, shutting down, lock not available."""
+_SQLSTATE_PASSING: Final = ("08", "40", "53", "57P", "55P03", "57014", "25P03")
+"""PostgreSQL: connection, rolled back for another's sake, out of resources, shutting down, lock not available, statement
+took too long, transaction in which nothing happened."""
 _MYSQL_ROLLED_BACK: Final = (1205, 1213)
 _SQLSTATE_ROLLED_BACK: Final = ("40", "55P03")
 _REFUSED: Final = (

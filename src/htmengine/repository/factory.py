@@ -115,6 +115,7 @@ def repository_settings(config: Any) -> settings.Repository:
         tls="tls" in given and config.getboolean("repository", "tls"),
         pool_size=whole_number(str(given.get("pool_size", 0))),
         pool_recycle_s=whole_number(str(given.get("pool_recycle", 179))),
+        timeout_s=positive_number(str(given.get("timeout", 30))),
         **files,
     )
 

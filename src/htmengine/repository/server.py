@@ -11,6 +11,7 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from htmengine import config, extras
+from htmengine.repository import waiting
 from htmengine.tls import client_context
 
 WRITING: Final = "htmengine_writing"
@@ -20,10 +21,11 @@ CONNECTS_WITHIN_S: Final = 10
 _DRIVERS: Final = {"mysql": "mysql+pymysql", "postgresql": "postgresql+psycopg"}
 
 
-def open_server(repository: config.Repository) -> Engine:
+def open_server(repository: config.Repository, *, serving: bool = False) -> Engine:
     """Return an engine for a database on a server; nothing is connected yet. Raises as `server_engine`."""
     engine = server_engine(
         repository,
+        serving=serving,
         isolation_level="READ COMMITTED",
         pool_size=repository.pool_size,
         max_overflow=-1,
@@ -34,8 +36,12 @@ def open_server(repository: config.Repository) -> Engine:
     return engine
 
 
-def server_engine(repository: config.Repository, *, database: bool = True, **options: Any) -> Engine:
+def server_engine(
+    repository: config.Repository, *, database: bool = True, serving: bool = False, **options: Any
+) -> Engine:
     """Return a plain engine for a database on a server, or as `server_url` says for none; nothing is connected yet.
+
+    `serving`: for services; no statement may take longer than the settings allow.
 
     Raises
     ------
@@ -44,12 +50,14 @@ def server_engine(repository: config.Repository, *, database: bool = True, **opt
     """
     if repository.dialect != "sqlite":
         extras.require(repository.dialect, f"A repository on {repository.dialect}")
-    return create_engine(
+    engine = create_engine(
         server_url(repository, database=database),
         hide_parameters=True,
-        connect_args=connect_arguments(repository),
+        connect_args=connect_arguments(repository) | waiting.driver_arguments(repository, serving=serving),
         **options,
     )
+    waiting.limit(engine, repository, serving=serving)
+    return engine
 
 
 def server_url(repository: config.Repository, *, database: bool = True) -> URL:

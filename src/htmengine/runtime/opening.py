@@ -180,7 +180,7 @@ def _open(settings: config.Settings, serving: bool) -> tuple[sqlalchemy.Engine, 
     from htmengine.repository.engine import open_engine
 
     with _alone_in(data_folder(settings), LEAST_FREE_BYTES if serving else 0), ExitStack() as undoing:
-        engine = open_engine(settings.repository)
+        engine = open_engine(settings.repository, serving=serving)
         undoing.callback(engine.dispose)
         shards = _prepare_repository(engine, settings, serving)
         bus = open_bus(settings)
