@@ -14,7 +14,7 @@ import pika
 from pika import exceptions, spec
 
 from htmengine.bus import BusError, BusUnavailable, ExchangeNotFound, QueueFull, QueueNotFound
-from htmengine.bus.amqp_connection import ANSWERS_WITHIN_S, Connection
+from htmengine.bus.amqp_connection import Connection
 
 WINDOW: Final = 1000
 """So many messages are published before the broker's confirmation of all of them is waited for."""
@@ -276,14 +276,14 @@ class Channel:
         return future
 
     def _result(self, future: Future[Any]) -> Any:
-        deadline = time.monotonic() + ANSWERS_WITHIN_S
+        deadline = time.monotonic() + self.connection.timeout_s
         while True:
             try:
-                return future.result(0.5)
+                return future.result(min(0.5, self.connection.timeout_s))
             except FutureTimeout:
                 reason = self.connection.lost or self.connection.blocked
                 if reason is None and time.monotonic() > deadline:
-                    reason = f"no answer within {ANSWERS_WITHIN_S:.0f} s"
+                    reason = self.connection.give_up()
                 if reason is not None and not future.done():
                     raise BusUnavailable(f"{self.connection.where}: {reason}") from None
 

@@ -21,12 +21,12 @@ from pika.adapters.select_connection import SelectConnection
 from htmengine.bus import BusError, BusUnavailable
 from htmengine.config import Broker
 from htmengine.errors import ConfigError
+from htmengine.keepalive import tcp_options
 from htmengine.thread_names import show_thread_name
 from htmengine.tls import client_context
 
-HEARTBEAT_S: Final = 30
-ANSWERS_WITHIN_S: Final = 30.0
-"""A broker that does not answer within this time is away."""
+GOOD_BYE_S: Final = 5.0
+"""How long a broker is waited for when a connection is closed."""
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
 """How long a broker that could not be reached is left alone."""
@@ -82,6 +82,8 @@ class Connection:
     def __init__(self, broker: Broker, name: str) -> None:
         """Raises BusUnavailable."""
         self.where = f"RabbitMQ at {broker.host}:{broker.port}"
+        self.timeout_s = broker.timeout_s
+        """A broker that does not answer within this time is away."""
         self.lost: str | None = None
         """Why the connection is no more."""
         self.blocked: str | None = None
@@ -97,10 +99,10 @@ class Connection:
         )
         thread.start()
         try:
-            self._opened.result(ANSWERS_WITHIN_S)
+            self._opened.result(self.timeout_s)
         except FutureTimeout:
             self.close()
-            raise BusUnavailable(f"{self.where}: no answer within {ANSWERS_WITHIN_S:.0f} s") from None
+            raise BusUnavailable(f"{self.where}: {self._silent()}") from None
 
     @property
     def version(self) -> tuple[int, ...]:
@@ -116,6 +118,17 @@ class Connection:
         """Let the connection's thread do something; nothing happens when the connection is lost."""
         if self.lost is None:
             self._connection.ioloop.add_callback_threadsafe(action)
+
+    def give_up(self) -> str:
+        """End a connection whose broker does not answer, so that nobody else waits for it; return the reason."""
+        reason = self._silent()
+        # As pika does itself where heartbeats stay away: there is nobody who would take leave.
+        self.later(lambda: self._connection._terminate_stream(exceptions.AMQPHeartbeatTimeout(reason)))
+        self.lost = self.lost or reason
+        return reason
+
+    def _silent(self) -> str:
+        return f"no answer within {self.timeout_s:g} s"
 
     def raw_channel(self, opened: Callable[[Any], None]) -> Any:
         """Open a channel of pika's; only for the connection's thread."""
@@ -135,7 +148,8 @@ class Connection:
 
         if self.lost is None and self._connection is not None:
             self.later(close)
-            done.wait(ANSWERS_WITHIN_S)
+            if not done.wait(min(GOOD_BYE_S, self.timeout_s)):
+                self.give_up()
 
     def _serve(self, parameters: pika.ConnectionParameters) -> None:
         show_thread_name()
@@ -180,7 +194,11 @@ def _parameters(broker: Broker, name: str) -> pika.ConnectionParameters:
         port=broker.port,
         virtual_host=broker.virtual_host,
         credentials=pika.PlainCredentials(broker.user, broker.password),
-        heartbeat=HEARTBEAT_S,
+        # pika looks for heartbeats five seconds after each interval, and ends the connection after the next.
+        heartbeat=max(1, int(broker.timeout_s / 3)),
+        socket_timeout=broker.timeout_s,
+        stack_timeout=broker.timeout_s,
+        tcp_options=tcp_options(broker.timeout_s),
         connection_attempts=1,
         ssl_options=pika.SSLOptions(context, broker.host) if context else None,
         client_properties={"connection_name": name},

@@ -301,7 +301,10 @@ def _embedded_bus() -> Path | None:
 
 
 def _patiently(action: Callable[[], T], queue: str, disconnect: Callable[[], None]) -> T:
-    """Carry out an action, again and again while broker or network are away; an absent queue is not worth waiting for."""
+    """Carry out an action, again and again while broker or network are away; an absent queue is not worth waiting for.
+
+    The time for that begins with the first failure: that a broker is silent may have taken longer to find out.
+    """
 
     def attempt() -> T:
         try:
@@ -322,6 +325,8 @@ def _patiently(action: Callable[[], T], queue: str, disconnect: Callable[[], Non
         logger=log,
         clientLabel="message bus",
     )(attempt)
+    with contextlib.suppress(AmqpConnectionError, OSError):
+        return attempt()
     return attempt_again()
 
 

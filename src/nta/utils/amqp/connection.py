@@ -35,7 +35,8 @@ class PlainCredentials:
 class ConnectionParams:
     """Address of the broker; what is not given is that of a fresh broker on this machine.
 
-    `sslContext` encrypts the connection, and says whom to trust for the broker and how to show who we are.
+    `sslContext` encrypts the connection, and says whom to trust for the broker and how to show who we are. A broker that
+    does not answer within `timeoutSec` seconds is away.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class ConnectionParams:
         vhost: str | None = None,
         credentials: PlainCredentials | None = None,
         sslContext: ssl.SSLContext | None = None,
+        timeoutSec: float = 30.0,
     ) -> None:
         self.host = "localhost" if host is None else host
         self.port = 5672 if port is None else port
         self.vhost = "/" if vhost is None else vhost
         self.credentials = PlainCredentials("guest", "guest") if credentials is None else credentials
         self.sslContext = sslContext
+        self.timeoutSec = timeoutSec
 
     def __repr__(self) -> str:
         return (
@@ -86,4 +89,5 @@ def getRabbitmqConnectionParameters() -> ConnectionParams:
         vhost=broker.virtual_host,
         credentials=PlainCredentials(broker.user, broker.password),
         sslContext=client_context(broker),
+        timeoutSec=broker.timeout_s,
     )

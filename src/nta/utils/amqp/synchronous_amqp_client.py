@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Final, TypeVar
@@ -18,6 +19,7 @@ from pika.adapters.blocking_connection import BlockingChannel, BlockingConnectio
 
 from htmengine.bus.amqp_connection import reason_of
 from htmengine.closing import Closing
+from htmengine.keepalive import tcp_options
 from nta.utils.amqp.connection import ConnectionParams
 from nta.utils.amqp.consumer import Consumer, ConsumerCancellation
 from nta.utils.amqp.exceptions import AmqpChannelError, AmqpConnectionError, NackError, UnroutableError
@@ -36,6 +38,7 @@ from nta.utils.amqp.queue import QueueDeclarationResult
 T = TypeVar("T")
 
 HEARTBEAT_S: Final = 600
+"""Long, since heartbeats are sent within calls alone: an application may work on a message for as long as that."""
 _POLL_S: Final = 0.5  # how often a wait without end lets signals and heartbeats through
 
 _PROPERTIES: Final = {
@@ -75,6 +78,7 @@ class SynchronousAmqpClient(Closing):
         channelConfigCb: Callable[[SynchronousAmqpClient], object] | None = None,
     ) -> None:
         where = connectionParams or ConnectionParams()
+        self._timeout_s = where.timeoutSec
         self._configure = channelConfigCb
         self._channel: BlockingChannel | None = None
         self._confirming = False
@@ -87,6 +91,10 @@ class SynchronousAmqpClient(Closing):
             virtual_host=where.vhost,
             credentials=pika.PlainCredentials(where.credentials.username, where.credentials.password),
             heartbeat=HEARTBEAT_S,
+            blocked_connection_timeout=where.timeoutSec,
+            socket_timeout=where.timeoutSec,
+            stack_timeout=where.timeoutSec,
+            tcp_options=tcp_options(where.timeoutSec),
             ssl_options=pika.SSLOptions(where.sslContext, where.host) if where.sslContext else None,
         )
         with _errors_translated():
@@ -100,7 +108,8 @@ class SynchronousAmqpClient(Closing):
         """Close the connection; never raises."""
         with contextlib.suppress(pika.exceptions.AMQPError, OSError):
             if self._connection.is_open:
-                self._connection.close()
+                with self._answered():
+                    self._connection.close()
         self._channel = None
 
     # -- Publishing
@@ -173,9 +182,16 @@ class SynchronousAmqpClient(Closing):
         return bool(self._events)
 
     def getNextEvent(self) -> ConsumerMessage | ConsumerCancellation:
-        """Wait for the next message, or for the news that the broker ended a consumer."""
+        """Wait for the next message, or for the news that the broker ended a consumer.
+
+        A broker that has said nothing for long is asked whether it is there. Raises AmqpConnectionError where it is not.
+        """
+        asked_at = time.monotonic()
         while not self._events:
             self._wait(_POLL_S)
+            if time.monotonic() - asked_at >= self._timeout_s and not self._events:
+                self._on_channel(lambda channel: channel.flow(True))  # changes nothing, and is answered
+                asked_at = time.monotonic()
         return self._events.popleft()
 
     def readEvents(self) -> Iterator[ConsumerMessage | ConsumerCancellation]:
@@ -326,11 +342,28 @@ class SynchronousAmqpClient(Closing):
         if not self._connection.is_open:
             raise AmqpConnectionError(0, "the connection is closed")
         try:
-            with _errors_translated():
+            with _errors_translated(), self._answered():
                 return action()
         except AmqpChannelError:
             self._channel = None
             raise
+
+    @contextlib.contextmanager
+    def _answered(self) -> Iterator[None]:
+        """End the connection if the broker does not answer in time what is asked of it within the block."""
+        connection = (
+            self._connection._impl
+        )  # pika has no time-out for a call, but sees to timers while it waits
+
+        def give_up() -> None:
+            reason = f"no answer within {self._timeout_s:g} s"
+            connection._terminate_stream(pika.exceptions.AMQPHeartbeatTimeout(reason))
+
+        timer = connection._adapter_call_later(self._timeout_s, give_up)
+        try:
+            yield
+        finally:
+            connection._adapter_remove_timeout(timer)
 
     def _deliver(
         self, channel: BlockingChannel, method: Any, properties: Any, body: bytes, no_ack: bool
