@@ -98,13 +98,19 @@ def configure(
                 "port": str(repository.port),
                 "user": repository.user,
                 "passwd": repository.passwd,
+                "timeout": str(repository.timeout_s),
             },
         )
     if broker is not None:
         engine["bus"] = "rabbitmq"
         _change(
             directory / "rabbitmq.conf",
-            connection={"host": broker.host, "port": str(broker.port), "virtual_host": broker.virtual_host},
+            connection={
+                "host": broker.host,
+                "port": str(broker.port),
+                "virtual_host": broker.virtual_host,
+                "timeout": str(broker.timeout_s),
+            },
             credentials={"user": broker.user, "password": broker.password},
             management={"port": str(broker.management_port)},
         )

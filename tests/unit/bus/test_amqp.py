@@ -25,6 +25,7 @@ class Connection:
 
     where = "RabbitMQ at here:5672"
     lost = blocked = None
+    timeout_s = 60.0
 
     def later(self, action):
         action()
