@@ -107,7 +107,9 @@ class Fleet:
 
 def append_in_bulk(conn: Connection, rows: list[Any]) -> None:
     """Append as the storer does."""
-    samples.advance_last(conn, [(uid, rowid - 1, rowid, stamp) for uid, rowid, stamp, _ in rows])
+    samples.advance_last(
+        conn, [samples.Advance(uid, rowid - 1, rowid, stamp) for uid, rowid, stamp, _ in rows]
+    )
     samples.append(conn, *(list(column) for column in zip(*rows, strict=True)))
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
 
 import msgspec
 
@@ -53,9 +53,18 @@ class MetricLines(msgspec.Struct, frozen=True, kw_only=True):
 
 # -- The shard queues, model input: MessagePack, any number of these in a message.
 
+Digest = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+
 
 class _Columns(msgspec.Struct, frozen=True, kw_only=True):
+    if TYPE_CHECKING:
+
+        @property
+        def digests(self) -> list[int]: ...
+
     def __post_init__(self) -> None:
+        if not self.digests:  # earlier versions gave none
+            msgspec.structs.force_setattr(self, "digests", [0] * len(self))
         lengths = {
             len(column) for name in self.__struct_fields__ if isinstance(column := getattr(self, name), list)
         }
@@ -76,6 +85,8 @@ class Samples(_Columns, frozen=True, kw_only=True, tag="samples"):
     timestamps: list[int]
     """Seconds since the Unix epoch, UTC."""
     values: list[float]
+    digests: list[Digest] = []
+    """Of the metric's samples up to each: `htmengine.repository.identity`. 0 where it is not known."""
 
 
 class DefineModel(msgspec.Struct, frozen=True, kw_only=True, tag="defineModel"):
@@ -140,6 +151,8 @@ class Scores(_Columns, frozen=True, kw_only=True, tag="scores"):
     rowids: list[int]
     timestamps: list[int]
     values: list[float]
+    digests: list[Digest] = []
+    """Of the metric's samples up to each and of the model: `htmengine.repository.identity`. 0 where it is not known."""
     raw_anomaly_scores: list[float]
     anomaly_scores: list[float]
     log_scores: list[float]

@@ -7,7 +7,9 @@ that the check and the write are one transaction.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import blake2b
 from itertools import groupby
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,13 +19,21 @@ from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert
 
 from htmengine import config
 from htmengine.errors import ConfigError
-from htmengine.repository import schema
+from htmengine.repository import identity, schema
 from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.locks import lock_tables
 from htmengine.repository.lookup import IN_LIST
 
 CODEC_ZSTD: Final = 1
+"""A block, compressed: as earlier versions wrote it."""
+CODEC_CHECKED: Final = 2
+"""The same behind a header: digest of the samples and the model, length of the block, checksum of all of it."""
 LEVEL: Final = 1
+MOST_BYTES: Final = 1 << 30
+"""Of a block. A damaged length must not take more memory than there is."""
+MOST_GROWTH: Final = 1 << 15
+"""How much longer than its compressed form a block can be, by the format."""
+_HEADER: Final = struct.Struct("<QQ16s")
 FILE: Final = "checkpoints.sqlite"
 
 _model = schema.model_checkpoint.c
@@ -57,20 +67,53 @@ class Checkpoint(NamedTuple):
     codec: int
     data: bytes
 
+    @property
+    def digest(self) -> int:
+        """Of the samples that the model has taken, and of what it began with; to be believed once `block` is read."""
+        has_one = self.codec == CODEC_CHECKED and len(self.data) >= _HEADER.size
+        return int(_HEADER.unpack_from(self.data)[0]) if has_one else identity.UNKNOWN
+
     def block(self) -> bytes:
         """Return the model's block. Raises UnreadableCheckpoint."""
-        if self.codec != CODEC_ZSTD:
+        if self.codec == CODEC_ZSTD:
+            return _decompressed(self.data)
+        if self.codec != CODEC_CHECKED:
             raise UnreadableCheckpoint(f"codec {self.codec} is unknown to this version")
-        try:
-            return zstandard.ZstdDecompressor().decompress(self.data)
-        except zstandard.ZstdError as error:
-            raise UnreadableCheckpoint(f"cannot be decompressed: {error}") from error
+        if len(self.data) < _HEADER.size:
+            raise UnreadableCheckpoint(f"{len(self.data)} bytes are less than a header")
+        digest, size, checksum = _HEADER.unpack_from(self.data)
+        frame = self.data[_HEADER.size :]
+        if checksum != _checksum(self[:3], digest, size, frame):
+            raise UnreadableCheckpoint("damaged, its checksum does not match")
+        block = _decompressed(frame)
+        if len(block) != size:
+            raise UnreadableCheckpoint(f"{len(block)} bytes where {size} belong")
+        return block
 
 
-def compressed(uid: str, generation: int, last_rowid: int, shard: int, block: bytes) -> Checkpoint:
-    """Return a checkpoint with this block."""
-    data = zstandard.ZstdCompressor(level=LEVEL).compress(block)
-    return Checkpoint(uid, generation, last_rowid, shard, CODEC_ZSTD, data)
+def compressed(
+    uid: str, generation: int, last_rowid: int, shard: int, block: bytes, digest: int = identity.UNKNOWN
+) -> Checkpoint:
+    """Return a checkpoint with this block; the digest is that of the samples and of what the model began with."""
+    frame = zstandard.ZstdCompressor(level=LEVEL).compress(block)
+    checksum = _checksum((uid, generation, last_rowid), digest, len(block), frame)
+    data = _HEADER.pack(digest, len(block), checksum) + frame
+    return Checkpoint(uid, generation, last_rowid, shard, CODEC_CHECKED, data)
+
+
+def _checksum(key: tuple[str, int, int], digest: int, size: int, frame: bytes) -> bytes:
+    return blake2b(repr((*key, digest, size)).encode() + frame, digest_size=16).digest()
+
+
+def _decompressed(frame: bytes) -> bytes:
+    """Return what a frame holds. Raises UnreadableCheckpoint, also where its length is damaged."""
+    try:
+        size = zstandard.get_frame_parameters(frame).content_size
+        if size > min(MOST_BYTES, MOST_GROWTH * len(frame)):
+            raise UnreadableCheckpoint(f"{size} bytes cannot come of {len(frame)}")
+        return zstandard.ZstdDecompressor().decompress(frame)
+    except (zstandard.ZstdError, MemoryError) as error:
+        raise UnreadableCheckpoint(f"cannot be decompressed: {error}") from error
 
 
 class CheckpointStore:

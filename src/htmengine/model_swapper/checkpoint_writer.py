@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from htmengine.errors import DependencyAway
 from htmengine.model_swapper.checkpoint_store import CheckpointStore, ModelKey, compressed
+from htmengine.repository import identity
 from htmengine.runtime.service import Step, no_step
 
 CAPACITY: Final = 256
@@ -41,6 +42,8 @@ class Block(NamedTuple):
     shard: int
     epoch: int
     data: bytes
+    digest: int = identity.UNKNOWN
+    """Of the samples that the model has taken, and of what it began with."""
 
 
 Job = Block | Callable[[], None]
@@ -194,7 +197,7 @@ class CheckpointWriter:
         current = [block for block in blocks if block.epoch == epochs[block.shard]]
         stale = self._store.write(
             [
-                compressed(item.uid, item.generation, item.last_rowid, item.shard, item.data)
+                compressed(item.uid, item.generation, item.last_rowid, item.shard, item.data, item.digest)
                 for item in current
             ],
             epochs,

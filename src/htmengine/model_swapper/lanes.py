@@ -25,6 +25,8 @@ class Lane:
         self.rowids: list[int] = []
         self.timestamps: list[int] = []
         self.values: list[float] = []
+        self.digests: list[int] = []
+        """Of samples and models."""
         self.hidden: set[int] = set()
         """Positions whose scores are not given out: they are stored already."""
 
@@ -39,6 +41,7 @@ class Lane:
         rowids: Sequence[int],
         timestamps: Sequence[int],
         values: Sequence[float],
+        digests: Sequence[int],
     ) -> None:
         """Append samples, given in columns."""
         self.uids += uids
@@ -46,6 +49,7 @@ class Lane:
         self.rowids += rowids
         self.timestamps += timestamps
         self.values += values
+        self.digests += digests
 
     def messages(self, scored: BatchScores, start: int) -> Iterator[Scores]:
         """Return the messages with this lane's scores, which begin at a position of the batch."""
@@ -62,6 +66,7 @@ class Lane:
             self.rowids,
             self.timestamps,
             self.values,
+            self.digests,
             *(column.tolist() for column in columns),
         ]
         given = dict(zip(Scores.__struct_fields__, of_all, strict=False))

@@ -223,9 +223,9 @@ class ModelSwapperInterface(Closing):
                 "them with MetricStreamer"
             )
         feed = self._feed()
-        for rowid, timestamp, value in zip(*rows, strict=True):
-            if rowid in wanted:
-                feed.add(uid, state.generation, rowid, timestamp, value)
+        for row in map(samples.Row._make, zip(*rows, strict=True)):
+            if row.rowid in wanted:
+                feed.add(uid, state.generation, *row)
         context.bus.publish(feed.messages())
 
     # -- Results

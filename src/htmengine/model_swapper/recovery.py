@@ -25,7 +25,7 @@ from htmengine.model_swapper.checkpoint_store import (
 )
 from htmengine.model_swapper.checkpoint_writer import Block, CheckpointWriter
 from htmengine.model_swapper.residents import Resident, memory_of
-from htmengine.repository import metrics, samples, schema
+from htmengine.repository import identity, metrics, samples, schema
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import Definition
 from htmengine.repository.status import MetricStatus
@@ -51,7 +51,9 @@ def _whole(rows: samples.Rows, first: int) -> samples.Rows:
     whole = 0
     while rows.rowids[whole] == first + whole:
         whole += 1
-    return samples.Rows(rows.rowids[:whole], rows.timestamps[:whole], rows.values[:whole])
+    return samples.Rows(
+        rows.rowids[:whole], rows.timestamps[:whole], rows.values[:whole], rows.digests[:whole]
+    )
 
 
 class Recovery:
@@ -95,6 +97,7 @@ class Recovery:
         *,
         at_or_below: int,
         newest: Mapping[ModelKey, Checkpoint | Block] | None = None,
+        compare: bool = False,
     ) -> Resident:
         """Return a metric's model as it was at some row, as near below the given one as can be had.
 
@@ -104,11 +107,15 @@ class Recovery:
         Parameters
         ----------
         newest : what `newest` has just said of this model and others; None to ask now.
+        compare : read the row of each checkpoint, and discard those that have taken other samples. Without it a model
+            of other samples is found out when it meets its next row.
         """
         parameters = definition.parse(found.model_params)
         checkpoints = self.newest([(uid, found.generation)]) if newest is None else newest
         checkpoint = checkpoints.get((uid, found.generation))
-        model, size = self._from_checkpoint(uid, found, parameters, at_or_below, checkpoint)
+        model, size, digest = self._from_checkpoint(
+            uid, found, parameters, at_or_below, checkpoint, compare=compare
+        )
         if model is None:
             model = Model(parameters, generation=found.generation)
             size = len(model.save())
@@ -126,6 +133,8 @@ class Recovery:
             saved=saved,
             settled=found.base_rowid + model.rows,
             bytes=memory_of(size),
+            digest=digest,
+            model_digest=found.model_digest,
         )
 
     def _from_checkpoint(
@@ -135,7 +144,10 @@ class Recovery:
         parameters: Parameters,
         limit: int,
         checkpoint: Checkpoint | Block | None,
-    ) -> tuple[Model | None, int]:
+        *,
+        compare: bool,
+    ) -> tuple[Model | None, int, int]:
+        """Return a model, the size of its block, and the digest of its samples, which may be unknown."""
         key = uid, found.generation
         while checkpoint is not None:
             rowid = checkpoint.last_rowid
@@ -143,6 +155,8 @@ class Recovery:
                 if rowid > limit:
                     raise UnreadableCheckpoint(f"it lies beyond row {limit}")
                 block = checkpoint.data if isinstance(checkpoint, Block) else checkpoint.block()
+                digest = identity.with_model(checkpoint.digest, found.model_digest)
+                self._check_samples(uid, found, rowid, digest, read=compare)
                 model = Model.load(block)
                 if model.generation != found.generation or model.rows != rowid - found.base_rowid:
                     raise UnreadableCheckpoint(f"it holds {model.rows} rows of generation {model.generation}")
@@ -154,8 +168,22 @@ class Recovery:
                 self._store.discard(uid, found.generation, above=min(rowid - 1, limit))
                 checkpoint = self.newest([key]).get(key)
             else:
-                return model, len(block)
-        return None, 0
+                return model, len(block), digest
+        return None, 0, identity.UNKNOWN
+
+    def _check_samples(self, uid: str, found: Definition, rowid: int, digest: int, *, read: bool) -> None:
+        """Raise UnreadableCheckpoint where a checkpoint of a row has taken other samples than those of the repository."""
+        stored = found.tail_digest if rowid == found.last_rowid else identity.UNKNOWN
+        if read and digest and not stored:
+            with reading(self._engine) as conn:
+                stored = samples.digest_at(conn, uid, rowid)
+        if digest and stored and digest != stored:
+            raise UnreadableCheckpoint("it has taken other samples than those that are stored")
+
+    def is_astray(self, resident: Resident) -> bool:
+        """Whether a model has taken other samples than those of the repository."""
+        with reading(self._engine) as conn:
+            return not resident.may_follow(samples.digest_at(conn, resident.uid, resident.next - 1))
 
     def rows(self, wanted: Iterable[tuple[Resident, int]]) -> dict[str, samples.Rows]:
         """Return, by uid, the rows that come next for models, each up to a rowid.
@@ -179,6 +207,7 @@ class Recovery:
             rows = self.rows([(resident, upto)])[resident.uid]
             if not rows.rowids:
                 raise ValueError(f"row {resident.next} is not stored")
+            resident.digest = rows.digests[-1]
             # As the scheduler does: a database may store -0.0 as 0.0.
             resident.model.score_series(rows.timestamps, np.array(rows.values) + 0.0)
             resident.next += len(rows.rowids)
@@ -252,14 +281,22 @@ class Recovery:
         copy = Model.load(source.model.save())
         copy.generation = generation
         shard = shard_of(uid, self._shards)
-        checkpoint = compressed(uid, generation, begin, shard, copy.save())
+        block = copy.save()
+        model_digest = identity.of(block)
+        with reading(self._engine) as conn:
+            digest = identity.with_model(samples.digest_at(conn, uid, begin), model_digest)
+        checkpoint = compressed(uid, generation, begin, shard, block, digest)
         self._store.write([checkpoint], {shard: self._store.epoch(shard)}, scored={}, now=int(time.time()))
         with writing(self._engine) as conn:
             unscored = _metric.base_rowid == begin, _metric.scored_rowid == begin
             conn.execute(
                 update(schema.metric)
                 .where(_metric.uid == uid, _metric.generation == generation, *unscored)
-                .values(base_rowid=begin - copy.rows, model_params=definition.render(copy.parameters))
+                .values(
+                    base_rowid=begin - copy.rows,
+                    model_params=definition.render(copy.parameters),
+                    model_digest=model_digest,
+                )
             )
         return True
 

@@ -9,6 +9,7 @@ from typing import Final
 
 from htmengine.htm.model import Model
 from htmengine.htm.pool import Pool
+from htmengine.repository import identity
 
 OWN_BYTES: Final = 16 << 10
 BYTES_PER_BLOCK_BYTE: Final = 3
@@ -41,6 +42,14 @@ class Resident:
     settled: int
     """The rowid up to which scores were published; beyond it no checkpoint may be written."""
     bytes: int
+    digest: int
+    """Of the samples that the model has taken."""
+    model_digest: int
+    """Of what it began with."""
+
+    def may_follow(self, digest: int) -> bool:
+        """Whether a sample that follows on a row of this digest follows on what the model has taken."""
+        return digest == self.digest or identity.UNKNOWN in (digest, self.digest)
 
     @property
     def dirty(self) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -36,7 +36,9 @@ from htmengine.model_swapper.doubts import Ages, Doubts
 from htmengine.model_swapper.lanes import Lane
 from htmengine.model_swapper.recovery import Recovery, scored_rowids
 from htmengine.model_swapper.residents import Resident, Residents
+from htmengine.repository import identity
 from htmengine.repository.metrics import Definition
+from htmengine.repository.samples import Rows
 from htmengine.repository.status import WITH_MODEL
 from htmengine.runtime.counters import Counters
 from htmengine.runtime.service import Outcome, Step, no_step
@@ -248,14 +250,27 @@ class ModelScheduler:
                 and found.status in WITH_MODEL
                 and found.scored_rowid < min(doubt.rowid, found.last_rowid)
             ):
+                log.warning("model_scheduler.scores_lost uid=%s scored_rowid=%d", uid, found.scored_rowid)
                 self._rewind(uid, found)
             self._doubts.pop(uid)
 
+    def _turn_back(self, astray: Sequence[Resident]) -> None:
+        """Let go of models that took samples which the repository has no more, and make them again from its rows."""
+        if not astray:
+            return
+        defined = self._recovery.definitions([resident.uid for resident in astray])
+        for resident in astray:
+            uid, found = resident.uid, defined.get(resident.uid)
+            log.warning("model_scheduler.other_samples uid=%s rowid=%d", uid, resident.next - 1)
+            if found is not None and self._may_work(uid, found):
+                self._rewind(uid, found)
+            else:
+                self._forget(uid)
+
     def _rewind(self, uid: str, found: Definition) -> None:
-        """Go back to a model as it was before the first row whose score is lost, and let it take the rows again."""
-        log.warning("model_scheduler.scores_lost uid=%s scored_rowid=%d", uid, found.scored_rowid)
+        """Go back to a model as it was before the first row that needs scores, and let it take the rows again."""
         self.counters.add("models_set_back")
-        restored = self._restored(uid, found, at_or_below=found.scored_rowid)
+        restored = self._restored(uid, found, at_or_below=found.scored_rowid, compare=True)
         self._residents.remove(uid)
         if restored:
             self._residents.add(restored)
@@ -333,10 +348,13 @@ class ModelScheduler:
         *,
         at_or_below: int,
         newest: Mapping[ModelKey, Checkpoint | Block] | None = None,
+        compare: bool = False,
     ) -> Resident | None:
         """Return a model as it was at some row at or below the given one; None where there cannot be one."""
         try:
-            resident = self._recovery.restore(uid, found, at_or_below=at_or_below, newest=newest)
+            resident = self._recovery.restore(
+                uid, found, at_or_below=at_or_below, newest=newest, compare=compare
+            )
         except ValueError as error:
             self._fail(uid, found.generation, str(error))
             return None
@@ -368,19 +386,32 @@ class ModelScheduler:
         if not requests:
             return
         found = self._recovery.rows(requests)
-        for resident, _ in requests:
+        astray = []
+        for resident, before in _digests_before(requests, found):
             if not found[resident.uid].rowids:
                 self._miss(resident)
+            elif not resident.may_follow(before) and self._recovery.is_astray(resident):
+                astray.append(resident)
+        self._turn_back(astray)
         for resident, _ in requests:
             uid, rows = resident.uid, found[resident.uid]
-            if not rows.rowids:
+            if not rows.rowids or resident in astray:
                 continue
             lane, count = lanes[resident.shard], len(rows.rowids)
             stored = min(max(0, resident.silent - resident.next + 1), count)
             lane.hidden.update(range(len(lane), len(lane) + stored))
-            lane.extend([uid] * count, [resident.generation] * count, *rows)
+            digests = [identity.with_model(digest, resident.model_digest) for digest in rows.digests]
+            lane.extend(
+                [uid] * count,
+                [resident.generation] * count,
+                rows.rowids,
+                rows.timestamps,
+                rows.values,
+                digests,
+            )
             self.counters.add("rows_read", count)
             resident.next += count
+            resident.digest = rows.digests[-1]
             target = self._backlog.pop(uid)
             if resident.next <= target:
                 self._backlog[uid] = target  # behind all others
@@ -401,9 +432,11 @@ class ModelScheduler:
     def _take_live(self, shard: int, samples: Samples, lane: Lane, refused: Collection[str]) -> None:
         """Take the samples that are their models' next; note what the others say."""
         get = self._residents.get
-        taken = []
-        for position, (uid, generation, rowid) in enumerate(
-            zip(samples.uids, samples.generations, samples.rowids, strict=True)
+        taken: list[int] = []
+        digests: list[int] = []
+        before = identity.before(samples.digests, samples.timestamps, samples.values)
+        for position, (uid, generation, rowid, digest_before) in enumerate(
+            zip(samples.uids, samples.generations, samples.rowids, before, strict=True)
         ):
             resident = get(uid)
             if (
@@ -411,9 +444,12 @@ class ModelScheduler:
                 and resident.next == rowid > resident.silent
                 and resident.generation == generation
                 and resident.shard == shard
+                and (resident.digest == digest_before or resident.may_follow(digest_before))
             ):
                 resident.next = rowid + 1
+                resident.digest = digest = samples.digests[position]
                 taken.append(position)
+                digests.append(identity.with_model(digest, resident.model_digest))
             elif resident is None or generation > resident.generation:
                 if uid not in refused:
                     self._note(uid, rowid)
@@ -423,13 +459,13 @@ class ModelScheduler:
                 pass  # of a model that there is no more
             elif rowid >= resident.next:
                 self._note(uid, rowid)
-            elif rowid > resident.silent:
+            else:
+                # Also where its scores are stored: the repository may have been rolled back since the model came.
                 self._doubts.note(uid, generation, rowid)
         columns = (samples.uids, samples.generations, samples.rowids, samples.timestamps, samples.values)
         if len(taken) < len(samples):
-            lane.extend(*([column[position] for position in taken] for column in columns))  # type: ignore[arg-type]
-        else:
-            lane.extend(*columns)
+            columns = tuple([column[position] for position in taken] for column in columns)  # type: ignore[assignment]
+        lane.extend(*columns, digests)
 
     def _score(self, lanes: Sequence[Lane]) -> list[ModelOutput]:
         """Score all that was taken, in one call."""
@@ -505,6 +541,7 @@ class ModelScheduler:
                 resident.shard,
                 self._claims.get(resident.shard, 0),
                 block,
+                identity.with_model(resident.digest, resident.model_digest),
             ),
             patience_s=patience_s,
         )
@@ -525,6 +562,19 @@ class ModelScheduler:
                 self._save(resident)
             self._residents.remove(resident.uid)
             self.counters.add("models_evicted")
+
+
+def _digests_before(
+    requests: Sequence[tuple[Resident, int]], found: Mapping[str, Rows]
+) -> Iterator[tuple[Resident, int]]:
+    """Return, with each model, the digest of the row before the first that was found for it."""
+    firsts = [
+        (rows.digests[0], rows.timestamps[0], rows.values[0]) if rows.rowids else (identity.UNKNOWN, 0, 0.0)
+        for resident, _ in requests
+        for rows in (found[resident.uid],)
+    ]
+    before = identity.before(*zip(*firsts, strict=True))
+    return zip([resident for resident, _ in requests], before, strict=True)
 
 
 class _Round(NamedTuple):

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, delete, func, null, select, update
 
 from htmengine.exceptions import MetricStatusChangedError, ObjectNotFoundError
-from htmengine.repository import bulk, samples, schema
+from htmengine.repository import bulk, identity, samples, schema
 from htmengine.repository.locks import lock_metrics
 from htmengine.repository.lookup import IN_LIST, Lookup
 from htmengine.repository.status import WITHOUT_MODEL, MetricStatus
@@ -40,6 +40,10 @@ class MetricState(NamedTuple):
     scored_rowid: int
     tail_timestamp: int | None
     """Of the row `last_rowid`, also when that row was removed."""
+    tail_digest: int = identity.UNKNOWN
+    """Of the same row."""
+    model_digest: int = identity.UNKNOWN
+    """Of what the model began with."""
 
 
 class Definition(NamedTuple):
@@ -51,6 +55,8 @@ class Definition(NamedTuple):
     last_rowid: int
     scored_rowid: int
     model_params: str | None
+    tail_digest: int = identity.UNKNOWN
+    model_digest: int = identity.UNKNOWN
 
 
 class Description(NamedTuple):
@@ -67,6 +73,9 @@ class Description(NamedTuple):
 
 _status: Final[ColumnElement[int]] = func.coalesce(_metric.status, 0)
 _last_rowid: Final = func.coalesce(_metric.last_rowid, 0)
+_DIGESTS: Final = tuple(
+    func.coalesce(column, identity.UNKNOWN) for column in (_metric.tail_digest, _metric.model_digest)
+)
 _STATE: Final = (
     _metric.uid,
     func.coalesce(_metric.name, ""),
@@ -77,6 +86,7 @@ _STATE: Final = (
     _last_rowid,
     _metric.scored_rowid,
     _metric.tail_timestamp,
+    *_DIGESTS,
 )
 
 
@@ -92,6 +102,7 @@ _DEFINITIONS: Final = Lookup(
     _last_rowid,
     _metric.scored_rowid,
     _metric.model_params,
+    *_DIGESTS,
 )
 _DESCRIPTIONS: Final = Lookup(
     _metric.uid,
@@ -303,6 +314,9 @@ def start_models(conn: Connection, models: Sequence[NewModel]) -> None:
             "message": [None] * len(some),
             "base_rowid": base,
             "scored_rowid": base,
+            "model_digest": [
+                identity.of(model.model_params, begin) for model, begin in zip(some, base, strict=True)
+            ],
         }
         if not own_server:
             changes["server"] = [model.server for model in some]
@@ -329,6 +343,7 @@ def end_model(conn: Connection, uid: str) -> int:
             status=int(MetricStatus.UNMONITORED),
             parameters=None,
             model_params=None,
+            model_digest=None,
             message=None,
         )
     )

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, exists, func, select
 
-from htmengine.repository import bulk, schema
+from htmengine.repository import bulk, identity, schema
 from htmengine.repository.lookup import IN_LIST
 from htmengine.repository.times import epoch_seconds
 
 _data: Final = schema.metric_data.c
 _metric: Final = schema.metric.c
+_SAMPLE: Final = (
+    _data.rowid,
+    epoch_seconds(_data.timestamp),
+    _data.metric_value,
+    func.coalesce(_data.digest, identity.UNKNOWN),
+)
 
 
 class Rows(NamedTuple):
@@ -21,6 +27,7 @@ class Rows(NamedTuple):
     rowids: list[int]
     timestamps: list[int]
     values: list[float]
+    digests: list[int]
 
 
 class Row(NamedTuple):
@@ -29,6 +36,7 @@ class Row(NamedTuple):
     rowid: int
     timestamp: int
     value: float
+    digest: int
 
 
 class Range(NamedTuple):
@@ -46,7 +54,8 @@ class Advance(NamedTuple):
     from_rowid: int
     to_rowid: int
     tail_timestamp: int
-    """Of the row `to_rowid`."""
+    """Of the row `to_rowid`; so is the digest."""
+    tail_digest: int = identity.UNKNOWN
 
 
 def append(
@@ -55,21 +64,25 @@ def append(
     rowids: Sequence[int],
     timestamps: Sequence[int],
     values: Sequence[float],
+    digests: Sequence[int] | None = None,
 ) -> None:
     """Insert samples of any number of metrics; `advance_last` comes before, in the same transaction.
 
+    Without digests nothing tells these rows from others that get their rowids: as with rows of earlier versions.
     Values come back bit for bit, but for one: SQLite and MySQL store -0.0 as 0.0. Timestamps are whole seconds since the epoch.
     Raises ValueError for a timestamp that no datetime holds, and SQLAlchemy's IntegrityError for a row that is there
     already, a metric that is not, and a value that is not a number.
     """
-    bulk.insert(
-        conn,
-        schema.metric_data,
-        {"uid": uids, "rowid": rowids, "timestamp": timestamps, "metric_value": values},
-    )
+    rows: dict[str, Sequence[Any]] = {
+        "uid": uids,
+        "rowid": rowids,
+        "timestamp": timestamps,
+        "metric_value": values,
+    }
+    bulk.insert(conn, schema.metric_data, rows if digests is None else rows | {"digest": digests})
 
 
-def advance_last(conn: Connection, advances: Sequence[Advance | tuple[str, int, int, int]]) -> int:
+def advance_last(conn: Connection, advances: Sequence[Advance]) -> int:
     """Move the highest rowid of metrics, each only if it is still `from_rowid`; return how many were moved.
 
     Do it before `append`, in the same transaction: it locks the metrics, by uid, while an insert would lock each in
@@ -77,12 +90,12 @@ def advance_last(conn: Connection, advances: Sequence[Advance | tuple[str, int, 
     """
     if not advances:
         return 0
-    uids, before, after, tails = zip(*advances, strict=True)
+    uids, before, after, tails, digests = zip(*advances, strict=True)
     return bulk.update(
         conn,
         schema.metric,
         {"uid": uids, "last_rowid": before},
-        {"last_rowid": after, "tail_timestamp": tails},
+        {"last_rowid": after, "tail_timestamp": tails, "tail_digest": digests},
         shared=True,
     )
 
@@ -90,41 +103,39 @@ def advance_last(conn: Connection, advances: Sequence[Advance | tuple[str, int, 
 def read(conn: Connection, uid: str, first: int, last: int, limit: int) -> Rows:
     """Return the samples with rowids `first` … `last`, at most `limit` of them; those that are not stored are left out."""
     query = (
-        select(_data.rowid, epoch_seconds(_data.timestamp), _data.metric_value)
+        select(*_SAMPLE)
         .where(_data.uid == uid, _data.rowid.between(first, last))
         .order_by(_data.rowid)
         .limit(limit)
     )
     rows = conn.execute(query).all()
-    if not rows:
-        return Rows([], [], [])
-    rowids, timestamps, values = zip(*rows, strict=True)
-    return Rows(list(rowids), list(timestamps), list(values))
+    return Rows(*map(list, zip(*rows, strict=True))) if rows else Rows([], [], [], [])
 
 
 def read_span(conn: Connection, uids: Sequence[str], first: int, last: int) -> dict[str, Rows]:
     """Return the samples of each of these metrics with rowids `first` … `last`; those that are not stored are left out."""
     query = (
-        select(_data.uid, _data.rowid, epoch_seconds(_data.timestamp), _data.metric_value)
+        select(_data.uid, *_SAMPLE)
         .where(_data.uid.in_(bindparam("uids", expanding=True)))
         .where(_data.rowid.between(bindparam("first"), bindparam("last")))
         .order_by(_data.uid, _data.rowid)
     )
-    found = {uid: Rows([], [], []) for uid in uids}
+    found = {uid: Rows([], [], [], []) for uid in uids}
     for start in range(0, len(uids), IN_LIST):
         given = {"uids": uids[start : start + IN_LIST], "first": first, "last": last}
-        for uid, rowid, timestamp, value in conn.execute(query, given):
+        for uid, rowid, timestamp, value, digest in conn.execute(query, given):
             rows = found[uid]
             rows.rowids.append(rowid)
             rows.timestamps.append(timestamp)
             rows.values.append(value)
+            rows.digests.append(digest)
     return found
 
 
 def newest(conn: Connection, uids: Sequence[str]) -> dict[str, Row]:
     """Return the row `last_rowid` of each of these metrics; metrics without it are left out."""
     query = (
-        select(_data.uid, _data.rowid, epoch_seconds(_data.timestamp), _data.metric_value)
+        select(_data.uid, *_SAMPLE)
         .join(schema.metric, (_metric.uid == _data.uid) & (_metric.last_rowid == _data.rowid))
         .where(_metric.uid.in_(bindparam("uids", expanding=True)))
     )
@@ -133,6 +144,17 @@ def newest(conn: Connection, uids: Sequence[str]) -> dict[str, Row]:
         for first in range(0, len(uids), IN_LIST)
         for uid, *row in conn.execute(query, {"uids": uids[first : first + IN_LIST]})
     }
+
+
+def digest_at(conn: Connection, uid: str, rowid: int) -> int:
+    """Return the digest of a metric's samples up to a row; `identity.UNKNOWN` where neither it nor the next row has one."""
+    rows = read(conn, uid, rowid, rowid + 1, 2)
+    if not rows.rowids:
+        tail = select(_metric.tail_digest).where(_metric.uid == uid, _metric.last_rowid == rowid)
+        return conn.scalar(tail) or identity.UNKNOWN
+    if rows.rowids[0] == rowid:
+        return rows.digests[0]
+    return identity.before(rows.digests, rows.timestamps, rows.values)[0]
 
 
 def stored_range(conn: Connection, uid: str) -> Range | None:
@@ -172,4 +194,4 @@ def value_range(conn: Connection, uid: str) -> tuple[float, float] | None:
 def tail(conn: Connection, uid: str, limit: int) -> Rows:
     """Return the newest samples of a metric, oldest first."""
     newest = conn.scalar(select(func.max(_data.rowid)).where(_data.uid == uid))
-    return Rows([], [], []) if newest is None else read(conn, uid, newest - limit + 1, newest, limit)
+    return Rows([], [], [], []) if newest is None else read(conn, uid, newest - limit + 1, newest, limit)

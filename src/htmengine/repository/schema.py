@@ -130,6 +130,8 @@ metric: Final = Table(
     Column(
         "tail_timestamp", BigInteger
     ),  # timestamp of last_rowid, seconds since the epoch; survives retention
+    Column("tail_digest", BigInteger),  # of the samples up to last_rowid: see `identity`
+    Column("model_digest", BigInteger),  # of what this generation's model began with
     Index("datasource_idx", "datasource"),
     Index("server_idx", "server"),
     Index("location_idx", "location"),
@@ -170,6 +172,7 @@ metric_data: Final = Table(
     Column("log_score", Double),
     Column("sequence_score", Double),
     Column("novelty_score", Double),
+    Column("digest", BigInteger),  # of the samples up to this row
     ForeignKeyConstraint(
         ["uid"], ["metric.uid"], name="metric_data_to_metric_fk", ondelete="CASCADE", onupdate="CASCADE"
     ),

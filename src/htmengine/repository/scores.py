@@ -48,6 +48,7 @@ def store(
     *,
     uids: Sequence[str],
     rowids: Sequence[int],
+    digests: Sequence[int] | None = None,
     raw_anomaly_scores: Sequence[float],
     anomaly_scores: Sequence[float],
     log_scores: Sequence[float],
@@ -56,6 +57,10 @@ def store(
     predictions: Sequence[Mapping[str, float] | None] | None = None,
 ) -> int:
     """Store the scores of rows of any number of metrics; `advance_watermarks` belongs into the same transaction.
+
+    Parameters
+    ----------
+    digests : that the rows must have; None takes them as they are.
 
     Returns
     -------
@@ -68,7 +73,7 @@ def store(
     return bulk.update(
         conn,
         schema.metric_data,
-        {"uid": uids, "rowid": rowids},
+        {"uid": uids, "rowid": rowids} | ({} if digests is None else {"digest": digests}),
         {
             "raw_anomaly_score": raw_anomaly_scores,
             "anomaly_score": anomaly_scores,

@@ -40,35 +40,41 @@ class Feed:
         """Add a command; a shard's commands come in this order, and before its rows."""
         self._commands.setdefault(shard_of(command.uid, self._shards), []).append(command)
 
-    def add(self, uid: str, generation: int, rowid: int, timestamp: int, value: float) -> None:
+    def add(self, uid: str, generation: int, rowid: int, timestamp: int, value: float, digest: int) -> None:
         """Add a row; a metric's rows come in the order of their rowids."""
-        self._of(shard_of(uid, self._shards), uid, generation, rowid, timestamp, value)
+        self._of(shard_of(uid, self._shards), uid, generation, rowid, timestamp, value, digest)
 
     def add_rows(
         self,
+        generations: Mapping[str, int],
         uids: Sequence[str],
         rowids: Sequence[int],
         timestamps: Sequence[int],
         values: Sequence[float],
-        generations: Mapping[str, int],
+        digests: Sequence[int],
     ) -> None:
         """Add rows, but for those of metrics that have no generation here."""
         targets = {uid: (shard_of(uid, self._shards), generation) for uid, generation in generations.items()}
-        for uid, rowid, timestamp, value in zip(uids, rowids, timestamps, values, strict=True):
+        for uid, rowid, timestamp, value, digest in zip(
+            uids, rowids, timestamps, values, digests, strict=True
+        ):
             target = targets.get(uid)
             if target is not None:
-                self._of(target[0], uid, target[1], rowid, timestamp, value)
+                self._of(target[0], uid, target[1], rowid, timestamp, value, digest)
 
-    def _of(self, shard: int, uid: str, generation: int, rowid: int, timestamp: int, value: float) -> None:
+    def _of(
+        self, shard: int, uid: str, generation: int, rowid: int, timestamp: int, value: float, digest: int
+    ) -> None:
         columns = self._columns.get(shard)
         if columns is None:
-            columns = Samples(uids=[], generations=[], rowids=[], timestamps=[], values=[])
+            columns = Samples(uids=[], generations=[], rowids=[], timestamps=[], values=[], digests=[])
             self._columns[shard] = columns
         columns.uids.append(uid)
         columns.generations.append(generation)
         columns.rowids.append(rowid)
         columns.timestamps.append(timestamp)
         columns.values.append(value)
+        columns.digests.append(digest)
 
     def messages(self) -> list[Outgoing]:
         """Return what was gathered as messages of a bounded size."""
@@ -123,6 +129,7 @@ def _parts(columns: Samples) -> list[ModelInput]:
             rowids=columns.rowids[some],
             timestamps=columns.timestamps[some],
             values=columns.values[some],
+            digests=columns.digests[some],
         )
         for first in range(0, len(columns), SAMPLES_PER_MESSAGE)
         for some in (slice(first, first + SAMPLES_PER_MESSAGE),)

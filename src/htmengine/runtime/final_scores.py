@@ -10,7 +10,7 @@ from htmengine import htmengineerrno, messages
 from htmengine.bus import Bus, Delivery, Fanout
 from htmengine.config import Settings
 from htmengine.messages import CommandResult, MalformedMessage, ModelFailure, Scores
-from htmengine.repository import metrics
+from htmengine.repository import metrics, samples
 from htmengine.repository import scores as repository_scores
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import MetricState, StatusChange
@@ -18,7 +18,7 @@ from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.runtime import results_messages
 from htmengine.runtime.counters import Counters
 from htmengine.runtime.results_messages import DEFINE_MODEL, Described, described
-from htmengine.runtime.score_order import Reach, joined, pick, select, spans
+from htmengine.runtime.score_order import Reach, joined, of_rows, pick, row_digests, select, spans
 from htmengine.runtime.service import Outcome, Step, no_step
 
 if TYPE_CHECKING:
@@ -89,9 +89,9 @@ class FinalScores:
         """Nothing is to be saved: all state is in the repository."""
 
     def _committed(self, received: _Received, wanted: _Wanted) -> _News:
-        for _ in range(ATTEMPTS):
+        for attempt in range(ATTEMPTS):
             try:
-                return self._store(received, wanted)
+                return self._store(received, wanted, compare=attempt > 0)
             except _OvertakenError as error:
                 log.info("anomaly_service.overtaken reason=%s", error)
         raise RuntimeError(
@@ -99,34 +99,43 @@ class FinalScores:
             "repository had just said; `htmengine verify` tells what is wrong with them"
         )
 
-    def _store(self, received: _Received, wanted: _Wanted) -> _News:
+    def _store(self, received: _Received, wanted: _Wanted, *, compare: bool) -> _News:
+        """Store what is next. Scores of other samples than those of the rows are found out at the latest by the update;
+        `compare` reads the rows first and leaves such scores out.
+        """
         if received.commands or received.failures:
             with writing(self._engine) as conn:
                 metrics.lock(conn, received.uids)  # statuses are changed one by one, after the watermarks
-                chosen = self._choose(conn, received, wanted)
+                chosen = self._choose(conn, received, wanted, compare=compare)
                 _write(conn, chosen)
                 _change_statuses(conn, received, chosen.states)
             return chosen.news
         # Writers take turns, so that what can be done before ours is; the watermarks verify what was read here.
         with reading(self._engine) as conn:
-            chosen = self._choose(conn, received, wanted)
+            chosen = self._choose(conn, received, wanted, compare=compare)
         if chosen.advances:
             with writing(self._engine) as conn:
                 _write(conn, chosen)
         return chosen.news
 
-    def _choose(self, conn: Connection, received: _Received, wanted: _Wanted) -> _Chosen:
+    def _choose(self, conn: Connection, received: _Received, wanted: _Wanted, *, compare: bool) -> _Chosen:
         """Return what is to be stored and to be published of what came."""
         states = metrics.states(conn, received.uids)
         reaches = {
-            uid: Reach(state.generation, state.scored_rowid, state.last_rowid)
+            uid: Reach(state.generation, state.scored_rowid, state.last_rowid, state.model_digest)
             for uid, state in states.items()
         }
         open_to_scores = {uid: reach for uid, reach in reaches.items() if states[uid].status in WITH_MODEL}
         # Read before the watermarks move: what is accepted now is published from the messages.
         repeated = list(_stored(conn, spans(received.again, reaches), reaches)) if wanted.anything else []
-        selection = select(received.scores, open_to_scores)
-        accepted = pick(received.scores, selection.accepted)
+        came, others = received.scores, 0
+        if compare:
+            came = of_rows(came, open_to_scores, _rows_of(conn, spans(came, open_to_scores, above=True)))
+            others = len(received.scores) - len(came)
+        selection = select(came, open_to_scores)
+        accepted = pick(came, selection.accepted)
+        if others:
+            log.warning("anomaly_service.other_samples scores=%d", others)
         if selection.repeated or selection.early or selection.foreign:
             log.info(
                 "anomaly_service.dropped repeated=%d early=%d foreign=%d",
@@ -148,6 +157,7 @@ class FinalScores:
                 "scores_repeated": selection.repeated,
                 "scores_too_early": selection.early,
                 "scores_of_ended_models": selection.foreign,
+                "scores_of_other_samples": others,
                 "commands": len(received.commands),
                 "models_failed": len(received.failures),
             },
@@ -200,15 +210,17 @@ def _write(conn: Connection, chosen: _Chosen) -> None:
     # The watermarks first: they fence off a second owner, and lock the metrics before their rows.
     if repository_scores.advance_watermarks(conn, chosen.advances) != len(chosen.advances):
         raise _OvertakenError("watermarks moved")
-    if _store_scores(conn, chosen.accepted) != len(chosen.accepted):
-        raise _OvertakenError("rows are missing")
+    digests = row_digests(chosen.accepted, chosen.states)
+    if _store_scores(conn, chosen.accepted, digests) != len(chosen.accepted):
+        raise _OvertakenError("rows are missing, or are of other samples")
 
 
-def _store_scores(conn: Connection, scores: Scores) -> int:
+def _store_scores(conn: Connection, scores: Scores, digests: Sequence[int]) -> int:
     return repository_scores.store(
         conn,
         uids=scores.uids,
         rowids=scores.rowids,
+        digests=digests,
         raw_anomaly_scores=scores.raw_anomaly_scores,
         anomaly_scores=scores.anomaly_scores,
         log_scores=scores.log_scores,
@@ -227,11 +239,19 @@ def _stored(
         if rows:
             _uids, _generations, *names, _why = Scores.__struct_fields__
             columns = map(list, zip(*rows, strict=True))
+            names.remove("digests")
             yield Scores(
                 uids=[uid] * len(rows),
                 generations=[reaches[uid].generation] * len(rows),
                 **dict(zip(names, columns, strict=True)),
             )
+
+
+def _rows_of(conn: Connection, wanted: Mapping[str, tuple[int, int]]) -> dict[str, samples.Rows]:
+    """Return the rows of these metrics between two rowids each."""
+    return {
+        uid: samples.read(conn, uid, first, last, last - first + 1) for uid, (first, last) in wanted.items()
+    }
 
 
 def _change_statuses(conn: Connection, received: _Received, states: Mapping[str, MetricState]) -> None:

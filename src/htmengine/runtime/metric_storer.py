@@ -279,7 +279,7 @@ class MetricStorer:
             self._automatic.created(new)
         feed = Feed(self._shards, self._input_queue)
         generations = {state.uid: state.generation for state in states.values() if state.status in WITH_MODEL}
-        feed.add_rows(rows.uids, rows.rowids, rows.timestamps, rows.values, generations)
+        feed.add_rows(generations, rows.uids, rows.rowids, rows.timestamps, rows.values, rows.digests)
         self._messages += feed.messages()
         waiting = {state.uid for state in states.values() if state.status == MetricStatus.PENDING_DATA}
         enough = [a.uid for a in rows.advances if a.uid in waiting and a.to_rowid >= ROWS_FOR_RANGE]
@@ -347,7 +347,7 @@ def insert(conn: Connection, rows: sequencing.Rows) -> None:
     if rows.uids:
         if samples.advance_last(conn, rows.advances) != len(rows.advances):
             raise Overtaken("another storer is at work on the same metrics")
-        samples.append(conn, rows.uids, rows.rowids, rows.timestamps, rows.values)
+        samples.append(conn, rows.uids, rows.rowids, rows.timestamps, rows.values, rows.digests)
 
 
 def _held(conn: Connection, name: str) -> Held:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+import msgspec
+
 from htmengine.messages import Scores
+from htmengine.repository import identity
+from htmengine.repository.metrics import MetricState
+from htmengine.repository.samples import Rows
 from htmengine.repository.scores import WatermarkAdvance
 
 _OPTIONAL: Final = ("predictions", "why")
@@ -19,6 +24,7 @@ class Reach(NamedTuple):
     scored_rowid: int
     """The watermark: the next score must be that of the row after it."""
     last_rowid: int
+    model_digest: int = identity.UNKNOWN
 
 
 class Selection(NamedTuple):
@@ -71,16 +77,45 @@ def select(scores: Scores, reaches: Mapping[str, Reach]) -> Selection:
     return Selection(accepted, advances, repeated, early, foreign)
 
 
-def spans(scores: Scores, reaches: Mapping[str, Reach]) -> dict[str, tuple[int, int]]:
-    """Return, by uid, the first and last rowid among scores that lie at or below their metric's watermark."""
+def spans(scores: Scores, reaches: Mapping[str, Reach], *, above: bool = False) -> dict[str, tuple[int, int]]:
+    """Return, by uid, the first and last rowid among scores that lie at or below their metric's watermark, or above."""
     found: dict[str, tuple[int, int]] = {}
     for uid, generation, rowid in zip(scores.uids, scores.generations, scores.rowids, strict=True):
         reach = reaches.get(uid)
-        if reach is None or reach.generation != generation or rowid > reach.scored_rowid:
+        if reach is None or reach.generation != generation or (rowid > reach.scored_rowid) != above:
             continue
         first, last = found.get(uid, (rowid, rowid))
         found[uid] = min(first, rowid), max(last, rowid)
     return found
+
+
+def row_digests(scores: Scores, of: Mapping[str, Reach] | Mapping[str, MetricState]) -> list[int]:
+    """Return the digests that the rows of these scores must have; each metric is known."""
+    models = {uid: one.model_digest for uid, one in of.items()}
+    return [digest and digest ^ models[uid] for uid, digest in zip(scores.uids, scores.digests, strict=True)]
+
+
+def of_rows(scores: Scores, reaches: Mapping[str, Reach], stored: Mapping[str, Rows]) -> Scores:
+    """Return the scores without those of other samples than the rows have that are stored.
+
+    A score without digest, from an earlier version, is compared by time and value, and gets its row's digest.
+    """
+    rows = {(uid, row[0]): row[1:] for uid, of in stored.items() for row in zip(*of, strict=True)}
+    kept: list[int] = []
+    digests: list[int] = []
+    for position, (uid, rowid, timestamp, value, digest) in enumerate(
+        zip(scores.uids, scores.rowids, scores.timestamps, scores.values, scores.digests, strict=True)
+    ):
+        row = rows.get((uid, rowid))
+        if row is not None:
+            row_digest = identity.with_model(row[2], reaches[uid].model_digest)
+            if digest == identity.UNKNOWN and row[:2] == (timestamp, value):
+                digest = row_digest
+            if digest != row_digest:
+                continue
+        kept.append(position)
+        digests.append(digest)
+    return msgspec.structs.replace(pick(scores, kept), digests=digests)
 
 
 def pick(scores: Scores, positions: Sequence[int]) -> Scores:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
+from htmengine.repository import identity
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.samples import Advance
 from htmengine.runtime.plaintext import Columns
@@ -25,6 +26,7 @@ class Rows(NamedTuple):
     rowids: list[int]
     timestamps: list[int]
     values: list[float]
+    digests: list[int]
     advances: list[Advance]
     """How far each of the metrics moves."""
     refused: Counter[str]
@@ -36,12 +38,13 @@ class Rows(NamedTuple):
 class _Tail:
     """Where a metric's rows end while samples are added."""
 
-    __slots__ = ("rowid", "state", "timestamp")
+    __slots__ = ("digest", "rowid", "state", "timestamp")
 
     def __init__(self, state: MetricState) -> None:
         self.state = state
         self.rowid = state.last_rowid
         self.timestamp = state.tail_timestamp if state.tail_timestamp is not None else -(1 << 62)
+        self.digest = state.tail_digest or identity.start(state.last_rowid, state.tail_timestamp)
 
 
 def number(samples: Columns, states: Mapping[str, MetricState]) -> Rows:
@@ -51,9 +54,11 @@ def number(samples: Columns, states: Mapping[str, MetricState]) -> Rows:
     rowids: list[int] = []
     timestamps: list[int] = []
     values: list[float] = []
+    digests: list[int] = []
+    hashes = identity.hashes(samples.timestamps, samples.values)
     refused: Counter[str] = Counter()
     examples: dict[str, dict[str, str]] = {}
-    for name, value, timestamp in zip(*samples, strict=True):
+    for name, value, timestamp, own in zip(*samples, hashes, strict=True):
         tail = tails[name]
         if timestamp <= tail.timestamp:
             reason = DUPLICATE if timestamp == tail.timestamp else OLDER
@@ -62,14 +67,16 @@ def number(samples: Columns, states: Mapping[str, MetricState]) -> Rows:
             continue
         tail.timestamp = timestamp
         tail.rowid += 1
+        tail.digest = (tail.digest + own) & identity.MASK
         uids.append(tail.state.uid)
         rowids.append(tail.rowid)
         timestamps.append(timestamp)
         values.append(value)
+        digests.append(tail.digest)
     advances = [
-        Advance(tail.state.uid, tail.state.last_rowid, tail.rowid, tail.timestamp)
+        Advance(tail.state.uid, tail.state.last_rowid, tail.rowid, tail.timestamp, tail.digest)
         for tail in tails.values()
         if tail.rowid > tail.state.last_rowid
     ]
     shown = {reason: list(of_metrics.values()) for reason, of_metrics in examples.items()}
-    return Rows(uids, rowids, timestamps, values, advances, refused, shown)
+    return Rows(uids, rowids, timestamps, values, digests, advances, refused, shown)

@@ -154,7 +154,7 @@ def test_writers_of_the_same_metrics_in_different_orders_do_not_stop_each_other(
             errors.append(error)
 
     def append(conn, some, step):
-        return samples.advance_last(conn, [(uid, step, step + 1, step) for uid in some])
+        return samples.advance_last(conn, [samples.Advance(uid, step, step + 1, step) for uid in some])
 
     def score(conn, some, step):
         return scores.advance_watermarks(conn, [(uid, 0, step, step + 1) for uid in reversed(some)])

@@ -21,7 +21,7 @@ def test_storing_and_scoring_change_no_index_of_the_metrics(engine):
         conn.execute(schema.metric.update().values(status=1, model_params="x" * 1500))
     for step in range(10):
         with writing(engine) as conn:
-            samples.advance_last(conn, [(uid, step, step + 1, 0) for uid in uids])
+            samples.advance_last(conn, [samples.Advance(uid, step, step + 1, 0) for uid in uids])
         with writing(engine) as conn:
             scores.advance_watermarks(conn, [(uid, 0, step, step + 1) for uid in uids])
     with writing(engine) as conn:

@@ -28,7 +28,7 @@ def add_rows(context, uid: str, values, *, start: int = START, step: int = 300) 
         count = len(values)
         times = [start + step * (last + i) for i in range(count)]
         samples.append(conn, [uid] * count, range(last + 1, last + count + 1), times, values)
-        assert samples.advance_last(conn, [(uid, last, last + count, times[-1])]) == 1
+        assert samples.advance_last(conn, [samples.Advance(uid, last, last + count, times[-1])]) == 1
 
 
 def state(context, uid: str) -> metrics.MetricState:

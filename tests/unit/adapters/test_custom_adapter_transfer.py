@@ -74,9 +74,10 @@ def test_imported_samples_keep_to_the_order_of_time(context, adapter):
     ]
     uid = adapter.importModel({**spec(), "data": data})
     with reading(context.engine) as conn:
-        assert samples.read(conn, uid, 1, 10, 10) == samples.Rows(
-            [1, 2, 3], [START, START + 300, START + 600], [1.0, 3.0, 5.0]
-        )
+        *rows, digests = samples.read(conn, uid, 1, 10, 10)
+    assert rows == [[1, 2, 3], [START, START + 300, START + 600], [1.0, 3.0, 5.0]]
+    assert len(set(digests)) == 3
+    assert state(context, uid).tail_digest == digests[-1]
 
 
 def test_an_import_does_not_touch_samples_that_are_there(context, adapter):

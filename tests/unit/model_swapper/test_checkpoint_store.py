@@ -1,9 +1,23 @@
 """Who may write checkpoints, and which are kept."""
 
+import tracemalloc
+
+import numpy as np
 import pytest
+import zstandard
 
 from htmengine import config
-from htmengine.model_swapper.checkpoint_store import CheckpointStore, UnreadableCheckpoint, compressed
+from htmengine.htm import params
+from htmengine.htm.model import Model, UnreadableModel
+from htmengine.model_swapper.checkpoint_store import (
+    CODEC_CHECKED,
+    CODEC_ZSTD,
+    Checkpoint,
+    CheckpointStore,
+    UnreadableCheckpoint,
+    compressed,
+)
+from htmengine.repository import identity
 from htmengine.repository.engine import open_engine
 
 
@@ -118,5 +132,59 @@ def test_a_block_of_a_later_version_or_a_broken_one_is_refused_with_the_reason()
     checkpoint = compressed("uid", 1, 10, 3, b"block")
     with pytest.raises(UnreadableCheckpoint, match="codec 9 is unknown"):
         checkpoint._replace(codec=9).block()
-    with pytest.raises(UnreadableCheckpoint, match="cannot be decompressed"):
+    with pytest.raises(UnreadableCheckpoint, match="4 bytes are less than a header"):
         checkpoint._replace(data=b"junk").block()
+    with pytest.raises(UnreadableCheckpoint, match="cannot be decompressed"):
+        checkpoint._replace(codec=CODEC_ZSTD, data=b"junk").block()
+    with pytest.raises(UnreadableCheckpoint, match="its checksum does not match"):
+        checkpoint._replace(last_rowid=9).block()
+
+
+def test_a_checkpoint_of_an_earlier_version_is_read():
+    data = zstandard.ZstdCompressor(level=1).compress(b"block")
+    earlier = Checkpoint("uid", 1, 10, 3, CODEC_ZSTD, data)
+    assert earlier.block() == b"block"
+    assert earlier.digest == identity.UNKNOWN
+
+
+@pytest.mark.parametrize("codec", [CODEC_ZSTD, CODEC_CHECKED])
+def test_a_length_that_is_damaged_takes_no_memory(codec):
+    """Two bits in the header of a frame make it say that it holds an exabyte."""
+    block = bytes(np.random.default_rng(0).integers(0, 9, 20_000, dtype=np.uint8))
+    checkpoint = compressed("uid", 1, 10, 3, block)
+    before = len(checkpoint.data) - len(checkpoint.data[checkpoint.data.index(b"\x28\xb5\x2f\xfd") :])
+    frame = bytearray(checkpoint.data[before:])
+    frame[4] |= 0xC0  # eight bytes of length where there were fewer
+    data = checkpoint.data[:before] + frame if codec == CODEC_CHECKED else bytes(frame)
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnreadableCheckpoint):
+            checkpoint._replace(codec=codec, data=data).block()
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("codec", [CODEC_ZSTD, CODEC_CHECKED])
+def test_whatever_is_damaged_the_checkpoint_is_refused_or_the_block_is_the_same(codec):
+    random = np.random.default_rng(1)
+    model = Model(params.parameter_set("default"))
+    model.score_series(np.arange(300.0) * 60, random.normal(size=300))
+    block = model.save()
+    checkpoint = compressed("uid", 1, 10, 3, block, digest=5)
+    if codec == CODEC_ZSTD:
+        data = zstandard.ZstdCompressor(level=1).compress(block)
+        checkpoint = checkpoint._replace(codec=codec, data=data)
+    refused = 0
+    for trial in range(3000):
+        data = bytearray(checkpoint.data)
+        near = 40 if trial % 2 else len(data)  # the headers are as likely as all the rest
+        for position in random.integers(0, min(near, len(data)), random.integers(1, 5)):
+            data[position] ^= 1 << random.integers(8) if trial % 3 else random.integers(1, 256)
+        damaged = checkpoint._replace(data=bytes(data))
+        try:
+            assert Model.load(damaged.block()).save() == block
+            assert codec == CODEC_ZSTD or data == checkpoint.data
+        except (UnreadableCheckpoint, UnreadableModel):
+            refused += 1
+    assert refused > 2900 if codec == CODEC_CHECKED else refused > 2000

@@ -151,7 +151,7 @@ def continued(world):
     values = [value_of(1, rowid) for rowid in range(1, 11)]
     with writing(world.engine) as conn:
         samples.append(conn, [uid] * 10, list(range(1, 11)), times, values)
-        samples.advance_last(conn, [(uid, 0, 10, times[-1])])
+        samples.advance_last(conn, [samples.Advance(uid, 0, 10, times[-1])])
     model = Model(PARAMETERS)
     model.score_series(
         [START + 300 * rowid for rowid in range(1, 21)], [value_of(0, rowid) for rowid in range(1, 21)]

@@ -12,7 +12,7 @@ def lane_of(uids, rows):
     lane = Lane()
     for row in range(rows):
         for uid in uids:
-            lane.extend([uid], [0], [row + 1], [60 * row], [float(row % 5)])
+            lane.extend([uid], [0], [row + 1], [60 * row], [float(row % 5)], [row + 1])
     return lane
 
 

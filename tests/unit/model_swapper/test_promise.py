@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from tests.unit.model_swapper.world import World, template
+from htmengine.messages import decode_model_input, shard_of
+from tests.unit.model_swapper.world import SHARDS, World, template
 
 METRICS = 3
 
@@ -22,6 +23,8 @@ class Disturbances(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.sent = []
+        self.copies = []
+        self.bodies = []
 
     @initialize(budget=st.sampled_from([1, 150_000, 1 << 30]), threads=st.sampled_from([1, 2]))
     def begin(self, budget, threads):
@@ -45,6 +48,24 @@ class Disturbances(RuleBasedStateMachine):
             self.world.publish(*rows)
         elif delivered == "last":
             self.world.publish(rows[-1])
+        self.bodies += [delivery.body for delivery in self.world.queue]
+
+    @rule()
+    def the_repository_is_copied(self):
+        self.copies.append((self.world.copied(), list(self.sent)))
+
+    @precondition(lambda self: self.copies)
+    @rule(data=st.data())
+    def the_repository_goes_back(self, data):
+        copy, self.sent = data.draw(st.sampled_from(self.copies))
+        self.world.goes_back(copy)
+
+    @precondition(lambda self: self.bodies)
+    @rule(data=st.data())
+    def a_message_comes_again(self, data):
+        body = data.draw(st.sampled_from(self.bodies))
+        shard = shard_of(decode_model_input(body)[0].uids[0], SHARDS)
+        self.world.publish_message(shard, body)
 
     @precondition(lambda self: self.sent)
     @rule(data=st.data())

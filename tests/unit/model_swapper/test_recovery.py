@@ -3,12 +3,13 @@
 import threading
 
 import pytest
+import zstandard
 from sqlalchemy import delete, insert, select, update
 
 from htmengine.htm import params
 from htmengine.htm.model import Model
 from htmengine.messages import Samples, shard_of
-from htmengine.model_swapper.checkpoint_store import CODEC_ZSTD, compressed
+from htmengine.model_swapper.checkpoint_store import CODEC_CHECKED, CODEC_ZSTD
 from htmengine.model_swapper.checkpoint_writer import Block
 from htmengine.model_swapper.scheduler import ORPHANS_INTERVAL_S, ROWS_WORTH_A_BLOCK
 from htmengine.repository import metrics, schema
@@ -53,16 +54,21 @@ def in_checkpoints(world, statement):
 # -- Checkpoints that cannot be used
 
 
+def frame(block):
+    """Return a block as earlier versions stored it."""
+    return zstandard.ZstdCompressor().compress(block)
+
+
 @pytest.mark.parametrize(
     "values",
     [
         {"block": b"junk"},
         {"block": b""},
-        {"codec": CODEC_ZSTD + 1},
-        {"block": compressed("", 0, 0, 0, b"no model at all").data},
-        {"block": compressed("", 0, 0, 0, Model(PARAMETERS).save()).data},  # of another row
-        {"block": compressed("", 0, 0, 0, Model(PARAMETERS, generation=3).save()).data},
-        {"block": compressed("", 0, 0, 0, Model(OTHER_PARAMETERS).save()).data},
+        {"codec": CODEC_CHECKED + 1},
+        {"block": frame(b"no model at all"), "codec": CODEC_ZSTD},
+        {"block": frame(Model(PARAMETERS).save()), "codec": CODEC_ZSTD},  # of another row
+        {"block": frame(Model(PARAMETERS, generation=3).save()), "codec": CODEC_ZSTD},
+        {"block": frame(Model(OTHER_PARAMETERS).save()), "codec": CODEC_ZSTD},
     ],
     ids=["junk", "empty", "codec", "no model", "row", "generation", "parameters"],
 )

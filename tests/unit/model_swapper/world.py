@@ -1,9 +1,12 @@
 """A repository, a bus of lists and a scheduler that can be killed: what the scheduler's tests act on."""
 
 import logging
+import sqlite3
 from collections import deque
+from contextlib import closing
 from pathlib import Path
 from shutil import copy
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
@@ -16,7 +19,7 @@ from htmengine.messages import CommandResult, ModelFailure, Samples, Scores, sha
 from htmengine.model_swapper import definition
 from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.model_swapper.scheduler import ModelScheduler
-from htmengine.repository import metrics, migrations, samples
+from htmengine.repository import identity, metrics, migrations, samples
 from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.scores import advance_watermarks
 from htmengine.repository.status import MetricStatus
@@ -57,10 +60,21 @@ def template(folder: Path) -> Path:
     return path
 
 
-def value_of(metric: int, rowid: int) -> float:
-    """Return a sample that any run makes again: a wave, noise, and now and then a jump."""
-    noise = np.random.default_rng([metric, rowid]).normal()
+def value_of(metric: int, rowid: int, life: int = 0) -> float:
+    """Return a sample that any run makes again: a wave, noise, and now and then a jump.
+
+    A repository that was rolled back lives another life, with other samples.
+    """
+    noise = np.random.default_rng([metric, rowid, life]).normal()
     return float(np.round(10 * np.sin(rowid / (3 + metric)) + noise + 40 * (rowid % 37 == 0), 3))
+
+
+class Copy(NamedTuple):
+    """A repository as it was at some time."""
+
+    path: Path
+    final: dict
+    lives: dict
 
 
 class World:
@@ -78,11 +92,14 @@ class World:
         CheckpointStore(self.checkpoint_engine).create()
         self.clock = Clock()
         self.tag = 0
+        self.life = 0
+        self.lives: dict[int, list[int]] = {metric: [] for metric in range(metrics_count)}
+        """In which life each row of a metric was stored."""
         self.epoch = 0
         self.unacked: list[Delivery] = []
         self.queue: deque[Delivery] = deque()
         self.results: deque[tuple[float, Scores]] = deque()
-        self.emitted: dict[tuple[str, int, int], tuple] = {}
+        self.emitted: dict[tuple[str, int, int, int], tuple] = {}
         self.emissions: list[tuple[str, int]] = []
         self.final: dict[tuple[str, int], list[tuple]] = {}
         self.commands: list[CommandResult] = []
@@ -149,16 +166,45 @@ class World:
         """Store rows, as the storer does; return their rowids."""
         uid = self.uids[metric]
         with writing(self.engine) as conn:
-            last = metrics.states(conn, [uid])[uid].last_rowid
+            state = metrics.states(conn, [uid])[uid]
+            last = state.last_rowid
             rowids = list(range(last + 1, last + count + 1))
+            self.lives[metric] += [self.life] * count
             times = [START + 300 * rowid for rowid in rowids]
-            samples.append(conn, [uid] * count, rowids, times, [value_of(metric, rowid) for rowid in rowids])
-            samples.advance_last(conn, [(uid, last, last + count, times[-1])])
+            values = [self.value(metric, rowid) for rowid in rowids]
+            before = state.tail_digest or identity.start(last, state.tail_timestamp)
+            digests = list(identity.extended(before, times, values))
+            samples.append(conn, [uid] * count, rowids, times, values, digests)
+            samples.advance_last(conn, [samples.Advance(uid, last, last + count, times[-1], digests[-1])])
         return rowids
+
+    def value(self, metric: int, rowid: int) -> float:
+        """Return the value of a row that is stored."""
+        return value_of(metric, rowid, self.lives[metric][rowid - 1])
+
+    def copied(self) -> Copy:
+        """Copy the repository while it is in use."""
+        self.tag += 1
+        path = self.settings.repository.path.with_name(f"copy-{self.tag}.sqlite")
+        _copy_database(self.settings.repository.path, path)
+        return Copy(
+            path,
+            {key: list(rows) for key, rows in self.final.items()},
+            {metric: list(lives) for metric, lives in self.lives.items()},
+        )
+
+    def goes_back(self, copy: Copy):
+        """Put an older copy in the repository's place. Samples that come from now on are others."""
+        _copy_database(copy.path, self.settings.repository.path)
+        self.final = {key: list(rows) for key, rows in copy.final.items()}
+        self.lives = {metric: list(lives) for metric, lives in copy.lives.items()}
+        self.life += 1
 
     def publish(self, *rows: tuple[int, int], generation: int | None = None):
         """Put samples, (metric, rowid), into the shard queues."""
         states = self.states()
+        with reading(self.engine) as conn:
+            stored = {row: samples.read(conn, self.uids[row[0]], row[1], row[1], 1) for row in rows}
         for shard in range(SHARDS):
             some = [row for row in rows if shard_of(self.uids[row[0]], SHARDS) == shard]
             if some:
@@ -170,8 +216,9 @@ class World:
                         uids=uids,
                         generations=generations,
                         rowids=[rowid for _, rowid in some],
-                        timestamps=[START + 300 * rowid for _, rowid in some],
-                        values=[value_of(metric, rowid) for metric, rowid in some],
+                        timestamps=[stored[row].timestamps[0] for row in some],
+                        values=[stored[row].values[0] for row in some],
+                        digests=[stored[row].digests[0] for row in some],
                     ),
                 )
 
@@ -209,10 +256,10 @@ class World:
         return outcome
 
     def saw(self, message: Scores):
-        for row in rows_of(message):
+        for row, digest in zip(rows_of(message), message.digests, strict=True):
             uid, generation, rowid, *scores = row
             self.emissions.append((uid, rowid))
-            known = self.emitted.setdefault((uid, generation, rowid), tuple(scores))
+            known = self.emitted.setdefault((uid, generation, rowid, digest), tuple(scores))
             assert known == tuple(scores), f"row {rowid} of {uid} got other scores the second time"
 
     def settle_all(self, *, most: int = 1000):
@@ -229,12 +276,16 @@ class World:
         """Make the oldest message of scores final, as the anomaly service does: in order, once."""
         _, message = self.results.popleft()
         with writing(self.engine) as conn:
-            for uid, generation, rowid, *scores in rows_of(message):
+            for (uid, generation, rowid, *scores), digest in zip(
+                rows_of(message), message.digests, strict=True
+            ):
                 state = metrics.states(conn, [uid])[uid]
+                rows = samples.read(conn, uid, rowid, rowid, 1)
                 if (
                     state.generation == generation
                     and state.scored_rowid == rowid - 1
                     and rowid <= state.last_rowid
+                    and digest in (0, identity.with_model(rows.digests[0], state.model_digest))
                 ):
                     assert advance_watermarks(conn, [(uid, generation, rowid - 1, rowid)]) == 1
                     self.final.setdefault((uid, generation), []).append((rowid, *scores))
@@ -267,13 +318,18 @@ class World:
         """Return what `Model.score_series` says of the same samples."""
         rowids = range(first, last + 1)
         series = Model(PARAMETERS).score_series(
-            [START + 300 * rowid for rowid in rowids], [value_of(metric, rowid) for rowid in rowids]
+            [START + 300 * rowid for rowid in rowids], [self.value(metric, rowid) for rowid in rowids]
         )
         columns = [column.tolist() for column in series]
         return [(rowid, *scores) for rowid, *scores in zip(rowids, *columns, strict=True)]
 
     def finals(self, metric: int, generation: int = 0) -> list[tuple]:
         return self.final.get((self.uids[metric], generation), [])
+
+
+def _copy_database(source: Path, target: Path):
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
 
 
 def rows_of(message: Scores):

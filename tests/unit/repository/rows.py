@@ -19,7 +19,7 @@ def add_rows(conn: Connection, uid: str, count: int, *, step_s: int = 60) -> Non
         [float(rowid) for rowid in rowids],
     )
     tail = FIRST_SECOND + (last + count) * step_s
-    assert samples.advance_last(conn, [(uid, last, last + count, tail)]) == 1
+    assert samples.advance_last(conn, [samples.Advance(uid, last, last + count, tail)]) == 1
 
 
 def score_rows(conn: Connection, uid: str, first: int, last: int) -> None:

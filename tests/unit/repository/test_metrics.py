@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from htmengine.exceptions import MetricStatusChangedError, ObjectNotFoundError
-from htmengine.repository import metrics, samples, schema, scores
+from htmengine.repository import identity, metrics, samples, schema, scores
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.status import MetricStatus
 from tests.unit.repository.rows import add_rows, plan, score_rows
@@ -117,7 +117,7 @@ def test_a_model_is_described(engine, uid):
     with writing(engine) as conn:
         start(conn, uid)
         assert metrics.definitions(conn, [uid, "unknown"]) == {
-            uid: metrics.Definition(0, 2, 0, 0, 0, '{"a": 1}')
+            uid: metrics.Definition(0, 2, 0, 0, 0, '{"a": 1}', model_digest=identity.of('{"a": 1}', 0))
         }
         assert metrics.descriptions(conn, [uid]) == {
             uid: metrics.Description(

@@ -21,7 +21,7 @@ def uids(engine):
             count = len(LOG_SCORES) + 1
             rowids = range(1, count + 1)
             times = [FIRST_SECOND + 60 * rowid + number for rowid in rowids]
-            samples.advance_last(conn, [(uid, 0, count, times[-1])])
+            samples.advance_last(conn, [samples.Advance(uid, 0, count, times[-1])])
             samples.append(conn, [uid] * count, rowids, times, [float(rowid) for rowid in rowids])
             scores.store(
                 conn,

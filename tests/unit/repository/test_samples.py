@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from htmengine.repository import bulk, metrics, samples, schema, times
+from htmengine.repository import bulk, identity, metrics, samples, schema, times
 from htmengine.repository.engine import reading, writing
 from tests.unit.repository.rows import FIRST_SECOND, add_rows
 
@@ -97,7 +97,10 @@ def test_columns_of_different_lengths_are_refused(engine, uid):
 def test_the_last_rowid_moves_only_from_where_it_is(engine, uid):
     with writing(engine) as conn:
         other = metrics.create_custom(conn, ["other"])["other"]
-        assert samples.advance_last(conn, [(uid, 0, 5, 50), (other, 1, 5, 50)]) == 1
+        assert (
+            samples.advance_last(conn, [samples.Advance(uid, 0, 5, 50), samples.Advance(other, 1, 5, 50)])
+            == 1
+        )
     with reading(engine) as conn:
         states = metrics.states(conn, [uid, other])
     assert (states[uid].last_rowid, states[uid].tail_timestamp) == (5, 50)
@@ -107,7 +110,7 @@ def test_the_last_rowid_moves_only_from_where_it_is(engine, uid):
 def test_a_last_rowid_of_null_counts_as_0(engine, uid):
     with writing(engine) as conn:
         conn.execute(schema.metric.update().values(last_rowid=None))
-        assert samples.advance_last(conn, [(uid, 0, 2, 50)]) == 1
+        assert samples.advance_last(conn, [samples.Advance(uid, 0, 2, 50)]) == 1
         assert conn.scalar(select(schema.metric.c.last_rowid)) == 2
 
 
@@ -122,7 +125,7 @@ def test_reading_keeps_to_the_range_and_the_limit(engine, uid):
         add_rows(conn, uid, 10)
     with reading(engine) as conn:
         assert samples.read(conn, uid, 3, 8, 4).rowids == [3, 4, 5, 6]
-        assert samples.read(conn, uid, 11, 20, 4) == samples.Rows([], [], [])
+        assert samples.read(conn, uid, 11, 20, 4) == samples.Rows([], [], [], [])
         assert samples.tail(conn, uid, 3).values == [8.0, 9.0, 10.0]
         assert samples.tail(conn, "unknown", 3).values == []
         assert samples.value_range(conn, uid) == (1.0, 10.0)
@@ -138,8 +141,8 @@ def test_the_newest_row_of_metrics_is_the_one_that_they_name(engine, uid):
         add_rows(conn, pruned, 2)
         conn.execute(schema.metric_data.delete().where(schema.metric_data.c.uid == pruned))
         assert samples.newest(conn, [uid, other, empty, pruned, "unknown"]) == {
-            uid: samples.Row(3, FIRST_SECOND + 180, 3.0),
-            other: samples.Row(1, FIRST_SECOND + 60, 1.0),
+            uid: samples.Row(3, FIRST_SECOND + 180, 3.0, identity.UNKNOWN),
+            other: samples.Row(1, FIRST_SECOND + 60, 1.0, identity.UNKNOWN),
         }
         assert samples.newest(conn, []) == {}
 
@@ -153,6 +156,6 @@ def test_a_span_of_several_metrics_is_read_at_once(engine, uid):
         assert found == {
             uid: samples.read(conn, uid, 2, 4, 3),
             other: samples.read(conn, other, 2, 4, 3),
-            "unknown": samples.Rows([], [], []),
+            "unknown": samples.Rows([], [], [], []),
         }
         assert found[other].rowids == [2, 3]

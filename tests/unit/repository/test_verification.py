@@ -17,7 +17,7 @@ def healthy(engine, uid):
         metrics.start_model(conn, uid, parameters="{}", model_params="{}", status=MetricStatus.ACTIVE)
         rowids = list(range(1, ROWS + 1))
         samples.append(conn, [uid] * ROWS, rowids, [100 + rowid for rowid in rowids], [1.0] * ROWS)
-        samples.advance_last(conn, [(uid, 0, ROWS, 100 + ROWS)])
+        samples.advance_last(conn, [samples.Advance(uid, 0, ROWS, 100 + ROWS)])
         columns = {
             name: [0.5] * SCORED
             for name in (

@@ -57,7 +57,7 @@ class Installation:
                 [START + 60 * row for row in range(1, rows + 1)],
                 [float(row) for row in range(1, rows + 1)],
             )
-            samples.advance_last(conn, [(uid, 0, rows, START + 60 * rows)])
+            samples.advance_last(conn, [samples.Advance(uid, 0, rows, START + 60 * rows)])
         return uid
 
     def state(self, uid: str) -> metrics.MetricState:

@@ -23,7 +23,7 @@ def test_commands_come_before_the_rows_of_their_shard_in_one_message():
     feed = Feed(SHARDS, "input.{}".format)
     uids = [f"metric{i}" for i in range(20)]
     for uid in uids:
-        feed.add(uid, 0, 1, 60, 0.5)
+        feed.add(uid, 0, 1, 60, 0.5, 7)
         feed.command(define(uid))
     feed.command(DeleteModel(command_id="d", uid=uids[0], generation=0))
     found = inputs(feed)
@@ -44,7 +44,7 @@ def test_messages_are_of_a_bounded_size_and_lose_nothing(monkeypatch):
     for number in range(7):
         feed.command(define(f"m{number}"))
     for rowid in range(12):
-        feed.add("m0", 0, rowid, rowid, 0.5)
+        feed.add("m0", 0, rowid, rowid, 0.5, rowid + 1)
     sent = inputs(feed)["input.0"]
     kinds = [
         ["define" if isinstance(one, DefineModel) else one.rowids for one in message] for message in sent

@@ -213,7 +213,7 @@ def test_rows_that_another_adds_before_our_turn_to_write_come_first(storer, monk
     uid = storer.state("m").uid
 
     def add(conn):
-        samples.advance_last(conn, [(uid, 1, 2, NOW - 100_000 + 2)])
+        samples.advance_last(conn, [samples.Advance(uid, 1, 2, NOW - 100_000 + 2)])
         samples.append(conn, [uid], [2], [NOW - 100_000 + 2], [2.0])
 
     write_first(monkeypatch, metric_storer, add)

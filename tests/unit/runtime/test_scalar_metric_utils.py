@@ -41,7 +41,7 @@ def uid(installation):
     uid = createCustomDatasourceAdapter().createMetric("m")
     with writing(installation.engine) as conn:
         samples.append(conn, [uid] * 3, [1, 2, 3], [START, START + 60, START + 120], [1.0, 2.0, 3.0])
-        samples.advance_last(conn, [(uid, 0, 3, START + 120)])
+        samples.advance_last(conn, [samples.Advance(uid, 0, 3, START + 120)])
     return uid
 
 

@@ -3,6 +3,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
+from htmengine.repository import identity
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.plaintext import Columns
@@ -23,6 +24,7 @@ def naive(samples, states):
     for name, metric in states.items():
         rows[name] = []
         newest, rowid = metric.tail_timestamp, metric.last_rowid
+        digest = metric.tail_digest or identity.start(rowid, newest)
         for timestamp, value in [(t, v) for n, v, t in samples if n == name]:
             if newest is not None and timestamp == newest:
                 refused[DUPLICATE] += 1
@@ -30,16 +32,17 @@ def naive(samples, states):
                 refused[OLDER] += 1
             else:
                 newest, rowid = timestamp, rowid + 1
-                rows[name].append((rowid, timestamp, value))
+                (digest,) = identity.extended(digest, [timestamp], [value])
+                rows[name].append((rowid, timestamp, value, digest))
     return rows, refused
 
 
 def by_metric(rows, states):
     return {
         name: [
-            (rowid, timestamp, value)
-            for uid, rowid, timestamp, value in zip(
-                rows.uids, rows.rowids, rows.timestamps, rows.values, strict=True
+            tuple(row)
+            for uid, *row in zip(
+                rows.uids, rows.rowids, rows.timestamps, rows.values, rows.digests, strict=True
             )
             if uid == metric.uid
         ]
@@ -72,7 +75,7 @@ def test_of_two_values_for_one_time_the_first_wins_and_what_is_older_is_refused(
     assert found.timestamps == [tail + d, tail + 2 * d, tail + 3 * d]
     assert found.values == [1.0, 4.0, 6.0]
     assert found.rowids == [8, 9, 10]
-    assert found.advances == [("uid-m", 7, 10, tail + 3 * d)]
+    assert found.advances == [("uid-m", 7, 10, tail + 3 * d, found.digests[-1])]
     assert found.refused == {OLDER: 3, DUPLICATE: 1}
     assert found.examples == {OLDER: [f"m 0.0 {tail - d}"], DUPLICATE: [f"m 5.0 {tail + 2 * d}"]}
 
@@ -84,9 +87,9 @@ def test_rows_agree_with_the_naive_twin(samples, states):
     assert by_metric(found, states) == rows
     assert found.refused == refused
     assert found.advances == [
-        (states[name].uid, states[name].last_rowid, rows[name][-1][0], rows[name][-1][1])
+        (states[name].uid, states[name].last_rowid, rowid, timestamp, digest)
         for name in states
-        if rows[name]
+        for rowid, timestamp, _, digest in rows[name][-1:]
     ]
 
 
@@ -96,12 +99,12 @@ def test_any_split_into_batches_gives_the_same_rows(samples, states, data):
     whole = by_metric(number(columns(*samples), states), states)
     first = number(columns(*samples[:cut]), states)
     after = {
-        name: metric._replace(last_rowid=to_rowid, tail_timestamp=tail)
+        name: metric._replace(last_rowid=to_rowid, tail_timestamp=tail, tail_digest=digest)
         for name, metric in states.items()
-        for uid, _, to_rowid, tail in [
+        for uid, _, to_rowid, tail, digest in [
             next(
                 (advance for advance in first.advances if advance.uid == metric.uid),
-                (metric.uid, 0, metric.last_rowid, metric.tail_timestamp),
+                (metric.uid, 0, metric.last_rowid, metric.tail_timestamp, metric.tail_digest),
             )
         ]
     }
@@ -114,7 +117,7 @@ def test_any_split_into_batches_gives_the_same_rows(samples, states, data):
 def test_samples_that_come_again_give_no_rows(samples, states):
     first = number(columns(*samples), states)
     after = dict(states)
-    for uid, _, to_rowid, tail in first.advances:
+    for uid, _, to_rowid, tail, _ in first.advances:
         name = uid.removeprefix("uid-")
         after[name] = states[name]._replace(last_rowid=to_rowid, tail_timestamp=tail)
     assert number(columns(*samples), after).uids == []

@@ -238,7 +238,9 @@ class CustomAdapter(DatasourceAdapterIface):
             if state.status != MetricStatus.UNMONITORED:
                 return state.uid
             if state.last_rowid == 0 and rows.rowids:
-                advance = samples.Advance(state.uid, 0, rows.rowids[-1], rows.timestamps[-1])
+                advance = samples.Advance(
+                    state.uid, 0, rows.rowids[-1], rows.timestamps[-1], rows.digests[-1]
+                )
                 if not samples.advance_last(conn, [advance]):
                     raise MetricStatusChangedError(f"the metric {state.name} got samples at the same time")
                 samples.append(conn, [state.uid] * len(rows.rowids), *rows)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from htmengine.repository import identity
 from htmengine.repository.bulk import FIRST_SECOND
 from htmengine.repository.samples import Rows
 
@@ -27,7 +28,7 @@ def rows(data: Iterable[Any], *, latest: float) -> tuple[Rows, int]:
     ------
     ValueError : an element is no sample; it says which.
     """
-    found = Rows([], [], [])
+    found = Rows([], [], [], [])
     refused = 0
     tail = FIRST_SECOND - 1
     if isinstance(data, str | bytes | Mapping) or not isinstance(data, Iterable):
@@ -49,6 +50,7 @@ def rows(data: Iterable[Any], *, latest: float) -> tuple[Rows, int]:
         found.rowids.append(len(found.rowids) + 1)
         found.timestamps.append(second)
         found.values.append(number)
+    found.digests.extend(identity.extended(identity.start(0, None), found.timestamps, found.values))
     return found, refused
 
 

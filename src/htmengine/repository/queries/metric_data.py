@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Result, Row, Select, func, sel
 from sqlalchemy.sql import operators
 
 from htmengine.exceptions import MetricStatisticsNotReadyError
-from htmengine.repository import samples, schema
-from htmengine.repository.queries.metrics import getMetricWithUpdateLock
+from htmengine.repository import identity, samples, schema
+from htmengine.repository.queries.metrics import getMetric, getMetricWithUpdateLock
 from htmengine.repository.queries.transactions import Fields, all_rows, columns, joined, storable, stored_time
 from htmengine.repository.status import MetricStatus
 from htmengine.repository.times import epoch_seconds, to_epoch
@@ -38,8 +38,12 @@ def addMetricData(
     with joined(conn, writes=True):
         last = incrementMetricRowid(conn, metricId, len(data))
         rowids = range(last - len(data) + 1, last + 1)
-        samples.append(conn, [metricId] * len(data), rowids, seconds, values)
-        conn.execute(update(schema.metric).where(_metric.uid == metricId).values(tail_timestamp=seconds[-1]))
+        tail = getMetric(conn, metricId, [_metric.tail_digest, _metric.tail_timestamp])
+        digest = tail.tail_digest or identity.start(rowids[0] - 1, tail.tail_timestamp)
+        digests = list(identity.extended(digest, seconds, values))
+        samples.append(conn, [metricId] * len(data), rowids, seconds, values, digests)
+        moved = {"tail_timestamp": seconds[-1], "tail_digest": digests[-1]}
+        conn.execute(update(schema.metric).where(_metric.uid == metricId).values(moved))
     return [
         {"uid": metricId, "rowid": rowid, "timestamp": time, "metric_value": value}
         for rowid, time, value in zip(rowids, times, values, strict=True)

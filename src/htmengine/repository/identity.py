@@ -1,0 +1,79 @@
+"""Digests that tell a sample from another one that has its rowid.
+
+A repository that is rolled back gives the rowids of lost samples to new ones, while messages and checkpoints of the
+lost samples may still be there. So a rowid goes with a digest of the metric's samples up to that row. It is the sum of
+a hash of each, so that many are computed at once, and the digest before a sample follows from the one behind it. The
+timestamps of a metric ascend: a set of samples has one order only.
+
+Digests are whole numbers below 2**63. `UNKNOWN` stands where there is none: for rows and messages of versions before
+digests, which are not compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+UNKNOWN: Final = 0
+MASK: Final = (1 << 63) - 1
+
+_Hashes = npt.NDArray[np.uint64]
+_SHIFTS: Final = (np.uint64(30), np.uint64(27), np.uint64(31))
+_FACTORS: Final = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
+_STEP: Final = np.uint64(0x9E3779B97F4A7C15)
+_MASK: Final = np.uint64(MASK)
+
+
+def hashes(timestamps: Sequence[int], values: Sequence[float]) -> list[int]:
+    """Return a hash of each sample. A database may store -0.0 as 0.0, so that both have the same."""
+    return _hashes(timestamps, values).tolist()  # type: ignore[no-any-return]
+
+
+def start(rowid: int, tail_timestamp: int | None) -> int:
+    """Return the digest behind a metric's last row where none was computed: before the first row, or an upgrade."""
+    return of(rowid, tail_timestamp)
+
+
+def extended(digest: int, timestamps: Sequence[int], values: Sequence[float]) -> Iterator[int]:
+    """Return the digest of each sample that follows a row with this digest."""
+    for own in hashes(timestamps, values):
+        digest = (digest + own) & MASK
+        yield digest
+
+
+def before(digests: Sequence[int], timestamps: Sequence[int], values: Sequence[float]) -> list[int]:
+    """Return, of samples with these digests, the digest of the row before each."""
+    behind = np.array(digests, dtype=np.uint64)
+    found = (behind - _hashes(timestamps, values)) & _MASK
+    found[behind == UNKNOWN] = UNKNOWN
+    return found.tolist()  # type: ignore[no-any-return]
+
+
+def of(*told: object) -> int:
+    """Return a digest of numbers, text and bytes."""
+    return int.from_bytes(blake2b(repr(told).encode(), digest_size=8).digest(), "little") & MASK
+
+
+def with_model(digest: int, model_digest: int) -> int:
+    """Return one digest of a row's samples and of the model that has learned them; or, of that and the model, the row's.
+
+    It is `UNKNOWN` if the row's is.
+    """
+    return digest and digest ^ model_digest
+
+
+def _hashes(timestamps: Sequence[int], values: Sequence[float]) -> _Hashes:
+    seconds = np.array(timestamps, dtype=np.float64).view(np.uint64)
+    bits = (np.array(values, dtype=np.float64) + 0.0).view(np.uint64)
+    return _mixed(_mixed(seconds + _STEP) ^ bits) & _MASK
+
+
+def _mixed(words: _Hashes) -> _Hashes:
+    """Return words of which each bit depends on all bits of those given: SplitMix64's last steps (Steele et al., 2014)."""
+    for shift, factor in zip(_SHIFTS, _FACTORS, strict=False):
+        words = (words ^ (words >> shift)) * factor
+    return words ^ (words >> _SHIFTS[2])
