@@ -2,13 +2,15 @@
 
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import Engine, select
+import msgspec
+from sqlalchemy import Engine, select, update
 
 from htmengine import config, messages
 from htmengine.bus import Delivery
 from htmengine.messages import CommandResult, Scores
-from htmengine.repository import metrics, samples, schema
+from htmengine.repository import identity, metrics, samples, schema
 from htmengine.repository import scores as repository_scores
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.status import MetricStatus
@@ -44,21 +46,38 @@ class Installation:
     def new_stage(self) -> FinalScores:
         return FinalScores(self.engine, self.subscribers, self.settings, shards=1, step=self.steps.append)
 
-    def monitored(self, name: str, rows: int, *, status: int = MetricStatus.ACTIVE) -> str:
+    def monitored(
+        self, name: str, rows: int, *, status: int = MetricStatus.ACTIVE, first_value: float = 1.0
+    ) -> str:
         with writing(self.engine) as conn:
             uid = metrics.create_custom(conn, [name])[name]
             metrics.start_model(
                 conn, uid, parameters=json.dumps(SPEC), model_params="{}", status=status, server="web"
             )
-            samples.append(
-                conn,
-                [uid] * rows,
-                range(1, rows + 1),
-                [START + 60 * row for row in range(1, rows + 1)],
-                [float(row) for row in range(1, rows + 1)],
-            )
-            samples.advance_last(conn, [samples.Advance(uid, 0, rows, START + 60 * rows)])
+            times = [START + 60 * row for row in range(1, rows + 1)]
+            values = [first_value, *map(float, range(2, rows + 1))][:rows]
+            digests = list(identity.extended(identity.start(0, None), times, values))
+            samples.append(conn, [uid] * rows, range(1, rows + 1), times, values, digests)
+            if rows:
+                samples.advance_last(conn, [samples.Advance(uid, 0, rows, times[-1], digests[-1])])
         return uid
+
+    def without_digests(self) -> None:
+        """Let all that is stored be of a version before digests."""
+        with writing(self.engine) as conn:
+            conn.execute(update(schema.metric).values(tail_digest=None, model_digest=None))
+            conn.execute(update(schema.metric_data).values(digest=None))
+
+    def scores(self, uid: str, *rowids: int, **options: Any) -> Scores:
+        """Return scores of the samples that are stored."""
+        with reading(self.engine) as conn:
+            rows = samples.read(conn, uid, min(rowids), max(rowids), max(rowids))
+        digests = dict(zip(rows.rowids, rows.digests, strict=True))
+        model = self.state(uid).model_digest
+        found = scores(uid, *rowids, **options)
+        return msgspec.structs.replace(
+            found, digests=[identity.with_model(digests[rowid], model) for rowid in rowids]
+        )
 
     def state(self, uid: str) -> metrics.MetricState:
         with reading(self.engine) as conn:

@@ -1,5 +1,6 @@
 """Scores are stored in order and once, whatever the queue does."""
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -7,7 +8,7 @@ from sqlalchemy import delete, select, update
 
 from htmengine import messages
 from htmengine.messages import ModelFailure, Scores
-from htmengine.repository import metrics, schema
+from htmengine.repository import identity, metrics, samples, schema
 from htmengine.repository import scores as repository_scores
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.status import MetricStatus
@@ -87,6 +88,57 @@ def test_rows_that_are_missing_roll_the_watermark_back_and_end_the_service_loudl
         at.give(scores(uid, 1, 2))
     assert at.state(uid).scored_rowid == 0
     assert at.stored(uid) == []
+
+
+# -- Scores of samples that the repository has lost, while others got their rowids
+
+
+@pytest.mark.parametrize("lost", ["sample", "sample before", "model"])
+def test_scores_of_samples_that_were_lost_are_not_stored_and_cost_no_neighbour(at, lost):
+    uid, neighbour = at.monitored("m", 3), at.monitored("n", 3)
+    old = at.scores(uid, 1, 2, 3)
+    if lost == "model":
+        old = msgspec.structs.replace(old, digests=[digest ^ 5 for digest in old.digests])
+    else:
+        with writing(at.engine) as conn:
+            changed = schema.metric_data.c.rowid == (3 if lost == "sample" else 1)
+            conn.execute(update(schema.metric_data).where(changed).values(metric_value=7.0))
+            rows = samples.read(conn, uid, 1, 3, 3)
+            digests = list(identity.extended(identity.start(0, None), rows.timestamps, rows.values))
+            for rowid, digest in enumerate(digests, 1):
+                of_row = schema.metric_data.c.uid == uid, schema.metric_data.c.rowid == rowid
+                conn.execute(update(schema.metric_data).where(*of_row).values(digest=digest))
+    right = [(uid, 1), (uid, 2)] if lost == "sample" else []
+    published = at.give(old, at.scores(neighbour, 1, 2, 3))
+    assert sorted(published.rowids()) == sorted([*right, *((neighbour, row) for row in (1, 2, 3))])
+    assert [row.rowid for row in at.stored(uid)] == [rowid for _, rowid in right]
+    assert at.state(uid).scored_rowid == len(right)
+    assert at.stage.counters.snapshot()["scores_of_other_samples"] == 3 - len(right)
+    missing = [rowid for rowid in (1, 2, 3) if rowid > len(right)]
+    assert at.give(at.scores(uid, *missing)).rowids() == [(uid, rowid) for rowid in missing]
+
+
+def test_in_one_batch_the_scores_of_the_samples_that_are_stored_are_chosen(at):
+    uid = at.monitored("m", 2)
+    right = at.scores(uid, 1, 2)
+    wrong = msgspec.structs.replace(right, anomaly_scores=[1.0, 1.0], digests=[7, 8])
+    at.give(wrong, right, wrong)
+    assert [row.anomaly_score for row in at.stored(uid)] == right.anomaly_scores
+
+
+@pytest.mark.parametrize("deliveries", [1, 2])
+def test_scores_of_an_earlier_version_are_stored_where_time_and_value_are_those_of_the_row(at, deliveries):
+    uid, other = at.monitored("m", 3), at.monitored("n", 2, first_value=9.0)
+    published = at.give(scores(uid, 1, 2, 3), scores(other, 1, 2), deliveries=deliveries)
+    assert published.rowids() == [(uid, 1), (uid, 2), (uid, 3)]
+    assert at.state(other).scored_rowid == 0
+
+
+def test_rows_of_an_earlier_version_take_the_scores_that_come_for_them(at):
+    uid = at.monitored("m", 2)
+    at.without_digests()
+    assert at.give(at.scores(uid, 1), scores(uid, 2)).rowids() == [(uid, 1), (uid, 2)]
+    assert at.stage.counters.snapshot()["scores_of_other_samples"] == 0
 
 
 def test_a_second_owner_is_fenced_off_and_the_batch_read_again(at, monkeypatch):
