@@ -18,18 +18,31 @@ def progress_bar(stream: io.BufferedReader, label: str = "Scoring") -> Iterator[
     How far the work has come is read off the position in `stream`; where that has none, as in a pipe, only the
     rows are counted. Nothing is shown unless standard error is a terminal.
     """
-    began = time.monotonic()
     total = os.fstat(stream.fileno()).st_size if stream.seekable() else None
+    with _shown() as show:
+        yield lambda rows: show(label, stream.tell() if total else None, total, f"{rows:,} rows")
+
+
+@contextmanager
+def counting_bar() -> Iterator[Callable[[str, int, int], None]]:
+    """Give a function to be called with what is done, how much of it is, and of how much. Likewise shown."""
+    with _shown() as show:
+        yield lambda label, done, total: show(label, done, total, f"{done:,} of {total:,}")
+
+
+@contextmanager
+def _shown() -> Iterator[Callable[[str, int | None, int | None, str], None]]:
+    began = time.monotonic()
     bar: Any = None
     task: Any = None
 
-    def show(rows: int) -> None:
+    def show(label: str, done: int | None, total: int | None, told: str) -> None:
         nonlocal bar, task
         if bar is None:
             if not sys.stderr.isatty() or time.monotonic() - began < _PATIENCE_S:
                 return
-            bar, task = _start(total, label)
-        bar.update(task, completed=stream.tell() if total else None, rows=f"{rows:,} rows")
+            bar, task = _start()
+        bar.update(task, description=label, completed=done, total=total, told=told)
 
     try:
         yield show
@@ -38,18 +51,18 @@ def progress_bar(stream: io.BufferedReader, label: str = "Scoring") -> Iterator[
             bar.stop()
 
 
-def _start(total: int | None, label: str) -> tuple[Any, Any]:
+def _start() -> tuple[Any, Any]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
     bar = Progress(
-        TextColumn(label),
+        TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[rows]}"),
+        TextColumn("{task.fields[told]}"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
     )
     bar.start()
-    return bar, bar.add_task("", total=total, rows="")
+    return bar, bar.add_task("", total=None, told="")

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, func, or_, select
 
-from htmengine.repository import schema
+from htmengine.repository import identity, schema
 from htmengine.repository.metrics import CUSTOM
 from htmengine.repository.times import epoch_seconds
 
@@ -83,6 +83,39 @@ def row_counts(conn: Connection) -> list[RowCounts]:
         .order_by(_metric.uid)
     )
     return [RowCounts(*row) for row in conn.execute(query)]
+
+
+class ScoredRows(NamedTuple):
+    """Rows of a metric with their scores, in columns."""
+
+    rowids: list[int]
+    timestamps: list[int]
+    values: list[float]
+    digests: list[int]
+    scores: list[tuple[float | None, ...]]
+    """Of each row, as `htmengine.htm.model.Scores` has them."""
+
+
+def scored_rows(conn: Connection, uid: str, first: int, last: int) -> ScoredRows:
+    """Return the rows `first` … `last` of a metric that have scores, by rowid."""
+    query = (
+        select(
+            _data.rowid,
+            epoch_seconds(_data.timestamp),
+            _data.metric_value,
+            func.coalesce(_data.digest, identity.UNKNOWN),
+            _data.raw_anomaly_score,
+            _data.anomaly_score,
+            _data.log_score,
+            _data.sequence_score,
+            _data.novelty_score,
+        )
+        .where(_data.uid == uid, _data.rowid.between(first, last), _data.anomaly_score.is_not(None))
+        .order_by(_data.rowid)
+    )
+    rows = conn.execute(query).all()
+    rowids, timestamps, values, digests, *scores = map(list, zip(*rows, strict=True)) if rows else [[]] * 9
+    return ScoredRows(rowids, timestamps, values, digests, list(zip(*scores, strict=True)))
 
 
 class RowKey(NamedTuple):

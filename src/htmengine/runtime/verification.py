@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from random import Random
 from typing import Any, Final, NamedTuple
 
 from htmengine.htm.model import Model, UnreadableModel
@@ -16,6 +17,7 @@ from htmengine.repository import verification as stored
 from htmengine.repository.engine import reading
 from htmengine.repository.status import WITH_MODEL
 from htmengine.repository.verification import RowCounts
+from htmengine.runtime import rescoring
 from htmengine.runtime.opening import Context
 
 MOST_FINDINGS: Final = 100
@@ -29,6 +31,8 @@ class Report(NamedTuple):
     checkpoints: int
     unscored: int
     """Rows of models that wait for their scores."""
+    rescored: int
+    """Rows that were scored again, to compare."""
     findings: list[str]
 
     def document(self) -> dict[str, Any]:
@@ -36,17 +40,28 @@ class Report(NamedTuple):
         return self._asdict()
 
 
-def verify(context: Context, *, settled: bool = False) -> Report:
+def verify(
+    context: Context,
+    *,
+    settled: bool = False,
+    rescore: str | None = None,
+    show: Callable[[str, int, int], None] = lambda what, done, of: None,
+    random: Random | None = None,
+) -> Report:
     """Check everything that is stored. Safe while services run.
 
     Parameters
     ----------
     settled : nothing may be on its way: every row of a model must have its scores, every queue be empty.
+    rescore : a pattern such as `web.*`: all rows of the metrics that match are scored again, as far as their models can
+        be had. None for a number of rows of some metrics.
+    show : is told what is done, how much of it is, and of how much.
+    random : chooses the metrics.
     """
     # Checkpoints first: rows only grow, so that what is newer than a checkpoint's row may be, but never the reverse.
     store = open_checkpoint_store(context.settings, context.engine)
     checkpoints = store.listing()
-    broken = _unreadable(store, checkpoints)
+    broken = _unreadable(store, checkpoints, show)
     with reading(context.engine) as conn:
         counts = stored.row_counts(conn)
         reversals = stored.time_reversals(conn, limit=MOST_FINDINGS)
@@ -56,6 +71,14 @@ def verify(context: Context, *, settled: bool = False) -> Report:
     findings = [finding for metric in counts for finding in row_findings(metric)]
     findings += checkpoint_findings(counts, checkpoints)
     findings += broken
+    compared = 0
+    some = rescoring.chosen(counts, rescore, random or Random())
+    for done, metric in enumerate(some):
+        show("Scoring metrics again", done, len(some))
+        most = rescoring.SAMPLED_ROWS if rescore is None else None
+        rows, wrong = rescoring.rescore(context.engine, store, metric.uid, metric.name, most=most)
+        compared += rows
+        findings += wrong
     findings += [f"{row.uid}: row {row.rowid} is not later than the row before it" for row in reversals]
     findings += [f"{row.uid}: row {row.rowid} has scores in part, or outside of 0 to 1" for row in halves]
     findings += [f"{name}: several metrics have this name" for name in twice]
@@ -71,6 +94,7 @@ def verify(context: Context, *, settled: bool = False) -> Report:
         sum(metric.rows for metric in counts),
         len(checkpoints),
         unscored,
+        compared,
         findings[:MOST_FINDINGS],
     )
 
@@ -106,8 +130,10 @@ def row_findings(metric: RowCounts) -> list[str]:
 def checkpoint_findings(counts: Sequence[RowCounts], checkpoints: Sequence[CheckpointKey]) -> list[str]:
     """Return what is wrong with checkpoints as against the rows."""
     by_uid = {metric.uid: metric for metric in counts}
+    of_metric: dict[str, list[CheckpointKey]] = {}
     findings = []
     for checkpoint in checkpoints:
+        of_metric.setdefault(checkpoint.uid, []).append(checkpoint)
         metric = by_uid.get(checkpoint.uid)
         if metric is None or checkpoint.generation != metric.generation:
             continue  # of a model that is gone; the scheduler drops it
@@ -124,10 +150,8 @@ def checkpoint_findings(counts: Sequence[RowCounts], checkpoints: Sequence[Check
     for metric in counts:
         usable = [
             checkpoint.last_rowid
-            for checkpoint in checkpoints
-            if checkpoint.uid == metric.uid
-            and checkpoint.generation == metric.generation
-            and checkpoint.last_rowid <= metric.scored_rowid
+            for checkpoint in of_metric.get(metric.uid, ())
+            if checkpoint.generation == metric.generation and checkpoint.last_rowid <= metric.scored_rowid
         ]
         needed = max(usable, default=metric.base_rowid) + 1
         if _has_model(metric) and metric.first is not None and metric.first > needed:
@@ -141,9 +165,12 @@ def _has_model(metric: RowCounts) -> bool:
     return metric.status in WITH_MODEL
 
 
-def _unreadable(store: CheckpointStore, keys: Sequence[CheckpointKey]) -> list[str]:
+def _unreadable(
+    store: CheckpointStore, keys: Sequence[CheckpointKey], show: Callable[[str, int, int], None]
+) -> list[str]:
     findings = []
-    for key in keys:
+    for done, key in enumerate(keys):
+        show("Reading checkpoints", done, len(keys))
         name = f"{key.uid}: the checkpoint of row {key.last_rowid}"
         checkpoint = store.read(key)
         if checkpoint is None:

@@ -57,7 +57,8 @@ class Disturbances(RuleBasedStateMachine):
     @precondition(lambda self: self.copies)
     @rule(data=st.data())
     def the_repository_goes_back(self, data):
-        copy, self.sent = data.draw(st.sampled_from(self.copies))
+        copy, sent = data.draw(st.sampled_from(self.copies))
+        self.sent = list(sent)
         self.world.goes_back(copy)
 
     @precondition(lambda self: self.bodies)

@@ -2,11 +2,13 @@
 
 import logging
 import sqlite3
+import uuid
 from collections import deque
 from contextlib import closing
 from pathlib import Path
 from shutil import copy
 from typing import NamedTuple
+from unittest.mock import patch
 
 import msgspec
 import numpy as np
@@ -106,7 +108,10 @@ class World:
         self.failures: list[ModelFailure] = []
         with writing(self.engine) as conn:
             names = [f"metric.{number}" for number in range(metrics_count)]
-            uids = metrics.create_custom(conn, names)
+            # The same in each run, so that the metrics are of the same shards.
+            numbers = (uuid.UUID(int=3 * number) for number in range(1, metrics_count + 1))
+            with patch.object(metrics.uuid, "uuid4", lambda: next(numbers)):
+                uids = metrics.create_custom(conn, names)
             self.uids = [uids[name] for name in names]
             for uid in self.uids:
                 self.begin_model(conn, uid)
