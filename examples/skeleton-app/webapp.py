@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 from htmengine import repository
 from htmengine.adapters.datasource import createDatasourceAdapter
 from htmengine.exceptions import MetricAlreadyMonitored, ObjectNotFoundError
+from htmengine.htm import params
 from htmengine.repository import schema
 from htmengine.runtime.metric_listener import parsePlaintext
 from nta.utils.config import Config
@@ -26,7 +27,14 @@ from nta.utils.message_bus_connector import MessageBusConnector
 
 LARGEST_BODY = 1 << 20
 CONFIG = Config("application.conf", os.environ["APPLICATION_CONFIG_PATH"])
-PAGE = Path(__file__).with_name("page.html").read_bytes()
+MODEL = params.parameter_set("default")
+PAGE = (
+    Path(__file__)
+    .with_name("page.html")
+    .read_text()
+    .replace("@MOST_FROM@", str(MODEL.jump_likelihood.probation))
+    .replace("@ALL_FROM@", str(MODEL.sequence_likelihood.probation))
+).encode()
 UPLOT = resources.files("htmengine.cli") / "assets" / "uplot"
 FILES = {
     "/": ("text/html", PAGE),

@@ -23,6 +23,7 @@ import msgspec
 from htmengine import config, repository
 from htmengine.bus.opening import open_bus
 from htmengine.exceptions import ObjectNotFoundError
+from htmengine.htm import params
 from htmengine.messages import BatchRow, decode_results_batch
 from htmengine.repository import schema
 from nta.utils.config import Config
@@ -35,7 +36,14 @@ SHOWN_DAYS = 3
 CONFIG = Config("application.conf", os.environ["APPLICATION_CONFIG_PATH"])
 UPLOT = resources.files("htmengine.cli") / "assets" / "uplot"
 FILES = {
-    "/": ("text/html", Path(__file__).with_name("page.html").read_bytes()),
+    "/": (
+        "text/html",
+        Path(__file__)
+        .with_name("page.html")
+        .read_text()
+        .replace("@MOST_FROM@", str(params.parameter_set("default").jump_likelihood.probation))
+        .encode(),
+    ),
     "/uplot.js": ("text/javascript", (UPLOT / "uPlot.iife.min.js").read_bytes()),
     "/uplot.css": ("text/css", (UPLOT / "uPlot.min.css").read_bytes()),
 }
@@ -68,7 +76,13 @@ class City:
                 _, known = self._routes.get(row.name, (0, {"ts": -1}))
                 if row.ts <= known["ts"]:
                     continue
-                state = {"metric": row.name, "ts": row.ts, "speed": row.value, "logScore": row.log_score}
+                state = {
+                    "metric": row.name,
+                    "ts": row.ts,
+                    "samples": row.rowid,
+                    "speed": row.value,
+                    "logScore": row.log_score,
+                }
                 self._routes[row.name] = self._version, state
                 self._scored += 1
                 if row.log_score >= ANOMALY:

@@ -6,9 +6,12 @@ import configparser
 import io
 import os
 import shutil
+import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from htmengine import private
 from htmengine.config_options import OVERRIDES_FOLDER, STRAY_PERCENT, environment_name
 from htmengine.file_lock import ExclusiveFileLock, SharedFileLock
 
@@ -55,7 +58,9 @@ class Config(configparser.ConfigParser):
             baseline = Path(baseConfigDir) / configName
             if not baseline.exists():
                 raise ValueError(f"{baseline}: there is no such configuration file")
-            self._read_shared(baseline)
+            # Without a lock: nobody writes it but people, and any of them could hold it.
+            with baseline.open(encoding="utf-8") as file:
+                self.read_file(file)
             self._baseline = self._as_text()
         else:
             self._baseline = ""
@@ -100,14 +105,20 @@ class Config(configparser.ConfigParser):
         """Write the overrides. Raises TypeError unless this was opened with MODE_OVERRIDE_ONLY."""
         if self._mode != self.MODE_OVERRIDE_ONLY:
             raise TypeError("only a Config of MODE_OVERRIDE_ONLY can be saved")
-        self._overrides.parent.mkdir(parents=True, exist_ok=True)
+        if not self._overrides.parent.exists():
+            private.folder(self._overrides.parent)
+            self._overrides.parent.chmod(stat.S_IMODE(Path(self.baseConfigDir).stat().st_mode))
+        private.file(self._overrides)
         # Opened without truncating: readers hold the lock while they read what was there.
         with self._overrides.open("a+", encoding="utf-8") as file, ExclusiveFileLock(file):
             file.seek(0)
             file.truncate()
             self.write(file)
             file.flush()
-        self._overrides.chmod(0o644)
+        with suppress(
+            FileNotFoundError
+        ):  # as open as what it overrides, and no more: either may have passwords
+            self._overrides.chmod(stat.S_IMODE((Path(self.baseConfigDir) / self.configName).stat().st_mode))
         self._overrides_read = self._modified()
 
     def clearAllConfigOverrides(self) -> None:
@@ -117,17 +128,14 @@ class Config(configparser.ConfigParser):
     def _read_overrides(self) -> None:
         self._overrides_read = self._modified()
         if self._overrides_read is not None:
-            self._read_shared(self._overrides)
+            with self._overrides.open(encoding="utf-8") as file, SharedFileLock(file):
+                self.read_file(file)
 
     def _modified(self) -> int | None:
         try:
             return self._overrides.stat().st_mtime_ns
         except FileNotFoundError:
             return None
-
-    def _read_shared(self, path: Path) -> None:
-        with path.open(encoding="utf-8") as file, SharedFileLock(file):
-            self.read_file(file)
 
     def _as_text(self) -> str:
         text = io.StringIO()

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import signal
+import socket
+import stat
 import subprocess
 import sys
 import urllib.error
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.running import free_port
+from nta.utils.supervisor_utils import SupervisorClient
 from tests.acceptance.engine import STOPS_WITHIN_S, python, wait_until
 from tests.servers import free_ports
 
@@ -30,20 +33,23 @@ class Example:
 
     @contextmanager
     def running(self, app: str, *options: str, **environment: str):
-        port, supervisor = free_ports(2)
-        with (self.folder.parent / "out").open("a") as out:
+        (port,) = free_ports(1)
+        with (self.folder.parent / "out").open("w") as out:
             process = python(
                 EXAMPLES / "start.py",
                 app,
-                *("--folder", self.folder, "--port", port, "--web-port", self.web_port),
-                *("--supervisor-port", supervisor, *options),
+                *("--folder", self.folder, "--port", port, "--web-port", self.web_port, *options),
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env=os.environ | environment,
             )
         try:
-            wait_until(lambda: self.get("/") or process.poll() is not None, lambda: f"a page: {self.told()}")
+            address = f"http://127.0.0.1:{self.web_port}/"
+            wait_until(
+                lambda: address in self.told() or process.poll() is not None, lambda: f"a page: {self.told()}"
+            )
             assert process.poll() is None, self.told()
+            assert self.get("/")  # what is printed is there
             yield self
         finally:
             process.send_signal(signal.SIGTERM)
@@ -73,6 +79,13 @@ class Example:
             return error.code, error.read().decode()
         except OSError:
             return 0, ""
+
+
+def start(example, *options):
+    """Start the skeleton application, which ends by itself; return its exit code and what it told."""
+    command = [sys.executable, EXAMPLES / "start.py", "skeleton-app", "--folder", example.folder, *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=STOPS_WITHIN_S)
+    return done.returncode, done.stderr
 
 
 @pytest.fixture
@@ -160,6 +173,44 @@ def test_the_skeleton_application_measures_monitors_and_shows(example, parts):
     assert done.returncode == 0, done.stderr
     with example.running("skeleton-app", *options, **environment):
         assert example.send("GET", "/door.open")[0] == 404
+
+
+def test_an_example_takes_new_ports_and_says_why_it_does_not_start(example):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        for option in ("--port", "--web-port"):
+            other = "--port" if option == "--web-port" else "--web-port"
+            code, told = start(example, option, port, other, str(free_port()))
+            assert code == 1
+            assert told == (
+                f"Port {port} on 127.0.0.1 is in use by another program.\n"
+                f"End that program, or choose another port: {option}.\n"
+            )
+    assert not example.folder.exists()
+    with example.running("skeleton-app"):
+        control = example.folder / "logs" / "supervisor.sock"
+        assert stat.S_IMODE(control.stat().st_mode) == 0o700
+        assert SupervisorClient(f"unix://{control}").getState()["statename"] == "RUNNING"
+        page = example.get("/")
+        assert "MOST_FROM = 200, ALL_FROM = 500" in page
+        code, told = start(example)
+        assert code == 1
+        assert f"skeleton-app runs already: http://127.0.0.1:{example.web_port}/" in told
+    code, told = start(example, "--bus", "rabbitmq")
+    assert (code, "was made for --bus embedded" in told) == (1, True)
+    example.web_port = free_port()
+    with example.running("skeleton-app"):
+        pass
+    wrong = {
+        path for path in example.folder.rglob("*") if path.stat().st_mode & 0o077 and not path.is_socket()
+    }
+    assert not {path for path in wrong if path.suffix != ".pyc"}
+    programs = example.folder / "conf" / "programs" / "app.conf"
+    programs.write_text(programs.read_text().replace("/webapp.py", "/no-such-program.py"))
+    code, told = start(example, "--web-port", str(free_port()))
+    assert code == 1
+    assert "skeleton-app has ended: webapp does not come up. The end of " in told
+    assert "no-such-program.py': [Errno 2] No such file or directory" in told
 
 
 @also_on(on_postgresql)

@@ -156,7 +156,7 @@ def test_no_placeholder_is_left_in_any_file(application):
 def test_a_configuration_for_servers_names_a_fresh_server_and_keeps_models_there(
     tmp_path, dialect, user, port
 ):
-    choices = conf.Choices(bus="rabbitmq", dialect=dialect, port=2103, supervisor_port=9101)
+    choices = conf.Choices(bus="rabbitmq", dialect=dialect, port=2103)
     conf.write(tmp_path, "traffic", choices)
     settings = config.load(tmp_path / "conf")
     assert (settings.bus, settings.repository.dialect) == ("rabbitmq", dialect)
@@ -166,7 +166,6 @@ def test_a_configuration_for_servers_names_a_fresh_server_and_keeps_models_there
         port,
     )
     assert (settings.checkpoint_store, settings.shards, settings.listener.port) == ("repository", 16, 2103)
-    assert "127.0.0.1:9101" in (tmp_path / "conf" / "supervisord.conf").read_text()
 
 
 def test_the_listener_under_supervisord_is_told_its_address(application):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from htmengine import private
 from htmengine.bus import BusError, BusUnavailable
 from htmengine.sqlite_turns import FairLock
 
@@ -47,9 +48,10 @@ class SqliteFile:
         self._lock = FairLock()
         self._closed = False
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            private.folder(path.parent)
         except OSError as error:
             raise BusUnavailable(f"{path.parent}: the folder cannot be created: {error.strerror}") from error
+        private.database(path)
         with self._translated():
             self._connection = sqlite3.connect(
                 path,

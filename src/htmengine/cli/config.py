@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from htmengine.cli.commands import Commands
-from htmengine.cli.terminal import say
+from htmengine.cli.terminal import advise, say
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, help="Look at an application's configuration.")
 
@@ -20,13 +20,13 @@ def check(
 ) -> None:
     """Report every fault of a configuration at once.
 
-    Where there is none it shows what is set. Passwords are not shown. Exits with 2 if there is a fault.
+    Where there is none it shows what is set. Passwords are not shown. It warns of what every user of the machine may read. Exits with 2 if there is a fault.
     """
     import msgspec
 
-    from htmengine import config
+    from htmengine import config, private
     from htmengine.errors import ConfigError, MisuseError
-    from htmengine.runtime import monitor_rules
+    from htmengine.runtime import monitor_rules, opening
 
     named = directory or config.config_dir_from_environment()
     if named is None:
@@ -56,6 +56,12 @@ def check(
     )
     encoded = msgspec.json.encode(shown, enc_hook=str)
     say(msgspec.json.format(encoded, indent=2).decode())
+    folder = opening.data_folder(settings)
+    for path in [named, *sorted(named.rglob("*")), *([folder, *sorted(folder.glob("*"))] if folder else ())]:
+        if private.open_to_all(path):
+            advise(
+                f"! {path}: is open to every user of this machine, with what it says or locks: chmod o= {path}"
+            )
 
 
 @app.callback()

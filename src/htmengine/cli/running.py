@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from htmengine import config
+from htmengine import config, private
 from htmengine.cli.terminal import advise
 from htmengine.runtime import ending, engine, fault_injection, opening, process
 from htmengine.runtime.opening import Context
@@ -30,6 +30,7 @@ class Request(NamedTuple):
     verbose: bool
 
 
+@private.umask()
 def run(request: Request) -> None:
     """Run the engine until it is told to stop. Raises ExplainedError when it cannot go on."""
     settings = _listening(opening.settings_for(request.config, request.data), request)

@@ -8,7 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from htmengine import config
+from htmengine import config, private
 from htmengine.errors import MisuseError
 
 FILES: Final = (
@@ -30,7 +30,6 @@ class Choices(NamedTuple):
     dialect: config.Dialect = "sqlite"
     port: int = 2003
     """Of the plaintext protocol."""
-    supervisor_port: int = 9001
 
 
 ALONE: Final = Choices()
@@ -40,7 +39,7 @@ _SERVER: Final = {"sqlite": ("root", 3306), "mysql": ("root", 3306), "postgresql
 
 
 def write(folder: Path, name: str, choices: Choices = ALONE) -> list[Path]:
-    """Write a working configuration of an application: `conf/`, `logs/` and `data/` below a folder.
+    """Write a working configuration of an application: `conf/`, `logs/` and `data/` below a folder, for the user alone.
 
     Parameters
     ----------
@@ -83,16 +82,16 @@ def write(folder: Path, name: str, choices: Choices = ALONE) -> list[Path]:
         "USER": user,
         "DATABASE_PORT": str(database_port),
         "PORT": str(choices.port),
-        "SUPERVISOR_PORT": str(choices.supervisor_port),
+        "SOCKET": str(folder / "logs" / "supervisor.sock"),
     }
     try:
         for below in ("conf", "logs", "data"):
-            (folder / below).mkdir(parents=True, exist_ok=True)
+            private.folder(folder / below)
         for path in paths:
             template = resources.files(__name__).joinpath(path.name).read_text(encoding="utf-8")
             text = re.sub("@([A-Z_]+)@", lambda match: filled[match[1]], template)
             # The template as it stands takes the python of the environment that supervisord runs in.
-            path.write_text(text.replace("command=python ", f"command={sys.executable} "), encoding="utf-8")
+            private.write_text(path, text.replace("command=python ", f"command={sys.executable} "))
     except OSError as error:
         raise MisuseError(
             f"{folder}: cannot be written: {error.strerror or error}.",

@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from htmengine import config
+from htmengine import config, private
 from htmengine.errors import ConfigError, ExplainedError
 from htmengine.repository.errors import RepositoryError, translated
 from htmengine.repository.server import WRITING, open_server
@@ -58,7 +58,7 @@ def _open_sqlite(path: Path | None) -> Engine:
             hint="Set [engine] data_dir in application.conf to a folder for it.",
         )
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        private.folder(path.parent)
     except OSError as error:
         raise RepositoryError(
             f"{path.parent}: this folder cannot be created: {error.strerror}.",
@@ -70,6 +70,7 @@ def _open_sqlite(path: Path | None) -> Engine:
     # A connection's cache is void once another connection has written: writers take turns with the same one.
     writer = create_engine(url, hide_parameters=True, pool_size=1, max_overflow=0)
     for one in (engine, writer):
+        event.listen(one, "do_connect", lambda *_: private.database(path))
         event.listen(one, "connect", _prepare_sqlite)
         event.listen(one, "begin", _begin_sqlite)
     lock = _lock_of_file(path)

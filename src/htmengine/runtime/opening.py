@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from htmengine import config
+from htmengine import config, private
 from htmengine.bus import Bus, BusError, BusUnavailable
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.runtime import service
@@ -248,12 +248,14 @@ def _alone_in(folder: Path | None, least_free: int) -> Iterator[None]:
     if folder is None:
         yield
         return
-    folder.mkdir(parents=True, exist_ok=True)
+    private.folder(folder)
     if free_bytes(folder) < least_free:
         raise StartError(
             f"{folder}: the disk is full: less than {least_free >> 20} MiB are left.",
             hint="Make room, or name a folder on another disk with --data; nothing was changed.",
         )
-    with (folder / "starting.lock").open("w") as file:
+    lock = folder / "starting.lock"
+    private.file(lock)
+    with lock.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

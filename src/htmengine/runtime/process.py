@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from htmengine import config
+from htmengine import config, private
 from htmengine.errors import ExplainedError
 from htmengine.foreign import visible
 from htmengine.htmengine_logging import VisibleFormatter
@@ -55,6 +55,7 @@ def main(build: Callable[[Context], service.Stage], name: str) -> None:
     sys.exit(run_program(stage_work(build, name), name))
 
 
+@private.umask()
 def run_program(
     work: Work,
     name: str,

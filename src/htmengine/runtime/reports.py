@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from htmengine import private
 from htmengine.bus.processes import Process, is_alive, this_process
 
 log = logging.getLogger(__name__)
@@ -75,7 +76,7 @@ class Reporter:
 
     def _write(self) -> None:
         process = this_process()
-        self._folder.mkdir(parents=True, exist_ok=True)
+        private.folder(self._folder)
         for service in self._services:
             counters = self._counters.get(service)
             report = ServiceReport(
@@ -89,7 +90,7 @@ class Reporter:
             )
             path = _file(self._folder, service)
             temporary = path.with_suffix(f".{process.pid}")
-            temporary.write_text(json.dumps(msgspec.to_builtins(report)), encoding="utf-8")
+            private.write_text(temporary, json.dumps(msgspec.to_builtins(report)))
             temporary.replace(path)
 
     def _run(self) -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from htmengine import private
 from htmengine.htmengine_logging import VisibleFormatter
 from nta.utils import makeDirectoryFromAbsolutePath
 
@@ -72,6 +73,7 @@ class LoggingSupport:
         if logToFile:
             path = Path(cls.getApplicationLogFilePath())
             makeDirectoryFromAbsolutePath(str(path.parent))
+            private.file(path)
             handlers.append(logging.FileHandler(path, encoding="utf-8"))
         for handler in handlers:
             handler.setFormatter(VisibleFormatter(_FORMAT))
