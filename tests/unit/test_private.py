@@ -4,6 +4,8 @@ import fcntl
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -105,15 +107,9 @@ def test_a_lock_on_a_database_outlives_another_look_at_its_file(tmp_path):
     connection.execute("BEGIN EXCLUSIVE")
     path.chmod(0o644)
     private.database(path)
-    child = os.fork()
-    if child == 0:
-        other = sqlite3.connect(path, timeout=0)
-        try:
-            other.execute("BEGIN IMMEDIATE")
-        except sqlite3.OperationalError:
-            os._exit(0)
-        os._exit(1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    begin = f"import sqlite3; sqlite3.connect({str(path)!r}, timeout=0).execute('BEGIN IMMEDIATE')"
+    other = subprocess.run([sys.executable, "-c", begin], capture_output=True, text=True, check=False)
+    assert "database is locked" in other.stderr
     connection.close()
 
 
