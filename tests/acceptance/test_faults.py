@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -239,3 +240,21 @@ def test_a_service_that_runs_alone_tells_its_fault_and_ends(folder):
         listener.send_signal(signal.SIGTERM)
         listener.communicate(timeout=STOPS_WITHIN_S)
     assert listener.returncode == 0
+
+
+@pytest.mark.parametrize("file", ["repository.sqlite", "bus.sqlite", "checkpoints/checkpoints.sqlite"])
+@pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"\xff" * 40_000)])
+def test_a_file_that_is_deleted_or_overwritten_under_the_engine_is_said_and_nothing_is_called_saved(
+    folder, file, spoil
+):
+    with folder.up() as process:
+        folder.send(lines("m", 300))
+        folder.wait_for_scores("m", 300)
+        folder.select("PRAGMA wal_checkpoint(PASSIVE)", file=file)  # what stands in the log only is not spoiled
+        spoil(folder.path / file)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(STOPS_WITHIN_S) == 1
+    told = folder.log.read_text()
+    assert f"{file.rpartition('/')[2]}: " in told, told
+    assert "backup" in told or "start again" in told
+    assert "everything is saved" not in told

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, NamedTuple, Protocol, Self
 
-from htmengine.errors import DependencyAway
+from htmengine.errors import DependencyAway, ExplainedError
 
 MAX_DELIVERIES: Final = 5
 """A message that was given to consumers this often and never acknowledged becomes a dead letter."""
@@ -23,6 +23,10 @@ class BusError(Exception):
 
 class BusUnavailable(BusError, DependencyAway):
     """The bus cannot be reached or written now. Nothing is lost: pause, and do the same again."""
+
+
+class BusLost(ExplainedError, BusError):
+    """The bus's file is gone or damaged: nothing that is published to it would be kept."""
 
 
 class QueueNotFound(BusError):
@@ -217,6 +221,10 @@ class Bus(Protocol):
 
         Returns, by the name of a node, how many queues it should have; {} where there is nothing to do.
         """
+        ...
+
+    def require_whole(self) -> None:
+        """Check that what was published is kept, where the bus can tell. Raises BusLost."""
         ...
 
     def close(self) -> None:

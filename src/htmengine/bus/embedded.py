@@ -20,7 +20,6 @@ from typing import Final
 
 from htmengine.bus import (
     BusError,
-    BusUnavailable,
     DeadLetter,
     Delivery,
     ExchangeNotFound,
@@ -202,7 +201,7 @@ class EmbeddedBus:
         self._to_remove.add(consumer.number)
         try:
             self.roll_call()
-        except BusUnavailable as error:
+        except BusError as error:
             log.warning("bus.consumer_not_removed reason=%s", error)
 
     def wake(self, names: Iterable[str] | None) -> None:
@@ -245,6 +244,10 @@ class EmbeddedBus:
     def rebalance(self) -> dict[str, int]:
         """See `Bus`. Queues change hands by themselves when a consumer joins."""
         return {}
+
+    def require_whole(self) -> None:
+        """See `Bus`."""
+        self.file.require_whole()
 
     def close(self) -> None:
         """See `Bus`. Consumers that wait in other threads get a BusError."""

@@ -309,6 +309,9 @@ class RabbitBus:
         """Publish a dead letter."""
         self.publish_raw([graveyard.publication(self.application, delivery)])
 
+    def require_whole(self) -> None:
+        """See `Bus`. That is the broker's own affair."""
+
     def close(self) -> None:
         """See `Bus`."""
         for consumer in self._all_consumers():

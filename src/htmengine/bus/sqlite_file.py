@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from htmengine import private
-from htmengine.bus import BusError, BusUnavailable
+from htmengine.bus import BusError, BusLost, BusUnavailable
+from htmengine.sqlite_presence import DAMAGED, DELETED, Presence, damage, is_damage
 from htmengine.sqlite_turns import FairLock
 
 BUSY_TIMEOUT_S: Final = 10.0
@@ -30,7 +31,10 @@ _AWAY: Final = {
     sqlite3.SQLITE_NOMEM: "there is not enough memory",
 }
 """Errors that may pass, by primary code."""
-_DAMAGED: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+LOST_HINT: Final = (
+    "Move away what is left of it, and start again, with a new bus: what is stored is scored all the same, and what was not"
+    " stored yet is sent again by its senders."
+)
 
 
 class SqliteFile:
@@ -47,6 +51,7 @@ class SqliteFile:
         self.path = path
         self._lock = FairLock()
         self._closed = False
+        self._presence = Presence(path)
         try:
             private.folder(path.parent)
         except OSError as error:
@@ -128,9 +133,21 @@ class SqliteFile:
             self._closed = True
             self._connection.close()
 
+    def require_whole(self) -> None:
+        """Check that the file is there and whole. Raises BusLost."""
+        with self.reading():
+            found = damage(self.path)
+        if found:
+            raise self._lost(f"{DAMAGED}: {found}")
+
     def _check_open(self) -> None:
         if self._closed:
             raise BusError(f"{self.path}: the bus was closed")
+        if self._presence.is_gone():
+            raise self._lost(DELETED)
+
+    def _lost(self, what: str) -> BusLost:
+        return BusLost(f"{self.path}: {what}", hint=LOST_HINT)
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -141,6 +158,6 @@ class SqliteFile:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF
             if code in _AWAY:
                 raise BusUnavailable(f"{self.path}: {_AWAY[code]} ({error})") from error
-            if code in _DAMAGED:
-                raise BusError(f"{self.path}: the file is damaged, or not a bus ({error})") from error
+            if is_damage(error):
+                raise self._lost(f"{DAMAGED}, or not a bus ({error})") from error
             raise

@@ -20,7 +20,7 @@ from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert
 from htmengine import config
 from htmengine.errors import ConfigError
 from htmengine.repository import identity, schema
-from htmengine.repository.engine import open_engine, reading, writing
+from htmengine.repository.engine import open_engine, reading, require_whole, writing
 from htmengine.repository.locks import lock_tables
 from htmengine.repository.lookup import IN_LIST
 
@@ -124,6 +124,10 @@ class CheckpointStore:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+
+    def require_whole(self) -> None:
+        """Check that a file of checkpoints is there and whole. Raises RepositoryError."""
+        require_whole(self._engine)
 
     def create(self) -> None:
         """Create the tables, where they are missing; those who do so at the same time wait for each other."""

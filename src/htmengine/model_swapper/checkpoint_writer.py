@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from htmengine.errors import DependencyAway
+from htmengine.errors import DependencyAway, ExplainedError
 from htmengine.model_swapper.checkpoint_store import CheckpointStore, ModelKey, compressed
 from htmengine.repository import identity
 from htmengine.runtime.service import Step, no_step
@@ -127,6 +127,8 @@ class CheckpointWriter:
         self._raise()
 
     def _raise(self) -> None:
+        if isinstance(self._error, ExplainedError):
+            raise self._error
         if self._error:
             raise RuntimeError("checkpoints cannot be written") from self._error
 
@@ -136,7 +138,10 @@ class CheckpointWriter:
                 self._insist(batch)
                 self._done(batch)
         except BaseException as error:  # told to whoever hands over the next job, in a thread that is watched
-            log.exception("model_scheduler.checkpoints_failed")
+            if isinstance(error, ExplainedError):
+                log.error("model_scheduler.checkpoints_failed reason=%s", error)
+            else:
+                log.exception("model_scheduler.checkpoints_failed")
             with self._changed:
                 self._error = error
                 self._jobs.clear()

@@ -192,6 +192,7 @@ class ModelScheduler:
         except DependencyAway as error:
             log.warning("model_scheduler.not_saved reason=%s", error)
         self._writer.close()
+        self._store.require_whole()
 
     # -- Who owns what.
 

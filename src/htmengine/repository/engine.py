@@ -10,6 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -20,8 +21,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from htmengine import config, private
 from htmengine.errors import ConfigError, ExplainedError
-from htmengine.repository.errors import RepositoryError, translated
+from htmengine.repository.errors import DAMAGED_HINT, GONE_HINT, RepositoryError, translated
 from htmengine.repository.server import WRITING, open_server
+from htmengine.sqlite_presence import DAMAGED, DELETED, Presence, damage
 from htmengine.sqlite_turns import WAL_AUTOCHECKPOINT_PAGES, Checkpointer, FairLock
 
 BUSY_TIMEOUT_S: Final = 30.0
@@ -69,16 +71,18 @@ def _open_sqlite(path: Path | None) -> Engine:
     engine = create_engine(url, hide_parameters=True, pool_size=8, max_overflow=-1, pool_use_lifo=True)
     # A connection's cache is void once another connection has written: writers take turns with the same one.
     writer = create_engine(url, hide_parameters=True, pool_size=1, max_overflow=0)
+    presence = Presence(path)
     for one in (engine, writer):
-        event.listen(one, "do_connect", lambda *_: private.database(path))
+        event.listen(one, "do_connect", partial(_connect_sqlite, presence))
         event.listen(one, "connect", _prepare_sqlite)
-        event.listen(one, "begin", _begin_sqlite)
+        event.listen(one, "begin", partial(_begin_sqlite, presence))
     lock = _lock_of_file(path)
     checkpointer = Checkpointer(path, lock)
 
     def dispose(_: Engine) -> None:
         writer.dispose()
         checkpointer.close()
+        presence.forget()
 
     event.listen(engine, "engine_disposed", dispose)
     return engine.execution_options(**{_TURN: _Turn(lock, checkpointer), _WRITER: writer})
@@ -119,7 +123,35 @@ def _prepare_sqlite(connection: sqlite3.Connection, entry: ConnectionPoolEntry) 
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin_sqlite(connection: Connection) -> None:
+def _connect_sqlite(presence: Presence, *_: object) -> None:
+    """Make no new file in the place of one that was deleted."""
+    _require(presence, connected=False)
+    private.database(presence.path)
+
+
+def _require(presence: Presence, *, connected: bool) -> None:
+    if presence.is_gone(connected=connected):
+        raise RepositoryError(f"{presence.path}: {DELETED}.", hint=GONE_HINT)
+
+
+def require_whole(engine: Engine) -> None:
+    """Check that a SQLite file is there and whole, as far as that is seen in a short time; others are not looked at.
+
+    Raises
+    ------
+    RepositoryError : the file was deleted, or is damaged.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    with reading(engine):
+        pass
+    path = Path(place(engine))
+    if found := damage(path):
+        raise RepositoryError(f"{path}: {DAMAGED}: {found}.", hint=DAMAGED_HINT)
+
+
+def _begin_sqlite(presence: Presence, connection: Connection) -> None:
+    _require(presence, connected=True)
     writing = connection.get_execution_options().get(WRITING, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
 

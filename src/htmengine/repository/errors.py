@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from htmengine.errors import DependencyAway, ExplainedError
+from htmengine.sqlite_presence import is_damage
 
 
 class RepositoryError(ExplainedError):
@@ -30,8 +31,6 @@ _SQLITE_LASTING: Final = frozenset(
         sqlite3.SQLITE_CANTOPEN,
         sqlite3.SQLITE_READONLY,
         sqlite3.SQLITE_PERM,
-        sqlite3.SQLITE_CORRUPT,
-        sqlite3.SQLITE_NOTADB,
     }
 )
 _MYSQL_PASSING: Final = frozenset(
@@ -77,6 +76,11 @@ _REFUSED: Final = (
 certificate that of a server that is away."""
 
 
+GONE_HINT: Final = (
+    "Put the file back from a backup, and start again. Without one, a new and empty one is made at the start: of samples a new"
+    " history begins; models whose checkpoints are gone learn again from the samples that are stored."
+)
+DAMAGED_HINT: Final = "Move the file away, and go on as if it had been deleted. " + GONE_HINT
 _LASTING_HINTS: Final = {
     True: "See that the database is whole and may be written, and start again.",
     False: "See that the section [repository] of application.conf is right, that its database was created, and that its"
@@ -114,6 +118,8 @@ def translated(error: DBAPIError, where: str) -> Exception:
         return kind(text, hint="Waiting helps if the database comes back; see that it does.")
     if _says_no_table(error):
         return RepositoryError(text, hint="Create or upgrade its tables with: htmengine db upgrade")
+    if isinstance(error.orig, sqlite3.Error) and is_damage(error.orig):
+        return RepositoryError(text, hint=DAMAGED_HINT)
     if _is_lasting(error):
         return RepositoryError(text, hint=_LASTING_HINTS[isinstance(error.orig, sqlite3.Error)])
     return error

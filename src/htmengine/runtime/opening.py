@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from htmengine import config, private
-from htmengine.bus import Bus, BusError, BusUnavailable
+from htmengine.bus import Bus, BusError, BusLost, BusUnavailable
+from htmengine.bus.sqlite_file import LOST_HINT
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.runtime import service
 from htmengine.runtime.ending import Progress
@@ -134,13 +135,12 @@ def opened(
             f"{_place(settings)}: cannot be opened for writing: {reason}.",
             hint="Check that the disk has room, and that this user may write there; then start again.",
         ) from error
+    except BusLost:
+        raise
     except BusError as error:
         raise StartError(
             f"{error}.",
-            hint="Move the file away and start again, with a new bus: what is stored is scored all the same, and what "
-            "was not stored yet is sent again by its senders."
-            if settings.bus == "embedded"
-            else "The broker's log tells more.",
+            hint=LOST_HINT if settings.bus == "embedded" else "The broker's log tells more.",
         ) from error
     try:
         yield Context(
@@ -153,9 +153,22 @@ def opened(
             progress=progress,
             options=options or argparse.Namespace(),
         )
+        if serving:
+            _require_whole(engine, bus)
     finally:
         bus.close()
         engine.dispose()
+
+
+def _require_whole(engine: sqlalchemy.Engine, bus: Bus) -> None:
+    """Say at the end, before anyone is told that everything is saved, if files are gone or damaged.
+
+    Raises RepositoryError or BusLost.
+    """
+    from htmengine.repository.engine import require_whole
+
+    require_whole(engine)
+    bus.require_whole()
 
 
 def _server_away(error: Exception, settings: config.Settings) -> str | None:
