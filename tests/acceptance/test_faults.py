@@ -250,7 +250,9 @@ def test_a_file_that_is_deleted_or_overwritten_under_the_engine_is_said_and_noth
     with folder.up() as process:
         folder.send(lines("m", 300))
         folder.wait_for_scores("m", 300)
-        folder.select("PRAGMA wal_checkpoint(PASSIVE)", file=file)  # what stands in the log only is not spoiled
+        folder.select(
+            "PRAGMA wal_checkpoint(PASSIVE)", file=file
+        )  # what stands in the log only is not spoiled
         spoil(folder.path / file)
         process.send_signal(signal.SIGTERM)
         assert process.wait(STOPS_WITHIN_S) == 1

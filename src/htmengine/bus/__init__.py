@@ -144,6 +144,9 @@ class Bus(Protocol):
     ) -> None:
         """Make sure that a durable queue exists.
 
+        It is made again if somebody deletes it, unless it is expendable: whoever publishes to it or consumes it then gets
+        BusUnavailable once. What was in it is lost.
+
         Parameters
         ----------
         limit : number of messages at which the queue refuses more (`QueueFull`); None for no limit of its own.
@@ -162,7 +165,10 @@ class Bus(Protocol):
         ...
 
     def declare_exchange(self, name: str) -> None:
-        """Make sure that a durable fan-out exchange exists."""
+        """Make sure that a durable fan-out exchange exists.
+
+        It is made again if somebody deletes it, as queues are; what was bound to it must be bound again.
+        """
         ...
 
     def bind(self, queue: str, exchange: str) -> None:

@@ -40,6 +40,8 @@ class Publication(NamedTuple):
     routing_key: str
     body: bytes
     properties: Properties
+    mandatory: bool = False
+    """An exchange must have a queue for it; one that is published to a queue must reach it anyway."""
 
 
 def persistent(headers: Mapping[str, Any] | None = None) -> Properties:
@@ -180,7 +182,7 @@ class Channel:
 
     def send(self, publication: Publication) -> None:
         """Publish a message that may be lost; only for the connection's thread."""
-        self._raw.basic_publish(*publication)
+        self._raw.basic_publish(*publication[:4])
 
     def close(self) -> None:
         """Close the channel; what was not acknowledged goes back. Never raises."""
@@ -324,15 +326,19 @@ class Publisher(Channel):
         for publication in publications:
             self._last_tag += 1
             self._unconfirmed[self._last_tag] = publication
-            exchange, routing_key, body, properties = publication
+            exchange, routing_key, body, properties, mandatory = publication
             # What goes to a queue must reach it; an exchange may have no subscriber.
-            self._raw.basic_publish(exchange, routing_key, body, properties, mandatory=not exchange)
+            self._raw.basic_publish(
+                exchange, routing_key, body, properties, mandatory=mandatory or not exchange
+            )
 
     def _on_open(self, raw: Any) -> None:
         raw.add_on_return_callback(self._on_return)
 
     def _on_return(self, _raw: Any, method: Any, _properties: Properties, _body: bytes) -> None:
-        self._returned = method.routing_key
+        self._returned = (
+            f"no queue {method.routing_key}" if method.routing_key else f"no queue for {method.exchange}"
+        )
 
     def _on_confirmation(self, frame: Any) -> None:
         method = frame.method
@@ -347,7 +353,7 @@ class Publisher(Channel):
         if not self._unconfirmed and not self._done.done():
             self._waiting.discard(self._done)
             if self._returned is not None:
-                self._done.set_exception(QueueNotFound(f"there is no queue {self._returned}"))
+                self._done.set_exception(QueueNotFound(f"there is {self._returned}"))
             elif self._refused is not None:
                 name = self._refused.routing_key or self._refused.exchange
                 self._done.set_exception(QueueFull(f"the queue {name} takes no more messages"))

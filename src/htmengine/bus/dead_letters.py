@@ -81,7 +81,7 @@ def publication(application: str, dying: Dying) -> Publication:
         REASON: dying.reason,
         DELIVERIES: dying.deliveries,
     }
-    return Publication(exchange(application), "", dying.body, persistent(headers))
+    return Publication(exchange(application), "", dying.body, persistent(headers), mandatory=True)
 
 
 def read(channel: Channel, name: str) -> dict[int, DeadLetter]:

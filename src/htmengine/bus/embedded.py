@@ -20,12 +20,14 @@ from typing import Final
 
 from htmengine.bus import (
     BusError,
+    BusUnavailable,
     DeadLetter,
     Delivery,
     ExchangeNotFound,
     Fanout,
     Outgoing,
     QueueFull,
+    QueueNotFound,
     QueueStatus,
     ownership,
     queues,
@@ -76,6 +78,10 @@ class EmbeddedBus:
         """Consumers that were closed and are still in the file."""
         self._rooms: dict[str, _Room] = {}
         """Of queues with a limit in bytes."""
+        self._declared: dict[str, int | None] = {}
+        """Limits of the queues that are made again when somebody deletes them."""
+        self._exchanges: set[str] = set()
+        """Likewise."""
         self._bindings: dict[str, list[str]] = {}
         self._bindings_version: int | None = None
 
@@ -99,6 +105,8 @@ class EmbeddedBus:
         if not declared:
             with self.file.writing() as connection:
                 queues.declare(connection, name, limit, expendable)
+        if not expendable:
+            self._declared[name] = limit
         if limit_bytes is None:
             self._rooms.pop(name, None)
         else:
@@ -106,6 +114,10 @@ class EmbeddedBus:
 
     def delete_queue(self, name: str) -> None:
         """See `Bus`."""
+        self._declared.pop(name, None)
+        with self._consumers_lock:
+            for consumer in self._consumers.values():
+                consumer.queues -= {name}
         with self.file.writing() as connection:
             queues.delete(connection, name)
             self._bindings_version = None
@@ -117,6 +129,7 @@ class EmbeddedBus:
 
     def declare_exchange(self, name: str) -> None:
         """See `Bus`."""
+        self._exchanges.add(name)
         with self.file.reading() as connection:
             if connection.execute("SELECT 1 FROM exchange WHERE name = ?", (name,)).fetchone():
                 return
@@ -159,6 +172,13 @@ class EmbeddedBus:
         """See `Bus`. All of the messages are accepted, or none is."""
         if not messages:
             return
+        try:
+            self._publish(messages)
+        except (QueueNotFound, ExchangeNotFound) as error:
+            targets = {it.queue if isinstance(it, Outgoing) else it.exchange for it in messages}
+            raise self._restored(error, targets) from error
+
+    def _publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
         with self.file.writing() as connection:
             by_queue: dict[str, list[queues.Row]] = defaultdict(list)
             for message in messages:
@@ -173,12 +193,43 @@ class EmbeddedBus:
                 queues.append(connection, queue, rows, self.timer())
         self.wake(by_queue)
 
+    def _restored(self, error: BusError, names: Iterable[str]) -> BusError:
+        """Make again what was declared here and is missing, and return what to raise: the error, if it is of others.
+
+        `names`: queues and exchanges of which one is missing.
+        """
+        if not self._declared.keys() | self._exchanges >= set(names):
+            return error
+        log.error(
+            "bus.deleted reason=%s: made again; what was in it, and what was bound to it, is lost", error
+        )
+        for exchange in list(self._exchanges):
+            self.declare_exchange(exchange)
+        with self.file.writing() as connection:
+            for name, limit in list(self._declared.items()):
+                queues.declare(connection, name, limit, False)
+        return BusUnavailable(f"{error}: somebody deleted it; it was made again")
+
+    def subscribe_again(self, consumer: EmbeddedConsumer) -> None:
+        """Let a consumer have the queues that somebody deleted, too, if they were declared here."""
+        with self.file.reading() as connection:
+            missing = consumer.queues - ownership.subscribed(connection, consumer.number)
+        if not missing or not self._declared.keys() >= missing:
+            return
+        self._restored(QueueNotFound(f"there is no queue {', '.join(sorted(missing))}"), missing)
+        with self.file.writing() as connection:
+            found = [queues.find(connection, name) for name in sorted(missing)]
+            ownership.subscribe(connection, consumer.number, found)
+
     def consume(self, names: Sequence[str]) -> EmbeddedConsumer:
         """See `Bus`."""
         self.roll_call()
-        with self.file.writing() as connection:
-            ids = {queues.find(connection, name): name for name in names}
-            number = ownership.join(connection, self._process, list(ids))
+        try:
+            with self.file.writing() as connection:
+                ids = {queues.find(connection, name): name for name in names}
+                number = ownership.join(connection, self._process, list(ids))
+        except QueueNotFound as error:
+            raise self._restored(error, names) from error
         consumer = EmbeddedConsumer(self, number, frozenset(ids.values()))
         with self._consumers_lock:
             self._consumers[number] = consumer
@@ -300,6 +351,7 @@ class EmbeddedConsumer(Closing):
             self.woken.clear()
             if time.monotonic() >= self._next_roll_call:
                 self._bus.roll_call()
+                self._bus.subscribe_again(self)
                 self._next_roll_call = time.monotonic() + ROLL_CALL_S
             deliveries = self._claim(max_messages)
             if deliveries:

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from htmengine.bus import QueueNotFound
 from htmengine.bus.amqp import Channel, Publication, persistent
 
 SUFFIX: Final = ".journal"
@@ -56,16 +57,24 @@ class Journal:
 
     def _entry(self, queue: str) -> Entry:
         if queue not in self._entries:
-            name = queue + SUFFIX
-            self._channel.declare_queue(name, {"x-max-length": 1, "x-expires": EXPIRES_S * 1000})
-            got = self._channel.get(name)
+            self._declare(queue)
+            got = self._channel.get(queue + SUFFIX)
             if got is not None:
                 self._read[queue] = got[0].delivery_tag
             self._entries[queue] = NOBODY if got is None else msgspec.json.decode(got[2], type=Entry)
         return self._entries[queue]
 
+    def _declare(self, queue: str) -> None:
+        self._channel.declare_queue(queue + SUFFIX, {"x-max-length": 1, "x-expires": EXPIRES_S * 1000})
+
     def _write(self, queue: str, entry: Entry) -> None:
-        self._publish([Publication("", queue + SUFFIX, msgspec.json.encode(entry), persistent())])
+        written = Publication("", queue + SUFFIX, msgspec.json.encode(entry), persistent())
+        try:
+            self._publish([written])
+        except QueueNotFound:  # the broker deletes a journal that nobody has read for long
+            self._declare(queue)
+            self._read.pop(queue, None)
+            self._publish([written])
         self._entries[queue] = entry
         if queue in self._read:
             self._channel.ack([self._read.pop(queue)])

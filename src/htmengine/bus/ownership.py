@@ -44,9 +44,25 @@ def join(connection: sqlite3.Connection, process: Process, queues: Sequence[int]
     consumer: int = connection.execute(
         "INSERT INTO consumer (pid, born) VALUES (?, ?) RETURNING id", process
     ).fetchone()[0]
-    connection.executemany("INSERT INTO subscription VALUES (?, ?)", ((queue, consumer) for queue in queues))
-    _assign(connection)
+    subscribe(connection, consumer, queues)
     return consumer
+
+
+def subscribe(connection: sqlite3.Connection, consumer: int, queues: Sequence[int]) -> None:
+    """Let a consumer have its part of these queues, too."""
+    connection.executemany(
+        "INSERT INTO subscription VALUES (?, ?) ON CONFLICT DO NOTHING",
+        ((queue, consumer) for queue in queues),
+    )
+    _assign(connection)
+
+
+def subscribed(connection: sqlite3.Connection, consumer: int) -> set[str]:
+    """Return the names of the queues that a consumer takes from, as far as they exist."""
+    found = connection.execute(
+        "SELECT q.name FROM subscription s JOIN queue q ON q.id = s.queue WHERE s.consumer = ?", (consumer,)
+    )
+    return {name for (name,) in found}
 
 
 def leave(connection: sqlite3.Connection, consumers: Sequence[int]) -> None:

@@ -8,17 +8,20 @@ confirmed.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any, Final
 
 from htmengine.bus import (
     BusError,
     BusUnavailable,
     DeadLetter,
+    ExchangeNotFound,
     Fanout,
     Outgoing,
     QueueNotFound,
@@ -39,6 +42,8 @@ from htmengine.bus.limits import Limits
 from htmengine.bus.management import Management
 from htmengine.bus.rabbitmq_consumer import RabbitConsumer
 from htmengine.config import Broker
+
+log = logging.getLogger(__name__)
 
 DELIVERY_LIMIT: Final = 100
 """The broker's own. It also counts messages that were merely on their way to a consumer that died, so it is far above
@@ -85,6 +90,8 @@ class RabbitBus:
         self._channel: Channel | None = None
         self._channel_lock = threading.Lock()
         self._queues: set[str] = set()
+        self._declared: dict[str, dict[str, Any] | None] = {}
+        """Arguments of the queues that are made again when somebody deletes them."""
         self._limits = Limits(lambda names: {queue.name: queue.ready for queue in self._inspect(names)})
         self._exchanges: set[str] = set()
         self._consumers: list[RabbitConsumer] = []
@@ -130,6 +137,8 @@ class RabbitBus:
             self._limits.set(name, limit, limit_bytes)
         with self._lock:
             self._queues.add(name)
+            if not expendable:
+                self._declared[name] = arguments
 
     def delete_queue(self, name: str) -> None:
         """See `Bus`."""
@@ -138,6 +147,7 @@ class RabbitBus:
         )
         with self._lock:
             self._queues.discard(name)
+            self._declared.pop(name, None)
         self._limits.forget(name)
 
     def purge(self, name: str) -> int:
@@ -181,15 +191,19 @@ class RabbitBus:
         """See `Bus`."""
         if not messages:
             return
-        self._limits.take([message for message in messages if isinstance(message, Outgoing)])
-        self.publish_raw(
-            [
-                Publication("", message.queue, message.body, persistent())
-                if isinstance(message, Outgoing)
-                else Publication(message.exchange, "", message.body, persistent(message.headers))
-                for message in messages
-            ]
-        )
+        try:
+            self._limits.take([message for message in messages if isinstance(message, Outgoing)])
+            self.publish_raw(
+                [
+                    Publication("", message.queue, message.body, persistent())
+                    if isinstance(message, Outgoing)
+                    else Publication(message.exchange, "", message.body, persistent(message.headers))
+                    for message in messages
+                ]
+            )
+        except (QueueNotFound, ExchangeNotFound) as error:
+            targets = {it.queue if isinstance(it, Outgoing) else it.exchange for it in messages}
+            raise self.restored(error, targets) from error
 
     def publish_raw(self, publications: Sequence[Publication]) -> None:
         """Publish messages whatever the limits of their queues. Raises what `publish` does."""
@@ -209,9 +223,31 @@ class RabbitBus:
                 with self._lock:
                     self._idle.append(publisher)
 
+    def restored(self, error: BusError, names: Iterable[str]) -> BusError:
+        """Make again what was declared here and is missing, and return what to raise: the error, if it is of others.
+
+        `names`: queues and exchanges of which one is missing.
+        """
+        with self._lock:
+            declared = dict(self._declared)
+        if not declared.keys() | self._exchanges >= set(names):
+            return error
+        log.error(
+            "bus.deleted reason=%s: made again; what was in it, and what was bound to it, is lost", error
+        )
+        self.on_channel(lambda channel: graveyard.declare(channel, self.application))
+        for name, arguments in declared.items():
+            self.on_channel(partial(Channel.declare_queue, name=name, arguments=arguments))
+        for name in list(self._exchanges):
+            self.declare_exchange(name)
+        return BusUnavailable(f"{error}: somebody deleted it; it was made again")
+
     def consume(self, queues: Sequence[str]) -> RabbitConsumer:
         """See `Bus`."""
-        self._inspect(queues)
+        try:
+            self._inspect(queues)
+        except QueueNotFound as error:
+            raise self.restored(error, queues) from error
         consumer = RabbitConsumer(self, queues)
         with self._lock:
             self._consumers.append(consumer)
@@ -307,7 +343,13 @@ class RabbitBus:
 
     def bury(self, delivery: graveyard.Dying) -> None:
         """Publish a dead letter."""
-        self.publish_raw([graveyard.publication(self.application, delivery)])
+        letter = graveyard.publication(self.application, delivery)
+        try:
+            self.publish_raw([letter])
+        except (QueueNotFound, ExchangeNotFound) as error:
+            log.error("bus.deleted reason=%s: made again; the dead letters in it are lost", error)
+            self.on_channel(lambda channel: graveyard.declare(channel, self.application))
+            self.publish_raw([letter])
 
     def require_whole(self) -> None:
         """See `Bus`. That is the broker's own affair."""

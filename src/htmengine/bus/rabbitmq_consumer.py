@@ -107,6 +107,12 @@ class RabbitConsumer(Closing):
 
     def receive(self, *, max_messages: int, timeout_s: float) -> list[Delivery]:
         """See `Consumer`."""
+        try:
+            return self._receive(max_messages, timeout_s)
+        except QueueNotFound as error:
+            raise self._bus.restored(error, self.queues) from error
+
+    def _receive(self, max_messages: int, timeout_s: float) -> list[Delivery]:
         deadline = time.monotonic() + timeout_s
         while True:
             self._check()
@@ -320,6 +326,7 @@ class RabbitConsumer(Closing):
             self._subscriptions = {}
             self._due = {}
             self._journal = self._journal_channel = self._member = None
+            self._gone = None
             for fresh in self._fresh.values():
                 fresh.clear()
             self._again.clear()

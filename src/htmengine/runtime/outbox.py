@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
 
-from htmengine.bus import Bus, Outgoing, QueueFull, QueueNotFound
+from htmengine.bus import Bus, Outgoing, QueueFull
 from htmengine.errors import DependencyAway
 from htmengine.messages import MetricLines, encode_json
 from htmengine.runtime.counters import Counters
@@ -143,10 +143,6 @@ class Outbox:
                 self._counters.add("messages_published", len(messages))
                 told.ends(loop.time() - began)
                 return
-            except QueueNotFound:
-                log.warning("metric_listener.queue_missing queue=%s: declared again", self._queue)
-                await loop.run_in_executor(thread, self._bus.declare_queue, self._queue)
-                continue
             except (DependencyAway, QueueFull) as error:
                 if loop.time() >= self._last_try_at:
                     log.error("metric_listener.lines_lost lines=%d reason=%s", len(lines), error)

@@ -7,7 +7,7 @@ import time
 import msgspec
 import pytest
 
-from htmengine.bus import MAX_DELIVERIES, BusError, BusUnavailable, Outgoing, QueueFull
+from htmengine.bus import MAX_DELIVERIES, BusError, BusUnavailable, Fanout, Outgoing, QueueFull
 from htmengine.bus.amqp import Publication, persistent
 from htmengine.bus.management import Management
 from htmengine.bus.rabbitmq import RabbitBus
@@ -320,3 +320,48 @@ def test_a_message_that_the_broker_put_aside_can_be_sent_again(bus, broker):
     assert dict(letter.headers) == {"mine": "kept"}
     assert bus.requeue([letter.id]) == 1
     becomes(lambda: status_of(bus, "q").ready, 2)
+
+
+# -- What somebody deletes by hand
+
+
+def ask(bus, method):
+    bus.on_channel(lambda channel: channel.ask(method))
+
+
+def test_an_exchange_that_somebody_deletes_is_made_again(bus):
+    bus.declare_exchange("e")
+    ask(bus, lambda raw, answer: raw.exchange_delete("e", callback=answer))
+    with pytest.raises(BusUnavailable, match="somebody deleted it"):
+        bus.publish([Fanout("e", b"a")])
+    bus.bind("q", "e")
+    bus.publish([Fanout("e", b"b")])
+    with bus.consume(["q"]) as consumer:
+        assert bodies(take(consumer, 1)) == [b"b"]
+
+
+@pytest.mark.parametrize("what", ["queue", "exchange"])
+def test_dead_letters_find_their_place_after_somebody_deleted_it(bus, what):
+    if what == "queue":
+        ask(bus, lambda raw, answer: raw.queue_delete(bus.dead_letter_queue, callback=answer))
+    else:
+        ask(bus, lambda raw, answer: raw.exchange_delete("htmengine.dead", callback=answer))
+    put(bus, "q", "bad")
+    with bus.consume(["q"]) as consumer:
+        (delivery,) = take(consumer, 1, ack=False)
+        consumer.dead_letter(delivery, "it is bad")
+    becomes(lambda: [letter.reason for letter in bus.dead_letters()], ["it is bad"])
+
+
+def test_a_journal_that_expired_is_made_again(bus):
+    for _ in range(2):
+        put(bus, "q", "a")
+        with bus.consume(["q"]) as consumer:
+            take(consumer, 1, ack=False)
+        with bus.consume(["q"]) as consumer:
+            again = take(consumer, 1, ack=False)
+            assert again[0].deliveries == 2
+            ask(bus, lambda raw, answer: raw.queue_delete("q.journal", callback=answer))
+            consumer.ack(again)
+            put(bus, "q", "b")
+            assert bodies(take(consumer, 1)) == [b"b"]

@@ -12,6 +12,7 @@ import pytest
 from htmengine.bus import (
     MAX_DELIVERIES,
     BusError,
+    BusUnavailable,
     ExchangeNotFound,
     Fanout,
     Outgoing,
@@ -394,6 +395,64 @@ class BusContract:
             assert self.nothing_comes(consumer)
             put(bus, "q", "d")
             assert bodies(take(consumer, 1)) == [b"d"]
+
+    def test_a_queue_that_somebody_deletes_is_made_again_for_who_publishes(self, bus, open_bus, caplog):
+        put(bus, "q", "lost")
+        open_bus().delete_queue("q")
+        with pytest.raises(BusUnavailable, match="somebody deleted it"):
+            put(bus, "q", "a")
+        put(bus, "q", "a")
+        with bus.consume(["q"]) as consumer:
+            assert bodies(take(consumer, 1)) == [b"a"]
+        assert "bus.deleted" in caplog.text
+
+    def test_a_queue_that_somebody_deletes_is_made_again_for_who_consumes(self, bus, open_bus):
+        with bus.consume(["q", "r"]) as consumer:
+            put(bus, "q", "a")
+            put(bus, "r", "b")
+            held = take(consumer, 2, ack=False)
+            open_bus().delete_queue("q")
+            self.becomes_whole(consumer)
+            consumer.ack(held)
+            put(bus, "q", "c")
+            got = []
+            while b"c" not in got:
+                got += [delivery.body for delivery in take(consumer, 1)]
+        assert status_of(bus, "q").ready == 0
+
+    def test_a_consumer_can_be_had_of_a_queue_that_somebody_deleted(self, bus, open_bus):
+        open_bus().delete_queue("q")
+        with pytest.raises(BusUnavailable):
+            bus.consume(["q", "r"])
+        put(bus, "q", "a")
+        with bus.consume(["q", "r"]) as consumer:
+            assert bodies(take(consumer, 1)) == [b"a"]
+
+    def test_a_queue_of_others_that_is_deleted_is_not_made_again(self, bus, open_bus):
+        other = open_bus()
+        other.declare_queue("others")
+        other.delete_queue("others")
+        for _ in range(2):
+            with pytest.raises(QueueNotFound):
+                put(bus, "others", "a")
+
+    def test_a_subscribers_queue_that_somebody_deletes_is_gone(self, bus, open_bus):
+        bus.declare_queue("subscriber", expendable=True)
+        open_bus().delete_queue("subscriber")
+        for _ in range(2):
+            with pytest.raises(QueueNotFound):
+                put(bus, "subscriber", "a")
+
+    def becomes_whole(self, consumer):
+        """Receive until the bus has found out that a queue was deleted, and has made it again."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline:
+            try:
+                consumer.receive(max_messages=10, timeout_s=0.2)
+            except BusUnavailable:
+                return
+            if not self.settle_s:
+                return
 
     def test_a_purge_drops_what_waits_and_leaves_what_is_being_worked_on(self, bus):
         put(bus, "q", *"abc")

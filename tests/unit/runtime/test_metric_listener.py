@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from htmengine import config, messages
-from htmengine.bus import BusUnavailable, QueueFull, QueueNotFound
+from htmengine.bus import BusUnavailable, QueueFull
 from htmengine.runtime import line_reader, outbox
 from htmengine.runtime.metric_listener import (
     LinesLost,
@@ -30,7 +30,6 @@ class FakeBus:
     def __init__(self):
         self.messages = []
         self.failures = []
-        self.declared = []
         self.changed = threading.Condition()
         self.open = threading.Event()
         self.open.set()
@@ -42,9 +41,6 @@ class FakeBus:
                 raise self.failures.pop(0)
             self.messages += messages
             self.changed.notify_all()
-
-    def declare_queue(self, name, *, limit=None, expendable=False):
-        self.declared.append(name)
 
     @property
     def batches(self):
@@ -196,13 +192,6 @@ def test_a_bus_that_is_away_for_long_does_not_fill_the_log(bus, running, monkeyp
     listener.send(b"a 1 100\n")
     listener.wait_for(lambda: caplog.messages and caplog.messages[-1].startswith("metric_listener.goes_on"))
     assert len(caplog.messages) < 10
-
-
-def test_a_queue_that_is_gone_is_declared_again(bus, running):
-    bus.failures = [QueueNotFound("data")]
-    running().send(b"a 1 100\n")
-    assert bus.wait_for(1) == ["a 1 100"]
-    assert bus.declared == ["data"]
 
 
 def test_connections_are_not_read_while_the_bus_is_slow(bus, running):
