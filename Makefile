@@ -1,7 +1,8 @@
-# make demo     runs the engine on a small live fleet      make docs    builds the documentation, in site/
-# make test     runs the tests                             make dist    builds a wheel and a source distribution, in dist/
-# make lint     linters and type checker                   make pins    renews constraints.txt
-# make kernels  builds what has changed of the C++         make stub    renews the types of the compiled module
+# make demo     runs the engine on a small live fleet      make docs  builds the documentation, in site/
+# make test     runs the tests                             make dist  builds a wheel and a source distribution, in dist/
+# make unit     runs those that start nothing              make pins  renews constraints.txt
+# make lint     linters and type checker                   make stub  renews the types of the compiled module
+# make kernels  builds what has changed of the C++
 # Each does its own set-up, and says which of the packages that it needs is missing.
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check) --quiet
 BUILD_TOOLS := cmake nanobind ninja scikit-build-core
 
-.PHONY: setup kernels demo test lint docs dist stub pins clean
+.PHONY: setup kernels demo test unit lint docs dist stub pins clean
 
 setup: .venv/kernels
 
@@ -48,7 +49,10 @@ demo: setup
 	$(BIN)/htmengine up --demo --seconds 20 --data demo/engine --port $(DEMO_PORT)
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadgroup
+
+unit: setup
+	$(BIN)/python -m pytest -n auto tests/unit
 
 lint: setup
 	$(BIN)/ruff check .

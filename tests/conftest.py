@@ -32,6 +32,24 @@ def _raise(handler, record):
 # A line that cannot be logged fails its test. logging would print a traceback and go on.
 logging.Handler.handleError = _raise
 
+# Whatever a test asks for of these, it runs on the worker of pytest-xdist that has it already.
+GROUPS = {
+    "rabbitmq_server": "rabbitmq",
+    "application_on_servers": "rabbitmq",
+    "application_on_embedded_parts": "embedded",
+    "mariadb_server": "mysql",
+    "postgresql_server": "postgresql",
+    "encrypting": "encrypting",
+}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        database = item.callspec.params.get("database_server") if hasattr(item, "callspec") else None
+        groups = [group for fixture, group in GROUPS.items() if fixture in item.fixturenames]
+        if groups or database:
+            item.add_marker(pytest.mark.xdist_group(groups[0] if groups else database))
+
 
 @pytest.fixture(autouse=True)
 def logging_as_before():

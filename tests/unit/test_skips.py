@@ -1,5 +1,7 @@
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.support import skips
 
@@ -23,6 +25,13 @@ def test_that_runs(): ...
 def test_skips_for_one_reason_take_one_line(tmp_path):
     (tmp_path / "test_some.py").write_text(TESTS)
     command = ["-m", "pytest", "-c", "/dev/null", "--rootdir", tmp_path, "-p", skips.__name__, tmp_path]
-    done = subprocess.run([sys.executable, *map(str, command)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, *map(str, command)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
+    )
     told = [line for line in done.stdout.splitlines() if line.startswith("SKIPPED")]
     assert told == ["SKIPPED [4] needs a server", "SKIPPED [1] needs a terminal"]
