@@ -54,6 +54,13 @@ test: setup
 unit: setup
 	$(BIN)/python -m pytest -n auto tests/unit
 
+docs: setup
+	$(BIN)/python -m sphinx -b html -c docs -W --keep-going --quiet . site
+
+dist: setup
+	rm -rf dist
+	$(BIN)/python -m build --no-isolation --outdir dist .
+
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -69,4 +76,4 @@ pins: setup
 	sed -i '/^htmengine /d' constraints.txt
 
 clean:
-	rm -rf .venv build dist demo
+	rm -rf .venv build dist demo site
