@@ -13,7 +13,7 @@ UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check) --quiet
 BUILD_TOOLS := cmake nanobind ninja scikit-build-core
 
-.PHONY: setup kernels demo test unit lint docs dist stub pins clean
+.PHONY: setup kernels demo test unit lint docs links dist stub pins clean
 
 setup: .venv/kernels
 
@@ -56,6 +56,9 @@ unit: setup
 
 docs: setup
 	$(BIN)/python -m sphinx -b html -c docs -W --keep-going --quiet . site
+
+links: setup
+	$(BIN)/python -m sphinx -b linkcheck -c docs --quiet . build/links
 
 dist: setup
 	rm -rf dist

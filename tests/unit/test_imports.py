@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "src" / "htmengine"
+import htmengine
+
+SOURCE = Path(htmengine.__file__).parent
 PARTS = {path.stem for path in SOURCE.iterdir() if path.is_dir() or path.suffix == ".py"}
 UPPER = {"adapters", "runtime", "model_swapper", "cli", "monitors"}
 LOWER = {"bus", "repository", "messages"}
