@@ -14,6 +14,8 @@ import msgspec
 
 T = TypeVar("T")
 
+_NO_CONTROLS: Final = "^[^\\x00-\\x20\\x7f]*$"
+
 COMMAND_RESULT_TYPE: Final = "model-cmd-result"
 """Value of the header `dataType` of a command's result on the results exchange."""
 
@@ -33,8 +35,8 @@ def shard_of(uid: str, shards: int) -> int:
 class Backfill(msgspec.Struct, frozen=True, kw_only=True):
     """Marks lines that belong to a backfill: live samples of the metric wait until it is done."""
 
-    metric: str
-    token: str
+    metric: Annotated[str, msgspec.Meta(pattern=_NO_CONTROLS, min_length=1, max_length=255)]
+    token: Annotated[str, msgspec.Meta(pattern=_NO_CONTROLS, min_length=1, max_length=40)]
     """One for each run of a backfill, so that a second run of the same metric is told apart."""
     done: bool = False
     """The last message of the backfill."""
@@ -274,6 +276,8 @@ _INPUT_DECODER: Final[msgspec.msgpack.Decoder[list[ModelInput] | ModelInput]] = 
 _OUTPUT_DECODER: Final[msgspec.msgpack.Decoder[list[ModelOutput] | ModelOutput]] = msgspec.msgpack.Decoder(
     list[ModelOutput] | ModelOutput
 )
+_UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What a decoder raises for a body; the last where lists lie in lists without end."""
 _PACK: Final = msgspec.msgpack.Encoder()
 _JSON: Final = msgspec.json.Encoder()
 
@@ -292,7 +296,7 @@ def decode_compressed(body: bytes, kind: type[T]) -> T:
     """Return the message in a body from the documented results exchange. Raises MalformedMessage."""
     try:
         return msgspec.json.decode(zlib.decompress(body), type=kind)
-    except (msgspec.MsgspecError, zlib.error) as error:
+    except (*_UNREADABLE, zlib.error) as error:
         raise MalformedMessage(f"not a {kind.__name__} message: {error}") from error
 
 
@@ -300,7 +304,7 @@ def decode_metric_lines(body: bytes) -> MetricLines:
     """Return the message in a body from the metric-data queue. Raises MalformedMessage."""
     try:
         return msgspec.json.decode(body, type=MetricLines)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except _UNREADABLE as error:
         raise MalformedMessage(f"not lines of metric data: {error}") from error
 
 
@@ -308,7 +312,7 @@ def decode_results_batch(body: bytes) -> ResultsBatch:
     """Return the message in a body from the exchange of batches. Raises MalformedMessage."""
     try:
         return msgspec.json.decode(body, type=ResultsBatch)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise MalformedMessage(f"not a batch of results: {error}") from error
 
 
@@ -321,7 +325,7 @@ def decode_model_input(body: bytes) -> list[ModelInput]:
     """Return what is in a message from a shard's model input queue, in its order. Raises MalformedMessage."""
     try:
         decoded = _INPUT_DECODER.decode(body)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise MalformedMessage(f"not model input: {error}") from error
     return decoded if isinstance(decoded, list) else [decoded]
 
@@ -335,6 +339,6 @@ def decode_model_output(body: bytes) -> list[ModelOutput]:
     """Return what is in a message from a results queue, in its order. Raises MalformedMessage."""
     try:
         decoded = _OUTPUT_DECODER.decode(body)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise MalformedMessage(f"not model output: {error}") from error
     return decoded if isinstance(decoded, list) else [decoded]

@@ -1,7 +1,12 @@
 """Messages between the services: what is written comes back, also what earlier versions wrote."""
 
+import zlib
+from contextlib import suppress
+
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from htmengine import messages
 from htmengine.messages import CommandResult, DefineModel, DeleteModel, MalformedMessage, Samples, Scores
@@ -46,3 +51,45 @@ def test_what_earlier_versions_left_in_the_queues_is_read():
 def test_what_is_no_message_is_refused(decode, body):
     with pytest.raises(MalformedMessage):
         decode(body)
+
+
+@pytest.mark.parametrize("levels", [2_000, 200_000])
+def test_a_message_of_lists_in_lists_without_end_is_malformed(levels):
+    text = b"[" * levels + b"]" * levels
+    packed = b"\x91" * levels + b"\xc0"
+    for decode, body in (
+        (messages.decode_metric_lines, b'{"protocol": "plain", "data": [], "more": ' + text + b"}"),
+        (messages.decode_results_batch, b'{"rows": [], "more": ' + text + b"}"),
+        (
+            lambda body: messages.decode_compressed(body, messages.Results),
+            zlib.compress(b'{"more": ' + text + b"}"),
+        ),
+        (messages.decode_model_input, b"\x91\x82\xa4type\xa7samples\xa1x" + packed),
+        (messages.decode_model_output, b"\x91\x82\xa4type\xa6scores\xa1x" + packed),
+    ):
+        with pytest.raises(MalformedMessage):
+            decode(body)
+
+
+@given(st.binary(max_size=60))
+def test_whatever_a_body_is_it_is_a_message_or_malformed(body):
+    for decode in (
+        messages.decode_metric_lines,
+        messages.decode_results_batch,
+        lambda body: messages.decode_compressed(body, messages.Results),
+        messages.decode_model_input,
+        messages.decode_model_output,
+    ):
+        with suppress(MalformedMessage):
+            decode(body)
+
+
+@pytest.mark.parametrize(
+    ("metric", "token"), [("a\x00b", "t"), ("", "t"), ("m" * 256, "t"), ("m", "t" * 41), ("m", "t\x00")]
+)
+def test_a_backfill_that_no_database_stores_is_malformed(metric, token):
+    body = {"protocol": "plain", "data": [], "backfill": {"metric": metric, "token": token}}
+    with pytest.raises(MalformedMessage):
+        messages.decode_metric_lines(msgspec.json.encode(body))
+    body["backfill"] = {"metric": "größe", "token": "t"}
+    assert messages.decode_metric_lines(msgspec.json.encode(body)).backfill.metric == "größe"

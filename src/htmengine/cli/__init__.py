@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 failed, 2 misused. Commands import what is heavy when they
 """
 
 import errno
+import io
 import os
 import sys
 from typing import Annotated, Final
@@ -82,6 +83,8 @@ app.command(short_help="Find what is unusual in a CSV file with times and values
 
 def main() -> None:
     """Run the command line."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # what a terminal's encoding has no sign for
     try:
         app(prog_name="htmengine")
     except OSError as error:

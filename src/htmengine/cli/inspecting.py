@@ -1,5 +1,6 @@
 """What `htmengine dead` looks into."""
 
+from contextlib import suppress
 from typing import Any
 
 from htmengine.bus import DeadLetter
@@ -51,16 +52,11 @@ def _readable(letter: DeadLetter) -> Any:
 
     import msgspec
 
-    try:
-        return json.loads(letter.body)
-    except ValueError:
-        pass
-    try:
+    unreadable = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
+    with suppress(*unreadable):
+        return json.loads(json.dumps(msgspec.json.decode(letter.body), allow_nan=False))
+    with suppress(UnicodeDecodeError):
         return letter.body.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    try:
-        unpacked = msgspec.msgpack.decode(letter.body)
-        return json.loads(json.dumps(unpacked, allow_nan=False))
-    except (msgspec.MsgspecError, ValueError, TypeError):
-        return letter.body.hex()
+    with suppress(*unreadable):
+        return json.loads(json.dumps(msgspec.msgpack.decode(letter.body), allow_nan=False))
+    return letter.body.hex()
