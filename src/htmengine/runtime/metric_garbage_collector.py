@@ -63,8 +63,21 @@ def collect(
     return removed
 
 
-def work(context: Context, *, clock: Callable[[], float] = time.time) -> None:
-    """Collect now and after each interval, until `context.stop` is set. Without a threshold there is nothing to do."""
+def work(
+    context: Context,
+    *,
+    clock: Callable[[], float] = time.time,
+    timer: Callable[[], float] = time.monotonic,
+) -> None:
+    """Collect now and after each interval, until `context.stop` is set. Without a threshold there is nothing to do.
+
+    What is removed is gone for good: a clock that was set forward is believed once it has been right for an interval.
+
+    Parameters
+    ----------
+    clock : seconds since the epoch.
+    timer : seconds that only grow.
+    """
     days = getattr(context.options, "threshold_days", None) or context.settings.retention.days
     if days is None:
         context.stop.wait()
@@ -75,8 +88,11 @@ def work(context: Context, *, clock: Callable[[], float] = time.time) -> None:
         )
     except Stopped:
         return
+    began = clock() - timer()
     while not context.stop.is_set():
-        before = int(clock() - days * SECONDS_PER_DAY)
+        began_by_now = clock() - timer()
+        before = int(min(began, began_by_now) + timer() - days * SECONDS_PER_DAY)
+        began = began_by_now
         try:
             removed = collect(context.engine, before, checkpoints=store.oldest, stop=context.stop)
             if removed:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
 from htmengine.bus import Bus, Outgoing, QueueFull
 from htmengine.errors import DependencyAway
@@ -116,6 +116,22 @@ class Outbox:
                 await asyncio.wait_for(self._enough.wait(), self._flush_interval_s)
         return bool(self._lines)
 
+    async def _in_time(self, publishing: asyncio.Future[None]) -> None:
+        """Wait until something is published. Raises DependencyAway for a bus that does not even answer at the end."""
+        closing = asyncio.ensure_future(self._closing.wait())
+        try:
+            either: set[asyncio.Future[Any]] = {publishing, closing}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not publishing.done():
+                left = self._last_try_at - asyncio.get_running_loop().time()
+                await asyncio.wait({publishing}, timeout=max(0.0, left))
+        finally:
+            closing.cancel()
+        if not publishing.done():
+            publishing.add_done_callback(lambda late: late.exception())  # nobody waits for it any more
+            raise DependencyAway("the bus does not answer")
+        publishing.result()
+
     async def _publish(self, lines: list[str], thread: ThreadPoolExecutor) -> None:
         accepted_at = self._clock()
         messages = [
@@ -136,7 +152,7 @@ class Outbox:
         while True:
             try:
                 watch = Stopwatch()
-                await loop.run_in_executor(thread, self._bus.publish, messages)
+                await self._in_time(loop.run_in_executor(thread, self._bus.publish, messages))
                 watch.lap("publish")
                 watch.log("metric_listener", self._profiling, lines=len(lines))
                 self._counters.add("lines_published", len(lines))

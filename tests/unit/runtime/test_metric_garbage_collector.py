@@ -2,13 +2,15 @@
 
 import threading
 
+import msgspec
 import pytest
 
 from htmengine import config
 from htmengine.repository import metrics, samples
 from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.migrations import upgrade
-from htmengine.runtime.metric_garbage_collector import collect
+from htmengine.runtime import opening
+from htmengine.runtime.metric_garbage_collector import collect, work
 
 
 @pytest.fixture
@@ -24,13 +26,17 @@ def nothing(uids):
     return {}
 
 
-def fill(engine, name, rows):
+def fill(engine, name, rows, *, every_s=60):
     with writing(engine) as conn:
         uid = metrics.create_custom(conn, [name])[name]
         samples.append(
-            conn, [uid] * rows, list(range(1, rows + 1)), list(range(0, rows * 60, 60)), [1.0] * rows
+            conn,
+            [uid] * rows,
+            list(range(1, rows + 1)),
+            list(range(0, rows * every_s, every_s)),
+            [1.0] * rows,
         )
-        samples.advance_last(conn, [samples.Advance(uid, 0, rows, (rows - 1) * 60)])
+        samples.advance_last(conn, [samples.Advance(uid, 0, rows, (rows - 1) * every_s)])
     return uid
 
 
@@ -52,6 +58,35 @@ def test_a_second_run_finds_nothing(engine):
     arguments = {"checkpoints": nothing, "stop": threading.Event(), "pause_s": 0}
     assert collect(engine, 60 * 5, **arguments) == 5
     assert collect(engine, 60 * 5, **arguments) == 0
+
+
+@pytest.mark.parametrize(
+    ("step", "left"),
+    [(0, [20, 17, 14]), (10 * 86_400, [20, 17, 4]), (-10 * 86_400, [20, 20, 20])],
+    ids=["right", "forward", "back"],
+)
+def test_a_clock_that_is_set_forward_is_believed_an_interval_later(tmp_path, step, left):
+    """Twenty rows, a day apart; rows of the last twenty days stay, and time passes by three days each time."""
+    now, elapsed, seen = 20 * 86_400.0, 0.0, []
+
+    class Stop(threading.Event):
+        def wait(self, timeout=None):
+            nonlocal now, elapsed
+            if timeout == 3 * 86_400:
+                seen.append(len(rowids(context.engine, uid)))
+                now += timeout + (step if len(seen) == 1 else 0)
+                elapsed += timeout
+                if len(seen) == len(left):
+                    self.set()
+            return self.is_set()
+
+    settings = msgspec.structs.replace(
+        config.embedded(tmp_path), retention=config.Retention(days=20, interval_s=3 * 86_400)
+    )
+    with opening.opened(settings, stop=Stop()) as context:
+        uid = fill(context.engine, "m", 20, every_s=86_400)
+        work(context, clock=lambda: now, timer=lambda: elapsed)
+    assert seen == left
 
 
 def test_a_model_keeps_the_rows_that_it_may_be_made_again_from(engine):

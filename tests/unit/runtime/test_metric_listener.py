@@ -30,11 +30,13 @@ class FakeBus:
     def __init__(self):
         self.messages = []
         self.failures = []
+        self.asked = 0
         self.changed = threading.Condition()
         self.open = threading.Event()
         self.open.set()
 
     def publish(self, messages):
+        self.asked += 1
         self.open.wait()
         with self.changed:
             if self.failures:
@@ -241,6 +243,19 @@ def test_lines_that_the_bus_does_not_take_at_the_end_are_told(bus, monkeypatch):
     listener.stop()
     assert isinstance(listener.failure, LinesLost)
     assert "2 lines" in str(listener.failure)
+
+
+def test_a_bus_that_does_not_even_answer_at_the_end_costs_lines_that_are_told(bus, monkeypatch):
+    monkeypatch.setattr(outbox, "LAST_TRIES_S", 0.1)
+    bus.open.clear()
+    listener = Running(bus)
+    listener.send(b"a 1 100\nb 1 100\n")
+    listener.wait_for(lambda: bus.asked)
+    listener.stopping.set()
+    listener.wait_for(lambda: listener.counters["lines_lost"] == 2)
+    bus.open.set()
+    listener.stop()
+    assert isinstance(listener.failure, LinesLost)
 
 
 def test_a_connection_that_sends_nothing_is_closed(bus, running):
