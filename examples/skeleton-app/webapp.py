@@ -70,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def body(self) -> str:
         length = int(self.headers.get("Content-Length", 0))
-        if length > LARGEST_BODY:
+        if not 0 <= length <= LARGEST_BODY:
             self.close_connection = True
             raise Refused(f"a body has {LARGEST_BODY} bytes at most")
         return self.rfile.read(length).decode()
@@ -80,7 +80,7 @@ class Handler(BaseHTTPRequestHandler):
             status, text = action()
         except ObjectNotFoundError as error:
             status, text = HTTPStatus.NOT_FOUND, f"{error}\n"
-        except (Refused, ValueError) as error:
+        except (Refused, ValueError, OverflowError, RecursionError) as error:
             status, text = HTTPStatus.BAD_REQUEST, f"{error}\n"
         self.answer(status, text.encode(), "text/plain")
 

@@ -147,6 +147,8 @@ def test_the_skeleton_application_measures_monitors_and_shows(example, parts):
         )
         assert example.send("PUT", "/door.open", '{"min": 0}')[0] == 400
         assert example.send("GET", "/door.open")[0] == 404
+        assert example.send("PUT", "/door.open", "[" * 10_000)[0] == 400
+        assert example.send("GET", f"/cpu_percent?since={10**20}")[0] == 400
         assert example.send("PUT", "/door.open", '{"min": 0, "max": 1}')[0] == 201
         assert example.send("PUT", "/door.open", '{"min": 0, "max": 1}')[0] == 201
         assert example.send("POST", "/door.open", "0 1700000000\n1 yesterday\n")[0] == 400
