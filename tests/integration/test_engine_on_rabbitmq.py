@@ -15,6 +15,7 @@ from benchmarks.servers import configure
 from htmengine.config_options import environment_name
 from htmengine.runtime.anomaly_service import AnomalyService
 from nta.utils.amqp.connection import ConnectionParams, PlainCredentials
+from nta.utils.amqp.exceptions import AmqpChannelError
 from nta.utils.amqp.messages import Message
 from nta.utils.amqp.synchronous_amqp_client import SynchronousAmqpClient
 from tests.acceptance.engine import STOPS_WITHIN_S, python, sent, wait_until
@@ -157,3 +158,49 @@ def test_every_service_alone_survives_the_death_of_each(application):
         for process in processes.values():
             process.kill()
     assert application.command("verify", "--settled", "--json")[0]["findings"] == []
+
+
+def test_queues_and_exchanges_that_somebody_deletes_end_no_service(application):
+    engine = application.start("-m", "htmengine.cli", "up")
+    try:
+        application.send(1, 20)
+        wait_until(lambda: application.scored() == 20, "20 scores")
+        last = 20
+        with application.client() as client:
+            shards = range(8)
+            for deleted in (
+                ["app.metric.custom.data"],
+                [f"app.mswapper.model.input.{shard:04d}" for shard in shards],
+                [f"app.mswapper.results.{shard:04d}" for shard in shards],
+            ):
+                for queue in deleted:
+                    client.deleteQueue(queue)
+                last += 20
+                application.send(1, last)
+                # What was in a queue that was deleted is lost: senders send it again, and the sweep asks again.
+                wait_until(
+                    lambda last=last: application.scored() == last or application.send(1, last),
+                    f"{last} scores",
+                )
+            for exchange in ("app.model.results", "app.model.results.batches", "app.dead"):
+                client.deleteExchange(exchange)
+            queue = client.declareQueue("dashboard", durable=True).queue
+            while not bound(client, queue):  # it is missed when there is something to publish
+                last += 1
+                application.send(last, last)
+                wait_until(lambda last=last: application.scored() == last, f"{last} scores")
+            application.send(last + 1, last + 20)
+            assert results(client, queue, last + 20)
+        (status,) = application.command("status", "--json")
+        assert {service["restarts"] for service in status["services"]} == {0}
+    finally:
+        assert stopped(engine) == 0
+
+
+def bound(client, queue):
+    """Bind a queue to the exchange of results, if it is there."""
+    try:
+        client.bindQueue(queue, "app.model.results", "")
+    except AmqpChannelError:
+        return False
+    return True

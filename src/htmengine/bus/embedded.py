@@ -147,8 +147,11 @@ class EmbeddedBus:
 
     def has_subscribers(self, exchange: str) -> bool:
         """See `Bus`."""
-        with self.file.reading() as connection:
-            return bool(self._bound(connection, exchange))
+        try:
+            with self.file.reading() as connection:
+                return bool(self._bound(connection, exchange))
+        except ExchangeNotFound as error:
+            raise self._restored(error, [exchange]) from error
 
     def _bound(self, connection: sqlite3.Connection, exchange: str) -> list[str]:
         """Return the queues that are bound to an exchange; what is known holds until another connection writes."""

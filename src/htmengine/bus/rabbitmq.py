@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -48,6 +49,8 @@ log = logging.getLogger(__name__)
 DELIVERY_LIMIT: Final = 100
 """The broker's own. It also counts messages that were merely on their way to a consumer that died, so it is far above
 MAX_DELIVERIES, which consumers see to themselves."""
+EXISTS_FOR_S: Final = 5.0
+"""How long it is taken for granted that an exchange which was there still is."""
 SUBSCRIBER_EXPIRES_S: Final = 3600
 """An expendable queue that nobody has consumed for this long is deleted."""
 
@@ -94,6 +97,8 @@ class RabbitBus:
         """Arguments of the queues that are made again when somebody deletes them."""
         self._limits = Limits(lambda names: {queue.name: queue.ready for queue in self._inspect(names)})
         self._exchanges: set[str] = set()
+        self._exists_until: dict[str, float] = {}
+        """By exchange: when to look again whether it is there."""
         self._consumers: list[RabbitConsumer] = []
         try:
             self.on_channel(lambda channel: graveyard.declare(channel, application))
@@ -176,13 +181,17 @@ class RabbitBus:
 
     def has_subscribers(self, exchange: str) -> bool:
         """See `Bus`. The broker's management interface tells; without it, one has to assume so."""
-        if exchange not in self._exchanges:
-            self.on_channel(
-                lambda channel: channel.ask(
-                    lambda raw, answer: raw.exchange_declare(exchange, passive=True, callback=answer)
+        now = time.monotonic()
+        if now >= self._exists_until.get(exchange, 0.0):
+            try:
+                self.on_channel(
+                    lambda channel: channel.ask(
+                        lambda raw, answer: raw.exchange_declare(exchange, passive=True, callback=answer)
+                    )
                 )
-            )
-            self._exchanges.add(exchange)
+            except ExchangeNotFound as error:  # the interface says of such a one that nobody is bound to it
+                raise self.restored(error, [exchange]) from error
+            self._exists_until[exchange] = now + EXISTS_FOR_S
         return self._management.is_bound(exchange)
 
     # -- Messages

@@ -334,6 +334,9 @@ def test_an_exchange_that_somebody_deletes_is_made_again(bus):
     ask(bus, lambda raw, answer: raw.exchange_delete("e", callback=answer))
     with pytest.raises(BusUnavailable, match="somebody deleted it"):
         bus.publish([Fanout("e", b"a")])
+    ask(bus, lambda raw, answer: raw.exchange_delete("e", callback=answer))
+    with pytest.raises(BusUnavailable, match="somebody deleted it"):
+        bus.has_subscribers("e")
     bus.bind("q", "e")
     bus.publish([Fanout("e", b"b")])
     with bus.consume(["q"]) as consumer:
