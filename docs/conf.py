@@ -14,7 +14,9 @@ exclude_patterns = ["CHANGELOG.md"]
 root_doc = "docs/index"
 myst_heading_anchors = 4
 
-html_theme = "furo"
+html_theme = "pydata_sphinx_theme"
+html_theme_options = {"secondary_sidebar_items": ["page-toc"], "show_prev_next": False}
+html_show_sourcelink = False
 html_title = f"htmengine {release}"
 html_show_copyright = False
 html_copy_source = False
