@@ -20,12 +20,12 @@ class Sender(threading.Thread):
         self._port = port
         self._pause_s = pause_s
         self._furthest = 0
-        self._stop = threading.Event()
+        self._told_to_stop = threading.Event()
         self.connections = 0
 
     def run(self) -> None:
         """Send, and start again when the connection breaks, until `stop` is called."""
-        while not self._stop.is_set():
+        while not self._told_to_stop.is_set():
             with (
                 contextlib.suppress(OSError),
                 socket.create_connection(("127.0.0.1", self._port), timeout=5) as peer,
@@ -34,14 +34,14 @@ class Sender(threading.Thread):
                 self.connections += 1
                 for number, lines in enumerate(self._lines):
                     if number >= self._furthest:
-                        self._stop.wait(self._pause_s)
+                        self._told_to_stop.wait(self._pause_s)
                         self._furthest = number + 1
                     peer.sendall(lines)
-                    if self._stop.is_set():
+                    if self._told_to_stop.is_set():
                         return
                 # Everything was sent; whether everything arrived is known only while the connection lives.
                 peer.settimeout(0.2)
-                while not self._stop.is_set():
+                while not self._told_to_stop.is_set():
                     with contextlib.suppress(TimeoutError):
                         if not peer.recv(1):
                             break
@@ -49,4 +49,4 @@ class Sender(threading.Thread):
 
     def stop(self) -> None:
         """End the thread soon."""
-        self._stop.set()
+        self._told_to_stop.set()

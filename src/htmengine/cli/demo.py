@@ -77,7 +77,7 @@ class _LiveSender(threading.Thread):
         self.last = 0
         """The second of the newest samples."""
         self.incidents: list[Incident] = []
-        self._context = context
+        self._installation = context
         self._begin = begin
         self._ended = threading.Event()
 
@@ -99,7 +99,7 @@ class _LiveSender(threading.Thread):
                 self.incidents.append(incident)
                 advise(f"    now: {incident.metric}, {incident.what}")
             _publish(
-                self._context,
+                self._installation,
                 [
                     f"{kind.name} {fleet.sample(kind, second, SEED, incident)!r} {second}"
                     for kind in fleet.KINDS

@@ -165,6 +165,11 @@ def latest_scores(
         # By the computed time, so that no database reads its rows in the order of their times until it has enough.
         query = query.order_by(epoch_seconds(data.timestamp).desc(), data.uid.desc(), data.rowid.desc())
     else:
+        # In two steps: an order by more than the index has makes newer releases of SQLite sort the whole table.
+        newest = (
+            query.with_only_columns(data.timestamp).order_by(data.timestamp.desc()).limit(limit).subquery()
+        )
+        query = query.where(data.timestamp >= select(func.min(newest.c.timestamp)).scalar_subquery())
         query = query.order_by(data.timestamp.desc(), data.uid.desc(), data.rowid.desc())
     rows = conn.execute(query.limit(limit)).all()
     known = states(conn, [row.uid for row in rows])

@@ -1,4 +1,5 @@
 import re
+import unicodedata
 
 import pytest
 from hypothesis import example, given
@@ -36,6 +37,11 @@ _PATTERNS = st.recursive(
 )
 
 
+def _new(name):
+    """Whether a name has characters that not every version of Unicode knows: libraries may differ in it."""
+    return any(unicodedata.ucd_3_2_0.category(character) == "Cn" for character in name)
+
+
 @pytest.mark.filterwarnings("ignore:Possible")
 @given(pattern=_PATTERNS, name=st.text(_CHARACTERS, max_size=8), data=st.data())
 @example(pattern=r"x{,2}", name="xx", data=None)
@@ -46,9 +52,8 @@ _PATTERNS = st.recursive(
 @example(pattern=r"host\d+", name="host٣", data=None)
 def test_a_regular_expression_fits_what_pythons_own_would(pattern, name, data):
     if data is not None:
-        name = data.draw(
-            st.one_of(st.just(name), st.from_regex(pattern, fullmatch=True).filter(lambda n: len(n) < 50))
-        )
+        fitting = st.from_regex(pattern, fullmatch=True).filter(lambda n: len(n) < 50 and not _new(n))
+        name = data.draw(st.one_of(st.just(name), fitting))
     assert bool(name_patterns.regex(pattern)(name)) == bool(re.fullmatch(pattern, name))
 
 
