@@ -5,6 +5,7 @@ import csv
 import itertools
 import json
 import math
+import struct
 from functools import cache
 
 import numpy as np
@@ -332,3 +333,27 @@ def test_published_benchmark_scores_follow_from_their_raw_scores(detector):
         np.testing.assert_allclose(
             final, published[f"{name}|anomaly_score"], rtol=0, atol=TOLERANCE, err_msg=name
         )
+
+
+@pytest.mark.parametrize("wild", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("flat_variance", [0.0, 0.0003])
+def test_a_state_with_a_number_that_is_none_is_refused(wild, flat_variance):
+    parameters = _kernels.LikelihoodParameters()
+    parameters.flat_variance = flat_variance
+    parameters.learning, parameters.probation, parameters.history, parameters.refit = 5, 10, 60, 20
+    likelihood = _kernels.Likelihood(parameters)
+    rng = np.random.default_rng(0)
+    likelihood.update_series(rng.random(80), rng.random(80))
+    state = likelihood.save_state()
+    refused = 0
+    for place in range(0, len(state) - 7, 4):
+        damaged = state[:place] + struct.pack("<d", wild) + state[place + 8 :]
+        other = _kernels.Likelihood(parameters)
+        try:
+            other.restore_state(damaged)
+        except _kernels.StateError:
+            refused += 1
+            continue
+        found = other.update_series(rng.random(40), rng.random(40))
+        assert ((found >= 0.0) & (found <= 1.0)).all(), place
+    assert refused > 20

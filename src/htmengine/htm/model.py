@@ -201,6 +201,8 @@ class Model:
             raise UnreadableModel(f"model block: its state does not fit its parameters: {error}") from error
         if model.rows != rows:
             raise UnreadableModel(f"model block: header says {rows} rows, state says {model.rows}")
+        if not math.isfinite(model.last_timestamp) if rows else model.last_timestamp != -math.inf:
+            raise UnreadableModel(f"model block: the last timestamp of {rows} rows is {model.last_timestamp}")
         return model
 
 

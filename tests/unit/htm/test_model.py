@@ -2,6 +2,7 @@
 
 import math
 import struct
+import zlib
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from htmengine.htm import params
-from htmengine.htm.model import Model, OutOfOrderSample, UnreadableModel
+from htmengine.htm.model import _HEADER, Model, OutOfOrderSample, UnreadableModel
 from htmengine.htm.pool import MISSING, OUT_OF_ORDER, SCORED, Pool
 
 SETS = {
@@ -267,6 +268,70 @@ def test_a_damaged_block_is_refused(parameters):
         Model.load(block + b"\0")
     with pytest.raises(UnreadableModel, match="layout 1;"):
         Model.load(block[:4] + struct.pack("<I", 1) + block[8:])
+
+
+def with_state(block, change):
+    """Return a block whose state was changed, with the checksum of what it holds now."""
+    *fields, _ = _HEADER.unpack_from(block)
+    body = bytearray(block[_HEADER.size :])
+    state = body[fields[5] :]
+    change(state)
+    body[fields[5] :] = state
+    return _HEADER.pack(*fields, zlib.crc32(body, zlib.crc32(_HEADER.pack(*fields, 0)))) + bytes(body)
+
+
+@every_set
+@pytest.mark.parametrize("second", [math.inf, -math.inf, math.nan])
+def test_a_block_whose_time_is_infinite_is_refused(parameters, second):
+    model = Model(parameters)
+    new = model.save()
+    model.score_series(*series(3))
+    packed = struct.pack("<d", model.last_timestamp)
+
+    def change(state):
+        place = state.index(packed)
+        state[place : place + 8] = struct.pack("<d", second)
+
+    with pytest.raises(UnreadableModel, match="timestamp"):
+        Model.load(with_state(model.save(), change))
+
+    def begun(state):
+        place = state.index(struct.pack("<d", -math.inf))
+        state[place : place + 8] = struct.pack("<d", 5.0)
+
+    with pytest.raises(UnreadableModel, match="timestamp of 0 rows is 5.0"):
+        Model.load(with_state(new, begun))
+
+
+@every_set
+def test_whatever_state_is_loaded_has_scores_from_0_to_1(parameters):
+    """The second line behind the checksum."""
+    times, values = series(90)
+    model = Model(parameters)
+    model.score_series(times[:60], values[:60])
+    block = model.save()
+    rng = np.random.default_rng(3)
+    wild = [struct.pack("<d", x) for x in (math.nan, math.inf, -math.inf, 1e308, -1.0)]
+    wild += [struct.pack("<I", x) for x in (0xFFFFFFFF, 0x7FC00000, 0)]
+    loaded = 0
+    for _ in range(400 if len(block) < 100_000 else 30):
+        part = wild[rng.integers(len(wild))]
+
+        def change(state, part=part):
+            place = int(rng.integers(0, len(state) - 8))
+            state[place : place + len(part)] = part
+
+        try:
+            damaged = Model.load(with_state(block, change))
+        except UnreadableModel:
+            continue
+        loaded += 1
+        try:
+            scores = np.column_stack(damaged.score_series(times[60:], values[60:]))
+        except OutOfOrderSample:
+            continue
+        assert ((scores >= 0.0) & (scores <= 1.0)).all()
+    assert loaded
 
 
 def test_parameters_survive_json_and_a_changed_one_changes_the_digest():

@@ -207,6 +207,19 @@ void Likelihood::restored() const {
     }
     if (blocks_.size() != expected || value_blocks_.size() != (watches_values() ? expected : 0))
         throw StateError("the window has another number of blocks");
+
+    const auto finite = [](double x) { return std::isfinite(x); };
+    const auto possible = [](const Moments& moments) { return std::isfinite(moments.mean) && moments.squares >= 0.0; };
+    if (!std::all_of(recent_.begin(), recent_.end(), finite)) throw StateError("a raw score is not finite");
+    if (!finite(previous_tail_) || !finite(mean_) || !finite(deviation_) || deviation_ < 0.0 ||
+        (fitted() && deviation_ == 0.0))
+        throw StateError("the fit of a likelihood is none");
+    for (const Block& block : blocks_)
+        for (const Moments* moments : {&block.averages, &block.restarted})
+            if (!possible(*moments) || !finite(moments->squares)) throw StateError("the moments of a block are none");
+    // Values may be so large that their moments overflow.
+    if (!std::all_of(value_blocks_.begin(), value_blocks_.end(), possible))
+        throw StateError("the moments of a block of values are none");
 }
 
 }  // namespace htmengine
