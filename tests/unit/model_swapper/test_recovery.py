@@ -4,7 +4,7 @@ import threading
 
 import pytest
 import zstandard
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, insert, null, select, update
 
 from htmengine.htm import params
 from htmengine.htm.model import Model
@@ -12,7 +12,7 @@ from htmengine.messages import Samples, shard_of
 from htmengine.model_swapper.checkpoint_store import CODEC_CHECKED, CODEC_ZSTD
 from htmengine.model_swapper.checkpoint_writer import Block
 from htmengine.model_swapper.scheduler import ORPHANS_INTERVAL_S, ROWS_WORTH_A_BLOCK
-from htmengine.repository import metrics, schema
+from htmengine.repository import metrics, samples, schema
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.retention import remove_older
 from htmengine.repository.status import MetricStatus
@@ -76,6 +76,80 @@ def test_a_block_that_cannot_be_read_is_discarded_and_the_rows_are_learned_again
     in_checkpoints(trained, update(schema.model_checkpoint).values(values))
     goes_on(trained, 30)
     assert not trained.failures
+
+
+# -- Versions, and lives of the repository
+
+
+@pytest.mark.parametrize("messages_had", [True, False], ids=["messages of now", "messages of then"])
+def test_what_a_version_before_digests_left_goes_on(trained, messages_had):
+    with writing(trained.engine) as conn:
+        conn.execute(update(schema.metric).values(tail_digest=null(), model_digest=null()))
+        conn.execute(update(schema.metric_data).values(digest=null()))
+    for key in trained.store.listing():
+        old = frame(trained.store.read(key).block())
+        of_key = schema.model_checkpoint.c.last_rowid == key.last_rowid
+        in_checkpoints(
+            trained, update(schema.model_checkpoint).where(of_key).values(codec=CODEC_ZSTD, block=old)
+        )
+    trained.start()
+    if messages_had:
+        trained.publish(*[(0, rowid) for rowid in trained.append(0, 5)])
+    else:
+        publish_rows(trained, 0, {rowid: rowid for rowid in trained.append(0, 5)})
+    trained.settle_all()
+    trained.close()
+    goes_on(trained, 40)
+    assert "models_set_back" not in trained.scheduler.counters.snapshot()
+    with reading(trained.engine) as conn:
+        digests = samples.read(conn, trained.uids[0], 1, 40, 40).digests
+    assert [rowid for rowid, digest in enumerate(digests, 1) if not digest] == list(range(1, 21))
+    assert {checkpoint.codec for checkpoint in trained.store.newest(trained.uids).values()} == {CODEC_CHECKED}
+
+
+def test_a_checkpoint_of_samples_that_were_lost_is_not_taken_though_its_rowid_is_there_again(world):
+    world.publish(*[(0, rowid) for rowid in world.append(0, 12)])
+    world.settle_all()
+    world.store_all()
+    copy = world.copied()
+    world.publish(*[(0, rowid) for rowid in world.append(0, 13)])
+    world.settle_all()
+    world.store_all()
+    world.close()
+    assert [key.last_rowid for key in world.store.listing()][-1] == 25
+    world.goes_back(copy)
+    world.append(0, 20)
+    world.start()
+    world.publish((0, 32))
+    world.heal()
+    assert world.finals(0) == world.expected(0, 32)
+    assert world.scheduler.counters.snapshot()["models_set_back"] == 1
+
+
+def test_a_model_in_memory_notices_that_the_repository_went_back(world):
+    world.publish(*[(0, rowid) for rowid in world.append(0, 12)])
+    world.settle_all()
+    world.store_all()
+    copy = world.copied()
+    world.publish(*[(0, rowid) for rowid in world.append(0, 13)])
+    world.settle_all()
+    world.store_all()
+    world.goes_back(copy)
+    for _ in range(20):  # first rows that it has taken already, then those behind
+        world.publish(*[(0, rowid) for rowid in world.append(0, 1)])
+        world.round()
+    world.heal()
+    assert world.finals(0) == world.expected(0, 32)
+
+
+def test_a_row_that_was_changed_by_hand_is_taken_as_it_is(trained):
+    rowids = trained.append(0, 10)
+    with writing(trained.engine) as conn:
+        conn.execute(update(schema.metric_data).where(row.rowid == 21).values(digest=5))
+    trained.start()
+    trained.publish((0, rowids[-1]))
+    trained.heal()
+    assert trained.finals(0) == trained.expected(0, 30)
 
 
 def test_where_the_newest_block_cannot_be_read_the_one_before_is_taken(trained):
