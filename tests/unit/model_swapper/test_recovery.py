@@ -126,6 +126,27 @@ def test_a_checkpoint_of_samples_that_were_lost_is_not_taken_though_its_rowid_is
     assert world.scheduler.counters.snapshot()["models_set_back"] == 1
 
 
+@pytest.mark.parametrize("grown", [False, True], ids=["of the last row", "of a row before"])
+def test_a_checkpoint_of_another_life_is_not_taken_though_all_its_rows_are_scored(world, grown):
+    def twenty():
+        world.publish(*[(0, rowid) for rowid in world.append(0, 20)])
+        world.settle_all()
+        world.store_all()
+        world.close()
+        return next(iter(world.store.newest(world.uids).values()))
+
+    copy = world.copied()
+    other = twenty()
+    world.goes_back(copy)
+    world.start()
+    assert twenty()[:3] == other[:3]
+    in_checkpoints(world, delete(schema.model_checkpoint).where(schema.model_checkpoint.c.last_rowid < 20))
+    in_checkpoints(world, update(schema.model_checkpoint).values(block=other.data))
+    if grown:
+        world.append(0, 3)
+    goes_on(world, 40)
+
+
 def test_a_model_in_memory_notices_that_the_repository_went_back(world):
     world.publish(*[(0, rowid) for rowid in world.append(0, 12)])
     world.settle_all()
