@@ -30,7 +30,7 @@ from sqlalchemy import Connection, Engine, bindparam, insert, update
 from benchmarks.machine import machine
 from benchmarks.servers import DATABASES, explained, private
 from htmengine import config
-from htmengine.repository import metrics, migrations, samples, schema, scores
+from htmengine.repository import identity, metrics, migrations, samples, schema, scores
 from htmengine.repository.bulk import mysql, sqlite
 from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.times import from_epoch
@@ -110,7 +110,9 @@ def append_in_bulk(conn: Connection, rows: list[Any]) -> None:
     samples.advance_last(
         conn, [samples.Advance(uid, rowid - 1, rowid, stamp) for uid, rowid, stamp, _ in rows]
     )
-    samples.append(conn, *(list(column) for column in zip(*rows, strict=True)))
+    uids, rowids, stamps, values = (list(column) for column in zip(*rows, strict=True))
+    digests = list(identity.extended(identity.start(0, None), stamps, values))
+    samples.append(conn, uids, rowids, stamps, values, digests)
 
 
 def append_by_row(conn: Connection, rows: list[Any]) -> None:
