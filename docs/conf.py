@@ -14,8 +14,13 @@ exclude_patterns = ["CHANGELOG.md"]
 root_doc = "docs/index"
 myst_heading_anchors = 4
 
-html_theme = "pydata_sphinx_theme"
-html_theme_options = {"secondary_sidebar_items": ["page-toc"], "show_prev_next": False}
+html_theme = "alabaster"
+html_theme_options = {
+    "description": "Real-time anomaly detection for scalar metrics",
+    "page_width": "70em",
+    "fixed_sidebar": True,
+}
+html_sidebars = {"**": ["about.html", "searchfield.html", "navigation.html"]}
 html_show_sourcelink = False
 html_title = f"htmengine {release}"
 html_show_copyright = False
