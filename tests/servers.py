@@ -72,7 +72,7 @@ class ServerProcess:
         """Start it, and wait until it answers."""
         with self._log.open("ab") as out:
             self._process = subprocess.Popen(
-                self._command, stdout=out, stderr=out, start_new_session=True, **self._options
+                ending_with_us(self._command), stdout=out, stderr=out, start_new_session=True, **self._options
             )
         try:
             wait_until(self._answers, self._process, self._log)
@@ -175,6 +175,12 @@ class RabbitMQ(NamedTuple):
             headers={"Authorization": f"Basic {user}", "Content-Type": "application/json"},
         )
         urllib.request.urlopen(request, timeout=120).close()
+
+
+def ending_with_us(command: Sequence[str]) -> list[str]:
+    """Return a command whose process is told to end when this one dies, as workers of pytest-xdist do at Ctrl-C."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "TERM", *command] if setpriv else [*command]
 
 
 def free_ports(count: int) -> list[int]:
