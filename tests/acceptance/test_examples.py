@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import urllib.error
 import urllib.request
 from contextlib import contextmanager
@@ -89,8 +90,10 @@ def start(example, *options):
 
 
 @pytest.fixture
-def example(tmp_path):
-    return Example(tmp_path / "app")
+def example():
+    # Its supervisor listens on a socket in this folder, whose path must be short; pytest's own folders are deep.
+    with tempfile.TemporaryDirectory(prefix="htmengine-", dir="/tmp") as folder:
+        yield Example(Path(folder) / "app")
 
 
 def on_embedded_parts(request):
