@@ -4,36 +4,50 @@ import math
 
 from tests.reference import hash_encoder
 from tests.reference.classifier import SoftmaxClassifier
-from tests.reference.deviation import Deviation
+from tests.reference.default_model_v1 import digits_of_latest, graded, likelihood_of_log, stretched
+from tests.reference.deviation import HIGHEST, Tail
+from tests.reference.expectation import rounded, within
 from tests.reference.likelihood import Likelihood, Parameters
-from tests.reference.novelty import Novelty, ValueScale
-from tests.reference.portable_math import exp, log
+from tests.reference.novelty import Novelty
+from tests.reference.portable_math import exp
+from tests.reference.seasonal_deviation import SeasonalDeviation
 from tests.reference.transition_memory import TransitionMemory
+from tests.reference.value_resolution import VALUES_TO_SETTLE, ValueResolution
+
+DAY = 86400.0
+BAND = 0.05
+BAND_BY_DEVIATION = 0.7
+SHARE_BELOW_ALARM = 0.4
+JUST_BELOW_ALARM = 0.49
+WILD_FACTOR = 200.0
+MOST_ONE_IN = 1e10
 
 
-def likelihood_of_log(log_score):
-    """The probability whose value on the log scale is `log_score`."""
-    return min(max(1.0000000001 - exp(-23.02585084720009 * log_score), 0.0), 1.0)
+def scaled(strength):
+    """The log scale of a strength: 0.5 at 1."""
+    return strength / (strength + 1.0)
 
 
-def graded(digits):
-    """The log scale of so many digits of certainty: 0.5 at 5 digits, 1 at infinitely many."""
-    return 0.1 * max(0.0, digits) if digits <= 5.0 else 1.0 - 2.5 / digits
+def median(numbers):
+    """The upper one of two in the middle."""
+    return sorted(numbers)[len(numbers) // 2]
 
 
-def stretched(digits):
-    """The digits of a deviation beyond 3, which the fitted tails underestimate."""
-    return 3.0 + 1.7 * (digits - 3.0) if digits > 3.0 else digits
+def bulk_mean(sizes):
+    """The mean of sizes but for the largest twentieth, each counted up to five medians."""
+    kept = sorted(sizes)[: len(sizes) - max(1, len(sizes) // 20)]
+    most = 5.0 * median(sizes) or math.inf
+    total = 0.0
+    for size in kept:
+        total += min(size, most)
+    return total / len(kept)
 
 
-def digits_of_latest(likelihood):
-    """Digits of certainty of the latest record; 0 on probation."""
-    if likelihood.distribution is None:
-        return 0.0
-    return -log(max(likelihood.tail(), 1e-300)) / 2.302585092994046
-
-
-DEVIATIONS = "distance", "error", "offset", "unrest"
+def bulk_scale(values):
+    """Return level, error and distance of the bulk."""
+    level = median(values)
+    steps = [abs(after - before) for before, after in zip(values, values[1:], strict=False)]
+    return level, bulk_mean(steps), bulk_mean([abs(value - level) for value in values])
 
 
 class DefaultModel:
@@ -41,11 +55,15 @@ class DefaultModel:
 
     def __init__(self, parameters):
         self.parameters = parameters
-        self.scale = ValueScale(**parameters["scale"])
+        self.combination = parameters["combination"]
+        self.resolution = ValueResolution(**parameters["scale"])
         self.novelty = Novelty(**parameters["novelty"])
-        self.deviation = Deviation(**parameters["deviation"])
+        self.deviation = SeasonalDeviation(**parameters["deviation"])
         self.jump_likelihood = Likelihood(Parameters(**parameters["jump_likelihood"]))
-        self.since_alarm = parameters["quiet_records"]
+        self.odds = Tail(**parameters["odds"])
+        self.since_alarm = self.combination["quiet_records"]
+        self.last_detection = -math.inf
+        self.peak = 0.0
         self.samples = []  # all so far
         self.alarms = []  # timestamps
         self.begin_again()
@@ -54,97 +72,161 @@ class DefaultModel:
         if self.parameters["classifier"]:
             self.classifier = SoftmaxClassifier(**self.parameters["classifier"])
         self.memory = TransitionMemory(**self.parameters["memory"])
-        if len(self.samples) <= 1024:
+        if len(self.samples) < VALUES_TO_SETTLE:
             self.sequence_likelihood = Likelihood(Parameters(**self.parameters["sequence_likelihood"]))
             for timestamp, value in self.samples:
                 self.sequence_likelihood.update(self.surprise(timestamp, value), value)
 
+    def surprise(self, timestamp, value):
+        return self.memory.compute(self.columns(timestamp, self.resolution.steps(value)))
+
+    def columns(self, timestamp, steps):
+        return hash_encoder.encode(timestamp, steps, **self.parameters["encoder"])
+
     def predict(self):
         """Return the predictions made at the last sample."""
         timestamp, value = self.samples[-1]
-        columns = hash_encoder.encode(timestamp, self.scale.steps(value), **self.parameters["encoder"])
+        columns = self.columns(timestamp, self.resolution.steps(value))
         return [predicted for predicted, _ in self.classifier.compute(columns, self.bucket(value), value)]
 
-    def surprise(self, timestamp, value):
-        columns = hash_encoder.encode(timestamp, self.scale.steps(value), **self.parameters["encoder"])
-        return self.memory.compute(columns)
+    def bucket(self, value):
+        return int(within(math.floor(self.resolution.steps(value)), 1e15))
 
     def score(self, timestamp, value):
-        """Return raw, anomaly, log, sequence and novelty score; None for a sample without a value."""
+        """Return raw, anomaly, log, sequence and novelty score, forecast, usual range, and one in how many records.
+
+        None for a sample without a value.
+        """
         if not math.isfinite(value):
             return None
-        value = min(max(value, -1e300), 1e300)
-        if self.scale.observe(value):
+        value = within(value, 1e300)
+        if self.resolution.observe(value):
             self.begin_again()
-        first = not self.samples
         self.samples.append((timestamp, value))
         raw = self.surprise(timestamp, value)
-        forecast = math.nan if first else self.deviation.forecast()
-        usual_error = self.deviation.errors.size()
         jump, extreme = self.novelty.update(value)
+        forecast, low, high, unit, *deviations, rareness, habitual = self.deviation.update(timestamp, value)
         self.sequence_likelihood.update(raw, value)
         self.jump_likelihood.update(jump, value)
-        distance, error, offset, unrest = map(stretched, self.deviation.update(value))
-        strengths = {
+
+        strength = max(deviations) if "deviation" in self.parameters["channels"] else 0.0
+        age = max(timestamp - self.deviation.expectation.begun, 1.0)
+        young = min(self.combination["young_evidence"] * DAY / age, 1e9)
+        found = {
             "sequence": graded(digits_of_latest(self.sequence_likelihood)),
             "jump": graded(digits_of_latest(self.jump_likelihood)),
             "extreme": extreme,
-            "distance": graded(distance),
-            "error": graded(error),
-            "offset": graded(offset),
-            "unrest": graded(unrest),
+            "rareness": [graded(stretched(digits)) for digits in rareness],
         }
-        for name in strengths:
-            channel = "deviation" if name in DEVIATIONS else name
+        for channel in ("sequence", "jump", "extreme"):
+            no_evidence = strength < max(self.combination[f"{channel}_evidence"], young)
+            if no_evidence or (habitual and channel != "sequence"):
+                found[channel] = min(found[channel], JUST_BELOW_ALARM)
             if channel not in self.parameters["channels"]:
-                strengths[name] = 0.0
+                found[channel] = 0.0
+        if strength < max(self.combination["rareness_evidence"], young):
+            found["rareness"] = [min(rare, JUST_BELOW_ALARM) for rare in found["rareness"]]
+        if "deviation" not in self.parameters["channels"]:
+            found["rareness"] = deviations = [0.0] * 4
 
-        pattern = max(strengths["sequence"], strengths["jump"], strengths["extreme"])
-        deviation = max(strengths[name] for name in DEVIATIONS)
-        ranked = 0.4 * pattern if pattern < 0.5 else 0.5 + 0.1 * (pattern - 0.5)
-        combined = max(ranked, deviation)
-        damped = self.since_alarm < self.parameters["quiet_records"]
+        pattern = max(found["sequence"], found["jump"], found["extreme"])
+        combined = self.combine(max(pattern, *found["rareness"]), strength)
+        quiet = (
+            self.since_alarm < self.combination["quiet_records"]
+            or timestamp - self.last_detection < self.combination["quiet_seconds"]
+        )
+        surpassing = strength >= 1.0 and strength > self.combination["surpassing"] * self.peak
+        damped = quiet and not surpassing
         alarms_before, last_alarm = len(self.alarms), self.alarms[-1] if self.alarms else math.nan
         if combined >= 0.5:
+            self.peak = max(self.peak if quiet else 0.0, strength, 1.0)
             self.since_alarm = 1
+            self.last_detection = timestamp
             if not damped:
                 self.alarms.append(timestamp)
         else:
-            self.since_alarm = min(self.since_alarm + 1, self.parameters["quiet_records"])
-        log_score = self.parameters["damping"] * combined if damped else combined
-        novelty = max(strengths["jump"], strengths["extreme"], deviation)
-        scores = raw, likelihood_of_log(log_score), log_score, strengths["sequence"], novelty
+            self.since_alarm = min(self.since_alarm + 1, self.combination["quiet_records"])
+
+        log_score = self.combination["damping"] * combined if damped else combined
+        unrest = found["rareness"][3]
+        strengths = {
+            "sequence": found["sequence"],
+            "jump": found["jump"],
+            "extreme": found["extreme"],
+            "distance": max(scaled(deviations[0]), found["rareness"][0]),
+            "error": max(scaled(deviations[1]), found["rareness"][1]),
+            "offset": max(scaled(deviations[2]), found["rareness"][2]),
+            "unrest": unrest,
+        }
+        novelty = max(strengths[name] for name in strengths if name != "sequence")
+        scores = (
+            raw,
+            likelihood_of_log(log_score),
+            log_score,
+            strengths["sequence"],
+            novelty,
+            rounded(forecast),
+            rounded(low),
+            rounded(high),
+            self.one_in(combined),
+        )
         self.latest = {
             "timestamp": timestamp,
             "value": value,
             "scores": scores,
             "strengths": strengths,
-            "pattern_decided": ranked > deviation,
+            "pattern_decided": strength < 1.0 and pattern > max(*found["rareness"], scaled(strength)),
             "damped": damped,
-            "forecast": forecast,
-            "usual_error": usual_error,
+            "forecast": rounded(forecast),
+            "usual_error": unit,
             "alarms_before": alarms_before,
             "last_alarm": last_alarm,
         }
+        self.learn_scale_again()
         return scores
+
+    def combine(self, found, strength):
+        """Rank deviations that are alarms by themselves above all others, and what is none by much below them."""
+        large = scaled(strength)
+        if strength >= 1.0:
+            return 0.5 + BAND + (1.0 - 2.0 * BAND) * (large - 0.5)
+        if found >= 0.5:
+            own = BAND_BY_DEVIATION * 2.0 * large
+            return 0.5 + BAND * (own + (1.0 - BAND_BY_DEVIATION) * min(2.0 * (found - 0.5), 1.0))
+        return max(SHARE_BELOW_ALARM * found, large)
+
+    def one_in(self, combined):
+        odds = combined / (1.0 - combined)
+        digits = self.odds.update(min(odds * odds, HIGHEST))
+        if self.odds.distribution is None:
+            return math.nan
+        return min(exp(2.302585092994046 * digits), MOST_ONE_IN)
+
+    def learn_scale_again(self):
+        """Learn the scale of deviations from the bulk when a wild value has set it, at each power of two."""
+        if len(self.samples) not in (8, 16, 32, 64, 128, 256, 512, 1024):
+            return
+        level, error, distance = bulk_scale([value for _, value in self.samples])
+        if distance > 0.0 and self.deviation.exceeds(error, distance, WILD_FACTOR):
+            self.deviation = self.deviation.renewed(level, error, distance)
+            for timestamp, value in self.samples:
+                self.deviation.update(timestamp, value)
 
     def explain(self):
         """Return why the last sample got its scores."""
-        margin = self.latest["usual_error"] * self.deviation.error_tail.exceeded(0.01)
-        return self.latest | {"margin": margin, "buckets": self.expected()}
+        *_, forecast, _, high, _ = self.latest["scores"]
+        return self.latest | {"margin": high - forecast, "buckets": self.expected()}
 
     def expected(self):
         forecast = self.latest["forecast"]
         middle = self.bucket(self.latest["value"] if math.isnan(forecast) else forecast)
-        first = max(self.bucket(min(self.scale.seen)), middle - 128)
-        last = min(self.bucket(max(self.scale.seen)), middle + 127)
+        first = max(self.bucket(min(self.resolution.seen)), middle - 128)
+        last = min(self.bucket(max(self.resolution.seen)), middle + 127)
         predicted = self.memory.predicted()
         buckets = []
         for bucket in range(first, last + 1):
-            columns = hash_encoder.encode(self.latest["timestamp"], bucket, **self.parameters["encoder"])
+            columns = self.columns(self.latest["timestamp"], bucket)
             foreseen = sum(column in predicted for column in columns) / len(columns)
-            buckets.append((self.scale.value_at(bucket), self.scale.value_at(bucket + 1), foreseen))
+            buckets.append((self.resolution.value_at(bucket), self.resolution.value_at(bucket + 1), foreseen))
         return buckets
 
-    def bucket(self, value):
-        return int(min(max(math.floor(self.scale.steps(value)), -1e15), 1e15))

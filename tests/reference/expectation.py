@@ -1,0 +1,211 @@
+"""Naive twin of what a metric's next value is expected to be, by experts that compete."""
+
+import math
+
+import numpy as np
+
+DAY = 86400.0
+SLOT = 300.0
+HOUR = 3600.0
+SLOTS_BACK = 12
+
+SETTLED_VISITS = 3
+RECORDS_TO_COUNT = 20
+FURTHEST_POSITION = 10.0
+MOST_WEIGHT = 1e6
+TINY = 1e-300
+LARGEST_FLOAT = float(np.finfo(np.float32).max)
+
+ALIKE = {0: 4, 1: 0, 2: 1, 3: 2, 4: 3, 5: 5, 6: 5}  # by weekday, from Monday, the one to take it for
+
+
+def within(x, limit):
+    return min(max(x, -limit), limit)
+
+
+def rounded(x):
+    """Round to a number that 32 bits hold."""
+    return float(np.float32(within(x, LARGEST_FLOAT)))
+
+
+def time_of_day(timestamp):
+    return timestamp - math.floor(timestamp / DAY) * DAY
+
+
+def weekday_of(timestamp):
+    return (math.floor(timestamp / DAY) + 3) % 7
+
+
+def day_slot(timestamp):
+    return math.floor(time_of_day(timestamp) / SLOT + 0.5) % 288
+
+
+def week_slot(timestamp):
+    return weekday_of(timestamp), int(time_of_day(timestamp) / HOUR)
+
+
+class Profile:
+    """By slot, whatever that is: the mean of each past visit is followed."""
+
+    def __init__(self, rate):
+        self.rate = rate
+        self.means = {}
+        self.visits = {}
+        self.slot = None
+        self.values = []
+
+    def visit(self, slot, limit):
+        if slot == self.slot:
+            return
+        if self.slot is not None:
+            self.end_visit(limit)
+        self.slot, self.values = slot, []
+
+    def end_visit(self, limit):
+        total = 0.0
+        for value in self.values:
+            total += value
+        mean = total / len(self.values)
+        visits = self.visits.get(self.slot, 0)
+        if visits == 0:
+            self.means[self.slot] = rounded(mean)
+        else:
+            followed = self.means[self.slot]
+            step = mean - followed
+            if visits >= SETTLED_VISITS:
+                step = within(step, limit)
+            self.means[self.slot] = rounded(followed + max(self.rate, 1.0 / (visits + 1.0)) * step)
+        self.visits[self.slot] = min(visits + 1, 250)
+
+
+class Expert:
+    def __init__(self):
+        self.rest = None  # distance of the last value from its level, if it had one
+        self.squares = self.products = 0.0
+        self.forecast_error = self.level_error = 0.0
+        self.records = 0
+        self.level = None
+        self.forecast = None
+
+    def expect(self, level, ridge):
+        self.level = self.forecast = level
+        if level is not None and self.rest is not None:
+            kept = within(1.0 + self.products / (self.squares + ridge), 1.0)
+            self.forecast = level + kept * self.rest
+
+    def learn(self, value, limits, parameters):
+        if self.level is None:
+            self.rest = None
+            return
+        self.records += 1
+        rate = max(parameters["loss_rate"], 1.0 / self.records)
+        error, rest = value - self.forecast, value - self.level
+        self.forecast_error += rate * (min(abs(error), limits["error"]) - self.forecast_error)
+        self.level_error += rate * (min(abs(rest), limits["distance"]) - self.level_error)
+        if self.rest is not None:
+            start = within(self.rest / limits["spread"], FURTHEST_POSITION)
+            end = within(rest / limits["spread"], FURTHEST_POSITION)
+            rate = max(parameters["forecast_rate"], 1.0 / self.records)
+            self.squares += rate * (start * start - self.squares)
+            self.products += rate * (start * (end - start) - self.products)
+        self.rest = within(rest, limits["rest"])
+
+
+def weight(error, first_error):
+    ratio = max(first_error, TINY) / max(error, TINY)
+    return min(ratio * ratio, MOST_WEIGHT)
+
+
+def weighted_mean(numbers, weights):
+    total = weights_total = 0.0
+    for number, its_weight in zip(numbers, weights, strict=True):
+        total += its_weight * number
+        weights_total += its_weight
+    return total / weights_total
+
+
+class Expectation:
+    def __init__(self, *, level_rate, day_rate, week_rate, forecast_rate, loss_rate, ridge):
+        self.level_rate = level_rate
+        self.ridge = ridge
+        self.rates = {"loss_rate": loss_rate, "forecast_rate": forecast_rate}
+        self.day = Profile(day_rate)
+        self.week = Profile(week_rate)
+        self.experts = [Expert(), Expert(), Expert()]
+        self.level = None
+        self.begun = self.origin = None
+
+    def assume(self, level):
+        self.level = level
+
+    def begin(self, timestamp, value):
+        self.begun, self.origin = timestamp, value
+        if self.level is None:
+            self.level = value
+        self.visit(timestamp, 0.0)
+        self.add(self.level - value)
+
+    def visit(self, timestamp, limit):
+        self.day.visit(day_slot(timestamp), limit)
+        self.week.visit(week_slot(timestamp), limit)
+
+    def add(self, value):
+        self.day.values.append(value)
+        self.week.values.append(value)
+
+    def expect(self, timestamp, limit):
+        """Return the forecast and the level."""
+        self.visit(timestamp, limit)
+        levels = [self.level, None, None]
+        if timestamp - self.begun >= DAY:
+            levels = [self.level, self.day_level(timestamp), self.week_level(timestamp)]
+        for expert, level in zip(self.experts, levels, strict=True):
+            expert.expect(level, self.ridge)
+        first = self.experts[0]
+        heard = [first] + [
+            expert
+            for expert in self.experts[1:]
+            if expert.level is not None and expert.records >= RECORDS_TO_COUNT
+        ]
+        forecast = weighted_mean(
+            [expert.forecast for expert in heard],
+            [weight(expert.forecast_error, first.forecast_error) for expert in heard],
+        )
+        level = weighted_mean(
+            [expert.level for expert in heard],
+            [weight(expert.level_error, first.level_error) for expert in heard],
+        )
+        return forecast, level
+
+    def day_level(self, timestamp):
+        for back in range(SLOTS_BACK + 1):
+            slot = (day_slot(timestamp) - back) % 288
+            if slot in self.day.means:
+                return self.origin + self.day.means[slot]
+        return None
+
+    def week_level(self, timestamp):
+        hours = time_of_day(timestamp) / HOUR - 0.5
+        hour = math.floor(hours)
+        earlier = self.hour_mean(weekday_of(timestamp), hour)
+        later = self.hour_mean(weekday_of(timestamp), hour + 1)
+        if earlier is None and later is None:
+            return None
+        earlier = later if earlier is None else earlier
+        later = earlier if later is None else later
+        return self.origin + earlier + (hours - hour) * (later - earlier)
+
+    def hour_mean(self, weekday, hour):
+        """Return the mean of an hour, -1 to 24, of a weekday, or else of the last weekday of its kind, or None."""
+        weekday = (weekday + hour // 24) % 7
+        for day in (weekday, ALIKE[weekday]):
+            if (day, hour % 24) in self.week.means:
+                return self.week.means[day, hour % 24]
+        return None
+
+    def learn(self, value, level, rate, limits):
+        """Take the value for which a level was just expected. Limits as those of the kernel, by name."""
+        for expert in self.experts:
+            expert.learn(value, limits, self.rates)
+        self.level += max(self.level_rate, rate) * within(value - self.level, limits["step"])
+        self.add(level + within(value - level, limits["profile"]) - self.origin)
