@@ -1,6 +1,7 @@
 """Naive twin of what a metric's next value is expected to be, by experts that compete."""
 
 import math
+from collections import Counter
 
 import numpy as np
 
@@ -9,7 +10,9 @@ SLOT = 300.0
 HOUR = 3600.0
 SLOTS_BACK = 12
 
+MOST_VISITS = 250
 SETTLED_VISITS = 3
+MOST_OUTSIDE = 60
 RECORDS_TO_COUNT = 20
 FURTHEST_POSITION = 10.0
 MOST_WEIGHT = 1e6
@@ -44,38 +47,52 @@ def week_slot(timestamp):
     return weekday_of(timestamp), int(time_of_day(timestamp) / HOUR)
 
 
+def mean_of(numbers):
+    total = 0.0
+    for number in numbers:
+        total += number
+    return total / len(numbers)
+
+
 class Profile:
     """By slot, whatever that is: the mean of each past visit is followed."""
 
     def __init__(self, rate):
         self.rate = rate
         self.means = {}
-        self.visits = {}
+        self.visits = Counter()
+        self.outside = Counter()
         self.slot = None
         self.values = []
+        self.expected = []
 
-    def visit(self, slot, limit):
+    def visit(self, slot, first_limit, later_limit):
         if slot == self.slot:
             return
         if self.slot is not None:
-            self.end_visit(limit)
-        self.slot, self.values = slot, []
+            settled = self.visits[self.slot] >= SETTLED_VISITS
+            self.end_visit(self.slot, later_limit if settled else first_limit)
+        self.slot, self.values, self.expected = slot, [], []
 
-    def end_visit(self, limit):
-        total = 0.0
-        for value in self.values:
-            total += value
-        mean = total / len(self.values)
-        visits = self.visits.get(self.slot, 0)
-        if visits == 0:
-            self.means[self.slot] = rounded(mean)
+    def end_visit(self, slot, limit):
+        limit *= 2.0 ** self.outside[slot]
+        if self.visits[slot] == 0:
+            before, rate = mean_of(self.expected), 1.0
         else:
-            followed = self.means[self.slot]
-            step = mean - followed
-            if visits >= SETTLED_VISITS:
-                step = within(step, limit)
-            self.means[self.slot] = rounded(followed + max(self.rate, 1.0 / (visits + 1.0)) * step)
-        self.visits[self.slot] = min(visits + 1, 250)
+            before, rate = self.means[slot], max(self.rate, 1.0 / (self.visits[slot] + 1.0))
+        step = mean_of(self.values) - before
+        self.means[slot] = rounded(before + rate * within(step, limit))
+        self.visits[slot] = min(self.visits[slot] + 1, MOST_VISITS)
+        if abs(step) <= limit:
+            self.outside[slot] = 0
+        elif self.outside[slot] < MOST_OUTSIDE:
+            self.outside[slot] += 1
+            if self.outside[slot] > 1:
+                self.visits[slot] = 1
+
+    def add(self, value, expected):
+        self.values.append(value)
+        self.expected.append(expected)
 
 
 class Expert:
@@ -142,20 +159,20 @@ class Expectation:
         self.begun, self.origin = timestamp, value
         if self.level is None:
             self.level = value
-        self.visit(timestamp, 0.0)
-        self.add(self.level - value)
+        self.visit(timestamp, 0.0, 0.0)
+        self.add(self.level, self.level)
 
-    def visit(self, timestamp, limit):
-        self.day.visit(day_slot(timestamp), limit)
-        self.week.visit(week_slot(timestamp), limit)
+    def visit(self, timestamp, first_limit, later_limit):
+        self.day.visit(day_slot(timestamp), first_limit, later_limit)
+        self.week.visit(week_slot(timestamp), first_limit, later_limit)
 
-    def add(self, value):
-        self.day.values.append(value)
-        self.week.values.append(value)
+    def add(self, value, level):
+        self.day.add(value - self.origin, level - self.origin)
+        self.week.add(value - self.origin, level - self.origin)
 
-    def expect(self, timestamp, limit):
-        """Return the forecast and the level."""
-        self.visit(timestamp, limit)
+    def expect(self, timestamp, first_limit, later_limit):
+        """Return the forecast and the level. Profiles follow a visit up to a limit, its first ones and the later ones."""
+        self.visit(timestamp, first_limit, later_limit)
         levels = [self.level, None, None]
         if timestamp - self.begun >= DAY:
             levels = [self.level, self.day_level(timestamp), self.week_level(timestamp)]
@@ -208,4 +225,4 @@ class Expectation:
         for expert in self.experts:
             expert.learn(value, limits, self.rates)
         self.level += max(self.level_rate, rate) * within(value - self.level, limits["step"])
-        self.add(level + within(value - level, limits["profile"]) - self.origin)
+        self.add(value, level)

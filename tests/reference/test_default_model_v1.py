@@ -1,4 +1,4 @@
-"""The compiled default model against its naive twin, whole."""
+"""The compiled default model of the first edition against its naive twin, whole."""
 
 import math
 
@@ -12,16 +12,21 @@ from htmengine.htm import params
 from htmengine.htm.model import Model
 from tests.reference.default_model_v1 import DefaultModel
 
+LATER_SCORES = (math.nan,) * 4  # forecast, usual range and odds, which this edition does not give
+NOTHING = (math.nan,) * 5
+
 # Short periods, so that a series of some hundred records sees refits, alarms, damping and lost segments.
 QUICK = {"learning": 20, "probation": 40, "refit": 25, "history": 150}
 
 
 def quick_parameters(seed):
     known = {"minimum": -1.5, "maximum": 2.0} if seed % 4 == 0 else {}
-    default = params.parameter_set("default", seed=seed, **known)
+    default = params.DefaultParametersV1(name="default")
     return msgspec.structs.replace(
         default,
-        memory=msgspec.structs.replace(default.memory, max_segments=200),
+        scale=msgspec.structs.replace(default.scale, **known),
+        encoder=msgspec.structs.replace(default.encoder, seed=seed),
+        memory=msgspec.structs.replace(default.memory, max_segments=200, seed=seed),
         sequence_likelihood=msgspec.structs.replace(default.sequence_likelihood, **QUICK),
         jump_likelihood=msgspec.structs.replace(default.jump_likelihood, **QUICK),
         deviation=msgspec.structs.replace(
@@ -47,7 +52,7 @@ def random_series(rng, count):
 
 def assert_same_explanation(found, expected):
     """The compiled explanation says the same as the twin's, bit for bit."""
-    assert tuple(found.scores) == expected["scores"]
+    assert tuple(found.scores[:5]) == expected["scores"]
     assert found.strengths == list(expected["strengths"].values())
     for name in ("timestamp", "value", "pattern_decided", "damped", "alarms_before", "buckets"):
         assert getattr(found, name) == expected[name], name
@@ -64,12 +69,9 @@ def test_the_model_agrees_with_its_naive_twin_bit_for_bit_and_survives_saving(se
     for i, (time, value) in enumerate(zip(times.tolist(), values.tolist(), strict=True)):
         expected = twin.score(time, value)
         found = tuple(model.score_one(time, value))
-        if expected is None:
-            assert all(math.isnan(score) for score in found)
-        else:
-            assert found == expected, f"record {i}"
-            if i % 10 == 0 or expected[2] >= 0.5:
-                assert_same_explanation(model.kernel.explain(), twin.explain())
+        np.testing.assert_array_equal(found, (expected or NOTHING) + LATER_SCORES, err_msg=f"record {i}")
+        if expected and (i % 10 == 0 or expected[2] >= 0.5):
+            assert_same_explanation(model.kernel.explain(), twin.explain())
         if i % 70 == 50:
             model = Model.load(model.save())
 
@@ -103,7 +105,7 @@ def test_a_resolution_that_grows_late_agrees_with_the_naive_twin():
     expected = np.array(
         [twin.score(time, value) for time, value in zip(times.tolist(), values.tolist(), strict=True)]
     )
-    found = np.array(Model(parameters).score_series(times, values)).T
+    found = np.array(Model(parameters).score_series(times, values)).T[:, :5]
     np.testing.assert_array_equal(found, expected)
 
 
@@ -112,10 +114,9 @@ def test_a_model_of_one_channel_agrees_with_the_naive_twin(channel):
     parameters = msgspec.structs.replace(quick_parameters(3), channels=(channel,))
     times, values = random_series(np.random.default_rng(3), 250)
     twin = DefaultModel(msgspec.to_builtins(parameters))
-    nothing = (math.nan,) * 5
     expected = [
-        twin.score(time, value) or nothing
+        twin.score(time, value) or NOTHING
         for time, value in zip(times.tolist(), values.tolist(), strict=True)
     ]
-    found = np.array(Model(parameters).score_series(times, values)).T
+    found = np.array(Model(parameters).score_series(times, values)).T[:, :5]
     np.testing.assert_array_equal(found, np.array(expected))
