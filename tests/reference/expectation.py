@@ -47,13 +47,6 @@ def week_slot(timestamp):
     return weekday_of(timestamp), int(time_of_day(timestamp) / HOUR)
 
 
-def mean_of(numbers):
-    total = 0.0
-    for number in numbers:
-        total += number
-    return total / len(numbers)
-
-
 class Profile:
     """By slot, whatever that is: the mean of each past visit is followed."""
 
@@ -63,36 +56,44 @@ class Profile:
         self.visits = Counter()
         self.outside = Counter()
         self.slot = None
-        self.values = []
-        self.expected = []
+        self.values = []  # of this visit, as they count
+        self.beyond = []  # for each, whether it lay beyond the limit
 
-    def visit(self, slot, first_limit, later_limit):
+    def visit(self, slot, limit):
         if slot == self.slot:
             return
         if self.slot is not None:
-            settled = self.visits[self.slot] >= SETTLED_VISITS
-            self.end_visit(self.slot, later_limit if settled else first_limit)
-        self.slot, self.values, self.expected = slot, [], []
+            self.end_visit(self.slot, limit)
+        self.slot, self.values, self.beyond = slot, [], []
 
     def end_visit(self, slot, limit):
-        limit *= 2.0 ** self.outside[slot]
+        total = 0.0
+        for value in self.values:
+            total += value
+        mean = total / len(self.values)
+        elsewhere = sum(self.beyond) > len(self.beyond) / 2
         if self.visits[slot] == 0:
-            before, rate = mean_of(self.expected), 1.0
+            self.means[slot] = rounded(mean)
         else:
-            before, rate = self.means[slot], max(self.rate, 1.0 / (self.visits[slot] + 1.0))
-        step = mean_of(self.values) - before
-        self.means[slot] = rounded(before + rate * within(step, limit))
+            step = mean - self.means[slot]
+            if self.visits[slot] >= SETTLED_VISITS:
+                wider = limit * 2.0 ** self.outside[slot]
+                elsewhere = elsewhere or abs(step) > wider
+                step = within(step, wider)
+            rate = max(self.rate, 1.0 / (self.visits[slot] + 1.0))
+            self.means[slot] = rounded(self.means[slot] + rate * step)
         self.visits[slot] = min(self.visits[slot] + 1, MOST_VISITS)
-        if abs(step) <= limit:
+        if not elsewhere:
             self.outside[slot] = 0
         elif self.outside[slot] < MOST_OUTSIDE:
             self.outside[slot] += 1
             if self.outside[slot] > 1:
                 self.visits[slot] = 1
 
-    def add(self, value, expected):
-        self.values.append(value)
-        self.expected.append(expected)
+    def add(self, value, expected, limit):
+        wider = limit * 2.0 ** self.outside[self.slot]
+        self.values.append(expected + within(value - expected, wider))
+        self.beyond.append(abs(value - expected) > wider)
 
 
 class Expert:
@@ -159,20 +160,20 @@ class Expectation:
         self.begun, self.origin = timestamp, value
         if self.level is None:
             self.level = value
-        self.visit(timestamp, 0.0, 0.0)
-        self.add(self.level, self.level)
+        self.visit(timestamp, 0.0)
+        self.add(self.level, self.level, 0.0)
 
-    def visit(self, timestamp, first_limit, later_limit):
-        self.day.visit(day_slot(timestamp), first_limit, later_limit)
-        self.week.visit(week_slot(timestamp), first_limit, later_limit)
+    def visit(self, timestamp, limit):
+        self.day.visit(day_slot(timestamp), limit)
+        self.week.visit(week_slot(timestamp), limit)
 
-    def add(self, value, level):
-        self.day.add(value - self.origin, level - self.origin)
-        self.week.add(value - self.origin, level - self.origin)
+    def add(self, value, level, limit):
+        self.day.add(value - self.origin, level - self.origin, limit)
+        self.week.add(value - self.origin, level - self.origin, limit)
 
-    def expect(self, timestamp, first_limit, later_limit):
-        """Return the forecast and the level. Profiles follow a visit up to a limit, its first ones and the later ones."""
-        self.visit(timestamp, first_limit, later_limit)
+    def expect(self, timestamp, limit):
+        """Return the forecast and the level. Profiles follow the visits that end by at most the limit."""
+        self.visit(timestamp, limit)
         levels = [self.level, None, None]
         if timestamp - self.begun >= DAY:
             levels = [self.level, self.day_level(timestamp), self.week_level(timestamp)]
@@ -225,4 +226,4 @@ class Expectation:
         for expert in self.experts:
             expert.learn(value, limits, self.rates)
         self.level += max(self.level_rate, rate) * within(value - self.level, limits["step"])
-        self.add(value, level)
+        self.add(value, level, limits["profile"])

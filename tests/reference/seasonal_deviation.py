@@ -14,6 +14,7 @@ FOLLOWED_AT_ONCE = 9.0
 HABITUAL_STRENGTH = 0.5
 ASSUMED_RECORDS = 5
 LONGEST_OUTSIDE = 30
+TINY = 1e-300
 
 
 class RunningMean:
@@ -102,10 +103,8 @@ class SeasonalDeviation:
             self.habits.add(0.0, 0.0)
             self.records = 1
             return math.nan, math.nan, math.nan, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0, 0.0, 0.0), False
-        known = max(self.distances.recent(), self.distances.long()) or math.inf
-        forecast, level = self.expectation.expect(
-            timestamp, self.own["profile_limit"] * known, FOLLOWED_AT_ONCE * known
-        )
+        followed = FOLLOWED_AT_ONCE * max(self.distances.long(), TINY)
+        forecast, level = self.expectation.expect(timestamp, followed)
         error, distance = value - forecast, value - level
         error_size = self.size_of(error, self.errors.unit())
         distance_size = self.size_of(distance, self.distances.unit())
@@ -168,6 +167,7 @@ class SeasonalDeviation:
             "error": furthest * recent_error or math.inf,
             "distance": furthest * recent_distance or math.inf,
             "rest": limit * largest or math.inf,
+            "profile": self.own["profile_limit"] * largest or math.inf,
             "spread": recent_distance or 1.0,
         }
         self.expectation.learn(value, level, 1.0 / (known + 1.0), limits)
