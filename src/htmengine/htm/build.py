@@ -27,6 +27,8 @@ def build_model(parameters: params.Parameters) -> _kernels.Model:
     model: _kernels.Model
     if isinstance(parameters, params.DefaultParameters):
         model = _default(parameters)
+    elif isinstance(parameters, params.DefaultParametersV1):
+        model = _default_v1(parameters)
     elif isinstance(parameters, params.NupicParameters):
         model = _nupic(parameters)
     else:
@@ -41,7 +43,35 @@ def build_model(parameters: params.Parameters) -> _kernels.Model:
 
 
 def _default(parameters: params.DefaultParameters) -> _kernels.DefaultModel:
-    return _kernels.DefaultModel(
+    deviation = _fields(parameters.deviation)
+    return _made(
+        _kernels.DefaultModel,
+        {
+            "resolution": _made(_kernels.ValueResolution, _fields(parameters.scale)),
+            "encoder": _made(_kernels.HashEncoder, _fields(parameters.encoder)),
+            "memory": _made(_kernels.TransitionMemory, _fields(parameters.memory)),
+            "novelty": _made(_kernels.Novelty, _fields(parameters.novelty)),
+            "deviation": _made(
+                _kernels.SeasonalDeviation,
+                deviation
+                | {
+                    "expectation": _made(_kernels.ExpectationParameters, _fields(deviation["expectation"])),
+                    "alarm_size": _made(_kernels.AlarmSizeParameters, _fields(deviation["alarm_size"])),
+                    "tail": _made(_kernels.TailParameters, _fields(deviation["tail"])),
+                    "habits": _made(_kernels.HabitParameters, _fields(deviation["habits"])),
+                },
+            ),
+            "sequence_likelihood": _likelihood(parameters.sequence_likelihood),
+            "jump_likelihood": _likelihood(parameters.jump_likelihood),
+            "odds": _made(_kernels.Tail, _fields(parameters.odds)),
+            "channels": _channels(parameters.channels),
+            **_fields(parameters.combination),
+        },
+    )
+
+
+def _default_v1(parameters: params.DefaultParametersV1) -> _kernels.DefaultModelV1:
+    return _kernels.DefaultModelV1(
         scale=_made(_kernels.ValueScale, _fields(parameters.scale)),
         encoder=_made(_kernels.HashEncoder, _fields(parameters.encoder)),
         memory=_made(_kernels.TransitionMemory, _fields(parameters.memory)),
@@ -51,8 +81,12 @@ def _default(parameters: params.DefaultParameters) -> _kernels.DefaultModel:
         jump_likelihood=_likelihood(parameters.jump_likelihood),
         quiet_records=parameters.quiet_records,
         damping=parameters.damping,
-        channels=sum(_CHANNELS[name] for name in set(parameters.channels)),
+        channels=_channels(parameters.channels),
     )
+
+
+def _channels(names: tuple[params.Channel, ...]) -> int:
+    return sum(_CHANNELS[name] for name in set(names))
 
 
 def _nupic(parameters: params.NupicParameters) -> _kernels.NupicModel:

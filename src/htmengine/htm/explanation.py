@@ -41,6 +41,16 @@ class Scores(NamedTuple):
     novelty_score: float
     """Log scale: how unusual the value is by itself: as a jump, as a new extreme, or by its deviation from the metric's
     level and forecast."""
+    forecast: float
+    """What was expected of the sample before its value came, in the metric's unit, rounded to a 32-bit float. This and
+    the rest are NaN for the first sample, and with models of NuPIC or of the default set's first edition."""
+    usual_low: float
+    """Of samples that are as those before them, 98 in 100 lie between this and `usual_high`; rounded like `forecast`.
+    NaN for the first 30 samples, too."""
+    usual_high: float
+    one_in: float
+    """One in how many samples of this metric is as unusual, by its own past; 1 to 1e10. NaN for the first 200 samples.
+    An earlier alarm does not lower it."""
 
 
 class SeriesScores(NamedTuple):
@@ -51,6 +61,10 @@ class SeriesScores(NamedTuple):
     log_score: FloatArray
     sequence_score: FloatArray
     novelty_score: FloatArray
+    forecast: FloatArray
+    usual_low: FloatArray
+    usual_high: FloatArray
+    one_in: FloatArray
 
 
 class Bucket(NamedTuple):
@@ -124,9 +138,9 @@ class Explanation:
         return "deviation"
 
     @property
-    def one_in(self) -> float:
-        """How rare the sample is by its score: one in so many is as unusual; 1 to 1e10."""
-        return math.pow(10.0, 10.0 * self.scores.log_score)
+    def one_in(self) -> float | None:
+        """One in how many samples of the metric is as unusual; None where the model does not know: see `Scores.one_in`."""
+        return _known(self.scores.one_in)
 
     @property
     def usual(self) -> tuple[float, float] | None:

@@ -12,22 +12,36 @@ namespace htmengine {
 namespace {
 
 constexpr double alarm = 0.5;             // on the log scale: 0.99999
+constexpr double just_below_alarm = 0.49;
 constexpr double furthest_value = 1e300;  // differences and ranges of such values are still finite
 constexpr double furthest_bucket = 1e15;  // beyond it neighbouring buckets are no longer neighbouring doubles
-constexpr double rare_error = 0.01;        // share of the forecast's errors that exceed an explanation's margin
+constexpr double largest_float = std::numeric_limits<float>::max();
 constexpr int most_buckets = 256;         // that an explanation lists
 constexpr double ln_10 = 2.302585092994046;
+constexpr double day_s = 86400.0;
 
-// A changed pattern: what is left of its score below an alarm, and of what lies above one.
-constexpr double share_below_alarm = 0.4;
-constexpr double share_above_alarm = 0.1;
+// The band of the log scale, above and below which deviations that are alarms by themselves lie.
+constexpr double band = 0.05;
+constexpr double band_by_deviation = 0.7;   // share of the order within it that is the deviation's
+constexpr double share_below_alarm = 0.4;   // what is left there of what the other channels find
 
-// The fitted tails of deviations are careful: on calm data their 4 digits are about 5 (benchmarks/calibration).
+// The fitted tails of deviations are careful: on calm data their 4 digits are about 5.
 constexpr double certain_digits = 3.0;
 constexpr double stretch = 1.7;
 
+// A metric's scale is learned again, without the values that set it, when it exceeds that of the bulk by so much.
+constexpr double wild_factor = 200.0;
+constexpr std::uint64_t rows_of_bulk = 8;
+
+constexpr double longest_quiet_s = 21600.0;  // after which another alarm belongs to another incident
+
+constexpr double most_one_in = 1e10;
+
 /// The log scale of so many digits of certainty, without an end: 0.5 at 5 digits, 1 at infinitely many.
 double graded(double digits) { return digits <= 5.0 ? 0.1 * std::max(0.0, digits) : 1.0 - 2.5 / digits; }
+
+/// The log scale of a strength: 0.5 at 1.
+double scaled(double strength) { return strength / (strength + 1.0); }
 
 double digits_of(double probability) {
     // Where a double has no smaller number left, there are 300 digits.
@@ -38,110 +52,190 @@ double stretched(double digits) {
     return digits <= certain_digits ? digits : certain_digits + stretch * (digits - certain_digits);
 }
 
-/// What a changed pattern counts for beside a single record's deviation.
-double ranked(double pattern) {
-    return pattern < alarm ? share_below_alarm * pattern : alarm + share_above_alarm * (pattern - alarm);
+/// As a float holds it, so that every store gives it back bit for bit.
+double rounded(double x) { return static_cast<float>(std::min(std::max(x, -largest_float), largest_float)); }
+
+double median_of(std::vector<double> numbers) {
+    const auto middle = numbers.begin() + static_cast<std::ptrdiff_t>(numbers.size() / 2);
+    std::nth_element(numbers.begin(), middle, numbers.end());
+    return *middle;
+}
+
+/// The mean of sizes but for the largest twentieth, each counted up to five medians.
+double bulk_mean(std::vector<double> sizes) {
+    std::sort(sizes.begin(), sizes.end());
+    const std::size_t kept = sizes.size() - std::max<std::size_t>(1, sizes.size() / 20);
+    const double median = sizes[sizes.size() / 2];
+    double sum = 0.0;
+    for (std::size_t i = 0; i < kept; ++i) sum += median > 0.0 ? std::min(sizes[i], 5.0 * median) : sizes[i];
+    return sum / static_cast<double>(kept);
+}
+
+BulkScale bulk_scale(const std::vector<PastSample>& samples) {
+    std::vector<double> values, distances, steps;
+    for (const PastSample& sample : samples) values.push_back(sample.value);
+    BulkScale scale{};
+    scale.level = median_of(values);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        distances.push_back(std::fabs(values[i] - scale.level));
+        if (i > 0) steps.push_back(std::fabs(values[i] - values[i - 1]));
+    }
+    scale.distance = bulk_mean(std::move(distances));
+    scale.error = bulk_mean(std::move(steps));
+    return scale;
 }
 
 }  // namespace
 
-DefaultModel::DefaultModel(ValueScale scale, HashEncoder encoder, TransitionMemory memory, Novelty novelty,
-                           Deviation deviation, Likelihood sequence_likelihood, Likelihood jump_likelihood,
-                           const CombinationParameters& combination)
+DefaultModel::DefaultModel(ValueResolution resolution, HashEncoder encoder, TransitionMemory memory, Novelty novelty,
+                           SeasonalDeviation deviation, Likelihood sequence_likelihood, Likelihood jump_likelihood,
+                           Tail odds, const CombinationParameters& combination)
     : combination_(combination),
-      scale_(std::move(scale)),
+      resolution_(std::move(resolution)),
       encoder_(std::move(encoder)),
       memory_(std::move(memory)),
       novelty_(std::move(novelty)),
       deviation_(std::move(deviation)),
       sequence_likelihood_(std::move(sequence_likelihood)),
       jump_likelihood_(std::move(jump_likelihood)),
+      odds_(std::move(odds)),
       since_alarm_(combination.quiet_records) {
+    const auto& c = combination;
     if (encoder_.parameters().columns != memory_.parameters().columns)
         throw std::invalid_argument("encoder and memory must have the same number of columns");
-    if (!(combination.damping >= 0.0 && combination.damping <= 1.0))
-        throw std::invalid_argument("damping must be from 0 to 1");
-    if (combination.channels > all_channels) throw std::invalid_argument("channels must be a set of the four channels");
+    if (!(c.damping >= 0.0 && c.damping <= 1.0)) throw std::invalid_argument("damping must be from 0 to 1");
+    if (!(c.quiet_seconds >= 0.0)) throw std::invalid_argument("quiet_seconds must be at least 0");
+    if (!(c.surpassing >= 1.0)) throw std::invalid_argument("surpassing must be at least 1");
+    for (const double evidence :
+         {c.sequence_evidence, c.jump_evidence, c.extreme_evidence, c.rareness_evidence, c.young_evidence})
+        if (!(evidence >= 0.0)) throw std::invalid_argument("evidence of a channel must be at least 0");
+    if (c.channels > all_channels) throw std::invalid_argument("channels must be a set of the four channels");
 }
 
 Scores DefaultModel::score(double timestamp, double given_value, Stopwatch& watch) {
-    const Sample sample{timestamp, std::min(std::max(given_value, -furthest_value), furthest_value)};
-    if (scale_.observe(sample.value)) learn_again();
-    if (scale_.settled()) {
-        young_ = {};
-    } else {
-        young_.push_back(sample);
-    }
+    const PastSample sample{timestamp, std::min(std::max(given_value, -furthest_value), furthest_value)};
+    const bool young = !resolution_.settled();
+    if (young) young_.push_back(sample);
+    if (resolution_.observe(sample.value, young_)) learn_sequence_again();
 
     Verdict verdict;
     verdict.timestamp = timestamp;
     verdict.value = sample.value;
     verdict.scores.raw = surprise(sample, watch);
     const Novelty::Score novelty = novelty_.update(sample.value);
-    verdict.forecast = latest_ ? deviation_.forecast() : std::numeric_limits<double>::quiet_NaN();
-    verdict.usual_error = deviation_.usual_error();
-    const Deviation::Score deviation = deviation_.update(sample.value);
+    const SeasonalDeviation::Score deviation = deviation_.update(timestamp, sample.value);
     watch.lap(2);
     sequence_likelihood_.update(verdict.scores.raw, sample.value);
     jump_likelihood_.update(novelty.jump, sample.value);
-    verdict.strengths = strengths(novelty, deviation);
-    decide(verdict);
+    decide(novelty, deviation, verdict);
     latest_ = verdict;
+    latest_expected_ = {verdict.scores.forecast, verdict.scores.usual_low, verdict.scores.usual_high,
+                        verdict.scores.one_in};
+    if (young) learn_scale_again();
+    if (resolution_.settled()) young_ = {};
     watch.lap(3);
     return verdict.scores;
 }
 
-Strengths DefaultModel::strengths(const Novelty::Score& novelty, const Deviation::Score& deviation) const {
-    Strengths found;
-    if (counts(sequence_channel)) found.sequence = graded(digits_of(sequence_likelihood_.latest_tail()));
-    if (counts(jump_channel)) found.jump = graded(digits_of(jump_likelihood_.latest_tail()));
-    if (counts(extreme_channel)) found.extreme = novelty.extreme;
-    if (counts(deviation_channel)) {
-        found.distance = graded(stretched(deviation.distance));
-        found.error = graded(stretched(deviation.error));
-        found.offset = graded(stretched(deviation.offset));
-        found.unrest = graded(stretched(deviation.unrest));
-    }
-    return found;
-}
+/// Combines what the channels find to scores. One incident is one alarm: what follows it at once is damped, so that
+/// order is kept but no new alarm comes, unless it is much stronger.
+void DefaultModel::decide(const Novelty::Score& novelty, const SeasonalDeviation::Score& deviation, Verdict& verdict) {
+    const auto& c = combination_;
+    const double strength = counts(deviation_channel) ? deviation.strength() : 0.0;
+    const double age = std::max(verdict.timestamp - deviation_.begun(), 1.0);
+    const double young = std::min(c.young_evidence * day_s / age, 1e9);
+    // What a channel finds is an alarm only with evidence of the record's own.
+    const auto with_evidence = [&](double found, double evidence, bool usual) {
+        return strength < std::max(evidence, young) || usual ? std::min(found, just_below_alarm) : found;
+    };
 
-/// Combines the strengths to scores. One incident is one alarm: what follows it at once is damped, so that order is
-/// kept but no new alarm comes.
-void DefaultModel::decide(Verdict& verdict) {
-    const Strengths& strengths = verdict.strengths;
-    const double pattern = ranked(strengths.pattern());
-    verdict.pattern_decided = pattern > strengths.deviation();
-    const double combined = std::max(pattern, strengths.deviation());
-    verdict.damped = since_alarm_ < combination_.quiet_records;
+    Strengths& strengths = verdict.strengths;
+    if (counts(sequence_channel))
+        strengths.sequence =
+            with_evidence(graded(digits_of(sequence_likelihood_.latest_tail())), c.sequence_evidence, false);
+    if (counts(jump_channel))
+        strengths.jump = with_evidence(graded(digits_of(jump_likelihood_.latest_tail())), c.jump_evidence,
+                                       deviation.habitual);
+    if (counts(extreme_channel))
+        strengths.extreme = with_evidence(novelty.extreme, c.extreme_evidence, deviation.habitual);
+    double rareness = 0.0;
+    if (counts(deviation_channel)) {
+        const auto rare = [&](double digits) {
+            return with_evidence(graded(stretched(digits)), c.rareness_evidence, false);
+        };
+        rareness = rare(deviation.rareness.largest());
+        strengths.distance = std::max(scaled(deviation.distance), rare(deviation.rareness.distance));
+        strengths.error = std::max(scaled(deviation.error), rare(deviation.rareness.error));
+        strengths.offset = std::max(scaled(deviation.offset), rare(deviation.rareness.offset));
+        strengths.unrest = rare(deviation.rareness.unrest);
+    }
+
+    const double found = std::max(strengths.pattern(), rareness);
+    const double large = scaled(strength);
+    double combined = std::max(share_below_alarm * found, large);
+    if (strength >= 1.0) {
+        combined = alarm + band + (1.0 - 2.0 * band) * (large - alarm);
+    } else if (found >= alarm) {
+        combined = alarm + band * (band_by_deviation * 2.0 * large +
+                                   (1.0 - band_by_deviation) * std::min(2.0 * (found - alarm), 1.0));
+    }
+
+    const double since = verdict.timestamp - last_detection_;
+    const bool quiet = since < c.quiet_seconds || (since_alarm_ < c.quiet_records && since < longest_quiet_s);
+    verdict.pattern_decided = strength < 1.0 && strengths.pattern() > std::max(rareness, large);
+    verdict.damped = quiet && !(strength >= 1.0 && strength > c.surpassing * peak_);
     verdict.alarms_before = alarms_;
     verdict.last_alarm = last_alarm_;
     if (combined >= alarm) {
+        peak_ = std::max(quiet ? peak_ : 0.0, std::max(strength, 1.0));
         since_alarm_ = 1;
+        last_detection_ = verdict.timestamp;
         if (!verdict.damped) {
             ++alarms_;
             last_alarm_ = verdict.timestamp;
         }
     } else {
-        since_alarm_ = std::min(since_alarm_ + 1, combination_.quiet_records);
+        since_alarm_ = std::min(since_alarm_ + 1, c.quiet_records);
     }
+
     Scores& scores = verdict.scores;
     scores.sequence = strengths.sequence;
     scores.novelty = std::max({strengths.jump, strengths.extreme, strengths.deviation()});
-    scores.log = verdict.damped ? combination_.damping * combined : combined;
+    scores.log = verdict.damped ? c.damping * combined : combined;
     scores.anomaly = likelihood_of_log(scores.log);
+    scores.forecast = rounded(deviation.forecast);
+    scores.usual_low = rounded(deviation.usual_low);
+    scores.usual_high = rounded(deviation.usual_high);
+    scores.one_in = one_in(combined);
+    verdict.forecast = scores.forecast;
+    verdict.usual_error = deviation.unit;
+}
+
+/// One in how many records is as unusual, by the metric's own past; NaN on probation.
+double DefaultModel::one_in(double combined) {
+    // Squares, since to the squares of calm deviations an exponential tail fits best.
+    const double strength = combined / (1.0 - combined);
+    const double digits = odds_.update(std::min(strength * strength, Tail::highest));
+    if (!odds_.fitted()) return std::numeric_limits<double>::quiet_NaN();
+    return std::min(portable::exp(ln_10 * digits), most_one_in);
 }
 
 std::optional<Explanation> DefaultModel::explain() const {
     if (!latest_) return std::nullopt;
-    return Explanation{*latest_, latest_->usual_error * deviation_.error_exceeded(rare_error), expected()};
+    Explanation explanation{*latest_, latest_expected_.usual_high - latest_expected_.forecast, expected_buckets()};
+    explanation.verdict.scores.forecast = latest_expected_.forecast;
+    explanation.verdict.scores.usual_low = latest_expected_.usual_low;
+    explanation.verdict.scores.usual_high = latest_expected_.usual_high;
+    explanation.verdict.scores.one_in = latest_expected_.one_in;
+    return explanation;
 }
 
 /// What the memory had foreseen, for the buckets around the forecast in which values have been.
-std::vector<Explanation::Bucket> DefaultModel::expected() const {
+std::vector<Explanation::Bucket> DefaultModel::expected_buckets() const {
     const double centre = std::isnan(latest_->forecast) ? latest_->value : latest_->forecast;
     const double middle = bucket_of(centre);
-    const double first = std::max(bucket_of(scale_.lowest()), middle - most_buckets / 2);
-    const double last = std::min(bucket_of(scale_.highest()), middle + most_buckets / 2 - 1);
+    const double first = std::max(bucket_of(resolution_.lowest()), middle - most_buckets / 2);
+    const double last = std::min(bucket_of(resolution_.highest()), middle + most_buckets / 2 - 1);
     const std::vector<std::uint8_t> predicted = memory_.predicted();
     std::vector<std::uint32_t> columns;
     std::vector<Explanation::Bucket> buckets;
@@ -149,26 +243,39 @@ std::vector<Explanation::Bucket> DefaultModel::expected() const {
         encoder_.encode(latest_->timestamp, bucket, columns);
         double foreseen = 0.0;
         for (const std::uint32_t column : columns) foreseen += predicted[column];
-        buckets.push_back({scale_.value_at(bucket), scale_.value_at(bucket + 1.0),
+        buckets.push_back({resolution_.value_at(bucket), resolution_.value_at(bucket + 1.0),
                            foreseen / static_cast<double>(columns.size())});
     }
     return buckets;
 }
 
 /// At a new resolution every bucket means another value: what was learned at the old one is void. As long as all past
-/// samples are at hand, they are learned again, as if the resolution had been this one from the beginning.
-void DefaultModel::learn_again() {
+/// samples are at hand, they are learned again, as if the resolution had been this one from the beginning; the present
+/// one, which is the last of them, is still to come.
+void DefaultModel::learn_sequence_again() {
     memory_ = TransitionMemory(memory_.parameters());
     if (classifier_) classifier_->forget();
     if (young_.empty()) return;
     sequence_likelihood_ = Likelihood(sequence_likelihood_.parameters());
     Stopwatch off;
-    for (const Sample& sample : young_) sequence_likelihood_.update(surprise(sample, off), sample.value);
+    for (std::size_t i = 0; i + 1 < young_.size(); ++i)
+        sequence_likelihood_.update(surprise(young_[i], off), young_[i].value);
+}
+
+/// After 8, 16, 32 … 1024 samples: when a wild value among them has set the scale of deviations, they are learned again
+/// with the scale of the bulk.
+void DefaultModel::learn_scale_again() {
+    const std::uint64_t rows = young_.size();
+    if (rows < rows_of_bulk || (rows & (rows - 1)) != 0) return;
+    const BulkScale scale = bulk_scale(young_);
+    if (!(scale.distance > 0.0 && deviation_.exceeds(scale, wild_factor))) return;
+    deviation_ = deviation_.renewed(scale);
+    for (const PastSample& sample : young_) deviation_.update(sample.timestamp, sample.value);
 }
 
 /// How much of a sample the memory did not foresee; the memory learns it.
-double DefaultModel::surprise(const Sample& sample, Stopwatch& watch) {
-    encoder_.encode(sample.timestamp, scale_.steps(sample.value), columns_);
+double DefaultModel::surprise(const PastSample& sample, Stopwatch& watch) {
+    encoder_.encode(sample.timestamp, resolution_.steps(sample.value), columns_);
     watch.lap(0);
     const double raw = memory_.compute(columns_);
     watch.lap(1);
@@ -180,18 +287,19 @@ DefaultModel::Pattern DefaultModel::pattern(double value) const {
 }
 
 double DefaultModel::bucket_of(double value) const {
-    const double bucket = std::floor(scale_.steps(std::min(std::max(value, -furthest_value), furthest_value)));
+    const double bucket = std::floor(resolution_.steps(std::min(std::max(value, -furthest_value), furthest_value)));
     return std::min(std::max(bucket, -furthest_bucket), furthest_bucket);
 }
 
 void DefaultModel::restored() {
     if (classifier_) classifier_->restored();
-    scale_.restored();
+    resolution_.restored();
     memory_.restored();
     novelty_.restored();
     deviation_.restored();
     sequence_likelihood_.restored();
     jump_likelihood_.restored();
+    odds_.restored();
     if (since_alarm_ > combination_.quiet_records) throw StateError("more quiet records than the parameters allow");
 }
 

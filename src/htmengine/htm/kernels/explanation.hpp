@@ -11,14 +11,19 @@ namespace htmengine {
 
 /// What a model says of one sample. All from 0 to 1; NaN when the sample had no value or was refused.
 struct Scores {
-    static constexpr std::size_t count = 5;
+    static constexpr std::size_t count = 9;
 
     double raw = std::numeric_limits<double>::quiet_NaN();       // share of the active columns not foreseen
     double anomaly = std::numeric_limits<double>::quiet_NaN();   // how unusual, as a probability
     double log = std::numeric_limits<double>::quiet_NaN();       // the same on the log scale; 0.5 is 0.99999
     double sequence = std::numeric_limits<double>::quiet_NaN();  // log scale: what the memory did not expect
     double novelty = std::numeric_limits<double>::quiet_NaN();   // log scale: what the value is by itself
+    double forecast = std::numeric_limits<double>::quiet_NaN();  // of the value, before it came; in its unit, as a float
+    double usual_low = std::numeric_limits<double>::quiet_NaN();   // 98 of 100 values lie within these, as floats
+    double usual_high = std::numeric_limits<double>::quiet_NaN();
+    double one_in = std::numeric_limits<double>::quiet_NaN();  // one record in so many is as unusual, undamped
 
+    // The last four are what the models of the first edition do not have; a model that has them keeps them itself.
     template <class Self, class Archive>
     static void fields(Self& self, Archive& archive) {
         archive(self.raw, self.anomaly, self.log, self.sequence, self.novelty);

@@ -24,6 +24,10 @@ void store(const Scores& scores, double* places) {
     places[2] = scores.log;
     places[3] = scores.sequence;
     places[4] = scores.novelty;
+    places[5] = scores.forecast;
+    places[6] = scores.usual_low;
+    places[7] = scores.usual_high;
+    places[8] = scores.one_in;
 }
 
 void store_predictions(const Model& model, double* places) {

@@ -5,44 +5,27 @@
 #include <limits>
 #include <stdexcept>
 
+#include "log_bins.hpp"
 #include "portable_math.hpp"
 #include "state.hpp"
 
 namespace htmengine {
 
+using log_bins::bin_of;
+using log_bins::lower_edge;
+using log_bins::weight;
+
 namespace {
 
-// Eight bins for each doubling, from 2^-7 to 2^10; the lowest one reaches down to 0.
-constexpr int bins_per_octave = 8;
-constexpr int lowest_exponent = -7;
-constexpr std::size_t bins = 17 * bins_per_octave;
-
-constexpr std::uint32_t weight = 16;                   // of a new number: it is halved a few times before it is lost
 constexpr std::uint32_t longest_memory = 100'000'000;  // the counts stay within 32 bits
 constexpr double ln_10 = 2.302585092994046;
 constexpr double exponential = 1e-6;  // a shape below this is no shape
-
-std::size_t bin_of(double number) {
-    if (!(number > 0.0)) return 0;
-    int exponent = 0;
-    const double fraction = std::frexp(number, &exponent);  // 0.5 .. 1
-    const int octave = exponent - 1 - lowest_exponent;
-    const int bin = octave * bins_per_octave + static_cast<int>((fraction - 0.5) * (2 * bins_per_octave));
-    return static_cast<std::size_t>(std::min(std::max(bin, 0), static_cast<int>(bins) - 1));
-}
-
-double lower_edge(std::size_t bin) {
-    if (bin == 0) return 0.0;
-    const int place = static_cast<int>(bin);
-    return std::ldexp(1.0 + (place % bins_per_octave) / static_cast<double>(bins_per_octave),
-                      place / bins_per_octave + lowest_exponent);
-}
 
 double digits_of(double probability) { return -portable::log(probability) / ln_10; }
 
 }  // namespace
 
-Tail::Tail(const TailParameters& parameters) : parameters_(parameters), counts_(bins, 0) {
+Tail::Tail(const TailParameters& parameters) : parameters_(parameters), counts_(log_bins::count, 0) {
     if (!(parameters.share > 0.0 && parameters.share < 1.0))
         throw std::invalid_argument("share must be above 0 and below 1");
     if (parameters.memory < 1 || parameters.refit < 1 || parameters.probation < 1)
@@ -75,7 +58,7 @@ double Tail::exceeded(double probability) const {
 double Tail::digits(double number) const {
     if (number <= threshold_) {
         std::uint64_t above = 0;
-        for (std::size_t bin = bin_of(number); bin < bins; ++bin) above += counts_[bin];
+        for (std::size_t bin = bin_of(number); bin < log_bins::count; ++bin) above += counts_[bin];
         return above > 0 ? digits_of(static_cast<double>(above) / static_cast<double>(total_)) : digits_of(beyond_);
     }
     const double excess = (number - threshold_) / scale_;
@@ -86,9 +69,9 @@ double Tail::digits(double number) const {
 void Tail::fit() {
     const double most = parameters_.share * static_cast<double>(total_);
     std::uint64_t above = 0;
-    std::size_t first = bins;
+    std::size_t first = log_bins::count;
     while (first > 1 && static_cast<double>(above + counts_[first - 1]) <= most) above += counts_[--first];
-    threshold_ = first < bins ? lower_edge(first) : highest;
+    threshold_ = first < log_bins::count ? lower_edge(first) : highest;
     if (above == 0) {
         // Most numbers are equal, and no other is higher.
         beyond_ = static_cast<double>(weight) / static_cast<double>(total_ + weight);
@@ -100,7 +83,7 @@ void Tail::fit() {
     beyond_ = count / static_cast<double>(total_);
     double mean = 0.0;
     double squares = 0.0;
-    for (std::size_t bin = first; bin < bins; ++bin) {
+    for (std::size_t bin = first; bin < log_bins::count; ++bin) {
         if (counts_[bin] == 0) continue;
         const double excess = 0.5 * (lower_edge(bin) + lower_edge(bin + 1)) - threshold_;
         mean += counts_[bin] * excess;
@@ -124,7 +107,7 @@ void Tail::count(double number) {
 }
 
 void Tail::restored() const {
-    if (counts_.size() != bins) throw StateError("the counts of a tail have another size");
+    if (counts_.size() != log_bins::count) throw StateError("the counts of a tail have another size");
     std::uint64_t total = 0;
     for (const std::uint32_t count : counts_) total += count;
     if (total != total_) throw StateError("the counts of a tail do not add up");

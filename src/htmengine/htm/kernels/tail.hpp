@@ -38,6 +38,9 @@ class Tail {
     /// fit; NaN on probation.
     double exceeded(double probability) const;
 
+    /// Whether it has an opinion.
+    bool fitted() const { return scale_ > 0.0; }
+
     static constexpr double highest = 1000.0;
 
     template <class Self, class Archive>

@@ -1,6 +1,7 @@
 """Typed parameter sets of the models: by name, from a metric's range, or from a model description of NuPIC."""
 
-from htmengine.htm.params.editions import from_short_form, to_short_form
+from htmengine.htm.params.default_v1 import DefaultParametersV1
+from htmengine.htm.params.editions import from_json, from_short_form, to_short_form
 from htmengine.htm.params.model_config import from_model_config, to_model_config
 from htmengine.htm.params.sets import (
     DEFAULT_SEED,
@@ -14,7 +15,6 @@ from htmengine.htm.params.sets import (
     DateEncoder,
     DefaultParameters,
     DeltaEncoder,
-    Deviation,
     Encoder,
     HashEncoder,
     Likelihood,
@@ -26,8 +26,7 @@ from htmengine.htm.params.sets import (
     SpatialPooler,
     TemporalMemory,
     TransitionMemory,
-    ValueScale,
-    from_json,
+    ValueResolution,
     infer_range,
     nupic,
     nupic_0_3,
@@ -46,8 +45,8 @@ __all__ = [
     "Classifier",
     "DateEncoder",
     "DefaultParameters",
+    "DefaultParametersV1",
     "DeltaEncoder",
-    "Deviation",
     "Encoder",
     "HashEncoder",
     "Likelihood",
@@ -59,7 +58,7 @@ __all__ = [
     "SpatialPooler",
     "TemporalMemory",
     "TransitionMemory",
-    "ValueScale",
+    "ValueResolution",
     "from_json",
     "from_model_config",
     "from_short_form",

@@ -11,24 +11,35 @@ from typing import Any, Final
 
 import msgspec
 
+from htmengine.htm.params.default_v1 import DefaultParametersV1
 from htmengine.htm.params.sets import DefaultParameters, NupicParameters, Parameters
 
-EDITION: Final = 1
+EDITION: Final = 2
 """Of the default set. Whoever changes the set raises it, and keeps the earlier edition in `_EDITIONS`, with every field:
 models that began with it go on with it."""
 
 _EDITIONS: Final[Mapping[int, Mapping[str, Any]]] = {
-    EDITION: msgspec.to_builtins(DefaultParameters(name="default"))
+    1: msgspec.to_builtins(DefaultParametersV1(name="default")),
+    EDITION: msgspec.to_builtins(DefaultParameters(name="default")),
 }
+_EDITION_OF: Final[Mapping[type[Parameters], int]] = {DefaultParametersV1: 1, DefaultParameters: EDITION}
 _KEY: Final = "edition"
+_ANY: Final = DefaultParameters | DefaultParametersV1 | NupicParameters
+
+
+def from_json(encoded: bytes | str) -> Parameters:
+    """Return the parameters that `Parameters.to_json` encoded. Raises ValueError when they are not such."""
+    found: Parameters = msgspec.json.decode(encoded, type=_ANY)
+    return found
 
 
 def to_short_form(parameters: Parameters) -> dict[str, Any]:
     """Return what `from_short_form` reads, for JSON; parameters of the NuPIC models are written out."""
     whole: dict[str, Any] = msgspec.to_builtins(parameters)
-    if not isinstance(parameters, DefaultParameters):
+    edition = _EDITION_OF.get(type(parameters))
+    if edition is None:
         return whole
-    return {"kind": whole["kind"], _KEY: EDITION, **_changes(whole, _EDITIONS[EDITION])}
+    return {"kind": whole["kind"], _KEY: edition, **_changes(whole, _EDITIONS[edition])}
 
 
 def from_short_form(described: Any) -> Parameters:
@@ -42,7 +53,7 @@ def from_short_form(described: Any) -> Parameters:
             raise ValueError(f"edition {edition!r} of the default set is not known; a newer version wrote it")
         changes = {name: item for name, item in described.items() if name != _KEY}
         described = _changed(_EDITIONS[edition], changes)
-    return msgspec.convert(described, DefaultParameters | NupicParameters)
+    return msgspec.convert(described, _ANY)
 
 
 def _changes(whole: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,16 +59,18 @@ class Parameters(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", fo
         return hashlib.blake2b(self.to_json(), digest_size=16).digest()
 
 
-class ValueScale(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ValueResolution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How values become steps of the encoder."""
 
     minimum: float | None = None
-    """The metric's range, where it is known: both ends or none. Else it follows the values as they come."""
+    """The metric's range, where it is known: both ends or none. Else it follows the bulk of the values as they come."""
     maximum: float | None = None
     buckets: int = 60
     """Steps over the padded range."""
     padding: float = _RANGE_PADDING
     """Share of the range added at each end."""
+    wild_share: float = 0.02
+    """Of the values, at each end, may lie far from all others without stretching the range."""
 
 
 class HashEncoder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -117,32 +119,121 @@ class Novelty(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """Share of the range, outside it, at which a new extreme scores 1."""
 
 
-class Deviation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How far values lie from their level and their forecast, and how rarely."""
+class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a value is expected to be, by experts: the metric's level, the time of day, the hour of the week."""
 
     level_rate: float = 0.05
-    """Per record, of the level."""
-    spread_rate: float = 0.01
-    """Of the usual size of errors."""
-    forecast_rate: float = 0.01
-    """Of the regression from one value to the next."""
-    recent_rate: float = 0.2
-    """Of the running means over the last records, which show what lasts."""
+    """Per record, of the metric's own level."""
+    day_rate: float = 0.1
+    """Per visit, of the values at a time of day."""
+    week_rate: float = 0.3
+    """Per visit, of the values at an hour of the week."""
+    forecast_rate: float = 0.005
+    """Per record, of the regression from one value to the next."""
+    loss_rate: float = 0.002
+    """Per record, of the experts' usual errors."""
     ridge: float = 0.3
     """Weight of the prior "stays where it is", in squared spreads."""
-    limit: float = 5.0
-    """Errors count up to so many usual ones in all that follows the metric."""
-    tail_share: float = 0.02
-    """Of the errors, the largest: to them a tail is fitted."""
-    tail_memory: int = 8640
-    """Errors after which each counts half."""
-    tail_refit: int = 100
-    tail_probation: int = 200
-    """Errors before the first fit, which get no opinion."""
-    tail_heaviest: float = 0.5
+
+
+class AlarmSize(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How large a deviation must be to be an alarm."""
+
+    common_share: float = 0.08
+    """Of the sizes, the highest: from where an exponential tail is laid,"""
+    rare_share: float = 0.015
+    """and to where."""
+    odds: float = 1e-5
+    """Of an alarm, by that tail."""
+    caution: float = 1.6
+    """Factor on the size that the tail gives: real tails are heavier."""
+    recurring_share: float = 0.001
+    """Of the sizes, the highest: what is exceeded so often recurs, and an alarm exceeds it."""
+    recurring_support: float = 3.5
+    """Records that must have been as large, too."""
+    recurring_factor: float = 1.0
+    """An alarm exceeds by so much what recurs,"""
+    recurring_limit: float = 2.0
+    """which raises its size at most by this factor."""
+    least: float = 7.0
+    """Size of an alarm at least, in usual sizes."""
+    memory: int = 50_000
+    """Sizes after which each counts half."""
+    refit: int = 100
+    probation: int = 30
+    """Sizes before the first fit, without which there is no alarm."""
+
+
+class Tail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How rare a number is: a generalised Pareto tail of the highest."""
+
+    share: float = 0.02
+    """Of the numbers, the highest: to them the tail is fitted."""
+    memory: int = 8640
+    """Numbers after which each counts half."""
+    refit: int = 100
+    probation: int = 200
+    """Numbers before the first fit, which get no opinion."""
+    heaviest: float = 0.5
     """Greatest shape of a fitted tail."""
-    tail_outlier: float = 5.0
+    outlier: float = 5.0
     """What lies further out, in scales of the tail, counts as lying there."""
+
+
+class Habits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a metric does at a time of day again and again."""
+
+    fading: float = 0.1
+    """Share that a day without it takes away."""
+    margin: float = 1.5
+    """A deviation must exceed the usual ones of its time by so much to be as strong as it is."""
+    value_margin: float = 0.5
+    """Share of the range of values of a time that still belongs to it, on each side."""
+
+
+class SeasonalDeviation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How far values lie from what is expected of them at their time."""
+
+    spread_rate: float = 0.01
+    """Per record, of the recent size of errors and distances."""
+    long_rate: float = 1e-4
+    """Of their size in the long run."""
+    offset_rate: float = 0.05
+    """Of the average distance that is an offset."""
+    recent_rate: float = 0.2
+    """Of the averages whose rareness is asked for."""
+    limit: float = 10.0
+    """Errors and distances count up to so many usual ones in what follows the metric,"""
+    profile_limit: float = 30.0
+    """up to so many in what is remembered of a time,"""
+    furthest: float = 100.0
+    """and up to so many in how experts are judged."""
+    constant_records: int = 1000
+    """Equal values after which the first other one is an alarm."""
+    expectation: Expectation = Expectation()
+    alarm_size: AlarmSize = AlarmSize()
+    tail: Tail = Tail()
+    habits: Habits = Habits()
+
+
+class Combination(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How what the channels find becomes one score."""
+
+    quiet_records: int = 15
+    """After an alarm, further ones are damped for so many records,"""
+    quiet_seconds: float = 300.0
+    """and at least so long."""
+    damping: float = 0.49
+    """Factor on the log scale for damped records."""
+    surpassing: float = 1.5
+    """A deviation so many times as strong as an incident's strongest is not damped."""
+    sequence_evidence: float = 0.0
+    """Strength of the record's own deviation from which each of the others is an alarm; 1 is an alarm by itself."""
+    jump_evidence: float = 0.05
+    extreme_evidence: float = 0.0
+    rareness_evidence: float = 0.35
+    young_evidence: float = 0.3
+    """The same for all of them, of a metric that is one day old; it falls with age, as one over it."""
 
 
 class Likelihood(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -293,7 +384,7 @@ class BacktrackingTemporalMemory(
     seed: int = 1960
 
 
-_DEFAULT_LIKELIHOOD: Final = Likelihood(
+DEFAULT_LIKELIHOOD: Final = Likelihood(
     schedule="streaming",
     averaging_window=15,
     learning=400,
@@ -303,26 +394,26 @@ _DEFAULT_LIKELIHOOD: Final = Likelihood(
     flat_variance=0.0,
     red_filter=False,
 )
+DEFAULT_JUMP_LIKELIHOOD: Final = msgspec.structs.replace(
+    DEFAULT_LIKELIHOOD, averaging_window=10, learning=100, probation=200, history=4320, mean_floor=0.05
+)
 
 Channel: TypeAlias = Literal["sequence", "jump", "extreme", "deviation"]
 
 
-class DefaultParameters(Parameters, frozen=True, kw_only=True, tag="default", forbid_unknown_fields=True):
-    """The recommended model: hash encoder, first-order memory, novelty, deviation."""
+class DefaultParameters(Parameters, frozen=True, kw_only=True, tag="default-2", forbid_unknown_fields=True):
+    """The recommended model: hash encoder, first-order memory, novelty, deviation from what is expected at the time."""
 
-    scale: ValueScale = ValueScale()
+    scale: ValueResolution = ValueResolution()
     encoder: HashEncoder = HashEncoder()
     memory: TransitionMemory = TransitionMemory()
     novelty: Novelty = Novelty()
-    deviation: Deviation = Deviation()
-    sequence_likelihood: Likelihood = _DEFAULT_LIKELIHOOD
-    jump_likelihood: Likelihood = msgspec.structs.replace(
-        _DEFAULT_LIKELIHOOD, averaging_window=10, learning=100, probation=200, history=4320, mean_floor=0.05
-    )
-    quiet_records: int = 12
-    """After an alarm, further ones are damped for so many records."""
-    damping: float = 0.49
-    """Factor on the log scale for damped records."""
+    deviation: SeasonalDeviation = SeasonalDeviation()
+    sequence_likelihood: Likelihood = DEFAULT_LIKELIHOOD
+    jump_likelihood: Likelihood = DEFAULT_JUMP_LIKELIHOOD
+    odds: Tail = Tail(share=0.005, memory=50_000, outlier=1e6)
+    """Of the combined strength: one in how many records is as unusual."""
+    combination: Combination = Combination()
     channels: tuple[Channel, ...] = ("sequence", "jump", "extreme", "deviation")
     """Those that count; fewer show what each is worth."""
 
@@ -411,7 +502,7 @@ def parameter_set(
         raise ValueError(f"seed {seed} is not within 0 and 2**64 - 1")
     if name == "default":
         found: DefaultParameters | NupicParameters = DefaultParameters(
-            name=name, scale=ValueScale(minimum=minimum, maximum=maximum)
+            name=name, scale=ValueResolution(minimum=minimum, maximum=maximum)
         )
     elif minimum is None or maximum is None:
         raise ValueError(
@@ -493,8 +584,3 @@ def _with_seed(
 
     found: DefaultParameters | NupicParameters = replaced(parameters)
     return found
-
-
-def from_json(encoded: bytes | str) -> Parameters:
-    """Return the parameters that `Parameters.to_json` encoded. Raises ValueError when they are not such."""
-    return msgspec.json.decode(encoded, type=DefaultParameters | NupicParameters)

@@ -8,11 +8,16 @@
 #include <utility>
 
 #include "bindings.hpp"
+#include "alarm_size.hpp"
 #include "default_model.hpp"
+#include "default_model_v1.hpp"
+#include "habits.hpp"
 #include "hash_encoder.hpp"
 #include "nupic_model.hpp"
 #include "pool.hpp"
+#include "seasonal_deviation.hpp"
 #include "transition_memory.hpp"
+#include "value_resolution.hpp"
 
 namespace htmengine {
 
@@ -174,6 +179,146 @@ void bind_deviation(nb::module_& module) {
     bind_state(bound);
 }
 
+void bind_value_resolution(nb::module_& module) {
+    using P = ValueResolutionParameters;
+    nb::class_<ValueResolution> bound(module, "ValueResolution");
+    bound
+        .def(
+            "__init__",
+            [](ValueResolution* self, std::optional<double> minimum, std::optional<double> maximum,
+               std::uint32_t buckets, double padding, double wild_share) {
+                new (self) ValueResolution(
+                    P{minimum.value_or(P{}.minimum), maximum.value_or(P{}.maximum), buckets, padding, wild_share});
+            },
+            nb::kw_only(), "minimum"_a = nb::none(), "maximum"_a = nb::none(), "buckets"_a, "padding"_a, "wild_share"_a)
+        // `young`: (timestamp, value) of all samples so far, as long as there are at most 1024.
+        .def(
+            "observe",
+            [](ValueResolution& self, double value, const std::vector<std::pair<double, double>>& young) {
+                std::vector<PastSample> samples;
+                samples.reserve(young.size());
+                for (const auto& [timestamp, past] : young) samples.push_back({timestamp, past});
+                return self.observe(value, samples);
+            },
+            "value"_a, "young"_a)
+        .def("steps", &ValueResolution::steps, "value"_a)
+        .def("value_at", &ValueResolution::value_at, "steps"_a);
+    bind_state(bound);
+}
+
+void bind_alarm_size(nb::module_& module) {
+    using P = AlarmSizeParameters;
+    nb::class_<P>(module, "AlarmSizeParameters")
+        .def(
+            "__init__",
+            [](P* self, double common_share, double rare_share, double odds, double caution, double recurring_share,
+               double recurring_support, double recurring_factor, double recurring_limit, double least,
+               std::uint32_t memory, std::uint32_t refit, std::uint32_t probation) {
+                new (self) P{common_share,     rare_share,      odds,  caution, recurring_share, recurring_support,
+                             recurring_factor, recurring_limit, least, memory,  refit,           probation};
+            },
+            nb::kw_only(), "common_share"_a, "rare_share"_a, "odds"_a, "caution"_a, "recurring_share"_a,
+            "recurring_support"_a, "recurring_factor"_a, "recurring_limit"_a, "least"_a, "memory"_a, "refit"_a,
+            "probation"_a);
+    nb::class_<AlarmSize> bound(module, "AlarmSize");
+    bound.def(nb::init<const P&>(), "parameters"_a)
+        .def(
+            "learn",
+            [](AlarmSize& self, double size) {
+                if (!(size >= 0.0)) throw std::invalid_argument("a size must be at least 0");
+                self.learn(size);
+            },
+            "size"_a)
+        .def("size", &AlarmSize::size)
+        .def("strength", &AlarmSize::strength, "size"_a)
+        .def("usual", &AlarmSize::usual);
+    bind_state(bound);
+}
+
+void bind_habits(nb::module_& module) {
+    using P = HabitParameters;
+    nb::class_<P>(module, "HabitParameters")
+        .def(
+            "__init__",
+            [](P* self, double fading, double margin, double value_margin) {
+                new (self) P{fading, margin, value_margin};
+            },
+            nb::kw_only(), "fading"_a, "margin"_a, "value_margin"_a);
+    nb::class_<Habits> bound(module, "Habits");
+    bound.def(nb::init<const P&>(), "parameters"_a)
+        .def(
+            "visit",
+            [](Habits& self, double timestamp) {
+                if (!std::isfinite(timestamp)) throw std::invalid_argument("a timestamp must be finite");
+                self.visit(timestamp);
+            },
+            "timestamp"_a)
+        .def("usual_strength", &Habits::usual_strength)
+        .def("beyond_usual", &Habits::beyond_usual, "strength"_a)
+        .def("usual_value", &Habits::usual_value, "value"_a)
+        .def("add", &Habits::add, "strength"_a, "value"_a);
+    bind_state(bound);
+}
+
+void bind_seasonal_deviation(nb::module_& module) {
+    using P = SeasonalDeviationParameters;
+    nb::class_<ExpectationParameters>(module, "ExpectationParameters")
+        .def(
+            "__init__",
+            [](ExpectationParameters* self, double level_rate, double day_rate, double week_rate, double forecast_rate,
+               double loss_rate, double ridge) {
+                new (self) ExpectationParameters{level_rate, day_rate, week_rate, forecast_rate, loss_rate, ridge};
+            },
+            nb::kw_only(), "level_rate"_a, "day_rate"_a, "week_rate"_a, "forecast_rate"_a, "loss_rate"_a, "ridge"_a);
+    nb::class_<TailParameters>(module, "TailParameters")
+        .def(
+            "__init__",
+            [](TailParameters* self, double share, std::uint32_t memory, std::uint32_t refit, std::uint32_t probation,
+               double heaviest, double outlier) {
+                new (self) TailParameters{share, memory, refit, probation, heaviest, outlier};
+            },
+            nb::kw_only(), "share"_a, "memory"_a, "refit"_a, "probation"_a, "heaviest"_a, "outlier"_a);
+    nb::class_<SeasonalDeviation> bound(module, "SeasonalDeviation");
+    bound
+        .def(
+            "__init__",
+            [](SeasonalDeviation* self, const ExpectationParameters& expectation, const AlarmSizeParameters& alarm_size,
+               const TailParameters& tail, const HabitParameters& habits, double spread_rate, double long_rate,
+               double offset_rate, double recent_rate, double limit, double profile_limit, double furthest,
+               std::uint32_t constant_records) {
+                new (self) SeasonalDeviation(
+                    P{spread_rate, long_rate, offset_rate, recent_rate, limit, profile_limit, furthest, constant_records}, expectation,
+                    alarm_size, tail, habits);
+            },
+            nb::kw_only(), "expectation"_a, "alarm_size"_a, "tail"_a, "habits"_a, "spread_rate"_a, "long_rate"_a,
+            "offset_rate"_a, "recent_rate"_a, "limit"_a, "profile_limit"_a, "furthest"_a, "constant_records"_a)
+        // A new one that knows its bulk.
+        .def(
+            "renewed",
+            [](const SeasonalDeviation& self, double level, double error, double distance) {
+                return self.renewed({level, error, distance});
+            },
+            "level"_a, "error"_a, "distance"_a)
+        // Forecast, usual low and high, unit; strengths of distance, error, offset; digits of the rareness of distance,
+        // error, offset, unrest; whether it is habitual.
+        .def(
+            "update",
+            [](SeasonalDeviation& self, double timestamp, double value) {
+                const auto s = self.update(timestamp, value);
+                const auto& r = s.rareness;
+                return std::make_tuple(s.forecast, s.usual_low, s.usual_high, s.unit, s.distance, s.error, s.offset,
+                                       std::make_tuple(r.distance, r.error, r.offset, r.unrest), s.habitual);
+            },
+            "timestamp"_a, "value"_a)
+        .def(
+            "exceeds",
+            [](const SeasonalDeviation& self, double error, double distance, double factor) {
+                return self.exceeds({0.0, error, distance}, factor);
+            },
+            "error"_a, "distance"_a, "factor"_a);
+    bind_state(bound);
+}
+
 void bind_explanation(nb::module_& module) {
     nb::class_<Explanation>(module, "Explanation")
         .def_prop_ro("timestamp", [](const Explanation& self) { return self.verdict.timestamp; })
@@ -298,18 +443,40 @@ void bind_base_model(nb::module_& module) {
             "timestamps"_a, "values"_a);
 }
 
-void bind_default_model(nb::module_& module) {
-    nb::class_<DefaultModel, Model>(module, "DefaultModel")
+void bind_default_model_v1(nb::module_& module) {
+    nb::class_<DefaultModelV1, Model>(module, "DefaultModelV1")
         .def(
             "__init__",
-            [](DefaultModel* self, const ValueScale& scale, const HashEncoder& encoder, const TransitionMemory& memory,
+            [](DefaultModelV1* self, const ValueScale& scale, const HashEncoder& encoder, const TransitionMemory& memory,
                const Novelty& novelty, const Deviation& deviation, const Likelihood& sequence_likelihood,
                const Likelihood& jump_likelihood, std::uint32_t quiet_records, double damping, std::uint32_t channels) {
-                new (self) DefaultModel(scale, encoder, memory, novelty, deviation, sequence_likelihood,
+                new (self) DefaultModelV1(scale, encoder, memory, novelty, deviation, sequence_likelihood,
                                         jump_likelihood, {quiet_records, damping, channels});
             },
             nb::kw_only(), "scale"_a, "encoder"_a, "memory"_a, "novelty"_a, "deviation"_a, "sequence_likelihood"_a,
-            "jump_likelihood"_a, "quiet_records"_a, "damping"_a, "channels"_a = std::uint32_t{all_channels});
+            "jump_likelihood"_a, "quiet_records"_a, "damping"_a, "channels"_a = std::uint32_t{all_channels_v1});
+}
+
+void bind_default_model(nb::module_& module) {
+    using P = CombinationParameters;
+    nb::class_<DefaultModel, Model>(module, "DefaultModel")
+        .def(
+            "__init__",
+            [](DefaultModel* self, const ValueResolution& resolution, const HashEncoder& encoder,
+               const TransitionMemory& memory, const Novelty& novelty, const SeasonalDeviation& deviation,
+               const Likelihood& sequence_likelihood, const Likelihood& jump_likelihood, const Tail& odds,
+               std::uint32_t quiet_records, double quiet_seconds, double damping, double surpassing,
+               double sequence_evidence, double jump_evidence, double extreme_evidence, double rareness_evidence,
+               double young_evidence, std::uint32_t channels) {
+                new (self) DefaultModel(resolution, encoder, memory, novelty, deviation, sequence_likelihood,
+                                        jump_likelihood, odds,
+                                        P{quiet_records, quiet_seconds, damping, surpassing, sequence_evidence,
+                                          jump_evidence, extreme_evidence, rareness_evidence, young_evidence, channels});
+            },
+            nb::kw_only(), "resolution"_a, "encoder"_a, "memory"_a, "novelty"_a, "deviation"_a,
+            "sequence_likelihood"_a, "jump_likelihood"_a, "odds"_a, "quiet_records"_a, "quiet_seconds"_a, "damping"_a,
+            "surpassing"_a, "sequence_evidence"_a, "jump_evidence"_a, "extreme_evidence"_a, "rareness_evidence"_a,
+            "young_evidence"_a, "channels"_a = std::uint32_t{all_channels});
 }
 
 /// Binds the constructor for one type of memory.
@@ -363,8 +530,13 @@ void bind_model(nb::module_& module) {
     bind_novelty(module);
     bind_tail(module);
     bind_deviation(module);
+    bind_value_resolution(module);
+    bind_alarm_size(module);
+    bind_habits(module);
+    bind_seasonal_deviation(module);
     bind_explanation(module);
     bind_base_model(module);
+    bind_default_model_v1(module);
     bind_default_model(module);
     bind_nupic_model(module);
     bind_pool(module);
