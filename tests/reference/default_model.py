@@ -21,6 +21,7 @@ SHARE_BELOW_ALARM = 0.4
 JUST_BELOW_ALARM = 0.49
 WILD_FACTOR = 200.0
 MOST_ONE_IN = 1e10
+LONGEST_QUIET = 21600.0
 
 
 def scaled(strength):
@@ -131,10 +132,9 @@ class DefaultModel:
 
         pattern = max(found["sequence"], found["jump"], found["extreme"])
         combined = self.combine(max(pattern, *found["rareness"]), strength)
-        quiet = (
-            self.since_alarm < self.combination["quiet_records"]
-            or timestamp - self.last_detection < self.combination["quiet_seconds"]
-        )
+        since = timestamp - self.last_detection
+        few_records = self.since_alarm < self.combination["quiet_records"]
+        quiet = since < self.combination["quiet_seconds"] or (few_records and since < LONGEST_QUIET)
         surpassing = strength >= 1.0 and strength > self.combination["surpassing"] * self.peak
         damped = quiet and not surpassing
         alarms_before, last_alarm = len(self.alarms), self.alarms[-1] if self.alarms else math.nan

@@ -12,7 +12,7 @@ SLOTS_BACK = 12
 
 MOST_VISITS = 250
 SETTLED_VISITS = 3
-MOST_OUTSIDE = 60
+MOST_OUTSIDE = 30
 RECORDS_TO_COUNT = 20
 FURTHEST_POSITION = 10.0
 MOST_WEIGHT = 1e6
@@ -70,30 +70,34 @@ class Profile:
         total = 0.0
         for value in self.values:
             total += value
-        mean = total / len(self.values)
+        before = self.means.get(slot, 0.0)
+        step = total / len(self.values) - before
         elsewhere = sum(self.beyond) > len(self.beyond) / 2
-        if self.visits[slot] == 0:
-            self.means[slot] = rounded(mean)
+        if self.visits[slot] >= SETTLED_VISITS:
+            wider = self.wider(slot, limit)
+            elsewhere = elsewhere or abs(step) > wider
+            counted = within(step, wider)
         else:
-            step = mean - self.means[slot]
-            if self.visits[slot] >= SETTLED_VISITS:
-                wider = limit * 2.0 ** self.outside[slot]
-                elsewhere = elsewhere or abs(step) > wider
-                step = within(step, wider)
+            counted = step
+        if elsewhere and self.outside[slot] > 0:
+            self.visits[slot] = 0
+        if self.visits[slot] == 0:
+            self.means[slot] = rounded(before + step)
+        else:
             rate = max(self.rate, 1.0 / (self.visits[slot] + 1.0))
-            self.means[slot] = rounded(self.means[slot] + rate * step)
+            self.means[slot] = rounded(before + rate * counted)
         self.visits[slot] = min(self.visits[slot] + 1, MOST_VISITS)
-        if not elsewhere:
-            self.outside[slot] = 0
-        elif self.outside[slot] < MOST_OUTSIDE:
-            self.outside[slot] += 1
-            if self.outside[slot] > 1:
-                self.visits[slot] = 1
+        self.outside[slot] = min(self.outside[slot] + 1, MOST_OUTSIDE) if elsewhere else 0
+
+    def wider(self, slot, limit):
+        """Return the limit, four times as wide for each visit in a row that lay beyond it."""
+        return limit * 4.0 ** self.outside[slot]
 
     def add(self, value, expected, limit):
-        wider = limit * 2.0 ** self.outside[self.slot]
-        self.values.append(expected + within(value - expected, wider))
-        self.beyond.append(abs(value - expected) > wider)
+        wider = self.wider(self.slot, limit)
+        before = self.means.get(self.slot, expected)
+        self.values.append(before + within(value - before, wider))
+        self.beyond.append(abs(value - before) > wider)
 
 
 class Expert:
