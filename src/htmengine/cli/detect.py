@@ -40,7 +40,7 @@ def detect(
     threshold: Annotated[
         float,
         typer.Option(
-            min=0.0, max=1.0, help="Log score from which a row is an anomaly; 0.5 is one row in 100,000."
+            min=0.0, max=1.0, help="Log score from which a row is an anomaly; a lower one shows more rows."
         ),
     ] = 0.5,
     top: Annotated[int, typer.Option(min=1, help="How many incidents to show.")] = 10,

@@ -71,15 +71,9 @@ def run(request: Request) -> None:
                 chunk.timestamps, chunk.values, threshold=min(request.threshold, _LEAST_EXPLAINED)
             )
             extent.add(chunk.timestamps)
-            finder.add(*chunk, scores.anomaly_score, scores.log_score, why)
+            finder.add(*chunk, scores, why)
             if writer:
-                writer.write(
-                    chunk.timestamps,
-                    chunk.values,
-                    scores.raw_anomaly_score,
-                    scores.anomaly_score,
-                    scores.log_score,
-                )
+                writer.write(chunk.timestamps, chunk.values, scores)
             if page:
                 history.append((chunk.timestamps, chunk.values, scores.log_score))
             show_progress(extent.rows)

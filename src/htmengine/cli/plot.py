@@ -13,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from htmengine import extras
-from htmengine.cli.report import Result, incident_table, one_in, readable_time
+from htmengine.cli.report import Result, incident_table, readable_time
 from htmengine.htm.arrays import FloatArray
 from htmengine.series.incidents import Incident
 
 ENDINGS = (".html", ".png")
 _LISTED = 200  # incidents that are marked, whatever the terminal shows
+_GAP_INTERVALS = 10  # irregular rows leave a few of their usual intervals out
 _BUCKETS = 4_000  # more than a wide screen has pixels: zooming in shows more before it shows the reduction
 
 
@@ -42,11 +43,32 @@ def draw(path: Path, series: Series, result: Result) -> None:
     """Write a page or a picture to `path`, by its ending."""
     incidents, anomalous = result.shown(max(result.top, _LISTED))
     always = [row.position for incident in incidents for row in (incident.start, incident.peak, incident.end)]
-    reduced = reduce(series, _BUCKETS, always)
+    broken, moved = with_gaps(series)
+    reduced = reduce(broken, _BUCKETS, [int(moved[position]) for position in always])
     if path.suffix.lower() == ".png":
         _draw_picture(path, reduced, result, incidents if anomalous else [])
     else:
         path.write_text(_page(reduced, result, incidents, anomalous), encoding="utf-8")
+
+
+def with_gaps(series: Series) -> tuple[Series, npt.NDArray[np.intp]]:
+    """Return the series with a row without value in each gap, so that no line is drawn across it, and each row's new position.
+
+    A gap is an interval of more than _GAP_INTERVALS median ones.
+    """
+    intervals = np.diff(series.timestamps)
+    positions = np.arange(len(series.timestamps))
+    usual = float(np.median(intervals)) if intervals.size else 0.0
+    before = np.flatnonzero(intervals > _GAP_INTERVALS * usual) + 1 if usual > 0 else positions[:0]
+    if not before.size:
+        return series, positions
+    middles = (series.timestamps[before - 1] + series.timestamps[before]) / 2
+    broken = Series(
+        np.insert(series.timestamps, before, middles),
+        np.insert(series.values, before, np.nan),
+        np.insert(series.scores, before, np.nan),
+    )
+    return broken, positions + np.searchsorted(before, positions, side="right")
 
 
 def reduce(series: Series, buckets: int, always: Sequence[int] = ()) -> Series:
@@ -106,7 +128,7 @@ def _draw_picture(path: Path, series: Series, result: Result, incidents: Sequenc
     marked = np.array([round(peak.timestamp * 1e6) for peak in peaks], dtype="datetime64[us]")
     marker = {"linestyle": "none", "marker": "o", "markersize": 5, "color": "#c43c39", "zorder": 3}
     upper.plot(marked, [peak.value for peak in peaks], **marker)
-    lower.plot(marked, [peak.log_score for peak in peaks], **marker)
+    lower.plot(marked, [peak.scores.log_score for peak in peaks], **marker)
     for rank, peak in enumerate(peaks[: result.top], start=1):
         upper.annotate(
             str(rank),
@@ -188,7 +210,7 @@ def _value_name(result: Result) -> str:
 def _summary(result: Result, total: int, shown: int) -> str:
     extent = result.extent
     rows = f"{result.scored:,} row{'s' * (result.scored != 1)}, {readable_time(extent.first)} to {readable_time(extent.last)} UTC. "
-    limit = f"log score {result.threshold:g} ({one_in(result.threshold)})"
+    limit = f"log score {result.threshold:g}"
     if not total:
         return f"{rows}No row reaches {limit}; the strongest rows are listed below."
     counted = f"{total:,} incident{'s' * (total != 1)} at or above {limit}"

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 from htmengine.cli.terminal import advise, say
 from htmengine.htm.arrays import FloatArray
+from htmengine.htm.explanation import Scores
+from htmengine.htm.params import DefaultParameters
 from htmengine.series.incidents import Incident, IncidentFinder, ScoredRow
 from htmengine.series.reader import SeriesReader
 from htmengine.series.timestamps import isoformat
@@ -18,6 +20,13 @@ _PIPE_WIDTH = 200  # characters, where no terminal says how wide it is
 _GAP = 2  # characters between two columns of the table
 # Columns of the table that a narrow terminal goes without, the first of them first.
 _LEAST_FIRST = ("Start (UTC)", "Rows", "Line", "Lasts", "Usual", "Log score", "Why", "How rare")
+
+# What a model of a parameter set cannot say of the first rows.
+_DEFAULT = DefaultParameters(name="default")
+_PROBATION: Mapping[str, str] = {
+    "default": f" The first {_DEFAULT.deviation.alarm_size.probation} cannot be anomalies, and how rare a row is, is known "
+    f"from row {_DEFAULT.odds.probation + 1} on."
+}
 
 REASONS: Mapping[str | None, str] = {
     "sequence": "unknown sequence",
@@ -121,14 +130,29 @@ def document(result: Result) -> dict[str, Any]:
                 "end": isoformat(incident.end.timestamp),
                 "duration_s": incident.duration_s,
                 "rows": incident.rows,
+                **_expected(incident.peak.scores),
                 "anomalous": anomalous,
                 "peak": _row(incident.peak),
             }
             for incident in incidents
         ],
         "anomalies": [_row(row) for row in result.finder.anomalies],
+        "candidates": [_row(row) for row in result.finder.farthest()],
         "outputs": [str(path) for path in result.outputs],
     }
+
+
+def _expected(scores: Scores) -> dict[str, Any]:
+    usual = (scores.usual_low, scores.usual_high)
+    return {
+        "one_in": _known(scores.one_in),
+        "forecast": _known(scores.forecast),
+        "usual": None if math.isnan(scores.usual_low) else usual,
+    }
+
+
+def _known(number: float) -> float | None:
+    return None if math.isnan(number) else number
 
 
 def _row(row: ScoredRow) -> dict[str, Any]:
@@ -136,8 +160,9 @@ def _row(row: ScoredRow) -> dict[str, Any]:
     return {
         "timestamp": isoformat(row.timestamp),
         "value": row.value,
-        "anomaly_score": row.anomaly_score,
-        "log_score": row.log_score,
+        "anomaly_score": row.scores.anomaly_score,
+        "log_score": row.scores.log_score,
+        **_expected(row.scores),
         "line": row.line,
         "why": why
         and {
@@ -163,15 +188,22 @@ def print_table(result: Result) -> None:
         f"{readable_time(extent.first)} to {readable_time(extent.last)} UTC."
     )
     incidents, anomalous = result.shown(result.top)
+    candidates = result.finder.farthest()
     all_incidents = len(result.finder.incidents())
-    limit = f"log score {result.threshold:g} ({one_in(result.threshold)})"
+    limit = f"log score {result.threshold:g}"
     if anomalous:
         say(f"{_count(all_incidents, 'incident')} at or above {limit}, the strongest first:")
+    elif candidates:
+        say(f"No row reaches {limit}.")
     else:
         say(f"No row reaches {limit}. The strongest rows, none of them an anomaly by this measure:")
-    _print_incidents(incidents, anomalous)
+    if anomalous or not candidates:
+        _print_rows(incident_table(incidents, anomalous))
     if all_incidents > len(incidents):
         say(f"{all_incidents - len(incidents):,} more: see them with --top {all_incidents}.")
+    if candidates:
+        say("Far from the median, but no anomaly to a model that has learned so little:")
+        _print_rows(_candidate_table(candidates))
 
 
 def incident_table(incidents: Sequence[Incident], anomalous: bool) -> list[TableColumn]:
@@ -181,16 +213,15 @@ def incident_table(incidents: Sequence[Incident], anomalous: bool) -> list[Table
         TableColumn("#", True, [str(rank) for rank in range(1, len(incidents) + 1)]),
         TableColumn("Peak (UTC)", False, [readable_time(peak.timestamp) for peak in peaks]),
         TableColumn("Value", True, [readable_number(peak.value) for peak in peaks]),
-        TableColumn("Log score", True, [f"{peak.log_score:.4f}" for peak in peaks]),
-        TableColumn("How rare", True, [one_in(peak.log_score) for peak in peaks]),
+        TableColumn("Log score", True, [f"{peak.scores.log_score:.4f}" for peak in peaks]),
     ]
+    if any(not math.isnan(peak.scores.one_in) for peak in peaks):
+        columns.append(TableColumn("How rare", True, [one_in(peak.scores.one_in) for peak in peaks]))
+    if any(not math.isnan(peak.scores.forecast) for peak in peaks):
+        columns.append(TableColumn("Usual", False, [_usual(peak) for peak in peaks]))
     if any(peak.why for peak in peaks):
-        columns += [
-            TableColumn(
-                "Usual", False, [usual_values(peak.why.usual) if peak.why else "-" for peak in peaks]
-            ),
-            TableColumn("Why", False, [REASONS[peak.why.cause] if peak.why else "-" for peak in peaks]),
-        ]
+        why = [REASONS[peak.why.cause] if peak.why else "-" for peak in peaks]
+        columns.append(TableColumn("Why", False, why))
     if anomalous:
         columns += [
             TableColumn("Start (UTC)", False, [readable_time(each.start.timestamp) for each in incidents]),
@@ -200,14 +231,24 @@ def incident_table(incidents: Sequence[Incident], anomalous: bool) -> list[Table
     return [*columns, TableColumn("Line", True, [f"{peak.line:,}" for peak in peaks])]
 
 
-def _print_incidents(incidents: Sequence[Incident], anomalous: bool) -> None:
+def _candidate_table(rows: Sequence[ScoredRow]) -> list[TableColumn]:
+    return [
+        TableColumn("Time (UTC)", False, [readable_time(row.timestamp) for row in rows]),
+        TableColumn("Value", True, [readable_number(row.value) for row in rows]),
+        TableColumn("Log score", True, [f"{row.scores.log_score:.4f}" for row in rows]),
+        TableColumn("Usual", False, [_usual(row) for row in rows]),
+        TableColumn("Line", True, [f"{row.line:,}" for row in rows]),
+    ]
+
+
+def _print_rows(columns: list[TableColumn]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     console = Console(file=sys.stdout, width=width, markup=False, highlight=False)
-    columns, left_out = _fitted(incident_table(incidents, anomalous), console.width)
+    columns, left_out = _fitted(columns, console.width)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False)
     for column in columns:
         table.add_column(column.name, justify="right" if column.is_numeric else "left", no_wrap=True)
@@ -226,6 +267,10 @@ def _fitted(columns: list[TableColumn], width: int) -> tuple[list[TableColumn], 
         left_out.append(dispensable.pop(0))
         columns = [column for column in columns if column.name != left_out[-1]]
     return columns, left_out[::-1]
+
+
+def _usual(row: ScoredRow) -> str:
+    return usual_values(_expected(row.scores)["usual"])
 
 
 def usual_values(usual: tuple[float, float] | None) -> str:
@@ -250,6 +295,11 @@ def _print_advice(result: Result) -> None:
         advise(
             f"{extent.repeated + reader.late:,} rows have the time of the row before, or an earlier one. If the file "
             "holds several series, take them apart first: a model learns one.",
+        )
+    if result.finder.has_few:
+        advise(
+            f"{_count(result.scored, 'row')} with a value: too few to learn what is usual."
+            f"{_PROBATION.get(result.parameters, '')}"
         )
     for path in result.outputs:
         advise(f"Written: {path}")
@@ -284,9 +334,10 @@ def readable_duration(seconds: float) -> str:
     return " ".join(parts[:2])
 
 
-def one_in(log_score: float) -> str:
-    """Return how rare a log score is: 0.5 is one row in 10^5, 1.0 one in 10^10."""
-    count = 10 ** min(max(10 * log_score, 0.0), 300.0)
+def one_in(count: float) -> str:
+    """Return the odds that one row in `count` is as unusual, with two digits; `-` if they are not known."""
+    if math.isnan(count):
+        return "-"
     size, unit = next(
         scale for scale in ((1e9, " billion"), (1e6, " million"), (1.0, "")) if count >= scale[0]
     )

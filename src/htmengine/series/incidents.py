@@ -1,15 +1,18 @@
-"""From scored rows to what a person wants to see: incidents, and the strongest rows when there are none."""
+"""From scored rows to what a person wants to see: incidents, the strongest rows when there are none, and what stands out of few."""
 
 import heapq
+import statistics
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from htmengine.htm.arrays import FloatArray
-from htmengine.htm.explanation import Explanation
+from htmengine.htm.explanation import Explanation, Scores, SeriesScores
 
 MERGE_ROWS = 10  # the likelihood averages ten scores: closer alarms come from shared rows
+FEW_ROWS = 500  # with a value: with fewer a model has hardly learned what is usual
+_FAR = 5.0  # median distances from the median: of normal values, one in a thousand lies so far
 _KEPT_PER_STRONGEST = 3  # a chosen block hides at most its two neighbours
 
 
@@ -20,8 +23,7 @@ class ScoredRow(NamedTuple):
     line: int  # in the file, from 1
     timestamp: float  # seconds since the epoch, UTC
     value: float
-    anomaly_score: float  # 0 to 1
-    log_score: float  # the same on a logarithmic scale; 0.5 is an anomaly score of 0.99999
+    scores: Scores
     why: Explanation | None = None  # None where the model was not asked or cannot tell
 
 
@@ -42,26 +44,32 @@ class Incident(NamedTuple):
 class IncidentFinder:
     """Collects incidents while the rows stream by; keeps no other rows than it must.
 
-    Rows at or above the threshold belong to one incident when at most MERGE_ROWS rows lie from one to the next.
+    Rows whose log score is at or above the threshold belong to one incident when at most MERGE_ROWS rows lie from one to the next.
     """
 
     def __init__(self, threshold: float, top: int) -> None:
-        """`threshold` is a log score; `top` is how many rows `strongest` can give."""
+        """`threshold` is a log score; `top` is how many rows `strongest` and `farthest` can give."""
         self.anomalies: list[ScoredRow] = []  # every row at or above the threshold
         self._threshold = threshold
         self._top = top
         self._blocks: list[
             tuple[float, int, ScoredRow]
         ] = []  # heap: the strongest rows of blocks of MERGE_ROWS
+        self._few: list[ScoredRow] = []  # all rows with a value, while they are few
+        self._scored = 0
         self._seen = 0
+
+    @property
+    def has_few(self) -> bool:
+        """Whether there are fewer rows with a value than FEW_ROWS."""
+        return self._scored < FEW_ROWS
 
     def add(
         self,
         lines: np.ndarray,
         timestamps: FloatArray,
         values: FloatArray,
-        anomaly: FloatArray,
-        log: FloatArray,
+        scores: SeriesScores,
         why: Mapping[int, Explanation],
     ) -> None:
         """Take the next rows: arrays of shape (n,), NaN scores where a value is missing; explanations by place."""
@@ -72,11 +80,14 @@ class IncidentFinder:
                 int(lines[i]),
                 float(timestamps[i]),
                 float(values[i]),
-                float(anomaly[i]),
-                float(log[i]),
+                Scores(*(float(column[i]) for column in scores)),
                 why.get(i),
             )
 
+        log = scores.log_score
+        scored = np.flatnonzero(~np.isnan(log))
+        self._scored += len(scored)
+        self._few = [*self._few, *(row(int(i)) for i in scored)] if self.has_few else []
         self.anomalies += [row(int(i)) for i in np.flatnonzero(log >= self._threshold)]
         ranked = np.where(np.isnan(log), -np.inf, log)
         for first in range(0, len(ranked), MERGE_ROWS):
@@ -93,7 +104,7 @@ class IncidentFinder:
     def incidents(self) -> list[Incident]:
         """Return the incidents, the strongest first, the earlier of equals first."""
         return sorted(
-            self._grouped(), key=lambda incident: (-incident.peak.log_score, incident.start.position)
+            self._grouped(), key=lambda incident: (-incident.peak.scores.log_score, incident.start.position)
         )
 
     def strongest(self) -> list[ScoredRow]:
@@ -105,6 +116,20 @@ class IncidentFinder:
             if all(abs(row.position - other.position) > MERGE_ROWS for other in chosen):
                 chosen.append(row)
         return chosen
+
+    def farthest(self) -> list[ScoredRow]:
+        """Return of few rows those that lie far from the median and are no anomalies, the farthest first; of many, none."""
+        if not self._few:
+            return []
+        median = statistics.median(row.value for row in self._few)
+
+        def distance(row: ScoredRow) -> float:
+            return abs(row.value - median)
+
+        least = _FAR * statistics.median(map(distance, self._few))
+        anomalous = {row.position for row in self.anomalies}
+        far = (row for row in self._few if distance(row) > least and row.position not in anomalous)
+        return heapq.nlargest(self._top, far, key=distance)
 
     def _grouped(self) -> Iterator[Incident]:
         group: list[ScoredRow] = []
@@ -118,4 +143,4 @@ class IncidentFinder:
 
 
 def _incident(rows: list[ScoredRow]) -> Incident:
-    return Incident(rows[0], rows[-1], max(rows, key=lambda row: row.log_score), len(rows))
+    return Incident(rows[0], rows[-1], max(rows, key=lambda row: row.scores.log_score), len(rows))

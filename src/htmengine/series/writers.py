@@ -19,9 +19,20 @@ import numpy as np
 from htmengine import extras
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.htm.arrays import FloatArray
+from htmengine.htm.explanation import SeriesScores
 from htmengine.series.timestamps import isoformat
 
-COLUMNS = ("timestamp", "value", "raw_anomaly_score", "anomaly_score", "log_score")
+SCORES = (
+    "raw_anomaly_score",
+    "anomaly_score",
+    "log_score",
+    "forecast",
+    "usual_low",
+    "usual_high",
+    "one_in",
+)
+"""The scores that are written, by their names in `SeriesScores`."""
+COLUMNS = ("timestamp", "value", *SCORES)
 _ROWS_PER_ROW_GROUP = 100_000
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -29,9 +40,13 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class ScoreWriter(ABC):
     """Writes scored rows, in pieces, to a file that is open."""
 
+    def write(self, timestamps: FloatArray, values: FloatArray, scores: SeriesScores) -> None:
+        """Write rows: arrays of shape (n,); NaN stands for nothing."""
+        self._write(timestamps, values, *(getattr(scores, name) for name in SCORES))
+
     @abstractmethod
-    def write(self, timestamps: FloatArray, *columns: FloatArray) -> None:
-        """Write rows: arrays of shape (n,) in the order of COLUMNS; NaN stands for nothing."""
+    def _write(self, timestamps: FloatArray, *columns: FloatArray) -> None:
+        """Write arrays of shape (n,) in the order of COLUMNS."""
 
     @abstractmethod
     def close(self) -> None:
@@ -45,7 +60,7 @@ class CsvWriter(ScoreWriter):
         self._file = path.open("w", encoding="utf-8", newline="\n")
         self._file.write(",".join(COLUMNS) + "\n")
 
-    def write(self, timestamps: FloatArray, *columns: FloatArray) -> None:
+    def _write(self, timestamps: FloatArray, *columns: FloatArray) -> None:
         for timestamp, *numbers in _rows(timestamps, columns):
             fields = ("" if isnan(number) else repr(number) for number in numbers)
             self._file.write(f"{isoformat(timestamp)},{','.join(fields)}\n")
@@ -60,7 +75,7 @@ class JsonLinesWriter(ScoreWriter):
     def __init__(self, path: Path) -> None:
         self._file = path.open("w", encoding="utf-8", newline="\n")
 
-    def write(self, timestamps: FloatArray, *columns: FloatArray) -> None:
+    def _write(self, timestamps: FloatArray, *columns: FloatArray) -> None:
         for timestamp, *numbers in _rows(timestamps, columns):
             cells = (None if isnan(number) else number for number in numbers)
             record = dict(zip(COLUMNS, (isoformat(timestamp), *cells), strict=True))
@@ -85,7 +100,7 @@ class ParquetWriter(ScoreWriter):
         self._held: list[Any] = []
         self._held_rows = 0
 
-    def write(self, timestamps: FloatArray, *columns: FloatArray) -> None:
+    def _write(self, timestamps: FloatArray, *columns: FloatArray) -> None:
         microseconds = np.round(timestamps * 1e6).astype("datetime64[us]")
         cells = [self._arrow.array(column, from_pandas=True) for column in columns]  # NaN becomes null
         times = self._arrow.array(microseconds, type=self._schema.field("timestamp").type)

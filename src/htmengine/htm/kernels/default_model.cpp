@@ -262,7 +262,7 @@ void DefaultModel::learn_sequence_again() {
         sequence_likelihood_.update(surprise(young_[i], off), young_[i].value);
 }
 
-/// After 8, 16, 32 … 1024 samples: when a wild value among them has set the scale of deviations, they are learned again
+/// After 8, 16, 32 … 512 samples: when a wild value among them has set the scale of deviations, they are learned again
 /// with the scale of the bulk.
 void DefaultModel::learn_scale_again() {
     const std::uint64_t rows = young_.size();

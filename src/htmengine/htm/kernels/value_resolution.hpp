@@ -29,16 +29,16 @@ struct ValueResolutionParameters {
 /// Without a known range the resolution follows the range of the past values but for a few that lie far from all others.
 /// It changes seldom, since all that was learned at the old resolution is then void: set by the first two values that
 /// differ, it is looked at again after 4, 8, 16 … values and changes when the range asks for a quarter more or much less;
-/// after 1024 values, when it asks for four times as much because more than a few values lay outside.
+/// after 512 values, when it asks for four times as much because more than a few values lay outside.
 class ValueResolution {
    public:
-    static constexpr std::uint64_t values_to_settle = 1024;
+    static constexpr std::uint64_t values_to_settle = 512;
 
     /// Throws std::invalid_argument when a parameter is out of range.
     explicit ValueResolution(const ValueResolutionParameters& parameters);
 
     /// Takes note of a value (at most 1e300 from zero, so that no difference overflows), the last of `young`: all values
-    /// so far, as long as there are at most 1024. True when the resolution changed.
+    /// so far, as long as there are at most 512. True when the resolution changed.
     bool observe(double value, const std::vector<PastSample>& young);
 
     /// Whether the resolution has seen enough values: from then on it seldom changes.

@@ -406,7 +406,7 @@ class DefaultParameters(Parameters, frozen=True, kw_only=True, tag="default-2", 
 
     scale: ValueResolution = ValueResolution()
     encoder: HashEncoder = HashEncoder()
-    memory: TransitionMemory = TransitionMemory()
+    memory: TransitionMemory = TransitionMemory(max_segments=832)
     novelty: Novelty = Novelty()
     deviation: SeasonalDeviation = SeasonalDeviation()
     sequence_likelihood: Likelihood = DEFAULT_LIKELIHOOD

@@ -191,7 +191,7 @@ void bind_value_resolution(nb::module_& module) {
                     P{minimum.value_or(P{}.minimum), maximum.value_or(P{}.maximum), buckets, padding, wild_share});
             },
             nb::kw_only(), "minimum"_a = nb::none(), "maximum"_a = nb::none(), "buckets"_a, "padding"_a, "wild_share"_a)
-        // `young`: (timestamp, value) of all samples so far, as long as there are at most 1024.
+        // `young`: (timestamp, value) of all samples so far, as long as there are at most 512.
         .def(
             "observe",
             [](ValueResolution& self, double value, const std::vector<std::pair<double, double>>& young) {
