@@ -21,10 +21,10 @@ _GAP = 2  # characters between two columns of the table
 # Columns of the table that a narrow terminal goes without, the first of them first.
 _LEAST_FIRST = ("Start (UTC)", "Rows", "Line", "Lasts", "Usual", "Log score", "Why", "How rare")
 
-# What a model of a parameter set cannot say of the first rows.
+# What a model of a parameter set cannot say of the first rows. Of the very first nothing is expected, so it does not count.
 _DEFAULT = DefaultParameters(name="default")
 _PROBATION: Mapping[str, str] = {
-    "default": f" The first {_DEFAULT.deviation.alarm_size.probation} cannot be anomalies, and how rare a row is, is known "
+    "default": f" The first {1 + _DEFAULT.deviation.alarm_size.probation} cannot be anomalies, and how rare a row is, is known "
     f"from row {_DEFAULT.odds.probation + 1} on."
 }
 
@@ -130,7 +130,6 @@ def document(result: Result) -> dict[str, Any]:
                 "end": isoformat(incident.end.timestamp),
                 "duration_s": incident.duration_s,
                 "rows": incident.rows,
-                **_expected(incident.peak.scores),
                 "anomalous": anomalous,
                 "peak": _row(incident.peak),
             }

@@ -45,7 +45,7 @@ class Scores(NamedTuple):
     """What was expected of the sample before its value came, in the metric's unit, rounded to a 32-bit float. This and
     the rest are NaN for the first sample, and with models of NuPIC or of the default set's first edition."""
     usual_low: float
-    """Of samples that are as those before them, 98 in 100 lie between this and `usual_high`; rounded like `forecast`.
+    """Of samples that are as those before them, 99 in 100 lie between this and `usual_high`; rounded like `forecast`.
     NaN for the first 30 samples, too."""
     usual_high: float
     one_in: float
@@ -145,6 +145,8 @@ class Explanation:
     @property
     def usual(self) -> tuple[float, float] | None:
         """The lowest and the highest value that would have been usual here: forecast minus and plus the margin."""
+        if math.isfinite(self.scores.usual_low):
+            return self.scores.usual_low, self.scores.usual_high
         if self.forecast is None or self.margin is None:
             return None
         return self.forecast - self.margin, self.forecast + self.margin

@@ -35,9 +35,9 @@ def run(monkeypatch, tmp_path):
 def test_the_table_shows_incidents_the_strongest_first(run):
     output = run().stdout
     assert "1,000 rows scored, 2014-07-01 00:00:00 to 2014-07-04 11:15:00 UTC." in output
-    assert "2 incidents at or above log score 0.5 (1 in 100,000)" in output
+    assert "2 incidents at or above log score 0.5, the strongest first:" in output
     first, second = re.findall(r"^ *\d +2014.*$", output, re.MULTILINE)
-    shown = "1 2014-07-02 01:00:00 2,300 0.9000 1 in 1 billion 2014-07-02 01:00:00 10 min 3 302"
+    shown = "1 2014-07-02 01:00:00 2,300 0.9000 1 in 12,000 0 to 50 2014-07-02 01:00:00 10 min 3 302"
     assert " ".join(first.split()) == shown
     assert second.split()[1:3] == ["2014-07-03", "10:20:00"]
 
@@ -45,9 +45,9 @@ def test_the_table_shows_incidents_the_strongest_first(run):
 @pytest.mark.parametrize(
     ("width", "left_out"),
     [
-        (50, "Log score, Lasts, Line, Rows, Start (UTC)"),
-        (80, "Start (UTC)"),
-        (100, None),
+        (50, "Log score, Usual, Lasts, Line, Rows, Start (UTC)"),
+        (80, "Rows, Start (UTC)"),
+        (110, None),
     ],
 )
 def test_a_narrow_terminal_shows_whole_columns_and_names_those_it_has_no_room_for(
@@ -59,7 +59,7 @@ def test_a_narrow_terminal_shows_whole_columns_and_names_those_it_has_no_room_fo
     assert max(map(len, table)) <= width
     assert "…" not in outcome.stdout
     assert "2014-07-02 01:00:00  2,300" in outcome.stdout
-    assert "1 in 1 billion" in outcome.stdout
+    assert "1 in 12,000" in outcome.stdout
     if left_out:
         assert f"A wider window has room for more: {left_out}." in outcome.stderr
     else:
@@ -89,6 +89,34 @@ def test_the_json_document_holds_counts_columns_and_anomalies(run):
     assert document["anomalies"][0] == document["incidents"][0]["peak"]
     assert document["anomalies"][0]["timestamp"] == "2014-07-02T01:00:00Z"
     assert document["incidents"][0]["duration_s"] == 600.0
+    assert document["candidates"] == []
+    peak = document["incidents"][0]["peak"]
+    assert (peak["one_in"], peak["forecast"], peak["usual"]) == (12345.0, 25.0, [0.0, 50.0])
+
+
+def test_what_is_not_known_yet_is_null_in_json_and_a_dash_in_the_table(run):
+    data = series(hot=(5, 300))
+    peak, early = (found["peak"] for found in json.loads(run("--json", data=data).stdout)["incidents"][::-1])
+    assert (early["one_in"], early["forecast"], early["usual"]) == (None, None, None)
+    assert peak["one_in"] == 12345.0
+    shown = next(line for line in run(data=data).stdout.splitlines() if "2,005" in line)
+    assert shown.split()[4:7] == ["0.9000", "-", "-"]
+
+
+def test_of_few_rows_it_is_said_what_they_cannot_show_and_what_stands_out(run):
+    lines = series(rows=240, hot=(300,)).splitlines()
+    lines[10] = lines[10].split(",")[0] + ",904"
+    data = "\n".join(lines)
+    outcome = run(data=data)
+    assert (
+        "240 rows with a value: too few to learn what is usual. The first 31 cannot be anomalies"
+        in outcome.stderr
+    )
+    assert "known from row 201 on" in outcome.stderr
+    assert "No row reaches log score 0.5.\n" in outcome.stdout
+    assert " ".join(outcome.stdout.splitlines()[-2].split()) == "2014-07-01 00:45:00 904 0.1904 - 11"
+    (candidate,) = json.loads(run("--json", data=data).stdout)["candidates"]
+    assert (candidate["line"], candidate["value"]) == (11, 904.0)
 
 
 def test_bad_and_missing_rows_are_reported_with_their_lines(run):
@@ -110,7 +138,12 @@ def test_every_usable_row_is_written_with_its_scores(run, tmp_path):
         "raw_anomaly_score": "0.9",
         "anomaly_score": "0.999999999",
         "log_score": "0.9",
+        "forecast": "25.0",
+        "usual_low": "0.0",
+        "usual_high": "50.0",
+        "one_in": "12345.0",
     }
+    assert {rows[5][name] for name in ("forecast", "usual_low", "usual_high", "one_in")} == {""}
     assert rows[-1] | {"timestamp": ""} == dict.fromkeys(rows[0], "")
 
 

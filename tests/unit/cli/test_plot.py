@@ -98,6 +98,22 @@ def test_a_short_series_is_not_reduced():
     assert plot.reduce(series, 500) is series
 
 
+def test_no_line_is_drawn_across_a_gap():
+    times = np.concatenate([np.arange(50), np.arange(100, 150), [1000, 1001]]) * 60.0
+    series = plot.Series(times, np.ones(102), np.ones(102))
+    broken, moved = plot.with_gaps(series)
+    assert np.flatnonzero(np.isnan(broken.values)).tolist() == [50, 101]
+    assert np.flatnonzero(np.isnan(broken.scores)).tolist() == [50, 101]
+    assert (np.diff(broken.timestamps) > 0).all()
+    assert broken.timestamps[moved].tolist() == times.tolist()
+
+
+@pytest.mark.parametrize("times", [[5.0], [0.0] * 20, np.arange(20.0), [0.0] * 20 + [60.0]])
+def test_a_series_without_a_gap_stays_as_it_is(times):
+    series = plot.Series(*[np.array(times)] * 3)
+    assert plot.with_gaps(series)[0] is series
+
+
 def test_values_without_neighbours_are_found():
     nan = np.nan
     values = np.array([1.0, nan, 2.0, 3.0, nan, nan, 4.0, nan, 5.0])

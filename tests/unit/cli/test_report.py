@@ -4,18 +4,18 @@ from htmengine.cli import report
 
 
 @pytest.mark.parametrize(
-    ("log_score", "text"),
+    ("count", "text"),
     [
-        (-4e-12, "1 in 1"),
-        (0.0, "1 in 1"),
-        (0.1, "1 in 10"),
-        (0.5, "1 in 100,000"),
-        (0.65, "1 in 3.2 million"),
-        (1.0, "1 in 10 billion"),
+        (1.0, "1 in 1"),
+        (10.4, "1 in 10"),
+        (12_345.6, "1 in 12,000"),
+        (3_162_277.0, "1 in 3.2 million"),
+        (1e10, "1 in 10 billion"),
+        (float("nan"), "-"),
     ],
 )
-def test_how_rare_a_log_score_is(log_score, text):
-    assert report.one_in(log_score) == text
+def test_how_rare_a_row_is(count, text):
+    assert report.one_in(count) == text
 
 
 @pytest.mark.parametrize(

@@ -9,18 +9,24 @@ import numpy as np
 import pytest
 
 from htmengine.errors import ExplainedError, MisuseError
-from htmengine.series.writers import COLUMNS, replacing, score_writer
+from htmengine.htm.explanation import SeriesScores
+from htmengine.series.writers import COLUMNS, SCORES, replacing, score_writer
 
 TIMES = np.array([1404172800.0, 1404172800.25, 1404173100.0])
 VALUES = np.array([0.1 + 0.2, np.nan, -1e-17])
-SCORES = np.array([1 / 3, np.nan, 0.99999])
+SCORED = {name: np.array([1 / 3, np.nan, 0.99999]) + place for place, name in enumerate(SeriesScores._fields)}
 
 
 def write(path):
     with score_writer(path) as writer:
-        writer.write(TIMES[:2], VALUES[:2], *[SCORES[:2]] * 3)
-        writer.write(TIMES[2:], VALUES[2:], *[SCORES[2:]] * 3)
+        writer.write(TIMES[:2], VALUES[:2], scores(slice(0, 2)))
+        writer.write(TIMES[2:], VALUES[2:], scores(slice(2, 3)))
     return path
+
+
+def scores(rows):
+    """Return scores of some rows, other numbers in each column."""
+    return SeriesScores(**{name: column[rows] for name, column in SCORED.items()})
 
 
 def same(found, expected):
@@ -40,14 +46,17 @@ def test_csv_numbers_read_back_exactly(tmp_path):
         "2014-07-01T00:05:00Z",
     ]
     assert same([float(row[1]) if row[1] else None for row in rows], VALUES)
-    assert same([float(row[4]) if row[4] else None for row in rows], SCORES)
+    for name in SCORES:
+        cells = [row[COLUMNS.index(name)] for row in rows]
+        assert same([float(cell) if cell else None for cell in cells], SCORED[name])
 
 
 def test_json_lines_read_back_exactly(tmp_path):
     rows = [json.loads(line) for line in write(tmp_path / "scores.jsonl").read_text().splitlines()]
     assert tuple(rows[0]) == COLUMNS
     assert same([row["value"] for row in rows], VALUES)
-    assert same([row["log_score"] for row in rows], SCORES)
+    for name in SCORES:
+        assert same([row[name] for row in rows], SCORED[name])
 
 
 def test_parquet_reads_back_exactly(tmp_path):
@@ -56,7 +65,8 @@ def test_parquet_reads_back_exactly(tmp_path):
     assert tuple(table) == COLUMNS
     assert table["timestamp"] == [datetime.fromtimestamp(time, UTC) for time in TIMES.tolist()]
     assert same(table["value"], VALUES)
-    assert same(table["log_score"], SCORES)
+    for name in SCORES:
+        assert same(table[name], SCORED[name])
 
 
 @pytest.mark.parametrize("ending", [".csv", ".jsonl", ".parquet"])
@@ -66,7 +76,7 @@ def test_after_an_error_nothing_is_left_behind(tmp_path, ending):
 
     def fail():
         with score_writer(path) as writer:
-            writer.write(TIMES, VALUES, SCORES, SCORES, SCORES)
+            writer.write(TIMES, VALUES, scores(slice(None)))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

@@ -19,7 +19,7 @@ struct Scores {
     double sequence = std::numeric_limits<double>::quiet_NaN();  // log scale: what the memory did not expect
     double novelty = std::numeric_limits<double>::quiet_NaN();   // log scale: what the value is by itself
     double forecast = std::numeric_limits<double>::quiet_NaN();  // of the value, before it came; in its unit, as a float
-    double usual_low = std::numeric_limits<double>::quiet_NaN();   // 98 of 100 values lie within these, as floats
+    double usual_low = std::numeric_limits<double>::quiet_NaN();   // 99 of 100 values lie within these, as floats
     double usual_high = std::numeric_limits<double>::quiet_NaN();
     double one_in = std::numeric_limits<double>::quiet_NaN();  // one record in so many is as unusual, undamped
 
