@@ -66,6 +66,17 @@ class SeriesScores(NamedTuple):
     usual_high: FloatArray
     one_in: FloatArray
 
+    @property
+    def stored(self) -> tuple[FloatArray, ...]:
+        """Those that messages carry and the repository stores, in their order."""
+        return (
+            self.raw_anomaly_score,
+            self.anomaly_score,
+            self.log_score,
+            self.sequence_score,
+            self.novelty_score,
+        )
+
 
 class Bucket(NamedTuple):
     """Values from `low` up to `high`, in the metric's unit, and how far the memory had foreseen them."""

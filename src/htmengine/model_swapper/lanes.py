@@ -54,17 +54,7 @@ class Lane:
     def messages(self, scored: BatchScores, start: int) -> Iterator[Scores]:
         """Return the messages with this lane's scores, which begin at a position of the batch."""
         end = start + len(self)
-        scores = scored.scores
-        columns = [
-            column[start:end]
-            for column in (
-                scores.raw_anomaly_score,
-                scores.anomaly_score,
-                scores.log_score,
-                scores.sequence_score,
-                scores.novelty_score,
-            )
-        ]
+        columns = [column[start:end] for column in scored.scores.stored]
         outcomes = scored.outcomes[start:end]
         if outcomes.any():
             # A sample without a value has no score of its own: nothing about it is unusual.

@@ -93,7 +93,7 @@ class ScoredRows(NamedTuple):
     values: list[float]
     digests: list[int]
     scores: list[tuple[float | None, ...]]
-    """Of each row, as `htmengine.htm.model.Scores` has them."""
+    """Of each row, in the order of `htmengine.htm.explanation.SeriesScores.stored`."""
 
 
 def scored_rows(conn: Connection, uid: str, first: int, last: int) -> ScoredRows:

@@ -133,7 +133,7 @@ def _compared(
             series = model.score_series(page.timestamps, np.array(page.values) + 0.0)
         except OutOfOrderSample:
             break  # likewise
-        of_samples = np.column_stack(series)
+        of_samples = np.column_stack(series.stored)
         kept = np.array(page.scores, dtype=np.float64)
         # Rows of the original engine have other scores, and only two of them.
         wrong = np.flatnonzero((of_samples != kept).any(axis=1) & np.isfinite(kept).all(axis=1))

@@ -156,7 +156,7 @@ def continued(world):
     model.score_series(
         [START + 300 * rowid for rowid in range(1, 21)], [value_of(0, rowid) for rowid in range(1, 21)]
     )
-    columns = [column.tolist() for column in model.score_series(times, values)]
+    columns = [column.tolist() for column in model.score_series(times, values).stored]
     return [(rowid, *scores) for rowid, *scores in zip(range(1, 11), *columns, strict=True)]
 
 

@@ -325,7 +325,7 @@ class World:
         series = Model(PARAMETERS).score_series(
             [START + 300 * rowid for rowid in rowids], [self.value(metric, rowid) for rowid in rowids]
         )
-        columns = [column.tolist() for column in series]
+        columns = [column.tolist() for column in series.stored]
         return [(rowid, *scores) for rowid, *scores in zip(rowids, *columns, strict=True)]
 
     def finals(self, metric: int, generation: int = 0) -> list[tuple]:

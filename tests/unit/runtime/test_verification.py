@@ -44,7 +44,10 @@ def scored(context, name, *, checkpoint=40):
     first = model.score_series(times[:checkpoint], values[:checkpoint])
     block = model.save()
     columns = np.vstack(
-        [np.column_stack(first), np.column_stack(model.score_series(times[checkpoint:], values[checkpoint:]))]
+        [
+            np.column_stack(first.stored),
+            np.column_stack(model.score_series(times[checkpoint:], values[checkpoint:]).stored),
+        ]
     )
     store = open_checkpoint_store(context.settings, context.engine)
     with writing(context.engine) as conn:
