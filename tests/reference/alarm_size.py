@@ -67,7 +67,10 @@ class AlarmSize:
             self.fade(7, 10)
         if self.counts.total() > WEIGHT * self.memory:
             self.fade(1, 2)
-        if self.sizes >= self.probation and self.sizes % (YOUNG_REFIT if self.sizes < YOUNG else self.refit) == 0:
+        if (
+            self.sizes >= self.probation
+            and self.sizes % (YOUNG_REFIT if self.sizes < YOUNG else self.refit) == 0
+        ):
             self.fit()
 
     def fade(self, part, whole):

@@ -1,5 +1,6 @@
 """Naive twin of the default model, put together from the twins of its parts."""
 
+import itertools
 import math
 
 from tests.reference import hash_encoder
@@ -47,7 +48,7 @@ def bulk_mean(sizes):
 def bulk_scale(values):
     """Return level, error and distance of the bulk."""
     level = median(values)
-    steps = [abs(after - before) for before, after in zip(values, values[1:], strict=False)]
+    steps = [abs(after - before) for before, after in itertools.pairwise(values)]
     return level, bulk_mean(steps), bulk_mean([abs(value - level) for value in values])
 
 
@@ -204,7 +205,7 @@ class DefaultModel:
 
     def learn_scale_again(self):
         """Learn the scale of deviations from the bulk when a wild value has set it, at each power of two."""
-        if len(self.samples) not in (8, 16, 32, 64, 128, 256, 512, 1024):
+        if len(self.samples) not in (8, 16, 32, 64, 128, 256, VALUES_TO_SETTLE):
             return
         level, error, distance = bulk_scale([value for _, value in self.samples])
         if distance > 0.0 and self.deviation.exceeds(error, distance, WILD_FACTOR):
@@ -229,4 +230,3 @@ class DefaultModel:
             foreseen = sum(column in predicted for column in columns) / len(columns)
             buckets.append((self.resolution.value_at(bucket), self.resolution.value_at(bucket + 1), foreseen))
         return buckets
-

@@ -92,7 +92,8 @@ def assert_same_series(parameters, times, values):
     """Return the scores, one row per record."""
     twin = DefaultModel(msgspec.to_builtins(parameters))
     expected = [
-        twin.score(time, value) or NOTHING for time, value in zip(times.tolist(), values.tolist(), strict=True)
+        twin.score(time, value) or NOTHING
+        for time, value in zip(times.tolist(), values.tolist(), strict=True)
     ]
     found = np.array(Model(parameters).score_series(times, values)).T
     np.testing.assert_array_equal(found, np.array(expected))
@@ -124,6 +125,4 @@ def test_weeks_of_a_season_agree_with_the_naive_twin(interval):
 @pytest.mark.parametrize("channel", ["sequence", "jump", "extreme", "deviation"])
 def test_a_model_of_one_channel_agrees_with_the_naive_twin(channel):
     times, values = random_series(3, 250)
-    assert_same_series(
-        replaced(quick_parameters(3), channels=(channel,)), np.array(times), np.array(values)
-    )
+    assert_same_series(replaced(quick_parameters(3), channels=(channel,)), np.array(times), np.array(values))

@@ -1,6 +1,6 @@
 """Naive twin of the resolution of values, which follows the bulk of them."""
 
-VALUES_TO_SETTLE = 1024
+VALUES_TO_SETTLE = 512
 GROWTH_WHILE_YOUNG = 1.25
 FALL_WHILE_YOUNG = 1.6
 GROWTH_WHEN_SETTLED = 4.0

@@ -22,17 +22,25 @@ def test_parameters_come_back_as_they_were(name, predict, seed):
 def test_the_default_set_takes_few_words():
     parameters = params.parameter_set("default", minimum=0.0, maximum=100.0)
     assert params.to_short_form(parameters) == {
-        "kind": "default",
-        "edition": 1,
+        "kind": "default-2",
+        "edition": 2,
         "scale": {"minimum": 0.0, "maximum": 100.0},
     }
+
+
+def test_the_first_edition_is_described_as_ever():
+    parameters = params.DefaultParametersV1(name="default", damping=0.3)
+    described = {"kind": "default", "edition": 1, "damping": 0.3}
+    assert params.to_short_form(parameters) == described
+    assert params.from_short_form(described) == parameters
+    assert params.from_json(parameters.to_json()) == parameters
 
 
 def test_whatever_differs_is_kept():
     default = params.parameter_set("default")
     parameters = msgspec.structs.replace(
         default,
-        damping=0.3,
+        combination=msgspec.structs.replace(default.combination, damping=0.3),
         channels=("sequence",),
         jump_likelihood=msgspec.structs.replace(default.jump_likelihood, refit=7),
     )

@@ -51,7 +51,9 @@ def test_parameters_make_the_same_model_as_before():
 
 
 def test_the_edition_scores_as_before_however_it_is_described():
-    whole = msgspec.json.encode(msgspec.to_builtins(params.from_short_form({"kind": "default", "edition": 1})))
+    whole = msgspec.json.encode(
+        msgspec.to_builtins(params.from_short_form({"kind": "default", "edition": 1}))
+    )
     for parameters in (
         params.from_json(whole),
         params.from_short_form({"kind": "default", "edition": 1}),

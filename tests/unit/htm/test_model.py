@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from htmengine.htm import params
+from htmengine.htm.explanation import SeriesScores
 from htmengine.htm.model import _HEADER, Model, OutOfOrderSample, UnreadableModel
 from htmengine.htm.pool import MISSING, OUT_OF_ORDER, SCORED, Pool
 
@@ -25,6 +26,7 @@ SETS = {
     "default, predicting": params.parameter_set("default", predict=(1, 3)),
     "nupic, predicting": params.parameter_set("nupic", minimum=0.0, maximum=100.0, predict=(2,)),
 }
+UNKNOWN_AT_FIRST = ("forecast", "usual_low", "usual_high", "one_in")
 every_set = pytest.mark.parametrize("parameters", SETS.values(), ids=SETS.keys())
 
 
@@ -35,6 +37,18 @@ def series(count, seed=0):
     values = 50.0 + 30.0 * np.sin(times / 86400.0 * 2 * np.pi) + rng.normal(0.0, 2.0, count)
     values[-20:-15] += 60.0
     return times, values
+
+
+def assert_within_bounds(scores):
+    """Scores of samples that had a value: from 0 to 1; what is in the metric's unit, and odds, where they are known."""
+    for name, column in scores._asdict().items():
+        if name in UNKNOWN_AT_FIRST:
+            known = column[~np.isnan(column)]
+            assert np.isfinite(known).all(), name
+        else:
+            assert ((column >= 0.0) & (column <= 1.0)).all(), name
+    assert not (scores.usual_low > scores.usual_high).any()
+    assert not ((scores.one_in < 1.0) | (scores.one_in > 1e10)).any()
 
 
 def assert_same(one, other):
@@ -81,9 +95,10 @@ def test_scores_lie_between_0_and_1_and_a_missing_value_scores_nan(parameters):
     values[[0, 50, 51, 120]] = np.nan
     values[60] = np.inf
     missing = ~np.isfinite(values)
-    for column in Model(parameters).score_series(times, values):
+    scores = Model(parameters).score_series(times, values)
+    for column in scores:
         assert np.isnan(column[missing]).all()
-        assert ((column[~missing] >= 0.0) & (column[~missing] <= 1.0)).all()
+    assert_within_bounds(SeriesScores(*(column[~missing] for column in scores)))
 
 
 @every_set
@@ -125,8 +140,7 @@ def test_a_timestamp_that_goes_back_is_refused_and_one_that_repeats_is_not(param
     ids=["zero", "constant", "huge constant", "huge swings", "subnormal", "huge trend"],
 )
 def test_odd_series_score_between_0_and_1(parameters, values):
-    for column in Model(parameters).score_series(np.arange(300.0), values):
-        assert ((column >= 0.0) & (column <= 1.0)).all()
+    assert_within_bounds(Model(parameters).score_series(np.arange(300.0), values))
 
 
 @settings(max_examples=30, deadline=None)
@@ -139,9 +153,7 @@ def test_any_series_of_numbers_is_scored_by_the_default_model(samples):
     times = sorted(time for time, _ in samples)
     values = np.array([value for _, value in samples])
     scores = Model(SETS["default"]).score_series(times, values)
-    for column in scores:
-        finite = column[np.isfinite(values)]
-        assert ((finite >= 0.0) & (finite <= 1.0)).all()
+    assert_within_bounds(SeriesScores(*(column[np.isfinite(values)] for column in scores)))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +198,7 @@ def test_times_of_numpy_count_as_seconds_whatever_their_unit(unit):
     model, same = Model(SETS["nupic"]), Model(SETS["nupic"])
     assert_same(model.score_series(days, values), same.score_series(seconds, values))
     assert model.save() == same.save()
-    assert model.score_one(np.datetime64("1970-03-01", unit), 1.0) == same.score_one(59 * 86400.0, 1.0)
+    assert_same(model.score_one(np.datetime64("1970-03-01", unit), 1.0), same.score_one(59 * 86400.0, 1.0))
     pool = Pool()
     pool.add("m", model)
     pool.score(["m"], np.array(["1970-03-01T00:00:00.250"], "datetime64[ms]"), [1.0])
@@ -327,10 +339,10 @@ def test_whatever_state_is_loaded_has_scores_from_0_to_1(parameters):
             continue
         loaded += 1
         try:
-            scores = np.column_stack(damaged.score_series(times[60:], values[60:]))
+            scores = damaged.score_series(times[60:], values[60:])
         except OutOfOrderSample:
             continue
-        assert ((scores >= 0.0) & (scores <= 1.0)).all()
+        assert_within_bounds(scores)
     assert loaded
 
 
@@ -339,7 +351,7 @@ def test_parameters_survive_json_and_a_changed_one_changes_the_digest():
         assert params.from_json(parameters.to_json()) == parameters
     digests = {parameters.digest() for parameters in SETS.values()}
     assert len(digests) == len(SETS)
-    assert msgspec.structs.replace(SETS["default"], damping=0.5).digest() not in digests
+    assert msgspec.structs.replace(SETS["default"], channels=("jump",)).digest() not in digests
 
 
 def test_another_seed_gives_other_scores():

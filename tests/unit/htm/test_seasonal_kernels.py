@@ -158,7 +158,8 @@ def test_damaged_habits_are_refused():
     assert struct.unpack_from("<Q", state) == (HALF_HOURS,)
     refuse(kernel, struct.pack("<Q", HALF_HOURS - 1) + state[9:], "half-hours")
     peaks = 8 + HALF_HOURS
-    refuse(kernel, changed(state, peaks, struct.pack("<Q", 47))[: peaks + 8] + state[peaks + 12 :], "half-hours")
+    fewer = state[:peaks] + struct.pack("<Q", HALF_HOURS - 1) + state[peaks + 12 :]
+    refuse(kernel, fewer, "half-hours")
     now = len(state) - 3 * 8 - 4
     refuse(kernel, changed(state, now, struct.pack("<I", HALF_HOURS + 1)), "does not exist")
 
