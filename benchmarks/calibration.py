@@ -4,7 +4,8 @@
 
 Two tables by kind of series: the share of records whose score exceeds a likelihood p, which should be 1 - p; and under
 ``one_in`` the share of those whose odds are N or more, with ``times``, how many times what it should be, 1 / N. Both are
-taken before damping, which lowers all that follows an alarm. A share that is larger promises too much.
+taken before damping, which lowers all that follows an alarm. A share that is larger promises too much. The default model's
+odds are a number of their own; its scores are a scale, of which the table says how often it alarms.
 
 Counted are generated series in which nothing happens and, with ``--data``, the records of the Numenta Anomaly Benchmark
 outside its windows; the probation at the start of each series (15 %) does not count. ``all`` is all generated series together.
@@ -102,7 +103,7 @@ def generated(kind: str, count: int, length: int, seed: int) -> list[Calm]:
 
 @dataclass(frozen=True)
 class OddsByScore:
-    """Returns for each record the N of its "1 in N", 1 or more, as the log scale says it: 10 ** (10 score)."""
+    """Returns for each record the N of its "1 in N", 1 or more, of a detector whose log scale says it: 10 ** (10 score)."""
 
     detector: Detector
 
@@ -158,6 +159,21 @@ def _normal_records(folder: Path) -> list[Calm]:
     return series
 
 
+def detectors(parameters: str, channels: Sequence[str] | None = None) -> tuple[Detector, Detector]:
+    """Return what gives scores without damping, and what gives odds, by a parameter set."""
+    from htmengine.htm import params
+
+    if parameters != "default":
+        detector = ModelDetector(parameters)
+        return detector, OddsByScore(detector)
+    changes: dict[str, object] = {"combination": params.Combination(damping=1.0)}
+    if channels:
+        changes["channels"] = tuple(channels)
+    return ModelDetector("default", changes=changes), ModelDetector(
+        "default", changes=changes, score="one_in"
+    )
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="benchmarks.calibration", description=__doc__.splitlines()[0])
@@ -174,12 +190,8 @@ def main() -> None:
     )
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     arguments = parser.parse_args()
-    changes: dict[str, object] = {"damping": 1.0} if arguments.params == "default" else {}
-    if arguments.channels:
-        changes["channels"] = tuple(arguments.channels)
-    detector = ModelDetector(arguments.params, changes=changes)
+    detector, odds = detectors(arguments.params, arguments.channels)
     kinds = {kind: generated(kind, arguments.series, arguments.records, arguments.seed) for kind in KINDS}
-    odds = OddsByScore(detector)
     result = measure(detector, odds, kinds, jobs=arguments.jobs)
     if arguments.data:
         recorded = "NAB, normal records"

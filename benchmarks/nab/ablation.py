@@ -28,8 +28,8 @@ def variants() -> dict[str, Detector]:
         "all": ModelDetector("default"),
         **without,
         **alone,
-        "without time of day": ModelDetector("default", changes={"encoder": value_alone}),
-        "without damping": ModelDetector("default", changes={"damping": 1.0}),
+        "memory without time of day": ModelDetector("default", changes={"encoder": value_alone}),
+        "without damping": ModelDetector("default", changes={"combination": params.Combination(damping=1.0)}),
         "memory without likelihood": ModelDetector("default", score="raw_anomaly_score"),
         "range rule": BASELINES["range-rule"],
     }

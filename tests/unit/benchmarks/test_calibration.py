@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.calibration import KINDS, Calm, OddsByScore, generated, measure, shares_of_odds
+from benchmarks.calibration import KINDS, Calm, OddsByScore, detectors, generated, measure, shares_of_odds
 
 
 def scores_are_values(timestamps, values, seed):
@@ -43,6 +43,16 @@ def test_odds_are_told_in_times_of_what_they_should_be():
 def test_by_the_log_scale_a_score_of_one_half_is_one_in_a_hundred_thousand():
     odds = OddsByScore(scores_are_values)(np.arange(3.0), np.array([0.0, 0.2, 0.5]), 1)
     assert odds == pytest.approx([1.0, 100.0, 100_000.0])
+
+
+def test_scores_of_the_default_model_are_not_damped_and_its_odds_are_its_own():
+    calm = generated("white", 1, 1000, 7)[0]
+    calm.values[500:520] += 100.0
+    score, odds = (detector(calm.timestamps, calm.values, 1) for detector in detectors("default"))
+    assert (score[500:505] > 0.5).all()
+    assert np.isnan(odds[:200]).all()
+    assert odds[500] > 100.0
+    assert odds[505] != pytest.approx(10.0 ** (10.0 * score[505]))
 
 
 @pytest.mark.parametrize("kind", KINDS)
