@@ -82,7 +82,9 @@ class Copy(NamedTuple):
 class World:
     """Metrics are numbered; `uids` has their names."""
 
-    def __init__(self, folder: Path, repository: Path, *, metrics_count: int = 3, **scheduler):
+    def __init__(
+        self, folder: Path, repository: Path, *, metrics_count: int = 3, parameters=PARAMETERS, **scheduler
+    ):
         copy(repository, folder / "repository.sqlite")
         self.settings = config.embedded(folder)
         self.settings = msgspec.structs.replace(
@@ -113,11 +115,13 @@ class World:
             with patch.object(metrics.uuid, "uuid4", lambda: next(numbers)):
                 uids = metrics.create_custom(conn, names)
             self.uids = [uids[name] for name in names]
+            self.parameters: dict[str, params.Parameters] = {}
             for uid in self.uids:
-                self.begin_model(conn, uid)
+                self.begin_model(conn, uid, parameters)
         self.start()
 
     def begin_model(self, conn, uid, parameters=PARAMETERS):
+        self.parameters[uid] = parameters
         metrics.start_model(
             conn, uid, parameters="{}", model_params=definition.render(parameters), status=MetricStatus.ACTIVE
         )
@@ -322,7 +326,7 @@ class World:
     def expected(self, metric: int, last: int, *, first: int = 1) -> list[tuple]:
         """Return what `Model.score_series` says of the same samples."""
         rowids = range(first, last + 1)
-        series = Model(PARAMETERS).score_series(
+        series = Model(self.parameters[self.uids[metric]]).score_series(
             [START + 300 * rowid for rowid in rowids], [self.value(metric, rowid) for rowid in rowids]
         )
         columns = [column.tolist() for column in series.stored]
