@@ -31,7 +31,7 @@ from nta.utils.date_time_utils import epochFromNaiveUTCDatetime
 
 QUEUE = "traffic.page"
 UNREAD = 10_000
-ANOMALY = 0.5  # log score of one sample in 100,000
+ANOMALY = 0.5  # log score from which a sample is an alarm
 SHOWN_DAYS = 3
 CONFIG = Config("application.conf", os.environ["APPLICATION_CONFIG_PATH"])
 UPLOT = resources.files("htmengine.cli") / "assets" / "uplot"

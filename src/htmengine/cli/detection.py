@@ -21,7 +21,7 @@ from htmengine.series.incidents import IncidentFinder
 from htmengine.series.reader import Chunk, SeriesReader
 from htmengine.series.writers import check_ending, replacing, score_writer
 
-_LEAST_EXPLAINED = 0.2  # log score, one row in a hundred; of what is less unusual there is nothing to say
+_LEAST_EXPLAINED = 0.25  # log score that less than one row in a hundred reaches; of what is less unusual there is nothing to say
 
 
 class Request(NamedTuple):

@@ -16,7 +16,7 @@ def results(
             min=0.0,
             max=1.0,
             metavar="SCORE",
-            help="Only rows with at least this log score; from 0.5 a row is an anomaly, one in 100,000.",
+            help="Only rows with at least this log score; from 0.5 a row is an anomaly.",
         ),
     ] = 0.0,
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many stored rows to show.")] = 20,
