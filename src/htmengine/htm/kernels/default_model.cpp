@@ -141,12 +141,13 @@ Scores DefaultModel::score(double timestamp, double given_value, Stopwatch& watc
 /// order is kept but no new alarm comes, unless it is much stronger.
 void DefaultModel::decide(const Novelty::Score& novelty, const SeasonalDeviation::Score& deviation, Verdict& verdict) {
     const auto& c = combination_;
-    const double strength = counts(deviation_channel) ? deviation.strength() : 0.0;
+    const double evidence = deviation.strength();
+    const double strength = counts(deviation_channel) ? evidence : 0.0;
     const double age = std::max(verdict.timestamp - deviation_.begun(), 1.0);
     const double young = std::min(c.young_evidence * day_s / age, 1e9);
     // What a channel finds is an alarm only with evidence of the record's own.
-    const auto with_evidence = [&](double found, double evidence, bool usual) {
-        return strength < std::max(evidence, young) || usual ? std::min(found, just_below_alarm) : found;
+    const auto with_evidence = [&](double found, double needed, bool usual) {
+        return evidence < std::max(needed, young) || usual ? std::min(found, just_below_alarm) : found;
     };
 
     Strengths& strengths = verdict.strengths;
@@ -268,7 +269,7 @@ void DefaultModel::learn_scale_again() {
     const std::uint64_t rows = young_.size();
     if (rows < rows_of_bulk || (rows & (rows - 1)) != 0) return;
     const BulkScale scale = bulk_scale(young_);
-    if (!(scale.distance > 0.0 && deviation_.exceeds(scale, wild_factor))) return;
+    if (!deviation_.exceeds(scale, wild_factor)) return;
     deviation_ = deviation_.renewed(scale);
     for (const PastSample& sample : young_) deviation_.update(sample.timestamp, sample.value);
 }
@@ -300,6 +301,7 @@ void DefaultModel::restored() {
     sequence_likelihood_.restored();
     jump_likelihood_.restored();
     odds_.restored();
+    if (std::isnan(last_detection_) || !(peak_ >= 0.0)) throw StateError("an incident is not one");
     if (since_alarm_ > combination_.quiet_records) throw StateError("more quiet records than the parameters allow");
 }
 

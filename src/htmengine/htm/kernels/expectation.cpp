@@ -5,13 +5,16 @@
 #include <limits>
 #include <stdexcept>
 
+#include "calendar.hpp"
 #include "state.hpp"
 
 namespace htmengine {
 
+using calendar::day_s;
+using calendar::time_of_day;
+
 namespace {
 
-constexpr double day_s = 86400.0;
 constexpr double slot_s = 300.0;
 constexpr double hour_s = 3600.0;
 constexpr std::size_t day_slots = 288;
@@ -37,21 +40,13 @@ double weight(double error, double first_error) {
     return std::min(ratio * ratio, most_weight);
 }
 
-double time_of_day(double timestamp) { return timestamp - std::floor(timestamp / day_s) * day_s; }
-
-/// 0 is Monday: the epoch began on a Thursday.
-int weekday_of(double timestamp) {
-    const double day = std::floor(timestamp / day_s) + 3.0;
-    return static_cast<int>(day - std::floor(day / 7.0) * 7.0);
-}
-
 /// The five minutes around a time.
 std::size_t day_slot(double timestamp) {
     return static_cast<std::size_t>(std::floor(time_of_day(timestamp) / slot_s + 0.5)) % day_slots;
 }
 
 std::size_t week_slot(double timestamp) {
-    return static_cast<std::size_t>(weekday_of(timestamp)) * 24 +
+    return static_cast<std::size_t>(calendar::weekday(timestamp)) * 24 +
            static_cast<std::size_t>(time_of_day(timestamp) / hour_s);
 }
 
@@ -74,6 +69,7 @@ void Profile::visit(std::size_t slot, double limit) {
 }
 
 void Profile::end_visit(double limit) {
+    if (values_ == 0) return;
     std::uint8_t& visits = visits_[slot_];
     std::uint8_t& outside = outside_[slot_];
     const double mean = sum_ / static_cast<double>(values_);
@@ -105,7 +101,9 @@ void Profile::restored() const {
     if (means_.size() != slots_ || visits_.size() != slots_ || outside_.size() != slots_)
         throw StateError("a profile has another number of slots");
     if (slot_ > slots_) throw StateError("a profile visits a slot that does not exist");
-    if (slot_ < slots_ && values_ == 0) throw StateError("a visit has no value");
+    if (!std::isfinite(sum_) || beyond_ > values_) throw StateError("a visit of a profile is not one");
+    for (const float mean : means_)
+        if (!std::isfinite(mean)) throw StateError("a mean of a profile is not a number");
     for (const std::uint8_t outside : outside_)
         if (outside > most_outside) throw StateError("a profile has more visits outside than it counts");
 }
@@ -127,12 +125,14 @@ void Expectation::assume(double level) {
 void Expectation::begin(double timestamp, double value) {
     begun_ = timestamp;
     origin_ = value;
-    if (!assumed_) level_ = value;
+    if (assumed_) {
+        origin_ = level_;
+    } else {
+        level_ = value;
+    }
     day_.visit(day_slot(timestamp), 0.0);
     week_.visit(week_slot(timestamp), 0.0);
-    // A first value that is not like the bulk says nothing of its time.
-    day_.add(level_ - origin_, level_ - origin_, 0.0);
-    week_.add(level_ - origin_, level_ - origin_, 0.0);
+    // What the first value says of its time cannot be judged yet: it is left out.
 }
 
 Expectation::Expected Expectation::expect(double timestamp, double limit) {
@@ -170,7 +170,7 @@ void Expectation::find_levels(double timestamp) {
         has_level_[1] = true;
     }
     // Between the middles of two hours.
-    const int weekday = weekday_of(timestamp);
+    const int weekday = calendar::weekday(timestamp);
     const double hours = time_of_day(timestamp) / hour_s - 0.5;
     const int hour = static_cast<int>(std::floor(hours));
     double earlier = 0.0, later = 0.0;
@@ -227,6 +227,12 @@ void Expectation::learn(double value, const Expected& expected, double rate, con
 }
 
 void Expectation::restored() const {
+    for (const double number : {begun_, origin_, level_})
+        if (!std::isfinite(number)) throw StateError("an expectation is not a number");
+    for (const Expert& expert : experts_)
+        for (const double number :
+             {expert.rest, expert.squares, expert.products, expert.forecast_error, expert.level_error})
+            if (!std::isfinite(number)) throw StateError("an expert of an expectation is not a number");
     day_.restored();
     week_.restored();
 }

@@ -29,7 +29,7 @@ struct ExpectationParameters {
     double ridge = 0.3;            // weight of the prior "stays where it is", in squared spreads
 };
 
-/// The values at each time of a cycle: a mean over visits, relative to the metric's first value.
+/// The values at each time of a cycle: a mean over visits.
 ///
 /// A value counts up to a limit, and so does a visit, so that one incident does not become what is expected. When a time is
 /// visited and most values lie beyond the limit again, the limit grows fourfold each time and the mean begins anew: then
@@ -104,7 +104,7 @@ class Expectation {
     /// Takes the value for which expect() was just asked. `rate` is that of a plain mean over all records.
     void learn(double value, const Expected& expected, double rate, const Limits& limits);
 
-    /// Time and value of the first record.
+    /// Time of the first record, and what the values of profiles are relative to.
     double begun() const { return begun_; }
     double origin() const { return origin_; }
 
@@ -142,7 +142,7 @@ class Expectation {
     ExpectationParameters parameters_;
     std::uint8_t assumed_ = 0;
     double begun_ = 0.0;
-    double origin_ = 0.0;  // the first value; profiles hold values relative to it
+    double origin_ = 0.0;  // the first value, or what is known of the level; profiles hold values relative to it
     double level_ = 0.0;
     Profile day_;
     Profile week_;

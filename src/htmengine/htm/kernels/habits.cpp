@@ -5,13 +5,13 @@
 #include <limits>
 #include <stdexcept>
 
+#include "calendar.hpp"
 #include "state.hpp"
 
 namespace htmengine {
 
 namespace {
 
-constexpr double day_s = 86400.0;
 constexpr std::size_t half_hours = 48;
 constexpr double half_hour_s = 1800.0;
 constexpr std::uint8_t most_days = 250;
@@ -39,9 +39,7 @@ Habits::Habits(const HabitParameters& parameters)
 }
 
 void Habits::visit(double timestamp) {
-    const double time_of_day = timestamp - std::floor(timestamp / day_s) * day_s;
-    const auto time = std::min(static_cast<std::uint32_t>(time_of_day / half_hour_s),
-                               static_cast<std::uint32_t>(half_hours - 1));
+    const auto time = static_cast<std::uint32_t>(calendar::time_of_day(timestamp) / half_hour_s);
     if (time == time_) return;
     if (time_ < half_hours) end_visit();
     time_ = time;
@@ -113,6 +111,9 @@ void Habits::restored() const {
     if (days_.size() != half_hours) throw StateError("habits have another number of half-hours");
     for (const auto* field : {&peaks_, &usual_peaks_, &lows_, &highs_, &usual_lows_, &usual_highs_})
         if (field->size() != half_hours) throw StateError("habits have another number of half-hours");
+    for (const auto* field : {&peaks_, &usual_peaks_, &lows_, &highs_, &usual_lows_, &usual_highs_})
+        for (const float number : *field)
+            if (!std::isfinite(number)) throw StateError("a habit is not a number");
     if (time_ > half_hours) throw StateError("a habit's half-hour does not exist");
 }
 

@@ -70,7 +70,7 @@ SeasonalDeviation::Score SeasonalDeviation::update(double timestamp, double valu
     habits_.visit(timestamp);
     if (records_ == 0) {
         expectation_.begin(timestamp, value);
-        habits_.add(0.0, 0.0);
+        habits_.add(0.0, value - expectation_.origin());
         records_ = 1;
         score.forecast = score.usual_low = score.usual_high = std::numeric_limits<double>::quiet_NaN();
         return score;
@@ -162,6 +162,10 @@ void SeasonalDeviation::learn(double value, const Expectation::Expected& expecte
 }
 
 void SeasonalDeviation::restored() const {
+    for (const double number : {recent_error_, long_error_, recent_distance_, long_distance_, offset_, recent_offset_, unrest_})
+        if (!std::isfinite(number)) throw StateError("a deviation is not a number");
+    if (std::abs(outside_) > longest_outside) throw StateError("a deviation has lain outside for too long");
+    if (assumed_ > 1) throw StateError("a scale is neither assumed nor not");
     expectation_.restored();
     habits_.restored();
     for (const AlarmSize* size : {&alarm_error_, &alarm_distance_, &alarm_offset_}) size->restored();

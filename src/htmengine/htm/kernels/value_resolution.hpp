@@ -44,6 +44,8 @@ class ValueResolution {
     /// Whether the resolution has seen enough values: from then on it seldom changes.
     bool settled() const { return count_ >= values_to_settle; }
 
+    std::uint64_t count() const { return count_; }
+
     /// The lowest and the highest value so far.
     double lowest() const { return lowest_; }
     double highest() const { return highest_; }
