@@ -30,7 +30,7 @@ BOUNDS = {
     "weekly season, end of summer time": Bounds(1.0),
     "missing samples and gaps": Bounds(0.5),
     "counter that is reset": Bounds(0.2),
-    "counter that stalls": Bounds(0.2, found=0.0),
+    "counter that stalls": Bounds(0.6, further_per_event=1.2),
     "quantised": Bounds(0.8),
     "long constant": Bounds(0.0, further_per_event=1.5),
     "rare steps": Bounds(2.6),
