@@ -111,7 +111,8 @@ class DefaultModel:
         self.sequence_likelihood.update(raw, value)
         self.jump_likelihood.update(jump, value)
 
-        strength = max(deviations) if "deviation" in self.parameters["channels"] else 0.0
+        evidence = max(deviations)
+        strength = evidence if "deviation" in self.parameters["channels"] else 0.0
         age = max(timestamp - self.deviation.expectation.begun, 1.0)
         young = min(self.combination["young_evidence"] * DAY / age, 1e9)
         found = {
@@ -121,12 +122,12 @@ class DefaultModel:
             "rareness": [graded(stretched(digits)) for digits in rareness],
         }
         for channel in ("sequence", "jump", "extreme"):
-            no_evidence = strength < max(self.combination[f"{channel}_evidence"], young)
+            no_evidence = evidence < max(self.combination[f"{channel}_evidence"], young)
             if no_evidence or (habitual and channel != "sequence"):
                 found[channel] = min(found[channel], JUST_BELOW_ALARM)
             if channel not in self.parameters["channels"]:
                 found[channel] = 0.0
-        if strength < max(self.combination["rareness_evidence"], young):
+        if evidence < max(self.combination["rareness_evidence"], young):
             found["rareness"] = [min(rare, JUST_BELOW_ALARM) for rare in found["rareness"]]
         if "deviation" not in self.parameters["channels"]:
             found["rareness"] = deviations = [0.0] * 4
@@ -208,7 +209,7 @@ class DefaultModel:
         if len(self.samples) not in (8, 16, 32, 64, 128, 256, VALUES_TO_SETTLE):
             return
         level, error, distance = bulk_scale([value for _, value in self.samples])
-        if distance > 0.0 and self.deviation.exceeds(error, distance, WILD_FACTOR):
+        if self.deviation.exceeds(error, distance, WILD_FACTOR):
             self.deviation = self.deviation.renewed(level, error, distance)
             for timestamp, value in self.samples:
                 self.deviation.update(timestamp, value)

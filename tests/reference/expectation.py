@@ -32,11 +32,12 @@ def rounded(x):
 
 
 def time_of_day(timestamp):
-    return timestamp - math.floor(timestamp / DAY) * DAY
+    return min(max(timestamp - float(math.floor(timestamp / DAY)) * DAY, 0.0), DAY - 1e-3)
 
 
 def weekday_of(timestamp):
-    return (math.floor(timestamp / DAY) + 3) % 7
+    day = float(math.floor(timestamp / DAY)) + 3.0
+    return int(min(max(day - float(math.floor(day / 7.0)) * 7.0, 0.0), 6.0))
 
 
 def day_slot(timestamp):
@@ -67,6 +68,8 @@ class Profile:
         self.slot, self.values, self.beyond = slot, [], []
 
     def end_visit(self, slot, limit):
+        if not self.values:
+            return
         total = 0.0
         for value in self.values:
             total += value
@@ -161,11 +164,11 @@ class Expectation:
         self.level = level
 
     def begin(self, timestamp, value):
-        self.begun, self.origin = timestamp, value
+        self.begun = timestamp
         if self.level is None:
             self.level = value
+        self.origin = self.level
         self.visit(timestamp, 0.0)
-        self.add(self.level, self.level, 0.0)
 
     def visit(self, timestamp, limit):
         self.day.visit(day_slot(timestamp), limit)

@@ -100,7 +100,7 @@ class SeasonalDeviation:
         self.habits.visit(timestamp)
         if self.records == 0:
             self.expectation.begin(timestamp, value)
-            self.habits.add(0.0, 0.0)
+            self.habits.add(0.0, value - self.expectation.origin)
             self.records = 1
             return math.nan, math.nan, math.nan, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0, 0.0, 0.0), False
         followed = FOLLOWED_AT_ONCE * max(self.distances.long(), TINY)
