@@ -156,3 +156,35 @@ def test_one_in_how_many_is_about_how_often_it_happens(seed):
     assert ((known >= 1.0) & (known <= 1e10)).all()
     for rarity in (10.0, 100.0):
         assert 0.4 <= (known >= rarity).mean() * rarity <= 2.5
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("rows", [[0], [0, 40, 110, 200], [2, 42, 112, 202]])
+def test_glitches_in_the_first_rows_hide_no_later_spike(rows, size):
+    values, spikes = with_glitches(rows, size, seed=rows[0])
+    assert set(spikes) <= set(alarms(values))
+
+
+@pytest.mark.parametrize("wild", [1e6, 1e12, 1e300, -1e300])
+def test_a_wild_first_value_of_a_constant_hides_nothing(wild):
+    values = np.full(3000, 5.0)
+    values[0] = wild
+    values[2000] += 20.0
+    scores = score(values)
+    assert scores.forecast[1999] == 5.0
+    assert scores.log_score[2000] >= 0.5
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_first_value_unlike_the_rest_alarms_on_no_later_day(seed):
+    values = noise(seed, 2000, level=50.0)
+    values[0] = 0.0
+    assert not [row for row in alarms(values) if row % DAY == 0]
+
+
+@pytest.mark.parametrize("second", [1e16, 1e20, 1e24, 1e30, 1e60, 1e200, 1e300, -1e30, -1e300])
+def test_times_beyond_all_calendars_are_taken(second):
+    model = Model(params.parameter_set("default"))
+    times = np.sort(second * (1.0 + 1e-15 * np.arange(50)))
+    model.score_series(times, noise(0, 50))
+    assert Model.load(model.save()).rows == 50
