@@ -85,7 +85,11 @@ def test_scores_and_predictions_are_those_of_the_naive_twin_also_after_saving(pa
     times, values = random_series(np.random.default_rng(seed), 100)
     for i, (time, value) in enumerate(zip(times.tolist(), values.tolist(), strict=True)):
         scores, predictions = model.score_and_predict([time], [value])
-        found = [column.item() for column in scores], [column.item() for column in predictions.values()]
+        found = (
+            [column.item() for column in scores.stored],
+            [column.item() for column in predictions.values()],
+        )
+        assert np.isnan([scores.forecast, scores.usual_low, scores.usual_high, scores.one_in]).all()
         expected = twin.score(time, value)
         if expected is None:
             assert np.isnan(found[0]).all()
