@@ -21,7 +21,7 @@ BAND_BY_DEVIATION = 0.7
 SHARE_BELOW_ALARM = 0.4
 JUST_BELOW_ALARM = 0.49
 WILD_FACTOR = 200.0
-MOST_ONE_IN = 1e10
+ONE_IN_BY_RECORDS = 100.0
 LONGEST_QUIET = 21600.0
 
 
@@ -202,7 +202,7 @@ class DefaultModel:
         digits = self.odds.update(min(odds * odds, HIGHEST))
         if self.odds.distribution is None:
             return math.nan
-        return min(exp(2.302585092994046 * digits), MOST_ONE_IN)
+        return min(exp(2.302585092994046 * digits), ONE_IN_BY_RECORDS * len(self.samples))
 
     def learn_scale_again(self):
         """Learn the scale of deviations from the bulk when a wild value has set it, at each power of two."""

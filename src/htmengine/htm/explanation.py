@@ -49,7 +49,7 @@ class Scores(NamedTuple):
     NaN for the first 30 samples, too."""
     usual_high: float
     one_in: float
-    """One in how many samples of this metric is as unusual, by its own past; 1 to 1e10. NaN for the first 200 samples.
+    """One in how many samples of this metric is as unusual, by its own past; at least 1, at most 100 times the samples so far. NaN for the first 200 samples.
     An earlier alarm does not lower it."""
 
 

@@ -35,7 +35,8 @@ constexpr std::uint64_t rows_of_bulk = 8;
 
 constexpr double longest_quiet_s = 21600.0;  // after which another alarm belongs to another incident
 
-constexpr double most_one_in = 1e10;
+// A past of so many records cannot tell more than so many times that.
+constexpr double one_in_by_records = 100.0;
 
 /// The log scale of so many digits of certainty, without an end: 0.5 at 5 digits, 1 at infinitely many.
 double graded(double digits) { return digits <= 5.0 ? 0.1 * std::max(0.0, digits) : 1.0 - 2.5 / digits; }
@@ -218,7 +219,7 @@ double DefaultModel::one_in(double combined) {
     const double strength = combined / (1.0 - combined);
     const double digits = odds_.update(std::min(strength * strength, Tail::highest));
     if (!odds_.fitted()) return std::numeric_limits<double>::quiet_NaN();
-    return std::min(portable::exp(ln_10 * digits), most_one_in);
+    return std::min(portable::exp(ln_10 * digits), one_in_by_records * static_cast<double>(odds_.numbers()));
 }
 
 std::optional<Explanation> DefaultModel::explain() const {

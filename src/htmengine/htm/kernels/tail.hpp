@@ -38,6 +38,9 @@ class Tail {
     /// fit; NaN on probation.
     double exceeded(double probability) const;
 
+    /// Numbers taken so far.
+    std::uint64_t numbers() const { return numbers_; }
+
     /// Whether it has an opinion.
     bool fitted() const { return scale_ > 0.0; }
 
