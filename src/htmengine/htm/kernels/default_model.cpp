@@ -5,29 +5,24 @@
 #include <stdexcept>
 #include <utility>
 
+#include "default_edition.hpp"
 #include "portable_math.hpp"
 
 namespace htmengine {
+
+using namespace default_edition;
 
 namespace {
 
 constexpr double alarm = 0.5;             // on the log scale: 0.99999
 constexpr double just_below_alarm = 0.49;
-constexpr double furthest_value = 1e300;  // differences and ranges of such values are still finite
-constexpr double furthest_bucket = 1e15;  // beyond it neighbouring buckets are no longer neighbouring doubles
 constexpr double largest_float = std::numeric_limits<float>::max();
-constexpr int most_buckets = 256;         // that an explanation lists
-constexpr double ln_10 = 2.302585092994046;
 constexpr double day_s = 86400.0;
 
 // The band of the log scale, above and below which deviations that are alarms by themselves lie.
 constexpr double band = 0.05;
 constexpr double band_by_deviation = 0.7;   // share of the order within it that is the deviation's
 constexpr double share_below_alarm = 0.4;   // what is left there of what the other channels find
-
-// The fitted tails of deviations are careful: on calm data their 4 digits are about 5.
-constexpr double certain_digits = 3.0;
-constexpr double stretch = 1.7;
 
 // A metric's scale is learned again, without the values that set it, when it exceeds that of the bulk by so much.
 constexpr double wild_factor = 200.0;
@@ -38,20 +33,8 @@ constexpr double longest_quiet_s = 21600.0;  // after which another alarm belong
 // A past of so many records cannot tell more than so many times that.
 constexpr double one_in_by_records = 100.0;
 
-/// The log scale of so many digits of certainty, without an end: 0.5 at 5 digits, 1 at infinitely many.
-double graded(double digits) { return digits <= 5.0 ? 0.1 * std::max(0.0, digits) : 1.0 - 2.5 / digits; }
-
 /// The log scale of a strength: 0.5 at 1.
 double scaled(double strength) { return strength / (strength + 1.0); }
-
-double digits_of(double probability) {
-    // Where a double has no smaller number left, there are 300 digits.
-    return -portable::log(std::max(probability, 1e-300)) / ln_10;
-}
-
-double stretched(double digits) {
-    return digits <= certain_digits ? digits : certain_digits + stretch * (digits - certain_digits);
-}
 
 /// As a float holds it, so that every store gives it back bit for bit.
 double rounded(double x) { return static_cast<float>(std::min(std::max(x, -largest_float), largest_float)); }
@@ -224,31 +207,12 @@ double DefaultModel::one_in(double combined) {
 
 std::optional<Explanation> DefaultModel::explain() const {
     if (!latest_) return std::nullopt;
-    Explanation explanation{*latest_, latest_expected_.usual_high - latest_expected_.forecast, expected_buckets()};
+    Explanation explanation{*latest_, latest_expected_.usual_high - latest_expected_.forecast, foreseen_buckets(*latest_, resolution_, encoder_, memory_)};
     explanation.verdict.scores.forecast = latest_expected_.forecast;
     explanation.verdict.scores.usual_low = latest_expected_.usual_low;
     explanation.verdict.scores.usual_high = latest_expected_.usual_high;
     explanation.verdict.scores.one_in = latest_expected_.one_in;
     return explanation;
-}
-
-/// What the memory had foreseen, for the buckets around the forecast in which values have been.
-std::vector<Explanation::Bucket> DefaultModel::expected_buckets() const {
-    const double centre = std::isnan(latest_->forecast) ? latest_->value : latest_->forecast;
-    const double middle = bucket_of(centre);
-    const double first = std::max(bucket_of(resolution_.lowest()), middle - most_buckets / 2);
-    const double last = std::min(bucket_of(resolution_.highest()), middle + most_buckets / 2 - 1);
-    const std::vector<std::uint8_t> predicted = memory_.predicted();
-    std::vector<std::uint32_t> columns;
-    std::vector<Explanation::Bucket> buckets;
-    for (double bucket = first; bucket <= last; ++bucket) {
-        encoder_.encode(latest_->timestamp, bucket, columns);
-        double foreseen = 0.0;
-        for (const std::uint32_t column : columns) foreseen += predicted[column];
-        buckets.push_back({resolution_.value_at(bucket), resolution_.value_at(bucket + 1.0),
-                           foreseen / static_cast<double>(columns.size())});
-    }
-    return buckets;
 }
 
 /// At a new resolution every bucket means another value: what was learned at the old one is void. As long as all past
@@ -285,12 +249,7 @@ double DefaultModel::surprise(const PastSample& sample, Stopwatch& watch) {
 }
 
 DefaultModel::Pattern DefaultModel::pattern(double value) const {
-    return {columns_, static_cast<std::int64_t>(bucket_of(value))};
-}
-
-double DefaultModel::bucket_of(double value) const {
-    const double bucket = std::floor(resolution_.steps(std::min(std::max(value, -furthest_value), furthest_value)));
-    return std::min(std::max(bucket, -furthest_bucket), furthest_bucket);
+    return {columns_, static_cast<std::int64_t>(bucket_of(resolution_, value))};
 }
 
 void DefaultModel::restored() {

@@ -99,8 +99,6 @@ class DefaultModel final : public PredictingModel<SoftmaxClassifier> {
     double surprise(const PastSample& sample, Stopwatch& watch);
     void decide(const Novelty::Score& novelty, const SeasonalDeviation::Score& deviation, Verdict& verdict);
     double one_in(double combined);
-    double bucket_of(double value) const;
-    std::vector<Explanation::Bucket> expected_buckets() const;
     bool counts(Channel channel) const { return (combination_.channels & channel) != 0; }
 
     CombinationParameters combination_;

@@ -5,38 +5,21 @@
 #include <stdexcept>
 #include <utility>
 
+#include "default_edition.hpp"
 #include "portable_math.hpp"
 
 namespace htmengine {
 
+using namespace default_edition;
+
 namespace {
 
 constexpr double alarm = 0.5;             // on the log scale: 0.99999
-constexpr double furthest_value = 1e300;  // differences and ranges of such values are still finite
-constexpr double furthest_bucket = 1e15;  // beyond it neighbouring buckets are no longer neighbouring doubles
 constexpr double rare_error = 0.01;        // share of the forecast's errors that exceed an explanation's margin
-constexpr int most_buckets = 256;         // that an explanation lists
-constexpr double ln_10 = 2.302585092994046;
 
 // A changed pattern: what is left of its score below an alarm, and of what lies above one.
 constexpr double share_below_alarm = 0.4;
 constexpr double share_above_alarm = 0.1;
-
-// The fitted tails of deviations are careful: on calm data their 4 digits are about 5 (benchmarks/calibration).
-constexpr double certain_digits = 3.0;
-constexpr double stretch = 1.7;
-
-/// The log scale of so many digits of certainty, without an end: 0.5 at 5 digits, 1 at infinitely many.
-double graded(double digits) { return digits <= 5.0 ? 0.1 * std::max(0.0, digits) : 1.0 - 2.5 / digits; }
-
-double digits_of(double probability) {
-    // Where a double has no smaller number left, there are 300 digits.
-    return -portable::log(std::max(probability, 1e-300)) / ln_10;
-}
-
-double stretched(double digits) {
-    return digits <= certain_digits ? digits : certain_digits + stretch * (digits - certain_digits);
-}
 
 /// What a changed pattern counts for beside a single record's deviation.
 double ranked(double pattern) {
@@ -133,26 +116,7 @@ void DefaultModelV1::decide(Verdict& verdict) {
 
 std::optional<Explanation> DefaultModelV1::explain() const {
     if (!latest_) return std::nullopt;
-    return Explanation{*latest_, latest_->usual_error * deviation_.error_exceeded(rare_error), expected()};
-}
-
-/// What the memory had foreseen, for the buckets around the forecast in which values have been.
-std::vector<Explanation::Bucket> DefaultModelV1::expected() const {
-    const double centre = std::isnan(latest_->forecast) ? latest_->value : latest_->forecast;
-    const double middle = bucket_of(centre);
-    const double first = std::max(bucket_of(scale_.lowest()), middle - most_buckets / 2);
-    const double last = std::min(bucket_of(scale_.highest()), middle + most_buckets / 2 - 1);
-    const std::vector<std::uint8_t> predicted = memory_.predicted();
-    std::vector<std::uint32_t> columns;
-    std::vector<Explanation::Bucket> buckets;
-    for (double bucket = first; bucket <= last; ++bucket) {
-        encoder_.encode(latest_->timestamp, bucket, columns);
-        double foreseen = 0.0;
-        for (const std::uint32_t column : columns) foreseen += predicted[column];
-        buckets.push_back({scale_.value_at(bucket), scale_.value_at(bucket + 1.0),
-                           foreseen / static_cast<double>(columns.size())});
-    }
-    return buckets;
+    return Explanation{*latest_, latest_->usual_error * deviation_.error_exceeded(rare_error), foreseen_buckets(*latest_, scale_, encoder_, memory_)};
 }
 
 /// At a new resolution every bucket means another value: what was learned at the old one is void. As long as all past
@@ -176,12 +140,7 @@ double DefaultModelV1::surprise(const Sample& sample, Stopwatch& watch) {
 }
 
 DefaultModelV1::Pattern DefaultModelV1::pattern(double value) const {
-    return {columns_, static_cast<std::int64_t>(bucket_of(value))};
-}
-
-double DefaultModelV1::bucket_of(double value) const {
-    const double bucket = std::floor(scale_.steps(std::min(std::max(value, -furthest_value), furthest_value)));
-    return std::min(std::max(bucket, -furthest_bucket), furthest_bucket);
+    return {columns_, static_cast<std::int64_t>(bucket_of(scale_, value))};
 }
 
 void DefaultModelV1::restored() {

@@ -85,8 +85,6 @@ class DefaultModelV1 final : public PredictingModel<SoftmaxClassifier> {
     double surprise(const Sample& sample, Stopwatch& watch);
     Strengths strengths(const Novelty::Score& novelty, const Deviation::Score& deviation) const;
     void decide(Verdict& verdict);
-    double bucket_of(double value) const;
-    std::vector<Explanation::Bucket> expected() const;
     bool counts(ChannelV1 channel) const { return (combination_.channels & channel) != 0; }
 
     CombinationParametersV1 combination_;

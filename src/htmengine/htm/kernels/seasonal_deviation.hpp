@@ -50,7 +50,7 @@ class SeasonalDeviation {
 
     struct Score {
         double forecast = 0.0;
-        double usual_low = 0.0;   // within these 98 of 100 values lie; NaN on probation
+        double usual_low = 0.0;   // within these 99 of 100 values lie; NaN on probation
         double usual_high = 0.0;
         double unit = 0.0;        // usual size of the forecast's errors
         double distance = 0.0;    // strengths: 1 is an alarm
