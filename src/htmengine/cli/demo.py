@@ -9,7 +9,7 @@ from typing import Final
 
 from htmengine.bus import Outgoing, QueueFull
 from htmengine.cli import fleet, monitoring, showing
-from htmengine.cli.fleet import Incident
+from htmengine.cli.fleet import Anomaly, Incident
 from htmengine.cli.terminal import advise, say
 from htmengine.messages import MetricLines, encode_json
 from htmengine.repository import overview
@@ -41,7 +41,7 @@ def run(context: Context, seconds: float | None) -> None:
     )
     sender.start()
     alarms = _show_results(context, sender, seconds)
-    _sum_up(sent + sender.sent, sender.incidents, alarms, int(time.time()))
+    _sum_up(sent + sender.sent, sender.incidents, alarms, sender.last)
 
 
 def _send_history(context: Context, now: int) -> int:
@@ -97,7 +97,7 @@ class _LiveSender(threading.Thread):
                 incident = next(planned)
             if second == incident.first:
                 self.incidents.append(incident)
-                advise(f"    now: {incident.metric}, {incident.what}")
+                advise(f"    now: {_described(incident)}")
             _publish(
                 self._installation,
                 [
@@ -150,19 +150,26 @@ def _show_results(context: Context, sender: _LiveSender, seconds: float | None) 
     return alarms
 
 
-def _sum_up(sent: int, incidents: list[Incident], alarms: list[showing.Row], now: int) -> None:
-    found = [incident for incident in incidents if any(_belongs(row, incident) for row in alarms)]
-    stray = [row for row in alarms if not any(_belongs(row, incident) for incident in incidents)]
+def _sum_up(sent: int, incidents: list[Incident], alarms: list[showing.Row], last: int) -> None:
+    anomalies = [anomaly for incident in incidents for anomaly in incident.anomalies if anomaly.first <= last]
+    found = [anomaly for anomaly in anomalies if any(_belongs(row, anomaly) for row in alarms)]
+    stray = [row for row in alarms if not any(_belongs(row, anomaly) for anomaly in anomalies)]
     advise(
-        f"\n{sent:,} samples went in; {len(incidents)} anomalies were put in, {len(found)} of them found, "
+        f"\n{sent:,} samples went in; {len(anomalies)} anomalies were put in, {len(found)} of them found, "
         f"{len(stray)} other rows called anomalous."
     )
     say(
         json.dumps(
-            {"samples": sent, "anomalies": len(incidents), "found": len(found), "otherAlarms": len(stray)}
+            {"samples": sent, "anomalies": len(anomalies), "found": len(found), "otherAlarms": len(stray)}
         )
     )
 
 
-def _belongs(row: showing.Row, incident: Incident) -> bool:
-    return row.name == incident.metric and incident.first <= row.timestamp <= incident.last + FOUND_WITHIN_S
+def _described(incident: Incident) -> str:
+    if len(incident.anomalies) == 1:
+        return f"{incident.anomalies[0].metric}, {incident.what}"
+    return f"{incident.what}, and it moves through {len(incident.anomalies)} metrics"
+
+
+def _belongs(row: showing.Row, anomaly: Anomaly) -> bool:
+    return row.name == anomaly.metric and anomaly.first <= row.timestamp <= anomaly.last + FOUND_WITHIN_S

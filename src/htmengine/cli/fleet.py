@@ -6,6 +6,7 @@ function of the time and the seed.
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Callable, Iterator
@@ -16,7 +17,11 @@ DAY_S: Final = 240
 QUIET_S: Final = 5
 """Seconds of calm before the first anomaly."""
 EVERY_S: Final = 12
-"""From the begin of an anomaly to the next."""
+"""From the begin of a single metric's anomaly to the next incident."""
+BREAK_S: Final = 8
+"""From the end of a cascade to the next incident."""
+SINGLES: Final = 4
+"""How many single metrics have an anomaly between two cascades."""
 
 
 class Kind(NamedTuple):
@@ -27,14 +32,31 @@ class Kind(NamedTuple):
     noise: float
 
 
-class Incident(NamedTuple):
-    """An anomaly that is put into a metric."""
+class Anomaly(NamedTuple):
+    """What happens to one metric in an incident."""
 
     metric: str
     what: str
     first: int
     last: int
     """Seconds since the epoch, inclusive."""
+
+
+class Incident(NamedTuple):
+    """Anomalies that belong together, by their first second; a single metric's, or a cascade through several."""
+
+    what: str
+    anomalies: tuple[Anomaly, ...]
+
+    @property
+    def first(self) -> int:
+        """The first second of the first anomaly."""
+        return self.anomalies[0].first
+
+    @property
+    def last(self) -> int:
+        """The last second of the longest anomaly."""
+        return max(anomaly.last for anomaly in self.anomalies)
 
 
 def _wave(low: float, high: float, shift: float = 0.0) -> Callable[[float], float]:
@@ -69,6 +91,40 @@ _CHANGES: Final[dict[str, Callable[[float, float], float]]] = {
 }
 
 
+class _Cascade(NamedTuple):
+    """An incident that begins in one metric and moves on: the metrics, what happens to each, after how many seconds."""
+
+    what: str
+    length_s: int
+    steps: tuple[tuple[str, str, int], ...]
+
+
+_CASCADES: Final = (
+    _Cascade(
+        "the database stalls",
+        10,
+        (
+            ("demo.db.connections", "jump", 0),
+            ("demo.web.latency_ms", "spike", 2),
+            ("demo.queue.depth", "jump", 3),
+            ("demo.web.requests", "drop to zero", 5),
+            ("demo.orders.per_minute", "drop to zero", 7),
+        ),
+    ),
+    _Cascade(
+        "host1 loses its network",
+        9,
+        (
+            ("demo.host1.network_bytes", "drop to zero", 0),
+            ("demo.host1.cpu", "drop to zero", 1),
+            ("demo.host2.cpu", "jump", 3),
+            ("demo.host3.cpu", "jump", 3),
+            ("demo.web.latency_ms", "spike", 4),
+        ),
+    ),
+)
+
+
 def value(kind: Kind, second: int, seed: int) -> float:
     """Return a metric's value at a second, without anomalies."""
     noise = random.Random(f"{seed}.{kind.name}.{second}").gauss(0, kind.noise)
@@ -76,23 +132,38 @@ def value(kind: Kind, second: int, seed: int) -> float:
 
 
 def sample(kind: Kind, second: int, seed: int, incident: Incident | None) -> float:
-    """Return a metric's value at a second, with the anomaly if there is one."""
+    """Return a metric's value at a second, with its anomaly if there is one."""
     usual = value(kind, second, seed)
-    if incident and incident.metric == kind.name and incident.first <= second <= incident.last:
-        usual = max(0.0, _CHANGES[incident.what](usual, kind.noise))
+    for anomaly in incident.anomalies if incident else ():
+        if anomaly.metric == kind.name and anomaly.first <= second <= anomaly.last:
+            usual = max(0.0, _CHANGES[anomaly.what](usual, kind.noise))
     return round(usual, 3)
 
 
 def incidents(begin: int, seed: int) -> Iterator[Incident]:
-    """Yield anomalies from a second on, one after the other: each metric and sort in turn, in an order of chance."""
+    """Yield incidents from a second on, one after the other: a cascade, then anomalies of single metrics, and again."""
     chance = random.Random(seed)
     first = begin + QUIET_S
     names = list(_KINDS)
-    while True:
-        chance.shuffle(names)
-        for name in names:
+    singles: Iterator[str] = iter(())
+    for cascade in itertools.cycle(_CASCADES):
+        incident = Incident(
+            cascade.what,
+            tuple(
+                Anomaly(metric, what, first + lag, first + cascade.length_s)
+                for metric, what, lag in cascade.steps
+            ),
+        )
+        yield incident
+        first = incident.last + BREAK_S
+        for _ in range(SINGLES):
+            metric = next(singles, None)
+            if metric is None:
+                chance.shuffle(names)
+                singles = iter(names)
+                metric = next(singles)
             what = chance.choice(list(_CHANGES))
-            yield Incident(name, what, first, first + chance.randint(2, 5))
+            yield Incident(what, (Anomaly(metric, what, first, first + chance.randint(2, 5)),))
             first += EVERY_S
 
 
