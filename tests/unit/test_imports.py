@@ -9,7 +9,7 @@ import htmengine
 
 SOURCE = Path(htmengine.__file__).parent
 PARTS = {path.stem for path in SOURCE.iterdir() if path.is_dir() or path.suffix == ".py"}
-UPPER = {"adapters", "runtime", "model_swapper", "cli", "monitors"}
+UPPER = {"adapters", "runtime", "model_swapper", "incidents", "cli", "monitors"}
 LOWER = {"bus", "repository", "messages"}
 SETTINGS = {"config", "config_files", "config_options"}
 NEVER = {
@@ -18,9 +18,10 @@ NEVER = {
     "messages": PARTS - {"messages"},
     "bus": UPPER | LOWER - {"bus"} | {"htm", "series"},
     "repository": UPPER | LOWER - {"repository"} | {"htm", "series"},
-    "adapters": {"cli", "series"},
-    "runtime": {"cli", "series"},
-    "model_swapper": {"cli", "series"},
+    "adapters": {"cli", "series", "incidents"},
+    "runtime": {"cli", "series", "incidents"},
+    "model_swapper": {"cli", "series", "incidents"},
+    "incidents": {"cli", "series", "adapters", "model_swapper", "htm"},
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from htmengine import readable
 from htmengine.cli.terminal import advise, say
 from htmengine.htm.arrays import FloatArray
 from htmengine.htm.explanation import Scores
@@ -183,7 +184,7 @@ def print_table(result: Result) -> None:
     _print_advice(result)
     extent = result.extent
     say(
-        f"{result.reader.name}: {_count(result.scored, 'row')} scored, "
+        f"{result.reader.name}: {readable.counted(result.scored, 'row')} scored, "
         f"{readable_time(extent.first)} to {readable_time(extent.last)} UTC."
     )
     incidents, anomalous = result.shown(result.top)
@@ -191,7 +192,7 @@ def print_table(result: Result) -> None:
     all_incidents = len(result.finder.incidents())
     limit = f"log score {result.threshold:g}"
     if anomalous:
-        say(f"{_count(all_incidents, 'incident')} at or above {limit}, the strongest first:")
+        say(f"{readable.counted(all_incidents, 'incident')} at or above {limit}, the strongest first:")
     elif candidates:
         say(f"No row reaches {limit}.")
     else:
@@ -211,11 +212,11 @@ def incident_table(incidents: Sequence[Incident], anomalous: bool) -> list[Table
     columns = [
         TableColumn("#", True, [str(rank) for rank in range(1, len(incidents) + 1)]),
         TableColumn("Peak (UTC)", False, [readable_time(peak.timestamp) for peak in peaks]),
-        TableColumn("Value", True, [readable_number(peak.value) for peak in peaks]),
+        TableColumn("Value", True, [readable.number(peak.value) for peak in peaks]),
         TableColumn("Log score", True, [f"{peak.scores.log_score:.4f}" for peak in peaks]),
     ]
     if any(not math.isnan(peak.scores.one_in) for peak in peaks):
-        columns.append(TableColumn("How rare", True, [one_in(peak.scores.one_in) for peak in peaks]))
+        columns.append(TableColumn("How rare", True, [readable.one_in(peak.scores.one_in) for peak in peaks]))
     if any(not math.isnan(peak.scores.forecast) for peak in peaks):
         columns.append(TableColumn("Usual", False, [_usual(peak) for peak in peaks]))
     if any(peak.why for peak in peaks):
@@ -224,7 +225,7 @@ def incident_table(incidents: Sequence[Incident], anomalous: bool) -> list[Table
     if anomalous:
         columns += [
             TableColumn("Start (UTC)", False, [readable_time(each.start.timestamp) for each in incidents]),
-            TableColumn("Lasts", True, [readable_duration(each.duration_s) for each in incidents]),
+            TableColumn("Lasts", True, [readable.duration(each.duration_s) for each in incidents]),
             TableColumn("Rows", True, [f"{each.rows:,}" for each in incidents]),
         ]
     return [*columns, TableColumn("Line", True, [f"{peak.line:,}" for peak in peaks])]
@@ -233,7 +234,7 @@ def incident_table(incidents: Sequence[Incident], anomalous: bool) -> list[Table
 def _candidate_table(rows: Sequence[ScoredRow]) -> list[TableColumn]:
     return [
         TableColumn("Time (UTC)", False, [readable_time(row.timestamp) for row in rows]),
-        TableColumn("Value", True, [readable_number(row.value) for row in rows]),
+        TableColumn("Value", True, [readable.number(row.value) for row in rows]),
         TableColumn("Log score", True, [f"{row.scores.log_score:.4f}" for row in rows]),
         TableColumn("Usual", False, [_usual(row) for row in rows]),
         TableColumn("Line", True, [f"{row.line:,}" for row in rows]),
@@ -276,16 +277,16 @@ def usual_values(usual: tuple[float, float] | None) -> str:
     """Return a range of values with four digits; `-` if there is none."""
     if usual is None:
         return "-"
-    low, high = (readable_number(float(f"{number:.4g}")) for number in usual)
+    low, high = (readable.rounded(limit, 4) for limit in usual)
     return f"{low} to {high}"
 
 
 def _print_advice(result: Result) -> None:
     reader, extent = result.reader, result.extent
     if reader.missing:
-        advise(f"{_count(reader.missing, 'row')} without a value: not scored.")
+        advise(f"{readable.counted(reader.missing, 'row')} without a value: not scored.")
     if reader.bad.count:
-        advise(f"{_count(reader.bad.count, 'bad row')} skipped:")
+        advise(f"{readable.counted(reader.bad.count, 'bad row')} skipped:")
         for line, reason in reader.bad.first[:_BAD_ROWS_SHOWN]:
             advise(f"  line {line}: {reason}")
         if reader.bad.count > _BAD_ROWS_SHOWN:
@@ -297,7 +298,7 @@ def _print_advice(result: Result) -> None:
         )
     if result.finder.has_few:
         advise(
-            f"{_count(result.scored, 'row')} with a value: too few to learn what is usual."
+            f"{readable.counted(result.scored, 'row')} with a value: too few to learn what is usual."
             f"{_PROBATION.get(result.parameters, '')}"
         )
     for path in result.outputs:
@@ -307,41 +308,3 @@ def _print_advice(result: Result) -> None:
 def readable_time(timestamp: float) -> str:
     """Return seconds since the epoch as `2014-07-01 00:05:00`, in UTC."""
     return isoformat(timestamp).replace("T", " ").removesuffix("Z")
-
-
-def readable_number(value: float) -> str:
-    """Return a number with six significant digits, without exponent while it is of a usual size."""
-    if value == 0 or not 1e-4 <= abs(value) < 1e15:
-        return f"{value:.6g}"
-    decimals = max(0, 5 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{decimals}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def readable_duration(seconds: float) -> str:
-    """Return a duration in its two largest units, such as `1 h 5 min`; `-` for a single row."""
-    if seconds == 0:
-        return "-"
-    if seconds < 60:
-        return f"{seconds:.3g} s"
-    parts: list[str] = []
-    rest = round(seconds)
-    for size, unit in ((86400, "d"), (3600, "h"), (60, "min"), (1, "s")):
-        count, rest = divmod(rest, size)
-        if count:
-            parts.append(f"{count:,} {unit}")
-    return " ".join(parts[:2])
-
-
-def one_in(count: float) -> str:
-    """Return the odds that one row in `count` is as unusual, with two digits; `-` if they are not known."""
-    if math.isnan(count):
-        return "-"
-    size, unit = next(
-        scale for scale in ((1e9, " billion"), (1e6, " million"), (1.0, "")) if count >= scale[0]
-    )
-    return f"1 in {readable_number(float(f'{count / size:.2g}'))}{unit}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,6 +1,6 @@
 import pytest
 
-from htmengine.cli import report
+from htmengine import readable
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from htmengine.cli import report
     ],
 )
 def test_how_rare_a_row_is(count, text):
-    assert report.one_in(count) == text
+    assert readable.one_in(count) == text
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_how_rare_a_row_is(count, text):
     ],
 )
 def test_numbers_have_six_digits_and_no_needless_exponent(value, text):
-    assert report.readable_number(value) == text
+    assert readable.number(value) == text
 
 
 @pytest.mark.parametrize(
@@ -38,4 +38,4 @@ def test_numbers_have_six_digits_and_no_needless_exponent(value, text):
     [(0, "-"), (0.25, "0.25 s"), (60, "1 min"), (3900, "1 h 5 min"), (86400, "1 d"), (90061, "1 d 1 h")],
 )
 def test_durations_have_two_units_at_most(seconds, text):
-    assert report.readable_duration(seconds) == text
+    assert readable.duration(seconds) == text

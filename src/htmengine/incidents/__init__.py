@@ -1,0 +1,1 @@
+"""Incidents: alarms of several metrics that belong together, found from what is stored."""

@@ -1,0 +1,164 @@
+"""Why an alarm is one, in words: each cause in its own terms.
+
+The usual range of values is told only where the value lies outside of it. A sequence of usual values, or a value that is
+merely rare today, lies within.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from htmengine.messages import Why
+from htmengine.readable import rounded
+
+_DIGITS: Final = 4
+_MOST_DIGITS: Final = 12
+_MOST_RANGES: Final = 3
+_GONE: Final = 0.2
+"""What is left of what was expected, for nearly all of it to be missing; likewise what was expected of what came."""
+_NOTHING: Final = 1e-3
+"""What is less than this share of the value is told as 0."""
+_UNITS: Final = ((1e15, " P"), (1e12, " T"), (1e9, " G"), (1e6, " M"))
+_SHORT: Final[Mapping[str, str]] = {
+    "sequence": "unusual order of values",
+    "jump": "steps larger than usual",
+    "unrest": "fluctuates more than usual",
+}
+
+
+class _Expectation(NamedTuple):
+    """The value and what was expected of it, as texts with so many digits that they differ where the numbers do."""
+
+    value: str
+    forecast: str | None
+    usual: tuple[str, str] | None
+    """None where the value lies within."""
+    is_above: bool
+
+
+def reason(why: Why, value: float) -> str:
+    """Return in a few words what is unusual about a value, for a list: `far above its forecast`."""
+    if short := _SHORT.get(why.cause):
+        return short
+    above = _is_above(why, value)
+    match why.cause:
+        case "extreme":
+            return "highest ever" if above else "lowest ever"
+        case "offset":
+            return f"{_side(above)} its level for long"
+        case "distance":
+            return "nearly all missing" if _is_missing(why, value) else f"far {_side(above)} its level"
+        case "error":
+            return "nearly all missing" if _is_missing(why, value) else f"far {_side(above)} its forecast"
+        case _:
+            return why.cause
+
+
+def sentence(why: Why, value: float) -> str:
+    """Return what is unusual about a value as a sentence without its full stop, to stand behind the metric's name.
+
+    Parameters
+    ----------
+    why : what the model said of the alarm.
+    value : of the sample, in the metric's unit.
+    """
+    told = _expectation(why, value)
+    where = f"expected {told.forecast}" if told.forecast else ""
+    usual = f"usual {_range(*told.usual)}" if told.usual else ""
+    aside = _aside(where, usual)
+    match why.cause:
+        case "sequence":
+            return f"its last values do not follow each other as usual: {_foreseen(why, value)}"
+        case "jump":
+            return f"its last steps are larger than usual: now {told.value}{aside}"
+        case "extreme":
+            return f"{told.value} is {'higher' if told.is_above else 'lower'} than ever before{aside}"
+        case "offset":
+            return f"has stayed {_side(told.is_above)} its usual level for long: now {told.value}{aside}"
+        case "unrest":
+            return f"fluctuates more than usual, and has for long: now {told.value}{aside}"
+        case "distance" | "error" if told.forecast is not None:
+            if _is_missing(why, value) or _is_new(why, value):
+                return f"{'rose' if told.is_above else 'fell'} to {told.value} where {told.forecast} was expected"
+            far = f"{told.value} is far {_side(told.is_above)}"
+            if why.cause == "error":
+                return f"{far} the forecast of {told.forecast}{_aside(usual)}"
+            return f"{far} its usual level at this time{aside}"
+        case _:
+            return f"{told.value} is unusual ({why.cause}){aside}"
+
+
+def _side(above: bool) -> str:
+    return "above" if above else "below"
+
+
+def _aside(*parts: str) -> str:
+    told = ", ".join(part for part in parts if part)
+    return f" ({told})" if told else ""
+
+
+def _is_above(why: Why, value: float) -> bool:
+    return why.forecast is None or value >= why.forecast
+
+
+def _is_outside(why: Why, value: float) -> bool:
+    return why.usual is not None and not why.usual[0] <= value <= why.usual[1]
+
+
+def _is_missing(why: Why, value: float) -> bool:
+    """Tell whether nearly nothing came of what was expected: an event that should have taken place did not."""
+    return why.forecast is not None and abs(value) <= _GONE * abs(why.forecast) and _is_outside(why, value)
+
+
+def _is_new(why: Why, value: float) -> bool:
+    """Tell whether nearly nothing of what came was expected."""
+    return why.forecast is not None and abs(why.forecast) <= _GONE * abs(value) and _is_outside(why, value)
+
+
+def _range(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
+def _text(value: float, digits: int) -> str:
+    """Return a number with so many digits; from a million on in units that keep it short."""
+    size, unit = next(((size, unit) for size, unit in _UNITS if abs(value) >= size), (1.0, ""))
+    return f"{rounded(value / size, digits)}{unit}"
+
+
+def _expectation(why: Why, value: float) -> _Expectation:
+    usual = why.usual if _is_outside(why, value) else None
+    others = [limit for limit in (why.forecast, *(usual or ())) if limit is not None and limit != value]
+    digits = next(
+        (
+            digits
+            for digits in range(_DIGITS, _MOST_DIGITS)
+            if all(_text(value, digits) != _text(other, digits) for other in others)
+        ),
+        _MOST_DIGITS,
+    )
+
+    def text(number: float) -> str:
+        return "0" if abs(number) < _NOTHING * abs(value) else _text(number, digits)
+
+    return _Expectation(
+        _text(value, digits),
+        None if why.forecast is None else text(why.forecast),
+        None if usual is None else (text(usual[0]), text(usual[1])),
+        _is_above(why, value),
+    )
+
+
+def _foreseen(why: Why, value: float) -> str:
+    """Return what the memory had foreseen of the last of a sequence, and what came."""
+    ranges: Sequence[tuple[float, float]] = why.foreseen
+    came = _text(value, _DIGITS)
+    if not ranges:
+        return f"nothing like {came} was foreseen"
+    if any(low <= value <= high for low, high in ranges):
+        return f"{came} was foreseen, what came before it was not"
+    if len(ranges) > _MOST_RANGES:
+        return f"{came} was not foreseen"
+    *others, last = (_range(_text(low, _DIGITS), _text(high, _DIGITS)) for low, high in ranges)
+    texts = f"{', '.join(others)} or {last}" if others else last
+    return f"{came} came, foreseen was {texts}"
