@@ -48,7 +48,7 @@ class ServerProcess:
     ----------
     command : runs it; `options` are those of `subprocess.Popen`.
     answers : whether it is up.
-    log : file that takes what it prints.
+    log : file that takes what it prints. The server runs in its folder, where it may also leave dumps.
     stop_signal : asks it to end, whoever is connected.
     """
 
@@ -72,7 +72,11 @@ class ServerProcess:
         """Start it, and wait until it answers."""
         with self._log.open("ab") as out:
             self._process = subprocess.Popen(
-                ending_with_us(self._command), stdout=out, stderr=out, start_new_session=True, **self._options
+                ending_with_us(self._command),
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+                **{"cwd": self._log.parent} | self._options,
             )
         try:
             wait_until(self._answers, self._process, self._log)
