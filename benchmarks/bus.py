@@ -23,7 +23,7 @@ from pathlib import Path
 from benchmarks.machine import machine
 from benchmarks.summary import Report, rounded
 from htmengine.bus import Outgoing
-from htmengine.bus.embedded import EmbeddedBus
+from htmengine.bus.embedded.bus import EmbeddedBus
 
 QUEUE = "benchmark"
 

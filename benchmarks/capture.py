@@ -28,8 +28,8 @@ from benchmarks.command import add_detector_arguments, chosen_detector, print_re
 from benchmarks.detectors import FIXED_THRESHOLD, Detector
 from benchmarks.parallel import run
 from benchmarks.summary import Report
+from htmengine.doors.plaintext import parse_lines
 from htmengine.htm.arrays import FloatArray
-from htmengine.runtime.plaintext import parse_lines
 
 ROWS = {
     "1-180": slice(0, 180),

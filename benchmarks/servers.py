@@ -11,7 +11,8 @@ from typing import Final, NamedTuple
 
 import pytest
 
-from htmengine import conf, config
+from htmengine import config
+from htmengine.config import templates
 from htmengine.repository.engine import open_engine
 from htmengine.repository.migrations import upgrade
 from tests import databases, servers
@@ -86,7 +87,7 @@ def configure(
     broker : None for the embedded bus.
     engine : options of the section `[engine]`.
     """
-    conf.write(folder, "app")
+    templates.write(folder, "app")
     directory = folder / "conf"
     if repository is not None:
         engine["repository"] = repository.dialect

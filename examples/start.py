@@ -23,10 +23,12 @@ from http.client import HTTPException
 from pathlib import Path
 from xmlrpc.client import Fault
 
-from htmengine import conf, config, private
+from htmengine import config
+from htmengine.admin import reset
+from htmengine.config import templates
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.foreign import visible
-from htmengine.runtime import resetting
+from htmengine.system import private
 from nta.utils.config import Config
 from nta.utils.supervisor_utils import SupervisorClient
 
@@ -87,7 +89,7 @@ def prepare(folder: Path, options: argparse.Namespace) -> int:
                 hint="Name another folder with --folder, or delete this one to begin anew.",
             )
     take_over(directory, ports)
-    resetting.create(config.load(directory))
+    reset.create(config.load(directory))
     return ports["web_port"]
 
 
@@ -118,8 +120,8 @@ def free_ports(directory: Path, options: argparse.Namespace) -> dict[str, int]:
 def configure(folder: Path, options: argparse.Namespace, ports: dict[str, int]) -> None:
     """Write the engine's configuration, and what the example adds to it: its programs, its rules, its section."""
     example = EXAMPLES / options.app
-    choices = conf.Choices(options.bus or "embedded", options.repository or "sqlite", ports["port"])
-    conf.write(folder, options.app.partition("-")[0], choices)
+    choices = templates.Choices(options.bus or "embedded", options.repository or "sqlite", ports["port"])
+    templates.write(folder, options.app.partition("-")[0], choices)
     with (folder / "conf" / "application.conf").open("a") as file:
         file.write(f"\n[web]\nport = {ports['web_port']}\n")
     programs = (example / "programs.conf").read_text()

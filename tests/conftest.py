@@ -7,7 +7,7 @@ import uuid
 import hypothesis
 import pytest
 
-from htmengine.runtime import installation
+from htmengine.service import installation
 from tests import servers
 from tests.support import application as applications
 from tests.support.skips import pytest_terminal_summary

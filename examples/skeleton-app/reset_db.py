@@ -4,11 +4,11 @@
 import sys
 
 from htmengine import config
+from htmengine.admin import reset
 from htmengine.errors import ExplainedError
-from htmengine.runtime import resetting
 
 if __name__ == "__main__":
     try:
-        resetting.reset(config.load(config.required_config_dir()))
+        reset.reset(config.load(config.required_config_dir()))
     except ExplainedError as error:
         sys.exit(f"{error}\n{error.hint}")

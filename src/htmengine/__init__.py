@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
 
-    from htmengine.config_files import Config
+    from htmengine.config.files import Config
 
     __version__: str
     distribution: Distribution
@@ -50,7 +50,7 @@ if not TYPE_CHECKING:
             return metadata.distribution("htmengine")
         if name == "APP_CONFIG":
             from htmengine.config import required_config_dir
-            from htmengine.config_files import Config
+            from htmengine.config.files import Config
 
             return Config("application.conf", str(required_config_dir()))
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

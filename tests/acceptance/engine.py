@@ -15,7 +15,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from benchmarks.running import free_port
-from htmengine.cli import app
+from htmengine.cli.app import app
 from htmengine.htm import params
 from htmengine.htm.model import Model
 

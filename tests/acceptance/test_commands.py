@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from htmengine.bus import Outgoing
-from htmengine.bus.embedded import EmbeddedBus
+from htmengine.bus.embedded.bus import EmbeddedBus
 from htmengine.htm.params import parameter_set, to_model_config
 from htmengine.runtime.anomaly_service import AnomalyService
 from tests.acceptance.engine import PATIENCE_S, Folder, expected_scores, lines, python, wait_until

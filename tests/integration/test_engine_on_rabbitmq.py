@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.running import free_port
 from benchmarks.servers import configure
-from htmengine.config_options import environment_name
+from htmengine.config.options import environment_name
 from htmengine.runtime.anomaly_service import AnomalyService
 from nta.utils.amqp.connection import ConnectionParams, PlainCredentials
 from nta.utils.amqp.exceptions import AmqpChannelError

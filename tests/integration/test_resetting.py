@@ -6,12 +6,12 @@ from sqlalchemy import create_engine
 
 from htmengine import config, repository
 from htmengine.adapters.datasource import createCustomDatasourceAdapter, using
+from htmengine.admin import reset
 from htmengine.bus import Outgoing
 from htmengine.repository import databases, metrics
 from htmengine.repository.engine import reading
 from htmengine.repository.server import server_url
-from htmengine.runtime import resetting
-from htmengine.runtime.installation import current
+from htmengine.service.installation import current
 
 pytestmark = pytest.mark.integration
 
@@ -33,12 +33,12 @@ def test_an_installation_on_servers_is_made_and_reset(database_server, rabbitmq_
         )
         try:
             # A test before this one may have killed a process of the server, which then takes its time.
-            repository.retryOnTransientErrors(resetting.create)(settings)
-            resetting.create(settings)
+            repository.retryOnTransientErrors(reset.create)(settings)
+            reset.create(settings)
             with using(settings):
                 createCustomDatasourceAdapter().createMetric("m")
                 current().bus.publish([Outgoing(settings.listener.queue, b"waits")])
-            resetting.reset(settings)
+            reset.reset(settings)
             with using(settings):
                 with reading(current().engine) as conn:
                     assert metrics.custom(conn) == []
@@ -56,7 +56,7 @@ def test_a_user_without_a_database_of_its_own_name_makes_one(database_server):
     administration.dispose()
     made = msgspec.structs.replace(database_server, user="maker", passwd="", db="made")
     try:
-        resetting.create(config.Settings(repository=made))
+        reset.create(config.Settings(repository=made))
         engine = repository.getUnaffiliatedEngine(made)
         with engine.connect() as conn:
             assert conn.exec_driver_sql("SELECT 1").scalar() == 1

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from htmengine import conf, config, extras
+from htmengine import config, extras
 from htmengine.bus.opening import open_bus
+from htmengine.config import templates
 from htmengine.repository.server import server_engine
 
 SAMPLE = Path(__file__).parents[2] / "examples/sample/requests.csv"
@@ -44,7 +45,7 @@ def nothing_installed(monkeypatch):
     ],
 )
 def test_a_configuration_says_which_extra_it_needs(tmp_path, bus, dialect, extra):
-    conf.write(tmp_path, "app", conf.Choices(bus=bus, dialect=dialect, port=2003))
+    templates.write(tmp_path, "app", templates.Choices(bus=bus, dialect=dialect, port=2003))
     with pytest.raises(extras.PackageMissing, match=r"application\.conf: \[engine\]") as missing:
         config.load(tmp_path / "conf")
     assert missing.value.hint == f"Install it with `pip install 'htmengine[{extra}]'`."
@@ -80,9 +81,9 @@ def test_a_plain_installation_detects():
 EMBEDDED = """
 import os
 from pathlib import Path
-from htmengine import conf
+from htmengine.config import templates
 folder = Path(sys.argv[1])
-conf.write(folder, "app")
+templates.write(folder, "app")
 os.environ["APPLICATION_CONFIG_PATH"] = str(folder / "conf")
 from nta.utils.message_bus_connector import MessageBusConnector
 with MessageBusConnector() as bus:

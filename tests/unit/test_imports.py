@@ -1,47 +1,121 @@
-"""Imports point one way, as docs/explanation/source.md says."""
+"""Imports point one way, as docs/explanation/source.md says; and there is no circle, among modules or packages."""
 
 import ast
+from collections import defaultdict
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import htmengine
 
-SOURCE = Path(htmengine.__file__).parent
-PARTS = {path.stem for path in SOURCE.iterdir() if path.is_dir() or path.suffix == ".py"}
-UPPER = {"adapters", "runtime", "model_swapper", "incidents", "cli", "monitors"}
-LOWER = {"bus", "repository", "messages"}
-SETTINGS = {"config", "config_files", "config_options"}
-NEVER = {
-    "htm": PARTS - {"htm"},
-    "series": UPPER | LOWER | SETTINGS,
-    "messages": PARTS - {"messages"},
-    "bus": UPPER | LOWER - {"bus"} | {"htm", "series"},
-    "repository": UPPER | LOWER - {"repository"} | {"htm", "series"},
-    "adapters": {"cli", "series", "incidents"},
-    "runtime": {"cli", "series", "incidents"},
-    "model_swapper": {"cli", "series", "incidents"},
-    "incidents": {"cli", "series", "adapters", "model_swapper", "htm"},
-}
+SOURCE = Path(htmengine.__file__).parents[1]
+FLOORS = [
+    {
+        "errors",
+        "exceptions",
+        "foreign",
+        "htm",
+        "htmengineerrno",
+        "messages",
+        "readable",
+        "sqlite",
+        "system",
+        "utils",
+    },
+    {"doors", "extras"},
+    {"config", "series"},
+    {"__init__"},
+    {"bus", "htmengine_logging", "repository"},
+    {"service"},
+    {"model_swapper"},
+    {"adapters"},
+    {"monitors", "runtime"},
+    {"incidents"},
+    {"alerts"},
+    {"admin"},
+    {"cli", "web"},
+]
+"""Parts of the package, the lowest first: each imports only what is on floors below its own."""
 
 
-def imported(part):
-    """Return what a part of the package imports, anywhere, of the others and of `nta`."""
-    found = set()
-    files = [SOURCE / f"{part}.py"] if part == "messages" else (SOURCE / part).rglob("*.py")
-    for path in files:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Import):
-                names = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                names = [f"{node.module}.{alias.name}" for alias in node.names]
-            else:
-                continue
-            found |= {name.split(".")[1] for name in names if name.startswith("htmengine.")}
-            found |= {"nta" for name in names if name.split(".")[0] == "nta"}
-    return found
+def modules():
+    """Return the files of our modules by their dotted names; that of a package ends in `.__init__`."""
+    files = [path for package in ("htmengine", "nta") for path in (SOURCE / package).rglob("*.py")]
+    return {".".join(path.relative_to(SOURCE).with_suffix("").parts): path for path in files}
 
 
-@pytest.mark.parametrize("part", NEVER)
-def test_a_part_imports_nothing_from_above(part):
-    assert imported(part) & (NEVER[part] | {"nta"}) == set()
+MODULES = modules()
+
+
+def resolve(name):
+    """Return the module that a dotted name means, or of which it is a member; None for what is not ours."""
+    while name:
+        for candidate in (name, f"{name}.__init__"):
+            if candidate in MODULES:
+                return candidate
+        name = name.rpartition(".")[0]
+    return None
+
+
+def imports(path):
+    """Yield every name that a file imports, wherever in it, also for type checkers alone."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports by full names tell where things are"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+GRAPH = {name: {resolve(target) for target in imports(path)} - {None, name} for name, path in MODULES.items()}
+
+
+def circle(graph):
+    """Return a circle of a graph, or None."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1]
+    return None
+
+
+def children(package):
+    """Return the graph of what lies directly in a package: by name, what it imports of the others."""
+    prefix = f"{package}."
+    graph = defaultdict(set)
+    for name, targets in GRAPH.items():
+        if name.startswith(prefix):
+            own = name.removeprefix(prefix).split(".")[0]
+            graph[own] |= {
+                target.removeprefix(prefix).split(".")[0] for target in targets if target.startswith(prefix)
+            } - {own}
+    return graph
+
+
+def test_every_part_has_its_floor():
+    there = {name.split(".")[1] for name in MODULES if name.startswith("htmengine.")}
+    assert there <= set.union(*FLOORS)
+    assert sum(map(len, FLOORS)) == len(set.union(*FLOORS))
+
+
+@pytest.mark.parametrize("floor", range(len(FLOORS)))
+def test_a_part_imports_only_from_below(floor):
+    below = set().union(*FLOORS[:floor])
+    graph = children("htmengine")
+    assert {part: above for part in FLOORS[floor] if (above := graph[part] - below)} == {}
+
+
+def test_the_engine_knows_nothing_of_the_compatibility_package():
+    assert [name for name, targets in GRAPH.items() if name.startswith("htmengine.") for it in targets if it.startswith("nta")] == []  # fmt: skip
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert circle(GRAPH) is None
+
+
+@pytest.mark.parametrize(
+    "package", sorted(name.removesuffix(".__init__") for name in MODULES if name.endswith(".__init__"))
+)
+def test_no_parts_of_a_package_import_each_other_in_a_circle(package):
+    assert circle(children(package)) is None

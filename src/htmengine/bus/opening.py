@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from htmengine import extras
-from htmengine.bus import Bus
-from htmengine.bus.embedded import EmbeddedBus
+from htmengine.bus.api import Bus
+from htmengine.bus.embedded.bus import EmbeddedBus
 from htmengine.config import Settings
 from htmengine.errors import ConfigError
 
@@ -25,7 +25,7 @@ def open_bus(settings: Settings) -> Bus:
     """
     if settings.bus == "rabbitmq":
         extras.require("rabbitmq", "A bus on RabbitMQ")
-        from htmengine.bus.rabbitmq import RabbitBus
+        from htmengine.bus.rabbitmq.bus import RabbitBus
 
         return RabbitBus(
             settings.broker,

@@ -1,107 +1,62 @@
-"""`htmengine dead`: messages that could not be worked on."""
+"""What `htmengine dead` looks into."""
 
-from typing import Annotated
+from contextlib import suppress
+from typing import Any
 
-import typer
+from htmengine.bus import DeadLetter
+from htmengine.errors import MisuseError
+from htmengine.service.context import Context
 
-from htmengine.cli.commands import Commands
-from htmengine.cli.options import ConfigOption, DataOption, JsonOption
-
-dead = typer.Typer(
-    cls=Commands, no_args_is_help=True, help="List, explain, send again or delete dead letters."
-)
-
-AllOption = Annotated[bool, typer.Option("--all", help="All of them.")]
+_PAGE = 1000
 
 
-@dead.command("list")
-def list_(
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many to show.")] = 100,
-    json: JsonOption = False,
-    data: DataOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """List dead letters, the oldest first, with their reasons."""
-    from htmengine.cli.session import installation, print_json, print_table, utc
-    from htmengine.cli.terminal import advise
-
-    with installation(config, data) as context:
-        letters = context.bus.dead_letters(limit=limit)
-    if json:
-        for letter in letters:
-            print_json(
-                {
-                    "id": letter.id,
-                    "queue": letter.queue,
-                    "reason": letter.reason,
-                    "deliveries": letter.deliveries,
-                    "diedAt": letter.died_at,
-                    "bytes": len(letter.body),
-                }
-            )
-    elif letters:
-        print_table(
-            ("Id", "Died (UTC)", "Queue", "Bytes", "Deliveries", "Reason"),
-            [
-                (
-                    letter.id,
-                    utc(letter.died_at),
-                    letter.queue,
-                    len(letter.body),
-                    letter.deliveries,
-                    letter.reason,
-                )
-                for letter in letters
-            ],
-        )
-        advise("Look into one with `htmengine dead show ID`; then `dead requeue ID` or `dead discard ID`.")
-    else:
-        advise("There are no dead letters.")
+def dead_letter(context: Context, letter_id: int) -> dict[str, Any]:
+    """Return a dead letter with as much of its body as can be read. Raises MisuseError."""
+    for letter in context.bus.dead_letters(limit=1, after=letter_id - 1):
+        if letter.id == letter_id:
+            return {
+                "id": letter.id,
+                "queue": letter.queue,
+                "reason": letter.reason,
+                "deliveries": letter.deliveries,
+                "diedAt": letter.died_at,
+                "headers": dict(letter.headers),
+                "body": _readable(letter),
+            }
+    raise _unknown(letter_id)
 
 
-@dead.command()
-def show(
-    letter_id: Annotated[int, typer.Argument(metavar="ID", help="As `htmengine dead list` shows it.")],
-    data: DataOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Show a dead letter with its body."""
-    from htmengine.cli import inspecting
-    from htmengine.cli.session import installation, print_json
-
-    with installation(config, data) as context:
-        print_json(inspecting.dead_letter(context, letter_id))
-
-
-@dead.command()
-def requeue(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="ID", help="Dead letters.")] = None,
-    everything: AllOption = False,
-    data: DataOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Put dead letters back into the queues they came from."""
-    from htmengine.cli import inspecting
-    from htmengine.cli.session import installation, print_json
-
-    with installation(config, data) as context:
-        print_json(
-            {"requeued": context.bus.requeue(inspecting.dead_ids(context, ids, everything=everything))}
-        )
+def dead_ids(context: Context, ids: list[int] | None, *, everything: bool) -> list[int]:
+    """Return the ids that the user named, or those of all dead letters. Raises MisuseError where it is neither."""
+    if bool(ids) == everything:
+        raise MisuseError("Name dead letters, or all of them.", hint="Give ids, or --all.")
+    found: list[int] = []
+    while page := context.bus.dead_letters(limit=_PAGE, after=found[-1] if found else 0):
+        found += [letter.id for letter in page]
+    if not ids:
+        return found
+    if missing := sorted(set(ids) - set(found)):
+        raise _unknown(*missing)
+    return ids
 
 
-@dead.command()
-def discard(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="ID", help="Dead letters.")] = None,
-    everything: AllOption = False,
-    data: DataOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Delete dead letters for good."""
-    from htmengine.cli import inspecting
-    from htmengine.cli.session import installation, print_json
+def _unknown(*ids: int) -> MisuseError:
+    return MisuseError(
+        f"{', '.join(map(str, ids))}: there is no such dead letter.", hint="`htmengine dead list` shows them."
+    )
 
-    with installation(config, data) as context:
-        print_json(
-            {"discarded": context.bus.discard(inspecting.dead_ids(context, ids, everything=everything))}
-        )
+
+def _readable(letter: DeadLetter) -> Any:
+    """Return the body as JSON or text where it is that, else as hexadecimal digits."""
+    import json
+
+    import msgspec
+
+    unreadable = (msgspec.MsgspecError, ValueError, TypeError, RecursionError)
+    with suppress(*unreadable):
+        return json.loads(json.dumps(msgspec.json.decode(letter.body), allow_nan=False))
+    with suppress(UnicodeDecodeError):
+        return letter.body.decode("utf-8")
+    with suppress(*unreadable):
+        return json.loads(json.dumps(msgspec.msgpack.decode(letter.body), allow_nan=False))
+    return letter.body.hex()

@@ -12,7 +12,7 @@ from htmengine.repository import overview
 from htmengine.repository.engine import reading
 from htmengine.repository.metrics import CUSTOM
 from htmengine.repository.overview import MetricOverview
-from htmengine.runtime.opening import Context
+from htmengine.service.context import Context
 
 
 def monitor(

@@ -1,35 +1,176 @@
-"""`htmengine results`: scores, stored ones or as they come."""
+"""How results are shown in the terminal: one line for each row, anomalies highlighted."""
 
-from typing import Annotated
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, NamedTuple
 
-import typer
+import msgspec
 
-from htmengine.cli.options import ConfigOption, DataOption, JsonOption
+from htmengine.bus import Bus
+from htmengine.cli.detect.report import REASONS, usual_values
+from htmengine.cli.session import print_json, tell_if_nobody_takes, utc
+from htmengine.cli.terminal import advise, say
+from htmengine.messages import MalformedMessage, Why, decode_results_batch
+from htmengine.repository import overview
+from htmengine.repository.engine import reading
+from htmengine.service.context import Context
+from htmengine.service.program import stopping_on_signals
+
+FOLLOWER_LIMIT: Final = 10_000
+"""Batches; a follower that is slower than this loses the oldest."""
+ABANDONED_S: Final = 60.0
+RED: Final = 0.5
+YELLOW: Final = 0.4
+_HEADING: Final = f"{'Time (UTC)':19}  {'Log score':>9}  {'Anomaly':>9}  {'Value':>12}  Metric"
 
 
-def results(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Metric. [default: all]")] = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show new results as they come.")] = False,
-    min_score: Annotated[
-        float,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            metavar="SCORE",
-            help="Only rows with at least this log score; from 0.5 a row is an anomaly.",
-        ),
-    ] = 0.0,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many stored rows to show.")] = 20,
-    json: JsonOption = False,
-    data: DataOption = None,
-    config: ConfigOption = None,
-) -> None:
-    """Show the newest scores, and with --follow go on as they come."""
-    from htmengine.cli import showing
-    from htmengine.cli.session import installation
+class Row(NamedTuple):
+    """One scored sample."""
 
-    with installation(config, data) as context:
-        if follow:
-            showing.follow(context, name, min_score=min_score, limit=limit, json=json)
-        else:
-            showing.show_stored(context, name, min_score=min_score, limit=limit, json=json)
+    name: str
+    rowid: int
+    timestamp: int
+    value: float
+    anomaly_score: float
+    log_score: float
+    why: Why | None = None
+
+
+Show = Callable[[Iterable[Row]], None]
+
+
+def show_stored(
+    context: Context, name: str | None, *, min_score: float, limit: int, json: bool
+) -> set[tuple[str, int]]:
+    """Print the newest stored scores, the oldest first, and return which: names with rowids."""
+    from htmengine.cli.monitoring import known
+
+    if name is not None:
+        known(context, name)
+    with reading(context.engine) as conn:
+        rows = overview.latest_scores(conn, name=name, least_log_score=min_score, limit=limit)
+    if not json:
+        if not rows:
+            advise(
+                "There are no such scores yet. `htmengine doctor` says of each metric why."
+                if min_score == 0
+                else "There are no such scores."
+            )
+        say(_HEADING)
+    printer(json)(
+        Row(row.name, row.rowid, row.timestamp, row.value, row.anomaly_score, row.log_score or 0.0)
+        for row in rows
+    )
+    return {(row.name, row.rowid) for row in rows}
+
+
+def follow(context: Context, name: str | None, *, min_score: float, limit: int, json: bool) -> None:
+    """Print the newest stored scores, and then results as they come, until SIGINT or SIGTERM."""
+    show = printer(json)
+    stop = threading.Event()
+    stored: set[tuple[str, int]] = set()
+
+    def show_first() -> None:
+        stored.update(show_stored(context, name, min_score=min_score, limit=limit, json=json))
+
+    def is_new(row: Row) -> bool:
+        if (row.name, row.rowid) not in stored:
+            return True
+        stored.remove((row.name, row.rowid))  # a new model may score it again
+        return False
+
+    queues = [context.settings.results_shard_queue(shard) for shard in range(context.shards)]
+    tell_if_nobody_takes(context, queues, "anomaly_service", "there are no new results.")
+    with stopping_on_signals(stop):
+        for rows in arriving(context.bus, context.settings.batches_exchange, stop, first=show_first):
+            show(
+                row for row in rows if row.log_score >= min_score and name in (None, row.name) and is_new(row)
+            )
+
+
+def arriving(
+    bus: Bus, exchange: str, stop: threading.Event, *, first: Callable[[], None] = lambda: None
+) -> Iterator[list[Row]]:
+    """Yield batches of results as they are published, until told to stop; `first` is done once none is missed."""
+    with _subscribed(bus, exchange) as queue, bus.consume([queue]) as consumer:
+        first()
+        while not stop.is_set():
+            deliveries = consumer.receive(max_messages=100, timeout_s=0.25)
+            for delivery in deliveries:
+                try:
+                    batch = decode_results_batch(delivery.body)
+                except MalformedMessage as error:
+                    consumer.dead_letter(delivery, str(error))
+                    continue
+                yield [
+                    Row(row.name, row.rowid, row.ts, row.value, row.anomaly, row.log_score, row.why or None)
+                    for row in batch.rows
+                ]
+            consumer.ack(deliveries)
+
+
+@contextmanager
+def _subscribed(bus: Bus, exchange: str) -> Iterator[str]:
+    """Bind a queue of our own to an exchange, and delete it at the end; those that others left behind too."""
+    prefix = f"{exchange}.follow."
+    for status in bus.status():
+        left_behind = status.consumers == 0 and (status.oldest_age_s or 0) > ABANDONED_S
+        if status.name.startswith(prefix) and left_behind:
+            bus.delete_queue(status.name)
+    queue = f"{prefix}{os.getpid()}.{time.time_ns()}"
+    bus.declare_queue(queue, limit=FOLLOWER_LIMIT, expendable=True)
+    try:
+        bus.bind(queue, exchange)
+        yield queue
+    finally:
+        bus.delete_queue(queue)
+
+
+def printer(json: bool) -> Show:
+    """Return what prints rows to standard output: JSON lines, or text with anomalies in colour on a terminal."""
+    if json:
+        return _print_json
+    colours = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    return lambda rows: _print_text(rows, colours)
+
+
+def _print_json(rows: Iterable[Row]) -> None:
+    for row in rows:
+        print_json(
+            {
+                "metric": row.name,
+                "rowid": row.rowid,
+                "timestamp": row.timestamp,
+                "value": row.value,
+                "anomalyScore": row.anomaly_score,
+                "logScore": row.log_score,
+            }
+            | ({"why": msgspec.to_builtins(row.why)} if row.why else {})
+        )
+
+
+def _print_text(rows: Iterable[Row], colours: bool) -> None:
+    for row in rows:
+        say(text_of(row), **(style_of(row) if colours else {}))
+
+
+def style_of(row: Row) -> dict[str, Any]:
+    """Return how a row looks on a terminal with colours: anomalies are red, near ones yellow."""
+    if row.log_score >= RED:
+        return {"fg": "red", "bold": True}
+    return {"fg": "yellow"} if row.log_score >= YELLOW else {}
+
+
+def text_of(row: Row) -> str:
+    """Return one line for a row; anomalies are marked."""
+    mark = "  <-- anomaly" if row.log_score >= RED else ""
+    if mark and row.why:
+        mark += f": {REASONS[row.why.cause]}, usual {usual_values(row.why.usual)}"
+    return (
+        f"{utc(row.timestamp)}  {row.log_score:9.3f}  {row.anomaly_score:9.5f}  {row.value:12.6g}  {row.name}"
+        f"{mark}"
+    )

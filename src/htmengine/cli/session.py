@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 from htmengine.cli.terminal import advise, say
 from htmengine.errors import ExplainedError
 from htmengine.foreign import visible
-from htmengine.runtime import opening
-from htmengine.runtime.opening import Context
+from htmengine.service.context import Context, opened, require_data, settings_for
 
 T = TypeVar("T")
 
@@ -30,9 +29,9 @@ def installation(directory: Path | None, data: Path | None) -> Iterator[Context]
     from htmengine.bus import BusError
     from htmengine.repository.errors import RepositoryUnavailable
 
-    settings = opening.settings_for(directory, data)
-    opening.require_data(settings)
-    with opening.opened(settings, serving=False) as context:
+    settings = settings_for(directory, data)
+    require_data(settings)
+    with opened(settings, serving=False) as context:
         try:
             yield context
         except (BusError, RepositoryUnavailable) as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from htmengine.config import required_config_dir
-from htmengine.config_files import Config
+from htmengine.config.files import Config
 
 
 class _ApplicationConfig(Config):

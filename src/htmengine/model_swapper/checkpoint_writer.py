@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from htmengine.errors import DependencyAway, ExplainedError
 from htmengine.model_swapper.checkpoint_store import CheckpointStore, ModelKey, compressed
 from htmengine.repository import identity
-from htmengine.runtime.service import Step, no_step
+from htmengine.service.fault_injection import Step, no_step
 
 CAPACITY: Final = 256
 """Blocks that may wait. Each is a copy of a model's state, so this bounds memory."""

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 from htmengine.htmengineerrno import ERR_INVALID_ARG, ERR_MODEL_ALREADY_EXISTS, ERR_NO_SUCH_MODEL, SUCCESS
 from htmengine.messages import CloneModel, CommandResult, DefineModel, DeleteModel, ModelCommand
 from htmengine.model_swapper import definition
+from htmengine.model_swapper.model_cache import Resident
 from htmengine.model_swapper.recovery import Recovery
-from htmengine.model_swapper.residents import Resident
 from htmengine.repository.metrics import Definition
 from htmengine.repository.status import WITH_MODEL
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from htmengine.bus import Bus, QueueStatus
 from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
-from htmengine.model_swapper.doubts import Ages
 from htmengine.model_swapper.scheduler import NAME, ModelScheduler
+from htmengine.model_swapper.suspected_losses import Ages
 
 if TYPE_CHECKING:
-    from htmengine.runtime.opening import Context
+    from htmengine.service.context import Context
 
 
 def build(context: Context) -> ModelScheduler:
@@ -60,9 +60,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def main() -> None:
     """Run the service until SIGTERM or SIGINT."""
-    from htmengine.runtime import process
+    from htmengine.service import program
 
-    sys.exit(process.run_program(process.stage_work(build, NAME), NAME, arguments=_arguments))
+    sys.exit(program.run_program(program.stage_work(build, NAME), NAME, arguments=_arguments))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 from htmengine.bus import Consumer, Delivery
-from htmengine.closing import Closing
 from htmengine.htmengineerrno import ERR, SUCCESS
 from htmengine.messages import (
     CloneModel,
@@ -26,6 +25,7 @@ from htmengine.messages import (
     shard_of,
 )
 from htmengine.model_swapper import definition
+from htmengine.model_swapper.model_input import Feed, add_newest
 from htmengine.model_swapper.swapper_messages import (
     ModelCommand,
     ModelCommandResult,
@@ -36,14 +36,13 @@ from htmengine.repository import metrics, samples
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import WITH_MODEL, WITHOUT_MODEL, MetricStatus
-from htmengine.runtime import sweep
-from htmengine.runtime.feeding import Feed, add_newest
-from htmengine.runtime.installation import current
+from htmengine.service.installation import current
+from htmengine.system.closing import Closing
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from htmengine.runtime.opening import Context
+    from htmengine.service.context import Context
 
 __all__ = [
     "ModelAlreadyExists",
@@ -254,7 +253,7 @@ class ModelSwapperInterface(Closing):
     def getModelsWithInputPending(self) -> list[str]:
         """Return the uids of the metrics that have a model and rows without scores."""
         with reading(self._context.engine) as conn:
-            return [state.uid for state in metrics.lagging(conn, limit=sweep.MOST_LAGGING)]
+            return [state.uid for state in metrics.lagging(conn)]
 
     def cleanUpAfterModelDeletion(self, modelID: str) -> None:
         """Do nothing: a model has no queue of its own to be deleted."""

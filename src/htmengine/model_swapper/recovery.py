@@ -24,7 +24,7 @@ from htmengine.model_swapper.checkpoint_store import (
     compressed,
 )
 from htmengine.model_swapper.checkpoint_writer import Block, CheckpointWriter
-from htmengine.model_swapper.residents import Resident, memory_of
+from htmengine.model_swapper.model_cache import Resident, memory_of
 from htmengine.repository import identity, metrics, samples, schema
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import Definition

@@ -32,16 +32,17 @@ from htmengine.messages import (
 from htmengine.model_swapper.checkpoint_store import Checkpoint, CheckpointStore, ModelKey
 from htmengine.model_swapper.checkpoint_writer import LAST_PATIENCE_S, PATIENCE_S, Block, CheckpointWriter
 from htmengine.model_swapper.commands import Commands
-from htmengine.model_swapper.doubts import Ages, Doubts
-from htmengine.model_swapper.lanes import Lane
+from htmengine.model_swapper.model_cache import Resident, Residents
 from htmengine.model_swapper.recovery import Recovery, scored_rowids
-from htmengine.model_swapper.residents import Resident, Residents
+from htmengine.model_swapper.score_batch import Lane
+from htmengine.model_swapper.suspected_losses import Ages, Doubts
 from htmengine.repository import identity
 from htmengine.repository.metrics import Definition
 from htmengine.repository.samples import Rows
 from htmengine.repository.status import WITH_MODEL
-from htmengine.runtime.counters import Counters
-from htmengine.runtime.service import Outcome, Step, no_step
+from htmengine.service.counters import Counters
+from htmengine.service.fault_injection import Step, no_step
+from htmengine.service.loop import Outcome
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine

@@ -20,9 +20,9 @@ from typing import Final
 import msgspec
 
 from htmengine import config
-from htmengine.bus.management import Management
+from htmengine.bus.rabbitmq.management import Management
 from htmengine.errors import ExplainedError
-from htmengine.runtime.process import configure_logging
+from htmengine.service.program import configure_logging
 
 INTERVAL_S: Final = 300
 PATIENCE_S: Final = 10.0

@@ -19,12 +19,14 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from htmengine import config, private
+from htmengine import config
 from htmengine.errors import ConfigError, ExplainedError
 from htmengine.repository.errors import DAMAGED_HINT, GONE_HINT, RepositoryError, translated
 from htmengine.repository.server import WRITING, open_server
-from htmengine.sqlite_presence import DAMAGED, DELETED, Presence, damage
-from htmengine.sqlite_turns import WAL_AUTOCHECKPOINT_PAGES, Checkpointer, FairLock
+from htmengine.sqlite.checkpointer import WAL_AUTOCHECKPOINT_PAGES, Checkpointer
+from htmengine.sqlite.presence import DAMAGED, DELETED, Presence, damage
+from htmengine.sqlite.write_lock import FairLock
+from htmengine.system import private
 
 BUSY_TIMEOUT_S: Final = 30.0
 """How long a process waits for another that writes to the same SQLite file."""

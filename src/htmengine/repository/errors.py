@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from htmengine.errors import DependencyAway, ExplainedError
-from htmengine.sqlite_presence import is_damage
+from htmengine.sqlite.presence import is_damage
 
 
 class RepositoryError(ExplainedError):

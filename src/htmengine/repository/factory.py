@@ -13,7 +13,7 @@ from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
 
 from htmengine import config as settings
-from htmengine.config_options import positive_number
+from htmengine.config.options import positive_number
 from htmengine.errors import DependencyAway
 from htmengine.foreign import whole_number
 from htmengine.repository.autocommit import autocommit

@@ -20,6 +20,7 @@ CUSTOM: Final = "custom"
 MAX_NAME: Final = 255
 """Characters of a metric's name; a longer one cannot be stored."""
 CUSTOM_POLL_INTERVAL_S: Final = 300
+MOST_LAGGING: Final = 1_000_000
 CLEARED_AT_ONCE: Final = 5000
 """Rows whose scores one statement clears."""
 
@@ -405,8 +406,11 @@ def delete_metric(conn: Connection, uid: str, *, limit: int = CLEARED_AT_ONCE) -
     return False
 
 
-def lagging(conn: Connection, *, limit: int) -> list[MetricState]:
-    """Return metrics with a model and with rows that have no score yet, by uid, no more than `limit`."""
+def lagging(conn: Connection, *, limit: int = MOST_LAGGING) -> list[MetricState]:
+    """Return metrics with a model and with rows that have no score yet, by uid, no more than `limit`.
+
+    By default all of them: those that stand still hide among those that are merely busy.
+    """
     query = select(*_STATE).where(schema.lagging(conn.dialect)).order_by(_metric.uid).limit(limit)
     return [MetricState(*row) for row in conn.execute(query)]
 

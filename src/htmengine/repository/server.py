@@ -11,8 +11,8 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from htmengine import config, extras
+from htmengine.config.tls import client_context
 from htmengine.repository import waiting
-from htmengine.tls import client_context
 
 WRITING: Final = "htmengine_writing"
 """An option of a connection: whether the transaction that it begins writes. Unset in an application's own."""

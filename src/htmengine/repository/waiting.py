@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from htmengine.keepalive import tcp_options
+from htmengine.system.keepalive import tcp_options
 
 if TYPE_CHECKING:
     import psycopg

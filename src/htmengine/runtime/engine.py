@@ -13,10 +13,10 @@ from functools import partial
 from typing import Final
 
 from htmengine.errors import DependencyAway, ExplainedError
-from htmengine.runtime import ending
-from htmengine.runtime.opening import Context
-from htmengine.runtime.process import Work, collect_garbage_seldom, stage_work
-from htmengine.thread_names import show_thread_name
+from htmengine.service import shutdown
+from htmengine.service.context import Context
+from htmengine.service.program import Work, collect_garbage_seldom, stage_work
+from htmengine.system.thread_names import show_thread_name
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +35,12 @@ class EngineFailed(ExplainedError):
 def services(listening: Callable[[int], None] = lambda _port: None) -> dict[str, Work]:
     """Return every service by name, in the order of a sample's way; `listening` is told when TCP's port is open."""
     from htmengine.model_swapper.model_scheduler_service import build as scheduler
-    from htmengine.runtime.anomaly_service import build as anomaly
+    from htmengine.runtime.anomaly_service.stage import build as anomaly
     from htmengine.runtime.metric_garbage_collector import NAME as GARBAGE_COLLECTOR
     from htmengine.runtime.metric_garbage_collector import work as collect_garbage
-    from htmengine.runtime.metric_listener import UDP_NAME
-    from htmengine.runtime.metric_listener import work as listen
-    from htmengine.runtime.metric_storer import build as storer
+    from htmengine.runtime.metric_listener.server import UDP_NAME
+    from htmengine.runtime.metric_listener.server import work as listen
+    from htmengine.runtime.metric_storer.stage import build as storer
 
     def listen_to_datagrams(context: Context) -> None:
         listen(replace(context, options=argparse.Namespace(transport="udp")))
@@ -73,7 +73,7 @@ class Supervisor:
         *,
         clock: Callable[[], float] = time.monotonic,
         pause_s: float = PAUSE_S,
-        standstill_s: float = ending.STANDSTILL_S,
+        standstill_s: float = shutdown.STANDSTILL_S,
     ) -> None:
         self.context = context
         self.failure: ExplainedError | None = None
@@ -102,7 +102,7 @@ class Supervisor:
         ExplainedError : what a service cannot go on without; a service was given up, or hangs.
         """
         self.context.stop.wait()
-        ending.outlasted(self._ended, self.context.progress, standstill_s=self._standstill_s, say=say)
+        shutdown.outlasted(self._ended, self.context.progress, standstill_s=self._standstill_s, say=say)
         if self.failure:
             raise self.failure
         if hanging := self._running():

@@ -21,9 +21,9 @@ from htmengine.errors import DependencyAway, MisuseError
 from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 from htmengine.repository.engine import writing
 from htmengine.repository.retention import Checkpoints, remove_older
-from htmengine.runtime.opening import Context
-from htmengine.runtime.process import run_program
-from htmengine.runtime.service import Stopped, insisting
+from htmengine.service.context import Context
+from htmengine.service.program import run_program
+from htmengine.service.retry import Stopped, insisting
 
 NAME: Final = "metric_garbage_collector"
 ROWS_AT_ONCE: Final = 1000

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from htmengine.doors.plaintext import Columns
 from htmengine.exceptions import (
     MetricStatisticsNotReadyError,
     MetricStatusChangedError,
@@ -21,10 +22,9 @@ from htmengine.repository.metrics import MetricState
 from htmengine.repository.queries.transactions import stored_time
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.repository.times import from_epoch, to_epoch
-from htmengine.runtime import metric_storer, sequencing
-from htmengine.runtime.installation import current
+from htmengine.runtime.metric_storer import numbering, stage
 from htmengine.runtime.model_data_feeder import sendInputRowsToModel
-from htmengine.runtime.plaintext import Columns
+from htmengine.service.installation import current
 
 MODEL_CREATION_RECORD_THRESHOLD: Final = ROWS_FOR_RANGE
 """Rows after which a metric that waits for data gets its model."""
@@ -81,7 +81,7 @@ class MetricStreamer:
             self._activate(state)
 
     @retryOnTransientErrors
-    def _store(self, data: Sequence[tuple[datetime, float]], uid: str) -> tuple[MetricState, sequencing.Rows]:
+    def _store(self, data: Sequence[tuple[datetime, float]], uid: str) -> tuple[MetricState, numbering.Rows]:
         with writing(current().engine) as conn:
             state = metrics.state(conn, uid)
             columns = Columns(
@@ -89,8 +89,8 @@ class MetricStreamer:
                 [float(value) for _, value in data],
                 [to_epoch(stored_time(time)) for time, _ in data],
             )
-            rows = sequencing.number(columns, {state.name: state})
-            metric_storer.insert(conn, rows)
+            rows = numbering.number(columns, {state.name: state})
+            stage.insert(conn, rows)
         return state, rows
 
     def _activate(self, state: MetricState) -> None:

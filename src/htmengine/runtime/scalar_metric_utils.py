@@ -17,15 +17,14 @@ from sqlalchemy import Connection
 from htmengine.adapters.datasource import model_choice, model_spec
 from htmengine.bus import BusUnavailable, QueueFull
 from htmengine.htm import params
-from htmengine.model_swapper import definition
+from htmengine.model_swapper import definition, model_input
 from htmengine.repository import metrics
 from htmengine.repository.engine import writing
 from htmengine.repository.factory import retryOnTransientErrors
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.queries.transactions import joined
 from htmengine.repository.status import WITH_MODEL, MetricStatus
-from htmengine.runtime import feeding
-from htmengine.runtime.installation import current
+from htmengine.service.installation import current
 
 MODEL_CREATION_RECORD_THRESHOLD: Final = params.ROWS_FOR_RANGE
 """Rows after which a metric's range may be taken from them."""
@@ -157,7 +156,7 @@ def _start(conn: Connection, state: MetricState, described: Mapping[str, Any] | 
 def _announce(conn: Connection, uid: str) -> None:
     context = current()
     with joined(conn, writes=False):
-        messages = feeding.requests(
+        messages = model_input.requests(
             conn, [metrics.state(conn, uid)], context.shards, context.settings.model_input_queue
         )
     try:

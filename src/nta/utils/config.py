@@ -1,3 +1,3 @@
 """Configuration files with overrides, under their documented name."""
 
-from htmengine.config_files import Config as Config
+from htmengine.config.files import Config as Config

@@ -1,6 +1,6 @@
 """Locks on files, under their documented names."""
 
-from htmengine.file_lock import ExclusiveFileLock as ExclusiveFileLock
-from htmengine.file_lock import FileLockAcquireException as FileLockAcquireException
-from htmengine.file_lock import FileLockReleaseException as FileLockReleaseException
-from htmengine.file_lock import SharedFileLock as SharedFileLock
+from htmengine.system.file_lock import ExclusiveFileLock as ExclusiveFileLock
+from htmengine.system.file_lock import FileLockAcquireException as FileLockAcquireException
+from htmengine.system.file_lock import FileLockReleaseException as FileLockReleaseException
+from htmengine.system.file_lock import SharedFileLock as SharedFileLock

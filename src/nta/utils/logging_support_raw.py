@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from htmengine import private
 from htmengine.htmengine_logging import VisibleFormatter
+from htmengine.system import private
 from nta.utils import makeDirectoryFromAbsolutePath
 
 _FORMAT: Final = "%(asctime)s.%(msecs)03dZ %(name)s(%(process)s) %(levelname)s %(message)s"

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from htmengine.bus import MAX_DELIVERIES, BusError, BusUnavailable, Fanout, Outgoing, QueueFull
-from htmengine.bus.amqp import Publication, persistent
-from htmengine.bus.management import Management
-from htmengine.bus.rabbitmq import RabbitBus
-from htmengine.bus.rabbitmq_consumer import OWNERSHIP_BY_PRIORITY
-from htmengine.bus.rebalancing import weight
+from htmengine.bus.rabbitmq.bus import RabbitBus
+from htmengine.bus.rabbitmq.channel import Publication, persistent
+from htmengine.bus.rabbitmq.consumer import OWNERSHIP_BY_PRIORITY
+from htmengine.bus.rabbitmq.management import Management
+from htmengine.bus.rabbitmq.rebalancing import weight
 from htmengine.config import Broker
 from tests.servers import free_ports
 from tests.unit.bus.contract import (
@@ -175,19 +175,19 @@ def test_with_nobody_there_is_nothing_to_rebalance(bus):
 def test_a_queue_that_applications_declare_has_no_arguments(broker, open_bus):
     bus = open_bus(plain_queues=["data"])
     bus.declare_queue("data", limit=5)
-    bus.on_channel(lambda channel: channel.declare_queue("data"))
+    bus.session.on_channel(lambda channel: channel.declare_queue("data"))
 
 
 def test_a_queue_that_was_declared_otherwise_is_refused_with_advice(open_bus):
     bus = open_bus()
-    bus.on_channel(lambda channel: channel.declare_queue("other"))
+    bus.session.on_channel(lambda channel: channel.declare_queue("other"))
     with pytest.raises(BusError, match="other.*delete it once it is empty"):
         bus.declare_queue("other")
     bus.declare_queue("another")
 
 
 def test_from_version_4_on_a_consumer_that_comes_later_gets_its_share_by_itself(open_bus, bus, eight):
-    version = bus.consuming.connection().version
+    version = bus.session.consuming.connection().version
     if version < OWNERSHIP_BY_PRIORITY:
         pytest.skip(f"needs RabbitMQ 4.0 or later, here is {'.'.join(map(str, version))}")
     consumers = start_one_after_the_other(open_bus, eight)
@@ -314,7 +314,7 @@ def test_a_message_that_the_broker_put_aside_can_be_sent_again(bus, broker):
     put(bus, "q", "expired")
     exchange = f"{bus.application}.dead"
     dead = persistent({"x-death": [{"queue": "q", "reason": "expired"}], "mine": "kept"})
-    bus.publish_raw([Publication(exchange, "", b"by the broker", dead)])
+    bus.session.publish([Publication(exchange, "", b"by the broker", dead)])
     (letter,) = bus.dead_letters()
     assert (letter.queue, letter.reason) == ("q", "the broker put it aside: expired")
     assert dict(letter.headers) == {"mine": "kept"}
@@ -326,7 +326,7 @@ def test_a_message_that_the_broker_put_aside_can_be_sent_again(bus, broker):
 
 
 def ask(bus, method):
-    bus.on_channel(lambda channel: channel.ask(method))
+    bus.session.on_channel(lambda channel: channel.ask(method))
 
 
 def test_an_exchange_that_somebody_deletes_is_made_again(bus):

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from htmengine.bus import BusUnavailable, Outgoing
-from htmengine.bus.rabbitmq import RabbitBus
-from htmengine.runtime import service
+from htmengine.bus.rabbitmq.bus import RabbitBus
+from htmengine.service import retry
 from nta.utils.amqp.connection import ConnectionParams
 from nta.utils.amqp.exceptions import AmqpConnectionError
 from nta.utils.amqp.messages import BasicProperties, Message
@@ -48,7 +48,7 @@ def again(action, waited):
             waited.append(str(error))
             raise
 
-    return service.insisting(once, "x", threading.Event())
+    return retry.insisting(once, "x", threading.Event())
 
 
 def test_what_is_published_to_a_silent_broker_is_published_by_the_next_connection(bus, router):

@@ -11,7 +11,7 @@ from htmengine.errors import DependencyAway
 from htmengine.repository import metrics, migrations, schema
 from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.errors import RepositoryUnavailable
-from htmengine.runtime import service
+from htmengine.service import retry
 from tests import databases
 from tests.support import silence
 
@@ -64,7 +64,7 @@ def test_a_silent_server_is_said_to_be_away_and_the_next_connection_works(engine
             waited.append(str(error))
             raise
 
-    assert service.insisting(once, "x", stop) == ["m"]
+    assert retry.insisting(once, "x", stop) == ["m"]
 
 
 def test_a_server_that_falls_silent_within_a_transaction_is_away(engine, router):
@@ -88,7 +88,7 @@ def test_locks_of_a_connection_that_vanished_are_given_back(engine, router):
 
     with pytest.raises(RepositoryUnavailable):
         write("lost", router.forget)
-    service.insisting(lambda: write("kept", lambda: None), "x", threading.Event())
+    retry.insisting(lambda: write("kept", lambda: None), "x", threading.Event())
     assert names(engine) == ["kept"]
 
 

@@ -5,25 +5,25 @@ from htmengine import config
 from htmengine.adapters.datasource import CustomAdapter
 from htmengine.repository import schema
 from htmengine.repository.engine import writing
-from htmengine.runtime import opening
+from htmengine.service.context import Context, opened
 
 
 @pytest.fixture(scope="package")
-def opened(tmp_path_factory: pytest.TempPathFactory):
-    with opening.opened(config.embedded(tmp_path_factory.mktemp("data"))) as context:
+def installation(tmp_path_factory: pytest.TempPathFactory):
+    with opened(config.embedded(tmp_path_factory.mktemp("data"))) as context:
         yield context
 
 
 @pytest.fixture
-def context(opened: opening.Context) -> opening.Context:
+def context(installation: Context) -> Context:
     """An installation without metrics and messages."""
-    with writing(opened.engine) as conn:
+    with writing(installation.engine) as conn:
         conn.execute(delete(schema.metric))
-    for queue in opened.bus.status():
-        opened.bus.purge(queue.name)
-    return opened
+    for queue in installation.bus.status():
+        installation.bus.purge(queue.name)
+    return installation
 
 
 @pytest.fixture
-def adapter(context: opening.Context) -> CustomAdapter:
+def adapter(context: Context) -> CustomAdapter:
     return CustomAdapter(context.engine, context.bus, context.settings)

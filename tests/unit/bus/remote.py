@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 from htmengine.bus import Outgoing
-from htmengine.bus.embedded import EmbeddedBus
-from htmengine.bus.rabbitmq import RabbitBus
+from htmengine.bus.embedded.bus import EmbeddedBus
+from htmengine.bus.rabbitmq.bus import RabbitBus
 from htmengine.config import Broker
 
 

@@ -4,7 +4,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from htmengine.cli import app
+from htmengine.cli.app import app
 
 
 def commands(group, path=()):

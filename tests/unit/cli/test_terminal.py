@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from htmengine.cli import session, showing, terminal
-from htmengine.cli.commands import Commands
+from htmengine.cli import results, session, terminal
+from htmengine.cli.group import Commands
 
 SOURCE = Path(terminal.__file__).parent
 HOSTILE = "cpu\x1b]0;gotcha\x07\x9b31m\u202e"
@@ -18,7 +18,7 @@ def test_all_that_commands_print_goes_through_one_door():
     doors = {"print", "echo", "secho"}
     found = {
         (path.name, call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id)
-        for path in SOURCE.glob("*.py")
+        for path in SOURCE.rglob("*.py")
         for call in ast.walk(ast.parse(path.read_text()))
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Name | ast.Attribute)
@@ -50,8 +50,8 @@ def test_tables_on_a_narrow_terminal_are_visible(capsys, monkeypatch):
 
 
 def test_rows_of_results_are_visible(capsys):
-    showing.printer(json=False)([showing.Row(HOSTILE, 1, 1_700_000_000, 0.42, 0.999, 0.6)])
-    showing.printer(json=True)([showing.Row(HOSTILE, 1, 1_700_000_000, 0.42, 0.999, 0.6)])
+    results.printer(json=False)([results.Row(HOSTILE, 1, 1_700_000_000, 0.42, 0.999, 0.6)])
+    results.printer(json=True)([results.Row(HOSTILE, 1, 1_700_000_000, 0.42, 0.999, 0.6)])
     text, document = capsys.readouterr().out.splitlines()
     assert SHOWN in text
     assert document.isascii()

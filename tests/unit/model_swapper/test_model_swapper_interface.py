@@ -24,10 +24,10 @@ from htmengine.model_swapper.model_swapper_interface import (
 )
 from htmengine.model_swapper.utils import createHTMModel, deleteHTMModel
 from htmengine.repository.status import MetricStatus
-from htmengine.runtime import service
-from htmengine.runtime.installation import current, using
 from htmengine.runtime.metric_streamer_util import MetricStreamer
 from htmengine.runtime.model_data_feeder import sendInputRowsToModel
+from htmengine.service import loop
+from htmengine.service.installation import current, using
 
 START = datetime(2013, 5, 23, 8, 13)
 
@@ -64,7 +64,7 @@ def uid(installation):
 def scheduler(installation):
     stop = threading.Event()
     stage = model_scheduler_service.build(installation)
-    thread = threading.Thread(target=service.run, args=(stage, installation.bus, stop))
+    thread = threading.Thread(target=loop.run, args=(stage, installation.bus, stop))
     thread.start()
     yield
     stop.set()

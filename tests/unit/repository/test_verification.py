@@ -1,10 +1,10 @@
 import pytest
 from sqlalchemy import delete, insert, null, update
 
+from htmengine.admin.verify import row_findings
 from htmengine.repository import backfill, metrics, samples, schema, scores, verification
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.status import MetricStatus
-from htmengine.runtime.verification import row_findings
 
 ROWS, SCORED = 6, 4
 data = schema.metric_data.c

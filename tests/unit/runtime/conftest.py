@@ -4,8 +4,8 @@ from sqlalchemy import Engine, delete
 from htmengine import config
 from htmengine.repository import migrations, schema
 from htmengine.repository.engine import open_engine, writing
-from tests.unit.runtime.scored import Installation
-from tests.unit.runtime.storer import Storer
+from tests.unit.runtime.anomaly_service.scored import Installation
+from tests.unit.runtime.metric_storer.storer import Storer
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ import pytest
 
 from htmengine import config
 from htmengine.errors import MisuseError
-from htmengine.runtime.ending import STANDSTILL_S, Progress
 from htmengine.runtime.engine import MOST_RESTARTS, EngineFailed, Supervisor
-from htmengine.runtime.opening import Context
+from htmengine.service.context import Context
+from htmengine.service.shutdown import STANDSTILL_S, Progress
 
 
 @pytest.fixture

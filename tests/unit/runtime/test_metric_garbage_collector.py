@@ -9,8 +9,8 @@ from htmengine import config
 from htmengine.repository import metrics, samples
 from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.migrations import upgrade
-from htmengine.runtime import opening
 from htmengine.runtime.metric_garbage_collector import collect, work
+from htmengine.service.context import opened
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_clock_that_is_set_forward_is_believed_an_interval_later(tmp_path, ste
     settings = msgspec.structs.replace(
         config.embedded(tmp_path), retention=config.Retention(days=20, interval_s=3 * 86_400)
     )
-    with opening.opened(settings, stop=Stop()) as context:
+    with opened(settings, stop=Stop()) as context:
         uid = fill(context.engine, "m", 20, every_s=86_400)
         work(context, clock=lambda: now, timer=lambda: elapsed)
     assert seen == left

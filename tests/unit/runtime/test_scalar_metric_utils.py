@@ -13,7 +13,7 @@ from htmengine.repository import metrics, samples
 from htmengine.repository.engine import writing
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime import scalar_metric_utils
-from htmengine.runtime.installation import current, using
+from htmengine.service.installation import current, using
 
 START = 1_700_000_000
 SETTINGS = config.Likelihood(min_sample_size=50, refresh_rate=12, sample_size=1000)

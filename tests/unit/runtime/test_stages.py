@@ -10,9 +10,9 @@ from htmengine.model_swapper.scheduler import ModelScheduler
 from htmengine.repository import migrations
 from htmengine.repository.engine import open_engine, writing
 from htmengine.repository.schema import metric
-from tests.unit.runtime.scored import START, Installation, scores
+from tests.unit.runtime.anomaly_service.scored import START, Installation, scores
+from tests.unit.runtime.metric_storer.storer import Storer, at, lines
 from tests.unit.runtime.stage_contract import StageContract
-from tests.unit.runtime.storer import Storer, at, lines
 
 
 class StorerCase:

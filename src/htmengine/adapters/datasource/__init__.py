@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from htmengine.adapters.datasource.custom import CustomAdapter
 from htmengine.adapters.datasource.interface import DatasourceAdapterIface
-from htmengine.runtime.installation import current, using
+from htmengine.service.installation import current, using
 
 __all__ = [
     "CustomAdapter",

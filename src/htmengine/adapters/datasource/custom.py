@@ -28,13 +28,13 @@ from htmengine.exceptions import (
 )
 from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.messages import DeleteModel
+from htmengine.model_swapper.model_input import Feed, requests
 from htmengine.repository import metrics, samples
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import CUSTOM, MetricState, NewModel
 from htmengine.repository.retrying import again_if_rolled_back
 from htmengine.repository.status import MetricStatus
 from htmengine.repository.times import from_epoch
-from htmengine.runtime.feeding import Feed, requests
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 
 from htmengine.config import Broker, config_dir_from_environment, load_broker
-from htmengine.tls import client_context
+from htmengine.config.tls import client_context
 from nta.utils import CONF_DIR
 from nta.utils.config import Config
 

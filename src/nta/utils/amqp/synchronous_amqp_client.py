@@ -17,9 +17,9 @@ import pika
 import pika.exceptions
 from pika.adapters.blocking_connection import BlockingChannel, BlockingConnection
 
-from htmengine.bus.amqp_connection import reason_of
-from htmengine.closing import Closing
-from htmengine.keepalive import tcp_options
+from htmengine.bus.rabbitmq.connection import reason_of
+from htmengine.system.closing import Closing
+from htmengine.system.keepalive import tcp_options
 from nta.utils.amqp.connection import ConnectionParams
 from nta.utils.amqp.consumer import Consumer, ConsumerCancellation
 from nta.utils.amqp.exceptions import AmqpChannelError, AmqpConnectionError, NackError, UnroutableError

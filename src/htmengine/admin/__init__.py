@@ -1,0 +1,1 @@
+"""Work on a whole installation: checking it, and making it anew."""

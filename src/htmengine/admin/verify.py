@@ -1,0 +1,204 @@
+"""Checks that nothing was lost, doubled or mixed up: what `htmengine verify` and the chaos test ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from random import Random
+from typing import Any, Final, NamedTuple
+
+from htmengine.admin import rescoring
+from htmengine.htm.model import Model, UnreadableModel
+from htmengine.model_swapper.checkpoint_store import (
+    CheckpointKey,
+    CheckpointStore,
+    UnreadableCheckpoint,
+    open_checkpoint_store,
+)
+from htmengine.repository import verification as stored
+from htmengine.repository.engine import reading
+from htmengine.repository.status import WITH_MODEL
+from htmengine.repository.verification import RowCounts
+from htmengine.service.context import Context
+
+MOST_FINDINGS: Final = 100
+
+
+class Report(NamedTuple):
+    """What was looked at, and what is wrong."""
+
+    metrics: int
+    rows: int
+    checkpoints: int
+    unscored: int
+    """Rows of models that wait for their scores."""
+    rescored: int
+    """Rows that were scored again, to compare."""
+    findings: list[str]
+
+    def document(self) -> dict[str, Any]:
+        """Return the same for JSON."""
+        return self._asdict()
+
+
+def verify(
+    context: Context,
+    *,
+    settled: bool = False,
+    rescore: str | None = None,
+    show: Callable[[str, int, int], None] = lambda what, done, of: None,
+    random: Random | None = None,
+) -> Report:
+    """Check everything that is stored. Safe while services run.
+
+    Parameters
+    ----------
+    settled : nothing may be on its way: every row of a model must have its scores, every queue be empty.
+    rescore : a pattern such as `web.*`: all rows of the metrics that match are scored again, as far as their models can
+        be had. None for a number of rows of some metrics.
+    show : is told what is done, how much of it is, and of how much.
+    random : chooses the metrics.
+    """
+    # Checkpoints first: rows only grow, so that what is newer than a checkpoint's row may be, but never the reverse.
+    store = open_checkpoint_store(context.settings, context.engine)
+    checkpoints = store.listing()
+    broken = _unreadable(store, checkpoints, show)
+    with reading(context.engine) as conn:
+        counts = stored.row_counts(conn)
+        reversals = stored.time_reversals(conn, limit=MOST_FINDINGS)
+        halves = stored.half_scored(conn, limit=MOST_FINDINGS)
+        twice = stored.names_taken_twice(conn)
+        forgotten = stored.held_without_backfill(conn)
+    findings = [finding for metric in counts for finding in row_findings(metric)]
+    findings += checkpoint_findings(counts, checkpoints)
+    findings += broken
+    compared = 0
+    some = rescoring.chosen(counts, rescore, random or Random())
+    for done, metric in enumerate(some):
+        show("Scoring metrics again", done, len(some))
+        most = rescoring.SAMPLED_ROWS if rescore is None else None
+        rows, wrong = rescoring.rescore(context.engine, store, metric.uid, metric.name, most=most)
+        compared += rows
+        findings += wrong
+    findings += [f"{row.uid}: row {row.rowid} is not later than the row before it" for row in reversals]
+    findings += [f"{row.uid}: row {row.rowid} has scores in part, or outside of 0 to 1" for row in halves]
+    findings += [f"{name}: several metrics have this name" for name in twice]
+    if settled:
+        findings += _unsettled(context, counts)
+        findings += [
+            f"{name}: {count} live samples are held, but no history is being sent"
+            for name, count in forgotten.items()
+        ]
+    unscored = sum(metric.last_rowid - metric.scored_rowid for metric in counts if _has_model(metric))
+    return Report(
+        len(counts),
+        sum(metric.rows for metric in counts),
+        len(checkpoints),
+        unscored,
+        compared,
+        findings[:MOST_FINDINGS],
+    )
+
+
+def row_findings(metric: RowCounts) -> list[str]:
+    """Return what is wrong with a metric's rows, its watermark and its scores."""
+    findings = []
+    if metric.first is not None and metric.last is not None:
+        if metric.last - metric.first + 1 != metric.rows:
+            findings.append(
+                f"{metric.rows} rows are stored from {metric.first} to {metric.last}: some are missing"
+            )
+        if metric.last != metric.last_rowid:
+            findings.append(f"last_rowid is {metric.last_rowid}, but the last row is {metric.last}")
+        if metric.tail_timestamp is not None and metric.tail_timestamp != metric.newest:
+            findings.append(f"tail_timestamp is {metric.tail_timestamp}, but the newest row {metric.newest}")
+    if metric.scored_rowid > metric.last_rowid:
+        findings.append(f"scored_rowid {metric.scored_rowid} is beyond last_rowid {metric.last_rowid}")
+    if metric.scored != metric.expected_scored:
+        findings.append(
+            f"{metric.scored} rows have scores, but by scored_rowid {metric.scored_rowid} it should be "
+            f"{metric.expected_scored}"
+        )
+    elif metric.scored and metric.scored_to != metric.scored_rowid:
+        findings.append(f"scores reach row {metric.scored_to}, but scored_rowid says {metric.scored_rowid}")
+    if metric.first is not None and _has_model(metric) and metric.first > metric.scored_rowid + 1:
+        findings.append(
+            f"rows {metric.scored_rowid + 1} to {metric.first - 1} were removed before they were scored"
+        )
+    return [f"{metric.name}: {finding}" for finding in findings]
+
+
+def checkpoint_findings(counts: Sequence[RowCounts], checkpoints: Sequence[CheckpointKey]) -> list[str]:
+    """Return what is wrong with checkpoints as against the rows."""
+    by_uid = {metric.uid: metric for metric in counts}
+    of_metric: dict[str, list[CheckpointKey]] = {}
+    findings = []
+    for checkpoint in checkpoints:
+        of_metric.setdefault(checkpoint.uid, []).append(checkpoint)
+        metric = by_uid.get(checkpoint.uid)
+        if metric is None or checkpoint.generation != metric.generation:
+            continue  # of a model that is gone; the scheduler drops it
+        if checkpoint.last_rowid > metric.last_rowid:
+            findings.append(
+                f"{metric.name}: a checkpoint has seen row {checkpoint.last_rowid}, but the last row is "
+                f"{metric.last_rowid}"
+            )
+        if checkpoint.last_rowid < metric.base_rowid:
+            findings.append(
+                f"{metric.name}: a checkpoint is of row {checkpoint.last_rowid}, before the model's first, "
+                f"{metric.base_rowid + 1}"
+            )
+    for metric in counts:
+        usable = [
+            checkpoint.last_rowid
+            for checkpoint in of_metric.get(metric.uid, ())
+            if checkpoint.generation == metric.generation and checkpoint.last_rowid <= metric.scored_rowid
+        ]
+        needed = max(usable, default=metric.base_rowid) + 1
+        if _has_model(metric) and metric.first is not None and metric.first > needed:
+            findings.append(
+                f"{metric.name}: the model cannot be made again: row {needed} is needed, the first is {metric.first}"
+            )
+    return findings
+
+
+def _has_model(metric: RowCounts) -> bool:
+    return metric.status in WITH_MODEL
+
+
+def _unreadable(
+    store: CheckpointStore, keys: Sequence[CheckpointKey], show: Callable[[str, int, int], None]
+) -> list[str]:
+    findings = []
+    for done, key in enumerate(keys):
+        show("Reading checkpoints", done, len(keys))
+        name = f"{key.uid}: the checkpoint of row {key.last_rowid}"
+        checkpoint = store.read(key)
+        if checkpoint is None:
+            continue  # replaced by a newer one meanwhile
+        try:
+            model = Model.load(checkpoint.block())
+        except (UnreadableModel, UnreadableCheckpoint) as error:
+            findings.append(f"{name} cannot be read: {error}")
+            continue
+        if model.generation != key.generation:
+            findings.append(f"{name} is of generation {key.generation}, its model of {model.generation}")
+    return findings
+
+
+def _unsettled(context: Context, counts: Sequence[RowCounts]) -> list[str]:
+    findings = [
+        f"{metric.name}: rows {metric.scored_rowid + 1} to {metric.last_rowid} have no scores"
+        for metric in counts
+        if _has_model(metric) and metric.scored_rowid < metric.last_rowid
+    ]
+    ours = {context.settings.listener.queue} | {
+        name(shard)
+        for shard in range(context.shards)
+        for name in (context.settings.model_input_queue, context.settings.results_shard_queue)
+    }
+    findings += [
+        f"{queue.name}: {queue.ready + queue.unacked} messages wait"
+        for queue in context.bus.status()
+        if queue.name in ours and queue.ready + queue.unacked
+    ]
+    return findings

@@ -1,0 +1,439 @@
+"""The bus of one machine without servers: one SQLite file, for the threads of one process or of several.
+
+Every write is one short transaction, so a kill -9 at any instant loses nothing that was published. (A machine that loses
+its power may lose the last moments, which stood in the file's write-ahead log but were not flushed to the disk yet.) A
+queue belongs to one consumer, its holder, until that consumer closes or its process dies; single messages are never
+leased. The processes must see each other in /proc: several containers need a common process namespace.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import sqlite3
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from htmengine.bus.api import (
+    LOOKS_PER_LIMIT,
+    BusError,
+    BusUnavailable,
+    DeadLetter,
+    Delivery,
+    ExchangeNotFound,
+    Fanout,
+    Outgoing,
+    QueueFull,
+    QueueNotFound,
+    QueueStatus,
+)
+from htmengine.bus.embedded import ownership, tables
+from htmengine.bus.embedded.file import SqliteFile
+from htmengine.system.closing import Closing
+from htmengine.system.processes import this_process
+
+log = logging.getLogger(__name__)
+
+SHORTEST_POLL_S: Final = 0.02
+LONGEST_POLL_S: Final = 0.2
+"""How often a consumer that waits looks for what other processes have published: seldom when nothing comes."""
+ROLL_CALL_S: Final = 0.1
+"""How often a consumer looks whether the processes of the others still live."""
+
+
+class EmbeddedBus:
+    """Queues and exchanges in one SQLite file; keeps the contract of `Bus`."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Open the bus in a file, or create it.
+
+        Parameters
+        ----------
+        clock : seconds since the epoch, for people: when a dead letter was put aside.
+        timer : seconds that only grow, the same for all processes of the machine until it is started again.
+
+        Raises
+        ------
+        BusUnavailable : the file cannot be opened or written now.
+        BusError : the file is something else, or damaged.
+        """
+        self.clock = clock
+        self.timer = timer
+        self.file = SqliteFile(path, tables.APPLICATION_ID, tables.VERSION, tables.SCHEMA)
+        self._process = this_process()
+        self._consumers: dict[int, EmbeddedConsumer] = {}
+        self._consumers_lock = threading.Lock()
+        self._to_remove: set[int] = set()
+        """Consumers that were closed and are still in the file."""
+        self._rooms: dict[str, _Room] = {}
+        """Of queues with a limit in bytes."""
+        self._declared: dict[str, int | None] = {}
+        """Limits of the queues that are made again when somebody deletes them."""
+        self._exchanges: set[str] = set()
+        """Likewise."""
+        self._bindings: dict[str, list[str]] = {}
+        self._bindings_version: int | None = None
+
+    # -- Queues and exchanges
+
+    def declare_queue(
+        self,
+        name: str,
+        *,
+        limit: int | None = None,
+        limit_bytes: int | None = None,
+        expendable: bool = False,
+    ) -> None:
+        """See `Bus`. A queue that exists takes the new limit; `limit_bytes` is kept by the process that declares it."""
+        for given in (limit, limit_bytes):
+            if given is not None and given < 1:
+                raise ValueError(f"a queue's limit is at least 1, not {given}")
+        # Every command declares all queues: only the first writes, and those on a full disk can still look in.
+        with self.file.reading() as connection:
+            declared = tables.is_declared(connection, name, limit, expendable)
+        if not declared:
+            with self.file.writing() as connection:
+                tables.declare(connection, name, limit, expendable)
+        if not expendable:
+            self._declared[name] = limit
+        if limit_bytes is None:
+            self._rooms.pop(name, None)
+        else:
+            self._rooms[name] = _Room(limit_bytes)
+
+    def delete_queue(self, name: str) -> None:
+        """See `Bus`."""
+        self._declared.pop(name, None)
+        with self._consumers_lock:
+            for consumer in self._consumers.values():
+                consumer.queues -= {name}
+        with self.file.writing() as connection:
+            tables.delete(connection, name)
+            self._bindings_version = None
+
+    def purge(self, name: str) -> int:
+        """See `Bus`."""
+        with self.file.writing() as connection:
+            return tables.purge(connection, name)
+
+    def declare_exchange(self, name: str) -> None:
+        """See `Bus`."""
+        self._exchanges.add(name)
+        with self.file.reading() as connection:
+            if connection.execute("SELECT 1 FROM exchange WHERE name = ?", (name,)).fetchone():
+                return
+        with self.file.writing() as connection:
+            connection.execute("INSERT INTO exchange VALUES (?) ON CONFLICT DO NOTHING", (name,))
+            self._bindings_version = None
+
+    def bind(self, queue: str, exchange: str) -> None:
+        """See `Bus`."""
+        with self.file.writing() as connection:
+            self._bound(connection, exchange)
+            id_ = tables.find(connection, queue)
+            connection.execute("INSERT INTO binding VALUES (?, ?) ON CONFLICT DO NOTHING", (exchange, id_))
+            self._bindings_version = None
+
+    def has_subscribers(self, exchange: str) -> bool:
+        """See `Bus`."""
+        try:
+            with self.file.reading() as connection:
+                return bool(self._bound(connection, exchange))
+        except ExchangeNotFound as error:
+            raise self._restored(error, [exchange]) from error
+
+    def _bound(self, connection: sqlite3.Connection, exchange: str) -> list[str]:
+        """Return the queues that are bound to an exchange; what is known holds until another connection writes."""
+        version = connection.execute("PRAGMA data_version").fetchone()[0]
+        if version != self._bindings_version:
+            bindings: dict[str, list[str]] = defaultdict(list)
+            for name, queue in connection.execute(
+                "SELECT e.name, q.name FROM exchange e LEFT JOIN binding b ON b.exchange = e.name"
+                " LEFT JOIN queue q ON q.id = b.queue ORDER BY b.queue"
+            ):
+                bindings[name] += [queue] if queue is not None else []
+            self._bindings, self._bindings_version = dict(bindings), version
+        try:
+            return self._bindings[exchange]
+        except KeyError:
+            raise ExchangeNotFound(f"there is no exchange {exchange}") from None
+
+    # -- Messages
+
+    def publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
+        """See `Bus`. All of the messages are accepted, or none is."""
+        if not messages:
+            return
+        try:
+            self._publish(messages)
+        except (QueueNotFound, ExchangeNotFound) as error:
+            targets = {it.queue if isinstance(it, Outgoing) else it.exchange for it in messages}
+            raise self._restored(error, targets) from error
+
+    def _publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
+        with self.file.writing() as connection:
+            by_queue: dict[str, list[tables.Row]] = defaultdict(list)
+            for message in messages:
+                if isinstance(message, Outgoing):
+                    by_queue[message.queue].append(({}, message.body))
+                else:
+                    for queue in self._bound(connection, message.exchange):
+                        by_queue[queue].append((message.headers, message.body))
+            for queue, rows in by_queue.items():
+                if room := self._rooms.get(queue):
+                    room.take(connection, queue, sum(len(body) for _, body in rows))
+                tables.append(connection, queue, rows, self.timer())
+        self.wake(by_queue)
+
+    def _restored(self, error: BusError, names: Iterable[str]) -> BusError:
+        """Make again what was declared here and is missing, and return what to raise: the error, if it is of others.
+
+        `names`: queues and exchanges of which one is missing.
+        """
+        if not self._declared.keys() | self._exchanges >= set(names):
+            return error
+        log.error(
+            "bus.deleted reason=%s: made again; what was in it, and what was bound to it, is lost", error
+        )
+        for exchange in list(self._exchanges):
+            self.declare_exchange(exchange)
+        with self.file.writing() as connection:
+            for name, limit in list(self._declared.items()):
+                tables.declare(connection, name, limit, False)
+        return BusUnavailable(f"{error}: somebody deleted it; it was made again")
+
+    def subscribe_again(self, consumer: EmbeddedConsumer) -> None:
+        """Let a consumer have the queues that somebody deleted, too, if they were declared here."""
+        with self.file.reading() as connection:
+            missing = consumer.queues - ownership.subscribed(connection, consumer.number)
+        if not missing or not self._declared.keys() >= missing:
+            return
+        self._restored(QueueNotFound(f"there is no queue {', '.join(sorted(missing))}"), missing)
+        with self.file.writing() as connection:
+            found = [tables.find(connection, name) for name in sorted(missing)]
+            ownership.subscribe(connection, consumer.number, found)
+
+    def consume(self, names: Sequence[str]) -> EmbeddedConsumer:
+        """See `Bus`."""
+        self.roll_call()
+        try:
+            with self.file.writing() as connection:
+                ids = {tables.find(connection, name): name for name in names}
+                number = ownership.join(connection, self._process, list(ids))
+        except QueueNotFound as error:
+            raise self._restored(error, names) from error
+        consumer = EmbeddedConsumer(self, number, frozenset(ids.values()))
+        with self._consumers_lock:
+            self._consumers[number] = consumer
+        return consumer
+
+    def roll_call(self) -> None:
+        """Take the queues from consumers that are no more, and give them to others."""
+        with self.file.reading() as connection:
+            absent = ownership.of_dead_processes(connection, self._process) + list(self._to_remove)
+        if absent:
+            with self.file.writing() as connection:
+                ownership.leave(connection, absent)
+            self._to_remove.difference_update(absent)
+            self.wake(None)
+
+    def remove(self, consumer: EmbeddedConsumer) -> None:
+        """Forget a consumer that was closed, now or, if the file cannot be written, with the next roll call."""
+        with self._consumers_lock:
+            self._consumers.pop(consumer.number, None)
+        self._to_remove.add(consumer.number)
+        try:
+            self.roll_call()
+        except BusError as error:
+            log.warning("bus.consumer_not_removed reason=%s", error)
+
+    def wake(self, names: Iterable[str] | None) -> None:
+        """Wake the consumers of some queues, or of all, in this process; those of others find out by themselves."""
+        with self._consumers_lock:
+            consumers = list(self._consumers.values())
+        changed = None if names is None else set(names)
+        for consumer in consumers:
+            if changed is None or not changed.isdisjoint(consumer.queues):
+                consumer.woken.set()
+
+    # -- Looking in
+
+    def status(self, names: Sequence[str] | None = None) -> list[QueueStatus]:
+        """See `Bus`."""
+        with self.file.reading() as connection:
+            absent = ownership.of_dead_processes(connection, self._process) + list(self._to_remove)
+            found = tables.status(connection, absent, self.timer())
+        return found if names is None else [status for status in found if status.name in set(names)]
+
+    def dead_letters(self, *, limit: int = 100, after: int = 0) -> list[DeadLetter]:
+        """See `Bus`."""
+        with self.file.reading() as connection:
+            return tables.dead_letters(connection, limit, after)
+
+    def requeue(self, ids: Sequence[int]) -> int:
+        """See `Bus`. All of them are put back, or none is; the limits of their queues do not matter."""
+        with self.file.writing() as connection:
+            by_queue = tables.take_dead_letters(connection, ids)
+            for queue, rows in by_queue.items():
+                tables.append(connection, queue, rows, self.timer(), refuse=False)
+        self.wake(by_queue)
+        return sum(map(len, by_queue.values()))
+
+    def discard(self, ids: Sequence[int]) -> int:
+        """See `Bus`."""
+        with self.file.writing() as connection:
+            return sum(map(len, tables.take_dead_letters(connection, ids).values()))
+
+    def rebalance(self) -> dict[str, int]:
+        """See `Bus`. Queues change hands by themselves when a consumer joins."""
+        return {}
+
+    def require_whole(self) -> None:
+        """See `Bus`."""
+        self.file.require_whole()
+
+    def close(self) -> None:
+        """See `Bus`. Consumers that wait in other threads get a BusError."""
+        with self._consumers_lock:
+            consumers = list(self._consumers.values())
+        for consumer in consumers:
+            consumer.close()
+        self.file.close()
+
+
+class _Room:
+    """What still goes into a queue before somebody must look how full it is."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._left = 0
+
+    def take(self, connection: sqlite3.Connection, queue: str, size: int) -> None:
+        """Count bytes that go into a queue. Raises QueueFull where there is no room for any."""
+        if self._left <= 0:
+            used = tables.size(connection, queue)
+            if used >= self._limit:
+                raise QueueFull(f"the queue {queue} is full: it holds {used} bytes")
+            self._left = min(self._limit - used, -(-self._limit // LOOKS_PER_LIMIT))
+        self._left -= size
+
+
+class EmbeddedConsumer(Closing):
+    """A consumer of an embedded bus; keeps the contract of `Consumer`."""
+
+    def __init__(self, bus: EmbeddedBus, number: int, names: frozenset[str]) -> None:
+        self.number = number
+        self.queues = names
+        self.woken = threading.Event()
+        self._bus = bus
+        self._unacked: dict[int, Delivery] = {}
+        self._last_turn: dict[int, int] = {}
+        """By queue: when it last gave messages. The lower, the longer it has waited."""
+        self._turns = itertools.count(1)
+        self._next_roll_call = 0.0
+        self._closed = False
+
+    def receive(self, *, max_messages: int, timeout_s: float) -> list[Delivery]:
+        """See `Consumer`."""
+        deadline = time.monotonic() + timeout_s
+        pause = SHORTEST_POLL_S
+        while True:
+            if self._closed:
+                raise BusError("the consumer was closed")
+            self.woken.clear()
+            if time.monotonic() >= self._next_roll_call:
+                self._bus.roll_call()
+                self._bus.subscribe_again(self)
+                self._next_roll_call = time.monotonic() + ROLL_CALL_S
+            deliveries = self._claim(max_messages)
+            if deliveries:
+                self._unacked.update((delivery.tag, delivery) for delivery in deliveries)
+                return deliveries
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                return []
+            woken = self.woken.wait(min(remaining, pause))
+            pause = SHORTEST_POLL_S if woken else min(2 * pause, LONGEST_POLL_S)
+
+    def _claim(self, max_messages: int) -> list[Delivery]:
+        """Take what is there, and give up the queues that another is to have."""
+        with self._bus.file.reading() as connection:
+            held = ownership.held_by(connection, self.number)
+        # What other processes change meanwhile does no harm: a queue changes hands only by its holder's own doing.
+        busy = {tables.queue_of(tag) for tag in self._unacked}
+        to_give = [queue for queue in held if queue.heir is not None and queue.id not in busy]
+        to_ask = [queue for queue in held if queue.heir is None and queue.cursor < queue.last]
+        if not to_give and not to_ask:
+            return []
+        with self._bus.file.writing() as connection:
+            if self._closed:  # by another thread, which may have given its queues to others already
+                return []
+            ownership.hand_over(connection, [queue.id for queue in to_give])
+            deliveries = self._take(connection, to_ask, max_messages)
+        if to_give:
+            self._bus.wake(queue.name for queue in to_give)
+        return deliveries
+
+    def _take(
+        self, connection: sqlite3.Connection, held: Sequence[ownership.HeldQueue], max_messages: int
+    ) -> list[Delivery]:
+        """Take one message that was delivered before, if there is one, or else fresh ones of all queues in turn."""
+        if any(delivery.deliveries > 1 for delivery in self._unacked.values()):
+            return []
+        fresh = []
+        for queue in held:
+            repeated = None
+            if queue.cursor < queue.claimed:
+                repeated = tables.next_repeated(connection, queue, self._bus.clock())
+            if repeated is None:
+                fresh.append(queue)
+            elif self._unacked:
+                return []  # it comes alone: first the others are to be acknowledged
+            else:
+                tables.claim_repeated(connection, repeated)
+                return [repeated]
+        turn = next(self._turns)
+        fresh.sort(key=lambda queue: self._last_turn.get(queue.id, 0))
+        deliveries: list[Delivery] = []
+        for place, queue in enumerate(fresh):
+            part = -(-(max_messages - len(deliveries)) // (len(fresh) - place))
+            if part < 1:
+                break
+            taken = tables.claim_fresh(connection, queue, part)
+            if taken:
+                self._last_turn[queue.id] = turn
+            deliveries += taken
+        return deliveries
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """See `Consumer`."""
+        tags = {delivery.tag for delivery in deliveries} & self._unacked.keys()
+        if tags and not self._closed:
+            with self._bus.file.writing() as connection:
+                tables.acknowledge(connection, tags)
+            for tag in tags:
+                del self._unacked[tag]
+
+    def dead_letter(self, delivery: Delivery, reason: str) -> None:
+        """See `Consumer`."""
+        if delivery.tag in self._unacked and not self._closed:
+            with self._bus.file.writing() as connection:
+                tables.bury(connection, delivery, reason, self._bus.clock())
+            del self._unacked[delivery.tag]
+
+    def close(self) -> None:
+        """See `Consumer`."""
+        if not self._closed:
+            self._closed = True
+            self._bus.remove(self)
+            self.woken.set()

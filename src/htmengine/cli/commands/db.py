@@ -1,0 +1,76 @@
+"""`htmengine db`: the repository's schema."""
+
+from typing import Annotated
+
+import typer
+
+from htmengine.cli.group import Commands
+from htmengine.cli.options import ConfigOption, DataOption
+
+database = typer.Typer(cls=Commands, no_args_is_help=True, help="The repository's schema.")
+
+
+@database.callback()
+def _database() -> None:
+    """The repository's schema."""
+
+
+@database.command()
+def upgrade(data: DataOption = None, config: ConfigOption = None) -> None:
+    """Bring the repository's tables to the newest schema.
+
+    Tables that are not there are made; it is safe to repeat. A database of the original engine is upgraded too: its metrics and samples stay as they are.
+    An embedded repository is upgraded by itself whenever an engine starts.
+    """
+    from htmengine.cli.session import print_json
+    from htmengine.cli.terminal import advise
+    from htmengine.repository.engine import open_engine, reading
+    from htmengine.repository.migrations import installed_shards
+    from htmengine.repository.migrations import upgrade as bring_up
+    from htmengine.service.context import settings_for
+
+    settings = settings_for(config, data)
+    engine = open_engine(settings.repository)
+    try:
+        bring_up(engine, settings.shards)
+        with reading(engine) as conn:
+            shards = installed_shards(conn)
+    finally:
+        engine.dispose()
+    advise("The schema is the newest.")
+    print_json({"upgraded": True, "shards": shards})
+
+
+@database.command()
+def create(data: DataOption = None, config: ConfigOption = None) -> None:
+    """Make the database and its tables, where there are none.
+
+    It is safe to repeat. An embedded repository is made by itself whenever an engine starts.
+    """
+    from htmengine.admin.reset import create as create_database
+    from htmengine.cli.terminal import advise
+    from htmengine.service.context import settings_for
+
+    create_database(settings_for(config, data))
+    advise("The database is there, with the newest schema.")
+
+
+@database.command()
+def reset(
+    data: DataOption = None,
+    config: ConfigOption = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete all metrics, samples, models and waiting messages.
+
+    The tables are made anew. Stop every service first.
+    """
+    from htmengine.admin.reset import reset as reset_everything
+    from htmengine.cli.terminal import advise
+    from htmengine.service.context import settings_for
+
+    settings = settings_for(config, data)
+    if not yes:
+        typer.confirm(f"Delete everything in {settings.repository!r} and in the engine's queues?", abort=True)
+    reset_everything(settings)
+    advise("Everything is as before the first start.")

@@ -1,0 +1,36 @@
+"""`htmengine doctor`: what is wrong, and why a metric has no score yet."""
+
+from typing import Annotated
+
+import typer
+
+from htmengine.cli.options import ConfigOption, DataOption, JsonOption
+
+
+def doctor(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Metrics. [default: those with something to tell]"),
+    ] = None,
+    json: JsonOption = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Say what is wrong, and why a metric has no score yet.
+
+    Without a name it looks at all services, and at the metrics that wait for something. Exits with 1 when something needs attention.
+    """
+    from htmengine.cli.session import installation, print_json
+    from htmengine.cli.status.health import health_of, print_health
+    from htmengine.cli.status.metric_report import examine, print_patients
+
+    with installation(config, data) as context:
+        health = health_of(context)
+        patients = examine(context, names, health)
+    if json:
+        print_json(health.document() | {"metrics": [patient.document() for patient in patients]})
+    else:
+        print_health(health)
+        print_patients(patients, everything=bool(names))
+    if health.findings or any(patient.needs_attention for patient in patients):
+        raise typer.Exit(1)

@@ -1,0 +1,35 @@
+"""`htmengine results`: scores, stored ones or as they come."""
+
+from typing import Annotated
+
+import typer
+
+from htmengine.cli.options import ConfigOption, DataOption, JsonOption
+
+
+def results(
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Metric. [default: all]")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Show new results as they come.")] = False,
+    min_score: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            metavar="SCORE",
+            help="Only rows with at least this log score; from 0.5 a row is an anomaly.",
+        ),
+    ] = 0.0,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many stored rows to show.")] = 20,
+    json: JsonOption = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show the newest scores, and with --follow go on as they come."""
+    from htmengine.cli import results as work
+    from htmengine.cli.session import installation
+
+    with installation(config, data) as context:
+        if follow:
+            work.follow(context, name, min_score=min_score, limit=limit, json=json)
+        else:
+            work.show_stored(context, name, min_score=min_score, limit=limit, json=json)

@@ -1,0 +1,83 @@
+"""`htmengine send`: hand samples to the engine, and know that they are accepted."""
+
+import time
+from typing import Annotated
+
+import typer
+
+from htmengine.cli.options import ConfigOption, DataOption, input_text
+
+LINES_PER_MESSAGE = 1000
+
+
+def send(
+    lines: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="LINE", help="`name value [timestamp]`. Nothing: lines of standard input."),
+    ] = None,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Send samples, such as "cpu.load 0.42 1700000000".
+
+    Without a timestamp they are of now.
+    Every line is checked first: nothing is sent where one is wrong. When the command ends, the samples are in the
+    engine's queue and survive a crash; they are worked on as soon as a service runs.
+    """
+    import sys
+
+    from htmengine.bus import Outgoing
+    from htmengine.cli.session import installation, print_json, tell_if_nobody_takes
+    from htmengine.doors.plaintext import PROTOCOL
+    from htmengine.messages import MetricLines, encode_json
+
+    if not lines and sys.stdin.isatty():
+        from htmengine.errors import MisuseError
+
+        raise MisuseError(
+            "There is nothing to send: no line is given and nothing is piped in.",
+            hint='Give lines, as in `htmengine send "cpu.load 0.42"`.',
+        )
+    given = lines or [line for line in input_text("-").split("\n") if line.strip()]
+    with installation(config, data) as context:
+        now = int(time.time())
+        checked = checked_lines(given, context.settings.storer.max_future_s, now)
+        queue = context.settings.listener.queue
+        context.bus.publish(
+            [
+                Outgoing(
+                    queue,
+                    encode_json(
+                        MetricLines(
+                            protocol=PROTOCOL,
+                            data=checked[first : first + LINES_PER_MESSAGE],
+                            accepted_at=now,
+                        )
+                    ),
+                )
+                for first in range(0, len(checked), LINES_PER_MESSAGE)
+            ]
+        )
+        print_json({"sent": len(checked)})
+        tell_if_nobody_takes(context, [queue], "metric_storer", "the samples wait in the queue.")
+
+
+def checked_lines(lines: list[str], max_future_s: int, now: int) -> list[str]:
+    """Return lines with a timestamp each, `now` where they have none. Raises MisuseError at the first that is no sample, or too far ahead."""
+    from htmengine.doors.plaintext import BadLine, parse_line
+    from htmengine.errors import MisuseError
+    from htmengine.runtime.metric_storer.stage import FUTURE
+
+    checked = []
+    for number, line in enumerate(lines, 1):
+        whole = f"{line.strip()} {now}" if len(line.split()) == 2 else line.strip()
+        try:
+            if parse_line(whole).timestamp >= now + max_future_s + 1:
+                raise BadLine(FUTURE)
+        except BadLine as error:
+            raise MisuseError(
+                f"Line {number}, {line.strip()!r}: {error}.",
+                hint="A line is `name value timestamp`, such as `cpu.load 0.42 1700000000`. Nothing was sent.",
+            ) from error
+        checked.append(whole)
+    return checked

@@ -1,0 +1,16 @@
+"""`htmengine status`: whether the services run, and what waits for them."""
+
+from htmengine.cli.options import ConfigOption, DataOption, JsonOption
+
+
+def status(json: JsonOption = False, data: DataOption = None, config: ConfigOption = None) -> None:
+    """Show whether the services run, and what waits for them."""
+    from htmengine.cli.session import installation, print_json
+    from htmengine.cli.status.health import health_of, print_health
+
+    with installation(config, data) as context:
+        health = health_of(context)
+    if json:
+        print_json(health.document())
+    else:
+        print_health(health)

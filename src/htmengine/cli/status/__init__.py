@@ -1,0 +1,1 @@
+"""The work of `htmengine status` and `htmengine doctor`."""

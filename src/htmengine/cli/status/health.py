@@ -1,0 +1,253 @@
+"""How the engine is: what `htmengine status` and `htmengine doctor` gather and show of its services."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection
+
+from htmengine.bus import QueueStatus
+from htmengine.cli.session import duration, number_of, print_table
+from htmengine.cli.terminal import advise, say
+from htmengine.errors import ConfigError
+from htmengine.repository import metrics, overview
+from htmengine.repository.engine import reading
+from htmengine.repository.overview import STATUS_NAMES, Totals
+from htmengine.repository.status import MetricStatus
+from htmengine.runtime.metric_storer import monitor_rules
+from htmengine.service import program, status_files
+from htmengine.service.context import LEAST_FREE_BYTES, Context, data_folder, free_bytes
+
+MOST_DEAD_LETTERS: Final = 10_000
+"""So many are counted."""
+LONGEST_EXAMPLE: Final = 50
+"""Characters of a refused line that a person is shown."""
+
+
+class ServiceHealth(NamedTuple):
+    """One service."""
+
+    name: str
+    alive: bool | None
+    """None: nothing is known of it; it may run on another machine."""
+    pid: int | None
+    up_s: float | None
+    restarts: int
+    queued: int
+    """Messages that wait for it or are in its hands."""
+    oldest_s: float | None
+    dead_letters: int
+    """Messages to it that were put aside."""
+    counters: dict[str, Any]
+
+    def document(self) -> dict[str, Any]:
+        """Return the same for JSON."""
+        return {
+            "name": self.name,
+            "alive": self.alive,
+            "pid": self.pid,
+            "upS": self.up_s,
+            "restarts": self.restarts,
+            "queued": self.queued,
+            "oldestS": self.oldest_s,
+            "deadLetters": self.dead_letters,
+            "counters": self.counters,
+        }
+
+
+class Health(NamedTuple):
+    """The engine."""
+
+    services: list[ServiceHealth]
+    totals: Totals
+    dead_letters: int
+    findings: list[str]
+    queues: dict[str, int]
+    oldest_s: dict[str, float]
+    """Age of the oldest message of each queue that has any, where the bus knows it."""
+
+    def document(self) -> dict[str, Any]:
+        """Return the same for JSON."""
+        return {
+            "services": [service.document() for service in self.services],
+            "totals": {
+                "metrics": self.totals.metrics,
+                "byStatus": self.totals.by_status,
+                "rows": self.totals.rows,
+                "unscored": self.totals.unscored,
+            },
+            "deadLetters": self.dead_letters,
+            "findings": self.findings,
+        }
+
+    def runs(self, service: str) -> bool:
+        """Whether a service is there."""
+        return any(one.alive for one in self.services if one.name == service)
+
+    def refused(self, name: str) -> list[str]:
+        """Return the reasons for which lines of a metric were refused lately, as far as examples are kept."""
+        return [
+            reason
+            for service in self.services
+            for reason, refused in service.counters.get("rejected", {}).items()
+            if any(example.split(maxsplit=1)[:1] == [name] for example in refused["examples"])
+        ]
+
+
+def health_of(context: Context) -> Health:
+    """Look at the services and their queues."""
+    status = {queue.name: queue for queue in context.bus.status()}
+    dead = Counter(letter.queue for letter in context.bus.dead_letters(limit=MOST_DEAD_LETTERS))
+    services = _services(context, status, dead)
+    findings = [*_findings(services), *_disk_full(context)]
+    if dead:
+        findings.append(f"{number_of(dead.total(), 'dead letter')}: `htmengine dead list` says why.")
+    with reading(context.engine) as conn:
+        totals = overview.totals(conn)
+        if totals.by_status.get(STATUS_NAMES[MetricStatus.UNMONITORED]):
+            findings += _beyond_limits(context, conn)
+    if failed := totals.by_status.get("error", 0):
+        findings.append(
+            f"{number_of(failed, 'model')} stopped with an error: `htmengine doctor NAME` says of what."
+        )
+    return Health(
+        services,
+        totals,
+        dead.total(),
+        findings,
+        queues={name: q.ready + q.unacked for name, q in status.items()},
+        oldest_s={name: q.oldest_age_s for name, q in status.items() if q.oldest_age_s is not None},
+    )
+
+
+def _services(
+    context: Context, status: Mapping[str, QueueStatus], dead: Mapping[str, int]
+) -> list[ServiceHealth]:
+    """Return how every service is, by its queues and by what it says itself; listeners first.
+
+    `dead`: by queue, how many dead letters there are.
+    """
+    settings, now = context.settings, time.monotonic()
+    folder = program.reports_folder(settings)
+    said = status_files.read(folder) if folder else {}
+    shards = range(context.shards)
+    fed = {
+        "metric_listener": [],
+        "metric_storer": [settings.listener.queue],
+        "model_scheduler": [settings.model_input_queue(shard) for shard in shards],
+        "anomaly_service": [settings.results_shard_queue(shard) for shard in shards],
+    }
+    # And whoever else says that it is there: a listener for datagrams, the garbage collector.
+    fed |= {name: [] for name, report in said.items() if name not in fed and report.alive(now)}
+    services = []
+    for name, queues in sorted(fed.items(), key=lambda one: not one[0].endswith("listener")):
+        report = said.get(name)
+        known = [status[queue] for queue in queues if queue in status]
+        consumed = any(queue.consumers for queue in known)
+        # One that is fed by no queue is known by what it says on its own machine.
+        elsewhere = None if settings.bus == "rabbitmq" else False
+        said_so = report.alive(now) if report else elsewhere
+        alive = consumed if queues else said_so
+        services.append(
+            ServiceHealth(
+                name=name,
+                alive=alive,
+                pid=report.pid if report and alive else None,
+                up_s=now - report.started_at if report and alive else None,
+                restarts=report.restarts if report else 0,
+                queued=sum(queue.ready + queue.unacked for queue in known),
+                oldest_s=max((queue.oldest_age_s or 0.0 for queue in known), default=None),
+                dead_letters=sum(dead.get(queue, 0) for queue in queues),
+                counters=report.counters if report else {},
+            )
+        )
+    return services
+
+
+def _findings(services: Sequence[ServiceHealth]) -> list[str]:
+    """Say which services do not run, or did not run through."""
+    if all(service.alive is False for service in services):
+        return ["No service runs: start `htmengine up`."]
+    found = []
+    for service in services:
+        if service.alive is False:
+            found.append(f"{service.name} does not run: start `htmengine up`, or `python -m` for it alone.")
+        elif service.restarts:
+            times = number_of(service.restarts, "time")
+            found.append(f"{service.name} died {times} and was started again: its log says of what.")
+    return found
+
+
+def _disk_full(context: Context) -> list[str]:
+    place = data_folder(context.settings)
+    if place is None or (free := free_bytes(place)) >= LEAST_FREE_BYTES:
+        return []
+    return [
+        f"{place}: the disk is full: {free >> 20} MiB are left. Make room: what cannot be written waits until then."
+    ]
+
+
+def _beyond_limits(context: Context, conn: Connection) -> list[str]:
+    """Say which limits of the rules keep metrics from being monitored."""
+    path = context.settings.storer.rules
+    if path is None:
+        return []
+    try:
+        rules = monitor_rules.load(path)
+    except ConfigError as error:
+        return [str(error)]
+    return [
+        f"{number_of(count, 'metric')} without a model: [{limit.section}] of {path} allows no more than {limit.models}."
+        for limit, count in monitor_rules.Quota(rules, metrics.custom(conn)).beyond().items()
+    ]
+
+
+def print_health(health: Health) -> None:
+    """Show the engine to a person."""
+    print_table(
+        ("Service", "Runs", "Up", "Restarts", "Queued", "Oldest", "Dead letters"),
+        [
+            (
+                one.name,
+                {True: "yes", False: "NO", None: "?"}[one.alive],
+                duration(one.up_s) if one.up_s is not None else None,
+                one.restarts,
+                one.queued,
+                duration(one.oldest_s) if one.queued and one.oldest_s else None,
+                one.dead_letters,
+            )
+            for one in health.services
+        ],
+    )
+    for one in health.services:
+        for line in _counted(one):
+            say(line)
+    totals = health.totals
+    by_status = ", ".join(f"{count} {name}" for name, count in sorted(totals.by_status.items()))
+    say(
+        f"{number_of(totals.metrics, 'metric')}{f' ({by_status})' if by_status else ''}, "
+        f"{number_of(totals.rows, 'sample')} stored, {totals.unscored} waiting for scores; "
+        f"{number_of(health.dead_letters, 'dead letter')}."
+    )
+    for finding in health.findings:
+        advise(f"! {finding}")
+
+
+def _counted(service: ServiceHealth) -> list[str]:
+    """Return a service's counters as lines: what was refused by its reason, with an example."""
+    plain = {name: count for name, count in service.counters.items() if isinstance(count, int) and count}
+    lines = [
+        f"{service.name} since its start: "
+        + ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in plain.items())
+    ] * bool(plain)
+    for reason, refused in service.counters.get("rejected", {}).items():
+        example = f", for example {_shortened(refused['examples'][-1])!r}" if refused["examples"] else ""
+        lines.append(f"  {number_of(refused['count'], 'line')} rejected: {reason}{example}")
+    return lines
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= LONGEST_EXAMPLE else line[: LONGEST_EXAMPLE - 3] + "..."

@@ -1,0 +1,176 @@
+"""How metrics are: what `htmengine doctor` gathers and shows of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from htmengine.cli.session import duration, utc
+from htmengine.cli.status.diagnosis import Diagnosis, Facts, Services, diagnose, unknown
+from htmengine.cli.status.health import Health
+from htmengine.cli.terminal import say
+from htmengine.errors import ConfigError
+from htmengine.messages import shard_of
+from htmengine.repository import metrics, overview
+from htmengine.repository.engine import reading
+from htmengine.repository.overview import MetricOverview
+from htmengine.runtime.metric_storer import monitor_rules
+from htmengine.service.context import Context
+
+MOST_PATIENTS: Final = 20
+"""Metrics that are shown when none is named."""
+
+
+class Patient(NamedTuple):
+    """One metric."""
+
+    name: str
+    metric: MetricOverview | None
+    samples_in: int
+    last_checkpoint: int | None
+    checkpoint_age_s: float | None
+    lag_s: float | None
+    diagnosis: Diagnosis
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a person has to do something."""
+        return self.diagnosis.needs_attention
+
+    def document(self) -> dict[str, Any]:
+        """Return the same for JSON."""
+        metric = self.metric
+        known = (
+            {
+                "uid": metric.uid,
+                "status": metric.status_name,
+                "stored": metric.last_rowid,
+                "scored": metric.scored_rowid,
+                "unscored": metric.unscored,
+                "generation": metric.generation,
+                "modelRows": metric.scored_rowid - metric.base_rowid if metric.monitored else 0,
+                "lastTimestamp": metric.tail_timestamp,
+                "message": metric.message,
+            }
+            if metric
+            else {}
+        )
+        return {
+            "metric": self.name,
+            **known,
+            "lastCheckpoint": self.last_checkpoint,
+            "checkpointAgeS": self.checkpoint_age_s,
+            "lagS": self.lag_s,
+            "why": self.diagnosis.sentence,
+            "needsAttention": self.needs_attention,
+        }
+
+
+def examine(context: Context, names: Sequence[str] | None, health: Health) -> list[Patient]:
+    """Look at metrics: those that are named, or those whose state has something to tell."""
+    with reading(context.engine) as conn:
+        found = overview.metrics(conn, names)
+    if names:
+        by_name = {metric.name: metric for metric in found}
+        return [_examine(context, name, by_name.get(name), health) for name in dict.fromkeys(names)]
+    telling = [metric for metric in found if metric.failed or metric.waits_for_rows or metric.unscored]
+    return [_examine(context, metric.name, metric, health) for metric in telling[:MOST_PATIENTS]]
+
+
+def _examine(context: Context, name: str, metric: MetricOverview | None, health: Health) -> Patient:
+    settings, now = context.settings, time.time()
+    services = Services(
+        *(health.runs(one) for one in ("metric_storer", "model_scheduler", "anomaly_service"))
+    )
+    if metric is None:
+        queued = health.queues.get(settings.listener.queue, 0)
+        return Patient(name, None, 0, None, None, None, unknown(name, services, queued, health.refused(name)))
+    shard = shard_of(metric.uid, context.shards)
+    queues = settings.model_input_queue(shard), settings.results_shard_queue(shard)
+    with reading(context.engine) as conn:
+        backfill = overview.backfill(conn, name)
+    newest = _newest_checkpoint(context, metric)
+    facts = Facts(
+        metric=metric,
+        services=services,
+        backfill=backfill,
+        input_queued=health.queues.get(queues[0], 0),
+        results_queued=health.queues.get(queues[1], 0),
+        last_checkpoint=newest[0] if newest else None,
+        now=now,
+        refused=health.refused(name),
+        left_out=None if metric.monitored else _left_out(context, metric),
+    )
+    return Patient(
+        name=name,
+        metric=metric,
+        samples_in=metric.last_rowid + (backfill.held if backfill else 0),
+        last_checkpoint=facts.last_checkpoint,
+        checkpoint_age_s=now - newest[1] if newest else None,
+        # By the queues, not by the samples' own times: those of a backfill lie far back.
+        lag_s=sum(health.oldest_s.get(queue, 0.0) for queue in queues) if metric.unscored else 0.0,
+        diagnosis=diagnose(facts),
+    )
+
+
+def _left_out(context: Context, metric: MetricOverview) -> str | None:
+    """Say why the rules give a metric no model; None where they will."""
+    path = context.settings.storer.rules
+    if metric.generation:
+        return "its model was deleted, and the rules leave such metrics alone"
+    if path is None:
+        return "there is no monitor-rules.conf"
+    try:
+        rules = monitor_rules.load(path)
+    except ConfigError as error:
+        return str(error)
+    rule = rules.first(metric.name)
+    if rule is None:
+        return f"no rule of {path} fits its name"
+    if not rule.monitor:
+        return f"[{rule.name}] of {path} leaves it out"
+    with reading(context.engine) as conn:
+        limit = monitor_rules.Quota(rules, metrics.custom(conn)).reached(rule)
+    return f"[{limit.section}] of {path} allows no more than {limit.models}" if limit else None
+
+
+def _newest_checkpoint(context: Context, metric: MetricOverview) -> tuple[int, int] | None:
+    """Return last rowid and time of writing of the newest checkpoint of a metric's model."""
+    from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
+
+    listing = open_checkpoint_store(context.settings, context.engine).listing(metric.uid)
+    return max(
+        (
+            (key.last_rowid, key.written_at)
+            for key in listing
+            if key.generation == metric.generation and key.last_rowid <= metric.last_rowid
+        ),
+        default=None,
+    )
+
+
+def print_patients(patients: Sequence[Patient], *, everything: bool) -> None:
+    """Show metrics to a person."""
+    if not patients and not everything:
+        say("No metric waits for anything. `htmengine doctor NAME` looks at one.")
+    for patient in patients:
+        say("")
+        say(patient.name, bold=True)
+        if metric := patient.metric:
+            checkpoint = (
+                f"row {patient.last_checkpoint}, {duration(patient.checkpoint_age_s or 0.0)} ago"
+                if patient.last_checkpoint is not None
+                else "none yet"
+            )
+            last = utc(metric.tail_timestamp)
+            say(
+                f"  {metric.status_name}; samples in {patient.samples_in}, stored {metric.last_rowid}, "
+                f"scored {metric.scored_rowid}, waiting {metric.unscored}, lag {duration(patient.lag_s or 0.0)}\n"
+                f"  model: generation {metric.generation}, "
+                f"{max(metric.scored_rowid - metric.base_rowid, 0)} samples old; checkpoint: {checkpoint}\n"
+                f"  last sample: {f'{last} UTC' if last else 'none yet'}"
+            )
+            if metric.message and not metric.failed:
+                say(f"  {metric.message}")
+        say(f"  {patient.diagnosis.sentence}")

@@ -1,0 +1,109 @@
+"""What `htmengine up` does: start the engine, say what to do next, wait for the end."""
+
+import logging
+import threading
+import time
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from htmengine import config
+from htmengine.cli.terminal import advise
+from htmengine.runtime import engine
+from htmengine.service import fault_injection, program, shutdown
+from htmengine.service.context import Context, data_folder, opened, settings_for
+from htmengine.system import private
+
+POLL_S: Final = 0.05
+CLOSES_WITHIN_S: Final = 2 * shutdown.STANDSTILL_S
+"""What still hangs when the engine has given up its services, such as a server that does not answer a good-bye."""
+
+
+class Request(NamedTuple):
+    """What the user asked for; see the options of `htmengine.cli.up.up`."""
+
+    data: Path | None
+    config: Path | None
+    host: str | None
+    port: int | None
+    demo: bool
+    seconds: float | None
+    verbose: bool
+
+
+@private.umask()
+def run(request: Request) -> None:
+    """Run the engine until it is told to stop. Raises ExplainedError when it cannot go on."""
+    settings = _listening(settings_for(request.config, request.data), request)
+    verbose = request.verbose or settings.profiling or settings.scheduler.profiling
+    program.configure_logging(logging.INFO if verbose else logging.WARNING)
+    stop, progress = threading.Event(), shutdown.Progress()
+    with (
+        program.stopping_on_signals(stop),
+        shutdown.in_time(stop, progress, "htmengine", standstill_s=CLOSES_WITHIN_S),
+        opened(settings, step=fault_injection.from_environment(), stop=stop, progress=progress) as context,
+    ):
+        listening = threading.Event()
+        supervisor = engine.Supervisor(engine.services(lambda _port: listening.set()), context)
+        with program.reporting(context, list(supervisor.restarts), supervisor.restarts):
+            supervisor.start()
+            while not (listening.is_set() or stop.is_set()):
+                listening.wait(POLL_S)
+            if listening.is_set():
+                _say_what_next(request, settings)
+                if request.demo:
+                    _demonstrate(context, request.seconds)
+                elif request.seconds:
+                    stop.wait(request.seconds)
+                    stop.set()
+            stop.wait()
+            if not supervisor.failure:
+                advise("Stopping in good order. Ctrl-C now ends it at once.")
+            supervisor.wait(advise)
+    advise("Stopped; everything is saved.")
+
+
+def _listening(settings: config.Settings, request: Request) -> config.Settings:
+    listener = settings.listener
+    return msgspec.structs.replace(
+        settings,
+        listener=msgspec.structs.replace(
+            listener, host=request.host or listener.host, port=request.port or listener.port
+        ),
+    )
+
+
+def _say_what_next(request: Request, settings: config.Settings) -> None:
+    folder = data_folder(settings)
+    option = (
+        f" --config {request.config}" if request.config else f" --data {request.data}" if request.data else ""
+    )
+    port = settings.listener.port
+    advise(
+        f"htmengine runs: port {port} takes `name value timestamp` lines"
+        + (f", everything is kept in {folder}." if folder else ".")
+    )
+    if not request.demo:
+        commands = {
+            f"htmengine send 'cpu.load 0.42'{option}": "or any Graphite agent",
+            f"htmengine results --follow{option}": "see the scores as they come",
+            f"htmengine doctor{option}": "see whether all is well",
+        }
+        width = max(map(len, commands))
+        advise(
+            "Next, in another terminal:\n"
+            + "".join(f"  {command:{width}}  # {why}\n" for command, why in commands.items())
+            + "Ctrl-C stops it in good order."
+        )
+
+
+def _demonstrate(context: Context, seconds: float | None) -> None:
+    from htmengine.cli.up import demo
+
+    began = time.monotonic()
+    try:
+        demo.run(context, seconds)
+    finally:
+        context.stop.set()
+    advise(f"The demonstration took {time.monotonic() - began:.0f} s.")

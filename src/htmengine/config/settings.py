@@ -1,0 +1,409 @@
+"""Settings of the services: read once, checked whole, every fault reported at once.
+
+They come from the documented files of an application's configuration directory, `application.conf`,
+`model-swapper.conf` and `model-checkpoint.conf`; what the documented files do not know has a default, and the section
+`[engine]` of `application.conf` changes it. A file of the same name in the folder `overrides` wins over the baseline, and an
+environment variable `_NTA_UTILS_CONFIG__<FILE>__<SECTION>__<OPTION>` over both, for options that the files have.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import msgspec
+
+from htmengine import extras
+from htmengine.config.options import (
+    OptionReader,
+    absolute_path,
+    boolean,
+    count,
+    port,
+    positive_count,
+    positive_number,
+    readable_file,
+    whole_number,
+)
+from htmengine.errors import ConfigError
+from htmengine.exceptions import ApplicationNotConfiguredError
+
+BusName = Literal["embedded", "rabbitmq"]
+Dialect = Literal["sqlite", "mysql", "postgresql"]
+CheckpointStoreName = Literal["sqlite", "repository"]
+ModelName = Literal["default", "nupic", "nupic-tm", "nupic-0.3"]
+
+APPLICATION: Final = "application.conf"
+SWAPPER: Final = "model-swapper.conf"
+POSTGRESQL_PORT: Final = 5432
+SHARDS_ON_RABBITMQ: Final = 16
+MOST_SHARDS: Final = 256
+CONFIG_PATH_VARIABLE: Final = "APPLICATION_CONFIG_PATH"
+BATCHES_SUFFIX: Final = ".batches"
+"""The exchange of batches is named like the documented results exchange, with this behind."""
+RULES_FILE: Final = "monitor-rules.conf"
+MONITOR_EVERYTHING: Final = Path(__file__).parent / "templates" / RULES_FILE
+SHARED_CONF: Final = Path(__file__).parents[2] / "nta" / "utils" / "conf"
+"""Where the original keeps the broker's address, beside the compatibility package."""
+
+
+class Repository(msgspec.Struct, frozen=True, kw_only=True):
+    """Where metrics and samples are stored."""
+
+    dialect: Dialect = "sqlite"
+    path: Path | None = None  # of the SQLite file
+    db: str = "htmengine"
+    host: str = "127.0.0.1"
+    user: str = "root"
+    passwd: str = ""
+    port: int = 3306
+    tls: bool = False
+    ca_file: Path | None = None
+    """Certificates that the server's is checked against; None for those that the system trusts."""
+    certificate: Path | None = None
+    """Of this client, where the server asks for one, with its private `key`."""
+    key: Path | None = None
+    pool_size: int = 0
+    """Connections that are kept open; 0 keeps as many as were ever needed at a time."""
+    pool_recycle_s: int = 179
+    """A connection of this age is replaced: servers and firewalls drop those that were idle for long."""
+    timeout_s: float = 30.0
+    """A server that says nothing for so long is away."""
+
+    def __repr__(self) -> str:
+        """Say where, without the password."""
+        if self.dialect == "sqlite":
+            return f"Repository({self.path})"
+        return f"Repository({self.dialect}://{self.user}@{self.host}:{self.port}/{self.db})"
+
+
+class Broker(msgspec.Struct, frozen=True, kw_only=True):
+    """Where RabbitMQ is, and who asks: `rabbitmq.conf`."""
+
+    host: str = "localhost"
+    port: int = 5672
+    virtual_host: str = "/"
+    user: str = "guest"
+    password: str = "guest"
+    tls: bool = False
+    ca_file: Path | None = None
+    """Certificates that the broker's is checked against; None for those that the system trusts."""
+    certificate: Path | None = None
+    """Of this client, where the broker asks for one, with its private `key`."""
+    key: Path | None = None
+    management_port: int = 15672
+    timeout_s: float = 30.0
+    """A broker that says nothing for so long is away."""
+
+    def __repr__(self) -> str:
+        """Say where, without the password."""
+        return f"Broker({'amqps' if self.tls else 'amqp'}://{self.user}@{self.host}:{self.port}{self.virtual_host})"
+
+
+class Listener(msgspec.Struct, frozen=True, kw_only=True):
+    """The plaintext port."""
+
+    host: str = "127.0.0.1"
+    port: int = 2003
+    queue: str = "htmengine.metric.custom.data"
+    max_line_bytes: int = 4096
+    idle_timeout_s: float = 600.0
+    max_connections: int = 10_000
+    flush_interval_s: float = 0.005
+    batch_lines: int = 1000
+
+
+class Storer(msgspec.Struct, frozen=True, kw_only=True):
+    """What is accepted, and which new metrics are monitored."""
+
+    max_future_s: int = 3600
+    """A sample whose timestamp lies further ahead of the clock is refused."""
+    rules: Path | None = None
+    sweep_interval_s: float = 5.0
+
+
+class Scheduler(msgspec.Struct, frozen=True, kw_only=True):
+    """The models."""
+
+    model: ModelName = "default"
+    """Parameter set of a metric that is monitored without parameters of its own."""
+    resident_bytes: int = 2 << 30
+    requests_per_checkpoint: int = 500
+    threads: int = 1
+    chunk_size: int = 1440
+    """Rows that are read from the repository at a time."""
+    profiling: bool = False
+    """As `Settings.profiling`, for the scheduler: `model-swapper.conf`."""
+
+
+class Likelihood(msgspec.Struct, frozen=True, kw_only=True):
+    """`[anomaly_likelihood]`: of the `nupic` sets; the default set has its own."""
+
+    min_sample_size: int = 100
+    refresh_rate: int = 24
+    sample_size: int = 8640
+
+
+class Retention(msgspec.Struct, frozen=True, kw_only=True):
+    """Removal of old rows."""
+
+    days: float | None = None
+    """None keeps everything."""
+    interval_s: float = 3600.0
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the services need to know."""
+
+    bus: BusName = "embedded"
+    bus_path: Path | None = None
+    checkpoint_store: CheckpointStoreName = "sqlite"
+    checkpoint_root: Path | None = None
+    shards: int = 4
+    """Used once, when the repository is created; from then on the repository's own number holds."""
+    results_exchange: str = "htmengine.model.results"
+    results_queue: str = "htmengine.mswapper.results"
+    model_input_queue_prefix: str = "htmengine.mswapper.model.input."
+    profiling: bool = False
+    """Log how long each batch takes in each service, but for the scheduler."""
+    broker: Broker = Broker()
+    repository: Repository = Repository()
+    listener: Listener = Listener()
+    storer: Storer = Storer()
+    scheduler: Scheduler = Scheduler()
+    likelihood: Likelihood = Likelihood()
+    retention: Retention = Retention()
+
+    @property
+    def application(self) -> str:
+        """The application's name, as its queues are called; it begins the names of the engine's own queues."""
+        return self.model_input_queue_prefix.partition(".mswapper.")[0].strip(".")
+
+    @property
+    def batches_exchange(self) -> str:
+        """The exchange that carries batches of results, many metrics in one message."""
+        return self.results_exchange + BATCHES_SUFFIX
+
+    def model_input_queue(self, shard: int) -> str:
+        """Return the name of the queue of a shard's model input."""
+        return f"{self.model_input_queue_prefix}{shard:04d}"
+
+    def results_shard_queue(self, shard: int) -> str:
+        """Return the name of the queue of a shard's results."""
+        return f"{self.results_queue}.{shard:04d}"
+
+    def with_scheduler(self, **changes: Any) -> Settings:
+        """Return these settings with some of the scheduler's changed."""
+        return msgspec.structs.replace(self, scheduler=msgspec.structs.replace(self.scheduler, **changes))
+
+
+def embedded(data: Path) -> Settings:
+    """Return settings for one machine without servers, everything below one folder.
+
+    Which new metrics get a model, the file `monitor-rules.conf` in the folder says; without it all of them do.
+    """
+    rules = data / RULES_FILE
+    return Settings(
+        storer=Storer(rules=rules if rules.exists() else MONITOR_EVERYTHING),
+        bus_path=data / "bus.sqlite",
+        checkpoint_root=data / "checkpoints",
+        repository=Repository(path=data / "repository.sqlite"),
+    )
+
+
+def config_dir_from_environment() -> Path | None:
+    """Return the directory that APPLICATION_CONFIG_PATH names, or None where it is not set."""
+    named = os.environ.get(CONFIG_PATH_VARIABLE)
+    return Path(named) if named else None
+
+
+def required_config_dir() -> Path:
+    """Return the directory that APPLICATION_CONFIG_PATH names. Raises ApplicationNotConfiguredError."""
+    directory = config_dir_from_environment()
+    if directory is None:
+        raise ApplicationNotConfiguredError(
+            f"{CONFIG_PATH_VARIABLE} is not set; set it to the directory that holds application.conf"
+        )
+    return directory
+
+
+def load(directory: Path) -> Settings:
+    """Return the settings in an application's configuration directory.
+
+    Raises
+    ------
+    ConfigError : the directory or a file is missing, or a value cannot be used. The message lists every fault.
+    PackageMissing : the bus or the repository needs a package that is not installed.
+    """
+    if not directory.is_dir():
+        raise ConfigError(
+            f"{directory}: there is no such configuration directory.",
+            hint=f"Set {CONFIG_PATH_VARIABLE} to the directory that holds application.conf.",
+        )
+    reader = OptionReader(directory)
+    settings = _settings(reader)
+    reader.raise_faults()
+    file = directory / APPLICATION
+    if settings.bus == "rabbitmq":
+        extras.require("rabbitmq", f"{file}: [engine] bus = rabbitmq")
+    if settings.repository.dialect != "sqlite":
+        dialect = settings.repository.dialect
+        extras.require(dialect, f"{file}: [engine] repository = {dialect}")
+    return settings
+
+
+def load_broker(directory: Path | None) -> Broker:
+    """Return what `rabbitmq.conf` says: that in a configuration directory, or the one that all applications share.
+
+    Raises
+    ------
+    ConfigError : a value cannot be used. The message lists every fault.
+    """
+    reader = OptionReader(directory or SHARED_CONF)
+    broker = _broker(reader)
+    reader.raise_faults()
+    return broker
+
+
+def _settings(reader: OptionReader) -> Settings:
+    defaults = Settings()
+    engine = reader.section(APPLICATION, "engine", required=True)
+    interface = reader.section(SWAPPER, "interface_bus")
+    # A configuration of the original engine knows no [engine]: it was written for RabbitMQ and MySQL.
+    original = not engine.exists
+    data = engine.get("data_dir", absolute_path, None)
+    dialect: Dialect = engine.choice("repository", get_args(Dialect), "mysql" if original else "sqlite")
+    bus: BusName = engine.choice("bus", get_args(BusName), "rabbitmq" if original else "embedded")
+    if data is None and (bus == "embedded" or dialect == "sqlite"):
+        engine.fault("data_dir is missing; embedded parts need a folder for their files")
+        data = reader.directory
+    storage = reader.section("model-checkpoint.conf", "storage")
+    settings = Settings(
+        bus=bus,
+        bus_path=data / "bus.sqlite" if data else None,
+        checkpoint_root=storage.get("root", absolute_path, data / "checkpoints" if data else None),
+        checkpoint_store=engine.choice(
+            "checkpoint_store", get_args(CheckpointStoreName), defaults.checkpoint_store
+        ),
+        shards=engine.get("shards", _shards, SHARDS_ON_RABBITMQ if bus == "rabbitmq" else defaults.shards),
+        results_exchange=reader.section(APPLICATION, "metric_streamer").get(
+            "results_exchange_name", str, defaults.results_exchange
+        ),
+        results_queue=interface.get("results_queue", str, defaults.results_queue),
+        model_input_queue_prefix=interface.get(
+            "model_input_queue_prefix", str, defaults.model_input_queue_prefix
+        ),
+        profiling=reader.section(APPLICATION, "debugging").get("profiling", boolean, defaults.profiling),
+        broker=_broker(reader),
+        repository=_repository(reader, dialect, data),
+        listener=_listener(reader),
+        storer=_storer(reader),
+        scheduler=_scheduler(reader),
+        likelihood=_likelihood(reader),
+        retention=Retention(days=engine.get("retention_days", positive_number, None)),
+    )
+    reader.refuse_others(APPLICATION, "engine")
+    return settings
+
+
+def _repository(reader: OptionReader, dialect: Dialect, data: Path | None) -> Repository:
+    section, defaults = reader.section(APPLICATION, "repository"), Repository()
+    encrypted = section.get("tls", boolean, defaults.tls)
+    tls_file = readable_file if encrypted else absolute_path
+    return Repository(
+        dialect=dialect,
+        path=data / "repository.sqlite" if data and dialect == "sqlite" else None,
+        db=section.get("db", str, defaults.db),
+        host=section.get("host", str, defaults.host),
+        user=section.get("user", str, defaults.user),
+        passwd=section.get("passwd", str, defaults.passwd),
+        port=section.get("port", port, POSTGRESQL_PORT if dialect == "postgresql" else defaults.port),
+        tls=encrypted,
+        ca_file=section.get("tls_ca_file", tls_file, None),
+        certificate=section.get("tls_certificate", tls_file, None),
+        key=section.get("tls_key", tls_file, None),
+        pool_size=section.get("pool_size", count, defaults.pool_size),
+        pool_recycle_s=section.get("pool_recycle", positive_count, defaults.pool_recycle_s),
+        timeout_s=section.get("timeout", positive_number, defaults.timeout_s),
+    )
+
+
+def _listener(reader: OptionReader) -> Listener:
+    section, defaults = reader.section(APPLICATION, "metric_listener"), Listener()
+    engine = reader.section(APPLICATION, "engine")
+    return Listener(
+        host=section.get("host", str, defaults.host),
+        port=section.get("plaintext_port", port, defaults.port),
+        queue=section.get("queue_name", str, defaults.queue),
+        max_line_bytes=engine.get("max_line_bytes", positive_count, defaults.max_line_bytes),
+        idle_timeout_s=engine.get("idle_timeout", positive_number, defaults.idle_timeout_s),
+        max_connections=engine.get("max_connections", positive_count, defaults.max_connections),
+    )
+
+
+def _storer(reader: OptionReader) -> Storer:
+    engine, rules = reader.section(APPLICATION, "engine"), reader.directory / RULES_FILE
+    return Storer(
+        max_future_s=engine.get("max_future", positive_count, Storer().max_future_s),
+        rules=rules if rules.exists() else None,
+    )
+
+
+def _scheduler(reader: OptionReader) -> Scheduler:
+    engine, defaults = reader.section(APPLICATION, "engine"), Scheduler()
+    return Scheduler(
+        model=engine.choice("model", get_args(ModelName), defaults.model),
+        resident_bytes=engine.get("resident_mebibytes", positive_count, defaults.resident_bytes >> 20) << 20,
+        requests_per_checkpoint=reader.section(SWAPPER, "model_runner").get(
+            "target_requests_per_checkpoint", positive_count, defaults.requests_per_checkpoint
+        ),
+        profiling=reader.section(SWAPPER, "debugging").get("profiling", boolean, defaults.profiling),
+        threads=engine.get("threads", positive_count, defaults.threads),
+        chunk_size=reader.section(APPLICATION, "metric_streamer").get(
+            "chunk_size", positive_count, defaults.chunk_size
+        ),
+    )
+
+
+def _likelihood(reader: OptionReader) -> Likelihood:
+    section, defaults = reader.section(APPLICATION, "anomaly_likelihood"), Likelihood()
+    return Likelihood(
+        min_sample_size=section.get("statistics_min_sample_size", positive_count, defaults.min_sample_size),
+        refresh_rate=section.get("statistics_refresh_rate", positive_count, defaults.refresh_rate),
+        sample_size=section.get("statistics_sample_size", positive_count, defaults.sample_size),
+    )
+
+
+def _broker(reader: OptionReader) -> Broker:
+    """Read `rabbitmq.conf`: the application's, or that of `nta.utils`, which all applications of a machine share."""
+    file, defaults = "rabbitmq.conf", Broker()
+    if not (reader.directory / file).exists():
+        reader = OptionReader(SHARED_CONF, reader.faults)
+    connection, credentials, tls = (
+        reader.section(file, name) for name in ("connection", "credentials", "tls")
+    )
+    encrypted = tls.get("enabled", boolean, defaults.tls)
+    tls_file = readable_file if encrypted else absolute_path
+    broker = Broker(
+        host=connection.get("host", str, defaults.host),
+        port=connection.get("port", port, defaults.port),
+        virtual_host=connection.get("virtual_host", str, defaults.virtual_host),
+        user=credentials.get("user", str, defaults.user),
+        password=credentials.get("password", str, defaults.password),
+        tls=encrypted,
+        ca_file=tls.get("ca_file", tls_file, None),
+        certificate=tls.get("certificate", tls_file, None),
+        key=tls.get("key", tls_file, None),
+        management_port=reader.section(file, "management").get("port", port, defaults.management_port),
+        timeout_s=connection.get("timeout", positive_number, defaults.timeout_s),
+    )
+    reader.refuse_others(file, "tls")
+    return broker
+
+
+def _shards(text: str) -> int:
+    number = whole_number(text)
+    if not 1 <= number <= MOST_SHARDS:
+        raise ValueError(f"is not a number of shards, 1 to {MOST_SHARDS}")
+    return number

@@ -1,0 +1,106 @@
+"""Bytes of a connection become lines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+from htmengine.service.counters import LONGEST_EXAMPLE, Counters
+
+LONG_LINE: Final = "the line is too long"
+NOT_UTF8: Final = "the line is not UTF-8"
+UNFINISHED: Final = "the connection ended within the line"
+NOW: Final = "-1"
+"""A timestamp that Graphite's senders leave to the receiver. It is dated here, where the line comes in: behind the queue a
+second delivery would be another sample."""
+
+
+class LineReader:
+    """Cuts what a connection sends into lines; what is no line is counted, and costs no other line.
+
+    Holds no more than the beginning of one line.
+    """
+
+    def __init__(self, longest: int, counters: Counters, *, clock: Callable[[], float] = time.time) -> None:
+        """`longest`: bytes of the longest line that is accepted, its end not counted; `clock`: seconds since the epoch."""
+        self._clock = clock
+        self._longest = longest
+        self._counters = counters
+        self._rest = b""
+        self._skipping = False
+        """Within a line that is too long, up to its end."""
+
+    def feed(self, data: bytes) -> list[str]:
+        """Return the lines that are complete now; blank ones are left out."""
+        complete, newline, rest = data.rpartition(b"\n")
+        if not newline:
+            self._keep(rest)
+            return []
+        if self._skipping:
+            _, newline, complete = complete.partition(b"\n")
+            self._skipping = False
+        else:
+            complete = self._rest + complete
+            newline = b"\n"
+        self._rest = b""
+        lines = self._lines(complete) if newline else []
+        self._keep(rest)
+        return lines
+
+    def datagram(self, data: bytes) -> list[str]:
+        """Return the lines of a datagram, which is complete by itself: its last line needs no end."""
+        return self._lines(data)
+
+    def finish(self) -> None:
+        """Count a line that never ended: half a number may look like a whole one, so it is not used."""
+        if self._rest.strip():
+            self._reject(UNFINISHED, self._rest)
+        self._rest, self._skipping = b"", False
+
+    def _keep(self, rest: bytes) -> None:
+        """Keep the beginning of a line, or note that the line is too long."""
+        if self._skipping:
+            return
+        self._rest += rest
+        if len(self._rest) > self._longest + 1:  # one more: it may end in \r\n
+            self._reject(LONG_LINE, self._rest)
+            self._rest, self._skipping = b"", True
+
+    def _lines(self, complete: bytes) -> list[str]:
+        raw = complete.split(b"\n")
+        if len(complete) > self._longest and len(max(raw, key=len)) > self._longest:
+            raw = [line for line in raw if not self._too_long(line)]
+            complete = b"\n".join(raw)
+        try:
+            text = complete.decode().split("\n")
+        except UnicodeDecodeError:
+            text = self._decoded(raw)
+        lines = [line for whole in text if (line := whole.strip())]
+        if b"-1" in complete:
+            return [self._dated(line) if line.endswith(NOW) else line for line in lines]
+        return lines
+
+    def _dated(self, line: str) -> str:
+        fields = line.split()
+        if len(fields) != 3 or fields[2] != NOW:
+            return line
+        return f"{fields[0]} {fields[1]} {int(self._clock())}"
+
+    def _too_long(self, line: bytes) -> bool:
+        if len(line.removesuffix(b"\r")) <= self._longest:
+            return False
+        self._reject(LONG_LINE, line)
+        return True
+
+    def _decoded(self, raw: list[bytes]) -> list[str]:
+        text = []
+        for line in raw:
+            try:
+                text.append(line.decode())
+            except UnicodeDecodeError:
+                self._reject(NOT_UTF8, line)
+        return text
+
+    def _reject(self, reason: str, line: bytes) -> None:
+        self._counters.reject(reason, [line[:LONGEST_EXAMPLE].decode(errors="backslashreplace")])

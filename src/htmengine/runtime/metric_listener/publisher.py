@@ -1,0 +1,170 @@
+"""Lines of many connections on their way to the metric-data queue."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, Final
+
+from htmengine.bus import Bus, Outgoing, QueueFull
+from htmengine.doors.plaintext import PROTOCOL
+from htmengine.errors import DependencyAway
+from htmengine.messages import MetricLines, encode_json
+from htmengine.service.counters import Counters
+from htmengine.service.loop import Stopwatch
+from htmengine.service.retry import WaitingLog
+
+FULL_BATCHES: Final = 10
+"""So many batches may wait before the connections are no longer read."""
+FIRST_PAUSE_S: Final = 0.05
+LONGEST_PAUSE_S: Final = 1.0
+LAST_TRIES_S: Final = 5.0
+"""How long a bus that is away may hold up the end."""
+
+log = logging.getLogger(__name__)
+
+
+class Outbox:
+    """Gathers lines and publishes them, many in one message; lives in an event loop, publishes in a thread.
+
+    Parameters
+    ----------
+    batch_lines : lines of a message at most.
+    flush_interval_s : how long the first line of a batch waits for others.
+    on_full, on_room : told that too much waits, and that there is room again.
+    profiling : log how long each batch took.
+    clock : seconds since the epoch; messages say by it when their lines were accepted.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        queue: str,
+        counters: Counters,
+        *,
+        batch_lines: int,
+        flush_interval_s: float,
+        on_full: Callable[[], None],
+        on_room: Callable[[], None],
+        profiling: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._profiling = profiling
+        self._clock = clock
+        self._bus = bus
+        self._queue = queue
+        self._counters = counters
+        self._batch_lines = batch_lines
+        self._most = FULL_BATCHES * batch_lines
+        self._flush_interval_s = flush_interval_s
+        self._on_full = on_full
+        self._on_room = on_room
+        self._lines: deque[str] = deque()
+        self._some = asyncio.Event()
+        self._enough = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._last_try_at = math.inf
+        self.full = False
+        """Whether more should wait outside."""
+
+    def put(self, lines: Sequence[str]) -> None:
+        """Take lines, to be published in this order."""
+        if not lines:
+            return
+        self._counters.add("lines", len(lines))
+        self._lines.extend(lines)
+        self._some.set()
+        if len(self._lines) >= self._batch_lines:
+            self._enough.set()
+            if not self.full and len(self._lines) >= self._most:
+                self.full = True
+                self._on_full()
+
+    def close(self) -> None:
+        """Let `run` publish what is here and return; it gives up after a while where the bus stays away."""
+        self._last_try_at = asyncio.get_running_loop().time() + LAST_TRIES_S
+        self._closing.set()
+        self._some.set()
+        self._enough.set()
+
+    async def run(self) -> None:
+        """Publish until closed and empty."""
+        with ThreadPoolExecutor(1, thread_name_prefix="listener-publish") as thread:
+            while await self._batch_ready():
+                lines = [self._lines.popleft() for _ in range(min(len(self._lines), self._most))]
+                await self._publish(lines, thread)
+                if self.full and len(self._lines) <= self._most // 2:
+                    self.full = False
+                    self._on_room()
+
+    async def _batch_ready(self) -> bool:
+        """Wait for lines, and a moment for more of them; return False when closed and empty."""
+        if not self._lines:
+            self._some.clear()
+            self._enough.clear()
+            if self._closing.is_set():
+                return False
+            await self._some.wait()
+        if len(self._lines) < self._batch_lines and not self._closing.is_set():
+            self._enough.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._enough.wait(), self._flush_interval_s)
+        return bool(self._lines)
+
+    async def _in_time(self, publishing: asyncio.Future[None]) -> None:
+        """Wait until something is published. Raises DependencyAway for a bus that does not even answer at the end."""
+        closing = asyncio.ensure_future(self._closing.wait())
+        try:
+            either: set[asyncio.Future[Any]] = {publishing, closing}
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+            if not publishing.done():
+                left = self._last_try_at - asyncio.get_running_loop().time()
+                await asyncio.wait({publishing}, timeout=max(0.0, left))
+        finally:
+            closing.cancel()
+        if not publishing.done():
+            publishing.add_done_callback(lambda late: late.exception())  # nobody waits for it any more
+            raise DependencyAway("the bus does not answer")
+        publishing.result()
+
+    async def _publish(self, lines: list[str], thread: ThreadPoolExecutor) -> None:
+        accepted_at = self._clock()
+        messages = [
+            Outgoing(
+                self._queue,
+                encode_json(
+                    MetricLines(
+                        protocol=PROTOCOL,
+                        data=lines[first : first + self._batch_lines],
+                        accepted_at=accepted_at,
+                    )
+                ),
+            )
+            for first in range(0, len(lines), self._batch_lines)
+        ]
+        loop = asyncio.get_running_loop()
+        pause, began, told = FIRST_PAUSE_S, loop.time(), WaitingLog("metric_listener")
+        while True:
+            try:
+                watch = Stopwatch()
+                await self._in_time(loop.run_in_executor(thread, self._bus.publish, messages))
+                watch.lap("publish")
+                watch.log("metric_listener", self._profiling, lines=len(lines))
+                self._counters.add("lines_published", len(lines))
+                self._counters.add("messages_published", len(messages))
+                told.ends(loop.time() - began)
+                return
+            except (DependencyAway, QueueFull) as error:
+                if loop.time() >= self._last_try_at:
+                    log.error("metric_listener.lines_lost lines=%d reason=%s", len(lines), error)
+                    self._counters.add("lines_lost", len(lines))
+                    return
+                told.waits(loop.time() - began, error)
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)

@@ -1,0 +1,348 @@
+"""The port of the metric listener, over TCP or UDP.
+
+It reads lines and passes them on in batches; what a line says is checked by the metric storer. A sample is accepted once it
+is on the metric-data queue; while that takes no more, connections are not read, so that their senders wait.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import errno
+import logging
+import os
+import resource
+import socket
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Final, cast
+
+import msgspec
+
+from htmengine import config
+from htmengine.bus import Bus
+from htmengine.doors.plaintext import PROTOCOL
+from htmengine.errors import ExplainedError
+from htmengine.runtime.metric_listener.line_reader import LineReader
+from htmengine.runtime.metric_listener.publisher import Outbox
+from htmengine.service.context import Context
+from htmengine.service.counters import Counters
+from htmengine.service.program import run_program
+
+NAME: Final = "metric_listener"
+UDP_NAME: Final = "udp_listener"
+"""Where both run, they count apart."""
+TRANSPORTS: Final = ("tcp", "udp")
+BACKLOG: Final = 1024
+"""Connections that may wait to be accepted."""
+DATAGRAM_BUFFER: Final = 4 << 20
+"""Bytes of datagrams that the kernel keeps while they are not read."""
+LONGEST_DATAGRAM: Final = 65_536
+DATAGRAMS_AT_ONCE: Final = 64
+_SPARE_FILES: Final = 256
+
+log = logging.getLogger(__name__)
+
+
+class PortError(ExplainedError):
+    """The port cannot be opened."""
+
+
+class LinesLost(ExplainedError):
+    """Lines that were read could not be put on the queue before the end."""
+
+
+class Listener:
+    """Reads lines from a port and publishes them.
+
+    Parameters
+    ----------
+    settings : of the listener; port 0 takes a free one.
+    ready : told the port once it is open.
+    profiling : log how long each batch takes to publish.
+    clock : seconds since the epoch; lines are dated by it.
+    """
+
+    def __init__(
+        self,
+        settings: config.Listener,
+        bus: Bus,
+        *,
+        transport: str = "tcp",
+        counters: Counters | None = None,
+        ready: Callable[[int], None] = lambda port: None,
+        profiling: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if transport not in TRANSPORTS:
+            raise ValueError(f'the transport "{transport}" is not known; known are: {", ".join(TRANSPORTS)}')
+        self.counters = counters or Counters()
+        self.connections: set[_Connection] = set()
+        self.settings = settings
+        self._bus = bus
+        self._transport = transport
+        self._ready = ready
+        self._profiling = profiling
+        self._clock = clock
+
+    def run(self, stop: threading.Event) -> None:
+        """Listen until `stop` is set; then publish what was read and return.
+
+        Raises
+        ------
+        PortError : the port cannot be opened.
+        LinesLost : the bus was away at the end; what had been read is gone.
+        """
+        asyncio.run(self._run(stop))
+        if lost := self.counters["lines_lost"]:
+            raise LinesLost(
+                f"{NAME}: {lost} lines that had been read could not be put on the queue before the end; they are lost.",
+                hint="Let their senders send them again: what is stored already is refused. The log above says why.",
+            )
+
+    def reader(self) -> LineReader:
+        """Return what cuts the bytes of one sender into lines."""
+        return LineReader(self.settings.max_line_bytes, self.counters, clock=self._clock)
+
+    async def _run(self, stop: threading.Event) -> None:
+        ended = asyncio.Event()
+        _call_when_set(stop, asyncio.get_running_loop(), ended.set)
+        self.outbox = Outbox(
+            self._bus,
+            self.settings.queue,
+            self.counters,
+            batch_lines=self.settings.batch_lines,
+            flush_interval_s=self.settings.flush_interval_s,
+            on_full=self._pause,
+            on_room=self._resume,
+            profiling=self._profiling,
+            clock=self._clock,
+        )
+        self._socket: socket.socket | None = None
+        close = await (self._open_tcp() if self._transport == "tcp" else self._open_udp())
+        publishing = asyncio.create_task(self.outbox.run())
+        idle = asyncio.create_task(self._close_idle())
+        # Publishing ends by itself only with an error, which is ours: it must not go unnoticed.
+        publishing.add_done_callback(lambda _: ended.set())
+        try:
+            await ended.wait()
+        finally:
+            close()
+            idle.cancel()
+            for connection in list(self.connections):
+                connection.close()
+            await asyncio.sleep(0)  # lets the connections end
+            self.outbox.close()
+            await publishing
+
+    # -- Back-pressure
+
+    def _pause(self) -> None:
+        self.counters.add("pauses")
+        for connection in self.connections:
+            connection.pause()
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket)
+
+    def _resume(self) -> None:
+        for connection in self.connections:
+            connection.resume()
+        if self._socket is not None:
+            asyncio.get_running_loop().add_reader(self._socket, self._receive)
+
+    # -- TCP
+
+    async def _open_tcp(self) -> Callable[[], None]:
+        _allow_files(self.settings.max_connections)
+        host, port = self.settings.host, self.settings.port
+        try:
+            server = await asyncio.get_running_loop().create_server(
+                partial(_Connection, self), host, port, backlog=BACKLOG
+            )
+        except OSError as error:
+            raise _port_error(host, port, "TCP", error) from error
+        self._opened(server.sockets[0].getsockname()[1])
+        return server.close
+
+    async def _close_idle(self) -> None:
+        """Close connections that have sent nothing for long."""
+        loop = asyncio.get_running_loop()
+        patience = self.settings.idle_timeout_s
+        while True:
+            await asyncio.sleep(min(patience / 4, 10.0))
+            if self.outbox.full:  # they may have sent, and were not read
+                for connection in self.connections:
+                    connection.heard_at = loop.time()
+            for connection in [c for c in self.connections if loop.time() - c.heard_at > patience]:
+                self.counters.add("connections_closed")
+                connection.close()
+
+    # -- UDP
+
+    async def _open_udp(self) -> Callable[[], None]:
+        host, port = self.settings.host, self.settings.port
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
+            family, kind, number, _, address = found[0]
+            opened = socket.socket(family, kind, number)
+            try:
+                opened.setblocking(False)
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, DATAGRAM_BUFFER)
+                opened.bind(address)
+            except OSError:
+                opened.close()
+                raise
+        except OSError as error:
+            raise _port_error(host, port, "UDP", error) from error
+        self._socket = opened
+        self._reader = self.reader()
+        loop.add_reader(opened, self._receive)
+        self._opened(opened.getsockname()[1])
+        return self._close_udp
+
+    def _close_udp(self) -> None:
+        opened = cast("socket.socket", self._socket)
+        asyncio.get_running_loop().remove_reader(opened)
+        if not self.outbox.full:
+            self._receive()  # what the kernel holds was sent before the end
+        self._socket = None
+        opened.close()
+
+    def _receive(self) -> None:
+        opened = cast("socket.socket", self._socket)
+        for _ in range(DATAGRAMS_AT_ONCE):
+            try:
+                data = opened.recv(LONGEST_DATAGRAM)
+            except OSError:  # no more, or an answer to something that we never sent
+                return
+            self.counters.add("datagrams")
+            self.outbox.put(self._reader.datagram(data))
+            if self.outbox.full:
+                return
+
+    def _opened(self, port: int) -> None:
+        log.info("%s.listening transport=%s host=%s port=%d", NAME, self._transport, self.settings.host, port)
+        self._ready(port)
+
+
+class _Connection(asyncio.Protocol):
+    """A client."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._reader = listener.reader()
+        self._transport: asyncio.Transport | None = None
+        self.heard_at = asyncio.get_running_loop().time()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        listener = self._listener
+        if len(listener.connections) >= listener.settings.max_connections:
+            listener.counters.add("connections_refused")
+            self._transport.abort()
+            return
+        listener.counters.add("connections")
+        listener.connections.add(self)
+        if listener.outbox.full:
+            self.pause()
+
+    def data_received(self, data: bytes) -> None:
+        self.heard_at = asyncio.get_running_loop().time()
+        self._listener.outbox.put(self._reader.feed(data))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self in self._listener.connections:
+            self._listener.connections.discard(self)
+            self._reader.finish()
+
+    def pause(self) -> None:
+        if self._transport and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._transport and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        if self._transport:
+            self._transport.close()
+
+
+def _call_when_set(
+    event: threading.Event, loop: asyncio.AbstractEventLoop, call: Callable[[], object]
+) -> None:
+    """Call a function in a loop once an event is set; nothing happens if the loop has ended by then."""
+
+    def wait() -> None:
+        event.wait()
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(call)
+
+    threading.Thread(target=wait, name="listener-stop", daemon=True).start()
+
+
+def _port_error(host: str, port: int, kind: str, error: OSError) -> PortError:
+    where = f"{kind} port {port} on {host}"
+    if error.errno == errno.EADDRINUSE:
+        return PortError(
+            f"{where} is in use by another program.",
+            hint="End that program, or choose another port: --port, or plaintext_port in [metric_listener].",
+        )
+    if error.errno == errno.EACCES:
+        return PortError(
+            f"{where} may not be opened by this user.",
+            hint="Choose a port above 1023: --port, or plaintext_port in [metric_listener].",
+        )
+    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
+    return PortError(
+        f"{where} cannot be opened: {reason}.",
+        hint="Give an address of this machine, such as 127.0.0.1, or 0.0.0.0 for all: --host.",
+    )
+
+
+def _allow_files(connections: int) -> None:
+    """Let this process open a file for each connection, as far as the system allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + _SPARE_FILES
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def reported_as(options: argparse.Namespace) -> str:
+    """Return the name under which a listener with these options says how it is."""
+    return UDP_NAME if getattr(options, "transport", None) == "udp" else NAME
+
+
+def work(context: Context, *, ready: Callable[[int], None] = lambda port: None) -> None:
+    """Listen on the port of an installation until `context.stop` is set; `ready` as in `Listener`. Raises PortError."""
+    settings, options = context.settings.listener, context.options
+    given = {name: value for name in ("host", "port") if (value := getattr(options, name, None)) is not None}
+    transport = getattr(options, "transport", None) or "tcp"
+    listener = Listener(
+        msgspec.structs.replace(settings, **given),
+        context.bus,
+        transport=transport,
+        ready=ready,
+        profiling=context.settings.profiling,
+    )
+    context.counters[reported_as(options)] = listener.counters.snapshot
+    listener.run(context.stop)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", help="address to listen on, 0.0.0.0 for all [default: as configured]")
+    parser.add_argument("--port", type=int, help="port to listen on [default: as configured, or 2003]")
+    parser.add_argument("--protocol", choices=[PROTOCOL], default=PROTOCOL)
+    parser.add_argument("--transport", choices=TRANSPORTS, default="tcp")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Listen until SIGTERM or SIGINT; return the exit code. `argv`: of this process by default."""
+    return run_program(work, NAME, reported_as=reported_as, arguments=_arguments, argv=argv)

@@ -1,0 +1,189 @@
+"""Gives models to the metrics that rules say, some at a time so that samples need not wait."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple, Protocol
+
+from sqlalchemy import Engine
+
+from htmengine.config import ModelName
+from htmengine.errors import ConfigError, DependencyAway
+from htmengine.exceptions import HTMEngineError, MetricAlreadyMonitored
+from htmengine.repository import metrics
+from htmengine.repository.engine import reading
+from htmengine.repository.metrics import MetricState
+from htmengine.runtime.metric_storer import monitor_rules
+from htmengine.runtime.metric_storer.monitor_rules import Limit, Quota, Rule, Rules
+
+MODELS_AT_ONCE: Final = 200
+
+log = logging.getLogger(__name__)
+
+
+class Models(Protocol):
+    """Starts models of custom metrics: the custom adapter."""
+
+    def monitorMetrics(self, modelSpecs: Sequence[Mapping[str, Any]]) -> list[str]:  # noqa: N802, N803
+        """Give metrics a model each, all or none, and return their uids."""
+        ...
+
+    def activateModel(self, metricId: str) -> None:  # noqa: N802, N803
+        """Start the model of a metric that waited for data."""
+        ...
+
+
+class _Candidate(NamedTuple):
+    uid: str
+    name: str
+
+
+class _Some(NamedTuple):
+    """Candidates that were taken together."""
+
+    looked_at: list[_Candidate]
+    chosen: list[_Candidate]
+    """Those among them that get a model, and by which rule each."""
+    rules: list[Rule]
+
+
+class AutomaticMonitoring:
+    """Applies a file of rules to new metrics, and to all when it starts and when the file changes.
+
+    A metric whose model was deleted stays without one until somebody asks for it: the rules look only at metrics that
+    never had one.
+
+    Parameters
+    ----------
+    path : the file; None for no rules.
+    models : for the name of a parameter set, None for the engine's, returns who starts models of it.
+    """
+
+    def __init__(
+        self, path: Path | None, engine: Engine, models: Callable[[ModelName | None], Models]
+    ) -> None:
+        """Raises ConfigError for a file that cannot be used."""
+        self._path = path
+        self._engine = engine
+        self._models = models
+        self._changed_at = _changed_at(path)
+        self._rules = monitor_rules.load(path) if path else Rules()
+        self._candidates: deque[_Candidate] = deque()
+        self._quota = Quota(self._rules, ())
+        self._reached: set[Limit] = set()
+        """Limits that were reached, to say so once."""
+        self._all_unseen = bool(self._rules.rules)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to do."""
+        return self._all_unseen or bool(self._candidates)
+
+    def created(self, new: Iterable[MetricState]) -> None:
+        """Name metrics that were created."""
+        if self._rules.rules:
+            self._candidates.extend(_Candidate(state.uid, state.name) for state in new)
+
+    def look_at_all(self) -> None:
+        """Look at all metrics with the next work: some may have been created unnoticed."""
+        self._all_unseen = bool(self._rules.rules)
+
+    def look_at_file(self) -> None:
+        """Read the rules again if the file has changed; one with faults leaves the rules as they are."""
+        changed_at = _changed_at(self._path)
+        if self._path is None or changed_at == self._changed_at:
+            return
+        self._changed_at = changed_at
+        try:
+            self._rules = monitor_rules.load(self._path)
+        except ConfigError as error:
+            log.error("metric_storer.rules_not_used reason=%s: the old ones stay", error)
+            return
+        log.info("metric_storer.rules_read rules=%d", len(self._rules.rules))
+        self.look_at_all()
+        self._reached.clear()
+
+    def work(self) -> list[str]:
+        """Give models to some metrics and return their uids.
+
+        Raises
+        ------
+        DependencyAway : nothing is forgotten; call again.
+        """
+        if self._all_unseen:
+            self._see_all()
+        some = self._choose(MODELS_AT_ONCE)
+        try:
+            return self._monitor(some)
+        except (HTMEngineError, ValueError, TypeError):
+            # One of them cannot have a model; it is not to cost its neighbours theirs.
+            self._put_back(some)
+        left = len(self._candidates) - len(some.looked_at)
+        monitored: list[str] = []
+        while len(self._candidates) > left:
+            one = self._choose(1)
+            try:
+                monitored += self._monitor(one)
+            except (HTMEngineError, ValueError, TypeError) as error:
+                # Somebody was faster, so that there is a model and it counts; or the metric was deleted.
+                if not isinstance(error, MetricAlreadyMonitored):
+                    self._quota.give_back(one.rules[0])
+                log.warning("metric_storer.not_monitored metric=%s reason=%s", one.chosen[0].name, error)
+        return monitored
+
+    def _see_all(self) -> None:
+        with reading(self._engine) as conn:
+            self._quota = Quota(self._rules, metrics.custom(conn))
+        self._candidates.clear()
+        self.created(self._quota.without)
+        self._all_unseen = False
+
+    def _choose(self, most: int) -> _Some:
+        """Take candidates of which up to `most` get a model, all of the same set, within the limits."""
+        some = _Some([], [], [])
+        while self._candidates and len(some.chosen) < most:
+            candidate = self._candidates[0]
+            rule = self._rules.first(candidate.name)
+            if rule is not None and rule.monitor:
+                if limit := self._quota.reached(rule):
+                    self._say(limit, candidate)
+                elif some.rules and rule.model != some.rules[0].model:
+                    break
+                else:
+                    self._quota.count(rule)
+                    some.chosen.append(candidate)
+                    some.rules.append(rule)
+            some.looked_at.append(self._candidates.popleft())
+        return some
+
+    def _say(self, limit: Limit, candidate: _Candidate) -> None:
+        if limit not in self._reached:
+            log.warning("metric_storer.limit_reached section=%s limit=%d metric=%s", *limit, candidate.name)
+            self._reached.add(limit)
+
+    def _put_back(self, some: _Some) -> None:
+        self._candidates.extendleft(reversed(some.looked_at))
+        for rule in some.rules:
+            self._quota.give_back(rule)
+
+    def _monitor(self, some: _Some) -> list[str]:
+        if not some.chosen:
+            return []
+        specs = [
+            rule.specification(candidate.uid) for candidate, rule in zip(some.chosen, some.rules, strict=True)
+        ]
+        try:
+            return self._models(some.rules[0].model).monitorMetrics(specs)
+        except DependencyAway:
+            self._put_back(some)
+            raise
+
+
+def _changed_at(path: Path | None) -> int | None:
+    try:
+        return path.stat().st_mtime_ns if path else None
+    except OSError:
+        return None

@@ -1,0 +1,135 @@
+"""Live samples of a metric wait while its history is being sent.
+
+A backfill sends old samples of a metric as fast as it can. A live sample that became a row meanwhile would make all
+older ones of the history come too late, so it is held until the history is complete, and becomes a row then.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple
+
+from htmengine.doors.plaintext import Columns
+from htmengine.messages import Backfill
+
+PATIENCE_S: Final = 60
+"""A backfill that says nothing for so long is over: its sender has died."""
+
+MOST_HELD: Final = 1 << 30
+
+Held = list[tuple[int, float]]
+"""Timestamps and values."""
+
+
+class Batch(NamedTuple):
+    """What a message brought."""
+
+    samples: Columns
+    backfill: Backfill | None
+
+
+class Plan(NamedTuple):
+    """What to do with the samples of some batches."""
+
+    samples: Columns
+    """They become rows now, in this order."""
+    held: Columns
+    """They wait."""
+    tokens: dict[str, str | None]
+    """Backfills that went on, with their tokens, or ended: None. What waited for one that ended is among `samples`."""
+
+
+def sort_out(batches: Iterable[Batch], tokens: Mapping[str, str], held_of: Callable[[str], Held]) -> Plan:
+    """Return which samples become rows and which wait.
+
+    Parameters
+    ----------
+    tokens : the backfills that are going on, by the name of the metric.
+    held_of : returns what waits for a metric's backfill so far, in the order in which it came.
+    """
+    going_on = dict(tokens)
+    changed: dict[str, str | None] = {}
+    now = Columns([], [], [])
+    held: defaultdict[str, Held] = defaultdict(list)
+    released: set[str] = set()
+    for samples, backfill in batches:
+        own = backfill.metric if backfill else None
+        # The end of a run that another has taken over from is not the other's end.
+        if backfill and not (
+            backfill.done and going_on.get(backfill.metric, backfill.token) != backfill.token
+        ):
+            going_on[backfill.metric] = changed[backfill.metric] = backfill.token
+        else:
+            backfill = None
+        if going_on:
+            _divide(samples, own, going_on, now, held)
+        else:
+            _extend(now, samples)
+        if backfill and backfill.done:
+            del going_on[backfill.metric]
+            changed[backfill.metric] = None
+            waiting = held.pop(backfill.metric, [])
+            if backfill.metric not in released:
+                waiting = held_of(backfill.metric) + waiting
+            released.add(backfill.metric)
+            _extend(now, in_time_order(backfill.metric, waiting))
+    return Plan(now, _gathered(held), changed)
+
+
+def together(batches: Iterable[Batch]) -> Columns:
+    """Return the samples of batches of which none waits."""
+    found = Columns([], [], [])
+    for samples, _ in batches:
+        _extend(found, samples)
+    return found
+
+
+def in_time_order(name: str, held: Held) -> Columns:
+    """Return held samples of a metric by time; of one time, the first that came stays the first."""
+    ordered = sorted(held, key=lambda sample: sample[0])
+    return Columns([name] * len(ordered), [value for _, value in ordered], [time for time, _ in ordered])
+
+
+def expired(heard_at: float, now: float, waiting_s: float) -> bool:
+    """Tell whether a backfill's sender has died.
+
+    Parameters
+    ----------
+    heard_at, now : when its last message was worked on, or it was first seen; and now. Of a clock that only grows.
+    waiting_s : age of the oldest message in the queue, 0 when it is empty, infinite when unknown: only what was sent
+        before that has been seen, and a message of the backfill may be among the rest.
+    """
+    return now - waiting_s - heard_at >= PATIENCE_S
+
+
+def _divide(
+    samples: Columns,
+    own: str | None,
+    going_on: Mapping[str, str],
+    now: Columns,
+    held: defaultdict[str, Held],
+) -> None:
+    names, values, timestamps = now
+    for name, value, timestamp in zip(*samples, strict=True):
+        if name in going_on and name != own:
+            held[name].append((timestamp, value))
+        else:
+            names.append(name)
+            values.append(value)
+            timestamps.append(timestamp)
+
+
+def _extend(columns: Columns, more: Columns) -> None:
+    columns.names.extend(more.names)
+    columns.values.extend(more.values)
+    columns.timestamps.extend(more.timestamps)
+
+
+def _gathered(held: Mapping[str, Held]) -> Columns:
+    columns = Columns([], [], [])
+    for name, samples in held.items():
+        _extend(
+            columns, Columns([name] * len(samples), [value for _, value in samples], [t for t, _ in samples])
+        )
+    return columns

@@ -1,0 +1,414 @@
+"""The stage of the metric storer: lines become numbered rows in the repository, and input for the models.
+
+A sample is stored before a model hears of it. What is lost between the two is found by the sweep; what is delivered
+twice is refused the second time.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from functools import cache
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, Engine
+
+from htmengine import config
+from htmengine.adapters.datasource.custom import CustomAdapter
+from htmengine.bus import Delivery, Outgoing, QueueStatus
+from htmengine.doors.plaintext import PROTOCOL, Columns, Rejected, parse_lines
+from htmengine.errors import DependencyAway
+from htmengine.exceptions import HTMEngineError
+from htmengine.htm.params import ROWS_FOR_RANGE
+from htmengine.messages import Backfill, MalformedMessage, decode_metric_lines, shard_of
+from htmengine.model_swapper.model_input import Feed, requests
+from htmengine.repository import backfill, metrics, samples
+from htmengine.repository.engine import reading, writing
+from htmengine.repository.metrics import MetricState
+from htmengine.repository.status import WITH_MODEL, MetricStatus
+from htmengine.runtime.metric_storer import numbering, sweep
+from htmengine.runtime.metric_storer.auto_monitor import AutomaticMonitoring, Models
+from htmengine.runtime.metric_storer.backfill import (
+    MOST_HELD,
+    Batch,
+    Held,
+    expired,
+    in_time_order,
+    sort_out,
+    together,
+)
+from htmengine.service.context import Context
+from htmengine.service.counters import Counters
+from htmengine.service.fault_injection import Step, no_step
+from htmengine.service.loop import Outcome
+
+NAME: Final = "metric_storer"
+MOST_MESSAGES: Final = 200
+LINES_AT_ONCE: Final = 4000
+"""So many messages are taken as have this number of lines together, going by the last ones; and a transaction ends with
+the message that reaches it."""
+LONGEST_POLL_S: Final = 1.0
+FUTURE: Final = "the timestamp lies too far in the future"
+CLOCKS_DIFFER_S: Final = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Overtaken(DependencyAway):
+    """Another storer numbered rows of the same metric at the same time; nothing was stored, and doing it again helps."""
+
+
+class _Message(NamedTuple):
+    lines: list[str]
+    backfill: Backfill | None
+    redelivered: bool
+    accepted_at: float
+
+
+class _Stored(NamedTuple):
+    rows: numbering.Rows
+    states: dict[str, MetricState]
+    """Of the metrics, as they were before."""
+    new: list[MetricState]
+
+
+class MetricStorer:
+    """A stage: takes messages of the metric-data queue, stores their samples, feeds the models.
+
+    Parameters
+    ----------
+    settings : of the storer.
+    queue : the metric-data queue.
+    input_queue : names the model input queue of a shard; `results_queue` likewise the queue of its results.
+    queues_now : returns how the bus's queues stand.
+    models : starts the models of metrics that have waited for data.
+    automatic : gives models to new metrics.
+    clock : seconds since the epoch; only messages that do not say when they were accepted are judged by it.
+    timer : seconds that only grow.
+    """
+
+    name: str = NAME
+
+    def __init__(
+        self,
+        settings: config.Storer,
+        *,
+        queue: str,
+        input_queue: Callable[[int], str],
+        results_queue: Callable[[int], str],
+        queues_now: Callable[[], Sequence[QueueStatus]],
+        engine: Engine,
+        shards: int,
+        models: Models,
+        automatic: AutomaticMonitoring,
+        clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
+        step: Step = no_step,
+        counters: Counters | None = None,
+    ) -> None:
+        self.queues: Sequence[str] = [queue]
+        self.max_messages = 8
+        self.counters = counters or Counters()
+        self._settings = settings
+        self._input_queue = input_queue
+        self._results_queue = results_queue
+        self._queues_now = queues_now
+        self._engine = engine
+        self._shards = shards
+        self._models = models
+        self._automatic = automatic
+        self._clock = clock
+        self._timer = timer
+        self._step = step
+        self._sweep = sweep.Sweep(settings.sweep_interval_s)
+        self._sweep_due = timer()
+        self._heard: dict[tuple[str, str], float] = {}
+        """By metric and token: when something of a backfill was last worked on, or it was first seen."""
+        self._clock_is_slow = False
+        self._messages: list[Outgoing] = []
+        """Committed and not published yet; they stay here while something that is away holds `process` up."""
+        self._in_doubt = False
+        """The last attempt ended in an error, perhaps behind a commit: what was stored may not have been passed on."""
+
+    @property
+    def poll_interval_s(self) -> float:
+        """See `Stage`."""
+        if self._automatic.waiting:
+            return 0.0
+        return max(0.0, min(LONGEST_POLL_S, self._sweep_due - self._timer()))
+
+    def process(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """See `Stage`. Samples that were stored before are refused, so messages may come again."""
+        messages, dead = self._decoded(deliveries)
+        if self._in_doubt:
+            self._automatic.look_at_all()
+        in_doubt, self._in_doubt = self._in_doubt, True
+        for some in _transactions(messages):
+            self._take(some, again=in_doubt or any(message.redelivered for message in some))
+        if monitored := self._automatic.work():
+            self._ask(monitored)
+        if self._sweep.suspicious or self._timer() >= self._sweep_due:
+            self._look_after()
+        offered, self._messages = self._messages, []
+        self._in_doubt = False
+        return Outcome(offered=offered, dead_letters=dead)
+
+    def settle(self) -> None:
+        """See `Stage`: nothing is kept that must be saved."""
+
+    def close(self) -> None:
+        """See `Stage`: nothing is kept that must be saved."""
+
+    def _decoded(self, deliveries: Iterable[Delivery]) -> tuple[list[_Message], list[tuple[Delivery, str]]]:
+        messages, dead = [], []
+        for delivery in deliveries:
+            try:
+                lines = decode_metric_lines(delivery.body)
+            except MalformedMessage as error:
+                dead.append((delivery, str(error)))
+                continue
+            if lines.protocol != PROTOCOL:
+                dead.append((delivery, f'the protocol "{lines.protocol}" is not known; "{PROTOCOL}" is'))
+                continue
+            accepted_at = self._accepted_at(lines.accepted_at)
+            messages.append(_Message(lines.data, lines.backfill, delivery.deliveries > 1, accepted_at))
+        self.counters.add("messages", len(messages))
+        if lines_taken := sum(len(message.lines) for message in messages):
+            self.max_messages = min(max(LINES_AT_ONCE * len(messages) // lines_taken, 1), MOST_MESSAGES)
+        return messages, dead
+
+    def _accepted_at(self, said: float | None) -> float:
+        """Return when a message was accepted: as it says itself, or else now."""
+        now = self._clock()
+        if said is None:
+            return now
+        if said - now > CLOCKS_DIFFER_S and not self._clock_is_slow:
+            self._clock_is_slow = True  # said once: nothing depends on it
+            log.warning(
+                "%s.clock_is_slow by_s=%.0f: this machine's clock, against that of the machine that accepted samples",
+                NAME,
+                said - now,
+            )
+        return said
+
+    # -- Storing
+
+    def _take(self, messages: Sequence[_Message], *, again: bool) -> None:
+        """Store what these messages bring, in one transaction, and put it among the messages for the models.
+
+        `again`: it may have been stored before, and not been passed on.
+        """
+        batches, rejected = [], []
+        for message in messages:
+            columns, bad = parse_lines(message.lines)
+            columns, early = _not_future(columns, int(message.accepted_at) + self._settings.max_future_s)
+            batches.append(Batch(columns, message.backfill))
+            rejected += bad + early
+        held, stored = self._committed(batches)
+        self._step(f"{NAME}.committed")
+        self.counters.add("lines", sum(len(message.lines) for message in messages))
+        self.counters.add("samples_held", held)
+        for line, reason in rejected:
+            self.counters.reject(reason, [line])
+        self._pass_on(stored)
+        if again:
+            self._sweep.suspect(state.uid for state in stored.states.values())
+
+    def _committed(self, batches: Sequence[Batch]) -> tuple[int, _Stored]:
+        """Store samples in one transaction; return how many of them wait for the end of a backfill, and the others.
+
+        Writers take turns. Usually what the samples become is worked out before ours: the statement that moves the
+        metrics verifies where they stood.
+        """
+        if foreseen := self._foreseen(batches):
+            with suppress(Overtaken):
+                if foreseen.rows.uids:
+                    with writing(self._engine) as conn:
+                        insert(conn, foreseen.rows)
+                return 0, foreseen
+        with writing(self._engine) as conn:
+            tokens = backfill.running(conn)
+            plan = sort_out(batches, tokens, lambda name: _held(conn, name))
+            self._note_backfills(conn, tokens, plan.tokens)
+            if plan.held.names:
+                backfill.hold(conn, plan.held.names, plan.held.timestamps, plan.held.values)
+            return len(plan.held.names), self._store(conn, plan.samples)
+
+    def _foreseen(self, batches: Sequence[Batch]) -> _Stored | None:
+        """Return what will be stored if nobody changes the metrics meanwhile; None if one is new, or history is sent."""
+        if any(batch.backfill for batch in batches):
+            return None
+        columns = together(batches)
+        names = list(dict.fromkeys(columns.names))
+        with reading(self._engine) as conn:
+            if backfill.running(conn):
+                return None
+            states = metrics.states_by_name(conn, names)
+        if len(states) < len(names):
+            return None
+        return _Stored(numbering.number(columns, states), states, [])
+
+    def _note_backfills(
+        self, conn: Connection, before: Mapping[str, str], after: Mapping[str, str | None]
+    ) -> None:
+        now = int(self._clock())
+        for name, token in after.items():
+            if token is not None:
+                backfill.begin(conn, name, token, now)
+                self._heard[name, token] = self._timer()
+            elif name in before:
+                backfill.end(conn, name, before[name])
+
+    def _store(self, conn: Connection, columns: Columns) -> _Stored:
+        """Insert samples as rows, creating the metrics that are new."""
+        names = list(dict.fromkeys(columns.names))
+        states = metrics.states_by_name(conn, names)
+        new = [name for name in names if name not in states]
+        if new:
+            metrics.create_custom(conn, new)
+            states.update(metrics.states_by_name(conn, new))
+        rows = numbering.number(columns, states)
+        insert(conn, rows)
+        return _Stored(rows, states, [states[name] for name in new])
+
+    def _pass_on(self, stored: _Stored) -> None:
+        """Hand committed rows to the models, and start the models that have waited for them."""
+        rows, states, new = stored
+        self.counters.add("rows_stored", len(rows.uids))
+        for reason, count in rows.refused.items():
+            self.counters.reject(reason, rows.examples[reason], count)
+        if new:
+            self.counters.add("metrics_created", len(new))
+            self._automatic.created(new)
+        feed = Feed(self._shards, self._input_queue)
+        generations = {state.uid: state.generation for state in states.values() if state.status in WITH_MODEL}
+        feed.add_rows(generations, rows.uids, rows.rowids, rows.timestamps, rows.values, rows.digests)
+        self._messages += feed.messages()
+        waiting = {state.uid for state in states.values() if state.status == MetricStatus.PENDING_DATA}
+        enough = [a.uid for a in rows.advances if a.uid in waiting and a.to_rowid >= ROWS_FOR_RANGE]
+        if enough:
+            self._activate(enough)
+
+    def _activate(self, uids: Sequence[str]) -> None:
+        for uid in uids:
+            try:
+                self._models.activateModel(uid)
+            except (HTMEngineError, ValueError, TypeError) as error:
+                # Its status changed meanwhile, or its rows give no range: the next sample tries again.
+                log.warning("%s.not_activated uid=%s reason=%s", NAME, uid, error)
+        self._ask(uids)
+
+    def _ask(self, uids: Sequence[str]) -> None:
+        """Ask for the models of metrics that have just got one."""
+        with reading(self._engine) as conn:
+            states = metrics.states(conn, uids).values()
+            self._messages += requests(conn, states, self._shards, self._input_queue)
+
+    # -- What is due from time to time
+
+    def _look_after(self) -> None:
+        """Ask for metrics that stand still, and end the backfills whose sender has died."""
+        self._automatic.look_at_file()
+        now = self._timer()
+        self._sweep_due = now + self._settings.sweep_interval_s
+        statuses = self._queues_now()
+        waiting = [
+            sweep.waiting_in(statuses, [self._input_queue(shard), self._results_queue(shard)])
+            for shard in range(self._shards)
+        ]
+        with reading(self._engine) as conn:
+            behind = {state.uid: state for state in metrics.pending(conn)}
+            behind.update((state.uid, state) for state in metrics.lagging(conn))
+            chosen = self._sweep.choose(
+                list(behind.values()), lambda uid: waiting[shard_of(uid, self._shards)], now
+            )
+            asked = requests(conn, chosen, self._shards, self._input_queue)
+            running = backfill.running(conn)
+        if chosen:
+            log.info("%s.asked metrics=%d", NAME, len(chosen))
+        self._messages += asked
+        behind_s = sweep.waiting_in(statuses, self.queues)
+        # Not by the time in the repository: the machine's clock may have been set meanwhile.
+        self._heard = {(name, token): self._heard.get((name, token), now) for name, token in running.items()}
+        for (name, token), heard_at in self._heard.items():
+            if expired(heard_at, now, behind_s):
+                self._release(name, token)
+
+    def _release(self, name: str, token: str) -> None:
+        """End a backfill whose sender has died: what waited for it becomes rows."""
+        with writing(self._engine) as conn:
+            if not backfill.end(conn, name, token):
+                return
+            stored = self._store(conn, in_time_order(name, _held(conn, name)))
+        self._step(f"{NAME}.committed")
+        log.warning("%s.backfill_ended metric=%s reason=its sender has died", NAME, name)
+        self._pass_on(stored)
+
+
+def insert(conn: Connection, rows: numbering.Rows) -> None:
+    """Insert numbered rows. Raises Overtaken where the same numbers were given to others meanwhile."""
+    if rows.uids:
+        if samples.advance_last(conn, rows.advances) != len(rows.advances):
+            raise Overtaken("another storer is at work on the same metrics")
+        samples.append(conn, rows.uids, rows.rowids, rows.timestamps, rows.values, rows.digests)
+
+
+def _held(conn: Connection, name: str) -> Held:
+    """Return what waits for the end of a metric's backfill, in the order in which it came, and take it out."""
+    held = backfill.held(conn, name, MOST_HELD)
+    if held.ids:
+        backfill.release(conn, name, held.ids[-1])
+    return list(zip(held.timestamps, held.values, strict=True))
+
+
+def _not_future(columns: Columns, latest: int) -> tuple[Columns, list[Rejected]]:
+    """Return the samples up to a time, and the others as lines."""
+    if not columns.timestamps or max(columns.timestamps) <= latest:
+        return columns, []
+    kept, rejected = Columns([], [], []), []
+    for name, value, timestamp in zip(*columns, strict=True):
+        if timestamp > latest:
+            rejected.append(Rejected(f"{name} {value!r} {timestamp}", FUTURE))
+            continue
+        kept.names.append(name)
+        kept.values.append(value)
+        kept.timestamps.append(timestamp)
+    return kept, rejected
+
+
+def _transactions(messages: Sequence[_Message]) -> Iterator[list[_Message]]:
+    """Divide messages into runs of some thousand lines."""
+    some: list[_Message] = []
+    lines = 0
+    for message in messages:
+        some.append(message)
+        lines += len(message.lines)
+        if lines >= LINES_AT_ONCE:
+            yield some
+            some, lines = [], 0
+    if some:
+        yield some
+
+
+def build(context: Context) -> MetricStorer:
+    """Return the storer of an installation."""
+    settings = context.settings
+
+    def models(model: config.ModelName | None) -> Models:
+        chosen = settings if model is None else settings.with_scheduler(model=model)
+        return CustomAdapter(context.engine, None, chosen)  # the storer asks for the models itself
+
+    return MetricStorer(
+        settings.storer,
+        queue=settings.listener.queue,
+        input_queue=settings.model_input_queue,
+        results_queue=settings.results_shard_queue,
+        queues_now=context.bus.status,
+        engine=context.engine,
+        shards=context.shards,
+        models=models(None),
+        automatic=AutomaticMonitoring(settings.storer.rules, context.engine, cache(models)),
+        step=context.step,
+    )

@@ -1,0 +1,1 @@
+"""What every service is made of: its loop, its program, what it opens, and what it says of itself."""

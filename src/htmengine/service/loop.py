@@ -1,0 +1,195 @@
+"""The one loop of every queue-fed service: consume, process, publish, acknowledge."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+from htmengine.bus import Bus, Consumer, Delivery, Fanout, Outgoing, QueueFull
+from htmengine.errors import DependencyAway
+from htmengine.service.counters import Counters
+from htmengine.service.fault_injection import Step, no_step
+from htmengine.service.retry import FIRST_PAUSE_S, Stopped, insisting
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+OFFER_PATIENCE_S: Final = 2.0
+"""How long a full queue is waited for with what it may go without."""
+
+
+class Outcome(NamedTuple):
+    """What became of a batch: to be published, then everything but the dead letters to be acknowledged."""
+
+    publish: Sequence[Outgoing | Fanout] = ()
+    dead_letters: Sequence[tuple[Delivery, str]] = ()
+    offered: Sequence[Outgoing] = ()
+    """Published too, but a queue that stays full goes without: what it missed can be made again from elsewhere."""
+
+
+class Stage(Protocol):
+    """What a service does with its messages. Knows nothing of the broker."""
+
+    name: str
+    queues: Sequence[str]
+    max_messages: int
+    """How many messages to take at a time."""
+    counters: Counters
+
+    @property
+    def poll_interval_s(self) -> float:
+        """How long to wait for messages before `process` is called without any; 0 when there is work left over."""
+        ...
+
+    def process(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """Work on messages, or, when there are none, on what else is due.
+
+        It must be safe to call again with the same messages: a crash anywhere before they are acknowledged means that
+        they come again. A message that cannot be decoded is among the dead letters of the outcome; its neighbours are
+        worked on.
+        """
+        ...
+
+    def settle(self) -> None:
+        """Do what may only happen once the outcome was published and acknowledged, such as checkpoints."""
+        ...
+
+    def close(self) -> None:
+        """Save what is to be saved: the service stops in good order."""
+        ...
+
+
+def run(
+    stage: Stage, bus: Bus, stop: threading.Event, *, step: Step = no_step, profiling: bool = False
+) -> None:
+    """Consume, process and publish until told to stop; then let the stage save its state.
+
+    The acknowledgement comes last. What a dependency that is away or a full queue holds up is kept and tried again,
+    with growing pauses; an error of ours ends the service, and its messages come again to the next.
+
+    Parameters
+    ----------
+    step : told the name of each step when it is done.
+    profiling : log how long each batch took; also where the log level is DEBUG.
+    """
+
+    def insist(action: Callable[[], T]) -> T:
+        return insisting(action, stage.name, stop)
+
+    offers = _Offers(bus, stage.name, stop)
+    with ExitStack() as stack:
+        try:
+            consumer = stack.enter_context(insist(partial(bus.consume, stage.queues)))
+            while not stop.is_set():
+                deliveries = insist(
+                    lambda: consumer.receive(max_messages=stage.max_messages, timeout_s=stage.poll_interval_s)
+                )
+                watch = Stopwatch()
+                outcome = insist(partial(stage.process, deliveries))
+                watch.lap("process")
+                step(f"{stage.name}.processed")
+                if outcome.publish:
+                    insist(partial(bus.publish, outcome.publish))
+                if outcome.offered:
+                    insist(partial(offers.publish, outcome.offered))
+                if outcome.publish or outcome.offered:
+                    watch.lap("publish")
+                    step(f"{stage.name}.published")
+                _finish(consumer, deliveries, outcome, insist)
+                if deliveries:
+                    watch.lap("acknowledge")
+                    step(f"{stage.name}.acknowledged")
+                insist(stage.settle)
+                if deliveries:
+                    watch.lap("settle")
+                    watch.log(stage.name, profiling, messages=len(deliveries))
+        except Stopped:
+            pass  # what was not acknowledged comes again
+        try:
+            stage.close()
+        except DependencyAway as error:
+            log.warning("%s.not_saved reason=%s", stage.name, error)  # as after a crash: it is made again
+
+
+class Stopwatch:
+    """Times the parts of one batch."""
+
+    def __init__(self) -> None:
+        self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, part: str) -> None:
+        """End a part, and begin the next."""
+        now = time.perf_counter()
+        self._laps[part] = now - self._last
+        self._last = now
+
+    def log(self, service: str, profiling: bool, **sizes: int) -> None:
+        """Write one line: how much it was, and how long each part took. DEBUG, but INFO with `profiling`."""
+        level = logging.INFO if profiling else logging.DEBUG
+        if log.isEnabledFor(level):
+            told = [f"{name}={size}" for name, size in sizes.items()]
+            told += [f"{part}_ms={1000 * taken:.1f}" for part, taken in self._laps.items()]
+            log.log(level, "%s.batch %s", service, " ".join(told))
+
+
+class _Offers:
+    """Publishes what may be left out. A queue that is full is waited for a while, so that a consumer that is merely
+    slower sets the pace; one that took nothing in that time gets what it has room for, until it moves again.
+    """
+
+    def __init__(self, bus: Bus, name: str, stop: threading.Event) -> None:
+        self._bus = bus
+        self._name = name
+        self._stop = stop
+        self._stuck: set[str] = set()
+
+    def publish(self, messages: Sequence[Outgoing]) -> None:
+        """Publish messages, but for those whose queue stays full. Raises Stopped."""
+        try:
+            self._bus.publish(messages)
+        except QueueFull:  # which of them were accepted is not known; publishing again is safe
+            for queue in dict.fromkeys(message.queue for message in messages):
+                self._offer(queue, [message for message in messages if message.queue == queue])
+        else:
+            self._stuck.clear()
+
+    def _offer(self, queue: str, messages: Sequence[Outgoing]) -> None:
+        left = 0.0 if queue in self._stuck else OFFER_PATIENCE_S
+        while True:
+            try:
+                self._bus.publish(messages)
+            except QueueFull as error:
+                if left <= 0:
+                    if queue not in self._stuck:
+                        log.warning("%s.going_on queue=%s reason=%s", self._name, queue, error)
+                        self._stuck.add(queue)
+                    return
+            else:
+                self._stuck.discard(queue)
+                return
+            if self._stop.wait(FIRST_PAUSE_S):
+                raise Stopped
+            left -= FIRST_PAUSE_S
+
+
+def _finish(
+    consumer: Consumer,
+    deliveries: Sequence[Delivery],
+    outcome: Outcome,
+    insist: Callable[[Callable[[], None]], None],
+) -> None:
+    """Acknowledge a batch, but for what goes to the dead letters."""
+    dead = set()
+    for delivery, reason in outcome.dead_letters:
+        insist(partial(consumer.dead_letter, delivery, reason))
+        dead.add((delivery.queue, delivery.tag))
+    done = [delivery for delivery in deliveries if (delivery.queue, delivery.tag) not in dead]
+    if done:
+        insist(partial(consumer.ack, done))

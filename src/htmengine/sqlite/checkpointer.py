@@ -1,0 +1,80 @@
+"""Writes the write-ahead log of a SQLite file back beside those who write to it."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+from typing import Any, Final
+
+CHECKPOINT_INTERVAL_S: Final = 0.25
+PAUSE_AFTER_ERROR_S: Final = 5.0
+LONG_LOG_PAGES: Final = 16_000
+"""64 MiB: then writers wait for the rest of the log, so that it can begin anew."""
+WAL_AUTOCHECKPOINT_PAGES: Final = 64_000
+"""For connections of a file that has a `Checkpointer`: they write the log back only where it does not get to it."""
+
+log = logging.getLogger(__name__)
+
+
+class Checkpointer:
+    """Writes a write-ahead log back into its file, in a thread of its own.
+
+    SQLite does it at the end of a commit, and all writers wait for the disk meanwhile. Beside them it holds up nobody.
+    But the log begins anew only when all of it was written back, which never happens while others add to it: when it
+    has grown long, they wait for what little there is left.
+    """
+
+    def __init__(self, path: Path, turn: AbstractContextManager[Any]) -> None:
+        """`turn`: held by whoever writes to the file."""
+        self._path = path
+        self._turn = turn
+        self._written = threading.Event()
+        self._closed = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def wrote(self) -> None:
+        """Say that the file was written to."""
+        self._written.set()
+        if self._thread is None:
+            with self._starting:
+                if self._thread is None and not self._closed.is_set():
+                    self._thread = threading.Thread(target=self._run, name="wal-checkpoints", daemon=True)
+                    self._thread.start()
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._starting:
+            self._closed.set()
+        self._written.set()
+        if self._thread:
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closed.is_set():
+            try:
+                # Not created again, should it have been deleted.
+                uri = f"{self._path.absolute().as_uri()}?mode=rw"
+                with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+                    self._keep_short(connection)
+            except sqlite3.Error as error:  # the log merely grows; writers meet the same error if it stays
+                log.debug("sqlite.not_checkpointed path=%s reason=%s", self._path, error)
+                self._closed.wait(PAUSE_AFTER_ERROR_S)
+
+    def _keep_short(self, connection: sqlite3.Connection) -> None:
+        while not self._closed.wait(CHECKPOINT_INTERVAL_S):
+            self._written.wait()
+            self._written.clear()
+            if not self._closed.is_set() and _checkpoint(connection) >= LONG_LOG_PAGES:
+                _checkpoint(connection)  # what was added meanwhile, so that little is left
+                with self._turn:
+                    _checkpoint(connection)
+
+
+def _checkpoint(connection: sqlite3.Connection) -> int:
+    """Write back what can be without waiting, and return the length of the log in pages."""
+    _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+    return int(pages)

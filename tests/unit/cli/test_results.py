@@ -1,0 +1,128 @@
+import threading
+import time
+from contextlib import contextmanager
+from types import SimpleNamespace
+
+import pytest
+
+from htmengine.bus import Fanout
+from htmengine.bus.embedded.bus import EmbeddedBus
+from htmengine.cli import results
+from htmengine.messages import BatchRow, ResultsBatch, Why, encode_json
+
+
+def row(log_score, name="cpu.load"):
+    return results.Row(name, 1, 1_700_000_000, 0.42, 0.999, log_score)
+
+
+def test_an_anomalous_row_is_marked_and_red_only_where_there_are_colours():
+    assert results.text_of(row(0.6)).endswith("cpu.load  <-- anomaly")
+    assert results.text_of(row(0.1)).startswith("2023-11-14 22:13:20")
+    assert results.style_of(row(0.6)) == {"fg": "red", "bold": True}
+    assert results.style_of(row(0.45)) == {"fg": "yellow"}
+    assert results.style_of(row(0.1)) == {}
+
+
+def test_an_anomalous_row_says_why_if_that_is_known():
+    why = Why(
+        cause="error",
+        channel="deviation",
+        forecast=0.1,
+        usual=(0.05, 0.15),
+        foreseen=[],
+        alarms_before=0,
+        last_alarm=None,
+    )
+    text = results.text_of(row(0.6)._replace(why=why))
+    assert text.endswith("  <-- anomaly: far from its forecast, usual 0.05 to 0.15")
+
+
+@pytest.fixture
+def bus(tmp_path):
+    bus = EmbeddedBus(tmp_path / "bus.sqlite")
+    bus.declare_exchange("results.batches")
+    yield bus
+    bus.close()
+
+
+def batch(*names):
+    rows = [
+        BatchRow(
+            uid=name,
+            name=name,
+            rowid=1,
+            ts=1,
+            value=1.0,
+            raw_anomaly=0.0,
+            anomaly=0.1,
+            log_score=0.2,
+            sequence_score=0.0,
+            novelty_score=0.0,
+        )
+        for name in names
+    ]
+    return Fanout("results.batches", encode_json(ResultsBatch(rows=rows)))
+
+
+@contextmanager
+def published_to_whoever_listens(bus, *batches):
+    """Publish as soon as somebody listens."""
+
+    def publish():
+        while not bus.has_subscribers("results.batches"):
+            time.sleep(0.01)
+        bus.publish(batches)
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    yield
+    thread.join()
+
+
+def test_a_follower_sees_what_is_published_and_leaves_no_queue_behind(bus):
+    stop = threading.Event()
+    arriving = results.arriving(bus, "results.batches", stop)
+    seen = []
+    with published_to_whoever_listens(bus, batch("a", "b"), batch("c")):
+        for rows in arriving:
+            seen += [row.name for row in rows]
+            if len(seen) == 3:
+                stop.set()
+    assert seen == ["a", "b", "c"]
+    assert bus.status() == []
+
+
+def test_a_message_that_is_no_batch_costs_its_neighbours_nothing(bus):
+    stop = threading.Event()
+    with published_to_whoever_listens(bus, Fanout("results.batches", b"not json"), batch("a")):
+        for rows in results.arriving(bus, "results.batches", stop):
+            assert [row.name for row in rows] == ["a"]
+            stop.set()
+    assert [letter.body for letter in bus.dead_letters()] == [b"not json"]
+
+
+class EnoughError(Exception):
+    pass
+
+
+def test_what_comes_while_stored_results_are_shown_is_neither_missed_nor_shown_twice(bus, monkeypatch):
+    settings = SimpleNamespace(batches_exchange="results.batches", results_shard_queue=str)
+    shown = []
+
+    def show_stored(context, name, **_options):
+        bus.publish([batch("stored", "meanwhile"), batch("last")])
+        shown.append("stored")
+        return {("stored", 1)}
+
+    def show(rows):
+        shown.extend(row.name for row in rows)
+        if "last" in shown:
+            raise EnoughError
+
+    monkeypatch.setattr(results, "show_stored", show_stored)
+    monkeypatch.setattr(results, "printer", lambda json: show)
+    with pytest.raises(EnoughError):
+        results.follow(
+            SimpleNamespace(bus=bus, settings=settings, shards=1), None, min_score=0.0, limit=20, json=True
+        )
+    assert shown == ["stored", "meanwhile", "last"]

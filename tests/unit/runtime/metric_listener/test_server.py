@@ -1,0 +1,332 @@
+import contextlib
+import socket
+import threading
+import time
+from datetime import datetime
+
+import msgspec
+import pytest
+
+from htmengine import config, messages
+from htmengine.bus import BusUnavailable, QueueFull
+from htmengine.runtime.metric_listener import Protocol, line_reader, parsePlaintext, publisher, runServer
+from htmengine.runtime.metric_listener.server import LinesLost, Listener, PortError
+
+SETTINGS = config.Listener(port=0, queue="data", flush_interval_s=0.001)
+PATIENCE_S = 60.0
+"""How long to wait for what must come."""
+
+
+class FakeBus:
+    """Keeps what is published; refuses as often as it is told to."""
+
+    def __init__(self):
+        self.messages = []
+        self.failures = []
+        self.asked = 0
+        self.changed = threading.Condition()
+        self.open = threading.Event()
+        self.open.set()
+
+    def publish(self, messages):
+        self.asked += 1
+        self.open.wait()
+        with self.changed:
+            if self.failures:
+                raise self.failures.pop(0)
+            self.messages += messages
+            self.changed.notify_all()
+
+    @property
+    def batches(self):
+        assert {message.queue for message in self.messages} <= {"data"}
+        return [messages.decode_metric_lines(message.body).data for message in self.messages]
+
+    @property
+    def lines(self):
+        return [line for batch in self.batches for line in batch]
+
+    def wait_for(self, count):
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.lines) >= count, PATIENCE_S), self.lines
+            return self.lines
+
+
+class Running:
+    """A listener at work in a thread."""
+
+    def __init__(self, bus, transport="tcp", clock=time.time, **settings):
+        self.port = None
+        self.failure = None
+        opened = threading.Event()
+        self.stopping = threading.Event()
+
+        def ready(port):
+            self.port = port
+            opened.set()
+
+        self.listener = Listener(
+            msgspec.structs.replace(SETTINGS, **settings), bus, transport=transport, ready=ready, clock=clock
+        )
+        self.counters = self.listener.counters
+
+        def run():
+            try:
+                self.listener.run(self.stopping)
+            except Exception as error:
+                self.failure = error
+                opened.set()
+
+        self.thread = threading.Thread(target=run)
+        self.thread.start()
+        assert opened.wait(PATIENCE_S)
+
+    def stop(self):
+        self.stopping.set()
+        self.thread.join(PATIENCE_S)
+        assert not self.thread.is_alive()
+
+    def connect(self):
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
+
+    def send(self, data):
+        with self.connect() as client:
+            client.sendall(data)
+
+    def wait_for(self, condition):
+        deadline = time.monotonic() + PATIENCE_S
+        while not condition():
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+
+
+@pytest.fixture
+def bus():
+    return FakeBus()
+
+
+@pytest.fixture
+def running(bus):
+    with contextlib.ExitStack() as stack:
+
+        def start(transport="tcp", **options):
+            found = Running(bus, transport, **options)
+            stack.callback(found.stop)
+            return found
+
+        yield start
+
+
+def test_lines_of_a_connection_are_published_in_their_order(bus, running):
+    running().send(b"a 1 100\nb 2 100\r\n\n  \na 2 101\n")
+    assert bus.wait_for(3) == ["a 1 100", "b 2 100", "a 2 101"]
+
+
+def test_a_line_that_does_not_end_is_not_published(bus, running):
+    listener = running()
+    listener.send(b"a 1 100\nb 1 17000")
+    assert bus.wait_for(1) == ["a 1 100"]
+    listener.wait_for(lambda: listener.counters.rejected == 1)
+    assert line_reader.UNFINISHED in listener.counters.snapshot()["rejected"]
+
+
+def test_a_connection_that_is_reset_loses_no_line_that_had_come(bus, running):
+    listener = running(flush_interval_s=0.2)
+    client = listener.connect()
+    client.sendall(b"a 1 100\nb 2 100\n")
+    listener.wait_for(lambda: listener.counters["lines"] == 2)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
+    client.close()
+    assert bus.wait_for(2) == ["a 1 100", "b 2 100"]
+
+
+def test_bad_lines_cost_neither_their_neighbours_nor_the_connection(bus, running):
+    listener = running(max_line_bytes=20)
+    with listener.connect() as client:
+        client.sendall(b"a 1 100\n\xff 1 100\n" + b"x" * 50_000)
+        bus.wait_for(1)
+        client.sendall(b"x\nb 1 100\n")
+        assert bus.wait_for(2) == ["a 1 100", "b 1 100"]
+    counted = listener.counters.snapshot()["rejected"]
+    assert {reason: found["count"] for reason, found in counted.items()} == {
+        line_reader.NOT_UTF8: 1,
+        line_reader.LONG_LINE: 1,
+    }
+
+
+def test_a_message_says_when_its_lines_were_accepted(bus, running):
+    listener = running(clock=lambda: 1234.5)
+    listener.send(b"a 1 2\n")
+    bus.wait_for(1)
+    assert [messages.decode_metric_lines(message.body).accepted_at for message in bus.messages] == [1234.5]
+
+
+def test_lines_of_many_connections_share_messages_of_a_bounded_size(bus, running):
+    listener = running(batch_lines=50, flush_interval_s=0.5)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(listener.connect()) for _ in range(40)]
+        for number, client in enumerate(clients):
+            client.sendall(b"".join(b"m%d %d 100\n" % (number, i) for i in range(5)))
+        lines = bus.wait_for(200)
+    assert sorted(lines) == sorted(f"m{number} {i} 100" for number in range(40) for i in range(5))
+    assert max(map(len, bus.batches)) <= 50
+    assert len(bus.batches) < 40
+
+
+@pytest.mark.parametrize("error", [QueueFull("full"), BusUnavailable("away")])
+def test_what_the_bus_does_not_take_is_published_later(bus, running, error):
+    bus.failures = [error, error]
+    running().send(b"a 1 100\n")
+    assert bus.wait_for(1) == ["a 1 100"]
+
+
+def test_a_bus_that_is_away_for_long_does_not_fill_the_log(bus, running, monkeypatch, caplog):
+    monkeypatch.setattr(publisher, "LONGEST_PAUSE_S", 0.001)
+    bus.failures = [BusUnavailable("away")] * 200
+    listener = running()
+    listener.send(b"a 1 100\n")
+    listener.wait_for(lambda: caplog.messages and caplog.messages[-1].startswith("metric_listener.goes_on"))
+    assert len(caplog.messages) < 10
+
+
+def test_connections_are_not_read_while_the_bus_is_slow(bus, running):
+    bus.open.clear()
+    listener = running(batch_lines=100)
+    chunk = (b"m" * 250 + b" 1.25 1700000000\n") * 1000
+    chunks = 120
+    taken = []
+
+    def send():
+        with listener.connect() as client:
+            for number in range(chunks):
+                client.sendall(chunk)
+                taken.append(number)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    listener.wait_for(lambda: listener.counters["pauses"] == 1)
+    before = -1
+    while before != len(taken):  # until the sender cannot go on
+        before = len(taken)
+        time.sleep(0.3)
+    assert before < chunks
+    assert listener.counters["lines"] < 10_000
+    bus.open.set()
+    listener.wait_for(lambda: listener.counters["lines_published"] == chunks * 1000)
+    sender.join()
+    assert len(bus.lines) == chunks * 1000
+
+
+def test_what_was_read_is_published_before_the_end(bus):
+    listener = Running(bus, flush_interval_s=30.0)
+    with listener.connect() as client:
+        client.sendall(b"a 1 100\nb 1 1")
+        listener.wait_for(lambda: listener.counters["lines"] == 1)
+        listener.stop()
+        assert bus.lines == ["a 1 100"]
+        assert client.recv(1) == b""
+
+
+def test_lines_that_the_bus_does_not_take_at_the_end_are_told(bus, monkeypatch):
+    monkeypatch.setattr(publisher, "LAST_TRIES_S", 0.0)
+    listener = Running(bus)
+    bus.failures = [BusUnavailable("away")] * 1000
+    listener.send(b"a 1 100\nb 1 100\n")
+    listener.wait_for(lambda: len(bus.failures) < 1000)
+    listener.stop()
+    assert isinstance(listener.failure, LinesLost)
+    assert "2 lines" in str(listener.failure)
+
+
+def test_a_bus_that_does_not_even_answer_at_the_end_costs_lines_that_are_told(bus, monkeypatch):
+    monkeypatch.setattr(publisher, "LAST_TRIES_S", 0.1)
+    bus.open.clear()
+    listener = Running(bus)
+    listener.send(b"a 1 100\nb 1 100\n")
+    listener.wait_for(lambda: bus.asked)
+    listener.stopping.set()
+    listener.wait_for(lambda: listener.counters["lines_lost"] == 2)
+    bus.open.set()
+    listener.stop()
+    assert isinstance(listener.failure, LinesLost)
+
+
+def test_a_connection_that_sends_nothing_is_closed(bus, running):
+    listener = running(idle_timeout_s=0.2)
+    with listener.connect() as client:
+        assert client.recv(1) == b""
+    assert listener.counters["connections_closed"] == 1
+
+
+def test_more_connections_than_allowed_are_closed_at_once(bus, running):
+    listener = running(max_connections=1)
+    with listener.connect() as first:
+        first.sendall(b"a 1 100\n")
+        bus.wait_for(1)
+        with listener.connect() as second, contextlib.suppress(ConnectionResetError):
+            assert second.recv(1) == b""
+        first.sendall(b"b 1 100\n")
+        assert bus.wait_for(2) == ["a 1 100", "b 1 100"]
+    assert listener.counters["connections_refused"] == 1
+
+
+def test_a_datagram_carries_many_lines(bus, running):
+    listener = running("udp")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"a 1 100\nb 1 100\r\nc 1 100", ("127.0.0.1", listener.port))
+        bus.wait_for(3)
+        client.sendto(b"d 1 100\n", ("127.0.0.1", listener.port))
+        assert bus.wait_for(4) == ["a 1 100", "b 1 100", "c 1 100", "d 1 100"]
+    assert listener.counters["datagrams"] == 2
+
+
+def test_a_port_in_use_is_one_clear_error(bus):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(PortError, match=f"TCP port {port} on 127.0.0.1 is in use") as raised:
+            Listener(msgspec.structs.replace(SETTINGS, port=port), bus).run(threading.Event())
+    assert raised.value.exit_code == 1
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        port = other.getsockname()[1]
+        with pytest.raises(PortError, match=f"UDP port {port}"):
+            Listener(msgspec.structs.replace(SETTINGS, port=port), bus, transport="udp").run(
+                threading.Event()
+            )
+
+
+def test_an_address_of_another_machine_is_one_clear_error(bus):
+    with pytest.raises(PortError, match=r"192\.0\.2\.1 cannot be opened"):
+        Listener(msgspec.structs.replace(SETTINGS, host="192.0.2.1"), bus).run(threading.Event())
+
+
+def test_an_error_of_ours_ends_the_listener_loudly(bus):
+    listener = Running(bus)
+    bus.failures = [KeyError("a bug")]
+    listener.send(b"a 1 100\n")
+    listener.thread.join(PATIENCE_S)
+    assert isinstance(listener.failure, KeyError)
+    listener.stopping.set()
+
+
+def test_the_documented_names_are_there(monkeypatch):
+    monkeypatch.delenv(config.CONFIG_PATH_VARIABLE, raising=False)
+    assert Protocol.values() == ("plain",)
+    assert Protocol.getDefaultPort("plain") == 2003
+    with pytest.raises(ValueError, match="pickle"):
+        Protocol.getDefaultPort("pickle")
+    with pytest.raises(ValueError, match="pickle"):
+        runServer("127.0.0.1", 0, "pickle", "tcp")
+    with pytest.raises(ValueError, match="sctp"):
+        Listener(SETTINGS, FakeBus(), transport="sctp")
+
+
+def test_parse_plaintext_returns_name_value_and_time():
+    assert parsePlaintext("test.metric 4.0 1386792175") == [
+        "test.metric",
+        4.0,
+        datetime(2013, 12, 11, 20, 2, 55),
+    ]
+    assert parsePlaintext("m 1 0.25")[2] == datetime(1970, 1, 1, 0, 0, 0, 250_000)
+    with pytest.raises(ValueError, match="timestamp"):
+        parsePlaintext("m 1 12:30PM")

@@ -1,0 +1,125 @@
+"""What goes to the models: rows, the start of models, and what the sweep asks for."""
+
+import pytest
+
+from htmengine import messages
+from htmengine.exceptions import MetricStatisticsNotReadyError, MetricStatusChangedError
+from htmengine.repository import metrics
+from htmengine.repository.engine import writing
+from htmengine.repository.status import MetricStatus
+from tests.unit.runtime.metric_storer.storer import NOW, SHARDS, Storer, at, fed, lines, with_rules
+
+
+@pytest.mark.parametrize("status", [MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING])
+def test_rows_of_a_monitored_metric_go_to_its_shard(storer, status):
+    uid = storer.monitor("m", status)
+    outcome = storer.process(lines(at(1, 1.5), at(1, name="other"), at(2, 2.5)))
+    assert fed(outcome) == [(uid, 1, NOW - 99_999, 1.5), (uid, 2, NOW - 99_998, 2.5)]
+
+
+@pytest.mark.parametrize("status", [MetricStatus.ERROR, MetricStatus.PENDING_DATA])
+def test_rows_of_a_metric_without_a_running_model_are_stored_all_the_same(storer, status):
+    uid = storer.monitor("m", MetricStatus.ACTIVE)
+    with writing(storer.engine) as conn:
+        metrics.set_status(conn, uid, status)
+    assert fed(storer.process(lines(at(1), at(2)))) == []
+    assert len(storer.rows("m")) == 2
+
+
+def test_messages_to_the_models_have_a_bounded_size(storer):
+    storer.monitor("m")
+    outcome = storer.process(lines(*[at(i) for i in range(1201)]))
+    sizes = [len(rows) for it in outcome.offered for rows in messages.decode_model_input(it.body)]
+    assert sizes == [500, 500, 201]
+    assert [rowid for _, rowid, _, _ in fed(outcome)] == list(range(1, 1202))
+
+
+def test_a_model_that_waits_for_data_is_started_when_there_is_enough_and_gets_a_row(storer):
+    uid = storer.monitor("m", MetricStatus.PENDING_DATA)
+    storer.process(lines(*[at(i) for i in range(287)]))
+    assert storer.models.activated == []
+
+    def activate(metric_id):
+        with writing(storer.engine) as conn:
+            metrics.set_status(conn, metric_id, MetricStatus.CREATE_PENDING)
+
+    storer.models.activateModel = activate
+    assert fed(storer.process(lines(at(287, 7.0)))) == [(uid, 288, NOW - 100_000 + 287, 7.0)]
+
+
+@pytest.mark.parametrize("error", [MetricStatisticsNotReadyError, MetricStatusChangedError])
+def test_a_model_that_cannot_be_started_yet_costs_no_sample(storer, error):
+    storer.monitor("m", MetricStatus.PENDING_DATA)
+    asked = []
+
+    def activate(metric_id):
+        asked.append(metric_id)
+        raise error("not now")
+
+    storer.models.activateModel = activate
+    storer.process(lines(*[at(i) for i in range(300)]))
+    storer.process(lines(at(300)))
+    assert len(storer.rows("m")) == 301
+    assert len(asked) == 2
+
+
+def test_new_metrics_that_a_rule_fits_get_a_model_and_a_row(tmp_path):
+    storer = Storer(tmp_path, rules=with_rules(tmp_path, "[all]\npattern = web.*\naction = monitor\n"))
+
+    def monitor(specs):
+        uids = [spec["metricSpec"]["uid"] for spec in specs]
+        with writing(storer.engine) as conn:
+            metrics.start_models(
+                conn, [metrics.NewModel(uid, "{}", "{}", MetricStatus.CREATE_PENDING) for uid in uids]
+            )
+        return uids
+
+    storer.models.monitorMetrics = monitor
+    outcome = storer.process(lines(at(1, 5.0, "web.a"), at(1, name="db.a")))
+    assert storer.state("web.a").status == MetricStatus.CREATE_PENDING
+    assert storer.state("db.a").status == MetricStatus.UNMONITORED
+    assert fed(outcome) == [(storer.state("web.a").uid, 1, NOW - 99_999, 5.0)]
+    storer.engine.dispose()
+
+
+def test_many_new_metrics_get_their_models_some_at_a_time(tmp_path):
+    storer = Storer(tmp_path, rules=with_rules(tmp_path, "[all]\npattern = *\naction = monitor\n"))
+    storer.process(lines(*[at(1, name=f"m{i}") for i in range(420)]))
+    assert len(storer.models.monitored) == 200
+    assert storer.stage.poll_interval_s == 0
+    storer.process()
+    storer.process()
+    assert len({spec["metricSpec"]["uid"] for spec in storer.models.monitored}) == 420
+    assert storer.stage.poll_interval_s > 0
+    storer.engine.dispose()
+
+
+def test_a_model_that_is_not_confirmed_is_defined_again(storer):
+    uid = storer.monitor("m", MetricStatus.CREATE_PENDING)
+    storer.process()
+    storer.time_passes(5)
+    (message,) = storer.process().offered
+    (asked,) = messages.decode_model_input(message.body)
+    assert message.queue == f"input.{messages.shard_of(uid, SHARDS)}"
+    assert (asked.uid, asked.generation) == (uid, 0)
+
+
+def test_a_metric_that_stands_still_is_asked_for_with_its_last_row(storer):
+    uid = storer.monitor("m")
+    storer.process(lines(at(1), at(2, 7.0)))
+    assert fed(storer.process()) == []
+    storer.time_passes(5)
+    assert fed(storer.process()) == [(uid, 2, NOW - 99_998, 7.0)]
+    assert fed(storer.process()) == []
+
+
+@pytest.mark.parametrize("step", [86_400, -86_400])
+def test_a_clock_that_is_set_does_not_stop_the_sweep(storer, step):
+    uid = storer.monitor("m")
+    storer.process(lines(at(1), at(2, 7.0)))
+    storer.process()
+    storer.now += step
+    storer.time_passes(5)
+    assert storer.stage.poll_interval_s == 0
+    assert fed(storer.process()) == [(uid, 2, NOW - 99_998, 7.0)]
+    assert storer.stage.poll_interval_s == 1.0

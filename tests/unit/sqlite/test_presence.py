@@ -1,0 +1,155 @@
+"""Files of open databases that are deleted, replaced or damaged."""
+
+import os
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from htmengine import config
+from htmengine.bus import BusLost, Outgoing
+from htmengine.bus.embedded.bus import EmbeddedBus
+from htmengine.model_swapper.checkpoint_store import CheckpointStore
+from htmengine.repository import metrics, migrations
+from htmengine.repository.engine import open_engine, reading, require_whole, writing
+from htmengine.repository.errors import RepositoryError
+from htmengine.sqlite.presence import damage
+
+
+def delete(path):
+    path.unlink()
+
+
+def move(path):
+    path.rename(path.with_suffix(".moved"))
+
+
+def replace(path):
+    copy = path.with_suffix(".copy")
+    copy.write_bytes(path.read_bytes())
+    copy.replace(path)
+
+
+def delete_everything(path):
+    for one in path.parent.iterdir():
+        one.unlink()
+
+
+def delete_log(path):
+    path.with_name(path.name + "-wal").unlink()
+
+
+def overwrite(path):
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(os.urandom(path.stat().st_size - 4096))
+
+
+def truncate(path):
+    os.truncate(path, path.stat().st_size // 8192 * 4096)
+
+
+GONE = [delete, move, replace, delete_everything, delete_log]
+DAMAGED = [overwrite, truncate]
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = open_engine(config.Repository(path=tmp_path / "repository.sqlite"))
+    migrations.upgrade(engine, 4)
+    with writing(engine) as conn:
+        metrics.create_custom(conn, [f"m{number}" for number in range(2000)])
+    with closing(sqlite3.connect(tmp_path / "repository.sqlite")) as other:
+        other.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    yield engine
+    engine.dispose()
+
+
+@pytest.mark.parametrize("lose", GONE)
+def test_a_repository_that_is_gone_is_said_at_the_next_transaction(engine, tmp_path, lose):
+    lose(tmp_path / "repository.sqlite")
+    for open_transaction in (reading, writing):
+        with (
+            pytest.raises(RepositoryError, match="was deleted, moved or replaced") as caught,
+            open_transaction(engine),
+        ):
+            pass
+        assert "backup" in caught.value.hint
+
+
+def test_no_file_is_made_in_the_place_of_one_that_is_gone(engine, tmp_path):
+    path = tmp_path / "repository.sqlite"
+    with reading(engine):  # it has the one connection that is open
+        delete_everything(path)
+        with pytest.raises(RepositoryError, match="was deleted"), reading(engine):
+            pass
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("spoil", DAMAGED)
+def test_a_repository_that_is_damaged_is_said_at_the_latest_when_it_is_asked_for(engine, tmp_path, spoil):
+    require_whole(engine)
+    spoil(tmp_path / "repository.sqlite")
+    with pytest.raises(RepositoryError, match=r"repository\.sqlite: ") as caught:
+        require_whole(engine)
+    assert "backup" in caught.value.hint
+
+
+def test_a_repository_that_others_open_and_close_is_not_taken_for_another(engine, tmp_path):
+    for _ in range(3):
+        with closing(sqlite3.connect(tmp_path / "repository.sqlite")) as other:
+            other.execute("SELECT count(*) FROM metric").fetchone()
+        with writing(engine) as conn:
+            metrics.create_custom(conn, [os.urandom(4).hex()])
+    require_whole(engine)
+
+
+def test_a_file_may_be_made_anew_once_it_was_closed(engine, tmp_path):
+    engine.dispose()
+    delete_everything(tmp_path / "repository.sqlite")
+    migrations.upgrade(engine, 4)
+    require_whole(engine)
+
+
+@pytest.mark.parametrize("lose", [*GONE, *DAMAGED])
+def test_checkpoints_that_are_gone_or_damaged_are_said(tmp_path, lose):
+    path = tmp_path / "checkpoints.sqlite"
+    engine = open_engine(config.Repository(path=path))
+    store = CheckpointStore(engine)
+    store.create()
+    store.claim(0)
+    store.require_whole()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    lose(path)
+    with pytest.raises(RepositoryError, match=r"checkpoints\.sqlite: "):
+        store.require_whole()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("lose", [*GONE, *DAMAGED])
+def test_a_bus_that_is_gone_or_damaged_is_said(tmp_path, lose):
+    path = tmp_path / "bus.sqlite"
+    bus = EmbeddedBus(path)
+    bus.declare_queue("q")
+    bus.publish([Outgoing("q", b"x" * 10_000)])
+    consumer = bus.consume(["q"])
+    bus.require_whole()
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    lose(path)
+    with pytest.raises(BusLost, match=r"bus\.sqlite: ") as caught:
+        bus.require_whole()
+    assert "start again" in caught.value.hint
+    if lose in GONE:
+        with pytest.raises(BusLost):
+            bus.publish([Outgoing("q", b"x")])
+        with pytest.raises(BusLost):
+            consumer.receive(max_messages=1, timeout_s=0)
+    bus.close()
+
+
+def test_a_check_takes_no_longer_than_it_may(engine, tmp_path, monkeypatch):
+    monkeypatch.setattr("htmengine.sqlite.presence.CHECKS_WITHIN_S", -1.0)
+    monkeypatch.setattr("htmengine.sqlite.presence._STEPS_BETWEEN_LOOKS", 1)
+    assert damage(tmp_path / "repository.sqlite") is None
