@@ -8,9 +8,10 @@ from datetime import datetime
 import pytest
 from typer.testing import CliRunner
 
-from htmengine import cli, config, htmengineerrno, repository
+from htmengine import config, htmengineerrno, repository
 from htmengine.adapters.datasource import createDatasourceAdapter
 from htmengine.bus.opening import open_bus
+from htmengine.cli.app import app
 from htmengine.repository import MetricStatus, schema
 from htmengine.runtime.anomaly_service import AnomalyService
 from htmengine.utils import validate
@@ -201,7 +202,7 @@ def test_nothing_is_found_wrong_with_services_that_run(application):
     fed = dict.fromkeys(("metric_storer", "model_scheduler", "anomaly_service"), True)
 
     def found():
-        done = CliRunner().invoke(cli.app, ["status", "--json"], catch_exceptions=False)
+        done = CliRunner().invoke(app, ["status", "--json"], catch_exceptions=False)
         status = json.loads(done.stdout)
         return {service["name"]: service["alive"] for service in status["services"]}, status["findings"]
 
