@@ -95,7 +95,9 @@ class Fleet:
 
     def score(self, write: Callable[[Connection, list[Any]], None]) -> Cost:
         """Score the newest row of every metric and return what it took."""
-        rows = [(uid, self.rowid, *(self.random.random() for _ in range(5))) for uid in self.uids]
+        rows = [
+            (uid, self.rowid, *(self.random.random() for _ in range(5)), 0.5, 0.25, 0.75) for uid in self.uids
+        ]
         return self._timed(write, rows)
 
     def _timed(self, write: Callable[[Connection, list[Any]], None], rows: list[Any]) -> Cost:
@@ -128,7 +130,9 @@ def append_by_row(conn: Connection, rows: list[Any]) -> None:
 
 def score_in_bulk(conn: Connection, rows: list[Any]) -> None:
     """Store scores as the anomaly service does."""
-    uids, rowids, raw, anomaly, log, sequence, novelty = (list(column) for column in zip(*rows, strict=True))
+    uids, rowids, raw, anomaly, log, sequence, novelty, forecasts, lows, highs = (
+        list(column) for column in zip(*rows, strict=True)
+    )
     scores.advance_watermarks(
         conn, [(uid, 0, rowid - 1, rowid) for uid, rowid in zip(uids, rowids, strict=True)]
     )
@@ -141,6 +145,9 @@ def score_in_bulk(conn: Connection, rows: list[Any]) -> None:
         log_scores=log,
         sequence_scores=sequence,
         novelty_scores=novelty,
+        forecasts=forecasts,
+        usual_lows=lows,
+        usual_highs=highs,
     )
 
 
@@ -150,8 +157,8 @@ def score_by_row(conn: Connection, rows: list[Any]) -> None:
     conn.execute(_WATERMARK, moved)
     names = "of_uid", "of_rowid", *schema.SCORES
     scored = [
-        (uid, rowid, raw, anomaly, scores.rescale_for_display(anomaly), "null", log, sequence, novelty)
-        for uid, rowid, raw, anomaly, log, sequence, novelty in rows
+        (uid, rowid, raw, anomaly, scores.rescale_for_display(anomaly), "null", *others)
+        for uid, rowid, raw, anomaly, *others in rows
     ]
     conn.execute(_SCORE, [dict(zip(names, row, strict=True)) for row in scored])
 

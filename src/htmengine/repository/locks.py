@@ -26,10 +26,19 @@ def lock_tables(conn: Connection) -> None:
 
 def lock_metrics(conn: Connection) -> None:
     """Keep everybody else from creating metrics until this transaction ends."""
-    if not take(conn, OperationLock.METRICS):
+    _take_or_make(conn, OperationLock.METRICS)
+
+
+def lock_alarms(conn: Connection) -> None:
+    """Keep everybody else from storing alarms until this transaction ends. Take it last: nothing is waited for behind it."""
+    _take_or_make(conn, OperationLock.ALARMS)
+
+
+def _take_or_make(conn: Connection, name: str) -> None:
+    if not take(conn, name):
         # An application made the tables without this row. A second one that finds it missing fails at the key, and
         # succeeds when it tries again.
-        conn.execute(insert(schema.lock).values(name=OperationLock.METRICS))
+        conn.execute(insert(schema.lock).values(name=name))
 
 
 def take(conn: Connection, name: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, delete, func, null, select, update
 
 from htmengine.exceptions import MetricStatusChangedError, ObjectNotFoundError
-from htmengine.repository import bulk, identity, samples, schema
+from htmengine.repository import alarms, bulk, hours, identity, samples, schema
 from htmengine.repository.locks import lock_metrics
 from htmengine.repository.lookup import IN_LIST, Lookup
 from htmengine.repository.status import WITHOUT_MODEL, MetricStatus
@@ -354,7 +354,8 @@ def end_model(conn: Connection, uid: str) -> int:
 
 
 def clear_scores(conn: Connection, uid: str, *, limit: int = CLEARED_AT_ONCE) -> bool:
-    """Clear up to `limit` scores of a metric whose model was ended, newest first; return whether there may be more.
+    """Clear up to `limit` scores of a metric whose model was ended, newest first, with their alarms and hours; return
+    whether there may be more.
 
     The watermark goes down with them, so that it agrees with the scores after each transaction: one that dies between
     is continued by the next call. A metric that has a model is left alone.
@@ -371,6 +372,8 @@ def clear_scores(conn: Connection, uid: str, *, limit: int = CLEARED_AT_ONCE) ->
         .values(dict.fromkeys(schema.SCORES, null()))
     )
     conn.execute(update(schema.metric).where(_metric.uid == uid).values(scored_rowid=kept))
+    alarms.remove_of(conn, uid, kept)
+    hours.take_back(conn, uid, kept)
     return bool(kept > floor)
 
 

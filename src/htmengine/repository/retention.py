@@ -1,4 +1,4 @@
-"""Removal of old rows: never of one that is needed to make a model again."""
+"""Removal of old rows: never of one that is needed to make a model again. Their alarms and hours stay."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, delete, func, select
 
-from htmengine.repository import schema
+from htmengine.repository import hours, schema
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.repository.times import from_epoch
 
@@ -77,4 +77,16 @@ def _remove(conn: Connection, uid: str, generation: int, last: int | None, befor
         return 0
     end = oldest + limit - 1 if last is None else min(last, oldest + limit - 1)
     rows = _data.uid == uid, _data.rowid.between(oldest, end), _data.timestamp < from_epoch(before)
+    newest = conn.scalar(select(func.max(_data.rowid)).where(*rows))
+    if newest is None:
+        return 0
+    _sum_up(conn, uid, generation, newest)
     return conn.execute(delete(schema.metric_data).where(*rows)).rowcount
+
+
+def _sum_up(conn: Connection, uid: str, generation: int, to_rowid: int) -> None:
+    """Let the hours tell of rows that are about to be removed. The metric is locked."""
+    hourly = int(conn.execute(select(_metric.hourly_rowid).where(_metric.uid == uid)).scalar_one())
+    if hourly < to_rowid:
+        sums = hours.summed_to(conn, uid, generation, hourly, to_rowid)
+        hours.store(conn, [sums])

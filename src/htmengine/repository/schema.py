@@ -7,12 +7,15 @@ the database, and no documented column changed its name, type or meaning.
 from typing import Any, Final
 
 from sqlalchemy import (
+    REAL,
     BigInteger,
     Column,
+    ColumnElement,
     Connection,
     DateTime,
     Dialect,
     Double,
+    Float,
     ForeignKeyConstraint,
     Index,
     Integer,
@@ -24,9 +27,12 @@ from sqlalchemy import (
     TextClause,
     event,
     insert,
+    literal_column,
     text,
+    type_coerce,
 )
 from sqlalchemy.dialects import mysql
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from htmengine.repository.status import MetricStatus, OperationLock
 
@@ -39,6 +45,23 @@ _ON_MYSQL: Final[dict[str, Any]] = {
     "mysql_collate": "utf8mb4_bin",
 }
 """Every name can be stored there, and upper and lower case are told apart, as in the other databases."""
+
+
+class Single(TypeDecorator[float]):
+    """A 32-bit float: half the bytes of a Double on servers. Values come back bit for bit; give it rounded ones."""
+
+    impl = Float
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[float]:
+        """Return the database's own type; REAL has 64 bits on MySQL."""
+        own: TypeEngine[Any] = mysql.FLOAT() if dialect.name == "mysql" else REAL()
+        return own
+
+    def column_expression(self, column: ColumnElement[float]) -> ColumnElement[float]:
+        """Return what is selected: servers print a 32-bit float with fewer digits than a 64-bit one has."""
+        wide: ColumnElement[float] = type_coerce(column, Double) * literal_column("1e0")
+        return wide
 
 
 def _counter(name: str) -> Column[int]:
@@ -61,7 +84,8 @@ lock: Final = Table(
 
 @event.listens_for(lock, "after_create")
 def _seed_lock(table: Table, connection: Connection, **options: Any) -> None:
-    connection.execute(insert(table).values(name=OperationLock.METRICS))
+    names = OperationLock.METRICS, OperationLock.ALARMS
+    connection.execute(insert(table), [{"name": name} for name in names])
 
 
 _OFTEN_UPDATED: Final = {"fillfactor": 40, "toast_tuple_target": 256}
@@ -79,6 +103,8 @@ Scores lie anywhere: to index each of them writes a page for each, twice, and co
 """
 NOTABLE_LOG_SCORE: Final = 0.2
 """The same on the log scale."""
+ALARM_LOG_SCORE: Final = 0.5
+"""A row with this log score or a higher one alarms."""
 _NOTABLE: Final = f"anomaly_score >= {NOTABLE_SCORE}"
 
 
@@ -127,6 +153,7 @@ metric: Final = Table(
     _counter("generation"),  # of the model; grows whenever the metric's model is deleted
     _counter("base_rowid"),  # the last rowid before the first that this generation's model has seen
     _counter("scored_rowid"),  # the watermark: scores are stored for every rowid up to this one
+    _counter("hourly_rowid"),  # the rows up to this one are summed up in metric_hour
     Column(
         "tail_timestamp", BigInteger
     ),  # timestamp of last_rowid, seconds since the epoch; survives retention
@@ -173,6 +200,9 @@ metric_data: Final = Table(
     Column("sequence_score", Double),
     Column("novelty_score", Double),
     Column("digest", BigInteger),  # of the samples up to this row
+    Column("forecast", Single),  # what the model expected of this row
+    Column("usual_low", Single),  # 99 of 100 values lie between these two
+    Column("usual_high", Single),
     ForeignKeyConstraint(
         ["uid"], ["metric.uid"], name="metric_data_to_metric_fk", ondelete="CASCADE", onupdate="CASCADE"
     ),
@@ -194,8 +224,62 @@ SCORES: Final = (
     "log_score",
     "sequence_score",
     "novelty_score",
+    "forecast",
+    "usual_low",
+    "usual_high",
 )
-"""Columns of `metric_data` that a model fills: all of them, or, above the watermark, none."""
+"""Columns of `metric_data` that a model fills, above the watermark none of them. The last three stay NULL where the model
+has no forecast yet or makes none."""
+
+metric_alarm: Final = Table(
+    "metric_alarm",  # a row for each sample that alarms, written with its scores; kept when the sample is removed
+    metadata,
+    # The order in which alarms were stored: see `alarms.alarms_since`.
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("uid", String(40), nullable=False),
+    Column("rowid", Integer, nullable=False),
+    Column("first_rowid", Integer, nullable=False),  # the row with which the alarm began
+    Column("timestamp", DateTime, nullable=False),
+    Column("metric_value", Double, nullable=False),
+    Column("log_score", Double, nullable=False),
+    Column("peak", Double, nullable=False),  # the highest log score of the alarm up to this row
+    Column("one_in", Double),
+    Column("cause", String(20)),
+    Column("channel", String(20)),
+    Column("direction", String(10)),
+    Column("forecast", Single),
+    Column("usual_low", Single),
+    Column("usual_high", Single),
+    Column("why", Text),  # JSON, as it is published
+    ForeignKeyConstraint(
+        ["uid"], ["metric.uid"], name="metric_alarm_to_metric_fk", ondelete="CASCADE", onupdate="CASCADE"
+    ),
+    Index("metric_alarm_row_idx", "uid", "rowid", unique=True),
+    Index("metric_alarm_time_idx", "timestamp", "uid", "rowid"),
+    sqlite_autoincrement=True,  # an id is not given again when its alarm is removed
+    **_ON_MYSQL,
+)
+
+metric_hour: Final = Table(
+    "metric_hour",  # the scored rows of each hour summed up, kept when the rows are removed
+    metadata,
+    Column("uid", String(40), primary_key=True, nullable=False),
+    Column(
+        "hour", BigInteger, primary_key=True, nullable=False, autoincrement=False
+    ),  # when it begins: epoch
+    Column("last_rowid", Integer, nullable=False),
+    Column("samples", Integer, nullable=False),
+    Column("min_value", Double, nullable=False),
+    Column("mean_value", Double, nullable=False),
+    Column("max_value", Double, nullable=False),
+    Column("max_log_score", Double),
+    Column("alarms", Integer, nullable=False),  # rows that alarm
+    ForeignKeyConstraint(
+        ["uid"], ["metric.uid"], name="metric_hour_to_metric_fk", ondelete="CASCADE", onupdate="CASCADE"
+    ),
+    sqlite_with_rowid=False,
+    **_ON_MYSQL,
+)
 
 installation: Final = Table(
     "installation",  # what is fixed when the repository is created: the number of shards

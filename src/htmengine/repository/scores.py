@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Final, NamedTuple
 
 import msgspec
@@ -30,6 +31,10 @@ class ScoredSample(NamedTuple):
     log_score: float | None
     sequence_score: float | None
     novelty_score: float | None
+    forecast: float | None
+    """What the model expected; this and the usual values are None where it has no forecast yet, or makes none."""
+    usual_low: float | None
+    usual_high: float | None
     predictions: dict[str, float] | None
     """Best prediction by number of steps ahead, for models that make them."""
 
@@ -55,12 +60,17 @@ def store(
     sequence_scores: Sequence[float],
     novelty_scores: Sequence[float],
     predictions: Sequence[Mapping[str, float] | None] | None = None,
+    forecasts: Sequence[float] | None = None,
+    usual_lows: Sequence[float] | None = None,
+    usual_highs: Sequence[float] | None = None,
 ) -> int:
     """Store the scores of rows of any number of metrics; `advance_watermarks` belongs into the same transaction.
 
     Parameters
     ----------
     digests : that the rows must have; None takes them as they are.
+    forecasts, usual_lows, usual_highs : rounded to 32-bit floats; a number that is not finite is stored as NULL. None
+        leaves the columns as they are.
 
     Returns
     -------
@@ -70,6 +80,7 @@ def store(
         best = ["null"] * len(uids)
     else:
         best = [msgspec.json.encode(prediction).decode() for prediction in predictions]
+    expected = {"forecast": forecasts, "usual_low": usual_lows, "usual_high": usual_highs}
     return bulk.update(
         conn,
         schema.metric_data,
@@ -82,7 +93,8 @@ def store(
             "log_score": log_scores,
             "sequence_score": sequence_scores,
             "novelty_score": novelty_scores,
-        },
+        }
+        | {name: finite(column) for name, column in expected.items() if column is not None},
     )
 
 
@@ -121,12 +133,20 @@ def stored(conn: Connection, uid: str, first: int, last: int) -> list[ScoredSamp
             _data.log_score,
             _data.sequence_score,
             _data.novelty_score,
+            _data.forecast,
+            _data.usual_low,
+            _data.usual_high,
             _data.multi_step_best_predictions,
         )
         .where(_data.uid == uid, _data.rowid.between(first, last), _data.anomaly_score.is_not(None))
         .order_by(_data.rowid)
     )
     return [ScoredSample(*row)._replace(predictions=_decoded(row[-1])) for row in conn.execute(query)]
+
+
+def finite(column: Sequence[float]) -> list[float | None]:
+    """Return numbers as they are stored: those that are not finite as None."""
+    return [number if isfinite(number) else None for number in column]
 
 
 def _decoded(text: str | None) -> dict[str, float] | None:

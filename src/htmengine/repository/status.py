@@ -31,3 +31,5 @@ class OperationLock:
 
     METRICS = "metrics"
     """Held by whoever creates metrics."""
+    ALARMS = "alarms"
+    """Held by whoever stores alarms, so that they become visible in the order of their ids."""

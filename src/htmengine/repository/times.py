@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BigInteger
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+
+FIRST_SECOND: Final = -62_135_596_800
+"""The year 1 begins; no timestamp before it can be stored."""
+LAST_SECOND: Final = 253_402_300_799
+"""The year 9999 ends; no timestamp after it can be stored."""
 
 
 class epoch_seconds(FunctionElement[int]):  # noqa: N801  (used like a function of SQL)
@@ -36,6 +42,16 @@ def _mysql(element: epoch_seconds, compiler: SQLCompiler, **options: Any) -> str
 def from_epoch(seconds: int) -> datetime:
     """Return the naive UTC datetime that is stored for a time."""
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+
+
+def whole(seconds: float) -> int:
+    """Return the earliest whole second that is not before a time and can be stored, or the last of all."""
+    return math.ceil(min(max(seconds, FIRST_SECOND), LAST_SECOND))
+
+
+def bound(seconds: float) -> datetime:
+    """Return the same as it is stored."""
+    return from_epoch(whole(seconds))
 
 
 def to_epoch(stored: datetime) -> int:

@@ -1,8 +1,12 @@
 """Helpers of the repository's tests."""
 
-from sqlalchemy import Connection, Select
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
-from htmengine.repository import metrics, samples, scores
+from sqlalchemy import Connection, Engine, Select, event
+
+from htmengine.repository import alarms, metrics, samples, schema, scores
+from htmengine.repository.engine import reading, writing
 
 FIRST_SECOND = 1_700_000_000
 
@@ -22,6 +26,39 @@ def add_rows(conn: Connection, uid: str, count: int, *, step_s: int = 60) -> Non
     assert samples.advance_last(conn, [samples.Advance(uid, last, last + count, tail)]) == 1
 
 
+def add_scored(
+    conn: Connection,
+    uid: str,
+    times: Sequence[int],
+    values: Sequence[float],
+    log_scores: Sequence[float],
+    *,
+    forecasts: Sequence[float] | None = None,
+) -> None:
+    """Append rows with these values and scores, as storer and anomaly service do; those that alarm are stored as such."""
+    before = metrics.states(conn, [uid])[uid]
+    last, count = before.last_rowid, len(times)
+    rowids, uids = range(last + 1, last + count + 1), [uid] * count
+    assert samples.advance_last(conn, [samples.Advance(uid, last, last + count, times[-1])]) == 1
+    samples.append(conn, uids, rowids, times, values)
+    assert scores.advance_watermarks(conn, [(uid, before.generation, last, last + count)]) == 1
+    scores.store(
+        conn,
+        uids=uids,
+        rowids=rowids,
+        raw_anomaly_scores=log_scores,
+        anomaly_scores=[max(0.0, 1.0000000001 - 10.0 ** (-10.0 * score)) for score in log_scores],
+        log_scores=log_scores,
+        sequence_scores=log_scores,
+        novelty_scores=log_scores,
+        forecasts=forecasts,
+        usual_lows=forecasts,
+        usual_highs=forecasts,
+    )
+    rows = zip(uids, rowids, times, values, log_scores, strict=True)
+    alarms.store(conn, [alarms.NewAlarm(*row) for row in rows if row[-1] >= schema.ALARM_LOG_SCORE])
+
+
 def score_rows(conn: Connection, uid: str, first: int, last: int) -> None:
     """Store scores and move the watermark, as the anomaly service does."""
     rowids = range(first, last + 1)
@@ -39,6 +76,41 @@ def score_rows(conn: Connection, uid: str, first: int, last: int) -> None:
     assert count == len(rowids)
     generation = metrics.states(conn, [uid])[uid].generation
     assert scores.advance_watermarks(conn, [(uid, generation, first - 1, last)]) == 1
+
+
+class _RollBack(Exception):
+    pass
+
+
+@contextmanager
+def rolled_back(engine: Engine) -> Iterator[Connection]:
+    """Give a connection in a transaction that writes, and undo it."""
+    with suppress(_RollBack), writing(engine) as conn:
+        yield conn
+        raise _RollBack
+
+
+@contextmanager
+def explained(engine: Engine) -> Iterator[Callable[[], list[str]]]:
+    """Give what returns how a SQLite file found the rows of each query that is made meanwhile."""
+    executed = []
+
+    def note(conn, cursor, statement, parameters, context, executemany):
+        if statement.startswith("SELECT"):
+            executed.append((statement, parameters))
+
+    def plans() -> list[str]:
+        with reading(engine) as conn:
+            return [
+                str(conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
+                for statement, parameters in executed
+            ]
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield plans
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
 
 
 def plan(conn: Connection, query: Select) -> str:

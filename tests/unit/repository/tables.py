@@ -1,5 +1,7 @@
 """What a database says of its tables, and what is in them."""
 
+import re
+
 from sqlalchemy import Connection, Engine, MetaData, select
 
 from htmengine.repository.engine import reading
@@ -34,7 +36,11 @@ def definitions(engine: Engine) -> list[str]:
 def _of_mysql(conn: Connection) -> list[str]:
     tables = conn.exec_driver_sql("SHOW TABLES").scalars().all()
     made = [conn.exec_driver_sql(f"SHOW CREATE TABLE `{table}`").one() for table in tables]
-    return [f"{table}: {line.rstrip(',')}" for table, text in made for line in text.splitlines()]
+    return [
+        f"{table}: {re.sub(r' AUTO_INCREMENT=[0-9]+', '', line).rstrip(',')}"
+        for table, text in made
+        for line in text.splitlines()
+    ]
 
 
 def content(engine: Engine) -> dict[str, list]:

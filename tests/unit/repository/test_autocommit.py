@@ -51,8 +51,9 @@ def test_a_statement_outside_of_a_transaction_is_committed(documented):
 def test_a_query_does_not_hold_back_what_a_function_writes_after_it(documented):
     with documented.connect() as conn:
         assert conn.execute(select(schema.metric)).all() == []
-        assert conn.scalar(select(schema.lock.c.name)) == "metrics"
-        assert conn.scalars(select(schema.lock.c.name)).all() == ["metrics"]
+        lock = select(schema.lock.c.name).where(schema.lock.c.name == "metrics")
+        assert conn.scalar(lock) == "metrics"
+        assert conn.scalars(lock).all() == ["metrics"]
         add(conn, "after a query")
     assert names(documented) == {"after a query"}
 

@@ -6,12 +6,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, Table, inspect, select, text
 
-from htmengine.repository import metrics, migrations, schema, scores
+from htmengine.repository import alarms, metrics, migrations, schema, scores
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.errors import RepositoryError
 from tests.support.concurrency import at_the_same_time
 from tests.unit.repository import documented
-from tests.unit.repository.rows import add_rows
+from tests.unit.repository.rows import add_rows, add_scored
 from tests.unit.repository.tables import content, definitions
 
 
@@ -28,6 +28,7 @@ def differences(engine):
 
 
 KEPT = ("metric", "metric_data")
+LOCKS = ["alarms", "metrics"]
 
 
 def reflected(engine, table):
@@ -55,7 +56,7 @@ def test_a_new_database_gets_the_tables_of_the_schema(engine):
     assert migrations.is_current(engine)
     with reading(engine) as conn:
         assert migrations.installed_shards(conn) == 4
-        assert conn.scalars(select(schema.lock.c.name)).all() == ["metrics"]
+        assert conn.scalars(select(schema.lock.c.name).order_by("name")).all() == LOCKS
         assert conn.scalars(select(schema.shard_owner.c.shard)).all() == [0, 1, 2, 3]
 
 
@@ -70,7 +71,7 @@ def test_a_documented_database_of_any_revision_becomes_the_same_as_a_new_one(eng
     assert definitions(empty_engine) == definitions(engine)
     with reading(empty_engine) as conn:
         assert migrations.installed_shards(conn) == 2
-        assert conn.scalars(select(schema.lock.c.name)).all() == ["metrics"]
+        assert conn.scalars(select(schema.lock.c.name).order_by("name")).all() == LOCKS
 
 
 def test_an_index_of_all_scores_becomes_one_of_the_notable_ones(engine):
@@ -83,6 +84,56 @@ def test_an_index_of_all_scores_becomes_one_of_the_notable_ones(engine):
     migrations.upgrade(engine, shards=4)
     assert migrations.is_current(engine)
     assert definitions(engine) == expected
+
+
+def as_before_alarms(conn):
+    """Make the tables those of the revision before alarms and hours."""
+    for table in ("metric_alarm", "metric_hour"):
+        conn.exec_driver_sql(f"DROP TABLE {table}")
+    for table, column in [
+        ("metric", "hourly_rowid"),
+        *(("metric_data", name) for name in ("forecast", "usual_low", "usual_high")),
+    ]:
+        conn.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN {column}")
+    conn.execute(schema.lock.delete().where(schema.lock.c.name == "alarms"))
+    conn.exec_driver_sql("UPDATE alembic_version SET version_num = 'e83b5d0f9c17'")
+
+
+def rewritten(engine):
+    """Return what changes when the database writes the rows of metric_data anew."""
+    with reading(engine) as conn:
+        if engine.dialect.name == "sqlite":
+            return conn.scalar(text("SELECT rootpage FROM sqlite_schema WHERE name = 'metric_data'"))
+        if engine.dialect.name == "postgresql":
+            return conn.scalar(text("SELECT pg_relation_filenode('metric_data')"))
+        query = "SELECT table_id FROM information_schema.innodb_sys_tables WHERE name = :name"
+        return conn.scalar(text(query), {"name": f"{engine.url.database}/metric_data"})
+
+
+def test_rows_of_before_get_no_forecast_and_are_not_written_again_and_those_that_alarm_get_alarms(
+    engine, uid
+):
+    expected = definitions(engine)
+    log_scores = [0.1, 0.6, 0.2, 0.8, 0.5, *[0.0] * 10, 0.7]
+    with writing(engine) as conn:
+        times = [60 * rowid for rowid in range(1, len(log_scores) + 1)]
+        add_scored(conn, uid, times, [7.0] * len(times), log_scores)
+        as_before_alarms(conn)
+    before = rewritten(engine)
+    migrations.upgrade(engine, shards=4)
+    assert rewritten(engine) == before
+    assert definitions(engine) == expected
+    assert differences(engine) == []
+    with reading(engine) as conn:
+        rows = scores.stored(conn, uid, 1, 100)
+        assert [row.log_score for row in rows] == log_scores
+        assert {row.forecast for row in rows} == {None}
+        found = alarms.alarms_of(conn, uid, since_rowid=0, limit=9)
+        assert [(row.rowid, row.timestamp, row.value, row.log_score) for row in found] == [
+            (rowid, 60 * rowid, 7.0, log_scores[rowid - 1]) for rowid in (2, 4, 5, 16)
+        ]
+        assert [(row.first_rowid, row.peak) for row in found] == [(2, 0.6), (2, 0.8), (2, 0.8), (16, 0.7)]
+        assert {row.why for row in found} == {None}
 
 
 def test_dates_of_the_oldest_revision_stay_readable(empty_engine):
@@ -115,7 +166,7 @@ def test_metrics_of_an_older_application_go_on_where_their_scores_end(empty_engi
 def test_tables_that_an_application_made_from_the_schema_are_taken_over(engine, empty_engine):
     with writing(empty_engine) as conn:
         schema.metadata.create_all(conn)
-        assert conn.scalars(select(schema.lock.c.name)).all() == ["metrics"]
+        assert conn.scalars(select(schema.lock.c.name).order_by("name")).all() == LOCKS
     migrations.upgrade(empty_engine, shards=3)
     assert differences(empty_engine) == []
     assert definitions(empty_engine) == definitions(engine)

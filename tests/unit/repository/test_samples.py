@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from htmengine.repository import bulk, identity, metrics, samples, schema, times
+from htmengine.repository import identity, metrics, samples, schema, times
 from htmengine.repository.engine import reading, writing
 from tests.unit.repository.rows import FIRST_SECOND, add_rows
 
@@ -35,7 +35,7 @@ def test_values_come_back_bit_for_bit(lasting_engine, values):
     assert bits(read.values) == bits([value + 0.0 if one_zero else value for value in values])
 
 
-@given(seconds=st.lists(st.integers(bulk.FIRST_SECOND, bulk.LAST_SECOND), min_size=1, max_size=5))
+@given(seconds=st.lists(st.integers(times.FIRST_SECOND, times.LAST_SECOND), min_size=1, max_size=5))
 def test_timestamps_are_stored_as_sqlalchemy_stores_them_and_come_back(lasting_engine, seconds):
     with trial(lasting_engine) as (conn, uid):
         samples.append(conn, [uid] * len(seconds), range(1, len(seconds) + 1), seconds, [0.0] * len(seconds))
@@ -83,7 +83,7 @@ def test_a_row_of_an_unknown_metric_is_refused(engine):
         samples.append(conn, ["unknown"], [1], [FIRST_SECOND], [0.0])
 
 
-@pytest.mark.parametrize("second", [bulk.FIRST_SECOND - 1, bulk.LAST_SECOND + 1])
+@pytest.mark.parametrize("second", [times.FIRST_SECOND - 1, times.LAST_SECOND + 1])
 def test_a_timestamp_that_no_datetime_holds_is_named(engine, uid, second):
     with pytest.raises(ValueError, match=str(second)), writing(engine) as conn:
         samples.append(conn, [uid], [1], [second], [0.0])

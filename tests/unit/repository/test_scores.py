@@ -1,12 +1,13 @@
 import math
 
+import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from htmengine.repository import metrics, schema, scores
 from htmengine.repository.engine import reading, writing
-from tests.unit.repository.rows import add_rows, score_rows
+from tests.unit.repository.rows import add_rows, add_scored, score_rows
 
 
 def test_scores_come_back_bit_for_bit_with_their_predictions(engine, uid):
@@ -16,6 +17,9 @@ def test_scores_come_back_bit_for_bit_with_their_predictions(engine, uid):
         "log_scores": [5e-324, 0.0],
         "sequence_scores": [1 / 3, 2 / 3],
         "novelty_scores": [math.pi / 4, 0.5],
+        "forecasts": [float(np.float32(0.1)), float(np.float32(-1e-45))],
+        "usual_lows": [float(np.float32(-3.4e38)), float(np.float32(16777215.0))],
+        "usual_highs": [float(np.float32(1e-40)), float(np.float32(123456.789))],
     }
     predictions = [{"1": 0.1 + 0.2, "5": 1e300}, None]
     with writing(engine) as conn:
@@ -27,7 +31,18 @@ def test_scores_come_back_bit_for_bit_with_their_predictions(engine, uid):
     assert [row.rowid for row in rows] == [1, 2]
     assert [row.predictions for row in rows] == predictions
     for number, row in enumerate(rows):
-        assert row[3:8] == tuple(column[number] for column in columns.values())
+        assert row[3:11] == tuple(column[number] for column in columns.values())
+
+
+def test_a_forecast_that_is_not_known_is_stored_as_null(engine, uid):
+    with writing(engine) as conn:
+        add_scored(conn, uid, [60, 120, 180], [1.0] * 3, [0.0] * 3, forecasts=[math.nan, math.inf, 1.5])
+        rows = scores.stored(conn, uid, 1, 3)
+    assert [(row.forecast, row.usual_low, row.usual_high) for row in rows] == [
+        (None, None, None),
+        (None, None, None),
+        (1.5, 1.5, 1.5),
+    ]
 
 
 def test_scores_of_rows_that_are_not_there_are_not_counted(engine, uid):

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from htmengine.repository import identity
-from htmengine.repository.bulk import FIRST_SECOND
 from htmengine.repository.samples import Rows
+from htmengine.repository.times import FIRST_SECOND
 
 
 def rows(data: Iterable[Any], *, latest: float) -> tuple[Rows, int]:

@@ -13,13 +13,9 @@ from typing import Any, Final
 from sqlalchemy import Connection, DateTime, Table
 
 from htmengine.repository.bulk import mysql, postgresql, sqlite
+from htmengine.repository.times import FIRST_SECOND, LAST_SECOND
 
 Columns = Mapping[str, Sequence[Any]]
-
-FIRST_SECOND: Final = -62_135_596_800
-"""The year 1 begins; no timestamp before it can be stored."""
-LAST_SECOND: Final = 253_402_300_799
-"""The year 9999 ends; no timestamp after it can be stored."""
 
 _DIALECTS: Final[Mapping[str, ModuleType]] = {"sqlite": sqlite, "mysql": mysql, "postgresql": postgresql}
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Connection, DateTime, Double, Integer, Table
 
 from htmengine.repository.bulk.statements import may_be_null
+from htmengine.repository.schema import Single
 
 
 def insert(conn: Connection, table: Table, rows: Mapping[str, Sequence[Any]]) -> None:
@@ -60,7 +61,7 @@ def _parameters(table: Table, columns: Mapping[str, Sequence[Any]]) -> tuple[lis
     return tuple(
         # The driver refuses a list of whole numbers and others.
         [None if value is None else float(value) for value in column]
-        if isinstance(table.c[name].type, Double)
+        if isinstance(table.c[name].type, Double | Single)
         else list(column)
         for name, column in columns.items()
     )
@@ -69,6 +70,8 @@ def _parameters(table: Table, columns: Mapping[str, Sequence[Any]]) -> tuple[lis
 def _type(column: Column[Any]) -> str:
     if isinstance(column.type, Double):
         return "double precision"
+    if isinstance(column.type, Single):
+        return "real"
     if isinstance(column.type, BigInteger | DateTime):
         return "bigint"
     return "integer" if isinstance(column.type, Integer) else "varchar"

@@ -248,13 +248,18 @@ def _stored(
     for uid, (first, last) in wanted.items():
         rows = repository_scores.stored(conn, uid, first, last)
         if rows:
-            _uids, _generations, *names, _why = Scores.__struct_fields__
-            columns = map(list, zip(*rows, strict=True))
-            names.remove("digests")
             yield Scores(
                 uids=[uid] * len(rows),
                 generations=[reaches[uid].generation] * len(rows),
-                **dict(zip(names, columns, strict=True)),
+                rowids=[row.rowid for row in rows],
+                timestamps=[row.timestamp for row in rows],
+                values=[row.value for row in rows],
+                raw_anomaly_scores=[row.raw_anomaly_score for row in rows],
+                anomaly_scores=[row.anomaly_score for row in rows],
+                log_scores=[row.log_score or 0.0 for row in rows],
+                sequence_scores=[row.sequence_score or 0.0 for row in rows],
+                novelty_scores=[row.novelty_score or 0.0 for row in rows],
+                predictions=[row.predictions for row in rows],
             )
 
 

@@ -1,0 +1,221 @@
+"""Scored rows summed up by the hour: what stays of them when they are removed.
+
+Each row is counted once. `metric.hourly_rowid` tells up to which row a metric's rows are summed up; it moves in the
+transaction that stores the sums, and only from where it was read. An hour is summed up when it is over: the rows behind
+are few, and who reads adds them (`htmengine.repository.series`). So an hour costs one written row, however its samples
+come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, Select, case, delete, func, select, tuple_, update
+
+from htmengine.repository import bulk, schema
+from htmengine.repository.times import FIRST_SECOND, epoch_seconds, whole
+
+HOUR_S: Final = 3600
+METRICS_AT_ONCE: Final = 200
+ROWS_AT_ONCE: Final = 20_000
+"""That are summed up for one metric."""
+MOST_VALUE: Final = 1e300
+"""Values beyond count as this in the mean, as they do in a model."""
+
+_metric: Final = schema.metric.c
+_data: Final = schema.metric_data.c
+_hour: Final = schema.metric_hour.c
+
+
+class Hour(NamedTuple):
+    """The rows of one hour of a metric, summed up."""
+
+    hour: int
+    """When it begins, in seconds since the epoch."""
+    last_rowid: int
+    samples: int
+    min_value: float
+    mean_value: float
+    max_value: float
+    max_log_score: float | None
+    """None where no row has one: an older application scored them, or nobody."""
+    alarms: int
+    """Rows that alarm."""
+
+
+class Sums(NamedTuple):
+    """A metric's rows `from_rowid` + 1 … `to_rowid`, summed up and to be stored."""
+
+    uid: str
+    generation: int
+    from_rowid: int
+    to_rowid: int
+    hours: Sequence[Hour]
+    """Ascending."""
+    is_stored: bool
+    """Whether a part of the first was stored before. It is in here, too."""
+
+
+class Due(NamedTuple):
+    """A metric with rows that are not summed up."""
+
+    uid: str
+    generation: int
+    hourly_rowid: int
+    scored_rowid: int
+    is_over: bool
+    """Whether the hour of the first of these rows is over."""
+
+
+def hour_of(timestamp: float) -> int:
+    """Return when the hour of a time begins, both in seconds since the epoch."""
+    return int(timestamp // HOUR_S) * HOUR_S
+
+
+def waiting(conn: Connection, from_uid: str = "", *, limit: int = METRICS_AT_ONCE) -> list[Due]:
+    """Return metrics with scored rows that are not summed up, by uid, those behind `from_uid`."""
+    behind = (
+        select(_data.timestamp)
+        .where(_data.uid == _metric.uid, _data.rowid > _metric.hourly_rowid)
+        .order_by(_data.rowid)
+        .limit(1)
+        .scalar_subquery()
+    )
+    newest = (
+        select(_data.timestamp)
+        .where(_data.uid == _metric.uid, _data.rowid == _metric.scored_rowid)
+        .scalar_subquery()
+    )
+    query = (
+        select(
+            _metric.uid,
+            _metric.generation,
+            _metric.hourly_rowid,
+            _metric.scored_rowid,
+            epoch_seconds(behind),
+            epoch_seconds(newest),
+        )
+        .where(_metric.uid > from_uid, _metric.scored_rowid > _metric.hourly_rowid)
+        .order_by(_metric.uid)
+        .limit(limit)
+    )
+    return [
+        Due(uid, generation, hourly, scored, None not in (first, last) and hour_of(first) < hour_of(last))
+        for uid, generation, hourly, scored, first, last in conn.execute(query)
+    ]
+
+
+def over(conn: Connection, metric: Due) -> Sums | None:
+    """Return the hours of a metric that are over, as they are to be stored, of at most `ROWS_AT_ONCE` rows.
+
+    None if none is. Where one hour has more rows, a part of it.
+    """
+    end = min(metric.scored_rowid, metric.hourly_rowid + ROWS_AT_ONCE)
+    found = of_rows(conn, metric.uid, metric.hourly_rowid + 1, end)
+    if len(found) > 1 or (found and end == metric.scored_rowid):
+        found.pop()  # it may go on
+    return _sums(conn, metric.uid, metric.generation, metric.hourly_rowid, found) if found else None
+
+
+def summed_to(conn: Connection, uid: str, generation: int, hourly_rowid: int, to_rowid: int) -> Sums:
+    """Return the rows from behind `hourly_rowid` up to another, which is there, as their hours are to be stored."""
+    return _sums(conn, uid, generation, hourly_rowid, of_rows(conn, uid, hourly_rowid + 1, to_rowid))
+
+
+def _sums(conn: Connection, uid: str, generation: int, before: int, found: list[Hour]) -> Sums:
+    part = stored(conn, uid, found[0].hour, found[0].hour + 1)
+    if part:
+        found[0] = joined(part[0], found[0])
+    return Sums(uid, generation, before, found[-1].last_rowid, found, bool(part))
+
+
+def store(conn: Connection, sums: Sequence[Sums]) -> bool:
+    """Store sums, and return whether nobody else did, or cleared scores, since they were made; if not, roll back."""
+    if not sums:
+        return True
+    uids, generations, before, after, hours, _ = zip(*sums, strict=True)
+    same = {"uid": uids, "generation": generations, "hourly_rowid": before}
+    if bulk.update(conn, schema.metric, same, {"hourly_rowid": after}, shared=True) != len(sums):
+        return False
+    if parts := [(some.uid, some.hours[0].hour) for some in sums if some.is_stored]:
+        conn.execute(delete(schema.metric_hour).where(tuple_(_hour.uid, _hour.hour).in_(parts)))
+    rows = [(uid, *hour) for uid, some in zip(uids, hours, strict=True) for hour in some]
+    columns = zip(*rows, strict=True)
+    bulk.insert(conn, schema.metric_hour, dict(zip(("uid", *Hour._fields), columns, strict=True)))
+    return True
+
+
+def of_rows(conn: Connection, uid: str, first: int, last: int | None) -> list[Hour]:
+    """Return the rows of a metric from one rowid to another summed up, ascending; None for the newest."""
+    number = ((epoch_seconds(_data.timestamp) - FIRST_SECOND) // HOUR_S).label("number")
+    value = case(
+        (_data.metric_value > MOST_VALUE, MOST_VALUE),
+        (_data.metric_value < -MOST_VALUE, -MOST_VALUE),
+        else_=_data.metric_value,
+    )
+    columns: tuple[Any, ...] = (
+        number,
+        func.max(_data.rowid),
+        func.count(),
+        func.min(_data.metric_value),
+        func.sum(value),
+        func.max(_data.metric_value),
+        func.max(_data.log_score),
+        func.count(case((_data.log_score >= schema.ALARM_LOG_SCORE, 1))),
+    )
+    query: Select[Any] = select(*columns).where(_data.uid == uid, _data.rowid >= first)
+    query = query.group_by("number").order_by("number")
+    if last is not None:
+        query = query.where(_data.rowid <= last)
+    return [
+        Hour(int(number) * HOUR_S + FIRST_SECOND, rowid, samples, least, total / samples, *others)
+        for number, rowid, samples, least, total, *others in conn.execute(query)
+    ]
+
+
+def stored(conn: Connection, uid: str, since: float, until: float) -> list[Hour]:
+    """Return the hours of a metric that are stored and begin from one time up to another, ascending."""
+    query = (
+        select(*(_hour[name] for name in Hour._fields))
+        .where(_hour.uid == uid, _hour.hour >= whole(since), _hour.hour < whole(until))
+        .order_by(_hour.hour)
+    )
+    return [Hour(*row) for row in conn.execute(query)]
+
+
+def joined(before: Hour, after: Hour) -> Hour:
+    """Return two parts of one hour as one."""
+    samples = before.samples + after.samples
+    scores = [score for score in (before.max_log_score, after.max_log_score) if score is not None]
+    mean = (before.mean_value * before.samples + after.mean_value * after.samples) / samples
+    return Hour(
+        before.hour,
+        after.last_rowid,
+        samples,
+        min(before.min_value, after.min_value),
+        mean,
+        max(before.max_value, after.max_value),
+        max(scores, default=None),
+        before.alarms + after.alarms,
+    )
+
+
+def take_back(conn: Connection, uid: str, kept: int) -> None:
+    """Forget the sums of a metric's rows behind `kept`, which are there: their scores are cleared, and may come again.
+
+    Hours whose rows were removed stay.
+    """
+    state = select(_metric.hourly_rowid).where(_metric.uid == uid)
+    if (conn.scalar(state) or 0) <= kept:
+        return
+    oldest = conn.scalar(select(func.min(_data.rowid)).where(_data.uid == uid))
+    if oldest is None:
+        return
+    conn.execute(
+        delete(schema.metric_hour).where(
+            _hour.uid == uid, _hour.last_rowid > kept, _hour.last_rowid >= oldest
+        )
+    )
+    last = conn.scalar(select(func.max(_hour.last_rowid)).where(_hour.uid == uid))
+    conn.execute(update(schema.metric).where(_metric.uid == uid).values(hourly_rowid=last or 0))

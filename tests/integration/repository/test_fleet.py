@@ -1,0 +1,3 @@
+"""The tests of tests/unit/repository/test_fleet.py, on servers."""
+
+from tests.unit.repository.test_fleet import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""The tests of tests/unit/repository/test_series.py, on servers."""
+
+from tests.unit.repository.test_series import *  # noqa: F403

@@ -1,0 +1,69 @@
+import math
+
+import numpy as np
+import pytest
+
+from htmengine.repository import metrics, samples, series
+from htmengine.repository.engine import reading, writing
+from htmengine.repository.status import MetricStatus
+from tests.unit.repository.rows import FIRST_SECOND, add_rows, add_scored, explained
+
+
+@pytest.fixture
+def scored(engine, uid):
+    """Give a metric of which rows 1 to 4 have scores, rows 3 and 4 a forecast, and row 5 has none."""
+    with writing(engine) as conn:
+        metrics.start_model(conn, uid, parameters=None, model_params="{}", status=MetricStatus.ACTIVE)
+        times = [FIRST_SECOND + 60 * rowid for rowid in range(1, 5)]
+        forecasts = [math.nan, math.nan, 0.5, 0.25]
+        add_scored(conn, uid, times, [1.0, 2.0, 3.0, 4.0], [0.1, 0.2, 0.3, 0.4], forecasts=forecasts)
+        add_rows(conn, uid, 1)
+    return uid
+
+
+def test_rows_come_as_columns_with_what_is_not_known_as_nan(engine, scored):
+    with reading(engine) as conn:
+        found = series.rows_since(conn, scored, 1, 100)
+    assert found.rowids.tolist() == [2, 3, 4, 5]
+    assert found.rowids.dtype == found.timestamps.dtype == np.int64
+    assert found.timestamps.tolist() == [FIRST_SECOND + 60 * rowid for rowid in (2, 3, 4, 5)]
+    assert found.values.tolist() == [2.0, 3.0, 4.0, 5.0]
+    np.testing.assert_array_equal(found.log_scores, [0.2, 0.3, 0.4, np.nan])
+    assert np.isnan(found.anomaly_scores).tolist() == [False, False, False, True]
+    for column in (found.forecasts, found.usual_lows, found.usual_highs):
+        np.testing.assert_array_equal(column, [np.nan, 0.5, 0.25, np.nan])
+
+
+def test_who_stores_the_last_rowid_misses_no_row(engine, scored):
+    seen, last = [], 0
+    with reading(engine) as conn:
+        while len(page := series.rows_since(conn, scored, last, 2).rowids):
+            seen += page.tolist()
+            last = seen[-1]
+        assert seen == [1, 2, 3, 4, 5]
+        assert series.rows_since(conn, "unknown", 0, 9).values.shape == (0,)
+
+
+@pytest.mark.parametrize("missing", [[], [1, 2], [4, 5, 9]])
+def test_rows_of_a_time_are_found_by_halves_also_where_some_are_missing(engine, uid, missing):
+    with writing(engine) as conn:
+        times = {rowid: 1000 + rowid * rowid for rowid in range(1, 12) if rowid not in missing}
+        samples.append(conn, [uid] * len(times), list(times), list(times.values()), [0.0] * len(times))
+    bounds = [-math.inf, 0, 1001, 1001.5, 1016, 1025, 1026, 1100, 1121, 1122, math.inf]
+    with reading(engine) as conn:
+        for since in bounds:
+            for until in bounds:
+                found = series.rows_between(conn, uid, since, until).rowids.tolist()
+                assert found == [rowid for rowid, time in times.items() if since <= time < until]
+        assert series.rows_between(conn, "unknown", 0, 9).rowids.tolist() == []
+
+
+def test_no_more_rows_are_read_than_needed(engine, scored):
+    if engine.dialect.name != "sqlite":
+        return  # it decides by how many rows there are
+    with explained(engine) as plans, reading(engine) as conn:
+        series.rows_since(conn, scored, 1, 100)
+        series.rows_between(conn, scored, FIRST_SECOND, FIRST_SECOND + 100)
+    for plan in plans():
+        assert "SEARCH metric_data USING INDEX sqlite_autoindex_metric_data_1 (uid=?" in plan
+        assert "TEMP B-TREE" not in plan
