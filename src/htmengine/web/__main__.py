@@ -2,7 +2,7 @@
 
 import sys
 
-from htmengine.runtime.process import run_program
+from htmengine.service.program import run_program
 from htmengine.web.server import NAME, work
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -22,7 +23,7 @@ from htmengine.bus import BusError
 from htmengine.errors import DependencyAway, ExplainedError, MisuseError
 from htmengine.exceptions import ObjectNotFoundError
 from htmengine.repository.engine import reading
-from htmengine.runtime.opening import Context
+from htmengine.service.context import Context
 from htmengine.web import api, openapi, problems
 from htmengine.web.access import Access
 from htmengine.web.headers import LOOPBACK, HostCheck, SecurityHeaders
@@ -51,7 +52,7 @@ log = logging.getLogger(__name__)
 
 def create_app(context: Context, *, site: Site | None = None) -> Starlette:
     """Return the application that serves an installation."""
-    site = site or Site(context, Access(context.settings), Page())
+    site = site or Site(context, Access(context.settings.http, context.engine), Page())
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -59,7 +60,7 @@ def create_app(context: Context, *, site: Site | None = None) -> Starlette:
         try:
             yield
         finally:
-            await asyncio.to_thread(site.close)
+            await run_in_threadpool(site.close)
 
     app = Starlette(
         routes=_routes(site),
@@ -78,7 +79,13 @@ def create_app(context: Context, *, site: Site | None = None) -> Starlette:
 
 def allowed_hosts(context: Context) -> frozenset[str]:
     """Return the names that a request may ask for."""
-    return LOOPBACK
+    http = context.settings.http
+    names = set(LOOPBACK) | {name.lower() for name in http.allowed_hosts}
+    if http.public_url:
+        names.add(urlsplit(http.public_url).hostname or "")
+    if not http.is_local:
+        names |= {http.host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
+    return frozenset(names)
 
 
 def _routes(site: Site) -> list[BaseRoute]:

@@ -17,8 +17,9 @@ from htmengine.messages import BatchRow, MalformedMessage, decode_results_batch
 from htmengine.repository.alarms import alarms_between
 from htmengine.repository.engine import reading
 from htmengine.repository.listing import every_metric
-from htmengine.runtime.opening import Context
-from htmengine.thread_names import show_thread_name
+from htmengine.service.context import Context
+from htmengine.system.thread_names import show_thread_name
+from htmengine.web.access import Access
 from htmengine.web.fleet import Fleet, Scored
 from htmengine.web.stream import Hub
 
@@ -41,11 +42,18 @@ class Feed:
     """Two threads that work until the context's `stop` is set."""
 
     def __init__(
-        self, context: Context, fleet: Fleet, hub: Hub, *, clock: Callable[[], float] = time.time
+        self,
+        context: Context,
+        fleet: Fleet,
+        hub: Hub,
+        access: Access,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._context = context
         self._fleet = fleet
         self._hub = hub
+        self._access = access
         self._clock = clock
         self._stop = threading.Event()
         self._threads = [
@@ -56,6 +64,7 @@ class Feed:
     def start(self) -> None:
         """Read the list of metrics and the alarms of the last day, and go on in the background."""
         self.list_metrics()
+        self._access.reload()
         now = self._clock()
         with reading(self._context.engine) as conn:
             found = alarms_between(conn, now - DAY_S, now + DAY_S, limit=MAX_ALARMS)
@@ -108,6 +117,7 @@ class Feed:
         while not self._stop.is_set():
             began = time.monotonic()
             self.list_metrics()
+            self._access.reload()
             taken = time.monotonic() - began
             self._stop.wait(max(LIST_EVERY_S, LIST_SHARE * taken))
 

@@ -26,6 +26,7 @@ from htmengine.web import problems
 from htmengine.web.problems import FieldError, Kind, Problem
 
 if TYPE_CHECKING:
+    from htmengine.web.access import Principal
     from htmengine.web.site import Site
 
 PREFIX: Final = "/api/v1"
@@ -41,11 +42,8 @@ class Call:
 
     site: Site
     request: Request
-
-    @property
-    def client(self) -> str:
-        """Who asks, for the audit log."""
-        return str(self.request.scope.get("htmengine.client", ""))
+    principal: Principal | None
+    """Who asks; None where nobody knows, and the operation is for everyone."""
 
 
 @dataclass(frozen=True)
@@ -128,17 +126,17 @@ def routes(site: Site, operations: Sequence[Operation]) -> list[Route]:
 def _endpoint(site: Site, methods: Mapping[str, Operation]) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         operation = methods["GET" if request.method == "HEAD" else request.method]
-        site.access.require(request, operation)
+        principal = await run_in_threadpool(site.access.require, request, operation)
         arguments = _arguments(operation, request)
         if "body" in operation.hints:
             arguments["body"] = await _body(operation, request)
-        call = Call(site, request)
+        call = Call(site, request, principal)
         if inspect.iscoroutinefunction(operation.handler):
             answer = await operation.handler(call, **arguments)
         else:
             answer = await run_in_threadpool(operation.handler, call, **arguments)
         if operation.audited:
-            site.access.audit(request, operation)
+            site.access.audit(request, operation, principal)
         return answer if isinstance(answer, Response) else _json(operation, request, answer)
 
     return endpoint

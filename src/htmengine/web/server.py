@@ -12,7 +12,8 @@ import uvicorn
 
 from htmengine import config
 from htmengine.errors import ExplainedError
-from htmengine.runtime.opening import Context
+from htmengine.service.context import Context
+from htmengine.web.access import require_token
 from htmengine.web.app import create_app
 
 NAME: Final = "web"
@@ -74,6 +75,9 @@ def listening(host: str, port: int) -> socket.socket:
 
 def serve(context: Context, bound: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
     """Serve on a socket, which stays open, until `context.stop` is set; `ready` is called once it is served."""
+    require_token(context.engine, context.settings.http)
+    logging.getLogger("htmengine.web.audit").setLevel(logging.INFO)  # whatever else is logged
+    http = context.settings.http
     app = create_app(context)
     server = uvicorn.Server(
         uvicorn.Config(
@@ -89,6 +93,8 @@ def serve(context: Context, bound: socket.socket, ready: Callable[[], None] = la
             timeout_keep_alive=IDLE_S,
             timeout_graceful_shutdown=ENDS_WITHIN_S,
             limit_concurrency=MAX_CONNECTIONS,
+            ssl_certfile=http.certificate,
+            ssl_keyfile=http.key,
         )
     )
     ended = threading.Event()

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from htmengine.runtime.opening import Context
+from htmengine.service.context import Context
 from htmengine.web.access import Access
 from htmengine.web.feed import Feed
 from htmengine.web.fleet import Fleet
@@ -34,7 +34,7 @@ class Site:
 
     def __post_init__(self) -> None:
         """Make what fills the memory; it works from `start` on."""
-        self.feed = Feed(self.context, self.fleet, self.hub, clock=self.clock)
+        self.feed = Feed(self.context, self.fleet, self.hub, self.access, clock=self.clock)
 
     async def start(self) -> None:
         """Fill the memory, and keep it up to date; readers of the stream are woken in the running event loop."""

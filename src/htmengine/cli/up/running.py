@@ -18,7 +18,7 @@ from htmengine.runtime import engine
 from htmengine.service import fault_injection, program, shutdown
 from htmengine.service.context import Context, data_folder, opened, settings_for
 from htmengine.system import private
-from htmengine.web import server
+from htmengine.web import access, server
 
 POLL_S: Final = 0.05
 CLOSES_WITHIN_S: Final = 2 * shutdown.STANDSTILL_S
@@ -56,6 +56,7 @@ def run(request: Request) -> None:
         works = engine.services(lambda _port: listening.set())
         serving = threading.Event()
         if bound := stack.enter_context(_web_socket(request, settings)):
+            access.require_token(context.engine, settings.http)
             works[server.NAME] = partial(server.serve, bound=bound, ready=serving.set)
         supervisor = engine.Supervisor(works, context)
         with program.reporting(context, list(supervisor.restarts), supervisor.restarts):
