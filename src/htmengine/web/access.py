@@ -10,7 +10,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import sqlalchemy
@@ -26,10 +26,8 @@ from htmengine.web import problems
 from htmengine.web.headers import LOOPBACK, host_name
 from htmengine.web.problems import Problem
 
-if TYPE_CHECKING:
-    from htmengine.web.operations import Operation
-
-SCOPES: Final = ("read", "write", "teach", "admin")
+Scope = Literal["read", "write", "teach", "admin"]
+SCOPES: Final[tuple[Scope, ...]] = ("read", "write", "teach", "admin")
 """What a token allows: looking, sending samples, labels and acknowledgements, everything."""
 SESSION_S: Final = 12 * 3600.0
 USED_EVERY_S: Final = 60.0
@@ -214,14 +212,14 @@ class Access:
                         return self._known(token)
         return LOCAL if self.is_open(request) else None
 
-    def require(self, request: Request, operation: Operation) -> Principal | None:
-        """Return who asks. Raises Problem where a request may not do what it asks for."""
+    def require(self, request: Request, scope: Scope | None) -> Principal | None:
+        """Return who asks. Raises Problem where that is not enough for a scope, or the client asks too often."""
         client = self.client(request)
         self._requests.check(client)
         if request.method not in SAFE:
             require_same_origin(request)
         principal = self.principal(request)
-        if operation.scope is None:
+        if scope is None:
             return principal
         if principal is None:
             raise Problem(
@@ -229,20 +227,20 @@ class Access:
                 "Send the header Authorization: Bearer with a token; htmengine tokens create makes one.",
                 headers={"WWW-Authenticate": 'Bearer realm="htmengine"'},
             )
-        if not principal.may(operation.scope):
+        if not principal.may(scope):
             raise Problem(
                 problems.SCOPE_MISSING,
-                f"This needs the scope {operation.scope}; the token has {', '.join(principal.scopes) or 'none'}.",
+                f"This needs the scope {scope}; the token has {', '.join(principal.scopes) or 'none'}.",
             )
         return principal
 
-    def audit(self, request: Request, operation: Operation, principal: Principal | None) -> None:
-        """Write down that something was changed, by whom."""
+    def audit(self, request: Request, what: str, principal: Principal | None) -> None:
+        """Write down what was changed, and by whom."""
         audit_log.info(
             "web.changed who=%r client=%s operation=%s path=%s request=%s",
             principal.name if principal else "nobody",
             self.client(request),
-            operation.handler.__name__,
+            what,
             request.url.path,
             request.scope.get("htmengine.request_id"),
         )

@@ -13,7 +13,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlencode
 
 import msgspec
@@ -23,15 +23,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from htmengine.web import problems
+from htmengine.web.access import Principal, Scope
 from htmengine.web.problems import FieldError, Kind, Problem
-
-if TYPE_CHECKING:
-    from htmengine.web.access import Principal
-    from htmengine.web.site import Site
+from htmengine.web.site import Site
 
 PREFIX: Final = "/api/v1"
 Method = Literal["GET", "POST", "PUT", "DELETE"]
-Scope = Literal["read", "write", "teach", "admin"]
 JSON: Final = "application/json"
 MAX_PATH_PART: Final = 300
 
@@ -126,7 +123,7 @@ def routes(site: Site, operations: Sequence[Operation]) -> list[Route]:
 def _endpoint(site: Site, methods: Mapping[str, Operation]) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         operation = methods["GET" if request.method == "HEAD" else request.method]
-        principal = await run_in_threadpool(site.access.require, request, operation)
+        principal = await run_in_threadpool(site.access.require, request, operation.scope)
         arguments = _arguments(operation, request)
         if "body" in operation.hints:
             arguments["body"] = await _body(operation, request)
@@ -136,7 +133,7 @@ def _endpoint(site: Site, methods: Mapping[str, Operation]) -> Callable[[Request
         else:
             answer = await run_in_threadpool(operation.handler, call, **arguments)
         if operation.audited:
-            site.access.audit(request, operation, principal)
+            site.access.audit(request, operation.handler.__name__, principal)
         return answer if isinstance(answer, Response) else _json(operation, request, answer)
 
     return endpoint
