@@ -44,7 +44,7 @@ def installation(directory: Path | None, data: Path | None) -> Iterator[Context]
 @contextmanager
 def new_or_existing(directory: Path | None, data: Path | None) -> Iterator[Context]:
     """Open the bus and the repository of an installation; embedded ones are made where there are none yet."""
-    with opening.opened(opening.settings_for(directory, data), serving=False) as context:
+    with opened(settings_for(directory, data), serving=False) as context:
         yield context
 
 

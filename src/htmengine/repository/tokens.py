@@ -46,9 +46,7 @@ def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def create(
-    conn: Connection, name: str, scopes: Sequence[str], *, by: str, now: float
-) -> tuple[Token, str]:
+def create(conn: Connection, name: str, scopes: Sequence[str], *, by: str, now: float) -> tuple[Token, str]:
     """Make a token and return it with its secret, which cannot be had again."""
     secret = PREFIX + secrets.token_urlsafe(32)
     token = Token(secrets.token_hex(4), name[:MAX_NAME], tuple(scopes), int(now), by[:MAX_NAME], None)
@@ -77,8 +75,8 @@ def every_token(conn: Connection) -> dict[str, Token]:
         _token.last_used_at,
     ).order_by(_token.created_at, _token.id)
     return {
-        digest: Token(id, name, tuple(scopes.split()), created, by, used)
-        for digest, id, name, scopes, created, by, used in conn.execute(query)
+        digest: Token(token_id, name, tuple(scopes.split()), created, by, used)
+        for digest, token_id, name, scopes, created, by, used in conn.execute(query)
     }
 
 
@@ -90,9 +88,7 @@ def revoke(conn: Connection, token_id: str) -> bool:
 
 def used(conn: Connection, token_ids: Sequence[str], now: float) -> None:
     """Note that tokens were used."""
-    conn.execute(
-        update(schema.access_token).where(_token.id.in_(token_ids)).values(last_used_at=int(now))
-    )
+    conn.execute(update(schema.access_token).where(_token.id.in_(token_ids)).values(last_used_at=int(now)))
 
 
 def begin_session(conn: Connection, token_id: str, *, now: float, lasts_s: float) -> str:

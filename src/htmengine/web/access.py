@@ -98,7 +98,9 @@ class Bucket:
 class RateLimit:
     """So many requests a second for each client, and more for a short time."""
 
-    def __init__(self, rate: float, *, burst_s: float = BURST_S, timer: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, rate: float, *, burst_s: float = BURST_S, timer: Callable[[], float] = time.monotonic
+    ) -> None:
         self._rate = rate
         self._burst = max(1.0, rate * burst_s)
         self._timer = timer
@@ -279,9 +281,7 @@ class Access:
             with writing(self._engine) as conn:
                 tokens.end_session(conn, cookie)
             self.reload()
-        response.delete_cookie(
-            name, path="/", secure=self.is_secure(request), httponly=True, samesite="lax"
-        )
+        response.delete_cookie(name, path="/", secure=self.is_secure(request), httponly=True, samesite="lax")
 
     def _known(self, token: Token) -> Principal:
         self._used[token.id] = self._clock()

@@ -48,7 +48,9 @@ def create(
     with new_or_existing(config, data) as context, writing(context.engine) as conn:
         token, secret = stored.create(conn, name, scopes, by=getpass.getuser(), now=time.time())
     say(secret)
-    advise(f"Token {token.id} ({', '.join(scopes)}). It is shown this once: keep it where only its user can read it.")
+    advise(
+        f"Token {token.id} ({', '.join(scopes)}). It is shown this once: keep it where only its user can read it."
+    )
 
 
 @tokens.command("list")
@@ -107,5 +109,7 @@ def revoke(
 
     with installation(config, data) as context, writing(context.engine) as conn:
         if not stored.revoke(conn, token_id):
-            raise MisuseError(f"{token_id}: there is no such token.", hint="`htmengine tokens list` lists them.")
+            raise MisuseError(
+                f"{token_id}: there is no such token.", hint="`htmengine tokens list` lists them."
+            )
     advise(f"{token_id}: revoked.")

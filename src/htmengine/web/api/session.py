@@ -26,7 +26,9 @@ def session(call: Call) -> Session:
     return Session(
         version=htmengine.__version__,
         token_needed=not access.is_open(call.request),
-        scopes=list(SCOPES if principal and principal.may("admin") else principal.scopes if principal else ()),
+        scopes=list(
+            SCOPES if principal and principal.may("admin") else principal.scopes if principal else ()
+        ),
         server_time=call.site.clock(),
         public_url=settings.http.public_url,
         graphite_port=settings.listener.port,
