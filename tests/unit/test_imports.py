@@ -34,8 +34,7 @@ FLOORS = [
     {"incidents"},
     {"alerts"},
     {"admin"},
-    {"web"},
-    {"cli"},
+    {"cli", "web"},
 ]
 """Parts of the package, the lowest first: each imports only what is on floors below its own."""
 

@@ -11,7 +11,7 @@ such link depends on the alarms around it alone, and another alarm can only add 
 
 - the incidents are the same in whatever order alarms come;
 - an alarm that comes late may join incidents, and never divides one;
-- links are found from the neighbourhood of new alarms: `REACH` in time.
+- the links that new alarms bring are found from what lies around them (`reach_s`).
 
 References
 ----------
@@ -62,8 +62,14 @@ def quiet_s(interval_s: float) -> float:
     return min(30 * interval_s, max(1800, 6 * interval_s))
 
 
-REACH_S: Final = quiet_s(LONGEST_INTERVAL_S)
-"""No link joins alarms that are farther from each other."""
+def open_s(interval_s: float) -> float:
+    """Return how long after an alarm its incident counts as open, unless another alarm joins it."""
+    return max(quiet_s(interval_s), 300)
+
+
+def reach_s(longest_interval_s: float) -> float:
+    """Return how far from an alarm others lie at most that may have a say in its links: no metric has a longer interval."""
+    return max(quiet_s(longest_interval_s), 2 * horizon_s(longest_interval_s))
 
 
 def windows_s(interval_s: float) -> Iterator[float]:
@@ -97,13 +103,17 @@ def crowd(others: int, samples: int) -> int:
     return count + 2
 
 
-def links(alarms: Sequence[Alarm], fleet: Fleet) -> Iterator[tuple[int, int]]:
+def links(
+    alarms: Sequence[Alarm], fleet: Fleet, *, new: Iterable[Alarm] | None = None
+) -> Iterator[tuple[int, int]]:
     """Yield pairs of places of alarms that belong together.
 
     Parameters
     ----------
     alarms : by timestamp.
+    new : those of them that are new. Links that the others have without them may be left out.
     """
+    groups = None if new is None else {group for alarm in new for group in groups_of(alarm.name)}
     members: defaultdict[str, list[int]] = defaultdict(list)
     of_metric: defaultdict[str, list[int]] = defaultdict(list)
     for place, alarm in enumerate(alarms):
@@ -115,7 +125,8 @@ def links(alarms: Sequence[Alarm], fleet: Fleet) -> Iterator[tuple[int, int]]:
             later = earlier
         of_metric[alarm.uid].append(place)
         for group in dict.fromkeys(groups_of(alarm.name)):
-            members[group].append(place)
+            if groups is None or group in groups:
+                members[group].append(place)
     for group, places in members.items():
         size = fleet.size(group)
         if len(places) > 1 and size > 1:
@@ -150,7 +161,12 @@ def _links_in(size: int, alarms: Sequence[Alarm], places: Sequence[int]) -> Iter
 def group(alarms: Iterable[Alarm], fleet: Fleet) -> list[list[Alarm]]:
     """Return incidents: the alarms of each by time, the incident that began first first."""
     ordered = sorted(alarms, key=lambda alarm: (alarm.timestamp, alarm.uid, alarm.rowid))
-    parents = list(range(len(ordered)))
+    return [[ordered[place] for place in places] for places in joined(len(ordered), links(ordered, fleet))]
+
+
+def joined(count: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """Return which of so many places are together by these pairs: each set ascending, and the sets by their first."""
+    parents = list(range(count))
 
     def root(place: int) -> int:
         while parents[place] != place:
@@ -158,10 +174,10 @@ def group(alarms: Iterable[Alarm], fleet: Fleet) -> list[list[Alarm]]:
             place = parents[place]
         return place
 
-    for one, other in links(ordered, fleet):
+    for one, other in pairs:
         low, high = sorted((root(one), root(other)))
         parents[high] = low
-    found: defaultdict[int, list[Alarm]] = defaultdict(list)
-    for place, alarm in enumerate(ordered):
-        found[root(place)].append(alarm)
-    return [found[first] for first in sorted(found)]
+    found: defaultdict[int, list[int]] = defaultdict(list)
+    for place in range(count):
+        found[root(place)].append(place)
+    return list(found.values())

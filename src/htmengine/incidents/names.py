@@ -35,7 +35,12 @@ class Fleet:
 
     def __init__(self, names: Iterable[str]) -> None:
         """`names` are those of all metrics that can alarm."""
-        self._sizes = Counter(group for name in names for group in set(groups_of(name)))
+        self._names = frozenset(names)
+        self._sizes = Counter(group for name in self._names for group in set(groups_of(name)))
+
+    def __contains__(self, name: object) -> bool:
+        """Tell whether a metric of this name is in it."""
+        return name in self._names
 
     def size(self, group: str) -> int:
         """Return how many metrics a group has; 0 if there is none."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from htmengine.messages import Why
-from htmengine.readable import rounded
+from htmengine.readable import counted, duration, rounded
 
 _DIGITS: Final = 4
 _MOST_DIGITS: Final = 12
@@ -37,8 +37,10 @@ class _Expectation(NamedTuple):
     is_above: bool
 
 
-def reason(why: Why, value: float) -> str:
-    """Return in a few words what is unusual about a value, for a list: `far above its forecast`."""
+def reason(why: Why | None, value: float) -> str:
+    """Return in a few words what is unusual about a value, for a list: `far above its forecast`; parameters as below."""
+    if why is None:
+        return "unusual"
     if short := _SHORT.get(why.cause):
         return short
     above = _is_above(why, value)
@@ -55,14 +57,16 @@ def reason(why: Why, value: float) -> str:
             return why.cause
 
 
-def sentence(why: Why, value: float) -> str:
+def sentence(why: Why | None, value: float) -> str:
     """Return what is unusual about a value as a sentence without its full stop, to stand behind the metric's name.
 
     Parameters
     ----------
-    why : what the model said of the alarm.
+    why : what the model said of the alarm; None where it could say nothing.
     value : of the sample, in the metric's unit.
     """
+    if why is None:
+        return f"{_text(value, _DIGITS)} is unusual"
     told = _expectation(why, value)
     where = f"expected {told.forecast}" if told.forecast else ""
     usual = f"usual {_range(*told.usual)}" if told.usual else ""
@@ -87,6 +91,26 @@ def sentence(why: Why, value: float) -> str:
             return f"{far} its usual level at this time{aside}"
         case _:
             return f"{told.value} is unusual ({why.cause}){aside}"
+
+
+def incident_sentence(
+    name: str, first: str, *, followers: int, within_s: float, alarms: int, lasts_s: float
+) -> str:
+    """Return an incident as a sentence without its full stop.
+
+    Parameters
+    ----------
+    name : of the metric that moved first.
+    first : `sentence` of it.
+    followers : number of other metrics; all have alarmed so many seconds after the first.
+    alarms : of all metrics, from the first to the last in so many seconds.
+    """
+    if followers:
+        when = f"within {duration(within_s)}" if within_s else "at the same time"
+        return f"began with {name}: {first}; {counted(followers, 'other metric')} followed {when}"
+    if alarms > 1:
+        return f"{name}: {first}; {alarms:,} alarms in {duration(lasts_s)}"
+    return f"{name}: {first}"
 
 
 def _side(above: bool) -> str:

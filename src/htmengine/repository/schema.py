@@ -281,28 +281,6 @@ metric_hour: Final = Table(
     **_ON_MYSQL,
 )
 
-access_token: Final = Table(
-    "access_token",  # who may use the web server
-    metadata,
-    Column("id", String(16), primary_key=True, nullable=False),
-    Column("name", String(100), nullable=False),
-    Column("digest", String(64), nullable=False, unique=True),  # SHA-256 of the secret, in hexadecimal
-    Column("scopes", String(100), nullable=False),  # names with blanks between them
-    Column("created_at", BigInteger, nullable=False),  # seconds since the epoch, as are all of these
-    Column("created_by", String(100), nullable=False),
-    Column("last_used_at", BigInteger),
-    **_ON_MYSQL,
-)
-
-web_session: Final = Table(
-    "web_session",  # browsers that have shown a token
-    metadata,
-    Column("digest", String(64), primary_key=True, nullable=False),  # SHA-256 of the cookie's value
-    Column("token_id", String(16), nullable=False),
-    Column("expires_at", BigInteger, nullable=False),
-    **_ON_MYSQL,
-)
-
 installation: Final = Table(
     "installation",  # what is fixed when the repository is created: the number of shards
     metadata,
@@ -336,6 +314,73 @@ held_sample: Final = Table(
     Column("timestamp", BigInteger, nullable=False),
     Column("metric_value", Double, nullable=False),
     Index("held_sample_name_idx", "name"),
+    **_ON_MYSQL,
+)
+
+incident: Final = Table(
+    "incident",  # alarms that belong together; one that was joined to an earlier one stays, and names it
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # never given again
+    Column("seq", BigInteger, nullable=False),  # of the change that changed it last: `incident_writer`
+    Column("merged_into", BigInteger),
+    Column("opened", BigInteger, nullable=False),  # times: seconds since the epoch, by the samples
+    Column("changed", BigInteger, nullable=False),  # its newest alarm
+    Column("ends", BigInteger, nullable=False),  # when it is over unless another alarm comes
+    Column("resolved", BigInteger),  # when it was over; NULL while it is open
+    Column("metrics", Integer, nullable=False),
+    Column("alarms", Integer, nullable=False),
+    Column("peak", Double, nullable=False),  # its highest log score
+    Index("incident_seq_idx", "seq"),
+    Index("incident_merged_idx", "merged_into"),
+    Index("incident_ends_idx", "resolved", "ends"),
+    Index("incident_changed_idx", "changed", "id"),
+    **_ON_MYSQL,
+)
+
+incident_metric: Final = Table(
+    "incident_metric",  # what an incident has of each metric; kept when the metric is deleted
+    metadata,
+    Column("incident", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("uid", String(40), primary_key=True, nullable=False),
+    Column("name", String(255), nullable=False),
+    Column("first", BigInteger, nullable=False),  # its first and its last alarm
+    Column("last", BigInteger, nullable=False),
+    Column("alarms", Integer, nullable=False),
+    Column("rowid", Integer, nullable=False),  # of its strongest alarm, as all that follows
+    Column("peak", Double, nullable=False),
+    Column("time", BigInteger, nullable=False),
+    Column("value", Double, nullable=False),
+    Column("one_in", Double),
+    Column("cause", String(20)),
+    Column("direction", String(10)),
+    Column("why", Text),  # JSON, as it is published
+    Index("incident_metric_idx", "uid", "last"),
+    **_ON_MYSQL,
+)
+
+incident_alarm: Final = Table(
+    "incident_alarm",  # the incident of each alarm
+    metadata,
+    Column("uid", String(40), primary_key=True, nullable=False),
+    Column("rowid", Integer, primary_key=True, nullable=False, autoincrement=False),
+    Column("timestamp", BigInteger, nullable=False),
+    Column("interval_s", Double, nullable=False),  # usual time from a sample of the metric to the next
+    Column("incident", BigInteger, nullable=False),
+    Index("incident_alarm_time_idx", "timestamp"),
+    Index("incident_alarm_idx", "incident"),
+    **_ON_MYSQL,
+)
+
+incident_writer: Final = Table(
+    "incident_writer",  # one row: how far the incidents are, and who writes them
+    metadata,
+    Column("name", String(40), primary_key=True, nullable=False),
+    Column("alarm_id", BigInteger, nullable=False),  # the alarms up to this one are in incidents
+    Column("incident_id", BigInteger, nullable=False),  # the newest
+    Column("seq", BigInteger, nullable=False),  # grows with each transaction that changes incidents
+    Column("slowest_s", Double, nullable=False),  # longest interval of an alarm so far
+    Column("owner", String(80), nullable=False),
+    Column("beat", BigInteger, nullable=False),  # grows while the owner lives
     **_ON_MYSQL,
 )
 

@@ -22,23 +22,6 @@ def up(
             min=1, max=65535, metavar="PORT", help="Port of the plaintext protocol. [default: 2003]"
         ),
     ] = None,
-    http_port: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=65535,
-            metavar="PORT",
-            help="Port of the page and the HTTP API; 0: none. [default: 2080]",
-        ),
-    ] = None,
-    http_host: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="Address that they are served on; another than this machine's own needs a token: "
-            "htmengine tokens create. [default: 127.0.0.1, or the configuration's]",
-        ),
-    ] = None,
     demo: Annotated[
         bool,
         typer.Option(
@@ -59,14 +42,6 @@ def up(
 
     running.run(
         running.Request(
-            data=data,
-            config=config,
-            host=host,
-            port=port,
-            http_host=http_host,
-            http_port=http_port,
-            demo=demo,
-            seconds=seconds,
-            verbose=verbose,
+            data=data, config=config, host=host, port=port, demo=demo, seconds=seconds, verbose=verbose
         )
     )

@@ -1,0 +1,371 @@
+"""What the writer of incidents does in the repository: it reads alarms, and creates, extends and joins incidents.
+
+Everything happens in one transaction, which moves the writer's position too: after a crash an alarm is in an incident, or
+comes again.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
+from statistics import median_low
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, update
+
+from htmengine.incidents.grouping import Alarm
+from htmengine.repository import bulk, schema
+from htmengine.repository.alarms import Alarm as StoredAlarm
+from htmengine.repository.alarms import alarms_since
+from htmengine.repository.status import WITH_MODEL
+from htmengine.repository.times import epoch_seconds
+
+UNKNOWN_INTERVAL_S: Final = 60.0
+"""Of a metric whose rows before the alarm are gone."""
+_ROWS_FOR_INTERVAL: Final = 16
+_AT_ONCE: Final = 500
+_NAME: Final = "writer"
+
+_incident: Final = schema.incident.c
+_part: Final = schema.incident_metric.c
+_member: Final = schema.incident_alarm.c
+_writer: Final = schema.incident_writer.c
+
+
+class Position(NamedTuple):
+    """How far the incidents are."""
+
+    alarm_id: int
+    """The alarms up to this one are in incidents."""
+    incident_id: int
+    """The newest incident."""
+    seq: int
+    """The last change."""
+    slowest_s: float
+    """The longest interval that an alarm had so far."""
+    owner: str
+    """Who writes; empty if nobody does."""
+    beat: int
+    """Grows while the owner lives."""
+
+
+class Part(NamedTuple):
+    """What an incident has of a metric."""
+
+    uid: str
+    name: str
+    first: int
+    """Its first and its last alarm: seconds since the epoch."""
+    last: int
+    alarms: int
+    rowid: int
+    """Of its strongest alarm, as all that follows."""
+    peak: float
+    time: int
+    value: float
+    one_in: float | None
+    cause: str | None
+    direction: str | None
+    why: str | None
+
+    def with_(self, other: Part) -> Part:
+        """Return both together."""
+        stronger = max(self, other, key=lambda part: (part.peak, -part.time, -part.rowid))
+        return stronger._replace(
+            first=min(self.first, other.first),
+            last=max(self.last, other.last),
+            alarms=self.alarms + other.alarms,
+        )
+
+
+class Totals(NamedTuple):
+    """An incident without its metrics."""
+
+    id: int
+    opened: int
+    changed: int
+    ends: int
+    metrics: int
+    alarms: int
+    peak: float
+
+
+def read_position(conn: Connection) -> Position | None:
+    """Return how far the incidents are; None if they were never begun."""
+    row = conn.execute(_position()).first()
+    return None if row is None else Position(*row)
+
+
+def lock_position(conn: Connection) -> Position:
+    """Return the same, and keep other writers waiting until this transaction ends."""
+    row = conn.execute(_position().with_for_update()).first()
+    if row is not None:
+        return Position(*row)
+    begin = Position(alarm_id=0, incident_id=0, seq=0, slowest_s=1.0, owner="", beat=0)
+    conn.execute(insert(schema.incident_writer).values(name=_NAME, **begin._asdict()))
+    return begin
+
+
+def move_position(conn: Connection, position: Position) -> None:
+    """Store how far the incidents are."""
+    conn.execute(update(schema.incident_writer).where(_writer.name == _NAME).values(**position._asdict()))
+
+
+def _position() -> Select[Any]:
+    return select(*(_writer[name] for name in Position._fields)).where(_writer.name == _NAME)
+
+
+def new_alarms(conn: Connection, after_id: int, *, limit: int) -> list[tuple[Alarm, StoredAlarm]]:
+    """Return the next alarms that were stored after this one, as grouping needs them and as they are stored."""
+    stored = alarms_since(conn, after_id, limit=limit)
+    if not stored:
+        return []
+    names = _names(conn, {alarm.uid for alarm in stored})
+    intervals = _intervals(conn, stored[0].id, stored[-1].id)
+    return [
+        (
+            Alarm(
+                uid=alarm.uid,
+                rowid=alarm.rowid,
+                name=names[alarm.uid],
+                timestamp=alarm.timestamp,
+                interval_s=intervals.get(alarm.id, UNKNOWN_INTERVAL_S),
+            ),
+            alarm,
+        )
+        for alarm in stored
+    ]
+
+
+def _names(conn: Connection, uids: Collection[str]) -> dict[str, str]:
+    column = schema.metric.c
+    found: dict[str, str] = {}
+    for some in _chunks(sorted(uids)):
+        query = select(column.uid, column.name).where(column.uid.in_(some))
+        found.update({uid: name or "" for uid, name in conn.execute(query)})
+    return found
+
+
+def _intervals(conn: Connection, first_id: int, last_id: int) -> dict[int, float]:
+    """Return for alarms with ids from one to another the usual time between the rows before them, where these are stored."""
+    alarm, data = schema.metric_alarm.c, schema.metric_data.c
+    near = and_(
+        data.uid == alarm.uid,
+        data.rowid <= alarm.rowid,
+        data.rowid > alarm.rowid - _ROWS_FOR_INTERVAL,
+    )
+    query = select(alarm.id, epoch_seconds(data.timestamp)).join(schema.metric_data, near)
+    query = query.select_from(schema.metric_alarm)
+    times: defaultdict[int, list[int]] = defaultdict(list)
+    for alarm_id, time in conn.execute(query.where(alarm.id.between(first_id, last_id))):
+        times[alarm_id].append(time)
+    return {
+        alarm_id: max(1.0, float(median_low(later - earlier for earlier, later in pairwise(sorted(own)))))
+        for alarm_id, own in times.items()
+        if len(own) > 1
+    }
+
+
+def monitored_names(conn: Connection) -> list[str]:
+    """Return the names of all metrics that can alarm."""
+    column = schema.metric.c
+    return [name or "" for name in conn.scalars(select(column.name).where(column.status.in_(WITH_MODEL)))]
+
+
+def members_between(conn: Connection, since: float, until: float) -> list[tuple[Alarm, int]]:
+    """Return the alarms of all incidents from one time to another, both included, with their incidents, by time."""
+    same = and_(_part.incident == _member.incident, _part.uid == _member.uid)
+    query = (
+        select(
+            _member.uid, _member.rowid, _part.name, _member.timestamp, _member.interval_s, _member.incident
+        )
+        .join(schema.incident_metric, same)
+        .where(_member.timestamp.between(since, until))
+        .order_by(_member.timestamp)
+    )
+    return [(Alarm(*columns), incident) for *columns, incident in conn.execute(query)]
+
+
+def are_members(conn: Connection, alarms: Sequence[Alarm]) -> set[tuple[str, int]]:
+    """Return which of these alarms, by uid and rowid, are in incidents."""
+    rowids: defaultdict[str, list[int]] = defaultdict(list)
+    for alarm in alarms:
+        rowids[alarm.uid].append(alarm.rowid)
+    found: set[tuple[str, int]] = set()
+    for some in _chunks(sorted(rowids)):
+        one_of = or_(*(and_(_member.uid == uid, _member.rowid.in_(rowids[uid])) for uid in some))
+        found.update(
+            (uid, rowid) for uid, rowid in conn.execute(select(_member.uid, _member.rowid).where(one_of))
+        )
+    return found
+
+
+def totals(conn: Connection, incidents: Collection[int]) -> dict[int, Totals]:
+    """Return incidents by their ids."""
+    columns = [_incident[name] for name in Totals._fields]
+    found: dict[int, Totals] = {}
+    for some in _chunks(sorted(incidents)):
+        for row in conn.execute(select(*columns).where(_incident.id.in_(some))):
+            found[row.id] = Totals(*row)
+    return found
+
+
+def parts_of(conn: Connection, incident: int, uids: Collection[str] | None = None) -> dict[str, Part]:
+    """Return what an incident has of these metrics, or of all."""
+    query = select(*(_part[name] for name in Part._fields)).where(_part.incident == incident)
+    if uids is None:
+        return {row.uid: Part(*row) for row in conn.execute(query)}
+    found: dict[str, Part] = {}
+    for some in _chunks(sorted(uids)):
+        found.update({row.uid: Part(*row) for row in conn.execute(query.where(_part.uid.in_(some)))})
+    return found
+
+
+class Growth:
+    """New incidents and new members, collected to be stored together."""
+
+    def __init__(self, seq: int, now: float) -> None:
+        """`seq` is the number of this change; `now` tells which incidents are over already."""
+        self.seq = seq
+        self.now = now
+        self.members: list[tuple[Alarm, int]] = []
+        self._incidents: list[Totals] = []
+        self._parts: list[tuple[int, Part]] = []
+
+    def begin(self, incident: int, alarms: Sequence[Alarm], parts: Sequence[Part], ends: int) -> None:
+        """Begin an incident with alarms, each with a part of its own."""
+        self.members += [(alarm, incident) for alarm in alarms]
+        together = _by_metric(parts)
+        self._parts += [(incident, part) for part in together.values()]
+        self._incidents.append(_total(incident, together.values(), ends))
+
+    def store(self, conn: Connection) -> None:
+        """Store everything that was collected."""
+        if self._incidents:
+            columns = _columns(Totals, self._incidents)
+            columns["seq"] = [self.seq] * len(self._incidents)
+            columns["resolved"] = [_resolved(one, self.now) for one in self._incidents]
+            bulk.insert(conn, schema.incident, columns)
+            _insert_parts(conn, self._parts)
+        if self.members:
+            columns = _columns(Alarm, [alarm for alarm, _ in self.members])
+            del columns["name"]
+            columns["incident"] = [incident for _, incident in self.members]
+            bulk.insert(conn, schema.incident_alarm, columns)
+
+
+def grow(
+    conn: Connection,
+    growth: Growth,
+    incidents: Sequence[int],
+    alarms: Sequence[Alarm],
+    parts: Sequence[Part],
+    ends: int,
+) -> None:
+    """Add alarms to an incident, the first of those given, and let the others be part of it.
+
+    One that is over is open again if an alarm says so.
+
+    Parameters
+    ----------
+    incidents : ids, ascending: what was told first stays.
+    alarms : to be added, each with a part of its own. They may be none where there are several incidents.
+    ends : when the incident ends by these alarms.
+    """
+    into, *absorbed = incidents
+    before = totals(conn, incidents)
+    more = [*parts, *(part for incident in absorbed for part in parts_of(conn, incident).values())]
+    together = _by_metric(more)
+    known = parts_of(conn, into, together)
+    changed = {uid: known[uid].with_(part) if uid in known else part for uid, part in together.items()}
+    _join(conn, absorbed, into, growth.seq)
+    for some in _chunks(list(known)):
+        conn.execute(delete(schema.incident_metric).where(_part.incident == into, _part.uid.in_(some)))
+    _insert_parts(conn, [(into, part) for part in changed.values()])
+    growth.members += [(alarm, into) for alarm in alarms]
+    grown = [*before.values(), *([_total(into, _by_metric(parts).values(), ends)] if parts else [])]
+    total = Totals(
+        id=into,
+        opened=min(one.opened for one in grown),
+        changed=max(one.changed for one in grown),
+        ends=max(one.ends for one in grown),
+        metrics=before[into].metrics + len(changed) - len(known),
+        alarms=sum(one.alarms for one in grown),
+        peak=max(one.peak for one in grown),
+    )
+    values = total._asdict() | {"seq": growth.seq, "resolved": _resolved(total, growth.now)}
+    conn.execute(update(schema.incident).where(_incident.id == into).values(**values))
+
+
+def _by_metric(parts: Iterable[Part]) -> dict[str, Part]:
+    together: dict[str, Part] = {}
+    for part in parts:
+        together[part.uid] = together[part.uid].with_(part) if part.uid in together else part
+    return together
+
+
+def _total(incident: int, parts: Collection[Part], ends: int) -> Totals:
+    return Totals(
+        id=incident,
+        opened=min(part.first for part in parts),
+        changed=max(part.last for part in parts),
+        ends=ends,
+        metrics=len(parts),
+        alarms=sum(part.alarms for part in parts),
+        peak=max(part.peak for part in parts),
+    )
+
+
+def _resolved(incident: Totals, now: float) -> int | None:
+    return incident.ends if incident.ends <= now else None
+
+
+def _insert_parts(conn: Connection, parts: Sequence[tuple[int, Part]]) -> None:
+    if parts:
+        columns = _columns(Part, [part for _, part in parts])
+        columns["incident"] = [incident for incident, _ in parts]
+        bulk.insert(conn, schema.incident_metric, columns)
+
+
+def _columns(kind: type[NamedTuple], rows: Sequence[tuple[Any, ...]]) -> dict[str, list[Any]]:
+    return dict(zip(kind._fields, map(list, zip(*rows, strict=True)), strict=True))
+
+
+def _join(conn: Connection, absorbed: Sequence[int], into: int, seq: int) -> None:
+    """Let incidents point to the one that they are part of, and whatever pointed to them too."""
+    for some in _chunks(absorbed):
+        conn.execute(
+            update(schema.incident)
+            .where(or_(_incident.id.in_(some), _incident.merged_into.in_(some)))
+            .values(merged_into=into, seq=seq)
+        )
+        conn.execute(update(schema.incident_alarm).where(_member.incident.in_(some)).values(incident=into))
+        conn.execute(delete(schema.incident_metric).where(_part.incident.in_(some)))
+
+
+def has_alarms(conn: Connection, after_id: int) -> bool:
+    """Return whether an alarm was stored after this one."""
+    column = schema.metric_alarm.c
+    return conn.execute(select(column.id).where(column.id > after_id).limit(1)).first() is not None
+
+
+def resolve_due(conn: Connection, seq: int, now: float) -> int:
+    """Resolve what is over, and return how many incidents that are."""
+    return conn.execute(
+        update(schema.incident)
+        .where(_incident.resolved.is_(None), _incident.merged_into.is_(None), _incident.ends <= now)
+        .values(resolved=_incident.ends, seq=seq)
+    ).rowcount
+
+
+def is_due(conn: Connection, now: float) -> bool:
+    """Return whether there is an incident that is over and not resolved."""
+    due = select(_incident.id).where(
+        _incident.resolved.is_(None), _incident.merged_into.is_(None), _incident.ends <= now
+    )
+    return conn.execute(due.limit(1)).first() is not None
+
+
+def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (items[at : at + _AT_ONCE] for at in range(0, len(items), _AT_ONCE))

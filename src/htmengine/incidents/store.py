@@ -1,0 +1,295 @@
+"""Incidents as they are stored, for whoever shows them or tells of them: the page, the API, commands, alerts. Reads only.
+
+An incident has an id that stays: what was told under it is found under it. Where incidents turned out to be one, that of
+the first stays, and the others lead to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, or_, select
+
+from htmengine.incidents.sentences import incident_sentence, reason, sentence
+from htmengine.messages import Why
+from htmengine.repository import schema
+
+OPEN: Final = "open"
+RESOLVED: Final = "resolved"
+MERGED: Final = "merged"
+INFO: Final = "info"
+WARNING: Final = "warning"
+"""Severity of more than one alarm: of several metrics, or of one again. One alone, in one metric, may be a coincidence."""
+METRICS_IN_LIST: Final = 20
+"""So many metrics of each incident stand in a list, the first movers; with `get_incident` all do."""
+
+_incident: Final = schema.incident.c
+_part: Final = schema.incident_metric.c
+_ID: Final = re.compile(r"i([1-9][0-9]{0,17})")
+_AT_ONCE: Final = 500
+
+Incident = dict[str, Any]
+"""As the HTTP API gives it:
+
+- ``id``; ``url``, relative to the page's address;
+- ``state``: open, resolved, or merged, with ``merged_into``; ``severity``: info or warning;
+- ``opened``, ``changed``: seconds since the epoch of the first and the newest alarm, by the samples; ``resolved``: when it was
+  over, or None; ``seq``: the number of its last change;
+- ``metric_count``, ``alarm_count``; ``max``: the highest log score;
+- ``first_mover``: ``uid``, ``name``, ``time``; of several at once, the one with the highest score;
+- ``metrics``, by their first alarm: ``uid``, ``name``, ``first``, ``last``, ``lag`` (seconds after the incident's first
+  alarm), ``alarms``, and of the strongest alarm ``rowid``, ``time``, ``value``, ``max``, ``one_in``, ``cause``,
+  ``direction``, ``reason`` in a few words and ``sentence``;
+- ``sentence``: the incident in one.
+"""
+
+
+class Cursor(NamedTuple):
+    """Where a page of incidents ended: the fields of its last incident."""
+
+    is_open: bool
+    changed: int
+    id: str
+
+
+def list_incidents(
+    conn: Connection,
+    *,
+    state: str | None = None,
+    severity: str | None = None,
+    since: float | None = None,
+    until: float | None = None,
+    match: str | None = None,
+    uid: str | None = None,
+    after: Cursor | None = None,
+    limit: int = 100,
+) -> list[Incident]:
+    """Return incidents, the open ones first, then by their latest change, the newest first. Merged ones are left out.
+
+    Parameters
+    ----------
+    state : OPEN or RESOLVED; both if None.
+    severity : WARNING leaves lone alarms out.
+    since, until : those that had an alarm between these times; seconds since the epoch.
+    match : a pattern as shells have them (`*`, `?`) that the name of one of its metrics fits.
+    uid : of a metric that it has.
+    after : the last incident of the page before: `cursor_of`.
+    """
+    is_open = case((_incident.resolved.is_(None), 1), else_=0)
+    query = _incidents().where(_incident.merged_into.is_(None))
+    if state is not None:
+        query = query.where(
+            _incident.resolved.is_(None) if state == OPEN else _incident.resolved.is_not(None)
+        )
+    if severity == WARNING:
+        query = query.where(_incident.alarms > 1)
+    if since is not None:
+        query = query.where(_incident.changed >= since)
+    if until is not None:
+        query = query.where(_incident.opened <= until)
+    if uid is not None:
+        query = query.where(exists().where(_part.incident == _incident.id, _part.uid == uid))
+    if match is not None:
+        fits = _fits(conn.dialect.name, match)
+        query = query.where(exists().where(_part.incident == _incident.id, fits))
+    if after is not None:
+        place = number_of(after.id)
+        query = query.where(
+            or_(
+                is_open < int(after.is_open),
+                and_(
+                    is_open == int(after.is_open),
+                    or_(
+                        _incident.changed < after.changed,
+                        and_(_incident.changed == after.changed, _incident.id < place),
+                    ),
+                ),
+            )
+        )
+    query = query.order_by(is_open.desc(), _incident.changed.desc(), _incident.id.desc()).limit(limit)
+    return _told(conn, query, METRICS_IN_LIST)
+
+
+def cursor_of(incident: Incident) -> Cursor:
+    """Return where a page ended whose last incident this is."""
+    return Cursor(incident["state"] == OPEN, incident["changed"], incident["id"])
+
+
+def get_incident(conn: Connection, id_: str) -> Incident | None:
+    """Return an incident with all its metrics; None if there never was one with this id.
+
+    Where it turned out to be part of another, that is returned, which has another id.
+    """
+    number = number_of(id_)
+    if number is None:
+        return None
+    row = conn.execute(select(_incident.merged_into).where(_incident.id == number)).first()
+    if row is None:
+        return None
+    into = number if row.merged_into is None else row.merged_into
+    return _told(conn, _incidents().where(_incident.id == into), None)[0]
+
+
+def changed_since(conn: Connection, seq: int, *, limit: int = 1000) -> list[Incident]:
+    """Return the incidents that changed after a number, in the order of their last changes: merged ones, too.
+
+    All of one transaction have one number, so that there may be more than `limit`.
+    """
+    numbers = select(_incident.seq).where(_incident.seq > seq).order_by(_incident.seq).limit(limit).subquery()
+    last = conn.scalar(select(func.max(numbers.c.seq)))
+    if last is None:
+        return []
+    query = _incidents().where(_incident.seq > seq, _incident.seq <= last)
+    return _told(conn, query.order_by(_incident.seq, _incident.id), METRICS_IN_LIST)
+
+
+def last_seq(conn: Connection) -> int:
+    """Return the number of the last change; 0 if there was none."""
+    return conn.scalar(select(func.max(_incident.seq))) or 0
+
+
+def open_incidents_of(conn: Connection, uids: Collection[str]) -> dict[str, str]:
+    """Return, by uid, the id of the open incident that each of these metrics is in, the newest of several."""
+    found: dict[str, str] = {}
+    wanted = sorted(uids)
+    for at in range(0, len(wanted), _AT_ONCE):
+        query = (
+            select(_part.uid, _part.incident)
+            .join(schema.incident, _part.incident == _incident.id)
+            .where(_part.uid.in_(wanted[at : at + _AT_ONCE]), _incident.resolved.is_(None))
+            .order_by(_part.last, _part.incident)
+        )
+        found.update({uid: id_of(number) for uid, number in conn.execute(query)})
+    return found
+
+
+def count_open(conn: Connection, *, severity: str | None = None) -> int:
+    """Return how many incidents are open; with WARNING, without lone alarms."""
+    query = select(func.count()).select_from(schema.incident)
+    query = query.where(_incident.resolved.is_(None), _incident.merged_into.is_(None))
+    if severity == WARNING:
+        query = query.where(_incident.alarms > 1)
+    return conn.scalar(query) or 0
+
+
+def id_of(number: int) -> str:
+    """Return an incident's id, as it is shown."""
+    return f"i{number}"
+
+
+def number_of(id_: str) -> int | None:
+    """Return the number in an id; None if it is none."""
+    found = _ID.fullmatch(id_)
+    return int(found[1]) if found else None
+
+
+def _incidents() -> Select[Any]:
+    return select(
+        _incident.id,
+        _incident.seq,
+        _incident.merged_into,
+        _incident.opened,
+        _incident.changed,
+        _incident.resolved,
+        _incident.metrics,
+        _incident.alarms,
+        _incident.peak,
+    )
+
+
+def _fits(dialect: str, match: str) -> ColumnElement[bool]:
+    """Return the condition for a name that fits a pattern; its case counts."""
+    if dialect == "sqlite":  # its LIKE knows no case
+        return _part.name.op("GLOB")(match.replace("[", "[[]"))
+    escaped = re.sub(r"[%_!]", r"!\g<0>", match)
+    return _part.name.like(escaped.replace("*", "%").replace("?", "_"), escape="!")
+
+
+def _told(conn: Connection, query: Select[Any], metrics: int | None) -> list[Incident]:
+    rows = conn.execute(query).all()
+    parts = _parts(conn, [row.id for row in rows if row.merged_into is None], metrics)
+    return [_document(row, parts.get(row.id)) for row in rows]
+
+
+class _Metrics(NamedTuple):
+    """The metrics of an incident, the first movers first; perhaps not all of them."""
+
+    told: list[Incident]
+    last_first: int
+    """When the last of all of them had its first alarm."""
+
+
+def _parts(conn: Connection, incidents: Sequence[int], limit: int | None) -> dict[int, _Metrics]:
+    """Return the metrics of incidents, at most so many of each."""
+    order = _part.first, _part.peak.desc(), _part.name
+    place = func.row_number().over(partition_by=_part.incident, order_by=order).label("place")
+    last_first = func.max(_part.first).over(partition_by=_part.incident).label("last_first")
+    found: dict[int, _Metrics] = {}
+    for at in range(0, len(incidents), _AT_ONCE):
+        chosen = _part.incident.in_(incidents[at : at + _AT_ONCE])
+        ranked = select(schema.incident_metric, place, last_first).where(chosen).subquery()
+        query = select(ranked).order_by(ranked.c.incident, ranked.c.place)
+        if limit is not None:
+            query = query.where(ranked.c.place <= limit)
+        for row in conn.execute(query):
+            metrics = found.setdefault(row.incident, _Metrics([], row.last_first))
+            metrics.told.append(_metric(row))
+    return found
+
+
+def _metric(row: Any) -> Incident:
+    why = None if row.why is None else msgspec.json.decode(row.why, type=Why)
+    return {
+        "uid": row.uid,
+        "name": row.name,
+        "first": row.first,
+        "last": row.last,
+        "alarms": row.alarms,
+        "rowid": row.rowid,
+        "time": row.time,
+        "value": row.value,
+        "max": row.peak,
+        "one_in": row.one_in,
+        "cause": row.cause,
+        "direction": row.direction,
+        "reason": reason(why, row.value),
+        "sentence": sentence(why, row.value),
+    }
+
+
+def _document(row: Any, metrics: _Metrics | None) -> Incident:
+    incident = {
+        "id": id_of(row.id),
+        "state": MERGED if row.merged_into is not None else OPEN if row.resolved is None else RESOLVED,
+        "severity": WARNING if row.alarms > 1 else INFO,
+        "opened": row.opened,
+        "changed": row.changed,
+        "resolved": row.resolved,
+        "seq": row.seq,
+        "metric_count": row.metrics,
+        "alarm_count": row.alarms,
+        "max": row.peak,
+        "first_mover": None,
+        "metrics": [],
+        "sentence": "",
+        "url": f"i/{id_of(row.id)}",
+    }
+    if metrics is None:
+        into = id_of(row.merged_into)
+        return incident | {"merged_into": into, "sentence": f"is part of {into}", "url": f"i/{into}"}
+    first = metrics.told[0]
+    return incident | {
+        "first_mover": {"uid": first["uid"], "name": first["name"], "time": first["first"]},
+        "metrics": [metric | {"lag": metric["first"] - row.opened} for metric in metrics.told],
+        "sentence": incident_sentence(
+            first["name"],
+            first["sentence"],
+            followers=row.metrics - 1,
+            within_s=metrics.last_first - row.opened,
+            alarms=row.alarms,
+            lasts_s=row.changed - row.opened,
+        ),
+    }
