@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from htmengine.htm.temporal_memory import BacktrackingTemporalMemory
+from htmengine.htm.nupic.temporal_memory import BacktrackingTemporalMemory
 from tests.reference.backtracking_memory import BacktrackingTemporalMemory as NaiveBacktrackingTemporalMemory
 from tests.reference.backtracking_memory import Parameters
 from tests.reference.golden import golden

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from htmengine.htm import _kernels
-from htmengine.htm.encoders import DateEncoder
+from htmengine.htm.nupic.encoders import DateEncoder
 from tests.reference import date_encoder as naive
 from tests.reference.golden import golden
 

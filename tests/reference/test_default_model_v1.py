@@ -1,4 +1,4 @@
-"""The compiled default model of the first edition against its naive twin, whole."""
+"""The compiled default model of version 1 against its naive twin, whole."""
 
 import math
 
@@ -12,7 +12,7 @@ from htmengine.htm import params
 from htmengine.htm.model import Model
 from tests.reference.default_model_v1 import DefaultModel
 
-LATER_SCORES = (math.nan,) * 4  # forecast, usual range and odds, which this edition does not give
+LATER_SCORES = (math.nan,) * 4  # forecast, usual range and odds, which this version does not give
 NOTHING = (math.nan,) * 5
 
 # Short periods, so that a series of some hundred records sees refits, alarms, damping and lost segments.

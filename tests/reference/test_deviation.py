@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from htmengine.htm import _kernels
 from tests.reference.deviation import Deviation, Tail
+from tests.reference.kernel_parameters import DEVIATION, TAIL
 
 
 @st.composite
@@ -93,7 +94,7 @@ def test_deviations_agree_with_their_naive_twin_and_survive_saving(tail, seed):
 
 
 def test_a_constant_metric_is_as_usual_and_its_first_change_is_rare():
-    deviation = _kernels.Deviation()
+    deviation = _kernels.Deviation(**DEVIATION)
     for _ in range(300):
         assert max(deviation.update(5.0)) == 0.0
     assert max(deviation.update(6.0)) > 5.0
@@ -101,7 +102,7 @@ def test_a_constant_metric_is_as_usual_and_its_first_change_is_rare():
 
 def test_the_first_change_of_a_metric_teaches_the_tails_nothing():
     # It has no usual size: counted as 1000 usual ones, it would hide a spike of 20 deviations for thousands of records.
-    deviation = _kernels.Deviation()
+    deviation = _kernels.Deviation(**DEVIATION)
     for value in np.random.default_rng(1).standard_normal(1000).tolist():
         deviation.update(value)
     assert max(deviation.update(20.0)) > 6.0
@@ -110,7 +111,7 @@ def test_the_first_change_of_a_metric_teaches_the_tails_nothing():
 def test_digits_of_a_tail_are_those_of_the_distribution():
     # Exponential numbers exceed x with probability exp(-x): at 4 ln 10 that is 4 digits.
     rng = np.random.default_rng(2)
-    tail = _kernels.Tail()
+    tail = _kernels.Tail(**TAIL)
     for number in rng.exponential(size=20_000).tolist():
         tail.update(number)
     assert tail.update(4 * math.log(10)) == pytest.approx(4.0, abs=0.4)
@@ -120,20 +121,20 @@ def test_digits_of_a_tail_are_those_of_the_distribution():
 @pytest.mark.parametrize("number", [-1.0, 1001.0, math.nan])
 def test_numbers_that_a_tail_does_not_count_are_refused(number):
     with pytest.raises(ValueError, match="from 0 to 1000"):
-        _kernels.Tail().update(number)
+        _kernels.Tail(**TAIL).update(number)
 
 
 @pytest.mark.parametrize(
     ("kernel", "parameters", "complaint"),
     [
-        (_kernels.Tail, {"share": 1.0}, "share"),
-        (_kernels.Tail, {"memory": 0}, "memory"),
-        (_kernels.Tail, {"memory": 2**31}, "memory"),
-        (_kernels.Tail, {"heaviest": 1.0}, "heaviest"),
-        (_kernels.Tail, {"outlier": 0.0}, "outlier"),
-        (_kernels.Deviation, {"recent_rate": 0.0}, "recent_rate"),
-        (_kernels.Deviation, {"ridge": 0.0}, "ridge"),
-        (_kernels.Deviation, {"limit": 0.5}, "limit"),
+        (_kernels.Tail, TAIL | {"share": 1.0}, "share"),
+        (_kernels.Tail, TAIL | {"memory": 0}, "memory"),
+        (_kernels.Tail, TAIL | {"memory": 2**31}, "memory"),
+        (_kernels.Tail, TAIL | {"heaviest": 1.0}, "heaviest"),
+        (_kernels.Tail, TAIL | {"outlier": 0.0}, "outlier"),
+        (_kernels.Deviation, DEVIATION | {"recent_rate": 0.0}, "recent_rate"),
+        (_kernels.Deviation, DEVIATION | {"ridge": 0.0}, "ridge"),
+        (_kernels.Deviation, DEVIATION | {"limit": 0.5}, "limit"),
     ],
 )
 def test_parameters_out_of_range_are_refused(kernel, parameters, complaint):

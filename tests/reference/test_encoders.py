@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from htmengine.htm.encoders import (
+from htmengine.htm.nupic.encoders import (
     AdaptiveScalarEncoder,
     DateEncoder,
     DeltaEncoder,

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from htmengine.htm import _kernels
-from htmengine.htm.likelihood import (
+from htmengine.htm.nupic.likelihood import (
     AnomalyLikelihood,
     continue_estimate,
     estimate,
@@ -169,7 +169,7 @@ def test_values_too_large_for_a_variance_are_not_flat():
 
 
 def test_a_copy_goes_its_own_way():
-    kernel = _kernels.Likelihood(_kernels.LikelihoodParameters())
+    kernel = AnomalyLikelihood()._kernel
     kernel.update(0.5, 1.0)
     twin_kernel = copy.copy(kernel)
     twin_kernel.update(0.5, 1.0)
@@ -338,17 +338,15 @@ def test_published_benchmark_scores_follow_from_their_raw_scores(detector):
 @pytest.mark.parametrize("wild", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("flat_variance", [0.0, 0.0003])
 def test_a_state_with_a_number_that_is_none_is_refused(wild, flat_variance):
-    parameters = _kernels.LikelihoodParameters()
-    parameters.flat_variance = flat_variance
-    parameters.learning, parameters.probation, parameters.history, parameters.refit = 5, 10, 60, 20
-    likelihood = _kernels.Likelihood(parameters)
+    parameters = {"flat_variance": flat_variance, "learning": 5, "probation": 10, "history": 60, "refit": 20}
+    likelihood = AnomalyLikelihood(**parameters)
     rng = np.random.default_rng(0)
     likelihood.update_series(rng.random(80), rng.random(80))
     state = likelihood.save_state()
     refused = 0
     for place in range(0, len(state) - 7, 4):
         damaged = state[:place] + struct.pack("<d", wild) + state[place + 8 :]
-        other = _kernels.Likelihood(parameters)
+        other = AnomalyLikelihood(**parameters)
         try:
             other.restore_state(damaged)
         except _kernels.StateError:

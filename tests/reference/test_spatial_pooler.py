@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from htmengine.htm import _kernels
-from htmengine.htm.encoders import DateEncoder, MultiEncoder, RandomDistributedScalarEncoder
-from htmengine.htm.spatial_pooler import SpatialPooler
+from htmengine.htm.nupic.encoders import DateEncoder, MultiEncoder, RandomDistributedScalarEncoder
+from htmengine.htm.nupic.spatial_pooler import SpatialPooler
 from tests.reference import spatial_pooler as naive
 from tests.reference.golden import golden, nab
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from htmengine.htm.temporal_memory import TemporalMemory, raw_anomaly_score
+from htmengine.htm.nupic.temporal_memory import TemporalMemory, raw_anomaly_score
 from tests.reference.golden import golden
 from tests.reference.memory_contract import (
     check_a_real_metric,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from htmengine.htm import _kernels
 from tests.reference import hash_encoder as naive_encoder
+from tests.reference.kernel_parameters import HASH_ENCODER, TRANSITION_MEMORY
 from tests.reference.transition_memory import TransitionMemory as NaiveTransitionMemory
 
 SMALL = {
@@ -54,7 +55,7 @@ def test_memory_agrees_with_the_naive_twin_and_survives_saving(seed, max_segment
 
 
 def test_a_cycle_is_predicted_once_its_synapses_are_connected():
-    memory = _kernels.TransitionMemory()
+    memory = _kernels.TransitionMemory(**TRANSITION_MEMORY)
     cycle = [np.arange(20 * i, 20 * i + 20, dtype=np.uint32) for i in range(10)]
     laps = [[memory.compute(step) for step in cycle] for _ in range(6)]
     assert laps[0] == [1.0] * 10
@@ -117,7 +118,7 @@ def test_hash_encoder_agrees_with_the_naive_twin(
 
 
 def test_neighbouring_values_share_bits_and_distant_ones_do_not():
-    encoder = _kernels.HashEncoder()
+    encoder = _kernels.HashEncoder(**HASH_ENCODER)
     base = set(encoder.encode(0.0, 40.0).tolist())
     shared = [len(base & set(encoder.encode(0.0, 40.0 + d).tolist())) for d in range(12)]
     assert shared[0] == len(base)

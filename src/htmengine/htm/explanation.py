@@ -43,7 +43,7 @@ class Scores(NamedTuple):
     level and forecast."""
     forecast: float
     """What was expected of the sample before its value came, in the metric's unit, rounded to a 32-bit float. This and
-    the rest are NaN for the first sample, and with models of NuPIC or of the default set's first edition."""
+    the rest are NaN for the first sample, and with models of NuPIC or of version 1 of the default model."""
     usual_low: float
     """Of samples that are as those before them, 99 in 100 lie between this and `usual_high`; rounded like `forecast`.
     NaN for the first 30 samples, too."""

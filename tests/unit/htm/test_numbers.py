@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from htmengine.htm import encoders, likelihood, params
+from htmengine.htm import params
 from htmengine.htm.model import Model
+from htmengine.htm.nupic import encoders, likelihood
 
 LARGEST = 1.7976931348623157e308
 finite = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(

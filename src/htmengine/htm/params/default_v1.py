@@ -1,17 +1,16 @@
-"""The default set's first edition, for metrics that began with it."""
+"""Version 1 of the default model, for metrics that began with it."""
 
 from __future__ import annotations
 
 import msgspec
 
-from htmengine.htm.params.sets import (
-    DEFAULT_JUMP_LIKELIHOOD,
-    DEFAULT_LIKELIHOOD,
+from htmengine.htm.params.base import Likelihood, Parameters
+from htmengine.htm.params.default_parts import (
+    JUMP_LIKELIHOOD,
+    SEQUENCE_LIKELIHOOD,
     Channel,
     HashEncoder,
-    Likelihood,
     Novelty,
-    Parameters,
     TransitionMemory,
 )
 
@@ -57,15 +56,15 @@ class Deviation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class DefaultParametersV1(Parameters, frozen=True, kw_only=True, tag="default", forbid_unknown_fields=True):
-    """The recommended model of the first edition: hash encoder, first-order memory, novelty, deviation."""
+    """The model: hash encoder, first-order memory, novelty, deviation."""
 
     scale: ValueScale = ValueScale()
     encoder: HashEncoder = HashEncoder()
     memory: TransitionMemory = TransitionMemory()
     novelty: Novelty = Novelty()
     deviation: Deviation = Deviation()
-    sequence_likelihood: Likelihood = DEFAULT_LIKELIHOOD
-    jump_likelihood: Likelihood = DEFAULT_JUMP_LIKELIHOOD
+    sequence_likelihood: Likelihood = SEQUENCE_LIKELIHOOD
+    jump_likelihood: Likelihood = JUMP_LIKELIHOOD
     quiet_records: int = 12
     """After an alarm, further ones are damped for so many records."""
     damping: float = 0.49

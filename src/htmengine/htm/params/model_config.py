@@ -15,17 +15,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from htmengine.htm.params.base import (
+    Classifier,
+    Parameters,
+)
 from htmengine.htm.params.description import Section
-from htmengine.htm.params.sets import (
+from htmengine.htm.params.nupic_models import (
     ENGINE_LIKELIHOOD,
     AdaptiveScalarEncoder,
     BacktrackingTemporalMemory,
-    Classifier,
     DateEncoder,
     DeltaEncoder,
     Encoder,
     NupicParameters,
-    Parameters,
     RandomDistributedScalarEncoder,
     ScalarEncoder,
     SpatialPooler,

@@ -13,8 +13,8 @@
 #include <utility>
 #include <vector>
 
-#include "classifier.hpp"
-#include "state.hpp"
+#include "common/classifier.hpp"
+#include "common/state.hpp"
 
 namespace htmengine {
 
@@ -66,6 +66,7 @@ void bind_encoders(nb::module_& module);
 void bind_spatial_pooler(nb::module_& module);
 void bind_temporal_memory(nb::module_& module);  // plain and backtracking
 void bind_likelihood(nb::module_& module);       // likelihood, classifier, portable mathematics
-void bind_model(nb::module_& module);
+void bind_model(nb::module_& module);            // what all models have in common, NuPIC's models, the pool
+void bind_default_models(nb::module_& module);   // and their parts; after bind_model
 
 }  // namespace htmengine

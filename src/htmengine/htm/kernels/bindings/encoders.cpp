@@ -1,10 +1,10 @@
 // Bindings of the random generator and the encoders.
-#include "encoders.hpp"
+#include "nupic/encoders.hpp"
 
 #include <cmath>
 
-#include "bindings.hpp"
-#include "random.hpp"
+#include "bindings/bindings.hpp"
+#include "nupic/random.hpp"
 
 namespace htmengine {
 

@@ -1,8 +1,8 @@
-#include "bindings.hpp"
-#include "likelihood.hpp"
-#include "nupic_classifier.hpp"
-#include "portable_math.hpp"
-#include "softmax_classifier.hpp"
+#include "bindings/bindings.hpp"
+#include "common/likelihood.hpp"
+#include "nupic/nupic_classifier.hpp"
+#include "common/portable_math.hpp"
+#include "default/softmax_classifier.hpp"
 
 namespace htmengine {
 

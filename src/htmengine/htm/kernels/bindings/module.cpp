@@ -1,13 +1,14 @@
 // The compiled module htmengine.htm._kernels.
-#include "bindings.hpp"
+#include "bindings/bindings.hpp"
 
 NB_MODULE(_kernels, module) {
     using namespace htmengine;
-    module.doc() = "Compiled kernels of htmengine.htm. Use the classes of htmengine.htm, which check and document them.";
+    module.doc() = "Compiled kernels of htmengine.htm. Use the classes of htmengine.htm and htmengine.htm.nupic, which check and document them.";
     nanobind::exception<StateError>(module, "StateError", PyExc_ValueError);
     bind_encoders(module);
     bind_spatial_pooler(module);
     bind_temporal_memory(module);
     bind_likelihood(module);
     bind_model(module);
+    bind_default_models(module);
 }

@@ -1,6 +1,6 @@
-#include "spatial_pooler.hpp"
+#include "nupic/spatial_pooler.hpp"
 
-#include "bindings.hpp"
+#include "bindings/bindings.hpp"
 
 namespace htmengine {
 

@@ -1,7 +1,7 @@
-#include "temporal_memory.hpp"
+#include "nupic/temporal_memory.hpp"
 
-#include "backtracking_memory.hpp"
-#include "bindings.hpp"
+#include "nupic/backtracking_memory.hpp"
+#include "bindings/bindings.hpp"
 
 namespace htmengine {
 
