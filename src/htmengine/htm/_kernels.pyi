@@ -1,5 +1,5 @@
 """
-Compiled kernels of htmengine.htm. Use the classes of htmengine.htm, which check and document them.
+Compiled kernels of htmengine.htm. Use the classes of htmengine.htm and htmengine.htm.nupic, which check and document them.
 """
 
 from collections.abc import Sequence

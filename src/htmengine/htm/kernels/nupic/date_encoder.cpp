@@ -26,7 +26,7 @@ std::int32_t days_of_month(std::int32_t year, std::int32_t month) {
 
 std::optional<ScalarEncoder> part_encoder(const DateEncoderParameters::Part& part, double maximum, bool periodic) {
     if (part.w == 0) return std::nullopt;
-    ScalarEncoderParameters p;
+    ScalarEncoderParameters p{};
     p.w = part.w;
     p.maximum = maximum;
     p.periodic = periodic;

@@ -104,7 +104,7 @@ AdaptiveScalarEncoder::AdaptiveScalarEncoder(const AdaptiveScalarEncoderParamete
 }
 
 ScalarEncoder AdaptiveScalarEncoder::encoder_for(const Range& range) const {
-    ScalarEncoderParameters p;
+    ScalarEncoderParameters p{};
     p.w = parameters_.w;
     p.n = parameters_.n;
     p.minimum = range.minimum;
