@@ -37,10 +37,17 @@ endif
 	$(INSTALL) -c constraints.txt --no-build-isolation -e '.[dev]'
 	@echo '$(CURDIR)' >$@
 
+# The installation lists where each module lies: it is made again when modules have come, moved or gone.
+MODULES := $(shell find src -name '*.py' | LC_ALL=C sort | cksum)
+ifneq ($(shell cat .venv/modules 2>/dev/null),$(MODULES))
+.PHONY: .venv/kernels
+endif
+
 # Without a build environment of its own, which would be another one each time: only what has changed is built.
 kernels: .venv/kernels
 .venv/kernels: $(KERNELS) | .venv/installed
 	$(INSTALL) --no-deps --no-build-isolation -e .
+	@echo '$(MODULES)' >.venv/modules
 	@touch $@
 
 demo: setup

@@ -7,20 +7,52 @@ anew, costs one sample of that metric.
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
+import threading
 import time
 from collections.abc import Callable
 from typing import Final
 
 import psutil
 
-INTERVAL_S: Final = 10
+from htmengine.bus import BusUnavailable
+from htmengine.service.context import Context
+from htmengine.service.lines import publish_lines
+
+INTERVAL_S: Final = 10.0
+NAME: Final = "this_machine"
 _NOT_IN_A_NAME: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _CPU_SHARES: Final = ("user", "system", "iowait", "steal")
 _VIRTUAL_DISKS: Final = re.compile(r"(loop|ram|zram|fd|sr)\d")
 _PARTITIONS: Final = re.compile(r"((nvme|mmcblk)\d+(n\d+)?p\d+|(sd|vd|xvd|hd)[a-z]+\d+)$")
 _NO_DISKS: Final = frozenset({"squashfs", "iso9660", "overlay"})
+
+log = logging.getLogger(__name__)
+
+
+class MachineLoadSender(threading.Thread):
+    """Sends this machine's load to the engine every ten seconds until the program ends, from the first second on."""
+
+    def __init__(self, context: Context, load: MachineLoad) -> None:
+        super().__init__(name=NAME, daemon=True)
+        self._context = context
+        self._load = load
+
+    def run(self) -> None:
+        """Read and send until the program ends."""
+        began = time.monotonic()
+        while True:
+            now = int(time.time())
+            lines = [f"{name} {value!r} {now}" for name, value in self._load.read().items()]
+            try:
+                publish_lines(self._context, lines)
+            except BusUnavailable as error:
+                log.warning("%s.not_sent metrics=%d reason=%s", NAME, len(lines), error)
+            since = time.monotonic() - began
+            if self._context.stop.wait(INTERVAL_S - since % INTERVAL_S):
+                return
 
 
 class MachineLoad:
@@ -28,12 +60,12 @@ class MachineLoad:
 
     Parameters
     ----------
-    host : first part of the names; by default the host's name.
+    host : first segment of the names; by default the host's name.
     clock : seconds that never go back, for rates.
     """
 
     def __init__(self, host: str | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._host = _segment(host or socket.gethostname())
+        self.host = _segment(host or socket.gethostname())
         self._clock = clock
         self._counters: dict[str, float] = {}
         self._read_at = 0.0
@@ -52,7 +84,7 @@ class MachineLoad:
                 if count >= self._counters.get(name, float("inf"))
             }
         self._counters, self._read_at = counters, now
-        return {f"{self._host}.{name}": round(float(value), 3) for name, value in values.items()}
+        return {f"{self.host}.{name}": round(float(value), 3) for name, value in values.items()}
 
 
 def _gauges() -> dict[str, float]:

@@ -2,12 +2,18 @@
 
 import math
 import re
+import threading
 from collections import namedtuple
 
+import msgspec
 import pytest
 
+from htmengine import config
+from htmengine.bus import BusUnavailable
+from htmengine.messages import MetricLines
 from htmengine.monitors import this_machine
-from htmengine.monitors.this_machine import MachineLoad
+from htmengine.monitors.this_machine import MachineLoad, MachineLoadSender
+from htmengine.service.context import Context
 
 Network = namedtuple("Network", "bytes_recv bytes_sent packets_recv packets_sent errin errout")
 
@@ -86,3 +92,35 @@ def test_a_filesystem_that_vanishes_is_left_out(monkeypatch):
     values = MachineLoad("h").read()
     assert values
     assert not [name for name in values if "filesystem" in name]
+
+
+class FailingBus:
+    """A bus that cannot be reached at first; it keeps the lines, and ends the program with the third message."""
+
+    def __init__(self, stop):
+        self.lines = []
+        self.tries = 0
+        self._stop = stop
+
+    def publish(self, messages):
+        self.tries += 1
+        if self.tries == 3:
+            self._stop.set()
+        if self.tries == 1:
+            raise BusUnavailable("away")
+        for message in messages:
+            self.lines += msgspec.json.decode(message.body, type=MetricLines).data
+
+
+def test_the_load_is_sent_again_and_again_also_after_the_bus_was_away(monkeypatch):
+    monkeypatch.setattr(this_machine, "INTERVAL_S", 0.01)
+    stop = threading.Event()
+    bus = FailingBus(stop)
+    sender = MachineLoadSender(
+        Context(settings=config.Settings(), bus=bus, engine=None, shards=1, stop=stop), MachineLoad("h")
+    )
+    sender.start()
+    sender.join(30)
+    assert not sender.is_alive()
+    sent = [line for line in bus.lines if line.startswith("h.memory.used_percent ")]
+    assert len(sent) == 2

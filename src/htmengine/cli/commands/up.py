@@ -28,6 +28,13 @@ def up(
             "--demo", help="Make metrics of a small fleet, with anomalies now and then, and show them."
         ),
     ] = False,
+    own_load: Annotated[
+        bool,
+        typer.Option(
+            "--self",
+            help="Take this machine's own load as metrics: processors, memory, disks, network, every 10 s.",
+        ),
+    ] = False,
     seconds: Annotated[
         float | None,
         typer.Option(min=1.0, metavar="SECONDS", help="Stop by itself after so long. [default: never]"),
@@ -42,6 +49,13 @@ def up(
 
     running.run(
         running.Request(
-            data=data, config=config, host=host, port=port, demo=demo, seconds=seconds, verbose=verbose
+            data=data,
+            config=config,
+            host=host,
+            port=port,
+            demo=demo,
+            own_load=own_load,
+            seconds=seconds,
+            verbose=verbose,
         )
     )

@@ -4,19 +4,16 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterable
 from typing import Final
 
-from htmengine.bus import Outgoing, QueueFull
 from htmengine.cli import monitoring, results
 from htmengine.cli.terminal import advise, say
 from htmengine.cli.up import fleet
 from htmengine.cli.up.fleet import Anomaly, Incident
-from htmengine.doors.plaintext import PROTOCOL
-from htmengine.messages import MetricLines, encode_json
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
 from htmengine.service.context import Context
+from htmengine.service.lines import publish_lines
 
 HISTORY_S: Final = 12 * fleet.DAY_S
 LINES_PER_MESSAGE: Final = 600
@@ -56,7 +53,7 @@ def _send_history(context: Context, now: int) -> int:
     )
     began = time.monotonic()
     for at in range(0, len(history), LINES_PER_MESSAGE):
-        _publish(context, history[at : at + LINES_PER_MESSAGE])
+        publish_lines(context, history[at : at + LINES_PER_MESSAGE])
     while not context.stop.wait(0.1):
         with reading(context.engine) as conn:
             states = overview.metrics(conn, [kind.name for kind in fleet.KINDS])
@@ -99,7 +96,7 @@ class _LiveSender(threading.Thread):
             if second == incident.first:
                 self.incidents.append(incident)
                 advise(f"    now: {_described(incident)}")
-            _publish(
+            publish_lines(
                 self._installation,
                 [
                     f"{kind.name} {fleet.sample(kind, second, SEED, incident)!r} {second}"
@@ -109,17 +106,6 @@ class _LiveSender(threading.Thread):
             self.sent += len(fleet.KINDS)
             self.last = second
             second += 1
-
-
-def _publish(context: Context, lines: Iterable[str]) -> None:
-    body = encode_json(MetricLines(protocol=PROTOCOL, data=list(lines), accepted_at=time.time()))
-    while True:
-        try:
-            context.bus.publish([Outgoing(context.settings.listener.queue, body)])
-            return
-        except QueueFull:
-            if context.stop.wait(0.1):
-                return
 
 
 def _show_results(context: Context, sender: _LiveSender, seconds: float | None) -> list[results.Row]:

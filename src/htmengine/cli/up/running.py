@@ -29,6 +29,7 @@ class Request(NamedTuple):
     host: str | None
     port: int | None
     demo: bool
+    own_load: bool
     seconds: float | None
     verbose: bool
 
@@ -54,6 +55,8 @@ def run(request: Request) -> None:
                 listening.wait(POLL_S)
             if listening.is_set():
                 _say_what_next(request, settings)
+                if request.own_load:
+                    _send_own_load(context)
                 if request.demo:
                     _demonstrate(context, request.seconds)
                 elif request.seconds:
@@ -98,6 +101,14 @@ def _say_what_next(request: Request, settings: config.Settings) -> None:
             + "".join(f"  {command:{width}}  # {why}\n" for command, why in commands.items())
             + "Ctrl-C stops it in good order."
         )
+
+
+def _send_own_load(context: Context) -> None:
+    from htmengine.monitors.this_machine import INTERVAL_S, MachineLoad, MachineLoadSender
+
+    load = MachineLoad()
+    MachineLoadSender(context, load).start()
+    advise(f"The load of this machine comes in every {INTERVAL_S:.0f} s, as {load.host}.*")
 
 
 def _demonstrate(context: Context, seconds: float | None) -> None:
