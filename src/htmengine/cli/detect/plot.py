@@ -161,7 +161,10 @@ def _alone(values: FloatArray) -> npt.NDArray[np.bool_]:
 
 def _page(series: Series, result: Result, incidents: Sequence[Incident], anomalous: bool) -> str:
     """Return a page that carries its data, its style and its script in itself."""
-    assets = resources.files("htmengine.cli") / "assets"
+    assets, uplot = (
+        resources.files("htmengine.cli") / "assets",
+        resources.files("htmengine.web") / "page" / "vendor" / "uplot",
+    )
     table = incident_table(incidents, anomalous)
     data = {
         "columns": [[_json_number(number) for number in column.tolist()] for column in series],
@@ -184,9 +187,9 @@ def _page(series: Series, result: Result, incidents: Sequence[Incident], anomalo
     return Template((assets / "detect.html").read_text(encoding="utf-8")).substitute(
         title=escape(_title(result)),
         summary=escape(_summary(result, total, len(incidents))),
-        uplot_license=(assets / "uplot" / "LICENSE").read_text(encoding="utf-8"),
-        uplot_style=(assets / "uplot" / "uPlot.min.css").read_text(encoding="utf-8"),
-        uplot_script=(assets / "uplot" / "uPlot.iife.min.js").read_text(encoding="utf-8"),
+        uplot_license=(uplot / "LICENSE").read_text(encoding="utf-8"),
+        uplot_style=(uplot / "uPlot.min.css").read_text(encoding="utf-8"),
+        uplot_script=(uplot / "uPlot.iife.min.js").read_text(encoding="utf-8"),
         script=(assets / "detect.js").read_text(encoding="utf-8"),
         # `<` would let a name in the data end the script.
         data=json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c"),

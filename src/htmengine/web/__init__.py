@@ -1,0 +1,1 @@
+"""The page, the HTTP API and the stream of results: what people and programs look at."""

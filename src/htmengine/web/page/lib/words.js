@@ -1,0 +1,43 @@
+/** What the model's reasons are called. The engine writes whole sentences; these are the short forms for cells and marks. */
+
+/** @type {Record<string, string>} */
+const CAUSES = {
+  sequence: "unusual order",
+  extreme: "beyond all before",
+  jump: "unusual step",
+  distance: "far from its level",
+  error: "far from its forecast",
+  offset: "stays off its level",
+  unrest: "unrest",
+};
+
+/** @type {Record<string, {glyph: string, word: string}>} */
+const DIRECTIONS = {
+  up: { glyph: "▲", word: "up" },
+  down: { glyph: "▼", word: "down" },
+  pattern: { glyph: "◆", word: "pattern" },
+};
+
+/** @param {string | null | undefined} cause */
+export function causeInShort(cause) {
+  return cause ? (CAUSES[cause] ?? cause) : "";
+}
+
+/** @param {string | null | undefined} direction */
+export function mark(direction) {
+  return DIRECTIONS[direction ?? "pattern"] ?? DIRECTIONS.pattern;
+}
+
+/** @type {Record<string, string>} */
+export const SEVERITIES = { info: "info", warning: "warning", critical: "critical" };
+
+/**
+ * Returns the state of a metric as a chip says it; empty for one that is as it should be.
+ * @param {import("../shapes").MetricRow} metric
+ */
+export function stateInShort(metric) {
+  const why = metric.why_no_score;
+  if (metric.state === "active" && !why) return "";
+  if (metric.state === "learning" && why?.have !== undefined) return `learning ${why.have} of ${why.need}`;
+  return { active: "", learning: "learning", silent: "silent", no_model: "no model", error: "error", unmonitored: "not monitored" }[metric.state];
+}

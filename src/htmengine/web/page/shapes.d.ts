@@ -1,0 +1,112 @@
+// Shapes of what the API answers; all times in seconds since 1970.
+
+export type Range = [number, number];
+export type State = "active" | "learning" | "silent" | "no_model" | "error" | "unmonitored";
+export type Direction = "up" | "down" | "pattern";
+
+export interface WhyNoScore { code: string; text: string; have?: number; need?: number; eta?: number | null }
+
+export interface MetricRow {
+  uid: string; name: string; tags: Record<string, string>; state: State;
+  last: { rowid: number; time: number; value: number } | null;
+  interval: number | null;
+  log_score: number | null; max_1h: number | null; max_24h: number | null; one_in: number | null;
+  alarms_24h: number; usual: Range | null; forecast: number | null; incident: string | null;
+  snoozed_until: number | null; why_no_score: WhyNoScore | null;
+  oddness?: number; cause?: string | null; direction?: Direction | null; since?: number | null; stored?: number;
+}
+
+export interface Model { parameter_set: string; samples: number; generation: number; checkpoint_age_s: number | null }
+
+export interface MetricDetail extends MetricRow {
+  first: number | null; rows: number; unit: string | null; model: Model | null; doctor: string; needs_attention: boolean;
+  refused: { reason: string; count: number; sample: string; cure: string | null }[];
+}
+
+export interface Page<T> { items: T[]; next: string | null; total?: number }
+
+export interface Spark { spark: (number | null)[]; bars: (number | null)[]; low: number | null; high: number | null; usual?: Range | null }
+
+export interface Group { prefix: string; label: string; count: number; unusual: number; worst: number | null; uid: string | null }
+
+export interface Overview {
+  incidents_open: number; unusual: number; metrics: number; lag_s: number | null; engine: "well" | "trouble";
+  troubles: { code: string; text: string; do: string | null }[]; calm_since: number | null;
+  samples_total?: number; monitored?: number;
+}
+
+export interface Fleet { step: number; times: number[]; alarming: number[]; metrics: number[] }
+
+export interface Ranked { uid: string; name: string; score: number; max: number; alarms: number; first: number | null }
+
+export interface Alarm {
+  uid: string; rowid: number; time: number; value: number; log_score: number; one_in: number | null;
+  cause: string; channel: string; direction: Direction; forecast: number | null; usual: Range | null;
+  foreseen: Range[]; alarms_before: number; last_alarm: number | null; sentence: string; verdict: string | null;
+  channels?: Record<string, number | null>; name?: string;
+}
+
+export interface IncidentMetric {
+  uid: string; name: string; first: number; last: number; lag: number; max: number; cause: string; direction?: Direction;
+}
+
+export interface Incident {
+  id: string; state: "open" | "acknowledged" | "resolved" | "expired"; severity: "info" | "warning" | "critical";
+  opened: number; changed: number; resolved: number | null;
+  first_mover: { uid: string; name: string; time: number };
+  metrics: IncidentMetric[]; sentence: string; ack: { by: string; at: number; note: string | null } | null;
+  comments: { by: string; at: number; text: string }[];
+  deliveries: { target: string; kind: string; state: string; tries: number; last_error: string | null; at: number }[];
+  url: string | null;
+}
+
+export interface Data {
+  uid: string; from: number | null; to: number | null; step: number | null; downsampled: boolean;
+  columns: string[]; rows: (number | null)[][]; next_rowid: number | null;
+}
+
+export interface Session {
+  version: string; token_needed: boolean; scopes: string[]; server_time: number; public_url: string | null;
+  graphite_port: number | null; http_port: number; hostname: string;
+}
+
+export interface Stage {
+  id: string; title: string; state: "well" | "trouble" | "unknown"; rate_in: number | null; rate_out: number | null;
+  queued: number | null; lag_s: number | null; errors: number | null; restarts: number | null; up_s: number | null;
+  text: string | null; do: string | null;
+}
+
+export interface Health {
+  latency: { median_s: number; p99_s: number } | null; stages: Stage[];
+  silent: { uid: string; name: string; expected_s: number; silent_s: number }[] | null;
+  new_names: { name: string; time: number }[] | null;
+  capacity: { metrics: number; possible: number; limit: string } | null;
+  checkpoints: { oldest_s: number } | null; versions: Record<string, string> | null; config: string[] | null;
+  disk: { free_bytes: number; total_bytes: number } | null; findings: string[];
+}
+
+export interface Refusal { door: string; reason: string; count: number; sample: string; peer: string | null; last: number | null; cure: string | null }
+export interface DeadLetter { id: string; queue: string; reason: string; time: number | null; size: number }
+export interface Step { stage: string; state: "done" | "waiting" | "stopped"; time: number | null; text: string }
+
+export interface Door {
+  id: string; title: string; host: string; port: number; samples_10s: number; last_sample: number | null;
+  last_refusal: { reason: string; sample: string; time: number | null } | null;
+}
+
+export interface MonitorRule { name?: string; pattern: string; monitor: boolean; limit?: number | null; matches?: number; examples?: string[] }
+export interface MonitorRules { rules: MonitorRule[]; default: MonitorRule | null; path: string | null; editable: boolean }
+export interface RulesPreview {
+  rules: { matches: number; examples: string[] }[]; would_monitor: number; would_leave: number; monitored: number; capacity: number | null;
+}
+
+export interface Job { id: string; kind: string; state: "queued" | "running" | "done" | "failed" | "cancelled"; done: number; total: number | null; stage: string; started: number | null; result_url: string | null; error?: string | null }
+export interface Token { id: string; name: string; scopes: string[]; created: number; last_used: number | null; by: string | null; token?: string }
+
+/** `[uid, rowid, time, value, log_score, cause, …]`, in the order that `hello` told. */
+export interface Result { uid: string; rowid: number; time: number; value: number; log_score: number | null; cause: string | null; direction?: Direction | null; one_in?: number | null }
+
+declare global {
+  // The one vendored library, a classic script.
+  const uPlot: any;
+}

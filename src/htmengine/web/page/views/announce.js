@@ -1,0 +1,17 @@
+/** Tells new incidents to screen readers: at most one a minute. */
+import { setText } from "../lib/h.js";
+
+const REST_MS = 60_000;
+/** @type {Set<string>} */
+const told = new Set();
+let last = -REST_MS;
+
+/** @param {import("../shapes").Incident} incident */
+export function announceIncident(incident) {
+  if (incident.state !== "open" || told.has(incident.id)) return;
+  told.add(incident.id);
+  if (performance.now() - last < REST_MS) return;
+  last = performance.now();
+  const announcer = document.getElementById("announcer");
+  if (announcer) setText(announcer, `New incident: ${incident.sentence}`);
+}

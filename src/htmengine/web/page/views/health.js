@@ -1,0 +1,189 @@
+/** Health: can this page be trusted? The road of a sample, stage by stage, and whatever fell off it. */
+import { get, post } from "../lib/api.js";
+import { ago, clock, count, short, span, timeOfSecond } from "../lib/format.js";
+import { h, replace } from "../lib/h.js";
+import { link, setQuery } from "../lib/router.js";
+import { may } from "../lib/session.js";
+import { settings } from "../lib/settings.js";
+import { followForm } from "./health/follow.js";
+import { problemNote } from "./problem.js";
+
+/** @typedef {import("../shapes").Health} Health */
+
+const POLL_MS = 5_000;
+const MOST_ROWS = 50;
+const GLYPHS = { well: "✓", trouble: "!", unknown: "?" };
+
+/** @type {import("../lib/router.js").Open} */
+export function health({ query }) {
+  document.title = "Health · htmengine";
+  let params = query;
+  const headline = h("h1.sentence");
+  const road = h("ol.road", { "aria-label": "The road of a sample" });
+  const findings = h("div.findings");
+  const sections = h("div.health-sections");
+  const follow = followForm(query);
+  const element = h("div.page.health", null, headline, road, findings, follow.element, sections);
+
+  async function load() {
+    const [now, refusals, dead] = await Promise.all([
+      get("/health").catch((problem) => problem),
+      get("/refusals").catch(() => null),
+      get("/dead").catch(() => null),
+    ]);
+    if (now instanceof Error) return replace(findings, problemNote(now, load));
+    showStages(now);
+    const parts = [
+      refusals?.items.length ? ["refused", refusedSection(refusals.items, params.get("door"))] : null,
+      dead?.items.length ? ["dead", deadSection(dead, load)] : null,
+      now.silent?.length ? ["silent", silentSection(now.silent)] : null,
+      now.new_names?.length ? ["new", newSection(now.new_names)] : null,
+      ["engine", engineSection(now)],
+    ].filter((part) => part !== null);
+    const only = params.get("show");
+    replace(sections, parts.filter(([name]) => !only || name === only).map(([, section]) => /** @type {HTMLElement} */ (section)));
+    if (only) sections.append(h("button.quiet", { type: "button", onclick: () => setQuery({ show: null, door: null }) }, "Show everything"));
+  }
+
+  /** @param {Health} now */
+  function showStages(now) {
+    const troubled = now.stages.filter(({ state }) => state === "trouble");
+    headline.dataset.level = troubled.length ? "trouble" : "calm";
+    const well = `A sample that arrives now is scored in ${now.latency ? span(now.latency.median_s) : "a moment"}`;
+    replace(
+      headline,
+      h("span.icon", { "aria-hidden": true }, troubled.length ? "!" : "✓"),
+      h("strong", null, troubled.length ? `${troubled.map(({ title }) => title).join(", ")}: in trouble` : well),
+      now.latency ? `; 99 of 100 within ${span(now.latency.p99_s)}.` : ".",
+    );
+    replace(road, now.stages.map(stageCard));
+    // What a stage says of itself is not said twice.
+    const said = new Set(now.stages.map(({ text }) => text));
+    replace(
+      findings,
+      troubled.map((stage) => h("div.finding", null, h("strong", null, `${stage.title}: ${stage.text ?? "in trouble"}`), stage.do ? h("p", null, stage.do) : null)),
+      now.findings.filter((finding) => !said.has(finding)).map((finding) => h("div.finding", null, finding)),
+    );
+  }
+
+  const timer = setInterval(() => document.hidden || load(), POLL_MS);
+  const ends = settings.follow(() => load());
+  return {
+    element,
+    update(changed) {
+      params = changed;
+      follow.update(changed);
+      load();
+    },
+    close() {
+      clearInterval(timer);
+      ends();
+    },
+  };
+}
+
+/** @param {import("../shapes").Stage} stage */
+function stageCard(stage) {
+  /** @type {[string, string | null][]} */
+  const facts = [
+    ["rate", stage.rate_in === null ? null : `${short(stage.rate_in)} /s`],
+    ["waiting", stage.queued === null ? null : count(stage.queued)],
+    ["lag", stage.lag_s === null ? null : span(stage.lag_s)],
+    ["errors", stage.errors ? count(stage.errors) : null],
+    ["restarts", stage.restarts ? count(stage.restarts) : null],
+    ["up", stage.up_s === null ? null : span(stage.up_s)],
+  ];
+  return h(
+    "li.stage",
+    { dataset: { state: stage.state } },
+    h("span.stage-icon", { "aria-hidden": true }, GLYPHS[stage.state]),
+    h("h2", null, stage.title, h("span.hidden-text", null, `, ${stage.state}`)),
+    h("dl.fact-list", null, facts.filter(([, value]) => value !== null).map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value)))),
+  );
+}
+
+/**
+ * @param {import("../shapes").Refusal[]} items
+ * @param {string | null} door
+ */
+function refusedSection(items, door) {
+  const shown = items.filter((one) => !door || one.door === door).sort((a, b) => b.count - a.count);
+  return h(
+    "section",
+    null,
+    h("h2", null, "Refused samples"),
+    h(
+      "div.refusals",
+      null,
+      shown.map((one) =>
+        h(
+          "article.refusal",
+          null,
+          h("p", null, h("strong", null, `${count(one.count)} × ${one.reason}`), h("span.hint", null, ` ${one.door}${one.peer ? `, from ${one.peer}` : ""}${one.last ? `, last ${ago(one.last)}` : ""}`)),
+          h("pre", { tabindex: "0", "aria-label": "Newest refused sample" }, one.sample),
+          one.cure ? h("p.cure", null, one.cure) : null,
+        ),
+      ),
+    ),
+  );
+}
+
+/**
+ * @param {{items: import("../shapes").DeadLetter[], total: number}} dead
+ * @param {() => void} reload
+ */
+function deadSection(dead, reload) {
+  const said = h("div");
+  const requeue = async () => {
+    try {
+      await post("/dead/requeue", { ids: null });
+      reload();
+    } catch (problem) {
+      replace(said, problemNote(problem));
+    }
+  };
+  return h(
+    "section",
+    null,
+    h("h2", null, `Dead letters: ${count(dead.total)}`),
+    h("div.table-scroll", { tabindex: "0", role: "region", "aria-label": "Dead letters" }, h("table.data", null, head(["Queue", "Reason", "Since", "Bytes"]), h("tbody", null, dead.items.slice(0, MOST_ROWS).map((one) => h("tr", null, h("td", null, one.queue), h("td", null, one.reason), h("td", null, one.time ? clock(one.time) : "–"), h("td.number", null, count(one.size))))))),
+    may("admin") ? h("p", null, h("button", { type: "button", onclick: requeue }, "Send them again"), " once what they fell over is mended.") : null,
+    said,
+  );
+}
+
+/** @param {NonNullable<Health["silent"]>} silent */
+function silentSection(silent) {
+  return h(
+    "section",
+    null,
+    h("h2", null, `Silent metrics: ${count(silent.length)}`),
+    h("div.table-scroll", { tabindex: "0", role: "region", "aria-label": "Silent metrics" }, h("table.data", null, head(["Metric", "Silent for", "Expected every"]), h("tbody", null, silent.slice(0, MOST_ROWS).map((one) => h("tr", null, h("td", null, h("a", { href: link(`m/${one.uid}`) }, one.name)), h("td", null, span(one.silent_s)), h("td", null, span(one.expected_s))))))),
+    silent.length > MOST_ROWS ? h("p", null, h("a", { href: link("", { q: "state:silent" }) }, `All ${count(silent.length)} in the list`)) : null,
+    h("p.cure", null, "Look whether their sender still runs: a metric that nobody sends any more can be left alone."),
+  );
+}
+
+/** @param {NonNullable<Health["new_names"]>} names */
+function newSection(names) {
+  return h("section", null, h("h2", null, `New names: ${count(names.length)}`), h("ul.moved", null, names.slice(0, 12).map((one) => h("li", null, h("a", { href: link("m", { name: one.name }) }, one.name), h("span", null, ago(one.time))))));
+}
+
+/** @param {Health} now */
+function engineSection(now) {
+  /** @type {[string, string][]} */
+  const facts = [];
+  if (now.capacity) facts.push(["Capacity", `${count(now.capacity.metrics)} of about ${count(now.capacity.possible)} metrics at this rate; first limit: ${now.capacity.limit}`]);
+  if (now.checkpoints) facts.push(["Oldest checkpoint", span(now.checkpoints.oldest_s)]);
+  if (now.disk) facts.push(["Disk", `${short(now.disk.free_bytes)}B of ${short(now.disk.total_bytes)}B free`]);
+  for (const [name, version] of Object.entries(now.versions ?? {})) facts.push([name, version]);
+  for (const path of now.config ?? []) facts.push(["Configuration", path]);
+  facts.push(["Read", timeOfSecond(Date.now() / 1000)]);
+  return h("section", null, h("h2", null, "Engine"), h("dl.fact-list.wide", null, facts.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value)))));
+}
+
+/** @param {string[]} titles */
+function head(titles) {
+  return h("thead", null, h("tr", null, titles.map((title) => h("th", { scope: "col" }, title))));
+}
+

@@ -1,0 +1,226 @@
+/** The page of an incident: which metric moved first, which followed, and who knows of it. */
+import { get, post } from "../lib/api.js";
+import { addKeys } from "../lib/keys.js";
+import { clock, iso, moment, plural, score, span } from "../lib/format.js";
+import { h, replace, setText } from "../lib/h.js";
+import { go, link } from "../lib/router.js";
+import { may, session } from "../lib/session.js";
+import { settings } from "../lib/settings.js";
+import { listen } from "../lib/sse.js";
+import { causeInShort, mark } from "../lib/words.js";
+import { whenColoursChange, scoreStep } from "../draw/colours.js";
+import { LaneAxis } from "../draw/lane_axis.js";
+import { drawSpark } from "../draw/spark.js";
+import { problemNote } from "./problem.js";
+
+/** @typedef {import("../shapes").Incident} Incident */
+
+const BEFORE_S = 900;
+const LANE_HEIGHT = 48;
+const RIBBON = 14;
+const MOST_LANES = 200;
+
+/** @type {import("../lib/router.js").Open} */
+export function incident({ params: [id] }) {
+  document.title = "Incident · htmengine";
+  const head = h("header.incident-head");
+  const actions = h("div.actions");
+  const lanes = h("div.lanes", { role: "list", "aria-label": "Metrics by their first alarm" });
+  const axis = new LaneAxis();
+  const timeline = h("section.timeline");
+  const said = h("div");
+  const element = h("div.page.incident", null, h("div.metric-head", null, head, actions), said, lanes, axis.element, timeline);
+  /** @type {Incident | null} */
+  let now = null;
+  /** @type {Record<string, import("../shapes").Spark>} */
+  let sparks = {};
+
+  /** @returns {[number, number]} */
+  function extent() {
+    const one = /** @type {Incident} */ (now);
+    const open = one.resolved === null;
+    const to = open ? Date.now() / 1000 : one.changed;
+    const margin = Math.max(BEFORE_S, (to - one.opened) * 0.15);
+    return [one.opened - margin, open ? to : to + margin];
+  }
+
+  async function load() {
+    try {
+      now = await get(`/incidents/${id}`);
+    } catch (problem) {
+      replace(element, problemNote(problem), h("p", null, h("a", { href: link("incidents") }, "To the incidents")));
+      return;
+    }
+    const found = /** @type {Incident} */ (now);
+    if (found.id !== id) return go(link(`i/${found.id}`), true); // It was merged into another one.
+    show();
+    const uids = found.metrics.slice(0, MOST_LANES).map(({ uid }) => uid);
+    try {
+      sparks = (await get("/metrics/sparks", { uid: uids, from: Math.round(extent()[0]), to: Math.round(extent()[1]) })).items;
+      drawLanes();
+    } catch {
+      // The lanes without pictures still tell who moved when.
+    }
+  }
+
+  function show() {
+    const one = /** @type {Incident} */ (now);
+    const open = one.state === "open" || one.state === "acknowledged";
+    document.title = `${open ? "● " : ""}${one.first_mover.name} · incident · htmengine`;
+    replace(
+      head,
+      h("h1.incident-title", null, one.sentence),
+      h(
+        "p.facts",
+        null,
+        h("span.state", { dataset: { state: open ? "error" : "" } }, one.state),
+        ` ${one.severity} · ${plural(one.metrics.length, "metric")} · began `,
+        h("time", { datetime: iso(one.opened), title: moment(one.opened) }, clock(one.opened)),
+        open ? ` · for ${span(Date.now() / 1000 - one.opened)}` : ` · ${span(one.changed - one.opened)} long`,
+        one.ack ? ` · taken by ${one.ack.by}, ${clock(one.ack.at)}` : "",
+      ),
+    );
+    replace(
+      actions,
+      h("button", { type: "button", onclick: copyMarkdown }, "Copy as Markdown"),
+      open && !one.ack && may("teach") ? h("button", { type: "button", onclick: () => act("ack") }, "Acknowledge") : null,
+      open && may("teach") ? h("button", { type: "button", onclick: () => act("resolve") }, "Resolve") : null,
+    );
+    const metrics = [...one.metrics].sort((a, b) => a.first - b.first || (a.name < b.name ? -1 : 1));
+    replace(
+      lanes,
+      metrics.slice(0, MOST_LANES).map((metric, i) =>
+        h(
+          "div.lane",
+          { role: "listitem" },
+          h("span.lag", null, i === 0 ? "first" : metric.lag ? `+${span(metric.lag)}` : "same time"),
+          h("span.lane-name", null, h("span.mark", { class: `step-${scoreStep(metric.max)}`, "aria-hidden": true }, mark(metric.direction).glyph), " ", h("a", { href: link(`m/${metric.uid}`, { from: Math.round(extent()[0]), to: Math.round(extent()[1]) }), title: metric.name }, metric.name), h("span.hint", null, causeInShort(metric.cause))),
+          h("canvas", { dataset: { uid: metric.uid }, role: "img", "aria-label": `alarms from ${clock(metric.first)} to ${clock(metric.last)}` }),
+          h("span.number", null, score(metric.max)),
+        ),
+      ),
+      metrics.length > MOST_LANES ? h("p.hint", null, `And ${plural(metrics.length - MOST_LANES, "metric")} more.`) : null,
+    );
+    drawLanes();
+    showTimeline(one);
+  }
+
+  function drawLanes() {
+    if (!now) return;
+    const [from, to] = extent();
+    let width = 0;
+    for (const canvas of lanes.querySelectorAll("canvas")) {
+      width = canvas.clientWidth;
+      if (!width) continue;
+      const uid = canvas.dataset.uid ?? "";
+      const metric = now.metrics.find((one) => one.uid === uid);
+      drawSpark(canvas, sparks[uid], null, width, LANE_HEIGHT, RIBBON);
+      if (metric) axis.markFirst(canvas, (metric.first - from) / (to - from), LANE_HEIGHT);
+    }
+    axis.draw([from, to], width);
+  }
+
+  /** @param {Incident} one */
+  function showTimeline(one) {
+    /** @type {{at: number, text: import("../lib/h.js").Child[]}[]} */
+    const events = [{ at: one.opened, text: [`Opened with ${one.first_mover.name}`] }];
+    if (one.ack) events.push({ at: one.ack.at, text: [`Acknowledged by ${one.ack.by}`, one.ack.note ? `: ${one.ack.note}` : ""] });
+    for (const comment of one.comments) events.push({ at: comment.at, text: [h("strong", null, comment.by), ` ${comment.text}`] });
+    for (const delivery of one.deliveries) {
+      events.push({ at: delivery.at, text: [`Told ${delivery.target} (${delivery.kind}): ${delivery.state}`, delivery.last_error ? `, ${delivery.last_error}` : ""] });
+    }
+    if (one.resolved !== null) events.push({ at: one.resolved, text: ["Resolved"] });
+    events.sort((a, b) => a.at - b.at);
+    const text = /** @type {HTMLInputElement} */ (h("input", { "aria-label": "Comment", placeholder: "Comment", maxlength: "1000" }));
+    replace(
+      timeline,
+      h("h2", null, "Timeline"),
+      h("ol", null, events.map(({ at, text: what }) => h("li", null, h("time", { datetime: iso(at), title: moment(at) }, clock(at)), h("span", null, what)))),
+      may("teach")
+        ? h("form", { onsubmit: (/** @type {Event} */ event) => {
+            event.preventDefault();
+            if (text.value.trim()) act("comment", { text: text.value.trim() });
+          } }, text, h("button", { type: "submit" }, "Comment"))
+        : null,
+    );
+  }
+
+  /**
+   * @param {string} what
+   * @param {object} [body]
+   */
+  async function act(what, body) {
+    try {
+      await post(`/incidents/${id}/${what}`, body);
+      replace(said);
+      load();
+    } catch (problem) {
+      replace(said, problemNote(problem));
+    }
+  }
+
+  /** @param {Event} event */
+  async function copyMarkdown(event) {
+    const button = /** @type {HTMLElement} */ (event.currentTarget);
+    const text = asMarkdown(/** @type {Incident} */ (now));
+    try {
+      await navigator.clipboard.writeText(text);
+      setText(button, "Copied");
+    } catch {
+      prompt("The incident as Markdown:", text);
+    }
+  }
+
+  /** @param {number} by goes to the next or the previous incident of the list */
+  async function neighbour(by) {
+    const { items } = await get("/incidents", { state: "all", limit: 1000 });
+    const place = items.findIndex((/** @type {Incident} */ one) => one.id === id);
+    const other = items[place + by];
+    if (place >= 0 && other) go(link(`i/${other.id}`));
+  }
+
+  /** @param {number} by */
+  function move(by) {
+    const rows = /** @type {HTMLElement[]} */ ([...lanes.querySelectorAll("a")]);
+    const at = rows.findIndex((row) => row === document.activeElement);
+    rows[at < 0 ? 0 : Math.max(0, Math.min(rows.length - 1, at + by))]?.focus();
+  }
+
+  const observer = new ResizeObserver(drawLanes);
+  observer.observe(lanes);
+  const closing = [
+    () => observer.disconnect(),
+    whenColoursChange(drawLanes),
+    settings.follow(() => now && show()),
+    addKeys([
+      { keys: "j, ArrowDown", says: "next metric", run: () => move(1) },
+      { keys: "k, ArrowUp", says: "previous metric", run: () => move(-1) },
+      { keys: "J", says: "next incident", run: () => void neighbour(1) },
+      { keys: "K", says: "previous incident", run: () => void neighbour(-1) },
+      { keys: "Escape", says: "to the incidents", run: () => go(link("incidents")) },
+    ]),
+    listen({ events: "incidents,health" }, {
+      incident: (changed) => {
+        if (changed.id === id) load();
+      },
+      health: (overview) => session.set({ overview }),
+      reset: load,
+    }),
+  ];
+  load();
+  return { element, close: () => closing.forEach((close) => close()) };
+}
+
+/** @param {Incident} one */
+export function asMarkdown(one) {
+  const escaped = (/** @type {string} */ text) => text.replace(/[\\`*_[\]<>|]/g, "\\$&");
+  return [
+    `**${escaped(one.sentence)}**`,
+    "",
+    `${one.state}, ${one.severity}, began ${iso(one.opened)}. ${location.href}`,
+    "",
+    "| Lag | Metric | Highest score | Cause |",
+    "| --- | --- | --- | --- |",
+    ...[...one.metrics].sort((a, b) => a.first - b.first).map((metric) => `| ${metric.lag ? `+${span(metric.lag)}` : "first"} | ${escaped(metric.name)} | ${score(metric.max)} | ${causeInShort(metric.cause)} |`),
+  ].join("\n");
+}

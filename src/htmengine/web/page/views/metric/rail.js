@@ -1,0 +1,42 @@
+/** What else is known of a metric: incidents, model, rows, refused samples. */
+import { get } from "../../lib/api.js";
+import { clock, count, moment, plural, span } from "../../lib/format.js";
+import { h, replace } from "../../lib/h.js";
+import { link } from "../../lib/router.js";
+
+/**
+ * @param {HTMLElement} element
+ * @param {import("../../shapes").MetricDetail} detail
+ */
+export function showRail(element, detail) {
+  const incidents = h("section");
+  const { model } = detail;
+  /** @type {[string, string][]} */
+  const facts = [["Rows", count(detail.rows)]];
+  if (detail.first !== null) facts.push(["First", moment(detail.first)]);
+  if (detail.last) facts.push(["Last", moment(detail.last.time)]);
+  if (model) {
+    facts.push(["Model", model.parameter_set], ["Learned from", plural(model.samples, "sample")]);
+    if (model.checkpoint_age_s !== null) facts.push(["Checkpoint", `${span(model.checkpoint_age_s)} old`]);
+  }
+  replace(
+    element,
+    incidents,
+    detail.refused.length
+      ? h("section", null, h("h3", null, "Refused samples"), detail.refused.map((one) => h("div.refused", null, h("p", null, `${one.reason}: ${count(one.count)}`), h("pre", { tabindex: "0" }, one.sample), one.cure ? h("p.hint", null, one.cure) : null)))
+      : null,
+    h("section", null, h("h3", null, "Data"), h("dl.fact-list", null, facts.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))))),
+  );
+  get("/incidents", { state: "all", uid: detail.uid, q: detail.name, limit: 20 }).then(
+    ({ items }) => {
+      const mine = items.filter((/** @type {import("../../shapes").Incident} */ one) => one.metrics.some(({ uid }) => uid === detail.uid));
+      if (!mine.length) return;
+      replace(
+        incidents,
+        h("h3", null, "Incidents"),
+        h("ul.moved", null, mine.slice(0, 6).map((/** @type {import("../../shapes").Incident} */ one) => h("li", null, h("a", { href: link(`i/${one.id}`) }, clock(one.opened)), h("span", null, one.state === "open" ? "open" : plural(one.metrics.length, "metric"))))),
+      );
+    },
+    () => {},
+  );
+}

@@ -1,0 +1,112 @@
+/**
+ * The order of the metrics. Scores arrive all the time; a row moves only when its oddness has changed by more than 0.02,
+ * and only when `settle` is called.
+ *
+ * @typedef {import("../../shapes").MetricRow} MetricRow
+ */
+
+const NOTICEABLE = 0.02;
+
+export class Ranking {
+  constructor() {
+    /** @type {Map<string, {row: MetricRow, key: number, live: number}>} */
+    this.entries = new Map();
+    /** @type {string[]} */
+    this.order = [];
+    /** @type {"oddness" | "given"} */
+    this.by = "oddness";
+    /** @type {string[] | null} what the server said, until it is shown */
+    this.given = null;
+  }
+
+  get size() {
+    return this.entries.size;
+  }
+
+  /**
+   * @param {MetricRow[]} rows in the server's order
+   * @param {"oddness" | "given"} by
+   */
+  replace(rows, by) {
+    const before = this.entries;
+    this.by = by;
+    this.entries = new Map(rows.map((row) => {
+      const known = before.get(row.uid);
+      const live = oddness(row);
+      // Between the answer's making and its arrival the stream may have told more.
+      const newer = known && (known.row.last?.rowid ?? 0) > (row.last?.rowid ?? 0) ? { ...row, last: known.row.last, log_score: known.row.log_score } : row;
+      return [row.uid, { row: newer, key: known?.key ?? live, live }];
+    }));
+    this.given = rows.map(({ uid }) => uid);
+  }
+
+  /** @param {MetricRow[]} rows */
+  append(rows) {
+    for (const row of rows) {
+      if (this.entries.has(row.uid)) continue;
+      const key = oddness(row);
+      this.entries.set(row.uid, { row, key, live: key });
+      this.order.push(row.uid);
+    }
+  }
+
+  /** Returns whether the metric is in the list. @param {import("../../lib/sse.js").Result} result */
+  take(result) {
+    const entry = this.entries.get(result.uid);
+    if (!entry || (entry.row.last && entry.row.last.rowid >= result.rowid)) return false;
+    const { row } = entry; // changed in place: the list holds it
+    const score = result.log_score;
+    row.last = { rowid: result.rowid, time: result.time, value: result.value };
+    row.log_score = score;
+    row.one_in = result.one_in ?? null;
+    if (score !== null) {
+      row.max_1h = Math.max(score, row.max_1h ?? 0);
+      entry.live = Math.max(entry.live, score);
+      if (score >= 0.5) Object.assign(row, { cause: result.cause, direction: result.direction ?? row.direction, since: row.since ?? result.time });
+    }
+    return true;
+  }
+
+  /** Returns how many rows would move or come in. */
+  changes() {
+    const order = this.sorted();
+    if (order.length !== this.order.length) return Math.max(1, Math.abs(order.length - this.order.length));
+    const places = new Map(this.order.map((uid, i) => [uid, i]));
+    return order.filter((uid, i) => {
+      const before = places.get(uid);
+      return before === undefined || (before !== i && (this.by === "given" || this.moves(uid)));
+    }).length;
+  }
+
+  /** @param {string} uid */
+  moves(uid) {
+    const entry = this.entries.get(uid);
+    return entry !== undefined && Math.abs(entry.live - entry.key) > NOTICEABLE;
+  }
+
+  settle() {
+    this.order = this.sorted();
+    for (const entry of this.entries.values()) {
+      if (Math.abs(entry.live - entry.key) > NOTICEABLE) entry.key = entry.live;
+    }
+    this.given = null;
+  }
+
+  /** @returns {string[]} the order as it would be now */
+  sorted() {
+    if (this.by === "given") return this.given ?? this.order;
+    const shown = new Map([...this.entries].map(([uid, { key, live }]) => [uid, Math.abs(live - key) > NOTICEABLE ? live : key]));
+    const name = (/** @type {string} */ uid) => /** @type {any} */ (this.entries.get(uid)).row.name;
+    return [...this.entries.keys()].sort((a, b) => /** @type {number} */ (shown.get(b)) - /** @type {number} */ (shown.get(a)) || (name(a) < name(b) ? -1 : 1));
+  }
+
+  /** @returns {MetricRow[]} */
+  rows() {
+    return this.order.map((uid) => this.entries.get(uid)?.row).filter((row) => row !== undefined);
+  }
+}
+
+/** @param {MetricRow} row */
+function oddness(row) {
+  return row.oddness ?? (row.incident ? 1 : 0) + Math.max(row.log_score ?? 0, 0.8 * (row.max_1h ?? 0), 0.4 * (row.max_24h ?? 0));
+}

@@ -1,0 +1,106 @@
+/** How senders are told where to send: one entry for each, by the door that it uses. */
+
+/**
+ * @typedef {object} Place
+ * @property {string} host
+ * @property {number} port
+ *
+ * @typedef {object} Agent
+ * @property {string} id
+ * @property {string} title
+ * @property {string} door id of the door, as `/doors` tells it
+ * @property {string} file where the lines belong
+ * @property {(place: Place) => string} lines
+ * @property {string} [then] what to do after it
+ */
+
+/** @type {Agent[]} */
+export const AGENTS = [
+  {
+    id: "self",
+    title: "This machine",
+    door: "graphite-text",
+    file: "on this machine",
+    lines: () => "htmengine up --self",
+    then: "CPU, memory, disk and network of this machine, every 10 s, without an agent.",
+  },
+  {
+    id: "collectd",
+    title: "collectd",
+    door: "graphite-text",
+    file: "/etc/collectd/collectd.conf.d/htmengine.conf",
+    lines: ({ host, port }) => `LoadPlugin write_graphite
+
+<Plugin write_graphite>
+  <Node "htmengine">
+    Host "${host}"
+    Port "${port}"
+    Protocol "tcp"
+    EscapeCharacter "_"
+    LogSendErrors true
+  </Node>
+</Plugin>`,
+    then: "systemctl restart collectd",
+  },
+  {
+    id: "telegraf",
+    title: "Telegraf",
+    door: "graphite-text",
+    file: "/etc/telegraf/telegraf.d/htmengine.conf",
+    lines: ({ host, port }) => `[[outputs.graphite]]
+  servers = ["${host}:${port}"]
+  graphite_tag_support = true
+  timeout = 5`,
+    then: "systemctl restart telegraf",
+  },
+  {
+    id: "relay",
+    title: "carbon-c-relay",
+    door: "graphite-text",
+    file: "/etc/carbon-c-relay.conf",
+    lines: ({ host, port }) => `cluster htmengine
+  forward
+    ${host}:${port}
+  ;
+
+# The relay's own statistics are no metrics to watch.
+match ^carbon\\.relays\\.
+  send to blackhole
+  stop;
+
+match *
+  send to htmengine;`,
+    then: "systemctl reload carbon-c-relay",
+  },
+  {
+    id: "statsd",
+    title: "StatsD",
+    door: "graphite-text",
+    file: "config.js of the StatsD daemon",
+    lines: ({ host, port }) => `{
+  graphiteHost: "${host}",
+  graphitePort: ${port},
+  port: 8125,
+  backends: ["./backends/graphite"],
+  graphite: { legacyNamespace: false }
+}`,
+  },
+  {
+    id: "shell",
+    title: "Shell",
+    door: "graphite-text",
+    file: "any shell",
+    lines: ({ host, port }) => `echo "test.metric 42 $(date +%s)" | nc -q 1 ${host} ${port}`,
+    then: "A line is: name, value, seconds since 1970.",
+  },
+  {
+    id: "python",
+    title: "Python",
+    door: "graphite-text",
+    file: "any program",
+    lines: ({ host, port }) => `import socket, time
+
+with socket.create_connection(("${host}", ${port})) as connection:
+    connection.sendall(f"test.metric 42 {time.time():.0f}\\n".encode())`,
+  },
+];

@@ -1,0 +1,91 @@
+"""The page in a real browser, against a server with fixed answers and at a fixed moment."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.page.fake_server import Server, World
+from tests.page.fleet import NOW
+
+CHROMIUM = Path("/usr/bin/chromium")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+SIZES = {1440: (1440, 900), 900: (900, 900), 390: (390, 844)}
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if not CHROMIUM.exists():
+        message = f"{CHROMIUM} is not here: on Debian, apt-get install chromium"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+@pytest.fixture
+def server(world):
+    server = Server(world)
+    yield server
+    server.close()
+
+
+class Site:
+    """The page of a server: opens addresses, and keeps what the browser complained about."""
+
+    def __init__(self, browser, url):
+        self.browser = browser
+        self.url = url
+        self.complaints = []
+        self.contexts = []
+
+    def open(self, path="/", size=1440, theme="light", zone="Europe/Berlin", moment=NOW, **options):
+        context = self.browser.new_context(
+            viewport=dict(zip(("width", "height"), SIZES[size], strict=True)),
+            color_scheme=theme,
+            timezone_id=zone,
+            locale="en-GB",
+            has_touch=size == 390,
+            **options,
+        )
+        self.contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on(
+            "console",
+            lambda message: message.type in ("error", "warning") and self.complaints.append(message.text),
+        )
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        if moment is not None:
+            page.clock.set_fixed_time(moment)
+        page.goto(self.url + path)
+        return page
+
+    def close(self):
+        for context in self.contexts:
+            context.close()
+
+
+@pytest.fixture
+def site(browser, server):
+    site = Site(browser, server.url)
+    yield site
+    site.close()
+    assert site.complaints == []

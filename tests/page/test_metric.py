@@ -1,0 +1,166 @@
+"""The page of a metric: what it shows of a series, and why a row alarmed."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.page import fleet
+from tests.page.fleet import NOW, uid_of
+
+pytestmark = pytest.mark.acceptance
+
+NAME = "db.primary.latency_p95"
+PATH = f"/m/{uid_of(NAME)}"
+
+
+def caption(page):
+    return page.locator("figcaption")
+
+
+def test_the_head_names_the_metric_and_its_incident(site):
+    page = site.open(PATH)
+    expect(page.get_by_role("heading", level=1)).to_have_text(NAME)
+    expect(page.locator(".facts")).to_contain_text("usual 94.8 to 115")
+    page.get_by_role("link", name="in incident i7k2").click()
+    expect(page).to_have_url(re.compile("/i/i7k2$"))
+
+
+def test_a_metric_is_found_by_its_name(site):
+    page = site.open(f"/m?name={NAME}")
+    expect(page).to_have_url(re.compile(PATH))
+    page.goto(f"{site.url}/m?name=nonesuch")
+    expect(page.get_by_text("No sample of “nonesuch” has ever arrived")).to_be_visible()
+
+
+def test_the_chart_says_in_words_what_it_shows(site):
+    page = site.open(PATH)
+    expect(caption(page)).to_have_text("11 Mar 15:26 to 15:26: 44 alarms, the highest 0.86 at 14:56.")
+
+
+def test_why_is_said_in_words_with_what_the_memory_had_foreseen(site):
+    page = site.open(PATH)
+    why = page.get_by_role("region", name="Why")
+    newest = fleet.alarms(NAME)[0]
+    expect(why).to_contain_text(newest["sentence"])
+    expect(
+        why.get_by_role("img", name=re.compile("Value 168; usual 94.8 to 115; forecast 105"))
+    ).to_be_visible()
+    expect(why.locator(".number-line .foreseen")).to_have_count(2)
+    expect(why.locator(".channel.deciding")).to_have_text(re.compile("jump.*0.68"))
+    expect(why).to_contain_text("Alarmed 3 times before, last 3 Mar")
+    expect(why).to_contain_text("web.checkout.errors")
+
+
+def test_another_alarm_is_explained_by_its_row_in_the_address(site):
+    alarm = fleet.alarms(NAME)[20]
+    page = site.open(f"{PATH}?row={alarm['rowid']}")
+    expect(page.get_by_role("region", name="Why")).to_contain_text(alarm["sentence"])
+    page.keyboard.press("j")
+    expect(page).to_have_url(re.compile(f"row={fleet.alarms(NAME)[21]['rowid']}"))
+    expect(page.get_by_role("region", name="Why")).to_contain_text(fleet.alarms(NAME)[21]["sentence"])
+
+
+def test_dragging_zooms_and_going_back_unzooms(site):
+    page = site.open(PATH)
+    expect(caption(page)).to_contain_text("44 alarms")
+    box = page.locator(".plot.values .u-over").bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + 60, steps=4)
+    page.mouse.up()
+    expect(caption(page)).to_contain_text("no alarm")
+    assert "from=" in page.url
+    page.reload()
+    expect(caption(page)).to_contain_text("no alarm")
+    page.go_back()
+    expect(caption(page)).to_contain_text("44 alarms")
+
+
+def test_all_history_is_seen_by_a_key(site):
+    page = site.open(PATH)
+    expect(caption(page)).to_contain_text("44 alarms")
+    page.keyboard.press("f")
+    expect(caption(page)).to_contain_text("19 Feb 15:26 to 15:26")
+    expect(page.get_by_role("button", name="all")).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_wheel_zooms_towards_the_pointer(site):
+    page = site.open(PATH)
+    expect(caption(page)).to_contain_text("44 alarms")
+    box = page.locator(".plot.values .u-over").bounding_box()
+    page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 50)
+    page.mouse.wheel(0, -100)
+    expect(page).to_have_url(re.compile("from="))
+    since, until = (
+        int(page.evaluate(f"new URLSearchParams(location.search).get('{key}')")) for key in ("from", "to")
+    )
+    assert until - since == pytest.approx(86_400 / 1.25, rel=0.01)
+    assert since + (until - since) / 4 == pytest.approx(NOW - 86_400 * 0.75, abs=1200)
+
+
+def test_the_week_before_is_laid_over(world, site):
+    page = site.open(f"{PATH}?compare=1w")
+    expect(page.get_by_label("Overlay")).to_have_value("1w")
+    expect(caption(page)).to_contain_text("44 alarms")
+    spans = [
+        float(params["from"])
+        for _method, path, params in world.requests
+        if path.endswith("/data") and "from" in params
+    ]
+    assert NOW - 86_400 - 604_800 in spans
+
+
+def test_a_new_sample_is_drawn_without_asking_for_all_again(world, site):
+    page = site.open(PATH)
+    expect(caption(page)).to_contain_text("44 alarms")
+    world.push("results", [[uid_of(NAME), 30_242, NOW + 60, 777.0, 0.2, None]])
+    expect(page.locator(".facts")).to_contain_text("now 777")
+
+
+def test_rows_can_be_read_as_a_table(site):
+    page = site.open(PATH)
+    page.get_by_role("button", name="Table").click()
+    table = page.get_by_role("region", name="Rows of the chart")
+    expect(table.locator("tbody tr").first).to_contain_text("12 Mar 2026 15:26:00")
+    assert "table=1" in page.url
+
+
+def test_the_cursor_is_moved_by_keys_and_read_out(site):
+    page = site.open(PATH)
+    expect(caption(page)).to_contain_text("44 alarms")
+    figure = page.get_by_role("group", name=re.compile("Chart"))
+    figure.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("figure .readout")).to_contain_text(
+        "15:26 · 168 · usual 94.8 to 115 · forecast 105 · score 0.68"
+    )
+    page.keyboard.press("Shift+ArrowLeft")
+    expect(page.locator("figure .readout")).to_contain_text("15:16 ·")
+
+
+def test_times_are_shown_in_utc_by_a_key(site):
+    page = site.open(PATH)
+    expect(caption(page)).to_contain_text("15:26 to")
+    page.keyboard.press("u")
+    expect(page.get_by_role("button", name="UTC", exact=True)).to_be_visible()
+    page.reload()
+    expect(caption(page)).to_contain_text("11 Mar 14:26 to 14:26")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("shop.orders.pl", "No score: No score yet: sample 37 of 100."),
+        ("queue.thumbnails.rate", "the model stopped with an error"),
+    ],
+)
+def test_a_metric_without_a_score_says_why(site, name, said):
+    page = site.open(f"/m/{uid_of(name)}")
+    expect(page.locator(".no-score-note")).to_contain_text(said)
+
+
+def test_an_unknown_metric_is_said_to_be_one(site):
+    page = site.open("/m/nonesuch")
+    expect(page.get_by_role("alert")).to_contain_text("No metric has the uid nonesuch.")
+    site.complaints.clear()  # the browser reports the 404
