@@ -50,12 +50,14 @@ def python(*arguments, **options) -> subprocess.Popen:
 
 
 class Folder:
-    """A data folder, the configuration directory that names it if there is one, and the port of its engine."""
+    """A data folder, the configuration directory that names it if there is one, and the ports of its engine."""
 
     def __init__(self, path: Path, config: Path | None = None) -> None:
         self.path = path
         self.where = ("--config", str(config)) if config else ("--data", str(path))
         self.port = free_port()
+        self.http_port = free_port()
+        self.ports = ("--port", self.port, "--http-port", self.http_port)
         self.log = path / "engine.log"
         path.mkdir(parents=True, exist_ok=True)
 
@@ -153,7 +155,7 @@ class Folder:
         """Run `htmengine up`, and stop it in good order at the end."""
         with self.log.open("a") as log:
             process = python(
-                *("-m", "htmengine.cli", "up", *self.where, "--port", self.port, *options),
+                *("-m", "htmengine.cli", "up", *self.where, *self.ports, *options),
                 stdout=log,
                 stderr=log,
                 env=os.environ | environment,

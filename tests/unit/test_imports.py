@@ -34,7 +34,8 @@ FLOORS = [
     {"incidents"},
     {"alerts"},
     {"admin"},
-    {"cli", "web"},
+    {"web"},
+    {"cli"},
 ]
 """Parts of the package, the lowest first: each imports only what is on floors below its own."""
 

@@ -19,6 +19,7 @@ from htmengine.cli.commands.replay import replay
 from htmengine.cli.commands.results import results
 from htmengine.cli.commands.send import send
 from htmengine.cli.commands.status import status
+from htmengine.cli.commands.tokens import tokens
 from htmengine.cli.commands.unmonitor import unmonitor
 from htmengine.cli.commands.up import up
 from htmengine.cli.commands.verify import verify
@@ -69,6 +70,7 @@ app.command("import")(import_)
 app.add_typer(dead, name="dead")
 app.command()(verify)
 app.command()(rebalance)
+app.add_typer(tokens, name="tokens")
 app.add_typer(database, name="db")
 app.command()(init)
 app.add_typer(config, name="config")

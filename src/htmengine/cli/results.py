@@ -3,14 +3,13 @@
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from htmengine.bus import Bus
+from htmengine.bus.subscription import subscribed
 from htmengine.cli.detect.report import REASONS, usual_values
 from htmengine.cli.session import print_json, tell_if_nobody_takes, utc
 from htmengine.cli.terminal import advise, say
@@ -22,7 +21,6 @@ from htmengine.service.program import stopping_on_signals
 
 FOLLOWER_LIMIT: Final = 10_000
 """Batches; a follower that is slower than this loses the oldest."""
-ABANDONED_S: Final = 60.0
 RED: Final = 0.5
 YELLOW: Final = 0.4
 _HEADING: Final = f"{'Time (UTC)':19}  {'Log score':>9}  {'Anomaly':>9}  {'Value':>12}  Metric"
@@ -96,7 +94,7 @@ def arriving(
     bus: Bus, exchange: str, stop: threading.Event, *, first: Callable[[], None] = lambda: None
 ) -> Iterator[list[Row]]:
     """Yield batches of results as they are published, until told to stop; `first` is done once none is missed."""
-    with _subscribed(bus, exchange) as queue, bus.consume([queue]) as consumer:
+    with subscribed(bus, exchange, "follow", limit=FOLLOWER_LIMIT) as queue, bus.consume([queue]) as consumer:
         first()
         while not stop.is_set():
             deliveries = consumer.receive(max_messages=100, timeout_s=0.25)
@@ -111,23 +109,6 @@ def arriving(
                     for row in batch.rows
                 ]
             consumer.ack(deliveries)
-
-
-@contextmanager
-def _subscribed(bus: Bus, exchange: str) -> Iterator[str]:
-    """Bind a queue of our own to an exchange, and delete it at the end; those that others left behind too."""
-    prefix = f"{exchange}.follow."
-    for status in bus.status():
-        left_behind = status.consumers == 0 and (status.oldest_age_s or 0) > ABANDONED_S
-        if status.name.startswith(prefix) and left_behind:
-            bus.delete_queue(status.name)
-    queue = f"{prefix}{os.getpid()}.{time.time_ns()}"
-    bus.declare_queue(queue, limit=FOLLOWER_LIMIT, expendable=True)
-    try:
-        bus.bind(queue, exchange)
-        yield queue
-    finally:
-        bus.delete_queue(queue)
 
 
 def printer(json: bool) -> Show:

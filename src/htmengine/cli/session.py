@@ -41,6 +41,13 @@ def installation(directory: Path | None, data: Path | None) -> Iterator[Context]
             ) from error
 
 
+@contextmanager
+def new_or_existing(directory: Path | None, data: Path | None) -> Iterator[Context]:
+    """Open the bus and the repository of an installation; embedded ones are made where there are none yet."""
+    with opened(settings_for(directory, data), serving=False) as context:
+        yield context
+
+
 def tell_if_nobody_takes(context: Context, queues: Sequence[str], service: str, so: str) -> None:
     """Tell the user that a service does not run, where none takes from its queues, and what that means."""
     if not any(queue.consumers for queue in context.bus.status() if queue.name in queues):

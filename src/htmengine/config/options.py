@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
 
 from htmengine import foreign
 from htmengine.errors import ConfigError
@@ -184,6 +185,23 @@ def port(text: str) -> int:
     if not 0 < number < 65536:
         raise ValueError("is not a port, 1 to 65535")
     return number
+
+
+def port_or_none(text: str) -> int:
+    """Return the number of a TCP port, or 0 for none."""
+    return 0 if whole_number(text) == 0 else port(text)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Return names that blanks or commas separate."""
+    return tuple(text.replace(",", " ").split())
+
+
+def web_address(text: str) -> str:
+    """Return the address of a site, without a slash at its end."""
+    if not text.startswith(("http://", "https://")) or not urlsplit(text).hostname:
+        raise ValueError("is not an address such as https://metrics.example.com")
+    return text.rstrip("/")
 
 
 def boolean(text: str) -> bool:

@@ -20,10 +20,13 @@ from htmengine.config.options import (
     absolute_path,
     boolean,
     count,
+    names,
     port,
+    port_or_none,
     positive_count,
     positive_number,
     readable_file,
+    web_address,
     whole_number,
 )
 from htmengine.errors import ConfigError
@@ -114,6 +117,32 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
     batch_lines: int = 1000
 
 
+class Http(msgspec.Struct, frozen=True, kw_only=True):
+    """The web server: the page and the HTTP API."""
+
+    host: str = "127.0.0.1"
+    port: int = 2080
+    """0: none."""
+    certificate: Path | None = None
+    """Serve HTTPS with this certificate and its private `key`."""
+    key: Path | None = None
+    public_url: str | None = None
+    """Where users reach the page, if not at `host` and `port`: behind a proxy."""
+    allowed_hosts: tuple[str, ...] = ()
+    """Names that requests may ask for, beside this machine's own and that of `public_url`."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    require_token: bool = False
+    """Ask for a token on this machine, too."""
+    requests_per_s: float = 100.0
+    """That one client may send in the long run; it may send as many as in ten seconds at once."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can connect."""
+        return self.host in ("localhost", "::1") or self.host.startswith("127.")
+
+
 class Storer(msgspec.Struct, frozen=True, kw_only=True):
     """What is accepted, and which new metrics are monitored."""
 
@@ -170,6 +199,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     broker: Broker = Broker()
     repository: Repository = Repository()
     listener: Listener = Listener()
+    http: Http = Http()
     storer: Storer = Storer()
     scheduler: Scheduler = Scheduler()
     likelihood: Likelihood = Likelihood()
@@ -298,6 +328,7 @@ def _settings(reader: OptionReader) -> Settings:
         broker=_broker(reader),
         repository=_repository(reader, dialect, data),
         listener=_listener(reader),
+        http=_http(reader),
         storer=_storer(reader),
         scheduler=_scheduler(reader),
         likelihood=_likelihood(reader),
@@ -340,6 +371,25 @@ def _listener(reader: OptionReader) -> Listener:
         idle_timeout_s=engine.get("idle_timeout", positive_number, defaults.idle_timeout_s),
         max_connections=engine.get("max_connections", positive_count, defaults.max_connections),
     )
+
+
+def _http(reader: OptionReader) -> Http:
+    section, defaults = reader.section(APPLICATION, "http"), Http()
+    http = Http(
+        host=section.get("host", str, defaults.host),
+        port=section.get("port", port_or_none, defaults.port),
+        certificate=section.get("tls_certificate", readable_file, None),
+        key=section.get("tls_key", readable_file, None),
+        public_url=section.get("public_url", web_address, None),
+        allowed_hosts=section.get("allowed_hosts", names, ()),
+        trusted_proxies=section.get("trusted_proxies", names, ()),
+        require_token=section.get("require_token", boolean, defaults.require_token),
+        requests_per_s=section.get("requests_per_second", positive_number, defaults.requests_per_s),
+    )
+    if (http.certificate is None) != (http.key is None):
+        section.fault("names one of tls_certificate and tls_key; HTTPS needs both")
+    reader.refuse_others(APPLICATION, "http")
+    return http
 
 
 def _storer(reader: OptionReader) -> Storer:

@@ -281,6 +281,28 @@ metric_hour: Final = Table(
     **_ON_MYSQL,
 )
 
+access_token: Final = Table(
+    "access_token",  # who may use the web server
+    metadata,
+    Column("id", String(16), primary_key=True, nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("digest", String(64), nullable=False, unique=True),  # SHA-256 of the secret, in hexadecimal
+    Column("scopes", String(100), nullable=False),  # names with blanks between them
+    Column("created_at", BigInteger, nullable=False),  # seconds since the epoch, as are all of these
+    Column("created_by", String(100), nullable=False),
+    Column("last_used_at", BigInteger),
+    **_ON_MYSQL,
+)
+
+web_session: Final = Table(
+    "web_session",  # browsers that have shown a token
+    metadata,
+    Column("digest", String(64), primary_key=True, nullable=False),  # SHA-256 of the cookie's value
+    Column("token_id", String(16), nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    **_ON_MYSQL,
+)
+
 installation: Final = Table(
     "installation",  # what is fixed when the repository is created: the number of shards
     metadata,

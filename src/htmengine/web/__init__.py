@@ -1,1 +1,1 @@
-"""The page, the HTTP API and the stream of results: what people and programs look at."""
+"""The web server: the HTTP API under `/api/v1`, the stream of results, and the page that uses both."""

@@ -24,6 +24,10 @@ def init(
     port: Annotated[
         int, typer.Option(min=1, max=65535, metavar="PORT", help="Port of the plaintext protocol.")
     ] = 2003,
+    http_port: Annotated[
+        int,
+        typer.Option(min=0, max=65535, metavar="PORT", help="Port of the page and the HTTP API; 0: none."),
+    ] = 2080,
 ) -> None:
     """Write a commented, working configuration into a folder.
 
@@ -37,6 +41,7 @@ def init(
         bus=one_of("--bus", bus, config.BusName),
         dialect=one_of("--repository", repository, config.Dialect),
         port=port,
+        http_port=http_port,
     )
     for path in templates.write(folder, name, choices):
         say(path)

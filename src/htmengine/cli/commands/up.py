@@ -22,6 +22,23 @@ def up(
             min=1, max=65535, metavar="PORT", help="Port of the plaintext protocol. [default: 2003]"
         ),
     ] = None,
+    http_port: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            max=65535,
+            metavar="PORT",
+            help="Port of the page and the HTTP API; 0: none. [default: 2080]",
+        ),
+    ] = None,
+    http_host: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Address that they are served on; another than this machine's own needs a token: "
+            "htmengine tokens create. [default: 127.0.0.1, or the configuration's]",
+        ),
+    ] = None,
     demo: Annotated[
         bool,
         typer.Option(
@@ -53,6 +70,8 @@ def up(
             config=config,
             host=host,
             port=port,
+            http_host=http_host,
+            http_port=http_port,
             demo=demo,
             own_load=own_load,
             seconds=seconds,

@@ -1,8 +1,12 @@
 """What `htmengine up` does: start the engine, say what to do next, wait for the end."""
 
 import logging
+import socket
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,6 +19,7 @@ from htmengine.runtime import engine
 from htmengine.service import fault_injection, program, shutdown
 from htmengine.service.context import Context, data_folder, opened, settings_for
 from htmengine.system import private
+from htmengine.web import access, server
 
 POLL_S: Final = 0.05
 CLOSES_WITHIN_S: Final = 2 * shutdown.STANDSTILL_S
@@ -28,6 +33,8 @@ class Request(NamedTuple):
     config: Path | None
     host: str | None
     port: int | None
+    http_host: str | None
+    http_port: int | None
     demo: bool
     own_load: bool
     seconds: float | None
@@ -42,19 +49,24 @@ def run(request: Request) -> None:
     program.configure_logging(logging.INFO if verbose else logging.WARNING)
     stop, progress = threading.Event(), shutdown.Progress()
     with (
+        ExitStack() as stack,
         program.stopping_on_signals(stop),
         shutdown.in_time(stop, progress, "htmengine", standstill_s=CLOSES_WITHIN_S),
         opened(settings, step=fault_injection.from_environment(), stop=stop, progress=progress) as context,
     ):
         listening = threading.Event()
         works = engine.services(lambda _port: listening.set()) | {incidents.NAME: incidents.work}
+        serving = threading.Event()
+        if bound := stack.enter_context(_web_socket(request, settings)):
+            access.require_token(context.engine, settings.http)
+            works[server.NAME] = partial(server.serve, bound=bound, ready=serving.set)
         supervisor = engine.Supervisor(works, context)
         with program.reporting(context, list(supervisor.restarts), supervisor.restarts):
             supervisor.start()
-            while not (listening.is_set() or stop.is_set()):
-                listening.wait(POLL_S)
-            if listening.is_set():
-                _say_what_next(request, settings)
+            while not (stop.is_set() or (listening.is_set() and (serving.is_set() or not bound))):
+                stop.wait(POLL_S)
+            if not stop.is_set():
+                _say_what_next(request, settings, has_page=bound is not None)
                 if request.own_load:
                     _send_own_load(context)
                 if request.demo:
@@ -70,16 +82,44 @@ def run(request: Request) -> None:
 
 
 def _listening(settings: config.Settings, request: Request) -> config.Settings:
-    listener = settings.listener
+    listener, http = settings.listener, settings.http
     return msgspec.structs.replace(
         settings,
         listener=msgspec.structs.replace(
             listener, host=request.host or listener.host, port=request.port or listener.port
         ),
+        http=msgspec.structs.replace(
+            http,
+            host=request.http_host or http.host,
+            port=http.port if request.http_port is None else request.http_port,
+        ),
     )
 
 
-def _say_what_next(request: Request, settings: config.Settings) -> None:
+@contextmanager
+def _web_socket(request: Request, settings: config.Settings) -> Iterator[socket.socket | None]:
+    """Give the socket of the web server; None where there is to be none, or where its usual port is taken.
+
+    Raises HttpPortError where a port was asked for and cannot be had.
+    """
+    http = settings.http
+    if not http.port:
+        yield None
+        return
+    try:
+        bound = server.listening(http.host, http.port)
+    except server.HttpPortError as error:
+        if request.http_port is not None or request.http_host is not None or http != config.Http():
+            raise
+        # Nobody asked for this port, and metrics are scored without the page, too.
+        advise(f"{error} The engine runs without its page. {error.hint}")
+        yield None
+        return
+    with bound:
+        yield bound
+
+
+def _say_what_next(request: Request, settings: config.Settings, *, has_page: bool) -> None:
     folder = data_folder(settings)
     option = (
         f" --config {request.config}" if request.config else f" --data {request.data}" if request.data else ""
@@ -89,6 +129,8 @@ def _say_what_next(request: Request, settings: config.Settings) -> None:
         f"htmengine runs: port {port} takes `name value timestamp` lines"
         + (f", everything is kept in {folder}." if folder else ".")
     )
+    if has_page:
+        advise(f"Open {server.address(settings.http)} to see what is odd.")
     if not request.demo:
         commands = {
             f"htmengine send 'cpu.load 0.42'{option}": "or any Graphite agent",

@@ -31,6 +31,8 @@ class Choices(NamedTuple):
     dialect: Dialect = "sqlite"
     port: int = 2003
     """Of the plaintext protocol."""
+    http_port: int = 2080
+    """Of the page and the HTTP API; 0: none."""
 
 
 ALONE: Final = Choices()
@@ -83,6 +85,7 @@ def write(folder: Path, name: str, choices: Choices = ALONE) -> list[Path]:
         "USER": user,
         "DATABASE_PORT": str(database_port),
         "PORT": str(choices.port),
+        "HTTP_PORT": str(choices.http_port),
         "SOCKET": str(folder / "logs" / "supervisor.sock"),
     }
     try:

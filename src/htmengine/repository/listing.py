@@ -1,0 +1,57 @@
+"""All metrics at once, for whoever keeps an eye on every one of them. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, bindparam, func, select
+
+from htmengine.repository import schema
+from htmengine.repository.metrics import CUSTOM
+
+PART: Final = 5000
+"""Metrics that are read at a time, so that nobody else waits for long."""
+
+_metric: Final = schema.metric.c
+
+
+class Listed(NamedTuple):
+    """A metric, and how far its rows and scores reach."""
+
+    uid: str
+    name: str
+    status: int
+    base_rowid: int
+    last_rowid: int
+    scored_rowid: int
+    tail_timestamp: int | None
+    """Of the last row, in seconds since the epoch."""
+
+
+_PART: Final = (
+    select(
+        _metric.uid,
+        func.coalesce(_metric.name, ""),
+        func.coalesce(_metric.status, 0),
+        _metric.base_rowid,
+        func.coalesce(_metric.last_rowid, 0),
+        _metric.scored_rowid,
+        _metric.tail_timestamp,
+    )
+    .where(_metric.uid > bindparam("after"), _metric.datasource == CUSTOM)
+    .order_by(_metric.uid)
+    .limit(PART)
+)
+
+
+def every_metric(conn: Connection) -> Iterator[list[Listed]]:
+    """Yield all custom metrics by uid, some at a time."""
+    after = ""
+    while True:
+        part = [Listed(*row) for row in conn.execute(_PART, {"after": after})]
+        if part:
+            yield part
+        if len(part) < PART:
+            return
+        after = part[-1].uid

@@ -1,0 +1,13 @@
+"""The operations of the API: a module for each kind of resource."""
+
+from typing import Final
+
+from htmengine.web.api import alarms, data, fleet, metrics, session, stream
+from htmengine.web.operations import Operation
+
+OPERATIONS: Final[tuple[Operation, ...]] = tuple(
+    operation
+    for module in (session, fleet, metrics, data, alarms, stream)
+    for operation in module.operations.all
+)
+"""All of them, in the order of the documentation."""

@@ -1,0 +1,168 @@
+"""Alarms: of one metric, of all metrics, and which metrics were the most unusual within a window."""
+
+from __future__ import annotations
+
+import base64
+from typing import Annotated, Final, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from htmengine.messages import Why
+from htmengine.repository import alarms as stored
+from htmengine.repository.alarms import Position
+from htmengine.repository.engine import reading
+from htmengine.repository.fleet import ranked
+from htmengine.repository.schema import ALARM_LOG_SCORE
+from htmengine.web import problems
+from htmengine.web.operations import Call, Operations
+from htmengine.web.problems import FieldError, Problem, unknown_metric
+from htmengine.web.shapes import (
+    Alarm,
+    AlarmPage,
+    Cursor,
+    Limit,
+    Pattern,
+    RankedMetric,
+    RankedMetrics,
+    RowId,
+    Time,
+    Uid,
+    number,
+)
+from htmengine.web.site import Site
+
+operations = Operations()
+T = TypeVar("T")
+MAX_RANKED: Final = 200_000
+
+DAY_S: Final = 86400.0
+
+
+class AlarmsQuery(Struct, frozen=True):
+    """Which alarms of a metric."""
+
+    since_rowid: RowId | None = None
+    """Rows behind this one, ascending; without it the newest come first."""
+    limit: Limit = 100
+    after: Cursor | None = None
+
+
+@operations("GET", "/metrics/{uid}/alarms", "read", problems.METRIC_NOT_FOUND)
+def alarms_of_metric(call: Call, uid: Uid, query: AlarmsQuery) -> AlarmPage:
+    """List the alarms of a metric with their reasons, the newest first."""
+    site = call.site
+    if uid not in site.fleet.index:
+        raise unknown_metric(uid)
+    after = decoded(query.after, int) if query.after else None
+    since = query.since_rowid
+    if since is not None and after is not None:
+        since, after = after, None
+    with reading(site.context.engine) as conn:
+        found = stored.alarms_of(conn, uid, before_rowid=after, since_rowid=since, limit=query.limit + 1)
+    following = encoded(found[query.limit - 1].rowid) if len(found) > query.limit else None
+    return AlarmPage([shown(site, alarm) for alarm in found[: query.limit]], following)
+
+
+class AnomaliesQuery(Struct, frozen=True, rename={"from_": "from"}):
+    """Which alarms of all metrics."""
+
+    from_: Time | None = None
+    """Without it a day before `to`."""
+    to: Time | None = None
+    """Left out itself; without it now."""
+    min_score: Annotated[float, Meta(ge=ALARM_LOG_SCORE, le=1)] = ALARM_LOG_SCORE
+    prefix: Pattern = ""
+    """Only metrics whose names begin like this."""
+    rank: Literal["time", "window"] = "time"
+    """`window`: metrics instead of alarms, the most unusual of the window first."""
+    limit: Limit = 100
+    after: Cursor | None = None
+
+
+@operations("GET", "/anomalies", "read")
+def anomalies(call: Call, query: AnomaliesQuery) -> AlarmPage | RankedMetrics:
+    """List the alarms of all metrics, the newest first; or rank the metrics of a window."""
+    site = call.site
+    until = query.to if query.to is not None else site.clock() + 1
+    since = query.from_ if query.from_ is not None else until - DAY_S
+    if since > until:
+        raise Problem(problems.BAD_REQUEST, f"from={since:g} lies behind to={until:g}.")
+    if query.rank == "window":
+        return _ranked(site, since, until, query)
+    position = decoded(query.after, Position) if query.after else None
+    items: list[Alarm] = []
+    with reading(site.context.engine) as conn:
+        while True:
+            found = stored.alarms_between(
+                conn, since, until, min_score=query.min_score, after=position, limit=query.limit + 1
+            )
+            for alarm in found[: query.limit]:
+                position = Position(alarm.timestamp, alarm.uid, alarm.rowid)
+                if _name(site, alarm.uid).startswith(query.prefix):
+                    items.append(shown(site, alarm))
+                if len(items) == query.limit:
+                    break
+            more = len(found) > query.limit
+            if len(items) == query.limit or not more:
+                break
+    return AlarmPage(items, encoded(position) if more and position else None)
+
+
+def _ranked(site: Site, since: float, until: float, query: AnomaliesQuery) -> RankedMetrics:
+    """Rank metrics by the highest score of the window; of equal ones the first to alarm comes first."""
+    with reading(site.context.engine) as conn:
+        found = ranked(conn, since, until, limit=MAX_RANKED)
+    items = [
+        RankedMetric(row.uid, name, row.max_log_score, row.max_log_score, row.alarms, float(row.first))
+        for row in found
+        if row.max_log_score >= query.min_score and (name := _name(site, row.uid)).startswith(query.prefix)
+    ]
+    items.sort(key=lambda metric: (-metric.score, metric.first, metric.name))
+    return RankedMetrics(items[: query.limit])
+
+
+def shown(site: Site, alarm: stored.Alarm) -> Alarm:
+    """Return a stored alarm as the API shows it."""
+    why = msgspec.json.decode(alarm.why, type=Why) if alarm.why else None
+    low, high = number(alarm.usual_low), number(alarm.usual_high)
+    return Alarm(
+        uid=alarm.uid,
+        name=_name(site, alarm.uid),
+        rowid=alarm.rowid,
+        time=float(alarm.timestamp),
+        value=alarm.value,
+        log_score=alarm.log_score,
+        peak=alarm.peak,
+        one_in=alarm.one_in,
+        cause=alarm.cause,
+        channel=alarm.channel,
+        direction=alarm.direction,  # type: ignore[arg-type]
+        forecast=number(alarm.forecast),
+        usual=(low, high) if low is not None and high is not None else None,
+        foreseen=why.foreseen if why else [],
+        alarms_before=why.alarms_before if why else None,
+        last_alarm=why.last_alarm if why else None,
+        sentence=why.cause if why else "",
+    )
+
+
+def _name(site: Site, uid: str) -> str:
+    i = site.fleet.index.get(uid)
+    return site.fleet.names[i] if i is not None else ""
+
+
+def encoded(place: object) -> str:
+    """Return a place within a list as a cursor."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def decoded(cursor: str, kind: type[T]) -> T:
+    """Return the place that a cursor tells. Raises Problem for one that this server did not give."""
+    try:
+        return msgspec.json.decode(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=kind)
+    except (ValueError, msgspec.MsgspecError):
+        detail = "it is none that this server gave; begin without it"
+        raise Problem(
+            problems.BAD_REQUEST, f"after: {detail}.", errors=[FieldError("?after", detail)]
+        ) from None

@@ -1,0 +1,168 @@
+"""What keeps the server's memory up to date: the list of metrics, and batches of results as they are published."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from htmengine.bus import Consumer, Delivery
+from htmengine.bus.subscription import subscribed
+from htmengine.errors import DependencyAway
+from htmengine.messages import BatchRow, MalformedMessage, decode_results_batch
+from htmengine.repository.alarms import alarms_between
+from htmengine.repository.engine import reading
+from htmengine.repository.listing import every_metric
+from htmengine.service.context import Context
+from htmengine.system.thread_names import show_thread_name
+from htmengine.web.access import Access
+from htmengine.web.fleet import Fleet, Scored
+from htmengine.web.stream import Hub
+
+QUEUE_LIMIT: Final = 10_000
+"""Batches that may wait for this process."""
+BATCH_S: Final = 0.1
+"""Results that come within this time go out together."""
+LIST_EVERY_S: Final = 2.0
+LIST_SHARE: Final = 20.0
+"""Listing the metrics may take one part in so many of the time."""
+PAUSE_S: Final = 1.0
+DAY_S: Final = 86400.0
+MAX_ALARMS: Final = 200_000
+"""Of the last day, the newest, that are read at the start."""
+
+log = logging.getLogger(__name__)
+
+
+class Feed:
+    """Two threads that work until the context's `stop` is set."""
+
+    def __init__(
+        self,
+        context: Context,
+        fleet: Fleet,
+        hub: Hub,
+        access: Access,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._context = context
+        self._fleet = fleet
+        self._hub = hub
+        self._access = access
+        self._clock = clock
+        self._stop = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
+            for name, work in (("web-list", self._keep_listing), ("web-results", self._take_results))
+        ]
+
+    def start(self) -> None:
+        """Read the list of metrics and the alarms of the last day, and go on in the background."""
+        self.list_metrics()
+        self._access.reload()
+        now = self._clock()
+        with reading(self._context.engine) as conn:
+            found = alarms_between(conn, now - DAY_S, now + DAY_S, limit=MAX_ALARMS)
+        self._fleet.enter_alarms(
+            (one.uid, one.rowid, one.timestamp, one.log_score) for one in reversed(found)
+        )
+        for thread in self._threads:
+            thread.start()
+
+    def close(self) -> None:
+        """End both threads."""
+        self._stop.set()
+        for thread in self._threads:
+            if thread.ident:
+                thread.join()
+
+    def list_metrics(self) -> None:
+        """Read the list of metrics. Raises RepositoryUnavailable."""
+        self._fleet.advance(self._clock())
+        with reading(self._context.engine) as conn:
+            listed = [metric for part in every_metric(conn) for metric in part]
+        self._fleet.list_all(listed)
+
+    def take(self, rows: Sequence[BatchRow]) -> None:
+        """Take results that were published."""
+        scored = [scored_row(row) for row in rows]
+        self._fleet.advance(self._clock())
+        if self._fleet.apply(scored):
+            log.warning("web.results_missed: readers of the stream begin anew")
+            self._hub.forget()
+        if scored:
+            self._hub.publish("results", scored)
+
+    def _run(self, work: Callable[[], None]) -> None:
+        show_thread_name()
+        told = False
+        while not self._stop.is_set():
+            try:
+                work()
+                told = False
+            except DependencyAway as error:
+                if not told:
+                    log.warning("web.waiting reason=%s", error)
+                told = True
+            except Exception:
+                log.exception("web.feed_failed")
+            self._stop.wait(PAUSE_S)
+
+    def _keep_listing(self) -> None:
+        while not self._stop.is_set():
+            began = time.monotonic()
+            self.list_metrics()
+            self._access.reload()
+            taken = time.monotonic() - began
+            self._stop.wait(max(LIST_EVERY_S, LIST_SHARE * taken))
+
+    def _take_results(self) -> None:
+        context = self._context
+        exchange = context.settings.batches_exchange
+        try:
+            with (
+                subscribed(context.bus, exchange, "web", limit=QUEUE_LIMIT) as queue,
+                context.bus.consume([queue]) as consumer,
+            ):
+                while not self._stop.is_set():
+                    if deliveries := consumer.receive(max_messages=100, timeout_s=0.25):
+                        began = time.monotonic()
+                        self.take(_rows(consumer, deliveries))
+                        consumer.ack(deliveries)
+                        self._stop.wait(BATCH_S - (time.monotonic() - began))
+        except DependencyAway:
+            self._hub.forget()  # what is published meanwhile does not come here
+            raise
+
+
+def _rows(consumer: Consumer, deliveries: Sequence[Delivery]) -> list[BatchRow]:
+    rows: list[BatchRow] = []
+    for delivery in deliveries:
+        try:
+            rows += decode_results_batch(delivery.body).rows
+        except MalformedMessage as error:
+            consumer.dead_letter(delivery, str(error))
+    return rows
+
+
+def scored_row(row: BatchRow) -> Scored:
+    """Return what the server keeps of a published row."""
+    why = None if isinstance(row.why, msgspec.UnsetType) else row.why
+    low, high = (why and why.usual) or (None, None)
+    return Scored(
+        row.uid,
+        row.name,
+        row.rowid,
+        float(row.ts),
+        row.value,
+        row.log_score,
+        why.cause if why else None,
+        why.forecast if why else None,
+        low,
+        high,
+    )

@@ -1,0 +1,395 @@
+"""What the server keeps in memory of every metric: its last row, and the last hour and day in cells.
+
+Some seven hundred bytes for each metric, in columns, so that a hundred thousand of them are ranked in milliseconds. It is
+a cache: it is filled from the repository at the start, and kept up to date from batches of results. Safe to use from
+several threads.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from htmengine.htm.explanation import ALARM
+from htmengine.htm.params import ROWS_FOR_RANGE
+from htmengine.repository.fleet import NewestRow
+from htmengine.repository.listing import Listed
+from htmengine.repository.status import WITH_MODEL, MetricStatus
+
+CELLS: Final = 60
+CELL_S: Final = 60
+DAY_CELL_S: Final = 1440
+SILENT_S: Final = 600.0
+"""A metric whose last sample is older than this, and than three of its intervals, is silent."""
+FULL: Final = 255
+_ALARM: Final = int(np.ceil(ALARM * FULL))
+OVER_S: Final = 1800.0
+"""An alarm is over when none came for this long, and for six intervals of the metric."""
+DIRECTIONS: Final = ("up", "down", "pattern")
+STATES: Final = ("active", "learning", "silent", "no_model", "error", "unmonitored")
+ACTIVE, LEARNING, SILENT, NO_MODEL, ERROR, UNMONITORED = range(len(STATES))
+FIRST_CAPACITY: Final = 1024
+_COLUMNS: Final[Mapping[str, tuple[type, Any]]] = {
+    "status": (np.int8, 0),
+    "base_rowid": (np.int64, 0),
+    "last_rowid": (np.int64, 0),
+    "scored_rowid": (np.int64, 0),
+    "time": (np.float64, np.nan),  # of the newest sample
+    "rowid": (np.int64, 0),  # of the newest row whose value and score are known
+    "value": (np.float64, np.nan),
+    "log_score": (np.float32, np.nan),
+    "forecast": (np.float32, np.nan),
+    "usual_low": (np.float32, np.nan),
+    "usual_high": (np.float32, np.nan),
+    "one_in": (np.float32, np.nan),
+    "gap": (np.float32, np.nan),
+    "interval": (np.float32, np.nan),
+    "cause": (np.int8, -1),  # of the newest alarm, as an index into `causes`
+    "direction": (np.int8, -1),  # of the newest alarm, as an index into DIRECTIONS
+    "alarm_rowid": (np.int64, 0),  # of the newest alarm that is counted
+    "alarm_time": (np.float64, np.nan),  # of the newest alarm
+    "since": (np.float64, np.nan),  # of the first alarm of those that are not over
+    "filled": (np.bool_, False),  # whether the cells hold what was before the start
+}
+"""By name, the type of a column and what it holds for a metric of which nothing is known."""
+
+
+class Scored(NamedTuple):
+    """A scored row."""
+
+    uid: str
+    name: str
+    rowid: int
+    time: float
+    value: float
+    log_score: float
+    cause: str | None = None
+    forecast: float | None = None
+    usual_low: float | None = None
+    usual_high: float | None = None
+    one_in: float | None = None
+    direction: str | None = None
+
+
+class Ring:
+    """For each metric, numbers in cells of equal length that end now; what is older falls out."""
+
+    def __init__(self, cells: int, step_s: int, **columns: tuple[type, float]) -> None:
+        """`columns`: by name, the type and what stands in an empty cell."""
+        self.cells = cells
+        self.step_s = step_s
+        self.newest = 0
+        """Number of the newest cell, in steps since the epoch."""
+        self._empty = {name: empty for name, (_, empty) in columns.items()}
+        self.columns: dict[str, NDArray[Any]] = {
+            name: np.full((cells, FIRST_CAPACITY), empty, dtype=kind)
+            for name, (kind, empty) in columns.items()
+        }
+
+    def grow(self, capacity: int) -> None:
+        """Make room for so many metrics."""
+        for name, column in self.columns.items():
+            larger = np.full((self.cells, capacity), self._empty[name], dtype=column.dtype)
+            larger[:, : column.shape[1]] = column
+            self.columns[name] = larger
+
+    def advance(self, now: float) -> None:
+        """Empty the cells that begin between the newest so far and now."""
+        newest = int(now // self.step_s)
+        for number in range(max(self.newest, newest - self.cells) + 1, newest + 1):
+            self.empty_cell(number)
+        self.newest = max(self.newest, newest)
+
+    def empty_cell(self, number: int) -> None:
+        """Empty a cell of all metrics."""
+        for name, column in self.columns.items():
+            column[number % self.cells] = self._empty[name]
+
+    def clear(self, index: int) -> None:
+        """Empty all cells of a metric."""
+        for name, column in self.columns.items():
+            column[:, index] = self._empty[name]
+
+    def slots(self, times: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+        """Return which times lie in a cell, and in which; what lies ahead of now counts as now."""
+        numbers = np.minimum(times // self.step_s, self.newest).astype(np.int64)
+        return numbers > self.newest - self.cells, numbers % self.cells
+
+    def in_order(self, name: str, indexes: Any) -> NDArray[Any]:
+        """Return cells of metrics, shape (cells, metrics), the oldest first."""
+        order = np.arange(self.newest + 1, self.newest + 1 + self.cells) % self.cells
+        cells: NDArray[Any] = self.columns[name][np.ix_(order, indexes)]
+        return cells
+
+
+class Fleet:
+    """Every metric."""
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.uids: list[str] = []
+        self.names: list[str] = []
+        self.index: dict[str, int] = {}
+        self.version = 0
+        """Grows whenever metrics are added or removed."""
+        self._capacity = FIRST_CAPACITY
+        self._columns: dict[str, NDArray[Any]] = {
+            name: np.full(FIRST_CAPACITY, empty, dtype=kind) for name, (kind, empty) in _COLUMNS.items()
+        }
+        self.minutes = Ring(CELLS, CELL_S, value=(np.float32, np.nan), score=(np.uint8, 0))
+        self.day = Ring(
+            CELLS, DAY_CELL_S, value=(np.float32, np.nan), score=(np.uint8, 0), alarms=(np.uint16, 0)
+        )
+        self.causes: list[str] = []
+
+    def __len__(self) -> int:
+        """Return the number of metrics."""
+        return len(self.uids)
+
+    def column(self, name: str) -> NDArray[Any]:
+        """Return a column of all metrics."""
+        return self._columns[name][: len(self.uids)]
+
+    def advance(self, now: float) -> None:
+        """Let time pass."""
+        with self.lock:
+            self.minutes.advance(now)
+            self.day.advance(now)
+
+    def list_all(self, listed: Sequence[Listed]) -> None:
+        """Take what the repository says of all metrics; those that it does not have any more go."""
+        with self.lock:
+            known = {metric.uid for metric in listed}
+            if any(uid not in known for uid in self.uids):
+                self._keep([i for i, uid in enumerate(self.uids) if uid in known])
+            indexes = self._indexes([(metric.uid, metric.name) for metric in listed])
+            if not len(indexes):
+                return
+            for name in ("status", "base_rowid", "last_rowid", "scored_rowid"):
+                self._columns[name][indexes] = [getattr(metric, name) for metric in listed]
+            tails = np.array([metric.tail_timestamp for metric in listed], dtype=np.float64)
+            # A batch may have told of a newer row meanwhile.
+            self._columns["time"][indexes] = np.fmax(self._columns["time"][indexes], tails)
+            for i, metric in zip(indexes.tolist(), listed, strict=True):
+                self.names[i] = metric.name
+
+    def apply(self, rows: Sequence[Scored]) -> list[Scored]:
+        """Take scored rows, each metric's in order; return those that come after a gap: rows before them were missed."""
+        if not rows:
+            return []
+        with self.lock:
+            indexes = self._indexes([(row.uid, row.name) for row in rows])
+            columns = self._columns
+            rowids = np.array([row.rowid for row in rows], dtype=np.int64)
+            times = np.array([row.time for row in rows], dtype=np.float64)
+            values = np.array([row.value for row in rows], dtype=np.float64)
+            scores = np.array([row.log_score for row in rows], dtype=np.float64)
+            missed = []
+            for position, (i, row) in enumerate(zip(indexes.tolist(), rows, strict=True)):
+                known = int(columns["rowid"][i])
+                if known and row.rowid > known + 1 and not np.isnan(columns["log_score"][i]):
+                    missed.append(row)
+                if row.rowid < known:
+                    continue  # scored again, or published again
+                gap = row.time - columns["time"][i] if known and row.rowid == known + 1 else np.nan
+                if gap > 0:
+                    before = columns["gap"][i]
+                    if np.isnan(columns["interval"][i]) or abs(gap - before) <= 0.2 * before:
+                        columns["interval"][i] = gap
+                    columns["gap"][i] = gap
+                columns["rowid"][i] = row.rowid
+                columns["time"][i] = times[position]
+                columns["value"][i] = values[position]
+                columns["log_score"][i] = scores[position]
+                for name in ("forecast", "usual_low", "usual_high", "one_in"):
+                    columns[name][i] = np.nan if (told := getattr(row, name)) is None else told
+                if row.log_score >= ALARM:
+                    self._alarm(i, row)
+            for name in ("last_rowid", "scored_rowid"):
+                np.maximum.at(columns[name], indexes, rowids)
+            self._enter(indexes, rowids, times, values, scores)
+            return missed
+
+    def know_newest(self, uid: str, newest: NewestRow, scored: NewestRow) -> None:
+        """Take the newest row of a metric, and its newest row with scores, as the repository has them."""
+        i = self.index.get(uid)
+        if i is None or newest.rowid <= self._columns["rowid"][i]:
+            return
+        told = {
+            "rowid": newest.rowid,
+            "time": newest.timestamp,
+            "value": newest.value,
+            "log_score": scored.log_score,
+            "forecast": scored.forecast,
+            "usual_low": scored.usual_low,
+            "usual_high": scored.usual_high,
+        }
+        for name, value in told.items():
+            self._columns[name][i] = np.nan if value is None else value
+
+    def enter_alarms(self, alarms: Iterable[tuple[str, int, float, float]]) -> None:
+        """Take alarms (uid, rowid, time, log score) of before the start into the cells, each metric's in order."""
+        with self.lock:
+            known = [(self.index[uid], *alarm) for uid, *alarm in alarms if uid in self.index]
+            if known:
+                indexes, rowids, times, scores = (np.array(column) for column in zip(*known, strict=True))
+                nothing = np.full(len(known), np.nan)
+                self._enter(indexes, rowids, times.astype(np.float64), nothing, scores.astype(np.float64))
+
+    def fill(self, uid: str, rows: Sequence[Any], hours: Sequence[Any]) -> None:
+        """Take what was before the start into the cells of a metric, where they are empty.
+
+        Parameters
+        ----------
+        rows : time, value and log score of the last hour's rows, as columns; a score is NaN where there is none.
+        hours : begin, mean and highest log score of the last day's hours, as columns.
+        """
+        with self.lock:
+            i = self.index.get(uid)
+            if i is None:
+                return
+            self._columns["filled"][i] = True
+            times, values, scores = (np.asarray(column, dtype=np.float64) for column in rows)
+            _fill(self.minutes, i, times, values, scores)
+            begins, means, worst = (np.asarray(column, dtype=np.float64) for column in hours)
+            # An hour has two cells and a half; which of them alarmed, only the alarms themselves tell.
+            calm = np.minimum(np.nan_to_num(worst), ALARM - 1.0 / FULL)
+            for offset in range(0, 3600, DAY_CELL_S // 2):
+                _fill(self.day, i, begins + offset, means, calm)
+
+    def states(self, now: float) -> NDArray[np.int8]:
+        """Return the state of every metric, as an index into STATES."""
+        status, time = self.column("status"), self.column("time")
+        seen = self.column("scored_rowid") - self.column("base_rowid")
+        patience = np.fmax(SILENT_S, 3.0 * self.column("interval").astype(np.float64))
+        states = np.full(len(self.uids), ACTIVE, dtype=np.int8)
+        states[seen < ROWS_FOR_RANGE] = LEARNING
+        states[now - time > patience] = SILENT
+        states[(status == MetricStatus.CREATE_PENDING) & (seen <= 0)] = NO_MODEL
+        states[status == MetricStatus.PENDING_DATA] = LEARNING
+        states[status == MetricStatus.ERROR] = ERROR
+        states[status == MetricStatus.UNMONITORED] = UNMONITORED
+        return states
+
+    def oddness(self, window_s: float) -> NDArray[np.float32]:
+        """Return the highest log score of each metric, where one counts the less the longer ago it was: half after a
+        quarter of the window.
+        """
+        ring = self.minutes if window_s <= CELLS * CELL_S else self.day
+        worst = np.zeros(len(self.uids), dtype=np.float32)
+        weighted = np.empty_like(worst)
+        for age in range(ring.cells):
+            if age * ring.step_s > window_s:
+                break
+            weight = 2.0 ** (-age * ring.step_s / (window_s / 4)) / FULL
+            cell = ring.columns["score"][(ring.newest - age) % ring.cells, : len(worst)]
+            np.maximum(worst, np.multiply(cell, np.float32(weight), out=weighted), out=worst)
+        return worst
+
+    def worst(self, last_s: float) -> NDArray[np.uint8]:
+        """Return the highest cell of each metric within the last minutes, of 255."""
+        cells = min(CELLS, max(1, int(np.ceil(last_s / CELL_S))))
+        numbers = (self.minutes.newest - np.arange(cells)) % CELLS
+        worst: NDArray[np.uint8] = self.minutes.columns["score"][numbers, : len(self.uids)].max(axis=0)
+        return worst
+
+    def unusual(self, last_s: float) -> NDArray[np.bool_]:
+        """Return which metrics had an alarm within the last minutes."""
+        alarming: NDArray[np.bool_] = self.worst(last_s) >= _ALARM
+        return alarming
+
+    def monitored(self) -> NDArray[np.bool_]:
+        """Return which metrics have a model."""
+        return np.isin(self.column("status"), tuple(WITH_MODEL))
+
+    def _enter(
+        self,
+        indexes: NDArray[np.int64],
+        rowids: NDArray[np.int64],
+        times: NDArray[np.float64],
+        values: NDArray[np.float64],
+        scores: NDArray[np.float64],
+    ) -> None:
+        cells = _in_cells(scores)
+        for ring in (self.minutes, self.day):
+            inside, slots = ring.slots(times)
+            told = inside & ~np.isnan(values)
+            ring.columns["value"][slots[told], indexes[told]] = values[told]
+            np.maximum.at(ring.columns["score"], (slots[inside], indexes[inside]), cells[inside])
+        alarms = inside & (scores >= ALARM) & (rowids > self._columns["alarm_rowid"][indexes])
+        np.maximum.at(self._columns["alarm_rowid"], indexes[alarms], rowids[alarms])
+        np.add.at(self.day.columns["alarms"], (slots[alarms], indexes[alarms]), 1)
+
+    def _indexes(self, metrics: Sequence[tuple[str, str]]) -> NDArray[np.int64]:
+        """Return where metrics stand; new ones are added."""
+        index = self.index
+        found = [index.get(uid, -1) for uid, _ in metrics]
+        if -1 in found:
+            for position, (uid, name) in enumerate(metrics):
+                if found[position] == -1:
+                    found[position] = index[uid] if uid in index else self._add(uid, name)
+            self.version += 1
+        return np.array(found, dtype=np.int64)
+
+    def _add(self, uid: str, name: str) -> int:
+        i = len(self.uids)
+        if i == self._capacity:
+            self._capacity *= 2
+            for column_name, column in self._columns.items():
+                larger = np.full(self._capacity, _COLUMNS[column_name][1], dtype=column.dtype)
+                larger[:i] = column
+                self._columns[column_name] = larger
+            self.minutes.grow(self._capacity)
+            self.day.grow(self._capacity)
+        self.uids.append(uid)
+        self.names.append(name)
+        self.index[uid] = i
+        return i
+
+    def _keep(self, kept: list[int]) -> None:
+        """Forget all metrics but these."""
+        count, before = len(kept), len(self.uids)
+        self.uids = [self.uids[i] for i in kept]
+        self.names = [self.names[i] for i in kept]
+        self.index = {uid: i for i, uid in enumerate(self.uids)}
+        self.version += 1
+        for name, column in self._columns.items():
+            column[:count] = column[kept]
+            column[count:before] = _COLUMNS[name][1]
+        for ring in (self.minutes, self.day):
+            for column in ring.columns.values():
+                column[:, :count] = column[:, kept]
+            for i in range(count, before):
+                ring.clear(i)
+
+    def _alarm(self, i: int, row: Scored) -> None:
+        columns = self._columns
+        if not row.time - columns["alarm_time"][i] <= max(
+            OVER_S, 6.0 * np.nan_to_num(columns["interval"][i])
+        ):
+            columns["since"][i] = row.time
+        columns["alarm_time"][i] = row.time
+        if row.cause is not None:
+            if row.cause not in self.causes:
+                self.causes.append(row.cause)
+            columns["cause"][i] = self.causes.index(row.cause)
+        columns["direction"][i] = -1 if row.direction is None else DIRECTIONS.index(row.direction)
+
+
+def _in_cells(scores: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return log scores as cells hold them: an alarm is one there, too."""
+    return np.floor(np.nan_to_num(scores).clip(0.0, 1.0) * FULL + 0.5).astype(np.uint8)
+
+
+def _fill(
+    ring: Ring, i: int, times: NDArray[np.float64], values: NDArray[np.float64], scores: NDArray[np.float64]
+) -> None:
+    inside, slots = ring.slots(times)
+    values, scores, slots = values[inside], scores[inside], slots[inside]
+    empty = np.isnan(ring.columns["value"][slots, i])
+    ring.columns["value"][slots[empty], i] = values[empty]
+    np.maximum.at(ring.columns["score"], (slots[empty], i), _in_cells(scores[empty]))

@@ -1,0 +1,119 @@
+"""The HTTP server: a thread of `htmengine up`, or a program of its own."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import uvicorn
+
+from htmengine import config
+from htmengine.errors import ExplainedError
+from htmengine.service.context import Context
+from htmengine.web.access import require_token
+from htmengine.web.app import create_app
+
+NAME: Final = "web"
+BACKLOG: Final = 512
+IDLE_S: Final = 65
+"""A connection that is idle for so long is closed; a little longer than proxies keep theirs."""
+ENDS_WITHIN_S: Final = 3
+MAX_CONNECTIONS: Final = 4096
+
+log = logging.getLogger(__name__)
+
+
+class HttpPortError(ExplainedError):
+    """The port cannot be opened."""
+
+
+def work(context: Context) -> None:
+    """Serve where the settings say, until `context.stop` is set; without a port there is nothing to do.
+
+    Raises
+    ------
+    HttpPortError : the port cannot be opened.
+    """
+    http = context.settings.http
+    if not http.port:
+        log.warning("%s.off: [http] port is 0", NAME)
+        context.stop.wait()
+        return
+    with listening(http.host, http.port) as bound:
+        log.info("%s.listening address=%s", NAME, address(http))
+        serve(context, bound)
+
+
+def address(http: config.Http) -> str:
+    """Return where a browser finds the page."""
+    if http.public_url:
+        return f"{http.public_url}/"
+    host = "127.0.0.1" if http.host in ("0.0.0.0", "") else "[::1]" if http.host == "::" else http.host
+    if ":" in host and not host.startswith("["):
+        host = f"[{host}]"
+    return f"{'https' if http.certificate else 'http'}://{host}:{http.port}/"
+
+
+def listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens. Raises HttpPortError."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        bound = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        raise HttpPortError(
+            f"{host}:{port}: the web server cannot listen here: {error.strerror or error}.",
+            hint="Another program may have this port: give another with --http-port, or as [http] port in "
+            "application.conf; 0 goes without the web server.",
+        ) from error
+    return bound
+
+
+def serve(context: Context, bound: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
+    """Serve on a socket, which stays open, until `context.stop` is set; `ready` is called once it is served."""
+    require_token(context.engine, context.settings.http)
+    logging.getLogger("htmengine.web.audit").setLevel(logging.INFO)  # whatever else is logged
+    http = context.settings.http
+    app = create_app(context)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            proxy_headers=False,
+            lifespan="on",
+            ws="none",
+            loop="asyncio",
+            timeout_keep_alive=IDLE_S,
+            timeout_graceful_shutdown=ENDS_WITHIN_S,
+            limit_concurrency=MAX_CONNECTIONS,
+            ssl_certfile=http.certificate,
+            ssl_keyfile=http.key,
+        )
+    )
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.is_set():
+            if server.started:
+                ready()
+                break
+            ended.wait(0.02)
+        while not ended.wait(0.1):
+            if context.stop.is_set():
+                app.state.site.hub.close()  # or the server would wait for readers of the stream
+                server.should_exit = True
+
+    watcher = threading.Thread(target=watch, name="web-watch", daemon=True)
+    watcher.start()
+    try:
+        server.run(sockets=[bound.dup()])
+    finally:
+        ended.set()
+        watcher.join()

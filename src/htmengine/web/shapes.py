@@ -1,0 +1,315 @@
+"""What the API answers with: JSON objects as types. Times are seconds since the epoch, UTC.
+
+New fields get a default; a field keeps its name, type and meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+Uid = Annotated[str, Meta(min_length=1, max_length=40, pattern="^[0-9A-Za-z_.:-]+$")]
+Time = Annotated[float, Meta(ge=-62135596800, le=253402300799)]
+"""From the year 1 to the year 9999."""
+Score = Annotated[float, Meta(ge=0, le=1)]
+Limit = Annotated[int, Meta(ge=1, le=1000)]
+Cursor = Annotated[str, Meta(max_length=2000)]
+Pattern = Annotated[str, Meta(max_length=300)]
+RowId = Annotated[int, Meta(ge=0, le=2**53)]
+
+State = Literal["active", "learning", "silent", "no_model", "error", "unmonitored"]
+ReasonCode = Literal[
+    "too_few_samples", "pending_data", "no_model", "model_error", "queue_behind", "never_scored", "silent"
+]
+Direction = Literal["up", "down", "pattern"]
+
+
+class LastRow(Struct, frozen=True):
+    """The newest sample of a metric."""
+
+    rowid: int
+    time: float | None
+    value: float | None
+
+
+class WhyNoScore(Struct, frozen=True):
+    """Why a metric has no score, or no new one."""
+
+    code: ReasonCode
+    text: str
+    have: int | None = None
+    need: int | None = None
+    eta: float | None = None
+    """Seconds until there are enough samples, at the rate at which they come."""
+
+
+class MetricRow(Struct, frozen=True):
+    """A metric as the list shows it."""
+
+    uid: str
+    name: str
+    tags: dict[str, str]
+    state: State
+    last: LastRow | None
+    interval: float | None
+    """Seconds from sample to sample."""
+    log_score: float | None
+    max_1h: float | None
+    max_24h: float | None
+    one_in: float | None
+    alarms_24h: int
+    usual: tuple[float, float] | None
+    forecast: float | None
+    incident: str | None
+    snoozed_until: float | None
+    why_no_score: WhyNoScore | None
+    oddness: float
+    """What the list is ordered by: the highest log score, where an older one counts less."""
+    cause: str | None
+    """Of the newest alarm."""
+    direction: Direction | None
+    since: float | None
+    """When the present alarm began; null while nothing is unusual."""
+    stored: int
+    """Rows that were ever stored."""
+
+
+class MetricPage(Struct, frozen=True):
+    """Some metrics."""
+
+    items: list[MetricRow]
+    next: str | None
+    """Give it as `after` for the next ones; null: these were the last."""
+    total: int
+    """How many metrics the search finds."""
+
+
+class ModelDetail(Struct, frozen=True):
+    """The model of a metric."""
+
+    parameter_set: str | None
+    samples: int
+    """From which it has learned."""
+    generation: int
+    checkpoint_rowid: int | None
+    """The last row in its newest checkpoint."""
+    checkpoint_age_s: float | None
+
+
+class RefusedLines(Struct, frozen=True):
+    """Input that was refused, by its reason."""
+
+    reason: str
+    count: int
+    sample: str | None
+    cure: str | None
+
+
+class MetricDetail(MetricRow, frozen=True, kw_only=True):
+    """Everything that is known of one metric."""
+
+    first: float | None
+    """Time of the oldest row that is kept."""
+    rows: int
+    """Rows that are kept."""
+    unit: str | None
+    status: str
+    """As `htmengine doctor` calls it."""
+    message: str | None
+    scored: int
+    unscored: int
+    """Rows that wait for their scores."""
+    lag_s: float | None
+    model: ModelDetail | None
+    doctor: str
+    """In a sentence: all is well, or why there is no score."""
+    needs_attention: bool
+    refused: list[RefusedLines]
+
+
+class TreeNode(Struct, frozen=True):
+    """Metrics whose names begin alike."""
+
+    prefix: str
+    """As given to `prefix` for its children; a single metric's name otherwise."""
+    label: str
+    """The next segment of the name."""
+    count: int
+    unusual: int
+    """How many had an alarm in the last hour."""
+    worst: float
+    """Highest log score of the last hour."""
+    uid: str | None
+    """Of the metric, if it is one."""
+
+
+class TreeAnswer(Struct, frozen=True):
+    """Children of a prefix."""
+
+    prefix: str
+    items: list[TreeNode]
+    next: str | None = None
+
+
+class Spark(Struct, frozen=True):
+    """A metric in small: 60 cells of equal length, the oldest first."""
+
+    spark: list[int | None]
+    """Last value in each cell, 0 for `low` to 255 for `high`; null where there is none."""
+    low: float | None
+    high: float | None
+    bars: list[int]
+    """Highest log score in each cell, 0 to 255 for 0 to 1."""
+
+
+class Sparks(Struct, frozen=True):
+    """Metrics in small."""
+
+    step: float
+    """Seconds in a cell."""
+    end: float
+    """Where the last cell ends."""
+    items: dict[str, Spark]
+
+
+class Data(Struct, frozen=True, rename={"from_": "from"}):
+    """Rows of a metric."""
+
+    uid: str
+    from_: float | None
+    to: float | None
+    step: float | None
+    """Seconds in a point; null: every row stands for itself."""
+    downsampled: bool
+    columns: list[str]
+    rows: list[list[float | None]]
+    next_rowid: int
+    """The highest rowid so far; give it as `since_rowid` for what comes after."""
+
+
+class Alarm(Struct, frozen=True):
+    """A sample that was unusual, and why."""
+
+    uid: str
+    name: str
+    rowid: int
+    time: float
+    value: float
+    log_score: float
+    peak: float
+    """Highest log score of the alarm that this row belongs to."""
+    one_in: float | None
+    cause: str | None
+    channel: str | None
+    direction: Direction | None
+    forecast: float | None
+    usual: tuple[float, float] | None
+    foreseen: list[tuple[float, float]]
+    alarms_before: int | None
+    last_alarm: float | None
+    sentence: str
+    verdict: str | None = None
+
+
+class AlarmPage(Struct, frozen=True):
+    """Some alarms, the newest first."""
+
+    items: list[Alarm]
+    next: str | None
+
+
+class RankedMetric(Struct, frozen=True):
+    """A metric and how unusual it was within a window."""
+
+    uid: str
+    name: str
+    score: float
+    max: float
+    """Highest log score in the window."""
+    alarms: int
+    first: float | None
+    """Time of its first alarm in the window."""
+
+
+class RankedMetrics(Struct, frozen=True):
+    """Metrics, the most unusual first."""
+
+    items: list[RankedMetric]
+    next: str | None = None
+
+
+class FleetStrip(Struct, frozen=True):
+    """How many metrics alarmed, over time."""
+
+    step: float
+    times: list[int]
+    """Where each cell begins."""
+    alarming: list[int]
+    """Metrics with an alarm in the cell."""
+    metrics: list[int]
+    """Metrics that there were, as far as it is known."""
+
+
+class Trouble(Struct, frozen=True):
+    """Something that is wrong with the engine itself."""
+
+    code: str
+    text: str
+    do: str
+
+
+class Overview(Struct, frozen=True):
+    """All in one sentence's numbers."""
+
+    incidents_open: int
+    unusual: int
+    """Metrics with an alarm in the last five minutes."""
+    metrics: int
+    lag_s: float | None
+    """Age of the oldest message that waits within the engine."""
+    engine: Literal["well", "trouble"]
+    troubles: list[Trouble]
+    samples_total: int
+    """Samples that were ever stored."""
+    monitored: int
+    """Metrics with a model."""
+    calm_since: float | None
+    """Time of the last alarm; null while something is unusual, or if there never was one."""
+
+
+class Session(Struct, frozen=True):
+    """What a page needs to know first."""
+
+    version: str
+    token_needed: bool
+    scopes: list[str]
+    """What this client may do."""
+    server_time: float
+    public_url: str | None
+    graphite_port: int
+    http_port: int
+    hostname: str
+
+
+class Document(Struct, frozen=True):
+    """A document of the command line's `--json`."""
+
+    document: dict[str, Any]
+
+
+def number(value: Any) -> float | None:
+    """Return a number for JSON: None for NaN, infinities and None."""
+    if value is None:
+        return None
+    result = float(value)
+    return result if result - result == 0.0 else None
+
+
+def tags_of(name: str) -> dict[str, str]:
+    """Return the tags in a name such as `base;k=v;k2=v2`."""
+    return dict(pair.split("=", 1) for pair in name.split(";")[1:] if "=" in pair)
+
+
+encode = msgspec.json.encode

@@ -1,0 +1,63 @@
+"""What the operations work with: the installation, the server's memory, the stream, and who may do what."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from htmengine.service.context import Context
+from htmengine.web.access import Access
+from htmengine.web.feed import Feed
+from htmengine.web.fleet import Fleet
+from htmengine.web.ranking import Rankings
+from htmengine.web.search import NameMatches
+from htmengine.web.shapes import Trouble
+from htmengine.web.static import Page
+from htmengine.web.stream import Hub
+
+
+@dataclass
+class Site:
+    """The server's state; all of it but the installation is a cache."""
+
+    context: Context
+    access: Access
+    page: Page
+    fleet: Fleet = field(default_factory=Fleet)
+    hub: Hub = field(default_factory=Hub)
+    rankings: Rankings = field(default_factory=Rankings)
+    name_matches: NameMatches = field(default_factory=NameMatches)
+    clock: Callable[[], float] = time.time
+    feed: Feed = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what fills the memory; it works from `start` on."""
+        self.feed = Feed(self.context, self.fleet, self.hub, self.access, clock=self.clock)
+
+    async def start(self) -> None:
+        """Fill the memory, and keep it up to date; readers of the stream are woken in the running event loop."""
+        self.hub.attach()
+        await asyncio.to_thread(self.feed.start)
+
+    def troubles(self) -> list[Trouble]:
+        """Return what is wrong with the engine itself."""
+        return []
+
+    def lag_s(self) -> float | None:
+        """Return the age of the oldest message that waits within the engine; None where the bus does not know it."""
+        return None
+
+    def in_incidents(self) -> Mapping[str, float]:
+        """Return, by uid of the metrics of open incidents, when the incident changed last."""
+        return {}
+
+    def incident_of(self) -> Mapping[str, str]:
+        """Return, by uid of the metrics of open incidents, the incident."""
+        return {}
+
+    def close(self) -> None:
+        """End readers of the stream, and what works in the background."""
+        self.hub.close()
+        self.feed.close()

@@ -1,0 +1,244 @@
+"""The stream of results: a ring of what was published last, from which every reader takes at its own pace.
+
+Readers have no buffers of their own. Each knows its place in the ring; one that is so slow, or was away for so long,
+that its place has left the ring is told so and begins anew. Whoever publishes never waits for a reader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import re
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Final, Literal, NamedTuple
+
+import msgspec
+
+from htmengine.web.fleet import Scored
+
+KEPT_S: Final = 300.0
+KEPT_RESULTS: Final = 500_000
+PING_S: Final = 15.0
+RETRY_MS: Final = 2000
+COLUMNS: Final = ("uid", "rowid", "time", "value", "log_score", "cause")
+
+Kind = Literal["results", "incidents", "health"]
+KINDS: Final[tuple[Kind, ...]] = ("results", "incidents", "health")
+
+
+class Filter(NamedTuple):
+    """What a reader wants to see."""
+
+    kinds: frozenset[str] = frozenset(KINDS)
+    match: str = ""
+    """Pattern of names."""
+    min_score: float = 0.0
+
+    @property
+    def everything(self) -> bool:
+        """Whether all results pass."""
+        return not self.match and self.min_score <= 0.0
+
+    def passes(self, row: Scored) -> bool:
+        """Tell whether the reader wants a row."""
+        return row.log_score >= self.min_score and (
+            not self.match or _compiled(self.match).match(row.name) is not None
+        )
+
+
+@lru_cache(maxsize=256)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(fnmatch.translate(pattern))
+
+
+@dataclass(eq=False)
+class Event:
+    """Something that was published; its texts are made once, however many readers want the same."""
+
+    number: int
+    kind: Kind
+    rows: Sequence[Scored]
+    document: Any
+    at: float
+    _data: dict[Any, bytes] = field(default_factory=dict)
+
+    def rows_for(self, wanted: Filter) -> list[list[Any]]:
+        """Return the results that pass a filter, as arrays in the order of COLUMNS."""
+        rows = self.rows if wanted.everything else [row for row in self.rows if wanted.passes(row)]
+        return [[row.uid, row.rowid, row.time, row.value, row.log_score, row.cause] for row in rows]
+
+    def data_for(self, wanted: Filter) -> bytes:
+        """Return the event's data as JSON; empty if the reader does not want it."""
+        if self.kind not in wanted.kinds:
+            return b""
+        if self.kind != "results":
+            return msgspec.json.encode(self.document)
+        key = (wanted.match, max(wanted.min_score, 0.0))
+        data = self._data.get(key)
+        if data is None:
+            rows = self.rows_for(wanted)
+            data = self._data[key] = msgspec.json.encode(rows) if rows else b""
+        return data
+
+
+class Hub:
+    """The ring. Published to from any thread, read in one event loop.
+
+    Parameters
+    ----------
+    clock : seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        *,
+        kept_s: float = KEPT_S,
+        kept_results: int = KEPT_RESULTS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.epoch = secrets.token_hex(4)
+        """Begins every cursor: cursors of another process are told apart by it."""
+        self.closed = False
+        self._kept_s = kept_s
+        self._kept_results = kept_results
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._ring: deque[Event] = deque()
+        self._results = 0
+        self._last = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._news = asyncio.Event()
+
+    @property
+    def last(self) -> int:
+        """Number of the newest event; 0 before the first."""
+        return self._last
+
+    def now(self) -> float:
+        """Return the time by the hub's clock."""
+        return self._clock()
+
+    def cursor(self, number: int) -> str:
+        """Return the place behind an event."""
+        return f"{self.epoch}-{number}"
+
+    def attach(self) -> None:
+        """Wake readers of the running event loop from now on."""
+        self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()
+
+    def publish(self, kind: Kind, rows: Sequence[Scored] = (), document: Any = None) -> None:
+        """Publish results, or a document of another kind."""
+        with self._lock:
+            self._last += 1
+            self._ring.append(Event(self._last, kind, rows, document, self._clock()))
+            self._results += len(rows)
+            self._trim()
+        self._wake()
+
+    def forget(self) -> None:
+        """Results were missed: every reader has to begin anew."""
+        with self._lock:
+            self._ring.clear()
+            self._results = 0
+            self._last += 2  # so that no reader is at the place before the next event
+        self._wake()
+
+    def close(self) -> None:
+        """End every reader."""
+        self.closed = True
+        self._wake()
+
+    def position(self, cursor: str | None) -> int | None:
+        """Return the place that a cursor tells, the newest without one; None if it is of another process or too old."""
+        if not cursor:
+            return self._last
+        epoch, _, number = cursor.partition("-")
+        if epoch != self.epoch or not (number.isascii() and number.isdigit()) or len(number) > 18:
+            return None
+        place = int(number)
+        return place if self.after(place) is not None else None
+
+    def after(self, place: int) -> list[Event] | None:
+        """Return the events behind a place, oldest first; None if the first of them is gone."""
+        with self._lock:
+            self._trim()
+            if place >= self._last:
+                return [] if place == self._last else None
+            if not self._ring or self._ring[0].number > place + 1:
+                return None
+            return list(islice(self._ring, place + 1 - self._ring[0].number, None))
+
+    async def wait(self, place: int, timeout_s: float) -> None:
+        """Wait until there is something behind a place, at most so long."""
+        news = self._news
+        if self._last > place or self.closed:
+            return
+        try:
+            await asyncio.wait_for(news.wait(), timeout_s)
+        except TimeoutError:
+            return
+
+    def _trim(self) -> None:
+        oldest = self._clock() - self._kept_s
+        while self._ring and (self._ring[0].at < oldest or self._results > self._kept_results):
+            self._results -= len(self._ring.popleft().rows)
+
+    def _wake(self) -> None:
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
+
+
+async def events(
+    hub: Hub, wanted: Filter, cursor: str | None, *, version: str, clock: Callable[[], float] = time.time
+) -> AsyncIterator[bytes]:
+    """Yield a stream of server-sent events until the hub is closed, from a cursor on where it is known."""
+    place = hub.position(cursor)
+    hello = {
+        "cursor": hub.cursor(hub.last if place is None else place),
+        "server_time": clock(),
+        "version": version,
+        "columns": COLUMNS,
+    }
+    yield f"retry: {RETRY_MS}\n".encode() + frame("hello", msgspec.json.encode(hello))
+    while not hub.closed:
+        found = None if place is None else hub.after(place)
+        if found is None:
+            place = hub.last
+            reason = b'{"reason":"what came after your last event is not kept any more: read the list again"}'
+            yield frame("reset", reason, hub.cursor(place))
+            continue
+        for event in found:
+            place = event.number
+            if data := event.data_for(wanted):
+                yield frame(event.kind, data, hub.cursor(place))
+        assert place is not None
+        await hub.wait(place, PING_S)
+        if hub.last == place and not hub.closed:
+            # With the place: what was not for this reader need not be looked at again when it resumes.
+            yield f"id: {hub.cursor(place)}\n: ping\n\n".encode()
+
+
+def frame(event: str, data: bytes, cursor: str | None = None) -> bytes:
+    """Return one event; its data must be a single line, as JSON is."""
+    identity = f"id: {cursor}\n".encode() if cursor else b""
+    return b"event: " + event.encode() + b"\n" + identity + b"data: " + data + b"\n\n"
+
+
+def kinds_of(text: str) -> Collection[str]:
+    """Return the kinds in a list such as `results,health`. Raises ValueError for one that does not exist."""
+    kinds = [kind for kind in text.split(",") if kind]
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise ValueError(f"{unknown[0]} is none of {', '.join(KINDS)}")
+    return frozenset(kinds or KINDS)
