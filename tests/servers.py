@@ -48,8 +48,9 @@ class ServerProcess:
     ----------
     command : runs it; `options` are those of `subprocess.Popen`.
     answers : whether it is up.
-    log : file that takes what it prints. The server runs in its folder, where it may also leave dumps.
+    log : file that takes what it prints.
     stop_signal : asks it to end, whoever is connected.
+    cwd : where it runs, and may leave dumps; by default the folder of the log.
     """
 
     def __init__(
@@ -59,12 +60,14 @@ class ServerProcess:
         log: Path,
         *,
         stop_signal: signal.Signals = signal.SIGTERM,
+        cwd: Path | None = None,
         **options: Any,
     ) -> None:
         self._command = command
         self._answers = answers
         self._log = log
         self._stop_signal = stop_signal
+        self._cwd = cwd or log.parent
         self._options = options
         self.start()
 
@@ -76,7 +79,8 @@ class ServerProcess:
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
-                **{"cwd": self._log.parent} | self._options,
+                cwd=self._cwd,
+                **self._options,
             )
         try:
             wait_until(self._answers, self._process, self._log)
@@ -371,7 +375,7 @@ def _postgresql(
         lambda: succeeds(*ready),
         folder / "log",
         stop_signal=signal.SIGINT,
-        cwd="/",
+        cwd=Path("/"),
         **user,
     )
     try:
