@@ -160,10 +160,17 @@ class Scores(_Columns, frozen=True, kw_only=True, tag="scores"):
     log_scores: list[float]
     sequence_scores: list[float]
     novelty_scores: list[float]
+    forecasts: list[float] | None = None
+    """What was expected of each, and between which values 99 of 100 lie; 32-bit floats. NaN where it is not known yet.
+    None, as for `one_in`, for models that tell none of it."""
+    usual_lows: list[float] | None = None
+    usual_highs: list[float] | None = None
+    one_in: list[float] | None = None
+    """One in how many samples of the metric is as unusual. NaN where it is not known yet."""
     predictions: list[dict[str, float] | None] | None = None
     """Best prediction by number of steps ahead, for models that were asked for it."""
     why: list[Why | None] | None = None
-    """Of the samples that alarm. It is not stored: scores that are published again are without."""
+    """Of the samples that alarm."""
 
 
 class CommandResult(msgspec.Struct, frozen=True, kw_only=True, tag="commandResult"):
@@ -258,9 +265,16 @@ class BatchRow(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     log_score: float
     sequence_score: float
     novelty_score: float
+    forecast: float | None = None
+    """What was expected. This, and the two below, are None where the model does not know yet, or tells none."""
+    usual: tuple[float, float] | None = None
+    """Between these 99 of 100 values lie."""
+    one_in: float | None = None
+    """One in how many samples of the metric is as unusual. None, too, where a sample that does not alarm is published
+    again."""
     multi_step_best_predictions: dict[str, float] | None = None
     why: Why | msgspec.UnsetType = msgspec.UNSET
-    """Of a sample that alarms, unless it is published again."""
+    """Of a sample that alarms."""
 
 
 class ResultsBatch(msgspec.Struct, frozen=True, kw_only=True):
@@ -333,6 +347,19 @@ def decode_model_input(body: bytes) -> list[ModelInput]:
 def encode_model_output(outputs: Sequence[ModelOutput]) -> bytes:
     """Return the body of a message on a results queue."""
     return _PACK.encode(outputs)
+
+
+def encode_why(why: Why) -> str:
+    """Return why a sample alarms as the repository keeps it: as it is published."""
+    return _JSON.encode(why).decode()
+
+
+def decode_why(text: str) -> Why:
+    """Return why a sample alarms from what the repository keeps. Raises MalformedMessage."""
+    try:
+        return msgspec.json.decode(text, type=Why)
+    except _UNREADABLE as error:
+        raise MalformedMessage(f"not a reason of an alarm: {error}") from error
 
 
 def decode_model_output(body: bytes) -> list[ModelOutput]:

@@ -68,7 +68,7 @@ class SeriesScores(NamedTuple):
 
     @property
     def stored(self) -> tuple[FloatArray, ...]:
-        """Those that messages carry and the repository stores, in their order."""
+        """The scores that messages carry and the repository stores, in their order."""
         return (
             self.raw_anomaly_score,
             self.anomaly_score,
@@ -76,6 +76,11 @@ class SeriesScores(NamedTuple):
             self.sequence_score,
             self.novelty_score,
         )
+
+    @property
+    def expected(self) -> tuple[FloatArray, ...]:
+        """Likewise what was expected: forecast, lowest and highest usual value."""
+        return self.forecast, self.usual_low, self.usual_high
 
 
 class Bucket(NamedTuple):

@@ -18,8 +18,6 @@ from htmengine.repository.times import FIRST_SECOND, epoch_seconds, whole
 
 HOUR_S: Final = 3600
 METRICS_AT_ONCE: Final = 200
-ROWS_AT_ONCE: Final = 20_000
-"""That are summed up for one metric."""
 MOST_VALUE: Final = 1e300
 """Values beyond count as this in the mean, as they do in a model."""
 
@@ -106,12 +104,12 @@ def waiting(conn: Connection, from_uid: str = "", *, limit: int = METRICS_AT_ONC
     ]
 
 
-def over(conn: Connection, metric: Due) -> Sums | None:
-    """Return the hours of a metric that are over, as they are to be stored, of at most `ROWS_AT_ONCE` rows.
+def over(conn: Connection, metric: Due, *, rows: int) -> Sums | None:
+    """Return the hours of a metric that are over, as they are to be stored; None if none is.
 
-    None if none is. Where one hour has more rows, a part of it.
+    At most so many rows are summed up. Where one hour has more, it is a part of it.
     """
-    end = min(metric.scored_rowid, metric.hourly_rowid + ROWS_AT_ONCE)
+    end = min(metric.scored_rowid, metric.hourly_rowid + rows)
     found = of_rows(conn, metric.uid, metric.hourly_rowid + 1, end)
     if len(found) > 1 or (found and end == metric.scored_rowid):
         found.pop()  # it may go on

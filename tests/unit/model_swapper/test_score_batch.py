@@ -46,6 +46,26 @@ def test_without_predicting_models_the_message_has_no_predictions():
     assert message.predictions is None
 
 
+def test_what_was_expected_stands_beside_the_scores_of_the_models_that_tell_it():
+    pool = Pool()
+    pool.add("tells", Model(params.parameter_set("default")))
+    pool.add("does not", Model(params.parameter_set("nupic", minimum=0.0, maximum=5.0)))
+    lane = lane_of(["tells", "does not"], 60)
+    batch = scored(pool, lane)
+    lane.hidden.add(0)
+    (message,) = lane.messages(batch, 0)
+    columns = (message.forecasts, message.usual_lows, message.usual_highs, message.one_in)
+    for name, column in zip(("forecast", "usual_low", "usual_high", "one_in"), columns, strict=True):
+        np.testing.assert_array_equal(column, getattr(batch.scores, name)[1:])
+    np.testing.assert_array_equal(message.forecasts, np.float32(message.forecasts))
+    assert np.isfinite(message.usual_lows[1::2]).sum() == 60 - 31
+    assert np.isnan(message.forecasts[0::2]).all()
+    alone = lane_of(["new"], 1)
+    pool.add("new", Model(params.parameter_set("nupic", minimum=0.0, maximum=5.0)))
+    (without,) = alone.messages(scored(pool, alone), 0)
+    assert without.forecasts is without.usual_lows is without.usual_highs is without.one_in is None
+
+
 def test_a_sample_that_alarms_says_why_and_its_neighbours_do_not():
     pool = Pool()
     pool.add("calm", Model(params.parameter_set("default")))

@@ -39,11 +39,11 @@ def mean(values):
     return pytest.approx(math.fsum(clipped) / len(clipped), rel=0, abs=1e-12 * max(map(abs, clipped)))
 
 
-def sum_up(engine):
-    """Sum up all that is over, as the anomaly service does, and return how many rows that moved over."""
+def sum_up(engine, at_once=1000):
+    """Sum up what is over, as the anomaly service does, and return how many rows that were."""
     with reading(engine) as conn:
         due = [metric for metric in hours.waiting(conn) if metric.is_over]
-        sums = [found for metric in due if (found := hours.over(conn, metric))]
+        sums = [found for metric in due if (found := hours.over(conn, metric, rows=at_once))]
     with writing(engine) as conn:
         assert hours.store(conn, sums)
     return sum(some.to_rowid - some.from_rowid for some in sums)
@@ -93,10 +93,9 @@ def test_it_does_not_matter_in_which_parts_rows_come(engine, modelled):
 
 
 @pytest.mark.parametrize("at_once", [1, 4, 6, 7, 100])
-def test_many_rows_are_summed_up_in_parts(engine, modelled, monkeypatch, at_once):
-    monkeypatch.setattr(hours, "ROWS_AT_ONCE", at_once)
+def test_many_rows_are_summed_up_in_parts(engine, modelled, at_once):
     add(engine, modelled, ROWS)
-    while sum_up(engine):
+    while sum_up(engine, at_once):
         assert all_hours(engine, modelled) == expected(ROWS)
     assert stored(engine, modelled)[:3] == expected(ROWS[:18])
     assert all_hours(engine, modelled) == expected(ROWS)
@@ -106,7 +105,7 @@ def test_rows_that_are_summed_up_at_the_same_time_count_once(engine, modelled):
     add(engine, modelled, ROWS)
     with reading(engine) as conn:
         (due,) = hours.waiting(conn)
-        sums = hours.over(conn, due)
+        sums = hours.over(conn, due, rows=100)
     with writing(engine) as conn:
         assert hours.store(conn, [sums])
     with writing(engine) as conn:
@@ -118,7 +117,7 @@ def test_sums_of_scores_that_were_cleared_meanwhile_are_not_stored(engine, model
     add(engine, modelled, ROWS)
     with reading(engine) as conn:
         (due,) = hours.waiting(conn)
-        sums = hours.over(conn, due)
+        sums = hours.over(conn, due, rows=100)
     with writing(engine) as conn:
         metrics.clear_model(conn, modelled)
     with writing(engine) as conn:

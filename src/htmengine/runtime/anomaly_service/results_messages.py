@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from math import isfinite, nan
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -80,6 +81,7 @@ def by_metric(scores: Scores, metrics: Mapping[str, Described]) -> Iterator[Resu
 
 def batch(scores: Scores, metrics: Mapping[str, Described]) -> ResultsBatch:
     """Return all scores in one message."""
+    unknown, none = [nan] * len(scores), [None] * len(scores)
     return ResultsBatch(
         rows=[
             BatchRow(
@@ -93,10 +95,29 @@ def batch(scores: Scores, metrics: Mapping[str, Described]) -> ResultsBatch:
                 log_score=log_score,
                 sequence_score=sequence,
                 novelty_score=novelty,
+                forecast=known(forecast),
+                usual=(low, high) if isfinite(low) and isfinite(high) else None,
+                one_in=known(one_in),
                 multi_step_best_predictions=prediction,
                 why=why or msgspec.UNSET,
             )
-            for uid, rowid, timestamp, value, raw, anomaly, log_score, sequence, novelty, prediction, why in zip(
+            for (
+                uid,
+                rowid,
+                timestamp,
+                value,
+                raw,
+                anomaly,
+                log_score,
+                sequence,
+                novelty,
+                forecast,
+                low,
+                high,
+                one_in,
+                prediction,
+                why,
+            ) in zip(
                 scores.uids,
                 scores.rowids,
                 scores.timestamps,
@@ -106,12 +127,21 @@ def batch(scores: Scores, metrics: Mapping[str, Described]) -> ResultsBatch:
                 scores.log_scores,
                 scores.sequence_scores,
                 scores.novelty_scores,
-                scores.predictions or [None] * len(scores),
-                scores.why or [None] * len(scores),
+                scores.forecasts or unknown,
+                scores.usual_lows or unknown,
+                scores.usual_highs or unknown,
+                scores.one_in or unknown,
+                scores.predictions or none,
+                scores.why or none,
                 strict=True,
             )
         ]
     )
+
+
+def known(number: float) -> float | None:
+    """Return a number, or None for one that is not finite."""
+    return number if isfinite(number) else None
 
 
 def command_result(result: CommandResult, metric: Described | None) -> PublishedCommandResult | None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import nan
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from htmengine import htmengineerrno, messages
 from htmengine.bus import Bus, Delivery, Fanout
 from htmengine.config import Settings
-from htmengine.messages import CommandResult, MalformedMessage, ModelFailure, Scores
-from htmengine.repository import metrics, samples
+from htmengine.messages import CommandResult, MalformedMessage, ModelFailure, Scores, Why
+from htmengine.repository import alarms, metrics, samples, schema
 from htmengine.repository import scores as repository_scores
+from htmengine.repository.alarms import Alarm
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import MetricState, StatusChange
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.runtime.anomaly_service import results_messages
+from htmengine.runtime.anomaly_service.alarms import new_alarms
+from htmengine.runtime.anomaly_service.hourly_sums import HourlySums
 from htmengine.runtime.anomaly_service.results_messages import DEFINE_MODEL, Described, described
 from htmengine.runtime.anomaly_service.watermark import (
     Reach,
@@ -72,6 +76,7 @@ class FinalScores:
         self._batches_exchange = settings.batches_exchange
         self._step = step
         self._described: dict[tuple[str, int], Described] = {}
+        self._hourly_sums = HourlySums(engine)
         self._in_doubt = False
         """The last attempt ended in an error, perhaps behind its commit: what is stored may not have been published."""
 
@@ -94,7 +99,10 @@ class FinalScores:
         return Outcome(publications, dead_letters)
 
     def settle(self) -> None:
-        """Nothing waits for the acknowledgement."""
+        """Sum up some of the hours that are over: they wait for nobody, and nobody for them."""
+        if rows := self._hourly_sums.advance():
+            self.counters.add("rows_summed_up", rows)
+            self._step("anomaly_service.summed_up")
 
     def close(self) -> None:
         """Nothing is to be saved: all state is in the repository."""
@@ -224,6 +232,7 @@ def _write(conn: Connection, chosen: _Chosen) -> None:
     digests = row_digests(chosen.accepted, chosen.states)
     if _store_scores(conn, chosen.accepted, digests) != len(chosen.accepted):
         raise _OvertakenError("rows are missing, or are of other samples")
+    alarms.store(conn, new_alarms(chosen.accepted))
 
 
 def _store_scores(conn: Connection, scores: Scores, digests: Sequence[int]) -> int:
@@ -238,6 +247,9 @@ def _store_scores(conn: Connection, scores: Scores, digests: Sequence[int]) -> i
         sequence_scores=scores.sequence_scores,
         novelty_scores=scores.novelty_scores,
         predictions=scores.predictions,
+        forecasts=scores.forecasts,
+        usual_lows=scores.usual_lows,
+        usual_highs=scores.usual_highs,
     )
 
 
@@ -248,10 +260,13 @@ def _stored(
     for uid, (first, last) in wanted.items():
         rows = repository_scores.stored(conn, uid, first, last)
         if rows:
+            rowids = [row.rowid for row in rows]
+            alarming = [row.rowid for row in rows if (row.log_score or 0.0) >= schema.ALARM_LOG_SCORE]
+            found = alarms.alarms_at(conn, uid, alarming)
             yield Scores(
                 uids=[uid] * len(rows),
                 generations=[reaches[uid].generation] * len(rows),
-                rowids=[row.rowid for row in rows],
+                rowids=rowids,
                 timestamps=[row.timestamp for row in rows],
                 values=[row.value for row in rows],
                 raw_anomaly_scores=[row.raw_anomaly_score for row in rows],
@@ -259,8 +274,21 @@ def _stored(
                 log_scores=[row.log_score or 0.0 for row in rows],
                 sequence_scores=[row.sequence_score or 0.0 for row in rows],
                 novelty_scores=[row.novelty_score or 0.0 for row in rows],
+                forecasts=[_number(row.forecast) for row in rows],
+                usual_lows=[_number(row.usual_low) for row in rows],
+                usual_highs=[_number(row.usual_high) for row in rows],
+                one_in=[_number(found[rowid].one_in) if rowid in found else nan for rowid in rowids],
                 predictions=[row.predictions for row in rows],
+                why=[_why(found.get(rowid)) for rowid in rowids],
             )
+
+
+def _number(stored: float | None) -> float:
+    return nan if stored is None else stored
+
+
+def _why(alarm: Alarm | None) -> Why | None:
+    return messages.decode_why(alarm.why) if alarm and alarm.why else None
 
 
 def _rows_of(conn: Connection, wanted: Mapping[str, tuple[int, int]]) -> dict[str, samples.Rows]:

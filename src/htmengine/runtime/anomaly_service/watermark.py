@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import nan
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -13,8 +14,15 @@ from htmengine.repository.metrics import MetricState
 from htmengine.repository.samples import Rows
 from htmengine.repository.scores import WatermarkAdvance
 
-_OPTIONAL: Final = ("predictions", "why")
-"""Columns that a message has only if one of its samples needs them."""
+_OPTIONAL: Final[Mapping[str, Any]] = {
+    "forecasts": nan,
+    "usual_lows": nan,
+    "usual_highs": nan,
+    "one_in": nan,
+    "predictions": None,
+    "why": None,
+}
+"""Columns that a message has only if one of its samples needs them, and what stands in them for the others."""
 
 
 class Reach(NamedTuple):
@@ -140,7 +148,9 @@ def joined(parts: Iterable[Scores]) -> Scores:
         for name in Scores.__struct_fields__
         if name not in _OPTIONAL
     }
-    for name in _OPTIONAL:
+    for name, missing in _OPTIONAL.items():
         if any(getattr(part, name) for part in found):
-            columns[name] = [item for part in found for item in (getattr(part, name) or [None] * len(part))]
+            columns[name] = [
+                item for part in found for item in (getattr(part, name) or [missing] * len(part))
+            ]
     return Scores(**columns)

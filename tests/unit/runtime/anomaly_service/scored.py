@@ -9,7 +9,7 @@ from sqlalchemy import Engine, select, update
 
 from htmengine import config, messages
 from htmengine.bus import Delivery
-from htmengine.messages import CommandResult, Scores
+from htmengine.messages import CommandResult, Scores, Why
 from htmengine.repository import identity, metrics, samples, schema
 from htmengine.repository import scores as repository_scores
 from htmengine.repository.engine import reading, writing
@@ -150,6 +150,37 @@ def scores(uid: str, *rowids: int, generation: int = 0, predictions: bool = Fals
         sequence_scores=column(0.5),
         novelty_scores=column(0.625),
         predictions=[{"1": rowid + 0.5} for rowid in rowids] if predictions else None,
+    )
+
+
+def expecting(scored: Scores) -> Scores:
+    """Return scores with what was expected of each row."""
+    return msgspec.structs.replace(
+        scored,
+        forecasts=[rowid + 0.25 for rowid in scored.rowids],
+        usual_lows=[rowid - 0.5 for rowid in scored.rowids],
+        usual_highs=[rowid + 0.5 for rowid in scored.rowids],
+        one_in=[1000.0 * rowid for rowid in scored.rowids],
+    )
+
+
+WHY = Why(
+    cause="error",
+    channel="deviation",
+    forecast=1.5,
+    usual=(1.0, 2.0),
+    foreseen=[(0.5, 2.5)],
+    alarms_before=3,
+    last_alarm=None,
+)
+
+
+def alarming(scored: Scores, *rowids: int, why: Why | None = WHY) -> Scores:
+    """Return scores of which those of these rows alarm."""
+    return msgspec.structs.replace(
+        scored,
+        log_scores=[0.75 if rowid in rowids else 0.25 for rowid in scored.rowids],
+        why=[why if rowid in rowids else None for rowid in scored.rowids],
     )
 
 

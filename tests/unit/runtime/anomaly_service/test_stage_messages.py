@@ -1,12 +1,22 @@
 """What is published of scores, and when it is published again."""
 
+import math
+
 import msgspec
 import pytest
 
-from htmengine.messages import Scores, Why
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.runtime.anomaly_service.stage import FinalScores
-from tests.unit.runtime.anomaly_service.scored import SPEC, START, Published, defined, fields, scores
+from tests.unit.runtime.anomaly_service.scored import (
+    SPEC,
+    START,
+    WHY,
+    Published,
+    alarming,
+    defined,
+    expecting,
+    scores,
+)
 
 
 def test_the_documented_message_says_everything_of_metric_and_rows(at):
@@ -58,23 +68,43 @@ def test_a_batch_carries_all_metrics_in_one_message_with_every_score(at):
     )
 
 
-def test_a_batch_says_why_of_those_that_alarm_when_it_is_published_first(at):
-    why = Why(
-        cause="error",
-        channel="deviation",
-        forecast=1.5,
-        usual=(1.0, 2.0),
-        foreseen=[(0.5, 2.5)],
-        alarms_before=3,
-        last_alarm=None,
-    )
+def test_a_batch_says_why_of_those_that_alarm_also_when_it_is_published_again(at):
     first, second = at.monitored("a", 1), at.monitored("b", 2)
-    alarming = Scores(**{**fields(scores(second, 1, 2)), "why": [None, why]})
-    published = at.give(scores(first, 1), alarming)
-    assert [row.why for row in published.batches[0].rows] == [msgspec.UNSET, msgspec.UNSET, why]
+    alarm = alarming(scores(second, 1, 2), 2)
+    published = at.give(scores(first, 1), alarm)
+    assert [row.why for row in published.batches[0].rows] == [msgspec.UNSET, msgspec.UNSET, WHY]
     assert "why" not in published.results[1]["results"][1]
-    again = at.give(alarming, deliveries=2)
-    assert [row.why for row in again.batches[0].rows] == [msgspec.UNSET, msgspec.UNSET]
+    again = at.give(alarm, deliveries=2)
+    assert [row.why for row in again.batches[0].rows] == [msgspec.UNSET, WHY]
+
+
+def test_a_batch_tells_what_was_expected_also_when_it_is_published_again(at):
+    first, second = at.monitored("a", 1), at.monitored("b", 2)
+    telling = alarming(expecting(scores(second, 1, 2)), 2)
+    rows = at.give(scores(first, 1), telling).batches[0].rows
+    assert [(row.forecast, row.usual, row.one_in) for row in rows] == [
+        (None, None, None),
+        (1.25, (0.5, 1.5), 1000.0),
+        (2.25, (1.5, 2.5), 2000.0),
+    ]
+    rows = at.give(telling, deliveries=2).batches[0].rows
+    assert [(row.forecast, row.usual, row.one_in) for row in rows] == [
+        (1.25, (0.5, 1.5), None),
+        (2.25, (1.5, 2.5), 2000.0),
+    ]
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_what_is_not_known_is_null_in_json_and_in_the_repository(at, number):
+    uid = at.monitored("m", 1)
+    column = [number]
+    unknown = msgspec.structs.replace(
+        scores(uid, 1), forecasts=column, usual_lows=[1.0], usual_highs=column, one_in=column
+    )
+    (row,) = at.give(unknown).batches[0].rows
+    assert (row.forecast, row.usual, row.one_in) == (None, None, None)
+    (stored,) = at.stored(uid)
+    assert (stored.forecast, stored.usual_low, stored.usual_high) == (None, 1.0, None)
 
 
 def test_without_subscribers_scores_are_stored_and_nothing_is_published(at):

@@ -1,0 +1,80 @@
+"""Hours that are over are summed up, little by little, beside the work on scores."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from htmengine.repository import hours
+from htmengine.repository.engine import reading, writing
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+PASS_INTERVAL_S: Final = 600.0
+"""From one look at all metrics to the next. What is not summed up, who reads must sum up."""
+ROWS_AT_ONCE: Final = 5000
+"""In a step, and of one metric: what comes meanwhile waits."""
+
+log = logging.getLogger(__name__)
+
+
+class HourlySums:
+    """Sums up the rows of all metrics, some of them with each call. Safe where several do the same."""
+
+    def __init__(self, engine: Engine, *, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock`: seconds that only grow."""
+        self._engine = engine
+        self._clock = clock
+        self._uid: str | None = None
+        """The metric behind which the look at all of them goes on; None between two looks."""
+        self._next_pass = clock()
+        self._is_behind = False
+        """Something was left in this pass: the next one comes at once."""
+
+    def advance(self) -> int:
+        """Do a step, if one is due, and return how many rows it summed up."""
+        if self._uid is None:
+            if self._clock() < self._next_pass:
+                return 0
+            self._uid, self._is_behind = "", False
+        with reading(self._engine) as conn:
+            metrics = hours.waiting(conn, self._uid)
+            sums: list[hours.Sums] = []
+            rows = 0
+            following = None
+            for metric in metrics:
+                if rows >= ROWS_AT_ONCE:
+                    break
+                following = metric.uid
+                if not metric.is_over:
+                    continue
+                found = hours.over(conn, metric, rows=ROWS_AT_ONCE)
+                if found is not None:
+                    sums.append(found)
+                    rows += found.to_rowid - found.from_rowid
+                    self._is_behind |= metric.scored_rowid - found.from_rowid > ROWS_AT_ONCE
+        if not self._stored(sums):
+            self._is_behind, rows = True, 0
+        self._uid = following
+        if following is None:
+            self._next_pass = self._clock() + (0.0 if self._is_behind else PASS_INTERVAL_S)
+        return rows
+
+    def _stored(self, sums: list[hours.Sums]) -> bool:
+        if not sums:
+            return True
+        try:
+            with writing(self._engine) as conn:
+                if not hours.store(conn, sums):
+                    raise _OvertakenError
+        except _OvertakenError:
+            log.info("anomaly_service.hours_overtaken metrics=%d", len(sums))
+            return False
+        return True
+
+
+class _OvertakenError(Exception):
+    """Somebody else summed up the same rows, or cleared their scores, meanwhile."""

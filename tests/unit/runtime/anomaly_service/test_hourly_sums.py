@@ -1,0 +1,100 @@
+"""Hours are summed up beside the work on scores."""
+
+import math
+
+import pytest
+
+from htmengine.repository import hours, metrics
+from htmengine.repository.engine import reading, writing
+from htmengine.repository.status import MetricStatus
+from htmengine.runtime.anomaly_service import hourly_sums
+from htmengine.runtime.anomaly_service.hourly_sums import PASS_INTERVAL_S, HourlySums
+from tests.unit.repository.rows import add_scored
+from tests.unit.repository.test_hours import ROWS, expected
+from tests.unit.runtime.anomaly_service.scored import START, scores
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def engine(at):
+    return at.engine
+
+
+@pytest.fixture
+def uids(engine):
+    """Give five metrics with the same rows, of three hours that are over and one that is not."""
+    with writing(engine) as conn:
+        uids = sorted(metrics.create_custom(conn, list("abcde")).values())
+        for uid in uids:
+            metrics.start_model(conn, uid, parameters=None, model_params="{}", status=MetricStatus.ACTIVE)
+            add_scored(conn, uid, *zip(*ROWS, strict=True))
+    return uids
+
+
+def stored(engine, uid):
+    with reading(engine) as conn:
+        return hours.stored(conn, uid, -math.inf, math.inf)
+
+
+def test_a_pass_comes_to_every_metric_and_the_next_after_a_while(engine, uids, clock):
+    sums = HourlySums(engine, clock=clock)
+    assert sums.advance() == 5 * 18
+    assert [stored(engine, uid) for uid in uids] == [expected(ROWS[:18])] * 5
+    assert sums.advance() == 0
+    with writing(engine) as conn:
+        add_scored(conn, uids[2], [ROWS[-1][0] + 3600], [1.0], [0.1])
+    assert sums.advance() == 0
+    clock.now += PASS_INTERVAL_S
+    assert sums.advance() == 2
+    assert stored(engine, uids[2]) == expected(ROWS)
+
+
+@pytest.mark.parametrize("at_once", [1, 5, 7, 18, 40])
+def test_a_step_sums_up_few_rows_and_a_pass_that_left_some_is_followed_by_the_next(
+    engine, uids, clock, monkeypatch, at_once
+):
+    monkeypatch.setattr(hourly_sums, "ROWS_AT_ONCE", at_once)
+    sums = HourlySums(engine, clock=clock)
+    steps = [sums.advance() for _ in range(200)]
+    assert sum(steps) == 5 * 18
+    assert max(steps) < at_once + 18
+    assert [stored(engine, uid) for uid in uids] == [expected(ROWS[:18])] * 5
+
+
+def test_two_that_sum_up_at_the_same_time_count_each_row_once(engine, uids, clock, monkeypatch):
+    first, second = HourlySums(engine, clock=clock), HourlySums(engine, clock=clock)
+    real = hours.store
+
+    def overtaken(conn, sums):
+        monkeypatch.setattr(hours, "store", real)
+        return False
+
+    monkeypatch.setattr(hours, "store", overtaken)
+    assert first.advance() == 0
+    assert second.advance() == 5 * 18
+    while first.advance() or first._uid is not None:
+        pass
+    assert [stored(engine, uid) for uid in uids] == [expected(ROWS[:18])] * 5
+
+
+def test_the_stage_sums_up_what_it_stored(at):
+    uid = at.monitored("m", 200)
+    at.give(scores(uid, *range(1, 201)))
+    at.stage.settle()
+    found = stored(at.engine, uid)
+    first = (START + 60) // 3600 * 3600
+    assert [hour.hour for hour in found] == [first, first + 3600, first + 7200]
+    assert [hour.samples for hour in found] == [59, 60, 60]
+    assert at.stage.counters.snapshot()["rows_summed_up"] == 179
+    assert at.steps[-1] == "anomaly_service.summed_up"
