@@ -378,8 +378,8 @@ def _http(reader: OptionReader) -> Http:
     http = Http(
         host=section.get("host", str, defaults.host),
         port=section.get("port", port_or_none, defaults.port),
-        certificate=section.get("tls_certificate", readable_file, None),
-        key=section.get("tls_key", readable_file, None),
+        certificate=section.get("tls_certificate", absolute_path, None),
+        key=section.get("tls_key", absolute_path, None),
         public_url=section.get("public_url", web_address, None),
         allowed_hosts=section.get("allowed_hosts", names, ()),
         trusted_proxies=section.get("trusted_proxies", names, ()),

@@ -1,0 +1,100 @@
+import numpy as np
+import pytest
+
+from tests.unit.web.house import NOW
+
+
+def test_rows_behind_a_rowid_come_one_by_one_and_without_a_gap(house):
+    uid = house.metric("a", [float(i) for i in range(1, 26)])
+    with house.client:
+        rowids, since = [], 0
+        while True:
+            page = house.get(f"/metrics/{uid}/data", since_rowid=since, limit=10)
+            if not page["rows"]:
+                break
+            rowids += [row[0] for row in page["rows"]]
+            since = page["next_rowid"]
+    assert rowids == list(range(1, 26))
+    assert since == 25
+    assert page["columns"] == ["rowid", "time", "value", "log_score", "low", "high"]
+
+
+def test_with_scored_no_row_comes_before_its_score(house):
+    uid = house.metric("a", [1.0, 2.0], monitored=True)
+    from htmengine.repository import samples
+    from htmengine.repository.engine import writing
+
+    with writing(house.context.engine) as conn:
+        samples.append(conn, [uid], [3], [int(NOW)], [3.0])
+        samples.advance_last(conn, [samples.Advance(uid, 2, 3, int(NOW))])
+    with house.client:
+        every = house.get(f"/metrics/{uid}/data", since_rowid=0)
+        scored = house.get(f"/metrics/{uid}/data", since_rowid=0, scored="true")
+    assert [row[0] for row in every["rows"]] == [1, 2, 3]
+    assert [row[0] for row in scored["rows"]] == [1, 2]
+
+
+def test_few_rows_of_a_time_are_given_as_they_are(house):
+    uid = house.metric("a", [1.0, 2.0, 3.0])
+    with house.client:
+        answer = house.get(f"/metrics/{uid}/data", **{"from": NOW - 100, "to": NOW})
+    assert answer["columns"] == ["time", "value", "value_min", "value_max", "log_score", "low", "high"]
+    assert answer["rows"] == [[NOW - 90, 2.0, 2.0, 2.0, 0.1, 4.0, 6.0], [NOW - 30, 3.0, 3.0, 3.0, 0.1, 4.0, 6.0]]
+    assert not answer["downsampled"]
+
+
+def test_a_spike_survives_however_few_points_there_are(house):
+    values, scores = [5.0] * 1000, [0.1] * 1000
+    values[437], scores[437] = 99.0, 0.9
+    uid = house.metric("a", values, log_scores=scores)
+    with house.client:
+        answer = house.get(f"/metrics/{uid}/data", points=7, **{"from": NOW - 61000, "to": NOW})
+    columns = dict(zip(answer["columns"], zip(*answer["rows"], strict=True), strict=True))
+    assert answer["downsampled"]
+    assert len(answer["rows"]) <= 8  # a step begins at a multiple of itself
+    assert max(columns["value_max"]) == 99.0
+    assert max(columns["log_score"]) == 0.9
+    assert min(columns["value_min"]) == 5.0
+
+
+def test_binary_columns_hold_the_same_as_json(house):
+    uid = house.metric("a", [1.0, 2.0, 3.0], monitored=False)
+    with house.client as client:
+        path = f"/api/v1/metrics/{uid}/data"
+        answer = client.get(path, params={"format": "bin"})
+        expected = house.get(f"/metrics/{uid}/data")
+    assert answer.headers["content-type"] == "application/octet-stream"
+    names = answer.headers["x-columns"].split(",")
+    assert names == expected["columns"]
+    count = int(answer.headers["x-rows"])
+    columns = np.frombuffer(answer.content, "<f8").reshape(len(names), count)
+    rows = [[None if np.isnan(cell) else cell for cell in row] for row in columns.T.tolist()]
+    assert rows == expected["rows"]
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"series": "value,colour"},
+        {"since_rowid": 1, "from": 5},
+        {"from": 9, "to": 5},
+        {"points": 0},
+        {"points": "many"},
+        {"since_rowid": -1},
+        {"unknown": 1},
+    ],
+)
+def test_a_request_that_makes_no_sense_is_explained(house, parameters):
+    uid = house.metric("a", [1.0])
+    with house.client:
+        problem = house.get(f"/metrics/{uid}/data", status=400, **parameters)
+    assert problem["detail"]
+
+
+def test_an_unknown_metric_is_a_problem_with_a_kind(house):
+    with house.client as client:
+        answer = client.get("/api/v1/metrics/nobody/data")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["type"] == "/docs/problems#metric-not-found"
+    assert answer.json()["instance"] == answer.headers["x-request-id"]

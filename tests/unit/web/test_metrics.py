@@ -1,0 +1,171 @@
+import pytest
+
+from tests.unit.web.house import NOW
+
+
+def test_the_oddest_metric_comes_first_and_an_old_alarm_counts_less(house):
+    house.metric("calm", [5.0] * 300)
+    house.metric("old", [5.0] * 300, log_scores=[0.1] * 100 + [0.9] + [0.1] * 199)
+    house.metric("new", [5.0] * 300, log_scores=[0.1] * 299 + [0.7])
+    with house.client:
+        assert [row["name"] for row in house.get("/metrics", w="6h")["items"]] == ["new", "old", "calm"]
+
+
+def test_pages_follow_each_other_without_gap_and_without_repetition(house):
+    names = {f"m.{i:03d}" for i in range(57)}
+    for name in sorted(names):
+        house.metric(name, [1.0])
+    with house.client:
+        for sort in ("oddness", "name", "last", "lag", "alarms"):
+            seen, after = [], None
+            while True:
+                page = house.get("/metrics", sort=sort, limit=10, **({"after": after} if after else {}))
+                assert page["total"] == 57
+                seen += [row["name"] for row in page["items"]]
+                after = page["next"]
+                if after is None:
+                    break
+            assert len(seen) == 57
+            assert set(seen) == names
+
+
+def test_a_page_links_to_the_next(house):
+    for name in ("a", "b"):
+        house.metric(name, [1.0])
+    with house.client as client:
+        answer = client.get("/api/v1/metrics?limit=1&sort=name")
+        assert answer.headers["link"].endswith('rel="next"')
+        following = client.get("/api/v1/metrics" + answer.headers["link"].split(">")[0].strip("<"))
+        assert [row["name"] for row in following.json()["items"]] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("q", "names"),
+    [
+        ("WEB", ["web.cpu;dc=a", "web.mem;dc=b"]),
+        ("web cpu", ["web.cpu;dc=a"]),
+        ("web.*", ["web.cpu;dc=a", "web.mem;dc=b"]),
+        ("*cpu*", ["db.cpu", "web.cpu;dc=a"]),
+        ("tag:dc=b", ["web.mem;dc=b"]),
+        ("state:unmonitored", ["db.cpu"]),
+        ("score:>=0.5", ["web.cpu;dc=a"]),
+        ("score:<0.5 web", ["web.mem;dc=b"]),
+        ("cause:error", ["web.cpu;dc=a"]),
+        ("cause:jump", []),
+        ("[", []),
+        ("<img/src=x>", []),
+    ],
+)
+def test_the_search_finds(house, q, names):
+    uid = house.metric("web.cpu;dc=a", [5.0] * 300)
+    house.metric("web.mem;dc=b", [5.0] * 300)
+    house.metric("db.cpu", [5.0], monitored=False)
+    with house.client:
+        house.site.feed.take(house.batch((uid, "web.cpu;dc=a", 301, NOW, 9.0, 0.8)))
+        found = house.get("/metrics", q=q, sort="name")
+    assert [row["name"] for row in found["items"]] == names
+    assert found["total"] == len(names)
+
+
+@pytest.mark.parametrize("q", ["score:>x", "tag:dc", "state:odd"])
+def test_a_search_that_means_nothing_is_explained(house, q):
+    with house.client:
+        problem = house.get("/metrics", status=400, q=q)
+    assert problem["errors"][0]["pointer"] == "?q"
+    assert q in problem["detail"]
+
+
+def test_a_row_says_what_is_known_of_the_metric(house):
+    uid = house.metric("web;dc=a", [5.0] * 299 + [9.0], log_scores=[0.1] * 299 + [0.8])
+    with house.client:
+        (row,) = house.get("/metrics")["items"]
+    assert row["uid"] == uid
+    assert row["tags"] == {"dc": "a"}
+    assert row["state"] == "active"
+    assert row["last"] == {"rowid": 300, "time": NOW - 30, "value": 9.0}
+    assert row["log_score"] == pytest.approx(0.8)
+    assert row["alarms_24h"] == 1
+    assert row["usual"] == [4.0, 6.0]
+    assert row["forecast"] == 5.0
+    assert row["why_no_score"] is None
+    assert row["stored"] == 300
+
+
+def test_a_metric_without_scores_says_why(house):
+    house.metric("young", [5.0] * 20)
+    house.metric("silent", [5.0] * 300, last=NOW - 7200)
+    house.metric("bare", [5.0], monitored=False)
+    with house.client:
+        why = {row["name"]: row["why_no_score"] for row in house.get("/metrics")["items"]}
+        states = {row["name"]: row["state"] for row in house.get("/metrics")["items"]}
+    assert states == {"young": "learning", "silent": "silent", "bare": "unmonitored"}
+    assert why["young"]["code"] == "too_few_samples"
+    assert (why["young"]["have"], why["young"]["need"]) == (20, 288)
+    assert why["silent"]["code"] == "silent"
+    assert why["bare"]["code"] == "no_model"
+
+
+def test_an_unchanged_list_is_not_sent_again(house):
+    house.metric("a", [1.0])
+    with house.client as client:
+        first = client.get("/api/v1/metrics")
+        again = client.get("/api/v1/metrics", headers={"If-None-Match": first.headers["etag"]})
+        assert again.status_code == 304
+        assert not again.content
+        house.metric("b", [1.0])
+        house.now += 2
+        changed = client.get("/api/v1/metrics", headers={"If-None-Match": first.headers["etag"]})
+        assert changed.status_code == 200
+
+
+def test_a_metric_that_was_deleted_leaves_the_list(house):
+    from htmengine.repository import metrics
+    from htmengine.repository.engine import writing
+
+    uid = house.metric("gone", [1.0])
+    house.metric("stays", [1.0])
+    with house.client:
+        assert house.get("/metrics")["total"] == 2
+        with writing(house.context.engine) as conn:
+            metrics.delete_metric(conn, uid)
+        house.site.feed.list_metrics()
+        assert [row["name"] for row in house.get("/metrics")["items"]] == ["stays"]
+
+
+def test_the_tree_groups_by_the_next_segment_of_the_name(house):
+    for name in ("web.a.cpu", "web.a.mem", "web.b", "load"):
+        house.metric(name, [1.0])
+    with house.client:
+        roots = house.get("/metrics/tree")["items"]
+        assert [(node["label"], node["count"], node["prefix"]) for node in roots] == [
+            ("load", 1, "load"),
+            ("web", 3, "web."),
+        ]
+        assert roots[0]["uid"]
+        below = house.get("/metrics/tree", prefix="web.")["items"]
+        assert [(node["label"], node["count"]) for node in below] == [("a", 2), ("b", 1)]
+
+
+def test_the_tree_groups_by_a_tag(house):
+    for name in ("x;dc=a", "y;dc=a", "z;dc=b", "plain"):
+        house.metric(name, [1.0])
+    with house.client:
+        groups = house.get("/metrics/tree", by="dc")["items"]
+    assert [(group["label"], group["count"]) for group in groups] == [("a", 2), ("b", 1), ("without dc", 1)]
+
+
+def test_sparks_have_sixty_cells_whose_last_ends_now(house):
+    uid = house.metric("a", [float(i) for i in range(30)], log_scores=[0.1] * 29 + [0.6], last=NOW)
+    with house.client:
+        answer = house.get("/metrics/sparks", uid=[uid], w="1h")
+        spark = answer["items"][uid]
+        assert answer["step"] == 60
+        assert len(spark["spark"]) == len(spark["bars"]) == 60
+        assert spark["spark"][:30] == [None] * 30
+        assert (spark["low"], spark["high"]) == (0.0, 29.0)
+        assert spark["spark"][-1] == 255
+        assert spark["bars"][-1] == 153
+        for window in ("24h", "7d"):
+            spark = house.get("/metrics/sparks", uid=[uid], w=window)["items"][uid]
+            assert any(cell is not None for cell in spark["spark"])
+            assert max(spark["bars"]) == 153

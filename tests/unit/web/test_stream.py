@@ -1,0 +1,189 @@
+import asyncio
+import json
+
+import pytest
+
+from htmengine.web.fleet import Scored
+from htmengine.web.stream import Filter, Hub, events
+from tests.unit.web.house import NOW
+
+
+def row(rowid, name="a", log_score=0.1):
+    return Scored("u" + name, name, rowid, NOW + rowid, 1.0, log_score)
+
+
+class Reader:
+    """Reads a stream until nothing is left, or to the first text that it waits for."""
+
+    def __init__(self, hub, cursor=None, **wanted):
+        self.hub = hub
+        self.frames = events(hub, Filter(**wanted), cursor, version="1")
+
+    async def read(self, count):
+        return [self.parsed(await asyncio.wait_for(anext(self.frames), 5)) for _ in range(count)]
+
+    @staticmethod
+    def parsed(frame):
+        lines = [line.split(": ", 1) for line in frame.decode().splitlines() if line]
+        fields = dict(line for line in lines if len(line) == 2)
+        return fields.get("event"), fields.get("id"), json.loads(fields.get("data", "null"))
+
+
+def test_a_reader_gets_what_is_published_after_it_came():
+    async def run():
+        hub = Hub()
+        hub.attach()
+        hub.publish("results", [row(1)])
+        reader = Reader(hub)
+        ((event, _, hello),) = await reader.read(1)
+        assert event == "hello"
+        assert hello["columns"][0] == "uid"
+        hub.publish("results", [row(2), row(3)])
+        ((event, _, data),) = await reader.read(1)
+        assert event == "results"
+        assert [one[1] for one in data] == [2, 3]
+
+    asyncio.run(run())
+
+
+def test_a_reader_resumes_exactly_where_it_broke_off():
+    async def run():
+        hub = Hub()
+        hub.attach()
+        reader = Reader(hub)
+        await reader.read(1)
+        for rowid in range(1, 6):
+            hub.publish("results", [row(rowid)])
+        frames = await reader.read(2)
+        resumed = Reader(hub, cursor=frames[-1][1])
+        _, *rest = await resumed.read(4)
+        assert [data[0][1] for _, _, data in frames + rest] == [1, 2, 3, 4, 5]
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("cursor", ["another-1", "1", "-", "x", "{epoch}-", "{epoch}-99", "{epoch}-²", "{epoch}--1"])
+def test_a_place_that_is_not_known_begins_anew(cursor):
+    async def run():
+        hub = Hub()
+        hub.attach()
+        hub.publish("results", [row(1)])
+        reader = Reader(hub, cursor=cursor.format(epoch=hub.epoch))
+        _, (event, _, data) = await reader.read(2)
+        assert event == "reset"
+        assert "again" in data["reason"]
+        hub.publish("results", [row(2)])
+        ((event, _, data),) = await reader.read(1)
+        assert (event, data[0][1]) == ("results", 2)
+
+    asyncio.run(run())
+
+
+def test_a_slow_reader_is_told_to_begin_anew_and_holds_nobody_up():
+    async def run():
+        hub = Hub(kept_results=10)
+        hub.attach()
+        slow, quick = Reader(hub), Reader(hub)
+        await slow.read(1)
+        await quick.read(1)
+        seen = []
+        for rowid in range(1, 41):
+            hub.publish("results", [row(rowid)])
+            ((_, _, data),) = await quick.read(1)
+            seen += [one[1] for one in data]
+        assert seen == list(range(1, 41))
+        ((event, identity, _),) = await slow.read(1)
+        assert (event, identity) == ("reset", hub.cursor(hub.last))
+
+    asyncio.run(run())
+
+
+def test_results_leave_the_ring_after_five_minutes():
+    now = [0.0]
+    hub = Hub(clock=lambda: now[0])
+    hub.publish("results", [row(1)])
+    place = hub.cursor(0)
+    assert hub.position(place) == 0
+    now[0] = 301.0
+    assert hub.position(place) is None
+    assert hub.position(hub.cursor(1)) == 1  # which has seen everything
+
+
+def test_what_was_missed_makes_every_reader_begin_anew():
+    hub = Hub()
+    hub.publish("results", [row(1)])
+    hub.forget()
+    assert hub.after(1) is None
+    hub.publish("results", [row(9)])
+    assert hub.after(1) is None
+
+
+def test_a_filter_leaves_other_results_out_and_moves_on():
+    async def run():
+        hub = Hub()
+        hub.attach()
+        reader = Reader(hub, match="web.*", min_score=0.5)
+        await reader.read(1)
+        hub.publish("results", [row(1, "db.x", 0.9), row(1, "web.x", 0.4)])
+        hub.publish("results", [row(2, "web.x", 0.6)])
+        ((_, identity, data),) = await reader.read(1)
+        assert [one[0] for one in data] == ["uweb.x"]
+        assert identity == hub.cursor(2)
+
+    asyncio.run(run())
+
+
+def test_other_kinds_come_only_to_whom_wants_them():
+    async def run():
+        hub = Hub()
+        hub.attach()
+        every, results = Reader(hub), Reader(hub, kinds=frozenset({"results"}))
+        await every.read(1)
+        await results.read(1)
+        hub.publish("health", document={"engine": "well"})
+        hub.publish("results", [row(1)])
+        assert [event for event, _, _ in await every.read(2)] == ["health", "results"]
+        assert [event for event, _, _ in await results.read(1)] == ["results"]
+
+    asyncio.run(run())
+
+
+def test_published_batches_reach_the_list_and_a_long_poll(house):
+    uid = house.metric("a", [1.0] * 300)
+    with house.client:
+        begin = house.get("/results")
+        assert begin["rows"] == []
+        house.publish((uid, "a", 301, NOW + 60, 7.0, 0.9))
+        answer = house.get("/results", after=begin["next"], wait=20)
+        assert answer["rows"] == [[uid, 301, NOW + 60, 7.0, 0.9, "error"]]
+        assert not answer["reset"]
+        (listed,) = house.get("/metrics")["items"]
+        assert listed["last"] == {"rowid": 301, "time": NOW + 60, "value": 7.0}
+        assert listed["cause"] == "error"
+        empty = house.get("/results", after=answer["next"], wait=0)
+        assert (empty["rows"], empty["next"]) == ([], answer["next"])
+
+
+def test_a_gap_in_what_was_published_is_noticed(house):
+    uid = house.metric("a", [1.0] * 300)
+    with house.client:
+        house.site.feed.take(house.batch((uid, "a", 301, NOW, 1.0, 0.1)))
+        before = house.get("/results")["next"]
+        house.site.feed.take(house.batch((uid, "a", 305, NOW + 240, 1.0, 0.1)))
+        assert house.get("/results", after=before, wait=0)["reset"]
+
+
+def test_rows_that_are_published_again_change_nothing(house):
+    uid = house.metric("a", [1.0] * 300)
+    with house.client:
+        rows = house.batch((uid, "a", 301, NOW, 1.0, 0.1), (uid, "a", 302, NOW + 60, 2.0, 0.9))
+        house.site.feed.take(rows)
+        first = house.get("/metrics")
+        house.site.feed.take(rows)
+        house.now += 1.5
+        assert house.get("/metrics")["items"][0]["alarms_24h"] == first["items"][0]["alarms_24h"] == 1
+
+
+def test_an_unknown_kind_of_event_is_explained(house):
+    with house.client:
+        assert "weather" in house.get("/stream", status=400, events="results,weather")["detail"]
