@@ -76,7 +76,11 @@ class House:
             uid = metrics.create_custom(conn, [name])[name]
             if monitored:
                 metrics.start_model(
-                    conn, uid, parameters="{}", model_params='{"model": "default"}', status=MetricStatus.ACTIVE
+                    conn,
+                    uid,
+                    parameters="{}",
+                    model_params='{"model": "default"}',
+                    status=MetricStatus.ACTIVE,
                 )
             digests = list(identity.extended(identity.start(0, None), times, values))
             samples.append(conn, [uid] * count, range(1, count + 1), times, values, digests)
@@ -109,7 +113,21 @@ class House:
             alarms.store(
                 conn,
                 [
-                    NewAlarm(uid, i + 1, times[i], values[i], log_scores[i], 1e5, "error", "deviation", "up", 5, 4, 6, why)
+                    NewAlarm(
+                        uid,
+                        i + 1,
+                        times[i],
+                        values[i],
+                        log_scores[i],
+                        1e5,
+                        "error",
+                        "deviation",
+                        "up",
+                        5,
+                        4,
+                        6,
+                        why,
+                    )
                     for i in range(count)
                     if log_scores[i] >= 0.5
                 ],

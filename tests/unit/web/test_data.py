@@ -39,7 +39,10 @@ def test_few_rows_of_a_time_are_given_as_they_are(house):
     with house.client:
         answer = house.get(f"/metrics/{uid}/data", **{"from": NOW - 100, "to": NOW})
     assert answer["columns"] == ["time", "value", "value_min", "value_max", "log_score", "low", "high"]
-    assert answer["rows"] == [[NOW - 90, 2.0, 2.0, 2.0, 0.1, 4.0, 6.0], [NOW - 30, 3.0, 3.0, 3.0, 0.1, 4.0, 6.0]]
+    assert answer["rows"] == [
+        [NOW - 90, 2.0, 2.0, 2.0, 0.1, 4.0, 6.0],
+        [NOW - 30, 3.0, 3.0, 3.0, 0.1, 4.0, 6.0],
+    ]
     assert not answer["downsampled"]
 
 

@@ -62,7 +62,9 @@ def test_a_reader_resumes_exactly_where_it_broke_off():
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("cursor", ["another-1", "1", "-", "x", "{epoch}-", "{epoch}-99", "{epoch}-²", "{epoch}--1"])
+@pytest.mark.parametrize(
+    "cursor", ["another-1", "1", "-", "x", "{epoch}-", "{epoch}-99", "{epoch}-²", "{epoch}--1"]
+)
 def test_a_place_that_is_not_known_begins_anew(cursor):
     async def run():
         hub = Hub()

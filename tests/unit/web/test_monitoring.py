@@ -1,0 +1,62 @@
+import pytest
+
+from tests.unit.web.house import NOW
+
+
+def post(house, path, status=200, json=None):
+    answer = house.client.post(f"/api/v1{path}", json=json if json is not None else {})
+    assert answer.status_code == status, answer.text
+    return answer.json() if answer.content else None
+
+
+def test_a_metric_gets_a_model_and_loses_it(house):
+    uid = house.metric("a", [5.0] * 300, monitored=False)
+    with house.client:
+        assert post(house, f"/metrics/{uid}/monitor")["state"] in ("no_model", "learning")
+        problem = post(house, f"/metrics/{uid}/monitor", 409)
+        assert "unmonitor it first" in problem["detail"]
+        assert post(house, f"/metrics/{uid}/unmonitor")["state"] == "unmonitored"
+
+
+def test_a_range_and_a_parameter_set_may_be_given(house):
+    uid = house.metric("a", [5.0], monitored=False)
+    with house.client:
+        post(house, f"/metrics/{uid}/monitor", 400, {"minimum": 1})
+        post(house, f"/metrics/{uid}/monitor", 400, {"model": "best"})
+        post(house, f"/metrics/{uid}/monitor", 400, {"minimun": 1})
+        assert post(house, f"/metrics/{uid}/monitor", 200, {"minimum": 0, "maximum": 9, "model": "nupic"})
+
+
+def test_every_metric_of_a_pattern_gets_a_model(house):
+    for name in ("web.a", "web.b", "db.a"):
+        house.metric(name, [5.0], monitored=False)
+    house.metric("web.c", [5.0])
+    with house.client:
+        assert post(house, "/metrics/monitor", json={"pattern": "web.*"}) == {"monitored": 2, "left": 0}
+        states = {row["name"]: row["state"] for row in house.get("/metrics")["items"]}
+    assert states.pop("db.a") == "unmonitored"
+    assert "unmonitored" not in states.values()
+
+
+def test_a_deleted_metric_is_gone_with_its_samples(house):
+    uid = house.metric("a", [5.0] * 3)
+    with house.client as client:
+        assert client.delete(f"/api/v1/metrics/{uid}").status_code == 204
+        assert house.get("/metrics")["total"] == 0
+        assert client.delete(f"/api/v1/metrics/{uid}").status_code == 404
+
+
+def test_a_model_moves_to_another_metric_by_export_and_import(house):
+    uid = house.metric("a", [5.0] * 300, last=NOW)
+    with house.client as client:
+        exported = post(house, f"/models/{uid}/export")
+        assert client.delete(f"/api/v1/metrics/{uid}").status_code == 204
+        imported = post(house, "/models/import", json=exported)
+    assert imported["name"] == "a"
+    assert imported["stored"] == 300
+
+
+@pytest.mark.parametrize("body", [{}, {"metricSpec": {}}, {"metricSpec": {"metric": 5}}, {"datasource": "x"}])
+def test_what_is_no_export_is_explained(house, body):
+    with house.client:
+        assert post(house, "/models/import", 400, body)["detail"]
