@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -78,7 +79,7 @@ class House:
                 metrics.start_model(
                     conn,
                     uid,
-                    parameters="{}",
+                    parameters=json.dumps({"datasource": "custom", "metricSpec": {"metric": name}}),
                     model_params='{"model": "default"}',
                     status=MetricStatus.ACTIVE,
                 )
