@@ -2,71 +2,175 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, select
 
 from benchmarks.fleet import Fleet
+from htmengine.htm.arrays import FloatArray
+from htmengine.htm.explanation import ALARM
 from htmengine.htm.model import Model
+from htmengine.htm.params import Parameters
+from htmengine.messages import encode_why
 from htmengine.model_swapper import definition
+from htmengine.model_swapper.score_batch import in_short
 from htmengine.repository import schema
+from htmengine.repository.alarms import MERGE_ROWS, alarms_of
+from htmengine.repository.hours import HOUR_S
+from htmengine.repository.series import hours_between
 from htmengine.repository.times import epoch_seconds
 
 SCORES = ("raw_anomaly_score", "anomaly_score", "log_score", "sequence_score", "novelty_score")
+EXPECTED = ("forecast", "usual_low", "usual_high")
 
 
 class Verdict(NamedTuple):
-    """How far the stored rows are from an undisturbed run; all zero is the promise kept."""
+    """How far what is stored is from an undisturbed run; all zero is the promise kept."""
 
     lost: int
     """Samples that are not stored, or have no scores."""
     doubled: int
     """Rows too many: a sample stored twice, or a rowid out of its place."""
     different: int
-    """Rows whose value or scores differ in any bit."""
+    """Rows whose value, scores, forecast or usual values differ in any bit."""
     unpublished: int
     """Rows that the subscriber never saw."""
     disordered: int
     """Rows that the subscriber saw for the first time after a later row of the same metric."""
+    alarms_lost: int
+    alarms_doubled: int
+    """Alarms too many, and those of rows that do not alarm."""
+    alarms_different: int
+    """Alarms that differ in any bit, in their reason or in the alarm that they are of."""
+    hours_wrong: int
+    """Hours that are not stored, or not as their rows are summed up."""
+
+
+class Undisturbed(NamedTuple):
+    """What a model says of a metric's samples when nothing disturbs it."""
+
+    rows: list[tuple[Any, ...]]
+    """Of each sample its value, scores, forecast and usual values."""
+    alarms: dict[int, tuple[Any, ...]]
+    """By rowid, as they are stored."""
 
 
 def judge(conn: Connection, fleet: Fleet, published: Iterable[tuple[str, int]]) -> Verdict:
-    """Compare every stored row with what a model of the same parameters says when nothing disturbs it.
+    """Compare everything that is stored with what models of the same parameters say when nothing disturbs them.
 
     `published` : (metric name, rowid) in the order in which the subscriber saw them, repetitions included.
     """
-    lost = doubled = different = 0
-    metric, data = schema.metric.c, schema.metric_data.c
-    columns = (data.rowid, epoch_seconds(data.timestamp), data.metric_value, *(data[name] for name in SCORES))
+    found: Counter[str] = Counter()
+    metric = schema.metric.c
     for name, values in zip(fleet.names, fleet.values, strict=True):
         metrics = conn.execute(select(metric.uid, metric.model_params).where(metric.name == name)).all()
         if not metrics:
-            lost += len(values)
+            found["lost"] += len(values)
             continue
-        doubled += len(metrics) - 1
+        found["doubled"] += len(metrics) - 1
         (uid, model_params) = metrics[0]
-        rows = [tuple(row) for row in conn.execute(select(*columns).where(data.uid == uid))]
-        expected = _expected(definition.parse(model_params), fleet, values)
-        stored = {row[1]: row for row in rows}
-        doubled += len(rows) - len(stored)
-        for sample, timestamp in enumerate(fleet.timestamps().astype(int).tolist()):
-            row = stored.get(timestamp)
-            if row is None or None in row:
-                lost += 1
-            elif row[0] != sample + 1:
-                doubled += 1
-            elif row[2:] != expected[sample]:
-                different += 1
+        expected = undisturbed(definition.parse(model_params), fleet.timestamps(), values)
+        found += _compared_rows(conn, uid, fleet, expected)
+        found += _compared_alarms(conn, uid, expected)
+        found["hours_wrong"] += _wrong_hours(conn, uid, fleet, expected)
     unpublished, disordered = _subscribed(fleet, published)
-    return Verdict(lost, doubled, different, unpublished, disordered)
+    found += Counter(unpublished=unpublished, disordered=disordered)
+    return Verdict(*(found[name] for name in Verdict._fields))
 
 
-def _expected(parameters: object, fleet: Fleet, values: np.ndarray) -> list[tuple[float, ...]]:
-    scores = Model(parameters).score_series(fleet.timestamps(), values)  # type: ignore[arg-type]
-    columns = (getattr(scores, name).tolist() for name in SCORES)
-    return list(zip(values.tolist(), *columns, strict=True))
+def undisturbed(parameters: Parameters, timestamps: FloatArray, values: FloatArray) -> Undisturbed:
+    """Score the samples of a metric in one go."""
+    scores, why = Model(parameters).score_and_explain(timestamps, values)
+    columns = [getattr(scores, name).tolist() for name in (*SCORES, *EXPECTED, "one_in")]
+    rows: list[tuple[Any, ...]] = [
+        tuple(map(_known, row)) for row in zip(values.tolist(), *columns, strict=True)
+    ]
+    alarms: dict[int, tuple[Any, ...]] = {}
+    before = first = 0
+    peak = 0.0
+    for place in np.flatnonzero(scores.log_score >= ALARM).tolist():
+        rowid, (value, _, _, score, _, _, *expected, one_in) = place + 1, rows[place]
+        if not before or rowid - before > MERGE_ROWS:
+            first, peak = rowid, 0.0
+        before, peak = rowid, max(peak, score)
+        told = in_short(why.get(place))
+        reason = (told.cause, told.channel, encode_why(told)) if told else (None, None, None)
+        alarms[rowid] = (first, int(timestamps[place]), value, score, peak, one_in, *reason, *expected)
+    return Undisturbed([row[:-1] for row in rows], alarms)
+
+
+def _known(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
+def _compared_rows(conn: Connection, uid: str, fleet: Fleet, expected: Undisturbed) -> Counter[str]:
+    data = schema.metric_data.c
+    names = ("metric_value", *SCORES, *EXPECTED)
+    columns = (data.rowid, epoch_seconds(data.timestamp), *(data[name] for name in names))
+    rows = [tuple(row) for row in conn.execute(select(*columns).where(data.uid == uid))]
+    stored = {row[1]: row for row in rows}
+    found = Counter(doubled=len(rows) - len(stored))
+    for sample, timestamp in enumerate(fleet.timestamps().astype(int).tolist()):
+        row = stored.get(timestamp)
+        if row is None or None in row[: -len(EXPECTED)]:
+            found["lost"] += 1
+        elif row[0] != sample + 1:
+            found["doubled"] += 1
+        elif row[2:] != expected.rows[sample]:
+            found["different"] += 1
+    return found
+
+
+def _compared_alarms(conn: Connection, uid: str, expected: Undisturbed) -> Counter[str]:
+    rows = alarms_of(conn, uid, since_rowid=0, limit=1_000_000)
+    stored = {
+        row.rowid: (
+            row.first_rowid,
+            row.timestamp,
+            row.value,
+            row.log_score,
+            row.peak,
+            row.one_in,
+            row.cause,
+            row.channel,
+            row.why,
+            row.forecast,
+            row.usual_low,
+            row.usual_high,
+        )
+        for row in rows
+    }
+    return Counter(
+        alarms_lost=len(expected.alarms.keys() - stored.keys()),
+        alarms_doubled=len(rows) - len(stored) + len(stored.keys() - expected.alarms.keys()),
+        alarms_different=sum(
+            stored[rowid] != alarm for rowid, alarm in expected.alarms.items() if rowid in stored
+        ),
+    )
+
+
+def _wrong_hours(conn: Connection, uid: str, fleet: Fleet, expected: Undisturbed) -> int:
+    rows: dict[int, list[tuple[int, float, float]]] = {}
+    for sample, timestamp in enumerate(fleet.timestamps().astype(int).tolist()):
+        value, score = expected.rows[sample][0], expected.rows[sample][3]
+        rows.setdefault(timestamp // HOUR_S * HOUR_S, []).append((sample + 1, value, score))
+    stored = {hour.hour: hour for hour in hours_between(conn, uid, -math.inf, math.inf)}
+    wrong = len(stored.keys() - rows.keys())
+    for hour, of in rows.items():
+        rowids, values, scores = zip(*of, strict=True)
+        found = stored.get(hour)
+        exact = (hour, rowids[-1], len(of), min(values), max(values), max(scores))
+        wrong += (
+            found is None
+            or exact != (*found[:4], *found[5:7])
+            or found.alarms != sum(score >= ALARM for score in scores)
+            or not math.isclose(found.mean_value, math.fsum(values) / len(of), rel_tol=1e-9, abs_tol=1e-9)
+        )
+    return wrong
 
 
 def _subscribed(fleet: Fleet, published: Iterable[tuple[str, int]]) -> tuple[int, int]:

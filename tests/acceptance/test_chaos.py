@@ -5,13 +5,14 @@ import socket
 import pytest
 
 from benchmarks.chaos.__main__ import ENGINE, installed, published, run, subscribe
+from benchmarks.chaos.oracle import Verdict
 from benchmarks.fleet import generate
 from tests.acceptance.engine import wait_until
 
 pytestmark = pytest.mark.acceptance
 
 
-PROMISE = dict.fromkeys(("lost", "doubled", "different", "unpublished", "disordered"), 0) | {"faults": []}
+PROMISE = dict.fromkeys(Verdict._fields, 0) | {"faults": []}
 
 
 def test_kills_lose_double_and_change_nothing(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from random import Random
 from typing import Final, NamedTuple
@@ -18,6 +18,7 @@ from htmengine.repository import verification as stored
 from htmengine.repository.engine import reading
 from htmengine.repository.metrics import Definition
 from htmengine.repository.status import WITH_MODEL
+from htmengine.repository.times import from_epoch
 from htmengine.repository.verification import RowCounts
 
 SAMPLED_METRICS: Final = 20
@@ -61,6 +62,10 @@ def rescore(
             if checkpoint is not None
         ]
         findings = list(_foreign_checkpoints(conn, found, blocks))
+        findings += [
+            f"the hour that begins {from_epoch(hour)} was summed up otherwise than its rows are"
+            for hour, _, _ in stored.other_hours(conn, uid, most=most or found.last_rowid)
+        ]
         rows = 0
         if begin := _begin(conn, uid, found, blocks, most):
             rows, wrong = _compared(conn, uid, found, *begin, most)
@@ -121,6 +126,7 @@ def _compared(
     """Return how many rows were compared, and what is wrong with the first that is wrong."""
     last = found.scored_rowid if most is None else min(found.scored_rowid, first + most - 1)
     rows = 0
+    tells = False
     while first <= last:
         page = stored.scored_rows(conn, uid, first, min(last, first + ROWS_AT_A_TIME - 1))
         if not page.rowids or page.rowids[-1] != first + len(page.rowids) - 1:
@@ -144,6 +150,25 @@ def _compared(
                 f"row {page.rowids[at]} has other scores than its samples make: the anomaly score is "
                 f"{kept[at, 1]:.6f}, not {of_samples[at, 1]:.6f}"
             ]
+        of_samples = np.column_stack(series.expected)
+        of_samples[~np.isfinite(of_samples)] = np.nan
+        kept = np.array(page.expected, dtype=np.float64)
+        known = np.isfinite(kept).any(axis=1)
+        if not tells:  # earlier rows may be of a version that did not store it
+            of_samples[: known.argmax() if known.any() else None] = np.nan
+        tells |= bool(known.any())
+        wrong = np.flatnonzero(~((of_samples == kept) | (np.isnan(of_samples) & np.isnan(kept))).all(axis=1))
+        if len(wrong):
+            at = int(wrong[0])
+            return rows, [
+                f"row {page.rowids[at]} has another forecast, or other usual values, than its samples make: "
+                f"{_numbers(kept[at])}, not {_numbers(of_samples[at])}"
+            ]
         first += len(page.rowids)
         before = page.digests[-1]
     return rows, []
+
+
+def _numbers(row: Iterable[float]) -> str:
+    forecast, low, high = (f"{number:.6g}" for number in row)
+    return f"{forecast} ({low} to {high})"

@@ -66,6 +66,8 @@ def verify(
         counts = stored.row_counts(conn)
         reversals = stored.time_reversals(conn, limit=MOST_FINDINGS)
         halves = stored.half_scored(conn, limit=MOST_FINDINGS)
+        silent = stored.without_alarm(conn, limit=MOST_FINDINGS)
+        others = stored.alarms_of_other_rows(conn, limit=MOST_FINDINGS)
         twice = stored.names_taken_twice(conn)
         forgotten = stored.held_without_backfill(conn)
     findings = [finding for metric in counts for finding in row_findings(metric)]
@@ -81,6 +83,8 @@ def verify(
         findings += wrong
     findings += [f"{row.uid}: row {row.rowid} is not later than the row before it" for row in reversals]
     findings += [f"{row.uid}: row {row.rowid} has scores in part, or outside of 0 to 1" for row in halves]
+    findings += [f"{row.uid}: row {row.rowid} alarms, but its alarm is not stored" for row in silent]
+    findings += [f"{row.uid}: the alarm of row {row.rowid} is not of that row" for row in others]
     findings += [f"{name}: several metrics have this name" for name in twice]
     if settled:
         findings += _unsettled(context, counts)

@@ -77,7 +77,7 @@ class Lane:
         if scored.predictions is not None and any(scored.predictions[start:end]):
             given["predictions"] = [_named(prediction) for prediction in scored.predictions[start:end]]
         if any(start <= place < end for place in scored.why):
-            given["why"] = [_in_short(scored.why.get(place)) for place in range(start, end)]
+            given["why"] = [in_short(scored.why.get(place)) for place in range(start, end)]
         shown = [position for position in range(len(self)) if position not in self.hidden]
         if self.hidden:
             given = {name: [column[position] for position in shown] for name, column in given.items()}
@@ -85,7 +85,7 @@ class Lane:
             yield Scores(**{name: column[first : first + MOST_SAMPLES] for name, column in given.items()})
 
 
-def _in_short(why: Explanation | None) -> Why | None:
+def in_short(why: Explanation | None) -> Why | None:
     """Return an explanation as the message has it."""
     if why is None or why.cause is None or why.channel is None:
         return None

@@ -9,7 +9,8 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, func, or_, select
 
-from htmengine.repository import identity, schema
+from htmengine.repository import hours, identity, schema
+from htmengine.repository.hours import Hour
 from htmengine.repository.metrics import CUSTOM
 from htmengine.repository.times import epoch_seconds
 
@@ -94,6 +95,8 @@ class ScoredRows(NamedTuple):
     digests: list[int]
     scores: list[tuple[float | None, ...]]
     """Of each row, in the order of `htmengine.htm.explanation.SeriesScores.stored`."""
+    expected: list[tuple[float | None, ...]]
+    """Likewise, in the order of its `expected`."""
 
 
 def scored_rows(conn: Connection, uid: str, first: int, last: int) -> ScoredRows:
@@ -109,13 +112,17 @@ def scored_rows(conn: Connection, uid: str, first: int, last: int) -> ScoredRows
             _data.log_score,
             _data.sequence_score,
             _data.novelty_score,
+            _data.forecast,
+            _data.usual_low,
+            _data.usual_high,
         )
         .where(_data.uid == uid, _data.rowid.between(first, last), _data.anomaly_score.is_not(None))
         .order_by(_data.rowid)
     )
     rows = conn.execute(query).all()
-    rowids, timestamps, values, digests, *scores = map(list, zip(*rows, strict=True)) if rows else [[]] * 9
-    return ScoredRows(rowids, timestamps, values, digests, list(zip(*scores, strict=True)))
+    rowids, timestamps, values, digests, *others = map(list, zip(*rows, strict=True)) if rows else [[]] * 12
+    scores, expected = (list(zip(*columns, strict=True)) for columns in (others[:5], others[5:]))
+    return ScoredRows(rowids, timestamps, values, digests, scores, expected)
 
 
 class RowKey(NamedTuple):
@@ -143,6 +150,83 @@ def half_scored(conn: Connection, *, limit: int = 100) -> list[RowKey]:
         )
     )
     return [RowKey(*row) for row in conn.execute(query.limit(limit))]
+
+
+def without_alarm(conn: Connection, *, limit: int = 100) -> list[RowKey]:
+    """Return rows that alarm by their score, but of which no alarm is stored."""
+    alarm = schema.metric_alarm.c
+    query = (
+        select(_data.uid, _data.rowid)
+        .outerjoin_from(
+            schema.metric_data,
+            schema.metric_alarm,
+            (alarm.uid == _data.uid) & (alarm.rowid == _data.rowid),
+        )
+        .where(schema.notable(), _data.log_score >= schema.ALARM_LOG_SCORE, alarm.id.is_(None))
+    )
+    return [RowKey(*row) for row in conn.execute(query.limit(limit))]
+
+
+def alarms_of_other_rows(conn: Connection, *, limit: int = 100) -> list[RowKey]:
+    """Return alarms whose row has another time, value or score, or has none yet."""
+    alarm = schema.metric_alarm.c
+    query = (
+        select(alarm.uid, alarm.rowid)
+        .join_from(schema.metric_alarm, schema.metric, alarm.uid == _metric.uid)
+        .outerjoin(
+            schema.metric_data,
+            (alarm.uid == _data.uid) & (alarm.rowid == _data.rowid),
+        )
+        .where(
+            or_(
+                alarm.rowid > _metric.scored_rowid,
+                _data.log_score != alarm.log_score,
+                _data.metric_value != alarm.metric_value,
+                _data.timestamp != alarm.timestamp,
+            )
+        )
+    )
+    return [RowKey(*row) for row in conn.execute(query.limit(limit))]
+
+
+class OtherHour(NamedTuple):
+    """An hour whose stored sums are not those of its rows; one of the two may be missing."""
+
+    hour: int
+    stored: Hour | None
+    of_rows: Hour | None
+
+
+def other_hours(conn: Connection, uid: str, *, most: int) -> list[OtherHour]:
+    """Compare the hours of a metric with its rows, as far as these are there, and return those that differ.
+
+    `most` : of the newest rows that are summed up.
+    """
+    hourly = conn.scalar(select(_metric.hourly_rowid).where(_metric.uid == uid)) or 0
+    oldest = conn.scalar(select(func.min(_data.rowid)).where(_data.uid == uid))
+    if oldest is None:
+        return []
+    first = max(oldest, hourly - most + 1)
+    of_rows = {hour.hour: hour for hour in hours.of_rows(conn, uid, first, hourly)}
+    if not of_rows:
+        return []
+    stored = {hour.hour: hour for hour in hours.stored(conn, uid, min(of_rows), max(of_rows) + 1)}
+    begun = min(of_rows)
+    if first > 1 and begun in stored and stored[begun].samples > of_rows[begun].samples:
+        del of_rows[begun], stored[begun]  # rows of it are gone, or not read
+    return [
+        OtherHour(hour, stored.get(hour), of_rows.get(hour))
+        for hour in sorted(of_rows.keys() | stored.keys())
+        if not _same_sums(stored.get(hour), of_rows.get(hour))
+    ]
+
+
+def _same_sums(one: Hour | None, other: Hour | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    # Parts of an hour may have been added, which rounds.
+    near = abs(one.mean_value - other.mean_value) <= 1e-9 * max(abs(one.min_value), abs(one.max_value))
+    return near and one._replace(mean_value=0.0) == other._replace(mean_value=0.0)
 
 
 def names_taken_twice(conn: Connection) -> list[str]:

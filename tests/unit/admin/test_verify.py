@@ -13,7 +13,8 @@ from htmengine.htm import params
 from htmengine.htm.model import Model
 from htmengine.model_swapper import definition
 from htmengine.model_swapper.checkpoint_store import compressed, open_checkpoint_store
-from htmengine.repository import identity, metrics, samples, schema, scores
+from htmengine.repository import alarms, hours, identity, metrics, samples, schema, scores
+from htmengine.repository.alarms import NewAlarm
 from htmengine.repository.engine import writing
 from htmengine.repository.status import MetricStatus
 from htmengine.repository.verification import RowCounts
@@ -44,12 +45,8 @@ def scored(context, name, *, checkpoint=40):
     model = Model(PARAMETERS)
     first = model.score_series(times[:checkpoint], values[:checkpoint])
     block = model.save()
-    columns = np.vstack(
-        [
-            np.column_stack(first.stored),
-            np.column_stack(model.score_series(times[checkpoint:], values[checkpoint:]).stored),
-        ]
-    )
+    second = model.score_series(times[checkpoint:], values[checkpoint:])
+    columns = np.vstack([np.column_stack((*series.stored, *series.expected)) for series in (first, second)])
     store = open_checkpoint_store(context.settings, context.engine)
     with writing(context.engine) as conn:
         uid = metrics.create_custom(conn, [name])[name]
@@ -63,7 +60,7 @@ def scored(context, name, *, checkpoint=40):
         rowids = range(1, ROWS + 1)
         samples.append(conn, [uid] * ROWS, rowids, times, values, digests)
         samples.advance_last(conn, [samples.Advance(uid, 0, ROWS, times[-1], digests[-1])])
-        raw, anomaly, log, sequence, novelty = columns.T.tolist()
+        raw, anomaly, log, sequence, novelty, *expected = columns.T.tolist()
         scores.store(
             conn,
             uids=[uid] * ROWS,
@@ -73,6 +70,7 @@ def scored(context, name, *, checkpoint=40):
             log_scores=log,
             sequence_scores=sequence,
             novelty_scores=novelty,
+            **dict(zip(("forecasts", "usual_lows", "usual_highs"), expected, strict=True)),
         )
         scores.advance_watermarks(conn, [(uid, 0, 0, ROWS)])
         model_digest = metrics.states(conn, [uid])[uid].model_digest
@@ -120,6 +118,67 @@ def test_a_checkpoint_of_other_samples_is_found(context, uid):
     assert verify(context).findings == [
         "m: the checkpoint of row 40 has taken other samples than those that are stored"
     ]
+
+
+@pytest.mark.parametrize("name", ["forecast", "usual_low", "usual_high"])
+@pytest.mark.parametrize("value", [0.125, null()])
+def test_another_forecast_or_usual_value_is_found(context, uid, name, value):
+    change(context, update(schema.metric_data).where(row.rowid == 50).values({name: value}))
+    (finding,) = verify(context).findings
+    assert finding.startswith(
+        "m: row 50 has another forecast, or other usual values, than its samples make: "
+    )
+
+
+def test_rows_of_before_forecasts_were_stored_are_compared_by_their_scores_alone(context, uid):
+    nothing = {"forecast": null(), "usual_low": null(), "usual_high": null()}
+    change(context, update(schema.metric_data).where(row.rowid <= 45).values(nothing))
+    assert verify(context).findings == []
+    change(context, update(schema.metric_data).where(row.rowid == 50).values(nothing))
+    (finding,) = verify(context).findings
+    assert finding.startswith("m: row 50 has another forecast")
+
+
+def test_a_row_whose_alarm_is_not_stored_is_found(context, uid):
+    alarming = {"log_score": 0.7, "anomaly_score": 0.9999999}
+    change(context, update(schema.metric_data).where(row.rowid == 50).values(alarming))
+    assert f"{uid}: row 50 alarms, but its alarm is not stored" in verify(context).findings
+
+
+@pytest.mark.parametrize(
+    "changed", [{"rowid": 51}, {"metric_value": 5.0}, {"log_score": 0.75}, {"rowid": 1000}]
+)
+def test_an_alarm_of_another_row_is_found(context, uid, changed):
+    alarming = {"log_score": 0.7, "anomaly_score": 0.9999999, "metric_value": 3.0}
+    change(context, update(schema.metric_data).where(row.rowid == 50).values(alarming))
+    with writing(context.engine) as conn:
+        alarms.store(conn, [NewAlarm(uid, 50, START + 3000, 3.0, 0.7)])
+    finding = f"{uid}: the alarm of row {changed.get('rowid', 50)} is not of that row"
+    assert finding not in verify(context, rescore="none").findings
+    change(context, update(schema.metric_alarm).values(changed))
+    assert finding in verify(context, rescore="none").findings
+
+
+@pytest.mark.parametrize("changed", [{"samples": 9}, {"mean_value": 0.5}, {"max_value": 9.0}, {"alarms": 1}])
+def test_an_hour_of_other_rows_is_found(context, uid, changed):
+    with writing(context.engine) as conn:
+        hours.store(conn, [hours.summed_to(conn, uid, 0, 0, 55)])
+        assert len(hours.stored(conn, uid, 0, START * 2)) == 2
+    assert verify(context).findings == []
+    second = schema.metric_hour.c.last_rowid == 55
+    change(context, update(schema.metric_hour).where(second).values(changed))
+    (finding,) = verify(context).findings
+    assert finding == "m: the hour that begins 2020-09-13 13:00:00 was summed up otherwise than its rows are"
+    change(context, delete(schema.metric_hour).where(second))
+    (finding,) = verify(context).findings
+    assert finding.startswith("m: the hour that begins 2020-09-13 13")
+
+
+def test_hours_whose_rows_are_gone_are_no_finding(context, uid):
+    with writing(context.engine) as conn:
+        hours.store(conn, [hours.summed_to(conn, uid, 0, 0, 55)])
+    change(context, delete(schema.metric_data).where(row.rowid <= 10))
+    assert verify(context).findings == []
 
 
 def test_rows_of_an_earlier_version_are_compared_by_their_scores_alone(context, uid):
