@@ -39,7 +39,8 @@ class World:
         self.token = None
         self.requests = []
         self.listeners = []
-        self.monitored_all = False
+        self.merged = {}
+        self.stage = {}
         self.jobs = {}
         self.loop = None
 
@@ -92,7 +93,7 @@ def application(world):
     api = _Api(world)
 
     async def index(request):
-        depth = request.url.path.count("/") - 1
+        depth = request.scope["path"].removeprefix(request.scope.get("root_path", "")).count("/") - 1
         text = Template((PAGE / "index.html").read_text()).substitute(static="../" * depth + STATIC)
         return Response(text, media_type="text/html", headers=SAFE)
 
@@ -388,7 +389,8 @@ class _Api:
 
     async def get_incidents(self, request, *rest):
         if rest:
-            found = next((one for one in self.world.incidents if one["id"] == rest[0]), None)
+            wanted = self.world.merged.get(rest[0], rest[0])
+            found = next((one for one in self.world.incidents if one["id"] == wanted), None)
             return found or problem(404, "Incident not found", f"No incident has the id {rest[0]}.")
         wanted, q = request.query_params.get("state", "all"), request.query_params.get("q", "")
         items = [
@@ -401,6 +403,7 @@ class _Api:
 
     async def get_health(self, _request):
         def stage(key, title, rate, queued=0, lag=0.0, **more):
+            changed = self.world.stage if self.world.stage.get("id") == key else {}
             return {
                 "id": key,
                 "title": title,
@@ -414,7 +417,9 @@ class _Api:
                 "up_s": 1_040_000,
                 "text": None,
                 "do": None,
-            } | more
+                **more,
+                **changed,
+            }
 
         return {
             "latency": {"median_s": 0.38, "p99_s": 1.2},
@@ -555,7 +560,7 @@ class _Api:
             "capacity": 31_000,
         }
 
-    async def post_backfill(self, request, name):
+    async def post_backfill(self, request, *parts):
         lines = (await request.body()).decode().splitlines()
         job = {
             "id": "j1",
@@ -563,7 +568,7 @@ class _Api:
             "state": "running",
             "done": 0,
             "total": len(lines) - 1,
-            "stage": f"sending {name}",
+            "stage": f"sending {'/'.join(parts)}",
             "started": NOW,
             "result_url": None,
         }
@@ -645,8 +650,9 @@ class _Api:
 class Server:
     """A world served on a free port, until `close`."""
 
-    def __init__(self, world):
+    def __init__(self, world, wrap=lambda app: app):
         self.world = world
+        self.wrap = wrap
         self._start(0)
 
     def _start(self, port):
@@ -656,7 +662,7 @@ class Server:
         self.port = self.socket.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         config = uvicorn.Config(
-            application(self.world), log_level="error", lifespan="off", timeout_graceful_shutdown=1
+            self.wrap(application(self.world)), log_level="error", lifespan="off", timeout_graceful_shutdown=1
         )
         self.server = uvicorn.Server(config)
         self.thread = threading.Thread(target=self.server.run, kwargs={"sockets": [self.socket]}, daemon=True)

@@ -20,7 +20,7 @@ export function monitorPart() {
   const form = h(
     "form",
     { onsubmit: saveRules },
-    h("p", null, "A metric is watched by the first rule whose pattern fits its name. ", h("code", null, "web.*"), " fits every name that begins with ", h("code", null, "web."), "."),
+    h("p", null, "A metric is watched by the first rule whose pattern fits its name. ", h("code", null, "web.*"), " fits every name that begins with “web.”."),
     h("div.table-scroll", { tabindex: "0", role: "region", "aria-label": "Rules" }, h("table.data.rules", null, h("thead", null, h("tr", null, ["Pattern", "Watched", "Metrics", "For example", ""].map((title) => h("th", { scope: "col" }, title || h("span.hidden-text", null, "Remove"))))), body)),
     h("div.actions", null, add, save),
     summary,
@@ -101,7 +101,7 @@ export function monitorPart() {
       replace(body);
       told.rules.forEach((rule) => addRule(rule, false));
       if (!told.rules.length && editable) addRule({ pattern: "*", monitor: true }, false);
-      preview();
+      await preview();
     } catch (problem) {
       replace(said, problemNote(problem, load));
     }

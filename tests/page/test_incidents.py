@@ -1,0 +1,90 @@
+"""Incidents: the list, and the page of one."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.page import fleet
+from tests.page.fleet import NOW, uid_of
+
+pytestmark = pytest.mark.acceptance
+
+
+def test_open_incidents_come_first_each_with_its_first_mover(site):
+    page = site.open("/incidents")
+    listed = page.locator(".incident-row")
+    expect(listed).to_have_count(6)
+    expect(listed.first).to_contain_text("db.primary.latency_p95 +6 metrics")
+    expect(listed.first).to_contain_text("open")
+    expect(listed.nth(2)).to_contain_text("20 min long")
+
+
+def test_the_list_is_filtered_by_state_and_name_in_the_address(site):
+    page = site.open("/incidents")
+    page.get_by_role("button", name="open").click()
+    expect(page.locator(".incident-row")).to_have_count(2)
+    page.keyboard.press("/")
+    page.keyboard.type("web07")
+    expect(page.locator(".incident-row")).to_have_count(1)
+    page.reload()
+    expect(page.locator(".incident-row")).to_have_count(1)
+    expect(page).to_have_url(re.compile(r"state=open&q=web07"))
+
+
+def test_no_incident_yet_is_said(world, site):
+    world.incidents = []
+    page = site.open("/incidents")
+    expect(page.get_by_text("No incident yet.")).to_be_visible()
+
+
+def test_the_page_orders_metrics_by_their_first_alarm_and_tells_the_lag(site):
+    page = site.open("/i/i7k2")
+    lanes = page.get_by_role("list", name="Metrics by their first alarm").get_by_role("listitem")
+    expect(lanes).to_have_count(7)
+    expect(lanes.first).to_contain_text("first")
+    expect(lanes.first).to_contain_text("db.primary.latency_p95")
+    expect(lanes.nth(6)).to_contain_text("+8 min")
+    expect(lanes.nth(6)).to_contain_text("shop.orders.de")
+
+
+def test_a_lane_leads_to_its_metric_at_that_time(site):
+    page = site.open("/i/i7k2")
+    page.get_by_role("link", name="web.checkout.errors").click()
+    expect(page).to_have_url(re.compile(f"/m/{uid_of('web.checkout.errors')}\\?from=17733"))
+    page.go_back()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Began with a jump")
+
+
+def test_an_incident_that_changes_is_shown_at_once_and_announced(world, site):
+    page = site.open("/incidents")
+    expect(page.locator(".incident-row")).to_have_count(6)
+    fresh = {**fleet.INCIDENTS[1], "id": "i7k9", "opened": NOW, "sentence": "A jump of shop.revenue.de."}
+    world.incidents = [fresh, *world.incidents]
+    world.push("incidents", fresh)
+    expect(page.locator(".incident-row")).to_have_count(7)
+    expect(page.locator("#announcer")).to_have_text("New incident: A jump of shop.revenue.de.")
+
+
+def test_an_incident_that_was_merged_leads_to_the_one_it_belongs_to(world, site):
+    world.merged = {"i7aa": "i7k2"}
+    page = site.open("/i/i7aa")
+    expect(page).to_have_url(re.compile("/i/i7k2$"))
+
+
+def test_an_incident_is_copied_as_markdown(site):
+    page = site.open("/i/i7k2", permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy as Markdown").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    text = page.evaluate("navigator.clipboard.readText()")
+    assert text.startswith(
+        "**Began with a jump of db.primary.latency\\_p95; 6 metrics followed within 8 min.**"
+    )
+    assert "| +8 min | shop.orders.de | 0.58 | far from its forecast |" in text
+
+
+def test_the_next_incident_is_a_key_away(site):
+    page = site.open("/i/i7k2")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Began with a jump")
+    page.keyboard.press("J")
+    expect(page).to_have_url(re.compile("/i/i7k1$"))

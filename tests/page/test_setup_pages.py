@@ -1,0 +1,117 @@
+"""Setup and access: senders, rules, files, tokens, logging in."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.acceptance
+
+CSV = "timestamp,value\n" + "\n".join(
+    f"2026-03-{1 + i // 24:02d}T{i % 24:02d}:00:00Z,{i % 24}.5" for i in range(200)
+)
+
+
+def test_a_sender_is_told_this_host_and_port_and_a_light_shows_samples(site):
+    page = site.open("/setup/connect")
+    page.get_by_role("tab", name="collectd").click()
+    expect(page.get_by_role("tabpanel")).to_contain_text('Host "metrics.example"')
+    expect(page.get_by_role("tabpanel")).to_contain_text('Port "2003"')
+    expect(page.get_by_text("32 samples in the last 10 s by Graphite text.")).to_be_visible()
+    expect(page.locator(".light-refused")).to_contain_text("a line has three fields")
+    page.get_by_role("tab", name="collectd").press("ArrowRight")
+    expect(page.get_by_role("tab", name="Telegraf")).to_be_focused()
+    expect(page).to_have_url(re.compile("agent=telegraf"))
+
+
+def test_rules_say_what_they_would_do_before_they_are_saved(world, site):
+    page = site.open("/setup/monitor")
+    patterns = page.get_by_label("Pattern")
+    expect(patterns).to_have_count(2)
+    expect(page.get_by_text("88 metrics would be watched, 103 not; 188 are now.")).to_be_visible()
+    patterns.first.fill("shop.o*")
+    expect(page.get_by_text("67 metrics would be watched, 124 not")).to_be_visible()
+    page.get_by_role("button", name="Save rules").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    assert ("PUT", "monitor-rules", {}) in world.requests
+
+
+def test_a_history_file_is_looked_at_before_it_is_loaded(world, site):
+    page = site.open("/setup/backfill")
+    page.locator("#file").set_input_files(
+        {"name": "history.csv", "mimeType": "text/csv", "buffer": CSV.encode()}
+    )
+    expect(page.get_by_label("Times", exact=True)).to_have_value("timestamp")
+    expect(page.get_by_label("Values", exact=True)).to_have_value("value")
+    expect(page.get_by_role("region", name="First rows of the file").locator("tbody tr")).to_have_count(20)
+    page.get_by_label("Into the metric").fill("web/requests")
+    page.get_by_text("As a command").click()
+    expect(page.locator(".command code")).to_contain_text(
+        "/backfill/web%2Frequests?time=timestamp&value=value"
+    )
+    page.get_by_role("button", name="Load").click()
+    expect(page.get_by_text("Done: 200 of 200 rows.")).to_be_visible()
+    expect(page.get_by_role("link", name="To web/requests")).to_be_visible()
+
+
+def test_a_file_without_rows_is_refused_here(site):
+    page = site.open("/setup/backfill")
+    page.locator("#file").set_input_files(
+        {"name": "empty.csv", "mimeType": "text/csv", "buffer": b"timestamp,value\n"}
+    )
+    expect(page.get_by_role("alert")).to_contain_text("This file has no rows")
+    expect(page.get_by_role("button", name="Load")).to_be_disabled()
+
+
+def test_columns_without_telling_names_are_guessed_by_what_is_in_them(site):
+    page = site.open("/setup/detect")
+    rows = b"id;when;load\nx1;2026-03-01 00:00:00;0.5\nx2;2026-03-01 00:05:00;0.7\n"
+    page.locator("#file").set_input_files({"name": "odd.csv", "mimeType": "text/csv", "buffer": rows})
+    expect(page.get_by_label("Times", exact=True)).to_have_value("when")
+    expect(page.get_by_label("Values", exact=True)).to_have_value("load")
+
+
+def test_a_file_is_scored_and_drawn(site):
+    page = site.open("/setup/detect")
+    page.locator("#file").set_input_files(
+        {"name": "file.csv", "mimeType": "text/csv", "buffer": CSV.encode()}
+    )
+    page.get_by_role("button", name="Score", exact=True).click()
+    expect(page.get_by_role("heading", name="1 incident in 1 441 rows.")).to_be_visible()
+    expect(page.locator(".detect-result canvas")).to_have_count(2)
+    expect(page.get_by_role("region", name="Incidents")).to_contain_text("unusual step")
+
+
+def test_a_token_is_shown_once(site):
+    page = site.open("/setup/access")
+    page.get_by_label("For").fill("ci")
+    page.get_by_label("write").check()
+    page.get_by_role("button", name="Make a token").click()
+    expect(page.locator(".fresh-token")).to_contain_text("htm_xxx")
+    page.reload()
+    expect(page.get_by_role("region", name="Tokens")).to_contain_text("grafana")
+    expect(page.locator(".fresh-token")).to_be_empty()
+
+
+def test_who_is_not_logged_in_is_asked_for_a_token_and_led_back(world, site):
+    world.token = "htm_secret"
+    page = site.open("/incidents?state=open")
+    expect(page.get_by_role("heading", name="Log in")).to_be_visible()
+    page.get_by_label("Access token").fill("htm_wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("No token like this is known here.")
+    page.get_by_label("Access token").fill("htm_secret")
+    page.keyboard.press("Enter")
+    expect(page.locator(".incident-row")).to_have_count(2)
+    expect(page).to_have_url(re.compile(r"/incidents\?state=open$"))
+    site.complaints.clear()  # the browser reports each 401
+
+
+def test_logging_in_leads_to_no_other_site(world, site):
+    world.token = "htm_secret"
+    page = site.open("/login?to=https://elsewhere.example/")
+    page.get_by_label("Access token").fill("htm_secret")
+    page.keyboard.press("Enter")
+    expect(page.locator(".sentence").first).to_contain_text("2 incidents open")
+    assert page.url == site.url + "/"
+    site.complaints.clear()
