@@ -131,6 +131,7 @@ def new_alarms(conn: Connection, after_id: int, *, limit: int) -> list[tuple[Ala
                 name=names[alarm.uid],
                 timestamp=alarm.timestamp,
                 interval_s=intervals.get(alarm.id, UNKNOWN_INTERVAL_S),
+                one_in=alarm.one_in or 0.0,
             ),
             alarm,
         )
@@ -178,7 +179,13 @@ def members_between(conn: Connection, since: float, until: float) -> list[tuple[
     same = and_(_part.incident == _member.incident, _part.uid == _member.uid)
     query = (
         select(
-            _member.uid, _member.rowid, _part.name, _member.timestamp, _member.interval_s, _member.incident
+            _member.uid,
+            _member.rowid,
+            _part.name,
+            _member.timestamp,
+            _member.interval_s,
+            _member.one_in,
+            _member.incident,
         )
         .join(schema.incident_metric, same)
         .where(_member.timestamp.between(since, until))

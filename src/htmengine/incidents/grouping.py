@@ -1,13 +1,15 @@
 """Which alarms belong together: those that come so many and so close as they hardly would by chance.
 
 Alarms are points in time, and in the tree of names. An alarm looks around itself, at each group that its metric is in
-(`names`) and over windows of several lengths: if so many metrics of the group alarm there as chance would bring in one
-of a hundred cases at most, all of them belong together. So two metrics of a small service suffice, and of a fleet of
-thousands a crowd is needed. Alarms of one metric belong together while it has not been quiet. What belongs together
-through others does so, too.
+(`names`) and over windows of several lengths. It *sees a crowd* where more metrics of the group alarm than chance would let
+in one of a hundred cases; of a small host two suffice, of a thousand metrics a crowd is needed. What a smaller group
+explains does not count: a crowd must be left, whichever group within is left out. Those that see a crowd of a group within
+a window, and are within it of each other, belong together. Rare alarms look for rare ones as well, of which fewer suffice.
+Alarms of one metric belong together while it has not been quiet. What belongs together through others does so, too.
 
-That is density-based clustering (Ester et al. 1996) with a density that a scan statistic asks for (Kulldorff 1997). Each
-such link depends on the alarms around it alone, and another alarm can only add links. Hence
+That is density-based clustering, of core points alone (Ester et al. 1996, Campello et al. 2013), with a density that a scan
+statistic asks for (Kulldorff 1997). Each link depends on the alarms around it alone, and another alarm can only add links.
+Hence
 
 - the incidents are the same in whatever order alarms come;
 - an alarm that comes late may join incidents, and never divides one;
@@ -15,6 +17,8 @@ such link depends on the alarms around it alone, and another alarm can only add 
 
 References
 ----------
+Campello, Moulavi, Sander (2013), "Density-based clustering based on hierarchical density estimates", PAKDD,
+doi:10.1007/978-3-642-37456-2_14
 Ester, Kriegel, Sander, Xu (1996), "A density-based algorithm for discovering clusters", KDD-96.
 Kulldorff (1997), "A spatial scan statistic", Communications in Statistics 26, doi:10.1080/03610929708831995
 """
@@ -24,15 +28,23 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import pairwise
+from statistics import NormalDist
 from typing import Final, NamedTuple
 
-from htmengine.incidents.names import Fleet, groups_of
+from htmengine.incidents.names import Fleet
 
 CHANCE_RATE: Final = 1 / 2000
 """Alarms per sample of a metric where nothing happens, as measured on calm series."""
+RARE: Final = 100_000.0
+"""Alarms with such odds, one in so many, or rarer ones look for their like, too."""
+RARE_RATE: Final = 1 / 50_000
+"""What these are per sample where nothing happens: measured, odds promise up to twice as much as they should."""
 UNLIKELY: Final = 0.01
-"""Probability under which a coincidence is none."""
+"""Probability under which a coincidence is none, in a group of at most `SMALL` metrics; in larger ones it is less, so that
+none alarms more often as a crowd by chance than a small one."""
+SMALL: Final = 25
 WIDER: Final = 4
 """From one window to the next, beginning with one interval."""
 LONGEST_INTERVAL_S: Final = 3600.0
@@ -49,6 +61,8 @@ class Alarm(NamedTuple):
     """Seconds since the epoch."""
     interval_s: float
     """Usual time from a sample of the metric to the next, at least 1."""
+    one_in: float = 0.0
+    """One in how many samples of the metric is as unusual; 0 where that is not known."""
 
 
 def horizon_s(interval_s: float) -> float:
@@ -69,7 +83,8 @@ def open_s(interval_s: float) -> float:
 
 def reach_s(longest_interval_s: float) -> float:
     """Return how far from an alarm others lie at most that may have a say in its links: no metric has a longer interval."""
-    return max(quiet_s(longest_interval_s), 2 * horizon_s(longest_interval_s))
+    # An alarm may make another one see a crowd, which is joined then to one that sees its own.
+    return max(quiet_s(longest_interval_s), 3 * horizon_s(longest_interval_s))
 
 
 def windows_s(interval_s: float) -> Iterator[float]:
@@ -83,24 +98,24 @@ def windows_s(interval_s: float) -> Iterator[float]:
 
 
 @lru_cache(maxsize=100_000)
-def crowd(others: int, samples: int) -> int:
-    """Return how many of a group's metrics must alarm, the one that looks included, to be no coincidence.
+def crowd(metrics: int, samples: int, rate: float, unlikely: float) -> int:
+    """Return how many of so many metrics must alarm within so many samples of each to be no coincidence; at least 1.
 
     Parameters
     ----------
-    others : the group's other metrics.
-    samples : of each of them, in the window.
+    rate : alarms per sample by chance.
+    unlikely : with less than this probability it is no coincidence.
     """
-    expected = others * samples * CHANCE_RATE
+    expected = metrics * samples * rate
     term = math.exp(-expected)
-    at_most, count = term, 0
     if term == 0.0:  # of so many, the normal distribution is near enough
-        return 1 + math.ceil(expected + 2.326 * math.sqrt(expected))
-    while 1.0 - at_most > UNLIKELY:
+        return math.ceil(expected - NormalDist().inv_cdf(unlikely) * math.sqrt(expected))
+    at_most, count = term, 0
+    while 1.0 - at_most > unlikely:
         count += 1
         term *= expected / count
         at_most += term
-    return count + 2
+    return count + 1
 
 
 def links(
@@ -113,7 +128,7 @@ def links(
     alarms : by timestamp.
     new : those of them that are new. Links that the others have without them may be left out.
     """
-    groups = None if new is None else {group for alarm in new for group in groups_of(alarm.name)}
+    groups = None if new is None else {group for alarm in new for group in fleet.groups_of(alarm.name)}
     members: defaultdict[str, list[int]] = defaultdict(list)
     of_metric: defaultdict[str, list[int]] = defaultdict(list)
     for place, alarm in enumerate(alarms):
@@ -124,38 +139,91 @@ def links(
             yield earlier, later
             later = earlier
         of_metric[alarm.uid].append(place)
-        for group in dict.fromkeys(groups_of(alarm.name)):
+        for group in fleet.groups_of(alarm.name):
             if groups is None or group in groups:
                 members[group].append(place)
     for group, places in members.items():
-        size = fleet.size(group)
-        if len(places) > 1 and size > 1:
-            yield from _links_in(size, [alarms[place] for place in places], places)
+        if len(places) > 1 and fleet.size(group) > 1:
+            yield from _links_in(group, [alarms[place] for place in places], places, fleet, CHANCE_RATE)
+            rare = [place for place in places if alarms[place].one_in >= RARE]
+            if len(rare) > 1:
+                yield from _links_in(group, [alarms[place] for place in rare], rare, fleet, RARE_RATE)
 
 
-def _links_in(size: int, alarms: Sequence[Alarm], places: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Yield the links that the alarms of one group have."""
-    for interval_s in sorted({alarm.interval_s for alarm in alarms}):
-        for window in windows_s(interval_s):
-            needed = crowd(size - 1, 1 + int(2 * window / interval_s))
-            if needed > size:
-                continue
-            first = end = joined = 0  # up to `joined`, an alarm is joined to the one before it
-            metrics: dict[str, int] = {}
-            for centre in alarms:
-                while end < len(alarms) and alarms[end].timestamp <= centre.timestamp + window:
-                    metrics[alarms[end].uid] = metrics.get(alarms[end].uid, 0) + 1
+def _links_in(
+    group: str, alarms: Sequence[Alarm], places: Sequence[int], fleet: Fleet, rate: float
+) -> Iterator[tuple[int, int]]:
+    """Yield the links that alarms of one group have among each other; by chance there are so many per sample."""
+    sees_s = [0.0] * len(alarms)  # the longest window in which an alarm is one of a crowd
+    for interval_s in {alarm.interval_s for alarm in alarms}:
+        for window_s in windows_s(interval_s):
+            look = _Look(group, fleet, 1 + int(2 * window_s / interval_s), rate)
+            first = end = 0
+            for place, centre in enumerate(alarms):
+                while end < len(alarms) and alarms[end].timestamp <= centre.timestamp + window_s:
+                    look.add(alarms[end])
                     end += 1
-                while alarms[first].timestamp < centre.timestamp - window:
-                    uid = alarms[first].uid
-                    metrics[uid] -= 1
-                    if not metrics[uid]:
-                        del metrics[uid]
+                while alarms[first].timestamp < centre.timestamp - window_s:
+                    look.remove(alarms[first])
                     first += 1
-                if centre.interval_s == interval_s and len(metrics) >= needed:
-                    for place in range(max(first, joined), end - 1):
-                        yield places[place], places[place + 1]
-                    joined = max(joined, end - 1)
+                if centre.interval_s == interval_s and look.sees_a_crowd():
+                    sees_s[place] = window_s
+    for window_s in sorted(set(sees_s) - {0.0}):
+        seeing = [place for place, sees in enumerate(sees_s) if sees >= window_s]
+        for before, after in pairwise(seeing):
+            if alarms[after].timestamp - alarms[before].timestamp <= window_s:
+                yield places[before], places[after]
+
+
+class _Look:
+    """The alarms of a group within a window that moves."""
+
+    def __init__(self, group: str, fleet: Fleet, samples: int, rate: float) -> None:
+        self._size = fleet.size(group)
+        self._fleet = fleet
+        unlikely = UNLIKELY * min(1.0, SMALL / self._size)
+        self._crowd = partial(crowd, samples=samples, rate=rate, unlikely=unlikely)
+        self._least = 1 + self._crowd(self._size - 1)
+        self._enough = self._crowd(self._size)
+        self._alarms: dict[str, int] = {}
+        """How many alarms there are, by the uid of their metric."""
+        self._metrics: dict[str, int] = {}
+        """How many metrics alarm, by each smaller group that they are in."""
+        self._most = 1
+        """No smaller group has had more."""
+
+    def add(self, alarm: Alarm) -> None:
+        count = self._alarms.get(alarm.uid, 0)
+        self._alarms[alarm.uid] = count + 1
+        if not count:
+            for group in self._smaller(alarm.name):
+                self._metrics[group] = metrics = self._metrics.get(group, 0) + 1
+                self._most = max(self._most, metrics)
+
+    def remove(self, alarm: Alarm) -> None:
+        self._alarms[alarm.uid] -= 1
+        if not self._alarms[alarm.uid]:
+            del self._alarms[alarm.uid]
+            for group in self._smaller(alarm.name):
+                self._metrics[group] -= 1
+                if not self._metrics[group]:
+                    del self._metrics[group]
+
+    def sees_a_crowd(self) -> bool:
+        """Return whether so many alarm that it is no coincidence, whatever smaller group is left out."""
+        metrics = len(self._alarms)
+        if metrics < self._least:
+            return False
+        if metrics - self._most >= self._enough:
+            return True
+        self._most = max(self._metrics.values(), default=1)
+        return all(
+            metrics - own >= self._crowd(self._size - self._fleet.size(group))
+            for group, own in self._metrics.items()
+        )
+
+    def _smaller(self, name: str) -> list[str]:
+        return [group for group in self._fleet.groups_of(name) if self._fleet.size(group) < self._size]
 
 
 def group(alarms: Iterable[Alarm], fleet: Fleet) -> list[list[Alarm]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final
 
 FLEET: Final = ""
@@ -45,3 +46,11 @@ class Fleet:
     def size(self, group: str) -> int:
         """Return how many metrics a group has; 0 if there is none."""
         return self._sizes[group]
+
+    def groups_of(self, name: str) -> list[str]:
+        """Return the groups that a metric is in; of prefixes that have the same metrics only the first."""
+        found = [FLEET]
+        for group in islice(groups_of(name), 1, None):
+            if group.startswith(";") or self._sizes[group] != self._sizes[found[-1]]:
+                found.append(group)
+        return found

@@ -22,7 +22,9 @@ RESOLVED: Final = "resolved"
 MERGED: Final = "merged"
 INFO: Final = "info"
 WARNING: Final = "warning"
-"""Severity of more than one alarm: of several metrics, or of one again. One alone, in one metric, may be a coincidence."""
+"""Severity of an incident of several metrics, or of a metric that alarmed again and again. Others may be chance."""
+AGAIN: Final = 3
+"""So many alarms of one metric within an incident are no chance; two are in a large fleet."""
 METRICS_IN_LIST: Final = 20
 """So many metrics of each incident stand in a list, the first movers; with `get_incident` all do."""
 
@@ -85,7 +87,7 @@ def list_incidents(
             _incident.resolved.is_(None) if state == OPEN else _incident.resolved.is_not(None)
         )
     if severity == WARNING:
-        query = query.where(_incident.alarms > 1)
+        query = query.where(_is_warning())
     if since is not None:
         query = query.where(_incident.changed >= since)
     if until is not None:
@@ -171,7 +173,7 @@ def count_open(conn: Connection, *, severity: str | None = None) -> int:
     query = select(func.count()).select_from(schema.incident)
     query = query.where(_incident.resolved.is_(None), _incident.merged_into.is_(None))
     if severity == WARNING:
-        query = query.where(_incident.alarms > 1)
+        query = query.where(_is_warning())
     return conn.scalar(query) or 0
 
 
@@ -198,6 +200,10 @@ def _incidents() -> Select[Any]:
         _incident.alarms,
         _incident.peak,
     )
+
+
+def _is_warning() -> ColumnElement[bool]:
+    return or_(_incident.metrics > 1, _incident.alarms >= AGAIN)
 
 
 def _fits(dialect: str, match: str) -> ColumnElement[bool]:
@@ -264,7 +270,7 @@ def _document(row: Any, metrics: _Metrics | None) -> Incident:
     incident = {
         "id": id_of(row.id),
         "state": MERGED if row.merged_into is not None else OPEN if row.resolved is None else RESOLVED,
-        "severity": WARNING if row.alarms > 1 else INFO,
+        "severity": WARNING if row.metrics > 1 or row.alarms >= AGAIN else INFO,
         "opened": row.opened,
         "changed": row.changed,
         "resolved": row.resolved,

@@ -387,6 +387,7 @@ incident_alarm: Final = Table(
     Column("rowid", Integer, primary_key=True, nullable=False, autoincrement=False),
     Column("timestamp", BigInteger, nullable=False),
     Column("interval_s", Double, nullable=False),  # usual time from a sample of the metric to the next
+    Column("one_in", Double, nullable=False),  # one in how many of its samples is as unusual; 0: not known
     Column("incident", BigInteger, nullable=False),
     Index("incident_alarm_time_idx", "timestamp"),
     Index("incident_alarm_idx", "incident"),

@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from htmengine.incidents.grouping import Alarm, crowd, group, horizon_s, links, quiet_s, windows_s
+from htmengine.incidents.grouping import (
+    RARE,
+    UNLIKELY,
+    Alarm,
+    crowd,
+    group,
+    horizon_s,
+    links,
+    quiet_s,
+    windows_s,
+)
 from htmengine.incidents.names import Fleet
 from tests.unit.incidents import naive_grouping
 
@@ -14,8 +24,8 @@ INTERVALS = [1, 10, 60, 60, 60, 300]
 BEGIN = 1_700_000_000
 
 
-def alarm(name, after_s, interval_s=60):
-    return Alarm(name, BEGIN + after_s, name, BEGIN + after_s, interval_s)
+def alarm(name, after_s, interval_s=60, one_in=0.0):
+    return Alarm(name, BEGIN + after_s, name, BEGIN + after_s, interval_s, one_in)
 
 
 def keys(incidents):
@@ -23,13 +33,19 @@ def keys(incidents):
 
 
 alarms = st.lists(
-    st.builds(alarm, st.sampled_from(NAMES), st.integers(0, 6000), st.sampled_from(INTERVALS)),
+    st.builds(
+        alarm,
+        st.sampled_from(NAMES),
+        st.integers(0, 200).map(lambda place: 30 * place) | st.integers(0, 300),
+        st.sampled_from(INTERVALS),
+        st.sampled_from([0.0, 2 * RARE]),
+    ),
     max_size=14,
     unique_by=lambda one: one[:2],
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(alarms)
 def test_incidents_are_those_of_the_definition(found):
     assert keys(group(found, FLEET)) == naive_grouping.group(found, FLEET)
@@ -91,16 +107,41 @@ def test_a_cascade_is_one_incident_though_its_ends_are_far_apart():
     assert len(group(found, FLEET)) == 1
 
 
+def test_a_host_in_trouble_does_not_draw_in_the_chance_alarms_of_others():
+    hosts = [[f"site.host{host}.metric{metric}" for metric in range(20)] for host in range(50)]
+    fleet = Fleet(name for host in hosts for name in host)
+    trouble = [alarm(name, 0) for name in hosts[0]]
+    others = [alarm(hosts[1][0], 0), alarm(hosts[2][0], 60)]
+    assert keys(group([*trouble, *others], fleet)) == {
+        frozenset(one[:2] for one in trouble),
+        *(frozenset([one[:2]]) for one in others),
+    }
+
+
+def test_many_hosts_in_trouble_are_one_incident():
+    hosts = [[f"site.host{host}.metric{metric}" for metric in range(20)] for host in range(50)]
+    fleet = Fleet(name for host in hosts for name in host)
+    assert len(group([alarm(host[0], 0) for host in hosts[:20]], fleet)) == 1
+
+
+def test_rare_alarms_are_a_crowd_where_others_are_a_coincidence():
+    fleet = Fleet(f"web.metric{number}" for number in range(25))
+    names = ["web.metric1", "web.metric2"]
+    assert len(group([alarm(name, 0) for name in names], fleet)) == 2
+    assert len(group([alarm(name, 0, one_in=RARE) for name in names], fleet)) == 1
+    assert len(group([alarm(names[0], 0, one_in=RARE), alarm(names[1], 0)], fleet)) == 2
+
+
 @pytest.mark.parametrize(
-    ("others", "samples", "needed"), [(1, 3, 2), (10, 3, 3), (190, 3, 4), (50_000, 15, 423)]
+    ("metrics", "samples", "needed"), [(0, 3, 1), (1, 3, 1), (10, 3, 2), (190, 3, 3), (50_000, 15, 422)]
 )
-def test_how_many_metrics_are_no_coincidence(others, samples, needed):
-    assert crowd(others, samples) == needed
+def test_how_many_alarms_are_no_coincidence(metrics, samples, needed):
+    assert crowd(metrics, samples, 1 / 2000, UNLIKELY) == needed
 
 
 @given(st.integers(0, 100_000), st.integers(1, 1000))
-def test_a_larger_group_needs_no_fewer_metrics(others, samples):
-    assert 2 <= crowd(others, samples) <= crowd(others + 1000, samples)
+def test_more_metrics_need_no_smaller_crowd(metrics, samples):
+    assert 1 <= crowd(metrics, samples, 1 / 2000, 0.01) <= crowd(metrics + 1000, samples, 1 / 2000, 0.01)
 
 
 @pytest.mark.parametrize("interval", [1, 10, 60, 300, 3600, 86_400])

@@ -70,6 +70,7 @@ def _tables() -> list[sa.Table]:
             sa.Column("rowid", sa.Integer(), primary_key=True, autoincrement=False),
             sa.Column("timestamp", sa.BigInteger(), nullable=False),
             sa.Column("interval_s", sa.Double(), nullable=False),
+            sa.Column("one_in", sa.Double(), nullable=False),
             sa.Column("incident", sa.BigInteger(), nullable=False),
             sa.Index("incident_alarm_time_idx", "timestamp"),
             sa.Index("incident_alarm_idx", "incident"),
