@@ -168,6 +168,20 @@ def open_incidents_of(conn: Connection, uids: Collection[str]) -> dict[str, str]
     return found
 
 
+def members_of_open(conn: Connection) -> dict[str, tuple[str, int]]:
+    """Return every metric of an open incident by its uid: the id of the incident, and its newest alarm's time.
+
+    Of several incidents the newest counts.
+    """
+    query = (
+        select(_part.uid, _part.incident, _incident.changed)
+        .join(schema.incident, _part.incident == _incident.id)
+        .where(_incident.resolved.is_(None), _incident.merged_into.is_(None))
+        .order_by(_incident.changed, _incident.id)
+    )
+    return {uid: (id_of(number), changed) for uid, number, changed in conn.execute(query)}
+
+
 def count_open(conn: Connection, *, severity: str | None = None) -> int:
     """Return how many incidents are open; with WARNING, without lone alarms."""
     query = select(func.count()).select_from(schema.incident)

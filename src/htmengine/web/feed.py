@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from math import nan
 from typing import Final
 
 import msgspec
@@ -13,10 +14,12 @@ import msgspec
 from htmengine.bus import Consumer, Delivery
 from htmengine.bus.subscription import subscribed
 from htmengine.errors import DependencyAway
+from htmengine.incidents import store
 from htmengine.messages import BatchRow, MalformedMessage, decode_results_batch
 from htmengine.repository.alarms import alarms_between
 from htmengine.repository.engine import reading
 from htmengine.repository.listing import every_metric
+from htmengine.runtime.anomaly_service.alarms import direction_of
 from htmengine.service.context import Context
 from htmengine.system.thread_names import show_thread_name
 from htmengine.web.access import Access
@@ -31,6 +34,7 @@ LIST_EVERY_S: Final = 2.0
 LIST_SHARE: Final = 20.0
 """Listing the metrics may take one part in so many of the time."""
 PAUSE_S: Final = 1.0
+INCIDENTS_EVERY_S: Final = 1.0
 DAY_S: Final = 86400.0
 MAX_ALARMS: Final = 200_000
 """Of the last day, the newest, that are read at the start."""
@@ -58,8 +62,15 @@ class Feed:
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
-            for name, work in (("web-list", self._keep_listing), ("web-results", self._take_results))
+            for name, work in (
+                ("web-list", self._keep_listing),
+                ("web-results", self._take_results),
+                ("web-incidents", self._follow_incidents),
+            )
         ]
+        self.open_members: dict[str, tuple[str, int]] = {}
+        """By uid, the open incident of a metric, and the time of its newest alarm."""
+        self._incident_seq = 0
 
     def start(self) -> None:
         """Read the list of metrics and the alarms of the last day, and go on in the background."""
@@ -68,8 +79,20 @@ class Feed:
         now = self._clock()
         with reading(self._context.engine) as conn:
             found = alarms_between(conn, now - DAY_S, now + DAY_S, limit=MAX_ALARMS)
+            self._incident_seq = store.last_seq(conn)
+            self.open_members = store.members_of_open(conn)
         self._fleet.enter_alarms(
-            (one.uid, one.rowid, one.timestamp, one.log_score) for one in reversed(found)
+            Scored(
+                uid=alarm.uid,
+                name="",
+                rowid=alarm.rowid,
+                time=float(alarm.timestamp),
+                value=alarm.value,
+                log_score=alarm.log_score,
+                cause=alarm.cause,
+                direction=alarm.direction,
+            )
+            for alarm in reversed(found)
         )
         for thread in self._threads:
             thread.start()
@@ -121,6 +144,21 @@ class Feed:
             taken = time.monotonic() - began
             self._stop.wait(max(LIST_EVERY_S, LIST_SHARE * taken))
 
+    def take_incidents(self) -> None:
+        """Tell readers of the stream which incidents changed. Raises RepositoryUnavailable."""
+        with reading(self._context.engine) as conn:
+            changed = store.changed_since(conn, self._incident_seq)
+            if changed:
+                self.open_members = store.members_of_open(conn)
+        for incident in changed:
+            self._incident_seq = max(self._incident_seq, incident["seq"])
+            self._hub.publish("incidents", document=incident)
+
+    def _follow_incidents(self) -> None:
+        while not self._stop.is_set():
+            self.take_incidents()
+            self._stop.wait(INCIDENTS_EVERY_S)
+
     def _take_results(self) -> None:
         context = self._context
         exchange = context.settings.batches_exchange
@@ -153,16 +191,20 @@ def _rows(consumer: Consumer, deliveries: Sequence[Delivery]) -> list[BatchRow]:
 def scored_row(row: BatchRow) -> Scored:
     """Return what the server keeps of a published row."""
     why = None if isinstance(row.why, msgspec.UnsetType) else row.why
-    low, high = (why and why.usual) or (None, None)
+    low, high = row.usual or (None, None)
     return Scored(
-        row.uid,
-        row.name,
-        row.rowid,
-        float(row.ts),
-        row.value,
-        row.log_score,
-        why.cause if why else None,
-        why.forecast if why else None,
-        low,
-        high,
+        uid=row.uid,
+        name=row.name,
+        rowid=row.rowid,
+        time=float(row.ts),
+        value=row.value,
+        log_score=row.log_score,
+        cause=why.cause if why else None,
+        forecast=row.forecast,
+        usual_low=low,
+        usual_high=high,
+        one_in=row.one_in,
+        direction=direction_of(why, row.value, nan if row.forecast is None else row.forecast)
+        if why
+        else None,
     )

@@ -231,14 +231,22 @@ class Fleet:
         for name, value in told.items():
             self._columns[name][i] = np.nan if value is None else value
 
-    def enter_alarms(self, alarms: Iterable[tuple[str, int, float, float]]) -> None:
-        """Take alarms (uid, rowid, time, log score) of before the start into the cells, each metric's in order."""
+    def enter_alarms(self, alarms: Iterable[Scored]) -> None:
+        """Take alarms of before the start into the cells, each metric's in order."""
         with self.lock:
-            known = [(self.index[uid], *alarm) for uid, *alarm in alarms if uid in self.index]
-            if known:
-                indexes, rowids, times, scores = (np.array(column) for column in zip(*known, strict=True))
-                nothing = np.full(len(known), np.nan)
-                self._enter(indexes, rowids, times.astype(np.float64), nothing, scores.astype(np.float64))
+            known = [alarm for alarm in alarms if alarm.uid in self.index]
+            if not known:
+                return
+            indexes = np.array([self.index[alarm.uid] for alarm in known], dtype=np.int64)
+            for i, alarm in zip(indexes.tolist(), known, strict=True):
+                self._alarm(i, alarm)
+            self._enter(
+                indexes,
+                np.array([alarm.rowid for alarm in known], dtype=np.int64),
+                np.array([alarm.time for alarm in known], dtype=np.float64),
+                np.full(len(known), np.nan),
+                np.array([alarm.log_score for alarm in known], dtype=np.float64),
+            )
 
     def fill(self, uid: str, rows: Sequence[Any], hours: Sequence[Any]) -> None:
         """Take what was before the start into the cells of a metric, where they are empty.

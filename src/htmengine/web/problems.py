@@ -28,6 +28,7 @@ SCOPE_MISSING: Final = Kind("scope-missing", 403, "The token does not have the s
 CROSS_ORIGIN: Final = Kind("cross-origin", 403, "Another site's page must not change anything here")
 NOT_FOUND: Final = Kind("not-found", 404, "There is nothing at this address")
 METRIC_NOT_FOUND: Final = Kind("metric-not-found", 404, "There is no such metric")
+INCIDENT_NOT_FOUND: Final = Kind("incident-not-found", 404, "There is no such incident")
 METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405, "The address does not have this method")
 CONFLICT: Final = Kind("conflict", 409, "The present state does not allow this")
 CHANGED: Final = Kind("changed", 412, "What is to be changed was changed by someone else")

@@ -11,9 +11,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from htmengine.web.fleet import Fleet
+from htmengine.web.fleet import STATES, Fleet
 
-Sort = Literal["oddness", "name", "last", "lag", "alarms"]
+Sort = Literal["oddness", "name", "last", "lag", "alarms", "trouble"]
+TROUBLE: Final = np.array(
+    [("error", "silent", "no_model", "learning", "unmonitored", "active").index(s) for s in STATES]
+)
+"""Rank of each state, the most troublesome first."""
 KEPT_S: Final = 1.0
 """An order is used again for so long."""
 
@@ -60,7 +64,7 @@ class Rankings:
             if found and found.version == fleet.version and 0 <= now - found.made_at < KEPT_S:
                 return found
             ranks, names = self._ranks(fleet, found)
-            keys = _keys(fleet, sort, window_s, in_incidents)
+            keys = _keys(fleet, sort, window_s, in_incidents, now)
             order = Order(np.lexsort((ranks, keys)), keys, ranks, names, fleet.version, now)
             if len(self._orders) > 16:
                 self._orders.clear()
@@ -78,7 +82,7 @@ class Rankings:
 
 
 def _keys(
-    fleet: Fleet, sort: Sort, window_s: float, in_incidents: Mapping[str, float]
+    fleet: Fleet, sort: Sort, window_s: float, in_incidents: Mapping[str, float], now: float
 ) -> NDArray[np.float64]:
     """Return what metrics are ordered by, ascending."""
     keys = np.zeros(len(fleet), dtype=np.float64)
@@ -88,6 +92,8 @@ def _keys(
         keys -= np.where(fleet.monitored(), fleet.column("last_rowid") - fleet.column("scored_rowid"), 0)
     elif sort == "alarms":
         keys -= fleet.day.columns["alarms"][:, : len(fleet)].sum(axis=0)
+    elif sort == "trouble":
+        keys += TROUBLE[fleet.states(now)]
     elif sort == "oddness":
         keys -= np.round(fleet.oddness(window_s), 4)
         for uid, changed in in_incidents.items():

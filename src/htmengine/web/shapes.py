@@ -150,7 +150,8 @@ class TreeAnswer(Struct, frozen=True):
 
     prefix: str
     items: list[TreeNode]
-    next: str | None = None
+    tags: list[str]
+    """Names of tags that these metrics have."""
 
 
 class Spark(Struct, frozen=True):
@@ -217,6 +218,71 @@ class AlarmPage(Struct, frozen=True):
     """Some alarms, the newest first."""
 
     items: list[Alarm]
+    next: str | None
+
+
+class FirstMover(Struct, frozen=True):
+    """The metric with which an incident began."""
+
+    uid: str
+    name: str
+    time: float
+
+
+class IncidentMetric(Struct, frozen=True):
+    """What an incident has of a metric: from its first to its last alarm, and the strongest of them."""
+
+    uid: str
+    name: str
+    first: float
+    last: float
+    lag: float
+    """Seconds after the incident's first alarm."""
+    alarms: int
+    rowid: int
+    """Of the strongest alarm, as all that follows."""
+    time: float
+    value: float
+    max: float
+    one_in: float | None
+    cause: str | None
+    direction: Direction | None
+    reason: str
+    sentence: str
+
+
+class Incident(Struct, frozen=True):
+    """Alarms that belong together."""
+
+    id: str
+    state: Literal["open", "resolved", "merged"]
+    severity: Literal["info", "warning"]
+    opened: float
+    """Time of the first alarm, by the samples."""
+    changed: float
+    """Time of the newest alarm."""
+    resolved: float | None
+    """When it was over."""
+    seq: int
+    """Number of its last change."""
+    metric_count: int
+    alarm_count: int
+    max: float
+    """Highest log score."""
+    first_mover: FirstMover | None
+    metrics: list[IncidentMetric]
+    """By their first alarm; in lists the first of them only."""
+    sentence: str
+    url: str
+    """Its page, relative to the root of the site."""
+    merged_into: str | None = None
+    """The incident that it turned out to be part of."""
+
+
+class IncidentPage(Struct, frozen=True):
+    """Some incidents."""
+
+    items: list[Incident]
     next: str | None
 
 

@@ -51,11 +51,11 @@ class Site:
 
     def in_incidents(self) -> Mapping[str, float]:
         """Return, by uid of the metrics of open incidents, when the incident changed last."""
-        return {}
+        return {uid: float(changed) for uid, (_, changed) in self.feed.open_members.items()}
 
     def incident_of(self) -> Mapping[str, str]:
         """Return, by uid of the metrics of open incidents, the incident."""
-        return {}
+        return {uid: incident for uid, (incident, _) in self.feed.open_members.items()}
 
     def close(self) -> None:
         """End readers of the stream, and what works in the background."""

@@ -27,7 +27,7 @@ KEPT_S: Final = 300.0
 KEPT_RESULTS: Final = 500_000
 PING_S: Final = 15.0
 RETRY_MS: Final = 2000
-COLUMNS: Final = ("uid", "rowid", "time", "value", "log_score", "cause")
+COLUMNS: Final = ("uid", "rowid", "time", "value", "log_score", "cause", "direction", "one_in")
 
 Kind = Literal["results", "incidents", "health"]
 KINDS: Final[tuple[Kind, ...]] = ("results", "incidents", "health")
@@ -40,16 +40,19 @@ class Filter(NamedTuple):
     match: str = ""
     """Pattern of names."""
     min_score: float = 0.0
+    uid: str | None = None
 
     @property
     def everything(self) -> bool:
         """Whether all results pass."""
-        return not self.match and self.min_score <= 0.0
+        return not self.match and self.min_score <= 0.0 and self.uid is None
 
     def passes(self, row: Scored) -> bool:
         """Tell whether the reader wants a row."""
-        return row.log_score >= self.min_score and (
-            not self.match or _compiled(self.match).match(row.name) is not None
+        return (
+            self.uid in (None, row.uid)
+            and row.log_score >= self.min_score
+            and (not self.match or _compiled(self.match).match(row.name) is not None)
         )
 
 
@@ -72,7 +75,7 @@ class Event:
     def rows_for(self, wanted: Filter) -> list[list[Any]]:
         """Return the results that pass a filter, as arrays in the order of COLUMNS."""
         rows = self.rows if wanted.everything else [row for row in self.rows if wanted.passes(row)]
-        return [[row.uid, row.rowid, row.time, row.value, row.log_score, row.cause] for row in rows]
+        return [[getattr(row, column) for column in COLUMNS] for row in rows]
 
     def data_for(self, wanted: Filter) -> bytes:
         """Return the event's data as JSON; empty if the reader does not want it."""
@@ -80,7 +83,7 @@ class Event:
             return b""
         if self.kind != "results":
             return msgspec.json.encode(self.document)
-        key = (wanted.match, max(wanted.min_score, 0.0))
+        key = (wanted.match, max(wanted.min_score, 0.0), wanted.uid)
         data = self._data.get(key)
         if data is None:
             rows = self.rows_for(wanted)

@@ -148,6 +148,9 @@ class House:
                 log_score=log_score,
                 sequence_score=log_score,
                 novelty_score=log_score,
+                forecast=5.0,
+                usual=(4.0, 6.0),
+                one_in=1e5 if log_score >= 0.5 else 12.0,
                 why=ALARMING if log_score >= 0.5 else msgspec.UNSET,
             )
             for uid, name, rowid, time, value, log_score in rows

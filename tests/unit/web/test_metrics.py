@@ -150,14 +150,14 @@ def test_the_tree_groups_by_a_tag(house):
     for name in ("x;dc=a", "y;dc=a", "z;dc=b", "plain"):
         house.metric(name, [1.0])
     with house.client:
-        groups = house.get("/metrics/tree", by="dc")["items"]
-    assert [(group["label"], group["count"]) for group in groups] == [("a", 2), ("b", 1), ("without dc", 1)]
+        groups = house.get("/metrics/tree", tag="dc")["items"]
+    assert [(group["label"], group["count"]) for group in groups] == [("a", 2), ("b", 1)]
 
 
 def test_sparks_have_sixty_cells_whose_last_ends_now(house):
     uid = house.metric("a", [float(i) for i in range(30)], log_scores=[0.1] * 29 + [0.6], last=NOW)
     with house.client:
-        answer = house.get("/metrics/sparks", uid=[uid], w="1h")
+        answer = house.get("/metrics/sparks", uid=[uid], **{"from": NOW - 3600})
         spark = answer["items"][uid]
         assert answer["step"] == 60
         assert len(spark["spark"]) == len(spark["bars"]) == 60
@@ -165,7 +165,7 @@ def test_sparks_have_sixty_cells_whose_last_ends_now(house):
         assert (spark["low"], spark["high"]) == (0.0, 29.0)
         assert spark["spark"][-1] == 255
         assert spark["bars"][-1] == 153
-        for window in ("24h", "7d"):
-            spark = house.get("/metrics/sparks", uid=[uid], w=window)["items"][uid]
+        for span in (10800, 86400, 604800):
+            spark = house.get("/metrics/sparks", uid=[uid], **{"from": NOW - span})["items"][uid]
             assert any(cell is not None for cell in spark["spark"])
             assert max(spark["bars"]) == 153

@@ -157,7 +157,7 @@ def test_published_batches_reach_the_list_and_a_long_poll(house):
         assert begin["rows"] == []
         house.publish((uid, "a", 301, NOW + 60, 7.0, 0.9))
         answer = house.get("/results", after=begin["next"], wait=20)
-        assert answer["rows"] == [[uid, 301, NOW + 60, 7.0, 0.9, "error"]]
+        assert answer["rows"] == [[uid, 301, NOW + 60, 7.0, 0.9, "error", "up", 1e5]]
         assert not answer["reset"]
         (listed,) = house.get("/metrics")["items"]
         assert listed["last"] == {"rowid": 301, "time": NOW + 60, "value": 7.0}

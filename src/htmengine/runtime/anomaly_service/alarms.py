@@ -41,7 +41,7 @@ def _alarm(scores: Scores, position: int) -> NewAlarm:
         _known(_at(scores.one_in, position)),
         why.cause if why else None,
         why.channel if why else None,
-        _direction(why, value, forecast),
+        direction_of(why, value, forecast),
         _known(forecast),
         _known(_at(scores.usual_lows, position)),
         _known(_at(scores.usual_highs, position)),
@@ -49,7 +49,7 @@ def _alarm(scores: Scores, position: int) -> NewAlarm:
     )
 
 
-def _direction(why: Why | None, value: float, forecast: float) -> str | None:
+def direction_of(why: Why | None, value: float, forecast: float) -> str | None:
     """Return to which side of its forecast a value lies, or that it is a matter of the pattern; None if nobody knows."""
     if why is not None and why.cause in _OF_MANY_ROWS:
         return PATTERN

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import base64
+import math
+from collections.abc import Callable
 from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
+import numpy as np
 from msgspec import Meta, Struct
+from sqlalchemy import Connection
 
+from htmengine.incidents.sentences import sentence
 from htmengine.messages import Why
 from htmengine.repository import alarms as stored
+from htmengine.repository import series
 from htmengine.repository.alarms import Position
 from htmengine.repository.engine import reading
 from htmengine.repository.fleet import ranked
 from htmengine.repository.schema import ALARM_LOG_SCORE
 from htmengine.web import problems
+from htmengine.web.api.metrics import parsed
 from htmengine.web.operations import Call, Operations
 from htmengine.web.problems import FieldError, Problem, unknown_metric
+from htmengine.web.search import matching
 from htmengine.web.shapes import (
     Alarm,
     AlarmPage,
@@ -34,14 +42,18 @@ from htmengine.web.site import Site
 
 operations = Operations()
 T = TypeVar("T")
+PART: Final = 1000
 MAX_RANKED: Final = 200_000
 
 DAY_S: Final = 86400.0
 
 
-class AlarmsQuery(Struct, frozen=True):
+class AlarmsQuery(Struct, frozen=True, rename={"from_": "from"}):
     """Which alarms of a metric."""
 
+    from_: Time | None = None
+    to: Time | None = None
+    """Left out itself."""
     since_rowid: RowId | None = None
     """Rows behind this one, ascending; without it the newest come first."""
     limit: Limit = 100
@@ -59,9 +71,31 @@ def alarms_of_metric(call: Call, uid: Uid, query: AlarmsQuery) -> AlarmPage:
     if since is not None and after is not None:
         since, after = after, None
     with reading(site.context.engine) as conn:
-        found = stored.alarms_of(conn, uid, before_rowid=after, since_rowid=since, limit=query.limit + 1)
+        if query.from_ is not None or query.to is not None:
+            found = _between(conn, uid, query, after)
+        else:
+            found = stored.alarms_of(conn, uid, before_rowid=after, since_rowid=since, limit=query.limit + 1)
     following = encoded(found[query.limit - 1].rowid) if len(found) > query.limit else None
     return AlarmPage([shown(site, alarm) for alarm in found[: query.limit]], following)
+
+
+def _between(conn: Connection, uid: str, query: AlarmsQuery, after: int | None) -> list[stored.Alarm]:
+    """Return the alarms of a metric in a time, the newest first, one more than asked for."""
+    since = -math.inf if query.from_ is None else query.from_
+    until = math.inf if query.to is None else query.to
+    before = after
+    if query.to is not None:
+        # Alarms stay when rows are removed: where no row is left before that time, all alarms are looked at.
+        end = series.first_from(conn, uid, query.to)
+        before = min((rowid for rowid in (after, end) if rowid), default=None)
+    found: list[stored.Alarm] = []
+    while len(found) <= query.limit:
+        some = stored.alarms_of(conn, uid, before_rowid=before, limit=PART)
+        found += [alarm for alarm in some if since <= alarm.timestamp < until]
+        if len(some) < PART or some[-1].timestamp < since:
+            break
+        before = some[-1].rowid
+    return found[: query.limit + 1]
 
 
 class AnomaliesQuery(Struct, frozen=True, rename={"from_": "from"}):
@@ -74,6 +108,8 @@ class AnomaliesQuery(Struct, frozen=True, rename={"from_": "from"}):
     min_score: Annotated[float, Meta(ge=ALARM_LOG_SCORE, le=1)] = ALARM_LOG_SCORE
     prefix: Pattern = ""
     """Only metrics whose names begin like this."""
+    q: Pattern = ""
+    """Only metrics that this search finds; as for the list of metrics."""
     rank: Literal["time", "window"] = "time"
     """`window`: metrics instead of alarms, the most unusual of the window first."""
     limit: Limit = 100
@@ -90,6 +126,7 @@ def anomalies(call: Call, query: AnomaliesQuery) -> AlarmPage | RankedMetrics:
         raise Problem(problems.BAD_REQUEST, f"from={since:g} lies behind to={until:g}.")
     if query.rank == "window":
         return _ranked(site, since, until, query)
+    wanted = _wanted(site, query)
     position = decoded(query.after, Position) if query.after else None
     items: list[Alarm] = []
     with reading(site.context.engine) as conn:
@@ -99,7 +136,7 @@ def anomalies(call: Call, query: AnomaliesQuery) -> AlarmPage | RankedMetrics:
             )
             for alarm in found[: query.limit]:
                 position = Position(alarm.timestamp, alarm.uid, alarm.rowid)
-                if _name(site, alarm.uid).startswith(query.prefix):
+                if wanted(alarm.uid):
                     items.append(shown(site, alarm))
                 if len(items) == query.limit:
                     break
@@ -120,6 +157,17 @@ def _ranked(site: Site, since: float, until: float, query: AnomaliesQuery) -> Ra
     ]
     items.sort(key=lambda metric: (-metric.score, metric.first, metric.name))
     return RankedMetrics(items[: query.limit])
+
+
+def _wanted(site: Site, query: AnomaliesQuery) -> Callable[[str], bool]:
+    """Return what tells whether a metric is wanted, by its uid."""
+    if not (query.q or query.prefix):
+        return lambda uid: True
+    fleet = site.fleet
+    with fleet.lock:
+        mask = matching(fleet, parsed(query.q), query.prefix, site.name_matches, site.clock())
+        uids = {fleet.uids[i] for i in np.flatnonzero(mask).tolist()}
+    return uids.__contains__
 
 
 def shown(site: Site, alarm: stored.Alarm) -> Alarm:
@@ -143,7 +191,7 @@ def shown(site: Site, alarm: stored.Alarm) -> Alarm:
         foreseen=why.foreseen if why else [],
         alarms_before=why.alarms_before if why else None,
         last_alarm=why.last_alarm if why else None,
-        sentence=why.cause if why else "",
+        sentence=sentence(why, alarm.value),
     )
 
 

@@ -10,7 +10,7 @@ from msgspec import Meta, Struct, field
 from htmengine.repository import series
 from htmengine.repository.engine import reading
 from htmengine.web import problems, ranking, rows, search
-from htmengine.web.fleet import CELLS, FULL
+from htmengine.web.fleet import CELLS, FULL, Ring
 from htmengine.web.operations import Call, Operations
 from htmengine.web.problems import FieldError, Problem
 from htmengine.web.shapes import (
@@ -21,10 +21,12 @@ from htmengine.web.shapes import (
     Spark,
     Sparks,
     State,
+    Time,
     TreeAnswer,
     TreeNode,
     Uid,
     number,
+    tags_of,
 )
 
 operations = Operations()
@@ -40,6 +42,8 @@ WINDOWS: Final[dict[str, float]] = {
     "7d": 604800.0,
 }
 MAX_SPARKS: Final = 200
+MAX_SPARK_ROWS: Final = 50_000
+"""More rows than these are drawn from hours."""
 
 
 class ListQuery(Struct, frozen=True):
@@ -53,6 +57,8 @@ class ListQuery(Struct, frozen=True):
     """Only metrics whose names begin like this."""
     w: Window = "24h"
     """By oddness: a score counts half when it is a quarter of this old."""
+    uid: Annotated[list[Uid], Meta(max_length=1000)] = field(default_factory=list)
+    """Only these metrics, in this order, on one page; may be given many times."""
     limit: Limit = 100
     after: Cursor | None = None
 
@@ -61,6 +67,9 @@ class ListQuery(Struct, frozen=True):
 def list_metrics(call: Call, query: ListQuery) -> MetricPage:
     """List metrics: the oddest first, or in another order."""
     site, now = call.site, call.site.clock()
+    if query.uid:
+        found = rows.metric_rows(site, list(dict.fromkeys(query.uid)))
+        return MetricPage(found, None, len(found))
     wanted = parsed(query.q)
     if query.state:
         wanted = wanted._replace(states=(*wanted.states, query.state))
@@ -95,8 +104,8 @@ class TreeQuery(Struct, frozen=True):
     prefix: Pattern = ""
     """As a node gives it; empty for the roots."""
     q: Pattern = ""
-    by: Annotated[str, Meta(max_length=100)] = ""
-    """Group by this tag instead."""
+    tag: Annotated[str, Meta(max_length=100)] = ""
+    """Group by this tag instead; metrics without it are left out."""
 
 
 @operations("GET", "/metrics/tree", "read", etag=True)
@@ -109,25 +118,29 @@ def tree(call: Call, query: TreeQuery) -> TreeAnswer:
         found = search.matching(fleet, wanted, query.prefix, site.name_matches, site.clock())
         unusual, worst = fleet.unusual(3600.0), fleet.worst(3600.0)
         groups: dict[tuple[str, str, str | None], list[int]] = {}
+        tags: set[str] = set()
         for i in np.flatnonzero(found).tolist():
-            groups.setdefault(_group(fleet.names[i], fleet.uids[i], query), []).append(i)
+            name = fleet.names[i]
+            if ";" in name:
+                tags.update(tags_of(name))
+            if group := _group(name, fleet.uids[i], query):
+                groups.setdefault(group, []).append(i)
         items = [
             TreeNode(prefix, label, len(some), int(unusual[some].sum()), float(worst[some].max()) / FULL, uid)
             for (label, prefix, uid), some in groups.items()
         ]
     items.sort(key=lambda node: (-node.worst if node.worst >= 0.5 else 0.0, node.label))
-    return TreeAnswer(query.prefix, items[:MAX_CHILDREN])
+    return TreeAnswer(query.prefix, items[:MAX_CHILDREN], sorted(tags)[:MAX_CHILDREN])
 
 
 MAX_CHILDREN: Final = 1000
 
 
-def _group(name: str, uid: str, query: TreeQuery) -> tuple[str, str, str | None]:
+def _group(name: str, uid: str, query: TreeQuery) -> tuple[str, str, str | None] | None:
     """Return label and prefix of the group that a metric belongs to, and its uid if it is one by itself."""
-    if query.by:
-        tags = dict(pair.split("=", 1) for pair in name.split(";")[1:] if "=" in pair)
-        value = tags.get(query.by, "")
-        return value or f"without {query.by}", f"tag:{query.by}={value}" if value else "", None
+    if query.tag:
+        value = tags_of(name).get(query.tag)
+        return (value, value, None) if value else None
     base = name.partition(";")[0]
     end = base.find(".", len(query.prefix))
     if end == -1:
@@ -135,44 +148,57 @@ def _group(name: str, uid: str, query: TreeQuery) -> tuple[str, str, str | None]
     return name[len(query.prefix) : end], name[: end + 1], None
 
 
-class SparksQuery(Struct, frozen=True):
-    """Which metrics, and how far back."""
+class SparksQuery(Struct, frozen=True, rename={"from_": "from"}):
+    """Which metrics, and which time."""
 
     uid: Annotated[list[Uid], Meta(max_length=MAX_SPARKS)] = field(default_factory=list)
-    w: Window = "24h"
+    from_: Time | None = None
+    """Without it a day before `to`."""
+    to: Time | None = None
+    """Without it now."""
 
 
 @operations("GET", "/metrics/sparks", "read")
 def sparks(call: Call, query: SparksQuery) -> Sparks:
     """Give the values and scores of some metrics in sixty cells each."""
-    site, window = call.site, WINDOWS[query.w]
-    uids = list(dict.fromkeys(query.uid))
-    if window in (3600.0, 86400.0):
-        return _sparks_in_memory(call, uids, window)
-    step, now = window / CELLS, site.clock()
-    end = (now // step + 1) * step
+    site, now = call.site, call.site.clock()
+    until = query.to if query.to is not None else now
+    since = query.from_ if query.from_ is not None else until - 86400.0
+    if since >= until:
+        raise Problem(problems.BAD_REQUEST, f"from={since:g} does not lie before to={until:g}.")
+    uids = [uid for uid in dict.fromkeys(query.uid) if uid in site.fleet.index]
+    for ring in (site.fleet.minutes, site.fleet.day):
+        length = ring.step_s * ring.cells
+        if abs(until - now) <= ring.step_s and abs(until - since - length) <= ring.step_s:
+            return _sparks_in_memory(call, uids, ring)
+    step = (until - since) / CELLS
+    with site.fleet.lock:
+        rates = [1.0 / (site.fleet.column("interval")[site.fleet.index[uid]] or 60.0) for uid in uids]
+    by_rows = np.nansum(rates) * (until - since) <= MAX_SPARK_ROWS
     items = {}
     with reading(site.context.engine) as conn:
         for uid in uids:
-            if uid not in site.fleet.index:
-                continue
             values, scores = np.full(CELLS, np.nan), np.zeros(CELLS)
-            for hour in series.hours_between(conn, uid, end - window - 3600, end):
-                first = int((hour.hour - (end - window)) // step)
-                last = int((hour.hour + 3599 - (end - window)) // step)
-                cells = slice(max(first, 0), max(last + 1, 0))
-                values[cells] = hour.mean_value
-                scores[cells] = np.fmax(scores[cells], hour.max_log_score or 0.0)
+            if by_rows:
+                found = series.rows_between(conn, uid, since, until + 1)
+                cells = np.clip((found.timestamps - since) // step, 0, CELLS - 1).astype(np.int64)
+                values[cells] = found.values
+                np.fmax.at(scores, cells, found.log_scores)
+            else:
+                for hour in series.hours_between(conn, uid, since - 3600, until):
+                    first, last = (int((time - since) // step) for time in (hour.hour, hour.hour + 3599))
+                    some = slice(max(first, 0), max(last + 1, 0))
+                    values[some] = hour.mean_value
+                    scores[some] = np.fmax(scores[some], hour.max_log_score or 0.0)
             items[uid] = _spark(values, np.round(scores * FULL))
-    return Sparks(step, end, items)
+    return Sparks(step, until, items)
 
 
-def _sparks_in_memory(call: Call, uids: list[str], window: float) -> Sparks:
+def _sparks_in_memory(call: Call, uids: list[str], ring: Ring) -> Sparks:
     site, fleet = call.site, call.site.fleet
     rows.fill_cells(site, uids)
     fleet.advance(site.clock())
     with fleet.lock:
-        ring = fleet.minutes if window == 3600.0 else fleet.day
         known = [uid for uid in uids if uid in fleet.index]
         indexes = [fleet.index[uid] for uid in known]
         values, scores = ring.in_order("value", indexes), ring.in_order("score", indexes)

@@ -11,7 +11,7 @@ import htmengine
 from htmengine.web import problems
 from htmengine.web.operations import Call, Operations
 from htmengine.web.problems import FieldError, Problem
-from htmengine.web.shapes import Cursor, Pattern
+from htmengine.web.shapes import Cursor, Pattern, Uid
 from htmengine.web.stream import COLUMNS, Filter, events, kinds_of
 
 operations = Operations()
@@ -28,6 +28,8 @@ class StreamQuery(Struct, frozen=True):
     """Only results of metrics whose names fit this pattern, such as `web.*`."""
     min_score: Annotated[float, Meta(ge=0, le=1)] = 0.0
     """Only results with this log score or a higher one."""
+    uid: Uid | None = None
+    """Only results of this metric."""
     cursor: Cursor | None = None
     """Where to go on, for clients that cannot set the header Last-Event-ID, which counts more."""
 
@@ -45,7 +47,7 @@ async def stream(call: Call, query: StreamQuery) -> StreamingResponse:
         raise Problem(
             problems.BAD_REQUEST, f"events: {error}.", errors=[FieldError("?events", str(error))]
         ) from None
-    wanted = Filter(kinds, query.match, query.min_score)
+    wanted = Filter(kinds, query.match, query.min_score, query.uid)
     cursor = call.request.headers.get("last-event-id") or query.cursor
     hub = call.site.hub
     return StreamingResponse(
