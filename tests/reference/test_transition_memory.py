@@ -1,6 +1,7 @@
 """The compiled first-order memory and hash encoder against their naive twins."""
 
 import copy
+import zlib
 
 import numpy as np
 import pytest
@@ -50,6 +51,10 @@ def test_memory_agrees_with_the_naive_twin_and_survives_saving(seed, max_segment
             memory = _kernels.TransitionMemory(**parameters)
             memory.restore_state(state)
             assert memory.save_state() == state
+            state = memory.save_compact_state()
+            memory = _kernels.TransitionMemory(**parameters)
+            memory.restore_compact_state(state)
+            assert memory.save_compact_state() == state
     assert memory.segment_count == len(twin.places)
     assert memory.synapse_count == sum(len(segment.synapses) for segment in twin.places)
 
@@ -71,26 +76,38 @@ def test_what_was_predicted_is_told_after_learning_as_it_was_before():
         assert twin.predicted() == ahead.predicted()
 
 
-def test_a_state_with_a_broken_list_is_refused():
+@pytest.mark.parametrize("layout", ["state", "compact_state"])
+def test_a_state_with_a_broken_list_is_refused(layout):
     memory = _kernels.TransitionMemory(**SMALL, seed=1)
+    restore = getattr(memory, f"restore_{layout}")
     for active in random_steps(np.random.default_rng(1), SMALL["columns"], 30):
         memory.compute(active)
-    state = bytearray(memory.save_state())
+    state = bytearray(getattr(memory, f"save_{layout}")())
     rng = np.random.default_rng(2)
     refused = 0
     for _ in range(300):
         damaged = bytearray(state)
         damaged[rng.integers(0, len(damaged))] ^= 1 << rng.integers(0, 8)
         try:
-            memory.restore_state(bytes(damaged))
+            restore(bytes(damaged))
         except _kernels.StateError:
             refused += 1
         memory.compute(np.array([1, 2, 3], dtype=np.uint32))
     assert refused > 30
     with pytest.raises(_kernels.StateError, match="ends inside a field|longer than the block"):
-        memory.restore_state(bytes(state[:-3]))
+        restore(bytes(state[:-3]))
     with pytest.raises(_kernels.StateError, match="left over"):
-        memory.restore_state(bytes(state) + b"x")
+        restore(bytes(state) + b"x")
+
+
+def test_the_compact_layout_compresses_by_a_fifth_more():
+    memory = _kernels.TransitionMemory(**TRANSITION_MEMORY)
+    rng = np.random.default_rng(4)
+    for _ in range(400):
+        memory.compute(np.sort(rng.choice(1024, 20, replace=False)).astype(np.uint32))
+    assert memory.segment_count == TRANSITION_MEMORY["max_segments"]
+    plain, compact = zlib.compress(memory.save_state()), zlib.compress(memory.save_compact_state())
+    assert len(compact) < 0.8 * len(plain)
 
 
 @settings(max_examples=200, deadline=None)

@@ -9,6 +9,7 @@ import zlib
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from numpy.typing import ArrayLike
@@ -248,7 +249,7 @@ def _second(moment: Any) -> float:
 
 _TIMES: Final = "seconds since the epoch, datetime or datetime64"
 
-# A block: header, parameters as JSON, state of the kernel. Little-endian.
+# A block: header, parameters as JSON in their short form, state of the kernel. Little-endian.
 _MAGIC: Final = b"HTMm"
 _LAYOUT: Final = 5
 # magic, layout, generation, rows, digest of the parameters, lengths of parameters and state, CRC-32 of all other bytes
@@ -256,10 +257,18 @@ _HEADER: Final = struct.Struct("<4sIIQ16sQQI")
 
 
 def _pack(parameters: params.Parameters, generation: int, rows: int, state: bytes) -> bytes:
-    body = parameters.to_json() + state
+    body = _parameters_in_block(parameters) + state
     fields = (_MAGIC, _LAYOUT, generation, rows, parameters.digest(), len(body) - len(state), len(state))
     checksum = zlib.crc32(body, zlib.crc32(_HEADER.pack(*fields, 0)))
     return _HEADER.pack(*fields, checksum) + body
+
+
+def _parameters_in_block(parameters: params.Parameters) -> bytes:
+    if isinstance(parameters, params.DefaultParametersV1):
+        return (
+            parameters.to_json()
+        )  # written out, so that a release that knows no other version reads it, too
+    return msgspec.json.encode(params.to_short_form(parameters), order="sorted")
 
 
 def _unpack(block: bytes) -> tuple[params.Parameters, int, int, bytes]:
@@ -279,7 +288,7 @@ def _unpack(block: bytes) -> tuple[params.Parameters, int, int, bytes]:
     if zlib.crc32(body, zlib.crc32(_HEADER.pack(*fields, 0))) != checksum:
         raise UnreadableModel("model block: damaged, its checksum does not match")
     try:
-        parameters = params.from_json(bytes(body[:parameters_size]))
+        parameters = params.from_short_form(msgspec.json.decode(body[:parameters_size]))
     except ValueError as error:
         raise UnreadableModel(f"model block: parameters of another version: {error}") from error
     if parameters.digest() != digest:

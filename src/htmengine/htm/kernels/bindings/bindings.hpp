@@ -43,15 +43,16 @@ nb::ndarray<nb::numpy, T, nb::ndim<2>, nb::c_contig> to_numpy(std::vector<T> ite
     return {owned->data(), {rows, columns}, owner};
 }
 
-/// Gives a bound class `save_state() -> bytes` and `restore_state(bytes)`.
-template <class T, class... Options>
+/// Gives a bound class `save_state() -> bytes` and `restore_state(bytes)`, or with the compact layout
+/// `save_compact_state` and `restore_compact_state`.
+template <bool compact = false, class T, class... Options>
 void bind_state(nb::class_<T, Options...>& bound) {
-    bound.def("save_state", [](const T& self) {
-        const auto bytes = save_state(self);
+    bound.def(compact ? "save_compact_state" : "save_state", [](const T& self) {
+        const auto bytes = save_state<compact>(self);
         return nb::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size());
     });
-    bound.def("restore_state", [](T& self, nb::bytes bytes) {
-        restore_state(self, reinterpret_cast<const std::uint8_t*>(bytes.c_str()), bytes.size());
+    bound.def(compact ? "restore_compact_state" : "restore_state", [](T& self, nb::bytes bytes) {
+        restore_state<compact>(self, reinterpret_cast<const std::uint8_t*>(bytes.c_str()), bytes.size());
     });
 }
 

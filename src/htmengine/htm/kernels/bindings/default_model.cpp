@@ -69,6 +69,7 @@ void bind_transition_memory(nb::module_& module) {
         .def_prop_ro("segment_count", &TransitionMemory::segment_count)
         .def_prop_ro("synapse_count", &TransitionMemory::synapse_count);
     bind_state(bound);
+    bind_state<true>(bound);
 }
 
 void bind_value_scale(nb::module_& module) {

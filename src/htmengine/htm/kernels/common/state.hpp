@@ -8,11 +8,16 @@
 // Parameters are not state: an object is built from its parameters first, then reads its state into place.
 // What can be derived (reverse indices, bit masks) is left out and rebuilt by `restored()`, which also checks
 // sizes and index ranges and throws StateError, so that no block of bytes can lead to a read out of bounds.
+//
+// There are two layouts. In the plain one every number takes its own size. In the compact one, vectors of whole numbers
+// of 16 bits or more are written as variable-length numbers (LEB128: seven bits a byte, lowest first), which are fewer
+// bytes and compress better; a class may list other fields for it (`if constexpr (Archive::compact)`).
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <optional>
 #include <stdexcept>
 #include <type_traits>
@@ -26,9 +31,17 @@ class StateError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+/// Vectors of these are variable-length numbers in the compact layout.
+template <class T>
+constexpr bool is_wide_whole = std::is_unsigned_v<T> && !std::is_same_v<T, bool> && (sizeof(T) > 1);
+
 /// Appends fields to a block of bytes: little-endian, without padding, vectors behind their length (64 bits).
-class StateWriter {
+template <bool in_compact_layout>
+class BasicStateWriter {
    public:
+    static constexpr bool compact = in_compact_layout;
+    static constexpr bool writes = true;
+
     template <class... Fields>
     void operator()(const Fields&... fields) {
         (write(fields), ...);
@@ -49,7 +62,9 @@ class StateWriter {
     template <class T>
     void write(const std::vector<T>& items) {
         write(static_cast<std::uint64_t>(items.size()));
-        if constexpr (std::is_arithmetic_v<T>) {
+        if constexpr (compact && is_wide_whole<T>) {
+            for (const T item : items) append_number(item);
+        } else if constexpr (std::is_arithmetic_v<T>) {
             append(items.data(), items.size() * sizeof(T));
         } else {
             for (const T& item : items) write(item);
@@ -62,6 +77,11 @@ class StateWriter {
         if (item) write(*item);
     }
 
+    void append_number(std::uint64_t number) {
+        for (; number >= 128; number >>= 7) bytes.push_back(static_cast<std::uint8_t>(number | 128));
+        bytes.push_back(static_cast<std::uint8_t>(number));
+    }
+
     void append(const void* data, std::size_t size) {
         if (size == 0) return;
         const std::size_t end = bytes.size();
@@ -70,10 +90,14 @@ class StateWriter {
     }
 };
 
-/// Reads fields back in the order in which StateWriter wrote them. Throws StateError when bytes are missing.
-class StateReader {
+/// Reads fields back in the order in which BasicStateWriter wrote them. Throws StateError when bytes are missing.
+template <bool in_compact_layout>
+class BasicStateReader {
    public:
-    StateReader(const std::uint8_t* data, std::size_t size) : next_(data), left_(size) {}
+    static constexpr bool compact = in_compact_layout;
+    static constexpr bool writes = false;
+
+    BasicStateReader(const std::uint8_t* data, std::size_t size) : next_(data), left_(size) {}
 
     template <class... Fields>
     void operator()(Fields&... fields) {
@@ -100,7 +124,10 @@ class StateReader {
         std::uint64_t count = 0;
         read(count);
         if (count > left_) throw StateError("a field is longer than the block");
-        if constexpr (std::is_arithmetic_v<T>) {
+        if constexpr (compact && is_wide_whole<T>) {
+            items.resize(static_cast<std::size_t>(count));
+            for (T& item : items) item = take_number<T>();
+        } else if constexpr (std::is_arithmetic_v<T>) {
             if (count * sizeof(T) > left_) throw StateError("a field is longer than the block");
             items.resize(static_cast<std::size_t>(count));
             take(items.data(), items.size() * sizeof(T));
@@ -119,6 +146,20 @@ class StateReader {
         if (present == 1) read(item.emplace());
     }
 
+    template <class T>
+    T take_number() {
+        std::uint64_t number = 0;
+        std::uint8_t byte = 128;
+        for (unsigned shift = 0; byte >= 128; shift += 7) {
+            take(&byte, 1);
+            const std::uint64_t bits = byte & 127u;
+            if (shift > 63 || (bits << shift) >> shift != bits) throw StateError("a number is too long");
+            number |= bits << shift;
+        }
+        if (number > std::numeric_limits<T>::max()) throw StateError("a number is too large for its field");
+        return static_cast<T>(number);
+    }
+
     void take(void* field, std::size_t size) {
         if (size > left_) throw StateError("the block ends inside a field");
         if (size == 0) return;
@@ -131,20 +172,23 @@ class StateReader {
     std::size_t left_;
 };
 
+using StateWriter = BasicStateWriter<false>;
+using StateReader = BasicStateReader<false>;
+
 /// The state of `object` as bytes.
-template <class T>
+template <bool compact = false, class T>
 std::vector<std::uint8_t> save_state(const T& object) {
-    StateWriter writer;
+    BasicStateWriter<compact> writer;
     T::fields(object, writer);
     return std::move(writer.bytes);
 }
 
 /// Puts saved state into `object`, which must have been built from the same parameters. Throws StateError and
 /// leaves `object` as it was when the bytes do not fit.
-template <class T>
+template <bool compact = false, class T>
 void restore_state(T& object, const std::uint8_t* data, std::size_t size) {
     T restored = object;
-    StateReader reader(data, size);
+    BasicStateReader<compact> reader(data, size);
     T::fields(restored, reader);
     reader.finish();
     restored.restored();

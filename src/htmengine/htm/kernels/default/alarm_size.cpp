@@ -95,7 +95,8 @@ void AlarmSize::restored() const {
     std::uint64_t total = 0;
     for (const std::uint32_t count : counts_) total += count;
     if (total != total_) throw StateError("the counts of sizes do not add up");
-    if (!(size_ >= 0.0) || !std::isfinite(size_)) throw StateError("the size of an alarm is not a number");
+    if (size_ != 0.0 && !(size_ >= parameters_.least && std::isfinite(size_)))
+        throw StateError("the size of an alarm is out of range");
 }
 
 }  // namespace htmengine

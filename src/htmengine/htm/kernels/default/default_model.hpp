@@ -58,8 +58,8 @@ class DefaultModel final : public PredictingModel<SoftmaxClassifier> {
                  SeasonalDeviation deviation, Likelihood sequence_likelihood, Likelihood jump_likelihood, Tail odds,
                  const CombinationParameters& combination);
 
-    std::vector<std::uint8_t> save() const override { return save_state(*this); }
-    void load(const std::uint8_t* data, std::size_t size) override { restore_state(*this, data, size); }
+    std::vector<std::uint8_t> save() const override { return save_state<true>(*this); }
+    void load(const std::uint8_t* data, std::size_t size) override { restore_state<true>(*this, data, size); }
 
     std::vector<std::string> stages() const override { return {"encoder", "memory", "deviation", "likelihood"}; }
 

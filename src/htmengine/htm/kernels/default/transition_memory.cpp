@@ -175,6 +175,76 @@ std::size_t TransitionMemory::synapse_count() const {
     return total;
 }
 
+/// The synapses of a segment in the order of their sources: no result depends on their order.
+PackedSegments TransitionMemory::packed() const {
+    PackedSegments packed;
+    packed.owners = owners_;
+    packed.synapse_counts = synapse_counts_;
+    packed.places.resize(owners_.size());
+    for (std::uint16_t segment : heads_)
+        for (std::uint16_t place = 0; segment != none; segment = nexts_[segment]) packed.places[segment] = place++;
+    for (std::size_t segment = 0; segment < owners_.size(); ++segment) {
+        packed.ages.push_back(step_ - last_used_[segment]);
+        const auto first = synapses_.begin() + static_cast<std::ptrdiff_t>(segment * synapses_per_segment);
+        std::vector<std::uint16_t> synapses(first, first + synapse_counts_[segment]);
+        std::sort(synapses.begin(), synapses.end());
+        std::uint32_t expected = 0;
+        for (const std::uint16_t synapse : synapses) {
+            packed.gaps.push_back(static_cast<std::uint16_t>(source(synapse) - expected));
+            packed.permanences.push_back(static_cast<std::uint8_t>(permanence(synapse)));
+            expected = source(synapse) + 1;
+        }
+    }
+    return packed;
+}
+
+void TransitionMemory::unpack(const PackedSegments& packed) {
+    const std::size_t segments = packed.owners.size();
+    if (segments > parameters_.max_segments) throw StateError("more segments than the parameters allow");
+    std::size_t synapses = 0;
+    for (const std::uint8_t count : packed.synapse_counts) synapses += count;
+    if (packed.places.size() != segments || packed.ages.size() != segments ||
+        packed.synapse_counts.size() != segments || packed.gaps.size() != synapses ||
+        packed.permanences.size() != synapses)
+        throw StateError("the fields of the segments differ in length");
+    owners_ = packed.owners;
+    synapse_counts_ = packed.synapse_counts;
+    synapses_.assign(segments * synapses_per_segment, 0);
+    last_used_.resize(segments);
+    std::size_t next = 0;
+    for (std::size_t segment = 0; segment < segments; ++segment) {
+        if (owners_[segment] >= parameters_.columns) throw StateError("a segment belongs to no column");
+        if (packed.ages[segment] > step_) throw StateError("a segment was used before the first step");
+        if (synapse_counts_[segment] > synapses_per_segment) throw StateError("a segment has too many synapses");
+        last_used_[segment] = step_ - packed.ages[segment];
+        std::uint32_t column = 0;
+        for (std::size_t i = 0; i < synapse_counts_[segment]; ++i, ++next, ++column) {
+            column += packed.gaps[next];
+            if (column >= parameters_.columns) throw StateError("a synapse comes from no column");
+            const std::uint32_t strength = packed.permanences[next];
+            if (strength < 1 || strength > highest_permanence) throw StateError("a permanence is out of range");
+            synapses_[segment * synapses_per_segment + i] = synapse_from(column, strength);
+        }
+    }
+    link(packed.places);
+}
+
+/// Makes the lists of the columns, in which each segment has its place.
+void TransitionMemory::link(const std::vector<std::uint16_t>& places) {
+    std::vector<std::uint16_t> order(places.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::uint16_t>(i);
+    std::sort(order.begin(), order.end(), [&](std::uint16_t a, std::uint16_t b) {
+        return owners_[a] != owners_[b] ? owners_[a] < owners_[b] : places[a] < places[b];
+    });
+    nexts_.assign(order.size(), none);
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        const bool follows = i > 0 && owners_[order[i - 1]] == owners_[order[i]];
+        const int place = follows ? places[order[i - 1]] + 1 : 0;
+        if (places[order[i]] != place) throw StateError("the lists of segments are broken");
+        if (follows) nexts_[order[i - 1]] = order[i];
+    }
+}
+
 void TransitionMemory::restored() {
     const std::size_t segments = owners_.size();
     if (segments > parameters_.max_segments) throw StateError("more segments than the parameters allow");

@@ -28,6 +28,21 @@ struct TransitionMemoryParameters {
     std::uint64_t seed;
 };
 
+/// The segments of a memory as few bytes that compress well: a column for each kind of number, sources as ascending gaps.
+struct PackedSegments {
+    std::vector<std::uint16_t> owners;          // per segment: its column
+    std::vector<std::uint16_t> places;          // in the list of its column, from the newest on
+    std::vector<std::uint32_t> ages;            // steps since it was used
+    std::vector<std::uint8_t> synapse_counts;
+    std::vector<std::uint16_t> gaps;            // per synapse, by segment: columns left out since the source before
+    std::vector<std::uint8_t> permanences;      // per synapse
+
+    template <class Self, class Archive>
+    static void fields(Self& self, Archive& archive) {
+        archive(self.owners, self.places, self.ages, self.synapse_counts, self.gaps, self.permanences);
+    }
+};
+
 class TransitionMemory {
    public:
     static constexpr std::uint32_t synapses_per_segment = 16;
@@ -49,8 +64,16 @@ class TransitionMemory {
 
     template <class Self, class Archive>
     static void fields(Self& self, Archive& archive) {
-        archive(self.synapses_, self.synapse_counts_, self.owners_, self.nexts_, self.last_used_, self.step_,
-                self.previous_, self.foreseen_, self.before_, self.random_);
+        if constexpr (Archive::compact) {
+            PackedSegments segments;
+            archive(self.step_);
+            if constexpr (Archive::writes) segments = self.packed();
+            archive(segments);
+            if constexpr (!Archive::writes) self.unpack(segments);
+        } else {
+            archive(self.synapses_, self.synapse_counts_, self.owners_, self.nexts_, self.last_used_, self.step_);
+        }
+        archive(self.previous_, self.foreseen_, self.before_, self.random_);
     }
 
     /// Rebuilds the heads of the columns' lists. Throws StateError when the state does not fit the parameters.
@@ -68,6 +91,9 @@ class TransitionMemory {
     std::uint16_t new_segment(std::uint16_t column);
     void unlink(std::uint16_t segment);
     void mark_previous(std::uint8_t mark);
+    PackedSegments packed() const;
+    void unpack(const PackedSegments& packed);
+    void link(const std::vector<std::uint16_t>& places);
 
     TransitionMemoryParameters parameters_;
     // A synapse is source << 6 | permanence. Segment s has synapse_counts_[s] of them from 16 * s on.
