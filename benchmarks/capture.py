@@ -30,6 +30,7 @@ from benchmarks.parallel import run
 from benchmarks.summary import Report
 from htmengine.doors.plaintext import parse_lines
 from htmengine.htm.arrays import FloatArray
+from htmengine.runtime.metric_storer.numbering import whole_seconds
 
 ROWS = {
     "1-180": slice(0, 180),
@@ -77,9 +78,10 @@ def read(path: Path) -> list[Metric]:
     """
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt") as file:
-        columns, rejected = parse_lines(file)
-    if rejected:
-        raise ValueError(f"{path.name}: {rejected[0].reason}: {rejected[0].line!r}")
+        samples, refusals = parse_lines(file)
+    if refusals:
+        raise ValueError(f"{path.name}: {refusals.details[0].reason}: {refusals.details[0].example!r}")
+    columns = whole_seconds(samples)
     names, of = np.unique(np.array(columns.names), return_inverse=True)
     order = np.argsort(of, kind="stable")
     bounds = np.searchsorted(of[order], np.arange(1, len(names)))

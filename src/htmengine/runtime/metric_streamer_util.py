@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from htmengine.doors.plaintext import Columns
 from htmengine.exceptions import (
     MetricStatisticsNotReadyError,
     MetricStatusChangedError,
@@ -84,7 +83,7 @@ class MetricStreamer:
     def _store(self, data: Sequence[tuple[datetime, float]], uid: str) -> tuple[MetricState, numbering.Rows]:
         with writing(current().engine) as conn:
             state = metrics.state(conn, uid)
-            columns = Columns(
+            columns = numbering.Columns(
                 [state.name] * len(data),
                 [float(value) for _, value in data],
                 [to_epoch(stored_time(time)) for time, _ in data],

@@ -7,9 +7,10 @@ from collections import Counter, deque
 from collections.abc import Iterable
 from typing import Any, Final
 
+from htmengine.doors.samples import shortened
+
 EXAMPLES: Final = 5
 """How many refused lines are kept for each reason; the newest stay."""
-LONGEST_EXAMPLE: Final = 200
 
 
 class Counters:
@@ -28,7 +29,7 @@ class Counters:
 
     def reject(self, reason: str, examples: Iterable[str] = (), count: int | None = None) -> None:
         """Count lines that are not used; `count` is that of the examples unless it is given."""
-        cut = [example[:LONGEST_EXAMPLE] for example in examples]
+        cut = [shortened(example) for example in examples]
         with self._lock:
             self._rejected[reason] += len(cut) if count is None else count
             self._examples.setdefault(reason, deque(maxlen=EXAMPLES)).extend(cut)

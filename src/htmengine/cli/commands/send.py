@@ -65,15 +65,15 @@ def send(
 def checked_lines(lines: list[str], max_future_s: int, now: int) -> list[str]:
     """Return lines with a timestamp each, `now` where they have none. Raises MisuseError at the first that is no sample, or too far ahead."""
     from htmengine.doors.plaintext import BadLine, parse_line
+    from htmengine.doors.reasons import Reason
     from htmengine.errors import MisuseError
-    from htmengine.runtime.metric_storer.stage import FUTURE
 
     checked = []
     for number, line in enumerate(lines, 1):
         whole = f"{line.strip()} {now}" if len(line.split()) == 2 else line.strip()
         try:
             if parse_line(whole).timestamp >= now + max_future_s + 1:
-                raise BadLine(FUTURE)
+                raise BadLine(Reason.FUTURE)
         except BadLine as error:
             raise MisuseError(
                 f"Line {number}, {line.strip()!r}: {error}.",

@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 from htmengine.bus import QueueStatus
 from htmengine.cli.session import duration, number_of, print_table
 from htmengine.cli.terminal import advise, say
+from htmengine.doors.reasons import remedy_of
+from htmengine.doors.samples import shortened
 from htmengine.errors import ConfigError
 from htmengine.repository import metrics, overview
 from htmengine.repository.engine import reading
@@ -244,10 +246,11 @@ def _counted(service: ServiceHealth) -> list[str]:
         + ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in plain.items())
     ] * bool(plain)
     for reason, refused in service.counters.get("rejected", {}).items():
-        example = f", for example {_shortened(refused['examples'][-1])!r}" if refused["examples"] else ""
-        lines.append(f"  {number_of(refused['count'], 'line')} rejected: {reason}{example}")
+        example = (
+            f", for example {shortened(refused['examples'][-1], LONGEST_EXAMPLE)!r}"
+            if refused["examples"]
+            else ""
+        )
+        remedy = f"; {remedy}" if (remedy := remedy_of(reason)) else ""
+        lines.append(f"  {number_of(refused['count'], 'line')} rejected: {reason}{example}{remedy}")
     return lines
-
-
-def _shortened(line: str) -> str:
-    return line if len(line) <= LONGEST_EXAMPLE else line[: LONGEST_EXAMPLE - 3] + "..."

@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from htmengine.service.counters import LONGEST_EXAMPLE, Counters
+from htmengine.doors import wrong_door
+from htmengine.doors.reasons import Reason
+from htmengine.doors.samples import shortened
+from htmengine.service.counters import Counters
 
-LONG_LINE: Final = "the line is too long"
-NOT_UTF8: Final = "the line is not UTF-8"
-UNFINISHED: Final = "the connection ended within the line"
 NOW: Final = "-1"
 """A timestamp that Graphite's senders leave to the receiver. It is dated here, where the line comes in: behind the queue a
 second delivery would be another sample."""
@@ -30,9 +30,15 @@ class LineReader:
         self._rest = b""
         self._skipping = False
         """Within a line that is too long, up to its end."""
+        self._begun = False
+        """A whole line was seen, or enough for one that is too long: it is lines that this connection sends."""
+        self.foreign = False
+        """The connection speaks another protocol; what it sends is not used."""
 
     def feed(self, data: bytes) -> list[str]:
         """Return the lines that are complete now; blank ones are left out."""
+        if not self._begun and self._is_foreign(data):
+            return []
         complete, newline, rest = data.rpartition(b"\n")
         if not newline:
             self._keep(rest)
@@ -55,8 +61,19 @@ class LineReader:
     def finish(self) -> None:
         """Count a line that never ended: half a number may look like a whole one, so it is not used."""
         if self._rest.strip():
-            self._reject(UNFINISHED, self._rest)
+            self._reject(Reason.UNFINISHED, self._rest)
         self._rest, self._skipping = b"", False
+
+    def _is_foreign(self, data: bytes) -> bool:
+        """Look at the first bytes of a connection."""
+        if not self.foreign:
+            begin = self._rest + data
+            reason = wrong_door.of_bytes(begin)
+            if reason:
+                self.foreign, self._rest = True, b""
+                self._counters.reject(reason, [shortened(begin)])
+            self._begun = not reason and (b"\n" in data or len(begin) > self._longest)
+        return self.foreign
 
     def _keep(self, rest: bytes) -> None:
         """Keep the beginning of a line, or note that the line is too long."""
@@ -64,7 +81,7 @@ class LineReader:
             return
         self._rest += rest
         if len(self._rest) > self._longest + 1:  # one more: it may end in \r\n
-            self._reject(LONG_LINE, self._rest)
+            self._reject(Reason.LONG_LINE, self._rest)
             self._rest, self._skipping = b"", True
 
     def _lines(self, complete: bytes) -> list[str]:
@@ -90,7 +107,7 @@ class LineReader:
     def _too_long(self, line: bytes) -> bool:
         if len(line.removesuffix(b"\r")) <= self._longest:
             return False
-        self._reject(LONG_LINE, line)
+        self._reject(Reason.LONG_LINE, line)
         return True
 
     def _decoded(self, raw: list[bytes]) -> list[str]:
@@ -99,8 +116,8 @@ class LineReader:
             try:
                 text.append(line.decode())
             except UnicodeDecodeError:
-                self._reject(NOT_UTF8, line)
+                self._reject(Reason.NOT_UTF8, line)
         return text
 
-    def _reject(self, reason: str, line: bytes) -> None:
-        self._counters.reject(reason, [line[:LONGEST_EXAMPLE].decode(errors="backslashreplace")])
+    def _reject(self, reason: Reason, line: bytes) -> None:
+        self._counters.reject(wrong_door.of_bytes(line) or reason, [shortened(line)])

@@ -253,6 +253,8 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.heard_at = asyncio.get_running_loop().time()
         self._listener.outbox.put(self._reader.feed(data))
+        if self._reader.foreign:  # its sender notices, and may keep what it has
+            self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self in self._listener.connections:

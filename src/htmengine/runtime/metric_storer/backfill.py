@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
-from htmengine.doors.plaintext import Columns
 from htmengine.messages import Backfill
+from htmengine.runtime.metric_storer.numbering import Columns
 
 PATIENCE_S: Final = 60
 """A backfill that says nothing for so long is over: its sender has died."""

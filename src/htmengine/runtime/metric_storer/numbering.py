@@ -8,15 +8,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from htmengine.doors.plaintext import Columns
+from htmengine.doors.reasons import Reason
+from htmengine.doors.samples import Samples
 from htmengine.repository import identity
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.samples import Advance
 
-DUPLICATE: Final = "the metric has a value for this second already"
-OLDER: Final = "the metric has a later sample already"
+
+class Columns(NamedTuple):
+    """Samples in the order in which they came."""
+
+    names: list[str]
+    values: list[float]
+    timestamps: list[int]
+    """Whole seconds since the epoch, rounded down."""
 
 
 class Rows(NamedTuple):
@@ -33,6 +40,11 @@ class Rows(NamedTuple):
     """Number of samples that became no row, by reason."""
     examples: dict[str, list[str]]
     """One refused sample of each metric and reason, as text."""
+
+
+def whole_seconds(samples: Samples) -> Columns:
+    """Return samples with the seconds that rows have."""
+    return Columns(samples.names, samples.values, [int(timestamp // 1) for timestamp in samples.timestamps])
 
 
 class _Tail:
@@ -61,7 +73,7 @@ def number(samples: Columns, states: Mapping[str, MetricState]) -> Rows:
     for name, value, timestamp, own in zip(*samples, hashes, strict=True):
         tail = tails[name]
         if timestamp <= tail.timestamp:
-            reason = DUPLICATE if timestamp == tail.timestamp else OLDER
+            reason = Reason.DUPLICATE if timestamp == tail.timestamp else Reason.OLDER
             refused[reason] += 1
             examples.setdefault(reason, {}).setdefault(name, f"{name} {value!r} {timestamp}")
             continue

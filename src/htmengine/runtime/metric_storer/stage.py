@@ -18,7 +18,9 @@ from sqlalchemy import Connection, Engine
 from htmengine import config
 from htmengine.adapters.datasource.custom import CustomAdapter
 from htmengine.bus import Delivery, Outgoing, QueueStatus
-from htmengine.doors.plaintext import PROTOCOL, Columns, Rejected, parse_lines
+from htmengine.doors.plaintext import PROTOCOL, parse_lines
+from htmengine.doors.reasons import Reason
+from htmengine.doors.samples import Refusals
 from htmengine.errors import DependencyAway
 from htmengine.exceptions import HTMEngineError
 from htmengine.htm.params import ROWS_FOR_RANGE
@@ -39,6 +41,7 @@ from htmengine.runtime.metric_storer.backfill import (
     sort_out,
     together,
 )
+from htmengine.runtime.metric_storer.numbering import Columns, whole_seconds
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
 from htmengine.service.fault_injection import Step, no_step
@@ -50,7 +53,6 @@ LINES_AT_ONCE: Final = 4000
 """So many messages are taken as have this number of lines together, going by the last ones; and a transaction ends with
 the message that reaches it."""
 LONGEST_POLL_S: Final = 1.0
-FUTURE: Final = "the timestamp lies too far in the future"
 CLOCKS_DIFFER_S: Final = 60.0
 
 log = logging.getLogger(__name__)
@@ -200,18 +202,19 @@ class MetricStorer:
 
         `again`: it may have been stored before, and not been passed on.
         """
-        batches, rejected = [], []
+        batches, refusals = [], Refusals()
         for message in messages:
-            columns, bad = parse_lines(message.lines)
-            columns, early = _not_future(columns, int(message.accepted_at) + self._settings.max_future_s)
+            samples, refused = parse_lines(message.lines)
+            refusals.extend(refused)
+            latest = int(message.accepted_at) + self._settings.max_future_s
+            columns = _not_future(whole_seconds(samples), latest, refusals)
             batches.append(Batch(columns, message.backfill))
-            rejected += bad + early
         held, stored = self._committed(batches)
         self._step(f"{NAME}.committed")
         self.counters.add("lines", sum(len(message.lines) for message in messages))
         self.counters.add("samples_held", held)
-        for line, reason in rejected:
-            self.counters.reject(reason, [line])
+        for reason, count in refusals.counts.items():
+            self.counters.reject(reason, [refusals.newest[reason]], count)
         self._pass_on(stored)
         if again:
             self._sweep.suspect(state.uid for state in stored.states.values())
@@ -363,19 +366,19 @@ def _held(conn: Connection, name: str) -> Held:
     return list(zip(held.timestamps, held.values, strict=True))
 
 
-def _not_future(columns: Columns, latest: int) -> tuple[Columns, list[Rejected]]:
-    """Return the samples up to a time, and the others as lines."""
+def _not_future(columns: Columns, latest: int, refusals: Refusals) -> Columns:
+    """Return the samples up to a time; the others are refused."""
     if not columns.timestamps or max(columns.timestamps) <= latest:
-        return columns, []
-    kept, rejected = Columns([], [], []), []
+        return columns
+    kept = Columns([], [], [])
     for name, value, timestamp in zip(*columns, strict=True):
         if timestamp > latest:
-            rejected.append(Rejected(f"{name} {value!r} {timestamp}", FUTURE))
+            refusals.add(Reason.FUTURE, f"{name} {value!r} {timestamp}")
             continue
         kept.names.append(name)
         kept.values.append(value)
         kept.timestamps.append(timestamp)
-    return kept, rejected
+    return kept
 
 
 def _transactions(messages: Sequence[_Message]) -> Iterator[list[_Message]]:

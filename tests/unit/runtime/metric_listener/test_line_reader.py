@@ -1,11 +1,13 @@
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine import foreign
 from htmengine.doors.plaintext import parse_lines
-from htmengine.runtime.metric_listener.line_reader import LONG_LINE, NOT_UTF8, UNFINISHED, LineReader
+from htmengine.doors.reasons import Reason
+from htmengine.runtime.metric_listener.line_reader import LineReader
 from htmengine.service.counters import Counters
 
 LONGEST = 10
@@ -26,12 +28,12 @@ def naive(data):
     lines, refused = [], {}
     for line in complete:
         if len(line.removesuffix(b"\r")) > LONGEST:
-            refused[LONG_LINE] = refused.get(LONG_LINE, 0) + 1
+            refused[Reason.LONG_LINE] = refused.get(Reason.LONG_LINE, 0) + 1
             continue
         try:
             text = line.decode().strip()
         except UnicodeDecodeError:
-            refused[NOT_UTF8] = refused.get(NOT_UTF8, 0) + 1
+            refused[Reason.NOT_UTF8] = refused.get(Reason.NOT_UTF8, 0) + 1
             continue
         if text:
             fields = text.split()
@@ -51,7 +53,7 @@ def test_lines_may_come_in_any_pieces():
 
 
 def test_a_line_that_ends_with_the_connection_is_counted_and_not_used():
-    assert read(b"a 1 2\nb 1 17000") == (["a 1 2"], {UNFINISHED: 1})
+    assert read(b"a 1 2\nb 1 17000") == (["a 1 2"], {Reason.UNFINISHED: 1})
 
 
 def test_a_blank_remnant_is_nothing():
@@ -59,9 +61,9 @@ def test_a_blank_remnant_is_nothing():
 
 
 def test_a_line_that_is_too_long_costs_no_other_line():
-    assert read(b"a 1 2\n" + b"x" * 11 + b"\nb 1 2\n") == (["a 1 2", "b 1 2"], {LONG_LINE: 1})
+    assert read(b"a 1 2\n" + b"x" * 11 + b"\nb 1 2\n") == (["a 1 2", "b 1 2"], {Reason.LONG_LINE: 1})
     assert read(b"x" * 10 + b"\r\n") == (["x" * 10], {})
-    assert read(b"x" * 10 + b"\r\n" + b"y" * 11 + b"\n") == (["x" * 10], {LONG_LINE: 1})
+    assert read(b"x" * 10 + b"\r\n" + b"y" * 11 + b"\n") == (["x" * 10], {Reason.LONG_LINE: 1})
 
 
 def test_an_endless_line_is_not_kept():
@@ -75,7 +77,7 @@ def test_an_endless_line_is_not_kept():
 
 
 def test_a_line_that_is_not_utf8_costs_no_other_line():
-    assert read(b"a 1 2\n\xff\xfe 1 2\nb\xc3\xa4 1 2\n") == (["a 1 2", "bä 1 2"], {NOT_UTF8: 1})
+    assert read(b"a 1 2\n\xff\xfe 1 2\nb\xc3\xa4 1 2\n") == (["a 1 2", "bä 1 2"], {Reason.NOT_UTF8: 1})
 
 
 @given(
@@ -90,10 +92,9 @@ def test_a_line_that_is_not_utf8_costs_no_other_line():
 def test_whatever_comes_is_a_sample_or_is_refused_with_a_reason(pieces):
     reader = LineReader(4096, Counters(), clock=lambda: 1.5)
     for lines in (*map(reader.feed, pieces), reader.datagram(b"".join(pieces))):
-        columns, rejected = parse_lines(lines)
-        assert len(columns.names) + len(rejected) == len(lines)
-        assert all(reason for _, reason in rejected)
-        assert not any(map(foreign.has_unseen, columns.names))
+        samples, refusals = parse_lines(lines)
+        assert len(samples.names) + refusals.errors == len(lines)
+        assert not any(map(foreign.has_unseen, samples.names))
     reader.finish()
 
 
@@ -109,7 +110,7 @@ def test_the_last_line_of_a_datagram_needs_no_end():
 def test_refused_lines_are_shown_with_their_reason():
     counters = Counters()
     LineReader(LONGEST, counters).feed(b"\xff\xfe 1 2\n")
-    assert counters.snapshot()["rejected"] == {NOT_UTF8: {"count": 1, "examples": ["\\xff\\xfe 1 2"]}}
+    assert counters.snapshot()["rejected"] == {Reason.NOT_UTF8: {"count": 1, "examples": ["\\xff\\xfe 1 2"]}}
 
 
 BYTES = st.lists(
@@ -124,6 +125,33 @@ def test_pieces_give_what_the_whole_gives(data, cuts):
     lines, refused, rest = naive(data)
     found, counted = read(*pieces, finish=False)
     if len(rest) > LONGEST + 1:
-        refused[LONG_LINE] = refused.get(LONG_LINE, 0) + 1
+        refused[Reason.LONG_LINE] = refused.get(Reason.LONG_LINE, 0) + 1
     assert found == lines
     assert counted == refused
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (b"POST /write HTTP/1.1\r\nHost: localhost\r\nX-A: 1 2\r\n\r\ncpu 1 1700000000\n", Reason.HTTP_HERE),
+        (b"\x00\x00\x00\x43\x80\x02]q\x00(X\x01\n\x00\x00a\ncpu 1 1700000000\n", Reason.PICKLE_HERE),
+        (b"\x1f\x8b\x08\x00abc\ncpu 1 1700000000\n", Reason.GZIP_HERE),
+    ],
+)
+@pytest.mark.parametrize("step", [1, 3, 1000])
+def test_a_connection_that_speaks_another_protocol_is_told_by_name_and_not_used(sent, reason, step):
+    counters = Counters()
+    reader = LineReader(4096, counters)
+    lines = [line for at in range(0, len(sent), step) for line in reader.feed(sent[at : at + step])]
+    reader.finish()
+    assert lines == []
+    assert reader.foreign
+    assert {reason: found["count"] for reason, found in counters.snapshot()["rejected"].items()} == {
+        reason: 1
+    }
+
+
+def test_a_connection_that_begins_with_a_line_is_not_looked_at_again():
+    reader = LineReader(4096, Counters())
+    assert reader.feed(b"cpu 1 2\nGET / HTTP/1.1\n") == ["cpu 1 2", "GET / HTTP/1.1"]
+    assert not reader.foreign

@@ -9,7 +9,8 @@ import pytest
 
 from htmengine import config, messages
 from htmengine.bus import BusUnavailable, QueueFull
-from htmengine.runtime.metric_listener import Protocol, line_reader, parsePlaintext, publisher, runServer
+from htmengine.doors.reasons import Reason
+from htmengine.runtime.metric_listener import Protocol, parsePlaintext, publisher, runServer
 from htmengine.runtime.metric_listener.server import LinesLost, Listener, PortError
 
 SETTINGS = config.Listener(port=0, queue="data", flush_interval_s=0.001)
@@ -127,7 +128,7 @@ def test_a_line_that_does_not_end_is_not_published(bus, running):
     listener.send(b"a 1 100\nb 1 17000")
     assert bus.wait_for(1) == ["a 1 100"]
     listener.wait_for(lambda: listener.counters.rejected == 1)
-    assert line_reader.UNFINISHED in listener.counters.snapshot()["rejected"]
+    assert Reason.UNFINISHED in listener.counters.snapshot()["rejected"]
 
 
 def test_a_connection_that_is_reset_loses_no_line_that_had_come(bus, running):
@@ -149,9 +150,17 @@ def test_bad_lines_cost_neither_their_neighbours_nor_the_connection(bus, running
         assert bus.wait_for(2) == ["a 1 100", "b 1 100"]
     counted = listener.counters.snapshot()["rejected"]
     assert {reason: found["count"] for reason, found in counted.items()} == {
-        line_reader.NOT_UTF8: 1,
-        line_reader.LONG_LINE: 1,
+        Reason.NOT_UTF8: 1,
+        Reason.LONG_LINE: 1,
     }
+
+
+def test_a_connection_of_another_protocol_is_closed(bus, running):
+    listener = running()
+    with listener.connect() as client:
+        client.sendall(b"\x00\x00\x00\x43\x80\x02]q\x00(X")
+        assert client.recv(1) == b""
+    assert Reason.PICKLE_HERE in listener.counters.snapshot()["rejected"]
 
 
 def test_a_message_says_when_its_lines_were_accepted(bus, running):

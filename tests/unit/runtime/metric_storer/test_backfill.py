@@ -4,9 +4,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from htmengine.doors.plaintext import Columns
 from htmengine.messages import Backfill
 from htmengine.runtime.metric_storer.backfill import PATIENCE_S, Batch, expired, sort_out
+from htmengine.runtime.metric_storer.numbering import Columns
 
 
 def batch(*samples, backfill=None):

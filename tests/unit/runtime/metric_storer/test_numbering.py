@@ -3,11 +3,11 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from htmengine.doors.plaintext import Columns
+from htmengine.doors.reasons import Reason
 from htmengine.repository import identity
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import MetricStatus
-from htmengine.runtime.metric_storer.numbering import DUPLICATE, OLDER, number
+from htmengine.runtime.metric_storer.numbering import Columns, number
 
 
 def state(name, last_rowid=0, tail=None):
@@ -27,9 +27,9 @@ def naive(samples, states):
         digest = metric.tail_digest or identity.start(rowid, newest)
         for timestamp, value in [(t, v) for n, v, t in samples if n == name]:
             if newest is not None and timestamp == newest:
-                refused[DUPLICATE] += 1
+                refused[Reason.DUPLICATE] += 1
             elif newest is not None and timestamp < newest:
-                refused[OLDER] += 1
+                refused[Reason.OLDER] += 1
             else:
                 newest, rowid = timestamp, rowid + 1
                 (digest,) = identity.extended(digest, [timestamp], [value])
@@ -76,8 +76,11 @@ def test_of_two_values_for_one_time_the_first_wins_and_what_is_older_is_refused(
     assert found.values == [1.0, 4.0, 6.0]
     assert found.rowids == [8, 9, 10]
     assert found.advances == [("uid-m", 7, 10, tail + 3 * d, found.digests[-1])]
-    assert found.refused == {OLDER: 3, DUPLICATE: 1}
-    assert found.examples == {OLDER: [f"m 0.0 {tail - d}"], DUPLICATE: [f"m 5.0 {tail + 2 * d}"]}
+    assert found.refused == {Reason.OLDER: 3, Reason.DUPLICATE: 1}
+    assert found.examples == {
+        Reason.OLDER: [f"m 0.0 {tail - d}"],
+        Reason.DUPLICATE: [f"m 5.0 {tail + 2 * d}"],
+    }
 
 
 @given(SAMPLES, STATES)

@@ -7,14 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from htmengine.doors import plaintext
+from htmengine.doors.reasons import Reason
 from htmengine.errors import DependencyAway
 from htmengine.repository import samples, schema
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer import stage
-from htmengine.runtime.metric_storer.stage import FUTURE
 from tests.support.concurrency import write_first
 from tests.unit.runtime.metric_storer.storer import NOW, Killed, Storer, at, fed, lines, with_rules
 
@@ -50,9 +49,9 @@ def test_a_bad_line_is_counted_with_its_reason_and_costs_no_other_line(storer):
     assert counted["lines"] == 5
     assert counted["rows_stored"] == 2
     assert {reason: found["examples"] for reason, found in counted["rejected"].items()} == {
-        plaintext.TIMESTAMP: ["m 1 12:30PM"],
-        plaintext.FIELDS: ["nonsense"],
-        plaintext.NOT_FINITE: ["m nan 1"],
+        Reason.TIMESTAMP: ["m 1 12:30PM"],
+        Reason.FIELDS: ["nonsense"],
+        Reason.NOT_FINITE: ["m nan 1"],
     }
 
 
@@ -79,7 +78,7 @@ def test_a_sample_of_the_far_future_is_refused_and_does_not_block_the_metric(sto
     storer.time_passes(2)
     storer.process(lines(f"m 3 {NOW + 3602}"))
     assert len(storer.rows("m")) == 2
-    assert storer.stage.counters.snapshot()["rejected"][FUTURE]["count"] == 1
+    assert storer.stage.counters.snapshot()["rejected"][Reason.FUTURE]["count"] == 1
 
 
 def test_a_storer_whose_clock_is_slow_takes_what_was_accepted(storer, caplog):
@@ -95,7 +94,7 @@ def test_what_lies_too_far_in_the_future_goes_by_the_time_of_acceptance(storer, 
     storer.now += own
     storer.process(lines(f"m 1 {NOW + 3601}", f"m 2 {NOW + 3600}", accepted_at=NOW))
     assert storer.rows("m") == [(NOW + 3600, 2.0)]
-    assert storer.stage.counters.snapshot()["rejected"][FUTURE]["count"] == 1
+    assert storer.stage.counters.snapshot()["rejected"][Reason.FUTURE]["count"] == 1
 
 
 def test_each_message_of_a_batch_goes_by_its_own_time_of_acceptance(storer):

@@ -1,0 +1,131 @@
+"""What a door costs: samples a second on one core, from the bytes of a request to samples in columns.
+
+    .venv/bin/python -m benchmarks.doors
+    .venv/bin/python -m benchmarks.doors --door influx --repeats 50 --json
+
+Each door reads a request as its usual sender writes it, again and again; the median of the runs counts, in processor
+time of this process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import pickle
+import statistics
+import struct
+import time
+from collections.abc import Callable
+from typing import Final
+
+import cramjam
+
+from benchmarks.machine import machine
+from htmengine.doors import graphite_pickle, influx, plaintext, protobuf, remote_write
+from htmengine.doors.limits import Limits, inflate
+from htmengine.doors.samples import Samples
+
+NOW: Final = 1_700_000_000
+LIMITS: Final = Limits()
+
+Read = Callable[[], Samples]
+
+
+def text() -> Read:
+    """Return a reading of 5000 lines as collectd writes them."""
+    lines = [f"web{n % 100:02}.cpu.{n // 100}.user {n * 0.5} {NOW + n % 60}" for n in range(5000)]
+    return lambda: plaintext.parse_lines(lines).samples
+
+
+def text_with_tags() -> Read:
+    """Return a reading of 5000 lines with three tags."""
+    lines = [f"cpu.user;host=web{n % 100:02};dc=fra1;cpu={n // 100} {n * 0.5} {NOW}" for n in range(5000)]
+    return lambda: plaintext.parse_lines(lines).samples
+
+
+def pickles() -> Read:
+    """Return a reading of ten frames of 500 points, protocol 2, as carbon's relays send them."""
+    points = [(f"web{n % 100:02}.cpu.{n // 100}.user", (NOW + n % 60, n * 0.5)) for n in range(500)]
+    frame = pickle.dumps(points, 2)
+    sent = (struct.pack(">I", len(frame)) + frame) * 10
+    return lambda: graphite_pickle.Reader().feed(sent, NOW).samples
+
+
+def prometheus() -> Read:
+    """Return a reading of 2000 series with six labels and one sample each, as Prometheus sends them."""
+    schema = {
+        "Label": [(1, "string", "name"), (2, "string", "value")],
+        "Sample": [(1, "double", "value"), (2, "int64", "timestamp")],
+        "TimeSeries": [(1, "repeated Label", "labels"), (2, "repeated Sample", "samples")],
+        "WriteRequest": [(1, "repeated TimeSeries", "timeseries")],
+    }
+    request = protobuf.classes("benchmarks.remote_write", schema)["WriteRequest"]()
+    for n in range(2000):
+        labels = {
+            "__name__": "node_cpu_seconds_total",
+            "cpu": str(n % 64),
+            "dc": "fra1",
+            "env": "production",
+            "instance": f"web{n // 64}.example.com:9100",
+            "job": "node",
+            "mode": "idle",
+        }
+        series = request.timeseries.add()
+        for name, value in labels.items():
+            series.labels.add(name=name, value=value)
+        series.samples.add(value=n * 1.5, timestamp=NOW * 1000 + n)
+    sent = bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
+    version = remote_write.Version.V1
+    return lambda: remote_write.parse(inflate(sent, "snappy", LIMITS), version, LIMITS).samples
+
+
+def telegraf() -> Read:
+    """Return a reading of 5000 lines with three tags and one field."""
+    lines = [
+        f"cpu,dc=fra1,host=web{n % 100:02},cpu=cpu{n // 100} usage={n * 0.5} {NOW}000000000"
+        for n in range(5000)
+    ]
+    sent = "\n".join(lines).encode()
+    unit = influx.precision("ns")
+    return lambda: influx.parse(sent, unit, NOW, LIMITS).samples
+
+
+DOORS: Final = {
+    "graphite-text": text,
+    "graphite-text-tags": text_with_tags,
+    "graphite-pickle": pickles,
+    "remote-write": prometheus,
+    "influx": telegraf,
+}
+
+
+def measure(read: Read, repeats: int) -> float:
+    """Return samples a second: the median of so many runs."""
+    count = len(read().names)
+    seconds = []
+    for _ in range(repeats):
+        began = time.process_time_ns()
+        read()
+        seconds.append((time.process_time_ns() - began) / 1e9)
+    return count / statistics.median(seconds)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--door", choices=list(DOORS), action="append", help="all, unless given")
+    parser.add_argument("--repeats", type=int, default=50)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    results = {name: round(measure(DOORS[name](), options.repeats)) for name in options.door or DOORS}
+    if options.json:
+        print(json.dumps({"samples_per_second": results, "machine": machine()}))
+        return
+    for name, rate in results.items():
+        print(f"{name:20} {rate:>12,} samples/s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""InfluxDB's line protocol: `measurement,tag=value field=value,field=value timestamp`.
+
+Each numeric field is a sample, named `measurement.field`, or `measurement` for a field called `value`; the tags are its
+tags. True and false are 1 and 0. Text is left out, and counted.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from htmengine import foreign
+from htmengine.doors import names
+from htmengine.doors.limits import Limits
+from htmengine.doors.names import BadName
+from htmengine.doors.reasons import Reason
+from htmengine.doors.samples import (
+    EARLIEST,
+    LATEST,
+    Parsed,
+    Refusals,
+    Samples,
+    UnreadableBody,
+    check_value,
+    in_seconds,
+    shortened,
+)
+
+TICKS: Final = {"n": 10**9, "ns": 10**9, "u": 10**6, "µ": 10**6, "us": 10**6, "ms": 1000, "s": 1}
+"""Units of a timestamp in a second, by the name of the precision."""
+SECONDS: Final = {"m": 60, "h": 3600}
+"""Seconds in a unit of a timestamp, of the precisions coarser than a second."""
+_YEAR_S: Final = 365 * 86_400
+_LONGEST_TIME: Final = 20
+_LONGEST_QUOTE: Final = 100
+"""Characters of a line in an answer."""
+
+_BOOLEANS: Final = {
+    **dict.fromkeys(("t", "T", "true", "True", "TRUE"), 1.0),
+    **dict.fromkeys(("f", "F", "false", "False", "FALSE"), 0.0),
+}
+_WORD: Final = r"(?:\\.|[^\\,= ])+"
+_SERIES: Final = re.compile(rf"((?:\\.|[^\\, ])+)((?:,{_WORD}={_WORD})*)")
+_HEAD: Final = re.compile(rf"({_SERIES.pattern}) +")
+_TAG: Final = re.compile(rf",({_WORD})=({_WORD})")
+_FIELD: Final = re.compile(rf'({_WORD})=("(?:\\.|[^\\"])*"|[^," ]+)')
+_ESCAPE: Final = re.compile(r"\\([,= ])")
+_INTEGER: Final = re.compile(r"-?[0-9]+").fullmatch
+
+
+class BadLine(ValueError):
+    """A line, or one of its fields, is no sample."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(str(reason))
+        self.reason = reason
+
+
+def precision(text: str) -> tuple[int, int]:
+    """Return units in a second and seconds in a unit of a precision; nanoseconds for "". Raises ValueError."""
+    if text in SECONDS:
+        return 1, SECONDS[text]
+    try:
+        return TICKS[text or "ns"], 1
+    except KeyError:
+        raise ValueError(text) from None
+
+
+def parse(body: bytes, unit: tuple[int, int], now: float, limits: Limits) -> Parsed:
+    """Return the samples of a request.
+
+    Parameters
+    ----------
+    unit : of the timestamps, from `precision`.
+    now : seconds since the epoch, for lines without a timestamp.
+
+    Raises
+    ------
+    UnreadableBody : more samples than the limits allow.
+    """
+    series: list[str] = []
+    timestamps: list[float] = []
+    values: list[float] = []
+    refusals = Refusals()
+    # Within a request the same measurements, tags and fields come again and again.
+    heads: dict[str, tuple[str, dict[str, str]]] = {}
+    known: dict[tuple[str, str], str] = {}
+    for number, raw in enumerate(body.split(b"\n"), start=1):
+        if not (raw := raw.strip()) or raw.startswith(b"#"):
+            continue
+        line = ""
+        try:
+            line = raw.decode()
+            head, fields, rest = _split(line)
+            if head not in heads:
+                heads[head] = _measurement(head)
+            timestamp = _time(rest, unit) if rest else now
+        except UnicodeDecodeError:
+            refusals.add(Reason.NOT_UTF8, raw, number)
+            continue
+        except BadLine as error:
+            refusals.add(error.reason, line, number)
+            continue
+        for key, text in fields.items():
+            try:
+                value = _value(text)
+                if (name := known.get((head, key))) is None:
+                    name = known[head, key] = _name(*heads[head], key)
+            except (BadLine, BadName) as error:
+                refusals.add(error.reason, line, number)
+                continue
+            series.append(name)
+            timestamps.append(timestamp)
+            values.append(value)
+        if len(series) > limits.samples:
+            raise UnreadableBody(Reason.TOO_MANY)
+    return Parsed(Samples.gauges(series, timestamps, values), refusals)
+
+
+def _split(line: str) -> tuple[str, dict[str, str], str]:
+    """Return measurement with tags, fields, and the timestamp or "", all still escaped. Raises BadLine."""
+    if "\\" in line or '"' in line:
+        return _split_slowly(line)
+    head, _, rest = line.partition(" ")
+    given, _, rest = rest.lstrip(" ").partition(" ")
+    fields = {}
+    for field in given.split(","):
+        key, _, text = field.partition("=")
+        if not key or not text:
+            raise BadLine(Reason.SYNTAX)
+        fields[key] = text
+    return head, fields, rest.strip(" ")
+
+
+def _split_slowly(line: str) -> tuple[str, dict[str, str], str]:
+    """Do what `_split` does for a line with escapes or text."""
+    head = _HEAD.match(line)
+    if not head:
+        raise BadLine(Reason.SYNTAX)
+    fields, at = {}, head.end()
+    while True:
+        field = _FIELD.match(line, at)
+        if not field:
+            raise BadLine(Reason.SYNTAX)
+        fields[field[1]] = field[2]
+        at = field.end()
+        if line[at : at + 1] != ",":
+            break
+        at += 1
+    rest = line[at:]
+    if rest and rest[0] != " ":
+        raise BadLine(Reason.SYNTAX)
+    return head[1], fields, rest.strip(" ")
+
+
+def _measurement(head: str) -> tuple[str, dict[str, str]]:
+    """Return measurement and tags, no longer escaped. Raises BadLine."""
+    if "\\" in head:
+        found = _SERIES.fullmatch(head)
+        if not found:
+            raise BadLine(Reason.SYNTAX)
+        tags = {_unescaped(key): _unescaped(value) for key, value in _TAG.findall(found[2])}
+        return _unescaped(found[1]), tags
+    measurement, *parts = head.split(",")
+    try:
+        tags = dict([part.split("=") for part in parts])
+    except ValueError:
+        raise BadLine(Reason.SYNTAX) from None
+    if not measurement or "" in tags or "" in tags.values():
+        raise BadLine(Reason.SYNTAX)
+    return measurement, tags
+
+
+def _name(measurement: str, tags: dict[str, str], key: str) -> str:
+    field = _unescaped(key)
+    return names.canonical(measurement if field == "value" else f"{measurement}.{field}", tags)
+
+
+def _unescaped(word: str) -> str:
+    """Return a word without its escapes; a backslash before anything else is itself."""
+    return _ESCAPE.sub(r"\1", word) if "\\" in word else word
+
+
+def _value(text: str) -> float:
+    """Return a field's value. Raises BadLine."""
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    if text[0] == '"':
+        raise BadLine(Reason.TEXT_FIELD)
+    if text[-1] in "iu":
+        if not _INTEGER(text[:-1]) or (text[-1] == "u" and text[0] == "-"):
+            raise BadLine(Reason.VALUE)
+        text = text[:-1]
+    try:
+        value = foreign.number(text)
+    except ValueError:
+        raise BadLine(Reason.VALUE) from None
+    if reason := check_value(value):
+        raise BadLine(reason)
+    return value + 0.0
+
+
+def _time(text: str, unit: tuple[int, int]) -> float:
+    """Return seconds since the epoch. Raises BadLine."""
+    if not _INTEGER(text) or len(text) > _LONGEST_TIME:
+        raise BadLine(Reason.TIMESTAMP)
+    per_second, seconds_each = unit
+    seconds = in_seconds(int(text) * seconds_each, per_second)
+    # Seconds that are read as nanoseconds lie in 1970, milliseconds that are read as seconds in the far future.
+    if not (EARLIEST <= seconds < LATEST + 1) or 0 <= seconds < _YEAR_S:
+        raise BadLine(Reason.PRECISION)
+    return seconds
+
+
+# -- Answers
+
+
+class Answer(NamedTuple):
+    """What the sender gets."""
+
+    status: int
+    headers: dict[str, str]
+    body: dict[str, str]
+    """As JSON; empty for none. Clients of version 1 read `error`, those of version 2 `code` and `message`."""
+
+
+def answer(parsed: Parsed) -> Answer:
+    """Return the answer to a request whose samples are safe."""
+    if not (dropped := parsed.refusals.errors):
+        return Answer(204, {}, {})
+    first = next(iter(parsed.refusals.mistakes()))
+    example = shortened(first.example, _LONGEST_QUOTE)
+    said = f'partial write: line {first.record}: {first.reason}: "{example}" dropped={dropped}'
+    return failure(400, "invalid", said)
+
+
+def failure(status: int, code: str, message: str) -> Answer:
+    """Return an answer for a request of which something is not taken."""
+    header = message.encode("ascii", "backslashreplace").decode()
+    return Answer(status, {"X-Influx-Error": header}, {"error": message, "code": code, "message": message})

@@ -1,0 +1,109 @@
+"""Why a sample is not used: the one vocabulary of all doors, of the metric listener and of the metric storer."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+MAX_NAME: Final = 255
+"""Characters of a metric's name, its tags included."""
+
+
+class Reason(StrEnum):
+    """A reason, as a person reads it."""
+
+    # -- The bytes
+    LONG_LINE = "the line is too long"
+    NOT_UTF8 = "the line is not UTF-8"
+    UNFINISHED = "the connection ended within the line"
+    LONG_FRAME = "the frame is longer than the limit"
+    NOT_POINTS = "not a list of points"
+    NOT_A_POINT = "not a point: (name, (timestamp, value))"
+    NOT_DECODABLE = "the body cannot be decoded"
+    NOT_JSON = "not JSON"
+    TOO_LARGE = "the body is larger than the limit"
+    TOO_MANY = "more samples than one request may have"
+
+    # -- What a record says
+    FIELDS = "not three fields: name, value, timestamp"
+    SYNTAX = "not a line of this protocol"
+    NO_NAME = "no metric name"
+    LONG_NAME = f"the name is longer than {MAX_NAME} characters"
+    NAME_CHARACTERS = "the name has control characters or others that cannot be seen"
+    BAD_TAG = "a tag is not key=value"
+    VALUE = "the value is not a number"
+    NOT_FINITE = "the value is not finite"
+    TIMESTAMP = "the timestamp is not a number of seconds"
+    TIMESTAMP_RANGE = (
+        "the timestamp lies before the year 1000 or after 9999; it is in seconds, not milliseconds"
+    )
+    PRECISION = "the timestamp is not of our time: do the timestamps match precision=…?"
+    UNEQUAL_COLUMNS = "times and values are not equally many"
+    NO_START = "a delta without a start time"
+    STATSD_TYPE = "not a StatsD type"
+    SAMPLE_RATE = "the sample rate is not a number above 0"
+
+    # -- What only the metric storer knows
+    FUTURE = "the timestamp lies too far in the future"
+    DUPLICATE = "the metric has a value for this second already"
+    OLDER = "the metric has a later sample already"
+
+    # -- Another protocol than the port's
+    PICKLE_HERE = "Graphite's pickle protocol on the text port"
+    HTTP_HERE = "HTTP on the text port"
+    TLS_HERE = "TLS on a port without TLS"
+    GZIP_HERE = "gzip on the text port"
+    INFLUX_HERE = "InfluxDB's line protocol on the text port"
+    OPENTSDB_HERE = "OpenTSDB's put on the text port"
+    STATSD_HERE = "StatsD on the text port"
+    SYSLOG_HERE = "syslog on the text port"
+    JSON_HERE = "JSON on the text port"
+
+    # -- Left out on purpose: no mistake of the sender
+    FIRST_OF_COUNTER = "first value of a counter"
+    BUCKET = "histogram bucket"
+    NATIVE_HISTOGRAM = "native histogram"
+    TEXT_FIELD = "text field"
+    NO_VALUE = "no recorded value"
+    EVENT = "event or service check, not a sample"
+
+    @property
+    def by_policy(self) -> bool:
+        """Whether the sender did nothing wrong: such samples are counted, and no error is answered."""
+        return self in _BY_POLICY
+
+    @property
+    def remedy(self) -> str | None:
+        """What to do about it, where the reason alone does not say it."""
+        return _REMEDIES.get(self)
+
+
+def remedy_of(reason: str) -> str | None:
+    """Return what to do about a reason that a service reports; None where it says so itself, or is of another version."""
+    try:
+        return Reason(reason).remedy
+    except ValueError:
+        return None
+
+
+_BY_POLICY: Final = frozenset(
+    {
+        Reason.FIRST_OF_COUNTER,
+        Reason.BUCKET,
+        Reason.NATIVE_HISTOGRAM,
+        Reason.TEXT_FIELD,
+        Reason.NO_VALUE,
+        Reason.EVENT,
+    }
+)
+_REMEDIES: Final = {
+    Reason.PICKLE_HERE: "let the relay send lines: carbon with DESTINATION_PROTOCOL = line, carbon-relay-ng with pickle = false",
+    Reason.HTTP_HERE: "this port takes lines `name value timestamp`, not requests: check the sender's URL",
+    Reason.TLS_HERE: "let the sender connect without TLS, or through a proxy that ends it",
+    Reason.GZIP_HERE: "turn the sender's compression off: carbon-c-relay without `transport gzip`",
+    Reason.INFLUX_HERE: 'let Telegraf send with data_format = "graphite"',
+    Reason.OPENTSDB_HERE: "send `name value timestamp`, without put: the value stands before the time here",
+    Reason.STATSD_HERE: "let a StatsD server gather these and send its Graphite output here",
+    Reason.SYSLOG_HERE: "logs are no samples: check the address of the log's destination",
+    Reason.JSON_HERE: "send lines `name value timestamp`",
+}

@@ -1,0 +1,319 @@
+"""Prometheus remote write 1.0 and 2.0.
+
+A series' name is its label `__name__`, its tags are the other labels. What Prometheus counts (`_total`, and `_sum` and
+`_count` of histograms and summaries) is marked as a counter; version 2.0 says itself what a series is. Where sum and
+count of a histogram come in one request, its mean becomes a series too: `name.mean`.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from enum import Enum, IntEnum
+from typing import Any, Final, NamedTuple
+
+from htmengine.doors import names, protobuf
+from htmengine.doors.limits import Limits
+from htmengine.doors.names import BadName
+from htmengine.doors.reasons import MAX_NAME, Reason
+from htmengine.doors.samples import (
+    EARLIEST,
+    LARGEST,
+    LATEST,
+    Kind,
+    Refusals,
+    Samples,
+    UnreadableBody,
+    check_timestamp,
+    check_value,
+)
+
+STALE: Final = bytes.fromhex("7ff0000000000002")
+"""The bits of the NaN by which Prometheus says that a series has ended."""
+NAME: Final = "__name__"
+
+_SAMPLE: Final = [(1, "double", "value"), (2, "int64", "timestamp"), (3, "int64", "start_timestamp")]
+_HISTOGRAM: Final = [
+    (1, "uint64", "count_int"),
+    (2, "double", "count_float"),
+    (3, "double", "sum"),
+    (14, "int32", "reset_hint"),
+    (15, "int64", "timestamp"),
+    (17, "int64", "start_timestamp"),
+]
+_V1: Final = protobuf.classes(
+    "htmengine.remote_write_1",
+    {
+        "Label": [(1, "string", "name"), (2, "string", "value")],
+        "Sample": _SAMPLE[:2],
+        "Histogram": _HISTOGRAM[:-1],
+        "TimeSeries": [
+            (1, "repeated Label", "labels"),
+            (2, "repeated Sample", "samples"),
+            (4, "repeated Histogram", "histograms"),
+        ],
+        "WriteRequest": [(1, "repeated TimeSeries", "timeseries")],
+    },
+)
+_V2: Final = protobuf.classes(
+    "htmengine.remote_write_2",
+    {
+        "Sample": _SAMPLE,
+        "Histogram": _HISTOGRAM,
+        "Metadata": [(1, "int32", "type")],
+        "TimeSeries": [
+            (1, "repeated uint32", "labels_refs"),
+            (2, "repeated Sample", "samples"),
+            (3, "repeated Histogram", "histograms"),
+            (5, "Metadata", "metadata"),
+        ],
+        "Symbols": [(4, "repeated string", "symbols")],
+        "Request": [(5, "repeated TimeSeries", "timeseries")],
+    },
+)
+_MAX_SYMBOLS: Final = 1_000_000
+_GAUGE_HISTOGRAM: Final = 3
+"""A reset hint: the histogram counts no running totals."""
+
+
+class Version(Enum):
+    """Which message a request carries."""
+
+    V1 = "prometheus.WriteRequest"
+    V2 = "io.prometheus.write.v2.Request"
+
+
+class Type(IntEnum):
+    """What 2.0 says of a series."""
+
+    UNSPECIFIED = 0
+    COUNTER = 1
+    GAUGE = 2
+    HISTOGRAM = 3
+    GAUGE_HISTOGRAM = 4
+    SUMMARY = 5
+    INFO = 6
+    STATE_SET = 7
+
+
+_COUNTERS: Final = {
+    Type.UNSPECIFIED: ("_total", "_sum", "_count"),
+    Type.HISTOGRAM: ("_sum", "_count"),
+    Type.SUMMARY: ("_sum", "_count"),
+}
+"""Suffixes of running totals."""
+
+
+class Received(NamedTuple):
+    """What a request says."""
+
+    samples: Samples
+    refusals: Refusals
+    samples_written: int
+    """Of the request: those that are used, and those that are left out on purpose."""
+    histograms_written: int
+
+
+def version(content_type: str) -> Version | None:
+    """Return which message a content type names; None for one that is not taken."""
+    kind, *parameters = [part.strip().lower() for part in content_type.split(";")]
+    if kind != "application/x-protobuf":
+        return None
+    proto = next((p.removeprefix("proto=").strip('"') for p in parameters if p.startswith("proto=")), None)
+    if proto is None:
+        return Version.V1
+    return next((known for known in Version if known.value.lower() == proto), None)
+
+
+def parse(
+    body: bytes,
+    version: Version,
+    limits: Limits,
+    *,
+    drop_labels: frozenset[str] = frozenset(),
+    buckets: bool = False,
+) -> Received:
+    """Return what a request says, without its compression.
+
+    `drop_labels`: of which names lose these. `buckets`: take the buckets of histograms too.
+
+    Raises UnreadableBody: damaged, or more than the limits allow.
+    """
+    reading = _Reading(limits.samples, drop_labels, buckets, starts=version is Version.V2)
+    most = limits.samples + _MAX_SYMBOLS
+    if version is Version.V1:
+        for piece in protobuf.pieces(body, most=most):
+            for series in protobuf.decoded(_V1["WriteRequest"], piece).timeseries:
+                labels = {label.name: label.value for label in series.labels}
+                reading.add(labels, series, Type.UNSPECIFIED)
+    else:
+        symbols: list[str] = []
+        for piece in protobuf.pieces(body, most=most):
+            symbols += protobuf.decoded(_V2["Symbols"], piece).symbols
+        for piece in protobuf.pieces(body, most=most):
+            for series in protobuf.decoded(_V2["Request"], piece).timeseries:
+                reading.add(_labels(series.labels_refs, symbols), series, _type(series.metadata.type))
+    reading.add_means()
+    return Received(reading.samples, reading.refusals, reading.seen - reading.refused, reading.histograms)
+
+
+def _labels(references: Sequence[int], symbols: Sequence[str]) -> dict[str, str]:
+    try:
+        texts = iter([symbols[reference] for reference in references])
+        return dict(zip(texts, texts, strict=True))
+    except (IndexError, ValueError):
+        raise UnreadableBody(Reason.NOT_DECODABLE, "a label refers to no symbol") from None
+
+
+def _type(number: int) -> Type:
+    try:
+        return Type(number)
+    except ValueError:  # of a later version
+        return Type.UNSPECIFIED
+
+
+def _kind(base: str, tags: Mapping[str, str], kind: Type) -> Kind | None:
+    """Return what a series is: as it says itself, or by the suffixes that Prometheus reserves. None for a bucket."""
+    if base.endswith("_bucket") and "le" in tags and kind in (Type.UNSPECIFIED, Type.HISTOGRAM):
+        return None
+    counts = kind is Type.COUNTER or base.endswith(_COUNTERS.get(kind, ()))
+    return Kind.COUNTER if counts else Kind.GAUGE
+
+
+_Totals = dict[tuple[str, str], dict[float, tuple[float, float | None]]]
+"""By the base without its suffix, by the tags and by time: a running total, and when it began."""
+
+
+class _Reading:
+    """A request while it is read."""
+
+    def __init__(self, most: int, drop_labels: frozenset[str], buckets: bool, *, starts: bool) -> None:
+        self.samples = Samples.empty()
+        self.refusals = Refusals()
+        self.seen = 0
+        """Samples of the request, histograms not counted."""
+        self.refused = 0
+        self.histograms = 0
+        self._most = most
+        self._drop = drop_labels
+        self._buckets = buckets
+        self._starts = starts
+        self._sums: _Totals = {}
+        self._counts: _Totals = {}
+
+    def add(self, labels: dict[str, str], series: Any, kind: Type) -> None:
+        """Take the samples of a series."""
+        points, histograms = series.samples, series.histograms
+        self.seen += len(points)
+        if self.seen + self.histograms > self._most:
+            raise UnreadableBody(Reason.TOO_MANY)
+        base = labels.pop(NAME, "")
+        of = _kind(base, labels, kind)
+        if of is None:
+            if not self._buckets:
+                self.refusals.add(Reason.BUCKET, base, count=len(points))
+                return
+            of = Kind.COUNTER
+        try:
+            name = self._name(base, labels)
+        except BadName as error:
+            self.refused += len(points)
+            self.refusals.add(error.reason, names.joined(base, labels), count=len(points) + len(histograms))
+            return
+        totals = None
+        if of is Kind.COUNTER and base.endswith(("_sum", "_count")):
+            suffix = base[base.rindex("_") :]
+            family = name[: len(base) - len(suffix)], name[len(base) :]
+            totals = (self._sums if suffix == "_sum" else self._counts).setdefault(family, {})
+        for point in points:
+            value, timestamp = point.value, point.timestamp / 1000
+            if not (-LARGEST <= value <= LARGEST and EARLIEST <= timestamp <= LATEST):
+                self._add_rare(name, timestamp, value)
+                continue
+            start = _start(point) if self._starts and of is Kind.COUNTER else None
+            self.samples.add(name, timestamp, value + 0.0, of, start)
+            if totals is not None:
+                totals[timestamp] = value, start
+        for histogram in histograms:
+            self._add_histogram(name[: len(base)], name[len(base) :], histogram)
+
+    def _name(self, base: str, labels: dict[str, str]) -> str:
+        for key in self._drop:
+            labels.pop(key, None)
+        if ",__" in "," + ",".join(labels):  # reserved, and rare
+            labels = {key: text for key, text in labels.items() if not key.startswith("__")}
+        return names.canonical(base, labels)
+
+    def _add_rare(self, name: str, timestamp: float, value: float) -> None:
+        """Take the end of a series, or refuse a sample."""
+        reason = check_timestamp(timestamp) or check_value(value)
+        if reason is Reason.NOT_FINITE and struct.pack(">d", value) == STALE:
+            self.samples.add(name, timestamp, 0.0, Kind.ENDED)
+        else:
+            self.refused += 1
+            self.refusals.add(reason or Reason.NOT_FINITE, f"{name} {value!r} {timestamp!r}")
+
+    def add_means(self) -> None:
+        """Add the means of the histograms and summaries whose sums and counts came together."""
+        for series, sums in self._sums.items():
+            counts = self._counts.get(series, {})
+            for timestamp in sorted(sums.keys() & counts.keys()):
+                total, start = sums[timestamp]
+                self._add_mean(*series, timestamp, total, counts[timestamp][0], start)
+
+    def _add_mean(
+        self, stem: str, tags: str, timestamp: float, total: float, count: float, start: float | None
+    ) -> None:
+        name = f"{stem}.mean{tags}"
+        if len(name) <= MAX_NAME:
+            self.samples.add(name, timestamp, total, Kind.MEAN, start, count)
+
+    def _add_histogram(self, base: str, tags: str, histogram: Any) -> None:
+        """Add rate and mean of a native histogram."""
+        self.histograms += 1
+        timestamp = histogram.timestamp / 1000
+        count = float(histogram.count_int or histogram.count_float)
+        reason = check_timestamp(timestamp) or check_value(histogram.sum) or check_value(count)
+        rate = f"{base}.rate{tags}"
+        if reason or histogram.reset_hint == _GAUGE_HISTOGRAM or len(rate) > MAX_NAME:
+            self.refusals.add(Reason.NATIVE_HISTOGRAM, base + tags)
+            return
+        start = _start(histogram) if self._starts else None
+        self.samples.add(rate, timestamp, count, Kind.COUNTER, start)
+        self._add_mean(base, tags, timestamp, histogram.sum + 0.0, count, start)
+
+
+def _start(point: Any) -> float | None:
+    """Return when a counter began at 0, if version 2.0 says it."""
+    return point.start_timestamp / 1000 if point.start_timestamp else None
+
+
+# -- Answers
+
+
+class Answer(NamedTuple):
+    """What the sender gets."""
+
+    status: int
+    headers: dict[str, str]
+    text: str
+
+
+def answer(received: Received, version: Version) -> Answer:
+    """Return the answer to a request whose samples are safe."""
+    headers = {}
+    if version is Version.V2:
+        headers = {
+            f"X-Prometheus-Remote-Write-{kind}-Written": str(count)
+            for kind, count in (
+                ("Samples", received.samples_written),
+                ("Histograms", received.histograms_written),
+                ("Exemplars", 0),
+            )
+        }
+    if not received.refusals.errors:
+        return Answer(204, headers, "")
+    lines = [
+        f"{reason}: {count}" for reason, count in received.refusals.counts.items() if not reason.by_policy
+    ]
+    return Answer(400, headers, "\n".join(lines[:10]) + "\n")
