@@ -87,7 +87,7 @@ def one_model(parameters: params.Parameters, times: FloatArray, values: FloatArr
 def many_models(
     parameters: params.Parameters, times: FloatArray, values: FloatArray, count: int, trained: int = 0
 ) -> dict[str, object]:
-    """Feed many models round-robin; they start at different places in the file's values.
+    """ModelInputBuilder many models round-robin; they start at different places in the file's values.
 
     The first ``trained`` rows are scored beforehand, by DIFFERENT models, of which the others are copies.
     """

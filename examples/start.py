@@ -40,7 +40,7 @@ POLL_S = 0.5
 STARTS = 4  # within a minute: a program that was started so often does not come up by itself
 WITHIN_S = 60
 LINES = 15  # of the log of a program that fails
-LONGEST_SOCKET = 95  # characters of its path; a socket's name is short, and supervisord adds a number to it
+MAX_SOCKET = 95  # characters of its path; a socket's name is short, and supervisord adds a number to it
 
 
 def main() -> None:
@@ -68,7 +68,7 @@ def prepare(folder: Path, options: argparse.Namespace) -> int:
             "The programs run under supervisord, which is not installed.", hint="pip install supervisor"
         )
     control = folder / "logs" / "supervisor.sock"
-    if len(str(control)) > LONGEST_SOCKET:
+    if len(str(control)) > MAX_SOCKET:
         raise MisuseError(
             f"{control}: this path is too long for a socket.",
             hint="Name a folder nearer to the root: --folder",

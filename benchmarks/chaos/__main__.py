@@ -61,11 +61,11 @@ STALLED_AFTER_S = 120.0
 STEP_STALLED_AFTER_S = 5.0
 """When nothing was scored for so long, the step will not come any more."""
 RESUMES_WITHIN_S = 30.0
-LONGEST_OUTAGE_S = 5.0
+MAX_OUTAGE_S = 5.0
 """Until a server is started again; it takes some seconds more."""
-MOST_ENDS = 5
+MAX_ENDS = 5
 """How often the engine is stopped in the end: a broker tells only then what services had taken and not worked on."""
-MOST_STEPS = 10
+MAX_STEPS = 10
 """A kill at a step comes at one of the first."""
 SECONDS_PER_KILL = 1.0
 SECONDS_PER_KILL_OF_ONE = 5.0
@@ -117,7 +117,7 @@ class Installation:
 
     def finish(self) -> None:
         """Let everything that was taken be done, and stop: what a kill left between two steps may still wait."""
-        for _ in range(MOST_ENDS):
+        for _ in range(MAX_ENDS):
             self.start()
             deadline = time.monotonic() + STALLED_AFTER_S
             while not self._settled() and time.monotonic() < deadline:
@@ -278,7 +278,7 @@ def _kill_once(
     if number % 2 == 1:
         step = chance.choice(STEPS)
         # Hours are summed up once after a start.
-        step = f"{step}:{1 if step == SUMMED_UP else chance.randint(1, MOST_STEPS)}"
+        step = f"{step}:{1 if step == SUMMED_UP else chance.randint(1, MAX_STEPS)}"
         name = installation.owner(step)
         victim = installation.programs[name]
         # It dies by itself, unless the step does not come often enough.
@@ -308,7 +308,7 @@ def _kill_server(
     killed = time.monotonic()
     if restarted:
         installation.restart(restarted)
-    time.sleep(chance.random() * LONGEST_OUTAGE_S)
+    time.sleep(chance.random() * MAX_OUTAGE_S)
     server.start()
     away_s = time.monotonic() - killed
     _wait_for(installation, installation.door, min(before + 1, fleet.values.size), RESUMES_WITHIN_S)

@@ -80,7 +80,7 @@ class Run:
             for row in range(rows):
                 peer.sendall(fleet.lines(row))
                 self.offered += self.metrics
-                while self.offered - self.seen.value > load.MOST_UNDER_WAY:
+                while self.offered - self.seen.value > load.MAX_UNDER_WAY:
                     self._pause(begin)
         self._drain()
         seconds = time.monotonic() - begin

@@ -17,7 +17,7 @@ from htmengine.config import Settings
 
 SUBSCRIBER = "benchmark.subscriber"
 HISTORY = 2000  # samples of a metric before its values repeat
-MOST_UNDER_WAY = 50_000
+MAX_UNDER_WAY = 50_000
 """At saturation the generator lets no more samples be under way: enough to keep every stage busy, and no backlog of
 some seconds more, which the queue in front of the engine would take."""
 
@@ -53,7 +53,7 @@ def generate_load(
             sample, start = divmod(number, metrics)
             end = min(start + chunk, metrics)
             if rate is None:
-                while number - seen.value > MOST_UNDER_WAY and not stop.is_set():
+                while number - seen.value > MAX_UNDER_WAY and not stop.is_set():
                     time.sleep(0.005)
             else:
                 time.sleep(max(0.0, begin + (number - first) / rate - time.monotonic()))

@@ -32,7 +32,7 @@ PAGE = (
     Path(__file__)
     .with_name("page.html")
     .read_text()
-    .replace("@MOST_FROM@", str(MODEL.jump_likelihood.probation))
+    .replace("@MAX_FROM@", str(MODEL.jump_likelihood.probation))
     .replace("@ALL_FROM@", str(MODEL.sequence_likelihood.probation))
 ).encode()
 UPLOT = resources.files("htmengine.cli") / "assets" / "uplot"

@@ -41,7 +41,7 @@ FILES = {
         Path(__file__)
         .with_name("page.html")
         .read_text()
-        .replace("@MOST_FROM@", str(params.parameter_set("default").jump_likelihood.probation))
+        .replace("@MAX_FROM@", str(params.parameter_set("default").jump_likelihood.probation))
         .encode(),
     ),
     "/uplot.js": ("text/javascript", (UPLOT / "uPlot.iife.min.js").read_bytes()),

@@ -22,5 +22,5 @@ class ConfigError(MisuseError):
     """The configuration cannot be used."""
 
 
-class DependencyAway(Exception):
+class DependencyUnavailable(Exception):
     """Something that is needed is away for now. Nothing is lost: pause, and do the same again."""

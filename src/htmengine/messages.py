@@ -37,7 +37,7 @@ class Backfill(msgspec.Struct, frozen=True, kw_only=True):
 
     metric: Annotated[str, msgspec.Meta(pattern=_NO_CONTROLS, min_length=1, max_length=255)]
     token: Annotated[str, msgspec.Meta(pattern=_NO_CONTROLS, min_length=1, max_length=40)]
-    """One for each run of a backfill, so that a second run of the same metric is told apart."""
+    """One for each run of a backfill, so that a second run of the same metric differs from the first."""
     done: bool = False
     """The last message of the backfill."""
 

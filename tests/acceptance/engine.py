@@ -19,14 +19,12 @@ from htmengine.cli.app import app
 from htmengine.htm import params
 from htmengine.htm.model import Model
 
-PATIENCE_S = 300.0
+TIMEOUT_S = 300.0
 """A machine that is busy with other things takes many times as long; only a test that fails waits for so long."""
 STOPS_WITHIN_S = 90.0
 
 
-def wait_until(
-    condition: Callable[[], object], what: str | Callable[[], str], patience_s: float = PATIENCE_S
-):
+def wait_until(condition: Callable[[], object], what: str | Callable[[], str], patience_s: float = TIMEOUT_S):
     """Return what the condition returns as soon as that is true; `what` may be found out once it has not come true."""
     deadline = time.monotonic() + patience_s
     while True:
@@ -133,7 +131,7 @@ class Folder:
 
     def send(self, lines: list[str]) -> None:
         """Send lines to the port over TCP."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as peer:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S) as peer:
             peer.sendall(encoded(lines))
 
     def send_datagram(self, lines: list[str] | list[bytes]) -> None:
@@ -187,7 +185,7 @@ def lines(name: str, count: int, *, first: int = 0, start: int = 1_600_000_000) 
 def sent(port: int, lines: list[str]) -> bool:
     """Send lines to a port over TCP; return False where nobody takes them."""
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as peer:
+        with socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S) as peer:
             peer.sendall(encoded(lines))
     except OSError:
         return False

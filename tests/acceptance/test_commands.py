@@ -16,7 +16,7 @@ from htmengine.bus import Outgoing
 from htmengine.bus.embedded.bus import EmbeddedBus
 from htmengine.htm.params import parameter_set, to_model_config
 from htmengine.runtime.anomaly_service import AnomalyService
-from tests.acceptance.engine import PATIENCE_S, Folder, expected_scores, lines, python, wait_until
+from tests.acceptance.engine import TIMEOUT_S, Folder, expected_scores, lines, python, wait_until
 
 pytestmark = pytest.mark.acceptance
 
@@ -40,7 +40,7 @@ def engine(tmp_path_factory):
         yield folder
 
 
-def patient(engine, name, code=0):
+def report(engine, name, code=0):
     """Return what doctor says of a metric."""
     (found,) = engine.json("doctor", name, "--json", code=code)["metrics"]
     return found
@@ -73,7 +73,7 @@ def test_a_replay_is_scored_as_by_detect_and_live_samples_follow_behind_it(engin
         engine.send([f"web.requests {150 + minute} {seconds + 300 * minute}" for minute in range(5)])
         held = wait_until(
             lambda: (
-                (found := patient(engine, "web.requests"))
+                (found := report(engine, "web.requests"))
                 and "5 live samples will follow" in found["why"]
                 and found
             ),
@@ -81,7 +81,7 @@ def test_a_replay_is_scored_as_by_detect_and_live_samples_follow_behind_it(engin
         )
         assert held["stored"] <= 3000
         stream.write("\n".join(history[3000:]) + "\n")
-    output, errors = replay.communicate(timeout=PATIENCE_S)
+    output, errors = replay.communicate(timeout=TIMEOUT_S)
     assert json.loads(output) == {"metric": "web.requests", "sent": 8064, "missing": 0, "skipped": 0}, errors
     engine.wait_for_scores("web.requests", 8069)
 
@@ -124,10 +124,10 @@ def test_a_metric_is_monitored_by_hand_and_unmonitored_again(engine):
     sent = lines("quiet.load", 120)
     engine.cli("send", data="\n".join(sent))
     engine.wait_for_rows("quiet.load", 120)
-    assert patient(engine, "quiet.load")["why"].startswith(
+    assert report(engine, "quiet.load")["why"].startswith(
         "Samples are stored, but the metric is not monitored"
     )
-    assert "not monitored: [quiet] of" in patient(engine, "quiet.load")["why"]
+    assert "not monitored: [quiet] of" in report(engine, "quiet.load")["why"]
     assert engine.metric("quiet.load")["status"] == "unmonitored"
 
     assert engine.json("monitor", "quiet.load")["samples"] == 120
@@ -136,12 +136,12 @@ def test_a_metric_is_monitored_by_hand_and_unmonitored_again(engine):
     assert "has a model already" in engine.fails("monitor", "quiet.load")
 
     assert engine.json("unmonitor", "quiet.load")["status"] == "unmonitored"
-    assert "its model was deleted" in patient(engine, "quiet.load")["why"]
+    assert "its model was deleted" in report(engine, "quiet.load")["why"]
     assert {row[2:] for row in engine.stored_scores("quiet.load")} == {(None, None, None)}
     assert engine.json("monitor", "quiet.load")["samples"] == 120
     engine.wait_for_scores("quiet.load", 120)
     assert engine.stored_scores("quiet.load") == expected_scores(sent)
-    assert patient(engine, "quiet.load")["generation"] == 1
+    assert report(engine, "quiet.load")["generation"] == 1
 
 
 def test_a_model_that_needs_a_range_waits_for_rows_and_starts_by_itself(engine):
@@ -149,7 +149,7 @@ def test_a_model_that_needs_a_range_waits_for_rows_and_starts_by_itself(engine):
     engine.cli("send", data="\n".join(sent[:280]))
     engine.wait_for_rows("quiet.waits", 280)
     assert engine.json("monitor", "quiet.waits", "--model", "nupic-tm")["status"] == "pending data"
-    assert "waits for 8 more samples" in patient(engine, "quiet.waits")["why"]
+    assert "waits for 8 more samples" in report(engine, "quiet.waits")["why"]
     engine.cli("send", data="\n".join(sent[280:]))
     engine.wait_for_scores("quiet.waits", 288)
     assert engine.metric("quiet.waits")["status"] == "active"
@@ -298,21 +298,21 @@ def test_status_shows_what_every_service_counts(engine):
 
 def test_doctor_says_why_there_is_no_score_yet(engine):
     engine.settles()  # else it might be among what waits
-    unknown = patient(engine, "never.sent", code=1)
+    unknown = report(engine, "never.sent", code=1)
     assert unknown["needsAttention"]
     assert unknown["why"].startswith("No sample of never.sent has ever arrived")
     engine.cli("monitor", "silent")
-    assert "no sample has been stored yet" in patient(engine, "silent", code=1)["why"]
+    assert "no sample has been stored yet" in report(engine, "silent", code=1)["why"]
     send_and_wait(engine, "young", 3)
-    young = patient(engine, "young")
+    young = report(engine, "young")
     assert (young["stored"], young["scored"], young["unscored"], young["modelRows"]) == (3, 3, 0, 3)
     assert "The model has seen 3," in young["why"]
     engine.send(["never.stored 1 soon"])
     wait_until(
-        lambda: "not a number of seconds" in patient(engine, "never.stored", code=None)["why"],
+        lambda: "not a number of seconds" in report(engine, "never.stored", code=None)["why"],
         "the line's reason",
     )
-    assert patient(engine, "never.stored", code=1)["needsAttention"]
+    assert report(engine, "never.stored", code=1)["needsAttention"]
 
 
 # -- dead letters
@@ -417,7 +417,7 @@ def test_the_demonstration_finds_the_cascade_that_it_puts_in(tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
     )
     told = json.loads(done.stdout)
     assert 2 <= told["anomalies"] <= 5
@@ -435,7 +435,7 @@ def test_a_newcomer_has_scores_of_this_machine_without_an_agent(tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
     )
     listed = [json.loads(line) for line in folder.cli("metrics", "--json").splitlines()]
     scored = {metric["metric"].split(".", 1)[1]: metric["scored"] for metric in listed}

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from tests.acceptance.engine import (
-    PATIENCE_S,
     STOPS_WITHIN_S,
+    TIMEOUT_S,
     Folder,
     encoded,
     expected_scores,
@@ -189,7 +189,7 @@ def test_sigint_and_sigterm_end_it_in_good_order(folder):
 def test_a_thousand_connections_at_a_time_lose_no_line(folder):
     with folder.up():
         address = ("127.0.0.1", folder.port)
-        peers = [socket.create_connection(address, timeout=PATIENCE_S) for _ in range(1000)]
+        peers = [socket.create_connection(address, timeout=TIMEOUT_S) for _ in range(1000)]
         threads = [
             threading.Thread(
                 target=lambda some, first: [

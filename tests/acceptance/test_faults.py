@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.engine import (
-    PATIENCE_S,
     STOPS_WITHIN_S,
+    TIMEOUT_S,
     Folder,
     expected_scores,
     lines,
@@ -36,7 +36,7 @@ def refused(*arguments, code=1, module="htmengine.cli"):
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE_S,
+        timeout=TIMEOUT_S,
     )
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr

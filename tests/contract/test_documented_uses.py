@@ -17,7 +17,7 @@ from htmengine.runtime.anomaly_service import AnomalyService
 from htmengine.utils import validate
 from nta.utils import amqp
 from nta.utils.message_bus_connector import MessageBusConnector, MessageQueueNotFound
-from tests.acceptance.engine import PATIENCE_S, wait_until
+from tests.acceptance.engine import TIMEOUT_S, wait_until
 from tests.contract.test_documented_surface import COMMAND, RESULTS, described
 
 pytestmark = pytest.mark.acceptance
@@ -142,7 +142,7 @@ class Subscriber:
                 assert isinstance(event, amqp.messages.ConsumerMessage)
                 yield (event.properties.headers or {}).get("dataType"), event.body
                 event.ack()
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while time.monotonic() < deadline:
             for delivery in self.consumer.receive(max_messages=1, timeout_s=1.0):
                 yield delivery.headers.get("dataType"), delivery.body

@@ -15,7 +15,7 @@ from tests.servers import free_ports
 
 pytestmark = pytest.mark.integration
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def queue(client):
 def fetched(client, queue, count):
     """Return the bodies of so many messages; the broker puts refused ones back in its own time."""
     bodies = []
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while len(bodies) < count and time.monotonic() < deadline:
         message = client.getOneMessage(queue, noAck=True)
         if message is None:
@@ -86,7 +86,7 @@ def test_with_publisher_acks_a_mandatory_message_that_reaches_no_queue_raises_an
 def test_a_refused_message_goes_back_into_its_queue_or_is_dropped(client, queue):
     client.publish(Message(b"again"), "", queue)
     client.getOneMessage(queue).nack(requeue=True)
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while (message := client.getOneMessage(queue)) is None and time.monotonic() < deadline:
         time.sleep(0.01)
     assert message.methodInfo.redelivered
@@ -152,7 +152,7 @@ def test_a_message_to_an_exchange_that_is_not_there_is_an_error_of_what_comes_ne
 
 
 def until_it_fails(use):
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline:
         use()
         time.sleep(0.01)

@@ -20,7 +20,7 @@ from htmengine import config, repository
 from htmengine.exceptions import ObjectNotFoundError
 from htmengine.repository import MetricStatus, schema
 from nta.utils.config import Config
-from tests.acceptance.engine import PATIENCE_S, wait_until
+from tests.acceptance.engine import TIMEOUT_S, wait_until
 from tests.servers import free_ports
 
 ROOT: Final = Path(__file__).parents[2]
@@ -48,7 +48,7 @@ class Application:
 
     def send(self, *lines: str) -> None:
         """Send lines to the port, over one connection."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S) as peer:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S) as peer:
             peer.sendall("".join(f"{line}\n" for line in lines).encode())
 
     def metric(self, name: str) -> Any:

@@ -24,7 +24,7 @@ from htmengine.repository.verification import RowCounts
 SAMPLED_METRICS: Final = 20
 SAMPLED_ROWS: Final = 2500
 """Of each metric of the sample: to score them takes well under a second together."""
-ROWS_AT_A_TIME: Final = 5000
+ROWS_BATCH_SIZE: Final = 5000
 
 
 class Rescored(NamedTuple):
@@ -128,7 +128,7 @@ def _compared(
     rows = 0
     tells = False
     while first <= last:
-        page = stored.scored_rows(conn, uid, first, min(last, first + ROWS_AT_A_TIME - 1))
+        page = stored.scored_rows(conn, uid, first, min(last, first + ROWS_BATCH_SIZE - 1))
         if not page.rowids or page.rowids[-1] != first + len(page.rowids) - 1:
             break  # rows are missing, which is another finding
         expected = identity.before(page.digests, page.timestamps, page.values)

@@ -62,7 +62,7 @@ def _queues(settings: config.Settings) -> list[str]:
     """Return the engine's queues, however many shards there were."""
     by_shard = (settings.model_input_queue, settings.results_shard_queue)
     return [settings.listener.queue] + [
-        name(shard) for shard in range(config.MOST_SHARDS) for name in by_shard
+        name(shard) for shard in range(config.MAX_SHARDS) for name in by_shard
     ]
 
 

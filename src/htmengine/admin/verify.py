@@ -20,7 +20,7 @@ from htmengine.repository.status import WITH_MODEL
 from htmengine.repository.verification import RowCounts
 from htmengine.service.context import Context
 
-MOST_FINDINGS: Final = 100
+MAX_FINDINGS: Final = 100
 
 
 class Report(NamedTuple):
@@ -55,7 +55,7 @@ def verify(
     settled : nothing may be on its way: every row of a model must have its scores, every queue be empty.
     rescore : a pattern such as `web.*`: all rows of the metrics that match are scored again, as far as their models can
         be had. None for a number of rows of some metrics.
-    show : is told what is done, how much of it is, and of how much.
+    show : called with what is being done, how much of it is done, and of how much.
     random : chooses the metrics.
     """
     # Checkpoints first: rows only grow, so that what is newer than a checkpoint's row may be, but never the reverse.
@@ -64,10 +64,10 @@ def verify(
     broken = _unreadable(store, checkpoints, show)
     with reading(context.engine) as conn:
         counts = stored.row_counts(conn)
-        reversals = stored.time_reversals(conn, limit=MOST_FINDINGS)
-        halves = stored.half_scored(conn, limit=MOST_FINDINGS)
-        silent = stored.without_alarm(conn, limit=MOST_FINDINGS)
-        others = stored.alarms_of_other_rows(conn, limit=MOST_FINDINGS)
+        reversals = stored.time_reversals(conn, limit=MAX_FINDINGS)
+        halves = stored.half_scored(conn, limit=MAX_FINDINGS)
+        silent = stored.without_alarm(conn, limit=MAX_FINDINGS)
+        others = stored.alarms_of_other_rows(conn, limit=MAX_FINDINGS)
         twice = stored.names_taken_twice(conn)
         forgotten = stored.held_without_backfill(conn)
     findings = [finding for metric in counts for finding in row_findings(metric)]
@@ -99,7 +99,7 @@ def verify(
         len(checkpoints),
         unscored,
         compared,
-        findings[:MOST_FINDINGS],
+        findings[:MAX_FINDINGS],
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Final, NamedTuple, Protocol, Self
 
-from htmengine.errors import DependencyAway, ExplainedError
+from htmengine.errors import DependencyUnavailable, ExplainedError
 
 LOOKS_PER_LIMIT: Final = 8
 """A publisher looks how full a queue is after it has put an eighth of the limit into it; on both buses."""
@@ -23,7 +23,7 @@ class BusError(Exception):
     """Something is wrong with the bus."""
 
 
-class BusUnavailable(BusError, DependencyAway):
+class BusUnavailable(BusError, DependencyUnavailable):
     """The bus cannot be reached or written now. Nothing is lost: pause, and do the same again."""
 
 

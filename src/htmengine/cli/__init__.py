@@ -12,7 +12,7 @@ NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 def main() -> None:
     """Run the command line."""
     from htmengine.cli.app import app
-    from htmengine.cli.terminal import advise
+    from htmengine.cli.terminal import echo_stderr
 
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # what a terminal's encoding has no sign for
@@ -23,5 +23,5 @@ def main() -> None:
         if error.errno not in NO_ROOM:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left of it, at the end
-        advise(f"The output cannot be written: {error.strerror}.\nMake room, or send it elsewhere.")
+        echo_stderr(f"The output cannot be written: {error.strerror}.\nMake room, or send it elsewhere.")
         sys.exit(1)

@@ -24,7 +24,7 @@ from htmengine.cli.commands.unmonitor import unmonitor
 from htmengine.cli.commands.up import up
 from htmengine.cli.commands.verify import verify
 from htmengine.cli.group import Commands
-from htmengine.cli.terminal import say
+from htmengine.cli.terminal import echo_stdout
 
 app = typer.Typer(
     cls=Commands,
@@ -40,9 +40,9 @@ def _show_version(wanted: bool) -> None:
         from importlib.metadata import PackageNotFoundError, version
 
         try:
-            say(f"htmengine {version('htmengine')}")
+            echo_stdout(f"htmengine {version('htmengine')}")
         except PackageNotFoundError:
-            say("htmengine, run from its source tree")
+            echo_stdout("htmengine, run from its source tree")
         raise typer.Exit
 
 

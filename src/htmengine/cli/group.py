@@ -5,7 +5,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from htmengine.cli.terminal import advise
+from htmengine.cli.terminal import echo_stderr
 from htmengine.errors import ExplainedError
 
 
@@ -26,5 +26,5 @@ class Commands(TyperGroup):
         except ExplainedError as error:
             if ctx.find_root().params["debug"]:
                 raise
-            advise(f"{error}\n{error.hint}")
+            echo_stderr(f"{error}\n{error.hint}")
             raise typer.Exit(error.exit_code) from error

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_PATIENCE_S = 0.5  # what is done by then needs no bar
+_TIMEOUT_S = 0.5  # what is done by then needs no bar
 
 
 @contextmanager
@@ -36,13 +36,13 @@ def _shown() -> Iterator[Callable[[str, int | None, int | None, str], None]]:
     bar: Any = None
     task: Any = None
 
-    def show(label: str, done: int | None, total: int | None, told: str) -> None:
+    def show(label: str, done: int | None, total: int | None, detail: str) -> None:
         nonlocal bar, task
         if bar is None:
-            if not sys.stderr.isatty() or time.monotonic() - began < _PATIENCE_S:
+            if not sys.stderr.isatty() or time.monotonic() - began < _TIMEOUT_S:
                 return
             bar, task = _start()
-        bar.update(task, description=label, completed=done, total=total, told=told)
+        bar.update(task, description=label, completed=done, total=total, detail=detail)
 
     try:
         yield show
@@ -59,10 +59,10 @@ def _start() -> tuple[Any, Any]:
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
-        TextColumn("{task.fields[told]}"),
+        TextColumn("{task.fields[detail]}"),
         TimeRemainingColumn(),
         console=Console(stderr=True),
         transient=True,
     )
     bar.start()
-    return bar, bar.add_task("", total=None, told="")
+    return bar, bar.add_task("", total=None, detail="")

@@ -14,9 +14,9 @@ import numpy as np
 from htmengine.bus import Outgoing, QueueFull
 from htmengine.cli.progress import progress_bar
 from htmengine.cli.session import installation, tell_if_nobody_takes
-from htmengine.cli.terminal import advise
+from htmengine.cli.terminal import echo_stderr
 from htmengine.doors.plaintext import PROTOCOL, BadLine, parse_line
-from htmengine.errors import DependencyAway, ExplainedError, MisuseError
+from htmengine.errors import DependencyUnavailable, ExplainedError, MisuseError
 from htmengine.messages import Backfill, MetricLines, encode_json
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
@@ -27,8 +27,8 @@ from htmengine.service.context import Context
 LINES_PER_MESSAGE: Final = 500
 POLL_S: Final = 0.2
 QUEUE_PAUSE_S: Final = 0.1
-ALIVE_EVERY_S: Final = backfill.PATIENCE_S / 4
-PATIENCE_S: Final = 60.0
+ALIVE_EVERY_S: Final = backfill.TIMEOUT_S / 4
+TIMEOUT_S: Final = 60.0
 """How long nothing may move while `--wait` waits."""
 
 
@@ -72,7 +72,7 @@ def run(request: Request) -> dict[str, Any]:
             day_first=request.day_first,
         )
         for note in reader.layout.notes:
-            advise(note)
+            echo_stderr(note)
         context = stack.enter_context(installation(request.config, request.data))
         if request.monitor:
             from htmengine.cli import monitoring
@@ -90,7 +90,7 @@ def run(request: Request) -> dict[str, Any]:
             "skipped": reader.bad.count,
         }
         for bad in reader.bad.first[:5]:
-            advise(f"{request.file}: line {bad.line} is skipped: {bad.reason}")
+            echo_stderr(f"{request.file}: line {bad.line} is skipped: {bad.reason}")
         if request.wait and last is not None:
             result |= _wait(context, request.metric, last)
         return result
@@ -137,14 +137,14 @@ def _send(
 
 
 @contextmanager
-def _kept_alive(say: Callable[[], None]) -> Iterator[None]:
+def _kept_alive(publish: Callable[[], None]) -> Iterator[None]:
     """Say now and then that the backfill goes on: what is read from a pipe may take its time."""
     ended = threading.Event()
 
     def run() -> None:
         while not ended.wait(ALIVE_EVERY_S):
-            with suppress(DependencyAway):
-                say()
+            with suppress(DependencyUnavailable):
+                publish()
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
@@ -183,9 +183,9 @@ def _wait(context: Context, metric: str, last: int) -> dict[str, Any]:
                 return {"stored": state.last_rowid, "scored": state.scored_rowid, "status": state.status_name}
         if now != before:
             before, moved = now, time.monotonic()
-        elif time.monotonic() - moved > PATIENCE_S:
+        elif time.monotonic() - moved > TIMEOUT_S:
             raise ExplainedError(
-                f"{metric}: nothing was stored or scored for {PATIENCE_S:.0f} seconds; what was sent is in the queue.",
+                f"{metric}: nothing was stored or scored for {TIMEOUT_S:.0f} seconds; what was sent is in the queue.",
                 hint=f"Start `htmengine up` if none runs; `htmengine doctor {metric}` says where the samples are.",
             )
         time.sleep(POLL_S)

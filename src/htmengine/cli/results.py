@@ -12,7 +12,7 @@ from htmengine.bus import Bus
 from htmengine.bus.subscription import subscribed
 from htmengine.cli.detect.report import REASONS, usual_values
 from htmengine.cli.session import print_json, tell_if_nobody_takes, utc
-from htmengine.cli.terminal import advise, say
+from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.messages import MalformedMessage, Why, decode_results_batch
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
@@ -53,12 +53,12 @@ def show_stored(
         rows = overview.latest_scores(conn, name=name, least_log_score=min_score, limit=limit)
     if not json:
         if not rows:
-            advise(
+            echo_stderr(
                 "There are no such scores yet. `htmengine doctor` says of each metric why."
                 if min_score == 0
                 else "There are no such scores."
             )
-        say(_HEADING)
+        echo_stdout(_HEADING)
     printer(json)(
         Row(row.name, row.rowid, row.timestamp, row.value, row.anomaly_score, row.log_score or 0.0)
         for row in rows
@@ -136,7 +136,7 @@ def _print_json(rows: Iterable[Row]) -> None:
 
 def _print_text(rows: Iterable[Row], colours: bool) -> None:
     for row in rows:
-        say(text_of(row), **(style_of(row) if colours else {}))
+        echo_stdout(text_of(row), **(style_of(row) if colours else {}))
 
 
 def style_of(row: Row) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from htmengine.cli.terminal import advise, say
+from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.errors import ExplainedError
 from htmengine.foreign import visible
 from htmengine.service.context import Context, opened, require_data, settings_for
@@ -51,12 +51,12 @@ def new_or_existing(directory: Path | None, data: Path | None) -> Iterator[Conte
 def tell_if_nobody_takes(context: Context, queues: Sequence[str], service: str, so: str) -> None:
     """Tell the user that a service does not run, where none takes from its queues, and what that means."""
     if not any(queue.consumers for queue in context.bus.status() if queue.name in queues):
-        advise(f"No {service} runs: {so} Start one with `htmengine up`.")
+        echo_stderr(f"No {service} runs: {so} Start one with `htmengine up`.")
 
 
 def print_json(document: Any) -> None:
     """Print one JSON document on one line."""
-    say(json.dumps(document, allow_nan=False))
+    echo_stdout(json.dumps(document, allow_nan=False))
 
 
 def utc(seconds: float | None) -> str | None:
@@ -98,7 +98,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> No
     for index, row in enumerate([headings, *texts]):
         cells = zip(row, widths, numbers, strict=True)
         line = "  ".join(text.rjust(width) if right else text.ljust(width) for text, width, right in cells)
-        say(line.rstrip(), **({} if index else {"bold": True}))
+        echo_stdout(line.rstrip(), **({} if index else {"bold": True}))
 
 
 def _columns(rows: Sequence[Sequence[T]], headings: Sequence[str]) -> list[list[T]]:

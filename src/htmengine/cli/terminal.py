@@ -7,12 +7,12 @@ import typer
 from htmengine.foreign import visible
 
 
-def say(text: object = "", **style: Any) -> None:
+def echo_stdout(text: object = "", **style: Any) -> None:
     """Print a result: on standard output. `style`: of `typer.style`."""
     typer.echo(_styled(text, style))
 
 
-def advise(text: object, **style: Any) -> None:
+def echo_stderr(text: object, **style: Any) -> None:
     """Tell the user something that is no result: on standard error."""
     typer.echo(_styled(text, style), err=True)
 

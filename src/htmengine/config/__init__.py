@@ -7,7 +7,7 @@ from htmengine.config.settings import (
     CONFIG_PATH_VARIABLE as CONFIG_PATH_VARIABLE,
 )
 from htmengine.config.settings import (
-    MOST_SHARDS as MOST_SHARDS,
+    MAX_SHARDS as MAX_SHARDS,
 )
 from htmengine.config.settings import (
     RULES_FILE as RULES_FILE,

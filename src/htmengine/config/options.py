@@ -27,7 +27,7 @@ class OptionReader:
     """Reads options of the files in a configuration directory, and gathers what is wrong with them."""
 
     def __init__(self, directory: Path, faults: list[str] | None = None) -> None:
-        """`faults`: those found elsewhere, to be told together."""
+        """`faults`: those found elsewhere, to be reported together."""
         self.directory = directory
         self.faults: list[str] = [] if faults is None else faults
         self._files: dict[str, configparser.ConfigParser] = {}

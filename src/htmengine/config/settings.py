@@ -41,7 +41,7 @@ APPLICATION: Final = "application.conf"
 SWAPPER: Final = "model-swapper.conf"
 POSTGRESQL_PORT: Final = 5432
 SHARDS_ON_RABBITMQ: Final = 16
-MOST_SHARDS: Final = 256
+MAX_SHARDS: Final = 256
 CONFIG_PATH_VARIABLE: Final = "APPLICATION_CONFIG_PATH"
 BATCHES_SUFFIX: Final = ".batches"
 """The exchange of batches is named like the documented results exchange, with this behind."""
@@ -454,6 +454,6 @@ def _broker(reader: OptionReader) -> Broker:
 
 def _shards(text: str) -> int:
     number = whole_number(text)
-    if not 1 <= number <= MOST_SHARDS:
-        raise ValueError(f"is not a number of shards, 1 to {MOST_SHARDS}")
+    if not 1 <= number <= MAX_SHARDS:
+        raise ValueError(f"is not a number of shards, 1 to {MAX_SHARDS}")
     return number

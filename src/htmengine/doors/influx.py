@@ -31,8 +31,8 @@ TICKS: Final = {"n": 10**9, "ns": 10**9, "u": 10**6, "µ": 10**6, "us": 10**6, "
 SECONDS: Final = {"m": 60, "h": 3600}
 """Seconds in a unit of a timestamp, of the precisions coarser than a second."""
 _YEAR_S: Final = 365 * 86_400
-_LONGEST_TIME: Final = 20
-_LONGEST_QUOTE: Final = 100
+_MAX_TIME: Final = 20
+_MAX_QUOTE: Final = 100
 """Characters of a line in an answer."""
 
 _BOOLEANS: Final = {
@@ -202,7 +202,7 @@ def _value(text: str) -> float:
 
 def _time(text: str, unit: tuple[int, int]) -> float:
     """Return seconds since the epoch. Raises BadLine."""
-    if not _INTEGER(text) or len(text) > _LONGEST_TIME:
+    if not _INTEGER(text) or len(text) > _MAX_TIME:
         raise BadLine(Reason.TIMESTAMP)
     per_second, seconds_each = unit
     seconds = in_seconds(int(text) * seconds_each, per_second)
@@ -229,7 +229,7 @@ def answer(parsed: Parsed) -> Answer:
     if not (dropped := parsed.refusals.errors):
         return Answer(204, {}, {})
     first = next(iter(parsed.refusals.mistakes()))
-    example = shortened(first.example, _LONGEST_QUOTE)
+    example = shortened(first.example, _MAX_QUOTE)
     said = f'partial write: line {first.record}: {first.reason}: "{example}" dropped={dropped}'
     return failure(400, "invalid", said)
 

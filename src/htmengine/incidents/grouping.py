@@ -47,7 +47,7 @@ none alarms more often as a crowd by chance than a small one."""
 SMALL: Final = 25
 WIDER: Final = 4
 """From one window to the next, beginning with one interval."""
-LONGEST_INTERVAL_S: Final = 3600.0
+MAX_INTERVAL_S: Final = 3600.0
 """Metrics with longer ones are looked at as if they had this."""
 
 
@@ -67,12 +67,12 @@ class Alarm(NamedTuple):
 
 def horizon_s(interval_s: float) -> float:
     """Return how far in time an alarm looks for those of other metrics."""
-    return 2 * min(interval_s, LONGEST_INTERVAL_S) + 300
+    return 2 * min(interval_s, MAX_INTERVAL_S) + 300
 
 
 def quiet_s(interval_s: float) -> float:
     """Return how long a metric must have no alarm for its next one to be another incident."""
-    interval_s = min(interval_s, LONGEST_INTERVAL_S)
+    interval_s = min(interval_s, MAX_INTERVAL_S)
     return min(30 * interval_s, max(1800, 6 * interval_s))
 
 

@@ -13,8 +13,8 @@ from htmengine.messages import Why
 from htmengine.readable import counted, duration, rounded
 
 _DIGITS: Final = 4
-_MOST_DIGITS: Final = 12
-_MOST_RANGES: Final = 3
+_MAX_DIGITS: Final = 12
+_MAX_RANGES: Final = 3
 _GONE: Final = 0.2
 """What is left of what was expected, for nearly all of it to be missing; likewise what was expected of what came."""
 _NOTHING: Final = 1e-3
@@ -156,10 +156,10 @@ def _expectation(why: Why, value: float) -> _Expectation:
     digits = next(
         (
             digits
-            for digits in range(_DIGITS, _MOST_DIGITS)
+            for digits in range(_DIGITS, _MAX_DIGITS)
             if all(_text(value, digits) != _text(other, digits) for other in others)
         ),
-        _MOST_DIGITS,
+        _MAX_DIGITS,
     )
 
     def text(number: float) -> str:
@@ -181,7 +181,7 @@ def _foreseen(why: Why, value: float) -> str:
         return f"nothing like {came} was foreseen"
     if any(low <= value <= high for low, high in ranges):
         return f"{came} was foreseen, what came before it was not"
-    if len(ranges) > _MOST_RANGES:
+    if len(ranges) > _MAX_RANGES:
         return f"{came} was not foreseen"
     *others, last = (_range(_text(low, _DIGITS), _text(high, _DIGITS)) for low, high in ranges)
     texts = f"{', '.join(others)} or {last}" if others else last

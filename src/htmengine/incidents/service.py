@@ -6,11 +6,11 @@ import logging
 from functools import partial
 from typing import Final
 
-from htmengine.errors import DependencyAway
+from htmengine.errors import DependencyUnavailable
 from htmengine.incidents.writer import NAME as NAME
 from htmengine.incidents.writer import Writer
 from htmengine.service.context import Context
-from htmengine.service.retry import Stopped, insisting
+from htmengine.service.retry import ShutdownRequested, retry_while_unavailable
 
 POLL_INTERVAL_S: Final = 1.0
 
@@ -23,11 +23,11 @@ def work(context: Context) -> None:
     context.counters[NAME] = writer.counters.snapshot
     try:
         while not context.stop.is_set():
-            if not insisting(partial(writer.work), NAME, context.stop):
+            if not retry_while_unavailable(partial(writer.work), NAME, context.stop):
                 context.stop.wait(POLL_INTERVAL_S)
-    except Stopped:
+    except ShutdownRequested:
         pass
     try:
         writer.close()
-    except DependencyAway as error:
+    except DependencyUnavailable as error:
         log.warning("%s.not_released reason=%s", NAME, error)  # another takes over when it has waited

@@ -29,9 +29,9 @@ CODEC_ZSTD: Final = 1
 CODEC_CHECKED: Final = 2
 """The same behind a header: digest of the samples and the model, length of the block, checksum of all of it."""
 LEVEL: Final = 1
-MOST_BYTES: Final = 1 << 30
+MAX_BYTES: Final = 1 << 30
 """Of a block. A damaged length must not take more memory than there is."""
-MOST_GROWTH: Final = 1 << 15
+MAX_GROWTH: Final = 1 << 15
 """How much longer than its compressed form a block can be, by the format."""
 _HEADER: Final = struct.Struct("<QQ16s")
 FILE: Final = "checkpoints.sqlite"
@@ -109,7 +109,7 @@ def _decompressed(frame: bytes) -> bytes:
     """Return what a frame holds. Raises UnreadableCheckpoint, also where its length is damaged."""
     try:
         size = zstandard.get_frame_parameters(frame).content_size
-        if size > min(MOST_BYTES, MOST_GROWTH * len(frame)):
+        if size > min(MAX_BYTES, MAX_GROWTH * len(frame)):
             raise UnreadableCheckpoint(f"{size} bytes cannot come of {len(frame)}")
         return zstandard.ZstdDecompressor().decompress(frame)
     except (zstandard.ZstdError, MemoryError) as error:

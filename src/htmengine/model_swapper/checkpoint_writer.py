@@ -10,26 +10,26 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from htmengine.errors import DependencyAway, ExplainedError
+from htmengine.errors import DependencyUnavailable, ExplainedError
 from htmengine.model_swapper.checkpoint_store import CheckpointStore, ModelKey, compressed
 from htmengine.repository import identity
 from htmengine.service.fault_injection import Step, no_step
 
 CAPACITY: Final = 256
 """Blocks that may wait. Each is a copy of a model's state, so this bounds memory."""
-AT_A_TIME: Final = 100
-PATIENCE_S: Final = 5.0
-LAST_PATIENCE_S: Final = 10.0
+BATCH_SIZE: Final = 100
+TIMEOUT_S: Final = 5.0
+LAST_TIMEOUT_S: Final = 10.0
 """When a scheduler ends: a disk that is slow for a moment is no reason to save no more models."""
 FIRST_PAUSE_S: Final = 0.05
-LONGEST_PAUSE_S: Final = 5.0
+MAX_PAUSE_S: Final = 5.0
 CLOSING_S: Final = 3.0
 """How long `close` goes on trying where the store is away; models without a checkpoint are rebuilt from their rows."""
 
 log = logging.getLogger(__name__)
 
 
-class CheckpointsWaiting(DependencyAway):
+class CheckpointsWaiting(DependencyUnavailable):
     """The store of checkpoints takes nothing now, and no more may wait for it."""
 
 
@@ -60,7 +60,7 @@ class CheckpointWriter:
         step: Step = no_step,
         capacity: int = CAPACITY,
     ) -> None:
-        """`scored` says, by uid, up to which rowid scores are stored; it may raise DependencyAway."""
+        """`scored` says, by uid, up to which rowid scores are stored; it may raise DependencyUnavailable."""
         self._store = store
         self._scored = scored
         self._step = step
@@ -82,7 +82,7 @@ class CheckpointWriter:
         """How many blocks can be put without waiting."""
         return self._capacity - len(self._jobs)
 
-    def put(self, job: Job, *, patience_s: float = PATIENCE_S) -> None:
+    def put(self, job: Job, *, patience_s: float = TIMEOUT_S) -> None:
         """Hand over a block or another job; waits while there is no room, so many seconds at most.
 
         Raises
@@ -107,7 +107,7 @@ class CheckpointWriter:
     def flush(self) -> None:
         """Wait until everything that was handed over is done. Raises what `put` does."""
         with self._changed:
-            if not self._changed.wait_for(lambda: self._error or not (self._jobs or self._busy), PATIENCE_S):
+            if not self._changed.wait_for(lambda: self._error or not (self._jobs or self._busy), TIMEOUT_S):
                 raise CheckpointsWaiting(f"{len(self._jobs)} checkpoints wait to be written")
             self._raise()
 
@@ -137,7 +137,9 @@ class CheckpointWriter:
             while batch := self._next():
                 self._insist(batch)
                 self._done(batch)
-        except BaseException as error:  # told to whoever hands over the next job, in a thread that is watched
+        except (
+            BaseException
+        ) as error:  # raised to whoever hands over the next job, in a thread that is watched
             if isinstance(error, ExplainedError):
                 log.error("model_scheduler.checkpoints_failed reason=%s", error)
             else:
@@ -153,7 +155,7 @@ class CheckpointWriter:
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or self._closing.is_set())
             batch: list[Job] = []
-            while self._jobs and len(batch) < AT_A_TIME:
+            while self._jobs and len(batch) < BATCH_SIZE:
                 if batch and not (isinstance(batch[-1], Block) and isinstance(self._jobs[0], Block)):
                     break
                 batch.append(self._jobs.popleft())
@@ -177,7 +179,7 @@ class CheckpointWriter:
         while True:
             try:
                 return self._do(batch)
-            except DependencyAway as error:
+            except DependencyUnavailable as error:
                 if time.monotonic() > self._give_up_at:
                     log.warning("model_scheduler.checkpoints_lost jobs=%d reason=%s", len(batch), error)
                     return None
@@ -186,7 +188,7 @@ class CheckpointWriter:
                 else:
                     log.warning("model_scheduler.checkpoints_waiting pause_s=%.2f reason=%s", pause, error)
                     self._closing.wait(pause)
-                pause = min(2 * pause, LONGEST_PAUSE_S)
+                pause = min(2 * pause, MAX_PAUSE_S)
 
     def _do(self, batch: Sequence[Job]) -> None:
         blocks = [job for job in batch if isinstance(job, Block)]

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from htmengine.htmengineerrno import ERR_INVALID_ARG, ERR_MODEL_ALREADY_EXISTS, ERR_NO_SUCH_MODEL, SUCCESS
 from htmengine.messages import CloneModel, CommandResult, DefineModel, DeleteModel, ModelCommand
 from htmengine.model_swapper import definition
-from htmengine.model_swapper.model_cache import Resident
+from htmengine.model_swapper.model_cache import CachedModel
 from htmengine.model_swapper.recovery import Recovery
 from htmengine.repository.metrics import Definition
 from htmengine.repository.status import WITH_MODEL
@@ -27,19 +27,19 @@ _DONE: Final = _Answer(SUCCESS)
 
 
 class Commands:
-    """Executes commands. May raise DependencyAway; then the command is to be executed again."""
+    """Executes commands. May raise DependencyUnavailable; then the command is to be executed again."""
 
     def __init__(
         self,
         recovery: Recovery,
-        resident: Callable[[str], Resident | None],
+        cached: Callable[[str], CachedModel | None],
         *,
         begin: Callable[[str, int], None],
         delete: Callable[[str, int], None],
     ) -> None:
         """`begin` lets a metric's rows be scored up to a rowid; `delete` drops a metric's generations up to one."""
         self._recovery = recovery
-        self._resident = resident
+        self._resident = cached
         self._begin = begin
         self._delete = delete
 
@@ -76,12 +76,12 @@ class Commands:
     def _define(self, command: DefineModel, found: Definition | None) -> _Answer:
         if found is None or found.generation != command.generation:
             return _Answer(ERR_NO_SUCH_MODEL, "the metric was deleted, or monitored anew, meanwhile")
-        resident = self._resident(command.uid)
+        cached = self._resident(command.uid)
         try:
             parameters = definition.parse(found.model_params)
-            if resident is None or resident.generation != command.generation:
+            if cached is None or cached.generation != command.generation:
                 self._recovery.check(parameters)
-            elif resident.model.parameters != parameters:
+            elif cached.model.parameters != parameters:
                 return _Answer(ERR_MODEL_ALREADY_EXISTS, "there is a model already, with another definition")
         except ValueError as error:
             return _Answer(ERR_INVALID_ARG, f"the definition makes no model: {error}")

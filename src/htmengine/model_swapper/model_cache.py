@@ -23,7 +23,7 @@ def memory_of(block_bytes: int) -> int:
 
 
 @dataclass(slots=True, eq=False)
-class Resident:
+class CachedModel:
     """A model in memory. Rowids are the metric's; the model itself counts from `base`."""
 
     uid: str
@@ -32,14 +32,14 @@ class Resident:
     base: int
     """The last rowid before the first that this model takes."""
     model: Model
-    next: int
+    next_rowid: int
     """The rowid that comes next."""
-    silent: int
+    stored_rowid: int
     """Scores up to this rowid are stored; they are not given out again."""
-    saved: int
+    checkpointed_rowid: int
     """The rowid of the newest checkpoint. Without one, `base` less a share of the interval between checkpoints that goes
     by the uid: models that began together are not saved together."""
-    settled: int
+    published_rowid: int
     """The rowid up to which scores were published; beyond it no checkpoint may be written."""
     bytes: int
     digest: int
@@ -54,17 +54,17 @@ class Resident:
     @property
     def dirty(self) -> bool:
         """Whether a checkpoint would say more than the last one, and may be written."""
-        return max(self.saved, self.base) < self.settled == self.next - 1
+        return max(self.checkpointed_rowid, self.base) < self.published_rowid == self.next_rowid - 1
 
 
-class Residents:
+class ModelCache:
     """Models in a pool, by uid, and in the order of their use."""
 
     def __init__(self, budget: int) -> None:
         self.pool: Pool[str] = Pool()
         self.budget = budget
         self.bytes = 0
-        self._used: OrderedDict[str, Resident] = OrderedDict()
+        self._used: OrderedDict[str, CachedModel] = OrderedDict()
         self.get = self._used.get
 
     def __len__(self) -> int:
@@ -75,27 +75,27 @@ class Residents:
         """Tell whether a metric's model is in memory."""
         return uid in self._used
 
-    def __getitem__(self, uid: str) -> Resident:
+    def __getitem__(self, uid: str) -> CachedModel:
         """Return a metric's model. Raises KeyError when it is not in memory."""
         return self._used[uid]
 
-    def __iter__(self) -> Iterator[Resident]:
+    def __iter__(self) -> Iterator[CachedModel]:
         """Iterate over the models, the least recently used first."""
         return iter(list(self._used.values()))
 
-    def add(self, resident: Resident) -> None:
+    def add(self, cached: CachedModel) -> None:
         """Take a model in, as the most recently used."""
-        self.pool.add(resident.uid, resident.model)
-        self._used[resident.uid] = resident
-        self.bytes += resident.bytes
+        self.pool.add(cached.uid, cached.model)
+        self._used[cached.uid] = cached
+        self.bytes += cached.bytes
 
-    def remove(self, uid: str) -> Resident | None:
+    def remove(self, uid: str) -> CachedModel | None:
         """Let a model go and return it, if it is here."""
-        resident = self._used.pop(uid, None)
-        if resident:
+        cached = self._used.pop(uid, None)
+        if cached:
             self.pool.remove(uid)
-            self.bytes -= resident.bytes
-        return resident
+            self.bytes -= cached.bytes
+        return cached
 
     def touch(self, uids: Iterable[str]) -> None:
         """Say that these were used just now."""
@@ -103,20 +103,20 @@ class Residents:
         for uid in uids:
             move(uid)
 
-    def resize(self, resident: Resident, block_bytes: int) -> None:
+    def resize(self, cached: CachedModel, block_bytes: int) -> None:
         """Correct a model's size once its block is known."""
-        self.bytes -= resident.bytes
-        resident.bytes = memory_of(block_bytes)
-        self.bytes += resident.bytes
+        self.bytes -= cached.bytes
+        cached.bytes = memory_of(block_bytes)
+        self.bytes += cached.bytes
 
-    def least_used(self, keep: Collection[str]) -> list[Resident]:
+    def least_used(self, keep: Collection[str]) -> list[CachedModel]:
         """Return the least recently used models that must go so that the rest fits; none of those in `keep`."""
         excess = self.bytes - self.budget
         found = []
-        for resident in self._used.values():
+        for cached in self._used.values():
             if excess <= 0:
                 break
-            if resident.uid not in keep:
-                excess -= resident.bytes
-                found.append(resident)
+            if cached.uid not in keep:
+                excess -= cached.bytes
+                found.append(cached)
         return found

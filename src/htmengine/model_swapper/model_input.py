@@ -26,7 +26,7 @@ SAMPLES_PER_MESSAGE: Final = 500
 COMMANDS_PER_MESSAGE: Final = 500
 
 
-class Feed:
+class ModelInputBuilder:
     """Gathers commands and rows for the models: one message for each shard, and more where there are many."""
 
     def __init__(self, shards: int, queue: Callable[[int], str]) -> None:
@@ -100,16 +100,18 @@ def requests(
 
     One row is enough: whoever owns the model reads those before it.
     """
-    feed = Feed(shards, queue)
+    builder = ModelInputBuilder(shards, queue)
     asked = list(states)
     for state in asked:
         if state.status == MetricStatus.CREATE_PENDING:
-            feed.command(DefineModel(command_id=uuid.uuid4().hex, uid=state.uid, generation=state.generation))
-    add_newest(feed, conn, asked)
-    return feed.messages()
+            builder.command(
+                DefineModel(command_id=uuid.uuid4().hex, uid=state.uid, generation=state.generation)
+            )
+    add_newest(builder, conn, asked)
+    return builder.messages()
 
 
-def add_newest(feed: Feed, conn: Connection, states: Iterable[MetricState]) -> None:
+def add_newest(builder: ModelInputBuilder, conn: Connection, states: Iterable[MetricState]) -> None:
     """Add the newest row of each of these metrics that has a model and rows without scores."""
     behind = [
         state for state in states if state.status in WITH_MODEL and state.scored_rowid < state.last_rowid
@@ -117,7 +119,7 @@ def add_newest(feed: Feed, conn: Connection, states: Iterable[MetricState]) -> N
     newest = samples.newest(conn, [state.uid for state in behind])
     for state in behind:
         if row := newest.get(state.uid):
-            feed.add(state.uid, state.generation, *row)
+            builder.add(state.uid, state.generation, *row)
 
 
 def _parts(columns: Samples) -> list[ModelInput]:

@@ -25,7 +25,7 @@ from htmengine.messages import (
     shard_of,
 )
 from htmengine.model_swapper import definition
-from htmengine.model_swapper.model_input import Feed, add_newest
+from htmengine.model_swapper.model_input import ModelInputBuilder, add_newest
 from htmengine.model_swapper.swapper_messages import (
     ModelCommand,
     ModelCommandResult,
@@ -119,11 +119,11 @@ class ModelSwapperInterface(Closing):
                 raise ModelAlreadyExists(f"the model {modelID} has failed; delete it first")
             elif definition.parse(metrics.definitions(conn, [modelID])[modelID].model_params) != parameters:
                 raise ModelAlreadyExists(f"the model {modelID} has another definition")
-        feed = self._feed()
-        feed.command(DefineModel(command_id=commandID, uid=modelID, generation=state.generation))
+        builder = self._builder()
+        builder.command(DefineModel(command_id=commandID, uid=modelID, generation=state.generation))
         with reading(self._context.engine) as conn:
-            add_newest(feed, conn, metrics.states(conn, [modelID]).values())
-        self._context.bus.publish(feed.messages())
+            add_newest(builder, conn, metrics.states(conn, [modelID]).values())
+        self._context.bus.publish(builder.messages())
 
     def cloneModel(self, modelID: str, newModelID: str, commandID: str) -> None:
         """Let another metric, which has no model yet, begin with a copy of this model; it must be in the same shard.
@@ -221,11 +221,11 @@ class ModelSwapperInterface(Closing):
                 f"the metric {state.name} has no row {min(missing)}: send samples to the metric-data queue, or store "
                 "them with MetricStreamer"
             )
-        feed = self._feed()
+        builder = self._builder()
         for row in map(samples.Row._make, zip(*rows, strict=True)):
             if row.rowid in wanted:
-                feed.add(uid, state.generation, *row)
-        context.bus.publish(feed.messages())
+                builder.add(uid, state.generation, *row)
+        context.bus.publish(builder.messages())
 
     # -- Results
 
@@ -285,13 +285,13 @@ class ModelSwapperInterface(Closing):
         return current()
 
     def _command(self, *commands: CloneModel | DefineModel | DeleteModel) -> None:
-        feed = self._feed()
+        builder = self._builder()
         for command in commands:
-            feed.command(command)
-        self._context.bus.publish(feed.messages())
+            builder.command(command)
+        self._context.bus.publish(builder.messages())
 
-    def _feed(self) -> Feed:
-        return Feed(self._context.shards, self._context.settings.model_input_queue)
+    def _builder(self) -> ModelInputBuilder:
+        return ModelInputBuilder(self._context.shards, self._context.settings.model_input_queue)
 
 
 class ResultsBatch(NamedTuple):
@@ -375,7 +375,7 @@ def _results(output: ModelOutput) -> Iterator[tuple[str, _Result]]:
 
 
 def _as_specification(state: MetricState, args: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what `monitorMetric` would have been told."""
+    """Return the specification that `monitorMetric` would have got."""
     (timestamp, *_), (value, *_) = args["inputRecordSchema"]
     return {
         "datasource": state.datasource,

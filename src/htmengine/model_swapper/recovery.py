@@ -24,14 +24,14 @@ from htmengine.model_swapper.checkpoint_store import (
     compressed,
 )
 from htmengine.model_swapper.checkpoint_writer import Block, CheckpointWriter
-from htmengine.model_swapper.model_cache import Resident, memory_of
+from htmengine.model_swapper.model_cache import CachedModel, memory_of
 from htmengine.repository import identity, metrics, samples, schema
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import Definition
 from htmengine.repository.status import MetricStatus
 
-MODELS_AT_A_TIME: Final = 500
-ROWS_AT_A_TIME: Final = 10_000
+MODELS_BATCH_SIZE: Final = 500
+ROWS_BATCH_SIZE: Final = 10_000
 
 _metric = schema.metric.c
 
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 
 def scored_rowids(engine: Engine, uids: Sequence[str]) -> dict[str, int]:
-    """Return, by uid, the rowid up to which scores are stored. Raises DependencyAway."""
+    """Return, by uid, the rowid up to which scores are stored. Raises DependencyUnavailable."""
     with reading(engine) as conn:
         return {uid: state.scored_rowid for uid, state in metrics.states(conn, uids).items()}
 
@@ -57,7 +57,7 @@ def _whole(rows: samples.Rows, first: int) -> samples.Rows:
 
 
 class Recovery:
-    """Brings models into memory. Everything here reads or writes a database, and may raise DependencyAway."""
+    """Brings models into memory. Everything here reads or writes a database, and may raise DependencyUnavailable."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Recovery:
         at_or_below: int,
         newest: Mapping[ModelKey, Checkpoint | Block] | None = None,
         compare: bool = False,
-    ) -> Resident:
+    ) -> CachedModel:
         """Return a metric's model as it was at some row, as near below the given one as can be had.
 
         Checkpoints beyond that row are discarded: they were made from rows that the repository lost, or from rows
@@ -122,16 +122,16 @@ class Recovery:
             saved = found.base_rowid - zlib.crc32(uid.encode()) % self._requests
         else:
             saved = found.base_rowid + model.rows
-        return Resident(
+        return CachedModel(
             uid=uid,
             generation=found.generation,
             shard=shard_of(uid, self._shards),
             base=found.base_rowid,
             model=model,
-            next=found.base_rowid + model.rows + 1,
-            silent=found.scored_rowid,
-            saved=saved,
-            settled=found.base_rowid + model.rows,
+            next_rowid=found.base_rowid + model.rows + 1,
+            stored_rowid=found.scored_rowid,
+            checkpointed_rowid=saved,
+            published_rowid=found.base_rowid + model.rows,
             bytes=memory_of(size),
             digest=digest,
             model_digest=found.model_digest,
@@ -180,19 +180,19 @@ class Recovery:
         if digest and stored and digest != stored:
             raise UnreadableCheckpoint("it has taken other samples than those that are stored")
 
-    def is_astray(self, resident: Resident) -> bool:
+    def is_astray(self, cached: CachedModel) -> bool:
         """Whether a model has taken other samples than those of the repository."""
         with reading(self._engine) as conn:
-            return not resident.may_follow(samples.digest_at(conn, resident.uid, resident.next - 1))
+            return not cached.may_follow(samples.digest_at(conn, cached.uid, cached.next_rowid - 1))
 
-    def rows(self, wanted: Iterable[tuple[Resident, int]]) -> dict[str, samples.Rows]:
+    def rows(self, wanted: Iterable[tuple[CachedModel, int]]) -> dict[str, samples.Rows]:
         """Return, by uid, the rows that come next for models, each up to a rowid.
 
         Empty where the repository does not have the next row. Never with a gap: what lies behind one is left out.
         """
         spans: dict[tuple[int, int], list[str]] = {}
-        for resident, last in wanted:
-            spans.setdefault((resident.next, last), []).append(resident.uid)
+        for cached, last in wanted:
+            spans.setdefault((cached.next_rowid, last), []).append(cached.uid)
         found = {}
         with reading(self._engine) as conn:
             for (first, last), uids in spans.items():
@@ -200,19 +200,19 @@ class Recovery:
                 found.update({uid: _whole(read[uid], first) for uid in uids})
         return found
 
-    def catch_up(self, resident: Resident, last: int) -> None:
+    def catch_up(self, cached: CachedModel, last: int) -> None:
         """Let a model that nobody else uses take its rows up to one. Raises ValueError where one is not stored."""
-        while resident.next <= last:
-            upto = min(last, resident.next + ROWS_AT_A_TIME - 1)
-            rows = self.rows([(resident, upto)])[resident.uid]
+        while cached.next_rowid <= last:
+            upto = min(last, cached.next_rowid + ROWS_BATCH_SIZE - 1)
+            rows = self.rows([(cached, upto)])[cached.uid]
             if not rows.rowids:
-                raise ValueError(f"row {resident.next} is not stored")
-            resident.digest = rows.digests[-1]
+                raise ValueError(f"row {cached.next_rowid} is not stored")
+            cached.digest = rows.digests[-1]
             # As the scheduler does: a database may store -0.0 as 0.0.
-            resident.model.score_series(rows.timestamps, np.array(rows.values) + 0.0)
-            resident.next += len(rows.rowids)
+            cached.model.score_series(rows.timestamps, np.array(rows.values) + 0.0)
+            cached.next_rowid += len(rows.rowids)
 
-    def begin_again(self, resident: Resident) -> int | None:
+    def begin_again(self, cached: CachedModel) -> int | None:
         """Start a new generation for a model that needs rows which are not stored any more.
 
         Returns
@@ -224,10 +224,10 @@ class Recovery:
         ------
         ValueError : the row is missing between others; a new generation would come to the same place.
         """
-        uid, needed = resident.uid, resident.next
+        uid, needed = cached.uid, cached.next_rowid
         with writing(self._engine) as conn:
             found = metrics.definitions(conn, [uid]).get(uid)
-            if found is None or found.generation != resident.generation or needed > found.last_rowid:
+            if found is None or found.generation != cached.generation or needed > found.last_rowid:
                 return None
             stored = samples.stored_range(conn, uid)
             if stored and stored.oldest == needed:
@@ -261,7 +261,7 @@ class Recovery:
         )
         return found.last_rowid
 
-    def clone(self, source: Resident, uid: str, generation: int) -> bool:
+    def clone(self, source: CachedModel, uid: str, generation: int) -> bool:
         """Let another metric's model begin as a copy of this one; it goes on at that metric's first row without score.
 
         What was done already is left as it is. The copy's first rows are not in its own metric: if its checkpoint is
@@ -304,8 +304,8 @@ class Recovery:
         """Delete the checkpoints of models that there are no more."""
         removed = 0
         stored = self._store.models()
-        for start in range(0, len(stored), MODELS_AT_A_TIME):
-            some = stored[start : start + MODELS_AT_A_TIME]
+        for start in range(0, len(stored), MODELS_BATCH_SIZE):
+            some = stored[start : start + MODELS_BATCH_SIZE]
             with reading(self._engine) as conn:
                 states = metrics.states(conn, [uid for uid, _ in some])
             orphans = [

@@ -1,6 +1,6 @@
 """The stage between samples and scores.
 
-What it goes by is told in `docs/decisions/0006-scheduler.md`.
+See `docs/decisions/0006-scheduler.md` for the rules that it follows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from htmengine import messages
 from htmengine.bus import Delivery, Outgoing
 from htmengine.config import Settings
-from htmengine.errors import DependencyAway
+from htmengine.errors import DependencyUnavailable
 from htmengine.htm.explanation import ALARM
 from htmengine.htm.pool import OUT_OF_ORDER, BatchScores
 from htmengine.messages import (
@@ -30,12 +30,12 @@ from htmengine.messages import (
     shard_of,
 )
 from htmengine.model_swapper.checkpoint_store import Checkpoint, CheckpointStore, ModelKey
-from htmengine.model_swapper.checkpoint_writer import LAST_PATIENCE_S, PATIENCE_S, Block, CheckpointWriter
+from htmengine.model_swapper.checkpoint_writer import LAST_TIMEOUT_S, TIMEOUT_S, Block, CheckpointWriter
 from htmengine.model_swapper.commands import Commands
-from htmengine.model_swapper.model_cache import Resident, Residents
+from htmengine.model_swapper.model_cache import CachedModel, ModelCache
 from htmengine.model_swapper.recovery import Recovery, scored_rowids
-from htmengine.model_swapper.score_batch import Lane
-from htmengine.model_swapper.suspected_losses import Ages, Doubts
+from htmengine.model_swapper.score_batch import ShardBatch
+from htmengine.model_swapper.suspected_losses import Ages, SuspectedLosses
 from htmengine.repository import identity
 from htmengine.repository.metrics import Definition
 from htmengine.repository.samples import Rows
@@ -48,10 +48,10 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 NAME: Final = "model_scheduler"
-MESSAGES_AT_A_TIME: Final = 16
+MESSAGES_BATCH_SIZE: Final = 16
 """At least, and one of each shard: the more shards there are, the fewer rows stand in a message."""
 IDLE_POLL_S: Final = 0.5
-MODELS_AT_A_TIME: Final = 64
+MODELS_BATCH_SIZE: Final = 64
 """Of how many models missing rows are read in a round, and how many models are brought in between two looks at the
 budget."""
 LEAST_SHARE: Final = 16
@@ -59,7 +59,7 @@ LEAST_SHARE: Final = 16
 OUTPUTS_PER_MESSAGE: Final = 500
 ROWS_WORTH_A_BLOCK: Final = 20
 """To take so many rows again costs what it costs to compress and write a block."""
-SAVES_AT_A_TIME: Final = 16
+SAVES_BATCH_SIZE: Final = 16
 """Checkpoints that are due are taken in so many a round, so that a round does not wait for many."""
 ORPHANS_INTERVAL_S: Final = 600.0
 
@@ -87,9 +87,9 @@ class ModelScheduler:
         step: Step = no_step,
         progress: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """`progress`: told how far saving is when the service ends."""
+        """`progress`: called with how far saving is when the service ends."""
         self.queues: Sequence[str] = tuple(settings.model_input_queue(shard) for shard in range(shards))
-        self.max_messages = max(MESSAGES_AT_A_TIME, shards)
+        self.max_messages = max(MESSAGES_BATCH_SIZE, shards)
         self.counters = Counters()
         self._settings = settings.scheduler
         self._shards = shards
@@ -102,15 +102,15 @@ class ModelScheduler:
         self._progress = progress
         self._writer = CheckpointWriter(store, partial(scored_rowids, engine), step=step)
         self._recovery = Recovery(engine, store, self._writer, settings.scheduler, shards=shards)
-        self._residents = Residents(settings.scheduler.resident_bytes)
-        self._commands = Commands(self._recovery, self._residents.get, begin=self._begin, delete=self._delete)
+        self._cache = ModelCache(settings.scheduler.resident_bytes)
+        self._commands = Commands(self._recovery, self._cache.get, begin=self._begin, delete=self._delete)
         self._epochs: dict[str, int] = {}
         """The bus's epoch of each queue."""
         self._claims: dict[int, int] = {}
         """Our epoch of each shard in the checkpoint store."""
         self._backlog: dict[str, int] = {}
         """Up to which rowid rows are to be read from the repository, by uid; who waits longest comes first."""
-        self._doubts = Doubts(shards)
+        self._suspected = SuspectedLosses(shards)
         self._failed: dict[str, int] = {}
         """Generations whose model cannot go on, by uid: said once."""
         self._failures: list[ModelFailure] = []
@@ -150,15 +150,15 @@ class ModelScheduler:
                     commands.append(item)
         outputs += self._commands.execute(commands)
         self.counters.add("commands", len(commands))
-        if self._doubts:
-            self._resolve_doubts()
-        work = self._bring(inputs)
-        lanes = [Lane() for _ in range(self._shards)]
-        self._take_backlog(work.waiting, lanes)
+        if self._suspected:
+            self._resolve_suspected()
+        work = self._load(inputs)
+        batches = [ShardBatch() for _ in range(self._shards)]
+        self._take_backlog(work.waiting, batches)
         # No database from here on: what is counted below is scored below.
         for shard, samples in inputs:
-            self._take_live(shard, samples, lanes[shard], work.refused)
-        outputs += self._score(lanes)
+            self._take_live(shard, samples, batches[shard], work.refused)
+        outputs += self._score(batches)
         outputs += self._failures
         self._failures = []
         return Outcome(self._outgoing(outputs), dead_letters)
@@ -168,29 +168,29 @@ class ModelScheduler:
         requests = self._settings.requests_per_checkpoint
         now = self._clock()
         for uid in self._scored_last:
-            if resident := self._residents.get(uid):
-                resident.settled = resident.next - 1
-                if resident.settled - resident.saved >= requests:
+            if cached := self._cache.get(uid):
+                cached.published_rowid = cached.next_rowid - 1
+                if cached.published_rowid - cached.checkpointed_rowid >= requests:
                     self._due[uid] = None
         self._scored_last.clear()
-        self._doubts.published(now)
-        for _ in range(min(len(self._due), SAVES_AT_A_TIME, self._writer.room)):
+        self._suspected.published(now)
+        for _ in range(min(len(self._due), SAVES_BATCH_SIZE, self._writer.room)):
             uid = next(iter(self._due))
             del self._due[uid]
-            if resident := self._residents.get(uid):
-                self._save(resident)
+            if cached := self._cache.get(uid):
+                self._save(cached)
         if now >= self._orphans_due and self._writer.room:
             self._orphans_due = now + ORPHANS_INTERVAL_S
             self._writer.put(self._recovery.remove_orphans)
 
     def close(self) -> None:
         """Save every model whose scores were published."""
-        unsaved = [resident for resident in self._residents if resident.dirty]
+        unsaved = [cached for cached in self._cache if cached.dirty]
         try:
-            for number, resident in enumerate(unsaved):
+            for number, cached in enumerate(unsaved):
                 self._progress(f"{number:,} of {len(unsaved):,} models saved")
-                self._save(resident, patience_s=LAST_PATIENCE_S)
-        except DependencyAway as error:
+                self._save(cached, patience_s=LAST_TIMEOUT_S)
+        except DependencyUnavailable as error:
             log.warning("model_scheduler.not_saved reason=%s", error)
         self._writer.close()
         self._store.require_whole()
@@ -210,18 +210,18 @@ class ModelScheduler:
                 self._epochs[delivery.queue] = delivery.epoch
 
     def _drop_shard(self, shard: int) -> None:
-        for resident in self._residents:
-            if resident.shard == shard:
-                self._residents.remove(resident.uid)
-        for noted in (self._backlog, self._doubts, self._due):
+        for cached in self._cache:
+            if cached.shard == shard:
+                self._cache.remove(cached.uid)
+        for noted in (self._backlog, self._suspected, self._due):
             for uid in [uid for uid in noted if shard_of(uid, self._shards) == shard]:
                 noted.pop(uid)
 
     def _forget(self, uid: str) -> None:
         """Drop a model and all that was noted of it."""
-        self._residents.remove(uid)
+        self._cache.remove(uid)
         self._backlog.pop(uid, None)
-        self._doubts.pop(uid)
+        self._suspected.pop(uid)
         self._due.pop(uid, None)
 
     def _begin(self, uid: str, last_rowid: int) -> None:
@@ -230,40 +230,40 @@ class ModelScheduler:
         self._note(uid, last_rowid)
 
     def _delete(self, uid: str, generation: int) -> None:
-        resident = self._residents.get(uid)
-        if resident and resident.generation <= generation:
+        cached = self._cache.get(uid)
+        if cached and cached.generation <= generation:
             self._forget(uid)
         self._writer.put(lambda: self._store.delete_models([(uid, generation)]))
 
     # -- Scores that may be lost.
 
-    def _resolve_doubts(self) -> None:
+    def _resolve_suspected(self) -> None:
         """Score again what was scored, but is neither stored nor on its way."""
-        lost = self._doubts.proven(self._clock(), self._results_ages)
+        lost = self._suspected.confirmed(self._clock(), self._results_ages)
         if not lost:
             return
         # Read after the queue was looked at: what had left it by then is stored, or will never be.
         defined = self._recovery.definitions(list(lost))
-        for uid, doubt in lost.items():
+        for uid, loss in lost.items():
             found = defined.get(uid)
             if (
                 found is not None
-                and found.generation == doubt.generation
+                and found.generation == loss.generation
                 and found.status in WITH_MODEL
-                and found.scored_rowid < min(doubt.rowid, found.last_rowid)
+                and found.scored_rowid < min(loss.rowid, found.last_rowid)
             ):
                 log.warning("model_scheduler.scores_lost uid=%s scored_rowid=%d", uid, found.scored_rowid)
                 self._rewind(uid, found)
-            self._doubts.pop(uid)
+            self._suspected.pop(uid)
 
-    def _turn_back(self, astray: Sequence[Resident]) -> None:
+    def _turn_back(self, astray: Sequence[CachedModel]) -> None:
         """Let go of models that took samples which the repository has no more, and make them again from its rows."""
         if not astray:
             return
-        defined = self._recovery.definitions([resident.uid for resident in astray])
-        for resident in astray:
-            uid, found = resident.uid, defined.get(resident.uid)
-            log.warning("model_scheduler.other_samples uid=%s rowid=%d", uid, resident.next - 1)
+        defined = self._recovery.definitions([cached.uid for cached in astray])
+        for cached in astray:
+            uid, found = cached.uid, defined.get(cached.uid)
+            log.warning("model_scheduler.other_samples uid=%s rowid=%d", uid, cached.next_rowid - 1)
             if found is not None and self._may_work(uid, found):
                 self._rewind(uid, found)
             else:
@@ -273,9 +273,9 @@ class ModelScheduler:
         """Go back to a model as it was before the first row that needs scores, and let it take the rows again."""
         self.counters.add("models_set_back")
         restored = self._restored(uid, found, at_or_below=found.scored_rowid, compare=True)
-        self._residents.remove(uid)
+        self._cache.remove(uid)
         if restored:
-            self._residents.add(restored)
+            self._cache.add(restored)
             self._note(uid, found.last_rowid)
 
     # -- What a round works on.
@@ -284,39 +284,39 @@ class ModelScheduler:
         """Note that rows up to this one are to be read from the repository."""
         self._backlog[uid] = max(rowid, self._backlog.get(uid, 0))
 
-    def _bring(self, inputs: Sequence[_Input]) -> _Round:
+    def _load(self, inputs: Sequence[_Input]) -> _Round:
         """Bring models into memory, as far as the budget allows; for the others, input is noted and read later."""
         live = dict.fromkeys(chain.from_iterable(item.samples.uids for item in inputs))
-        waiting = list(islice(self._backlog, MODELS_AT_A_TIME))
+        waiting = list(islice(self._backlog, MODELS_BATCH_SIZE))
         wanted = dict.fromkeys(chain(waiting, live))
-        missing = [uid for uid in wanted if uid not in self._residents]
+        missing = [uid for uid in wanted if uid not in self._cache]
         working = set(wanted).difference(missing)
         refused: set[str] = set()
         if missing:
             # Neither of both kinds may keep the other waiting for ever: there is room for one of each at least.
             served = {False: not working.isdisjoint(live), True: not working.isdisjoint(waiting)}
-            refused = self._load(missing, working, served)
+            refused = self._load_missing(missing, working, served)
             for uid in refused:
                 self._backlog.pop(uid, None)
-        if self._residents.bytes > self._residents.budget:
-            self._shed(working)
-        self._residents.touch(working)
+        if self._cache.bytes > self._cache.budget:
+            self._evict(working)
+        self._cache.touch(working)
         return _Round([uid for uid in waiting if uid in working], refused)
 
-    def _load(self, missing: Sequence[str], working: set[str], served: dict[bool, bool]) -> set[str]:
+    def _load_missing(self, missing: Sequence[str], working: set[str], served: dict[bool, bool]) -> set[str]:
         """Bring models that are not in memory, add them to those that work, and return the metrics without a model.
 
         `served` says, for live input and for backlogs, whether some model of that kind works already.
         """
-        budget = self._residents.budget
+        budget = self._cache.budget
         defined = self._recovery.definitions(missing)
         able = [uid for uid in missing if self._may_work(uid, defined.get(uid))]
         refused = set(missing).difference(able)
-        used = sum(self._residents[uid].bytes for uid in working)
+        used = sum(self._cache[uid].bytes for uid in working)
         newest: Mapping[ModelKey, Checkpoint | Block] | None = None
         for place, uid in enumerate(able):
-            if place % MODELS_AT_A_TIME == 0:
-                some = able[place : place + MODELS_AT_A_TIME]
+            if place % MODELS_BATCH_SIZE == 0:
+                some = able[place : place + MODELS_BATCH_SIZE]
                 # Without room in the budget hardly one of them is brought in.
                 newest = (
                     self._recovery.newest([(it, defined[it].generation) for it in some])
@@ -327,16 +327,16 @@ class ModelScheduler:
             if served[behind] and used >= budget / (2 if behind else 1):
                 continue
             found = defined[uid]
-            resident = self._restored(uid, found, at_or_below=found.last_rowid, newest=newest)
-            if resident is None:
+            cached = self._restored(uid, found, at_or_below=found.last_rowid, newest=newest)
+            if cached is None:
                 refused.add(uid)
                 continue
-            self._residents.add(resident)
+            self._cache.add(cached)
             served[behind] = True
             working.add(uid)
-            used += resident.bytes
-            if self._residents.bytes > budget:
-                self._shed(working)
+            used += cached.bytes
+            if self._cache.bytes > budget:
+                self._evict(working)
         return refused
 
     def _may_work(self, uid: str, found: Definition | None) -> bool:
@@ -351,19 +351,19 @@ class ModelScheduler:
         at_or_below: int,
         newest: Mapping[ModelKey, Checkpoint | Block] | None = None,
         compare: bool = False,
-    ) -> Resident | None:
+    ) -> CachedModel | None:
         """Return a model as it was at some row at or below the given one; None where there cannot be one."""
         try:
-            resident = self._recovery.restore(
+            cached = self._recovery.restore(
                 uid, found, at_or_below=at_or_below, newest=newest, compare=compare
             )
         except ValueError as error:
             self._fail(uid, found.generation, str(error))
             return None
-        self.counters.add("models_loaded" if resident.model.rows else "models_made")
-        if resident.next <= resident.silent:
-            self._note(uid, resident.silent)
-        return resident
+        self.counters.add("models_loaded" if cached.model.rows else "models_made")
+        if cached.next_rowid <= cached.stored_rowid:
+            self._note(uid, cached.stored_rowid)
+        return cached
 
     def _fail(self, uid: str, generation: int, reason: str) -> None:
         log.warning("model_scheduler.model_failed uid=%s generation=%d reason=%s", uid, generation, reason)
@@ -372,112 +372,114 @@ class ModelScheduler:
         self._failed[uid] = generation
         self._failures.append(ModelFailure(uid=uid, generation=generation, error_message=reason))
 
-    def _take_backlog(self, waiting: Sequence[str], lanes: Sequence[Lane]) -> None:
+    def _take_backlog(self, waiting: Sequence[str], batches: Sequence[ShardBatch]) -> None:
         """Take rows from the repository, a bounded number for all metrics together, each a share."""
         chunk = self._settings.chunk_size
         share = max(LEAST_SHARE, chunk // max(1, len(waiting)))
         requests = []
         for uid in waiting:
-            resident, target = self._residents[uid], self._backlog[uid]
-            if target < resident.next:
+            cached, target = self._cache[uid], self._backlog[uid]
+            if target < cached.next_rowid:
                 del self._backlog[uid]
             elif chunk > 0:
-                last = min(target, resident.next + min(share, chunk) - 1)
-                requests.append((resident, last))
-                chunk -= last - resident.next + 1
+                last = min(target, cached.next_rowid + min(share, chunk) - 1)
+                requests.append((cached, last))
+                chunk -= last - cached.next_rowid + 1
         if not requests:
             return
         found = self._recovery.rows(requests)
         astray = []
-        for resident, before in _digests_before(requests, found):
-            if not found[resident.uid].rowids:
-                self._miss(resident)
-            elif not resident.may_follow(before) and self._recovery.is_astray(resident):
-                astray.append(resident)
+        for cached, before in _digests_before(requests, found):
+            if not found[cached.uid].rowids:
+                self._miss(cached)
+            elif not cached.may_follow(before) and self._recovery.is_astray(cached):
+                astray.append(cached)
         self._turn_back(astray)
-        for resident, _ in requests:
-            uid, rows = resident.uid, found[resident.uid]
-            if not rows.rowids or resident in astray:
+        for cached, _ in requests:
+            uid, rows = cached.uid, found[cached.uid]
+            if not rows.rowids or cached in astray:
                 continue
-            lane, count = lanes[resident.shard], len(rows.rowids)
-            stored = min(max(0, resident.silent - resident.next + 1), count)
-            lane.hidden.update(range(len(lane), len(lane) + stored))
-            digests = [identity.with_model(digest, resident.model_digest) for digest in rows.digests]
-            lane.extend(
+            batch, count = batches[cached.shard], len(rows.rowids)
+            stored = min(max(0, cached.stored_rowid - cached.next_rowid + 1), count)
+            batch.suppressed.update(range(len(batch), len(batch) + stored))
+            digests = [identity.with_model(digest, cached.model_digest) for digest in rows.digests]
+            batch.extend(
                 [uid] * count,
-                [resident.generation] * count,
+                [cached.generation] * count,
                 rows.rowids,
                 rows.timestamps,
                 rows.values,
                 digests,
             )
             self.counters.add("rows_read", count)
-            resident.next += count
-            resident.digest = rows.digests[-1]
+            cached.next_rowid += count
+            cached.digest = rows.digests[-1]
             target = self._backlog.pop(uid)
-            if resident.next <= target:
+            if cached.next_rowid <= target:
                 self._backlog[uid] = target  # behind all others
 
-    def _miss(self, resident: Resident) -> None:
+    def _miss(self, cached: CachedModel) -> None:
         """Decide what becomes of a model whose next row is not in the repository."""
-        uid = resident.uid
+        uid = cached.uid
         try:
-            newest = self._recovery.begin_again(resident)
+            newest = self._recovery.begin_again(cached)
         except ValueError as error:
-            self._fail(uid, resident.generation, str(error))
+            self._fail(uid, cached.generation, str(error))
             return
         self._backlog.pop(uid, None)
         if newest is not None:
             self._forget(uid)
             self._note(uid, newest)
 
-    def _take_live(self, shard: int, samples: Samples, lane: Lane, refused: Collection[str]) -> None:
+    def _take_live(self, shard: int, samples: Samples, batch: ShardBatch, refused: Collection[str]) -> None:
         """Take the samples that are their models' next; note what the others say."""
-        get = self._residents.get
+        get = self._cache.get
         taken: list[int] = []
         digests: list[int] = []
         before = identity.before(samples.digests, samples.timestamps, samples.values)
         for position, (uid, generation, rowid, digest_before) in enumerate(
             zip(samples.uids, samples.generations, samples.rowids, before, strict=True)
         ):
-            resident = get(uid)
+            cached = get(uid)
             if (
-                resident is not None
-                and resident.next == rowid > resident.silent
-                and resident.generation == generation
-                and resident.shard == shard
-                and (resident.digest == digest_before or resident.may_follow(digest_before))
+                cached is not None
+                and cached.next_rowid == rowid > cached.stored_rowid
+                and cached.generation == generation
+                and cached.shard == shard
+                and (cached.digest == digest_before or cached.may_follow(digest_before))
             ):
-                resident.next = rowid + 1
-                resident.digest = digest = samples.digests[position]
+                cached.next_rowid = rowid + 1
+                cached.digest = digest = samples.digests[position]
                 taken.append(position)
-                digests.append(identity.with_model(digest, resident.model_digest))
-            elif resident is None or generation > resident.generation:
+                digests.append(identity.with_model(digest, cached.model_digest))
+            elif cached is None or generation > cached.generation:
                 if uid not in refused:
                     self._note(uid, rowid)
-                    if resident is not None:
+                    if cached is not None:
                         self._outdated.add(uid)
-            elif generation < resident.generation:
+            elif generation < cached.generation:
                 pass  # of a model that there is no more
-            elif rowid >= resident.next:
+            elif rowid >= cached.next_rowid:
                 self._note(uid, rowid)
             else:
                 # Also where its scores are stored: the repository may have been rolled back since the model came.
-                self._doubts.note(uid, generation, rowid)
+                self._suspected.note(uid, generation, rowid)
         columns = (samples.uids, samples.generations, samples.rowids, samples.timestamps, samples.values)
         if len(taken) < len(samples):
             columns = tuple([column[position] for position in taken] for column in columns)  # type: ignore[assignment]
-        lane.extend(*columns, digests)
+        batch.extend(*columns, digests)
 
-    def _score(self, lanes: Sequence[Lane]) -> list[ModelOutput]:
+    def _score(self, batches: Sequence[ShardBatch]) -> list[ModelOutput]:
         """Score all that was taken, in one call."""
         outputs: list[ModelOutput] = []
-        keys = [uid for lane in lanes for uid in lane.uids]
+        keys = [uid for batch in batches for uid in batch.uids]
         if keys:
-            timestamps = np.array([second for lane in lanes for second in lane.timestamps], dtype=np.float64)
-            values = np.array([value for lane in lanes for value in lane.values], dtype=np.float64)
+            timestamps = np.array(
+                [second for batch in batches for second in batch.timestamps], dtype=np.float64
+            )
+            values = np.array([value for batch in batches for value in batch.values], dtype=np.float64)
             # A database may store -0.0 as 0.0, so that a row that is read again would be another one.
-            scored = self._residents.pool.score(
+            scored = self._cache.pool.score(
                 keys, timestamps, values + 0.0, threads=self._settings.threads, explain_from=ALARM
             )
             self._step(f"{NAME}.scored")
@@ -485,29 +487,29 @@ class ModelScheduler:
             self._scored_last.update(keys)
             start = 0
             refusals = bool((scored.outcomes == OUT_OF_ORDER).any())
-            for lane in lanes:
+            for batch in batches:
                 if refusals:
-                    self._refuse(lane, scored, start)
-                outputs += lane.messages(scored, start)
-                start += len(lane)
+                    self._refuse(batch, scored, start)
+                outputs += batch.messages(scored, start)
+                start += len(batch)
         for uid in self._outdated:
-            self._residents.remove(uid)
+            self._cache.remove(uid)
         self._outdated.clear()
         return outputs
 
-    def _refuse(self, lane: Lane, scored: BatchScores, start: int) -> None:
+    def _refuse(self, batch: ShardBatch, scored: BatchScores, start: int) -> None:
         """Fail the models whose rows go back in time; their scores end before the first such row."""
         failed: set[str] = set()
-        for position, uid in enumerate(lane.uids):
+        for position, uid in enumerate(batch.uids):
             if uid not in failed and scored.outcomes[start + position] == OUT_OF_ORDER:
                 failed.add(uid)
                 reason = (
-                    f"row {lane.rowids[position]} has timestamp {lane.timestamps[position]}, "
+                    f"row {batch.rowids[position]} has timestamp {batch.timestamps[position]}, "
                     "which lies before the row before it; the model cannot go on"
                 )
-                self._fail(uid, lane.generations[position], reason)
+                self._fail(uid, batch.generations[position], reason)
             if uid in failed:
-                lane.hidden.add(position)
+                batch.suppressed.add(position)
 
     def _outgoing(self, outputs: Sequence[ModelOutput]) -> list[Outgoing]:
         """Return messages with these outputs, a shard's in their order; scores end a message, so that it is bounded."""
@@ -530,53 +532,53 @@ class ModelScheduler:
 
     # -- Saving.
 
-    def _save(self, resident: Resident, *, patience_s: float = PATIENCE_S) -> None:
-        """Hand a model's block to the writer, if it says more than the last. Raises DependencyAway, nothing done."""
-        if not resident.dirty:
+    def _save(self, cached: CachedModel, *, patience_s: float = TIMEOUT_S) -> None:
+        """Hand a model's block to the writer, if it says more than the last. Raises DependencyUnavailable, nothing done."""
+        if not cached.dirty:
             return
-        block = resident.model.save()
+        block = cached.model.save()
         self._writer.put(
             Block(
-                resident.uid,
-                resident.generation,
-                resident.settled,
-                resident.shard,
-                self._claims.get(resident.shard, 0),
+                cached.uid,
+                cached.generation,
+                cached.published_rowid,
+                cached.shard,
+                self._claims.get(cached.shard, 0),
                 block,
-                identity.with_model(resident.digest, resident.model_digest),
+                identity.with_model(cached.digest, cached.model_digest),
             ),
             patience_s=patience_s,
         )
         self.counters.add("checkpoints")
-        resident.saved = resident.settled
-        self._residents.resize(resident, len(block))
+        cached.checkpointed_rowid = cached.published_rowid
+        self._cache.resize(cached, len(block))
 
-    def _shed(self, keep: Collection[str]) -> None:
+    def _evict(self, keep: Collection[str]) -> None:
         """Let the least recently used models go until the rest fits or is in use.
 
         One that took only a few rows since its checkpoint takes them again when it comes back: where there is room for
         a part of the fleet only, to write its block each time would cost more, and wear the disk out.
         """
-        for resident in self._residents.least_used(keep):
-            if resident.settled - resident.saved >= min(
+        for cached in self._cache.least_used(keep):
+            if cached.published_rowid - cached.checkpointed_rowid >= min(
                 ROWS_WORTH_A_BLOCK, self._settings.requests_per_checkpoint
             ):
-                self._save(resident)
-            self._residents.remove(resident.uid)
+                self._save(cached)
+            self._cache.remove(cached.uid)
             self.counters.add("models_evicted")
 
 
 def _digests_before(
-    requests: Sequence[tuple[Resident, int]], found: Mapping[str, Rows]
-) -> Iterator[tuple[Resident, int]]:
+    requests: Sequence[tuple[CachedModel, int]], found: Mapping[str, Rows]
+) -> Iterator[tuple[CachedModel, int]]:
     """Return, with each model, the digest of the row before the first that was found for it."""
     firsts = [
         (rows.digests[0], rows.timestamps[0], rows.values[0]) if rows.rowids else (identity.UNKNOWN, 0, 0.0)
-        for resident, _ in requests
-        for rows in (found[resident.uid],)
+        for cached, _ in requests
+        for rows in (found[cached.uid],)
     ]
     before = identity.before(*zip(*firsts, strict=True))
-    return zip([resident for resident, _ in requests], before, strict=True)
+    return zip([cached for cached, _ in requests], before, strict=True)
 
 
 class _Round(NamedTuple):

@@ -12,11 +12,11 @@ from htmengine.htm.explanation import Explanation
 from htmengine.htm.pool import MISSING, SCORED, BatchScores
 from htmengine.messages import Scores, Why
 
-MOST_SAMPLES: Final = 500
+MAX_SAMPLES: Final = 500
 """In one message of scores."""
 
 
-class Lane:
+class ShardBatch:
     """Samples of one shard, each the next of its model; a model's in the order of their rowids."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Lane:
         self.values: list[float] = []
         self.digests: list[int] = []
         """Of samples and models."""
-        self.hidden: set[int] = set()
+        self.suppressed: set[int] = set()
         """Positions whose scores are not given out: they are stored already."""
 
     def __len__(self) -> int:
@@ -52,14 +52,14 @@ class Lane:
         self.digests += digests
 
     def messages(self, scored: BatchScores, start: int) -> Iterator[Scores]:
-        """Return the messages with this lane's scores, which begin at a position of the batch."""
+        """Return the messages with this batch's scores, which begin at a position of the batch."""
         end = start + len(self)
         columns = [column[start:end] for column in scored.scores.stored]
         outcomes = scored.outcomes[start:end]
         if outcomes.any():
             # A sample without a value has no score of its own: nothing about it is unusual.
             columns = [np.where(outcomes == MISSING, 0.0, column) for column in columns]
-            self.hidden.update(np.flatnonzero((outcomes != SCORED) & (outcomes != MISSING)).tolist())
+            self.suppressed.update(np.flatnonzero((outcomes != SCORED) & (outcomes != MISSING)).tolist())
         of_all: list[list[Any]] = [
             self.uids,
             self.generations,
@@ -78,11 +78,11 @@ class Lane:
             given["predictions"] = [_named(prediction) for prediction in scored.predictions[start:end]]
         if any(start <= place < end for place in scored.why):
             given["why"] = [in_short(scored.why.get(place)) for place in range(start, end)]
-        shown = [position for position in range(len(self)) if position not in self.hidden]
-        if self.hidden:
+        shown = [position for position in range(len(self)) if position not in self.suppressed]
+        if self.suppressed:
             given = {name: [column[position] for position in shown] for name, column in given.items()}
-        for first in range(0, len(shown), MOST_SAMPLES):
-            yield Scores(**{name: column[first : first + MOST_SAMPLES] for name, column in given.items()})
+        for first in range(0, len(shown), MAX_SAMPLES):
+            yield Scores(**{name: column[first : first + MAX_SAMPLES] for name, column in given.items()})
 
 
 def in_short(why: Explanation | None) -> Why | None:

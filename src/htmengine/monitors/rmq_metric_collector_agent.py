@@ -25,7 +25,7 @@ from htmengine.errors import ExplainedError
 from htmengine.service.program import configure_logging
 
 INTERVAL_S: Final = 300
-PATIENCE_S: Final = 10.0
+TIMEOUT_S: Final = 10.0
 NAME: Final = "rmq_metric_collector"
 
 log = logging.getLogger(__name__)
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 def depths(broker: config.Broker) -> dict[str, int]:
     """Return the messages that wait in each queue, by its name, from the broker's management interface. Raises OSError."""
     found: Counter[str] = Counter()
-    with Management(broker, timeout_s=PATIENCE_S) as management:
+    with Management(broker, timeout_s=TIMEOUT_S) as management:
         for queue in management.queues():
             found[queue["name"]] += queue.get("messages_ready", 0)
     return found
@@ -53,7 +53,7 @@ def lines(ready: Mapping[str, int], queues: Sequence[str], prefix: str, now: int
 
 def send(samples: Sequence[str], address: tuple[str, int]) -> None:
     """Send lines to a metric listener. Raises OSError."""
-    with socket.create_connection(address, timeout=PATIENCE_S) as peer:
+    with socket.create_connection(address, timeout=TIMEOUT_S) as peer:
         peer.sendall("".join(f"{line}\n" for line in samples).encode())
 
 

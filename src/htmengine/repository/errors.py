@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
-from htmengine.errors import DependencyAway, ExplainedError
+from htmengine.errors import DependencyUnavailable, ExplainedError
 from htmengine.sqlite.presence import is_damage
 
 
@@ -15,7 +15,7 @@ class RepositoryError(ExplainedError):
     """The database cannot do what is asked of it, and will not by waiting."""
 
 
-class RepositoryUnavailable(ExplainedError, DependencyAway):
+class RepositoryUnavailable(ExplainedError, DependencyUnavailable):
     """The database cannot be reached or written now. Nothing is changed: pause, and do the same again."""
 
 

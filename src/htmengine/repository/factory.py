@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from htmengine import config as settings
 from htmengine.config.options import positive_number
-from htmengine.errors import DependencyAway
+from htmengine.errors import DependencyUnavailable
 from htmengine.foreign import whole_number
 from htmengine.repository.autocommit import autocommit
 from htmengine.repository.engine import open_engine
@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 RETRIES_S: Final = 10.0
 FIRST_DELAY_S: Final = 0.1
-LONGEST_DELAY_S: Final = 10.0
+MAX_DELAY_S: Final = 10.0
 
 _engines: dict[int, tuple[settings.Repository, Engine]] = {}
 """By process id: the engine of this process. A process that was forked must not use its parent's connections."""
@@ -134,11 +134,11 @@ def retryOnTransientErrors(function: Callable[P, R]) -> Callable[P, R]:
         while True:
             try:
                 return function(*args, **kwargs)
-            except (DBAPIError, DependencyAway) as error:
-                passing = isinstance(error, DependencyAway) or is_transient(error)
+            except (DBAPIError, DependencyUnavailable) as error:
+                passing = isinstance(error, DependencyUnavailable) or is_transient(error)
                 if not passing or time.monotonic() + delay > end:
                     raise
             time.sleep(delay)
-            delay = min(2 * delay, LONGEST_DELAY_S)
+            delay = min(2 * delay, MAX_DELAY_S)
 
     return insistent

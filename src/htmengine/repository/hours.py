@@ -17,8 +17,8 @@ from htmengine.repository import bulk, schema
 from htmengine.repository.times import FIRST_SECOND, epoch_seconds, whole
 
 HOUR_S: Final = 3600
-METRICS_AT_ONCE: Final = 200
-MOST_VALUE: Final = 1e300
+METRICS_BATCH_SIZE: Final = 200
+MAX_VALUE: Final = 1e300
 """Values beyond count as this in the mean, as they do in a model."""
 
 _metric: Final = schema.metric.c
@@ -71,7 +71,7 @@ def hour_of(timestamp: float) -> int:
     return int(timestamp // HOUR_S) * HOUR_S
 
 
-def waiting(conn: Connection, from_uid: str = "", *, limit: int = METRICS_AT_ONCE) -> list[Due]:
+def waiting(conn: Connection, from_uid: str = "", *, limit: int = METRICS_BATCH_SIZE) -> list[Due]:
     """Return metrics with scored rows that are not summed up, by uid, those behind `from_uid`."""
     behind = (
         select(_data.timestamp)
@@ -148,8 +148,8 @@ def of_rows(conn: Connection, uid: str, first: int, last: int | None) -> list[Ho
     """Return the rows of a metric from one rowid to another summed up, ascending; None for the newest."""
     number = ((epoch_seconds(_data.timestamp) - FIRST_SECOND) // HOUR_S).label("number")
     value = case(
-        (_data.metric_value > MOST_VALUE, MOST_VALUE),
-        (_data.metric_value < -MOST_VALUE, -MOST_VALUE),
+        (_data.metric_value > MAX_VALUE, MAX_VALUE),
+        (_data.metric_value < -MAX_VALUE, -MAX_VALUE),
         else_=_data.metric_value,
     )
     columns: tuple[Any, ...] = (

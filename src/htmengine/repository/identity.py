@@ -53,9 +53,9 @@ def before(digests: Sequence[int], timestamps: Sequence[int], values: Sequence[f
     return found.tolist()  # type: ignore[no-any-return]
 
 
-def of(*told: object) -> int:
+def of(*facts: object) -> int:
     """Return a digest of numbers, text and bytes."""
-    return int.from_bytes(blake2b(repr(told).encode(), digest_size=8).digest(), "little") & MASK
+    return int.from_bytes(blake2b(repr(facts).encode(), digest_size=8).digest(), "little") & MASK
 
 
 def with_model(digest: int, model_digest: int) -> int:

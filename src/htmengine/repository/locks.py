@@ -11,7 +11,7 @@ from htmengine.repository import schema
 from htmengine.repository.status import OperationLock
 
 _TABLES: Final = "htmengine.upgrade"
-_PATIENCE_S: Final = 600
+_TIMEOUT_S: Final = 600
 
 
 def lock_tables(conn: Connection) -> None:
@@ -20,7 +20,7 @@ def lock_tables(conn: Connection) -> None:
         conn.execute(select(func.pg_advisory_xact_lock(zlib.crc32(_TABLES.encode()))))
     elif conn.dialect.name == "mysql":
         # It is of the server, so that it names the database; and of the connection, so that this one is closed.
-        conn.execute(select(func.get_lock(f"{_TABLES}.{conn.engine.url.database}"[:64], _PATIENCE_S)))
+        conn.execute(select(func.get_lock(f"{_TABLES}.{conn.engine.url.database}"[:64], _TIMEOUT_S)))
         conn.detach()
 
 

@@ -20,8 +20,8 @@ CUSTOM: Final = "custom"
 MAX_NAME: Final = 255
 """Characters of a metric's name; a longer one cannot be stored."""
 CUSTOM_POLL_INTERVAL_S: Final = 300
-MOST_LAGGING: Final = 1_000_000
-CLEARED_AT_ONCE: Final = 5000
+MAX_LAGGING: Final = 1_000_000
+CLEARED_BATCH_SIZE: Final = 5000
 """Rows whose scores one statement clears."""
 
 _metric: Final = schema.metric.c
@@ -61,7 +61,7 @@ class Definition(NamedTuple):
 
 
 class Description(NamedTuple):
-    """What subscribers are told of a metric."""
+    """What messages to subscribers say of a metric."""
 
     uid: str
     name: str
@@ -118,7 +118,7 @@ _DESCRIPTIONS: Final = Lookup(
 
 
 def states_by_name(conn: Connection, names: Sequence[str]) -> dict[str, MetricState]:
-    """Return the custom metrics that have these names, upper and lower case told apart; unknown names are left out."""
+    """Return the custom metrics that have these names, case-sensitive; unknown names are left out."""
     wanted = set(names)
     # Where the database takes A for a, it gives names that nobody asked for.
     found = [
@@ -164,7 +164,7 @@ def definitions(conn: Connection, uids: Sequence[str]) -> dict[str, Definition]:
 
 
 def descriptions(conn: Connection, uids: Sequence[str]) -> dict[str, Description]:
-    """Return what subscribers are told of these metrics; unknown ones are left out."""
+    """Return what messages to subscribers say of these metrics; unknown ones are left out."""
     return {row[0]: Description(*row) for row in _DESCRIPTIONS.rows(conn, uids)}
 
 
@@ -353,7 +353,7 @@ def end_model(conn: Connection, uid: str) -> int:
     return int(conn.execute(select(_metric.generation).where(_metric.uid == uid)).scalar_one())
 
 
-def clear_scores(conn: Connection, uid: str, *, limit: int = CLEARED_AT_ONCE) -> bool:
+def clear_scores(conn: Connection, uid: str, *, limit: int = CLEARED_BATCH_SIZE) -> bool:
     """Clear up to `limit` scores of a metric whose model was ended, newest first, with their alarms and hours; return
     whether there may be more.
 
@@ -395,7 +395,7 @@ def custom(conn: Connection) -> list[MetricState]:
     return [MetricState(*row) for row in conn.execute(query)]
 
 
-def delete_metric(conn: Connection, uid: str, *, limit: int = CLEARED_AT_ONCE) -> bool:
+def delete_metric(conn: Connection, uid: str, *, limit: int = CLEARED_BATCH_SIZE) -> bool:
     """Delete up to `limit` of a metric's oldest rows, with the last of them the metric; return whether there is more.
 
     Unlike the cascade from the metric's row, no transaction is longer than others can wait for.
@@ -409,7 +409,7 @@ def delete_metric(conn: Connection, uid: str, *, limit: int = CLEARED_AT_ONCE) -
     return False
 
 
-def lagging(conn: Connection, *, limit: int = MOST_LAGGING) -> list[MetricState]:
+def lagging(conn: Connection, *, limit: int = MAX_LAGGING) -> list[MetricState]:
     """Return metrics with a model and with rows that have no score yet, by uid, no more than `limit`.
 
     By default all of them: those that stand still hide among those that are merely busy.

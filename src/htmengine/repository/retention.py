@@ -11,7 +11,7 @@ from htmengine.repository import hours, schema
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.repository.times import from_epoch
 
-METRICS_AT_ONCE: Final = 200
+METRICS_BATCH_SIZE: Final = 200
 
 _metric: Final = schema.metric.c
 _data: Final = schema.metric_data.c
@@ -51,19 +51,19 @@ def remove_older(
     """
     status = func.coalesce(_metric.status, 0)
     query = select(_metric.uid, status, _metric.generation, _metric.scored_rowid)
-    query = query.where(_metric.uid >= from_uid).order_by(_metric.uid).limit(METRICS_AT_ONCE + 1)
+    query = query.where(_metric.uid >= from_uid).order_by(_metric.uid).limit(METRICS_BATCH_SIZE + 1)
     query = query.with_for_update()  # a model that starts meanwhile begins at the oldest row that it finds
     metrics = conn.execute(query).all()
-    oldest = checkpoints([row.uid for row in metrics[:METRICS_AT_ONCE] if row[1] in WITH_MODEL])
+    oldest = checkpoints([row.uid for row in metrics[:METRICS_BATCH_SIZE] if row[1] in WITH_MODEL])
     removed = 0
-    for uid, state, generation, scored in metrics[:METRICS_AT_ONCE]:
+    for uid, state, generation, scored in metrics[:METRICS_BATCH_SIZE]:
         if state == MetricStatus.PENDING_DATA:
             continue
         last = min(scored, oldest.get((uid, generation), 0)) if state in WITH_MODEL else None
         removed += _remove(conn, uid, generation, last, before, limit - removed)
         if removed >= limit:
             return Removal(removed, uid)  # it may have more
-    following = metrics[METRICS_AT_ONCE:]
+    following = metrics[METRICS_BATCH_SIZE:]
     return Removal(removed, following[0].uid if following else None)
 
 

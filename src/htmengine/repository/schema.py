@@ -44,7 +44,7 @@ _ON_MYSQL: Final[dict[str, Any]] = {
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",
 }
-"""Every name can be stored there, and upper and lower case are told apart, as in the other databases."""
+"""Every name can be stored there, and upper and lower case differ, as in the other databases."""
 
 
 class Single(TypeDecorator[float]):

@@ -93,12 +93,12 @@ def _begin_postgresql(connection: Connection) -> None:
 
 
 def connect_arguments(repository: config.Repository) -> dict[str, Any]:
-    """Return what the driver is told of how to connect. Raises ConfigError for files that cannot be used."""
+    """Return the driver's arguments for a connection. Raises ConfigError for files that cannot be used."""
     return {"connect_timeout": CONNECTS_WITHIN_S} | tls_arguments(repository)
 
 
 def tls_arguments(repository: config.Repository) -> dict[str, Any]:
-    """Return what the driver is told of how to encrypt; nothing where it is not to. Raises as `connect_arguments`."""
+    """Return the driver's arguments for encryption; none where it is not asked for. Raises as `connect_arguments`."""
     context = client_context(repository)
     if context is None:
         return {}

@@ -42,7 +42,7 @@ def limit(engine: Engine, repository: config.Repository, *, serving: bool) -> No
 
 
 def driver_arguments(repository: config.Repository, *, serving: bool) -> dict[str, Any]:
-    """Return what the driver is told when it connects."""
+    """Return the driver's arguments for a connection."""
     if repository.dialect == "mysql":
         timeout_s = repository.timeout_s
         limits = {"read_timeout": timeout_s, "write_timeout": timeout_s} if serving else {}

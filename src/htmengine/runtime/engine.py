@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Final
 
-from htmengine.errors import DependencyAway, ExplainedError
+from htmengine.errors import DependencyUnavailable, ExplainedError
 from htmengine.service import shutdown
 from htmengine.service.context import Context
 from htmengine.service.program import Work, collect_garbage_seldom, stage_work
@@ -20,7 +20,7 @@ from htmengine.system.thread_names import show_thread_name
 
 log = logging.getLogger(__name__)
 
-MOST_RESTARTS: Final = 20
+MAX_RESTARTS: Final = 20
 WITHIN_S: Final = 300.0
 """A service that was started again so often within this time is given up, and the engine with it. A message that
 kills its consumer is set aside after five deaths, so one or two of them are survived."""
@@ -33,7 +33,7 @@ class EngineFailed(ExplainedError):
 
 
 def services(listening: Callable[[int], None] = lambda _port: None) -> dict[str, Work]:
-    """Return every service by name, in the order of a sample's way; `listening` is told when TCP's port is open."""
+    """Return every service by name, in the order of a sample's way; `listening` is called when TCP's port is open."""
     from htmengine.model_swapper.model_scheduler_service import build as scheduler
     from htmengine.runtime.anomaly_service.stage import build as anomaly
     from htmengine.runtime.metric_garbage_collector import NAME as GARBAGE_COLLECTOR
@@ -56,14 +56,14 @@ def services(listening: Callable[[int], None] = lambda _port: None) -> dict[str,
 
 
 class Supervisor:
-    """Keeps services running, each in a thread of its own, until it is told to stop.
+    """Keeps services running, each in a thread of its own, until its context's `stop` is set.
 
     Parameters
     ----------
     works : the services by name.
     context : given to each; its `stop` ends all of them.
     clock : seconds that only grow.
-    standstill_s : how long nothing may move in services that were told to stop.
+    standstill_s : how long nothing may move in services that should stop.
     """
 
     def __init__(
@@ -93,9 +93,9 @@ class Supervisor:
             thread.start()
 
     def wait(self, say: Callable[[str], None] = lambda text: None) -> None:
-        """Wait until the engine is told to stop, and let every service end in good order, however long that takes.
+        """Wait until `stop` is set, and let every service end in good order, however long that takes.
 
-        `say` is told every few seconds how far they are.
+        `say` is called every few seconds with how far they are.
 
         Raises
         ------
@@ -124,14 +124,14 @@ class Supervisor:
     def _keep_running(self, name: str, work: Work) -> None:
         show_thread_name()
         stop = self.context.stop
-        deaths: deque[float] = deque(maxlen=MOST_RESTARTS)
+        deaths: deque[float] = deque(maxlen=MAX_RESTARTS)
         while not stop.is_set():
             try:
                 work(self.context)
                 if stop.is_set():
                     return
-                log.error("%s.ended: it was not told to stop", name)
-            except DependencyAway as error:
+                log.error("%s.ended: nothing asked it to stop", name)
+            except DependencyUnavailable as error:
                 log.warning("%s.waiting reason=%s", name, error)
                 stop.wait(self._pause_s)
                 continue
@@ -141,10 +141,10 @@ class Supervisor:
             except Exception:
                 log.exception("%s.died", name)
             now = self._clock()
-            if len(deaths) == MOST_RESTARTS and now - deaths[0] < WITHIN_S:
+            if len(deaths) == MAX_RESTARTS and now - deaths[0] < WITHIN_S:
                 self._give_up(
                     EngineFailed(
-                        f"{name}: died {MOST_RESTARTS + 1} times within {WITHIN_S:.0f} seconds.",
+                        f"{name}: died {MAX_RESTARTS + 1} times within {WITHIN_S:.0f} seconds.",
                         hint="The log above says of what. Nothing is lost: start again once the cause is gone.",
                     )
                 )

@@ -17,16 +17,16 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from htmengine.errors import DependencyAway, MisuseError
+from htmengine.errors import DependencyUnavailable, MisuseError
 from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 from htmengine.repository.engine import writing
 from htmengine.repository.retention import Checkpoints, remove_older
 from htmengine.service.context import Context
 from htmengine.service.program import run_program
-from htmengine.service.retry import Stopped, insisting
+from htmengine.service.retry import ShutdownRequested, retry_while_unavailable
 
 NAME: Final = "metric_garbage_collector"
-ROWS_AT_ONCE: Final = 1000
+ROWS_BATCH_SIZE: Final = 1000
 PAUSE_S: Final = 0.05
 """Between two steps: others write too."""
 SECONDS_PER_DAY: Final = 86_400
@@ -40,7 +40,7 @@ def collect(
     *,
     checkpoints: Checkpoints,
     stop: threading.Event,
-    rows_at_once: int = ROWS_AT_ONCE,
+    rows_at_once: int = ROWS_BATCH_SIZE,
     pause_s: float = PAUSE_S,
 ) -> int:
     """Remove the rows older than a time and return their number.
@@ -83,10 +83,10 @@ def work(
         context.stop.wait()
         return
     try:
-        store = insisting(
+        store = retry_while_unavailable(
             partial(open_checkpoint_store, context.settings, context.engine), NAME, context.stop
         )
-    except Stopped:
+    except ShutdownRequested:
         return
     began = clock() - timer()
     while not context.stop.is_set():
@@ -97,7 +97,7 @@ def work(
             removed = collect(context.engine, before, checkpoints=store.oldest, stop=context.stop)
             if removed:
                 log.info("%s.removed rows=%d", NAME, removed)
-        except DependencyAway as error:
+        except DependencyUnavailable as error:
             log.warning("%s.waiting reason=%s", NAME, error)
         context.stop.wait(context.settings.retention.interval_s)
 

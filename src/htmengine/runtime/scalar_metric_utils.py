@@ -1,6 +1,6 @@
 """Models of scalar metrics, for an application's own datasource adapters: descriptions, and the start of monitoring.
 
-Custom metrics need nothing of this: `monitorMetric` does it. What is told to the scheduler here may be lost, or be said too
+Custom metrics need nothing of this: `monitorMetric` does it. What is sent to the scheduler here may be lost, or be sent too
 early, within a transaction of the caller's; the sweep says it again until the model is confirmed.
 """
 

@@ -116,7 +116,7 @@ def opened(
     Raises
     ------
     StartError : files or servers cannot be used.
-    Stopped : `stop` was set while it waited.
+    ShutdownRequested : `stop` was set while it waited.
     """
     from sqlalchemy.exc import DBAPIError
 
@@ -125,7 +125,9 @@ def opened(
     stop, progress = stop or threading.Event(), progress or Progress()
     opening = partial(_open, settings, serving)
     try:
-        engine, shards, bus = retry.insisting(opening, waiting_as, stop) if waiting_as else opening()
+        engine, shards, bus = (
+            retry.retry_while_unavailable(opening, waiting_as, stop) if waiting_as else opening()
+        )
     except (RepositoryUnavailable, BusUnavailable, DBAPIError, sqlite3.Error, OSError) as error:
         if hint := _server_away(error, settings):
             raise StartError(f"{error}.", hint=hint) from error
@@ -162,7 +164,7 @@ def opened(
 
 
 def _require_whole(engine: sqlalchemy.Engine, bus: Bus) -> None:
-    """Say at the end, before anyone is told that everything is saved, if files are gone or damaged.
+    """Check at the end, before the log says that everything is saved, whether files are gone or damaged.
 
     Raises RepositoryError or BusLost.
     """

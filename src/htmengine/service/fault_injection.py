@@ -16,13 +16,13 @@ from typing import Final
 from htmengine.errors import MisuseError
 
 Step = Callable[[str], None]
-"""Told the name of each step when it is done; fault injection ends the process there."""
+"""Called with the name of each step when it is done; fault injection ends the process there."""
 
 KILL_VARIABLE: Final = "HTMENGINE_KILL_AT"
 
 
 def no_step(name: str) -> None:
-    """Do nothing: what services are told to do between steps outside of tests."""
+    """Do nothing: outside of tests no step has an effect."""
 
 
 def kill_self() -> None:

@@ -1,4 +1,4 @@
-"""The installation that an application's calls mean: the one that APPLICATION_CONFIG_PATH names, unless told otherwise.
+"""The installation that an application's calls mean: the one that APPLICATION_CONFIG_PATH names, unless `using` names another.
 
 It is opened on first use, once for the process. Within `using(settings)` it is another:
 

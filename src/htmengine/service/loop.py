@@ -11,16 +11,16 @@ from functools import partial
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from htmengine.bus import Bus, Consumer, Delivery, Fanout, Outgoing, QueueFull
-from htmengine.errors import DependencyAway
+from htmengine.errors import DependencyUnavailable
 from htmengine.service.counters import Counters
 from htmengine.service.fault_injection import Step, no_step
-from htmengine.service.retry import FIRST_PAUSE_S, Stopped, insisting
+from htmengine.service.retry import FIRST_PAUSE_S, ShutdownRequested, retry_while_unavailable
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-OFFER_PATIENCE_S: Final = 2.0
+OFFER_TIMEOUT_S: Final = 2.0
 """How long a full queue is waited for with what it may go without."""
 
 
@@ -29,7 +29,7 @@ class Outcome(NamedTuple):
 
     publish: Sequence[Outgoing | Fanout] = ()
     dead_letters: Sequence[tuple[Delivery, str]] = ()
-    offered: Sequence[Outgoing] = ()
+    best_effort: Sequence[Outgoing] = ()
     """Published too, but a queue that stays full goes without: what it missed can be made again from elsewhere."""
 
 
@@ -68,52 +68,52 @@ class Stage(Protocol):
 def run(
     stage: Stage, bus: Bus, stop: threading.Event, *, step: Step = no_step, profiling: bool = False
 ) -> None:
-    """Consume, process and publish until told to stop; then let the stage save its state.
+    """Consume, process and publish until `stop` is set; then let the stage save its state.
 
     The acknowledgement comes last. What a dependency that is away or a full queue holds up is kept and tried again,
     with growing pauses; an error of ours ends the service, and its messages come again to the next.
 
     Parameters
     ----------
-    step : told the name of each step when it is done.
+    step : called with the name of each step when it is done.
     profiling : log how long each batch took; also where the log level is DEBUG.
     """
 
-    def insist(action: Callable[[], T]) -> T:
-        return insisting(action, stage.name, stop)
+    def retrying(action: Callable[[], T]) -> T:
+        return retry_while_unavailable(action, stage.name, stop)
 
-    offers = _Offers(bus, stage.name, stop)
+    offers = _BestEffort(bus, stage.name, stop)
     with ExitStack() as stack:
         try:
-            consumer = stack.enter_context(insist(partial(bus.consume, stage.queues)))
+            consumer = stack.enter_context(retrying(partial(bus.consume, stage.queues)))
             while not stop.is_set():
-                deliveries = insist(
+                deliveries = retrying(
                     lambda: consumer.receive(max_messages=stage.max_messages, timeout_s=stage.poll_interval_s)
                 )
                 watch = Stopwatch()
-                outcome = insist(partial(stage.process, deliveries))
+                outcome = retrying(partial(stage.process, deliveries))
                 watch.lap("process")
                 step(f"{stage.name}.processed")
                 if outcome.publish:
-                    insist(partial(bus.publish, outcome.publish))
-                if outcome.offered:
-                    insist(partial(offers.publish, outcome.offered))
-                if outcome.publish or outcome.offered:
+                    retrying(partial(bus.publish, outcome.publish))
+                if outcome.best_effort:
+                    retrying(partial(offers.publish, outcome.best_effort))
+                if outcome.publish or outcome.best_effort:
                     watch.lap("publish")
                     step(f"{stage.name}.published")
-                _finish(consumer, deliveries, outcome, insist)
+                _finish(consumer, deliveries, outcome, retrying)
                 if deliveries:
                     watch.lap("acknowledge")
                     step(f"{stage.name}.acknowledged")
-                insist(stage.settle)
+                retrying(stage.settle)
                 if deliveries:
                     watch.lap("settle")
                     watch.log(stage.name, profiling, messages=len(deliveries))
-        except Stopped:
+        except ShutdownRequested:
             pass  # what was not acknowledged comes again
         try:
             stage.close()
-        except DependencyAway as error:
+        except DependencyUnavailable as error:
             log.warning("%s.not_saved reason=%s", stage.name, error)  # as after a crash: it is made again
 
 
@@ -134,12 +134,12 @@ class Stopwatch:
         """Write one line: how much it was, and how long each part took. DEBUG, but INFO with `profiling`."""
         level = logging.INFO if profiling else logging.DEBUG
         if log.isEnabledFor(level):
-            told = [f"{name}={size}" for name, size in sizes.items()]
-            told += [f"{part}_ms={1000 * taken:.1f}" for part, taken in self._laps.items()]
-            log.log(level, "%s.batch %s", service, " ".join(told))
+            fields = [f"{name}={size}" for name, size in sizes.items()]
+            fields += [f"{part}_ms={1000 * taken:.1f}" for part, taken in self._laps.items()]
+            log.log(level, "%s.batch %s", service, " ".join(fields))
 
 
-class _Offers:
+class _BestEffort:
     """Publishes what may be left out. A queue that is full is waited for a while, so that a consumer that is merely
     slower sets the pace; one that took nothing in that time gets what it has room for, until it moves again.
     """
@@ -151,17 +151,17 @@ class _Offers:
         self._stuck: set[str] = set()
 
     def publish(self, messages: Sequence[Outgoing]) -> None:
-        """Publish messages, but for those whose queue stays full. Raises Stopped."""
+        """Publish messages, but for those whose queue stays full. Raises ShutdownRequested."""
         try:
             self._bus.publish(messages)
         except QueueFull:  # which of them were accepted is not known; publishing again is safe
             for queue in dict.fromkeys(message.queue for message in messages):
-                self._offer(queue, [message for message in messages if message.queue == queue])
+                self._publish_to(queue, [message for message in messages if message.queue == queue])
         else:
             self._stuck.clear()
 
-    def _offer(self, queue: str, messages: Sequence[Outgoing]) -> None:
-        left = 0.0 if queue in self._stuck else OFFER_PATIENCE_S
+    def _publish_to(self, queue: str, messages: Sequence[Outgoing]) -> None:
+        left = 0.0 if queue in self._stuck else OFFER_TIMEOUT_S
         while True:
             try:
                 self._bus.publish(messages)
@@ -175,7 +175,7 @@ class _Offers:
                 self._stuck.discard(queue)
                 return
             if self._stop.wait(FIRST_PAUSE_S):
-                raise Stopped
+                raise ShutdownRequested
             left -= FIRST_PAUSE_S
 
 
@@ -183,13 +183,13 @@ def _finish(
     consumer: Consumer,
     deliveries: Sequence[Delivery],
     outcome: Outcome,
-    insist: Callable[[Callable[[], None]], None],
+    retrying: Callable[[Callable[[], None]], None],
 ) -> None:
     """Acknowledge a batch, but for what goes to the dead letters."""
     dead = set()
     for delivery, reason in outcome.dead_letters:
-        insist(partial(consumer.dead_letter, delivery, reason))
+        retrying(partial(consumer.dead_letter, delivery, reason))
         dead.add((delivery.queue, delivery.tag))
     done = [delivery for delivery in deliveries if (delivery.queue, delivery.tag) not in dead]
     if done:
-        insist(partial(consumer.ack, done))
+        retrying(partial(consumer.ack, done))

@@ -40,8 +40,8 @@ def stage_work(build: Callable[[Context], loop.Stage], name: str) -> Work:
 
     def work(context: Context) -> None:
         try:
-            stage = retry.insisting(partial(build, context), name, context.stop)
-        except retry.Stopped:
+            stage = retry.retry_while_unavailable(partial(build, context), name, context.stop)
+        except retry.ShutdownRequested:
             return
         context.counters[stage.name] = stage.counters.snapshot
         settings = context.settings
@@ -109,8 +109,8 @@ def run_program(
             with reporting(context, [reported_as(options) if reported_as else name], {}):
                 work(context)
             log.info("%s.stopped", name)
-    except retry.Stopped:
-        log.info("%s.stopped reason=told to, before it had started", name)
+    except retry.ShutdownRequested:
+        log.info("%s.stopped reason=signal before it had started", name)
     except ExplainedError as error:
         print(visible(f"{error}\n{error.hint}"), file=sys.stderr)
         return error.exit_code
@@ -175,11 +175,11 @@ def stopping_on_signals(stop: threading.Event) -> Iterator[None]:
     writer.setblocking(False)
 
     def listen() -> None:
-        told = 0
+        signals_seen = 0
         while numbers := reader.recv(64):
-            told += sum(number in signals for number in numbers)
+            signals_seen += sum(number in signals for number in numbers)
             stop.set()
-            if told > 1:
+            if signals_seen > 1:
                 os._exit(128 + numbers[-1])
 
     def handle(number: int, _frame: object) -> None:

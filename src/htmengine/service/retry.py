@@ -8,23 +8,23 @@ from collections.abc import Callable
 from typing import Final, TypeVar
 
 from htmengine.bus import QueueFull
-from htmengine.errors import DependencyAway
+from htmengine.errors import DependencyUnavailable
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE_S: Final = 0.05
-LONGEST_PAUSE_S: Final = 5.0
-LONGEST_PAUSE_WHEN_FULL_S: Final = 0.2
+MAX_PAUSE_S: Final = 5.0
+MAX_PAUSE_WHEN_FULL_S: Final = 0.2
 """A queue that is full has room again as soon as its consumer goes on; a server that is away may be so for long."""
 LOG_AFTER_S: Final = 5.0
 """When it is said first that a service waits for a full queue: a consumer that is slower for a moment is no news."""
-LONGEST_LOG_INTERVAL_S: Final = 600.0
+MAX_LOG_INTERVAL_S: Final = 600.0
 
 
-class Stopped(Exception):
-    """The service was told to stop while it waited for a dependency."""
+class ShutdownRequested(Exception):
+    """The service was asked to stop while it waited for a dependency."""
 
 
 class WaitingLog:
@@ -45,7 +45,7 @@ class WaitingLog:
             return
         log.warning("%s.waiting waited_s=%.1f reason=%s", self._name, waited_s, reason)
         self._told = True
-        self._next_s = waited_s + min(max(waited_s, LOG_AFTER_S), LONGEST_LOG_INTERVAL_S)
+        self._next_s = waited_s + min(max(waited_s, LOG_AFTER_S), MAX_LOG_INTERVAL_S)
 
     def ends(self, waited_s: float) -> None:
         """Say that the service goes on, if it was said that it waits."""
@@ -53,23 +53,23 @@ class WaitingLog:
             log.warning("%s.goes_on waited_s=%.1f", self._name, waited_s)
 
 
-def insisting(action: Callable[[], T], name: str, stop: threading.Event) -> T:
+def retry_while_unavailable(action: Callable[[], T], name: str, stop: threading.Event) -> T:
     """Return what the action returns, trying again while a dependency is away, in the name of a service.
 
-    Raises Stopped.
+    Raises ShutdownRequested.
     """
     pause, waited, told = FIRST_PAUSE_S, 0.0, WaitingLog(name)
     while True:
         try:
             result = action()
-        except (DependencyAway, QueueFull) as error:
-            longest = LONGEST_PAUSE_WHEN_FULL_S if isinstance(error, QueueFull) else LONGEST_PAUSE_S
+        except (DependencyUnavailable, QueueFull) as error:
+            longest = MAX_PAUSE_WHEN_FULL_S if isinstance(error, QueueFull) else MAX_PAUSE_S
             told.waits(waited, error)
         else:
             told.ends(waited)
             return result
         pause = min(pause, longest)
         if stop.wait(pause):
-            raise Stopped
+            raise ShutdownRequested
         waited += pause
         pause *= 2

@@ -1,4 +1,4 @@
-"""The end of a program that was told to stop: it takes its time as long as something moves, and no longer."""
+"""The end of a program that should stop: it may take as long as something moves, and no longer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Final
 
 STANDSTILL_S: Final = 20.0
-"""A program that was told to stop, and in which nothing moved for so long, is ended: as safely as by a kill -9. Shorter
+"""A program that should stop, and in which nothing moved for so long, is ended: as safely as by a kill -9. Shorter
 than supervisord waits (`stopwaitsecs`), so that the log says why."""
 SAY_EVERY_S: Final = 5.0
 _LOOK_EVERY_S: Final = 0.2
@@ -61,7 +61,7 @@ def outlasted(
     ----------
     ended : waits for the end so many seconds, and returns whether it has come.
     standstill_s : how long nothing may move.
-    say : told every few seconds how far it is, where that is known.
+    say : called every few seconds with how far it is, where that is known.
     """
     progress.moved()
     said, say_at = "", progress.timer() + SAY_EVERY_S

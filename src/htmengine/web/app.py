@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from htmengine.bus import BusError
-from htmengine.errors import DependencyAway, ExplainedError, MisuseError
+from htmengine.errors import DependencyUnavailable, ExplainedError, MisuseError
 from htmengine.exceptions import ObjectNotFoundError
 from htmengine.repository.engine import reading
 from htmengine.service.context import Context
@@ -144,7 +144,7 @@ def _as_problem(request: Request, error: Exception) -> Problem:
             return Problem.of_status(error.status_code, error.headers)
         case ObjectNotFoundError():
             return Problem(problems.METRIC_NOT_FOUND, str(error))
-        case DependencyAway() | BusError():
+        case DependencyUnavailable() | BusError():
             return Problem(
                 problems.UNAVAILABLE, f"{error}. Ask again in a moment.", headers={"Retry-After": "5"}
             )
@@ -162,6 +162,6 @@ def _as_problem(request: Request, error: Exception) -> Problem:
 
 
 EXCEPTION_HANDLERS: Final[Mapping[Any, Any]] = dict.fromkeys(
-    (Problem, HTTPException, ObjectNotFoundError, DependencyAway, BusError, ExplainedError, Exception),
+    (Problem, HTTPException, ObjectNotFoundError, DependencyUnavailable, BusError, ExplainedError, Exception),
     _problem,
 )

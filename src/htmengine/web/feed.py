@@ -13,7 +13,7 @@ import msgspec
 
 from htmengine.bus import Consumer, Delivery
 from htmengine.bus.subscription import subscribed
-from htmengine.errors import DependencyAway
+from htmengine.errors import DependencyUnavailable
 from htmengine.incidents import store
 from htmengine.messages import BatchRow, MalformedMessage, decode_results_batch
 from htmengine.repository.alarms import alarms_between
@@ -128,7 +128,7 @@ class Feed:
             try:
                 work()
                 told = False
-            except DependencyAway as error:
+            except DependencyUnavailable as error:
                 if not told:
                     log.warning("web.waiting reason=%s", error)
                 told = True
@@ -173,7 +173,7 @@ class Feed:
                         self.take(_rows(consumer, deliveries))
                         consumer.ack(deliveries)
                         self._stop.wait(BATCH_S - (time.monotonic() - began))
-        except DependencyAway:
+        except DependencyUnavailable:
             self._hub.forget()  # what is published meanwhile does not come here
             raise
 

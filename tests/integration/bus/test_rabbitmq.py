@@ -12,11 +12,11 @@ from htmengine.bus.rabbitmq.bus import RabbitBus
 from htmengine.bus.rabbitmq.channel import Publication, persistent
 from htmengine.bus.rabbitmq.consumer import OWNERSHIP_BY_PRIORITY
 from htmengine.bus.rabbitmq.management import Management
-from htmengine.bus.rabbitmq.rebalancing import weight
+from htmengine.bus.rabbitmq.rebalancing import rendezvous_weight
 from htmengine.config import Broker
 from tests.servers import free_ports
 from tests.unit.bus.contract import (
-    PATIENCE_S,
+    TIMEOUT_S,
     BusContract,
     becomes,
     bodies,
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.integration
 @pytest.fixture(autouse=True)
 def _patience(monkeypatch):
     """The management interface of a busy machine may take its time, where a service would go without."""
-    monkeypatch.setitem(Management.__init__.__kwdefaults__, "timeout_s", PATIENCE_S)
+    monkeypatch.setitem(Management.__init__.__kwdefaults__, "timeout_s", TIMEOUT_S)
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_messages_on_their_way_to_processes_that_die_are_not_blamed(bus, remote,
     worked_on = 0
     while worked_on < MAX_DELIVERIES:  # each dies with messages of all queues on their way to it
         victim = remote("q", *eight)
-        ((_, body, *_),) = victim.receive(1, PATIENCE_S)
+        ((_, body, *_),) = victim.receive(1, TIMEOUT_S)
         worked_on += body == "poison"
         victim.kill()
         victim.process.wait()
@@ -123,7 +123,7 @@ NODES = ("wop", "rul")
 
 
 def wanted_owners(queues):
-    return [max(NODES, key=lambda node: weight(node, queue)) for queue in queues]
+    return [max(NODES, key=lambda node: rendezvous_weight(node, queue)) for queue in queues]
 
 
 def test_consumers_that_start_together_share_queues_by_weight(open_bus, bus, eight):
@@ -143,7 +143,7 @@ def owners(bus, queues, consumers):
     """Return whose message of each queue comes to whom."""
     bus.publish([Outgoing(queue, b"whose?") for queue in queues])
     found = {}
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while len(found) < len(queues) and time.monotonic() < deadline:
         for name, consumer in zip(NODES, consumers, strict=True):
             got = consumer.receive(max_messages=8, timeout_s=0.1)
@@ -226,7 +226,7 @@ def test_without_the_management_interface_one_has_to_assume_subscribers(broker):
 
 
 def receive_until_it_fails(consumer):
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while time.monotonic() < deadline:
         consumer.receive(max_messages=1, timeout_s=0.1)
 
@@ -240,12 +240,12 @@ def test_a_lost_connection_is_said_so_and_everything_goes_on(bus, broker, rabbit
             receive_until_it_fails(consumer)
         consumer.ack([first])  # too late: it comes again
         assert sorted(bodies(take(consumer, 2))) == [b"a", b"b"]
-    insisting(lambda: put(bus, "q", "c"))
+    retry_while_unavailable(lambda: put(bus, "q", "c"))
     becomes(lambda: counts_of(bus, "q"), (1, 0, 0))
 
 
-def insisting(action):
-    deadline = time.monotonic() + PATIENCE_S
+def retry_while_unavailable(action):
+    deadline = time.monotonic() + TIMEOUT_S
     while True:
         try:
             return action()
@@ -266,7 +266,7 @@ def test_a_broker_short_of_memory_is_unavailable_to_publishers_and_serves_consum
             assert bodies(take(consumer, 2)) == [b"a", b"b"]
     finally:
         rabbitmq_server.control("set_vm_memory_high_watermark", "0.6")
-    insisting(lambda: put(bus, "r", "d"))
+    retry_while_unavailable(lambda: put(bus, "r", "d"))
     with bus.consume(["r"]) as consumer:
         assert bodies(take(consumer, 1)) == [b"d"]
 

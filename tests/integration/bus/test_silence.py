@@ -48,7 +48,7 @@ def again(action, waited):
             waited.append(str(error))
             raise
 
-    return retry.insisting(once, "x", threading.Event())
+    return retry.retry_while_unavailable(once, "x", threading.Event())
 
 
 def test_what_is_published_to_a_silent_broker_is_published_by_the_next_connection(bus, router):

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from sqlalchemy import select, text, update
 
-from htmengine.errors import DependencyAway
+from htmengine.errors import DependencyUnavailable
 from htmengine.repository import metrics, migrations, schema
 from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.errors import RepositoryUnavailable
@@ -60,11 +60,11 @@ def test_a_silent_server_is_said_to_be_away_and_the_next_connection_works(engine
     def once():
         try:
             return names(engine)
-        except DependencyAway as error:
+        except DependencyUnavailable as error:
             waited.append(str(error))
             raise
 
-    assert retry.insisting(once, "x", stop) == ["m"]
+    assert retry.retry_while_unavailable(once, "x", stop) == ["m"]
 
 
 def test_a_server_that_falls_silent_within_a_transaction_is_away(engine, router):
@@ -88,7 +88,7 @@ def test_locks_of_a_connection_that_vanished_are_given_back(engine, router):
 
     with pytest.raises(RepositoryUnavailable):
         write("lost", router.forget)
-    retry.insisting(lambda: write("kept", lambda: None), "x", threading.Event())
+    retry.retry_while_unavailable(lambda: write("kept", lambda: None), "x", threading.Event())
     assert names(engine) == ["kept"]
 
 

@@ -20,14 +20,14 @@ from htmengine.bus import (
     QueueNotFound,
 )
 
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 """How long to wait for what must come."""
 
 
 def take(consumer, count, *, at_once=100, ack=True):
     """Return that many deliveries, acknowledged as they come."""
     taken = []
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     while len(taken) < count:
         assert time.monotonic() < deadline, f"{len(taken)} of {count} messages came: {bodies(taken)}"
         got = consumer.receive(max_messages=min(at_once, count - len(taken)), timeout_s=1.0)
@@ -54,7 +54,7 @@ def counts_of(bus, queue):
     return status.ready, status.unacked, status.consumers
 
 
-def becomes(get, expected, patience_s=PATIENCE_S):
+def becomes(get, expected, patience_s=TIMEOUT_S):
     """Assert that something is as expected before long."""
     deadline = time.monotonic() + patience_s
     while (found := get()) != expected and time.monotonic() < deadline:
@@ -75,7 +75,7 @@ class BusContract:
 
     def becomes(self, get, expected):
         """Assert that something is as expected: at once, or before long where the bus works behind the scenes."""
-        becomes(get, expected, patience_s=PATIENCE_S if self.settle_s else 0.0)
+        becomes(get, expected, patience_s=TIMEOUT_S if self.settle_s else 0.0)
 
     # -- Order, acknowledgement, redelivery
 
@@ -107,7 +107,7 @@ class BusContract:
         with bus.consume(["q", "r"]) as consumer:
             sizes = []
             while sum(sizes) < 14:
-                got = consumer.receive(max_messages=3, timeout_s=PATIENCE_S)
+                got = consumer.receive(max_messages=3, timeout_s=TIMEOUT_S)
                 consumer.ack(got)
                 sizes.append(len(got))
         assert max(sizes) <= 3
@@ -133,11 +133,11 @@ class BusContract:
         with bus.consume(["q"]) as consumer:
             take(consumer, 2, ack=False)
         with bus.consume(["q"]) as consumer:
-            (first,) = consumer.receive(max_messages=10, timeout_s=PATIENCE_S)
+            (first,) = consumer.receive(max_messages=10, timeout_s=TIMEOUT_S)
             assert (first.body, first.deliveries) == (b"a", 2)
             assert self.nothing_comes(consumer)
             consumer.ack([first])
-            (second,) = consumer.receive(max_messages=10, timeout_s=PATIENCE_S)
+            (second,) = consumer.receive(max_messages=10, timeout_s=TIMEOUT_S)
             assert (second.body, second.deliveries) == (b"b", 2)
             consumer.ack([second])
             assert [(d.body, d.deliveries) for d in take(consumer, 2)] == [(b"c", 1), (b"d", 1)]
@@ -150,7 +150,7 @@ class BusContract:
         with bus.consume(["q", "r"]) as consumer:
             batches = []
             while sum(map(len, batches)) < 2:
-                batches.append(consumer.receive(max_messages=10, timeout_s=PATIENCE_S))
+                batches.append(consumer.receive(max_messages=10, timeout_s=TIMEOUT_S))
                 if batches[-1] and batches[-1][0].body == b"again":
                     assert self.nothing_comes(consumer)
                 consumer.ack(batches[-1])
@@ -236,7 +236,7 @@ class BusContract:
         thread = threading.Thread(target=lambda: got.extend(take(other, 1)))
         thread.start()
         one.close()
-        thread.join(PATIENCE_S)
+        thread.join(TIMEOUT_S)
         assert bodies(got) == [b"a"]
 
     def test_a_closed_consumer_refuses_to_receive(self, bus):
@@ -250,18 +250,18 @@ class BusContract:
         got = []
         with bus.consume(["q"]) as consumer:
             thread = threading.Thread(
-                target=lambda: got.extend(consumer.receive(max_messages=1, timeout_s=PATIENCE_S))
+                target=lambda: got.extend(consumer.receive(max_messages=1, timeout_s=TIMEOUT_S))
             )
             thread.start()
             put(bus, "q", "a")
-            thread.join(2 * PATIENCE_S)
+            thread.join(2 * TIMEOUT_S)
         assert bodies(got) == [b"a"]
 
     def test_one_that_waits_gets_what_another_process_publishes(self, bus, open_bus):
         with bus.consume(["q"]) as consumer:
             assert self.nothing_comes(consumer)
             put(open_bus(), "q", "a")
-            assert bodies(consumer.receive(max_messages=1, timeout_s=PATIENCE_S)) == [b"a"]
+            assert bodies(consumer.receive(max_messages=1, timeout_s=TIMEOUT_S)) == [b"a"]
 
     def test_many_threads_publish_and_nothing_is_lost_doubled_or_out_of_order(self, bus, open_bus):
         buses = [bus, bus, open_bus(), open_bus()]
@@ -445,7 +445,7 @@ class BusContract:
 
     def becomes_whole(self, consumer):
         """Receive until the bus has found out that a queue was deleted, and has made it again."""
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while time.monotonic() < deadline:
             try:
                 consumer.receive(max_messages=10, timeout_s=0.2)
@@ -492,7 +492,7 @@ class BusContract:
         for _ in range(MAX_DELIVERIES):
             with bus.consume(["q"]) as consumer:
                 while True:
-                    got = consumer.receive(max_messages=10, timeout_s=PATIENCE_S)
+                    got = consumer.receive(max_messages=10, timeout_s=TIMEOUT_S)
                     if any(d.body == b"poison" for d in got):
                         break
                     consumer.ack(got)
@@ -515,7 +515,7 @@ class BusContract:
             remote("q", "r").receive_and_die("poison")
         with bus.consume(["q", "r"]) as consumer:
             left = []
-            deadline = time.monotonic() + PATIENCE_S
+            deadline = time.monotonic() + TIMEOUT_S
             while time.monotonic() < deadline:
                 got = consumer.receive(max_messages=10, timeout_s=2 * self.settle_s)
                 if not got and bus.dead_letters():
@@ -541,21 +541,21 @@ class BusContract:
         assert (letter.queue, letter.body, dict(letter.headers)) == ("q", b"bad", {"dataType": "x"})
         assert (letter.reason, letter.deliveries) == ("not a number", 1)
 
-    def bury(self, bus, *texts):
+    def dead_letter(self, bus, *texts):
         put(bus, "q", *texts)
         with bus.consume(["q"]) as consumer:
             for delivery in take(consumer, len(texts), ack=False):
                 consumer.dead_letter(delivery, "bad")
 
     def test_dead_letters_are_listed_in_pages(self, bus):
-        self.bury(bus, *"abcde")
+        self.dead_letter(bus, *"abcde")
         first = bus.dead_letters(limit=2)
         rest = bus.dead_letters(after=first[-1].id)
         assert [letter.body for letter in first + rest] == [b"a", b"b", b"c", b"d", b"e"]
         assert bus.dead_letters(after=rest[-1].id) == []
 
     def test_a_dead_letter_that_is_put_back_comes_as_a_new_message(self, bus):
-        self.bury(bus, *"abc")
+        self.dead_letter(bus, *"abc")
         a, _, c = (letter.id for letter in bus.dead_letters())
         put(bus, "q", "d")
         with bus.consume(["q"]) as consumer:
@@ -565,7 +565,7 @@ class BusContract:
         assert [letter.body for letter in bus.dead_letters()] == [b"b"]
 
     def test_a_discarded_dead_letter_is_gone(self, bus):
-        self.bury(bus, *"ab")
+        self.dead_letter(bus, *"ab")
         (a, _) = (letter.id for letter in bus.dead_letters())
         assert bus.discard([a, 999_999]) == 1
         assert bus.requeue([a]) == 0

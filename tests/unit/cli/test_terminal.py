@@ -32,8 +32,8 @@ def test_all_that_commands_print_goes_through_one_door():
 
 
 def test_results_and_advice_are_visible(capsys):
-    terminal.say(HOSTILE)
-    terminal.advise(f"{HOSTILE}\nnext")
+    terminal.echo_stdout(HOSTILE)
+    terminal.echo_stderr(f"{HOSTILE}\nnext")
     assert capsys.readouterr() == (f"{SHOWN}\n", f"{SHOWN}\nnext\n")
 
 

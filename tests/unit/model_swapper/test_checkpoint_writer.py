@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from htmengine.errors import DependencyAway
+from htmengine.errors import DependencyUnavailable
 from htmengine.model_swapper import checkpoint_writer
 from htmengine.model_swapper.checkpoint_writer import Block, CheckpointWriter
 
@@ -18,14 +18,14 @@ class AwayStore:
     def write(self, checkpoints, epochs, *, scored, now):
         self.attempts += 1
         if not self.back.is_set():
-            raise DependencyAway("away")
+            raise DependencyUnavailable("away")
         self.written += [checkpoint.last_rowid for checkpoint in checkpoints]
         return frozenset()
 
 
 @pytest.fixture
 def store(monkeypatch):
-    monkeypatch.setattr(checkpoint_writer, "AT_A_TIME", 1)
+    monkeypatch.setattr(checkpoint_writer, "BATCH_SIZE", 1)
     return AwayStore()
 
 

@@ -2,7 +2,7 @@
 
 from htmengine.messages import DefineModel, DeleteModel, Samples, decode_model_input, shard_of
 from htmengine.model_swapper import model_input
-from htmengine.model_swapper.model_input import Feed
+from htmengine.model_swapper.model_input import ModelInputBuilder
 
 SHARDS = 4
 
@@ -20,7 +20,7 @@ def define(uid):
 
 
 def test_commands_come_before_the_rows_of_their_shard_in_one_message():
-    feed = Feed(SHARDS, "input.{}".format)
+    feed = ModelInputBuilder(SHARDS, "input.{}".format)
     uids = [f"metric{i}" for i in range(20)]
     for uid in uids:
         feed.add(uid, 0, 1, 60, 0.5, 7)
@@ -40,7 +40,7 @@ def test_commands_come_before_the_rows_of_their_shard_in_one_message():
 def test_messages_are_of_a_bounded_size_and_lose_nothing(monkeypatch):
     monkeypatch.setattr(model_input, "COMMANDS_PER_MESSAGE", 3)
     monkeypatch.setattr(model_input, "SAMPLES_PER_MESSAGE", 5)
-    feed = Feed(1, "input.{}".format)
+    feed = ModelInputBuilder(1, "input.{}".format)
     for number in range(7):
         feed.command(define(f"m{number}"))
     for rowid in range(12):
@@ -59,4 +59,4 @@ def test_messages_are_of_a_bounded_size_and_lose_nothing(monkeypatch):
 
 
 def test_nothing_makes_no_message():
-    assert Feed(1, "input.{}".format).messages() == []
+    assert ModelInputBuilder(1, "input.{}".format).messages() == []

@@ -371,6 +371,6 @@ def test_a_scheduler_that_ends_says_how_far_saving_is(world, monkeypatch):
     monkeypatch.setattr(world.scheduler, "_progress", said.append)
     world.publish(*[(metric, rowid) for metric in range(3) for rowid in world.append(metric, 2)])
     world.settle_all()
-    unsaved = sum(resident.dirty for resident in world.scheduler._residents)
+    unsaved = sum(cached.dirty for cached in world.scheduler._cache)
     world.close()
     assert said == [f"{number} of {unsaved} models saved" for number in range(unsaved)]

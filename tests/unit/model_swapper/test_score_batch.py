@@ -5,19 +5,19 @@ import numpy as np
 from htmengine.htm import params
 from htmengine.htm.model import Model
 from htmengine.htm.pool import Pool
-from htmengine.model_swapper.score_batch import Lane
+from htmengine.model_swapper.score_batch import ShardBatch
 
 
 def lane_of(uids, rows):
-    lane = Lane()
+    batch = ShardBatch()
     for row in range(rows):
         for uid in uids:
-            lane.extend([uid], [0], [row + 1], [60 * row], [float(row % 5)], [row + 1])
-    return lane
+            batch.extend([uid], [0], [row + 1], [60 * row], [float(row % 5)], [row + 1])
+    return batch
 
 
-def scored(pool, lane):
-    return pool.score(lane.uids, np.array(lane.timestamps, dtype=float), np.array(lane.values))
+def scored(pool, batch):
+    return pool.score(batch.uids, np.array(batch.timestamps, dtype=float), np.array(batch.values))
 
 
 def test_predictions_stand_beside_the_scores_of_the_models_that_make_them():
@@ -29,8 +29,8 @@ def test_predictions_stand_beside_the_scores_of_the_models_that_make_them():
     pool = Pool()
     pool.add("predicts", Model(predicting))
     pool.add("does not", Model(params.parameter_set("default")))
-    lane = lane_of(["predicts", "does not"], 20)
-    (message,) = lane.messages(scored(pool, lane), 0)
+    batch = lane_of(["predicts", "does not"], 20)
+    (message,) = batch.messages(scored(pool, batch), 0)
     assert len(message.predictions) == 40
     by_uid = dict(zip(message.uids, message.predictions, strict=True))
     assert set(by_uid["predicts"]) == {"1"}
@@ -41,8 +41,8 @@ def test_predictions_stand_beside_the_scores_of_the_models_that_make_them():
 def test_without_predicting_models_the_message_has_no_predictions():
     pool = Pool()
     pool.add("m", Model(params.parameter_set("default")))
-    lane = lane_of(["m"], 5)
-    (message,) = lane.messages(scored(pool, lane), 0)
+    batch = lane_of(["m"], 5)
+    (message,) = batch.messages(scored(pool, batch), 0)
     assert message.predictions is None
 
 
@@ -70,16 +70,16 @@ def test_a_sample_that_alarms_says_why_and_its_neighbours_do_not():
     pool = Pool()
     pool.add("calm", Model(params.parameter_set("default")))
     pool.add("spike", Model(params.parameter_set("default")))
-    lane = lane_of(["calm", "spike"], 240)
-    lane.values[-1] = 500.0
+    batch = lane_of(["calm", "spike"], 240)
+    batch.values[-1] = 500.0
     found = pool.score(
-        lane.uids, np.array(lane.timestamps, dtype=float), np.array(lane.values), explain_from=0.5
+        batch.uids, np.array(batch.timestamps, dtype=float), np.array(batch.values), explain_from=0.5
     )
-    (message,) = lane.messages(found, 0)
+    (message,) = batch.messages(found, 0)
     assert message.why[:-1] == [None] * 479
     why = message.why[-1]
     assert (why.cause, why.channel, why.alarms_before, why.last_alarm) == ("error", "deviation", 0, None)
     low, high = why.usual
     assert low < high < 500.0
-    (hidden,) = lane_of(["calm"], 3).messages(found, 0)
-    assert hidden.why is None
+    (suppressed,) = lane_of(["calm"], 3).messages(found, 0)
+    assert suppressed.why is None

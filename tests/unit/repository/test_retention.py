@@ -84,7 +84,7 @@ def test_the_time_of_the_last_row_outlives_it(engine, uid):
 
 
 def test_steps_that_follow_each_other_come_to_every_metric(engine, monkeypatch):
-    monkeypatch.setattr(retention, "METRICS_AT_ONCE", 2)
+    monkeypatch.setattr(retention, "METRICS_BATCH_SIZE", 2)
     with writing(engine) as conn:
         uids = metrics.create_custom(conn, list("abcde")).values()
         for uid in uids:

@@ -3,7 +3,7 @@ import sqlite3
 import pytest
 
 from htmengine import config
-from htmengine.errors import ConfigError, DependencyAway
+from htmengine.errors import ConfigError, DependencyUnavailable
 from htmengine.repository import engine as engines
 from htmengine.repository import metrics
 from htmengine.repository.engine import open_engine, reading, writing
@@ -50,7 +50,7 @@ def test_a_file_that_another_process_holds_for_long_is_away(engine, tmp_path, mo
     other.close()
     with writing(engine):
         pass
-    assert issubclass(RepositoryUnavailable, DependencyAway)
+    assert issubclass(RepositoryUnavailable, DependencyUnavailable)
 
 
 def test_a_full_disk_is_away_and_changes_nothing(engine):

@@ -99,5 +99,5 @@ class StageContract:
     def test_nothing_comes_of_nothing(self, case):
         before = case.effects()
         outcome = self.give(case)
-        assert (list(outcome.publish), list(outcome.dead_letters), list(outcome.offered)) == ([], [], [])
+        assert (list(outcome.publish), list(outcome.dead_letters), list(outcome.best_effort)) == ([], [], [])
         assert case.effects() == before

@@ -6,7 +6,7 @@ import pytest
 
 from htmengine import config
 from htmengine.errors import MisuseError
-from htmengine.runtime.engine import MOST_RESTARTS, EngineFailed, Supervisor
+from htmengine.runtime.engine import MAX_RESTARTS, EngineFailed, Supervisor
 from htmengine.service.context import Context
 from htmengine.service.shutdown import STANDSTILL_S, Progress
 
@@ -60,7 +60,7 @@ def test_a_service_that_dies_again_and_again_ends_the_engine(context):
     supervisor.start()
     with pytest.raises(EngineFailed, match="hopeless: died"):
         supervisor.wait()
-    assert len(starts) == MOST_RESTARTS + 1
+    assert len(starts) == MAX_RESTARTS + 1
 
 
 def test_deaths_long_ago_do_not_count(context):
@@ -68,7 +68,7 @@ def test_deaths_long_ago_do_not_count(context):
 
     def fragile(context):
         starts.append(1)
-        if len(starts) <= 2 * MOST_RESTARTS:
+        if len(starts) <= 2 * MAX_RESTARTS:
             raise RuntimeError("now and then")
         context.stop.set()
 
@@ -76,7 +76,7 @@ def test_deaths_long_ago_do_not_count(context):
     supervisor = Supervisor({"fragile": fragile}, context, pause_s=0, clock=lambda: 3600.0 * next(hours))
     supervisor.start()
     supervisor.wait()
-    assert len(starts) == 2 * MOST_RESTARTS + 1
+    assert len(starts) == 2 * MAX_RESTARTS + 1
 
 
 def test_an_error_for_a_person_ends_the_engine_at_once(context):

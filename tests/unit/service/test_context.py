@@ -67,7 +67,7 @@ def test_a_service_that_waits_can_be_told_to_stop(tmp_path, attempts):
     stop = threading.Event()
     stop.set()
     with (
-        pytest.raises(retry.Stopped),
+        pytest.raises(retry.ShutdownRequested),
         opened(embedded(tmp_path), waiting_as="metric_storer", stop=stop),
     ):
         pass

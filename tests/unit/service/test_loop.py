@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from htmengine.bus import BusUnavailable, Delivery, Fanout, Outgoing, QueueFull
-from htmengine.errors import DependencyAway
+from htmengine.errors import DependencyUnavailable
 from htmengine.service import loop
 from htmengine.service.loop import Outcome
 
@@ -168,7 +168,7 @@ def test_what_is_away_is_waited_for_and_the_same_is_done_again(world, what):
     world.outcome = lambda deliveries: Outcome(
         [Outgoing("out", b"x")] * bool(deliveries), [(d, "bad") for d in deliveries[1:]]
     )
-    world.failures = {what: [BusUnavailable("locked"), DependencyAway("away"), QueueFull("full")]}
+    world.failures = {what: [BusUnavailable("locked"), DependencyUnavailable("away"), QueueFull("full")]}
     done = world.run()
     first = next(done.index(entry) for entry in done if entry[0] == what)
     assert done[first : first + 4] == [done[first]] * 4
@@ -185,7 +185,7 @@ def test_what_is_away_is_waited_for_and_the_same_is_done_again(world, what):
 
 def test_pauses_grow_to_a_limit_that_is_short_for_a_full_queue(world):
     world.batches = [[message(1)]]
-    world.failures = {"process": [DependencyAway("away")] * 9, "publish": [QueueFull("full")] * 5}
+    world.failures = {"process": [DependencyUnavailable("away")] * 9, "publish": [QueueFull("full")] * 5}
     world.run()
     full = [0.05, 0.1, 0.2, 0.2, 0.2]
     assert world.stop.pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, *full]
@@ -199,7 +199,7 @@ def told(world, caplog):
 
 def test_a_service_says_that_something_is_away_ever_more_seldom_and_when_it_is_back(world, caplog):
     world.batches = [[message(1)]]
-    world.failures = {"publish": [DependencyAway("away")] * 800}
+    world.failures = {"publish": [DependencyUnavailable("away")] * 800}
     said = told(world, caplog)
     assert sum(world.stop.pauses) > 3600
     waited = [float(line.split()[1].removeprefix("waited_s=")) for line in said]
@@ -229,7 +229,7 @@ def test_a_queue_that_stays_full_is_told_of(world, caplog):
 @pytest.mark.parametrize("what", ["receive", "process", "publish", "ack"])
 def test_one_that_is_told_to_stop_while_it_waits_saves_and_gives_its_messages_back(world, what):
     world.batches = [[message(1)]]
-    world.failures = {what: [DependencyAway("away")] * 100}
+    world.failures = {what: [DependencyUnavailable("away")] * 100}
     world.stop.pauses_until_set = 3
     done = world.run()
     assert done[-2:] == END
@@ -259,7 +259,7 @@ def test_one_that_is_told_to_stop_finishes_its_batch(world):
 
 
 def test_what_cannot_be_saved_at_the_end_is_no_error(world, caplog):
-    world.failures = {"save": [DependencyAway("the repository is away")]}
+    world.failures = {"save": [DependencyUnavailable("the repository is away")]}
     with caplog.at_level(logging.WARNING, logger="htmengine"):
         assert world.run()[-2:] == END
     assert "stage.not_saved reason=the repository is away" in caplog.text
@@ -279,7 +279,7 @@ def test_an_error_of_ours_ends_the_service_and_nothing_is_saved_from_it(world, w
 
 def offer(world, *messages, batches):
     world.batches = [[message(number)] for number in range(batches)]
-    world.outcome = lambda deliveries: Outcome(offered=messages if deliveries else ())
+    world.outcome = lambda deliveries: Outcome(best_effort=messages if deliveries else ())
 
 
 def fill(world, queue):
@@ -294,16 +294,16 @@ def fill(world, queue):
 
 
 def test_a_full_queue_is_waited_for_shortly_with_what_is_only_offered(world):
-    offered = Outgoing("a", b"1"), Outgoing("b", b"2"), Outgoing("a", b"3")
-    offer(world, *offered, batches=1)
+    best_effort = Outgoing("a", b"1"), Outgoing("b", b"2"), Outgoing("a", b"3")
+    offer(world, *best_effort, batches=1)
     world.failures = {"publish": [QueueFull("one is full"), QueueFull("a is full"), QueueFull("a is full")]}
     done = world.run()
     assert [what for what in done if what[0] == "publish"] == [
-        ("publish", *offered),
-        ("publish", offered[0], offered[2]),
-        ("publish", offered[0], offered[2]),
-        ("publish", offered[0], offered[2]),
-        ("publish", offered[1]),
+        ("publish", *best_effort),
+        ("publish", best_effort[0], best_effort[2]),
+        ("publish", best_effort[0], best_effort[2]),
+        ("publish", best_effort[0], best_effort[2]),
+        ("publish", best_effort[1]),
     ]
     assert world.stop.pauses == [0.05, 0.05]
 
@@ -314,7 +314,7 @@ def test_what_is_only_offered_passes_by_a_queue_that_stays_full_and_reaches_the_
     done = world.run()
     assert times(done, "ack") == 3
     assert done.count(("publish", Outgoing("b", b"2"))) == 3
-    assert sum(world.stop.pauses) == pytest.approx(loop.OFFER_PATIENCE_S, abs=0.06)  # not once again
+    assert sum(world.stop.pauses) == pytest.approx(loop.OFFER_TIMEOUT_S, abs=0.06)  # not once again
     assert caplog.text.count("stage.going_on queue=a") == 1
     assert "queue=b" not in caplog.text
 
@@ -330,7 +330,7 @@ def test_one_that_is_told_to_stop_while_it_offers_gives_its_messages_back(world)
 
 def test_what_is_only_offered_is_kept_while_the_bus_is_away(world):
     world.batches = [[message(1)]]
-    world.outcome = lambda deliveries: Outcome(offered=[Outgoing("a", b"1")] if deliveries else ())
+    world.outcome = lambda deliveries: Outcome(best_effort=[Outgoing("a", b"1")] if deliveries else ())
     world.failures = {"publish": [BusUnavailable("locked")]}
     done = world.run()
     assert times(done, "publish") == 2

@@ -28,7 +28,7 @@ from htmengine.exceptions import (
 )
 from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.messages import DeleteModel
-from htmengine.model_swapper.model_input import Feed, requests
+from htmengine.model_swapper.model_input import ModelInputBuilder, requests
 from htmengine.repository import metrics, samples
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import CUSTOM, MetricState, NewModel
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 EXPORTED_DAYS: Final = 14.0
 """History in an export unless another is asked for, as documented."""
-ROWS_AT_ONCE: Final = 5000
+ROWS_BATCH_SIZE: Final = 5000
 
 log = logging.getLogger(__name__)
 
@@ -170,7 +170,7 @@ class CustomAdapter(DatasourceAdapterIface):
         more = True
         while more:
             with writing(self._engine) as conn:
-                more = metrics.clear_scores(conn, metricId, limit=ROWS_AT_ONCE)
+                more = metrics.clear_scores(conn, metricId, limit=ROWS_BATCH_SIZE)
 
     def exportModel(  # noqa: N802
         self,
@@ -201,7 +201,7 @@ class CustomAdapter(DatasourceAdapterIface):
             spec = _stored_spec(conn, state)
             rowid = 0
             while rowid < state.last_rowid:
-                rows = samples.read(conn, metricId, rowid + 1, state.last_rowid, ROWS_AT_ONCE)
+                rows = samples.read(conn, metricId, rowid + 1, state.last_rowid, ROWS_BATCH_SIZE)
                 if not rows.rowids:
                     break
                 rowid = rows.rowids[-1]
@@ -310,9 +310,9 @@ class CustomAdapter(DatasourceAdapterIface):
     def _end_model(self, uid: str) -> None:
         with writing(self._engine) as conn:
             generation = metrics.end_model(conn, uid) - 1
-        feed = Feed(self._shards, self._settings.model_input_queue)
-        feed.command(DeleteModel(command_id=uuid.uuid4().hex, uid=uid, generation=generation))
-        self._publish(feed.messages())
+        builder = ModelInputBuilder(self._shards, self._settings.model_input_queue)
+        builder.command(DeleteModel(command_id=uuid.uuid4().hex, uid=uid, generation=generation))
+        self._publish(builder.messages())
 
     def _publish(self, messages: Sequence[Outgoing]) -> None:
         if self._bus is None:

@@ -12,7 +12,7 @@ from htmengine.foreign import has_unseen
 from htmengine.htm.params import FARTHEST
 from htmengine.repository.metrics import CUSTOM, MAX_NAME
 
-LONGEST_RESOURCE: Final = 100
+MAX_RESOURCE: Final = 100
 LONGEST: Final = 65_535
 """Characters of a whole specification, as JSON in ASCII: so much every database stores."""
 DEEPEST: Final = 64
@@ -84,8 +84,8 @@ def parse(spec: Mapping[str, Any]) -> ModelSpec:
         raise ValueError("modelSpec: metricSpec has neither metric (a name) nor uid")
     if metric.metric is not None:
         check_name(metric.metric)
-    if metric.resource is not None and len(metric.resource) > LONGEST_RESOURCE:
-        raise ValueError(f"modelSpec: metricSpec.resource is longer than {LONGEST_RESOURCE} characters")
+    if metric.resource is not None and len(metric.resource) > MAX_RESOURCE:
+        raise ValueError(f"modelSpec: metricSpec.resource is longer than {MAX_RESOURCE} characters")
     for name, text in (("uid", metric.uid), ("resource", metric.resource)):
         if text is not None and has_unseen(text):
             raise ValueError(f"modelSpec: metricSpec.{name} has {_UNSEEN}: {text!a}")

@@ -2,7 +2,7 @@
 
 Every write is one short transaction, so a kill -9 at any instant loses nothing that was published. (A machine that loses
 its power may lose the last moments, which stood in the file's write-ahead log but were not flushed to the disk yet.) A
-queue belongs to one consumer, its holder, until that consumer closes or its process dies; single messages are never
+queue belongs to one consumer, its owner, until that consumer closes or its process dies; single messages are never
 leased. The processes must see each other in /proc: several containers need a common process namespace.
 """
 
@@ -39,7 +39,7 @@ from htmengine.system.processes import this_process
 log = logging.getLogger(__name__)
 
 SHORTEST_POLL_S: Final = 0.02
-LONGEST_POLL_S: Final = 0.2
+MAX_POLL_S: Final = 0.2
 """How often a consumer that waits looks for what other processes have published: seldom when nothing comes."""
 ROLL_CALL_S: Final = 0.1
 """How often a consumer looks whether the processes of the others still live."""
@@ -75,7 +75,7 @@ class EmbeddedBus:
         self._consumers_lock = threading.Lock()
         self._to_remove: set[int] = set()
         """Consumers that were closed and are still in the file."""
-        self._rooms: dict[str, _Room] = {}
+        self._budgets: dict[str, ByteBudget] = {}
         """Of queues with a limit in bytes."""
         self._declared: dict[str, int | None] = {}
         """Limits of the queues that are made again when somebody deletes them."""
@@ -107,9 +107,9 @@ class EmbeddedBus:
         if not expendable:
             self._declared[name] = limit
         if limit_bytes is None:
-            self._rooms.pop(name, None)
+            self._budgets.pop(name, None)
         else:
-            self._rooms[name] = _Room(limit_bytes)
+            self._budgets[name] = ByteBudget(limit_bytes)
 
     def delete_queue(self, name: str) -> None:
         """See `Bus`."""
@@ -190,8 +190,8 @@ class EmbeddedBus:
                     for queue in self._bound(connection, message.exchange):
                         by_queue[queue].append((message.headers, message.body))
             for queue, rows in by_queue.items():
-                if room := self._rooms.get(queue):
-                    room.take(connection, queue, sum(len(body) for _, body in rows))
+                if budget := self._budgets.get(queue):
+                    budget.reserve(connection, queue, sum(len(body) for _, body in rows))
                 tables.append(connection, queue, rows, self.timer())
         self.wake(by_queue)
 
@@ -225,7 +225,7 @@ class EmbeddedBus:
 
     def consume(self, names: Sequence[str]) -> EmbeddedConsumer:
         """See `Bus`."""
-        self.roll_call()
+        self.reap_dead_consumers()
         try:
             with self.file.writing() as connection:
                 ids = {tables.find(connection, name): name for name in names}
@@ -237,7 +237,7 @@ class EmbeddedBus:
             self._consumers[number] = consumer
         return consumer
 
-    def roll_call(self) -> None:
+    def reap_dead_consumers(self) -> None:
         """Take the queues from consumers that are no more, and give them to others."""
         with self.file.reading() as connection:
             absent = ownership.of_dead_processes(connection, self._process) + list(self._to_remove)
@@ -253,7 +253,7 @@ class EmbeddedBus:
             self._consumers.pop(consumer.number, None)
         self._to_remove.add(consumer.number)
         try:
-            self.roll_call()
+            self.reap_dead_consumers()
         except BusError as error:
             log.warning("bus.consumer_not_removed reason=%s", error)
 
@@ -311,15 +311,15 @@ class EmbeddedBus:
         self.file.close()
 
 
-class _Room:
-    """What still goes into a queue before somebody must look how full it is."""
+class ByteBudget:
+    """Bytes that may go into a queue before its size is looked up again."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._left = 0
 
-    def take(self, connection: sqlite3.Connection, queue: str, size: int) -> None:
-        """Count bytes that go into a queue. Raises QueueFull where there is no room for any."""
+    def reserve(self, connection: sqlite3.Connection, queue: str, size: int) -> None:
+        """Count bytes that go into a queue. Raises QueueFull where it takes no more."""
         if self._left <= 0:
             used = tables.size(connection, queue)
             if used >= self._limit:
@@ -352,7 +352,7 @@ class EmbeddedConsumer(Closing):
                 raise BusError("the consumer was closed")
             self.woken.clear()
             if time.monotonic() >= self._next_roll_call:
-                self._bus.roll_call()
+                self._bus.reap_dead_consumers()
                 self._bus.subscribe_again(self)
                 self._next_roll_call = time.monotonic() + ROLL_CALL_S
             deliveries = self._claim(max_messages)
@@ -363,16 +363,16 @@ class EmbeddedConsumer(Closing):
             if remaining <= 0:
                 return []
             woken = self.woken.wait(min(remaining, pause))
-            pause = SHORTEST_POLL_S if woken else min(2 * pause, LONGEST_POLL_S)
+            pause = SHORTEST_POLL_S if woken else min(2 * pause, MAX_POLL_S)
 
     def _claim(self, max_messages: int) -> list[Delivery]:
         """Take what is there, and give up the queues that another is to have."""
         with self._bus.file.reading() as connection:
-            held = ownership.held_by(connection, self.number)
-        # What other processes change meanwhile does no harm: a queue changes hands only by its holder's own doing.
+            owned = ownership.owned_by(connection, self.number)
+        # What other processes change meanwhile does no harm: a queue changes hands only by its owner's own doing.
         busy = {tables.queue_of(tag) for tag in self._unacked}
-        to_give = [queue for queue in held if queue.heir is not None and queue.id not in busy]
-        to_ask = [queue for queue in held if queue.heir is None and queue.cursor < queue.last]
+        to_give = [queue for queue in owned if queue.next_owner is not None and queue.id not in busy]
+        to_ask = [queue for queue in owned if queue.next_owner is None and queue.cursor < queue.last]
         if not to_give and not to_ask:
             return []
         with self._bus.file.writing() as connection:
@@ -385,13 +385,13 @@ class EmbeddedConsumer(Closing):
         return deliveries
 
     def _take(
-        self, connection: sqlite3.Connection, held: Sequence[ownership.HeldQueue], max_messages: int
+        self, connection: sqlite3.Connection, owned: Sequence[ownership.OwnedQueue], max_messages: int
     ) -> list[Delivery]:
         """Take one message that was delivered before, if there is one, or else fresh ones of all queues in turn."""
         if any(delivery.deliveries > 1 for delivery in self._unacked.values()):
             return []
         fresh = []
-        for queue in held:
+        for queue in owned:
             repeated = None
             if queue.cursor < queue.claimed:
                 repeated = tables.next_repeated(connection, queue, self._bus.clock())
@@ -428,7 +428,7 @@ class EmbeddedConsumer(Closing):
         """See `Consumer`."""
         if delivery.tag in self._unacked and not self._closed:
             with self._bus.file.writing() as connection:
-                tables.bury(connection, delivery, reason, self._bus.clock())
+                tables.dead_letter(connection, delivery, reason, self._bus.clock())
             del self._unacked[delivery.tag]
 
     def close(self) -> None:

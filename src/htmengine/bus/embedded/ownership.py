@@ -1,8 +1,9 @@
-"""Which consumer holds which queue of an embedded bus.
+"""Which consumer owns which queue of an embedded bus.
 
-A queue has one holder at a time. A consumer that joins becomes the heir of its part of the queues, and gets each of
-them when the holder has acknowledged what it took. What a consumer held that closed, or whose process died, goes to
-others at once. With every change of the holder the queue's epoch grows.
+A queue has one owner at a time. A consumer that joins becomes the next owner of its part of the queues, and gets each of
+them when the owner has acknowledged what it took. What a consumer owned that closed, or whose process died, goes to
+others at once. With every change of the owner the queue's epoch grows. (In the table, the columns are `holder` and
+`heir`.)
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import NamedTuple
 from htmengine.system.processes import Process, is_alive
 
 
-class HeldQueue(NamedTuple):
-    """A queue as its holder sees it."""
+class OwnedQueue(NamedTuple):
+    """A queue as its owner sees it."""
 
     id: int
     name: str
@@ -26,17 +27,17 @@ class HeldQueue(NamedTuple):
     """Number of the newest message."""
     claimed: int
     cursor: int
-    heir: int | None
+    next_owner: int | None
 
 
-def held_by(connection: sqlite3.Connection, consumer: int) -> list[HeldQueue]:
-    """Return the queues that a consumer holds."""
+def owned_by(connection: sqlite3.Connection, consumer: int) -> list[OwnedQueue]:
+    """Return the queues that a consumer owns."""
     (found,) = connection.execute(
         "SELECT json_group_array(json_array(id, name, epoch, last, claimed, cursor, heir))"
         " FROM queue WHERE holder = ?",
         (consumer,),
     ).fetchone()
-    return [HeldQueue(*queue) for queue in json.loads(found)]
+    return [OwnedQueue(*queue) for queue in json.loads(found)]
 
 
 def join(connection: sqlite3.Connection, process: Process, queues: Sequence[int]) -> int:
@@ -66,7 +67,7 @@ def subscribed(connection: sqlite3.Connection, consumer: int) -> set[str]:
 
 
 def leave(connection: sqlite3.Connection, consumers: Sequence[int]) -> None:
-    """Forget consumers and give what they held to others."""
+    """Forget consumers and give what they owned to others."""
     for consumer in consumers:
         connection.execute("DELETE FROM consumer WHERE id = ?", (consumer,))
         connection.execute("DELETE FROM subscription WHERE consumer = ?", (consumer,))
@@ -75,7 +76,7 @@ def leave(connection: sqlite3.Connection, consumers: Sequence[int]) -> None:
 
 
 def hand_over(connection: sqlite3.Connection, queues: Sequence[int]) -> None:
-    """Give queues to their heirs."""
+    """Give queues to their next owners."""
     for queue in queues:
         connection.execute(
             "UPDATE queue SET holder = heir, heir = NULL, epoch = epoch + 1, cursor = 0"
@@ -97,33 +98,33 @@ def of_dead_processes(connection: sqlite3.Connection, this: Process) -> list[int
 
 
 def _assign(connection: sqlite3.Connection) -> None:
-    """Give each queue without a holder to one of its consumers, and name heirs where a holder has too many."""
-    holders: dict[int, int | None] = {}
-    heirs: dict[int, int | None] = {}
+    """Give each queue without an owner to one of its consumers, and name the next owner where one has too many."""
+    owners: dict[int, int | None] = {}
+    next_owners: dict[int, int | None] = {}
     consumers: dict[int, list[int]] = defaultdict(list)
-    for queue, holder, heir, consumer in connection.execute(
+    for queue, owner, next_owner, consumer in connection.execute(
         "SELECT q.id, q.holder, q.heir, s.consumer FROM queue q LEFT JOIN subscription s ON s.queue = q.id"
         " ORDER BY q.id, s.consumer"
     ):
-        holders[queue], heirs[queue] = holder, heir
+        owners[queue], next_owners[queue] = owner, next_owner
         consumers[queue] += [consumer] if consumer is not None else []
     alike: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for queue, those in consumers.items():
         alike[tuple(those)].append(queue)
     for group, queues in alike.items():
-        wanted = share({queue: holders[queue] for queue in queues}, group) if group else {}
+        wanted = share({queue: owners[queue] for queue in queues}, group) if group else {}
         for queue in queues:
             target = wanted.get(queue)
-            if target is not None and holders[queue] is None:
+            if target is not None and owners[queue] is None:
                 connection.execute(
                     "UPDATE queue SET holder = ?, heir = NULL, epoch = epoch + 1, cursor = 0 WHERE id = ?",
                     (target, queue),
                 )
-            elif (heir := None if target == holders[queue] else target) != heirs[queue]:
-                connection.execute("UPDATE queue SET heir = ? WHERE id = ?", (heir, queue))
+            elif (next_owner := None if target == owners[queue] else target) != next_owners[queue]:
+                connection.execute("UPDATE queue SET heir = ? WHERE id = ?", (next_owner, queue))
 
 
-def share(holders: Mapping[int, int | None], consumers: Sequence[int]) -> dict[int, int]:
+def share(owners: Mapping[int, int | None], consumers: Sequence[int]) -> dict[int, int]:
     """Return the consumer that each queue should have.
 
     All consumers get the same number of queues, or one more. No queue moves without need: a consumer that joins gets
@@ -131,17 +132,17 @@ def share(holders: Mapping[int, int | None], consumers: Sequence[int]) -> dict[i
 
     Parameters
     ----------
-    holders : by queue, the consumer that has it now; None, or one that is not among the consumers, for none.
+    owners : by queue, the consumer that has it now; None, or one that is not among the consumers, for none.
     consumers : those that take from all of these queues; at least one.
     """
     has: dict[int, list[int]] = {consumer: [] for consumer in sorted(consumers)}
     loose = []
-    for queue, holder in sorted(holders.items()):
-        if holder in has:
-            has[holder].append(queue)
+    for queue, owner in sorted(owners.items()):
+        if owner in has:
+            has[owner].append(queue)
         else:
             loose.append(queue)
-    least, rest = divmod(len(holders), len(has))
+    least, rest = divmod(len(owners), len(has))
     # Those who have most may keep one more: so fewest queues move.
     by_wealth = sorted(has, key=lambda consumer: -len(has[consumer]))
     quota = {consumer: least + (place < rest) for place, consumer in enumerate(by_wealth)}

@@ -2,8 +2,8 @@
 
 Messages of a queue are numbered from 1. Two of these numbers, kept with the queue, tell all that is to be known of a
 message's deliveries without writing to it: `claimed`, the last one that was ever delivered, and `cursor`, the last one
-that was delivered to the present holder. What is beyond `claimed` is fresh; what lies between the two was in the hands
-of a holder that went away; and what remains at or below `cursor` is not acknowledged yet.
+that was delivered to the present owner. What is beyond `claimed` is fresh; what lies between the two was in the hands
+of an owner that went away; and what remains at or below `cursor` is not acknowledged yet.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from htmengine.bus.api import MAX_DELIVERIES, DeadLetter, Delivery, QueueFull, QueueNotFound, QueueStatus
-from htmengine.bus.embedded.ownership import HeldQueue
+from htmengine.bus.embedded.ownership import OwnedQueue
 
 log = logging.getLogger(__name__)
 
@@ -169,8 +169,8 @@ def size(connection: sqlite3.Connection, name: str) -> int:
     return int(total)
 
 
-def next_repeated(connection: sqlite3.Connection, queue: HeldQueue, now: float) -> Delivery | None:
-    """Return the next message that an earlier holder had; what was delivered too often becomes a dead letter."""
+def next_repeated(connection: sqlite3.Connection, queue: OwnedQueue, now: float) -> Delivery | None:
+    """Return the next message that an earlier owner had; what was delivered too often becomes a dead letter."""
     while True:
         row = connection.execute(
             "SELECT id, headers, body, redelivered FROM message WHERE id > ? AND id <= ? ORDER BY id LIMIT 1",
@@ -183,7 +183,7 @@ def next_repeated(connection: sqlite3.Connection, queue: HeldQueue, now: float) 
         if delivery.deliveries <= MAX_DELIVERIES:
             return delivery
         reason = f"delivered {MAX_DELIVERIES} times and never acknowledged: it may end whoever works on it"
-        bury(connection, delivery._replace(deliveries=MAX_DELIVERIES), reason, now)
+        dead_letter(connection, delivery._replace(deliveries=MAX_DELIVERIES), reason, now)
 
 
 def claim_repeated(connection: sqlite3.Connection, delivery: Delivery) -> None:
@@ -194,7 +194,7 @@ def claim_repeated(connection: sqlite3.Connection, delivery: Delivery) -> None:
     )
 
 
-def claim_fresh(connection: sqlite3.Connection, queue: HeldQueue, limit: int) -> list[Delivery]:
+def claim_fresh(connection: sqlite3.Connection, queue: OwnedQueue, limit: int) -> list[Delivery]:
     """Return the next messages and count their delivery, where `next_repeated` has found that all of them are fresh."""
     rows = connection.execute(
         "SELECT id, headers, body FROM message WHERE id > ? AND id <= ? ORDER BY id LIMIT ?",
@@ -249,7 +249,7 @@ def status(connection: sqlite3.Connection, absent: Sequence[int], now: float) ->
     ]
 
 
-def bury(connection: sqlite3.Connection, delivery: Delivery, reason: str, now: float) -> None:
+def dead_letter(connection: sqlite3.Connection, delivery: Delivery, reason: str, now: float) -> None:
     """Make a message a dead letter."""
     if acknowledge(connection, [delivery.tag]):
         connection.execute(

@@ -23,8 +23,7 @@ from htmengine.bus.api import (
     QueueNotFound,
     QueueStatus,
 )
-from htmengine.bus.rabbitmq import dead_letters as graveyard
-from htmengine.bus.rabbitmq import rebalancing
+from htmengine.bus.rabbitmq import dead_letters, rebalancing
 from htmengine.bus.rabbitmq.channel import (
     Channel,
     Declared,
@@ -114,7 +113,7 @@ class RabbitBus:
                 "x-queue-type": "quorum",
                 "x-single-active-consumer": True,
                 "x-delivery-limit": DELIVERY_LIMIT,
-                "x-dead-letter-exchange": graveyard.exchange(self.session.application),
+                "x-dead-letter-exchange": dead_letters.exchange(self.session.application),
                 "x-dead-letter-strategy": "at-least-once",
                 "x-overflow": "reject-publish",
                 "x-queue-leader-locator": "balanced",
@@ -173,7 +172,7 @@ class RabbitBus:
         if not messages:
             return
         try:
-            self._limits.take([message for message in messages if isinstance(message, Outgoing)])
+            self._limits.reserve([message for message in messages if isinstance(message, Outgoing)])
             self.session.publish(
                 [
                     Publication("", message.queue, message.body, persistent())
@@ -273,7 +272,7 @@ class RabbitBus:
         """Give all dead letters, the oldest first, by their delivery tags; what is not acknowledged goes back."""
         channel = Channel(self.session.consuming.connection())
         try:
-            yield graveyard.read(channel, graveyard.queue(self.session.application)), channel
+            yield dead_letters.read(channel, dead_letters.queue(self.session.application)), channel
         finally:
             channel.close()
 

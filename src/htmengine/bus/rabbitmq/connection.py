@@ -28,11 +28,11 @@ from htmengine.system.thread_names import show_thread_name
 GOOD_BYE_S: Final = 5.0
 """How long a broker is waited for when a connection is closed."""
 FIRST_PAUSE_S: Final = 0.1
-LONGEST_PAUSE_S: Final = 5.0
+MAX_PAUSE_S: Final = 5.0
 """How long a broker that could not be reached is left alone."""
 
 
-class Link:
+class ReconnectingConnection:
     """A connection that is opened when it is needed, and again after it was lost.
 
     After a failed attempt, others fail at once for a while that grows: whoever needs the broker waits and asks again.
@@ -63,7 +63,7 @@ class Link:
             except BusUnavailable as failure:
                 self._failure = failure
                 self._next_attempt = time.monotonic() + self._pause_s
-                self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
+                self._pause_s = min(2 * self._pause_s, MAX_PAUSE_S)
                 raise
             self._failure, self._pause_s = None, FIRST_PAUSE_S
             return self._connection

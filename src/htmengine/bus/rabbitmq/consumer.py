@@ -21,9 +21,9 @@ from typing import Any, Final, NamedTuple
 
 from htmengine.bus.api import MAX_DELIVERIES, BusError, BusUnavailable, Delivery, QueueNotFound
 from htmengine.bus.rabbitmq.channel import Channel, ChannelClosed, Properties
-from htmengine.bus.rabbitmq.dead_letters import Dying, own_headers
-from htmengine.bus.rabbitmq.rebalancing import Member, weight
-from htmengine.bus.rabbitmq.redelivery import Journal
+from htmengine.bus.rabbitmq.dead_letters import NewDeadLetter, own_headers
+from htmengine.bus.rabbitmq.rebalancing import Member, rendezvous_weight
+from htmengine.bus.rabbitmq.redelivery import RedeliveryCounts
 from htmengine.bus.rabbitmq.session import Session
 from htmengine.system.closing import Closing
 
@@ -32,7 +32,7 @@ RETRY_S: Final = 0.2
 PRIORITIES: Final = 65_535
 OWNERSHIP_BY_PRIORITY: Final = (4, 0)
 """Version from which on the broker hands a queue to the consumer with the highest priority."""
-LONGEST_WAIT_S: Final = 1.0
+MAX_WAIT_S: Final = 1.0
 BATCH_INTERVAL_S: Final = 0.1
 """From a queue without arguments, into which applications put small messages, batches come at most this often. What
 begins as one message for each row costs the broker several times as much as all the rest on the way of the row."""
@@ -79,7 +79,7 @@ class RabbitConsumer(Closing):
     def __init__(
         self, session: Session, queues: Sequence[str], *, on_close: Callable[[RabbitConsumer], None]
     ) -> None:
-        """`on_close` is told when this consumer is closed."""
+        """`on_close` is called when this consumer is closed."""
         self.queues = tuple(dict.fromkeys(queues))
         self._session = session
         self._on_close = on_close
@@ -100,8 +100,8 @@ class RabbitConsumer(Closing):
         """When the next batch of a queue without arguments may come."""
         self._gone: str | None = None
         """A queue that was deleted."""
-        self._journal: Journal | None = None
-        self._journal_channel: Channel | None = None
+        self._redelivery_counts: RedeliveryCounts | None = None
+        self._redelivery_channel: Channel | None = None
         self._member: Member | None = None
         self._closed = False
 
@@ -121,7 +121,7 @@ class RabbitConsumer(Closing):
             self._subscribe(max_messages)
             alone = self._next_again()
             if alone is not None:
-                if self._buried(alone):
+                if self._dead_lettered(alone):
                     continue
                 return [self._given(alone)]
             with self._condition:
@@ -158,8 +158,8 @@ class RabbitConsumer(Closing):
         with self._condition:
             if delivery.tag not in self._unacked:
                 return
-        self._session.bury(
-            Dying(delivery.queue, delivery.body, delivery.headers, reason, delivery.deliveries)
+        self._session.dead_letter(
+            NewDeadLetter(delivery.queue, delivery.body, delivery.headers, reason, delivery.deliveries)
         )
         log.warning("bus.dead_letter queue=%s reason=%s", delivery.queue, reason)
         self.ack([delivery])
@@ -239,8 +239,8 @@ class RabbitConsumer(Closing):
         shared = Channel(connection)
         plain = self._session.plain_queues
         self._channels = {queue: Channel(connection) if queue in plain else shared for queue in self.queues}
-        self._journal_channel = Channel(connection)
-        self._journal = Journal(self._journal_channel, self._session.publish)
+        self._redelivery_channel = Channel(connection)
+        self._redelivery_counts = RedeliveryCounts(self._redelivery_channel, self._session.publish)
         shareable = [queue for queue in self.queues if queue not in plain]
         spread_s = 0.0
         if len(shareable) > 1:
@@ -251,7 +251,8 @@ class RabbitConsumer(Closing):
         now = time.monotonic()
         with self._condition:
             self._due = {
-                queue: now + (1 - weight(self._session.node, queue)) * spread_s for queue in self.queues
+                queue: now + (1 - rendezvous_weight(self._session.node, queue)) * spread_s
+                for queue in self.queues
             }
 
     def _subscribe_to(self, queue: str, prefetch: int) -> None:
@@ -269,7 +270,7 @@ class RabbitConsumer(Closing):
                 exclusive=plain,
                 arguments=None
                 if plain
-                else {"x-priority": int(weight(self._session.node, queue) * PRIORITIES)},
+                else {"x-priority": int(rendezvous_weight(self._session.node, queue) * PRIORITIES)},
             )
         except ChannelClosed as error:
             if error.code != 403 or not plain:
@@ -324,16 +325,16 @@ class RabbitConsumer(Closing):
     def _until_due(self) -> float:
         """Return how long to wait for messages before there may be something to subscribe to."""
         due = min(self._due.values(), default=math.inf) - time.monotonic()
-        return max(0.0, min(due, LONGEST_WAIT_S))
+        return max(0.0, min(due, MAX_WAIT_S))
 
     def _reset(self) -> None:
         """Forget everything that came, and close the channels: it comes again, to whoever has the queues then."""
         with self._condition:
-            channels = {*self._channels.values(), self._journal_channel} - {None}
+            channels = {*self._channels.values(), self._redelivery_channel} - {None}
             self._channels = {}
             self._subscriptions = {}
             self._due = {}
-            self._journal = self._journal_channel = self._member = None
+            self._redelivery_counts = self._redelivery_channel = self._member = None
             self._gone = None
             for fresh in self._fresh.values():
                 fresh.clear()
@@ -371,20 +372,22 @@ class RabbitConsumer(Closing):
         with self._condition:
             return self._again[0] if self._again_may_be_given() else None
 
-    def _buried(self, message: _Message) -> bool:
+    def _dead_lettered(self, message: _Message) -> bool:
         """Make a message a dead letter if it was worked on too often; write down that it is worked on if not."""
-        assert self._journal is not None
+        assert self._redelivery_counts is not None
         queue = message.subscription.queue
         try:
-            times = self._journal.times(queue, message.body)
+            times = self._redelivery_counts.times(queue, message.body)
             if 1 + times >= MAX_DELIVERIES:
                 reason = (
                     f"delivered {MAX_DELIVERIES} times and never acknowledged: it may end whoever works on it"
                 )
-                self._session.bury(Dying(queue, message.body, message.headers, reason, MAX_DELIVERIES))
+                self._session.dead_letter(
+                    NewDeadLetter(queue, message.body, message.headers, reason, MAX_DELIVERIES)
+                )
                 log.warning("bus.dead_letter queue=%s reason=%s", queue, reason)
             else:
-                self._journal.begin(queue, message.body)
+                self._redelivery_counts.begin(queue, message.body)
         except BusError:
             self._reset()
             raise
@@ -403,8 +406,10 @@ class RabbitConsumer(Closing):
             if not self._again or self._again[0] is not message:
                 raise BusUnavailable("the connection was lost; the message comes again")
             self._again.popleft()
-            assert self._journal is not None
-            return self._handed(message, 1 + self._journal.times(message.subscription.queue, message.body))
+            assert self._redelivery_counts is not None
+            return self._handed(
+                message, 1 + self._redelivery_counts.times(message.subscription.queue, message.body)
+            )
 
     def _next_fresh(self, max_messages: int) -> list[Delivery]:
         """Return fresh messages of all queues in turn; none while one that came again waits or is in hand."""
@@ -446,9 +451,9 @@ class RabbitConsumer(Closing):
         return held[0]
 
     def _survived(self, queue: str) -> None:
-        """Let the journal forget a message. What it does not get to hear it finds out: the message does not come again."""
-        if self._journal is not None:
+        """Forget how often a message was redelivered. It does no harm if that fails: the message does not come again."""
+        if self._redelivery_counts is not None:
             try:
-                self._journal.end(queue)
+                self._redelivery_counts.end(queue)
             except BusUnavailable as error:
-                log.warning("bus.journal_not_written queue=%s reason=%s", queue, error)
+                log.warning("bus.redelivery_count_not_written queue=%s reason=%s", queue, error)

@@ -24,7 +24,7 @@ NEVER_DELETED: Final = 1_000_000_000
 MICROSECONDS: Final = 1_000_000
 
 
-class Dying(NamedTuple):
+class NewDeadLetter(NamedTuple):
     """A message that becomes a dead letter."""
 
     queue: str
@@ -73,15 +73,15 @@ class _Numbers:
 _numbers = _Numbers()
 
 
-def publication(application: str, dying: Dying) -> Publication:
+def publication(application: str, new: NewDeadLetter) -> Publication:
     """Return the message that keeps a dead letter."""
-    headers = dict(dying.headers) | {
+    headers = dict(new.headers) | {
         ID: _numbers.next(),
-        QUEUE: dying.queue,
-        REASON: dying.reason,
-        DELIVERIES: dying.deliveries,
+        QUEUE: new.queue,
+        REASON: new.reason,
+        DELIVERIES: new.deliveries,
     }
-    return Publication(exchange(application), "", dying.body, persistent(headers), mandatory=True)
+    return Publication(exchange(application), "", new.body, persistent(headers), mandatory=True)
 
 
 def read(channel: Channel, name: str) -> dict[int, DeadLetter]:

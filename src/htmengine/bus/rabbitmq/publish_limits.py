@@ -47,7 +47,7 @@ class Limits:
         """Forget the limit of a queue."""
         self.set(queue, None, None)
 
-    def take(self, messages: Sequence[Outgoing]) -> None:
+    def reserve(self, messages: Sequence[Outgoing]) -> None:
         """Count messages that are about to be published. Raises QueueFull if one of their queues takes no more."""
         sizes: dict[str, list[int]] = defaultdict(list)
         with self._lock:

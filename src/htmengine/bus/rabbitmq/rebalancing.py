@@ -22,8 +22,8 @@ EXCHANGE_SUFFIX: Final = ".control"
 ANSWERS_WITHIN_S: Final = 1.0
 
 
-def weight(node: str, queue: str) -> float:
-    """Return how much a node is to have a queue, 0 to 1; of all nodes, the one with the highest weight wins."""
+def rendezvous_weight(node: str, queue: str) -> float:
+    """Return a node's weight for a queue, 0 to 1: the node with the highest weight should have it (rendezvous hashing)."""
     return int.from_bytes(hashlib.sha256(f"{node}\0{queue}".encode()).digest()[:8]) / 2**64
 
 
@@ -72,7 +72,11 @@ class Member:
             answer = msgspec.json.encode(Answer(node=self._node, queues=self._queues))
             self._channel.send(Publication("", message.answer_to, answer, Properties()))
             return
-        released = {queue for queue in self._queues if winner(message.nodes, queue, self._node) != self._node}
+        released = {
+            queue
+            for queue in self._queues
+            if rendezvous_owner(message.nodes, queue, self._node) != self._node
+        }
         with self._lock:
             self._to_release = released
 
@@ -100,13 +104,13 @@ def rebalance(channel: Publisher, application: str) -> dict[str, int]:
             nodes[queue].append(answer.node)
     channel.publish([Publication(exchange, "", msgspec.json.encode(Roster(nodes=dict(nodes))), Properties())])
     shares = Counter({answer.node: 0 for answer in answers})
-    shares.update(winner(nodes, queue) for queue in nodes)
+    shares.update(rendezvous_owner(nodes, queue) for queue in nodes)
     return dict(sorted(shares.items()))
 
 
-def winner(nodes: Mapping[str, Sequence[str]], queue: str, default: str = "") -> str:
-    """Return the node that should have a queue."""
-    return max(nodes.get(queue, [default]), key=lambda node: weight(node, queue))
+def rendezvous_owner(nodes: Mapping[str, Sequence[str]], queue: str, default: str = "") -> str:
+    """Return the node that should have a queue: the one with the highest weight."""
+    return max(nodes.get(queue, [default]), key=lambda node: rendezvous_weight(node, queue))
 
 
 def declare(channel: Channel, application: str) -> str:

@@ -19,7 +19,7 @@ from htmengine.bus.rabbitmq.channel import Channel, Publication, persistent
 
 SUFFIX: Final = ".journal"
 EXPIRES_S: Final = 86_400
-"""A journal that nobody has needed for so long is deleted."""
+"""A count that nobody has needed for so long is deleted."""
 
 
 class Entry(NamedTuple):
@@ -32,8 +32,8 @@ class Entry(NamedTuple):
 NOBODY: Final = Entry("", 0)
 
 
-class Journal:
-    """The journals of some queues; they are made when a message first comes again."""
+class RedeliveryCounts:
+    """The redelivery counts of some queues, each in a queue of its own, which is declared when a message first comes again."""
 
     def __init__(self, channel: Channel, publish: Callable[[Sequence[Publication]], None]) -> None:
         self._channel = channel
@@ -43,16 +43,16 @@ class Journal:
         """By queue: delivery tag of the entry that was read; it is let go of once there is a newer one."""
 
     def times(self, queue: str, body: bytes) -> int:
-        """Return how often a message was worked on alone, as far as the journal goes."""
+        """Return how often a message was worked on alone, as far as it was counted."""
         entry = self._entry(queue)
         return entry.times if entry.digest == _digest(body) else 0
 
     def begin(self, queue: str, body: bytes) -> None:
-        """Write down that a message is worked on. When it returns, that survives the end of this process."""
+        """Count that a message is worked on. When it returns, the count survives the end of this process."""
         self._write(queue, Entry(_digest(body), self.times(queue, body) + 1))
 
     def end(self, queue: str) -> None:
-        """Write down that the message was survived."""
+        """Forget the message: it was processed."""
         self._write(queue, NOBODY)
 
     def _entry(self, queue: str) -> Entry:
@@ -71,7 +71,7 @@ class Journal:
         written = Publication("", queue + SUFFIX, msgspec.json.encode(entry), persistent())
         try:
             self._publish([written])
-        except QueueNotFound:  # the broker deletes a journal that nobody has read for long
+        except QueueNotFound:  # the broker deletes a count that nobody has read for long
             self._declare(queue)
             self._read.pop(queue, None)
             self._publish([written])

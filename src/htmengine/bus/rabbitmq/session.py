@@ -11,9 +11,9 @@ from functools import partial
 from typing import Any
 
 from htmengine.bus.api import BusError, BusUnavailable, ExchangeNotFound, QueueNotFound
-from htmengine.bus.rabbitmq import dead_letters as graveyard
+from htmengine.bus.rabbitmq import dead_letters
 from htmengine.bus.rabbitmq.channel import Channel, ChannelClosed, Publication, Publisher
-from htmengine.bus.rabbitmq.connection import Link
+from htmengine.bus.rabbitmq.connection import ReconnectingConnection
 from htmengine.config import Broker
 
 log = logging.getLogger(__name__)
@@ -37,8 +37,8 @@ class Session:
         self.node = node or this_node()
         self.spread_s = spread_s
         # A broker that is short of memory or disk stops reading from those who publish; acknowledgements must go on.
-        self.publishing = Link(broker, f"htmengine {self.node} publishing")
-        self.consuming = Link(broker, f"htmengine {self.node} consuming")
+        self.publishing = ReconnectingConnection(broker, f"htmengine {self.node} publishing")
+        self.consuming = ReconnectingConnection(broker, f"htmengine {self.node} consuming")
         self._lock = threading.Lock()
         self._idle: list[Publisher] = []
         self._channel: Channel | None = None
@@ -47,7 +47,7 @@ class Session:
         """Arguments of the queues that are made again when somebody deletes them."""
         self._exchanges: set[str] = set()
         try:
-            self.on_channel(lambda channel: graveyard.declare(channel, application))
+            self.on_channel(lambda channel: dead_letters.declare(channel, application))
         except BaseException:
             self.close()
             raise
@@ -95,14 +95,14 @@ class Session:
                 with self._lock:
                     self._idle.append(publisher)
 
-    def bury(self, delivery: graveyard.Dying) -> None:
+    def dead_letter(self, delivery: dead_letters.NewDeadLetter) -> None:
         """Publish a dead letter."""
-        letter = graveyard.publication(self.application, delivery)
+        letter = dead_letters.publication(self.application, delivery)
         try:
             self.publish([letter])
         except (QueueNotFound, ExchangeNotFound) as error:
             log.error("bus.deleted reason=%s: made again; the dead letters in it are lost", error)
-            self.on_channel(lambda channel: graveyard.declare(channel, self.application))
+            self.on_channel(lambda channel: dead_letters.declare(channel, self.application))
             self.publish([letter])
 
     def restored(self, error: BusError, names: Iterable[str]) -> BusError:
@@ -117,7 +117,7 @@ class Session:
         log.error(
             "bus.deleted reason=%s: made again; what was in it, and what was bound to it, is lost", error
         )
-        self.on_channel(lambda channel: graveyard.declare(channel, self.application))
+        self.on_channel(lambda channel: dead_letters.declare(channel, self.application))
         for name, arguments in queues.items():
             self.on_channel(partial(Channel.declare_queue, name=name, arguments=arguments))
         for name in exchanges:

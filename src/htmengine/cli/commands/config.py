@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from htmengine.cli.group import Commands
-from htmengine.cli.terminal import advise, say
+from htmengine.cli.terminal import echo_stderr, echo_stdout
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, help="Look at an application's configuration.")
 
@@ -57,11 +57,11 @@ def check(
         broker=msgspec.structs.replace(settings.broker, password="hidden"),
     )
     encoded = msgspec.json.encode(shown, enc_hook=str)
-    say(msgspec.json.format(encoded, indent=2).decode())
+    echo_stdout(msgspec.json.format(encoded, indent=2).decode())
     folder = data_folder(settings)
     for path in [named, *sorted(named.rglob("*")), *([folder, *sorted(folder.glob("*"))] if folder else ())]:
         if private.open_to_all(path):
-            advise(
+            echo_stderr(
                 f"! {path}: is open to every user of this machine, with what it says or locks: chmod o= {path}"
             )
 

@@ -23,7 +23,7 @@ def upgrade(data: DataOption = None, config: ConfigOption = None) -> None:
     An embedded repository is upgraded by itself whenever an engine starts.
     """
     from htmengine.cli.session import print_json
-    from htmengine.cli.terminal import advise
+    from htmengine.cli.terminal import echo_stderr
     from htmengine.repository.engine import open_engine, reading
     from htmengine.repository.migrations import installed_shards
     from htmengine.repository.migrations import upgrade as bring_up
@@ -37,7 +37,7 @@ def upgrade(data: DataOption = None, config: ConfigOption = None) -> None:
             shards = installed_shards(conn)
     finally:
         engine.dispose()
-    advise("The schema is the newest.")
+    echo_stderr("The schema is the newest.")
     print_json({"upgraded": True, "shards": shards})
 
 
@@ -48,11 +48,11 @@ def create(data: DataOption = None, config: ConfigOption = None) -> None:
     It is safe to repeat. An embedded repository is made by itself whenever an engine starts.
     """
     from htmengine.admin.reset import create as create_database
-    from htmengine.cli.terminal import advise
+    from htmengine.cli.terminal import echo_stderr
     from htmengine.service.context import settings_for
 
     create_database(settings_for(config, data))
-    advise("The database is there, with the newest schema.")
+    echo_stderr("The database is there, with the newest schema.")
 
 
 @database.command()
@@ -66,11 +66,11 @@ def reset(
     The tables are made anew. Stop every service first.
     """
     from htmengine.admin.reset import reset as reset_everything
-    from htmengine.cli.terminal import advise
+    from htmengine.cli.terminal import echo_stderr
     from htmengine.service.context import settings_for
 
     settings = settings_for(config, data)
     if not yes:
         typer.confirm(f"Delete everything in {settings.repository!r} and in the engine's queues?", abort=True)
     reset_everything(settings)
-    advise("Everything is as before the first start.")
+    echo_stderr("Everything is as before the first start.")

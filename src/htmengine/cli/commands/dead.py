@@ -23,7 +23,7 @@ def list_(
 ) -> None:
     """List dead letters, the oldest first, with their reasons."""
     from htmengine.cli.session import installation, print_json, print_table, utc
-    from htmengine.cli.terminal import advise
+    from htmengine.cli.terminal import echo_stderr
 
     with installation(config, data) as context:
         letters = context.bus.dead_letters(limit=limit)
@@ -54,9 +54,11 @@ def list_(
                 for letter in letters
             ],
         )
-        advise("Look into one with `htmengine dead show ID`; then `dead requeue ID` or `dead discard ID`.")
+        echo_stderr(
+            "Look into one with `htmengine dead show ID`; then `dead requeue ID` or `dead discard ID`."
+        )
     else:
-        advise("There are no dead letters.")
+        echo_stderr("There are no dead letters.")
 
 
 @dead.command()

@@ -22,15 +22,15 @@ def doctor(
     """
     from htmengine.cli.session import installation, print_json
     from htmengine.cli.status.health import health_of, print_health
-    from htmengine.cli.status.metric_report import examine, print_patients
+    from htmengine.cli.status.metric_report import inspect, print_reports
 
     with installation(config, data) as context:
         health = health_of(context)
-        patients = examine(context, names, health)
+        reports = inspect(context, names, health)
     if json:
-        print_json(health.document() | {"metrics": [patient.document() for patient in patients]})
+        print_json(health.document() | {"metrics": [report.document() for report in reports]})
     else:
         print_health(health)
-        print_patients(patients, everything=bool(names))
-    if health.findings or any(patient.needs_attention for patient in patients):
+        print_reports(reports, everything=bool(names))
+    if health.findings or any(report.needs_attention for report in reports):
         raise typer.Exit(1)

@@ -25,14 +25,14 @@ def export(
 
     from htmengine.cli import monitoring
     from htmengine.cli.session import installation
-    from htmengine.cli.terminal import advise, say
+    from htmengine.cli.terminal import echo_stderr, echo_stdout
     from htmengine.series.writers import replacing
 
     with installation(config, data) as context:
         text = json.dumps(monitoring.export(context, name), default=str)
     if out is None:
-        say(text)
+        echo_stdout(text)
         return
     with replacing(out) as path:
         Path(os.fspath(path)).write_text(text + "\n", encoding="utf-8")
-    advise(f"{out}: written.")
+    echo_stderr(f"{out}: written.")

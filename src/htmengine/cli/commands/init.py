@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from htmengine.cli.options import one_of
-from htmengine.cli.terminal import advise, say
+from htmengine.cli.terminal import echo_stderr, echo_stdout
 
 
 def init(
@@ -44,7 +44,7 @@ def init(
         http_port=http_port,
     )
     for path in templates.write(folder, name, choices):
-        say(path)
+        echo_stdout(path)
     directory = folder.absolute() / "conf"
     servers = [
         file
@@ -55,10 +55,10 @@ def init(
         if asked
     ]
     if servers:
-        advise(f"Say where the servers are, in {directory}: {' and '.join(servers)}.")
+        echo_stderr(f"Say where the servers are, in {directory}: {' and '.join(servers)}.")
     if repository != "sqlite":
-        advise(f"Make the database: htmengine db create --config {directory}")
-    advise(
+        echo_stderr(f"Make the database: htmengine db create --config {directory}")
+    echo_stderr(
         f"Start it: htmengine up --config {directory}\n"
         f"Or its services one by one under supervisord, in {folder.absolute()}: supervisord -c conf/supervisord.conf",
     )

@@ -18,7 +18,7 @@ def metrics(
     """List metrics, with their samples stored and scored."""
     from htmengine.cli.monitoring import require_all
     from htmengine.cli.session import installation, print_json, print_table, utc
-    from htmengine.cli.terminal import advise
+    from htmengine.cli.terminal import echo_stderr
     from htmengine.repository import overview
     from htmengine.repository.engine import reading
 
@@ -47,5 +47,5 @@ def metrics(
             ],
         )
     elif not names:
-        advise("There are no metrics yet. Send a sample: htmengine send 'cpu.load 0.42'")
+        echo_stderr("There are no metrics yet. Send a sample: htmengine send 'cpu.load 0.42'")
     require_all(names or (), {row.name for row in found})

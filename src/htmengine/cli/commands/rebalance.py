@@ -10,7 +10,7 @@ def rebalance(json: JsonOption = False, data: DataOption = None, config: ConfigO
     do it by themselves. What a service is working on, it finishes. Shows how many queues each gets.
     """
     from htmengine.cli.session import installation, print_json, print_table
-    from htmengine.cli.terminal import advise
+    from htmengine.cli.terminal import echo_stderr
 
     with installation(config, data) as context:
         shares = context.bus.rebalance()
@@ -19,4 +19,4 @@ def rebalance(json: JsonOption = False, data: DataOption = None, config: ConfigO
     elif shares:
         print_table(("Node", "Queues"), list(shares.items()))
     else:
-        advise("Nothing to do: no service shares its queues with another, or the bus sees to it.")
+        echo_stderr("Nothing to do: no service shares its queues with another, or the bus sees to it.")

@@ -34,7 +34,7 @@ def create(
     import time
 
     from htmengine.cli.session import new_or_existing
-    from htmengine.cli.terminal import advise, say
+    from htmengine.cli.terminal import echo_stderr, echo_stdout
     from htmengine.errors import MisuseError
     from htmengine.repository import tokens as stored
     from htmengine.repository.engine import writing
@@ -47,8 +47,8 @@ def create(
     scopes = [one for one in SCOPES if one in scope]
     with new_or_existing(config, data) as context, writing(context.engine) as conn:
         token, secret = stored.create(conn, name, scopes, by=getpass.getuser(), now=time.time())
-    say(secret)
-    advise(
+    echo_stdout(secret)
+    echo_stderr(
         f"Token {token.id} ({', '.join(scopes)}). It is shown this once: keep it where only its user can read it."
     )
 
@@ -57,7 +57,7 @@ def create(
 def list_(json: JsonOption = False, data: DataOption = None, config: ConfigOption = None) -> None:
     """List tokens, without their secrets."""
     from htmengine.cli.session import installation, print_json, print_table, utc
-    from htmengine.cli.terminal import advise
+    from htmengine.cli.terminal import echo_stderr
     from htmengine.repository import tokens as stored
     from htmengine.repository.engine import reading
 
@@ -91,7 +91,7 @@ def list_(json: JsonOption = False, data: DataOption = None, config: ConfigOptio
             ],
         )
     else:
-        advise("There are no tokens. Make one: htmengine tokens create NAME --scope read")
+        echo_stderr("There are no tokens. Make one: htmengine tokens create NAME --scope read")
 
 
 @tokens.command()
@@ -102,7 +102,7 @@ def revoke(
 ) -> None:
     """Revoke a token; whoever uses it is refused within seconds."""
     from htmengine.cli.session import installation
-    from htmengine.cli.terminal import advise
+    from htmengine.cli.terminal import echo_stderr
     from htmengine.errors import MisuseError
     from htmengine.repository import tokens as stored
     from htmengine.repository.engine import writing
@@ -112,4 +112,4 @@ def revoke(
             raise MisuseError(
                 f"{token_id}: there is no such token.", hint="`htmengine tokens list` lists them."
             )
-    advise(f"{token_id}: revoked.")
+    echo_stderr(f"{token_id}: revoked.")

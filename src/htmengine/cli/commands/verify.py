@@ -30,7 +30,7 @@ def verify(
     from htmengine.admin import verify
     from htmengine.cli.progress import counting_bar
     from htmengine.cli.session import installation, number_of, print_json
-    from htmengine.cli.terminal import advise, say
+    from htmengine.cli.terminal import echo_stderr, echo_stdout
 
     with installation(config, data) as context, counting_bar() as show:
         report = verify.verify(context, settled=settled, rescore=rescore, show=show)
@@ -38,8 +38,8 @@ def verify(
         print_json(report.document())
     else:
         for finding in report.findings:
-            say(finding)
-        advise(
+            echo_stdout(finding)
+        echo_stderr(
             f"{number_of(report.metrics, 'metric')}, {number_of(report.rows, 'row')}, "
             f"{number_of(report.checkpoints, 'checkpoint')}, {number_of(report.rescored, 'row')} scored again: "
             + (f"{number_of(len(report.findings), 'finding')}." if report.findings else "all is well.")

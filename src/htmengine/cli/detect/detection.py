@@ -12,7 +12,7 @@ import numpy as np
 
 from htmengine.cli.detect import plot, report
 from htmengine.cli.progress import progress_bar
-from htmengine.cli.terminal import advise
+from htmengine.cli.terminal import echo_stderr
 from htmengine.errors import MisuseError
 from htmengine.htm import params
 from htmengine.htm.arrays import FloatArray
@@ -58,7 +58,7 @@ def run(request: Request) -> None:
             day_first=request.day_first,
         )
         for note in reader.layout.notes:
-            advise(note)
+            echo_stderr(note)
 
         model: Model | None = None
         finder = IncidentFinder(request.threshold, request.top)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from htmengine import readable
-from htmengine.cli.terminal import advise, say
+from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.htm.arrays import FloatArray
 from htmengine.htm.explanation import Scores
 from htmengine.htm.params import DefaultParameters
@@ -102,7 +102,7 @@ class TableColumn(NamedTuple):
 
 def print_json(result: Result) -> None:
     """Print one JSON document to stdout."""
-    say(json.dumps(document(result), allow_nan=False, indent=2))
+    echo_stdout(json.dumps(document(result), allow_nan=False, indent=2))
 
 
 def document(result: Result) -> dict[str, Any]:
@@ -183,7 +183,7 @@ def print_table(result: Result) -> None:
     """Print the incidents to stdout as a table, and what was skipped to stderr."""
     _print_advice(result)
     extent = result.extent
-    say(
+    echo_stdout(
         f"{result.reader.name}: {readable.counted(result.scored, 'row')} scored, "
         f"{readable_time(extent.first)} to {readable_time(extent.last)} UTC."
     )
@@ -192,17 +192,19 @@ def print_table(result: Result) -> None:
     all_incidents = len(result.finder.incidents())
     limit = f"log score {result.threshold:g}"
     if anomalous:
-        say(f"{readable.counted(all_incidents, 'incident')} at or above {limit}, the strongest first:")
+        echo_stdout(
+            f"{readable.counted(all_incidents, 'incident')} at or above {limit}, the strongest first:"
+        )
     elif candidates:
-        say(f"No row reaches {limit}.")
+        echo_stdout(f"No row reaches {limit}.")
     else:
-        say(f"No row reaches {limit}. The strongest rows, none of them an anomaly by this measure:")
+        echo_stdout(f"No row reaches {limit}. The strongest rows, none of them an anomaly by this measure:")
     if anomalous or not candidates:
         _print_rows(incident_table(incidents, anomalous))
     if all_incidents > len(incidents):
-        say(f"{all_incidents - len(incidents):,} more: see them with --top {all_incidents}.")
+        echo_stdout(f"{all_incidents - len(incidents):,} more: see them with --top {all_incidents}.")
     if candidates:
-        say("Far from the median, but no anomaly to a model that has learned so little:")
+        echo_stdout("Far from the median, but no anomaly to a model that has learned so little:")
         _print_rows(_candidate_table(candidates))
 
 
@@ -256,7 +258,7 @@ def _print_rows(columns: list[TableColumn]) -> None:
         table.add_row(*cells)
     console.print(table)
     if left_out:
-        advise(f"A wider window has room for more: {', '.join(left_out)}.")
+        echo_stderr(f"A wider window has room for more: {', '.join(left_out)}.")
 
 
 def _fitted(columns: list[TableColumn], width: int) -> tuple[list[TableColumn], list[str]]:
@@ -284,25 +286,25 @@ def usual_values(usual: tuple[float, float] | None) -> str:
 def _print_advice(result: Result) -> None:
     reader, extent = result.reader, result.extent
     if reader.missing:
-        advise(f"{readable.counted(reader.missing, 'row')} without a value: not scored.")
+        echo_stderr(f"{readable.counted(reader.missing, 'row')} without a value: not scored.")
     if reader.bad.count:
-        advise(f"{readable.counted(reader.bad.count, 'bad row')} skipped:")
+        echo_stderr(f"{readable.counted(reader.bad.count, 'bad row')} skipped:")
         for line, reason in reader.bad.first[:_BAD_ROWS_SHOWN]:
-            advise(f"  line {line}: {reason}")
+            echo_stderr(f"  line {line}: {reason}")
         if reader.bad.count > _BAD_ROWS_SHOWN:
-            advise(f"  and {reader.bad.count - _BAD_ROWS_SHOWN:,} more; --json lists them.")
+            echo_stderr(f"  and {reader.bad.count - _BAD_ROWS_SHOWN:,} more; --json lists them.")
     if 3 * (extent.repeated + reader.late) >= extent.rows + reader.bad.count:
-        advise(
+        echo_stderr(
             f"{extent.repeated + reader.late:,} rows have the time of the row before, or an earlier one. If the file "
             "holds several series, take them apart first: a model learns one.",
         )
     if result.finder.has_few:
-        advise(
+        echo_stderr(
             f"{readable.counted(result.scored, 'row')} with a value: too few to learn what is usual."
             f"{_PROBATION.get(result.parameters, '')}"
         )
     for path in result.outputs:
-        advise(f"Written: {path}")
+        echo_stderr(f"Written: {path}")
 
 
 def readable_time(timestamp: float) -> str:

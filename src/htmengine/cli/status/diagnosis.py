@@ -10,9 +10,9 @@ from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.repository.overview import BackfillState, MetricOverview
 
 STALLED_S: Final = 600.0
-"""A metric whose last sample is older than this is told to be silent."""
+"""A metric whose last sample is older than this is reported as silent."""
 AHEAD_S: Final = 60.0
-"""One whose last sample lies further ahead of the clock than this is told to be so: what is not later is refused."""
+"""One whose last sample lies further ahead of the clock than this is reported as ahead: samples that are not later are refused."""
 
 
 class Services(NamedTuple):

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from htmengine.bus import QueueStatus
 from htmengine.cli.session import duration, number_of, print_table
-from htmengine.cli.terminal import advise, say
+from htmengine.cli.terminal import echo_stderr
 from htmengine.doors.reasons import remedy_of
 from htmengine.doors.samples import shortened
 from htmengine.errors import ConfigError
@@ -23,9 +23,9 @@ from htmengine.runtime.metric_storer import monitor_rules
 from htmengine.service import program, status_files
 from htmengine.service.context import LEAST_FREE_BYTES, Context, data_folder, free_bytes
 
-MOST_DEAD_LETTERS: Final = 10_000
+MAX_DEAD_LETTERS: Final = 10_000
 """So many are counted."""
-LONGEST_EXAMPLE: Final = 50
+MAX_EXAMPLE: Final = 50
 """Characters of a refused line that a person is shown."""
 
 
@@ -102,7 +102,7 @@ class Health(NamedTuple):
 def health_of(context: Context) -> Health:
     """Look at the services and their queues."""
     status = {queue.name: queue for queue in context.bus.status()}
-    dead = Counter(letter.queue for letter in context.bus.dead_letters(limit=MOST_DEAD_LETTERS))
+    dead = Counter(letter.queue for letter in context.bus.dead_letters(limit=MAX_DEAD_LETTERS))
     services = _services(context, status, dead)
     findings = [*_findings(services), *_disk_full(context)]
     if dead:
@@ -226,16 +226,16 @@ def print_health(health: Health) -> None:
     )
     for one in health.services:
         for line in _counted(one):
-            say(line)
+            echo_stdout(line)
     totals = health.totals
     by_status = ", ".join(f"{count} {name}" for name, count in sorted(totals.by_status.items()))
-    say(
+    echo_stdout(
         f"{number_of(totals.metrics, 'metric')}{f' ({by_status})' if by_status else ''}, "
         f"{number_of(totals.rows, 'sample')} stored, {totals.unscored} waiting for scores; "
         f"{number_of(health.dead_letters, 'dead letter')}."
     )
     for finding in health.findings:
-        advise(f"! {finding}")
+        echo_stderr(f"! {finding}")
 
 
 def _counted(service: ServiceHealth) -> list[str]:
@@ -247,7 +247,7 @@ def _counted(service: ServiceHealth) -> list[str]:
     ] * bool(plain)
     for reason, refused in service.counters.get("rejected", {}).items():
         example = (
-            f", for example {shortened(refused['examples'][-1], LONGEST_EXAMPLE)!r}"
+            f", for example {shortened(refused['examples'][-1], MAX_EXAMPLE)!r}"
             if refused["examples"]
             else ""
         )

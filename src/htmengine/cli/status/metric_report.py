@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from htmengine.cli.session import duration, utc
 from htmengine.cli.status.diagnosis import Diagnosis, Facts, Services, diagnose, unknown
 from htmengine.cli.status.health import Health
-from htmengine.cli.terminal import say
+from htmengine.cli.terminal import echo_stdout
 from htmengine.errors import ConfigError
 from htmengine.messages import shard_of
 from htmengine.repository import metrics, overview
@@ -18,11 +18,11 @@ from htmengine.repository.overview import MetricOverview
 from htmengine.runtime.metric_storer import monitor_rules
 from htmengine.service.context import Context
 
-MOST_PATIENTS: Final = 20
+MAX_REPORTS: Final = 20
 """Metrics that are shown when none is named."""
 
 
-class Patient(NamedTuple):
+class MetricReport(NamedTuple):
     """One metric."""
 
     name: str
@@ -67,25 +67,27 @@ class Patient(NamedTuple):
         }
 
 
-def examine(context: Context, names: Sequence[str] | None, health: Health) -> list[Patient]:
+def inspect(context: Context, names: Sequence[str] | None, health: Health) -> list[MetricReport]:
     """Look at metrics: those that are named, or those whose state has something to tell."""
     with reading(context.engine) as conn:
         found = overview.metrics(conn, names)
     if names:
         by_name = {metric.name: metric for metric in found}
-        return [_examine(context, name, by_name.get(name), health) for name in dict.fromkeys(names)]
+        return [_inspect(context, name, by_name.get(name), health) for name in dict.fromkeys(names)]
     telling = [metric for metric in found if metric.failed or metric.waits_for_rows or metric.unscored]
-    return [_examine(context, metric.name, metric, health) for metric in telling[:MOST_PATIENTS]]
+    return [_inspect(context, metric.name, metric, health) for metric in telling[:MAX_REPORTS]]
 
 
-def _examine(context: Context, name: str, metric: MetricOverview | None, health: Health) -> Patient:
+def _inspect(context: Context, name: str, metric: MetricOverview | None, health: Health) -> MetricReport:
     settings, now = context.settings, time.time()
     services = Services(
         *(health.runs(one) for one in ("metric_storer", "model_scheduler", "anomaly_service"))
     )
     if metric is None:
         queued = health.queues.get(settings.listener.queue, 0)
-        return Patient(name, None, 0, None, None, None, unknown(name, services, queued, health.refused(name)))
+        return MetricReport(
+            name, None, 0, None, None, None, unknown(name, services, queued, health.refused(name))
+        )
     shard = shard_of(metric.uid, context.shards)
     queues = settings.model_input_queue(shard), settings.results_shard_queue(shard)
     with reading(context.engine) as conn:
@@ -102,7 +104,7 @@ def _examine(context: Context, name: str, metric: MetricOverview | None, health:
         refused=health.refused(name),
         left_out=None if metric.monitored else _left_out(context, metric),
     )
-    return Patient(
+    return MetricReport(
         name=name,
         metric=metric,
         samples_in=metric.last_rowid + (backfill.held if backfill else 0),
@@ -150,27 +152,27 @@ def _newest_checkpoint(context: Context, metric: MetricOverview) -> tuple[int, i
     )
 
 
-def print_patients(patients: Sequence[Patient], *, everything: bool) -> None:
+def print_reports(reports: Sequence[MetricReport], *, everything: bool) -> None:
     """Show metrics to a person."""
-    if not patients and not everything:
-        say("No metric waits for anything. `htmengine doctor NAME` looks at one.")
-    for patient in patients:
-        say("")
-        say(patient.name, bold=True)
-        if metric := patient.metric:
+    if not reports and not everything:
+        echo_stdout("No metric waits for anything. `htmengine doctor NAME` looks at one.")
+    for report in reports:
+        echo_stdout("")
+        echo_stdout(report.name, bold=True)
+        if metric := report.metric:
             checkpoint = (
-                f"row {patient.last_checkpoint}, {duration(patient.checkpoint_age_s or 0.0)} ago"
-                if patient.last_checkpoint is not None
+                f"row {report.last_checkpoint}, {duration(report.checkpoint_age_s or 0.0)} ago"
+                if report.last_checkpoint is not None
                 else "none yet"
             )
             last = utc(metric.tail_timestamp)
-            say(
-                f"  {metric.status_name}; samples in {patient.samples_in}, stored {metric.last_rowid}, "
-                f"scored {metric.scored_rowid}, waiting {metric.unscored}, lag {duration(patient.lag_s or 0.0)}\n"
+            echo_stdout(
+                f"  {metric.status_name}; samples in {report.samples_in}, stored {metric.last_rowid}, "
+                f"scored {metric.scored_rowid}, waiting {metric.unscored}, lag {duration(report.lag_s or 0.0)}\n"
                 f"  model: generation {metric.generation}, "
                 f"{max(metric.scored_rowid - metric.base_rowid, 0)} samples old; checkpoint: {checkpoint}\n"
                 f"  last sample: {f'{last} UTC' if last else 'none yet'}"
             )
             if metric.message and not metric.failed:
-                say(f"  {metric.message}")
-        say(f"  {patient.diagnosis.sentence}")
+                echo_stdout(f"  {metric.message}")
+        echo_stdout(f"  {report.diagnosis.sentence}")

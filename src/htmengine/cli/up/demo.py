@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 from htmengine.cli import monitoring, results
-from htmengine.cli.terminal import advise, say
+from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.cli.up import fleet
 from htmengine.cli.up.fleet import Anomaly, Incident
 from htmengine.repository import overview
@@ -28,12 +28,12 @@ FOUND_WITHIN_S: Final = 2
 
 
 def run(context: Context, seconds: float | None) -> None:
-    """Send history, then live samples until told to stop or for so many seconds; show results; sum up on stdout."""
+    """Send history, then live samples until `stop` is set or for so many seconds; show results; sum up on stdout."""
     monitoring.ensure_monitored(context, [kind.name for kind in fleet.KINDS])
     now = int(time.time())
     sent = _send_history(context, now)
     sender = _LiveSender(context, now + 1)
-    advise(
+    echo_stderr(
         f"Live now: {len(fleet.KINDS)} metrics, a sample a second each, anomalies put in now and then. "
         f"Every row of {HEARTBEAT} is shown, and of the others what is unusual.\n"
     )
@@ -48,7 +48,7 @@ def _send_history(context: Context, now: int) -> int:
         states = overview.metrics(conn, [kind.name for kind in fleet.KINDS])
     first = max([now - HISTORY_S, *((state.tail_timestamp or 0) + 1 for state in states)])
     history = list(fleet.lines(first, now, SEED))
-    advise(
+    echo_stderr(
         f"Sending {len(history):,} samples of history, {(now - first + 1) / fleet.DAY_S:.1f} days of the fleet..."
     )
     began = time.monotonic()
@@ -62,7 +62,7 @@ def _send_history(context: Context, now: int) -> int:
     if context.stop.is_set():
         return len(history)
     took = time.monotonic() - began
-    advise(f"Stored, scored and published in {took:.1f} s: {len(history) / took:,.0f} samples a second.")
+    echo_stderr(f"Stored, scored and published in {took:.1f} s: {len(history) / took:,.0f} samples a second.")
     return len(history)
 
 
@@ -85,7 +85,7 @@ class _LiveSender(threading.Thread):
         self.join()
 
     def run(self) -> None:
-        """Send until told to end."""
+        """Send until `end` is called."""
         began, timer = time.time(), time.monotonic()
         planned = fleet.incidents(max(self._begin, int(began)), SEED)
         incident = next(planned)
@@ -95,7 +95,7 @@ class _LiveSender(threading.Thread):
                 incident = next(planned)
             if second == incident.first:
                 self.incidents.append(incident)
-                advise(f"    now: {_described(incident)}")
+                echo_stderr(f"    now: {_described(incident)}")
             publish_lines(
                 self._installation,
                 [
@@ -109,7 +109,7 @@ class _LiveSender(threading.Thread):
 
 
 def _show_results(context: Context, sender: _LiveSender, seconds: float | None) -> list[results.Row]:
-    """Print results until told to stop, or those of so many seconds, and return the anomalous rows."""
+    """Print results until `stop` is set, or those of so many seconds, and return the anomalous rows."""
     newest = {kind.name: 0 for kind in fleet.KINDS}
     shown = threading.Event()
 
@@ -130,7 +130,7 @@ def _show_results(context: Context, sender: _LiveSender, seconds: float | None) 
             if row.name in newest:
                 newest[row.name] = row.timestamp
             if row.name == HEARTBEAT or row.log_score >= NEARLY:
-                advise(results.text_of(row), **(results.style_of(row) if colours else {}))
+                echo_stderr(results.text_of(row), **(results.style_of(row) if colours else {}))
             if row.log_score >= results.RED:
                 alarms.append(row)
     context.stop.set()
@@ -141,11 +141,11 @@ def _sum_up(sent: int, incidents: list[Incident], alarms: list[results.Row], las
     anomalies = [anomaly for incident in incidents for anomaly in incident.anomalies if anomaly.first <= last]
     found = [anomaly for anomaly in anomalies if any(_belongs(row, anomaly) for row in alarms)]
     stray = [row for row in alarms if not any(_belongs(row, anomaly) for anomaly in anomalies)]
-    advise(
+    echo_stderr(
         f"\n{sent:,} samples went in; {len(anomalies)} anomalies were put in, {len(found)} of them found, "
         f"{len(stray)} other rows called anomalous."
     )
-    say(
+    echo_stdout(
         json.dumps(
             {"samples": sent, "anomalies": len(anomalies), "found": len(found), "otherAlarms": len(stray)}
         )

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from htmengine import config
-from htmengine.cli.terminal import advise
+from htmengine.cli.terminal import echo_stderr
 from htmengine.incidents import service as incidents
 from htmengine.runtime import engine
 from htmengine.service import fault_injection, program, shutdown
@@ -43,7 +43,7 @@ class Request(NamedTuple):
 
 @private.umask()
 def run(request: Request) -> None:
-    """Run the engine until it is told to stop. Raises ExplainedError when it cannot go on."""
+    """Run the engine until it is stopped. Raises ExplainedError when it cannot go on."""
     settings = _listening(settings_for(request.config, request.data), request)
     verbose = request.verbose or settings.profiling or settings.scheduler.profiling
     program.configure_logging(logging.INFO if verbose else logging.WARNING)
@@ -76,9 +76,9 @@ def run(request: Request) -> None:
                     stop.set()
             stop.wait()
             if not supervisor.failure:
-                advise("Stopping in good order. Ctrl-C now ends it at once.")
-            supervisor.wait(advise)
-    advise("Stopped; everything is saved.")
+                echo_stderr("Stopping in good order. Ctrl-C now ends it at once.")
+            supervisor.wait(echo_stderr)
+    echo_stderr("Stopped; everything is saved.")
 
 
 def _listening(settings: config.Settings, request: Request) -> config.Settings:
@@ -112,7 +112,7 @@ def _web_socket(request: Request, settings: config.Settings) -> Iterator[socket.
         if request.http_port is not None or request.http_host is not None or http != config.Http():
             raise
         # Nobody asked for this port, and metrics are scored without the page, too.
-        advise(f"{error} The engine runs without its page. {error.hint}")
+        echo_stderr(f"{error} The engine runs without its page. {error.hint}")
         yield None
         return
     with bound:
@@ -125,12 +125,12 @@ def _say_what_next(request: Request, settings: config.Settings, *, has_page: boo
         f" --config {request.config}" if request.config else f" --data {request.data}" if request.data else ""
     )
     port = settings.listener.port
-    advise(
+    echo_stderr(
         f"htmengine runs: port {port} takes `name value timestamp` lines"
         + (f", everything is kept in {folder}." if folder else ".")
     )
     if has_page:
-        advise(f"Open {server.address(settings.http)} to see what is odd.")
+        echo_stderr(f"Open {server.address(settings.http)} to see what is odd.")
     if not request.demo:
         commands = {
             f"htmengine send 'cpu.load 0.42'{option}": "or any Graphite agent",
@@ -138,7 +138,7 @@ def _say_what_next(request: Request, settings: config.Settings, *, has_page: boo
             f"htmengine doctor{option}": "see whether all is well",
         }
         width = max(map(len, commands))
-        advise(
+        echo_stderr(
             "Next, in another terminal:\n"
             + "".join(f"  {command:{width}}  # {why}\n" for command, why in commands.items())
             + "Ctrl-C stops it in good order."
@@ -150,7 +150,7 @@ def _send_own_load(context: Context) -> None:
 
     load = MachineLoad()
     MachineLoadSender(context, load).start()
-    advise(f"The load of this machine comes in every {INTERVAL_S:.0f} s, as {load.host}.*")
+    echo_stderr(f"The load of this machine comes in every {INTERVAL_S:.0f} s, as {load.host}.*")
 
 
 def _demonstrate(context: Context, seconds: float | None) -> None:
@@ -161,4 +161,4 @@ def _demonstrate(context: Context, seconds: float | None) -> None:
         demo.run(context, seconds)
     finally:
         context.stop.set()
-    advise(f"The demonstration took {time.monotonic() - began:.0f} s.")
+    echo_stderr(f"The demonstration took {time.monotonic() - began:.0f} s.")

@@ -51,8 +51,8 @@ def getInstances(conn: Connection) -> list[dict[str, Any]]:
         )
         instance["status"] |= row.status or 0
         if row.message:
-            told = instance["message"]
-            instance["message"] = row.message if told is None else f"{told}\n{row.message}"
+            before = instance["message"]
+            instance["message"] = row.message if before is None else f"{before}\n{row.message}"
         for key, value in (
             ("location", row.location),
             ("namespace", _namespace(row.name)),
@@ -72,7 +72,7 @@ def _decoded(parameters: str | None) -> Any:
     try:
         return None if parameters is None else json.loads(parameters)
     except ValueError:
-        return None  # of one metric; the others are told all the same
+        return None  # of one metric; the others are reported all the same
 
 
 def getInstanceStatusHistory(conn: Connection, server: str) -> Result[Any]:

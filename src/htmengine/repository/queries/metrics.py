@@ -96,7 +96,7 @@ def deleteModel(conn: Connection, metricId: str) -> None:
 
 
 def getCustomMetricByName(conn: Connection, name: str, fields: Fields | None = None) -> Row[Any]:
-    """Return the custom metric of a name, upper and lower case told apart. Raises ObjectNotFoundError."""
+    """Return the custom metric of a name, case-sensitive. Raises ObjectNotFoundError."""
     query = columns(schema.metric, fields).where(_metric.datasource == ours.CUSTOM, *_named(conn, name))
     row = all_rows(conn, query.order_by(_metric.uid).limit(1)).first()
     if row is None:

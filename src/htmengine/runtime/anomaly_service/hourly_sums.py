@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PASS_INTERVAL_S: Final = 600.0
 """From one look at all metrics to the next. What is not summed up, who reads must sum up."""
-ROWS_AT_ONCE: Final = 5000
+ROWS_BATCH_SIZE: Final = 5000
 """In a step, and of one metric: what comes meanwhile waits."""
 
 log = logging.getLogger(__name__)
@@ -46,16 +46,16 @@ class HourlySums:
             rows = 0
             following = None
             for metric in metrics:
-                if rows >= ROWS_AT_ONCE:
+                if rows >= ROWS_BATCH_SIZE:
                     break
                 following = metric.uid
                 if not metric.is_over:
                     continue
-                found = hours.over(conn, metric, rows=ROWS_AT_ONCE)
+                found = hours.over(conn, metric, rows=ROWS_BATCH_SIZE)
                 if found is not None:
                     sums.append(found)
                     rows += found.to_rowid - found.from_rowid
-                    self._is_behind |= metric.scored_rowid - found.from_rowid > ROWS_AT_ONCE
+                    self._is_behind |= metric.scored_rowid - found.from_rowid > ROWS_BATCH_SIZE
         if not self._stored(sums):
             self._is_behind, rows = True, 0
         self._uid = following

@@ -22,7 +22,7 @@ from htmengine.runtime.anomaly_service.alarms import new_alarms
 from htmengine.runtime.anomaly_service.hourly_sums import HourlySums
 from htmengine.runtime.anomaly_service.results_messages import DEFINE_MODEL, Described, described
 from htmengine.runtime.anomaly_service.watermark import (
-    Reach,
+    Progress,
     joined,
     of_rows,
     pick,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 NAME: Final = "anomaly_service"
-MESSAGES_AT_A_TIME: Final = 16
+MESSAGES_BATCH_SIZE: Final = 16
 """At least, and one of each shard: the more shards there are, the fewer rows stand in a message."""
 POLL_INTERVAL_S: Final = 0.5
 ATTEMPTS: Final = 3
@@ -49,7 +49,7 @@ DESCRIPTIONS_KEPT: Final = 10_000
 log = logging.getLogger(__name__)
 
 
-class FinalScores:
+class AnomalyStage:
     """The stage behind the models: takes their results from the queues of all shards.
 
     Scores are accepted exactly in order and once, by rowid, metric and generation. All that a batch changes is one
@@ -69,7 +69,7 @@ class FinalScores:
         """`bus` is only asked whether anyone listens; the loop publishes."""
         self.counters = Counters()
         self.queues: Sequence[str] = [settings.results_shard_queue(shard) for shard in range(shards)]
-        self.max_messages = max(MESSAGES_AT_A_TIME, shards)
+        self.max_messages = max(MESSAGES_BATCH_SIZE, shards)
         self._engine = engine
         self._bus = bus
         self._exchange = settings.results_exchange
@@ -86,15 +86,15 @@ class FinalScores:
         if not received.uids:
             return Outcome(dead_letters=dead_letters)
         self._in_doubt = True
-        wanted = _Wanted(
+        wanted = _Subscriptions(
             documented=self._bus.has_subscribers(self._exchange),
             batches=self._bus.has_subscribers(self._batches_exchange),
         )
-        news = self._committed(received, wanted)
+        publication = self._committed(received, wanted)
         self._in_doubt = False
         self._step("anomaly_service.committed")
-        publications = self._publications(received, news, wanted)
-        for name, count in (*news.counts.items(), ("messages_published", len(publications))):
+        publications = self._publications(received, publication, wanted)
+        for name, count in (*publication.counts.items(), ("messages_published", len(publications))):
             self.counters.add(name, count)
         return Outcome(publications, dead_letters)
 
@@ -107,18 +107,18 @@ class FinalScores:
     def close(self) -> None:
         """Nothing is to be saved: all state is in the repository."""
 
-    def _committed(self, received: _Received, wanted: _Wanted) -> _News:
+    def _committed(self, received: _Received, wanted: _Subscriptions) -> _Publication:
         for attempt in range(ATTEMPTS):
             try:
                 return self._store(received, wanted, compare=attempt > 0)
-            except _OvertakenError as error:
-                log.info("anomaly_service.overtaken reason=%s", error)
+            except WriteConflict as error:
+                log.info("anomaly_service.write_conflict reason=%s", error)
         raise RuntimeError(
             f"scores cannot be stored: in {ATTEMPTS} attempts the rows or watermarks of their metrics were not as the "
             "repository had just said; `htmengine verify` tells what is wrong with them"
         )
 
-    def _store(self, received: _Received, wanted: _Wanted, *, compare: bool) -> _News:
+    def _store(self, received: _Received, wanted: _Subscriptions, *, compare: bool) -> _Publication:
         """Store what is next. Scores of other samples than those of the rows are found out at the latest by the update;
         `compare` reads the rows first and leaves such scores out.
         """
@@ -128,25 +128,27 @@ class FinalScores:
                 chosen = self._choose(conn, received, wanted, compare=compare)
                 _write(conn, chosen)
                 _change_statuses(conn, received, chosen.states)
-            return chosen.news
+            return chosen.publication
         # Writers take turns, so that what can be done before ours is; the watermarks verify what was read here.
         with reading(self._engine) as conn:
             chosen = self._choose(conn, received, wanted, compare=compare)
         if chosen.advances:
             with writing(self._engine) as conn:
                 _write(conn, chosen)
-        return chosen.news
+        return chosen.publication
 
-    def _choose(self, conn: Connection, received: _Received, wanted: _Wanted, *, compare: bool) -> _Chosen:
+    def _choose(
+        self, conn: Connection, received: _Received, wanted: _Subscriptions, *, compare: bool
+    ) -> _Chosen:
         """Return what is to be stored and to be published of what came."""
         states = metrics.states(conn, received.uids)
-        reaches = {
-            uid: Reach(state.generation, state.scored_rowid, state.last_rowid, state.model_digest)
+        progress = {
+            uid: Progress(state.generation, state.scored_rowid, state.last_rowid, state.model_digest)
             for uid, state in states.items()
         }
-        open_to_scores = {uid: reach for uid, reach in reaches.items() if states[uid].status in WITH_MODEL}
+        open_to_scores = {uid: one for uid, one in progress.items() if states[uid].status in WITH_MODEL}
         # Read before the watermarks move: what is accepted now is published from the messages.
-        repeated = list(_stored(conn, spans(received.again, reaches), reaches)) if wanted.anything else []
+        repeated = list(_stored(conn, spans(received.again, progress), progress)) if wanted.anything else []
         came, others = received.scores, 0
         if compare:
             came = of_rows(came, open_to_scores, _rows_of(conn, spans(came, open_to_scores, above=True)))
@@ -155,44 +157,44 @@ class FinalScores:
         accepted = pick(came, selection.accepted)
         if others:
             log.warning("anomaly_service.other_samples scores=%d", others)
-        if selection.repeated or selection.early or selection.foreign:
+        if selection.repeated or selection.beyond_gap or selection.stale:
             log.info(
-                "anomaly_service.dropped repeated=%d early=%d foreign=%d",
+                "anomaly_service.dropped repeated=%d beyond_gap=%d stale=%d",
                 selection.repeated,
-                selection.early,
-                selection.foreign,
+                selection.beyond_gap,
+                selection.stale,
             )
         scores = joined([*repeated, accepted])
         # Nobody has the model that a late answer to a definition speaks of.
         commands = [
             one for one in received.commands if one.method != DEFINE_MODEL or _is_current(one, states)
         ]
-        news = _News(
+        publication = _Publication(
             scores,
             commands,
-            self._describe(conn, received, scores, reaches) if wanted.anything else {},
+            self._describe(conn, received, scores, progress) if wanted.anything else {},
             {
                 "scores_stored": len(accepted),
                 "scores_repeated": selection.repeated,
-                "scores_too_early": selection.early,
-                "scores_of_ended_models": selection.foreign,
+                "scores_beyond_gap": selection.beyond_gap,
+                "scores_stale": selection.stale,
                 "scores_of_other_samples": others,
                 "commands": len(received.commands),
                 "models_failed": len(received.failures),
             },
         )
-        return _Chosen(states, selection.advances, accepted, news)
+        return _Chosen(states, selection.advances, accepted, publication)
 
     def _describe(
-        self, conn: Connection, received: _Received, scores: Scores, reaches: Mapping[str, Reach]
+        self, conn: Connection, received: _Received, scores: Scores, progress: Mapping[str, Progress]
     ) -> dict[str, Described]:
-        """Return what messages say of the metrics that are in the news, by uid."""
+        """Return what messages say of the metrics that are published, by uid."""
         asked = dict.fromkeys(scores.uids)
-        asked.update((command.uid, None) for command in received.commands if _is_current(command, reaches))
+        asked.update((command.uid, None) for command in received.commands if _is_current(command, progress))
         found: dict[str, Described] = {}
         unknown: list[str] = []
         for uid in asked:
-            known = self._described.get((uid, reaches[uid].generation))
+            known = self._described.get((uid, progress[uid].generation))
             if known is None:
                 unknown.append(uid)
             else:
@@ -201,37 +203,39 @@ class FinalScores:
             if len(self._described) + len(unknown) > DESCRIPTIONS_KEPT:
                 self._described.clear()
             for uid, description in metrics.descriptions(conn, unknown).items():
-                found[uid] = self._described[uid, reaches[uid].generation] = described(description)
+                found[uid] = self._described[uid, progress[uid].generation] = described(description)
         return found
 
-    def _publications(self, received: _Received, news: _News, wanted: _Wanted) -> list[Fanout]:
+    def _publications(
+        self, received: _Received, publication: _Publication, wanted: _Subscriptions
+    ) -> list[Fanout]:
         found: list[Fanout] = []
         if wanted.documented:
-            for command in news.commands:
-                result = results_messages.command_result(command, news.metrics.get(command.uid))
+            for command in publication.commands:
+                result = results_messages.command_result(command, publication.metrics.get(command.uid))
                 if result is not None:
                     body = messages.encode_compressed(result)
                     found.append(Fanout(self._exchange, body, {"dataType": messages.COMMAND_RESULT_TYPE}))
             found += [
                 Fanout(self._exchange, messages.encode_compressed(result))
-                for result in results_messages.by_metric(news.scores, news.metrics)
+                for result in results_messages.by_metric(publication.scores, publication.metrics)
             ]
-        if wanted.batches and news.scores:
-            body = messages.encode_json(results_messages.batch(news.scores, news.metrics))
+        if wanted.batches and publication.scores:
+            body = messages.encode_json(results_messages.batch(publication.scores, publication.metrics))
             found.append(Fanout(self._batches_exchange, body))
         return found
 
 
 def _write(conn: Connection, chosen: _Chosen) -> None:
-    """Move the watermarks and store the scores. Raises _OvertakenError."""
+    """Move the watermarks and store the scores. Raises WriteConflict."""
     if not chosen.advances:
         return
     # The watermarks first: they fence off a second owner, and lock the metrics before their rows.
     if repository_scores.advance_watermarks(conn, chosen.advances) != len(chosen.advances):
-        raise _OvertakenError("watermarks moved")
+        raise WriteConflict("watermarks moved")
     digests = row_digests(chosen.accepted, chosen.states)
     if _store_scores(conn, chosen.accepted, digests) != len(chosen.accepted):
-        raise _OvertakenError("rows are missing, or are of other samples")
+        raise WriteConflict("rows are missing, or are of other samples")
     alarms.store(conn, new_alarms(chosen.accepted))
 
 
@@ -254,7 +258,7 @@ def _store_scores(conn: Connection, scores: Scores, digests: Sequence[int]) -> i
 
 
 def _stored(
-    conn: Connection, wanted: Mapping[str, tuple[int, int]], reaches: Mapping[str, Reach]
+    conn: Connection, wanted: Mapping[str, tuple[int, int]], progress: Mapping[str, Progress]
 ) -> Iterator[Scores]:
     """Return what is stored of these metrics between two rowids each."""
     for uid, (first, last) in wanted.items():
@@ -265,7 +269,7 @@ def _stored(
             found = alarms.alarms_at(conn, uid, alarming)
             yield Scores(
                 uids=[uid] * len(rows),
-                generations=[reaches[uid].generation] * len(rows),
+                generations=[progress[uid].generation] * len(rows),
                 rowids=rowids,
                 timestamps=[row.timestamp for row in rows],
                 values=[row.value for row in rows],
@@ -327,7 +331,7 @@ def _change_statuses(conn: Connection, received: _Received, states: Mapping[str,
         if _is_current(failure, states):
             change(failure.uid, MetricStatus.ERROR, failure.error_message, of=WITH_MODEL)
     if metrics.change_statuses(conn, list(changes.values())) != len(changes):
-        raise _OvertakenError("the status of a metric was changed")
+        raise WriteConflict("the status of a metric was changed")
     broken = [change for change in changes.values() if change.after == MetricStatus.ERROR]
     for uid, _, _, _, message in broken:
         log.error("anomaly_service.model_failed metric=%s reason=%s", states[uid].name, message)
@@ -336,18 +340,18 @@ def _change_statuses(conn: Connection, received: _Received, states: Mapping[str,
 
 
 def _is_current(
-    message: CommandResult | ModelFailure, states: Mapping[str, Reach] | Mapping[str, MetricState]
+    message: CommandResult | ModelFailure, states: Mapping[str, Progress] | Mapping[str, MetricState]
 ) -> bool:
     """Tell whether a message is about the model that its metric has now."""
     state = states.get(message.uid)
     return state is not None and state.generation == message.generation
 
 
-class _OvertakenError(Exception):
+class WriteConflict(Exception):
     """Somebody else changed a metric since its state was read; the transaction must be done again."""
 
 
-class _Wanted(NamedTuple):
+class _Subscriptions(NamedTuple):
     """Which exchanges anyone listens to."""
 
     documented: bool
@@ -358,7 +362,7 @@ class _Wanted(NamedTuple):
         return self.documented or self.batches
 
 
-class _News(NamedTuple):
+class _Publication(NamedTuple):
     """What is to be published once it is committed."""
 
     scores: Scores
@@ -376,7 +380,7 @@ class _Chosen(NamedTuple):
     """The watermarks that move."""
     accepted: Scores
     """To be stored."""
-    news: _News
+    publication: _Publication
 
 
 class _Received(NamedTuple):
@@ -422,8 +426,8 @@ def _decoded(
     return _Received(gathered, joined(again), commands, failures, list(uids)), dead_letters
 
 
-def build(context: Context) -> FinalScores:
+def build(context: Context) -> AnomalyStage:
     """Return the stage of an installation."""
-    return FinalScores(
+    return AnomalyStage(
         context.engine, context.bus, context.settings, shards=context.shards, step=context.step
     )

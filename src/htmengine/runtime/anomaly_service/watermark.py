@@ -25,8 +25,8 @@ _OPTIONAL: Final[Mapping[str, Any]] = {
 """Columns that a message has only if one of its samples needs them, and what stands in them for the others."""
 
 
-class Reach(NamedTuple):
-    """How far a metric's rows and their scores reach."""
+class Progress(NamedTuple):
+    """How far a metric's rows and their scores one."""
 
     generation: int
     scored_rowid: int
@@ -44,66 +44,68 @@ class Selection(NamedTuple):
     """The watermarks that they move."""
     repeated: int
     """How many are stored already, or came twice."""
-    early: int
+    beyond_gap: int
     """How many lie beyond a gap."""
-    foreign: int
+    stale: int
     """How many are of no row that waits for a score: unknown metric, other generation, or a row that the repository
     does not have (it lost it to a power failure, and will give its rowid to another sample)."""
 
 
-def select(scores: Scores, reaches: Mapping[str, Reach]) -> Selection:
+def select(scores: Scores, progress: Mapping[str, Progress]) -> Selection:
     """Choose the scores that may be stored.
 
     Parameters
     ----------
     scores : in the order in which they came.
-    reaches : by uid, of the metrics that take scores.
+    progress : by uid, of the metrics that take scores.
     """
-    # Three small look-ups for each sample: reading attributes of a Reach would cost more.
-    generations = {uid: reach.generation for uid, reach in reaches.items()}
-    last = {uid: reach.last_rowid for uid, reach in reaches.items()}
-    expected = {uid: reach.scored_rowid + 1 for uid, reach in reaches.items()}
+    # Three small look-ups for each sample: reading attributes of a Progress would cost more.
+    generations = {uid: one.generation for uid, one in progress.items()}
+    last = {uid: one.last_rowid for uid, one in progress.items()}
+    expected = {uid: one.scored_rowid + 1 for uid, one in progress.items()}
     accepted: list[int] = []
-    repeated = foreign = early = 0
+    repeated = stale = beyond_gap = 0
     for position, (uid, generation, rowid) in enumerate(
         zip(scores.uids, scores.generations, scores.rowids, strict=True)
     ):
         if generations.get(uid) != generation or rowid > last[uid]:
-            foreign += 1
+            stale += 1
         elif (awaited := expected[uid]) == rowid:
             expected[uid] = rowid + 1
             accepted.append(position)
         elif rowid < awaited:
             repeated += 1
         else:
-            early += 1
+            beyond_gap += 1
     advances = [
-        WatermarkAdvance(uid, reach.generation, reach.scored_rowid, expected[uid] - 1)
-        for uid, reach in reaches.items()
-        if expected[uid] - 1 > reach.scored_rowid
+        WatermarkAdvance(uid, one.generation, one.scored_rowid, expected[uid] - 1)
+        for uid, one in progress.items()
+        if expected[uid] - 1 > one.scored_rowid
     ]
-    return Selection(accepted, advances, repeated, early, foreign)
+    return Selection(accepted, advances, repeated, beyond_gap, stale)
 
 
-def spans(scores: Scores, reaches: Mapping[str, Reach], *, above: bool = False) -> dict[str, tuple[int, int]]:
+def spans(
+    scores: Scores, progress: Mapping[str, Progress], *, above: bool = False
+) -> dict[str, tuple[int, int]]:
     """Return, by uid, the first and last rowid among scores that lie at or below their metric's watermark, or above."""
     found: dict[str, tuple[int, int]] = {}
     for uid, generation, rowid in zip(scores.uids, scores.generations, scores.rowids, strict=True):
-        reach = reaches.get(uid)
-        if reach is None or reach.generation != generation or (rowid > reach.scored_rowid) != above:
+        one = progress.get(uid)
+        if one is None or one.generation != generation or (rowid > one.scored_rowid) != above:
             continue
         first, last = found.get(uid, (rowid, rowid))
         found[uid] = min(first, rowid), max(last, rowid)
     return found
 
 
-def row_digests(scores: Scores, of: Mapping[str, Reach] | Mapping[str, MetricState]) -> list[int]:
+def row_digests(scores: Scores, of: Mapping[str, Progress] | Mapping[str, MetricState]) -> list[int]:
     """Return the digests that the rows of these scores must have; each metric is known."""
     models = {uid: one.model_digest for uid, one in of.items()}
     return [digest and digest ^ models[uid] for uid, digest in zip(scores.uids, scores.digests, strict=True)]
 
 
-def of_rows(scores: Scores, reaches: Mapping[str, Reach], stored: Mapping[str, Rows]) -> Scores:
+def of_rows(scores: Scores, progress: Mapping[str, Progress], stored: Mapping[str, Rows]) -> Scores:
     """Return the scores without those of other samples than the rows have that are stored.
 
     A score without digest, from an earlier version, is compared by time and value, and gets its row's digest.
@@ -116,7 +118,7 @@ def of_rows(scores: Scores, reaches: Mapping[str, Reach], stored: Mapping[str, R
     ):
         row = rows.get((uid, rowid))
         if row is not None:
-            row_digest = identity.with_model(row[2], reaches[uid].model_digest)
+            row_digest = identity.with_model(row[2], progress[uid].model_digest)
             if digest == identity.UNKNOWN and row[:2] == (timestamp, value):
                 digest = row_digest
             if digest != row_digest:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from htmengine.bus import Bus, Outgoing, QueueFull
 from htmengine.doors.plaintext import PROTOCOL
-from htmengine.errors import DependencyAway
+from htmengine.errors import DependencyUnavailable
 from htmengine.messages import MetricLines, encode_json
 from htmengine.service.counters import Counters
 from htmengine.service.loop import Stopwatch
@@ -23,21 +23,21 @@ from htmengine.service.retry import WaitingLog
 FULL_BATCHES: Final = 10
 """So many batches may wait before the connections are no longer read."""
 FIRST_PAUSE_S: Final = 0.05
-LONGEST_PAUSE_S: Final = 1.0
+MAX_PAUSE_S: Final = 1.0
 LAST_TRIES_S: Final = 5.0
 """How long a bus that is away may hold up the end."""
 
 log = logging.getLogger(__name__)
 
 
-class Outbox:
+class LinePublisher:
     """Gathers lines and publishes them, many in one message; lives in an event loop, publishes in a thread.
 
     Parameters
     ----------
     batch_lines : lines of a message at most.
     flush_interval_s : how long the first line of a batch waits for others.
-    on_full, on_room : told that too much waits, and that there is room again.
+    on_full, on_room : called when too much waits, and when there is room again.
     profiling : log how long each batch took.
     clock : seconds since the epoch; messages say by it when their lines were accepted.
     """
@@ -118,7 +118,7 @@ class Outbox:
         return bool(self._lines)
 
     async def _in_time(self, publishing: asyncio.Future[None]) -> None:
-        """Wait until something is published. Raises DependencyAway for a bus that does not even answer at the end."""
+        """Wait until something is published. Raises DependencyUnavailable for a bus that does not even answer at the end."""
         closing = asyncio.ensure_future(self._closing.wait())
         try:
             either: set[asyncio.Future[Any]] = {publishing, closing}
@@ -130,7 +130,7 @@ class Outbox:
             closing.cancel()
         if not publishing.done():
             publishing.add_done_callback(lambda late: late.exception())  # nobody waits for it any more
-            raise DependencyAway("the bus does not answer")
+            raise DependencyUnavailable("the bus does not answer")
         publishing.result()
 
     async def _publish(self, lines: list[str], thread: ThreadPoolExecutor) -> None:
@@ -149,7 +149,7 @@ class Outbox:
             for first in range(0, len(lines), self._batch_lines)
         ]
         loop = asyncio.get_running_loop()
-        pause, began, told = FIRST_PAUSE_S, loop.time(), WaitingLog("metric_listener")
+        pause, began, waiting = FIRST_PAUSE_S, loop.time(), WaitingLog("metric_listener")
         while True:
             try:
                 watch = Stopwatch()
@@ -158,13 +158,13 @@ class Outbox:
                 watch.log("metric_listener", self._profiling, lines=len(lines))
                 self._counters.add("lines_published", len(lines))
                 self._counters.add("messages_published", len(messages))
-                told.ends(loop.time() - began)
+                waiting.ends(loop.time() - began)
                 return
-            except (DependencyAway, QueueFull) as error:
+            except (DependencyUnavailable, QueueFull) as error:
                 if loop.time() >= self._last_try_at:
                     log.error("metric_listener.lines_lost lines=%d reason=%s", len(lines), error)
                     self._counters.add("lines_lost", len(lines))
                     return
-                told.waits(loop.time() - began, error)
+                waiting.waits(loop.time() - began, error)
             await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE_S)
+            pause = min(2 * pause, MAX_PAUSE_S)

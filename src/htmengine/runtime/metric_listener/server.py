@@ -27,7 +27,7 @@ from htmengine.bus import Bus
 from htmengine.doors.plaintext import PROTOCOL
 from htmengine.errors import ExplainedError
 from htmengine.runtime.metric_listener.line_reader import LineReader
-from htmengine.runtime.metric_listener.publisher import Outbox
+from htmengine.runtime.metric_listener.publisher import LinePublisher
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
 from htmengine.service.program import run_program
@@ -40,8 +40,8 @@ BACKLOG: Final = 1024
 """Connections that may wait to be accepted."""
 DATAGRAM_BUFFER: Final = 4 << 20
 """Bytes of datagrams that the kernel keeps while they are not read."""
-LONGEST_DATAGRAM: Final = 65_536
-DATAGRAMS_AT_ONCE: Final = 64
+MAX_DATAGRAM: Final = 65_536
+DATAGRAMS_BATCH_SIZE: Final = 64
 _SPARE_FILES: Final = 256
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ class Listener:
     Parameters
     ----------
     settings : of the listener; port 0 takes a free one.
-    ready : told the port once it is open.
+    ready : called with the port once it is open.
     profiling : log how long each batch takes to publish.
     clock : seconds since the epoch; lines are dated by it.
     """
@@ -110,7 +110,7 @@ class Listener:
     async def _run(self, stop: threading.Event) -> None:
         ended = asyncio.Event()
         _call_when_set(stop, asyncio.get_running_loop(), ended.set)
-        self.outbox = Outbox(
+        self.publisher = LinePublisher(
             self._bus,
             self.settings.queue,
             self.counters,
@@ -123,7 +123,7 @@ class Listener:
         )
         self._socket: socket.socket | None = None
         close = await (self._open_tcp() if self._transport == "tcp" else self._open_udp())
-        publishing = asyncio.create_task(self.outbox.run())
+        publishing = asyncio.create_task(self.publisher.run())
         idle = asyncio.create_task(self._close_idle())
         # Publishing ends by itself only with an error, which is ours: it must not go unnoticed.
         publishing.add_done_callback(lambda _: ended.set())
@@ -135,7 +135,7 @@ class Listener:
             for connection in list(self.connections):
                 connection.close()
             await asyncio.sleep(0)  # lets the connections end
-            self.outbox.close()
+            self.publisher.close()
             await publishing
 
     # -- Back-pressure
@@ -173,7 +173,7 @@ class Listener:
         patience = self.settings.idle_timeout_s
         while True:
             await asyncio.sleep(min(patience / 4, 10.0))
-            if self.outbox.full:  # they may have sent, and were not read
+            if self.publisher.full:  # they may have sent, and were not read
                 for connection in self.connections:
                     connection.heard_at = loop.time()
             for connection in [c for c in self.connections if loop.time() - c.heard_at > patience]:
@@ -207,21 +207,21 @@ class Listener:
     def _close_udp(self) -> None:
         opened = cast("socket.socket", self._socket)
         asyncio.get_running_loop().remove_reader(opened)
-        if not self.outbox.full:
+        if not self.publisher.full:
             self._receive()  # what the kernel holds was sent before the end
         self._socket = None
         opened.close()
 
     def _receive(self) -> None:
         opened = cast("socket.socket", self._socket)
-        for _ in range(DATAGRAMS_AT_ONCE):
+        for _ in range(DATAGRAMS_BATCH_SIZE):
             try:
-                data = opened.recv(LONGEST_DATAGRAM)
+                data = opened.recv(MAX_DATAGRAM)
             except OSError:  # no more, or an answer to something that we never sent
                 return
             self.counters.add("datagrams")
-            self.outbox.put(self._reader.datagram(data))
-            if self.outbox.full:
+            self.publisher.put(self._reader.datagram(data))
+            if self.publisher.full:
                 return
 
     def _opened(self, port: int) -> None:
@@ -247,12 +247,12 @@ class _Connection(asyncio.Protocol):
             return
         listener.counters.add("connections")
         listener.connections.add(self)
-        if listener.outbox.full:
+        if listener.publisher.full:
             self.pause()
 
     def data_received(self, data: bytes) -> None:
         self.heard_at = asyncio.get_running_loop().time()
-        self._listener.outbox.put(self._reader.feed(data))
+        self._listener.publisher.put(self._reader.feed(data))
         if self._reader.foreign:  # its sender notices, and may keep what it has
             self.close()
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from sqlalchemy import Engine
 
 from htmengine.config import ModelName
-from htmengine.errors import ConfigError, DependencyAway
+from htmengine.errors import ConfigError, DependencyUnavailable
 from htmengine.exceptions import HTMEngineError, MetricAlreadyMonitored
 from htmengine.repository import metrics
 from htmengine.repository.engine import reading
@@ -19,7 +19,7 @@ from htmengine.repository.metrics import MetricState
 from htmengine.runtime.metric_storer import monitor_rules
 from htmengine.runtime.metric_storer.monitor_rules import Limit, Quota, Rule, Rules
 
-MODELS_AT_ONCE: Final = 200
+MODELS_BATCH_SIZE: Final = 200
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class _Some(NamedTuple):
     rules: list[Rule]
 
 
-class AutomaticMonitoring:
+class AutoMonitor:
     """Applies a file of rules to new metrics, and to all when it starts and when the file changes.
 
     A metric whose model was deleted stays without one until somebody asks for it: the rules look only at metrics that
@@ -111,11 +111,11 @@ class AutomaticMonitoring:
 
         Raises
         ------
-        DependencyAway : nothing is forgotten; call again.
+        DependencyUnavailable : nothing is forgotten; call again.
         """
         if self._all_unseen:
             self._see_all()
-        some = self._choose(MODELS_AT_ONCE)
+        some = self._choose(MODELS_BATCH_SIZE)
         try:
             return self._monitor(some)
         except (HTMEngineError, ValueError, TypeError):
@@ -177,7 +177,7 @@ class AutomaticMonitoring:
         ]
         try:
             return self._models(some.rules[0].model).monitorMetrics(specs)
-        except DependencyAway:
+        except DependencyUnavailable:
             self._put_back(some)
             raise
 

@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 from htmengine.messages import Backfill
 from htmengine.runtime.metric_storer.numbering import Columns
 
-PATIENCE_S: Final = 60
+TIMEOUT_S: Final = 60
 """A backfill that says nothing for so long is over: its sender has died."""
 
-MOST_HELD: Final = 1 << 30
+MAX_HELD: Final = 1 << 30
 
 Held = list[tuple[int, float]]
 """Timestamps and values."""
@@ -40,7 +40,7 @@ class Plan(NamedTuple):
     """Backfills that went on, with their tokens, or ended: None. What waited for one that ended is among `samples`."""
 
 
-def sort_out(batches: Iterable[Batch], tokens: Mapping[str, str], held_of: Callable[[str], Held]) -> Plan:
+def partition(batches: Iterable[Batch], tokens: Mapping[str, str], held_of: Callable[[str], Held]) -> Plan:
     """Return which samples become rows and which wait.
 
     Parameters
@@ -100,7 +100,7 @@ def expired(heard_at: float, now: float, waiting_s: float) -> bool:
     waiting_s : age of the oldest message in the queue, 0 when it is empty, infinite when unknown: only what was sent
         before that has been seen, and a message of the backfill may be among the rest.
     """
-    return now - waiting_s - heard_at >= PATIENCE_S
+    return now - waiting_s - heard_at >= TIMEOUT_S
 
 
 def _divide(

@@ -41,7 +41,7 @@ T = TypeVar("T")
 LIMITS: Final = "limits"
 MONITOR: Final = "monitor"
 IGNORE: Final = "ignore"
-LONGEST_RESOURCE: Final = 100
+MAX_RESOURCE: Final = 100
 
 _OPTIONS: Final = ("pattern", "regex", "action", "min", "max", "model", "resource", "limit")
 
@@ -234,8 +234,8 @@ def _model(text: str) -> ModelName:
 
 
 def _resource(text: str) -> str:
-    if not 0 < len(text) <= LONGEST_RESOURCE:
-        raise ValueError(f"has not 1 to {LONGEST_RESOURCE} characters")
+    if not 0 < len(text) <= MAX_RESOURCE:
+        raise ValueError(f"has not 1 to {MAX_RESOURCE} characters")
     return text
 
 

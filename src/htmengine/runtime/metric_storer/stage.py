@@ -21,24 +21,24 @@ from htmengine.bus import Delivery, Outgoing, QueueStatus
 from htmengine.doors.plaintext import PROTOCOL, parse_lines
 from htmengine.doors.reasons import Reason
 from htmengine.doors.samples import Refusals
-from htmengine.errors import DependencyAway
+from htmengine.errors import DependencyUnavailable
 from htmengine.exceptions import HTMEngineError
 from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.messages import Backfill, MalformedMessage, decode_metric_lines, shard_of
-from htmengine.model_swapper.model_input import Feed, requests
+from htmengine.model_swapper.model_input import ModelInputBuilder, requests
 from htmengine.repository import backfill, metrics, samples
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.runtime.metric_storer import numbering, sweep
-from htmengine.runtime.metric_storer.auto_monitor import AutomaticMonitoring, Models
+from htmengine.runtime.metric_storer.auto_monitor import AutoMonitor, Models
 from htmengine.runtime.metric_storer.backfill import (
-    MOST_HELD,
+    MAX_HELD,
     Batch,
     Held,
     expired,
     in_time_order,
-    sort_out,
+    partition,
     together,
 )
 from htmengine.runtime.metric_storer.numbering import Columns, whole_seconds
@@ -48,17 +48,17 @@ from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.loop import Outcome
 
 NAME: Final = "metric_storer"
-MOST_MESSAGES: Final = 200
-LINES_AT_ONCE: Final = 4000
+MAX_MESSAGES: Final = 200
+LINES_BATCH_SIZE: Final = 4000
 """So many messages are taken as have this number of lines together, going by the last ones; and a transaction ends with
 the message that reaches it."""
-LONGEST_POLL_S: Final = 1.0
+MAX_POLL_S: Final = 1.0
 CLOCKS_DIFFER_S: Final = 60.0
 
 log = logging.getLogger(__name__)
 
 
-class Overtaken(DependencyAway):
+class WriteConflict(DependencyUnavailable):
     """Another storer numbered rows of the same metric at the same time; nothing was stored, and doing it again helps."""
 
 
@@ -104,7 +104,7 @@ class MetricStorer:
         engine: Engine,
         shards: int,
         models: Models,
-        automatic: AutomaticMonitoring,
+        automatic: AutoMonitor,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
         step: Step = no_step,
@@ -139,7 +139,7 @@ class MetricStorer:
         """See `Stage`."""
         if self._automatic.waiting:
             return 0.0
-        return max(0.0, min(LONGEST_POLL_S, self._sweep_due - self._timer()))
+        return max(0.0, min(MAX_POLL_S, self._sweep_due - self._timer()))
 
     def process(self, deliveries: Sequence[Delivery]) -> Outcome:
         """See `Stage`. Samples that were stored before are refused, so messages may come again."""
@@ -153,9 +153,9 @@ class MetricStorer:
             self._ask(monitored)
         if self._sweep.suspicious or self._timer() >= self._sweep_due:
             self._look_after()
-        offered, self._messages = self._messages, []
+        best_effort, self._messages = self._messages, []
         self._in_doubt = False
-        return Outcome(offered=offered, dead_letters=dead)
+        return Outcome(best_effort=best_effort, dead_letters=dead)
 
     def settle(self) -> None:
         """See `Stage`: nothing is kept that must be saved."""
@@ -178,7 +178,7 @@ class MetricStorer:
             messages.append(_Message(lines.data, lines.backfill, delivery.deliveries > 1, accepted_at))
         self.counters.add("messages", len(messages))
         if lines_taken := sum(len(message.lines) for message in messages):
-            self.max_messages = min(max(LINES_AT_ONCE * len(messages) // lines_taken, 1), MOST_MESSAGES)
+            self.max_messages = min(max(LINES_BATCH_SIZE * len(messages) // lines_taken, 1), MAX_MESSAGES)
         return messages, dead
 
     def _accepted_at(self, said: float | None) -> float:
@@ -225,21 +225,21 @@ class MetricStorer:
         Writers take turns. Usually what the samples become is worked out before ours: the statement that moves the
         metrics verifies where they stood.
         """
-        if foreseen := self._foreseen(batches):
-            with suppress(Overtaken):
-                if foreseen.rows.uids:
+        if planned := self._plan_optimistically(batches):
+            with suppress(WriteConflict):
+                if planned.rows.uids:
                     with writing(self._engine) as conn:
-                        insert(conn, foreseen.rows)
-                return 0, foreseen
+                        insert(conn, planned.rows)
+                return 0, planned
         with writing(self._engine) as conn:
             tokens = backfill.running(conn)
-            plan = sort_out(batches, tokens, lambda name: _held(conn, name))
+            plan = partition(batches, tokens, lambda name: _held(conn, name))
             self._note_backfills(conn, tokens, plan.tokens)
             if plan.held.names:
                 backfill.hold(conn, plan.held.names, plan.held.timestamps, plan.held.values)
             return len(plan.held.names), self._store(conn, plan.samples)
 
-    def _foreseen(self, batches: Sequence[Batch]) -> _Stored | None:
+    def _plan_optimistically(self, batches: Sequence[Batch]) -> _Stored | None:
         """Return what will be stored if nobody changes the metrics meanwhile; None if one is new, or history is sent."""
         if any(batch.backfill for batch in batches):
             return None
@@ -285,10 +285,10 @@ class MetricStorer:
         if new:
             self.counters.add("metrics_created", len(new))
             self._automatic.created(new)
-        feed = Feed(self._shards, self._input_queue)
+        builder = ModelInputBuilder(self._shards, self._input_queue)
         generations = {state.uid: state.generation for state in states.values() if state.status in WITH_MODEL}
-        feed.add_rows(generations, rows.uids, rows.rowids, rows.timestamps, rows.values, rows.digests)
-        self._messages += feed.messages()
+        builder.add_rows(generations, rows.uids, rows.rowids, rows.timestamps, rows.values, rows.digests)
+        self._messages += builder.messages()
         waiting = {state.uid for state in states.values() if state.status == MetricStatus.PENDING_DATA}
         enough = [a.uid for a in rows.advances if a.uid in waiting and a.to_rowid >= ROWS_FOR_RANGE]
         if enough:
@@ -351,16 +351,16 @@ class MetricStorer:
 
 
 def insert(conn: Connection, rows: numbering.Rows) -> None:
-    """Insert numbered rows. Raises Overtaken where the same numbers were given to others meanwhile."""
+    """Insert numbered rows. Raises WriteConflict where the same numbers were given to others meanwhile."""
     if rows.uids:
         if samples.advance_last(conn, rows.advances) != len(rows.advances):
-            raise Overtaken("another storer is at work on the same metrics")
+            raise WriteConflict("another storer is at work on the same metrics")
         samples.append(conn, rows.uids, rows.rowids, rows.timestamps, rows.values, rows.digests)
 
 
 def _held(conn: Connection, name: str) -> Held:
     """Return what waits for the end of a metric's backfill, in the order in which it came, and take it out."""
-    held = backfill.held(conn, name, MOST_HELD)
+    held = backfill.held(conn, name, MAX_HELD)
     if held.ids:
         backfill.release(conn, name, held.ids[-1])
     return list(zip(held.timestamps, held.values, strict=True))
@@ -388,7 +388,7 @@ def _transactions(messages: Sequence[_Message]) -> Iterator[list[_Message]]:
     for message in messages:
         some.append(message)
         lines += len(message.lines)
-        if lines >= LINES_AT_ONCE:
+        if lines >= LINES_BATCH_SIZE:
             yield some
             some, lines = [], 0
     if some:
@@ -412,6 +412,6 @@ def build(context: Context) -> MetricStorer:
         engine=context.engine,
         shards=context.shards,
         models=models(None),
-        automatic=AutomaticMonitoring(settings.storer.rules, context.engine, cache(models)),
+        automatic=AutoMonitor(settings.storer.rules, context.engine, cache(models)),
         step=context.step,
     )

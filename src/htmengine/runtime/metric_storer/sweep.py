@@ -14,9 +14,9 @@ from typing import Final, NamedTuple
 from htmengine.bus import QueueStatus
 from htmengine.repository.metrics import MetricState
 
-MOST_REQUESTS: Final = 1000
+MAX_REQUESTS: Final = 1000
 """Of one sweep; the others are asked for by the next."""
-MOST_DOUBLINGS: Final = 6
+MAX_DOUBLINGS: Final = 6
 
 
 class _Standstill(NamedTuple):
@@ -37,7 +37,7 @@ class Sweep:
     that does not help is repeated after twice the time, and so on.
     """
 
-    def __init__(self, patience_s: float, *, most: int = MOST_REQUESTS) -> None:
+    def __init__(self, patience_s: float, *, most: int = MAX_REQUESTS) -> None:
         """`patience_s`: how long a metric may stand still."""
         self._patience_s = patience_s
         self._most = most
@@ -72,7 +72,7 @@ class Sweep:
                 known = _Standstill(mark, now, 0)
             if state.uid in self._suspects:
                 known = known._replace(since=min(known.since, now - self._patience_s), asked=0)
-            patience_s = self._patience_s * 2 ** min(known.asked, MOST_DOUBLINGS)
+            patience_s = self._patience_s * 2 ** min(known.asked, MAX_DOUBLINGS)
             if now - known.since >= patience_s + waiting_s(state.uid) and len(chosen) < self._most:
                 chosen.append(state)
                 known = _Standstill(mark, now, known.asked + 1)

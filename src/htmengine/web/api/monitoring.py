@@ -23,9 +23,9 @@ from htmengine.web.shapes import MetricRow, Uid
 
 operations = Operations()
 
-MAX_AT_ONCE: Final = 10_000
+MAX_BATCH_SIZE: Final = 10_000
 """Metrics that one request monitors."""
-SPECS_AT_ONCE: Final = 500
+SPECS_BATCH_SIZE: Final = 500
 
 
 class MonitorBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,9 +96,9 @@ def monitor_some(call: Call, body: MonitorSomeBody) -> Monitored:
             name for name, is_bare in zip(fleet.names, bare.tolist(), strict=True) if is_bare and fits(name)
         ]
     adapter = _adapter(call)
-    chosen = names[:MAX_AT_ONCE]
-    for first in range(0, len(chosen), SPECS_AT_ONCE):
-        some = chosen[first : first + SPECS_AT_ONCE]
+    chosen = names[:MAX_BATCH_SIZE]
+    for first in range(0, len(chosen), SPECS_BATCH_SIZE):
+        some = chosen[first : first + SPECS_BATCH_SIZE]
         with explained():
             adapter.monitorMetrics([{"datasource": CUSTOM, "metricSpec": {"metric": name}} for name in some])
     call.site.feed.list_metrics()

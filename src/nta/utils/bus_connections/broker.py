@@ -16,7 +16,7 @@ from nta.utils.amqp.exceptions import AmqpChannelError, AmqpConnectionError, Unr
 from nta.utils.amqp.messages import BasicProperties, ConsumerMessage, Message, PolledMessage
 from nta.utils.bus_connections.contract import (
     FIRST_DELAY_S,
-    LONGEST_DELAY_S,
+    MAX_DELAY_S,
     RETRY_FOR_S,
     BusConnection,
     BusConsumer,
@@ -216,7 +216,7 @@ def _patiently(action: Callable[[], T], queue: str, disconnect: Callable[[], Non
     attempt_again: Callable[[], T] = retry(
         RETRY_FOR_S,
         FIRST_DELAY_S,
-        LONGEST_DELAY_S,
+        MAX_DELAY_S,
         retryExceptions=(AmqpChannelError, AmqpConnectionError, OSError),
         logger=log,
         clientLabel="message bus",

@@ -12,7 +12,7 @@ from nta.utils.amqp.messages import BasicProperties
 
 RETRY_FOR_S: Final = 10.0
 FIRST_DELAY_S: Final = 0.05
-LONGEST_DELAY_S: Final = 2.0
+MAX_DELAY_S: Final = 2.0
 
 
 class MessageBusConnectorError(Exception):

@@ -23,7 +23,7 @@ from htmengine.system.closing import Closing
 from nta.utils.amqp.messages import BasicProperties
 from nta.utils.bus_connections.contract import (
     FIRST_DELAY_S,
-    LONGEST_DELAY_S,
+    MAX_DELAY_S,
     RETRY_FOR_S,
     BusConnection,
     BusConsumer,
@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 WAIT_S: Final = 0.5
 """How long a blocking consumer waits before it looks whether its queue is still there."""
 
-_patiently = retry(RETRY_FOR_S, FIRST_DELAY_S, LONGEST_DELAY_S, retryExceptions=(BusUnavailable,))
+_patiently = retry(RETRY_FOR_S, FIRST_DELAY_S, MAX_DELAY_S, retryExceptions=(BusUnavailable,))
 
 
 class EmbeddedConnection(BusConnection):

@@ -8,7 +8,7 @@ import pytest
 
 from htmengine.bus import BusError, BusUnavailable, Fanout, Outgoing, QueueFull, QueueNotFound
 from htmengine.bus.embedded.bus import EmbeddedBus
-from tests.unit.bus.contract import PATIENCE_S, BusContract, bodies, put, status_of, take
+from tests.unit.bus.contract import TIMEOUT_S, BusContract, bodies, put, status_of, take
 
 
 @pytest.fixture
@@ -186,7 +186,7 @@ def test_a_consumer_that_waits_while_the_bus_is_closed_is_told(bus):
     thread.start()
     waiting.wait()
     bus.close()
-    thread.join(PATIENCE_S)
+    thread.join(TIMEOUT_S)
     assert len(told) == 1
     assert "closed" in told[0]
 

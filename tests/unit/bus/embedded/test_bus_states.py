@@ -102,7 +102,7 @@ class EmbeddedBusStates(RuleBasedStateMachine):
         if how == "die":  # as if its process had: it says nothing, and the others find out
             with self.bus.file.writing() as connection:
                 connection.execute("UPDATE consumer SET born = 'before' WHERE id = ?", (consumer.number,))
-            self.bus.roll_call()
+            self.bus.reap_dead_consumers()
         else:
             consumer.close()
         self.consumers.remove(consumer)

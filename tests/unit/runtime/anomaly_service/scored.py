@@ -15,7 +15,7 @@ from htmengine.repository import scores as repository_scores
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.anomaly_service import AnomalyService
-from htmengine.runtime.anomaly_service.stage import FinalScores
+from htmengine.runtime.anomaly_service.stage import AnomalyStage
 
 START = 1_386_201_600
 
@@ -43,8 +43,8 @@ class Installation:
         self.stage = self.new_stage()
         self.tag = 0
 
-    def new_stage(self) -> FinalScores:
-        return FinalScores(self.engine, self.subscribers, self.settings, shards=1, step=self.steps.append)
+    def new_stage(self) -> AnomalyStage:
+        return AnomalyStage(self.engine, self.subscribers, self.settings, shards=1, step=self.steps.append)
 
     def monitored(
         self, name: str, rows: int, *, status: int = MetricStatus.ACTIVE, first_value: float = 1.0

@@ -64,7 +64,7 @@ def test_a_pass_comes_to_every_metric_and_the_next_after_a_while(engine, uids, c
 def test_a_step_sums_up_few_rows_and_a_pass_that_left_some_is_followed_by_the_next(
     engine, uids, clock, monkeypatch, at_once
 ):
-    monkeypatch.setattr(hourly_sums, "ROWS_AT_ONCE", at_once)
+    monkeypatch.setattr(hourly_sums, "ROWS_BATCH_SIZE", at_once)
     sums = HourlySums(engine, clock=clock)
     steps = [sums.advance() for _ in range(200)]
     assert sum(steps) == 5 * 18

@@ -50,16 +50,16 @@ def test_a_row_that_comes_twice_keeps_its_first_score_and_is_published_once(at):
     assert [row.anomaly_score for row in at.stored(uid)] == [0.25 + 1 / 1024]
 
 
-@pytest.mark.parametrize("foreign", ["unknown", "generation", "unmonitored", "failed", "no such row"])
-def test_scores_of_nobody_change_nothing_and_cost_no_neighbour(at, foreign):
+@pytest.mark.parametrize("stale", ["unknown", "generation", "unmonitored", "failed", "no such row"])
+def test_scores_of_nobody_change_nothing_and_cost_no_neighbour(at, stale):
     uid, neighbour = at.monitored("m", 2), at.monitored("n", 1)
-    sent = scores("0" * 32 if foreign == "unknown" else uid, 1, generation=int(foreign == "generation"))
+    sent = scores("0" * 32 if stale == "unknown" else uid, 1, generation=int(stale == "generation"))
     with writing(at.engine) as conn:
-        if foreign == "unmonitored":
+        if stale == "unmonitored":
             metrics.end_model(conn, uid)
-        elif foreign == "failed":
+        elif stale == "failed":
             metrics.set_status(conn, uid, MetricStatus.ERROR)
-        elif foreign == "no such row":
+        elif stale == "no such row":
             conn.execute(update(schema.metric).where(schema.metric.c.uid == uid).values(last_rowid=0))
     for deliveries in (1, 2):
         published = at.give(sent, scores(neighbour, 1), deliveries=deliveries)
@@ -216,6 +216,6 @@ def test_what_becomes_of_scores_is_counted(at):
     at.give(scores(uid, 1, 2), scores(uid, 2, 3), scores(uid, 5))
     at.give(scores(uid, 3, generation=7), ModelFailure(uid=uid, generation=0, error_message="broken"))
     counted = at.stage.counters.snapshot()
-    assert (counted["scores_stored"], counted["scores_repeated"], counted["scores_too_early"]) == (3, 1, 1)
-    assert (counted["scores_of_ended_models"], counted["models_failed"]) == (1, 1)
+    assert (counted["scores_stored"], counted["scores_repeated"], counted["scores_beyond_gap"]) == (3, 1, 1)
+    assert (counted["scores_stale"], counted["models_failed"]) == (1, 1)
     assert counted["messages_published"] == 2

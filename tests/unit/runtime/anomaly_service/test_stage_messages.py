@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from htmengine.repository.errors import RepositoryUnavailable
-from htmengine.runtime.anomaly_service.stage import FinalScores
+from htmengine.runtime.anomaly_service.stage import AnomalyStage
 from tests.unit.runtime.anomaly_service.scored import (
     SPEC,
     START,
@@ -128,14 +128,14 @@ def test_a_redelivered_batch_is_published_again_from_its_rows(at):
 def test_what_an_attempt_in_doubt_had_committed_is_published_by_the_next(at, monkeypatch):
     uid = at.monitored("m", 1)
     # A commit whose answer is lost, as on a server: stored, but we were told of an error.
-    real = FinalScores._committed
+    real = AnomalyStage._committed
 
     def committed_unheard(self, *arguments):
         real(self, *arguments)
-        monkeypatch.setattr(FinalScores, "_committed", real)
+        monkeypatch.setattr(AnomalyStage, "_committed", real)
         raise RepositoryUnavailable("the connection broke while it committed", hint="")
 
-    monkeypatch.setattr(FinalScores, "_committed", committed_unheard)
+    monkeypatch.setattr(AnomalyStage, "_committed", committed_unheard)
     with pytest.raises(RepositoryUnavailable):
         at.give(scores(uid, 1))
     assert at.give(scores(uid, 1)).rowids() == [(uid, 1)]

@@ -14,7 +14,7 @@ from htmengine.runtime.metric_listener import Protocol, parsePlaintext, publishe
 from htmengine.runtime.metric_listener.server import LinesLost, Listener, PortError
 
 SETTINGS = config.Listener(port=0, queue="data", flush_interval_s=0.001)
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 """How long to wait for what must come."""
 
 
@@ -49,7 +49,7 @@ class FakeBus:
 
     def wait_for(self, count):
         with self.changed:
-            assert self.changed.wait_for(lambda: len(self.lines) >= count, PATIENCE_S), self.lines
+            assert self.changed.wait_for(lambda: len(self.lines) >= count, TIMEOUT_S), self.lines
             return self.lines
 
 
@@ -80,22 +80,22 @@ class Running:
 
         self.thread = threading.Thread(target=run)
         self.thread.start()
-        assert opened.wait(PATIENCE_S)
+        assert opened.wait(TIMEOUT_S)
 
     def stop(self):
         self.stopping.set()
-        self.thread.join(PATIENCE_S)
+        self.thread.join(TIMEOUT_S)
         assert not self.thread.is_alive()
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE_S)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S)
 
     def send(self, data):
         with self.connect() as client:
             client.sendall(data)
 
     def wait_for(self, condition):
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while not condition():
             assert time.monotonic() < deadline
             time.sleep(0.005)
@@ -190,7 +190,7 @@ def test_what_the_bus_does_not_take_is_published_later(bus, running, error):
 
 
 def test_a_bus_that_is_away_for_long_does_not_fill_the_log(bus, running, monkeypatch, caplog):
-    monkeypatch.setattr(publisher, "LONGEST_PAUSE_S", 0.001)
+    monkeypatch.setattr(publisher, "MAX_PAUSE_S", 0.001)
     bus.failures = [BusUnavailable("away")] * 200
     listener = running()
     listener.send(b"a 1 100\n")
@@ -313,7 +313,7 @@ def test_an_error_of_ours_ends_the_listener_loudly(bus):
     listener = Running(bus)
     bus.failures = [KeyError("a bug")]
     listener.send(b"a 1 100\n")
-    listener.thread.join(PATIENCE_S)
+    listener.thread.join(TIMEOUT_S)
     assert isinstance(listener.failure, KeyError)
     listener.stopping.set()
 

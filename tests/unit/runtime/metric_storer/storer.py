@@ -5,7 +5,7 @@ from htmengine.bus import Delivery
 from htmengine.repository import metrics, migrations, samples
 from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.status import MetricStatus
-from htmengine.runtime.metric_storer.auto_monitor import AutomaticMonitoring
+from htmengine.runtime.metric_storer.auto_monitor import AutoMonitor
 from htmengine.runtime.metric_storer.stage import MetricStorer
 
 NOW = 1_700_000_000
@@ -58,7 +58,7 @@ class Storer:
             engine=self.engine,
             shards=SHARDS,
             models=self.models,
-            automatic=AutomaticMonitoring(self.settings.rules, self.engine, lambda model: self.models),
+            automatic=AutoMonitor(self.settings.rules, self.engine, lambda model: self.models),
             clock=lambda: self.now,
             timer=lambda: self.elapsed,
             step=self.step,
@@ -113,7 +113,7 @@ def at(second, value=1.0, name="m"):
 def fed(outcome):
     """Return the rows that go to models: (uid, rowid, timestamp, value)."""
     rows = []
-    for queue, body in outcome.offered:
+    for queue, body in outcome.best_effort:
         for message in messages.decode_model_input(body):
             if isinstance(message, messages.Samples):
                 for uid, rowid, timestamp, value in zip(

@@ -3,13 +3,13 @@ import os
 import pytest
 
 from htmengine import config
-from htmengine.errors import DependencyAway
+from htmengine.errors import DependencyUnavailable
 from htmengine.exceptions import MetricAlreadyMonitored
 from htmengine.repository import metrics, migrations
 from htmengine.repository.engine import open_engine, writing
 from htmengine.repository.metrics import NewModel
 from htmengine.repository.status import MetricStatus
-from htmengine.runtime.metric_storer.auto_monitor import MODELS_AT_ONCE, AutomaticMonitoring
+from htmengine.runtime.metric_storer.auto_monitor import MODELS_BATCH_SIZE, AutoMonitor
 
 
 class FakeModels:
@@ -59,7 +59,7 @@ def models(engine):
 @pytest.fixture
 def automatic(tmp_path, engine, models):
     def automatic(text):
-        return AutomaticMonitoring(rules(tmp_path, text), engine, models)
+        return AutoMonitor(rules(tmp_path, text), engine, models)
 
     return automatic
 
@@ -86,7 +86,7 @@ ALL = "[all]\npattern = *\naction = monitor\n"
 
 
 def test_without_a_file_nothing_is_monitored(engine, models):
-    found = AutomaticMonitoring(None, engine, models)
+    found = AutoMonitor(None, engine, models)
     found.created(create(engine, "a"))
     assert not found.waiting
     assert found.work() == []
@@ -116,8 +116,8 @@ def test_a_metric_whose_model_was_deleted_stays_without(engine, models, automati
 def test_work_is_done_a_few_at_a_time(engine, models, automatic):
     found = automatic(ALL)
     found.work()
-    found.created(create(engine, *[f"m{i}" for i in range(MODELS_AT_ONCE + 1)]))
-    assert len(found.work()) == MODELS_AT_ONCE
+    found.created(create(engine, *[f"m{i}" for i in range(MODELS_BATCH_SIZE + 1)]))
+    assert len(found.work()) == MODELS_BATCH_SIZE
     assert found.waiting
     assert len(found.work()) == 1
     assert not found.waiting
@@ -150,7 +150,7 @@ def test_metrics_monitored_by_hand_count_when_a_rule_fits_them(engine, models, a
 
 def test_a_changed_file_is_applied_to_all_metrics(engine, models, tmp_path):
     path = rules(tmp_path, "[x]\npattern = x\naction = monitor\n", changed_at=1000)
-    found = AutomaticMonitoring(path, engine, models)
+    found = AutoMonitor(path, engine, models)
     found.created(create(engine, "a"))
     found.work()
     found.look_at_file()
@@ -163,7 +163,7 @@ def test_a_changed_file_is_applied_to_all_metrics(engine, models, tmp_path):
 
 def test_a_changed_file_with_faults_leaves_the_rules_as_they_were(engine, models, tmp_path):
     path = rules(tmp_path, ALL, changed_at=1000)
-    found = AutomaticMonitoring(path, engine, models)
+    found = AutoMonitor(path, engine, models)
     rules(tmp_path, "[x]\n", changed_at=2000)
     found.look_at_file()
     path.unlink()
@@ -176,8 +176,8 @@ def test_a_changed_file_with_faults_leaves_the_rules_as_they_were(engine, models
 def test_what_is_away_makes_nothing_forgotten(engine, models, automatic):
     create(engine, "a", "b")
     found = automatic(ALL)
-    models.failures = [DependencyAway("away")]
-    with pytest.raises(DependencyAway):
+    models.failures = [DependencyUnavailable("away")]
+    with pytest.raises(DependencyUnavailable):
         found.work()
     found.work()
     assert names(models) == ["a", "b"]
@@ -186,9 +186,9 @@ def test_what_is_away_makes_nothing_forgotten(engine, models, automatic):
 def test_what_is_away_counts_against_no_limit(engine, models, automatic):
     create(engine, "a", "b")
     found = automatic("[limits]\nmetrics = 2\n" + ALL)
-    models.failures = [DependencyAway("away")] * 3
+    models.failures = [DependencyUnavailable("away")] * 3
     for _ in range(3):
-        with pytest.raises(DependencyAway):
+        with pytest.raises(DependencyUnavailable):
             found.work()
     found.work()
     assert names(models) == ["a", "b"]

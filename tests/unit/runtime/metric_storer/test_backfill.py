@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.messages import Backfill
-from htmengine.runtime.metric_storer.backfill import PATIENCE_S, Batch, expired, sort_out
+from htmengine.runtime.metric_storer.backfill import TIMEOUT_S, Batch, expired, partition
 from htmengine.runtime.metric_storer.numbering import Columns
 
 
@@ -28,14 +28,14 @@ def rows(columns):
 
 
 def test_without_a_backfill_everything_becomes_rows():
-    plan = sort_out([batch(("a", 1.0, 1), ("m", 2.0, 1)), batch(("a", 3.0, 2))], {}, nothing)
+    plan = partition([batch(("a", 1.0, 1), ("m", 2.0, 1)), batch(("a", 3.0, 2))], {}, nothing)
     assert rows(plan.samples) == [("a", 1.0, 1), ("m", 2.0, 1), ("a", 3.0, 2)]
     assert rows(plan.held) == []
     assert plan.tokens == {}
 
 
 def test_live_samples_of_the_metric_wait_and_those_of_others_do_not():
-    plan = sort_out(
+    plan = partition(
         [batch(("m", 1.0, 1), backfill=mark()), batch(("m", 9.0, 90), ("a", 2.0, 90))], {}, nothing
     )
     assert rows(plan.samples) == [("m", 1.0, 1), ("a", 2.0, 90)]
@@ -44,13 +44,13 @@ def test_live_samples_of_the_metric_wait_and_those_of_others_do_not():
 
 
 def test_lines_of_other_metrics_in_a_message_of_a_backfill_are_live():
-    plan = sort_out([batch(("m", 1.0, 1), ("n", 2.0, 1), backfill=mark())], {"n": "u"}, nothing)
+    plan = partition([batch(("m", 1.0, 1), ("n", 2.0, 1), backfill=mark())], {"n": "u"}, nothing)
     assert rows(plan.samples) == [("m", 1.0, 1)]
     assert rows(plan.held) == [("n", 2.0, 1)]
 
 
 def test_at_the_end_what_waited_becomes_rows_in_the_order_of_time_behind_the_history():
-    plan = sort_out(
+    plan = partition(
         [
             batch(("m", 5.0, 92)),
             batch(("m", 2.0, 2), backfill=mark(done=True)),
@@ -72,7 +72,7 @@ def test_at_the_end_what_waited_becomes_rows_in_the_order_of_time_behind_the_his
 
 
 def test_a_second_run_takes_over_and_the_end_of_the_first_ends_nothing():
-    plan = sort_out(
+    plan = partition(
         [batch(backfill=mark("second")), batch(backfill=mark("first", done=True)), batch(("m", 1.0, 9))],
         {"m": "first"},
         nothing,
@@ -82,13 +82,13 @@ def test_a_second_run_takes_over_and_the_end_of_the_first_ends_nothing():
 
 
 def test_an_end_that_comes_again_changes_nothing():
-    plan = sort_out([batch(backfill=mark(done=True)), batch(("m", 1.0, 9))], {}, nothing)
+    plan = partition([batch(backfill=mark(done=True)), batch(("m", 1.0, 9))], {}, nothing)
     assert plan.tokens == {"m": None}
     assert rows(plan.samples) == [("m", 1.0, 9)]
 
 
 def test_what_waits_is_taken_out_once_even_if_the_backfill_ends_twice_in_one_batch():
-    plan = sort_out(
+    plan = partition(
         [
             batch(backfill=mark(done=True)),
             batch(backfill=mark("u")),
@@ -102,8 +102,8 @@ def test_what_waits_is_taken_out_once_even_if_the_backfill_ends_twice_in_one_bat
 
 
 def test_a_backfill_is_over_when_its_sender_has_been_silent_too_long():
-    assert not expired(1000.0, 1000.0 + PATIENCE_S - 1, 0.0)
-    assert expired(1000.0, 1000.0 + PATIENCE_S, 0.0)
+    assert not expired(1000.0, 1000.0 + TIMEOUT_S - 1, 0.0)
+    assert expired(1000.0, 1000.0 + TIMEOUT_S, 0.0)
 
 
 def test_a_backfill_is_not_over_while_its_messages_may_be_waiting_in_the_queue():
@@ -142,7 +142,7 @@ def run(messages, cuts):
     held, tokens, taken = {}, {}, []
     edges = [0, *sorted(cuts), len(messages)]
     for first, last in pairwise(edges):
-        plan = sort_out(messages[first:last], tokens, lambda name: held.pop(name, []))
+        plan = partition(messages[first:last], tokens, lambda name: held.pop(name, []))
         for name, token in plan.tokens.items():
             if token is None:
                 tokens.pop(name, None)

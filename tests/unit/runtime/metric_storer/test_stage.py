@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from htmengine.doors.reasons import Reason
-from htmengine.errors import DependencyAway
+from htmengine.errors import DependencyUnavailable
 from htmengine.repository import samples, schema
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.errors import RepositoryUnavailable
@@ -139,12 +139,12 @@ def test_a_database_that_goes_away_after_a_commit_costs_no_model_its_rows(storer
     def append(*arguments):
         calls.append(arguments)
         if len(calls) == 2:
-            raise DependencyAway
+            raise DependencyUnavailable
         original(*arguments)
 
     monkeypatch.setattr(stage.samples, "append", append)
     deliveries = list(storer.deliver(first, second))
-    with pytest.raises(DependencyAway):
+    with pytest.raises(DependencyUnavailable):
         storer.stage.process(deliveries)
     rows = fed(storer.stage.process(deliveries))
     # The last one is asked for besides: the storer cannot know whether the second commit took place.
@@ -173,7 +173,7 @@ def test_metrics_whose_commit_is_not_certain_are_asked_for(storer, lost_commits)
     uid = storer.monitor("m")
     deliveries = list(storer.deliver(lines(at(1), at(2))))
     lost_commits.append(1)
-    with pytest.raises(DependencyAway):
+    with pytest.raises(DependencyUnavailable):
         storer.stage.process(deliveries)
     assert fed(storer.stage.process(deliveries)) == [(uid, 2, NOW - 99_998, 1.0)]
     assert len(storer.rows("m")) == 2
@@ -185,7 +185,7 @@ def test_new_metrics_whose_commit_is_not_certain_get_their_models(tmp_path, lost
     storer.process()  # all that there are have been looked at
     deliveries = list(storer.deliver(lines(at(1))))
     lost_commits.append(1)
-    with pytest.raises(DependencyAway):
+    with pytest.raises(DependencyUnavailable):
         storer.stage.process(deliveries)
     storer.stage.process(deliveries)
     assert [spec["metricSpec"]["uid"] for spec in storer.models.monitored] == [storer.state("m").uid]
@@ -200,7 +200,7 @@ def test_a_storer_that_was_overtaken_stores_nothing_and_does_it_again(storer, mo
         return {name: state._replace(last_rowid=7) for name, state in original(conn, names).items()}
 
     monkeypatch.setattr(stage.metrics, "states_by_name", stale)
-    with pytest.raises(DependencyAway):
+    with pytest.raises(DependencyUnavailable):
         storer.process(lines(at(2)))
     monkeypatch.undo()
     assert len(storer.rows("m")) == 1

@@ -6,7 +6,7 @@ from htmengine import messages
 from htmengine.bus import QueueStatus
 from htmengine.repository import backfill
 from htmengine.repository.engine import reading
-from htmengine.runtime.metric_storer.backfill import PATIENCE_S
+from htmengine.runtime.metric_storer.backfill import TIMEOUT_S
 from tests.unit.runtime.metric_storer.storer import NOW, Killed, at, fed, lines
 
 
@@ -77,7 +77,7 @@ def test_a_batch_of_a_whole_backfill_that_comes_again_one_by_one_changes_nothing
 
 def test_a_backfill_whose_sender_died_ends_by_itself(storer):
     storer.process(history(1), lines(at(91)))
-    storer.time_passes(PATIENCE_S - 1)
+    storer.time_passes(TIMEOUT_S - 1)
     storer.process()
     assert seconds(storer) == [1]
     storer.time_passes(6)
@@ -92,7 +92,7 @@ def test_every_message_of_a_backfill_renews_it(storer):
     for second in range(1, 5):
         storer.process(history(second))
         storer.process(lines(at(90 + second)))
-        storer.time_passes(PATIENCE_S - 10)
+        storer.time_passes(TIMEOUT_S - 10)
         storer.process()
     assert seconds(storer) == [1, 2, 3, 4]
 
@@ -107,7 +107,7 @@ def test_a_backfill_that_waits_in_the_queue_is_not_over(storer):
 
 def test_a_death_while_a_backfill_is_ended_loses_nothing(storer):
     storer.process(history(1), lines(at(91)))
-    storer.time_passes(PATIENCE_S)
+    storer.time_passes(TIMEOUT_S)
     storer.dies_at = "metric_storer.committed"
     with pytest.raises(Killed):
         storer.process()
@@ -122,7 +122,7 @@ def test_a_clock_that_is_set_ends_no_backfill(storer, step):
     storer.process(history(1, 2))
     storer.process(lines(at(91)))
     storer.now += step
-    storer.time_passes(PATIENCE_S - 1)
+    storer.time_passes(TIMEOUT_S - 1)
     storer.process()
     storer.process(history(3, 4))
     assert seconds(storer) == [1, 2, 3, 4]
@@ -134,7 +134,7 @@ def test_a_clock_that_is_set_ends_no_backfill(storer, step):
 def test_a_backfill_whose_sender_died_ends_though_the_clock_is_set(storer, step):
     storer.process(history(1), lines(at(91)))
     storer.now += step
-    storer.time_passes(PATIENCE_S)
+    storer.time_passes(TIMEOUT_S)
     storer.process()
     assert seconds(storer) == [1, 91]
 
@@ -145,6 +145,6 @@ def test_a_storer_that_starts_gives_a_backfill_its_time(storer):
     storer.start()
     storer.process()
     assert seconds(storer) == [1]
-    storer.time_passes(PATIENCE_S)
+    storer.time_passes(TIMEOUT_S)
     storer.process()
     assert seconds(storer) == [1, 91]

@@ -29,7 +29,7 @@ def test_rows_of_a_metric_without_a_running_model_are_stored_all_the_same(storer
 def test_messages_to_the_models_have_a_bounded_size(storer):
     storer.monitor("m")
     outcome = storer.process(lines(*[at(i) for i in range(1201)]))
-    sizes = [len(rows) for it in outcome.offered for rows in messages.decode_model_input(it.body)]
+    sizes = [len(rows) for it in outcome.best_effort for rows in messages.decode_model_input(it.body)]
     assert sizes == [500, 500, 201]
     assert [rowid for _, rowid, _, _ in fed(outcome)] == list(range(1, 1202))
 
@@ -98,7 +98,7 @@ def test_a_model_that_is_not_confirmed_is_defined_again(storer):
     uid = storer.monitor("m", MetricStatus.CREATE_PENDING)
     storer.process()
     storer.time_passes(5)
-    (message,) = storer.process().offered
+    (message,) = storer.process().best_effort
     (asked,) = messages.decode_model_input(message.body)
     assert message.queue == f"input.{messages.shard_of(uid, SHARDS)}"
     assert (asked.uid, asked.generation) == (uid, 0)

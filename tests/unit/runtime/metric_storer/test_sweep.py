@@ -8,7 +8,7 @@ from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer.sweep import Sweep, waiting_in
 
-PATIENCE_S = 5.0
+TIMEOUT_S = 5.0
 
 
 def behind(uid="m", scored_rowid=3, *, generation=0, status=MetricStatus.ACTIVE):
@@ -20,20 +20,20 @@ def choose(sweep, now, *states, waiting_s=0.0):
 
 
 def test_a_metric_is_asked_for_when_it_stood_still_for_the_patience():
-    sweep = Sweep(PATIENCE_S)
+    sweep = Sweep(TIMEOUT_S)
     assert choose(sweep, 0, behind()) == []
     assert choose(sweep, 4, behind()) == []
     assert choose(sweep, 5, behind()) == ["m"]
 
 
 def test_a_metric_that_moves_is_not_asked_for():
-    sweep = Sweep(PATIENCE_S)
+    sweep = Sweep(TIMEOUT_S)
     for now in range(0, 100, 5):
         assert choose(sweep, now, behind(scored_rowid=now)) == []
 
 
 def test_another_generation_or_status_is_movement():
-    sweep = Sweep(PATIENCE_S)
+    sweep = Sweep(TIMEOUT_S)
     choose(sweep, 0, behind(status=MetricStatus.CREATE_PENDING))
     assert choose(sweep, 5, behind()) == []
     assert choose(sweep, 9, behind(generation=1)) == []
@@ -41,7 +41,7 @@ def test_another_generation_or_status_is_movement():
 
 
 def test_a_metric_is_not_asked_for_while_its_sample_may_be_waiting():
-    sweep = Sweep(PATIENCE_S)
+    sweep = Sweep(TIMEOUT_S)
     choose(sweep, 0, behind())
     assert choose(sweep, 10, behind(), waiting_s=6.0) == []
     assert choose(sweep, 10, behind(), waiting_s=math.inf) == []
@@ -49,13 +49,13 @@ def test_a_metric_is_not_asked_for_while_its_sample_may_be_waiting():
 
 
 def test_there_is_one_request_until_it_had_time_and_the_next_ones_are_rarer():
-    sweep = Sweep(PATIENCE_S)
+    sweep = Sweep(TIMEOUT_S)
     asked = [now for now in range(0, 2000, 5) if choose(sweep, now, behind())]
     assert asked == [5, 15, 35, 75, 155, 315, 635, 955, 1275, 1595, 1915]
 
 
 def test_a_metric_that_moved_after_a_request_gets_the_full_patience_again():
-    sweep = Sweep(PATIENCE_S)
+    sweep = Sweep(TIMEOUT_S)
     choose(sweep, 0, behind())
     assert choose(sweep, 5, behind()) == ["m"]
     assert choose(sweep, 10, behind(scored_rowid=4)) == []
@@ -63,20 +63,20 @@ def test_a_metric_that_moved_after_a_request_gets_the_full_patience_again():
 
 
 def test_a_suspect_gets_no_patience_but_waits_for_what_is_queued():
-    sweep = Sweep(PATIENCE_S)
+    sweep = Sweep(TIMEOUT_S)
     sweep.suspect(["m"])
     assert sweep.suspicious
     assert choose(sweep, 100, behind(), behind("n"), waiting_s=2.0) == []
     assert not sweep.suspicious
     assert choose(sweep, 101, behind(), behind("n"), waiting_s=2.0) == []
     assert choose(sweep, 102, behind(), behind("n"), waiting_s=2.0) == ["m"]
-    other = Sweep(PATIENCE_S)
+    other = Sweep(TIMEOUT_S)
     other.suspect(["m"])
     assert choose(other, 0, behind()) == ["m"]
 
 
 def test_a_sweep_asks_for_a_bounded_number_and_the_next_goes_on():
-    sweep = Sweep(PATIENCE_S, most=2)
+    sweep = Sweep(TIMEOUT_S, most=2)
     states = [behind(uid) for uid in "abcde"]
     choose(sweep, 0, *states)
     assert [choose(sweep, now, *states) for now in (5, 6, 7)] == [["a", "b"], ["c", "d"], ["e"]]
@@ -84,7 +84,7 @@ def test_a_sweep_asks_for_a_bounded_number_and_the_next_goes_on():
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30), st.booleans()), max_size=60))
 def test_no_metric_has_two_requests_within_what_is_waiting(history):
-    sweep = Sweep(PATIENCE_S)
+    sweep = Sweep(TIMEOUT_S)
     now, last = 0, {}
     for step, waiting, moves in history:
         now += step
@@ -92,7 +92,7 @@ def test_no_metric_has_two_requests_within_what_is_waiting(history):
         for uid in choose(sweep, now, behind(scored_rowid=scored), waiting_s=waiting):
             mark = scored
             if last.get(uid, (None, 0))[0] == mark:
-                assert now - last[uid][1] >= PATIENCE_S + waiting
+                assert now - last[uid][1] >= TIMEOUT_S + waiting
             last[uid] = (mark, now)
 
 
