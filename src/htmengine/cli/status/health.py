@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from htmengine.bus import QueueStatus
 from htmengine.cli.session import duration, number_of, print_table
-from htmengine.cli.terminal import echo_stderr
+from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.doors.reasons import remedy_of
 from htmengine.doors.samples import shortened
 from htmengine.errors import ConfigError
