@@ -2,7 +2,7 @@
 # make test     runs the tests                             make dist  builds a wheel and a source distribution, in dist/
 # make unit     runs those that start nothing              make pins  renews constraints.txt
 # make lint     linters and type checker                   make stub  renews the types of the compiled module
-# make kernels  builds what has changed of the C++
+# make kernels  builds what has changed of the C++         make types  checks the types of the page's scripts
 # Each does its own set-up, and says which of the packages that it needs is missing.
 
 PYTHON ?= python3
@@ -11,9 +11,10 @@ BIN := .venv/bin
 KERNELS := CMakeLists.txt $(shell find src/htmengine/htm/kernels -name '*.[ch]pp')
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check) --quiet
+TYPESCRIPT := typescript@5.9.3
 BUILD_TOOLS := cmake nanobind ninja scikit-build-core
 
-.PHONY: setup kernels demo test unit lint docs links dist stub pins clean
+.PHONY: setup kernels demo test unit lint types docs links dist stub pins clean
 
 setup: .venv/kernels
 
@@ -60,6 +61,11 @@ test: setup
 
 unit: setup
 	$(BIN)/python -m pytest -n auto tests/unit
+
+# The page's scripts have no build step: their types stand in comments, and only this looks at them.
+types:
+	@command -v npx >/dev/null || { echo "make types needs npx; on Debian: apt-get install npm" >&2; exit 1; }
+	npx --yes --package $(TYPESCRIPT) tsc -p src/htmengine/web/page/jsconfig.json
 
 docs: setup
 	$(BIN)/python -m sphinx -b html -c docs -W --keep-going --quiet . site

@@ -197,6 +197,9 @@ def series(name, since, until):
         "low": (centre - half)[kept] if scored else nothing,
         "high": (centre + half)[kept] if scored else nothing,
         "forecast": centre[kept] if scored else nothing,
+        "sequence": score[kept] * 0.3 if scored else nothing,
+        "novelty": score[kept] * 0.9 if scored else nothing,
+        "raw": np.minimum(1, score[kept] * 1.4) if scored else nothing,
     }
 
 

@@ -148,6 +148,18 @@ def test_times_are_shown_in_utc_by_a_key(site):
     expect(caption(page)).to_contain_text("11 Mar 14:26 to 14:26")
 
 
+def test_the_parts_of_the_score_are_shown_on_demand(site):
+    page = site.open(PATH)
+    expect(caption(page)).to_contain_text("44 alarms")
+    page.get_by_text("Parts of the score").click()
+    page.get_by_role("button", name="novelty").click()
+    expect(page.locator(".parts-of-score canvas")).to_be_visible()
+    page.reload()
+    expect(caption(page)).to_contain_text("44 alarms")
+    page.get_by_role("group", name=re.compile("Chart")).press("ArrowLeft")
+    expect(page.locator("figure .readout")).to_contain_text("novelty 0.61")
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
@@ -163,4 +175,4 @@ def test_a_metric_without_a_score_says_why(site, name, said):
 def test_an_unknown_metric_is_said_to_be_one(site):
     page = site.open("/m/nonesuch")
     expect(page.get_by_role("alert")).to_contain_text("No metric has the uid nonesuch.")
-    site.complaints.clear()  # the browser reports the 404
+    site.expected = "Failed to load resource"

@@ -52,19 +52,21 @@ export class MetricChart {
     this.selecting = false;
     this.valueBox = h("div.plot.values");
     this.scoreBox = h("div.plot.scores");
-    element.replaceChildren(this.valueBox, this.scoreBox);
+    this.partBox = h("div.plot.parts-of-score");
+    element.replaceChildren(this.valueBox, this.scoreBox, this.partBox);
     this.sync = uPlot.sync(`metric-${charts++}`);
     this.values = this.valueChart();
     this.scores = this.scoreChart();
+    /** @type {any} the parts of the score, while they are wanted */
+    this.parts = null;
+    /** @type {string[]} */
+    this.partNames = [];
     this.observer = new ResizeObserver(() => this.resize());
     this.observer.observe(element);
     if (!options.compact) {
       element.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     }
-    const redraw = () => {
-      this.values.redraw(false, true);
-      this.scores.redraw(false, true);
-    };
+    const redraw = () => [this.values, this.scores, this.parts].forEach((chart) => chart?.redraw(false, true));
     this.ends = [whenColoursChange(redraw), settings.follow(redraw)];
   }
 
@@ -73,6 +75,15 @@ export class MetricChart {
     this.ends.forEach((end) => end());
     this.values.destroy();
     this.scores.destroy();
+    this.parts?.destroy();
+  }
+
+  /** Shows columns of the series as lines of their own, 0 to 1. @param {string[]} names */
+  showParts(names) {
+    if (names.join() === this.partNames.join()) return;
+    this.partNames = names;
+    this.parts?.destroy();
+    this.parts = names.length ? this.partChart(names) : null;
   }
 
   /**
@@ -130,6 +141,10 @@ export class MetricChart {
       this.values.setData(joined ?? [this.series.time, column("value"), column("low"), column("high"), column("forecast"), column("value_min"), column("value_max"), none], false);
       this.values.setScale("x", { min: this.span[0], max: this.span[1] });
     });
+    this.parts?.batch(() => {
+      this.parts.setData([this.series.time, ...this.partNames.map(column)], false);
+      this.parts.setScale("x", { min: this.span[0], max: this.span[1] });
+    });
     this.scores.batch(() => {
       this.scores.setData([this.series.time, column("log_score")], false);
       this.scores.setScale("x", { min: this.span[0], max: this.span[1] });
@@ -149,6 +164,7 @@ export class MetricChart {
     if (!width) return;
     this.values.setSize({ width, height: this.height() });
     this.scores.setSize({ width, height: this.scoreHeight() });
+    this.parts?.setSize({ width, height: this.scoreHeight() });
   }
 
   shared() {
@@ -228,6 +244,22 @@ export class MetricChart {
       },
       [[], []],
       this.scoreBox,
+    );
+  }
+
+  /** @param {string[]} names */
+  partChart(names) {
+    return new uPlot(
+      {
+        ...this.shared(),
+        height: this.scoreHeight(),
+        axes: [timeAxis(false), { ...valueAxis(), splits: () => [0, 0.5, 1], values: () => ["0", "0.5", "1"] }],
+        scales: { y: { range: [0, 1] } },
+        series: [{}, ...names.map((name, i) => ({ label: name, stroke: () => colour(i === 1 ? "before" : "soft"), width: 1.2, dash: [[], [5, 3], [2, 2]][i % 3], points: { show: false } }))],
+        hooks: { setSelect: [(/** @type {any} */ chart) => this.selected(chart)] },
+      },
+      [[], ...names.map(() => [])],
+      this.partBox,
     );
   }
 

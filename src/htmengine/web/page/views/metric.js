@@ -19,6 +19,7 @@ import { problemNote } from "./problem.js";
 
 const RANGES = ["1h", "6h", "24h", "7d", "30d", "all"];
 const COMPARE = { "": "no overlay", "1d": "1 day before", "1w": "1 week before" };
+const PARTS = ["sequence", "novelty", "raw"];
 const SHIFTS = { "1d": 86_400, "1w": 604_800 };
 const POINTS = 2000;
 const MAP_POINTS = 700;
@@ -83,6 +84,7 @@ class MetricPage {
       Object.entries(COMPARE).map(([value, title]) => h("option", { value }, title)),
     );
     this.tableButton = h("button", { type: "button", "aria-pressed": "false", onclick: () => setQuery({ table: query().has("table") ? null : "1" }) }, "Table");
+    this.partButtons = PARTS.map((name) => h("button", { type: "button", "aria-pressed": "false", onclick: () => this.togglePart(name) }, name));
     this.readout = h("output.readout", { "aria-live": "off" });
     this.plot = h("div.chart-box");
     this.caption = h("figcaption.hint");
@@ -103,7 +105,7 @@ class MetricPage {
       h("header.metric-head", null, h("div", null, this.title, this.chips, this.facts), this.actions),
       this.said,
       h("div.metric-panes", null,
-        h("div.metric-main", null, h("div.chart-bar", null, this.ranges, this.compare, this.tableButton, h("span.spacer"), h("span.legend", { "aria-hidden": true }, legend())), this.figure, this.minimap.element, this.table),
+        h("div.metric-main", null, h("div.chart-bar", null, this.ranges, this.compare, h("details.more-series", null, h("summary", null, "Parts of the score"), h("div.windows", { role: "group", "aria-label": "Parts of the score" }, this.partButtons)), this.tableButton, h("span.spacer"), h("span.legend", { "aria-hidden": true }, legend())), this.figure, this.minimap.element, this.table),
         h("aside.rail", { "aria-label": "Explanation and facts" }, this.why, this.rail)),
     );
     this.chart = new MetricChart(this.plot, {
@@ -246,7 +248,10 @@ class MetricPage {
     /** @type {HTMLSelectElement} */ (this.compare).value = params.get("compare") ?? "";
     this.tableButton.setAttribute("aria-pressed", String(params.has("table")));
     this.minimap.place(this.shown());
-    const wanted = ["w", "from", "to", "at", "compare"].map((key) => params.get(key) ?? "").join(" ");
+    this.partButtons.forEach((button, i) => button.setAttribute("aria-pressed", String(this.shownParts().includes(PARTS[i]))));
+    if (this.shownParts().length) /** @type {HTMLDetailsElement} */ (this.element.querySelector(".more-series")).open = true;
+    this.chart.showParts(this.shownParts());
+    const wanted = ["w", "from", "to", "at", "compare", "show"].map((key) => params.get(key) ?? "").join(" ");
     if (wanted !== this.loaded) {
       this.loaded = wanted;
       // What is there already is moved at once; the rest follows.
@@ -267,7 +272,7 @@ class MetricPage {
     this.figure.setAttribute("aria-busy", "true");
     try {
       const [data, alarms, before] = await Promise.all([
-        loadData(this.uid, { from, to, points: POINTS }, loading.signal),
+        loadData(this.uid, { from, to, points: POINTS, also: this.shownParts() }, loading.signal),
         get(`/metrics/${this.uid}/alarms`, { from, to, limit: MOST_ALARMS }, loading.signal),
         shift ? loadData(this.uid, { from: from - shift, to: to - shift, points: POINTS / 2, series: "value" }, loading.signal) : null,
       ]);
@@ -338,6 +343,17 @@ class MetricPage {
     this.zoom([anchor - (anchor - from) * factor, anchor + (to - anchor) * factor], true);
   }
 
+  shownParts() {
+    const wanted = (this.params.get("show") ?? "").split(",");
+    return PARTS.filter((name) => wanted.includes(name));
+  }
+
+  /** @param {string} name */
+  togglePart(name) {
+    const shown = this.shownParts();
+    setQuery({ show: (shown.includes(name) ? shown.filter((one) => one !== name) : PARTS.filter((one) => one === name || shown.includes(one))).join(",") });
+  }
+
   nextOverlay() {
     const choices = Object.keys(COMPARE);
     setQuery({ compare: choices[(choices.indexOf(this.params.get("compare") ?? "") + 1) % choices.length] });
@@ -367,6 +383,7 @@ class MetricPage {
     if (low != null && high != null) parts.push(`usual ${range([low, high])}`);
     if (forecast != null) parts.push(`forecast ${short(forecast)}`);
     if (unusual != null) parts.push(`score ${score(unusual)}`);
+    for (const name of this.shownParts()) if (at.values[name] != null) parts.push(`${name} ${score(at.values[name])}`);
     setText(this.readout, parts.join(" · "));
   }
 

@@ -27,7 +27,7 @@ export function showRail(element, detail) {
       : null,
     h("section", null, h("h3", null, "Data"), h("dl.fact-list", null, facts.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))))),
   );
-  get("/incidents", { state: "all", uid: detail.uid, q: detail.name, limit: 20 }).then(
+  get("/incidents", { state: "all", q: detail.name, limit: 20 }).then(
     ({ items }) => {
       const mine = items.filter((/** @type {import("../../shapes").Incident} */ one) => one.metrics.some(({ uid }) => uid === detail.uid));
       if (!mine.length) return;

@@ -155,7 +155,7 @@ export class Fleet {
     this.element.setAttribute("aria-busy", String(!quietly));
     try {
       if (this.params.get("group")) await this.groups.load(this.params, loading.signal);
-      else await this.loadRows(loading.signal);
+      else await this.loadRows(loading.signal, quietly);
       this.showCount();
     } catch (problem) {
       if (!loading.signal.aborted && !quietly) replace(this.notes, problemNote(problem, () => this.load(false)));
@@ -169,21 +169,25 @@ export class Fleet {
     this.wantSparks();
   }
 
-  /** @param {AbortSignal} signal */
-  async loadRows(signal) {
+  /**
+   * @param {AbortSignal} signal
+   * @param {boolean} again the same list as before: rows further down, which were read page by page, stay
+   */
+  async loadRows(signal, again) {
     const span = this.chosenSpan();
     if (span) {
       const { items } = await get("/anomalies", { from: span[0], to: span[1], rank: "window", limit: 200, q: this.params.get("q") }, signal);
       const ranks = /** @type {import("../../shapes").Ranked[]} */ (items);
       const rows = ranks.length ? (await get("/metrics", { uid: ranks.map(({ uid }) => uid), limit: 200 }, signal)).items : [];
       const byUid = new Map(rows.map((/** @type {import("../../shapes").MetricRow} */ row) => [row.uid, row]));
-      this.ranking.replace(ranks.map(({ uid }) => byUid.get(uid)).filter(Boolean), "given");
+      this.ranking.replace(ranks.map(({ uid }) => byUid.get(uid)).filter(Boolean), "given", false);
       [this.total, this.next] = [ranks.length, null];
     } else {
       const sort = this.params.get("sort") ?? "oddness";
-      const answer = await get("/metrics", { q: this.params.get("q"), sort, limit: Math.max(PAGE_SIZE, Math.min(1000, this.ranking.size)) }, signal);
-      this.ranking.replace(answer.items, sort === "oddness" ? "oddness" : "given");
-      this.next = answer.next;
+      const answer = await get("/metrics", { q: this.params.get("q"), sort, limit: PAGE_SIZE }, signal);
+      const deeper = again && this.ranking.size > PAGE_SIZE;
+      this.ranking.replace(answer.items, sort === "oddness" ? "oddness" : "given", deeper);
+      if (!deeper) this.next = answer.next;
       this.total = answer.total ?? answer.items.length;
     }
   }

@@ -17,6 +17,7 @@ export class Ranking {
     this.by = "oddness";
     /** @type {string[] | null} what the server said, until it is shown */
     this.given = null;
+    this.stirred = false; // whether the order may be another one
   }
 
   get size() {
@@ -24,10 +25,12 @@ export class Ranking {
   }
 
   /**
+   * Takes the server's newest answer.
    * @param {MetricRow[]} rows in the server's order
    * @param {"oddness" | "given"} by
+   * @param {boolean} keep rows that are not among them stay, behind them
    */
-  replace(rows, by) {
+  replace(rows, by, keep) {
     const before = this.entries;
     this.by = by;
     this.entries = new Map(rows.map((row) => {
@@ -38,6 +41,15 @@ export class Ranking {
       return [row.uid, { row: newer, key: known?.key ?? live, live }];
     }));
     this.given = rows.map(({ uid }) => uid);
+    if (keep) {
+      for (const uid of this.order) {
+        const entry = before.get(uid);
+        if (!entry || this.entries.has(uid)) continue;
+        this.entries.set(uid, entry);
+        this.given.push(uid);
+      }
+    }
+    this.stirred = true;
   }
 
   /** @param {MetricRow[]} rows */
@@ -62,6 +74,7 @@ export class Ranking {
     if (score !== null) {
       row.max_1h = Math.max(score, row.max_1h ?? 0);
       entry.live = Math.max(entry.live, score);
+      this.stirred ||= entry.live - entry.key > NOTICEABLE;
       if (score >= 0.5) Object.assign(row, { cause: result.cause, direction: result.direction ?? row.direction, since: row.since ?? result.time });
     }
     return true;
@@ -69,6 +82,7 @@ export class Ranking {
 
   /** Returns how many rows would move or come in. */
   changes() {
+    if (!this.stirred) return 0;
     const order = this.sorted();
     if (order.length !== this.order.length) return Math.max(1, Math.abs(order.length - this.order.length));
     const places = new Map(this.order.map((uid, i) => [uid, i]));
@@ -90,6 +104,7 @@ export class Ranking {
       if (Math.abs(entry.live - entry.key) > NOTICEABLE) entry.key = entry.live;
     }
     this.given = null;
+    this.stirred = false;
   }
 
   /** @returns {string[]} the order as it would be now */
