@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Self
 
 import msgspec
 
@@ -13,7 +13,7 @@ from htmengine.bus.subscription import subscribed
 from htmengine.cli.detect.report import REASONS, usual_values
 from htmengine.cli.session import print_json, tell_if_nobody_takes, utc
 from htmengine.cli.terminal import echo_stderr, echo_stdout
-from htmengine.messages import MalformedMessage, Why, decode_results_batch
+from htmengine.messages import BatchRow, MalformedMessage, Why, decode_results_batch, decode_why
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
 from htmengine.service.context import Context
@@ -35,7 +35,43 @@ class Row(NamedTuple):
     value: float
     anomaly_score: float
     log_score: float
+    forecast: float | None = None
+    """This, and the two below, are None where the model does not know yet, or tells none."""
+    usual: tuple[float, float] | None = None
+    one_in: float | None = None
     why: Why | None = None
+
+    @classmethod
+    def stored(cls, row: overview.LatestScore) -> Self:
+        """Return a row that is stored, and its alarm."""
+        return cls(
+            row.name,
+            row.rowid,
+            row.timestamp,
+            row.value,
+            row.anomaly_score,
+            row.log_score or 0.0,
+            row.forecast,
+            row.usual,
+            row.alarm.one_in if row.alarm else None,
+            decode_why(row.alarm.why) if row.alarm and row.alarm.why else None,
+        )
+
+    @classmethod
+    def published(cls, row: BatchRow) -> Self:
+        """Return a row as it is published."""
+        return cls(
+            row.name,
+            row.rowid,
+            row.ts,
+            row.value,
+            row.anomaly,
+            row.log_score,
+            row.forecast,
+            row.usual,
+            row.one_in,
+            row.why or None,
+        )
 
 
 Show = Callable[[Iterable[Row]], None]
@@ -59,10 +95,7 @@ def show_stored(
                 else "There are no such scores."
             )
         echo_stdout(_HEADING)
-    printer(json)(
-        Row(row.name, row.rowid, row.timestamp, row.value, row.anomaly_score, row.log_score or 0.0)
-        for row in rows
-    )
+    printer(json)(map(Row.stored, rows))
     return {(row.name, row.rowid) for row in rows}
 
 
@@ -104,10 +137,7 @@ def arriving(
                 except MalformedMessage as error:
                     consumer.dead_letter(delivery, str(error))
                     continue
-                yield [
-                    Row(row.name, row.rowid, row.ts, row.value, row.anomaly, row.log_score, row.why or None)
-                    for row in batch.rows
-                ]
+                yield [Row.published(row) for row in batch.rows]
             consumer.ack(deliveries)
 
 
@@ -129,7 +159,10 @@ def _print_json(rows: Iterable[Row]) -> None:
                 "value": row.value,
                 "anomalyScore": row.anomaly_score,
                 "logScore": row.log_score,
+                "forecast": row.forecast,
+                "usual": row.usual,
             }
+            | ({"oneIn": row.one_in} if row.one_in is not None else {})
             | ({"why": msgspec.to_builtins(row.why)} if row.why else {})
         )
 

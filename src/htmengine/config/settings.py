@@ -178,7 +178,9 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     """Removal of old rows."""
 
     days: float | None = None
-    """None keeps everything."""
+    """Of samples. None keeps everything."""
+    history_days: float | None = None
+    """Of alarms and hours, which outlive their samples. None keeps everything."""
     interval_s: float = 3600.0
 
 
@@ -332,7 +334,10 @@ def _settings(reader: OptionReader) -> Settings:
         storer=_storer(reader),
         scheduler=_scheduler(reader),
         likelihood=_likelihood(reader),
-        retention=Retention(days=engine.get("retention_days", positive_number, None)),
+        retention=Retention(
+            days=engine.get("retention_days", positive_number, None),
+            history_days=engine.get("history_days", positive_number, None),
+        ),
     )
     reader.refuse_others(APPLICATION, "engine")
     return settings

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, Select, func, select
 
 from htmengine.repository import schema
+from htmengine.repository.alarms import Alarm, alarms_at
 from htmengine.repository.metrics import CUSTOM, states
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.repository.times import epoch_seconds
@@ -133,6 +134,11 @@ class LatestScore(NamedTuple):
     value: float
     anomaly_score: float
     log_score: float | None
+    forecast: float | None
+    """None, as the usual values, where the model has none yet, or tells none."""
+    usual: tuple[float, float] | None
+    alarm: Alarm | None
+    """Of a row that alarms."""
 
 
 def latest_scores(
@@ -151,6 +157,9 @@ def latest_scores(
         data.metric_value,
         data.anomaly_score,
         data.log_score,
+        data.forecast,
+        data.usual_low,
+        data.usual_high,
     ).where(data.anomaly_score.is_not(None))
     if least_log_score > 0:
         query = query.where(data.log_score >= least_log_score)
@@ -173,7 +182,26 @@ def latest_scores(
         query = query.order_by(data.timestamp.desc(), data.uid.desc(), data.rowid.desc())
     rows = conn.execute(query.limit(limit)).all()
     known = states(conn, [row.uid for row in rows])
-    samples = [LatestScore(known[uid].name, *others) for uid, *others in rows if uid in known]
+    alarming: dict[str, list[int]] = {}
+    for row in rows:
+        if (row.log_score or 0.0) >= schema.ALARM_LOG_SCORE:
+            alarming.setdefault(row.uid, []).append(row.rowid)
+    alarms = {uid: alarms_at(conn, uid, rowids) for uid, rowids in alarming.items()}
+    samples = [
+        LatestScore(
+            known[uid].name,
+            rowid,
+            timestamp,
+            value,
+            anomaly_score,
+            log_score,
+            forecast,
+            None if low is None or high is None else (low, high),
+            alarms.get(uid, {}).get(rowid),
+        )
+        for uid, rowid, timestamp, value, anomaly_score, log_score, forecast, low, high in rows
+        if uid in known
+    ]
     return sorted(samples, key=attrgetter("timestamp", "name", "rowid"))
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, func, select
 
 from htmengine.repository import hours, schema
 from htmengine.repository.status import WITH_MODEL, MetricStatus
-from htmengine.repository.times import from_epoch
+from htmengine.repository.times import bound, from_epoch
 
 METRICS_BATCH_SIZE: Final = 200
 
@@ -24,6 +24,7 @@ class Removal(NamedTuple):
     """What one step removed."""
 
     rows: int
+    """Of samples or hours."""
     next_uid: str | None
     """Where the next step goes on; None when all metrics had their turn."""
 
@@ -90,3 +91,26 @@ def _sum_up(conn: Connection, uid: str, generation: int, to_rowid: int) -> None:
     if hourly < to_rowid:
         sums = hours.summed_to(conn, uid, generation, hourly, to_rowid)
         hours.store(conn, [sums])
+
+
+def remove_alarms(conn: Connection, before: int, *, limit: int) -> int:
+    """Remove alarms from before a time, in seconds since the epoch, at most `limit`; return how many were removed."""
+    alarm = schema.metric_alarm.c
+    old = select(alarm.id).where(alarm.timestamp < bound(before)).order_by(alarm.timestamp).limit(limit)
+    ids = conn.scalars(old).all()
+    if not ids:
+        return 0
+    return conn.execute(delete(schema.metric_alarm).where(alarm.id.in_(ids))).rowcount
+
+
+def remove_hours(conn: Connection, before: int, *, from_uid: str = "") -> Removal:
+    """Remove hours of some metrics that ended before a time, in seconds since the epoch.
+
+    `from_uid` : `next_uid` of the step before.
+    """
+    hour = schema.metric_hour.c
+    query = select(_metric.uid).where(_metric.uid >= from_uid).order_by(_metric.uid)
+    uids = conn.scalars(query.limit(METRICS_BATCH_SIZE + 1)).all()
+    old = hour.uid.in_(uids[:METRICS_BATCH_SIZE]), hour.hour <= before - hours.HOUR_S
+    removed = conn.execute(delete(schema.metric_hour).where(*old)).rowcount if uids else 0
+    return Removal(removed, uids[METRICS_BATCH_SIZE] if len(uids) > METRICS_BATCH_SIZE else None)

@@ -20,7 +20,7 @@ from sqlalchemy import Engine
 from htmengine.errors import DependencyUnavailable, MisuseError
 from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 from htmengine.repository.engine import writing
-from htmengine.repository.retention import Checkpoints, remove_older
+from htmengine.repository.retention import Checkpoints, remove_alarms, remove_hours, remove_older
 from htmengine.service.context import Context
 from htmengine.service.program import run_program
 from htmengine.service.retry import ShutdownRequested, retry_while_unavailable
@@ -63,6 +63,34 @@ def collect(
     return removed
 
 
+def collect_history(
+    engine: Engine,
+    before: int,
+    *,
+    stop: threading.Event,
+    rows_at_once: int = ROWS_BATCH_SIZE,
+    pause_s: float = PAUSE_S,
+) -> int:
+    """Remove the alarms and hours older than a time, as `collect` does, and return their number."""
+    removed, uid = 0, ""
+    while not stop.is_set():
+        with writing(engine) as conn:
+            alarms = remove_alarms(conn, before, limit=rows_at_once)
+        removed += alarms
+        if alarms < rows_at_once:
+            break
+        stop.wait(pause_s)
+    while not stop.is_set():
+        with writing(engine) as conn:
+            step = remove_hours(conn, before, from_uid=uid)
+        removed += step.rows
+        if step.next_uid is None:
+            break
+        uid = step.next_uid
+        stop.wait(pause_s)
+    return removed
+
+
 def work(
     context: Context,
     *,
@@ -79,7 +107,8 @@ def work(
     timer : seconds that only grow.
     """
     days = getattr(context.options, "threshold_days", None) or context.settings.retention.days
-    if days is None:
+    history_days = context.settings.retention.history_days
+    if days is None and history_days is None:
         context.stop.wait()
         return
     try:
@@ -91,12 +120,19 @@ def work(
     began = clock() - timer()
     while not context.stop.is_set():
         began_by_now = clock() - timer()
-        before = int(min(began, began_by_now) + timer() - days * SECONDS_PER_DAY)
+        now = min(began, began_by_now) + timer()
         began = began_by_now
         try:
-            removed = collect(context.engine, before, checkpoints=store.oldest, stop=context.stop)
-            if removed:
-                log.info("%s.removed rows=%d", NAME, removed)
+            if days is not None:
+                before = int(now - days * SECONDS_PER_DAY)
+                removed = collect(context.engine, before, checkpoints=store.oldest, stop=context.stop)
+                if removed:
+                    log.info("%s.removed rows=%d", NAME, removed)
+            if history_days is not None:
+                before = int(now - history_days * SECONDS_PER_DAY)
+                removed = collect_history(context.engine, before, stop=context.stop)
+                if removed:
+                    log.info("%s.removed alarms_and_hours=%d", NAME, removed)
         except DependencyUnavailable as error:
             log.warning("%s.waiting reason=%s", NAME, error)
         context.stop.wait(context.settings.retention.interval_s)

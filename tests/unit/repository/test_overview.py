@@ -1,7 +1,8 @@
 import pytest
 from sqlalchemy import event
 
-from htmengine.repository import metrics, overview, samples, scores
+from htmengine.repository import alarms, metrics, overview, samples, scores
+from htmengine.repository.alarms import NewAlarm
 from htmengine.repository.engine import reading, writing
 from tests.unit.repository.rows import FIRST_SECOND, add_rows, score_rows
 
@@ -62,6 +63,19 @@ def test_rows_of_one_time_come_by_name(engine):
             add_rows(conn, uid, 1)
             score_rows(conn, uid, 1, 1)
     assert latest(engine) == [(name, 1) for name in sorted(names)]
+
+
+def test_a_row_that_alarms_comes_with_its_alarm(engine, uids):
+    with writing(engine) as conn:
+        alarms.store(conn, [NewAlarm(uids["b"], 6, 1, 6.0, 0.9, why="{}")])
+        found = overview.latest_scores(conn, least_log_score=0.5)
+    assert [(row.name, row.rowid, row.alarm and row.alarm.why) for row in found] == [
+        ("a", 5, None),
+        ("b", 5, None),
+        ("a", 6, None),
+        ("b", 6, "{}"),
+    ]
+    assert {(row.forecast, row.usual) for row in found} == {(None, None)}
 
 
 def test_rows_of_one_metric_are_chosen(engine, uids):

@@ -6,10 +6,11 @@ import msgspec
 import pytest
 
 from htmengine import config
-from htmengine.repository import metrics, samples
+from htmengine.repository import alarms, hours, metrics, retention, samples
+from htmengine.repository.alarms import NewAlarm
 from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.migrations import upgrade
-from htmengine.runtime.metric_garbage_collector import collect, work
+from htmengine.runtime.metric_garbage_collector import collect, collect_history, work
 from htmengine.service.context import opened
 
 
@@ -51,6 +52,25 @@ def test_old_rows_of_unmonitored_metrics_go_in_steps_and_newer_ones_stay(engine)
     assert removed == 90
     for uid in uids:
         assert rowids(engine, uid) == list(range(31, 51))
+
+
+def test_alarms_and_hours_of_before_a_time_go_in_steps_and_others_stay(engine, monkeypatch):
+    monkeypatch.setattr(retention, "METRICS_BATCH_SIZE", 2)
+    uids = [fill(engine, f"m{i}", 200) for i in range(5)]  # three hours, and a part of one
+    with writing(engine) as conn:
+        for uid in uids:
+            hours.store(conn, [hours.summed_to(conn, uid, 0, 0, 200)])
+            alarms.store(
+                conn, [NewAlarm(uid, rowid, 60 * (rowid - 1), 1.0, 0.7) for rowid in (10, 70, 72, 150)]
+            )
+    before, arguments = 2 * 3600 - 600, {"stop": threading.Event(), "rows_at_once": 4, "pause_s": 0}
+    assert collect_history(engine, before, **arguments) == 5 * (3 + 1)
+    assert collect_history(engine, before, **arguments) == 0
+    with reading(engine) as conn:
+        for uid in uids:
+            assert [alarm.rowid for alarm in alarms.alarms_of(conn, uid, limit=9)] == [150]
+            assert [hour.hour for hour in hours.stored(conn, uid, 0, 2**40)] == [3600, 7200, 10800]
+            assert len(rowids(engine, uid)) == 200
 
 
 def test_a_second_run_finds_nothing(engine):
