@@ -20,9 +20,10 @@ def doctor(
 
     Without a name it looks at all services, and at the metrics that wait for something. Exits with 1 when something needs attention.
     """
+    from htmengine.admin.health import health_of
+    from htmengine.admin.metric_report import inspect
     from htmengine.cli.session import installation, print_json
-    from htmengine.cli.status.health import health_of, print_health
-    from htmengine.cli.status.metric_report import inspect, print_reports
+    from htmengine.cli.status import print_health, print_reports
 
     with installation(config, data) as context:
         health = health_of(context)

@@ -1,6 +1,6 @@
 import pytest
 
-from htmengine.cli.status.diagnosis import Facts, Services, diagnose, unknown
+from htmengine.admin.diagnosis import Facts, Services, diagnose, unknown
 from htmengine.repository.overview import BackfillState, MetricOverview
 from htmengine.repository.status import MetricStatus
 
@@ -56,7 +56,7 @@ def facts(*, services=ALL, backfill=None, queued=0, results=0, refused=(), left_
         (facts(last_rowid=40, scored_rowid=40), "The model has seen 40,", False),
         (
             facts(last_rowid=40, scored_rowid=40, tail_timestamp=int(NOW) - 7200),
-            "2.0 h ago: nothing newer has arrived. The model has seen 40,",
+            "2 h ago: nothing newer has arrived. The model has seen 40,",
             False,
         ),
         (facts(tail_timestamp=int(NOW) + 3000), "50 min ahead of this machine's clock", True),
@@ -66,7 +66,7 @@ def facts(*, services=ALL, backfill=None, queued=0, results=0, refused=(), left_
             "Lines of it were refused: it is bad; it is late.",
             False,
         ),
-        (facts(tail_timestamp=int(NOW) - 7200), "the last one is of 2.0 h ago", False),
+        (facts(tail_timestamp=int(NOW) - 7200), "the last one is of 2 h ago", False),
         (facts(), "All samples are scored.", False),
     ],
 )

@@ -6,10 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from htmengine.cli.session import duration, utc
-from htmengine.cli.status.diagnosis import Diagnosis, Facts, Services, diagnose, unknown
-from htmengine.cli.status.health import Health
-from htmengine.cli.terminal import echo_stdout
+from htmengine.admin.diagnosis import Diagnosis, Facts, Services, diagnose, unknown
+from htmengine.admin.health import Health
 from htmengine.errors import ConfigError
 from htmengine.messages import shard_of
 from htmengine.repository import metrics, overview
@@ -150,29 +148,3 @@ def _newest_checkpoint(context: Context, metric: MetricOverview) -> tuple[int, i
         ),
         default=None,
     )
-
-
-def print_reports(reports: Sequence[MetricReport], *, everything: bool) -> None:
-    """Show metrics to a person."""
-    if not reports and not everything:
-        echo_stdout("No metric waits for anything. `htmengine doctor NAME` looks at one.")
-    for report in reports:
-        echo_stdout("")
-        echo_stdout(report.name, bold=True)
-        if metric := report.metric:
-            checkpoint = (
-                f"row {report.last_checkpoint}, {duration(report.checkpoint_age_s or 0.0)} ago"
-                if report.last_checkpoint is not None
-                else "none yet"
-            )
-            last = utc(metric.tail_timestamp)
-            echo_stdout(
-                f"  {metric.status_name}; samples in {report.samples_in}, stored {metric.last_rowid}, "
-                f"scored {metric.scored_rowid}, waiting {metric.unscored}, lag {duration(report.lag_s or 0.0)}\n"
-                f"  model: generation {metric.generation}, "
-                f"{max(metric.scored_rowid - metric.base_rowid, 0)} samples old; checkpoint: {checkpoint}\n"
-                f"  last sample: {f'{last} UTC' if last else 'none yet'}"
-            )
-            if metric.message and not metric.failed:
-                echo_stdout(f"  {metric.message}")
-        echo_stdout(f"  {report.diagnosis.sentence}")

@@ -10,11 +10,8 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection
 
 from htmengine.bus import QueueStatus
-from htmengine.cli.session import duration, number_of, print_table
-from htmengine.cli.terminal import echo_stderr, echo_stdout
-from htmengine.doors.reasons import remedy_of
-from htmengine.doors.samples import shortened
 from htmengine.errors import ConfigError
+from htmengine.readable import counted
 from htmengine.repository import metrics, overview
 from htmengine.repository.engine import reading
 from htmengine.repository.overview import STATUS_NAMES, Totals
@@ -25,8 +22,6 @@ from htmengine.service.context import LEAST_FREE_BYTES, Context, data_folder, fr
 
 MAX_DEAD_LETTERS: Final = 10_000
 """So many are counted."""
-MAX_EXAMPLE: Final = 50
-"""Characters of a refused line that a person is shown."""
 
 
 class ServiceHealth(NamedTuple):
@@ -106,14 +101,14 @@ def health_of(context: Context) -> Health:
     services = _services(context, status, dead)
     findings = [*_findings(services), *_disk_full(context)]
     if dead:
-        findings.append(f"{number_of(dead.total(), 'dead letter')}: `htmengine dead list` says why.")
+        findings.append(f"{counted(dead.total(), 'dead letter')}: `htmengine dead list` says why.")
     with reading(context.engine) as conn:
         totals = overview.totals(conn)
         if totals.by_status.get(STATUS_NAMES[MetricStatus.UNMONITORED]):
             findings += _beyond_limits(context, conn)
     if failed := totals.by_status.get("error", 0):
         findings.append(
-            f"{number_of(failed, 'model')} stopped with an error: `htmengine doctor NAME` says of what."
+            f"{counted(failed, 'model')} stopped with an error: `htmengine doctor NAME` says of what."
         )
     return Health(
         services,
@@ -178,7 +173,7 @@ def _findings(services: Sequence[ServiceHealth]) -> list[str]:
         if service.alive is False:
             found.append(f"{service.name} does not run: start `htmengine up`, or `python -m` for it alone.")
         elif service.restarts:
-            times = number_of(service.restarts, "time")
+            times = counted(service.restarts, "time")
             found.append(f"{service.name} died {times} and was started again: its log says of what.")
     return found
 
@@ -202,55 +197,6 @@ def _beyond_limits(context: Context, conn: Connection) -> list[str]:
     except ConfigError as error:
         return [str(error)]
     return [
-        f"{number_of(count, 'metric')} without a model: [{limit.section}] of {path} allows no more than {limit.models}."
+        f"{counted(count, 'metric')} without a model: [{limit.section}] of {path} allows no more than {limit.models}."
         for limit, count in monitor_rules.Quota(rules, metrics.custom(conn)).beyond().items()
     ]
-
-
-def print_health(health: Health) -> None:
-    """Show the engine to a person."""
-    print_table(
-        ("Service", "Runs", "Up", "Restarts", "Queued", "Oldest", "Dead letters"),
-        [
-            (
-                one.name,
-                {True: "yes", False: "NO", None: "?"}[one.alive],
-                duration(one.up_s) if one.up_s is not None else None,
-                one.restarts,
-                one.queued,
-                duration(one.oldest_s) if one.queued and one.oldest_s else None,
-                one.dead_letters,
-            )
-            for one in health.services
-        ],
-    )
-    for one in health.services:
-        for line in _counted(one):
-            echo_stdout(line)
-    totals = health.totals
-    by_status = ", ".join(f"{count} {name}" for name, count in sorted(totals.by_status.items()))
-    echo_stdout(
-        f"{number_of(totals.metrics, 'metric')}{f' ({by_status})' if by_status else ''}, "
-        f"{number_of(totals.rows, 'sample')} stored, {totals.unscored} waiting for scores; "
-        f"{number_of(health.dead_letters, 'dead letter')}."
-    )
-    for finding in health.findings:
-        echo_stderr(f"! {finding}")
-
-
-def _counted(service: ServiceHealth) -> list[str]:
-    """Return a service's counters as lines: what was refused by its reason, with an example."""
-    plain = {name: count for name, count in service.counters.items() if isinstance(count, int) and count}
-    lines = [
-        f"{service.name} since its start: "
-        + ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in plain.items())
-    ] * bool(plain)
-    for reason, refused in service.counters.get("rejected", {}).items():
-        example = (
-            f", for example {shortened(refused['examples'][-1], MAX_EXAMPLE)!r}"
-            if refused["examples"]
-            else ""
-        )
-        remedy = f"; {remedy}" if (remedy := remedy_of(reason)) else ""
-        lines.append(f"  {number_of(refused['count'], 'line')} rejected: {reason}{example}{remedy}")
-    return lines

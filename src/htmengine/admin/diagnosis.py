@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from htmengine.cli.session import duration, number_of
 from htmengine.htm.params import ROWS_FOR_RANGE
+from htmengine.readable import counted, duration
 from htmengine.repository.overview import BackfillState, MetricOverview
 
 STALLED_S: Final = 600.0
@@ -58,7 +58,7 @@ def unknown(name: str, services: Services, data_queued: int, refused: Sequence[s
         )
     if data_queued:
         return Diagnosis(
-            f"No metric {name} is stored; {number_of(data_queued, 'message')} still to be stored may hold it."
+            f"No metric {name} is stored; {counted(data_queued, 'message')} still to be stored may hold it."
         )
     return Diagnosis(
         f"No sample of {name} has ever arrived. Names are taken letter by letter, and the case counts; "
@@ -93,7 +93,7 @@ def _diagnose(facts: Facts) -> Diagnosis:
         )
     if facts.backfill:
         held = (
-            f" {number_of(facts.backfill.held, 'live sample')} will follow it." if facts.backfill.held else ""
+            f" {counted(facts.backfill.held, 'live sample')} will follow it." if facts.backfill.held else ""
         )
         if not metric.unscored:
             return Diagnosis(f"History is being sent.{held}")
@@ -107,7 +107,7 @@ def _diagnose(facts: Facts) -> Diagnosis:
     if metric.waits_for_rows:
         missing = ROWS_FOR_RANGE - metric.last_rowid
         return Diagnosis(
-            f"The model waits for {number_of(max(missing, 1), 'more sample')} to infer the metric's range "
+            f"The model waits for {counted(max(missing, 1), 'more sample')} to infer the metric's range "
             f"({metric.last_rowid} of {ROWS_FOR_RANGE} are there); with --min and --max it starts at once."
         )
     if metric.unscored:
@@ -117,7 +117,7 @@ def _diagnose(facts: Facts) -> Diagnosis:
 
 def _behind(facts: Facts) -> Diagnosis:
     metric, services = facts.metric, facts.services
-    rows = f"{number_of(metric.unscored, 'stored sample')} not scored yet"
+    rows = f"{counted(metric.unscored, 'stored sample')} not scored yet"
     if not services.scheduler:
         return Diagnosis(f"{rows}: no model_scheduler runs. Start `htmengine up`.", True)
     if not services.anomaly:

@@ -1,1 +1,0 @@
-"""The work of `htmengine status` and `htmengine doctor`."""
