@@ -19,9 +19,21 @@ from collections.abc import Callable
 from typing import Final
 
 import cramjam
+from google.protobuf import json_format
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from benchmarks.machine import machine
-from htmengine.doors import graphite_pickle, influx, plaintext, protobuf, remote_write
+from htmengine.doors import (
+    graphite_pickle,
+    influx,
+    json_samples,
+    opentsdb,
+    otlp,
+    plaintext,
+    protobuf,
+    remote_write,
+    victoriametrics,
+)
 from htmengine.doors.limits import Limits, inflate
 from htmengine.doors.samples import Samples
 
@@ -90,12 +102,89 @@ def telegraf() -> Read:
     return lambda: influx.parse(sent, unit, NOW, LIMITS).samples
 
 
+def opentelemetry() -> Read:
+    """Return a reading of 2000 counters with four attributes, as an exporter sends them."""
+    points = [
+        {
+            "startTimeUnixNano": f"{NOW}000000000",
+            "timeUnixNano": f"{NOW + 60}000000000",
+            "asDouble": n * 0.5,
+            "attributes": [
+                {"key": key, "value": {"stringValue": value}}
+                for key, value in (
+                    ("method", "GET"),
+                    ("route", f"/r{n}"),
+                    ("status", "200"),
+                    ("zone", "fra1"),
+                )
+            ],
+        }
+        for n in range(2000)
+    ]
+    metric = {
+        "name": "http.requests",
+        "sum": {"dataPoints": points, "aggregationTemporality": 2, "isMonotonic": True},
+    }
+    service = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
+    document = {"resourceMetrics": [{"resource": service, "scopeMetrics": [{"metrics": [metric]}]}]}
+    sent = json_format.Parse(json.dumps(document), ExportMetricsServiceRequest()).SerializeToString()
+    return lambda: otlp.parse(sent, otlp.Encoding.PROTOBUF, LIMITS).samples
+
+
+def json_lines() -> Read:
+    """Return a reading of 5000 objects with two tags, one a line."""
+    samples = [
+        {
+            "name": "cpu.user",
+            "tags": {"host": f"web{n % 100:02}", "cpu": str(n // 100)},
+            "time": NOW,
+            "value": n * 0.5,
+        }
+        for n in range(5000)
+    ]
+    sent = "\n".join(map(json.dumps, samples)).encode()
+    return lambda: json_samples.parse_lines(sent, NOW, LIMITS).samples
+
+
+def opentsdb_put() -> Read:
+    """Return a reading of an array of 5000 points with two tags."""
+    points = [
+        {
+            "metric": "cpu.user",
+            "tags": {"host": f"web{n % 100:02}", "cpu": str(n // 100)},
+            "timestamp": NOW,
+            "value": n,
+        }
+        for n in range(5000)
+    ]
+    sent = json.dumps(points).encode()
+    return lambda: opentsdb.parse(sent, NOW, LIMITS).samples
+
+
+def exported() -> Read:
+    """Return a reading of 100 series with 100 values each, as VictoriaMetrics exports them."""
+    series = [
+        {
+            "metric": {"__name__": "cpu", "host": f"web{n}"},
+            "values": [float(i) for i in range(100)],
+            "timestamps": [(NOW + i) * 1000 for i in range(100)],
+        }
+        for n in range(100)
+    ]
+    sent = "\n".join(map(json.dumps, series)).encode()
+    return lambda: victoriametrics.parse(sent, LIMITS).samples
+
+
 DOORS: Final = {
     "graphite-text": text,
     "graphite-text-tags": text_with_tags,
     "graphite-pickle": pickles,
     "remote-write": prometheus,
     "influx": telegraf,
+    "otlp": opentelemetry,
+    "json": json_lines,
+    "opentsdb": opentsdb_put,
+    "victoriametrics": exported,
 }
 
 

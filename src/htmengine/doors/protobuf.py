@@ -72,10 +72,10 @@ def classes(package: str, schema: Mapping[str, Sequence[tuple[int, str, str]]]) 
     }
 
 
-def pieces(body: bytes, *, most: int) -> Iterator[bytes]:
+def pieces(body: bytes, *, most: int, longest: int = MAX_RECORD) -> Iterator[bytes]:
     """Cut a message between its fields into messages of some ten thousand bytes, which together say the same.
 
-    Raises UnreadableBody: damaged, more than `most` fields of several bytes, or one that is too large.
+    Raises UnreadableBody: damaged, more than `most` fields of several bytes, or one with more than `longest` of them.
     """
     begin, at, end = 0, 0, len(body)
     try:
@@ -86,7 +86,7 @@ def pieces(body: bytes, *, most: int) -> Iterator[bytes]:
                 length, at = _varint(body, at)
                 if at + length > end:
                     break
-                if length > MAX_RECORD:
+                if length > longest:
                     raise UnreadableBody(Reason.TOO_LARGE, f"a record of {length} bytes")
                 most -= 1
                 if most < 0:

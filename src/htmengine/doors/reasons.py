@@ -21,6 +21,7 @@ class Reason(StrEnum):
     NOT_A_POINT = "not a point: (name, (timestamp, value))"
     NOT_DECODABLE = "the body cannot be decoded"
     NOT_JSON = "not JSON"
+    SHAPE = "JSON of another shape than this door takes"
     TOO_LARGE = "the body is larger than the limit"
     TOO_MANY = "more samples than one request may have"
 
@@ -39,6 +40,7 @@ class Reason(StrEnum):
     )
     PRECISION = "the timestamp is not of our time: do the timestamps match precision=…?"
     UNEQUAL_COLUMNS = "times and values are not equally many"
+    BUCKETS = "a histogram does not have one bucket more than bounds"
     NO_START = "a delta without a start time"
     STATSD_TYPE = "not a StatsD type"
     SAMPLE_RATE = "the sample rate is not a number above 0"
