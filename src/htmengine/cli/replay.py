@@ -11,22 +11,21 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from htmengine.bus import Outgoing, QueueFull
 from htmengine.cli.progress import progress_bar
 from htmengine.cli.session import installation, tell_if_nobody_takes
 from htmengine.cli.terminal import echo_stderr
-from htmengine.doors.plaintext import PROTOCOL, BadLine, parse_line
+from htmengine.doors.plaintext import BadLine, parse_line
 from htmengine.errors import DependencyUnavailable, ExplainedError, MisuseError
-from htmengine.messages import Backfill, MetricLines, encode_json
+from htmengine.messages import Backfill
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
 from htmengine.runtime.metric_storer import backfill
 from htmengine.series.reader import SeriesReader
 from htmengine.service.context import Context
+from htmengine.service.lines import publish_lines
 
 LINES_PER_MESSAGE: Final = 500
 POLL_S: Final = 0.2
-QUEUE_PAUSE_S: Final = 0.1
 ALIVE_EVERY_S: Final = backfill.TIMEOUT_S / 4
 TIMEOUT_S: Final = 60.0
 """How long nothing may move while `--wait` waits."""
@@ -104,15 +103,7 @@ def _send(
     sent, last = 0, None
 
     def publish(lines: list[str], *, done: bool = False) -> None:
-        message = MetricLines(
-            protocol=PROTOCOL,
-            data=lines,
-            backfill=Backfill(metric=metric, token=token, done=done),
-            accepted_at=time.time(),
-        )
-        _insist(
-            lambda: context.bus.publish([Outgoing(context.settings.listener.queue, encode_json(message))])
-        )
+        publish_lines(context, lines, backfill=Backfill(metric=metric, token=token, done=done))
 
     with progress_bar(stream, "Sending") as show:
         publish([])  # from here on live samples wait, even if the first rows take their time
@@ -138,7 +129,7 @@ def _send(
 
 @contextmanager
 def _kept_alive(publish: Callable[[], None]) -> Iterator[None]:
-    """Say now and then that the backfill goes on: what is read from a pipe may take its time."""
+    """Publish now and then, so that the backfill does not expire: what is read from a pipe may take its time."""
     ended = threading.Event()
 
     def run() -> None:
@@ -153,16 +144,6 @@ def _kept_alive(publish: Callable[[], None]) -> Iterator[None]:
     finally:
         ended.set()
         thread.join()
-
-
-def _insist(publish: Callable[[], None]) -> None:
-    """Publish as soon as the queue has room."""
-    while True:
-        try:
-            publish()
-            return
-        except QueueFull:
-            time.sleep(QUEUE_PAUSE_S)
 
 
 def _wait(context: Context, metric: str, last: int) -> dict[str, Any]:

@@ -14,6 +14,8 @@ from htmengine.errors import DependencyUnavailable, ExplainedError
 from htmengine.model_swapper.checkpoint_store import CheckpointStore, ModelKey, compressed
 from htmengine.repository import identity
 from htmengine.service.fault_injection import Step, no_step
+from htmengine.service.retry import WaitingLog
+from htmengine.system.backoff import Backoff, retry
 
 CAPACITY: Final = 256
 """Blocks that may wait. Each is a copy of a model's state, so this bounds memory."""
@@ -135,7 +137,7 @@ class CheckpointWriter:
     def _run(self) -> None:
         try:
             while batch := self._next():
-                self._insist(batch)
+                self._do_when_available(batch)
                 self._done(batch)
         except (
             BaseException
@@ -174,21 +176,26 @@ class CheckpointWriter:
             self._busy = False
             self._changed.notify_all()
 
-    def _insist(self, batch: Sequence[Job]) -> None:
-        pause = FIRST_PAUSE_S
-        while True:
-            try:
-                return self._do(batch)
-            except DependencyUnavailable as error:
-                if time.monotonic() > self._give_up_at:
-                    log.warning("model_scheduler.checkpoints_lost jobs=%d reason=%s", len(batch), error)
-                    return None
-                if self._closing.is_set():
-                    time.sleep(pause)
-                else:
-                    log.warning("model_scheduler.checkpoints_waiting pause_s=%.2f reason=%s", pause, error)
-                    self._closing.wait(pause)
-                pause = min(2 * pause, MAX_PAUSE_S)
+    def _do_when_available(self, batch: Sequence[Job]) -> None:
+        """Do jobs as soon as the store is available; a writer that is closed gives up after a while."""
+        backoff, waiting = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S), WaitingLog("checkpoint_writer")
+
+        def worth(error: Exception) -> bool:
+            waiting.waits(backoff.waited_s, error)
+            return time.monotonic() <= self._give_up_at
+
+        def sleep(pause_s: float) -> None:
+            if self._closing.is_set():
+                time.sleep(pause_s)
+            else:
+                self._closing.wait(pause_s)
+
+        try:
+            retry(lambda: self._do(batch), DependencyUnavailable, backoff, worth=worth, sleep=sleep)
+        except DependencyUnavailable as error:
+            log.warning("model_scheduler.checkpoints_lost jobs=%d reason=%s", len(batch), error)
+        else:
+            waiting.ends(backoff.waited_s)
 
     def _do(self, batch: Sequence[Job]) -> None:
         blocks = [job for job in batch if isinstance(job, Block)]

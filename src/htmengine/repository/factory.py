@@ -7,7 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from sqlalchemy import URL, Engine
 from sqlalchemy.exc import DBAPIError
@@ -20,6 +20,7 @@ from htmengine.repository.autocommit import autocommit
 from htmengine.repository.engine import open_engine
 from htmengine.repository.errors import is_transient
 from htmengine.repository.server import server_engine, server_url, tls_arguments
+from htmengine.system.backoff import Backoff, retry
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -128,17 +129,16 @@ def retryOnTransientErrors(function: Callable[P, R]) -> Callable[P, R]:
     """
 
     @functools.wraps(function)
-    def insistent(*args: P.args, **kwargs: P.kwargs) -> R:
+    def retrying(*args: P.args, **kwargs: P.kwargs) -> R:
         end = time.monotonic() + RETRIES_S
-        delay = FIRST_DELAY_S
-        while True:
-            try:
-                return function(*args, **kwargs)
-            except (DBAPIError, DependencyUnavailable) as error:
-                passing = isinstance(error, DependencyUnavailable) or is_transient(error)
-                if not passing or time.monotonic() + delay > end:
-                    raise
-            time.sleep(delay)
-            delay = min(2 * delay, MAX_DELAY_S)
+        backoff = Backoff(FIRST_DELAY_S, MAX_DELAY_S)
 
-    return insistent
+        def worth(error: Exception) -> bool:
+            passing = isinstance(error, DependencyUnavailable) or is_transient(cast("DBAPIError", error))
+            return passing and time.monotonic() + backoff.next_s <= end
+
+        return retry(
+            lambda: function(*args, **kwargs), (DBAPIError, DependencyUnavailable), backoff, worth=worth
+        )
+
+    return retrying

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import functools
-import time
 from collections.abc import Callable
 from typing import Final, ParamSpec, TypeVar
 
 from htmengine.repository.errors import TransactionRolledBack
+from htmengine.system.backoff import Backoff, retry
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 ATTEMPTS: Final = 6
 FIRST_DELAY_S: Final = 0.01
+MAX_DELAY_S: Final = 0.16
 
 
 def again_if_rolled_back(function: Callable[P, R]) -> Callable[P, R]:
@@ -24,12 +25,13 @@ def again_if_rolled_back(function: Callable[P, R]) -> Callable[P, R]:
     """
 
     @functools.wraps(function)
-    def insistent(*args: P.args, **kwargs: P.kwargs) -> R:
-        for attempt in range(ATTEMPTS - 1):
-            try:
-                return function(*args, **kwargs)
-            except TransactionRolledBack:
-                time.sleep(FIRST_DELAY_S * 2**attempt)
-        return function(*args, **kwargs)
+    def retrying(*args: P.args, **kwargs: P.kwargs) -> R:
+        backoff = Backoff(FIRST_DELAY_S, MAX_DELAY_S)
+        return retry(
+            lambda: function(*args, **kwargs),
+            TransactionRolledBack,
+            backoff,
+            worth=lambda _: backoff.pauses < ATTEMPTS - 1,
+        )
 
-    return insistent
+    return retrying

@@ -1,4 +1,4 @@
-"""Samples that the engine's own programs make, on their way to the metric storer."""
+"""Lines of samples, as messages to the metric storer."""
 
 from __future__ import annotations
 
@@ -8,24 +8,63 @@ from typing import Final
 
 from htmengine.bus import Outgoing, QueueFull
 from htmengine.doors.plaintext import PROTOCOL
-from htmengine.messages import MetricLines, encode_json
+from htmengine.messages import Backfill, MetricLines, encode_json
 from htmengine.service.context import Context
+from htmengine.service.retry import ShutdownRequested
+from htmengine.system.backoff import Backoff, retry
 
+LINES_PER_MESSAGE: Final = 1000
 RETRY_S: Final = 0.1
 
 
-def publish_lines(context: Context, lines: Sequence[str]) -> bool:
-    """Publish `name value timestamp` lines as one message; wait while the queue is full.
+def line_messages(
+    queue: str,
+    lines: Sequence[str],
+    *,
+    accepted_at: float,
+    lines_per_message: int = LINES_PER_MESSAGE,
+    backfill: Backfill | None = None,
+) -> list[Outgoing]:
+    """Return messages with `name value timestamp` lines, in their order; one at least, with or without lines.
+
+    Parameters
+    ----------
+    accepted_at : seconds since the Unix epoch; a timestamp that lies far ahead of it is refused.
+    backfill : the run of history that all these lines belong to.
+    """
+    return [
+        Outgoing(
+            queue,
+            encode_json(
+                MetricLines(
+                    protocol=PROTOCOL,
+                    data=list(lines[first : first + lines_per_message]),
+                    backfill=backfill,
+                    accepted_at=accepted_at,
+                )
+            ),
+        )
+        for first in range(0, max(1, len(lines)), lines_per_message)
+    ]
+
+
+def publish_lines(context: Context, lines: Sequence[str], *, backfill: Backfill | None = None) -> bool:
+    """Publish lines that are accepted now; wait while the queue is full.
 
     Returns
     -------
     Whether they were published: not if the context was stopped before there was room.
     """
-    body = encode_json(MetricLines(protocol=PROTOCOL, data=list(lines), accepted_at=time.time()))
-    while True:
-        try:
-            context.bus.publish([Outgoing(context.settings.listener.queue, body)])
-            return True
-        except QueueFull:
-            if context.stop.wait(RETRY_S):
-                return False
+    messages = line_messages(
+        context.settings.listener.queue, lines, accepted_at=time.time(), backfill=backfill
+    )
+
+    def sleep(pause_s: float) -> None:
+        if context.stop.wait(pause_s):
+            raise ShutdownRequested
+
+    try:
+        retry(lambda: context.bus.publish(messages), QueueFull, Backoff(RETRY_S, RETRY_S), sleep=sleep)
+    except ShutdownRequested:
+        return False
+    return True

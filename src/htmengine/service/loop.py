@@ -15,12 +15,13 @@ from htmengine.errors import DependencyUnavailable
 from htmengine.service.counters import Counters
 from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.retry import FIRST_PAUSE_S, ShutdownRequested, retry_while_unavailable
+from htmengine.system.backoff import Backoff, retry
 
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
-OFFER_TIMEOUT_S: Final = 2.0
+BEST_EFFORT_TIMEOUT_S: Final = 2.0
 """How long a full queue is waited for with what it may go without."""
 
 
@@ -161,22 +162,27 @@ class _BestEffort:
             self._stuck.clear()
 
     def _publish_to(self, queue: str, messages: Sequence[Outgoing]) -> None:
-        left = 0.0 if queue in self._stuck else OFFER_TIMEOUT_S
-        while True:
-            try:
-                self._bus.publish(messages)
-            except QueueFull as error:
-                if left <= 0:
-                    if queue not in self._stuck:
-                        log.warning("%s.going_on queue=%s reason=%s", self._name, queue, error)
-                        self._stuck.add(queue)
-                    return
-            else:
-                self._stuck.discard(queue)
-                return
-            if self._stop.wait(FIRST_PAUSE_S):
+        backoff = Backoff(FIRST_PAUSE_S, FIRST_PAUSE_S)
+        timeout_s = 0.0 if queue in self._stuck else BEST_EFFORT_TIMEOUT_S
+
+        def sleep(pause_s: float) -> None:
+            if self._stop.wait(pause_s):
                 raise ShutdownRequested
-            left -= FIRST_PAUSE_S
+
+        try:
+            retry(
+                partial(self._bus.publish, messages),
+                QueueFull,
+                backoff,
+                worth=lambda _: backoff.waited_s < timeout_s,
+                sleep=sleep,
+            )
+        except QueueFull as error:
+            if queue not in self._stuck:
+                log.warning("%s.going_on queue=%s reason=%s", self._name, queue, error)
+                self._stuck.add(queue)
+        else:
+            self._stuck.discard(queue)
 
 
 def _finish(

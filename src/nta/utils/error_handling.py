@@ -9,6 +9,9 @@ import time
 from collections.abc import Callable
 from typing import NoReturn, ParamSpec, TypeVar
 
+from htmengine.system.backoff import Backoff
+from htmengine.system.backoff import retry as backoff_retry
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -87,19 +90,18 @@ def retry(
         @functools.wraps(function)
         def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
             begin = time.monotonic()
-            delay = initialRetryDelaySec
-            while True:
-                try:
-                    return function(*args, **kwargs)
-                except retryExceptions as error:
-                    if time.monotonic() - begin >= timeoutSec:
-                        raise
-                    if retryFilter is not None and not retryFilter(error, args, kwargs):
-                        raise
-                    if logger is not None:
-                        logger.warning("%s: trying again in %.2f s: %s", clientLabel, delay, error)
-                time.sleep(delay)
-                delay = min(2 * delay, maxRetryDelaySec)
+            backoff = Backoff(initialRetryDelaySec, maxRetryDelaySec)
+
+            def worth(error: BaseException) -> bool:
+                if time.monotonic() - begin >= timeoutSec:
+                    return False
+                if retryFilter is not None and not retryFilter(error, args, kwargs):
+                    return False
+                if logger is not None:
+                    logger.warning("%s: trying again in %.2f s: %s", clientLabel, backoff.next_s, error)
+                return True
+
+            return backoff_retry(lambda: function(*args, **kwargs), retryExceptions, backoff, worth=worth)
 
         return wrapped
 

@@ -8,7 +8,7 @@ from htmengine.htm.pool import Pool
 from htmengine.model_swapper.score_batch import ShardBatch
 
 
-def lane_of(uids, rows):
+def shard_batch(uids, rows):
     batch = ShardBatch()
     for row in range(rows):
         for uid in uids:
@@ -29,7 +29,7 @@ def test_predictions_stand_beside_the_scores_of_the_models_that_make_them():
     pool = Pool()
     pool.add("predicts", Model(predicting))
     pool.add("does not", Model(params.parameter_set("default")))
-    batch = lane_of(["predicts", "does not"], 20)
+    batch = shard_batch(["predicts", "does not"], 20)
     (message,) = batch.messages(scored(pool, batch), 0)
     assert len(message.predictions) == 40
     by_uid = dict(zip(message.uids, message.predictions, strict=True))
@@ -41,7 +41,7 @@ def test_predictions_stand_beside_the_scores_of_the_models_that_make_them():
 def test_without_predicting_models_the_message_has_no_predictions():
     pool = Pool()
     pool.add("m", Model(params.parameter_set("default")))
-    batch = lane_of(["m"], 5)
+    batch = shard_batch(["m"], 5)
     (message,) = batch.messages(scored(pool, batch), 0)
     assert message.predictions is None
 
@@ -50,17 +50,17 @@ def test_what_was_expected_stands_beside_the_scores_of_the_models_that_tell_it()
     pool = Pool()
     pool.add("tells", Model(params.parameter_set("default")))
     pool.add("does not", Model(params.parameter_set("nupic", minimum=0.0, maximum=5.0)))
-    lane = lane_of(["tells", "does not"], 60)
-    batch = scored(pool, lane)
-    lane.hidden.add(0)
-    (message,) = lane.messages(batch, 0)
+    samples = shard_batch(["tells", "does not"], 60)
+    batch = scored(pool, samples)
+    samples.suppressed.add(0)
+    (message,) = samples.messages(batch, 0)
     columns = (message.forecasts, message.usual_lows, message.usual_highs, message.one_in)
     for name, column in zip(("forecast", "usual_low", "usual_high", "one_in"), columns, strict=True):
         np.testing.assert_array_equal(column, getattr(batch.scores, name)[1:])
     np.testing.assert_array_equal(message.forecasts, np.float32(message.forecasts))
     assert np.isfinite(message.usual_lows[1::2]).sum() == 60 - 31
     assert np.isnan(message.forecasts[0::2]).all()
-    alone = lane_of(["new"], 1)
+    alone = shard_batch(["new"], 1)
     pool.add("new", Model(params.parameter_set("nupic", minimum=0.0, maximum=5.0)))
     (without,) = alone.messages(scored(pool, alone), 0)
     assert without.forecasts is without.usual_lows is without.usual_highs is without.one_in is None
@@ -70,7 +70,7 @@ def test_a_sample_that_alarms_says_why_and_its_neighbours_do_not():
     pool = Pool()
     pool.add("calm", Model(params.parameter_set("default")))
     pool.add("spike", Model(params.parameter_set("default")))
-    batch = lane_of(["calm", "spike"], 240)
+    batch = shard_batch(["calm", "spike"], 240)
     batch.values[-1] = 500.0
     found = pool.score(
         batch.uids, np.array(batch.timestamps, dtype=float), np.array(batch.values), explain_from=0.5
@@ -81,5 +81,5 @@ def test_a_sample_that_alarms_says_why_and_its_neighbours_do_not():
     assert (why.cause, why.channel, why.alarms_before, why.last_alarm) == ("error", "deviation", 0, None)
     low, high = why.usual
     assert low < high < 500.0
-    (suppressed,) = lane_of(["calm"], 3).messages(found, 0)
+    (suppressed,) = shard_batch(["calm"], 3).messages(found, 0)
     assert suppressed.why is None

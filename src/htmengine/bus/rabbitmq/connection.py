@@ -22,6 +22,7 @@ from htmengine.bus.api import BusError, BusUnavailable
 from htmengine.config import Broker
 from htmengine.config.tls import client_context
 from htmengine.errors import ConfigError
+from htmengine.system.backoff import Backoff
 from htmengine.system.keepalive import tcp_options
 from htmengine.system.thread_names import show_thread_name
 
@@ -45,7 +46,7 @@ class ReconnectingConnection:
         self._lock = threading.Lock()
         self._connection: Connection | None = None
         self._failure: BusUnavailable | None = None
-        self._pause_s = FIRST_PAUSE_S
+        self._backoff = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S)
         self._next_attempt = 0.0
         self._closed = False
 
@@ -62,10 +63,9 @@ class ReconnectingConnection:
                 self._connection = Connection(self._broker, self._name)
             except BusUnavailable as failure:
                 self._failure = failure
-                self._next_attempt = time.monotonic() + self._pause_s
-                self._pause_s = min(2 * self._pause_s, MAX_PAUSE_S)
+                self._next_attempt = time.monotonic() + self._backoff.pause()
                 raise
-            self._failure, self._pause_s = None, FIRST_PAUSE_S
+            self._failure, self._backoff = None, Backoff(FIRST_PAUSE_S, MAX_PAUSE_S)
             return self._connection
 
     def close(self) -> None:

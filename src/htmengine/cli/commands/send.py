@@ -7,8 +7,6 @@ import typer
 
 from htmengine.cli.options import ConfigOption, DataOption, input_text
 
-LINES_PER_MESSAGE = 1000
-
 
 def send(
     lines: Annotated[
@@ -26,10 +24,8 @@ def send(
     """
     import sys
 
-    from htmengine.bus import Outgoing
     from htmengine.cli.session import installation, print_json, tell_if_nobody_takes
-    from htmengine.doors.plaintext import PROTOCOL
-    from htmengine.messages import MetricLines, encode_json
+    from htmengine.service.lines import line_messages
 
     if not lines and sys.stdin.isatty():
         from htmengine.errors import MisuseError
@@ -43,21 +39,7 @@ def send(
         now = int(time.time())
         checked = checked_lines(given, context.settings.storer.max_future_s, now)
         queue = context.settings.listener.queue
-        context.bus.publish(
-            [
-                Outgoing(
-                    queue,
-                    encode_json(
-                        MetricLines(
-                            protocol=PROTOCOL,
-                            data=checked[first : first + LINES_PER_MESSAGE],
-                            accepted_at=now,
-                        )
-                    ),
-                )
-                for first in range(0, len(checked), LINES_PER_MESSAGE)
-            ]
-        )
+        context.bus.publish(line_messages(queue, checked, accepted_at=now))
         print_json({"sent": len(checked)})
         tell_if_nobody_takes(context, [queue], "metric_storer", "the samples wait in the queue.")
 

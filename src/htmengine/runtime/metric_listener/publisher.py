@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, Final
 
-from htmengine.bus import Bus, Outgoing, QueueFull
-from htmengine.doors.plaintext import PROTOCOL
+from htmengine.bus import Bus, QueueFull
 from htmengine.errors import DependencyUnavailable
-from htmengine.messages import MetricLines, encode_json
 from htmengine.service.counters import Counters
+from htmengine.service.lines import line_messages
 from htmengine.service.loop import Stopwatch
 from htmengine.service.retry import WaitingLog
+from htmengine.system.backoff import Backoff
 
 FULL_BATCHES: Final = 10
 """So many batches may wait before the connections are no longer read."""
@@ -134,22 +134,12 @@ class LinePublisher:
         publishing.result()
 
     async def _publish(self, lines: list[str], thread: ThreadPoolExecutor) -> None:
-        accepted_at = self._clock()
-        messages = [
-            Outgoing(
-                self._queue,
-                encode_json(
-                    MetricLines(
-                        protocol=PROTOCOL,
-                        data=lines[first : first + self._batch_lines],
-                        accepted_at=accepted_at,
-                    )
-                ),
-            )
-            for first in range(0, len(lines), self._batch_lines)
-        ]
+        messages = line_messages(
+            self._queue, lines, accepted_at=self._clock(), lines_per_message=self._batch_lines
+        )
         loop = asyncio.get_running_loop()
-        pause, began, waiting = FIRST_PAUSE_S, loop.time(), WaitingLog("metric_listener")
+        backoff, began = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S), loop.time()
+        waiting = WaitingLog("metric_listener")
         while True:
             try:
                 watch = Stopwatch()
@@ -166,5 +156,4 @@ class LinePublisher:
                     self._counters.add("lines_lost", len(lines))
                     return
                 waiting.waits(loop.time() - began, error)
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, MAX_PAUSE_S)
+            await asyncio.sleep(backoff.pause())
