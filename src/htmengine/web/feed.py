@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from math import nan
 from typing import Final
@@ -25,6 +26,7 @@ from htmengine.system.thread_names import show_thread_name
 from htmengine.web.access import Access
 from htmengine.web.fleet import Fleet, Scored
 from htmengine.web.stream import Hub
+from htmengine.web.watch import Watch
 
 QUEUE_LIMIT: Final = 10_000
 """Batches that may wait for this process."""
@@ -35,6 +37,8 @@ LIST_SHARE: Final = 20.0
 """Listing the metrics may take one part in so many of the time."""
 PAUSE_S: Final = 1.0
 INCIDENTS_EVERY_S: Final = 1.0
+MAX_NEW_NAMES: Final = 50
+HEALTH_EVERY_S: Final = 5.0
 DAY_S: Final = 86400.0
 MAX_ALARMS: Final = 200_000
 """Of the last day, the newest, that are read at the start."""
@@ -51,6 +55,7 @@ class Feed:
         fleet: Fleet,
         hub: Hub,
         access: Access,
+        watch: Watch,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -58,6 +63,9 @@ class Feed:
         self._fleet = fleet
         self._hub = hub
         self._access = access
+        self._watch = watch
+        self.tell_health: Callable[[], None] = lambda: None
+        """Called every few seconds."""
         self._clock = clock
         self._stop = threading.Event()
         self._threads = [
@@ -66,10 +74,13 @@ class Feed:
                 ("web-list", self._keep_listing),
                 ("web-results", self._take_results),
                 ("web-incidents", self._follow_incidents),
+                ("web-health", self._watch_health),
             )
         ]
         self.open_members: dict[str, tuple[str, int]] = {}
         """By uid, the open incident of a metric, and the time of its newest alarm."""
+        self.new_names: deque[tuple[str, float]] = deque(maxlen=MAX_NEW_NAMES)
+        """Names of metrics that came last, with when they were seen first."""
         self._incident_seq = 0
 
     def start(self) -> None:
@@ -109,12 +120,17 @@ class Feed:
         self._fleet.advance(self._clock())
         with reading(self._context.engine) as conn:
             listed = [metric for part in every_metric(conn) for metric in part]
+        if len(self._fleet):
+            known = self._fleet.index
+            self.new_names.extend((one.name, self._clock()) for one in listed if one.uid not in known)
         self._fleet.list_all(listed)
 
     def take(self, rows: Sequence[BatchRow]) -> None:
         """Take results that were published."""
         scored = [scored_row(row) for row in rows]
-        self._fleet.advance(self._clock())
+        now = self._clock()
+        self._watch.scored_live([now - row.time for row in scored])
+        self._fleet.advance(now)
         if self._fleet.apply(scored):
             log.warning("web.results_missed: readers of the stream begin anew")
             self._hub.forget()
@@ -158,6 +174,10 @@ class Feed:
         while not self._stop.is_set():
             self.take_incidents()
             self._stop.wait(INCIDENTS_EVERY_S)
+
+    def _watch_health(self) -> None:
+        while not self._stop.wait(HEALTH_EVERY_S):
+            self.tell_health()
 
     def _take_results(self) -> None:
         context = self._context

@@ -323,7 +323,8 @@ class Trouble(Struct, frozen=True):
 
     code: str
     text: str
-    do: str
+    do: str | None
+    """What to do about it."""
 
 
 class Overview(Struct, frozen=True):
@@ -343,6 +344,148 @@ class Overview(Struct, frozen=True):
     """Metrics with a model."""
     calm_since: float | None
     """Time of the last alarm; null while something is unusual, or if there never was one."""
+
+
+class Latency(Struct, frozen=True):
+    """From samples' own times to their scores, of those that were sent live lately."""
+
+    median_s: float
+    p99_s: float
+
+
+class Stage(Struct, frozen=True):
+    """A part of the road of a sample."""
+
+    id: str
+    title: str
+    state: Literal["well", "trouble", "unknown"]
+    rate_in: float | None
+    """Each second."""
+    rate_out: float | None
+    queued: int | None
+    """Messages that wait for it or are in its hands."""
+    lag_s: float | None
+    """Age of the oldest of them."""
+    errors: int
+    """Lines that it refused and messages that it put aside."""
+    restarts: int
+    up_s: float | None
+    text: str | None
+    do: str | None
+    """What to do, where it is in trouble."""
+
+
+class SilentMetric(Struct, frozen=True):
+    """A metric that sends no more."""
+
+    uid: str
+    name: str
+    expected_s: float | None
+    """Its interval so far."""
+    silent_s: float
+
+
+class NewName(Struct, frozen=True):
+    """A metric that came lately."""
+
+    name: str
+    time: float
+
+
+class Disk(Struct, frozen=True):
+    """The disk of the data folder."""
+
+    free_bytes: int
+    total_bytes: int
+
+
+class HealthAnswer(Struct, frozen=True):
+    """The engine: the road of a sample, and what is beside it."""
+
+    latency: Latency | None
+    stages: list[Stage]
+    silent: list[SilentMetric]
+    """The longest silent first."""
+    new_names: list[NewName]
+    versions: dict[str, str]
+    config: list[str]
+    disk: Disk | None
+    findings: list[str]
+    """As `htmengine doctor` lists them."""
+
+
+class Refusal(Struct, frozen=True):
+    """Input that was refused since the service's start, by its reason."""
+
+    door: str
+    reason: str
+    count: int
+    sample: str | None
+    """The newest that is kept."""
+    peer: str | None
+    last: float | None
+    cure: str | None
+
+
+class Refusals(Struct, frozen=True):
+    """All of it, the most frequent first."""
+
+    items: list[Refusal]
+
+
+class DeadLetter(Struct, frozen=True):
+    """A message that could not be worked on."""
+
+    id: str
+    queue: str
+    reason: str
+    time: float
+    size: int
+    deliveries: int
+
+
+class DeadLetters(Struct, frozen=True):
+    """Some of them, the oldest first."""
+
+    items: list[DeadLetter]
+    next: str | None
+    total: int
+    """At most ten thousand are counted."""
+
+
+class Door(Struct, frozen=True):
+    """A way in for samples."""
+
+    id: str
+    title: str
+    host: str
+    port: int
+    samples_10s: int | None
+    """About how many came in the last ten seconds."""
+    last_sample: float | None
+    """Time of the newest sample of all."""
+    last_refusal: Refusal | None
+
+
+class Doors(Struct, frozen=True):
+    """The ways in that are open."""
+
+    items: list[Door]
+
+
+class RoadStep(Struct, frozen=True):
+    """Where a sample is, or was."""
+
+    stage: str
+    state: Literal["done", "waiting", "stopped"]
+    time: float | None
+    text: str
+
+
+class Road(Struct, frozen=True):
+    """The road of one sample."""
+
+    steps: list[RoadStep]
 
 
 class Session(Struct, frozen=True):

@@ -11,11 +11,13 @@ from htmengine.service.context import Context
 from htmengine.web.access import Access
 from htmengine.web.feed import Feed
 from htmengine.web.fleet import Fleet
+from htmengine.web.overview import overview
 from htmengine.web.ranking import Rankings
 from htmengine.web.search import NameMatches
-from htmengine.web.shapes import Trouble
+from htmengine.web.shapes import Overview
 from htmengine.web.static import Page
 from htmengine.web.stream import Hub
+from htmengine.web.watch import Watch
 
 
 @dataclass
@@ -31,23 +33,28 @@ class Site:
     name_matches: NameMatches = field(default_factory=NameMatches)
     clock: Callable[[], float] = time.time
     feed: Feed = field(init=False)
+    watch: Watch = field(init=False)
 
     def __post_init__(self) -> None:
         """Make what fills the memory; it works from `start` on."""
-        self.feed = Feed(self.context, self.fleet, self.hub, self.access, clock=self.clock)
+        self.watch = Watch(self.context)
+        self.feed = Feed(self.context, self.fleet, self.hub, self.access, self.watch, clock=self.clock)
+        self.feed.tell_health = lambda: self.hub.publish("health", document=self.overview())
 
     async def start(self) -> None:
         """Fill the memory, and keep it up to date; readers of the stream are woken in the running event loop."""
         self.hub.attach()
         await asyncio.to_thread(self.feed.start)
 
-    def troubles(self) -> list[Trouble]:
-        """Return what is wrong with the engine itself."""
-        return []
-
-    def lag_s(self) -> float | None:
-        """Return the age of the oldest message that waits within the engine; None where the bus does not know it."""
-        return None
+    def overview(self) -> Overview:
+        """Return whether anything is wrong now. Raises what `Watch.health` raises."""
+        return overview(
+            self.fleet,
+            self.clock(),
+            open_incidents=len({incident for incident, _ in self.feed.open_members.values()}),
+            lag_s=self.watch.lag_s(),
+            troubles=self.watch.troubles(),
+        )
 
     def in_incidents(self) -> Mapping[str, float]:
         """Return, by uid of the metrics of open incidents, when the incident changed last."""

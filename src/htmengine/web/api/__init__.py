@@ -2,12 +2,12 @@
 
 from typing import Final
 
-from htmengine.web.api import alarms, data, fleet, incidents, metrics, monitoring, session, stream
+from htmengine.web.api import alarms, data, fleet, health, incidents, metrics, monitoring, session, stream
 from htmengine.web.operations import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     operation
-    for module in (session, fleet, metrics, data, alarms, incidents, monitoring, stream)
+    for module in (session, fleet, metrics, data, alarms, incidents, monitoring, health, stream)
     for operation in module.operations.all
 )
 """All of them, in the order of the documentation."""

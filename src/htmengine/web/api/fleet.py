@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import numpy as np
 from msgspec import Meta, Struct
 
 from htmengine.repository.engine import reading
@@ -12,13 +11,10 @@ from htmengine.repository.fleet import alarming
 from htmengine.web import problems
 from htmengine.web.operations import Call, Operations
 from htmengine.web.problems import Problem
-from htmengine.web.shapes import FleetStrip, Overview, Time, number
-from htmengine.web.site import Site
+from htmengine.web.shapes import FleetStrip, Overview, Time
 
 operations = Operations()
 
-UNUSUAL_S = 300.0
-"""A metric is unusual now if it had an alarm within this time."""
 DAY_S = 86400.0
 MAX_CELLS = 2000
 
@@ -26,31 +22,7 @@ MAX_CELLS = 2000
 @operations("GET", "/overview", "read", etag=True)
 def overview(call: Call) -> Overview:
     """Say in numbers whether anything is wrong now, with the metrics and with the engine itself."""
-    return overview_of(call.site)
-
-
-def overview_of(site: Site) -> Overview:
-    """Return the overview."""
-    fleet, now = site.fleet, site.clock()
-    fleet.advance(now)
-    with fleet.lock:
-        metrics, unusual = len(fleet), int(fleet.unusual(UNUSUAL_S).sum())
-        samples = int(fleet.column("last_rowid").sum())
-        monitored = int(fleet.monitored().sum())
-        last_alarm = fleet.column("alarm_time")
-        calm_since = number(np.fmax.reduce(last_alarm)) if metrics else None
-    troubles = site.troubles()
-    return Overview(
-        incidents_open=len(set(site.incident_of().values())),
-        unusual=unusual,
-        metrics=metrics,
-        lag_s=site.lag_s(),
-        engine="trouble" if troubles else "well",
-        troubles=troubles,
-        samples_total=samples,
-        monitored=monitored,
-        calm_since=None if unusual else calm_since,
-    )
+    return call.site.overview()
 
 
 class StripQuery(Struct, frozen=True, rename={"from_": "from"}):

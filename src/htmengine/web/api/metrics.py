@@ -7,17 +7,23 @@ from typing import Annotated, Final, Literal
 import numpy as np
 from msgspec import Meta, Struct, field
 
-from htmengine.repository import series
+from htmengine.admin.metric_report import inspect
+from htmengine.doors.reasons import remedy_of
+from htmengine.model_swapper import definition
+from htmengine.repository import samples, series
 from htmengine.repository.engine import reading
 from htmengine.web import problems, ranking, rows, search
 from htmengine.web.fleet import CELLS, FULL, Ring
 from htmengine.web.operations import Call, Operations
-from htmengine.web.problems import FieldError, Problem
+from htmengine.web.problems import FieldError, Problem, unknown_metric
 from htmengine.web.shapes import (
     Cursor,
     Limit,
+    MetricDetail,
     MetricPage,
+    ModelDetail,
     Pattern,
+    RefusedLines,
     Spark,
     Sparks,
     State,
@@ -222,3 +228,59 @@ def _spark(values: np.ndarray, scores: np.ndarray) -> Spark:
         number(high),
         [int(score) for score in scores],
     )
+
+
+@operations("GET", "/metrics/{uid}", "read", problems.METRIC_NOT_FOUND)
+def metric(call: Call, uid: Uid) -> MetricDetail:
+    """Tell everything that is known of a metric, and why it has no score, as `htmengine doctor` says it."""
+    site = call.site
+    found = rows.metric_rows(site, [uid])
+    if not found:
+        raise unknown_metric(uid)
+    row = found[0]
+    health = site.watch.health()
+    (report,) = inspect(site.context, [row.name], health)
+    if report.metric is None:
+        raise unknown_metric(uid)
+    with reading(site.context.engine) as conn:
+        stored = samples.stored_range(conn, uid)
+        oldest = samples.read(conn, uid, stored.oldest, stored.oldest, 1) if stored else None
+    of_model = report.metric
+    model = None
+    if of_model.monitored:
+        model = ModelDetail(
+            parameter_set=_parameter_set(of_model.model_params),
+            samples=max(0, of_model.scored_rowid - of_model.base_rowid),
+            generation=of_model.generation,
+            checkpoint_rowid=report.last_checkpoint,
+            checkpoint_age_s=report.checkpoint_age_s,
+        )
+    return MetricDetail(
+        **{name: getattr(row, name) for name in row.__struct_fields__},
+        first=float(oldest.timestamps[0]) if oldest and oldest.timestamps else None,
+        rows=stored.rows if stored else 0,
+        unit=None,
+        status=of_model.status_name,
+        message=of_model.message,
+        scored=of_model.scored_rowid,
+        unscored=of_model.unscored,
+        lag_s=report.lag_s,
+        model=model,
+        doctor=report.diagnosis.sentence,
+        needs_attention=report.needs_attention,
+        refused=[
+            RefusedLines(reason, told["count"], example, remedy_of(reason) or None)
+            for service in health.services
+            for reason, told in service.counters.get("rejected", {}).items()
+            for example in told["examples"][-1:]
+            if example.split(maxsplit=1)[:1] == [row.name]
+        ],
+    )
+
+
+def _parameter_set(model_params: str | None) -> str | None:
+    """Return the name of the set that a model's parameters are of."""
+    try:
+        return definition.parse(model_params).name
+    except ValueError:
+        return None

@@ -1,0 +1,124 @@
+"""How the engine is: what `htmengine doctor` says of it, looked at now and then, with the rates in between."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from htmengine.admin.health import Health, ServiceHealth, health_of
+from htmengine.readable import duration
+from htmengine.service.context import Context
+from htmengine.web.shapes import Latency, Trouble
+
+FRESH_S: Final = 3.0
+"""What was seen within this time is told again."""
+RATE_S: Final = 10.0
+"""Rates are those of about so long."""
+KEPT: Final = 20
+LAG_S: Final = 60.0
+"""A message that waits for longer is trouble: what is shown is not what is."""
+LIVE_S: Final = 60.0
+"""A sample that is older than this when its score comes was not sent live."""
+MAX_AGES: Final = 20_000
+
+log = logging.getLogger(__name__)
+
+
+class _Look(NamedTuple):
+    at: float
+    health: Health
+
+
+class Watch:
+    """Looks at the engine; safe to use from several threads.
+
+    Parameters
+    ----------
+    timer : seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        *,
+        look: Callable[[Context], Health] = health_of,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._context = context
+        self._look = look
+        self._timer = timer
+        self._lock = threading.Lock()
+        self._seen: deque[_Look] = deque(maxlen=KEPT)
+        self._ages: deque[float] = deque(maxlen=MAX_AGES)
+
+    def health(self) -> Health:
+        """Return how the engine is. Raises DependencyUnavailable or BusError where nobody knows."""
+        with self._lock:
+            now = self._timer()
+            if not self._seen or now - self._seen[-1].at > FRESH_S:
+                self._seen.append(_Look(now, self._look(self._context)))
+            return self._seen[-1].health
+
+    def rate(self, service: str, counter: str) -> float | None:
+        """Return by how much a counter of a service grew, each second; None where that is not known yet."""
+        with self._lock:
+            if len(self._seen) < 2:
+                return None
+            newest = self._seen[-1]
+            before = next(
+                (look for look in reversed(self._seen) if newest.at - look.at >= RATE_S), self._seen[0]
+            )
+        grown = _count(newest.health, service, counter) - _count(before.health, service, counter)
+        return max(0.0, grown) / (newest.at - before.at)  # less after a restart
+
+    def lag_s(self) -> float | None:
+        """Return the age of the oldest message that waits within the engine; None where nobody knows."""
+        services = self.health().services
+        return max((one.oldest_s for one in services if one.queued and one.oldest_s), default=0.0)
+
+    def troubles(self) -> list[Trouble]:
+        """Return what is wrong with the engine itself, and what to do about it."""
+        health = self.health()
+        found = []
+        lag = self.lag_s() or 0.0
+        if lag > LAG_S:
+            slowest = max(health.services, key=lambda one: one.oldest_s or 0.0)
+            text = (
+                f"The engine is {duration(lag)} behind: {slowest.name} has {slowest.queued} messages to do."
+            )
+            found.append(
+                Trouble("behind", text, "See which stage is slow, and give it more threads or machines.")
+            )
+        for finding in health.findings:
+            text, colon, remedy = finding.partition(": ")
+            found.append(Trouble("finding", f"{text}." if colon else finding, remedy or None))
+        return found
+
+    def scored_live(self, ages: list[float]) -> None:
+        """Take how old samples were, by their own times, when their scores were published."""
+        self._ages.extend(age for age in ages if 0.0 <= age <= LIVE_S)
+
+    def latency(self) -> Latency | None:
+        """Return how long samples took lately, from their own times to their scores; None where none was sent live."""
+        ages = list(self._ages)
+        if not ages:
+            return None
+        median, slow = np.quantile(ages, (0.5, 0.99))
+        return Latency(float(median), float(slow))
+
+
+def service_of(health: Health, name: str) -> ServiceHealth | None:
+    """Return a service by its name."""
+    return next((one for one in health.services if one.name == name), None)
+
+
+def _count(health: Health, service: str, counter: str) -> float:
+    found = service_of(health, service)
+    value: Any = found.counters.get(counter, 0) if found else 0
+    return float(value) if isinstance(value, int | float) else 0.0

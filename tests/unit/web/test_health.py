@@ -1,0 +1,107 @@
+import pytest
+
+from htmengine.bus import Outgoing
+from tests.unit.web.house import NOW
+
+
+def test_a_metric_is_told_in_the_doctors_words(house):
+    uid = house.metric("a", [5.0] * 20)
+    house.metric("b", [5.0], monitored=False)
+    with house.client:
+        found = house.get(f"/metrics/{uid}")
+        assert found["name"] == "a"
+        assert found["rows"] == found["stored"] == found["scored"] == 20
+        assert found["first"] == NOW - 30 - 19 * 60
+        assert found["model"]["samples"] == 20
+        assert found["doctor"]
+        house.get("/metrics/nobody", status=404)
+
+
+def test_the_doctor_says_over_http_what_it_says_on_the_terminal(house):
+    from htmengine.admin.health import health_of
+    from htmengine.admin.metric_report import inspect
+
+    house.metric("a", [5.0] * 20)
+    with house.client:
+        told = house.get("/doctor")["document"]
+    health = health_of(house.context)
+    assert told["findings"] == health.findings
+    assert told["totals"] == health.document()["totals"]
+    assert len(told["metrics"]) == len(inspect(house.context, None, health))
+
+
+def test_an_engine_that_does_not_run_is_trouble(house):
+    house.metric("a", [5.0])
+    with house.client:
+        overview = house.get("/overview")
+        assert overview["engine"] == "trouble"
+        assert any(
+            "does not run" in one["text"] or "No service runs" in one["text"] for one in overview["troubles"]
+        )
+        stages = {stage["id"]: stage for stage in house.get("/health")["stages"]}
+    assert stages["metric_storer"]["state"] == "trouble"
+    assert stages["metric_storer"]["do"]
+
+
+def test_health_lists_what_is_silent(house):
+    house.metric("quiet", [5.0] * 300, last=NOW - 7200)
+    house.metric("live", [5.0] * 300)
+    with house.client:
+        (silent,) = house.get("/health")["silent"]
+    assert (silent["name"], silent["silent_s"]) == ("quiet", 7200)
+
+
+def test_dead_letters_are_listed_put_back_and_deleted(house):
+    bus, queue = house.context.bus, house.context.settings.listener.queue
+    bus.publish([Outgoing(queue, b"nonsense"), Outgoing(queue, b"more")])
+    with bus.consume([queue]) as consumer:
+        for delivery in consumer.receive(max_messages=10, timeout_s=5):
+            consumer.dead_letter(delivery, "not lines")
+    with house.client as client:
+        listed = house.get("/dead", limit=1)
+        assert (listed["total"], listed["items"][0]["reason"], listed["items"][0]["size"]) == (
+            2,
+            "not lines",
+            8,
+        )
+        second = house.get("/dead", after=listed["next"])["items"]
+        assert len(second) == 1
+        answer = client.post("/api/v1/dead/requeue", json={"ids": [listed["items"][0]["id"]]})
+        assert answer.json() == {"requeued": 1}
+        assert client.post("/api/v1/dead/discard", json={"ids": None}).json() == {"discarded": 1}
+        assert house.get("/dead")["items"] == []
+        assert client.post("/api/v1/dead/requeue", json={"ids": ["x"]}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("moment", "stages", "last"),
+    [
+        (None, ["Storer", "Models", "Scores", "Incidents"], "waiting"),
+        (NOW - 90, ["Storer", "Models", "Scores"], "done"),
+        (NOW - 91, ["Storer"], "stopped"),
+    ],
+)
+def test_a_sample_is_followed_to_where_it_is(house, moment, stages, last):
+    house.metric("a", [5.0] * 300, log_scores=[0.1] * 299 + [0.9])
+    with house.client:
+        steps = house.get("/follow", metric="a", **({"time": moment} if moment else {}))["steps"]
+    assert [step["stage"] for step in steps] == stages
+    assert steps[-1]["state"] == last
+
+
+def test_a_name_that_no_metric_has_is_explained(house):
+    with house.client:
+        problem = house.get("/follow", status=404, metric="nobody")
+    assert "nobody" in problem["detail"]
+
+
+def test_the_page_gets_what_the_sender_should_do(house):
+    with house.client:
+        assert house.get("/refusals") == {"items": []}
+        assert house.get("/doors") == {"items": []}
+
+
+def test_ready_and_live_need_no_token_and_tell_nothing(house):
+    with house.client as client:
+        for path in ("/healthz", "/readyz"):
+            assert client.get(path).text == "ok\n"
