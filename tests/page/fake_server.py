@@ -34,6 +34,7 @@ class World:
     def __init__(self, names=fleet.NAMES, extra=()):
         self.names = [*names, *extra]
         self.rows = {}
+        self._uids = {}
         self.incidents = list(fleet.INCIDENTS) if names else []
         self.troubles = []
         self.token = None
@@ -54,7 +55,9 @@ class World:
         return {**fleet.row(like), "uid": fleet.uid_of(name), "name": name, "incident": None, "oddness": 1.5}
 
     def name_of(self, uid):
-        return next((name for name in self.names if fleet.uid_of(name) == uid), None)
+        if len(self._uids) != len(self.names):
+            self._uids = {fleet.uid_of(name): name for name in self.names}
+        return self._uids.get(uid) or next((name for name in self.names if fleet.uid_of(name) == uid), None)
 
     def series_name(self, name):
         return name if name in fleet.NAMES else fleet.NAMES[len(name) % 40]
@@ -225,11 +228,13 @@ class _Api:
             since, until = float(params.get("from", NOW - 86_400)), float(params.get("to", NOW))
             found = {uid: world.name_of(uid) for uid in params.getlist("uid")}
             return {
+                "step": (until - since) / 60,
+                "end": until,
                 "items": {
                     uid: fleet.spark(world.series_name(name), since, until)
                     for uid, name in found.items()
                     if name
-                }
+                },
             }
         if rest[0] == "tree":
             return self._tree(params)
@@ -650,10 +655,10 @@ class _Api:
 class Server:
     """A world served on a free port, until `close`."""
 
-    def __init__(self, world, wrap=lambda app: app):
+    def __init__(self, world, wrap=lambda app: app, port=0):
         self.world = world
         self.wrap = wrap
-        self._start(0)
+        self._start(port)
 
     def _start(self, port):
         self.socket = socket.socket()

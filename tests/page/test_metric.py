@@ -99,6 +99,20 @@ def test_the_wheel_zooms_towards_the_pointer(site):
     assert since + (until - since) / 4 == pytest.approx(NOW - 86_400 * 0.75, abs=1200)
 
 
+def test_a_double_click_unzooms_but_never_leaves_the_page(site):
+    page = site.open(PATH)
+    expect(caption(page)).to_contain_text("44 alarms")
+    over = page.locator(".plot.values .u-over")
+    over.dblclick()
+    box = over.bounding_box()
+    page.mouse.move(box["x"] + 200, box["y"] + 50)
+    for _ in range(3):
+        page.mouse.wheel(0, -100)
+    expect(page).to_have_url(re.compile("from="))
+    over.dblclick()
+    expect(page).to_have_url(re.compile(f"{PATH}$"))
+
+
 def test_the_week_before_is_laid_over(world, site):
     page = site.open(f"{PATH}?compare=1w")
     expect(page.get_by_label("Overlay")).to_have_value("1w")

@@ -27,6 +27,9 @@ export interface Page<T> { items: T[]; next: string | null; total?: number }
 
 export interface Spark { spark: (number | null)[]; bars: (number | null)[]; low: number | null; high: number | null; usual?: Range | null }
 
+/** Cells of `step` seconds, the last of which ends at `end`. */
+export interface Sparks { step: number; end: number; items: Record<string, Spark> }
+
 export interface Group { prefix: string; label: string; count: number; unusual: number; worst: number | null; uid: string | null }
 
 export interface Overview {
@@ -54,10 +57,10 @@ export interface Incident {
   id: string; state: "open" | "acknowledged" | "resolved" | "expired"; severity: "info" | "warning" | "critical";
   opened: number; changed: number; resolved: number | null;
   first_mover: { uid: string; name: string; time: number };
-  metrics: IncidentMetric[]; sentence: string; ack: { by: string; at: number; note: string | null } | null;
-  comments: { by: string; at: number; text: string }[];
-  deliveries: { target: string; kind: string; state: string; tries: number; last_error: string | null; at: number }[];
-  url: string | null;
+  metrics: IncidentMetric[]; sentence: string; ack?: { by: string; at: number; note: string | null } | null;
+  comments?: { by: string; at: number; text: string }[];
+  deliveries?: { target: string; kind: string; state: string; tries: number; last_error: string | null; at: number }[];
+  url: string | null; merged_into?: string | null;
 }
 
 export interface Data {

@@ -15,7 +15,9 @@ import { problemNote } from "./problem.js";
 
 /** @typedef {import("../shapes").Incident} Incident */
 
-const BEFORE_S = 900;
+const MARGIN_STEPS = 15; // of the first mover's interval, before the first alarm
+const MARGIN_SHARE = 0.2; // of the incident's length
+const CELLS = 60;
 const LANE_HEIGHT = 48;
 const RIBBON = 14;
 const MOST_LANES = 200;
@@ -32,15 +34,17 @@ export function incident({ params: [id] }) {
   const element = h("div.page.incident", null, h("div.metric-head", null, head, actions), said, lanes, axis.element, timeline);
   /** @type {Incident | null} */
   let now = null;
-  /** @type {Record<string, import("../shapes").Spark>} */
-  let sparks = {};
+  /** @type {import("../shapes").Sparks | null} */
+  let sparks = null;
+  let interval = 60;
 
-  /** @returns {[number, number]} */
+  /** What lanes show; that of their pictures once they are there. @returns {[number, number]} */
   function extent() {
+    if (sparks) return [sparks.end - CELLS * sparks.step, sparks.end];
     const one = /** @type {Incident} */ (now);
     const open = one.resolved === null;
     const to = open ? Date.now() / 1000 : one.changed;
-    const margin = Math.max(BEFORE_S, (to - one.opened) * 0.15);
+    const margin = Math.max(MARGIN_STEPS * interval, (to - one.opened) * MARGIN_SHARE);
     return [one.opened - margin, open ? to : to + margin];
   }
 
@@ -52,11 +56,16 @@ export function incident({ params: [id] }) {
       return;
     }
     const found = /** @type {Incident} */ (now);
-    if (found.id !== id) return go(link(`i/${found.id}`), true); // It was merged into another one.
+    const merged = found.merged_into ?? found.id;
+    if (merged !== id) return go(link(`i/${merged}`), true);
     show();
     const uids = found.metrics.slice(0, MOST_LANES).map(({ uid }) => uid);
     try {
-      sparks = (await get("/metrics/sparks", { uid: uids, from: Math.round(extent()[0]), to: Math.round(extent()[1]) })).items;
+      const { items } = await get("/metrics", { uid: [found.first_mover.uid] });
+      interval = items[0]?.interval ?? interval;
+      sparks = null;
+      const [from, to] = extent();
+      sparks = await get("/metrics/sparks", { uid: uids, from: Math.floor(from), to: Math.ceil(to) });
       drawLanes();
     } catch {
       // The lanes without pictures still tell who moved when.
@@ -83,8 +92,8 @@ export function incident({ params: [id] }) {
     replace(
       actions,
       h("button", { type: "button", onclick: copyMarkdown }, "Copy as Markdown"),
-      open && !one.ack && may("teach") ? h("button", { type: "button", onclick: () => act("ack") }, "Acknowledge") : null,
-      open && may("teach") ? h("button", { type: "button", onclick: () => act("resolve") }, "Resolve") : null,
+      open && one.ack === null && may("teach") ? h("button", { type: "button", onclick: () => act("ack") }, "Acknowledge") : null,
+      open && one.ack !== undefined && may("teach") ? h("button", { type: "button", onclick: () => act("resolve") }, "Resolve") : null,
     );
     const metrics = [...one.metrics].sort((a, b) => a.first - b.first || (a.name < b.name ? -1 : 1));
     replace(
@@ -114,7 +123,7 @@ export function incident({ params: [id] }) {
       if (!width) continue;
       const uid = canvas.dataset.uid ?? "";
       const metric = now.metrics.find((one) => one.uid === uid);
-      drawSpark(canvas, sparks[uid], null, width, LANE_HEIGHT, RIBBON);
+      drawSpark(canvas, sparks?.items[uid], null, width, LANE_HEIGHT, RIBBON);
       if (metric) axis.markFirst(canvas, (metric.first - from) / (to - from), LANE_HEIGHT);
     }
     axis.draw([from, to], width);
@@ -125,8 +134,8 @@ export function incident({ params: [id] }) {
     /** @type {{at: number, text: import("../lib/h.js").Child[]}[]} */
     const events = [{ at: one.opened, text: [`Opened with ${one.first_mover.name}`] }];
     if (one.ack) events.push({ at: one.ack.at, text: [`Acknowledged by ${one.ack.by}`, one.ack.note ? `: ${one.ack.note}` : ""] });
-    for (const comment of one.comments) events.push({ at: comment.at, text: [h("strong", null, comment.by), ` ${comment.text}`] });
-    for (const delivery of one.deliveries) {
+    for (const comment of one.comments ?? []) events.push({ at: comment.at, text: [h("strong", null, comment.by), ` ${comment.text}`] });
+    for (const delivery of one.deliveries ?? []) {
       events.push({ at: delivery.at, text: [`Told ${delivery.target} (${delivery.kind}): ${delivery.state}`, delivery.last_error ? `, ${delivery.last_error}` : ""] });
     }
     if (one.resolved !== null) events.push({ at: one.resolved, text: ["Resolved"] });
@@ -136,7 +145,7 @@ export function incident({ params: [id] }) {
       timeline,
       h("h2", null, "Timeline"),
       h("ol", null, events.map(({ at, text: what }) => h("li", null, h("time", { datetime: iso(at), title: moment(at) }, clock(at)), h("span", null, what)))),
-      may("teach")
+      one.comments && may("teach")
         ? h("form", { onsubmit: (/** @type {Event} */ event) => {
             event.preventDefault();
             if (text.value.trim()) act("comment", { text: text.value.trim() });

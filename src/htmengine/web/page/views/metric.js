@@ -27,6 +27,7 @@ const MOST_ALARMS = 1000;
 const ZOOM_SETTLE_MS = 140;
 const REFRESH_MS = 60_000;
 const SHORTEST_S = 60;
+const ONE_ZOOM_MS = 800;
 
 /** @type {import("../lib/router.js").Open} */
 export function metricByName() {
@@ -68,6 +69,8 @@ class MetricPage {
     this.loading = null;
     this.loaded = "";
     this.chosenKey = "";
+    this.zooms = 0;
+    this.zoomedAt = -Infinity;
     this.timer = 0;
     /** @type {(() => void)[]} */
     this.closing = [];
@@ -109,8 +112,8 @@ class MetricPage {
         h("aside.rail", { "aria-label": "Explanation and facts" }, this.why, this.rail)),
     );
     this.chart = new MetricChart(this.plot, {
-      zoom: (span) => this.zoom(span, true),
-      back: () => history.back(),
+      zoom: (span) => this.zoomByHand(span),
+      back: () => this.unzoom(),
       choose: (alarm) => setQuery({ row: alarm.rowid }, { push: true }),
       point: (at) => this.pointed(at),
     });
@@ -334,6 +337,22 @@ class MetricPage {
     const length = Math.max(SHORTEST_S, to - from);
     const end = Math.min(to, Date.now() / 1000 + 60);
     setQuery({ from: Math.round(end - length), to: Math.round(end), w: null }, { push });
+  }
+
+  /** Zooms that follow each other at once, as a wheel makes them, are one step back. @param {[number, number]} span */
+  zoomByHand(span) {
+    const now = performance.now();
+    const goesOn = now - this.zoomedAt < ONE_ZOOM_MS;
+    this.zoomedAt = now;
+    if (!goesOn) this.zooms++;
+    this.zoom(span, !goesOn);
+  }
+
+  /** Goes back to what was seen before the last zoom, but never off this page. */
+  unzoom() {
+    if (!this.zooms) return;
+    this.zooms--;
+    history.back();
   }
 
   /** @param {number} factor */

@@ -16,6 +16,7 @@ import { showSentence } from "./overview/sentence.js";
 import { problemNote } from "./problem.js";
 
 const STRIP_STEPS = 288;
+const SHORTEST_STEP_S = 60;
 const STRIP_MS = 60_000;
 
 /** @type {import("../lib/router.js").Open} */
@@ -66,7 +67,7 @@ export function overview({ query }) {
     const wanted = `${name} ${live ? "" : to}`;
     if (force || wanted !== stripFor) {
       stripFor = wanted;
-      const step = Math.max(10, Math.round((to - from) / STRIP_STEPS / 10) * 10);
+      const step = Math.max(SHORTEST_STEP_S, Math.round((to - from) / STRIP_STEPS / 60) * 60);
       try {
         fleet = await get("/fleet", { from, to, step });
       } catch {

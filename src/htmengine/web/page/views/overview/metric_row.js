@@ -90,6 +90,7 @@ export function drawRow(element, row, spark) {
   const recent = Math.max(now, row.max_1h ?? 0);
   const odd = now >= 0.5 || row.incident !== null;
   element.classList.toggle("odd", odd);
+  element.classList.toggle("alarming", now >= 0.5);
   element.classList.toggle("stale", row.state !== "active" && row.state !== "learning");
 
   const { glyph, word } = mark(row.direction);
