@@ -24,7 +24,7 @@ from htmengine.errors import DependencyUnavailable, ExplainedError, MisuseError
 from htmengine.exceptions import ObjectNotFoundError
 from htmengine.repository.engine import reading
 from htmengine.service.context import Context
-from htmengine.web import api, openapi, problems
+from htmengine.web import api, doors, openapi, problems
 from htmengine.web.access import Access
 from htmengine.web.headers import LOOPBACK, HostCheck, SecurityHeaders
 from htmengine.web.operations import PREFIX, routes
@@ -113,6 +113,7 @@ def _routes(site: Site) -> list[BaseRoute]:
         Route(f"/{problems.DOCUMENT}", problem_kinds),
         Route(f"{PREFIX}/openapi.json", openapi_document),
         *routes(site, api.OPERATIONS),
+        *doors.routes(site),
         *(Route(path, page.document) for path in PAGES),
     ]
 

@@ -1,0 +1,313 @@
+"""Doors by which samples come in over HTTP: our own, and those of InfluxDB, OpenTSDB and VictoriaMetrics.
+
+A door reads a request, puts its samples on the metric-data queue, and answers once they are safe there. Senders of the
+foreign doors get answers as they know them, errors included.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from htmengine.bus import BusError, Outgoing
+from htmengine.doors import influx, json_samples, opentsdb, victoriametrics
+from htmengine.doors.limits import Limits, inflate
+from htmengine.doors.plaintext import PROTOCOL
+from htmengine.doors.reasons import Reason
+from htmengine.doors.samples import Parsed, Samples, UnreadableBody
+from htmengine.errors import DependencyUnavailable
+from htmengine.messages import MetricLines, encode_json
+from htmengine.service.counters import Counters
+from htmengine.web import problems
+from htmengine.web.problems import Kind, Problem
+from htmengine.web.site import Site
+
+LIMITS: Final = Limits()
+RETRY_AFTER: Final = "5"
+"""Seconds after which a sender may try again."""
+INFLUX_VERSION: Final = "1.8.10"
+"""What clients are told that ask which InfluxDB this is."""
+NDJSON: Final = "application/x-ndjson"
+JSON: Final = "application/json"
+
+_NO_STORE: Final = {"Cache-Control": "no-store"}
+_STATUS: Final = {Reason.TOO_LARGE: 413, Reason.TOO_MANY: 413}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Door:
+    """A protocol over HTTP."""
+
+    name: str
+    """As refusals are reported."""
+    path: str
+    read: Callable[[bytes, Request, float], Parsed]
+    """Return what a body says; the last argument is now. Raises UnreadableBody, or Refused."""
+    answer: Callable[[Parsed, Request], Response]
+    """Return the answer once the samples are safe."""
+    refuse: Callable[[Refused, Request], Response]
+    """Return the answer where nothing was taken."""
+
+
+class Refused(Exception):
+    """Nothing of a request is taken."""
+
+    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = {**_NO_STORE, **(headers or {})}
+
+
+def routes(site: Site) -> list[BaseRoute]:
+    """Return the routes of all doors, and what InfluxDB's clients ask for before they write."""
+    counters = Counters()
+    site.context.counters["web"] = counters.snapshot
+    return [
+        *(_route(door.path, _endpoint(site, door, counters), "POST") for door in DOORS),
+        _route("/ping", _ping, "GET", "HEAD"),
+        _route("/query", _query(site), "GET", "POST"),
+    ]
+
+
+def _route(path: str, endpoint: Callable[[Request], Any], *methods: str) -> Route:
+    """Return a route without the server's own limit of a body, whose answer no foreign sender knows: `_body` has one."""
+    return Route(path, endpoint, methods=methods, max_body_size=sys.maxsize)
+
+
+def _endpoint(site: Site, door: Door, counters: Counters) -> Callable[[Request], Any]:
+    def take(body: bytes, request: Request) -> Response:
+        now = site.clock()
+        encoding = request.headers.get("content-encoding", "")
+        try:
+            parsed = door.read(inflate(body, encoding, LIMITS), request, now)
+        except UnreadableBody as error:
+            counters.reject(f"{door.name}: {error.reason}", [str(error)])
+            raise Refused(_STATUS.get(error.reason, 400), f"{error}.") from error
+        except LookupError as error:
+            raise Refused(415, f"The content encoding {encoding[:40]!r} is not known; gzip is.") from error
+        _publish(site, parsed.samples, now)
+        counters.add("samples", len(parsed.samples.names))
+        for reason, count in parsed.refusals.counts.items():
+            counters.reject(f"{door.name}: {reason}", [parsed.refusals.newest[reason]], count)
+        return door.answer(parsed, request)
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            await _admit(site, request)
+            return await run_in_threadpool(take, await _body(request), request)
+        except Refused as refused:
+            return door.refuse(refused, request)
+
+    return endpoint
+
+
+async def _admit(site: Site, request: Request) -> None:
+    """Raise Refused for whoever may not send samples."""
+    try:
+        await run_in_threadpool(site.access.require, request, "write")
+    except Problem as problem:
+        detail = f"{problem.kind.title}. {problem.detail}"
+        raise Refused(problem.kind.status, detail, problem.headers) from problem
+
+
+async def _body(request: Request) -> bytes:
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LIMITS.body:
+            raise Refused(413, f"The body is larger than {LIMITS.body} bytes.")
+    return bytes(body)
+
+
+def _publish(site: Site, samples: Samples, now: float) -> None:
+    """Put samples on the metric-data queue. Raises Refused where it takes no more now."""
+    settings = site.context.settings.listener
+    lines = [
+        f"{name} {value!r} {int(timestamp // 1)}"
+        for name, timestamp, value in zip(samples.names, samples.timestamps, samples.values, strict=True)
+    ]
+    messages = [
+        Outgoing(
+            settings.queue,
+            encode_json(
+                MetricLines(protocol=PROTOCOL, data=lines[at : at + settings.batch_lines], accepted_at=now)
+            ),
+        )
+        for at in range(0, len(lines), settings.batch_lines)
+    ]
+    try:
+        if messages:
+            site.context.bus.publish(messages)
+    except (BusError, DependencyUnavailable) as error:
+        log.warning("web.samples_not_taken samples=%d reason=%s", len(lines), error)
+        raise Refused(
+            503, "The engine takes no more samples now: send these again.", {"Retry-After": RETRY_AFTER}
+        ) from error
+
+
+def _json(status: int, body: object, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(msgspec.json.encode(body), status, {**_NO_STORE, **(headers or {})}, JSON)
+
+
+def _empty(headers: Mapping[str, str] | None = None) -> Response:
+    return Response(None, 204, {**_NO_STORE, **(headers or {})})
+
+
+# -- Our own
+
+
+def _read_samples(body: bytes, request: Request, now: float) -> Parsed:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == NDJSON:
+        return json_samples.parse_lines(body, now, LIMITS)
+    if kind == JSON:
+        return json_samples.parse_document(body, now, LIMITS)
+    raise Refused(415, f"Send it with the header Content-Type: {NDJSON}, or {JSON}.")
+
+
+def _answer_samples(parsed: Parsed, request: Request) -> Response:
+    status, body = json_samples.answer(parsed)
+    if status == 200:
+        return _json(status, body)
+    details = _problem(problems.BAD_REQUEST, "Every sample was refused: `errors` says why.", request)
+    return Response(msgspec.json.encode(details | body), status, _NO_STORE, problems.MEDIA_TYPE)
+
+
+def _refuse_samples(refused: Refused, request: Request) -> Response:
+    kind = next((kind for kind in problems.KINDS if kind.status == refused.status), problems.BAD_REQUEST)
+    details = _problem(kind, str(refused), request)
+    return Response(msgspec.json.encode(details), kind.status, refused.headers, problems.MEDIA_TYPE)
+
+
+def _problem(kind: Kind, detail: str, request: Request) -> dict[str, Any]:
+    return {
+        "type": f"/{problems.DOCUMENT}#{kind.code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "instance": request.scope.get("htmengine.request_id", ""),
+    }
+
+
+# -- InfluxDB
+
+_INFLUX_CODES: Final = {
+    401: "unauthorized",
+    403: "forbidden",
+    413: "request too large",
+    415: "unsupported media type",
+    429: "too many requests",
+    503: "unavailable",
+}
+
+
+def _read_influx(body: bytes, request: Request, now: float) -> Parsed:
+    given = request.query_params.get("precision", "")
+    try:
+        unit = influx.precision(given)
+    except ValueError:
+        raise Refused(
+            400, f"The precision {given[:20]!r} is not known; known are ns, us, ms, s, m and h."
+        ) from None
+    return influx.parse(body, unit, now, LIMITS)
+
+
+def _answer_influx(parsed: Parsed, request: Request) -> Response:
+    return _influx(influx.answer(parsed))
+
+
+def _refuse_influx(refused: Refused, request: Request) -> Response:
+    code = _INFLUX_CODES.get(refused.status, "invalid")
+    return _influx(influx.failure(refused.status, code, str(refused)), refused.headers)
+
+
+def _influx(answer: influx.Answer, headers: Mapping[str, str] | None = None) -> Response:
+    status, own, body = answer
+    own = {"X-Influxdb-Version": INFLUX_VERSION, **own, **(headers or {})}
+    return _json(status, body, own) if body else _empty(own)
+
+
+def _ping(request: Request) -> Response:
+    headers = {"X-Influxdb-Version": INFLUX_VERSION}
+    if request.query_params.get("verbose", "").lower() in ("true", "1"):
+        return _json(200, {"version": INFLUX_VERSION}, headers)
+    return _empty(headers)
+
+
+def _query(site: Site) -> Callable[[Request], Any]:
+    """Return what answers the questions that clients of InfluxDB 1 ask before they write."""
+
+    async def query(request: Request) -> Response:
+        try:
+            await _admit(site, request)
+            asked = request.query_params.get("q", "")
+            if not asked and request.method == "POST":
+                form = parse_qs((await _body(request)).decode(errors="replace"))
+                asked = form.get("q", [""])[0]
+        except Refused as refused:
+            return _refuse_influx(refused, request)
+        words = asked.upper().split()
+        if words[:2] == ["CREATE", "DATABASE"]:
+            return _json(200, {"results": [{"statement_id": 0}]})
+        if words[:2] == ["SHOW", "DATABASES"]:
+            series = {"name": "databases", "columns": ["name"], "values": []}
+            return _json(200, {"results": [{"statement_id": 0, "series": [series]}]})
+        return _json(400, {"error": "htmengine takes writes only"})
+
+    return query
+
+
+# -- OpenTSDB and VictoriaMetrics
+
+
+def _answer_opentsdb(parsed: Parsed, request: Request) -> Response:
+    asked = request.query_params
+    status, body = opentsdb.answer(parsed, summary="summary" in asked, details="details" in asked)
+    return _json(status, body) if body else _empty()
+
+
+def _refuse_opentsdb(refused: Refused, request: Request) -> Response:
+    status, body = opentsdb.failure(refused.status, str(refused))
+    return _json(status, body, refused.headers)
+
+
+def _answer_victoriametrics(parsed: Parsed, request: Request) -> Response:
+    status, text = victoriametrics.answer(parsed)
+    return PlainTextResponse(text, status, _NO_STORE) if text else _empty()
+
+
+def _refuse_in_words(refused: Refused, request: Request) -> Response:
+    return PlainTextResponse(f"{refused}\n", refused.status, refused.headers)
+
+
+DOORS: Final = (
+    Door("json", "/api/v1/samples", _read_samples, _answer_samples, _refuse_samples),
+    Door("influx", "/write", _read_influx, _answer_influx, _refuse_influx),
+    Door("influx", "/api/v2/write", _read_influx, _answer_influx, _refuse_influx),
+    Door(
+        "opentsdb",
+        "/api/put",
+        lambda body, request, now: opentsdb.parse(body, now, LIMITS),
+        _answer_opentsdb,
+        _refuse_opentsdb,
+    ),
+    Door(
+        "victoriametrics",
+        "/api/v1/import",
+        lambda body, request, now: victoriametrics.parse(body, LIMITS),
+        _answer_victoriametrics,
+        _refuse_in_words,
+    ),
+)

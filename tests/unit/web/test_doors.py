@@ -1,0 +1,204 @@
+"""Samples that come in over HTTP, as each protocol's clients send them and read the answers."""
+
+import gzip
+import json
+
+import pytest
+
+from htmengine.bus import BusUnavailable, QueueFull
+from htmengine.messages import decode_metric_lines
+from htmengine.repository import tokens
+from htmengine.repository.engine import writing
+from tests.unit.web.house import NOW, House
+
+SECOND = int(NOW)
+REQUESTS = {
+    "/api/v1/samples": {
+        "content": f'{{"name": "a", "time": {SECOND}, "value": 1.5}}\n{{"name": "b", "tags": {{"k": "v"}}, "value": 2}}',
+        "headers": {"Content-Type": "application/x-ndjson"},
+    },
+    "/write?db=x": {"content": f"a value=1.5 {SECOND}000000000\nb,k=v value=2"},
+    "/api/v2/write?org=o&bucket=b&precision=s": {"content": f"a value=1.5 {SECOND}\nb,k=v value=2\n"},
+    "/api/put": {
+        "content": f'[{{"metric": "a", "timestamp": {SECOND}, "value": 1.5}}, {{"metric": "b", "value": 2, "tags": {{"k": "v"}}}}]'
+    },
+    "/api/v1/import": {
+        "content": f'{{"metric": {{"__name__": "a"}}, "values": [1.5], "timestamps": [{SECOND}000]}}\n'
+        f'{{"metric": {{"__name__": "b", "k": "v"}}, "values": [2], "timestamps": [{SECOND}000]}}'
+    },
+}
+BAD = {
+    "/api/v1/samples": {"content": '{"name": "a"}', "headers": {"Content-Type": "application/x-ndjson"}},
+    "/write": {"content": "a value=x"},
+    "/api/v2/write": {"content": "a value=x"},
+    "/api/put": {"content": '{"metric": "a", "value": "x"}'},
+    "/api/v1/import": {"content": "{}"},
+}
+
+
+@pytest.fixture
+def queued(context):
+    """Return a function that takes the lines that wait in the metric-data queue."""
+
+    def take():
+        with context.bus.consume([context.settings.listener.queue]) as consumer:
+            found = consumer.receive(max_messages=100, timeout_s=0.5)
+            consumer.ack(found)
+        return [line for delivery in found for line in decode_metric_lines(delivery.body).data]
+
+    return take
+
+
+@pytest.mark.parametrize("path", REQUESTS)
+def test_samples_are_on_the_queue_once_the_request_is_answered(house, queued, path):
+    answer = house.client.post(path, **REQUESTS[path])
+    assert answer.status_code == (200 if "samples" in path else 204), answer.text
+    assert queued() == [f"a 1.5 {SECOND}", f"b;k=v 2.0 {SECOND}"]
+
+
+@pytest.mark.parametrize("path", REQUESTS)
+def test_a_body_may_be_compressed(house, queued, path):
+    request = REQUESTS[path]
+    headers = {**request.get("headers", {}), "Content-Encoding": "gzip"}
+    answer = house.client.post(path, content=gzip.compress(request["content"].encode()), headers=headers)
+    assert answer.is_success
+    assert len(queued()) == 2
+    assert house.client.post(path, content=b"no gzip", headers=headers).status_code == 400
+    headers["Content-Encoding"] = "br"
+    assert house.client.post(path, content=b"x", headers=headers).status_code == 415
+
+
+@pytest.mark.parametrize("path", BAD)
+def test_what_is_refused_is_answered_and_reported_by_door_and_reason(house, queued, path):
+    answer = house.client.post(path, **BAD[path])
+    assert answer.status_code == 400
+    assert queued() == []
+    rejected = house.context.counters["web"]()["rejected"]
+    assert [found["count"] for found in rejected.values()] == [1]
+    assert all(": " in reason for reason in rejected)
+
+
+@pytest.mark.parametrize("path", REQUESTS)
+@pytest.mark.parametrize("error", [QueueFull("full"), BusUnavailable("away")])
+def test_a_sender_is_asked_to_send_again_while_the_queue_takes_no_more(house, monkeypatch, path, error):
+    def publish(messages):
+        raise error
+
+    monkeypatch.setattr(house.context.bus, "publish", publish)
+    answer = house.client.post(path, **REQUESTS[path])
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"] == "5"
+    assert "partial write" not in answer.text
+
+
+@pytest.mark.parametrize("path", REQUESTS)
+def test_other_machines_need_a_token_that_may_write(context, path):
+    house = House(context, host="0.0.0.0")
+    try:
+        with writing(context.engine) as conn:
+            secrets = {
+                scope: tokens.create(conn, scope, [scope], by="test", now=NOW)[1]
+                for scope in ("read", "write")
+            }
+        client = house.client_at("http://10.0.0.1:2080", "10.0.0.2")
+        request = dict(REQUESTS[path])
+        headers = request.pop("headers", {})
+        post = lambda **more: client.post(path, headers={**headers, **more}, **request).status_code  # noqa: E731
+        assert post() == 401
+        assert post(Authorization=f"Bearer {secrets['read']}") == 403
+        for shown in (f"Bearer {secrets['write']}", f"Token {secrets['write']}"):
+            assert post(Authorization=shown) in (200, 204)
+    finally:
+        house.site.close()
+
+
+@pytest.mark.parametrize("path", REQUESTS)
+def test_another_sites_page_cannot_send_samples(house, queued, path):
+    request = dict(REQUESTS[path])
+    headers = {**request.pop("headers", {}), "Sec-Fetch-Site": "cross-site"}
+    assert house.client.post(path, headers=headers, **request).status_code == 403
+    assert queued() == []
+
+
+@pytest.mark.parametrize("path", REQUESTS)
+def test_a_body_that_is_too_large_is_refused_in_the_senders_own_form(house, path):
+    headers = REQUESTS[path].get("headers", {})
+    answer = house.client.post(path, content=bytes((16 << 20) + 1), headers=headers)
+    assert answer.status_code == 413
+    if "write" in path:
+        assert answer.json()["code"] == "request too large"
+
+
+def test_our_own_door_takes_a_document_and_says_what_it_refused(house, queued):
+    samples = [{"name": "a", "value": 1}, {"name": "a;x", "value": 1}]
+    answer = house.client.post("/api/v1/samples", json=samples)
+    assert answer.status_code == 200
+    assert answer.json()["accepted"] == answer.json()["refused"] == 1
+    assert answer.json()["errors"][0] | {"sample": ""} == {
+        "record": 2,
+        "sample": "",
+        "reason": "a tag is not key=value",
+    }
+    assert queued() == [f"a 1.0 {SECOND}"]
+
+
+def test_our_own_door_explains_problems_as_the_api_does(house):
+    headers = {"Content-Type": "application/x-ndjson"}
+    refused = house.client.post("/api/v1/samples", content="x", headers=headers)
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert refused.json()["status"] == 400
+    assert refused.json()["refused"] == 1
+    assert house.client.post("/api/v1/samples", content="[").status_code == 415
+    assert (
+        house.client.post(
+            "/api/v1/samples", content="[", headers={"Content-Type": "application/json"}
+        ).status_code
+        == 400
+    )
+
+
+def test_influx_keeps_the_good_lines_and_tells_the_first_bad_one(house, queued):
+    answer = house.client.post("/write?db=x&precision=s", content=f"a value=1 {SECOND}\nb value=x {SECOND}")
+    assert answer.status_code == 400
+    assert answer.json()["error"].startswith("partial write: line 2: the value is not a number")
+    assert "X-Influx-Error" in answer.headers
+    assert queued() == [f"a 1.0 {SECOND}"]
+    assert house.client.post("/write?precision=d", content="a value=1").json()["code"] == "invalid"
+
+
+def test_clients_of_influx_find_what_they_ask_for_before_they_write(house):
+    client = house.client
+    assert client.get("/ping").status_code == client.head("/ping").status_code == 204
+    assert client.get("/ping").headers["X-Influxdb-Version"] == "1.8.10"
+    assert client.get("/ping?verbose=true").json() == {"version": "1.8.10"}
+    for answer in (
+        client.post("/query", params={"q": 'CREATE DATABASE "x"'}),
+        client.post("/query", data={"q": "create database x"}),
+        client.get("/query", params={"q": "SHOW DATABASES"}),
+    ):
+        assert answer.status_code == 200
+        assert answer.json()["results"][0]["statement_id"] == 0
+    refused = client.get("/query", params={"q": "SELECT * FROM x"})
+    assert (refused.status_code, refused.json()) == (400, {"error": "htmengine takes writes only"})
+
+
+def test_opentsdb_gives_summary_and_details(house):
+    content = json.dumps([{"metric": "a", "value": 1}, {"metric": "a", "value": "x"}])
+    assert house.client.post("/api/put?summary", content=content).json() == {"success": 1, "failed": 1}
+    details = house.client.post("/api/put?details", content=content)
+    assert details.status_code == 400
+    assert details.json()["errors"][0]["error"] == "the value is not a number"
+
+
+def test_the_clients_of_influx_write_here(house, queued):
+    influxdb = pytest.importorskip("influxdb_client.client.write.point", reason="no influxdb-client")
+    line = (
+        influxdb.Point("cpu")
+        .tag("host", "a b")
+        .field("usage", 1.5)
+        .field("on", True)
+        .time(SECOND, "s")
+        .to_line_protocol()
+    )
+    assert house.client.post("/api/v2/write?precision=s", content=line).status_code == 204
+    assert queued() == [f"cpu.on;host=a_b 1.0 {SECOND}", f"cpu.usage;host=a_b 1.5 {SECOND}"]
