@@ -7,13 +7,14 @@ from typing import Final, Literal, TypeAlias
 
 from htmengine.errors import ExplainedError
 
-Extra: TypeAlias = Literal["rabbitmq", "mysql", "postgresql", "parquet", "plot"]
+Extra: TypeAlias = Literal["rabbitmq", "mysql", "postgresql", "parquet", "excel", "plot"]
 
 _PACKAGES: Final[dict[Extra, str]] = {
     "rabbitmq": "pika",
     "mysql": "pymysql",
     "postgresql": "psycopg",
     "parquet": "pyarrow",
+    "excel": "openpyxl",
     "plot": "matplotlib",
 }
 

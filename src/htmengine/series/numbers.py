@@ -1,13 +1,18 @@
-"""Numbers as they stand in files: with a decimal point or a decimal comma, in groups of three, in percent, or missing."""
+"""Numbers as they stand in files: with a decimal point or comma, in groups of three, with units, or missing."""
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from htmengine import foreign
+from htmengine.series import units
 
-MISSING = frozenset({"", "-", "na", "n/a", "nan", "-nan", "none", "null", "nil"})  # in lower case
+MISSING = frozenset(
+    {"", "-", "--", "na", "n/a", "#n/a", "nan", "-nan", "none", "null", "nil", "<na>", "nat", "\\n"}
+)
+"""In lower case."""
 
 _GROUPS_WITH_POINT = re.compile(r"[+-]?\d{1,3}(?:([,' \u00a0\u202f])\d{3})(?:\1\d{3})*(?:\.\d*)?", re.ASCII)
 _WITH_COMMA = re.compile(
@@ -15,6 +20,7 @@ _WITH_COMMA = re.compile(
 )
 _PERCENT = re.compile(r"(?<=[\d.,])\s?%\Z", re.ASCII)
 _GROUPING = re.compile(r"[' \u00a0\u202f]")
+_MINUS = "\u2212"  # as typographers write it
 
 
 class NumberFormat(NamedTuple):
@@ -22,6 +28,7 @@ class NumberFormat(NamedTuple):
 
     decimal: str  # the decimal mark
     parse: Callable[[str], float]  # NaN for a missing value; ValueError if the text is not a finite number
+    unit: str = ""  # what the numbers count where units were taken off, such as `B` or `s`
 
 
 def _parse_with_point(text: str) -> float:
@@ -32,6 +39,8 @@ def _parse_with_point(text: str) -> float:
             return math.nan
         if _PERCENT.search(text):
             return _parse_with_point(_PERCENT.sub("", text))
+        if text.startswith(_MINUS):
+            return _parse_with_point("-" + text[1:])
         if not _GROUPS_WITH_POINT.fullmatch(text):
             raise ValueError("not a number") from None
         value = float(_GROUPING.sub("", text).replace(",", ""))
@@ -44,6 +53,8 @@ def _parse_with_comma(text: str) -> float:
         return _finite(float(_GROUPING.sub("", text).replace(".", "").replace(",", ".")))
     if text.lower() in MISSING:
         return math.nan
+    if text.startswith(_MINUS):
+        return _parse_with_comma("-" + text[1:])
     raise ValueError("not a number")
 
 
@@ -65,8 +76,76 @@ def detect(cells: Sequence[str], *, delimiter: str) -> NumberFormat:
     """
     points, commas = count_numbers(POINT, cells), count_numbers(COMMA, cells)
     if commas == points:
-        return COMMA if delimiter == ";" and any("," in cell for cell in cells) else POINT
-    return COMMA if commas > points else POINT
+        plain = COMMA if delimiter == ";" and any("," in cell for cell in cells) else POINT
+    else:
+        plain = COMMA if commas > points else POINT
+    if max(points, commas) == len(cells):
+        return plain
+    with_units = _with_units(cells, delimiter)
+    return with_units if with_units and count_numbers(with_units, cells) > max(points, commas) else plain
+
+
+def _with_units(cells: Sequence[str], delimiter: str) -> NumberFormat | None:
+    """Return the format of numbers that units follow; None if the cells have none that go together."""
+    pairs = [pair for cell in cells if (pair := units.split(cell))]
+    if not pairs:
+        return _durations(cells)
+    plain = detect([number for number, _ in pairs], delimiter=delimiter)
+    commonest = Counter(unit for _, unit in pairs).most_common(_UNITS)
+    # Rows that are broken may bring units of their own: try without the rarest.
+    scales = (units.scale(unit for unit, _ in commonest[:n]) for n in range(len(commonest), 0, -1))
+    scale = next(filter(None, scales), None)
+    if scale is None:
+        return _durations(cells)
+
+    def parse(text: str) -> float:
+        pair = units.split(text)
+        if pair is None:
+            return plain.parse(text)
+        number, unit = pair
+        if (factor := scale.factors.get(unit)) is None:
+            found = units.factor(unit, minutes=scale.minutes)
+            if found is None or found[0] not in ("", scale.base):
+                raise ValueError(f"{unit[:20]!r} is not a unit of this column")
+            factor = found[1]
+        return plain.parse(number) * factor
+
+    found, durations = NumberFormat(plain.decimal, parse, scale.base), _durations(cells)
+    return durations if durations and count_numbers(durations, cells) > count_numbers(found, cells) else found
+
+
+_UNITS = 20  # distinct ones of a column that are looked at
+
+
+def _durations(cells: Sequence[str]) -> NumberFormat | None:
+    """Return the format of durations in several parts, such as `1h 5m`; None if the cells are none."""
+
+    def parse(text: str) -> float:
+        return math.nan if text.lower() in MISSING else units.duration(text)
+
+    found = NumberFormat(".", parse, "s")
+    return found if count_numbers(found, cells) else None
+
+
+def with_missing(plain: NumberFormat, missing: Collection[str]) -> NumberFormat:
+    """Return a format in which some values mean that there is none: texts or numbers, `-999` is `-999.00` too."""
+    if not missing:
+        return plain
+    texts = {text.strip().lower() for text in missing}
+    sentinels = set()
+    for text in missing:
+        try:
+            sentinels.add(plain.parse(text.strip()))
+        except ValueError:
+            continue
+
+    def parse(text: str) -> float:
+        if text.lower() in texts:
+            return math.nan
+        value = plain.parse(text)
+        return math.nan if value in sentinels else value
+
+    return plain._replace(parse=parse)
 
 
 def count_numbers(candidate: NumberFormat, cells: Sequence[str]) -> int:

@@ -1,193 +1,602 @@
-"""Read a series of (time, value) rows from delimited text, in pieces, in the order of time."""
+"""Read time series from a file of any kind that is known: what it holds is found out, and said.
+
+Each step answers one question and knows nothing of the others: what the file is packed in (`container`), how its text
+is encoded (`lines`), how rows stand in it (`delimited`, `blanks`, `documents`, `sheets`), what their columns hold
+(`columns`, `timestamps`, `numbers`), what tells series apart (`keys`), in which zone the clocks were (`zones`), and in
+what order the rows are (`order`).
+"""
 
 import io
 import math
 import re
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
-from itertools import islice
-from typing import NamedTuple
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 
 from htmengine.errors import MisuseError
 from htmengine.htm.arrays import FloatArray
-from htmengine.series.layout import Line, find_layout, is_comment
-from htmengine.series.lines import MAX_LINE_LENGTH, numbered_lines
+from htmengine.series import (
+    blanks,
+    columns,
+    container,
+    delimited,
+    documents,
+    keys,
+    numbers,
+    sentinels,
+    sheets,
+    timestamps,
+    zones,
+)
+from htmengine.series.columns import Column, Columns, Time, Value, Wanted
+from htmengine.series.container import Member
+from htmengine.series.lines import Line, numbered_lines
+from htmengine.series.order import Order, put_in_order
+from htmengine.series.tables import BadRows, Table
 
-HEAD_LINES = 1_000  # from which the layout is found out
-MAX_HEAD_LINES = (
+HEAD_LINES: Final = 1_000  # from which the layout is found out
+MAX_HEAD_LINES: Final = (
     100_000  # as far as a day above 12 is looked for, before the order of day and month is guessed
 )
-CHUNK_ROWS = 2_000
-MAX_BAD_ROWS_KEPT = 100
-# A row is ahead of its time when most of so many rows after it come before it: a wrong year must not make every
-# later row look late.
-_LOOKAHEAD = 7
-_LEAST_LOOKAHEAD = 3  # at the end of the file
+_PROGRESS_ROWS = 20_000
+_EXAMPLES = 3  # of rows that are dropped
+_SERIES_NAMED = 5
+_DAY_S = 86400.0
 
 
-class BadRow(NamedTuple):
-    """A row that was skipped."""
+class Options(NamedTuple):
+    """What the user says about the file; columns by name or by number from 1. Nothing: find out."""
 
-    line: int  # from 1
-    reason: str
-
-
-class BadRows:
-    """How many rows were skipped, and the first of them."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.first: list[BadRow] = []
-
-    def add(self, line: int, reason: str) -> None:
-        """Count a row that is skipped."""
-        self.count += 1
-        if len(self.first) < MAX_BAD_ROWS_KEPT:
-            self.first.append(BadRow(line, reason))
+    timestamp: str | None = None
+    values: tuple[str, ...] = ()
+    day_first: bool | None = None  # the order of day and month where dates leave it open
+    by: tuple[str, ...] = ()  # columns that tell series apart
+    where: tuple[tuple[str, str], ...] = ()  # columns, and the cells that rows must have there to be read
+    missing: tuple[str, ...] = ()  # values that stand for none
+    tz: ZoneInfo | None = None  # of times that do not say theirs; None: UTC
+    every_s: float | None = None  # the rows have no times, but lie so many seconds apart
+    start: float | None = (
+        None  # seconds since the epoch: of the first row, or of the day of clocks without a date
+    )
+    all_series: bool = False  # each series of the file, of each column of numbers
 
 
-class Chunk(NamedTuple):
-    """Consecutive usable rows."""
+NOTHING_SAID: Final = Options()
 
-    lines: npt.NDArray[np.int64]  # (n,) line numbers from 1
+
+class Series(NamedTuple):
+    """One series, in the order of time."""
+
+    source: str  # the file, for messages
+    label: str  # tells it from others that are read; empty where it is the only one
+    lines: npt.NDArray[np.int64]  # (n,) of the file, from 1; rows where it has no lines
     timestamps: FloatArray  # (n,) seconds since the epoch, UTC, never decreasing
     values: FloatArray  # (n,) NaN where the file has no value
+    bad: BadRows
+    time: Time | None  # None where the rows have no times
+    value: Value
+    repeated: int  # rows that have the time of the row before
+    notes: tuple[str, ...]  # what was guessed and done, as sentences for the user
+
+    @property
+    def name(self) -> str:
+        """The file, and what tells the series from others of it."""
+        return f"{self.source}: {self.label}" if self.label else self.source
+
+    @property
+    def missing(self) -> int:
+        """Rows without a value."""
+        return int(np.isnan(self.values).sum())
 
 
-class _Row(NamedTuple):
-    line: int
-    timestamp: float
-    value: float
+def read(
+    stream: io.BufferedReader,
+    name: str,
+    options: Options = NOTHING_SAID,
+    *,
+    show: Callable[[int], None] = lambda _rows: None,
+) -> Iterator[Series]:
+    """Yield the series of a file: one, unless `options` ask for several.
 
+    Parameters
+    ----------
+    stream : bytes; it is left open.
+    name : of the file, for messages.
+    show : is told now and then how many rows were read.
 
-class SeriesReader:
-    """The rows of one file; `bad`, `missing` and `late` count along while `chunks` is read."""
-
-    def __init__(
-        self,
-        stream: io.BufferedReader,
-        name: str,
-        *,
-        timestamp: str | None = None,
-        value: str | None = None,
-        day_first: bool | None = None,
-    ) -> None:
-        """Read as much of `stream` as it takes to find out its layout.
-
-        Parameters
-        ----------
-        stream : bytes of delimited text, plain or gzip; see `htmengine.series.lines`.
-        name : of the file, for messages.
-        timestamp, value, day_first : see `htmengine.series.layout.find_layout`.
-
-        Raises
-        ------
-        MisuseError : no layout makes a single row usable, or a column that was named is not there.
-        ExplainedError : compressed data is damaged.
-        """
-        self.name = name
-        self.bad = BadRows()
-        self.missing = 0
-        self.late = 0  # of the bad rows those whose time goes back
-        self._lines = numbered_lines(stream, name)
-        self._head: list[Line] = list(islice(self._lines, HEAD_LINES))
-        if self._head and re.fullmatch("sep=.", self._head[0][1] or "", re.IGNORECASE):
-            del self._head[0]  # a spreadsheet's note to itself
-        lay_out = partial(find_layout, name=name, timestamp=timestamp, value=value, day_first=day_first)
-        self.layout = lay_out(self._head)
-        while self.layout.day_and_month_ambiguous and len(self._head) < MAX_HEAD_LINES:
-            more = list(islice(self._lines, len(self._head)))
-            if not more:
-                break
-            self._head += more
-            self.layout = lay_out(self._head)
-
-    def chunks(self) -> Iterator[Chunk]:
-        """Yield the usable rows, at most CHUNK_ROWS at a time; to be called once.
-
-        Raises
-        ------
-        ExplainedError : compressed data is damaged; the rows before have been yielded.
-        """
-        rows = self._in_time_order(self._parsed(self._all_lines()))
-        while batch := list(islice(rows, CHUNK_ROWS)):
-            lines, timestamps, values = zip(*batch, strict=True)
-            chunk = Chunk(np.array(lines, dtype=np.int64), np.array(timestamps), np.array(values))
-            self.missing += int(np.isnan(chunk.values).sum())
-            yield chunk
-
-    def require_rows(self, read: int) -> None:
-        """Raise MisuseError if among the `read` rows that `chunks` gave, to its end, none had a value."""
-        if read > self.missing:
-            return
-        reasons = [f"line {line}: {reason}" for line, reason in self.bad.first[:3]]
-        if self.missing:
-            reasons.append(f"{self.missing} without a value")
-        raise MisuseError(
-            f"{self.name}: not one row is usable ({'; '.join(reasons)}).",
-            hint="Choose the columns with --timestamp and --value, or mend the rows.",
+    Raises
+    ------
+    MisuseError : the file is of a kind that is not read, has no series, or a column that was named is not there; or most
+        of its rows cannot be used.
+    ExplainedError : compressed data is damaged.
+    """
+    several = options.all_series or bool(options.by) or len(options.values) > 1
+    failures: list[MisuseError] = []
+    found = False
+    whole: list[tuple[str, list[Series]]] = []
+    for member in container.members(stream, name):
+        where = f"{name}: {member.label}" if member.label else name
+        try:
+            chosen = _chosen(_layouts(member, where, options), several)
+            for layout in chosen:
+                series = list(_Reading(where, layout, options, show).series(several))
+                if several:
+                    found = True
+                    yield from series
+                else:
+                    whole.append((member.label, series))
+        except MisuseError as error:
+            failures.append(error)
+    if several:
+        if not found:
+            raise failures[0]
+        return
+    if not whole:
+        raise max(failures, key=lambda error: len(str(error)) == 0)
+    label, series = max(whole, key=lambda read: len(read[1][0].lines))
+    if len(whole) + len(failures) > 1:
+        others = ", ".join(columns.quoted(other) for other, _ in whole[:_SERIES_NAMED] if other != label)
+        note = f"Of the files in {name} {columns.quoted(label)} is read" + (
+            f", not {others}; --all reads each." if others else "."
         )
+        series = [one._replace(notes=(note, *one.notes)) for one in series]
+    yield from series
 
-    def _all_lines(self) -> Iterator[Line]:
-        head, self._head = self._head, []  # not kept while the rest is read
-        yield from head
-        yield from self._lines
 
-    def _parsed(self, lines: Iterable[Line]) -> Iterator[_Row]:
-        layout = self.layout
-        parse_timestamp, parse_value = layout.timestamp_format.parse, layout.number_format.parse
-        value_index = layout.value.number - 1
-        for line, text in lines:
-            if line == layout.header_line:
+class _Layout(NamedTuple):
+    """A table, and what its columns hold."""
+
+    table: Table
+    columns: Columns
+    usable: int  # rows of the head
+
+
+def _chosen(layouts: list[_Layout], several: bool) -> list[_Layout]:
+    """Return the tables that are read: all, or the one of which the most rows of the head are usable."""
+    if several or len(layouts) == 1:
+        return layouts
+    best = max(layouts, key=lambda layout: layout.usable)
+    others = ", ".join(
+        columns.quoted(layout.table.label) for layout in layouts[:_SERIES_NAMED] if layout is not best
+    )
+    note = f"Of the tables in the file {columns.quoted(best.table.label)} is read, not {others}; --all reads each."
+    return [best._replace(columns=best.columns._replace(notes=(note, *best.columns.notes)))]
+
+
+def _layouts(member: Member, name: str, options: Options) -> list[_Layout]:
+    """Return the tables of a file that have a time and a value. Raises MisuseError if there is none."""
+    if member.kind != "text":
+        found = (
+            sheets.of_workbook(member.stream, name)
+            if member.kind == "workbook"
+            else sheets.of_parquet(member.stream, name)
+        )
+        return _laid_out(found, name, options)
+    lines = _Lines(numbered_lines(member.stream, name))
+    first = next((text for _, text in lines.head if text and not text.isspace()), "")
+    if documents.is_json(first):
+        read = lines.keep()
+        if (tables := documents.tables(read, name)) is not None:
+            return _laid_out(tables, name, options)
+    return _of_text(lines, name, options)
+
+
+class _Lines:
+    """The lines of a text: its head, which is looked at again and again, and all of them, once."""
+
+    def __init__(self, lines: Iterator[Line]) -> None:
+        self._lines = lines
+        self.head: list[Line] = list(islice(lines, HEAD_LINES))
+        if self.head and re.fullmatch("sep=.", self.head[0][1] or "", re.IGNORECASE):
+            del self.head[0]  # a spreadsheet's note to itself
+
+    def extend(self) -> bool:
+        """Double the head; tell whether there was more."""
+        more = list(islice(self._lines, len(self.head)))
+        self.head += more
+        return bool(more)
+
+    def keep(self) -> list[Line]:
+        """Return all lines; they can be read once more."""
+        kept = self.head + list(self._lines)
+        self.head, self._lines = kept[:HEAD_LINES], iter(kept[HEAD_LINES:])
+        return kept
+
+    def all(self) -> Iterator[Line]:
+        """Yield all lines, once."""
+        head, self.head = self.head, []  # not kept while the rest is read
+        yield from chain(head, self._lines)
+
+
+def _of_text(lines: _Lines, name: str, options: Options) -> list[_Layout]:
+    while True:
+        layouts = _best_layout(lines, name, options)
+        times = [layout.columns.time for layout in layouts]
+        if (
+            not any(time and time.ambiguous for time in times)
+            or len(lines.head) >= MAX_HEAD_LINES
+            or not lines.extend()
+        ):
+            return layouts
+
+
+def _best_layout(lines: _Lines, name: str, options: Options) -> list[_Layout]:
+    """Return the layout under which the most lines of the head are usable: a few bad rows change nothing."""
+    alone = options.every_s is not None
+    filled = sum(text is None or (not text.isspace() and text != "") for _, text in lines.head)
+    tables = delimited.candidates(lines.head, lines.all, alone=alone)
+    failures: list[tuple[int, MisuseError]] = []
+    best: list[_Layout] = []
+    for table in tables:
+        try:
+            (layout,) = _laid_out([table], name, options)
+        except MisuseError as error:
+            failures.append((len(table.head), error))
+        else:
+            if not best or layout.usable > best[0].usable:
+                best = [layout]
+    if not best or 2 * best[0].usable < filled:
+        between_blanks = blanks.candidates(lines.head, lines.all, alone=alone)
+        try:
+            spaced = _laid_out(between_blanks, name, options) if between_blanks else []
+        except MisuseError as error:
+            failures.append((max(len(table.head) for table in between_blanks), error))
+        else:
+            if sum(layout.usable for layout in spaced) > (best[0].usable if best else 0):
+                best = spaced
+    if best:
+        return best
+    if failures:
+        raise max(failures, key=lambda failure: failure[0])[1]  # a person sees what most of the rows lack
+    if not filled:
+        complaint = "the file is empty"
+    elif filled == 1 and any(
+        delimiter in (text or "") for delimiter in delimited.DELIMITERS for _, text in lines.head
+    ):
+        complaint = "there is only a header line"
+    else:
+        complaint = "there are no rows of two or more fields"
+    raise MisuseError(
+        f"{name}: {complaint}.",
+        hint="Give a file with a time and a value in each row, and , ; | blanks or tabs between them; --every 5m takes rows "
+        "of a value alone.",
+    )
+
+
+def _laid_out(tables: Sequence[Table], name: str, options: Options) -> list[_Layout]:
+    """Return the tables that have a time and a value. Raises the first one's MisuseError if there is none."""
+    wanted = Wanted(
+        options.timestamp, options.values, options.all_series, options.day_first, options.every_s is None
+    )
+    found = []
+    failures = []
+    for table in tables:
+        try:
+            known = [columns.column(table, columns.named(table, by, "--by", name)) for by in options.by]
+            known += [
+                columns.column(table, columns.named(table, key, "--where", name)) for key, _ in options.where
+            ]
+            layout = columns.find(table, name, wanted, known)
+            if not known and (told := _told_apart(table, layout)):
+                layout = columns.find(table, name, wanted, told)
+        except MisuseError as error:
+            failures.append((len(table.head), error))
+            continue
+        usable = sum(columns.usable(layout, fields) for _, fields in table.head)
+        found.append(_Layout(table, layout, usable))
+    if not found:
+        if not failures:
+            raise MisuseError(
+                f"{name}: there are no rows.", hint="Give a file with a time and a value in each row."
+            )
+        raise max(failures, key=lambda failure: failure[0])[1]
+    return found
+
+
+def _told_apart(table: Table, layout: Columns) -> tuple[Column, ...]:
+    """Return the columns of the head that tell series apart, which are no values."""
+    time = layout.time
+    if time is None:
+        return ()
+    possible = keys.candidates(table, {one.at for one in time.columns})
+    coder = keys.Coder(possible)
+    times = array("d")
+    for _, fields in table.head:
+        try:
+            times.append(time.format.parse(time.text(fields)))
+        except ValueError:
+            continue
+        coder.add(fields)
+    found = keys.find(np.array(times), _codes(coder))
+    return found.columns if found else ()
+
+
+def _codes(coder: keys.Coder) -> Mapping[Column, keys.Codes]:
+    return {
+        one: np.array(codes, dtype=np.int64) for one, codes in zip(coder.columns, coder.codes, strict=True)
+    }
+
+
+class _Reading:
+    """The rows of one table, read once, and the series that they make."""
+
+    def __init__(self, name: str, layout: _Layout, options: Options, show: Callable[[int], None]) -> None:
+        self._name = name
+        self._table, self._columns, _ = layout
+        self._options = options
+        self._show = show
+        self._bad = BadRows()
+        self._notes = list(self._columns.notes)
+
+    def series(self, several: bool) -> Iterator[Series]:
+        """Yield the series that are wanted. Raises MisuseError if most rows cannot be used."""
+        lines, moments, absolute, values, coder = self._parsed()
+        self._require(len(lines))
+        times = self._moments(moments)
+        codes = _codes(coder)
+        groups, labels = self._groups(times, codes, coder)
+        picked = range(len(labels)) if several else [0]
+        if not several and len(labels) > 1:
+            counts = np.bincount(groups)
+            picked = [int(np.argmax(counts))]
+            self._say_choice(labels, picked[0])
+        for group in picked:
+            rows = np.flatnonzero(groups == group) if len(labels) > 1 else np.arange(len(lines))
+            for value, column_values in zip(self._columns.values, values, strict=True):
+                label = self._label(labels[group] if several else "", value)
+                yield self._ordered(
+                    label, lines[rows], times[rows], absolute[rows], column_values[rows], value
+                )
+
+    def _parsed(
+        self,
+    ) -> tuple[npt.NDArray[np.int64], FloatArray, npt.NDArray[np.bool_], list[FloatArray], keys.Coder]:
+        """Return lines, times, whether these say their zone, values of each column, and the cells that may tell series apart."""
+        time, values = self._columns.time, self._columns.values
+        options, table = self._options, self._table
+        where = [(columns.named(table, key, "--where", self._name), cell) for key, cell in options.where]
+        coder = self._coder(values)
+        lines, times, found = array("q"), array("d"), [array("d") for _ in values]
+        absolute = array("b")
+        formats = [numbers.with_missing(value.format, options.missing).parse for value in values]
+        parse_time = time.format.parse if time else None
+        is_absolute = time.format.is_absolute if time and options.tz else None
+        index, join = (time.columns[0].at, time.join) if time else (0, None)
+        (value_index, parse_value) = (values[0].column.at, formats[0])
+        others = [
+            (value.column.at, parse, kept)
+            for value, parse, kept in zip(values[1:], formats[1:], found[1:], strict=True)
+        ]
+        first = found[0]
+        bad, coded = self._bad, bool(coder.columns)
+        for line, fields in table.read(bad, lambda fields: columns.usable(self._columns, fields)):
+            if where and any(fields[at] != cell for at, cell in where):
                 continue
-            if text is None:
-                self.bad.add(line, f"longer than {MAX_LINE_LENGTH} characters")
-                continue
-            if is_comment(text) or not text.strip(" \t\r,;|"):
-                continue  # or a blank line, or one of empty fields, as spreadsheets leave at the end
+            text = join(fields) if join else fields[index]
             try:
-                fields = layout.fields(text)
+                moment = parse_time(text) if parse_time else float(len(times))
             except ValueError as error:
-                self.bad.add(line, str(error))
-                continue
-            time = layout.time(fields)
-            try:
-                timestamp = parse_timestamp(time)
-            except ValueError as error:
-                self.bad.add(line, f"time {time[:40]!r}: {error}")
+                bad.add(line, f"time {columns.quoted(text[:40])}: {error}")
                 continue
             try:
                 value = parse_value(fields[value_index])
             except ValueError as error:
-                self.bad.add(line, f"value {fields[value_index][:40]!r}: {error}")
-                continue
-            yield _Row(line, timestamp, value)
+                if not others:
+                    bad.add(line, f"value {columns.quoted(fields[value_index][:40])}: {error}")
+                    continue
+                value = math.nan
+            lines.append(line)
+            times.append(moment)
+            first.append(value)
+            for at, parse, kept in others:
+                try:
+                    kept.append(parse(fields[at]))
+                except ValueError:
+                    kept.append(math.nan)
+            if is_absolute:
+                absolute.append(is_absolute(text))
+            if coded:
+                coder.add(fields)
+            if not len(lines) % _PROGRESS_ROWS:
+                self._show(len(lines))
+                coder.prune()
+                coded = bool(coder.columns)
+        said = np.array(absolute, dtype=bool) if is_absolute else np.ones(len(lines), dtype=bool)
+        return (
+            np.array(lines, dtype=np.int64),
+            np.array(times),
+            said,
+            [np.array(kept) for kept in found],
+            coder,
+        )
 
-    @staticmethod
-    def _is_ahead(row: _Row, later: Sequence[_Row], last: float) -> bool:
-        if len(later) < _LEAST_LOOKAHEAD or later[-1].timestamp >= row.timestamp:
-            return False
-        between = sum(last <= other.timestamp < row.timestamp for other in later)
-        return 2 * between > len(later)
+    def _coder(self, values: Sequence[Value]) -> keys.Coder:
+        if self._options.by:
+            return keys.Coder(
+                [
+                    columns.column(self._table, columns.named(self._table, by, "--by", self._name))
+                    for by in self._options.by
+                ]
+            )
+        if self._columns.time is None or self._options.where:
+            return keys.Coder([])
+        taken = {one.at for one in self._columns.time.columns} | {value.column.at for value in values}
+        return keys.Coder(keys.candidates(self._table, taken))
 
-    def _in_time_order(self, rows: Iterable[_Row]) -> Iterator[_Row]:
-        """Yield the rows without those whose time goes back, and a few that are ahead of their time."""
-        last = -math.inf
-        waiting: deque[_Row] = deque()
-        remaining = iter(rows)
-        waiting.extend(islice(remaining, _LOOKAHEAD))
-        while waiting:
-            waiting.extend(islice(remaining, 1))
-            row = waiting.popleft()
-            if row.timestamp < last:
-                self.bad.add(row.line, "time goes back")
-                self.late += 1
-            elif self._is_ahead(row, waiting, last):
-                self.bad.add(row.line, "time is ahead of the rows after it")
-            else:
-                last = row.timestamp
-                yield row
+    def _require(self, read: int) -> None:
+        """Raise MisuseError if most rows were dropped, or all."""
+        bad = self._bad
+        if read > bad.count:
+            return
+        examples = "; ".join(f"line {line}: {reason}" for line, reason in bad.first[:_EXAMPLES])
+        if not read and not bad.count:
+            raise MisuseError(
+                f"{self._name}: no row is left.", hint="Give --where a cell that stands in the file."
+            )
+        what = (
+            f"{bad.count:,} of {bad.count + read:,} rows cannot be used" if read else "not one row is usable"
+        )
+        raise MisuseError(
+            f"{self._name}: {what} ({examples}).",
+            hint="Choose the columns with --timestamp and --value, or take the rows out that are none.",
+        )
+
+    def _moments(self, moments: FloatArray) -> FloatArray:
+        """Return times in seconds since the epoch, as far as no zone matters: of counted rows, and of clocks without a date."""
+        time, options = self._columns.time, self._options
+        start = options.start or 0.0
+        if time is None:
+            self._notes.append(
+                f"The rows have no times: the first is of {timestamps.isoformat(start)}"
+                + ("." if options.start else "; --start sets another time.")
+            )
+            return start + (options.every_s or 1.0) * moments
+        if time.format is not timestamps.TIME_OF_DAY:
+            return moments
+        day = options.start
+        if day is None and self._table.day:
+            detection = timestamps.detect([self._table.day], day_first=options.day_first or False)
+            day = detection.format.parse(self._table.day) if detection else None
+        told = "" if day is not None else "; --start 2024-03-04 sets the day of the first row"
+        day = math.floor((day or 0.0) / _DAY_S) * _DAY_S
+        self._notes.append(
+            f"The times are clocks without a date: they are counted from {timestamps.isoformat(day)[:10]}, and where they go "
+            f"back a day begins{told}."
+        )
+        # A step back of more than half a day is midnight; a smaller one is a row that is late.
+        midnights = np.cumsum(np.diff(moments, prepend=moments[:1]) < -_DAY_S / 2)
+        return day + moments + _DAY_S * midnights
+
+    def _groups(
+        self, times: FloatArray, codes: Mapping[Column, keys.Codes], coder: keys.Coder
+    ) -> tuple[npt.NDArray[np.int64], list[str]]:
+        """Return the number of each row's series, and what tells each series apart."""
+        if self._options.by:
+            key: keys.Key | None = keys.Key(tuple(codes), "as --by says")
+        else:
+            key = keys.find(times, codes) if codes else None
+        group = np.zeros(len(times), dtype=np.int64)
+        if key is None:
+            return group, [""]
+        for one in key.columns:
+            group = keys.combine(group, codes[one])
+        self._key = key
+        names = {one: list(values) for one, values in zip(coder.columns, coder.values, strict=True)}
+        _, firsts = np.unique(group, return_index=True)
+        labels = [
+            ", ".join(
+                f"{one.name or f'column {one.number}'}={names[one][int(codes[one][row])]}"
+                for one in key.columns
+            )
+            for row in firsts.tolist()
+        ]
+        return group, labels
+
+    _key: keys.Key | None = None
+
+    def _say_choice(self, labels: Sequence[str], picked: int) -> None:
+        assert self._key is not None
+        told = " and ".join(str(one) for one in self._key.columns)
+        options = " ".join(f"--by {one.name or one.number}" for one in self._key.columns)
+        others = ", ".join(label for i, label in enumerate(labels[: _SERIES_NAMED + 1]) if i != picked)
+        more = " and more" * (len(labels) > _SERIES_NAMED + 1)
+        self._notes.insert(
+            0,
+            f"The file holds {len(labels):,} series, told apart by {told} ({self._key.reason}): {labels[picked]} is read. "
+            f"{options} reads each; --where chooses another: {others}{more}.",
+        )
+
+    def _label(self, group: str, value: Value) -> str:
+        parts = [self._table.label, group]
+        if len(self._columns.values) > 1:
+            parts.append(value.column.name or f"column {value.column.number}")
+        return ", ".join(filter(None, parts))
+
+    def _ordered(
+        self,
+        label: str,
+        lines: npt.NDArray[np.int64],
+        times: FloatArray,
+        absolute: npt.NDArray[np.bool_],
+        values: FloatArray,
+        value: Value,
+    ) -> Series:
+        notes = list(self._notes)
+        if self._options.tz is not None and self._columns.time is not None:
+            in_utc = zones.to_utc(times, absolute, self._options.tz)
+            times = in_utc.timestamps
+            if in_utc.skipped:
+                notes.append(
+                    f"{in_utc.skipped:,} rows stand in an hour that the clocks of {self._options.tz.key} leave out."
+                )
+        order = put_in_order(times, values)
+        bad = self._with_strays(order, lines, times)
+        notes += _order_notes(order, times, lines)
+        rows = order.rows
+        if (suspected := sentinels.suspect(values[rows])) is not None and not self._options.missing:
+            notes.append(
+                f"{suspected.value:g} stands in {suspected.rows:,} rows, far off all other values: if it stands for no value, "
+                f"add --missing {suspected.value:g}."
+            )
+        if not np.isfinite(values[rows]).any():
+            reasons = [f"line {line}: {reason}" for line, reason in bad.first[:_EXAMPLES]]
+            reasons.append(f"{len(rows):,} without a value")
+            raise MisuseError(
+                f"{self._name}: not one row is usable ({'; '.join(reasons)}).",
+                hint="Choose the columns with --timestamp and --value, or mend the rows.",
+            )
+        return Series(
+            source=self._name,
+            label=label,
+            lines=lines[rows],
+            timestamps=times[rows],
+            values=values[rows],
+            bad=bad,
+            time=self._columns.time,
+            value=value,
+            repeated=order.repeated,
+            notes=tuple(notes),
+        )
+
+    def _with_strays(self, order: Order, lines: npt.NDArray[np.int64], times: FloatArray) -> BadRows:
+        """Return the rows that were skipped, those of a wrong time among them, in the order of the file."""
+        bad = BadRows()
+        strays = [
+            (int(lines[row]), f"time {timestamps.isoformat(times[row])} lies far off all others")
+            for row in order.strays.tolist()
+        ]
+        for line, reason in sorted([*self._bad.first, *strays]):
+            bad.add(line, reason)
+        bad.count = self._bad.count + len(strays)
+        return bad
+
+
+def _order_notes(order: Order, times: FloatArray, lines: npt.NDArray[np.int64]) -> list[str]:
+    notes = []
+    if order.reversed:
+        notes.append("The rows run from the newest to the oldest: they are turned round.")
+    if order.moved:
+        back = np.flatnonzero(np.diff(times) < 0)
+        first = f", the first in line {int(lines[back[0] + 1]):,}" if back.size and not order.reversed else ""
+        notes.append(f"{order.moved:,} rows are out of the order of time{first}: the rows are sorted.")
+        if back.size and not order.reversed and _is_clock_change(times, back):
+            notes.append(
+                "Time goes back by an hour, as where clocks are set back: --tz Europe/Berlin, or another zone, reads it right."
+            )
+    if order.copies:
+        notes.append(f"{order.copies:,} rows repeat time and value of another one: they are left out.")
+    if order.repeated:
+        notes.append(f"{order.repeated:,} rows have the time of the row before: each of them is read.")
+    return notes
+
+
+def _is_clock_change(times: FloatArray, back: npt.NDArray[np.intp]) -> bool:
+    steps = times[back] - times[back + 1]
+    return len(back) <= 1 + (times.max() - times.min()) / (360 * _DAY_S) and bool(
+        ((steps > 0) & (steps <= 3600)).all()
+    )

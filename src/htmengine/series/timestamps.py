@@ -1,7 +1,8 @@
 """Times as people and programs write them, to seconds since the Unix epoch and back.
 
 The format belongs to the column, not to the cell: `01/07/2014` alone is January or July, the column around it
-is one of the two. `detect` therefore looks at many cells at once. Times without a zone are taken as UTC.
+is one of the two. `detect` therefore looks at many cells at once. Times without a zone are taken as UTC here;
+`htmengine.series.zones` reads them in another zone.
 """
 
 import re
@@ -12,10 +13,13 @@ from typing import Any, NamedTuple
 
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _EARLIEST = -30_000_000_000  # seconds: the year 1019; beyond it a count is a mistake
+_DAY_S = 86400
+PLAUSIBLE_CLOCK = 1e8
+"""Seconds, in 1973: a count of less, in a column of any name, counts from another beginning."""
 
-# Offsets in seconds. The American names are those that RFC 2822 keeps from RFC 822; the European ones mean one zone only.
+# Offsets in seconds. The American names are those that RFC 2822 keeps from RFC 822; of the others those with one meaning.
 _ZONES = {"": 0, "Z": 0, "UT": 0, "UTC": 0, "GMT": 0} | {
-    name: 3600 * hours
+    name: round(3600 * hours)
     for name, hours in (
         ("EDT", -4),
         ("EST", -5),
@@ -25,25 +29,50 @@ _ZONES = {"": 0, "Z": 0, "UT": 0, "UTC": 0, "GMT": 0} | {
         ("MST", -7),
         ("PDT", -7),
         ("PST", -8),
+        ("AKDT", -8),
+        ("AKST", -9),
+        ("HST", -10),
         ("WET", 0),
         ("WEST", 1),
+        ("BST", 1),
         ("CET", 1),
         ("CEST", 2),
         ("EET", 2),
         ("EEST", 3),
+        ("SAST", 2),
+        ("MSK", 3),
+        ("HKT", 8),
+        ("SGT", 8),
+        ("AWST", 8),
+        ("JST", 9),
+        ("KST", 9),
+        ("ACST", 9.5),
+        ("ACDT", 10.5),
+        ("AEST", 10),
+        ("AEDT", 11),
+        ("NZST", 12),
+        ("NZDT", 13),
     )
 }
 _MONTH_ABBREVIATIONS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTHS = {name: number for number, name in enumerate(_MONTH_ABBREVIATIONS, start=1)}
 
-_CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,18}))?)?"
-_HALF = r"(?:\s*(?P<half>[AP])\.?M\.?)?"
-# Java and others name the region behind the offset, which says it all.
-_ZONE = r"(?:\s*(?P<zone>[+-]\d\d(?::?\d\d)?|Z|UTC?|GMT|[ECMP][SD]T|[WCE]ES?T)(?:\[[\w/+-]+\])?)?"
-_OPTIONAL_CLOCK = rf"(?:(?:\s*[T,]\s*|\s+){_CLOCK}{_HALF}{_ZONE})?"
-_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*,?\s+)?"
+_FRACTION = r"(?:[.,:](?P<fraction>\d{1,18}))?"
+_CLOCK = rf"(?P<hour>\d{{1,2}})(?P<colon>[:.])(?P<minute>\d\d)(?:(?P=colon)(?P<second>\d\d){_FRACTION})?"
+_HALF = r"(?:\s*(?P<half>[AP])\.?\s?M\.?)?"
+_ZONE_NAMES = "|".join(sorted(filter(None, _ZONES), key=len, reverse=True))
+# Programs name the region behind the offset, which says it all: [Europe/Berlin], (Central European Standard Time).
+_ZONE = rf"(?:\s*(?P<zone>(?:UTC|GMT)?[+-]\d\d?(?::?\d\d)?|{_ZONE_NAMES})(?:\[[\w/+-]+\]|\s*\([^()]*\))?)?"
+_BETWEEN = r"(?:\s*[T,_]\s*|\s+)"
+_OPTIONAL_CLOCK = rf"(?:{_BETWEEN}{_CLOCK}{_HALF}{_ZONE})?"
+_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
 _MONTH_NAME = rf"(?P<month>{'|'.join(_MONTH_ABBREVIATIONS)})[a-z]*\.?"
 _GROUPS = ("year", "month", "day", "hour", "minute", "second", "fraction", "half", "zone")
+# What programs write around a time: the brackets of a log, the constructors of Python and .NET.
+_WRAPPED = re.compile(
+    r"""\[(.+)\]|(?:\w+\.)*(?:Timestamp|datetime64)\('([^']+)'.*\)|\\?/Date\((-?\d+)\)\\?/"""
+)
+_CONSTRUCTED = re.compile(r"(?:datetime\.)?datetime\((\d+(?:,\s*\d+){2,6})(?:,\s*tzinfo=.*utc.*)?\)", re.I)
 
 
 class TimestampFormat(NamedTuple):
@@ -51,6 +80,7 @@ class TimestampFormat(NamedTuple):
 
     name: str
     parse: Callable[[str], float]  # seconds since the epoch, UTC; ValueError if the text is not so written
+    is_absolute: Callable[[str], bool]  # whether a text that `parse` takes says its zone
 
 
 class Detection(NamedTuple):
@@ -66,14 +96,22 @@ def _calendar(name: str, pattern: str) -> TimestampFormat:
     compiled = re.compile(pattern, re.IGNORECASE | re.ASCII)
     indices = [compiled.groupindex.get(group, 0) for group in _GROUPS]
 
-    def parse(text: str) -> float:
-        match = compiled.fullmatch(text)
-        if match is None:
+    def match(text: str) -> re.Match[str]:
+        matched = compiled.fullmatch(
+            text if text.isascii() else text.replace("\u202f", " ").replace("\u00a0", " ")
+        )
+        if matched is None:
             raise ValueError(f"not a time written as {name}")
-        groups: tuple[Any, ...] = (None, *match.groups())
+        return matched
+
+    def parse(text: str) -> float:
+        groups: tuple[Any, ...] = (None, *match(text).groups())
         return _seconds(*[groups[index] for index in indices])
 
-    return TimestampFormat(name, parse)
+    def is_absolute(text: str) -> bool:
+        return bool(match(text)["zone"]) if "zone" in compiled.groupindex else False
+
+    return TimestampFormat(name, parse, is_absolute)
 
 
 def _seconds(
@@ -91,12 +129,33 @@ def _seconds(
     years = int(year)
     if len(year) == 2:
         years += 1900 if years >= 69 else 2000  # as POSIX strptime does
-    if not 1000 <= years <= 9998:  # such as 0001-01-01, which stands for no time at all
-        raise ValueError(f"year {year} is not plausible")
     months = int(month) if month.isdigit() else _MONTHS[month[:3].lower()]
-    days = date(years, months, int(day or 1)).toordinal() - _EPOCH_ORDINAL
+    days = _days(date(_plausible(years), months, int(day or 1)))
+    return _moment(days, hour, minute, second, fraction, half, zone)
+
+
+def _plausible(year: int) -> int:
+    if not 1000 <= year <= 9998:  # such as 0001-01-01, which stands for no time at all
+        raise ValueError(f"year {year} is not plausible")
+    return year
+
+
+def _days(day: date) -> int:
+    return day.toordinal() - _EPOCH_ORDINAL
+
+
+def _moment(
+    days: int,
+    hour: str | None,
+    minute: str | None,
+    second: str | None,
+    fraction: str | None,
+    half: str | None = None,
+    zone: str | None = None,
+) -> float:
+    """Return seconds since the epoch of a time of day; ValueError if there is no such time."""
     if hour is None:
-        return float(days * 86400)
+        return float(days * _DAY_S)
     hours, minutes, seconds = int(hour), int(minute or 0), int(second or 0)
     if half is not None:
         if not 1 <= hours <= 12:
@@ -114,12 +173,23 @@ def _seconds(
 
 def _offset(zone: str) -> int:
     """Return how many seconds a zone is ahead of UTC."""
-    if zone[:1] not in ("+", "-"):
-        return _ZONES[zone.upper()]
-    hours, minutes = int(zone[1:3]), int(zone[3:].lstrip(":") or 0)
+    name = zone.upper()
+    if name in _ZONES:
+        return _ZONES[name]
+    digits = name.removeprefix("UTC").removeprefix("GMT")
+    sign = -1 if digits[0] == "-" else 1
+    hours_text, _, minutes_text = digits[1:].partition(":")
+    if len(hours_text) > 2:
+        hours_text, minutes_text = hours_text[:-2], hours_text[-2:]
+    hours, minutes = int(hours_text), int(minutes_text or 0)
     if hours > 23 or minutes > 59:
         raise ValueError(f"no zone {zone}")
-    return (hours * 3600 + minutes * 60) * (-1 if zone[0] == "-" else 1)
+    return (hours * 3600 + minutes * 60) * sign
+
+
+def zone_offset(name: str) -> int | None:
+    """Return how many seconds the zone of this abbreviation is ahead of UTC; None if it is none that is known."""
+    return _ZONES.get(name.upper()) if name else None
 
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
@@ -139,14 +209,90 @@ def _epoch(unit: str, per_second: int, low: float, high: float) -> TimestampForm
             raise ValueError(f"not a plausible count of {unit} since 1970")
         return count / per_second
 
-    return TimestampFormat(name, parse)
+    return TimestampFormat(name, parse, lambda _text: True)
 
 
 def _ordered(name: str, date_pattern: str) -> TimestampFormat:
     return _calendar(name, date_pattern + _OPTIONAL_CLOCK)
 
 
+def _by_date(name: str, pattern: str, day: Callable[[re.Match[str]], date]) -> TimestampFormat:
+    """Return the format whose dates need more than year, month and day: `day` makes a date of a match."""
+    compiled = re.compile(pattern + _OPTIONAL_CLOCK, re.IGNORECASE | re.ASCII)
+
+    def match(text: str) -> re.Match[str]:
+        matched = compiled.fullmatch(text)
+        if matched is None:
+            raise ValueError(f"not a time written as {name}")
+        return matched
+
+    def parse(text: str) -> float:
+        found = match(text)
+        _plausible(int(found["year"]))
+        return _moment(
+            _days(day(found)), *found.group("hour", "minute", "second", "fraction", "half", "zone")
+        )
+
+    return TimestampFormat(name, parse, lambda text: bool(match(text)["zone"]))
+
+
+def _ordinal_date(match: re.Match[str]) -> date:
+    day = date.fromordinal(date(int(match["year"]), 1, 1).toordinal() + int(match["ordinal"]) - 1)
+    if day.year != int(match["year"]):
+        raise ValueError("no such day of the year")
+    return day
+
+
+def _iso_year_month_day() -> TimestampFormat:
+    """Return the commonest format, which has a short cut: a day is looked up, and its clock read off its places."""
+    general = _ordered(
+        "year-month-day", r"(?P<year>\d{4})(?P<separator>[-/.])(?P<month>\d\d?)(?P=separator)(?P<day>\d\d?)"
+    )
+    with_hyphen = _calendar(  # of DB2, and of SQL that stops at the hour
+        general.name,
+        r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
+        rf"(?:-(?P<hour>\d\d)\.(?P<minute>\d\d)\.(?P<second>\d\d){_FRACTION})",
+    )
+    hour_alone = _calendar(
+        general.name, rf"(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)[T\s](?P<hour>\d\d){_ZONE}"
+    )
+    short_cut = re.compile(r"\d{4}-\d\d-\d\d[T ][012]\d:[0-5]\d:[0-5]\dZ?", re.ASCII).fullmatch
+    days: dict[str, float] = {}
+
+    def parse(text: str) -> float:
+        if short_cut(text) and text[11:13] < "24":
+            day = text[:10]
+            start = days.get(day)
+            if start is None:
+                start = general.parse(day)
+                if len(days) > 10_000:  # a column that is not in order
+                    days.clear()
+                days[day] = start
+            return start + (int(text[11:13]) * 60 + int(text[14:16])) * 60 + int(text[17:19])
+        try:
+            return general.parse(text)
+        except ValueError:
+            for other in (with_hyphen, hour_alone):
+                try:
+                    return other.parse(text)
+                except ValueError:
+                    continue
+            raise
+
+    def is_absolute(text: str) -> bool:
+        for candidate in (general, with_hyphen, hour_alone):
+            try:
+                return candidate.is_absolute(text)
+            except ValueError:
+                continue
+        return False
+
+    return TimestampFormat(general.name, parse, is_absolute)
+
+
 _NUMERIC = r"(?P<{}>\d\d?)(?P<separator>[-/.])(?P<{}>\d\d?)(?P=separator)(?P<year>\d{{4}}|\d\d)"
+_DOTTED_DATE = re.compile(r"\d\d?\.\d\d?\.\d", re.ASCII)
+_NAMED_DAY = rf"{_WEEKDAY}(?P<day>\d\d?)(?:st|nd|rd|th)?[\s/-]+{_MONTH_NAME},?[\s/-]+(?P<year>\d{{4}}|\d\d)"
 DAY_FIRST = _ordered("day/month/year", _NUMERIC.format("day", "month"))
 MONTH_FIRST = _ordered("month/day/year", _NUMERIC.format("month", "day"))
 EPOCHS = (
@@ -155,10 +301,24 @@ EPOCHS = (
     _epoch("microseconds", 10**6, 1e14, 1e17),
     _epoch("nanoseconds", 10**9, 1e17, 1e20),
 )
+# Where the column's name tells the unit, counts may be as small as they like.
+_NAMED_EPOCHS = {
+    unit: _epoch(name, per_second, 0, 1e11 * per_second)
+    for unit, name, per_second in (
+        ("s", "seconds", 1),
+        ("ms", "milliseconds", 10**3),
+        ("us", "microseconds", 10**6),
+        ("ns", "nanoseconds", 10**9),
+    )
+}
+_UNIT_IN_NAME = re.compile(
+    r"(?:^|[^a-z]|time|epoch|stamp|ts|utc|unix)"
+    r"(?:(?P<ms>ms|millis|milliseconds?|msecs?)|(?P<us>us|µs|micros|microseconds?|usecs?)|(?P<ns>ns|nanos|nanoseconds?|nsecs?))"
+    r"[\])]?$",
+    re.IGNORECASE,
+)
 TEXT_FORMATS = (
-    _ordered(
-        "year-month-day", r"(?P<year>\d{4})(?P<separator>[-/.])(?P<month>\d\d?)(?P=separator)(?P<day>\d\d?)"
-    ),
+    _iso_year_month_day(),
     _calendar("year-month", r"(?P<year>\d{4})[-/](?P<month>\d\d)"),
     # Before the epochs: eight, twelve or fourteen digits that are all dates are meant as dates.
     _calendar(
@@ -167,22 +327,61 @@ TEXT_FORMATS = (
         r"(?:(?:\s*T\s*|[\s_-])?(?P<hour>\d\d)(?:(?P<minute>\d\d)(?:(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,18}))?)?)?"
         rf"(?<!^\d{{10}}){_ZONE})?",
     ),
+    _ordered("compact year-month-day", r"(?P<year>(?:19|20)\d\d)(?P<month>\d\d)(?P<day>\d\d)"),
     DAY_FIRST,
     MONTH_FIRST,
     _calendar(
-        "day month-name year",  # RFC 2822, and the logs of web servers
-        rf"{_WEEKDAY}(?P<day>\d\d?)[\s/-]+{_MONTH_NAME}[\s/-]+(?P<year>\d{{4}})"
-        rf"(?:(?:\s*[T,:]\s*|\s+){_CLOCK}{_HALF}{_ZONE})?",
+        "day month-name year",  # RFC 2822, the logs of web servers, and Oracle
+        rf"{_NAMED_DAY}(?:(?:\s*[T,:]\s*|\s+){_CLOCK}{_HALF}{_ZONE})?",
     ),
-    _ordered("month-name day year", rf"{_WEEKDAY}{_MONTH_NAME}\s+(?P<day>\d\d?),?\s+(?P<year>\d{{4}})"),
+    _ordered("year month-name day", rf"(?P<year>\d{{4}})[\s/-]*{_MONTH_NAME}[\s/-]*(?P<day>\d\d?)"),
     _calendar(
-        "month-name day clock year",  # what `date` and asctime print
+        "month-name day year",
+        rf"{_WEEKDAY}{_MONTH_NAME}\s+(?P<day>\d\d?)(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})"
+        rf"(?:(?:\s*[T,]\s*|\s+(?:at\s+)?){_CLOCK}{_HALF}{_ZONE})?",
+    ),
+    _calendar(
+        "month-name day clock year",  # what `date`, asctime and Apache's errors print
         rf"{_WEEKDAY}{_MONTH_NAME}\s+(?P<day>\d\d?)\s+{_CLOCK}{_HALF}{_ZONE}\s+(?P<year>\d{{4}})",
     ),
+    _by_date(
+        "year-week",
+        r"(?P<year>\d{4})-?W(?P<week>\d\d)(?:-?(?P<weekday>[1-7]))?",
+        lambda match: date.fromisocalendar(
+            int(match["year"]), int(match["week"]), int(match["weekday"] or 1)
+        ),
+    ),
+    _by_date("year-day", r"(?P<year>\d{4})-(?P<ordinal>\d{3})", _ordinal_date),
+    _by_date(
+        "year-quarter",
+        r"(?P<year>\d{4})[\s-]?Q(?P<quarter>[1-4])",
+        lambda match: date(int(match["year"]), 3 * int(match["quarter"]) - 2, 1),
+    ),
+)
+_CLOCK_ALONE = re.compile(
+    rf"(?P<hour>\d{{1,3}})(?P<colon>[:.])(?P<minute>[0-5]\d)(?:(?P=colon)(?P<second>[0-5]\d){_FRACTION})?{_HALF}{_ZONE}",
+    re.IGNORECASE | re.ASCII,
 )
 
 
-def detect(cells: Sequence[str], *, day_first: bool | None = None) -> Detection | None:
+def _seconds_of_day(text: str) -> float:
+    match = _CLOCK_ALONE.fullmatch(text.replace("\u202f", " "))
+    if match is None:
+        raise ValueError("not a time of day")
+    hour, minute, second, fraction, half, zone = match.group(
+        "hour", "minute", "second", "fraction", "half", "zone"
+    )
+    whole, rest = (0, hour) if half else divmod(int(hour), 24)  # a stopwatch runs beyond a day
+    return _moment(whole, str(rest), minute, second, fraction, half, zone)
+
+
+TIME_OF_DAY = TimestampFormat("time of day", _seconds_of_day, lambda _text: False)
+"""A clock without a date: seconds since midnight. `detect` does not look for it."""
+
+
+def detect(
+    cells: Sequence[str], *, day_first: bool | None = None, name: str | None = None
+) -> Detection | None:
     """Return the format that reads the most of `cells`; None if no format reads any.
 
     Parameters
@@ -191,7 +390,39 @@ def detect(cells: Sequence[str], *, day_first: bool | None = None) -> Detection 
     day_first : the order of day and month in dates such as 01/07/2014, if known. Otherwise it follows from
         the cells: a part above 12 is a day; failing that, the order under which time runs forward in the
         smallest steps. `ambiguous` then says that no cell was proof. With dots the day is always first.
+    name : of the column, which may tell the unit of a count: `time_ms`.
     """
+    found = _detect(cells, day_first, name)
+    if found is None and any(map(unwrapped, cells)):
+        bare = [unwrapped(cell) or cell for cell in cells]
+        found = _detect(bare, day_first, name)
+        if found is not None:
+            return found._replace(format=_wrapped(found.format))
+    return found
+
+
+def unwrapped(text: str) -> str | None:
+    """Return the time within what a program wrote around it, such as brackets; None if there is nothing around."""
+    if match := _WRAPPED.fullmatch(text):
+        return match[1] or match[2] or match[3]
+    if match := _CONSTRUCTED.fullmatch(text):
+        year, month, day, *clock = (int(part) for part in match[1].split(","))
+        hour, minute, second, microsecond = (*clock, 0, 0, 0, 0)[:4]
+        return f"{year:04d}-{month:02d}-{day:02d} {hour:02d}:{minute:02d}:{second:02d}.{microsecond:06d}"
+    return None
+
+
+def _wrapped(inner: TimestampFormat) -> TimestampFormat:
+    return TimestampFormat(
+        inner.name,
+        lambda text: inner.parse(unwrapped(text) or text),
+        lambda text: inner.is_absolute(unwrapped(text) or text),
+    )
+
+
+def _detect(cells: Sequence[str], day_first: bool | None, name: str | None) -> Detection | None:
+    if (named := _named_epoch(name)) and cells and all(_reads(named, cell) for cell in cells):
+        return Detection(named, len(cells), False)
     excluded = {None: None, True: MONTH_FIRST, False: DAY_FIRST}[day_first]
     counts = {
         candidate: sum(_reads(candidate, cell) for cell in cells)
@@ -204,11 +435,16 @@ def detect(cells: Sequence[str], *, day_first: bool | None = None) -> Detection 
     ambiguous = (
         best is DAY_FIRST
         and counts.get(MONTH_FIRST) == counts[best]
-        and any("." not in cell for cell in cells)
+        and not all(_DOTTED_DATE.match(cell) for cell in cells)
     )
     if ambiguous:
         best = min((MONTH_FIRST, DAY_FIRST), key=lambda order: _unevenness(order, cells))
     return Detection(best, counts[best], ambiguous)
+
+
+def _named_epoch(name: str | None) -> TimestampFormat | None:
+    match = _UNIT_IN_NAME.search(name.strip()) if name else None
+    return _NAMED_EPOCHS[str(match.lastgroup)] if match else None
 
 
 def _reads(candidate: TimestampFormat, cell: str) -> bool:
@@ -220,14 +456,22 @@ def _reads(candidate: TimestampFormat, cell: str) -> bool:
 
 
 def _unevenness(order: TimestampFormat, cells: Sequence[str]) -> tuple[int, float, bool]:
-    """Return how little sense the cells make under an order of day and month: steps back, the largest step."""
+    """Return how little sense the cells make under an order of day and month: changes of direction, the largest step."""
     times = [order.parse(cell) for cell in cells if _reads(order, cell)]
     steps = [after - before for before, after in pairwise(times)]
+    against = min(
+        sum(step < 0 for step in steps), sum(step > 0 for step in steps)
+    )  # newest first is an order, too
     # No evidence at all: custom puts the month first with slashes, as spreadsheets write, else the day.
     against_custom = (order is DAY_FIRST) == any("/" in cell for cell in cells)
-    return sum(step < 0 for step in steps), max(steps, default=0.0), against_custom
+    return against, max(map(abs, steps), default=0.0), against_custom
 
 
 def isoformat(timestamp: float) -> str:
     """Return seconds since the epoch as ISO 8601 in UTC, `2014-07-01T00:00:00Z`, to the microsecond."""
     return datetime.fromtimestamp(timestamp, UTC).isoformat()[:-6] + "Z"
+
+
+def shifted(plain: TimestampFormat, ahead_s: float) -> TimestampFormat:
+    """Return a format whose times are of a zone that is so many seconds ahead of UTC."""
+    return TimestampFormat(plain.name, lambda text: plain.parse(text) - ahead_s, lambda _text: True)

@@ -1,0 +1,129 @@
+"""Rows of cells under the names of their columns: what every kind of file is read as, before anything is guessed."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+from htmengine.series import numbers, timestamps
+
+SAMPLED: Final = 40
+"""Rows that show whether a column may hold times or numbers."""
+TIME_NAMES: Final = (
+    "timestamp",
+    "datetime",
+    "time",
+    "ts",
+    "date",
+    "utctime",
+    "timeutc",
+    "timestamputc",
+    "ds",
+    "zeit",
+    "datum",
+    "epoch",
+    "starttime",
+    "intervalstarttime",
+    "endtime",
+)
+"""Names of columns of times, in the order of preference; in lower case without punctuation."""
+PART_NAMES: Final = {
+    "year": ("year", "yyyy", "yr", "jahr", "annee", "ano"),
+    "month": ("month", "mm", "mon", "mo", "monat", "mois", "mes"),
+    "day": ("day", "dd", "dayofmonth", "dom", "tag", "jour", "dia"),
+    "hour": ("hour", "hh", "hr", "hours", "hourofday", "stunde", "heure", "hora", "hourending", "he"),
+    "minute": ("minute", "min", "minutes", "mi"),
+    "second": ("second", "sec", "seconds", "ss"),
+}
+"""Names of columns that hold parts of times; likewise."""
+
+Row: TypeAlias = tuple[int, list[str]]
+"""Number of the line, or of the row where a file has no lines, from 1; and the cells, stripped."""
+MAX_BAD_ROWS_KEPT: Final = 100
+
+
+class BadRow(NamedTuple):
+    """A row that was skipped."""
+
+    line: int  # from 1
+    reason: str
+
+
+class BadRows:
+    """How many rows were skipped, and the first of them."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: list[BadRow] = []
+
+    def add(self, line: int, reason: str) -> None:
+        """Count a row that is skipped."""
+        self.count += 1
+        if len(self.first) < MAX_BAD_ROWS_KEPT:
+            self.first.append(BadRow(line, reason))
+
+
+Reader: TypeAlias = Callable[[BadRows, Callable[[list[str]], bool]], Iterator[Row]]
+"""Gives the rows of a table, once. It is told where to count rows that are none, and whether cells make a usable row."""
+
+
+class Table(NamedTuple):
+    """Rows of equal width."""
+
+    label: str  # tells it from others of its file: the name of a sheet; empty where it is the only one
+    names: Sequence[str] | None  # None without header
+    width: int
+    delimiter: str  # what stands between the cells in the file, as far as it tells how numbers are written
+    head: Sequence[Row]  # the first rows, at least one; what the columns hold is found out from them
+    read: Reader
+    day: str | None = None  # a date that stands above the rows
+
+    def cells(self, index: int, limit: int | None = None) -> list[str]:
+        """Return the cells of a column in the head that hold something, at most `limit`, in the order of the rows."""
+        found = []
+        for _, fields in self.head:
+            if fields[index].lower() not in numbers.MISSING:
+                found.append(fields[index])
+                if len(found) == limit:
+                    break
+        return found
+
+
+def normalised(name: str) -> str:
+    """Return a column's name in lower case without punctuation."""
+    return "".join(character for character in name.lower() if character.isalnum())
+
+
+def is_header(first: Sequence[str], rows: Sequence[Row]) -> bool:
+    """Whether the cells of the first row are names of columns, and not those of a row like the ones that follow.
+
+    They are if none of them could be data, or if a column that holds times has none there.
+    """
+    filled = [cell for cell in first if cell and cell.lower() not in numbers.MISSING]
+    if not filled:
+        return False
+    if not any(_is_data(cell) for cell in filled):
+        return True
+    if any(_is_date(cell) for cell in filled):
+        return False
+    return any(_names_times(cell, index, rows) for index, cell in enumerate(first))
+
+
+def _names_times(cell: str, index: int, rows: Sequence[Row]) -> bool:
+    if not cell or cell.lower() in numbers.MISSING or _is_data(cell):
+        return False
+    name = normalised(cell)
+    if name in TIME_NAMES or any(name in names for names in PART_NAMES.values()):
+        return True
+    below = [fields[index] for _, fields in rows[:SAMPLED] if fields[index]]
+    return bool(below) and 2 * sum(map(_is_date, below)) > len(below)
+
+
+def _is_data(cell: str) -> bool:
+    return (
+        timestamps.detect([cell]) is not None
+        or numbers.count_numbers(numbers.detect([cell], delimiter=","), [cell]) > 0
+    )
+
+
+def _is_date(cell: str) -> bool:
+    detection = timestamps.detect([cell])
+    return detection is not None and detection.format not in timestamps.EPOCHS
