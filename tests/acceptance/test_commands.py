@@ -62,13 +62,15 @@ def test_a_replay_is_scored_as_by_detect_and_live_samples_follow_behind_it(engin
     whole = tmp_path / "whole.csv"
     whole.write_text("\n".join([header, *history, *live]) + "\n")
 
+    engine.cli("monitor", "web.requests")
     pipe = tmp_path / "history.csv"
     os.mkfifo(pipe)
     replay = python("-m", "htmengine.cli", "replay", pipe, "--metric", "web.requests", "--data", engine.path)
     with pipe.open("w") as stream:
         stream.write("\n".join([header, *history[:3000]]) + "\n")
         stream.flush()
-        engine.wait_for_scores("web.requests", 1000)
+        begun = "SELECT 1 FROM backfill WHERE name = ?"
+        wait_until(lambda: engine.select(begun, "web.requests"), "that the backfill has begun")
         seconds = 1711929600  # 2024-04-01
         engine.send([f"web.requests {150 + minute} {seconds + 300 * minute}" for minute in range(5)])
         held = wait_until(
@@ -79,10 +81,13 @@ def test_a_replay_is_scored_as_by_detect_and_live_samples_follow_behind_it(engin
             ),
             "that live samples are held",
         )
-        assert held["stored"] <= 3000
+        assert held["stored"] == 0
         stream.write("\n".join(history[3000:]) + "\n")
     output, errors = replay.communicate(timeout=TIMEOUT_S)
-    assert json.loads(output) == {"metric": "web.requests", "sent": 8064, "missing": 0, "skipped": 0}, errors
+    assert json.loads(output) == {
+        **{"metric": "web.requests", "sent": 8064, "missing": 0, "skipped": 0},
+        "refused": {},
+    }, errors
     engine.wait_for_scores("web.requests", 8069)
 
     detected = tmp_path / "scores.csv"
@@ -106,11 +111,11 @@ def test_a_replay_is_scored_as_by_detect_and_live_samples_follow_behind_it(engin
 def test_the_same_replay_again_is_harmless_and_waiting_tells_what_is_stored(engine, tmp_path):
     file = tmp_path / "history.csv"
     file.write_text("timestamp,value\n" + "".join(f"{60 * row},{row % 7}\n" for row in range(300)))
-    for _ in range(2):
+    for refused in ({}, {"stored already": 300}):
         told = engine.json("replay", file, "--metric", "again", "--wait", "--monitor")
         assert told == {
             **{"metric": "again", "sent": 300, "missing": 0, "skipped": 0},
-            **{"stored": 300, "scored": 300},
+            **{"refused": refused, "stored": 300, "scored": 300},
         }
     assert engine.fails("replay", tmp_path / "nowhere.csv", "--metric", "again", code=2).startswith(
         f"{tmp_path / 'nowhere.csv'}: cannot be read"

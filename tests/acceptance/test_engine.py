@@ -40,7 +40,7 @@ def test_lines_over_tcp_udp_and_the_queue_are_scored_like_a_series_and_published
         folder.send_datagram(sent[200:240])
         folder.wait_for_scores("web.load", 240)
         folder.cli("send", *sent[240:250])
-        assert folder.json("send", data="\n".join(sent[250:])) == {"sent": 150}
+        assert folder.json("send", data="\n".join(sent[250:])) == {"sent": 150, "refused": {}}
         folder.wait_for_scores("web.load", 400)
         published = [json.loads(follower.stdout.readline()) for _ in range(400)]
         follower.send_signal(signal.SIGINT)

@@ -52,3 +52,49 @@ ConfigOption: TypeAlias = Annotated[
 JsonOption: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print JSON, one document for each result, instead of a table.")
 ]
+
+# What the user may say about a file of series.
+
+TimestampOption: TypeAlias = Annotated[
+    str | None, typer.Option(metavar="COLUMN", help="Time column, by name or by number from 1.")
+]
+ValueOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="Value column, by name or by number from 1."),
+]
+SingleValueOption: TypeAlias = Annotated[
+    str | None, typer.Option("--value", metavar="COLUMN", help="Value column, by name or by number from 1.")
+]
+DayFirstOption: TypeAlias = Annotated[
+    bool | None,
+    typer.Option(
+        "--day-first/--month-first",
+        help="How to read dates such as 01/07/2014, if the rows leave it open.",
+    ),
+]
+ZoneOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--tz", metavar="ZONE", help="Zone of times that name none, such as Europe/Berlin. [default: UTC]"
+    ),
+]
+WhereOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--where", metavar="COLUMN=CELL", help="Read only rows that have this cell in this column."),
+]
+MissingOption: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--missing", metavar="VALUE", help="A value that stands for none, such as -999."),
+]
+EveryOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--every", metavar="SPAN", help="The rows have no times, but lie so far apart: 30s, 5m, 1h."
+    ),
+]
+StartOption: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--start", metavar="TIME", help="Time of the first row with --every; day of clocks without a date."
+    ),
+]

@@ -1,6 +1,5 @@
 """What `htmengine replay` does: read a file, send it through the queue, wait for its scores."""
 
-import io
 import threading
 import time
 import uuid
@@ -11,7 +10,9 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from htmengine.cli.progress import progress_bar
+from htmengine.cli import refusals
+from htmengine.cli.inputs import opened
+from htmengine.cli.progress import counting_bar, progress_bar
 from htmengine.cli.session import installation, tell_if_nobody_takes
 from htmengine.cli.terminal import echo_stderr
 from htmengine.doors.plaintext import BadLine, parse_line
@@ -20,7 +21,7 @@ from htmengine.messages import Backfill
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
 from htmengine.runtime.metric_storer import backfill
-from htmengine.series.reader import SeriesReader
+from htmengine.series.reader import Options, read
 from htmengine.service.context import Context
 from htmengine.service.lines import publish_lines
 
@@ -32,21 +33,19 @@ TIMEOUT_S: Final = 60.0
 
 
 class Request(NamedTuple):
-    """What the user asked for; see the options of `htmengine.cli.replay.replay`."""
+    """What the user asked for; see the options of `htmengine.cli.commands.replay.replay`."""
 
-    file: Path
+    source: str
     metric: str
-    timestamp: str | None
-    value: str | None
-    day_first: bool | None
+    reading: Options
     monitor: bool
     wait: bool
     data: Path | None
     config: Path | None
 
 
-def run(request: Request) -> dict[str, Any]:
-    """Carry out a request and return what became of it."""
+def run(request: Request) -> tuple[dict[str, Any], int]:
+    """Carry out a request; return what became of it, and the exit code."""
     try:
         parse_line(f"{request.metric} 0 0")
     except BadLine as error:
@@ -55,76 +54,67 @@ def run(request: Request) -> dict[str, Any]:
             hint="A name has no blanks, such as web.requests.",
         ) from error
     with ExitStack() as stack:
-        try:
-            file = Path("/dev/stdin") if str(request.file) == "-" else request.file
-            stream = stack.enter_context(file.open("rb"))
-        except OSError as error:
-            raise MisuseError(
-                f"{request.file}: cannot be read: {error.strerror or error}.",
-                hint="Give the path of a CSV file that you may read.",
-            ) from error
-        reader = SeriesReader(
-            stream,
-            str(request.file),
-            timestamp=request.timestamp,
-            value=request.value,
-            day_first=request.day_first,
-        )
-        for note in reader.layout.notes:
-            echo_stderr(note)
+        stream, name = stack.enter_context(opened(request.source))
         context = stack.enter_context(installation(request.config, request.data))
-        if request.monitor:
-            from htmengine.cli import monitoring
-
-            monitoring.ensure_monitored(context, [request.metric])
         # First: a queue that nobody takes from gets full, and then this waits.
         tell_if_nobody_takes(
             context, [context.settings.listener.queue], "metric_storer", "what is sent waits in the queue."
         )
-        sent, last = _send(context, request.metric, reader, stream)
+        with _backfill(context, request.metric) as publish:
+            with progress_bar(stream, "Reading") as show:
+                (series,) = read(stream, name, request.reading, show=show)
+            for note in series.notes:
+                echo_stderr(note)
+            if request.monitor:
+                from htmengine.cli import monitoring
+
+                monitoring.ensure_monitored(context, [request.metric])
+            known = ~np.isnan(series.values)
+            seconds = np.floor(series.timestamps[known]).astype(np.int64).tolist()
+            refused = refusals.foreseen(context, {request.metric: seconds})
+            _send(request.metric, seconds, series.values[known].tolist(), publish)
         result: dict[str, Any] = {
             "metric": request.metric,
-            "sent": sent,
-            "missing": reader.missing,
-            "skipped": reader.bad.count,
+            "sent": len(seconds),
+            "missing": series.missing,
+            "skipped": series.bad.count,
+            "refused": refused,
         }
-        for bad in reader.bad.first[:5]:
-            echo_stderr(f"{request.file}: line {bad.line} is skipped: {bad.reason}")
-        if request.wait and last is not None:
-            result |= _wait(context, request.metric, last)
-        return result
+        for bad in series.bad.first[:5]:
+            echo_stderr(f"{name}: line {bad.line} is skipped: {bad.reason}")
+        code = refusals.tell(refused, len(seconds))
+        if request.wait and seconds:
+            result |= _wait(context, request.metric, seconds[-1])
+        return result, code
 
 
-def _send(
-    context: Context, metric: str, reader: SeriesReader, stream: io.BufferedReader
-) -> tuple[int, int | None]:
-    """Return the number of samples sent and the last one's second."""
+@contextmanager
+def _backfill(context: Context, metric: str) -> Iterator[Callable[[list[str]], None]]:
+    """Give a function that sends lines of a metric's history; meanwhile its live samples wait."""
     token = uuid.uuid4().hex
-    sent, last = 0, None
 
     def publish(lines: list[str], *, done: bool = False) -> None:
         publish_lines(context, lines, backfill=Backfill(metric=metric, token=token, done=done))
 
-    with progress_bar(stream, "Sending") as show:
-        publish([])  # from here on live samples wait, even if the first rows take their time
-        try:
-            with _kept_alive(lambda: publish([])):
-                for chunk in reader.chunks():
-                    seconds = np.floor(chunk.timestamps).astype(np.int64).tolist()
-                    lines = [
-                        f"{metric} {value!r} {second}"
-                        for second, value in zip(seconds, chunk.values.tolist(), strict=True)
-                        if value == value
-                    ]
-                    for first in range(0, len(lines), LINES_PER_MESSAGE):
-                        publish(lines[first : first + LINES_PER_MESSAGE])
-                    sent += len(lines)
-                    last = seconds[-1]
-                    show(sent)
-        finally:
-            publish([], done=True)
-    reader.require_rows(sent + reader.missing)
-    return sent, last
+    publish([])  # from here on live samples wait, even if reading takes its time
+    try:
+        with _kept_alive(lambda: publish([])):
+            yield publish
+    finally:
+        publish([], done=True)
+
+
+def _send(metric: str, seconds: list[int], values: list[float], publish: Callable[[list[str]], None]) -> None:
+    with counting_bar() as show:
+        for first in range(0, len(seconds), LINES_PER_MESSAGE):
+            rows = slice(first, first + LINES_PER_MESSAGE)
+            publish(
+                [
+                    f"{metric} {value!r} {second}"
+                    for second, value in zip(seconds[rows], values[rows], strict=True)
+                ]
+            )
+            show("Sending", min(first + LINES_PER_MESSAGE, len(seconds)), len(seconds))
 
 
 @contextmanager

@@ -238,7 +238,7 @@ class _Zstandard(io.RawIOBase):
 
 
 _PACKINGS: Final[dict[bytes, Callable[[Any], Any]]] = {
-    b"\x1f\x8b": lambda source: gzip.GzipFile(fileobj=source),
+    b"\x1f\x8b": lambda source: gzip.GzipFile(fileobj=source, mode="rb"),
     b"BZh": bz2.BZ2File,
     b"\xfd7zXZ\x00": lzma.LZMAFile,
     b"\x28\xb5\x2f\xfd": _Zstandard,

@@ -3,6 +3,7 @@
 import csv
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -110,26 +111,33 @@ def _joined(head: Sequence[Line], delimiter: str) -> Iterator[tuple[range, str, 
             yield range(number, number + 1), text, split(text, delimiter)
         except ValueError:
             following = (text for _, text in head[position : position + _MOST_LINES])
-            for more, fields in _longer(text, following, delimiter):
+            for more, fields in _longer(
+                text, following, delimiter, lambda fields: len(fields) == commonest > 1
+            ):
                 if widths[len(fields)] or commonest <= 1:
                     yield range(number, number + more + 1), text, fields
                     position += more
                     break
 
 
-def _longer(text: str, following: Iterable[str | None], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the row that a line begins whose quoted field holds line ends, with how many lines more it takes."""
+def _longer(
+    text: str, following: Iterable[str | None], delimiter: str, is_row: Callable[[list[str]], bool]
+) -> Iterator[tuple[int, list[str]]]:
+    """Yield the row that a line begins whose quoted field holds line ends, with how many lines more it takes.
+
+    A stray quote must not swallow the rows below: lines that are rows by themselves are no part of one.
+    """
     for more, line in enumerate(following, start=1):
         if line is None or len(text) + len(line) > MAX_LINE_LENGTH:
             return
+        if delimiter in line:
+            with suppress(ValueError):
+                if is_row(split(line, delimiter)):
+                    return
         text = f"{text}\n{line}"
-        if '"' not in line:
-            continue
-        try:
-            fields = split(text, delimiter)
-        except ValueError:
-            continue
-        yield more, fields
+        if '"' in line:
+            with suppress(ValueError):
+                yield more, split(text, delimiter)
 
 
 def _read(
@@ -139,6 +147,10 @@ def _read(
     source = iter(lines())
     waiting: deque[Line] = deque()  # lines that were looked at already
     above = 0
+
+    def is_row(fields: list[str]) -> bool:
+        return len(fields) == width and usable(fields)
+
     while True:
         line = waiting.popleft() if waiting else next(source, None)
         if line is None:
@@ -159,9 +171,9 @@ def _read(
         except ValueError as error:
             while len(waiting) < _MOST_LINES and (ahead := next(source, None)) is not None:
                 waiting.append(ahead)
-            # A stray quote must not swallow the rows below: what is joined has to be a row that can be used.
-            for more, joined in _longer(text, [after for _, after in waiting], delimiter):
-                if len(joined) == width and usable(joined):
+            following = [after for _, after in waiting]
+            for more, joined in _longer(text, following, delimiter, is_row):
+                if is_row(joined):
                     for _ in range(more):
                         waiting.popleft()
                     yield number, joined

@@ -1,6 +1,6 @@
 """What tells the series of one table apart: columns such as a host's name, found by what they do to the order of time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -100,7 +100,15 @@ def candidates(table: Table, excluded: set[int]) -> list[Column]:
     return found
 
 
-def find(timestamps: FloatArray, codes: Mapping[Column, Codes]) -> Key | None:
+def is_named(table: Table, one: Column) -> bool:
+    """Whether a column of texts has a name that says that it tells series apart."""
+    if not one.name or normalised(one.name) not in KEY_NAMES:
+        return False
+    cells = table.cells(one.at, 100)
+    return 2 * numbers.count_numbers(numbers.detect(cells, delimiter=table.delimiter), cells) < len(cells)
+
+
+def find(timestamps: FloatArray, codes: Mapping[Column, Codes], named: Collection[Column]) -> Key | None:
     """Return what tells series apart; None if the rows are of one series.
 
     It does if rows that share their time differ in it, or if time goes back just where it changes.
@@ -109,6 +117,7 @@ def find(timestamps: FloatArray, codes: Mapping[Column, Codes]) -> Key | None:
     ----------
     timestamps : shape (n,), in the order of the file.
     codes : of each column that may tell series apart a number for each value, shape (n,).
+    named : the columns that `is_named` is true of.
     """
     varying = {one: code for one, code in codes.items() if code.size and (code != code[0]).any()}
     if len(timestamps) < 2 or not varying:
@@ -124,7 +133,7 @@ def find(timestamps: FloatArray, codes: Mapping[Column, Codes]) -> Key | None:
                 return Key((one,), "time goes back where it changes")
     for one, code in varying.items():
         distinct = len(np.unique(code))
-        if one.name and normalised(one.name) in KEY_NAMES and 10 * distinct <= len(timestamps):
+        if one in named and 10 * distinct <= len(timestamps):
             return Key((one,), "by its name")
     return None
 

@@ -74,15 +74,19 @@ def detect(cells: Sequence[str], *, delimiter: str) -> NumberFormat:
     Where both read as many, `1,234` is a thousand and some in a file with commas or tabs between the fields, and
     one and some in a file with semicolons: who writes a decimal comma needs another delimiter.
     """
-    points, commas = count_numbers(POINT, cells), count_numbers(COMMA, cells)
-    if commas == points:
-        plain = COMMA if delimiter == ";" and any("," in cell for cell in cells) else POINT
-    else:
-        plain = COMMA if commas > points else POINT
-    if max(points, commas) == len(cells):
+    plain = _plain(cells, delimiter)
+    numbers = count_numbers(plain, cells)
+    if numbers == len(cells):
         return plain
     with_units = _with_units(cells, delimiter)
-    return with_units if with_units and count_numbers(with_units, cells) > max(points, commas) else plain
+    return with_units if with_units and count_numbers(with_units, cells) > numbers else plain
+
+
+def _plain(cells: Sequence[str], delimiter: str) -> NumberFormat:
+    points, commas = count_numbers(POINT, cells), count_numbers(COMMA, cells)
+    if commas == points:
+        return COMMA if delimiter == ";" and any("," in cell for cell in cells) else POINT
+    return COMMA if commas > points else POINT
 
 
 def _with_units(cells: Sequence[str], delimiter: str) -> NumberFormat | None:
@@ -90,7 +94,7 @@ def _with_units(cells: Sequence[str], delimiter: str) -> NumberFormat | None:
     pairs = [pair for cell in cells if (pair := units.split(cell))]
     if not pairs:
         return _durations(cells)
-    plain = detect([number for number, _ in pairs], delimiter=delimiter)
+    plain = _plain([number for number, _ in pairs], delimiter)
     commonest = Counter(unit for _, unit in pairs).most_common(_UNITS)
     # Rows that are broken may bring units of their own: try without the rarest.
     scales = (units.scale(unit for unit, _ in commonest[:n]) for n in range(len(commonest), 0, -1))

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from htmengine.htm.arrays import FloatArray
 
+_MOSTLY = 0.8  # of the rows must be in order for others to be out of it
 _REVERSED = 4  # so many steps back for each step forward make a file that runs from the newest to the oldest
 
 
@@ -50,6 +51,8 @@ def put_in_order(timestamps: FloatArray, values: FloatArray) -> Order:
     ordered = timestamps[positions]
     span = last - first
     stray = out & ((ordered < first - span) | (ordered > last + span))
+    if len(in_order) < _MOSTLY * len(positions):
+        stray[:] = False  # of rows in no order none is out of it
     kept = positions[~stray]
     moved = int((out & ~stray).sum())
     kept = kept[np.argsort(timestamps[kept], kind="stable")]

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 
+from htmengine import readable
 from htmengine.errors import MisuseError
 from htmengine.htm.arrays import FloatArray
 from htmengine.series import (
@@ -312,7 +313,8 @@ def _told_apart(table: Table, layout: Columns) -> tuple[Column, ...]:
         except ValueError:
             continue
         coder.add(fields)
-    found = keys.find(np.array(times), _codes(coder))
+    named = [one for one in possible if keys.is_named(table, one)]
+    found = keys.find(np.array(times), _codes(coder), named)
     return found.columns if found else ()
 
 
@@ -479,7 +481,7 @@ class _Reading:
         if self._options.by:
             key: keys.Key | None = keys.Key(tuple(codes), "as --by says")
         else:
-            key = keys.find(times, codes) if codes else None
+            key = keys.find(times, codes, [one for one in codes if keys.is_named(self._table, one)])
         group = np.zeros(len(times), dtype=np.int64)
         if key is None:
             return group, [""]
@@ -502,13 +504,13 @@ class _Reading:
     def _say_choice(self, labels: Sequence[str], picked: int) -> None:
         assert self._key is not None
         told = " and ".join(str(one) for one in self._key.columns)
-        options = " ".join(f"--by {one.name or one.number}" for one in self._key.columns)
+        options = " ".join(f"--by {_argument(one.name or str(one.number))}" for one in self._key.columns)
         others = ", ".join(label for i, label in enumerate(labels[: _SERIES_NAMED + 1]) if i != picked)
         more = " and more" * (len(labels) > _SERIES_NAMED + 1)
         self._notes.insert(
             0,
             f"The file holds {len(labels):,} series, told apart by {told} ({self._key.reason}): {labels[picked]} is read. "
-            f"{options} reads each; --where chooses another: {others}{more}.",
+            f"{options} reads each, --where one of {others}{more}.",
         )
 
     def _label(self, group: str, value: Value) -> str:
@@ -576,22 +578,36 @@ class _Reading:
         return bad
 
 
+def _argument(name: str) -> str:
+    """Return a name as it can be typed behind an option."""
+    return name if re.fullmatch(r"[\w.:/-]+", name) else columns.quoted(name)
+
+
 def _order_notes(order: Order, times: FloatArray, lines: npt.NDArray[np.int64]) -> list[str]:
     notes = []
+    back = np.flatnonzero(np.diff(times) < 0)
     if order.reversed:
         notes.append("The rows run from the newest to the oldest: they are turned round.")
     if order.moved:
-        back = np.flatnonzero(np.diff(times) < 0)
-        first = f", the first in line {int(lines[back[0] + 1]):,}" if back.size and not order.reversed else ""
-        notes.append(f"{order.moved:,} rows are out of the order of time{first}: the rows are sorted.")
-        if back.size and not order.reversed and _is_clock_change(times, back):
+        first = f", the first in line {int(lines[back[0] + 1]):,}" if not order.reversed else ""
+        are = "is" if order.moved == 1 else "are"
+        notes.append(
+            f"{readable.counted(order.moved, 'row')} {are} out of the order of time{first}: the rows are sorted."
+        )
+        if not order.reversed and _is_clock_change(times, back):
             notes.append(
                 "Time goes back by an hour, as where clocks are set back: --tz Europe/Berlin, or another zone, reads it right."
             )
     if order.copies:
-        notes.append(f"{order.copies:,} rows repeat time and value of another one: they are left out.")
+        repeat = "repeats" if order.copies == 1 else "repeat"
+        notes.append(
+            f"{readable.counted(order.copies, 'row')} {repeat} time and value of another one: they are left out."
+        )
     if order.repeated:
-        notes.append(f"{order.repeated:,} rows have the time of the row before: each of them is read.")
+        have = "has" if order.repeated == 1 else "have"
+        notes.append(
+            f"{readable.counted(order.repeated, 'row')} {have} the time of the row before: each of them is read."
+        )
     return notes
 
 

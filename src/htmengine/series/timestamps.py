@@ -424,11 +424,12 @@ def _detect(cells: Sequence[str], day_first: bool | None, name: str | None) -> D
     if (named := _named_epoch(name)) and cells and all(_reads(named, cell) for cell in cells):
         return Detection(named, len(cells), False)
     excluded = {None: None, True: MONTH_FIRST, False: DAY_FIRST}[day_first]
-    counts = {
-        candidate: sum(_reads(candidate, cell) for cell in cells)
-        for candidate in (*TEXT_FORMATS, *EPOCHS)
-        if candidate is not excluded
-    }
+    counts: dict[TimestampFormat, int] = {}
+    for candidate in (*TEXT_FORMATS, *EPOCHS):
+        if candidate is not excluded:
+            counts[candidate] = sum(_reads(candidate, cell) for cell in cells)
+            if counts[candidate] == len(cells) and candidate is not DAY_FIRST:
+                break  # no later one reads more
     best = max(counts, key=lambda candidate: counts[candidate])  # the first of equals
     if not counts[best]:
         return None

@@ -33,6 +33,8 @@ SCORES = (
 )
 """The scores that are written, by their names in `SeriesScores`."""
 COLUMNS = ("timestamp", "value", *SCORES)
+LABEL = "series"
+"""The column before them in a file of many series."""
 _ROWS_PER_ROW_GROUP = 100_000
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -40,13 +42,21 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class ScoreWriter(ABC):
     """Writes scored rows, in pieces, to a file that is open."""
 
-    def write(self, timestamps: FloatArray, values: FloatArray, scores: SeriesScores) -> None:
-        """Write rows: arrays of shape (n,); NaN stands for nothing."""
-        self._write(timestamps, values, *(getattr(scores, name) for name in SCORES))
+    def __init__(self, *, labelled: bool) -> None:
+        """`labelled`: whether each row names its series."""
+        self.columns = (LABEL, *COLUMNS) if labelled else COLUMNS
+        self._labelled = labelled
+
+    def write(
+        self, timestamps: FloatArray, values: FloatArray, scores: SeriesScores, label: str = ""
+    ) -> None:
+        """Write rows: arrays of shape (n,), NaN stands for nothing; `label` names their series."""
+        columns = (values, *(getattr(scores, name) for name in SCORES))
+        self._write((label,) if self._labelled else (), timestamps, *columns)
 
     @abstractmethod
-    def _write(self, timestamps: FloatArray, *columns: FloatArray) -> None:
-        """Write arrays of shape (n,) in the order of COLUMNS."""
+    def _write(self, labels: tuple[str, ...], timestamps: FloatArray, *columns: FloatArray) -> None:
+        """Write arrays of shape (n,) in the order of COLUMNS, behind what each row begins with."""
 
     @abstractmethod
     def close(self) -> None:
@@ -56,14 +66,16 @@ class ScoreWriter(ABC):
 class CsvWriter(ScoreWriter):
     """Times as ISO 8601 in UTC, numbers with all their digits, an empty field for what is missing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, labelled: bool) -> None:
+        super().__init__(labelled=labelled)
         self._file = path.open("w", encoding="utf-8", newline="\n")
-        self._file.write(",".join(COLUMNS) + "\n")
+        self._file.write(",".join(self.columns) + "\n")
 
-    def _write(self, timestamps: FloatArray, *columns: FloatArray) -> None:
+    def _write(self, labels: tuple[str, ...], timestamps: FloatArray, *columns: FloatArray) -> None:
+        first = "".join(f'"{label.replace(chr(34), chr(34) * 2)}",' for label in labels)
         for timestamp, *numbers in _rows(timestamps, columns):
             fields = ("" if isnan(number) else repr(number) for number in numbers)
-            self._file.write(f"{isoformat(timestamp)},{','.join(fields)}\n")
+            self._file.write(f"{first}{isoformat(timestamp)},{','.join(fields)}\n")
 
     def close(self) -> None:
         self._file.close()
@@ -72,13 +84,14 @@ class CsvWriter(ScoreWriter):
 class JsonLinesWriter(ScoreWriter):
     """One object a line; times as ISO 8601 in UTC, null for what is missing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, labelled: bool) -> None:
+        super().__init__(labelled=labelled)
         self._file = path.open("w", encoding="utf-8", newline="\n")
 
-    def _write(self, timestamps: FloatArray, *columns: FloatArray) -> None:
+    def _write(self, labels: tuple[str, ...], timestamps: FloatArray, *columns: FloatArray) -> None:
         for timestamp, *numbers in _rows(timestamps, columns):
             cells = (None if isnan(number) else number for number in numbers)
-            record = dict(zip(COLUMNS, (isoformat(timestamp), *cells), strict=True))
+            record = dict(zip(self.columns, (*labels, isoformat(timestamp), *cells), strict=True))
             self._file.write(json.dumps(record, allow_nan=False) + "\n")
 
     def close(self) -> None:
@@ -88,23 +101,26 @@ class JsonLinesWriter(ScoreWriter):
 class ParquetWriter(ScoreWriter):
     """Times as timestamps in UTC with microseconds, null for what is missing."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, labelled: bool) -> None:
+        super().__init__(labelled=labelled)
         extras.require("parquet", "A Parquet file", otherwise=", or write .csv or .jsonl")
         import pyarrow
         import pyarrow.parquet
 
         self._arrow: Any = pyarrow
         types = (pyarrow.timestamp("us", "UTC"), *[pyarrow.float64()] * (len(COLUMNS) - 1))
-        self._schema = pyarrow.schema(list(zip(COLUMNS, types, strict=True)))
+        types = (pyarrow.string(), *types) if labelled else types
+        self._schema = pyarrow.schema(list(zip(self.columns, types, strict=True)))
         self._file = pyarrow.parquet.ParquetWriter(path, self._schema)
         self._held: list[Any] = []
         self._held_rows = 0
 
-    def _write(self, timestamps: FloatArray, *columns: FloatArray) -> None:
+    def _write(self, labels: tuple[str, ...], timestamps: FloatArray, *columns: FloatArray) -> None:
         microseconds = np.round(timestamps * 1e6).astype("datetime64[us]")
         cells = [self._arrow.array(column, from_pandas=True) for column in columns]  # NaN becomes null
         times = self._arrow.array(microseconds, type=self._schema.field("timestamp").type)
-        self._held.append(self._arrow.record_batch([times, *cells], schema=self._schema))
+        first = [self._arrow.array([label] * len(timestamps)) for label in labels]
+        self._held.append(self._arrow.record_batch([*first, times, *cells], schema=self._schema))
         self._held_rows += len(timestamps)
         if self._held_rows >= _ROWS_PER_ROW_GROUP:
             self._flush()
@@ -119,7 +135,7 @@ class ParquetWriter(ScoreWriter):
         self._held, self._held_rows = [], 0
 
 
-_WRITERS: dict[str, Callable[[Path], ScoreWriter]] = {
+_WRITERS: dict[str, Callable[..., ScoreWriter]] = {
     ".csv": CsvWriter,
     ".jsonl": JsonLinesWriter,
     ".parquet": ParquetWriter,
@@ -141,8 +157,10 @@ def check_ending(path: Path, endings: tuple[str, ...], option: str) -> None:
 
 
 @contextmanager
-def score_writer(path: Path) -> Iterator[ScoreWriter]:
+def score_writer(path: Path, *, labelled: bool = False) -> Iterator[ScoreWriter]:
     """Open `path` for scored rows; on leaving, the file is there whole, or, after an error, not at all.
+
+    `labelled`: whether each row names its series.
 
     Raises
     ------
@@ -151,7 +169,7 @@ def score_writer(path: Path) -> Iterator[ScoreWriter]:
     """
     check_ending(path, tuple(_WRITERS), "--out")
     with replacing(path) as temporary:
-        writer = _WRITERS[path.suffix.lower()](temporary)
+        writer = _WRITERS[path.suffix.lower()](temporary, labelled=labelled)
         try:
             yield writer
         finally:

@@ -1,31 +1,35 @@
+import bz2
 import errno
 import gzip
 import io
+import lzma
 import os
 import random
+import zipfile
+from contextlib import suppress
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.errors import ExplainedError, MisuseError
-from htmengine.series import reader as reader_module
+from htmengine.series import reader
 from htmengine.series.lines import MAX_LINE_LENGTH
-from htmengine.series.reader import SeriesReader
-from tests.unit.series.files import open_series, read, rows
+from tests.unit.series.files import read, read_all, read_one, rows, stream
 
 HEADER = "timestamp,value\n"
 GOOD = [f"2014-07-01 {i // 60:02d}:{i % 60:02d},{i}" for i in range(60)]
 
 
-def reasons(reader):
-    return [(row.line, row.reason) for row in reader.bad.first]
+def reasons(series):
+    return [(row.line, row.reason) for row in series.bad.first]
 
 
 def with_rows(*lines):
-    """A reader of ten good rows followed by these and ten more, all read."""
-    reader = open_series(HEADER + "\n".join([*GOOD[:10], *lines, *GOOD[50:]]) + "\n")
-    return reader, rows(reader)
+    """Ten good rows followed by these and ten more."""
+    series = read_one(HEADER + "\n".join([*GOOD[:10], *lines, *GOOD[50:]]) + "\n")
+    return series, rows(series)
 
 
 @given(garbage=st.lists(st.tuples(st.integers(0, 60), st.binary(max_size=40)), max_size=12))
@@ -34,9 +38,9 @@ def test_a_bad_line_never_changes_what_its_neighbours_give(garbage):
     for position, junk in sorted(garbage, reverse=True):
         # A line end within would make it two lines; without a date it cannot be a good row by chance.
         lines.insert(position, b"junk " + junk.replace(b"\n", b"").replace(b"\r", b""))
-    reader = open_series(HEADER.encode() + b"\n".join(lines))
-    assert rows(reader) == read(HEADER + "\n".join(GOOD))
-    assert reader.bad.count == len(garbage)
+    series = read_one(HEADER.encode() + b"\n".join(lines))
+    assert rows(series) == read(HEADER + "\n".join(GOOD))
+    assert series.bad.count == len(garbage)
 
 
 @pytest.mark.parametrize(
@@ -46,17 +50,21 @@ def test_a_bad_line_never_changes_what_its_neighbours_give(garbage):
         ("2014-07-01 00:10,1,5", "3 fields instead of 2"),
         ('2014-07-01 00:10,"1', "a quoted field does not end on its line"),
         ("2014-07-01 00:10,inf", "value 'inf': not a finite number"),
-        ("2014-07-01 00:10,1\x00", "value '1\\x00': not a number"),
-        ("timestamp,value", "time 'timestamp': not a time written as year-month-day"),
-        ("2014-07-01 00:00,3", "time goes back"),
-        ("2041-07-01 00:00,3", "time is ahead of the rows after it"),
+        ("2014-07-01 00:10,1\x00", "value '1\x00': not a number"),
+        ("timestamps,value", "time 'timestamps': not a time written as year-month-day"),
+        ("2041-07-01 00:00,3", "time 2041-07-01T00:00:00Z lies far off all others"),
         ("," * MAX_LINE_LENGTH + "x", f"longer than {MAX_LINE_LENGTH} characters"),
     ],
 )
 def test_a_bad_row_is_reported_with_its_line_and_reason(line, reason):
-    reader, found = with_rows(line)
-    assert reasons(reader) == [(12, reason)]
+    series, found = with_rows(line)
+    assert reasons(series) == [(12, reason)]
     assert len(found) == 20
+
+
+def test_bad_rows_are_told_in_the_order_of_the_file():
+    series, _ = with_rows("2041-07-01 00:00,3", "x,1", "y,1", "2041-07-01 00:00,3", "z,1")
+    assert [row.line for row in series.bad.first] == [12, 13, 14, 15, 16]
 
 
 def test_bytes_that_are_no_utf8_spoil_only_their_own_cell():
@@ -65,43 +73,69 @@ def test_bytes_that_are_no_utf8_spoil_only_their_own_cell():
 
 
 def test_missing_values_are_counted_apart():
-    reader, found = with_rows("2014-07-01 00:10,", "2014-07-01 00:11,NaN", "2014-07-01 00:12,-")
-    assert (reader.missing, reader.bad.count) == (3, 0)
+    series, found = with_rows("2014-07-01 00:10,", "2014-07-01 00:11,NaN", "2014-07-01 00:12,-")
+    assert (series.missing, series.bad.count) == (3, 0)
     assert [value for _, value in found].count(None) == 3
 
 
-def test_a_repeated_time_is_accepted():
-    reader, found = with_rows(GOOD[9])
-    assert (reader.bad.count, len(found)) == (0, 21)
+def test_a_repeated_time_is_accepted_and_said():
+    series, found = with_rows(GOOD[9])
+    assert (series.bad.count, len(found)) == (0, 21)
+    assert series.notes == ("1 row has the time of the row before: each of them is read.",)
 
 
-def test_blank_lines_are_no_rows():
-    reader, found = with_rows("", "   ", ",")
-    assert (reader.bad.count, len(found)) == (0, 20)
-
-
-@pytest.mark.parametrize("chunk_rows", [1, 7, 1000])
-def test_the_rows_do_not_depend_on_how_they_are_cut_into_chunks(monkeypatch, chunk_rows):
-    data = HEADER + "\n".join([*GOOD[:9], "2041-01-01 00:00,1", *GOOD[9:30], GOOD[3], *GOOD[30:]])
-    whole = read(data)
-    monkeypatch.setattr(reader_module, "CHUNK_ROWS", chunk_rows)
-    assert read(data) == whole
+def test_blank_lines_and_headers_of_files_put_together_are_no_rows():
+    series, found = with_rows("", "   ", ",", HEADER.strip())
+    assert (series.bad.count, len(found)) == (0, 20)
 
 
 def test_line_numbers_are_those_of_the_file():
-    reader = open_series("\n" + HEADER + "junk\n" + "\n".join(GOOD))
-    (chunk,) = reader.chunks()
-    assert chunk.lines.tolist() == list(range(4, 64))
+    series = read_one("\n" + HEADER + "junk\n" + "\n".join(GOOD))
+    assert series.lines.tolist() == list(range(4, 64))
 
 
-def test_gzip_is_recognised_by_its_content():
-    assert read(gzip.compress((HEADER + "\n".join(GOOD)).encode())) == read(HEADER + "\n".join(GOOD))
+def zipped(data):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("data.csv", data)
+    return file.getvalue()
 
 
-def test_damaged_gzip_is_an_error_that_says_how_far_it_was_read():
-    noise = "\n".join(f"2014-07-01 00:00,{random.Random(i).random()}" for i in range(10_000))
-    data = gzip.compress((HEADER + noise).encode())
-    with pytest.raises(ExplainedError, match=r"damaged after line \d+"):
+PACKINGS = {
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "zstd": zstandard.ZstdCompressor().compress,
+    "zip": zipped,
+}
+
+
+@pytest.mark.parametrize("packed", [*PACKINGS, "gzip in gzip", "gzip in zip"])
+def test_packed_data_is_recognised_by_its_content(packed):
+    data = (HEADER + "\n".join(GOOD)).encode()
+    for packing in packed.split(" in "):
+        data = PACKINGS[packing](data)
+    assert read(data) == read(HEADER + "\n".join(GOOD))
+
+
+@pytest.mark.parametrize("packed", ["gzip", "bzip2", "xz", "zstd"])
+def test_frames_one_after_the_other_are_one_file(packed):
+    pack = PACKINGS[packed]
+    data = pack((HEADER + "\n".join(GOOD[:30])).encode()) + pack(("\n" + "\n".join(GOOD[30:])).encode())
+    assert read(data) == read(HEADER + "\n".join(GOOD))
+
+
+@pytest.mark.parametrize("packed", ["gzip", "bzip2", "xz", "zstd"])
+def test_damaged_data_is_an_error_that_says_how_far_it_was_read(packed):
+    noise = "\n".join(f"2014-07-01 00:00,{random.Random(i).random()}" for i in range(20_000))
+    data = PACKINGS[packed]((HEADER + noise).encode())
+    with pytest.raises(ExplainedError, match="series.csv: the compressed data is damaged"):
+        read(data[: len(data) // 2])
+
+
+def test_a_zip_archive_that_is_cut_off_is_an_error():
+    data = zipped((HEADER + "\n".join(GOOD)).encode())
+    with pytest.raises(ExplainedError, match="damaged"):
         read(data[: len(data) // 2])
 
 
@@ -121,43 +155,209 @@ def test_a_file_that_cannot_be_read_on_is_an_error_that_says_how_far_it_was_read
     with pytest.raises(
         ExplainedError, match=r"series.csv: cannot be read beyond line 3: Input/output error\."
     ):
-        SeriesReader(io.BufferedReader(Failing()), "series.csv")
+        list(reader.read(io.BufferedReader(Failing()), "series.csv"))
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "a PNG picture"),
+        (b"SQLite format 3\x00" + bytes(100), "an SQLite database"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(500), "an old Excel workbook"),
+        (bytes(range(32)) * 20, "a binary file"),
+        (b"x" * 257 + b"ustar\x0000" + bytes(200), "a tar archive"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_and_not_printed(data, what):
+    with pytest.raises(MisuseError, match=what) as caught:
+        read(data)
+    assert (str(caught.value) + caught.value.hint).isprintable()
 
 
 def test_a_file_whose_rows_all_lack_values_is_refused():
-    reader = open_series("time,value\n2014-07-01,1\n2014-07-02,\n")
-    assert len(rows(reader)) == 2
-    reader.require_rows(2)
-    with pytest.raises(MisuseError, match="not one row is usable"):
-        reader.require_rows(1)
+    assert len(read("time,value\n2014-07-01,1\n2014-07-02,\n")) == 2
+    with pytest.raises(MisuseError, match=r"not one row is usable \(2 without a value\)"):
+        read("time,value\n2014-07-01,\n2014-07-02,\n", values=("value",))
 
 
 def test_the_stream_is_left_open():
-    with io.BufferedReader(io.BytesIO((HEADER + GOOD[0]).encode())) as stream:
-        assert len(rows(SeriesReader(stream, "series.csv"))) == 1
-        assert not stream.closed
+    with stream(HEADER + GOOD[0]) as file:
+        assert len(list(reader.read(file, "series.csv"))) == 1
+        assert not file.closed
 
 
 def test_two_wrong_years_in_a_row_cost_no_other_row():
-    reader, found = with_rows("2041-07-01 00:00,3", "2041-07-01 00:01,3")
-    assert [row.line for row in reader.bad.first] == [12, 13]
+    series, found = with_rows("2041-07-01 00:00,3", "2041-07-01 00:01,3")
+    assert [row.line for row in series.bad.first] == [12, 13]
     assert len(found) == 20
 
 
-def test_an_hour_that_comes_twice_is_dropped_the_second_time():
-    repeated = GOOD[20:40]
-    reader = open_series(HEADER + "\n".join([*GOOD[:40], *repeated, *GOOD[40:]]))
-    assert len(rows(reader)) == 61  # the last of the repeated rows repeats the time of the row last kept
-    assert {row.reason for row in reader.bad.first} == {"time goes back"}
+def test_a_row_that_comes_late_is_put_in_its_place_and_it_is_said():
+    series, found = with_rows(GOOD[30], GOOD[20])
+    assert [time for time, _ in found] == sorted(time for time, _ in found)
+    assert (len(found), series.bad.count) == (22, 0)
+    assert "1 row is out of the order of time, the first in line 13: the rows are sorted." in series.notes
+
+
+def test_rows_of_exports_that_overlap_are_read_once():
+    overlapping = read_one(HEADER + "\n".join([*GOOD[:40], *GOOD[20:]]))
+    assert rows(overlapping) == read(HEADER + "\n".join(GOOD))
+    assert "20 rows repeat time and value of another one: they are left out." in overlapping.notes
+
+
+def test_rows_from_newest_to_oldest_are_turned_round_and_it_is_said():
+    series = read_one(HEADER + "\n".join(GOOD[::-1]))
+    assert rows(series) == read(HEADER + "\n".join(GOOD))
+    assert series.lines[0] == 61
+    assert series.notes == ("The rows run from the newest to the oldest: they are turned round.",)
+
+
+@given(st.permutations(GOOD))
+def test_the_order_of_the_rows_does_not_matter(lines):
+    assert read(HEADER + "\n".join(lines)) == read(HEADER + "\n".join(GOOD))
 
 
 def test_a_spreadsheets_note_on_the_delimiter_is_no_row():
-    reader = open_series("sep=,\n" + HEADER + "\n".join(GOOD))
-    assert len(rows(reader)) == 60
-    assert reader.bad.count == 0
+    series = read_one("sep=,\n" + HEADER + "\n".join(GOOD))
+    assert len(rows(series)) == 60
+    assert series.bad.count == 0
 
 
-def test_most_lines_may_be_bad():
-    reader = open_series(HEADER + GOOD[0] + "\n" + "junk\n" * 20 + GOOD[1])
-    assert len(rows(reader)) == 2
-    assert reader.bad.count == 20
+def test_a_file_of_which_most_rows_are_dropped_is_refused_with_examples():
+    data = HEADER + "\n".join([*GOOD[:5], *["junk"] * 20, *GOOD[5:10]])
+    with pytest.raises(
+        MisuseError, match=r"20 of 30 rows cannot be used \(line 7: 1 field instead of 2; line 8"
+    ):
+        read(data)
+
+
+QUOTED = ['{},{},"ok\nby hand"', '{},{},"ok"', '{},{},"say ""a"",\n\nand b"']
+
+
+def test_a_quoted_field_may_hold_line_ends():
+    lines = [QUOTED[i % 3].format(*line.split(",")) for i, line in enumerate(GOOD)]
+    series = read_one("timestamp,value,note\n" + "\n".join(lines))
+    assert rows(series) == read(HEADER + "\n".join(GOOD))
+    assert series.bad.count == 0
+    assert series.lines[:4].tolist() == [2, 4, 5, 8]
+
+
+def test_a_quote_that_does_not_end_costs_its_own_line_alone():
+    lines = [f"{line},x" for line in GOOD]
+    lines[20] = '2014-07-01 00:20,20,"x'
+    lines[40] = '2014-07-01 00:40,40,x"'
+    series = read_one("timestamp,value,note\n" + "\n".join(lines))
+    assert [row.line for row in series.bad.first] == [22]
+    assert len(series.lines) == 59
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_encodings_and_line_ends_of_all_systems(encoding, end):
+    lines = [f"{time};{value} °C" for time, value in (line.split(",") for line in GOOD)]
+    data = end.join(["Zeit;Müll °C", *lines]).encode(encoding)
+    series = read_one(data)
+    assert rows(series) == read(HEADER + "\n".join(GOOD))
+    assert series.value.column.name == "Müll °C"
+
+
+STACKED = [f"2014-07-01 00:{i:02d},{host},{i + 100 * n}" for i in range(60) for n, host in enumerate("abc")]
+
+
+@pytest.mark.parametrize(
+    "order", [STACKED, sorted(STACKED, key=lambda line: line.split(",")[1]), STACKED[::-1]]
+)
+def test_of_several_series_one_is_read_and_it_is_said_how_to_read_the_others(order):
+    series = read_one("time,host,value\n" + "\n".join(order))
+    first = order[0].split(",")[1]
+    assert {value // 100 for _, value in rows(series)} == {"abc".index(first)}
+    assert "The file holds 3 series, told apart by 'host' (column 2)" in series.notes[0]
+    assert "--by host reads each" in series.notes[0]
+
+
+def test_each_series_of_a_file_is_read_when_asked_for():
+    found = read_all("time,host,value\n" + "\n".join(STACKED), by=("host",))
+    assert [series.label for series in found] == ["host=a", "host=b", "host=c"]
+    assert [series.values[0] for series in found] == [0, 100, 200]
+    (only,) = read_all("time,host,value\n" + "\n".join(STACKED), where=(("host", "b"),))
+    assert only.values[0] == 100
+
+
+def test_two_columns_may_tell_series_apart_together():
+    lines = [
+        f"2014-07-01 00:{i:02d},{host},{name},{i}"
+        for i in range(30)
+        for host in "ab"
+        for name in ("cpu", "mem")
+    ]
+    found = read_all("time,host,name,value\n" + "\n".join(lines), all_series=True)
+    assert [series.label for series in found] == [
+        f"host={host}, name={name}" for host in "ab" for name in ("cpu", "mem")
+    ]
+
+
+def test_every_column_of_numbers_is_read_when_asked_for():
+    lines = [f"{line.split(',')[0]},{i * i},{i * 2},{i * 3},ok" for i, line in enumerate(GOOD)]
+    found = read_all("time,a,b,c,state\n" + "\n".join(lines), all_series=True)
+    assert [series.label for series in found] == ["a", "b", "c"]
+    assert found[2].values[7] == 21
+    chosen = read_all("time,a,b,c,state\n" + "\n".join(lines), values=("c", "b"))
+    assert [series.label for series in chosen] == ["c", "b"]
+
+
+def test_rows_without_times_lie_apart_as_the_user_says():
+    data = "value\n" + "\n".join(map(str, range(50)))
+    assert read(data, every_s=300.0, start=1e9)[:2] == [(1e9, 0.0), (1e9 + 300, 1.0)]
+    with pytest.raises(MisuseError) as caught:
+        read(data)
+    assert "--every 5m" in caught.value.hint
+
+
+@pytest.mark.parametrize("written", ["-999", "-999.0", "-999.00"])
+def test_a_value_that_stands_for_none_is_suspected_and_left_out_on_demand(written):
+    lines = [line if i % 7 else line.split(",")[0] + f",{written}" for i, line in enumerate(GOOD)]
+    suspicious = read_one(HEADER + "\n".join(lines))
+    assert "add --missing -999" in suspicious.notes[0]
+    mended = read_one(HEADER + "\n".join(lines), missing=("-999",))
+    assert (mended.missing, mended.notes) == (9, ())
+
+
+@given(st.binary(max_size=300))
+def test_bytes_of_any_kind_are_read_or_refused_in_words(data):
+    with suppress(ExplainedError):
+        read_all(data)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "2014-07-01",
+                " 00:05",
+                ",",
+                ";",
+                "\t",
+                " ",
+                "\n",
+                '"',
+                "[",
+                "{",
+                ":",
+                "1.5",
+                "-",
+                "é",
+                "\x00",
+                "GiB",
+                "=",
+                "/",
+            ]
+        ),
+        max_size=60,
+    )
+)
+def test_text_of_any_kind_is_read_or_refused_in_words(parts):
+    for options in ({}, {"every_s": 1.0}, {"all_series": True}):
+        with suppress(ExplainedError):
+            read_all("".join(parts), **options)

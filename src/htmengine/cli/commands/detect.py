@@ -1,29 +1,42 @@
-"""`htmengine detect`: score the rows of a CSV file and show where they were unusual."""
+"""`htmengine detect`: score the rows of files and show where they were unusual."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from htmengine.cli.options import (
+    DayFirstOption,
+    EveryOption,
+    MissingOption,
+    StartOption,
+    TimestampOption,
+    ValueOption,
+    WhereOption,
+    ZoneOption,
+)
+
 
 def detect(
-    file: Annotated[
-        str | None,
-        typer.Argument(metavar="FILE.csv", help="CSV file, plain or .gz. `-`, or nothing: standard input."),
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE", help="Files or folders. `-`, or nothing: standard input."),
     ] = None,
-    timestamp: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Time column, by name or by number from 1.")
+    timestamp: TimestampOption = None,
+    value: ValueOption = None,
+    day_first: DayFirstOption = None,
+    tz: ZoneOption = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option("--by", metavar="COLUMN", help="Score each series that this column tells apart."),
     ] = None,
-    value: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Value column, by name or by number from 1.")
-    ] = None,
-    day_first: Annotated[
-        bool | None,
-        typer.Option(
-            "--day-first/--month-first",
-            help="How to read dates such as 01/07/2014, if the rows leave it open.",
-        ),
-    ] = None,
+    where: WhereOption = None,
+    all_series: Annotated[
+        bool, typer.Option("--all", help="Score every series: each column of numbers, each table.")
+    ] = False,
+    missing: MissingOption = None,
+    every: EveryOption = None,
+    start: StartOption = None,
     params: Annotated[
         str, typer.Option(metavar="NAME", help="Parameter set of the model: default, nupic or nupic-tm.")
     ] = "default",
@@ -43,7 +56,13 @@ def detect(
             min=0.0, max=1.0, help="Log score from which a row is an anomaly; a lower one shows more rows."
         ),
     ] = 0.5,
-    top: Annotated[int, typer.Option(min=1, help="How many incidents to show.")] = 10,
+    top: Annotated[int, typer.Option(min=1, help="How many incidents, or series, to show.")] = 10,
+    passes: Annotated[
+        int,
+        typer.Option(
+            min=1, max=10, help="2: score with what the whole file taught, which no live engine could know."
+        ),
+    ] = 1,
     out: Annotated[
         Path | None,
         typer.Option(metavar="PATH", help="Write every row with its scores: .csv, .jsonl or .parquet."),
@@ -53,29 +72,41 @@ def detect(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")] = False,
 ) -> None:
-    """Find what is unusual in a time series: any CSV file with a time and a value column.
+    """Find what is unusual in a time series: in any file with times and values.
 
     A model learns the series as it reads it and scores every row before learning from it. Neighbouring
     anomalies are shown as one incident, the strongest first.
 
-    Times may be ISO 8601, day/month/year, month/day/year, RFC 2822, compact (20140701T0000), epoch seconds,
-    milli-, micro- or nanoseconds. Times without a zone are taken as UTC. Rows that cannot be read are counted,
-    reported with their line numbers, and skipped.
+    Files may be CSV and the like, columns between blanks as of sar or vmstat, JSON of monitoring tools, Excel
+    workbooks and Parquet; plain, or packed with gzip, bzip2, xz, Zstandard or ZIP. Columns, times, units and order
+    are found out, and what was chosen is said. Rows that cannot be read are counted, reported with their line
+    numbers, and skipped. Several files, a folder, --by and --all score many series, the worst first.
     """
     from htmengine.cli.detect import detection
+    from htmengine.cli.inputs import reading_options
 
     detection.run(
         detection.Request(
-            source=file,
-            timestamp=timestamp,
-            value=value,
-            day_first=day_first,
+            sources=tuple(files or ()),
+            reading=reading_options(
+                timestamp=timestamp,
+                values=value or (),
+                day_first=day_first,
+                by=by or (),
+                where=where or (),
+                missing=missing or (),
+                tz=tz,
+                every=every,
+                start=start,
+                all_series=all_series,
+            ),
             params=params,
             minimum=minimum,
             maximum=maximum,
             seed=seed,
             threshold=threshold,
             top=top,
+            passes=passes,
             out=out,
             plot=plot,
             json=json,

@@ -1,28 +1,36 @@
 """`htmengine replay`: a metric's history, from a file, at full speed."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from htmengine.cli.options import ConfigOption, DataOption
+from htmengine.cli.options import (
+    ConfigOption,
+    DataOption,
+    DayFirstOption,
+    EveryOption,
+    MissingOption,
+    SingleValueOption,
+    StartOption,
+    TimestampOption,
+    WhereOption,
+    ZoneOption,
+)
 
 
 def replay(
     file: Annotated[
-        str, typer.Argument(metavar="FILE.csv", help="CSV file, plain or .gz; `-`: standard input.")
+        str, typer.Argument(metavar="FILE", help="Any file that `detect` reads; `-`: standard input.")
     ],
     metric: Annotated[str, typer.Option(metavar="NAME", help="Metric to send the samples to.")],
-    timestamp: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Time column, by name or by number from 1.")
-    ] = None,
-    value: Annotated[
-        str | None, typer.Option(metavar="COLUMN", help="Value column, by name or by number from 1.")
-    ] = None,
-    day_first: Annotated[
-        bool | None,
-        typer.Option("--day-first/--month-first", help="How to read dates such as 01/07/2014."),
-    ] = None,
+    timestamp: TimestampOption = None,
+    value: SingleValueOption = None,
+    day_first: DayFirstOption = None,
+    tz: ZoneOption = None,
+    where: WhereOption = None,
+    missing: MissingOption = None,
+    every: EveryOption = None,
+    start: StartOption = None,
     monitor: Annotated[bool, typer.Option("--monitor", help="Give the metric a model first.")] = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait until every sample is stored and scored.")
@@ -30,26 +38,36 @@ def replay(
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Send a metric's history from a CSV file, at full speed.
+    """Send a metric's history from a file, at full speed.
 
     Live samples of the metric that arrive meanwhile are held and follow behind the history. Sending the same file
-    again is harmless: samples that are stored already are refused as duplicates.
+    again is harmless: samples that are stored already are refused as duplicates. Samples that are refused for another
+    reason are counted with it, and the exit code is 1 then.
     """
+    from htmengine.cli.inputs import reading_options
     from htmengine.cli.replay import Request, run
     from htmengine.cli.session import print_json
 
-    print_json(
-        run(
-            Request(
-                file=Path(file),
-                metric=metric,
+    result, code = run(
+        Request(
+            source=file,
+            metric=metric,
+            reading=reading_options(
                 timestamp=timestamp,
-                value=value,
+                values=(value,) if value else (),
                 day_first=day_first,
-                monitor=monitor,
-                wait=wait,
-                data=data,
-                config=config,
-            )
+                where=where or (),
+                missing=missing or (),
+                tz=tz,
+                every=every,
+                start=start,
+            ),
+            monitor=monitor,
+            wait=wait,
+            data=data,
+            config=config,
         )
     )
+    print_json(result)
+    if code:
+        raise typer.Exit(code)

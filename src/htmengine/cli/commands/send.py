@@ -24,7 +24,9 @@ def send(
     """
     import sys
 
+    from htmengine.cli import refusals
     from htmengine.cli.session import installation, print_json, tell_if_nobody_takes
+    from htmengine.doors.plaintext import parse_line
     from htmengine.service.lines import line_messages
 
     if not lines and sys.stdin.isatty():
@@ -39,9 +41,16 @@ def send(
         now = int(time.time())
         checked = checked_lines(given, context.settings.storer.max_future_s, now)
         queue = context.settings.listener.queue
+        samples: dict[str, list[int]] = {}
+        for line in checked:
+            sample = parse_line(line)
+            samples.setdefault(sample.name, []).append(int(sample.timestamp))
+        refused = refusals.foreseen(context, samples)
         context.bus.publish(line_messages(queue, checked, accepted_at=now))
-        print_json({"sent": len(checked)})
+        print_json({"sent": len(checked), "refused": refused})
         tell_if_nobody_takes(context, [queue], "metric_storer", "the samples wait in the queue.")
+        if code := refusals.tell(refused, len(checked)):
+            raise typer.Exit(code)
 
 
 def checked_lines(lines: list[str], max_future_s: int, now: int) -> list[str]:

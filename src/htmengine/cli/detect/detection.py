@@ -1,97 +1,170 @@
-"""What `htmengine detect` does: read rows, score them, write and show what came out."""
+"""What `htmengine detect` does: read series, score them, write and show what came out."""
 
-import io
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import math
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
+import typer
 
-from htmengine.cli.detect import plot, report
-from htmengine.cli.progress import progress_bar
+from htmengine.cli.detect import plot, report, summary
+from htmengine.cli.inputs import files_of, opened
+from htmengine.cli.progress import counting_bar, progress_bar
 from htmengine.cli.terminal import echo_stderr
-from htmengine.errors import MisuseError
+from htmengine.errors import ExplainedError, MisuseError
 from htmengine.htm import params
 from htmengine.htm.arrays import FloatArray
+from htmengine.htm.explanation import Explanation
 from htmengine.htm.model import Model
 from htmengine.series.incidents import IncidentFinder
-from htmengine.series.reader import Chunk, SeriesReader
-from htmengine.series.writers import check_ending, replacing, score_writer
+from htmengine.series.reader import Options, Series, read
+from htmengine.series.writers import ScoreWriter, check_ending, replacing, score_writer
 
+CHUNK_ROWS: Final = 2_000
 _LEAST_EXPLAINED = 0.25  # log score that less than one row in a hundred reaches; of what is less unusual there is nothing to say
+_WEEK_S = 7 * 86400.0
 
 
 class Request(NamedTuple):
-    """What the user asked for; see the options of `htmengine.cli.detect.detect`."""
+    """What the user asked for; see the options of `htmengine.cli.commands.detect.detect`."""
 
-    source: str | None
-    timestamp: str | None
-    value: str | None
-    day_first: bool | None
+    sources: tuple[str, ...]
+    reading: Options
     params: str
     minimum: float | None
     maximum: float | None
     seed: int | None
     threshold: float
     top: int
+    passes: int
     out: Path | None
     plot: Path | None
     json: bool
+
+    @property
+    def asks_for_several(self) -> bool:
+        """Whether many series are to be scored, and not the one of a file."""
+        reading = self.reading
+        return (
+            len(self.sources) > 1
+            or any(Path(source).is_dir() for source in self.sources)
+            or reading.all_series
+            or bool(reading.by)
+            or len(reading.values) > 1
+        )
 
 
 def run(request: Request) -> None:
     """Carry out a request; results go to stdout, advice to stderr."""
     _check(request)
+    if request.asks_for_several:
+        _run_several(request)
+    else:
+        _run_one(request)
+
+
+def _run_one(request: Request) -> None:
     with ExitStack() as stack:
         # Outputs are opened first: a path that cannot be written is found before the work is done.
-        stream, name = stack.enter_context(_open(request))
+        source = request.sources[0] if request.sources else None
+        stream, name = stack.enter_context(opened(source))
         writer = stack.enter_context(score_writer(request.out)) if request.out else None
         page = stack.enter_context(replacing(request.plot)) if request.plot else None
-        reader = SeriesReader(
-            stream,
-            name,
-            timestamp=request.timestamp,
-            value=request.value,
-            day_first=request.day_first,
-        )
-        for note in reader.layout.notes:
+        with progress_bar(stream, "Reading") as show:
+            (series,) = read(stream, name, request.reading, show=show)
+        drawn: list[tuple[FloatArray, FloatArray, FloatArray]] | None = [] if page else None
+        result = _detect(request, series, writer, drawn)
+        for note in result.notes:
             echo_stderr(note)
-
-        model: Model | None = None
-        finder = IncidentFinder(request.threshold, request.top)
-        extent = report.Extent()
-        history: list[tuple[FloatArray, FloatArray, FloatArray]] = []
-        show_progress = stack.enter_context(progress_bar(stream))
-        for chunk in reader.chunks():
-            model = model or _new_model(request, chunk)
-            scores, why = model.score_and_explain(
-                chunk.timestamps, chunk.values, threshold=min(request.threshold, _LEAST_EXPLAINED)
-            )
-            extent.add(chunk.timestamps)
-            finder.add(*chunk, scores, why)
-            if writer:
-                writer.write(chunk.timestamps, chunk.values, scores)
-            if page:
-                history.append((chunk.timestamps, chunk.values, scores.log_score))
-            show_progress(extent.rows)
-        reader.require_rows(extent.rows)
-        result = report.Result(
-            reader=reader,
-            extent=extent,
-            finder=finder,
-            parameters=request.params,
-            seed=request.seed,
-            threshold=request.threshold,
-            top=request.top,
-            outputs=[path for path in (request.out, request.plot) if path],
-        )
-        if page:
-            columns = [np.concatenate(column) for column in zip(*history, strict=True)]
+        if page and drawn:
+            columns = [np.concatenate(column) for column in zip(*drawn, strict=True)]
             plot.draw(page, plot.Series(*columns), result)
     (report.print_json if request.json else report.print_table)(result)
+
+
+def _run_several(request: Request) -> None:
+    failures: list[tuple[str, ExplainedError]] = []
+    results: list[report.Result] = []
+    sources = files_of(request.sources) or ["-"]
+    with ExitStack() as stack:
+        writer = stack.enter_context(score_writer(request.out, labelled=True)) if request.out else None
+        for source in sources:
+            try:
+                with opened(source) as (stream, name), progress_bar(stream, "Reading") as show:
+                    for series in read(stream, name, request.reading, show=show):
+                        results.append(_detect(request, series, writer, None))
+            except ExplainedError as error:  # which costs no other file
+                failures.append((source, error))
+        if not results:
+            raise failures[0][1]
+    done = summary.Summary(results, failures)
+    (summary.print_json if request.json else summary.print_table)(done, request.threshold, request.top)
+    if failed := [error for source, error in failures if source in request.sources]:
+        raise typer.Exit(failed[0].exit_code)  # each has been told
+
+
+def _detect(
+    request: Request,
+    series: Series,
+    writer: ScoreWriter | None,
+    drawn: list[tuple[FloatArray, FloatArray, FloatArray]] | None,
+) -> report.Result:
+    """Score a series; hand its rows on as they are scored."""
+    model = _new_model(request, series.values)
+    finder = IncidentFinder(request.threshold, request.top)
+    with counting_bar() as show:
+        later = _learned(model, series, request.passes, show)
+        for first in range(0, len(series.lines), CHUNK_ROWS):
+            rows = slice(first, first + CHUNK_ROWS)
+            timestamps, values = series.timestamps[rows], series.values[rows]
+            scores, why = model.score_and_explain(
+                timestamps + later, values, threshold=min(request.threshold, _LEAST_EXPLAINED)
+            )
+            if later:
+                why = {place: _earlier(each, later, series.timestamps[0]) for place, each in why.items()}
+            finder.add(series.lines[rows], timestamps, values, scores, why)
+            if writer:
+                writer.write(timestamps, values, scores, series.name)
+            if drawn is not None:
+                drawn.append((timestamps, values, scores.log_score))
+            show("Scoring", min(first + CHUNK_ROWS, len(series.lines)), len(series.lines))
+    return report.result_of(
+        series,
+        finder=finder,
+        parameters=request.params,
+        seed=request.seed,
+        threshold=request.threshold,
+        top=request.top,
+        passes=request.passes,
+        outputs=[path for path in (request.out, request.plot) if path],
+    )
+
+
+def _learned(model: Model, series: Series, passes: int, show: Callable[[str, int, int], None]) -> float:
+    """Let the model read the series once less than `passes`; return how many seconds later the last pass takes place.
+
+    Each pass follows the one before by whole weeks, so that each row keeps its time of the day and of the week.
+    """
+    timestamps, values = series.timestamps, series.values
+    interval = float(np.median(np.diff(timestamps))) if len(timestamps) > 1 else 0.0
+    weeks = math.floor((timestamps[-1] - timestamps[0] + interval) / _WEEK_S) + 1
+    for done in range(passes - 1):
+        for first in range(0, len(timestamps), CHUNK_ROWS):
+            rows = slice(first, first + CHUNK_ROWS)
+            model.score_series(timestamps[rows] + done * weeks * _WEEK_S, values[rows])
+            show("Learning", min(first + CHUNK_ROWS, len(timestamps)), len(timestamps))
+    return float((passes - 1) * weeks * _WEEK_S)
+
+
+def _earlier(why: Explanation, seconds: float, first: float) -> Explanation:
+    """Return an explanation whose times are those of the file; an alarm of an earlier pass has none."""
+    last = None if why.last_alarm is None else why.last_alarm - seconds
+    return replace(
+        why, timestamp=why.timestamp - seconds, last_alarm=None if last is None or last < first else last
+    )
 
 
 def _check(request: Request) -> None:
@@ -107,44 +180,27 @@ def _check(request: Request) -> None:
             hint="Give a range of values, the lower end as --min.",
         )
     if request.plot:
+        if request.asks_for_several:
+            raise MisuseError(
+                "--plot draws one series, but several are asked for.",
+                hint="Leave --plot out, or choose one series with --value and --where.",
+            )
         check_ending(request.plot, plot.ENDINGS, "--plot")
         plot.require_packages(request.plot)
-    outputs = [path for path in (request.out, request.plot) if path]
-    if request.source not in (None, "-"):
-        for path in outputs:
-            if path.exists() and Path(str(request.source)).exists() and path.samefile(str(request.source)):
+    for path in _outputs(request):
+        for source in request.sources:
+            if path.exists() and Path(source).exists() and path.samefile(source):
                 raise MisuseError(f"{path}: is the input itself.", hint="Give the output another name.")
 
 
-@contextmanager
-def _open(request: Request) -> Iterator[tuple[io.BufferedReader, str]]:
-    """Give the bytes to read and their name for messages."""
-    if request.source in (None, "-"):
-        if sys.stdin is None or (request.source is None and sys.stdin.isatty()):
-            raise MisuseError(
-                "There is nothing to read: no file is named and nothing is piped in.",
-                hint="Name a file, as in `htmengine detect requests.csv`, or give - to type rows by hand.",
-            )
-        # A duplicate of its own: closing it leaves the process's standard input alone.
-        with os.fdopen(os.dup(sys.stdin.fileno()), "rb") as stream:
-            yield stream, "standard input"
-        return
-    path = Path(str(request.source))
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise MisuseError(
-            f"{path}: cannot be read: {error.strerror or error}.",
-            hint="Give the path of a CSV file that you may read, or - for standard input.",
-        ) from error
-    with file as stream:
-        yield stream, str(path)
+def _outputs(request: Request) -> Iterator[Path]:
+    yield from (path for path in (request.out, request.plot) if path)
 
 
-def _new_model(request: Request, first: Chunk) -> Model:
-    """Return the model that the user asked for; `first` tells what range of values to expect."""
+def _new_model(request: Request, values: FloatArray) -> Model:
+    """Return the model that the user asked for; the first values tell what range to expect."""
     minimum, maximum = request.minimum, request.maximum
-    usable = first.values[~np.isnan(first.values)][: params.ROWS_FOR_RANGE]
+    usable = values[~np.isnan(values)][: params.ROWS_FOR_RANGE]
     # The default set takes both ends or none: without them it follows the values as they come.
     follows = request.params == "default" and minimum is None and maximum is None
     if not follows and None in (minimum, maximum) and usable.size:

@@ -203,16 +203,15 @@ def _json_number(number: float) -> float | int | None:
 
 
 def _title(result: Result) -> str:
-    return f"{Path(result.reader.name).name}: {_value_name(result)}"
+    return f"{Path(result.name).name}: {_value_name(result)}"
 
 
 def _value_name(result: Result) -> str:
-    return result.reader.layout.value.name or "value"
+    return result.value.name or "value"
 
 
 def _summary(result: Result, total: int, shown: int) -> str:
-    extent = result.extent
-    rows = f"{result.scored:,} row{'s' * (result.scored != 1)}, {readable_time(extent.first)} to {readable_time(extent.last)} UTC. "
+    rows = f"{result.scored:,} row{'s' * (result.scored != 1)}, {readable_time(result.first)} to {readable_time(result.last)} UTC. "
     limit = f"log score {result.threshold:g}"
     if not total:
         return f"{rows}No row reaches {limit}; the strongest rows are listed below."

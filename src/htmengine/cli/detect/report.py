@@ -9,15 +9,17 @@ from typing import Any, NamedTuple
 
 from htmengine import readable
 from htmengine.cli.terminal import echo_stderr, echo_stdout
-from htmengine.htm.arrays import FloatArray
 from htmengine.htm.explanation import Scores
 from htmengine.htm.params import DefaultParameters
+from htmengine.series.columns import Column, Time
 from htmengine.series.incidents import Incident, IncidentFinder, ScoredRow
-from htmengine.series.reader import SeriesReader
+from htmengine.series.reader import Series
+from htmengine.series.tables import BadRows
 from htmengine.series.timestamps import isoformat
 
 _BAD_ROWS_SHOWN = 5
 _PIPE_WIDTH = 200  # characters, where no terminal says how wide it is
+_TIMES: Mapping[int, str] = {1: "once", 2: "twice"}
 _GAP = 2  # characters between two columns of the table
 # Columns of the table that a narrow terminal goes without, the first of them first.
 _LEAST_FIRST = ("Start (UTC)", "Rows", "Line", "Lasts", "Usual", "Log score", "Why", "How rare")
@@ -41,40 +43,31 @@ REASONS: Mapping[str | None, str] = {
 }
 
 
-class Extent:
-    """How many rows there were, and from when to when."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self.repeated = 0  # rows with the same time as the row before
-        self.first = math.nan
-        self.last = math.nan
-
-    def add(self, timestamps: FloatArray) -> None:
-        """Take the times of the next rows, shape (n,), n > 0."""
-        if not self.rows:
-            self.first = float(timestamps[0])
-        self.repeated += int((timestamps[1:] == timestamps[:-1]).sum()) + int(timestamps[0] == self.last)
-        self.last = float(timestamps[-1])
-        self.rows += len(timestamps)
-
-
 class Result(NamedTuple):
     """A finished detection."""
 
-    reader: SeriesReader
-    extent: Extent
+    source: str  # the file
+    name: str  # the file, and what tells the series from others of it
+    rows: int  # that were read, those without a value among them
+    missing: int  # rows without a value
+    first: float  # seconds since the epoch
+    last: float
+    bad: BadRows
+    time: Time | None  # None where the rows have no times
+    value: Column
+    notes: tuple[str, ...]
     finder: IncidentFinder
     parameters: str
     seed: int | None
     threshold: float
     top: int
+    passes: int
     outputs: Sequence[Path]
 
     @property
     def scored(self) -> int:
         """Rows that have scores."""
-        return self.extent.rows - self.reader.missing
+        return self.rows - self.missing
 
     def shown(self, limit: int) -> tuple[list[Incident], bool]:
         """Return at most `limit` incidents, the strongest first, and whether they reach the threshold.
@@ -85,6 +78,29 @@ class Result(NamedTuple):
         if incidents:
             return incidents[:limit], True
         return [Incident(row, row, row, 1) for row in self.finder.strongest()], False
+
+
+def result_of(series: Series, **told: Any) -> Result:
+    """Return the result of a series, without its rows; `told`: the fields of `Result` that a series does not have."""
+    notes = series.notes
+    if told["passes"] > 1:
+        notes += (
+            f"The model read the whole file {_TIMES.get(told['passes'] - 1, 'several times')} before it scored it: these scores "
+            "look ahead, no live engine can give them.",
+        )
+    return Result(
+        source=series.source,
+        name=series.name,
+        rows=len(series.lines),
+        missing=series.missing,
+        first=float(series.timestamps[0]),
+        last=float(series.timestamps[-1]),
+        bad=series.bad,
+        time=series.time,
+        value=series.value.column,
+        notes=notes,
+        **told,
+    )
 
 
 class TableColumn(NamedTuple):
@@ -107,23 +123,20 @@ def print_json(result: Result) -> None:
 
 def document(result: Result) -> dict[str, Any]:
     """Return the result as JSON types."""
-    reader, layout = result.reader, result.reader.layout
     incidents, anomalous = result.shown(result.top)
     return {
-        "input": reader.name,
-        "rows": result.extent.rows + reader.bad.count,
+        "input": result.name,
+        "rows": result.rows + result.bad.count,
         "scored": result.scored,
-        "missing": reader.missing,
-        "bad": {"count": reader.bad.count, "first": [row._asdict() for row in reader.bad.first]},
-        "from": isoformat(result.extent.first),
-        "to": isoformat(result.extent.last),
+        "missing": result.missing,
+        "bad": {"count": result.bad.count, "first": [row._asdict() for row in result.bad.first]},
+        "from": isoformat(result.first),
+        "to": isoformat(result.last),
         "parameters": result.parameters,
         "seed": result.seed,
-        "columns": {
-            "timestamp": layout.timestamp._asdict() | {"format": layout.timestamp_format.name},
-            "time_of_day": layout.time_of_day and layout.time_of_day._asdict(),
-            "value": layout.value._asdict(),
-        },
+        "passes": result.passes,
+        "columns": _columns(result),
+        "notes": list(result.notes),
         "threshold": result.threshold,
         "incidents": [
             {
@@ -139,6 +152,16 @@ def document(result: Result) -> dict[str, Any]:
         "anomalies": [_row(row) for row in result.finder.anomalies],
         "candidates": [_row(row) for row in result.finder.farthest()],
         "outputs": [str(path) for path in result.outputs],
+    }
+
+
+def _columns(result: Result) -> dict[str, Any]:
+    time = result.time
+    first, *others = time.columns if time else (None,)
+    return {
+        "timestamp": first and time and first._asdict() | {"format": time.format.name},
+        "time_of_day": others[0]._asdict() if others else None,
+        "value": result.value._asdict(),
     }
 
 
@@ -182,30 +205,27 @@ def _row(row: ScoredRow) -> dict[str, Any]:
 def print_table(result: Result) -> None:
     """Print the incidents to stdout as a table, and what was skipped to stderr."""
     _print_advice(result)
-    extent = result.extent
     echo_stdout(
-        f"{result.reader.name}: {readable.counted(result.scored, 'row')} scored, "
-        f"{readable_time(extent.first)} to {readable_time(extent.last)} UTC."
+        f"{result.name}: {readable.counted(result.scored, 'row')} scored, "
+        f"{readable_time(result.first)} to {readable_time(result.last)} UTC."
     )
     incidents, anomalous = result.shown(result.top)
     candidates = result.finder.farthest()
     all_incidents = len(result.finder.incidents())
     limit = f"log score {result.threshold:g}"
     if anomalous:
-        echo_stdout(
-            f"{readable.counted(all_incidents, 'incident')} at or above {limit}, the strongest first:"
-        )
+        echo_stdout(f"{readable.counted(all_incidents, 'incident')} at or above {limit}, the strongest first:")
     elif candidates:
         echo_stdout(f"No row reaches {limit}.")
     else:
         echo_stdout(f"No row reaches {limit}. The strongest rows, none of them an anomaly by this measure:")
     if anomalous or not candidates:
-        _print_rows(incident_table(incidents, anomalous))
+        print_columns(incident_table(incidents, anomalous), _LEAST_FIRST)
     if all_incidents > len(incidents):
         echo_stdout(f"{all_incidents - len(incidents):,} more: see them with --top {all_incidents}.")
     if candidates:
         echo_stdout("Far from the median, but no anomaly to a model that has learned so little:")
-        _print_rows(_candidate_table(candidates))
+        print_columns(_candidate_table(candidates), _LEAST_FIRST)
 
 
 def incident_table(incidents: Sequence[Incident], anomalous: bool) -> list[TableColumn]:
@@ -222,8 +242,7 @@ def incident_table(incidents: Sequence[Incident], anomalous: bool) -> list[Table
     if any(not math.isnan(peak.scores.forecast) for peak in peaks):
         columns.append(TableColumn("Usual", False, [_usual(peak) for peak in peaks]))
     if any(peak.why for peak in peaks):
-        why = [REASONS[peak.why.cause] if peak.why else "-" for peak in peaks]
-        columns.append(TableColumn("Why", False, why))
+        columns.append(TableColumn("Why", False, [cause(peak) for peak in peaks]))
     if anomalous:
         columns += [
             TableColumn("Start (UTC)", False, [readable_time(each.start.timestamp) for each in incidents]),
@@ -243,14 +262,15 @@ def _candidate_table(rows: Sequence[ScoredRow]) -> list[TableColumn]:
     ]
 
 
-def _print_rows(columns: list[TableColumn]) -> None:
+def print_columns(columns: list[TableColumn], least_first: Sequence[str]) -> None:
+    """Print a table to stdout; a narrow terminal goes without the columns `least_first`, the first of them first."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
     console = Console(file=sys.stdout, width=width, markup=False, highlight=False)
-    columns, left_out = _fitted(columns, console.width)
+    columns, left_out = _fitted(columns, console.width, least_first)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, _GAP - 1, 0, 0), pad_edge=False)
     for column in columns:
         table.add_column(column.name, justify="right" if column.is_numeric else "left", no_wrap=True)
@@ -261,14 +281,21 @@ def _print_rows(columns: list[TableColumn]) -> None:
         echo_stderr(f"A wider window has room for more: {', '.join(left_out)}.")
 
 
-def _fitted(columns: list[TableColumn], width: int) -> tuple[list[TableColumn], list[str]]:
+def _fitted(
+    columns: list[TableColumn], width: int, least_first: Sequence[str]
+) -> tuple[list[TableColumn], list[str]]:
     """Return the columns that a terminal `width` characters wide has room for, and the names of the others."""
-    dispensable = [name for name in _LEAST_FIRST if any(column.name == name for column in columns)]
+    dispensable = [name for name in least_first if any(column.name == name for column in columns)]
     left_out: list[str] = []
     while dispensable and 2 - _GAP + sum(column.width + _GAP for column in columns) > width:
         left_out.append(dispensable.pop(0))
         columns = [column for column in columns if column.name != left_out[-1]]
     return columns, left_out[::-1]
+
+
+def cause(row: ScoredRow) -> str:
+    """Return in words what decided a row's score."""
+    return REASONS[row.why.cause] if row.why else "-"
 
 
 def _usual(row: ScoredRow) -> str:
@@ -284,20 +311,14 @@ def usual_values(usual: tuple[float, float] | None) -> str:
 
 
 def _print_advice(result: Result) -> None:
-    reader, extent = result.reader, result.extent
-    if reader.missing:
-        echo_stderr(f"{readable.counted(reader.missing, 'row')} without a value: not scored.")
-    if reader.bad.count:
-        echo_stderr(f"{readable.counted(reader.bad.count, 'bad row')} skipped:")
-        for line, reason in reader.bad.first[:_BAD_ROWS_SHOWN]:
+    if result.missing:
+        echo_stderr(f"{readable.counted(result.missing, 'row')} without a value: not scored.")
+    if result.bad.count:
+        echo_stderr(f"{readable.counted(result.bad.count, 'bad row')} skipped:")
+        for line, reason in result.bad.first[:_BAD_ROWS_SHOWN]:
             echo_stderr(f"  line {line}: {reason}")
-        if reader.bad.count > _BAD_ROWS_SHOWN:
-            echo_stderr(f"  and {reader.bad.count - _BAD_ROWS_SHOWN:,} more; --json lists them.")
-    if 3 * (extent.repeated + reader.late) >= extent.rows + reader.bad.count:
-        echo_stderr(
-            f"{extent.repeated + reader.late:,} rows have the time of the row before, or an earlier one. If the file "
-            "holds several series, take them apart first: a model learns one.",
-        )
+        if result.bad.count > _BAD_ROWS_SHOWN:
+            echo_stderr(f"  and {result.bad.count - _BAD_ROWS_SHOWN:,} more; --json lists them.")
     if result.finder.has_few:
         echo_stderr(
             f"{readable.counted(result.scored, 'row')} with a value: too few to learn what is usual."

@@ -9,6 +9,7 @@ from htmengine.cli.app import app
 from htmengine.cli.detect import detection, report
 from htmengine.errors import MisuseError
 from htmengine.htm import params
+from htmengine.series.reader import Options
 from tests.unit.cli.detect.fake_model import FakeModel
 
 HOT = (300, 301, 302, 700)  # rows above 1000
@@ -173,7 +174,7 @@ def test_a_file_without_usable_rows_exits_with_2(run):
 
 def test_a_process_without_standard_input_is_told_to_name_a_file(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
-    request = detection.Request(*[None] * 4, "default", None, None, None, 0.5, 10, None, None, False)
+    request = detection.Request((), Options(), "default", None, None, None, 0.5, 10, 1, None, None, False)
     with pytest.raises(MisuseError, match="nothing to read"):
         detection.run(request)
 
@@ -228,4 +229,4 @@ def test_the_day_and_the_time_of_day_may_stand_in_two_columns(run):
 def test_a_file_of_several_series_gets_advice(run, order):
     rows = sorted(((host, i) for host in "ab" for i in range(500)), key=lambda row: order(*row))
     data = "time,host,value\n" + "".join(f"{1404172800 + 300 * i},{host},{i % 50}\n" for host, i in rows)
-    assert "If the file holds several series" in run(data=data).stderr
+    assert "The file holds 2 series, told apart by 'host' (column 2)" in run(data=data).stderr
