@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from htmengine.cli.terminal import echo_stderr
+from htmengine.doors.reasons import Reason
 from htmengine.repository import overview, series
 from htmengine.repository.engine import reading
-from htmengine.runtime.metric_storer.numbering import OLDER
 from htmengine.service.context import Context
 
 STORED: Final = "stored already"
@@ -43,7 +43,9 @@ def foreseen(context: Context, samples: Mapping[str, Sequence[int]]) -> dict[str
                     last = second
                     sent.add(second)
                 else:
-                    refused[STORED if second in stored else SAME_SECOND if second in sent else OLDER] += 1
+                    refused[
+                        STORED if second in stored else SAME_SECOND if second in sent else Reason.OLDER.value
+                    ] += 1
     return dict(refused)
 
 

@@ -214,7 +214,9 @@ def print_table(result: Result) -> None:
     all_incidents = len(result.finder.incidents())
     limit = f"log score {result.threshold:g}"
     if anomalous:
-        echo_stdout(f"{readable.counted(all_incidents, 'incident')} at or above {limit}, the strongest first:")
+        echo_stdout(
+            f"{readable.counted(all_incidents, 'incident')} at or above {limit}, the strongest first:"
+        )
     elif candidates:
         echo_stdout(f"No row reaches {limit}.")
     else:
