@@ -67,7 +67,8 @@ class Alarm(NamedTuple):
 
 def horizon_s(interval_s: float) -> float:
     """Return how far in time an alarm looks for those of other metrics."""
-    return 2 * min(interval_s, MAX_INTERVAL_S) + 300
+    interval_s = min(interval_s, MAX_INTERVAL_S)
+    return min(60 * interval_s, 2 * interval_s + 300)
 
 
 def quiet_s(interval_s: float) -> float:
