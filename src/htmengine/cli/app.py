@@ -11,6 +11,7 @@ from htmengine.cli.commands.detect import detect
 from htmengine.cli.commands.doctor import doctor
 from htmengine.cli.commands.export import export
 from htmengine.cli.commands.import_ import import_
+from htmengine.cli.commands.incidents import incidents
 from htmengine.cli.commands.init import init
 from htmengine.cli.commands.metrics import metrics
 from htmengine.cli.commands.monitor import monitor
@@ -62,6 +63,7 @@ app.command()(replay)
 app.command()(monitor)
 app.command()(unmonitor)
 app.command()(metrics)
+app.command()(incidents)
 app.command()(results)
 app.command()(status)
 app.command()(doctor)

@@ -3,18 +3,20 @@
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Final, NamedTuple, Self
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias
 
 import msgspec
 
+from htmengine import readable
 from htmengine.bus import Bus
 from htmengine.bus.subscription import subscribed
-from htmengine.cli.detect.report import REASONS, usual_values
 from htmengine.cli.session import print_json, tell_if_nobody_takes, utc
 from htmengine.cli.terminal import echo_stderr, echo_stdout
+from htmengine.incidents.sentences import sentence
 from htmengine.messages import BatchRow, MalformedMessage, Why, decode_results_batch, decode_why
-from htmengine.repository import overview
+from htmengine.repository import overview, schema
 from htmengine.repository.engine import reading
 from htmengine.service.context import Context
 from htmengine.service.program import stopping_on_signals
@@ -23,6 +25,11 @@ FOLLOWER_LIMIT: Final = 10_000
 """Batches; a follower that is slower than this loses the oldest."""
 RED: Final = 0.5
 YELLOW: Final = 0.4
+RANKED: Final = 1000
+"""The strongest are looked for among so many of the newest notable rows."""
+ROWS_A_SECOND: Final = 20
+"""What a person may read of rows that come; of more, only those from yellow on are shown."""
+SUMMARY_S: Final = 10.0
 _HEADING: Final = f"{'Time (UTC)':19}  {'Log score':>9}  {'Anomaly':>9}  {'Value':>12}  Metric"
 
 
@@ -75,18 +82,30 @@ class Row(NamedTuple):
 
 
 Show = Callable[[Iterable[Row]], None]
+Sort: TypeAlias = Literal["time", "score"]
 
 
 def show_stored(
-    context: Context, name: str | None, *, min_score: float, limit: int, json: bool
+    context: Context, name: str | None, *, min_score: float, limit: int, json: bool, sort: Sort = "time"
 ) -> set[tuple[str, int]]:
-    """Print the newest stored scores, the oldest first, and return which: names with rowids."""
+    """Print the newest stored scores, and return which: names with rowids.
+
+    Sorted by time they are the newest, the oldest of them first; by score the strongest of the newest, the strongest first.
+    """
     from htmengine.cli.monitoring import known
 
     if name is not None:
         known(context, name)
+    by_score = sort == "score"
     with reading(context.engine) as conn:
-        rows = overview.latest_scores(conn, name=name, least_log_score=min_score, limit=limit)
+        rows = overview.latest_scores(
+            conn,
+            name=name,
+            least_log_score=max(min_score, schema.NOTABLE_LOG_SCORE) if by_score else min_score,
+            limit=max(limit, RANKED) if by_score else limit,
+        )
+    if by_score:
+        rows = sorted(rows, key=lambda row: -(row.log_score or 0.0))[:limit]
     if not json:
         if not rows:
             echo_stderr(
@@ -100,10 +119,14 @@ def show_stored(
 
 
 def follow(context: Context, name: str | None, *, min_score: float, limit: int, json: bool) -> None:
-    """Print the newest stored scores, and then results as they come, until SIGINT or SIGTERM."""
+    """Print the newest stored scores, and then results as they come, until SIGINT or SIGTERM.
+
+    For people, of many rows a second only those that nearly are anomalies, and now and then how many there were.
+    """
     show = printer(json)
     stop = threading.Event()
     stored: set[tuple[str, int]] = set()
+    calm = Calm()
 
     def show_first() -> None:
         stored.update(show_stored(context, name, min_score=min_score, limit=limit, json=json))
@@ -118,9 +141,62 @@ def follow(context: Context, name: str | None, *, min_score: float, limit: int, 
     tell_if_nobody_takes(context, queues, "anomaly_service", "there are no new results.")
     with stopping_on_signals(stop):
         for rows in arriving(context.bus, context.settings.batches_exchange, stop, first=show_first):
-            show(
+            wanted = [
                 row for row in rows if row.log_score >= min_score and name in (None, row.name) and is_new(row)
+            ]
+            show(wanted if json else calm.chosen(wanted))
+            if not json and (summary := calm.summary()):
+                echo_stderr(summary)
+
+
+class Calm:
+    """Chooses of rows that come those that a person can read."""
+
+    def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
+        self._timer = timer
+        self._second = self._summed_at = timer()
+        self._shown = 0
+        """In this second."""
+        self._rows = 0
+        self._left_out = 0
+        self._metrics: set[str] = set()
+        self._strongest: Row | None = None
+        """Of those that were left out, since the last summary."""
+
+    def chosen(self, rows: Sequence[Row]) -> list[Row]:
+        """Return the rows to show, those of one time by their scores."""
+        now = self._timer()
+        if now - self._second >= 1.0:
+            self._second, self._shown = now, 0
+        room = max(0, ROWS_A_SECOND - self._shown)
+        few = rows if len(rows) <= room else [row for row in rows if row.log_score >= YELLOW]
+        shown = sorted(few, key=lambda row: -row.log_score)[:room]
+        self._shown += len(shown)
+        self._rows += len(rows)
+        self._metrics.update(row.name for row in rows)
+        kept = {id(row) for row in shown}
+        left_out = [row for row in rows if id(row) not in kept]
+        self._left_out += len(left_out)
+        candidates = left_out if self._strongest is None else [*left_out, self._strongest]
+        self._strongest = max(candidates, key=lambda row: row.log_score, default=None)
+        return sorted(shown, key=lambda row: (row.timestamp, -row.log_score))
+
+    def summary(self) -> str | None:
+        """Return what was left out, where it is time to tell; else None."""
+        now = self._timer()
+        if now - self._summed_at < SUMMARY_S:
+            return None
+        text = None
+        if self._strongest is not None:
+            text = (
+                f"{readable.counted(self._rows, 'result')} of {readable.counted(len(self._metrics), 'metric')} in "
+                f"{now - self._summed_at:.0f} s, {self._left_out:,} not shown, the highest of them "
+                f"{self._strongest.log_score:.3f}: {self._strongest.name}"
             )
+        self._summed_at, self._rows, self._left_out = now, 0, 0
+        self._metrics.clear()
+        self._strongest = None
+        return text
 
 
 def arriving(
@@ -183,7 +259,7 @@ def text_of(row: Row) -> str:
     """Return one line for a row; anomalies are marked."""
     mark = "  <-- anomaly" if row.log_score >= RED else ""
     if mark and row.why:
-        mark += f": {REASONS[row.why.cause]}, usual {usual_values(row.why.usual)}"
+        mark += f": {sentence(row.why, row.value)}"
     return (
         f"{utc(row.timestamp)}  {row.log_score:9.3f}  {row.anomaly_score:9.5f}  {row.value:12.6g}  {row.name}"
         f"{mark}"

@@ -7,7 +7,7 @@ merely rare today, lies within.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from htmengine.messages import Why
 from htmengine.readable import counted, duration, rounded
@@ -27,6 +27,17 @@ _SHORT: Final[Mapping[str, str]] = {
 }
 
 
+class Reasons(Protocol):
+    """What a model says of an alarm: `htmengine.messages.Why`, or `htmengine.htm.explanation.Explanation`."""
+
+    @property
+    def cause(self) -> str | None: ...
+    @property
+    def forecast(self) -> float | None: ...
+    @property
+    def usual(self) -> tuple[float, float] | None: ...
+
+
 class _Expectation(NamedTuple):
     """The value and what was expected of it, as texts with so many digits that they differ where the numbers do."""
 
@@ -37,9 +48,9 @@ class _Expectation(NamedTuple):
     is_above: bool
 
 
-def reason(why: Why | None, value: float) -> str:
+def reason(why: Reasons | None, value: float) -> str:
     """Return in a few words what is unusual about a value, for a list: `far above its forecast`; parameters as below."""
-    if why is None:
+    if why is None or why.cause is None:
         return "unusual"
     if short := _SHORT.get(why.cause):
         return short
@@ -122,15 +133,15 @@ def _aside(*parts: str) -> str:
     return f" ({told})" if told else ""
 
 
-def _is_above(why: Why, value: float) -> bool:
+def _is_above(why: Reasons, value: float) -> bool:
     return why.forecast is None or value >= why.forecast
 
 
-def _is_outside(why: Why, value: float) -> bool:
+def _is_outside(why: Reasons, value: float) -> bool:
     return why.usual is not None and not why.usual[0] <= value <= why.usual[1]
 
 
-def _is_missing(why: Why, value: float) -> bool:
+def _is_missing(why: Reasons, value: float) -> bool:
     """Tell whether nearly nothing came of what was expected: an event that should have taken place did not."""
     return why.forecast is not None and abs(value) <= _GONE * abs(why.forecast) and _is_outside(why, value)
 

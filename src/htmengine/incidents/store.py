@@ -7,11 +7,11 @@ the first stays, and the others lead to it.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, not_, or_, select
 
 from htmengine.incidents.sentences import incident_sentence, reason, sentence
 from htmengine.messages import Why
@@ -74,29 +74,14 @@ def list_incidents(
     Parameters
     ----------
     state : OPEN or RESOLVED; both if None.
-    severity : WARNING leaves lone alarms out.
+    severity : INFO for lone alarms, WARNING for all others; both if None.
     since, until : those that had an alarm between these times; seconds since the epoch.
     match : a pattern as shells have them (`*`, `?`) that the name of one of its metrics fits.
     uid : of a metric that it has.
     after : the last incident of the page before: `cursor_of`.
     """
     is_open = case((_incident.resolved.is_(None), 1), else_=0)
-    query = _incidents().where(_incident.merged_into.is_(None))
-    if state is not None:
-        query = query.where(
-            _incident.resolved.is_(None) if state == OPEN else _incident.resolved.is_not(None)
-        )
-    if severity == WARNING:
-        query = query.where(_is_warning())
-    if since is not None:
-        query = query.where(_incident.changed >= since)
-    if until is not None:
-        query = query.where(_incident.opened <= until)
-    if uid is not None:
-        query = query.where(exists().where(_part.incident == _incident.id, _part.uid == uid))
-    if match is not None:
-        fits = _fits(conn.dialect.name, match)
-        query = query.where(exists().where(_part.incident == _incident.id, fits))
+    query = _incidents().where(*_chosen(conn, state, severity, since, until, match, uid))
     if after is not None:
         place = number_of(after.id)
         query = query.where(
@@ -135,16 +120,21 @@ def get_incident(conn: Connection, id_: str) -> Incident | None:
     return _told(conn, _incidents().where(_incident.id == into), None)[0]
 
 
-def changed_since(conn: Connection, seq: int, *, limit: int = 1000) -> list[Incident]:
+def changed_since(
+    conn: Connection, seq: int, *, match: str | None = None, limit: int = 1000
+) -> list[Incident]:
     """Return the incidents that changed after a number, in the order of their last changes: merged ones, too.
 
-    All of one transaction have one number, so that there may be more than `limit`.
+    All of one transaction have one number, so that there may be more than `limit`. With `match`, only those with a metric
+    of such a name, and all merged ones.
     """
     numbers = select(_incident.seq).where(_incident.seq > seq).order_by(_incident.seq).limit(limit).subquery()
     last = conn.scalar(select(func.max(numbers.c.seq)))
     if last is None:
         return []
     query = _incidents().where(_incident.seq > seq, _incident.seq <= last)
+    if match is not None:
+        query = query.where(or_(_incident.merged_into.is_not(None), _has_metric(conn, match)))
     return _told(conn, query.order_by(_incident.seq, _incident.id), METRICS_IN_LIST)
 
 
@@ -182,13 +172,17 @@ def members_of_open(conn: Connection) -> dict[str, tuple[str, int]]:
     return {uid: (id_of(number), changed) for uid, number, changed in conn.execute(query)}
 
 
-def count_open(conn: Connection, *, severity: str | None = None) -> int:
-    """Return how many incidents are open; with WARNING, without lone alarms."""
+def count(
+    conn: Connection,
+    *,
+    state: str | None = None,
+    severity: str | None = None,
+    since: float | None = None,
+    match: str | None = None,
+) -> int:
+    """Return how many incidents there are; parameters as in `list_incidents`."""
     query = select(func.count()).select_from(schema.incident)
-    query = query.where(_incident.resolved.is_(None), _incident.merged_into.is_(None))
-    if severity == WARNING:
-        query = query.where(_is_warning())
-    return conn.scalar(query) or 0
+    return conn.scalar(query.where(*_chosen(conn, state, severity, since, None, match, None))) or 0
 
 
 def id_of(number: int) -> str:
@@ -214,6 +208,35 @@ def _incidents() -> Select[Any]:
         _incident.alarms,
         _incident.peak,
     )
+
+
+def _chosen(
+    conn: Connection,
+    state: str | None,
+    severity: str | None,
+    since: float | None,
+    until: float | None,
+    match: str | None,
+    uid: str | None,
+) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions for the incidents that `list_incidents` is asked for."""
+    yield _incident.merged_into.is_(None)
+    if state is not None:
+        yield _incident.resolved.is_(None) if state == OPEN else _incident.resolved.is_not(None)
+    if severity is not None:
+        yield _is_warning() if severity == WARNING else not_(_is_warning())
+    if since is not None:
+        yield _incident.changed >= since
+    if until is not None:
+        yield _incident.opened <= until
+    if uid is not None:
+        yield exists().where(_part.incident == _incident.id, _part.uid == uid)
+    if match is not None:
+        yield _has_metric(conn, match)
+
+
+def _has_metric(conn: Connection, match: str) -> ColumnElement[bool]:
+    return exists().where(_part.incident == _incident.id, _fits(conn.dialect.name, match))
 
 
 def _is_warning() -> ColumnElement[bool]:

@@ -34,7 +34,55 @@ def test_an_anomalous_row_says_why_if_that_is_known():
         last_alarm=None,
     )
     text = results.text_of(row(0.6)._replace(why=why))
-    assert text.endswith("  <-- anomaly: far from its forecast, usual 0.05 to 0.15")
+    assert text.endswith("  <-- anomaly: 0.42 is far above the forecast of 0.1 (usual 0.05 to 0.15)")
+
+
+class Timer:
+    """A timer that stands still until it is moved."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def rows(count, log_score=0.1, first=0):
+    return [row(log_score, name=f"m{number}") for number in range(first, first + count)]
+
+
+def test_the_rows_of_a_few_metrics_are_all_shown():
+    calm = results.Calm(Timer())
+    assert len(calm.chosen(rows(12))) == 12
+    assert calm.summary() is None
+
+
+def test_of_a_thousand_metrics_only_what_is_unusual_is_shown_the_strongest_first():
+    timer = Timer()
+    calm = results.Calm(timer)
+    unusual = [row(0.45, name="near"), row(0.9, name="odd")]
+    assert [one.name for one in calm.chosen([*rows(998), *unusual])] == ["odd", "near"]
+    timer.now = 5.0
+    assert calm.summary() is None
+    timer.now = 10.0
+    assert calm.summary() == (
+        "1,000 results of 1,000 metrics in 10 s, 998 not shown, the highest of them 0.100: m0"
+    )
+    timer.now = 20.0
+    assert calm.summary() is None
+
+
+def test_a_storm_of_anomalies_is_shown_in_part():
+    timer = Timer()
+    calm = results.Calm(timer)
+    shown = calm.chosen([*rows(500, 0.6), *rows(1, 0.9, first=500)])
+    assert len(shown) == results.ROWS_A_SECOND
+    assert shown[0].name == "m500"
+    assert calm.chosen(rows(5, 0.6)) == []
+    timer.now = 1.0
+    assert len(calm.chosen(rows(5, 0.6))) == 5
+    timer.now = 10.0
+    assert "486 not shown, the highest of them 0.600" in calm.summary()
 
 
 @pytest.fixture

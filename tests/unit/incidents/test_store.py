@@ -42,6 +42,7 @@ def test_open_incidents_come_first_then_the_newest(engine, one):
         ({"state": "open"}, ["i8", "i7"]),
         ({"state": "resolved", "limit": 2}, ["i6", "i5"]),
         ({"severity": "warning"}, ["i7", "i4", "i1"]),
+        ({"severity": "info"}, ["i8", "i6", "i5", "i3", "i2"]),
         ({"since": BEGIN + 6 * HOUR_S}, ["i8", "i7"]),
         ({"until": BEGIN + HOUR_S}, ["i2", "i1"]),
         ({"match": "db*"}, ["i8", "i7", "i6", "i5"]),
@@ -127,10 +128,11 @@ def test_a_metric_knows_its_open_incident(engine, one):
     assert found == {uid: id_ for uid, id_ in uids.items() if id_ in ("i8", "i7")}
 
 
-def test_open_incidents_are_counted(engine, one):
+def test_incidents_are_counted(engine, one):
     with reading(engine) as conn:
-        assert store.count_open(conn) == 2
-        assert store.count_open(conn, severity="warning") == 1
+        assert store.count(conn, state="open") == 2
+        assert store.count(conn, state="open", severity="warning") == 1
+        assert store.count(conn, severity="info", since=BEGIN + 2 * HOUR_S, match="Web*") == 1
 
 
 def test_a_list_names_the_first_movers_of_an_incident_of_very_many_metrics(engine):

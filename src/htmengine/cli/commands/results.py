@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from htmengine.cli.options import ConfigOption, DataOption, JsonOption
+from htmengine.cli.options import ConfigOption, DataOption, JsonOption, one_of
+from htmengine.errors import MisuseError
 
 
 def results(
@@ -19,6 +20,13 @@ def results(
             help="Only rows with at least this log score; from 0.5 a row is an anomaly.",
         ),
     ] = 0.0,
+    sort: Annotated[
+        str,
+        typer.Option(
+            metavar="HOW",
+            help="time: the newest rows, in the order of their times. score: the strongest of the newest, from 0.2 on.",
+        ),
+    ] = "time",
     limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many stored rows to show.")] = 20,
     json: JsonOption = False,
     data: DataOption = None,
@@ -28,8 +36,14 @@ def results(
     from htmengine.cli import results as work
     from htmengine.cli.session import installation
 
+    how = one_of("--sort", sort, work.Sort)
+    if follow and how == "score":
+        raise MisuseError(
+            "--follow and --sort score are both given.",
+            hint="Give one: what comes is shown in the order of its times.",
+        )
     with installation(config, data) as context:
         if follow:
             work.follow(context, name, min_score=min_score, limit=limit, json=json)
         else:
-            work.show_stored(context, name, min_score=min_score, limit=limit, json=json)
+            work.show_stored(context, name, min_score=min_score, limit=limit, json=json, sort=how)

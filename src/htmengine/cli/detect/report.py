@@ -11,6 +11,7 @@ from htmengine import readable
 from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.htm.explanation import Scores
 from htmengine.htm.params import DefaultParameters
+from htmengine.incidents import sentences
 from htmengine.series.columns import Column, Time
 from htmengine.series.incidents import Incident, IncidentFinder, ScoredRow
 from htmengine.series.reader import Series
@@ -29,17 +30,6 @@ _DEFAULT = DefaultParameters(name="default")
 _PROBATION: Mapping[str, str] = {
     "default": f" The first {1 + _DEFAULT.deviation.alarm_size.probation} cannot be anomalies, and how rare a row is, is known "
     f"from row {_DEFAULT.odds.probation + 1} on."
-}
-
-REASONS: Mapping[str | None, str] = {
-    "sequence": "unknown sequence",
-    "jump": "large steps",
-    "extreme": "new extreme",
-    "distance": "far from its level",
-    "error": "far from its forecast",
-    "offset": "off its level for long",
-    "unrest": "unsteady for long",
-    None: "-",
 }
 
 
@@ -297,15 +287,11 @@ def _fitted(
 
 def cause(row: ScoredRow) -> str:
     """Return in words what decided a row's score."""
-    return REASONS[row.why.cause] if row.why else "-"
+    return sentences.reason(row.why, row.value) if row.why and row.why.cause else "-"
 
 
 def _usual(row: ScoredRow) -> str:
-    return usual_values(_expected(row.scores)["usual"])
-
-
-def usual_values(usual: tuple[float, float] | None) -> str:
-    """Return a range of values with four digits; `-` if there is none."""
+    usual: tuple[float, float] | None = _expected(row.scores)["usual"]
     if usual is None:
         return "-"
     low, high = (readable.rounded(limit, 4) for limit in usual)

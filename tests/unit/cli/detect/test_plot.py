@@ -49,7 +49,7 @@ def test_the_page_lists_what_the_terminal_shows(draw, monkeypatch):
     assert table["Peak (UTC)"][0] == "2014-07-02 01:00:00"
     assert table["Value"][0] == "5,000"
     assert re.fullmatch(r"-?[\d.,]+ to -?[\d.,]+", table["Usual"][0])
-    assert "far from its" in table["Why"][0]
+    assert table["Why"][0] == "far above its level"
     assert {len(cells) for cells in table.values()} == {len(data["incidents"])}
 
 
