@@ -1,33 +1,26 @@
 """What `htmengine replay` does: read a file, send it through the queue, wait for its scores."""
 
-import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from htmengine.admin import backfill
 from htmengine.cli import refusals
 from htmengine.cli.inputs import opened
 from htmengine.cli.progress import counting_bar, progress_bar
 from htmengine.cli.session import installation, tell_if_nobody_takes
 from htmengine.cli.terminal import echo_stderr
 from htmengine.doors.plaintext import BadLine, parse_line
-from htmengine.errors import DependencyUnavailable, ExplainedError, MisuseError
-from htmengine.messages import Backfill
+from htmengine.errors import ExplainedError, MisuseError
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
-from htmengine.runtime.metric_storer import backfill
 from htmengine.series.reader import Options, read
 from htmengine.service.context import Context
-from htmengine.service.lines import publish_lines
 
-LINES_PER_MESSAGE: Final = 500
 POLL_S: Final = 0.2
-ALIVE_EVERY_S: Final = backfill.TIMEOUT_S / 4
 TIMEOUT_S: Final = 60.0
 """How long nothing may move while `--wait` waits."""
 
@@ -60,7 +53,7 @@ def run(request: Request) -> tuple[dict[str, Any], int]:
         tell_if_nobody_takes(
             context, [context.settings.listener.queue], "metric_storer", "what is sent waits in the queue."
         )
-        with _backfill(context, request.metric) as publish:
+        with backfill.begun(context, request.metric) as publish:
             with progress_bar(stream, "Reading") as show:
                 (series,) = read(stream, name, request.reading, show=show)
             for note in series.notes:
@@ -72,7 +65,10 @@ def run(request: Request) -> tuple[dict[str, Any], int]:
             known = ~np.isnan(series.values)
             seconds = np.floor(series.timestamps[known]).astype(np.int64).tolist()
             refused = refusals.foreseen(context, {request.metric: seconds})
-            _send(request.metric, seconds, series.values[known].tolist(), publish)
+            with counting_bar() as show_sent:
+                values = series.values[known].tolist()
+                for sent in backfill.sent(request.metric, seconds, values, publish):
+                    show_sent("Sending", sent, len(seconds))
         result: dict[str, Any] = {
             "metric": request.metric,
             "sent": len(seconds),
@@ -86,54 +82,6 @@ def run(request: Request) -> tuple[dict[str, Any], int]:
         if request.wait and seconds:
             result |= _wait(context, request.metric, seconds[-1])
         return result, code
-
-
-@contextmanager
-def _backfill(context: Context, metric: str) -> Iterator[Callable[[list[str]], None]]:
-    """Give a function that sends lines of a metric's history; meanwhile its live samples wait."""
-    token = uuid.uuid4().hex
-
-    def publish(lines: list[str], *, done: bool = False) -> None:
-        publish_lines(context, lines, backfill=Backfill(metric=metric, token=token, done=done))
-
-    publish([])  # from here on live samples wait, even if reading takes its time
-    try:
-        with _kept_alive(lambda: publish([])):
-            yield publish
-    finally:
-        publish([], done=True)
-
-
-def _send(metric: str, seconds: list[int], values: list[float], publish: Callable[[list[str]], None]) -> None:
-    with counting_bar() as show:
-        for first in range(0, len(seconds), LINES_PER_MESSAGE):
-            rows = slice(first, first + LINES_PER_MESSAGE)
-            publish(
-                [
-                    f"{metric} {value!r} {second}"
-                    for second, value in zip(seconds[rows], values[rows], strict=True)
-                ]
-            )
-            show("Sending", min(first + LINES_PER_MESSAGE, len(seconds)), len(seconds))
-
-
-@contextmanager
-def _kept_alive(publish: Callable[[], None]) -> Iterator[None]:
-    """Publish now and then, so that the backfill does not expire: what is read from a pipe may take its time."""
-    ended = threading.Event()
-
-    def run() -> None:
-        while not ended.wait(ALIVE_EVERY_S):
-            with suppress(DependencyUnavailable):
-                publish()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
 
 
 def _wait(context: Context, metric: str, last: int) -> dict[str, Any]:

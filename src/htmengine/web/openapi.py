@@ -100,7 +100,9 @@ def _described(operation: Operation, names: _Schemas) -> dict[str, Any]:
         kind = _json_body(operation)
         described["requestBody"] = {
             "required": True,
-            "content": {media: {"schema": names.of(kind) if kind else {}} for media in operation.body_media},
+            "content": {JSON: {"schema": names.of(kind)}}
+            if kind
+            else {media: {"schema": schema} for media, schema in operation.body_media.items()},
         }
     if operation.scope:
         described["security"] = [{"token": []}, {"session": []}]
@@ -153,7 +155,7 @@ def _responses(operation: Operation, names: _Schemas) -> dict[str, Any]:
     if operation.etag:
         responses["304"] = {"description": "Unchanged since the answer with this ETag"}
     kinds = [*EVERYWHERE, *(PROTECTED if operation.scope else ()), *operation.problems]
-    if operation.audited:
+    if operation.changes:
         kinds.append(problems.CROSS_ORIGIN)
     if "body" in operation.hints:
         kinds += [problems.TOO_LARGE, problems.BODY_TYPE]

@@ -58,8 +58,10 @@ class Operation:
     status: int = 200
     media: Mapping[str, Any] = field(default_factory=dict)
     """Media types of answers that are not JSON, with their schemas."""
-    body_media: tuple[str, ...] = (JSON,)
-    """Media types of the body. One that is not JSON is given to the handler as bytes."""
+    body_media: Mapping[str, Any] = field(default_factory=dict)
+    """Media types that a body of bytes may have, with their schemas; none for a body that is JSON of the annotated type."""
+    audited: bool = True
+    """Whether each call that changes something leaves a line in the log."""
     etag: bool = False
     """Whether an unchanged answer need not be sent again."""
 
@@ -83,7 +85,7 @@ class Operation:
         }
 
     @property
-    def audited(self) -> bool:
+    def changes(self) -> bool:
         """Whether it changes something."""
         return self.method != "GET"
 
@@ -132,7 +134,7 @@ def _endpoint(site: Site, methods: Mapping[str, Operation]) -> Callable[[Request
             answer = await operation.handler(call, **arguments)
         else:
             answer = await run_in_threadpool(operation.handler, call, **arguments)
-        if operation.audited:
+        if operation.changes and operation.audited:
             site.access.audit(request, operation.handler.__name__, principal)
         return answer if isinstance(answer, Response) else _json(operation, request, answer)
 
@@ -193,13 +195,11 @@ def _is_list(hint: Any) -> bool:
 
 async def _body(operation: Operation, request: Request) -> Any:
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media not in operation.body_media:
-        raise Problem(
-            problems.BODY_TYPE,
-            f"Send it with the header Content-Type: {' or '.join(operation.body_media)}.",
-        )
+    known = operation.body_media or (JSON,)
+    if media not in known:
+        raise Problem(problems.BODY_TYPE, f"Send it with the header Content-Type: {' or '.join(known)}.")
     raw = await request.body()
-    if media != JSON:
+    if operation.body_media:
         return raw
     try:
         return msgspec.json.decode(raw, type=operation.hints["body"])

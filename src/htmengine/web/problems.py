@@ -29,6 +29,7 @@ CROSS_ORIGIN: Final = Kind("cross-origin", 403, "Another site's page must not ch
 NOT_FOUND: Final = Kind("not-found", 404, "There is nothing at this address")
 METRIC_NOT_FOUND: Final = Kind("metric-not-found", 404, "There is no such metric")
 INCIDENT_NOT_FOUND: Final = Kind("incident-not-found", 404, "There is no such incident")
+JOB_NOT_FOUND: Final = Kind("job-not-found", 404, "There is no such job")
 METHOD_NOT_ALLOWED: Final = Kind("method-not-allowed", 405, "The address does not have this method")
 CONFLICT: Final = Kind("conflict", 409, "The present state does not allow this")
 CHANGED: Final = Kind("changed", 412, "What is to be changed was changed by someone else")

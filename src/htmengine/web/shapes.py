@@ -23,6 +23,7 @@ State = Literal["active", "learning", "silent", "no_model", "error", "unmonitore
 ReasonCode = Literal[
     "too_few_samples", "pending_data", "no_model", "model_error", "queue_behind", "never_scored", "silent"
 ]
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 Direction = Literal["up", "down", "pattern"]
 
 
@@ -486,6 +487,78 @@ class Road(Struct, frozen=True):
     """The road of one sample."""
 
     steps: list[RoadStep]
+
+
+class JobAnswer(Struct, frozen=True):
+    """Work that goes on in the background."""
+
+    id: str
+    kind: str
+    state: JobState
+    done: int
+    total: int | None
+    """About how much there is to do; null where nobody knows."""
+    stage: str
+    """What is being done, for a person."""
+    started: float | None
+    result_url: str | None
+    """Where the result is, relative to /api/v1/; null while there is none."""
+    error: str | None
+    """Why it failed, and what to do."""
+
+
+class JobList(Struct, frozen=True):
+    """Jobs, the newest first."""
+
+    items: list[JobAnswer]
+
+
+class TokenAnswer(Struct, frozen=True):
+    """A token."""
+
+    id: str
+    name: str
+    scopes: list[str]
+    created: float
+    last_used: float | None
+    by: str
+    """Who made it."""
+    token: str | None = None
+    """The secret, told once, when it is made."""
+
+
+class TokenList(Struct, frozen=True):
+    """Tokens, the oldest first."""
+
+    items: list[TokenAnswer]
+
+
+class Explanation(Struct, frozen=True):
+    """Why a row got its scores."""
+
+    uid: str
+    name: str
+    rowid: int
+    time: float
+    value: float
+    log_score: float
+    one_in: float | None
+    cause: str | None
+    channel: str | None
+    direction: Direction | None
+    forecast: float | None
+    usual: tuple[float, float] | None
+    foreseen: list[tuple[float, float]]
+    """Ranges of values that the memory had foreseen."""
+    alarms_before: int
+    last_alarm: float | None
+    sentence: str
+    channels: dict[str, float]
+    """How unusual the row is by each channel, 0 to 1 on the log scale: sequence, jump, extreme, deviation."""
+    strengths: dict[str, float]
+    """The same by each cause."""
+    damped: bool
+    """Whether an alarm just before lowered the score."""
 
 
 class Session(Struct, frozen=True):

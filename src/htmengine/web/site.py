@@ -11,10 +11,11 @@ from htmengine.service.context import Context
 from htmengine.web.access import Access
 from htmengine.web.feed import Feed
 from htmengine.web.fleet import Fleet
+from htmengine.web.jobs import Jobs
 from htmengine.web.overview import overview
 from htmengine.web.ranking import Rankings
 from htmengine.web.search import NameMatches
-from htmengine.web.shapes import Overview
+from htmengine.web.shapes import Explanation, Overview
 from htmengine.web.static import Page
 from htmengine.web.stream import Hub
 from htmengine.web.watch import Watch
@@ -32,6 +33,9 @@ class Site:
     rankings: Rankings = field(default_factory=Rankings)
     name_matches: NameMatches = field(default_factory=NameMatches)
     clock: Callable[[], float] = time.time
+    jobs: Jobs = field(default_factory=Jobs)
+    explanations: dict[tuple[str, int, int], Explanation] = field(default_factory=dict)
+    """Those that were asked for last, by uid, generation and rowid."""
     feed: Feed = field(init=False)
     watch: Watch = field(init=False)
 
@@ -68,3 +72,4 @@ class Site:
         """End readers of the stream, and what works in the background."""
         self.hub.close()
         self.feed.close()
+        self.jobs.close()

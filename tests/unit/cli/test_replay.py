@@ -10,12 +10,12 @@ class SendsError(Exception):
 
 
 def test_that_nobody_takes_is_said_before_anything_is_sent(tmp_path, monkeypatch):
-    def send(*_arguments):
+    def send(*_arguments, **_options):
         raise SendsError  # as if the queue were full for good
 
     with using(config.embedded(tmp_path)):
         pass
-    monkeypatch.setattr("htmengine.cli.replay._send", send)
+    monkeypatch.setattr("htmengine.admin.backfill.begun", send)
     history = "timestamp,value\n1600000000,1\n1600000060,2\n"
     (tmp_path / "history.csv").write_text(history)
     done = CliRunner().invoke(

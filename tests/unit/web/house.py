@@ -10,7 +10,9 @@ from starlette.testclient import TestClient
 
 from htmengine import config
 from htmengine.bus import Fanout
+from htmengine.htm.params.presets import parameter_set
 from htmengine.messages import BatchRow, ResultsBatch, Why, encode_json
+from htmengine.model_swapper import definition
 from htmengine.repository import alarms, identity, metrics, samples, scores
 from htmengine.repository.alarms import NewAlarm
 from htmengine.repository.engine import writing
@@ -22,6 +24,7 @@ from htmengine.web.site import Site
 from htmengine.web.static import Page
 
 NOW = 1_790_000_000.0
+MODEL_PARAMS = definition.render(parameter_set("default"))
 ALARMING = Why(
     cause="error",
     channel="deviation",
@@ -80,7 +83,7 @@ class House:
                     conn,
                     uid,
                     parameters=json.dumps({"datasource": "custom", "metricSpec": {"metric": name}}),
-                    model_params='{"model": "default"}',
+                    model_params=MODEL_PARAMS,
                     status=MetricStatus.ACTIVE,
                 )
             digests = list(identity.extended(identity.start(0, None), times, values))

@@ -2,12 +2,37 @@
 
 from typing import Final
 
-from htmengine.web.api import alarms, data, fleet, health, incidents, metrics, monitoring, session, stream
+from htmengine.web.api import (
+    alarms,
+    backfill,
+    data,
+    fleet,
+    health,
+    incidents,
+    jobs,
+    metrics,
+    monitoring,
+    session,
+    stream,
+    tokens,
+)
 from htmengine.web.operations import Operation
 
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(
     operation
-    for module in (session, fleet, metrics, data, alarms, incidents, monitoring, health, stream)
+    for module in (
+        session,
+        fleet,
+        metrics,
+        data,
+        alarms,
+        incidents,
+        monitoring,
+        jobs,
+        tokens,
+        health,
+        stream,
+    )
     for operation in module.operations.all
 )
 """All of them, in the order of the documentation."""

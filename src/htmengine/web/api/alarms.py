@@ -12,14 +12,16 @@ import numpy as np
 from msgspec import Meta, Struct
 from sqlalchemy import Connection
 
+from htmengine.admin import explaining
 from htmengine.incidents.sentences import sentence
 from htmengine.messages import Why
 from htmengine.repository import alarms as stored
-from htmengine.repository import series
+from htmengine.repository import metrics, series
 from htmengine.repository.alarms import Position
 from htmengine.repository.engine import reading
 from htmengine.repository.fleet import ranked
 from htmengine.repository.schema import ALARM_LOG_SCORE
+from htmengine.runtime.anomaly_service.alarms import direction_of
 from htmengine.web import problems
 from htmengine.web.api.metrics import parsed
 from htmengine.web.operations import Call, Operations
@@ -29,6 +31,7 @@ from htmengine.web.shapes import (
     Alarm,
     AlarmPage,
     Cursor,
+    Explanation,
     Limit,
     Pattern,
     RankedMetric,
@@ -43,6 +46,7 @@ from htmengine.web.site import Site
 operations = Operations()
 T = TypeVar("T")
 PART: Final = 1000
+MAX_EXPLANATIONS: Final = 256
 MAX_RANKED: Final = 200_000
 
 DAY_S: Final = 86400.0
@@ -96,6 +100,60 @@ def _between(conn: Connection, uid: str, query: AlarmsQuery, after: int | None) 
             break
         before = some[-1].rowid
     return found[: query.limit + 1]
+
+
+@operations("GET", "/metrics/{uid}/explain/{rowid}", "read", problems.METRIC_NOT_FOUND, problems.CONFLICT)
+def explain(call: Call, uid: Uid, rowid: RowId) -> Explanation:
+    """Explain the score of any row: its model is made again as it was before the row, from the nearest checkpoint."""
+    site = call.site
+    if uid not in site.fleet.index:
+        raise unknown_metric(uid)
+    with reading(site.context.engine) as conn:
+        key = (uid, metrics.state(conn, uid).generation, rowid)
+    known = site.explanations.get(key)
+    if known is not None:
+        return known
+    found = explaining.explain(site.context, uid, rowid)
+    told = found.explanation
+    why = Why(
+        cause=told.cause or "",
+        channel=told.channel or "",
+        forecast=told.forecast,
+        usual=told.usual,
+        foreseen=told.foreseen(),
+        alarms_before=told.alarms_before,
+        last_alarm=told.last_alarm,
+    )
+    channels: dict[str, float] = {}
+    for cause, strength in told.strengths.items():
+        channel = cause if cause in ("sequence", "jump", "extreme") else "deviation"
+        channels[channel] = max(strength, channels.get(channel, 0.0))
+    forecast = math.nan if told.forecast is None else told.forecast
+    answer = Explanation(
+        uid=uid,
+        name=_name(site, uid),
+        rowid=rowid,
+        time=float(found.timestamp),
+        value=found.value,
+        log_score=told.scores.log_score,
+        one_in=told.one_in,
+        cause=told.cause,
+        channel=told.channel,
+        direction=direction_of(why, found.value, forecast),  # type: ignore[arg-type]
+        forecast=told.forecast,
+        usual=told.usual,
+        foreseen=told.foreseen(),
+        alarms_before=told.alarms_before,
+        last_alarm=told.last_alarm,
+        sentence=sentence(why, found.value) if told.cause else "Nothing about this value is unusual.",
+        channels=channels,
+        strengths={str(cause): strength for cause, strength in told.strengths.items()},
+        damped=told.damped,
+    )
+    while len(site.explanations) >= MAX_EXPLANATIONS:
+        site.explanations.pop(next(iter(site.explanations)), None)
+    site.explanations[key] = answer
+    return answer
 
 
 class AnomaliesQuery(Struct, frozen=True, rename={"from_": "from"}):

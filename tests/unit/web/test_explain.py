@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from htmengine.admin import explaining
+from htmengine.htm.model import Model
+from htmengine.model_swapper import definition
+from tests.unit.web.house import MODEL_PARAMS, NOW
+
+
+def a_series():
+    values = [5.0 + float(np.sin(i / 5)) for i in range(700)]
+    values[650] = 40.0
+    return values
+
+
+def expected(values, rowid):
+    """Return what a model says that takes all rows up to one of them."""
+    model = Model(definition.parse(MODEL_PARAMS))
+    times = [NOW - 30 - 60 * (len(values) - 1 - i) for i in range(rowid)]
+    model.score_series(times, np.array(values[:rowid]))
+    return model.explain()
+
+
+def test_any_row_is_explained_as_its_model_saw_it(house):
+    values = a_series()
+    uid = house.metric("a", values)
+    with house.client:
+        for rowid in (300, 651):
+            told = house.get(f"/metrics/{uid}/explain/{rowid}")
+            own = expected(values, rowid)
+            assert told["log_score"] == own.scores.log_score
+            assert told["cause"] == own.cause
+            assert told["strengths"] == own.strengths
+            assert told["value"] == values[rowid - 1]
+    assert told["channels"]["deviation"] == max(
+        own.strengths[cause] for cause in ("distance", "error", "offset", "unrest")
+    )
+    assert "40" in told["sentence"]
+
+
+def test_a_row_that_the_model_has_not_seen_is_explained_as_such(house):
+    uid = house.metric("a", [5.0] * 300)
+    with house.client:
+        assert "1 to 300" in house.get(f"/metrics/{uid}/explain/301", status=409)["detail"]
+        house.get(f"/metrics/{uid}/explain/0", status=409)
+        house.get("/metrics/nobody/explain/1", status=404)
+
+
+def test_a_row_behind_too_many_others_is_not_explained(house, monkeypatch):
+    monkeypatch.setattr(explaining, "MAX_ROWS", 100)
+    uid = house.metric("a", [5.0] * 300)
+    with pytest.raises(explaining.CannotExplain, match="between"):
+        explaining.explain(house.context, uid, 250)

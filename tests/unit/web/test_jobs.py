@@ -1,0 +1,82 @@
+import pytest
+
+from htmengine.messages import decode_metric_lines
+
+
+def waiting(house):
+    """Return the messages that wait for the metric storer."""
+    queue = house.context.settings.listener.queue
+    with house.context.bus.consume([queue]) as consumer:
+        deliveries = consumer.receive(max_messages=1000, timeout_s=1)
+        consumer.ack(deliveries)
+    return [decode_metric_lines(delivery.body) for delivery in deliveries]
+
+
+def finished(house, job):
+    """Return a job when it is over."""
+    while job["state"] in ("queued", "running"):
+        job = house.get(f"/jobs/{job['id']}")
+    return job
+
+
+def test_history_is_sent_by_a_job_that_tells_how_far_it_is(house):
+    rows = "time,value\n" + "".join(f"{1_700_000_000 + 60 * i},{i}\n" for i in range(1200))
+    with house.client as client:
+        answer = client.post("/api/v1/backfill/web.cpu", content=rows, headers={"Content-Type": "text/csv"})
+        assert answer.status_code == 202, answer.text
+        job = finished(house, answer.json())
+        assert (job["state"], job["done"]) == ("done", 1200)
+        result = house.get(f"/jobs/{job['id']}/result")["document"]
+        assert (result["metric"], result["sent"], result["skipped"]) == ("web.cpu", 1200, 0)
+        assert [one["id"] for one in house.get("/jobs")["items"]] == [job["id"]]
+    messages = waiting(house)
+    assert sum(len(message.data) for message in messages) == 1200
+    assert {message.backfill.metric for message in messages} == {"web.cpu"}
+    assert messages[-1].backfill.done
+
+
+def test_a_job_that_is_cancelled_ends_early_and_tells_the_storer_so(house, monkeypatch):
+    rows = "time,value\n" + "".join(f"{1_700_000_000 + 60 * i},{i}\n" for i in range(3000))
+    with house.client as client:
+        publish = house.context.bus.publish
+
+        def cancelling(messages):
+            publish(messages)
+            for job in house.site.jobs.all():
+                client.delete(f"/api/v1/jobs/{job.id}")
+
+        monkeypatch.setattr(house.context.bus, "publish", cancelling)
+        answer = client.post("/api/v1/backfill/a", content=rows, headers={"Content-Type": "text/csv"})
+        job = finished(house, answer.json())
+    assert job["state"] == "cancelled"
+    assert job["done"] < 3000
+    assert waiting(house)[-1].backfill.done
+
+
+@pytest.mark.parametrize(("metric", "content"), [("a b", "time,value\n1,2\n"), ("a", "hello"), ("a", "")])
+def test_a_file_without_history_is_explained(house, metric, content):
+    with house.client as client:
+        answer = client.post(
+            f"/api/v1/backfill/{metric}", content=content, headers={"Content-Type": "text/csv"}
+        )
+    assert answer.status_code == 400
+    assert answer.json()["detail"]
+
+
+def test_an_unknown_job_is_a_problem(house):
+    with house.client:
+        house.get("/jobs/x", status=404)
+        house.get("/jobs/x/result", status=404)
+
+
+def test_a_token_is_made_listed_and_revoked_over_http(house):
+    with house.client as client:
+        made = client.post("/api/v1/tokens", json={"name": "grafana", "scopes": ["write", "read"]})
+        assert made.status_code == 201
+        assert made.json()["token"].startswith("htm_")
+        (listed,) = house.get("/tokens")["items"]
+        assert (listed["name"], listed["scopes"], listed["token"]) == ("grafana", ["read", "write"], None)
+        assert client.delete(f"/api/v1/tokens/{listed['id']}").status_code == 204
+        assert house.get("/tokens")["items"] == []
+        assert client.delete(f"/api/v1/tokens/{listed['id']}").status_code == 404
+        assert client.post("/api/v1/tokens", json={"name": "x", "scopes": ["root"]}).status_code == 400
