@@ -23,7 +23,7 @@ PROTECTED: Final = (problems.TOKEN_NEEDED, problems.SCOPE_MISSING)
 def document(operations: Sequence[Operation]) -> bytes:
     """Return the document as JSON."""
     names = _Schemas(operations)
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, dict[str, Any]] = {PREFIX + "/samples": {"post": _SAMPLES}}
     for operation in operations:
         path = PREFIX + re.sub(r"\{(\w+):\w+\}", r"{\1}", operation.path)
         paths.setdefault(path, {})[operation.method.lower()] = _described(operation, names)
@@ -51,6 +51,72 @@ def document(operations: Sequence[Operation]) -> bytes:
         ),
         indent=1,
     )
+
+
+_SAMPLE: Final[dict[str, Any]] = {
+    "type": "object",
+    "description": "A sample, or many of one metric: `times` and `values` in place of `time` and `value`",
+    "properties": {
+        "name": {"type": "string"},
+        "tags": {"type": "object", "additionalProperties": {"type": "string"}},
+        "time": {
+            "type": ["number", "string"],
+            "description": "Seconds since the epoch, or as RFC 3339 writes it; without it now",
+        },
+        "value": {"type": "number"},
+        "times": {"type": "array", "items": {"type": ["number", "string"]}},
+        "values": {"type": "array", "items": {"type": "number"}},
+    },
+    "required": ["name"],
+}
+_PROBLEM: Final = {
+    "content": {problems.MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(name="ProblemDetails")}}}
+}
+_SAMPLES: Final[dict[str, Any]] = {  # which the doors answer, beside those of other products
+    "operationId": "samples",
+    "summary": "Take samples: one, an array of them, or one in each line.",
+    "description": "Each is judged by itself. What is accepted survives a crash from here on. Needs the scope `write`.",
+    "tags": ["samples"],
+    "security": [{"token": []}, {"session": []}],
+    "requestBody": {
+        "required": True,
+        "content": {
+            JSON: {"schema": {"anyOf": [_SAMPLE, {"type": "array", "items": _SAMPLE}]}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+        },
+    },
+    "responses": {
+        "200": {
+            "description": "Done",
+            "content": {
+                JSON: {
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "accepted": {"type": "integer"},
+                            "refused": {"type": "integer"},
+                            "errors": {"type": "array", "items": {"type": "object"}},
+                            "errors_left_out": {"type": "integer"},
+                        },
+                        "required": ["accepted", "refused", "errors", "errors_left_out"],
+                    }
+                }
+            },
+        },
+        **{
+            str(kind.status): {"description": kind.title, **_PROBLEM}
+            for kind in (
+                problems.BAD_REQUEST,
+                problems.TOKEN_NEEDED,
+                problems.SCOPE_MISSING,
+                problems.TOO_LARGE,
+                problems.BODY_TYPE,
+                problems.TOO_MANY_REQUESTS,
+                problems.UNAVAILABLE,
+            )
+        },
+    },
+}
 
 
 class _Schemas:
@@ -163,6 +229,6 @@ def _responses(operation: Operation, names: _Schemas) -> dict[str, Any]:
         text = responses.get(str(kind.status), {}).get("description")
         responses[str(kind.status)] = {
             "description": f"{text}; or: {kind.title}" if text else kind.title,
-            "content": {problems.MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(name="ProblemDetails")}}},
+            **_PROBLEM,
         }
     return responses

@@ -28,6 +28,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
         alarms,
         incidents,
         monitoring,
+        backfill,
         jobs,
         tokens,
         health,

@@ -48,6 +48,7 @@ from htmengine.web.site import Site
 
 operations = Operations()
 
+NAME: Final = "web"
 MAX_SILENT: Final = 100
 TITLES: Final = {
     "metric_listener": "Listener",
@@ -57,7 +58,7 @@ TITLES: Final = {
     "anomaly_service": "Scores",
     "incidents": "Incidents",
     "metric_garbage_collector": "Retention",
-    "web": "Page and API",
+    NAME: "Page and API",
 }
 RATES: Final = {
     "metric_listener": ("lines", "lines_published"),
@@ -117,19 +118,24 @@ def refusals(call: Call) -> Refusals:
 
 def refused(found: Health) -> list[Refusal]:
     """Return what services refused."""
-    return [
-        Refusal(
-            door=DOORS.get(service.name, service.name),
-            reason=reason,
-            count=told["count"],
-            sample=told["examples"][-1] if told["examples"] else None,
-            peer=None,
-            last=None,
-            cure=remedy_of(reason) or None,
-        )
-        for service in found.services
-        for reason, told in service.counters.get("rejected", {}).items()
-    ]
+    items = []
+    for service in found.services:
+        for told_reason, told in service.counters.get("rejected", {}).items():
+            door, reason = DOORS.get(service.name, service.name), told_reason
+            if service.name == NAME:  # which has many doors
+                door, _, reason = told_reason.partition(": ")
+            items.append(
+                Refusal(
+                    door=door,
+                    reason=reason,
+                    count=told["count"],
+                    sample=told["examples"][-1] if told["examples"] else None,
+                    peer=None,
+                    last=None,
+                    cure=remedy_of(reason) or None,
+                )
+            )
+    return items
 
 
 class DeadQuery(Struct, frozen=True):
