@@ -26,9 +26,11 @@ _TIME = (
 _LEADING = re.compile(rf"\s*({_TIME})(?=\s|$)", re.IGNORECASE | re.ASCII)
 _TRAILING = re.compile(rf"(?<=\s)({_TIME})\s*$", re.IGNORECASE | re.ASCII)
 _CLOCK_FIRST = re.compile(rf"\s*({_CLOCK})(?=\s|$)", re.ASCII)
+_STAMPED = re.compile(r"\s*(1\d{9}):(?=\s)")  # as rrdtool fetch writes times
 _ABOVE = re.compile(rf"\s*(?:{_TIME}|{_DATE})\s*$", re.IGNORECASE | re.ASCII)
 _SOME_DATE = re.compile(rf"(?<![\w.]){_DATE}(?![\w.])", re.IGNORECASE | re.ASCII)
-_FIELD = re.compile(r'"([^"]*)"|(\[[^\]]*\])|(\S+)')
+_FIELD = re.compile(r'"([^"]*)"|(\[[^\]]*\])|([^\s"]+="[^"]*"|\S+)')
+_BANNER = re.compile(r"(?:Linux|SunOS|AIX|HP-UX|Darwin|\w*BSD)\s")
 _SUMMARY = re.compile(r"\s*(?:Average|Durchschn|Moyenne|Media|Summary|Total)\w*\.?:", re.IGNORECASE)
 _PAIR = re.compile(r"([A-Za-z_][\w.]*)=\"?([^\"]*)\"?")
 _RULE = re.compile(r"[-=+|\s]+$")
@@ -37,7 +39,7 @@ _TIME_COLUMN: Final = "time"
 _LOGS: Final = (
     (
         re.compile(r'\S+ \S+ \S+ \[[^\]]+\] "[^"]*" \d{3} (?:\d+|-)'),
-        ("host", "ident", "user", "time", "request", "status", "bytes", "referer", "agent"),
+        ("client", "ident", "user", "time", "request", "status", "bytes", "referer", "agent"),
     ),
     (
         re.compile(r"\d+ \d+ \d+ \d+ 1\d{9} \d{1,6}(?: \d+){0,2}$"),
@@ -155,9 +157,15 @@ class _Parser:
                 self._time = text.strip()
                 continue
             fields = _fields(text)
+            if pairs := _pairs(fields):
+                yield (
+                    _Form(tuple(name for name, _ in pairs), len(pairs)),
+                    (number, [cell for _, cell in pairs]),
+                )
+                continue
             time_first = _LEADING.match(text) or _CLOCK_FIRST.match(text)
             rest = fields[1:] if time_first else fields
-            if rest and not any(map(_is_data, rest)):
+            if _BANNER.match(text) or (rest and not any(map(_is_data, rest))):
                 self._note(text, [_TIME_COLUMN, *rest] if time_first else fields, bool(time_first))
                 continue
             yield self._placed(text, number, fields)
@@ -171,15 +179,6 @@ class _Parser:
             self._names = names
 
     def _placed(self, text: str, number: int, fields: list[str]) -> tuple[_Form, Row]:
-        pairs = [_PAIR.fullmatch(field) for field in fields]
-        if 2 * sum(map(bool, pairs)) > len(pairs):  # level=info latency=12ms
-            named = [
-                pair.groups() if pair else ("", field) for pair, field in zip(pairs, fields, strict=True)
-            ]
-            return _Form(tuple(name for name, _ in named), len(fields)), (
-                number,
-                [value for _, value in named],
-            )
         names = self._names
         for pattern, known in _LOGS:
             if names is None and pattern.match(text):
@@ -206,6 +205,8 @@ def _fields(text: str) -> list[str]:
         before, text = [leading[1]], text[leading.end() :]
     elif trailing := _TRAILING.search(text):
         after, text = [trailing[1]], text[: trailing.start()]
+    elif stamped := _STAMPED.match(text):
+        before, text = [stamped[1]], text[stamped.end() :]
     fields: list[str] = []
     for quoted, bracketed, word in _FIELD.findall(text):
         field = (quoted or bracketed or word).strip()
@@ -220,6 +221,14 @@ def _fields(text: str) -> list[str]:
         else:
             fields.append(field)
     return before + fields + after
+
+
+def _pairs(fields: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the names and cells of a line such as `level=info latency=12ms`; empty if it is none."""
+    found = [_PAIR.fullmatch(field) for field in fields]
+    if 2 * sum(map(bool, found)) <= len(found):
+        return []
+    return [(pair[1], pair[2]) if pair else ("", field) for pair, field in zip(found, fields, strict=True)]
 
 
 def _is_data(field: str) -> bool:

@@ -245,9 +245,10 @@ def _find_time(table: Table, name: str, wanted: Wanted, taken: set[int]) -> Time
         return _time(table, name, (index,), None, wanted, [])
     excluded = {named(table, value, "--value", name) for value in wanted.values} | taken
     dates, counts = _time_columns(table, excluded)
-    candidates = dates + counts
+    sure = dates + [index for index in counts if not _counts_from_elsewhere(table, index)]
+    candidates = sure + [index for index in counts if index not in sure]
     best = next(
-        (index for known in TIME_NAMES for index in candidates if _is_named(table, index, (known,))),
+        (index for known in TIME_NAMES for index in sure or candidates if _is_named(table, index, (known,))),
         candidates[0] if candidates else None,
     )
     if best is None:
@@ -286,12 +287,16 @@ def _time_columns(table: Table, excluded: set[int]) -> tuple[list[int], list[int
         detection = timestamps.detect(cells, name=table.names[index] if table.names else None)
         if index in excluded or detection is None or 2 * detection.parsed < len(cells):
             continue
-        if detection.format not in timestamps.EPOCHS and not detection.format.name.startswith("epoch"):
+        if not timestamps.is_count(detection.format):
             if not (
                 detection.format.name.startswith("compact") and _is_far_from_order(detection.format, cells)
             ):
                 dates.append(index)
-        elif _is_named(table, index, TIME_NAMES) or _is_clock(table, index, detection.format, cells):
+        elif (
+            _is_named(table, index, TIME_NAMES)
+            or detection.format not in timestamps.EPOCHS  # its name tells the unit
+            or _is_clock(table, index, detection.format, cells)
+        ):
             counts.append(index)
     return dates, counts
 
@@ -310,11 +315,11 @@ def _is_clock(table: Table, index: int, epoch: timestamps.TimestampFormat, cells
     A counter of bytes has the size of a time, too, but it grows by another step each time.
     """
     times = _parsed(epoch, cells)
-    if not times or min(times) < timestamps.PLAUSIBLE_CLOCK:
+    if not times or min(map(abs, times)) < timestamps.PLAUSIBLE_CLOCK:
         return False
     steps = [after - before for before, after in pairwise(times) if after != before]
     back = sum(step < 0 for step in steps)
-    if 10 * min(back, len(steps) - back) > len(times) and not _recurs(steps):
+    if (10 * min(back, len(steps) - back) > len(times) or min(times) < 0) and not _recurs(steps):
         return False
     if table.names is None or len(steps) < 3 or _UNTOLD.search(table.names[index]):
         return True
@@ -322,6 +327,15 @@ def _is_clock(table: Table, index: int, epoch: timestamps.TimestampFormat, cells
 
 
 _UNTOLD = re.compile(r"time|epoch|unix|date|stamp|utc|^t$|^x$|ts$", re.IGNORECASE)
+
+
+def _counts_from_elsewhere(table: Table, index: int) -> bool:
+    """Whether what could be a count of seconds is too small to be one of our time."""
+    detection = timestamps.detect(table.cells(index, SAMPLED))
+    return detection is not None and all(
+        0 <= time < timestamps.PLAUSIBLE_CLOCK
+        for time in _parsed(detection.format, table.cells(index, SAMPLED))
+    )
 
 
 def _recurs(steps: Sequence[float]) -> bool:
@@ -371,9 +385,9 @@ def _time(
             "Say --day-first or --month-first if you know."
         )
     parsed = _parsed(detection.format, times[:SAMPLED])
-    if detection.format is timestamps.EPOCHS[0] and parsed and 0 <= max(parsed) < timestamps.PLAUSIBLE_CLOCK:
+    if timestamps.is_count(detection.format) and parsed and 0 <= max(parsed) < timestamps.PLAUSIBLE_CLOCK:
         notes.append(
-            f"The times are read as seconds since 1970, so they begin at {timestamps.isoformat(parsed[0])}. "
+            f"The times are read as {detection.format.name.removeprefix('epoch ')} since 1970, so they begin at {timestamps.isoformat(parsed[0])}. "
             "If they count something else, such as days, write them as dates."
         )
     ahead = _zone_in_name(header)
@@ -416,7 +430,7 @@ def _clocks(table: Table, day: int, excluded: set[int]) -> Iterable[tuple[tuple[
     if detection is None:
         return
     others = [index for index in range(table.width) if index != day and index not in excluded]
-    if detection.format in timestamps.EPOCHS:
+    if timestamps.is_count(detection.format):
         yield from _fractions(table, day, others, cells)
         return
     if any(
@@ -514,7 +528,9 @@ def _part(table: Table, part: str, indices: Iterable[int]) -> int | None:
 def _joined_parts(table: Table, excluded: set[int]) -> Iterable[tuple[tuple[int, ...], Join]]:
     """Yield the columns of year, month, day and so on, and how their cells are joined to a time."""
     free = [index for index in range(table.width) if index not in excluded]
-    found = {part: _part(table, part, free) for part in PART_NAMES}
+    found: dict[str, int | None] = {}
+    for part in PART_NAMES:  # MM is the month and mm the minute: the first of them is the larger one
+        found[part] = _part(table, part, [index for index in free if index not in found.values()])
     if found["year"] is None:
         return
     known: list[int] = []
@@ -523,29 +539,35 @@ def _joined_parts(table: Table, excluded: set[int]) -> Iterable[tuple[tuple[int,
         if index is None:
             break
         known.append(index)
+    clock = next(
+        (index for index in free if len(known) == 3 and index not in known and _holds_clocks(table, index)),
+        None,
+    )
 
     def join(fields: Sequence[str]) -> str:
         year, *rest = (fields[index] for index in known)
-        month, day, *clock = (*rest, *("1", "1")[len(rest) :])
+        month, day, *parts = (*rest, *("1", "1")[len(rest) :])
         if not month[:1].isdigit():
             date = f"{int(float(day))} {month} {int(float(year))}"
         else:
             date = f"{int(float(year)):04d}-{int(float(month)):02d}-{int(float(day)):02d}"
-        if not clock:
+        if clock is not None:
+            return f"{date} {fields[clock]}"
+        if not parts:
             return date
-        whole = [f"{int(float(part)):02d}" for part in clock]
+        whole = [f"{int(float(part)):02d}" for part in parts]
         return f"{date} {':'.join([*whole, '00'][: max(2, len(whole))])}"
 
     safe = _unless_broken(join)
-    if _reads(table, tuple(known), safe, min(len(table.head), SAMPLED)):
-        yield tuple(known), safe
+    indices = tuple(known) if clock is None else (*known, clock)
+    if _reads(table, indices, safe, min(len(table.head), SAMPLED)):
+        yield indices, safe
 
 
 def _without_date(table: Table, name: str, wanted: Wanted, excluded: set[int]) -> Time:
     """Return the time of rows that have clocks alone. Raises MisuseError if they have none either."""
     for index in range(table.width):
-        cells = table.cells(index, SAMPLED)
-        if index not in excluded and cells and all(_CLOCK.fullmatch(cell) for cell in cells):
+        if index not in excluded and _holds_clocks(table, index):
             return _of_clocks(table, index)
     beside = ""
     if wanted.values:
@@ -557,6 +579,11 @@ def _without_date(table: Table, name: str, wanted: Wanted, excluded: set[int]) -
         hint="Write the times as 2014-07-01T00:00:00Z, as epoch seconds, or in another common way; --every 5m takes rows "
         f"without times. The columns begin with: {beginnings(table)}.",
     )
+
+
+def _holds_clocks(table: Table, index: int) -> bool:
+    cells = table.cells(index, SAMPLED)
+    return bool(cells) and all(_CLOCK.fullmatch(cell) for cell in cells)
 
 
 def _of_clocks(table: Table, index: int) -> Time:
@@ -573,13 +600,16 @@ def _find_values(
 
     By name; else the first with numbers that is neither an id, a running number, a constant nor a second time column.
     """
-    candidates = []
+    shares = {}
     for index in range(table.width):
         cells = table.cells(index, SAMPLED)
-        if index in taken or not cells:
-            continue
-        if 2 * numbers.count_numbers(numbers.detect(cells, delimiter=table.delimiter), cells) >= len(cells):
-            candidates.append(index)
+        if index not in taken and cells:
+            shares[index] = numbers.count_numbers(
+                numbers.detect(cells, delimiter=table.delimiter), cells
+            ) / len(cells)
+    candidates = [index for index, share in shares.items() if share >= 0.5]
+    if not candidates:  # so that the rows without a number are told
+        candidates = [index for index, share in shares.items() if share > 0 and share == max(shares.values())]
     if not candidates:
         beside = f" beside {column(table, time.columns[0].at)}" if time else ""
         raise MisuseError(

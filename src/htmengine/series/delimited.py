@@ -32,8 +32,10 @@ def is_comment(text: str) -> bool:
 
 
 def _is_no_row(text: str) -> bool:
-    """Whether a line is a comment, or blank, or of empty fields, as spreadsheets leave them at the end."""
-    return is_comment(text) or not text.strip(" \t\r,;|")
+    """Whether a line is a comment, or blank, or of empty fields, as spreadsheets leave them, or a rule, as databases draw it."""
+    return (
+        is_comment(text) or not text.strip(" \t\r,;|") or (text[0] in "+-|" and not text.strip("+-=|: \t\r"))
+    )
 
 
 def split(text: str, delimiter: str) -> list[str]:

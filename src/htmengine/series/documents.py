@@ -115,7 +115,7 @@ def _of_lines(texts: Sequence[tuple[int, str]], name: str) -> list[Table]:
         )
     for _, fields in rows:
         fields += [""] * (len(columns) - len(fields))
-    return [_table("", list(columns), len(columns), rows, broken)]
+    return [_table("", _leaves(list(columns)), len(columns), rows, broken)]
 
 
 def _table(
@@ -148,11 +148,19 @@ def _merged(fragments: Sequence[_Fragment]) -> list[Table]:
             for label, fragment in zip(labels, same, strict=True)
             for row in fragment.rows
         ]
-        named = None if names is None and not varying else [*varying, *(names or _unnamed(same))]
+        named = None if names is None and not varying else _leaves([*varying, *(names or _unnamed(same))])
         title = next(iter(labels[0].values()), "") if len(kinds) > 1 else ""
         numbered = [(number, row) for number, row in enumerate(rows, start=1)]
         found.append(_table(title, named, len(varying) + width, numbered))
     return found
+
+
+def _leaves(names: list[str]) -> list[str]:
+    """Return names such as `metric.instance` without what they share with no other: `instance`."""
+    leaves = [name.rpartition(".")[2] for name in names]
+    return [
+        leaf if leaf and leaves.count(leaf) == 1 else name for leaf, name in zip(leaves, names, strict=True)
+    ]
 
 
 def _unnamed(fragments: Sequence[_Fragment]) -> list[str]:
@@ -187,6 +195,9 @@ def _of_object(node: Mapping[str, Any], labels: _Labels, names: tuple[str, ...])
     named = _names(node) or names
     if by_time := _by_time(node, labels):
         yield by_time
+        return
+    if numbered := _by_number(node, labels):
+        yield numbered
         return
     columns = {key: cells for key, cells in node.items() if _is_column(cells) and key not in _NAMES}
     lengths = {len(cells) for cells in columns.values()}
@@ -289,12 +300,30 @@ def _by_time(node: Mapping[str, Any], labels: _Labels) -> _Fragment | None:
     return None
 
 
+def _by_number(node: Mapping[str, Any], labels: _Labels) -> _Fragment | None:
+    """Return the rows of an object of columns, each an object from running numbers to cells; None if it is none."""
+    columns = list(node.values())
+    if len(columns) < 2 or not all(isinstance(column, dict) and column for column in columns):
+        return None
+    numbers = list(columns[0])
+    if not all(number.isdecimal() for number in numbers) or any(
+        list(column) != numbers for column in columns
+    ):
+        return None
+    cells = [list(column.values()) for column in columns]
+    return _Fragment(labels, tuple(node), _transposed(cells)) if all(map(_is_column, cells)) else None
+
+
 def _holds_series(node: Any) -> bool:
     """Whether there is a list that is not empty, or an object from times to values, anywhere below."""
     if isinstance(node, list):
         return bool(node)
     if isinstance(node, dict):
-        return _by_time(node, ()) is not None or any(map(_holds_series, node.values()))
+        return (
+            _by_time(node, ()) is not None
+            or _by_number(node, ()) is not None
+            or any(map(_holds_series, node.values()))
+        )
     return False
 
 

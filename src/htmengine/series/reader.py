@@ -491,10 +491,7 @@ class _Reading:
         names = {one: list(values) for one, values in zip(coder.columns, coder.values, strict=True)}
         _, firsts = np.unique(group, return_index=True)
         labels = [
-            ", ".join(
-                f"{one.name or f'column {one.number}'}={names[one][int(codes[one][row])]}"
-                for one in key.columns
-            )
+            ", ".join(f"{one.name or one.number}={names[one][int(codes[one][row])]}" for one in key.columns)
             for row in firsts.tolist()
         ]
         return group, labels

@@ -26,11 +26,11 @@ TIME_NAMES: Final = (
 )
 """Names of columns of times, in the order of preference; in lower case without punctuation."""
 PART_NAMES: Final = {
-    "year": ("year", "yyyy", "yr", "jahr", "annee", "ano"),
+    "year": ("year", "yyyy", "yy", "yr", "jahr", "annee", "ano"),
     "month": ("month", "mm", "mon", "mo", "monat", "mois", "mes"),
     "day": ("day", "dd", "dayofmonth", "dom", "tag", "jour", "dia"),
     "hour": ("hour", "hh", "hr", "hours", "hourofday", "stunde", "heure", "hora", "hourending", "he"),
-    "minute": ("minute", "min", "minutes", "mi"),
+    "minute": ("minute", "min", "minutes", "mi", "mn", "mm"),
     "second": ("second", "sec", "seconds", "ss"),
 }
 """Names of columns that hold parts of times; likewise."""

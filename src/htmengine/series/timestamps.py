@@ -69,6 +69,7 @@ _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
 _MONTH_NAME = rf"(?P<month>{'|'.join(_MONTH_ABBREVIATIONS)})[a-z]*\.?"
 _GROUPS = ("year", "month", "day", "hour", "minute", "second", "fraction", "half", "zone")
 # What programs write around a time: the brackets of a log, the constructors of Python and .NET.
+_SPAN = re.compile(r"(.*\d.*?)(?:\s+(?:-|–|to)\s+|/)(.*\d.*)")  # of which the beginning counts
 _WRAPPED = re.compile(
     r"""\[(.+)\]|(?:\w+\.)*(?:Timestamp|datetime64)\('([^']+)'.*\)|\\?/Date\((-?\d+)\)\\?/"""
 )
@@ -312,9 +313,9 @@ _NAMED_EPOCHS = {
     )
 }
 _UNIT_IN_NAME = re.compile(
-    r"(?:^|[^a-z]|time|epoch|stamp|ts|utc|unix)"
+    r"(?:unix|epoch|utc|event|start|end)?[\W_]*(?:time|timestamp|date|ts|epoch|unix|utc)[\W_]*(?:in[\W_]*)?"
     r"(?:(?P<ms>ms|millis|milliseconds?|msecs?)|(?P<us>us|µs|micros|microseconds?|usecs?)|(?P<ns>ns|nanos|nanoseconds?|nsecs?))"
-    r"[\])]?$",
+    r"\W*",
     re.IGNORECASE,
 )
 TEXT_FORMATS = (
@@ -409,6 +410,8 @@ def unwrapped(text: str) -> str | None:
         year, month, day, *clock = (int(part) for part in match[1].split(","))
         hour, minute, second, microsecond = (*clock, 0, 0, 0, 0)[:4]
         return f"{year:04d}-{month:02d}-{day:02d} {hour:02d}:{minute:02d}:{second:02d}.{microsecond:06d}"
+    if match := _SPAN.fullmatch(text):
+        return match[1].strip()
     return None
 
 
@@ -443,8 +446,13 @@ def _detect(cells: Sequence[str], day_first: bool | None, name: str | None) -> D
     return Detection(best, counts[best], ambiguous)
 
 
+def is_count(candidate: TimestampFormat) -> bool:
+    """Whether a format counts seconds, or parts of them, since 1970."""
+    return candidate in EPOCHS or candidate in _NAMED_EPOCHS.values()
+
+
 def _named_epoch(name: str | None) -> TimestampFormat | None:
-    match = _UNIT_IN_NAME.search(name.strip()) if name else None
+    match = _UNIT_IN_NAME.fullmatch(name.strip()) if name else None
     return _NAMED_EPOCHS[str(match.lastgroup)] if match else None
 
 

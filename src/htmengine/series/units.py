@@ -6,6 +6,7 @@ and `1.2 GiB` in one column are on one scale.
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import cache
 from typing import NamedTuple
 
 _DECIMAL = {"k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18}
@@ -81,6 +82,7 @@ _WITH_UNIT = re.compile(
 )
 
 
+@cache
 def factor(unit: str, *, minutes: bool = False) -> tuple[str, float] | None:
     """Return what a unit counts, and how many of these one is; None if it is not known.
 
