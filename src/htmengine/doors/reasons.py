@@ -63,6 +63,7 @@ class Reason(StrEnum):
 
     # -- Left out on purpose: no mistake of the sender
     FIRST_OF_COUNTER = "first value of a counter"
+    NOTHING_COUNTED = "nothing was counted since the last value"
     BUCKET = "histogram bucket"
     NATIVE_HISTOGRAM = "native histogram"
     TEXT_FIELD = "text field"
@@ -91,6 +92,7 @@ def remedy_of(reason: str) -> str | None:
 _BY_POLICY: Final = frozenset(
     {
         Reason.FIRST_OF_COUNTER,
+        Reason.NOTHING_COUNTED,
         Reason.BUCKET,
         Reason.NATIVE_HISTOGRAM,
         Reason.TEXT_FIELD,

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, delete, func, null, select, update
 
 from htmengine.exceptions import MetricStatusChangedError, ObjectNotFoundError
-from htmengine.repository import alarms, bulk, hours, identity, samples, schema
+from htmengine.repository import alarms, bulk, hours, identity, running_totals, samples, schema
 from htmengine.repository.locks import lock_metrics
 from htmengine.repository.lookup import IN_LIST, Lookup
 from htmengine.repository.status import WITHOUT_MODEL, MetricStatus
@@ -405,6 +405,9 @@ def delete_metric(conn: Connection, uid: str, *, limit: int = CLEARED_BATCH_SIZE
         some = _data.uid == uid, _data.rowid < oldest + limit
         if conn.execute(delete(schema.metric_data).where(*some)).rowcount >= limit:
             return True
+    name = conn.scalar(select(_metric.name).where(_metric.uid == uid))
+    if name is not None:
+        running_totals.forget(conn, name)
     conn.execute(delete(schema.metric).where(_metric.uid == uid))
     return False
 

@@ -407,6 +407,14 @@ incident_writer: Final = Table(
     **_ON_MYSQL,
 )
 
+running_total: Final = Table(
+    "running_total",  # the newest value of each counter that comes as one; its metric may have no row yet
+    metadata,
+    Column("name", String(255), primary_key=True, nullable=False),
+    Column("state", String(200), nullable=False),  # JSON: time, value, count, whether the series has ended
+    **_ON_MYSQL,
+)
+
 checkpoint_metadata: Final = MetaData()
 """Apart from the others: on one machine checkpoints have a file of their own, so that blocks do not bloat the
 repository's write-ahead log."""

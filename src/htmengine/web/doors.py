@@ -1,4 +1,4 @@
-"""Doors by which samples come in over HTTP: our own, and those of InfluxDB, OpenTSDB and VictoriaMetrics.
+"""Doors by which samples come in over HTTP: our own, and those of Prometheus, OpenTelemetry, InfluxDB and others.
 
 A door reads a request, puts its samples on the metric-data queue, and answers once they are safe there. Senders of the
 foreign doors get answers as they know them, errors included.
@@ -20,9 +20,16 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from htmengine.bus import BusError, Outgoing
-from htmengine.doors import influx, json_samples, opentsdb, victoriametrics
+from htmengine.doors import (
+    influx,
+    json_samples,
+    opentsdb,
+    otlp,
+    queue_lines,
+    remote_write,
+    victoriametrics,
+)
 from htmengine.doors.limits import Limits, inflate
-from htmengine.doors.plaintext import PROTOCOL
 from htmengine.doors.reasons import Reason
 from htmengine.doors.samples import Parsed, Samples, UnreadableBody
 from htmengine.errors import DependencyUnavailable
@@ -53,12 +60,14 @@ class Door:
     name: str
     """As refusals are reported."""
     path: str
-    read: Callable[[bytes, Request, float], Parsed]
-    """Return what a body says; the last argument is now. Raises UnreadableBody, or Refused."""
-    answer: Callable[[Parsed, Request], Response]
+    read: Callable[[bytes, Request, float], Any]
+    """Return what a body says, as `Parsed` or with more; the last argument is now. Raises UnreadableBody, or Refused."""
+    answer: Callable[[Any, Request], Response]
     """Return the answer once the samples are safe."""
     refuse: Callable[[Refused, Request], Response]
     """Return the answer where nothing was taken."""
+    encodings: tuple[str, ...] = ("gzip", "deflate", "identity", "")
+    """Encodings of the content that are taken."""
 
 
 class Refused(Exception):
@@ -89,14 +98,14 @@ def _route(path: str, endpoint: Callable[[Request], Any], *methods: str) -> Rout
 def _endpoint(site: Site, door: Door, counters: Counters) -> Callable[[Request], Any]:
     def take(body: bytes, request: Request) -> Response:
         now = site.clock()
-        encoding = request.headers.get("content-encoding", "")
+        encoding = request.headers.get("content-encoding", "").strip().lower()
+        if encoding not in door.encodings:
+            raise Refused(415, f"Send it with the header Content-Encoding: {door.encodings[0]}.")
         try:
             parsed = door.read(inflate(body, encoding, LIMITS), request, now)
         except UnreadableBody as error:
             counters.reject(f"{door.name}: {error.reason}", [str(error)])
             raise Refused(_STATUS.get(error.reason, 400), f"{error}.") from error
-        except LookupError as error:
-            raise Refused(415, f"The content encoding {encoding[:40]!r} is not known; gzip is.") from error
         _publish(site, parsed.samples, now)
         counters.add("samples", len(parsed.samples.names))
         for reason, count in parsed.refusals.counts.items():
@@ -134,24 +143,21 @@ async def _body(request: Request) -> bytes:
 def _publish(site: Site, samples: Samples, now: float) -> None:
     """Put samples on the metric-data queue. Raises Refused where it takes no more now."""
     settings = site.context.settings.listener
-    lines = [
-        f"{name} {value!r} {int(timestamp // 1)}"
-        for name, timestamp, value in zip(samples.names, samples.timestamps, samples.values, strict=True)
-    ]
     messages = [
         Outgoing(
             settings.queue,
             encode_json(
-                MetricLines(protocol=PROTOCOL, data=lines[at : at + settings.batch_lines], accepted_at=now)
+                MetricLines(protocol=protocol, data=lines[at : at + settings.batch_lines], accepted_at=now)
             ),
         )
+        for protocol, lines in queue_lines.written(samples).items()
         for at in range(0, len(lines), settings.batch_lines)
     ]
     try:
         if messages:
             site.context.bus.publish(messages)
     except (BusError, DependencyUnavailable) as error:
-        log.warning("web.samples_not_taken samples=%d reason=%s", len(lines), error)
+        log.warning("web.samples_not_taken samples=%d reason=%s", len(samples.names), error)
         raise Refused(
             503, "The engine takes no more samples now: send these again.", {"Retry-After": RETRY_AFTER}
         ) from error
@@ -292,7 +298,62 @@ def _refuse_in_words(refused: Refused, request: Request) -> Response:
     return PlainTextResponse(f"{refused}\n", refused.status, refused.headers)
 
 
+# -- Prometheus
+
+
+def _read_remote_write(body: bytes, request: Request, now: float) -> remote_write.Received:
+    return remote_write.parse(body, _version(request), LIMITS)
+
+
+def _version(request: Request) -> remote_write.Version:
+    """Return which message a request carries, by its content type alone. Raises Refused."""
+    version = remote_write.version(request.headers.get("content-type", ""))
+    if version is None:
+        known = " or ".join(f"application/x-protobuf;proto={one.value}" for one in remote_write.Version)
+        raise Refused(415, f"Send it with the header Content-Type: {known}.")
+    return version
+
+
+def _answer_remote_write(received: remote_write.Received, request: Request) -> Response:
+    status, headers, text = remote_write.answer(received, _version(request))
+    return PlainTextResponse(text, status, {**_NO_STORE, **headers}) if text else _empty(headers)
+
+
+# -- OpenTelemetry
+
+
+def _encoding(request: Request) -> otlp.Encoding:
+    encoding = otlp.encoding(request.headers.get("content-type", ""))
+    if encoding is None:
+        known = " or ".join(one.value for one in otlp.Encoding)
+        raise Refused(415, f"Send it with the header Content-Type: {known}.")
+    return encoding
+
+
+def _read_otlp(body: bytes, request: Request, now: float) -> Parsed:
+    return otlp.parse(body, _encoding(request), LIMITS)
+
+
+def _answer_otlp(parsed: Parsed, request: Request) -> Response:
+    return _otlp(otlp.answer(parsed, _encoding(request)))
+
+
+def _refuse_otlp(refused: Refused, request: Request) -> Response:
+    encoding = otlp.encoding(request.headers.get("content-type", "")) or otlp.Encoding.JSON
+    return _otlp(otlp.failure(refused.status, str(refused), encoding), refused.headers)
+
+
+def _otlp(answer: otlp.Answer, headers: Mapping[str, str] | None = None) -> Response:
+    status, content_type, body = answer
+    return Response(body, status, {**_NO_STORE, **(headers or {})}, content_type)
+
+
 DOORS: Final = (
+    *(
+        Door("remote_write", path, _read_remote_write, _answer_remote_write, _refuse_in_words, ("snappy",))
+        for path in ("/api/v1/write", "/api/prom/push", "/prometheus/write")
+    ),
+    Door("otlp", "/v1/metrics", _read_otlp, _answer_otlp, _refuse_otlp),
     Door("json", "/api/v1/samples", _read_samples, _answer_samples, _refuse_samples),
     Door("influx", "/write", _read_influx, _answer_influx, _refuse_influx),
     Door("influx", "/api/v2/write", _read_influx, _answer_influx, _refuse_influx),

@@ -3,12 +3,14 @@
 import gzip
 import json
 
+import cramjam
 import pytest
 
 from htmengine.bus import BusUnavailable, QueueFull
 from htmengine.messages import decode_metric_lines
 from htmengine.repository import tokens
 from htmengine.repository.engine import writing
+from tests.unit.doors import prometheus
 from tests.unit.web.house import NOW, House
 
 SECOND = int(NOW)
@@ -27,6 +29,7 @@ REQUESTS = {
         f'{{"metric": {{"__name__": "b", "k": "v"}}, "values": [2], "timestamps": [{SECOND}000]}}'
     },
 }
+REMOTE_WRITE = {"Content-Type": "application/x-protobuf", "Content-Encoding": "snappy"}
 BAD = {
     "/api/v1/samples": {"content": '{"name": "a"}', "headers": {"Content-Type": "application/x-ndjson"}},
     "/write": {"content": "a value=x"},
@@ -202,3 +205,95 @@ def test_the_clients_of_influx_write_here(house, queued):
     )
     assert house.client.post("/api/v2/write?precision=s", content=line).status_code == 204
     assert queued() == [f"cpu.on;host=a_b 1.0 {SECOND}", f"cpu.usage;host=a_b 1.5 {SECOND}"]
+
+
+# -- Doors of running totals
+
+
+def remote_write_request(*series):
+    return {"content": bytes(cramjam.snappy.compress_raw(b"".join(series))), "headers": REMOTE_WRITE}
+
+
+def series(name, *values, **labels):
+    samples = [prometheus.sample(value, (SECOND + 60 * i) * 1000 + 250) for i, value in enumerate(values)]
+    return prometheus.series_v1({"__name__": name, **labels}, samples)
+
+
+@pytest.fixture
+def messages(context):
+    """Return a function that takes what waits in the metric-data queue."""
+
+    def take():
+        with context.bus.consume([context.settings.listener.queue]) as consumer:
+            found = consumer.receive(max_messages=100, timeout_s=0.5)
+            consumer.ack(found)
+        return {(m := decode_metric_lines(delivery.body)).protocol: m.data for delivery in found}
+
+    return take
+
+
+@pytest.mark.parametrize("path", ["/api/v1/write", "/api/prom/push", "/prometheus/write"])
+def test_prometheus_writes_gauges_and_counters(house, messages, path):
+    request = remote_write_request(series("up", 1.0, job="a"), series("hits_total", 5.0, job="a"))
+    answer = house.client.post(path, **request)
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert messages() == {
+        "plain": [f"up;job=a 1.0 {SECOND}"],
+        "totals": [f"hits_total;job=a 5.0 {SECOND}.25 counter - -"],
+    }
+
+
+def test_prometheus_is_told_what_it_must_not_send_again_and_what_it_must(house, messages, monkeypatch):
+    post = lambda **request: house.client.post("/api/v1/write", **request)  # noqa: E731
+    partly = post(**remote_write_request(series("up", 1.0, float("inf"))))
+    assert (partly.status_code, partly.text) == (400, "the value is not finite: 1\n")
+    assert len(messages()["plain"]) == 1
+    assert post(content=b"\x05nonsense", headers=REMOTE_WRITE).status_code == 400
+    good = remote_write_request(series("up", 1.0))["content"]
+    for header in ({"Content-Encoding": "gzip"}, {"Content-Type": "text/plain"}):
+        assert post(content=good, headers=REMOTE_WRITE | header).status_code == 415
+
+    def full(messages):
+        raise QueueFull("full")
+
+    monkeypatch.setattr(house.context.bus, "publish", full)
+    later = post(**remote_write_request(series("up", 1.0)))
+    assert (later.status_code, later.headers["Retry-After"]) == (503, "5")
+
+
+def test_version_2_is_told_how_much_was_written(house):
+    body = prometheus.request_v2(({"__name__": "up"}, [prometheus.sample(1.0, SECOND * 1000)], 2, True))
+    headers = REMOTE_WRITE | {"Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request"}
+    answer = house.client.post(
+        "/api/v1/write", content=bytes(cramjam.snappy.compress_raw(body)), headers=headers
+    )
+    assert answer.status_code == 204
+    assert answer.headers["X-Prometheus-Remote-Write-Samples-Written"] == "1"
+
+
+def test_opentelemetry_exports_and_is_answered_in_its_own_encoding(house, messages):
+    data = {"aggregationTemporality": 2, "isMonotonic": True}
+    points = [
+        {"timeUnixNano": f"{SECOND}000000000", "startTimeUnixNano": f"{SECOND - 60}000000000", "asInt": "5"}
+    ]
+    document = {
+        "resourceMetrics": [
+            {"scopeMetrics": [{"metrics": [{"name": "hits", "sum": {**data, "dataPoints": points}}]}]}
+        ]
+    }
+    answer = house.client.post("/v1/metrics", json=document)
+    assert (answer.status_code, answer.json()) == (200, {})
+    assert messages() == {"totals": [f"hits 5.0 {float(SECOND)} counter {float(SECOND - 60)} -"]}
+    points[0]["asDouble"] = "NaN"
+    assert (
+        house.client.post("/v1/metrics", json=document).json()["partialSuccess"]["rejectedDataPoints"] == "1"
+    )
+    protobuf = {"Content-Type": "application/x-protobuf"}
+    empty = house.client.post("/v1/metrics", content=b"", headers=protobuf)
+    assert (empty.status_code, empty.content) == (200, b"")
+    bad = house.client.post("/v1/metrics", content=b"\xff", headers=protobuf)
+    assert (bad.status_code, bad.headers["Content-Type"]) == (400, "application/x-protobuf")
+    assert (
+        house.client.post("/v1/metrics", content=b"x", headers={"Content-Type": "text/plain"}).status_code
+        == 415
+    )

@@ -19,18 +19,19 @@ from htmengine import config
 from htmengine.adapters.datasource.custom import CustomAdapter
 from htmengine.bus import Delivery, Outgoing, QueueStatus
 from htmengine.doors.plaintext import PROTOCOL, parse_lines
+from htmengine.doors.queue_lines import TOTALS, parse_totals
 from htmengine.doors.reasons import Reason
-from htmengine.doors.samples import Refusals
+from htmengine.doors.samples import Parsed, Refusals, Samples
 from htmengine.errors import DependencyUnavailable
 from htmengine.exceptions import HTMEngineError
 from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.messages import Backfill, MalformedMessage, decode_metric_lines, shard_of
 from htmengine.model_swapper.model_input import ModelInputBuilder, requests
-from htmengine.repository import backfill, metrics, samples
+from htmengine.repository import backfill, metrics, running_totals, samples
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import WITH_MODEL, MetricStatus
-from htmengine.runtime.metric_storer import numbering, sweep
+from htmengine.runtime.metric_storer import numbering, rates, sweep
 from htmengine.runtime.metric_storer.auto_monitor import AutoMonitor, Models
 from htmengine.runtime.metric_storer.backfill import (
     MAX_HELD,
@@ -48,6 +49,11 @@ from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.loop import Outcome
 
 NAME: Final = "metric_storer"
+PARSERS: Final[Mapping[str, Callable[[Iterable[str]], Parsed]]] = {
+    PROTOCOL: parse_lines,
+    TOTALS: parse_totals,
+}
+"""What reads the lines of a message, by its protocol."""
 MAX_MESSAGES: Final = 200
 LINES_BATCH_SIZE: Final = 4000
 """So many messages are taken as have this number of lines together, going by the last ones; and a transaction ends with
@@ -63,6 +69,7 @@ class WriteConflict(DependencyUnavailable):
 
 
 class _Message(NamedTuple):
+    protocol: str
     lines: list[str]
     backfill: Backfill | None
     redelivered: bool
@@ -171,11 +178,14 @@ class MetricStorer:
             except MalformedMessage as error:
                 dead.append((delivery, str(error)))
                 continue
-            if lines.protocol != PROTOCOL:
-                dead.append((delivery, f'the protocol "{lines.protocol}" is not known; "{PROTOCOL}" is'))
+            if lines.protocol not in PARSERS:
+                known = " and ".join(f'"{protocol}"' for protocol in PARSERS)
+                dead.append((delivery, f'the protocol "{lines.protocol}" is not known; {known} are'))
                 continue
             accepted_at = self._accepted_at(lines.accepted_at)
-            messages.append(_Message(lines.data, lines.backfill, delivery.deliveries > 1, accepted_at))
+            messages.append(
+                _Message(lines.protocol, lines.data, lines.backfill, delivery.deliveries > 1, accepted_at)
+            )
         self.counters.add("messages", len(messages))
         if lines_taken := sum(len(message.lines) for message in messages):
             self.max_messages = min(max(LINES_BATCH_SIZE * len(messages) // lines_taken, 1), MAX_MESSAGES)
@@ -202,14 +212,18 @@ class MetricStorer:
 
         `again`: it may have been stored before, and not been passed on.
         """
-        batches, refusals = [], Refusals()
+        batches: list[Batch] = []
+        totals: dict[int, Samples] = {}
+        """Of which batches are running totals, by their places: what they give is known in the transaction."""
+        refusals = Refusals()
         for message in messages:
-            samples, refused = parse_lines(message.lines)
+            given, refused = PARSERS[message.protocol](message.lines)
             refusals.extend(refused)
-            latest = int(message.accepted_at) + self._settings.max_future_s
-            columns = _not_future(whole_seconds(samples), latest, refusals)
-            batches.append(Batch(columns, message.backfill))
-        held, stored = self._committed(batches)
+            given = _not_future(given, int(message.accepted_at) + self._settings.max_future_s, refusals)
+            if message.protocol == TOTALS:
+                totals[len(batches)] = given
+            batches.append(Batch(whole_seconds(given), message.backfill))
+        held, stored = self._committed(batches, totals, refusals)
         self._step(f"{NAME}.committed")
         self.counters.add("lines", sum(len(message.lines) for message in messages))
         self.counters.add("samples_held", held)
@@ -219,25 +233,33 @@ class MetricStorer:
         if again:
             self._sweep.suspect(state.uid for state in stored.states.values())
 
-    def _committed(self, batches: Sequence[Batch]) -> tuple[int, _Stored]:
+    def _committed(
+        self, batches: list[Batch], totals: Mapping[int, Samples], refusals: Refusals
+    ) -> tuple[int, _Stored]:
         """Store samples in one transaction; return how many of them wait for the end of a backfill, and the others.
 
         Writers take turns. Usually what the samples become is worked out before ours: the statement that moves the
         metrics verifies where they stood.
         """
-        if planned := self._plan_optimistically(batches):
+        if not totals and (planned := self._plan_optimistically(batches)):
             with suppress(WriteConflict):
                 if planned.rows.uids:
                     with writing(self._engine) as conn:
                         insert(conn, planned.rows)
                 return 0, planned
         with writing(self._engine) as conn:
+            for place, columns in _rates(conn, totals, refusals).items():
+                batches[place] = batches[place]._replace(samples=columns)
             tokens = backfill.running(conn)
             plan = partition(batches, tokens, lambda name: _held(conn, name))
             self._note_backfills(conn, tokens, plan.tokens)
             if plan.held.names:
                 backfill.hold(conn, plan.held.names, plan.held.timestamps, plan.held.values)
-            return len(plan.held.names), self._store(conn, plan.samples)
+            stored = self._store(conn, plan.samples)
+            if totals:  # their metrics may wait to be passed on, even if nothing was stored now
+                names = {name for given in totals.values() for name in given.names}
+                stored.states.update(metrics.states_by_name(conn, sorted(names - stored.states.keys())))
+            return len(plan.held.names), stored
 
     def _plan_optimistically(self, batches: Sequence[Batch]) -> _Stored | None:
         """Return what will be stored if nobody changes the metrics meanwhile; None if one is new, or history is sent."""
@@ -366,18 +388,30 @@ def _held(conn: Connection, name: str) -> Held:
     return list(zip(held.timestamps, held.values, strict=True))
 
 
-def _not_future(columns: Columns, latest: int, refusals: Refusals) -> Columns:
-    """Return the samples up to a time; the others are refused."""
-    if not columns.timestamps or max(columns.timestamps) <= latest:
-        return columns
-    kept = Columns([], [], [])
-    for name, value, timestamp in zip(*columns, strict=True):
-        if timestamp > latest:
-            refusals.add(Reason.FUTURE, f"{name} {value!r} {timestamp}")
-            continue
-        kept.names.append(name)
-        kept.values.append(value)
-        kept.timestamps.append(timestamp)
+def _rates(conn: Connection, totals: Mapping[int, Samples], refusals: Refusals) -> dict[int, Columns]:
+    """Return the samples of running totals by the places of their batches, and store the totals."""
+    if not totals:
+        return {}
+    names = list(dict.fromkeys(name for given in totals.values() for name in given.names))
+    before = running_totals.read(conn, names)
+    known = dict(before)
+    found = {place: rates.samples_of(given, known, refusals) for place, given in totals.items()}
+    running_totals.store(
+        conn, before, {name: total for name, total in known.items() if total != before.get(name)}
+    )
+    return found
+
+
+def _not_future(given: Samples, latest: int, refusals: Refusals) -> Samples:
+    """Return the samples up to a second; the others are refused."""
+    if not given.timestamps or max(given.timestamps) < latest + 1:
+        return given
+    kept = Samples.empty()
+    for name, timestamp, value, *rest in zip(*given, strict=True):
+        if timestamp >= latest + 1:
+            refusals.add(Reason.FUTURE, f"{name} {value!r} {int(timestamp // 1)}")
+        else:
+            kept.add(name, timestamp, value, *rest)
     return kept
 
 
