@@ -174,6 +174,13 @@ def test_the_parts_of_the_score_are_shown_on_demand(site):
     expect(page.locator("figure .readout")).to_contain_text("novelty 0.61")
 
 
+def test_a_short_history_is_not_shown_at_the_end_of_an_empty_day(site):
+    page = site.open(f"/m/{uid_of('shop.orders.pl')}")
+    expect(page.get_by_role("button", name="1h", exact=True)).to_have_attribute("aria-pressed", "true")
+    page.get_by_role("button", name="24h", exact=True).click()
+    expect(caption(page)).to_contain_text("11 Mar 15:26 to 15:26")
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [

@@ -33,3 +33,12 @@ export function changeWindow(by) {
   const name = WINDOWS[Math.max(0, Math.min(WINDOWS.length - 1, (now < 0 ? 4 : now) + by))];
   setQuery({ w: name === USUAL_WINDOW ? null : name });
 }
+
+/**
+ * Returns the shortest window that shows all there is; null where that is the usual one or a longer one.
+ * @param {number} history seconds
+ */
+export function fittingWindow(history) {
+  const name = WINDOWS.find((one) => readSpan(one, 0) >= history);
+  return name && readSpan(name, 0) < readSpan(USUAL_WINDOW, 0) ? name : null;
+}

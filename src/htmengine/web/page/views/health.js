@@ -12,6 +12,7 @@ import { problemNote } from "./problem.js";
 
 const POLL_MS = 5_000;
 const MOST_ROWS = 50;
+const SHORTEST_S = 0.1;
 const GLYPHS = { well: "✓", trouble: "!", unknown: "?" };
 
 /** @type {import("../lib/router.js").Open} */
@@ -49,7 +50,7 @@ export function health({ query }) {
   function showStages(now) {
     const troubled = now.stages.filter(({ state }) => state === "trouble");
     headline.dataset.level = troubled.length ? "trouble" : "calm";
-    const well = `A sample that arrives now is scored in ${now.latency ? span(now.latency.median_s) : "a moment"}`;
+    const well = `A sample that arrives now is scored in ${now.latency === null ? "a moment" : now.latency.median_s < SHORTEST_S ? `less than ${span(SHORTEST_S)}` : span(now.latency.median_s)}`;
     replace(
       headline,
       h("span.icon", { "aria-hidden": true }, troubled.length ? "!" : "✓"),

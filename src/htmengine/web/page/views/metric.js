@@ -7,7 +7,7 @@ import { go, link, query, setQuery } from "../lib/router.js";
 import { may, session } from "../lib/session.js";
 import { settings } from "../lib/settings.js";
 import { listen } from "../lib/sse.js";
-import { readTime, windowOf } from "../lib/windows.js";
+import { fittingWindow, readTime, windowOf } from "../lib/windows.js";
 import { stateInShort } from "../lib/words.js";
 import { MetricChart } from "../draw/chart.js";
 import { Minimap } from "../draw/minimap.js";
@@ -17,7 +17,7 @@ import { showRail } from "./metric/rail.js";
 import { showWhy } from "./metric/why.js";
 import { problemNote } from "./problem.js";
 
-const RANGES = ["1h", "6h", "24h", "7d", "30d", "all"];
+const RANGES = ["1h", "3h", "12h", "24h", "7d", "30d", "all"];
 const COMPARE = { "": "no overlay", "1d": "1 day before", "1w": "1 week before" };
 const PARTS = ["sequence", "novelty", "raw"];
 const SHIFTS = { "1d": 86_400, "1w": 604_800 };
@@ -161,11 +161,29 @@ class MetricPage {
       this.detail = await get(`/metrics/${this.uid}`);
       this.showHead();
       showRail(this.rail, /** @type {import("../shapes").MetricDetail} */ (this.detail));
-      loadData(this.uid, { points: MAP_POINTS, series: "value,log_score" }).then((all) => this.minimap.show(all, this.shown()), () => {});
+      this.loadMap();
+      this.fitWindow();
       if (this.span().name === "all") this.load(false);
     } catch (problem) {
       document.title = "Metric · htmengine";
       replace(this.element, problemNote(problem, () => location.reload()), h("p", null, h("a", { href: link("") }, "To the overview")));
+    }
+  }
+
+  /** A metric of an hour is not shown at the end of an empty day. */
+  fitWindow() {
+    const { first } = /** @type {import("../shapes").MetricDetail} */ (this.detail);
+    if (first === null || ["w", "from", "at", "row"].some((key) => this.params.has(key))) return;
+    setQuery({ w: fittingWindow(Date.now() / 1000 - first) });
+  }
+
+  async loadMap() {
+    const { first, last } = /** @type {import("../shapes").MetricDetail} */ (this.detail);
+    if (first === null || !last) return;
+    try {
+      this.minimap.show(await loadData(this.uid, { from: Math.floor(first), to: Math.ceil(last.time), points: MAP_POINTS, series: "value,log_score" }), this.shown());
+    } catch {
+      // The chart says what is wrong; the buttons above it choose the window, too.
     }
   }
 

@@ -30,7 +30,7 @@ export function showWhy(element, uid, alarm) {
     h("p.why-sentence", null, alarm.sentence),
     numberLine(alarm),
     channels,
-    h("p.hint", null, alarm.alarms_before ? ["Alarmed ", `${alarm.alarms_before} times before`, alarm.last_alarm ? [", last ", h("a", { href: link(`m/${uid}`, { from: Math.round(alarm.last_alarm - 3600), to: Math.round(alarm.last_alarm + 3600) }) }, clock(alarm.last_alarm))] : "", "."].flat() : "The first alarm of this metric."),
+    h("p.hint", null, alarm.alarms_before ? ["Alarmed ", alarm.alarms_before === 1 ? "once before" : `${alarm.alarms_before} times before`, alarm.last_alarm ? [", last ", h("a", { href: link(`m/${uid}`, { from: Math.round(alarm.last_alarm - 3600), to: Math.round(alarm.last_alarm + 3600) }) }, clock(alarm.last_alarm))] : "", "."].flat() : "The first alarm of this metric."),
     around,
   );
   showChannels(channels, uid, alarm);

@@ -7,7 +7,7 @@ import { clock, plural } from "../../lib/format.js";
 import { h, replace, setText } from "../../lib/h.js";
 import { go, link, setQuery } from "../../lib/router.js";
 import { VirtualList } from "../../lib/vlist.js";
-import { WINDOWS, USUAL_WINDOW, readTime, windowOf } from "../../lib/windows.js";
+import { WINDOWS, USUAL_WINDOW, fittingWindow, readTime, windowOf } from "../../lib/windows.js";
 import { whenColoursChange } from "../../draw/colours.js";
 import { settings } from "../../lib/settings.js";
 import { problemNote } from "../problem.js";
@@ -21,6 +21,7 @@ const PAGE_SIZE = 500;
 const RESORT_MS = 2_000;
 const RELOAD_MS = 30_000;
 const TYPING_MS = 150;
+const UNFINISHED = /(^|\s)-?(?:(?:tag|state|score|cause):[<>=]*)?(?=\s|$)/g; // a word that is still being typed
 
 const SORTS = { oddness: "most unusual", name: "name", last: "last change", lag: "lag", alarms: "alarms in 24 h", trouble: "trouble first" };
 const SEARCH_HINT = "Part of a name or a glob; tag:dc=a  state:silent  score:>0.5  cause:jump  -without";
@@ -39,6 +40,7 @@ export class Fleet {
     this.loadingMore = false;
     this.inside = false;
     this.typing = 0;
+    this.fitted = false;
     /** @type {HTMLElement | null} */
     this.extraNote = null;
     this.preview = new Preview();
@@ -143,6 +145,11 @@ export class Fleet {
     return from !== null && to !== null && to > from ? [from, to] : null;
   }
 
+  /** Returns the search as the server is asked for it. */
+  question() {
+    return (this.params.get("q") ?? "").replace(UNFINISHED, "$1").trim() || null;
+  }
+
   reload() {
     this.load(true);
   }
@@ -154,7 +161,7 @@ export class Fleet {
     const loading = (this.loading = new AbortController());
     this.element.setAttribute("aria-busy", String(!quietly));
     try {
-      if (this.params.get("group")) await this.groups.load(this.params, loading.signal);
+      if (this.params.get("group")) await this.groups.load(this.params, this.question(), loading.signal);
       else await this.loadRows(loading.signal, quietly);
       this.showCount();
     } catch (problem) {
@@ -176,7 +183,7 @@ export class Fleet {
   async loadRows(signal, again) {
     const span = this.chosenSpan();
     if (span) {
-      const { items } = await get("/anomalies", { from: span[0], to: span[1], rank: "window", limit: 200, q: this.params.get("q") }, signal);
+      const { items } = await get("/anomalies", { from: span[0], to: span[1], rank: "window", limit: 200, q: this.question() }, signal);
       const ranks = /** @type {import("../../shapes").Ranked[]} */ (items);
       const rows = ranks.length ? (await get("/metrics", { uid: ranks.map(({ uid }) => uid), limit: 200 }, signal)).items : [];
       const byUid = new Map(rows.map((/** @type {import("../../shapes").MetricRow} */ row) => [row.uid, row]));
@@ -184,19 +191,32 @@ export class Fleet {
       [this.total, this.next] = [ranks.length, null];
     } else {
       const sort = this.params.get("sort") ?? "oddness";
-      const answer = await get("/metrics", { q: this.params.get("q"), sort, limit: PAGE_SIZE }, signal);
+      const answer = await get("/metrics", { q: this.question(), sort, limit: PAGE_SIZE }, signal);
       const deeper = again && this.ranking.size > PAGE_SIZE;
       this.ranking.replace(answer.items, sort === "oddness" ? "oddness" : "given", deeper);
       if (!deeper) this.next = answer.next;
       this.total = answer.total ?? answer.items.length;
+      this.fitWindow(answer.items);
     }
+  }
+
+  /**
+   * A fleet of an hour is not shown at the end of an empty day. Only at first: what a person chooses stays.
+   * @param {import("../../shapes").MetricRow[]} rows
+   */
+  fitWindow(rows) {
+    if (this.fitted || !rows.length) return;
+    this.fitted = true;
+    const longest = Math.max(...rows.map(({ stored, interval }) => (stored && interval ? stored * interval : Infinity)));
+    const { name } = windowOf(this.params);
+    if (!this.params.has("w") && !this.params.has("at") && name === USUAL_WINDOW) setQuery({ w: fittingWindow(longest) });
   }
 
   async loadMore() {
     if (!this.next || this.loadingMore || this.loading) return;
     this.loadingMore = true;
     try {
-      const answer = await get("/metrics", { q: this.params.get("q"), sort: this.params.get("sort") ?? "oddness", limit: PAGE_SIZE, after: this.next });
+      const answer = await get("/metrics", { q: this.question(), sort: this.params.get("sort") ?? "oddness", limit: PAGE_SIZE, after: this.next });
       this.ranking.append(answer.items);
       this.next = answer.next;
       this.showRows();

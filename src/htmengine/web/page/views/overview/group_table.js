@@ -48,13 +48,13 @@ export class GroupTable {
 
   /**
    * @param {URLSearchParams} params
+   * @param {string | null} q
    * @param {AbortSignal} signal
    */
-  async load(params, signal) {
+  async load(params, q, signal) {
     const group = params.get("group") ?? "prefix";
     const tag = group.startsWith("tag:") ? group.slice(4) : null;
     const open = new Set((params.get("open") ?? "").split(",").filter(Boolean));
-    const q = params.get("q");
     const ask = async (/** @type {string} */ prefix) => /** @type {Group[]} */ ((await get("/metrics/tree", tag ? { tag, q } : { prefix, q }, signal)).items);
     const rows = async (/** @type {string} */ prefix, /** @type {number} */ level) => {
       /** @type {HTMLElement[]} */

@@ -2,10 +2,12 @@
 import { count, plural, span } from "../../lib/format.js";
 import { h, replace } from "../../lib/h.js";
 
+const UP_TO_DATE_S = 0.5;
+
 /** @param {import("../../shapes").Overview} overview */
 export function parts(overview) {
   const { incidents_open: open, unusual, metrics, lag_s: lag, engine, calm_since: calm } = overview;
-  const behind = lag === null ? "" : `, ${span(lag)} behind`;
+  const behind = lag === null ? "" : lag < UP_TO_DATE_S ? ", up to date" : `, ${span(lag)} behind`;
   const watcher = engine === "well" ? `engine well${behind}` : `engine in trouble${behind}`;
   if (!open && !unusual) {
     const since = calm ? ` for ${span(Date.now() / 1000 - calm)}` : "";
