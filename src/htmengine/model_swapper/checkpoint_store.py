@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import groupby
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import zstandard
 from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert, inspect, or_, select, update
@@ -24,6 +24,8 @@ from htmengine.repository.engine import open_engine, reading, require_whole, wri
 from htmengine.repository.locks import lock_tables
 from htmengine.repository.lookup import IN_LIST
 
+CODEC_NONE: Final = 0
+"""A block as the model gives it: in memory alone."""
 CODEC_ZSTD: Final = 1
 """A block, compressed: as earlier versions wrote it."""
 CODEC_CHECKED: Final = 2
@@ -66,15 +68,35 @@ class Checkpoint(NamedTuple):
     shard: int
     codec: int
     data: bytes
+    """The model's block, as the codec says."""
+    block_digest: int = identity.UNKNOWN
+    """Of CODEC_NONE, what `digest` is; others have it in their header."""
+
+    @classmethod
+    def of(
+        cls,
+        uid: str,
+        generation: int,
+        last_rowid: int,
+        shard: int,
+        block: bytes,
+        digest: int = identity.UNKNOWN,
+    ) -> Self:
+        """Return a checkpoint with this block; the digest is that of the samples and of what the model began with."""
+        return cls(uid, generation, last_rowid, shard, CODEC_NONE, block, digest)
 
     @property
     def digest(self) -> int:
         """Of the samples that the model has taken, and of what it began with; to be believed once `block` is read."""
+        if self.codec == CODEC_NONE:
+            return self.block_digest
         has_one = self.codec == CODEC_CHECKED and len(self.data) >= _HEADER.size
         return int(_HEADER.unpack_from(self.data)[0]) if has_one else identity.UNKNOWN
 
     def block(self) -> bytes:
         """Return the model's block. Raises UnreadableCheckpoint."""
+        if self.codec == CODEC_NONE:
+            return self.data
         if self.codec == CODEC_ZSTD:
             return _decompressed(self.data)
         if self.codec != CODEC_CHECKED:
@@ -90,15 +112,14 @@ class Checkpoint(NamedTuple):
             raise UnreadableCheckpoint(f"{len(block)} bytes where {size} belong")
         return block
 
-
-def compressed(
-    uid: str, generation: int, last_rowid: int, shard: int, block: bytes, digest: int = identity.UNKNOWN
-) -> Checkpoint:
-    """Return a checkpoint with this block; the digest is that of the samples and of what the model began with."""
-    frame = zstandard.ZstdCompressor(level=LEVEL).compress(block)
-    checksum = _checksum((uid, generation, last_rowid), digest, len(block), frame)
-    data = _HEADER.pack(digest, len(block), checksum) + frame
-    return Checkpoint(uid, generation, last_rowid, shard, CODEC_CHECKED, data)
+    def compressed(self) -> Checkpoint:
+        """Return the checkpoint as it is stored."""
+        if self.codec != CODEC_NONE:
+            return self
+        frame = zstandard.ZstdCompressor(level=LEVEL).compress(self.data)
+        checksum = _checksum(self[:3], self.block_digest, len(self.data), frame)
+        data = _HEADER.pack(self.block_digest, len(self.data), checksum) + frame
+        return self._replace(codec=CODEC_CHECKED, data=data)
 
 
 def _checksum(key: tuple[str, int, int], digest: int, size: int, frame: bytes) -> bytes:
@@ -160,7 +181,7 @@ class CheckpointStore:
         scored: Mapping[str, int],
         now: int,
     ) -> frozenset[int]:
-        """Write checkpoints in one transaction and drop those that they make needless.
+        """Compress and write checkpoints in one transaction, and drop those that they make needless.
 
         Parameters
         ----------
@@ -175,6 +196,7 @@ class CheckpointStore:
         The shards that have another owner by now: nothing of these was written.
         """
         shards = {checkpoint.shard for checkpoint in checkpoints}
+        checkpoints = [checkpoint.compressed() for checkpoint in checkpoints]
         with writing(self._engine) as conn:
             # Locked where a server has more than one writer: nobody claims a shard between this and the commit.
             query = select(_owner.shard, _owner.epoch).where(_owner.shard.in_(shards)).with_for_update()

@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from htmengine.errors import DependencyUnavailable, ExplainedError
-from htmengine.model_swapper.checkpoint_store import CheckpointStore, ModelKey, compressed
-from htmengine.repository import identity
+from htmengine.model_swapper.checkpoint_store import Checkpoint, CheckpointStore, ModelKey
 from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.retry import WaitingLog
 from htmengine.system.backoff import Backoff, retry
 
 CAPACITY: Final = 256
-"""Blocks that may wait. Each is a copy of a model's state, so this bounds memory."""
+"""Checkpoints that may wait. Each is a copy of a model's state, so this bounds memory."""
 BATCH_SIZE: Final = 100
 TIMEOUT_S: Final = 5.0
 LAST_TIMEOUT_S: Final = 10.0
@@ -35,24 +34,19 @@ class CheckpointsWaiting(DependencyUnavailable):
     """The store of checkpoints takes nothing now, and no more may wait for it."""
 
 
-class Block(NamedTuple):
-    """A model's state that is to become a checkpoint."""
+class Write(NamedTuple):
+    """A checkpoint that is to be stored."""
 
-    uid: str
-    generation: int
-    last_rowid: int
-    shard: int
+    checkpoint: Checkpoint
     epoch: int
-    data: bytes
-    digest: int = identity.UNKNOWN
-    """Of the samples that the model has taken, and of what it began with."""
+    """Under which its shard was claimed by whoever made it."""
 
 
-Job = Block | Callable[[], None]
+Job = Write | Callable[[], None]
 
 
 class CheckpointWriter:
-    """Does one thing after the other: writes blocks, many in one transaction, and runs other jobs between them."""
+    """Does one thing after the other: writes checkpoints, many in one transaction, and runs other jobs between them."""
 
     def __init__(
         self,
@@ -69,8 +63,8 @@ class CheckpointWriter:
         self._capacity = capacity
         self._changed = threading.Condition()
         self._jobs: deque[Job] = deque()
-        self._waiting: dict[ModelKey, list[Block]] = {}
-        """Blocks that are not in the store yet, by model, the newest last."""
+        self._waiting: dict[ModelKey, list[Checkpoint]] = {}
+        """Those that are not in the store yet, by model, the newest last."""
         self._busy = False
         self._closing = threading.Event()
         self._give_up_at = math.inf
@@ -81,11 +75,11 @@ class CheckpointWriter:
 
     @property
     def room(self) -> int:
-        """How many blocks can be put without waiting."""
+        """How many jobs can be put without waiting."""
         return self._capacity - len(self._jobs)
 
-    def put(self, job: Job, *, patience_s: float = TIMEOUT_S) -> None:
-        """Hand over a block or another job; waits while there is no room, so many seconds at most.
+    def put(self, job: Job, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Hand over a checkpoint or another job; waits while there is no room, so many seconds at most.
 
         Raises
         ------
@@ -93,16 +87,16 @@ class CheckpointWriter:
         RuntimeError : the thread ended with an error.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: self.room > 0 or self._error, patience_s):
+            if not self._changed.wait_for(lambda: self.room > 0 or self._error, timeout_s):
                 raise CheckpointsWaiting(f"{len(self._jobs)} checkpoints wait to be written")
             self._raise()
             self._jobs.append(job)
-            if isinstance(job, Block):
-                self._waiting.setdefault((job.uid, job.generation), []).append(job)
+            if isinstance(job, Write):
+                self._waiting.setdefault(job.checkpoint[:2], []).append(job.checkpoint)
             self._changed.notify_all()
 
-    def waiting(self, models: Iterable[ModelKey]) -> dict[ModelKey, Block]:
-        """Return the newest block of each of these models that has one which is not in the store yet."""
+    def waiting(self, models: Iterable[ModelKey]) -> dict[ModelKey, Checkpoint]:
+        """Return the newest checkpoint of each of these models that has one which is not in the store yet."""
         with self._changed:
             return {model: self._waiting[model][-1] for model in models if model in self._waiting}
 
@@ -153,12 +147,12 @@ class CheckpointWriter:
                 self._changed.notify_all()
 
     def _next(self) -> list[Job]:
-        """Return what to do next: blocks, or one other job; nothing when all is done and the writer is closed."""
+        """Return what to do next: checkpoints, or one other job; nothing when all is done and the writer is closed."""
         with self._changed:
             self._changed.wait_for(lambda: self._jobs or self._closing.is_set())
             batch: list[Job] = []
             while self._jobs and len(batch) < BATCH_SIZE:
-                if batch and not (isinstance(batch[-1], Block) and isinstance(self._jobs[0], Block)):
+                if batch and not (isinstance(batch[-1], Write) and isinstance(self._jobs[0], Write)):
                     break
                 batch.append(self._jobs.popleft())
             self._busy = bool(batch)
@@ -168,11 +162,11 @@ class CheckpointWriter:
     def _done(self, batch: Sequence[Job]) -> None:
         with self._changed:
             for job in batch:
-                if isinstance(job, Block):
-                    blocks = self._waiting[job.uid, job.generation]
-                    blocks.remove(job)
-                    if not blocks:
-                        del self._waiting[job.uid, job.generation]
+                if isinstance(job, Write):
+                    model = job.checkpoint[:2]
+                    self._waiting[model].remove(job.checkpoint)
+                    if not self._waiting[model]:
+                        del self._waiting[model]
             self._busy = False
             self._changed.notify_all()
 
@@ -198,24 +192,21 @@ class CheckpointWriter:
             waiting.ends(backoff.waited_s)
 
     def _do(self, batch: Sequence[Job]) -> None:
-        blocks = [job for job in batch if isinstance(job, Block)]
+        writes = [job for job in batch if isinstance(job, Write)]
         for job in batch:
-            if not isinstance(job, Block):
+            if not isinstance(job, Write):
                 job()
-        if not blocks:
+        if not writes:
             return
-        # A block's epoch is the one under which its owner scored, not the one of whoever owns the shard by now.
+        # A checkpoint's epoch is the one under which its owner scored, not the one of whoever owns the shard by now.
         epochs: dict[int, int] = {}
-        for block in blocks:
-            epochs[block.shard] = max(block.epoch, epochs.get(block.shard, 0))
-        current = [block for block in blocks if block.epoch == epochs[block.shard]]
+        for checkpoint, epoch in writes:
+            epochs[checkpoint.shard] = max(epoch, epochs.get(checkpoint.shard, 0))
+        current = [checkpoint for checkpoint, epoch in writes if epoch == epochs[checkpoint.shard]]
         stale = self._store.write(
-            [
-                compressed(item.uid, item.generation, item.last_rowid, item.shard, item.data, item.digest)
-                for item in current
-            ],
+            current,
             epochs,
-            scored=self._scored([item.uid for item in current]),
+            scored=self._scored([checkpoint.uid for checkpoint in current]),
             now=int(time.time()),
         )
         if stale:

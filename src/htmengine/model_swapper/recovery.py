@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine
 
 from htmengine import config
 from htmengine.htm.model import Model, UnreadableModel
@@ -21,19 +21,16 @@ from htmengine.model_swapper.checkpoint_store import (
     CheckpointStore,
     ModelKey,
     UnreadableCheckpoint,
-    compressed,
 )
-from htmengine.model_swapper.checkpoint_writer import Block, CheckpointWriter
+from htmengine.model_swapper.checkpoint_writer import CheckpointWriter
 from htmengine.model_swapper.model_cache import CachedModel, memory_of
-from htmengine.repository import identity, metrics, samples, schema
+from htmengine.repository import identity, metrics, samples
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import Definition
 from htmengine.repository.status import MetricStatus
 
 MODELS_BATCH_SIZE: Final = 500
 ROWS_BATCH_SIZE: Final = 10_000
-
-_metric = schema.metric.c
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +81,7 @@ class Recovery:
         """Raise ValueError where no model can be made from parameters."""
         Model(parameters)
 
-    def newest(self, models: Sequence[ModelKey]) -> dict[ModelKey, Checkpoint | Block]:
+    def newest(self, models: Sequence[ModelKey]) -> dict[ModelKey, Checkpoint]:
         """Return the newest checkpoint, stored or still being written, of each of these models that has one."""
         waiting = self._writer.waiting(models)  # looked at first: what leaves the writer is in the store
         stored = self._store.newest([uid for uid, generation in models if (uid, generation) not in waiting])
@@ -96,7 +93,7 @@ class Recovery:
         found: Definition,
         *,
         at_or_below: int,
-        newest: Mapping[ModelKey, Checkpoint | Block] | None = None,
+        newest: Mapping[ModelKey, Checkpoint] | None = None,
         compare: bool = False,
     ) -> CachedModel:
         """Return a metric's model as it was at some row, as near below the given one as can be had.
@@ -143,7 +140,7 @@ class Recovery:
         found: Definition,
         parameters: Parameters,
         limit: int,
-        checkpoint: Checkpoint | Block | None,
+        checkpoint: Checkpoint | None,
         *,
         compare: bool,
     ) -> tuple[Model | None, int, int]:
@@ -154,7 +151,7 @@ class Recovery:
             try:
                 if rowid > limit:
                     raise UnreadableCheckpoint(f"it lies beyond row {limit}")
-                block = checkpoint.data if isinstance(checkpoint, Block) else checkpoint.block()
+                block = checkpoint.block()
                 digest = identity.with_model(checkpoint.digest, found.model_digest)
                 self._check_samples(uid, found, rowid, digest, read=compare)
                 model = Model.load(block)
@@ -285,18 +282,17 @@ class Recovery:
         model_digest = identity.of(block)
         with reading(self._engine) as conn:
             digest = identity.with_model(samples.digest_at(conn, uid, begin), model_digest)
-        checkpoint = compressed(uid, generation, begin, shard, block, digest)
+        checkpoint = Checkpoint.of(uid, generation, begin, shard, block, digest)
         self._store.write([checkpoint], {shard: self._store.epoch(shard)}, scored={}, now=int(time.time()))
         with writing(self._engine) as conn:
-            unscored = _metric.base_rowid == begin, _metric.scored_rowid == begin
-            conn.execute(
-                update(schema.metric)
-                .where(_metric.uid == uid, _metric.generation == generation, *unscored)
-                .values(
-                    base_rowid=begin - copy.rows,
-                    model_params=definition.render(copy.parameters),
-                    model_digest=model_digest,
-                )
+            metrics.begin_as_copy(
+                conn,
+                uid,
+                generation,
+                at_rowid=begin,
+                rows=copy.rows,
+                model_params=definition.render(copy.parameters),
+                model_digest=model_digest,
             )
         return True
 

@@ -30,7 +30,7 @@ from htmengine.messages import (
     shard_of,
 )
 from htmengine.model_swapper.checkpoint_store import Checkpoint, CheckpointStore, ModelKey
-from htmengine.model_swapper.checkpoint_writer import LAST_TIMEOUT_S, TIMEOUT_S, Block, CheckpointWriter
+from htmengine.model_swapper.checkpoint_writer import LAST_TIMEOUT_S, TIMEOUT_S, CheckpointWriter, Write
 from htmengine.model_swapper.commands import Commands
 from htmengine.model_swapper.model_cache import CachedModel, ModelCache
 from htmengine.model_swapper.recovery import Recovery, scored_rowids
@@ -189,7 +189,7 @@ class ModelScheduler:
         try:
             for number, cached in enumerate(unsaved):
                 self._progress(f"{number:,} of {len(unsaved):,} models saved")
-                self._save(cached, patience_s=LAST_TIMEOUT_S)
+                self._save(cached, timeout_s=LAST_TIMEOUT_S)
         except DependencyUnavailable as error:
             log.warning("model_scheduler.not_saved reason=%s", error)
         self._writer.close()
@@ -313,7 +313,7 @@ class ModelScheduler:
         able = [uid for uid in missing if self._may_work(uid, defined.get(uid))]
         refused = set(missing).difference(able)
         used = sum(self._cache[uid].bytes for uid in working)
-        newest: Mapping[ModelKey, Checkpoint | Block] | None = None
+        newest: Mapping[ModelKey, Checkpoint] | None = None
         for place, uid in enumerate(able):
             if place % MODELS_BATCH_SIZE == 0:
                 some = able[place : place + MODELS_BATCH_SIZE]
@@ -349,7 +349,7 @@ class ModelScheduler:
         found: Definition,
         *,
         at_or_below: int,
-        newest: Mapping[ModelKey, Checkpoint | Block] | None = None,
+        newest: Mapping[ModelKey, Checkpoint] | None = None,
         compare: bool = False,
     ) -> CachedModel | None:
         """Return a model as it was at some row at or below the given one; None where there cannot be one."""
@@ -532,22 +532,24 @@ class ModelScheduler:
 
     # -- Saving.
 
-    def _save(self, cached: CachedModel, *, patience_s: float = TIMEOUT_S) -> None:
+    def _save(self, cached: CachedModel, *, timeout_s: float = TIMEOUT_S) -> None:
         """Hand a model's block to the writer, if it says more than the last. Raises DependencyUnavailable, nothing done."""
         if not cached.dirty:
             return
         block = cached.model.save()
         self._writer.put(
-            Block(
-                cached.uid,
-                cached.generation,
-                cached.published_rowid,
-                cached.shard,
+            Write(
+                Checkpoint.of(
+                    cached.uid,
+                    cached.generation,
+                    cached.published_rowid,
+                    cached.shard,
+                    block,
+                    identity.with_model(cached.digest, cached.model_digest),
+                ),
                 self._claims.get(cached.shard, 0),
-                block,
-                identity.with_model(cached.digest, cached.model_digest),
             ),
-            patience_s=patience_s,
+            timeout_s=timeout_s,
         )
         self.counters.add("checkpoints")
         cached.checkpointed_rowid = cached.published_rowid

@@ -330,6 +330,28 @@ def start_models(conn: Connection, models: Sequence[NewModel]) -> None:
             raise MetricStatusChangedError("the status of a metric was changed at the same time")
 
 
+def begin_as_copy(
+    conn: Connection,
+    uid: str,
+    generation: int,
+    *,
+    at_rowid: int,
+    rows: int,
+    model_params: str,
+    model_digest: int,
+) -> None:
+    """Let a metric's model, which has no score yet, begin as a copy of one that has learned so many rows elsewhere.
+
+    Nothing happens where the metric has another generation, or its watermark does not lie at `at_rowid` any more.
+    """
+    unscored = _metric.base_rowid == at_rowid, _metric.scored_rowid == at_rowid
+    conn.execute(
+        update(schema.metric)
+        .where(_metric.uid == uid, _metric.generation == generation, *unscored)
+        .values(base_rowid=at_rowid - rows, model_params=model_params, model_digest=model_digest)
+    )
+
+
 def end_model(conn: Connection, uid: str) -> int:
     """End the metric's model and return the generation that the next one will have.
 

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from htmengine.bus import MAX_DELIVERIES, BusError, BusUnavailable, Fanout, Outgoing, QueueFull
+from htmengine.bus.rabbitmq import dead_letters
 from htmengine.bus.rabbitmq.bus import RabbitBus
 from htmengine.bus.rabbitmq.channel import Publication, persistent
 from htmengine.bus.rabbitmq.consumer import OWNERSHIP_BY_PRIORITY
@@ -312,7 +313,7 @@ def test_a_closed_bus_refuses(bus):
 
 def test_a_message_that_the_broker_put_aside_can_be_sent_again(bus, broker):
     put(bus, "q", "expired")
-    exchange = f"{bus.application}.dead"
+    exchange = f"{bus.session.application}.dead"
     dead = persistent({"x-death": [{"queue": "q", "reason": "expired"}], "mine": "kept"})
     bus.session.publish([Publication(exchange, "", b"by the broker", dead)])
     (letter,) = bus.dead_letters()
@@ -346,7 +347,12 @@ def test_an_exchange_that_somebody_deletes_is_made_again(bus):
 @pytest.mark.parametrize("what", ["queue", "exchange"])
 def test_dead_letters_find_their_place_after_somebody_deleted_it(bus, what):
     if what == "queue":
-        ask(bus, lambda raw, answer: raw.queue_delete(bus.dead_letter_queue, callback=answer))
+        ask(
+            bus,
+            lambda raw, answer: raw.queue_delete(
+                dead_letters.queue(bus.session.application), callback=answer
+            ),
+        )
     else:
         ask(bus, lambda raw, answer: raw.exchange_delete("htmengine.dead", callback=answer))
     put(bus, "q", "bad")

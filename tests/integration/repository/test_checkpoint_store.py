@@ -6,7 +6,7 @@ from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from tests.integration.repository.conftest import new_database
 from tests.support.concurrency import at_the_same_time
 from tests.unit.model_swapper.test_checkpoint_store import *  # noqa: F403
-from tests.unit.model_swapper.test_checkpoint_store import compressed
+from tests.unit.model_swapper.test_checkpoint_store import Checkpoint
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def store(database_server):
 def test_many_large_blocks_are_written_at_once(store):
     blocks = {f"uid {number}": bytes([number]) * 100 + bytes(range(256)) * 8000 for number in range(20)}
     epoch = store.claim(3)
-    written = [compressed(uid, 1, 10, 3, block) for uid, block in blocks.items()]
+    written = [Checkpoint.of(uid, 1, 10, 3, block) for uid, block in blocks.items()]
     assert store.write(written, {3: epoch}, scored={}, now=0) == frozenset()
     assert {uid: it.block() for (uid, _), it in store.newest(list(blocks)).items()} == blocks
 

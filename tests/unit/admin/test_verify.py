@@ -12,7 +12,7 @@ from htmengine.admin.verify import checkpoint_findings, verify
 from htmengine.htm import params
 from htmengine.htm.model import Model
 from htmengine.model_swapper import definition
-from htmengine.model_swapper.checkpoint_store import compressed, open_checkpoint_store
+from htmengine.model_swapper.checkpoint_store import Checkpoint, open_checkpoint_store
 from htmengine.repository import alarms, hours, identity, metrics, samples, schema, scores
 from htmengine.repository.alarms import NewAlarm
 from htmengine.repository.engine import writing
@@ -76,7 +76,7 @@ def scored(context, name, *, checkpoint=40):
         model_digest = metrics.states(conn, [uid])[uid].model_digest
     digest = identity.with_model(digests[checkpoint - 1], model_digest)
     store.write(
-        [compressed(uid, 0, checkpoint, 0, block, digest)], {0: store.claim(0)}, scored={uid: ROWS}, now=0
+        [Checkpoint.of(uid, 0, checkpoint, 0, block, digest)], {0: store.claim(0)}, scored={uid: ROWS}, now=0
     )
     return uid
 
@@ -114,7 +114,7 @@ def test_a_checkpoint_of_other_samples_is_found(context, uid):
     store = open_checkpoint_store(context.settings, context.engine)
     (key,) = store.listing(uid)
     block = store.read(key).block()
-    store.write([compressed(uid, 0, 40, 0, block, 5)], {0: store.epoch(0)}, scored={}, now=0)
+    store.write([Checkpoint.of(uid, 0, 40, 0, block, 5)], {0: store.epoch(0)}, scored={}, now=0)
     assert verify(context).findings == [
         "m: the checkpoint of row 40 has taken other samples than those that are stored"
     ]

@@ -15,7 +15,6 @@ from htmengine.model_swapper.checkpoint_store import (
     Checkpoint,
     CheckpointStore,
     UnreadableCheckpoint,
-    compressed,
 )
 from htmengine.repository import identity
 from htmengine.repository.engine import open_engine
@@ -39,7 +38,7 @@ def test_every_owner_has_an_epoch_of_its_own(store):
 
 def test_an_owner_is_shut_out_by_the_next(store):
     first, second = store.claim(3), store.claim(3)
-    written = [compressed("uid", 1, 10, 3, b"block")]
+    written = [Checkpoint.of("uid", 1, 10, 3, b"block")]
     assert store.write(written, {3: first}, scored={}, now=0) == {3}
     assert store.newest(["uid"]) == {}
     assert store.write(written, {3: second}, scored={}, now=0) == frozenset()
@@ -51,7 +50,7 @@ def written(store, *rowids, scored, uid="uid", generation=1):
     epoch = store.claim(3)
     for rowid in rowids:
         block = f"block {rowid}".encode()
-        store.write([compressed(uid, generation, rowid, 3, block)], {3: epoch}, scored=scored, now=rowid)
+        store.write([Checkpoint.of(uid, generation, rowid, 3, block)], {3: epoch}, scored=scored, now=rowid)
     return [key.last_rowid for key in store.listing(uid) if key.generation == generation]
 
 
@@ -71,7 +70,7 @@ def written(store, *rowids, scored, uid="uid", generation=1):
 def test_the_newest_stays_and_the_newest_from_which_lost_scores_can_be_made_again(store, scored, kept):
     epoch = store.claim(3)
     for rowid in (10, 20, 30, 40):
-        store.write([compressed("uid", 1, rowid, 3, b"block")], {3: epoch}, scored={}, now=0)
+        store.write([Checkpoint.of("uid", 1, rowid, 3, b"block")], {3: epoch}, scored={}, now=0)
     assert written(store, 50, scored=scored) == kept
 
 
@@ -89,7 +88,7 @@ def test_what_is_dropped_is_of_the_same_model_only(store):
 def test_the_same_checkpoint_again_replaces_itself(store):
     epoch = store.claim(3)
     for block in (b"one", b"two"):
-        store.write([compressed("uid", 1, 10, 3, block)], {3: epoch}, scored={}, now=0)
+        store.write([Checkpoint.of("uid", 1, 10, 3, block)], {3: epoch}, scored={}, now=0)
     assert store.newest(["uid"])["uid", 1].block() == b"two"
     assert len(store.listing()) == 1
 
@@ -129,7 +128,7 @@ def test_the_oldest_checkpoint_says_which_rows_must_stay(store):
 
 
 def test_a_block_of_a_later_version_or_a_broken_one_is_refused_with_the_reason():
-    checkpoint = compressed("uid", 1, 10, 3, b"block")
+    checkpoint = Checkpoint.of("uid", 1, 10, 3, b"block").compressed()
     with pytest.raises(UnreadableCheckpoint, match="codec 9 is unknown"):
         checkpoint._replace(codec=9).block()
     with pytest.raises(UnreadableCheckpoint, match="4 bytes are less than a header"):
@@ -151,7 +150,7 @@ def test_a_checkpoint_of_an_earlier_version_is_read():
 def test_a_length_that_is_damaged_takes_no_memory(codec):
     """Two bits in the header of a frame make it say that it holds an exabyte."""
     block = bytes(np.random.default_rng(0).integers(0, 9, 20_000, dtype=np.uint8))
-    checkpoint = compressed("uid", 1, 10, 3, block)
+    checkpoint = Checkpoint.of("uid", 1, 10, 3, block).compressed()
     before = len(checkpoint.data) - len(checkpoint.data[checkpoint.data.index(b"\x28\xb5\x2f\xfd") :])
     frame = bytearray(checkpoint.data[before:])
     frame[4] |= 0xC0  # eight bytes of length where there were fewer
@@ -171,7 +170,7 @@ def test_whatever_is_damaged_the_checkpoint_is_refused_or_the_block_is_the_same(
     model = Model(params.parameter_set("default"))
     model.score_series(np.arange(300.0) * 60, random.normal(size=300))
     block = model.save()
-    checkpoint = compressed("uid", 1, 10, 3, block, digest=5)
+    checkpoint = Checkpoint.of("uid", 1, 10, 3, block, digest=5).compressed()
     if codec == CODEC_ZSTD:
         data = zstandard.ZstdCompressor(level=1).compress(block)
         checkpoint = checkpoint._replace(codec=codec, data=data)

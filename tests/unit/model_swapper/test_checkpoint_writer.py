@@ -6,7 +6,8 @@ import pytest
 
 from htmengine.errors import DependencyUnavailable
 from htmengine.model_swapper import checkpoint_writer
-from htmengine.model_swapper.checkpoint_writer import Block, CheckpointWriter
+from htmengine.model_swapper.checkpoint_store import Checkpoint
+from htmengine.model_swapper.checkpoint_writer import CheckpointWriter, Write
 
 
 class AwayStore:
@@ -33,7 +34,7 @@ def store(monkeypatch):
 def writer(store):
     writer = CheckpointWriter(store, lambda uids: {})
     for rowid in range(1, 11):
-        writer.put(Block("uid", 0, rowid, 0, 0, b"block"))
+        writer.put(Write(Checkpoint.of("uid", 0, rowid, 0, b"block"), 0))
     return writer
 
 

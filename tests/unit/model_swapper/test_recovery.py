@@ -9,8 +9,8 @@ from sqlalchemy import delete, insert, null, select, update
 from htmengine.htm import params
 from htmengine.htm.model import Model
 from htmengine.messages import Samples, shard_of
-from htmengine.model_swapper.checkpoint_store import CODEC_CHECKED, CODEC_ZSTD
-from htmengine.model_swapper.checkpoint_writer import Block
+from htmengine.model_swapper.checkpoint_store import CODEC_CHECKED, CODEC_ZSTD, Checkpoint
+from htmengine.model_swapper.checkpoint_writer import Write
 from htmengine.model_swapper.scheduler import ORPHANS_INTERVAL_S, ROWS_WORTH_A_BLOCK
 from htmengine.repository import metrics, samples, schema
 from htmengine.repository.engine import reading, writing
@@ -341,10 +341,11 @@ def test_a_checkpoint_that_is_still_being_written_counts_as_stored(world):
     assert recovery.newest(models) == {}
     hold = threading.Event()
     writer.put(hold.wait)
-    block = Block(uid, 0, 1, shard_of(uid, SHARDS), world.store.claim(shard_of(uid, SHARDS)), b"block")
-    writer.put(block)
+    shard = shard_of(uid, SHARDS)
+    checkpoint = Checkpoint.of(uid, 0, 1, shard, b"block")
+    writer.put(Write(checkpoint, world.store.claim(shard)))
     try:
-        assert recovery.newest(models) == {(uid, 0): block}
+        assert recovery.newest(models) == {(uid, 0): checkpoint}
     finally:
         hold.set()
     writer.flush()
