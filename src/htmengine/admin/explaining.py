@@ -20,7 +20,7 @@ from htmengine.service.context import Context
 
 MAX_ROWS: Final = 100_000
 """So many rows are scored again at most: some seconds."""
-ROWS_AT_ONCE: Final = 5000
+ROWS_BATCH_SIZE: Final = 5000
 
 
 class CannotExplain(ExplainedError):
@@ -92,7 +92,7 @@ def _explained(conn: Connection, uid: str, model: Model, first: int, rowid: int)
         )
     try:
         while first < rowid:
-            page = samples.read(conn, uid, first, rowid - 1, ROWS_AT_ONCE)
+            page = samples.read(conn, uid, first, rowid - 1, ROWS_BATCH_SIZE)
             if not page.rowids or page.rowids[-1] != first + len(page.rowids) - 1:
                 raise CannotExplain(
                     f"Row {first} or one behind it is gone.", hint="Newer rows can be explained."

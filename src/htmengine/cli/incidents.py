@@ -26,7 +26,7 @@ from htmengine.service.program import stopping_on_signals
 
 METRICS_SHOWN: Final = 8
 """Of an incident in a list."""
-MOST_FOLLOWED: Final = 1000
+MAX_FOLLOWED: Final = 1000
 """Of incidents that are open when following begins."""
 POLL_S: Final = 1.0
 GROWTH_S: Final = 10.0
@@ -242,7 +242,7 @@ def follow(context: Context, request: Request) -> None:
     """Print the incidents of a time, and then what changes, until SIGINT or SIGTERM."""
     with reading(context.engine) as conn:
         seq = store.last_seq(conn)
-        still = store.list_incidents(conn, state=store.OPEN, match=request.pattern, limit=MOST_FOLLOWED)
+        still = store.list_incidents(conn, state=store.OPEN, match=request.pattern, limit=MAX_FOLLOWED)
     show(context, request)
     follower = Follower(request, still)
     stop = threading.Event()

@@ -24,9 +24,9 @@ Kind: TypeAlias = Literal["text", "workbook", "parquet"]
 
 PEEKED: Final = 4096
 """Bytes that are looked at to tell what a file is."""
-_MOST_LAYERS = 4
+_MAX_LAYERS = 4
 _PACKED_BYTES = 4096  # that are unpacked at a time: few may become many
-_MOST_NAMED = 5
+_MAX_NAMED = 5
 
 _BINARY_MARKS: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"\xd0\xcf\x11\xe0", "an old Excel workbook (.xls)", "Save it as .xlsx or as CSV and give that."),
@@ -78,7 +78,7 @@ def members(stream: io.BufferedReader[Any], name: str) -> Iterator[Member]:
     MisuseError : the file is of a kind that is not read; the message says which.
     ExplainedError : what is packed is damaged, or needs a password.
     """
-    yield from _members(stream, name, "", _MOST_LAYERS)
+    yield from _members(stream, name, "", _MAX_LAYERS)
 
 
 @contextmanager
@@ -198,7 +198,7 @@ def _of_zip(stream: io.BufferedReader[Any], name: str, label: str, layers: int) 
             except MisuseError as error:
                 refused.append(str(error))  # a picture beside the data costs nothing
         if len(refused) == len(files):
-            raise MisuseError("; ".join(refused[:_MOST_NAMED]), hint=_CSV_HINT)
+            raise MisuseError("; ".join(refused[:_MAX_NAMED]), hint=_CSV_HINT)
 
 
 def _is_hidden(path: str) -> bool:

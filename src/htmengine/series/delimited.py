@@ -13,8 +13,8 @@ from htmengine.series.tables import BadRows, Row, Table
 
 DELIMITERS: Final = (",", ";", "\t", "|")
 _WIDTHS = 3  # numbers of fields that are tried
-_MOST_LINES = 100  # of a row whose quoted fields hold line ends
-_MOST_ABOVE = 50  # lines above the header: titles and the like are no rows
+_MAX_LINES = 100  # of a row whose quoted fields hold line ends
+_MAX_ABOVE = 50  # lines above the header: titles and the like are no rows
 
 
 class _Form(NamedTuple):
@@ -112,7 +112,7 @@ def _joined(head: Sequence[Line], delimiter: str) -> Iterator[tuple[range, str, 
         try:
             yield range(number, number + 1), text, split(text, delimiter)
         except ValueError:
-            following = (text for _, text in head[position : position + _MOST_LINES])
+            following = (text for _, text in head[position : position + _MAX_LINES])
             for more, fields in _longer(
                 text, following, delimiter, lambda fields: len(fields) == commonest > 1
             ):
@@ -160,7 +160,7 @@ def _read(
         number, text = line
         if number < form.header_lines.stop:
             above += number < form.header_lines.start and not (text is not None and _is_no_row(text))
-            if above > _MOST_ABOVE:
+            if above > _MAX_ABOVE:
                 bad.add(number, "stands above the header")
             continue
         if text is None:
@@ -171,7 +171,7 @@ def _read(
         try:
             fields = split(text, delimiter)
         except ValueError as error:
-            while len(waiting) < _MOST_LINES and (ahead := next(source, None)) is not None:
+            while len(waiting) < _MAX_LINES and (ahead := next(source, None)) is not None:
                 waiting.append(ahead)
             following = [after for _, after in waiting]
             for more, joined in _longer(text, following, delimiter, is_row):

@@ -23,7 +23,7 @@ HEAD_ROWS: Final = 1000
 _BEGINS = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*(?:[\[\]{\"]|-?\d+(?:\.\d+)?\s*,|$))|\s*[\[{]\s*$")
 _NAMES = ("columns", "fields", "labels", "names", "header", "schema", "meta")
 _NAME_KEYS = ("name", "text", "title", "label", "id")
-_MOST_COLUMNS = 100
+_MAX_COLUMNS = 100
 _Labels = tuple[tuple[str, str], ...]
 
 
@@ -240,9 +240,7 @@ def _of_list(node: Sequence[Any], labels: _Labels, names: tuple[str, ...]) -> It
             yield _Fragment(labels, tuple(keys), [[row.get(key, "") for key in keys] for row in flat])
     elif _is_rows(node):
         width = len(node[0])
-        by_column = (len(names) == len(node) != width) or (
-            not names and len(node) < min(width, _MOST_COLUMNS)
-        )
+        by_column = (len(names) == len(node) != width) or (not names and len(node) < min(width, _MAX_COLUMNS))
         rows = _transposed(node) if by_column else [[_cell(cell) for cell in row] for row in node]
         yield _Fragment(labels, names if len(names) == len(rows[0]) else None, rows)
     elif all(isinstance(item, list) for item in node):

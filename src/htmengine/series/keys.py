@@ -67,8 +67,8 @@ KEY_NAMES: Final = frozenset(
 """Names of columns that tell series apart; in lower case without punctuation."""
 MAX_VALUES: Final = 10_000
 """Distinct values of a column that may tell series apart."""
-_MOST_NUMBERS = 50  # distinct ones in the head of a column of whole numbers that may tell series apart
-_MOST_COLUMNS = 3
+_MAX_NUMBERS = 50  # distinct ones in the head of a column of whole numbers that may tell series apart
+_MAX_COLUMNS = 3
 _LEAST = 3  # rows that share their time with another: fewer are a slip
 _LEFT = 0.1  # of the rows that share their time, as many may do so still
 
@@ -93,7 +93,7 @@ def candidates(table: Table, excluded: set[int]) -> list[Column]:
         plain = numbers.detect(cells[:100], delimiter=table.delimiter)
         if 2 * numbers.count_numbers(plain, cells[:100]) >= len(cells[:100]):
             whole = all(cell.isascii() and cell.isdecimal() for cell in distinct)
-            if not whole or len(distinct) > _MOST_NUMBERS or 5 * len(distinct) > len(cells):
+            if not whole or len(distinct) > _MAX_NUMBERS or 5 * len(distinct) > len(cells):
                 continue
         if len(distinct) <= max(2, 0.7 * len(cells)):
             found.append(column(table, index))
@@ -142,7 +142,7 @@ def _by_shared_times(timestamps: FloatArray, codes: Mapping[Column, Codes], shar
     chosen: list[Column] = []
     combined = np.zeros(len(timestamps), dtype=np.int64)
     left = shared
-    while len(chosen) < _MOST_COLUMNS:
+    while len(chosen) < _MAX_COLUMNS:
         trials = {}
         for one, code in codes.items():
             if one not in chosen:
