@@ -7,6 +7,8 @@
 
 PYTHON ?= python3
 DEMO_PORT ?= 2003
+DEMO_HTTP_PORT ?= 2080
+STAY ?=
 BIN := .venv/bin
 KERNELS := CMakeLists.txt $(shell find src/htmengine/htm/kernels -name '*.[ch]pp')
 UV := $(shell command -v uv 2>/dev/null)
@@ -54,7 +56,8 @@ kernels: .venv/kernels
 demo: setup
 	@rm -rf demo && mkdir -p demo
 	$(BIN)/htmengine detect examples/sample/requests.csv --plot demo/requests.html
-	$(BIN)/htmengine up --demo --seconds 20 --data demo/engine --port $(DEMO_PORT)
+	$(BIN)/htmengine up --demo $(if $(STAY),,--seconds 20) --data demo/engine --port $(DEMO_PORT) --http-port $(DEMO_HTTP_PORT)
+	$(if $(STAY),,@echo "To look around on http://127.0.0.1:$(DEMO_HTTP_PORT)/ while it runs: make demo STAY=1")
 
 test: setup
 	$(BIN)/python -m pytest -n auto --dist loadgroup

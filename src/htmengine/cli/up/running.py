@@ -129,20 +129,23 @@ def _say_what_next(request: Request, settings: config.Settings, *, has_page: boo
         f"htmengine runs: port {port} takes `name value timestamp` lines"
         + (f", everything is kept in {folder}." if folder else ".")
     )
-    if has_page:
-        echo_stderr(f"Open {server.address(settings.http)} to see what is odd.")
-    if not request.demo:
-        commands = {
-            f"htmengine send 'cpu.load 0.42'{option}": "or any Graphite agent",
-            f"htmengine results --follow{option}": "see the scores as they come",
-            f"htmengine doctor{option}": "see whether all is well",
-        }
-        width = max(map(len, commands))
-        echo_stderr(
-            "Next, in another terminal:\n"
-            + "".join(f"  {command:{width}}  # {why}\n" for command, why in commands.items())
-            + "Ctrl-C stops it in good order."
-        )
+    page = server.address(settings.http) if has_page else None
+    if request.demo:
+        if page:
+            echo_stderr(f"Open {page} to see what is odd.")
+        return
+    send = f"htmengine send 'cpu.load 0.42'{option}"
+    own_load = "" if request.own_load else f"; or this machine's own load: htmengine up --self{option}"
+    steps = [
+        f"Send samples: point a Graphite agent at port {port}, or {send}{own_load}",
+        f"See what is odd: {f'open {page}, or ' if page else ''}htmengine incidents --follow{option}",
+        f"See whether all is well: htmengine doctor{option}",
+    ]
+    echo_stderr(
+        "Next:\n"
+        + "".join(f"  {number}. {step}\n" for number, step in enumerate(steps, 1))
+        + "Ctrl-C stops it in good order."
+    )
 
 
 def _send_own_load(context: Context) -> None:
