@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from htmengine.errors import DependencyUnavailable, ExplainedError
-from htmengine.sqlite.presence import is_damage
+from htmengine.sqlite.errors import is_damage, passing_reason
 
 
 class RepositoryError(ExplainedError):
@@ -23,16 +23,6 @@ class TransactionRolledBack(RepositoryUnavailable):
     """The database undid the transaction for another's sake: a deadlock, or a lock that was not given in time."""
 
 
-_SQLITE_PASSING: Final = frozenset(
-    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
-)
-_SQLITE_LASTING: Final = frozenset(
-    {
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_PERM,
-    }
-)
 _MYSQL_PASSING: Final = frozenset(
     # Documented: no connection, connection lost, table definition changed, lock wait timeout, deadlock; and too many
     # connections, server shutting down, disk full; statement took too long (MariaDB, MySQL); connection ended by the server.
@@ -81,11 +71,10 @@ GONE_HINT: Final = (
     " history begins; models whose checkpoints are gone learn again from the samples that are stored."
 )
 DAMAGED_HINT: Final = "Move the file away, and go on as if it had been deleted. " + GONE_HINT
-_LASTING_HINTS: Final = {
-    True: "See that the database is whole and may be written, and start again.",
-    False: "See that the section [repository] of application.conf is right, that its database was created, and that its"
-    " user may use it; then start again.",
-}
+_REFUSED_HINT: Final = (
+    "See that the section [repository] of application.conf is right, that its database was created, and that its user may"
+    " use it; then start again."
+)
 
 
 def is_transient(error: DBAPIError) -> bool:
@@ -94,7 +83,7 @@ def is_transient(error: DBAPIError) -> bool:
     if error.connection_invalidated:
         return True
     if isinstance(cause, sqlite3.Error):
-        return _sqlite_code(cause) in _SQLITE_PASSING
+        return passing_reason(cause) is not None
     number = cause.args[0] if cause is not None and cause.args else None
     if isinstance(number, int):
         return number in _MYSQL_PASSING and not any(word in str(cause) for word in _REFUSED)
@@ -120,8 +109,8 @@ def translated(error: DBAPIError, where: str) -> Exception:
         return RepositoryError(text, hint="Create or upgrade its tables with: htmengine db upgrade")
     if isinstance(error.orig, sqlite3.Error) and is_damage(error.orig):
         return RepositoryError(text, hint=DAMAGED_HINT)
-    if _is_lasting(error):
-        return RepositoryError(text, hint=_LASTING_HINTS[isinstance(error.orig, sqlite3.Error)])
+    if isinstance(error, OperationalError) and not isinstance(error.orig, sqlite3.Error):
+        return RepositoryError(text, hint=_REFUSED_HINT)  # no such database, access denied …
     return error
 
 
@@ -131,16 +120,6 @@ def _is_rolled_back(error: DBAPIError) -> bool:
     return (cause is not None and bool(cause.args) and cause.args[0] in _MYSQL_ROLLED_BACK) or (
         isinstance(state, str) and state.startswith(_SQLSTATE_ROLLED_BACK)
     )
-
-
-def _is_lasting(error: DBAPIError) -> bool:
-    if isinstance(error.orig, sqlite3.Error):
-        return _sqlite_code(error.orig) in _SQLITE_LASTING
-    return isinstance(error, OperationalError)  # no such database, access denied …
-
-
-def _sqlite_code(error: sqlite3.Error) -> int:
-    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
 def _says_no_table(error: DBAPIError) -> bool:

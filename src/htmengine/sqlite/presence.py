@@ -12,6 +12,8 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from htmengine.sqlite.errors import is_damage
+
 CHECKS_WITHIN_S: Final = 2.0
 """A file that is too large to be checked in this time is checked in part."""
 _STEPS_BETWEEN_LOOKS: Final = 10_000
@@ -20,7 +22,6 @@ DELETED: Final = (
     "the file was deleted, moved or replaced while it was open; what was written to it since is lost"
 )
 DAMAGED: Final = "the file is damaged"
-_DAMAGE: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class Presence:
@@ -64,11 +65,6 @@ def damage(path: Path) -> str | None:
     except sqlite3.Error as error:
         return str(error) if is_damage(error) else None  # it may be busy, or its disk full: others say so
     return None if found == "ok" else str(found)
-
-
-def is_damage(error: sqlite3.Error) -> bool:
-    """Tell whether an error says that a file is damaged."""
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _DAMAGE
 
 
 def _identity(name: str) -> tuple[int, int] | None:

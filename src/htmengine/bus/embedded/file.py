@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from htmengine.bus.api import BusError, BusLost, BusUnavailable
-from htmengine.sqlite.presence import DAMAGED, DELETED, Presence, damage, is_damage
+from htmengine.sqlite.errors import is_damage, passing_reason
+from htmengine.sqlite.presence import DAMAGED, DELETED, Presence, damage
 from htmengine.sqlite.write_lock import FairLock
 from htmengine.system import private
 
@@ -20,17 +21,6 @@ WAL_PAGES: Final = 4000
 log means fewer writes of the same pages."""
 WAL_BYTES_KEPT: Final = 64 << 20
 
-_AWAY: Final = {
-    sqlite3.SQLITE_BUSY: "another process has held it for too long",
-    sqlite3.SQLITE_LOCKED: "another process has held it for too long",
-    sqlite3.SQLITE_FULL: "the disk is full; free some space on it",
-    sqlite3.SQLITE_READONLY: "it cannot be written; check the permissions of the file and its folder",
-    sqlite3.SQLITE_IOERR: "the disk reports an error",
-    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check the permissions of the file and its folder",
-    sqlite3.SQLITE_PERM: "it cannot be written; check the permissions of the file and its folder",
-    sqlite3.SQLITE_NOMEM: "there is not enough memory",
-}
-"""Errors that may pass, by primary code."""
 LOST_HINT: Final = (
     "Move away what is left of it, and start again, with a new bus: what is stored is scored all the same, and what was not"
     " stored yet is sent again by its senders."
@@ -155,9 +145,8 @@ class SqliteFile:
         try:
             yield
         except sqlite3.Error as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in _AWAY:
-                raise BusUnavailable(f"{self.path}: {_AWAY[code]} ({error})") from error
+            if reason := passing_reason(error):
+                raise BusUnavailable(f"{self.path}: {reason} ({error})") from error
             if is_damage(error):
                 raise self._lost(f"{DAMAGED}, or not a bus ({error})") from error
             raise
