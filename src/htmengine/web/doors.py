@@ -125,7 +125,7 @@ def _endpoint(site: Site, door: Door, counters: Counters) -> Callable[[Request],
 async def _admit(site: Site, request: Request) -> None:
     """Raise Refused for whoever may not send samples."""
     try:
-        await run_in_threadpool(site.access.require, request, "write")
+        await run_in_threadpool(site.access.require_sender, request)
     except Problem as problem:
         detail = f"{problem.kind.title}. {problem.detail}"
         raise Refused(problem.kind.status, detail, problem.headers) from problem

@@ -115,6 +115,13 @@ def test_other_machines_need_a_token_that_may_write(context, path):
         house.site.close()
 
 
+def test_on_this_machine_a_user_and_password_that_a_client_shows_unasked_do_not_matter(house, queued):
+    for _ in range(60):
+        answer = house.client.post("/write", content=f"a value=1 {SECOND}000000000", auth=("root", "root"))
+        assert answer.status_code == 204
+    assert len(queued()) == 60
+
+
 @pytest.mark.parametrize("path", REQUESTS)
 def test_another_sites_page_cannot_send_samples(house, queued, path):
     request = dict(REQUESTS[path])
