@@ -17,7 +17,6 @@ from htmengine.repository import bulk, schema
 from htmengine.repository.times import FIRST_SECOND, epoch_seconds, whole
 
 HOUR_S: Final = 3600
-METRICS_BATCH_SIZE: Final = 200
 MAX_VALUE: Final = 1e300
 """Values beyond count as this in the mean, as they do in a model."""
 
@@ -71,7 +70,7 @@ def hour_of(timestamp: float) -> int:
     return int(timestamp // HOUR_S) * HOUR_S
 
 
-def waiting(conn: Connection, from_uid: str = "", *, limit: int = METRICS_BATCH_SIZE) -> list[Due]:
+def waiting(conn: Connection, from_uid: str = "", *, limit: int) -> list[Due]:
     """Return metrics with scored rows that are not summed up, by uid, those behind `from_uid`."""
     behind = (
         select(_data.timestamp)

@@ -45,6 +45,8 @@ class MetricState(NamedTuple):
     """Of the same row."""
     model_digest: int = identity.UNKNOWN
     """Of what the model began with."""
+    hourly_rowid: int = 0
+    """The rows up to this one are summed up by the hour: see `hours`."""
 
 
 class Definition(NamedTuple):
@@ -88,6 +90,7 @@ _STATE: Final = (
     _metric.scored_rowid,
     _metric.tail_timestamp,
     *_DIGESTS,
+    _metric.hourly_rowid,
 )
 
 

@@ -42,7 +42,7 @@ def mean(values):
 def sum_up(engine, at_once=1000):
     """Sum up what is over, as the anomaly service does, and return how many rows that were."""
     with reading(engine) as conn:
-        due = [metric for metric in hours.waiting(conn) if metric.is_over]
+        due = [metric for metric in hours.waiting(conn, limit=100) if metric.is_over]
         sums = [found for metric in due if (found := hours.over(conn, metric, rows=at_once))]
     with writing(engine) as conn:
         assert hours.store(conn, sums)
@@ -104,7 +104,7 @@ def test_many_rows_are_summed_up_in_parts(engine, modelled, at_once):
 def test_rows_that_are_summed_up_at_the_same_time_count_once(engine, modelled):
     add(engine, modelled, ROWS)
     with reading(engine) as conn:
-        (due,) = hours.waiting(conn)
+        (due,) = hours.waiting(conn, limit=100)
         sums = hours.over(conn, due, rows=100)
     with writing(engine) as conn:
         assert hours.store(conn, [sums])
@@ -116,7 +116,7 @@ def test_rows_that_are_summed_up_at_the_same_time_count_once(engine, modelled):
 def test_sums_of_scores_that_were_cleared_meanwhile_are_not_stored(engine, modelled):
     add(engine, modelled, ROWS)
     with reading(engine) as conn:
-        (due,) = hours.waiting(conn)
+        (due,) = hours.waiting(conn, limit=100)
         sums = hours.over(conn, due, rows=100)
     with writing(engine) as conn:
         metrics.clear_model(conn, modelled)
@@ -217,7 +217,7 @@ def test_metrics_are_found_by_key(engine, modelled):
         return  # it decides by how many rows there are
     add(engine, modelled, ROWS)
     with explained(engine) as plans, reading(engine) as conn:
-        hours.waiting(conn)
+        hours.waiting(conn, limit=100)
         hours.of_rows(conn, modelled, 1, 9)
         hours.stored(conn, modelled, 0, 1)
     assert not [plan for plan in plans() if "SCAN" in plan or "timestamp_idx" in plan]

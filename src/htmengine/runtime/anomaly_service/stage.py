@@ -11,7 +11,7 @@ from htmengine import htmengineerrno, messages
 from htmengine.bus import Bus, Delivery, Fanout
 from htmengine.config import Settings
 from htmengine.messages import CommandResult, MalformedMessage, ModelFailure, Scores, Why
-from htmengine.repository import alarms, metrics, samples, schema
+from htmengine.repository import alarms, hours, metrics, samples, schema
 from htmengine.repository import scores as repository_scores
 from htmengine.repository.alarms import Alarm
 from htmengine.repository.engine import reading, writing
@@ -20,6 +20,7 @@ from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.runtime.anomaly_service import results_messages
 from htmengine.runtime.anomaly_service.alarms import new_alarms
 from htmengine.runtime.anomaly_service.hourly_sums import HourlySums
+from htmengine.runtime.anomaly_service.open_hours import OpenHours
 from htmengine.runtime.anomaly_service.results_messages import DEFINE_MODEL, Described, described
 from htmengine.runtime.anomaly_service.watermark import (
     Progress,
@@ -76,6 +77,7 @@ class AnomalyStage:
         self._batches_exchange = settings.batches_exchange
         self._step = step
         self._described: dict[tuple[str, int], Described] = {}
+        self._open_hours = OpenHours()
         self._hourly_sums = HourlySums(engine)
         self._in_doubt = False
         """The last attempt ended in an error, perhaps behind its commit: what is stored may not have been published."""
@@ -99,7 +101,10 @@ class AnomalyStage:
         return Outcome(publications, dead_letters)
 
     def settle(self) -> None:
-        """Sum up some of the hours that are over: they wait for nobody, and nobody for them."""
+        """Sum up some of the hours that ended without being seen whole: nobody waits for them."""
+        if self._open_hours.missed:
+            self._open_hours.missed = False
+            self._hourly_sums.hurry()
         if rows := self._hourly_sums.advance():
             self.counters.add("rows_summed_up", rows)
             self._step("anomaly_service.summed_up")
@@ -112,7 +117,11 @@ class AnomalyStage:
             try:
                 return self._store(received, wanted, compare=attempt > 0)
             except WriteConflict as error:
+                self._open_hours.forget(received.uids)
                 log.info("anomaly_service.write_conflict reason=%s", error)
+            except Exception:
+                self._open_hours.forget(received.uids)
+                raise
         raise RuntimeError(
             f"scores cannot be stored: in {ATTEMPTS} attempts the rows or watermarks of their metrics were not as the "
             "repository had just said; `htmengine verify` tells what is wrong with them"
@@ -183,7 +192,9 @@ class AnomalyStage:
                 "models_failed": len(received.failures),
             },
         )
-        return _Chosen(states, selection.advances, accepted, publication)
+        return _Chosen(
+            states, selection.advances, accepted, self._open_hours.take(accepted, states), publication
+        )
 
     def _describe(
         self, conn: Connection, received: _Received, scores: Scores, progress: Mapping[str, Progress]
@@ -236,6 +247,8 @@ def _write(conn: Connection, chosen: _Chosen) -> None:
     digests = row_digests(chosen.accepted, chosen.states)
     if _store_scores(conn, chosen.accepted, digests) != len(chosen.accepted):
         raise WriteConflict("rows are missing, or are of other samples")
+    if not hours.store(conn, chosen.hours):
+        raise WriteConflict("hours were summed up meanwhile")
     alarms.store(conn, new_alarms(chosen.accepted))
 
 
@@ -380,6 +393,8 @@ class _Chosen(NamedTuple):
     """The watermarks that move."""
     accepted: Scores
     """To be stored."""
+    hours: Sequence[hours.Sums]
+    """That end with these scores."""
     publication: _Publication
 
 

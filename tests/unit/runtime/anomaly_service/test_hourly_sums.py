@@ -8,10 +8,9 @@ from htmengine.repository import hours, metrics
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.anomaly_service import hourly_sums
-from htmengine.runtime.anomaly_service.hourly_sums import PASS_INTERVAL_S, HourlySums
+from htmengine.runtime.anomaly_service.hourly_sums import PASS_INTERVAL_S, SOON_S, HourlySums
 from tests.unit.repository.rows import add_scored
 from tests.unit.repository.test_hours import ROWS, expected
-from tests.unit.runtime.anomaly_service.scored import START, scores
 
 
 class Clock:
@@ -88,13 +87,12 @@ def test_two_that_sum_up_at_the_same_time_count_each_row_once(engine, uids, cloc
     assert [stored(engine, uid) for uid in uids] == [expected(ROWS[:18])] * 5
 
 
-def test_the_stage_sums_up_what_it_stored(at):
-    uid = at.monitored("m", 200)
-    at.give(scores(uid, *range(1, 201)))
-    at.stage.settle()
-    found = stored(at.engine, uid)
-    first = (START + 60) // 3600 * 3600
-    assert [hour.hour for hour in found] == [first, first + 3600, first + 7200]
-    assert [hour.samples for hour in found] == [59, 60, 60]
-    assert at.stage.counters.snapshot()["rows_summed_up"] == 179
-    assert at.steps[-1] == "anomaly_service.summed_up"
+def test_a_pass_comes_soon_where_something_is_known_to_be_missing(engine, uids, clock):
+    sums = HourlySums(engine, clock=clock)
+    assert sums.advance() == 5 * 18
+    with writing(engine) as conn:
+        add_scored(conn, uids[2], [ROWS[-1][0] + 3600], [1.0], [0.1])
+    assert sums.advance() == 0
+    sums.hurry()
+    clock.now += SOON_S
+    assert sums.advance() == 2
