@@ -35,7 +35,7 @@ FLOORS = [
     {"alerts"},
     {"admin"},
     {"web"},
-    {"cli"},
+    {"cli", "client"},
 ]
 """Parts of the package, the lowest first: each imports only what is on floors below its own."""
 

@@ -37,6 +37,8 @@ FORWARDING: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real
 """Headers of proxies: whoever asks through one is not on this machine."""
 BURST_S: Final = 10.0
 FAILURES_PER_S: Final = 0.2
+FAILURES_BURST_S: Final = 50.0
+"""Wrong tokens are looked up so often: ten at once, and one each five seconds."""
 MAX_CLIENTS: Final = 10_000
 
 audit_log = logging.getLogger("htmengine.web.audit")
@@ -145,7 +147,7 @@ class Access:
         self._engine = engine
         self._clock = clock
         self._requests = RateLimit(settings.requests_per_s)
-        self._failures = RateLimit(FAILURES_PER_S, burst_s=50.0)
+        self._failures = RateLimit(FAILURES_PER_S, burst_s=FAILURES_BURST_S)
         self._tokens: dict[str, Token] = {}
         self._sessions: dict[str, Session] = {}
         self._used: dict[str, float] = {}

@@ -103,10 +103,13 @@ _SAMPLES: Final[dict[str, Any]] = {  # which the doors answer, beside those of o
                 }
             },
         },
+        "400": {
+            "description": "None of it can be used; `errors` says why",
+            "content": {problems.MEDIA_TYPE: {"schema": {"type": "object", "required": ["title", "status"]}}},
+        },
         **{
             str(kind.status): {"description": kind.title, **_PROBLEM}
             for kind in (
-                problems.BAD_REQUEST,
                 problems.TOKEN_NEEDED,
                 problems.SCOPE_MISSING,
                 problems.TOO_LARGE,

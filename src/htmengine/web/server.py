@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -15,6 +16,7 @@ from htmengine.errors import ExplainedError
 from htmengine.service.context import Context
 from htmengine.web.access import require_token
 from htmengine.web.app import create_app
+from htmengine.web.site import Site
 
 NAME: Final = "web"
 BACKLOG: Final = 512
@@ -73,12 +75,38 @@ def listening(host: str, port: int) -> socket.socket:
     return bound
 
 
-def serve(context: Context, bound: socket.socket, ready: Callable[[], None] = lambda: None) -> None:
-    """Serve on a socket, which stays open, until `context.stop` is set; `ready` is called once it is served."""
+def _require_certificate(http: config.Http) -> None:
+    if http.certificate is None or http.key is None:
+        return
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(http.certificate, http.key)
+    except OSError as error:  # which TLS's errors are, too
+        raise HttpPortError(
+            f"[http] tls_certificate = {http.certificate}, tls_key = {http.key}: cannot be used: "
+            f"{error.strerror or error}.",
+            hint="Name a certificate and its private key, both PEM files that this user may read.",
+        ) from error
+
+
+def serve(
+    context: Context,
+    bound: socket.socket,
+    ready: Callable[[], None] = lambda: None,
+    *,
+    site: Site | None = None,
+) -> None:
+    """Serve on a socket, which stays open, until `context.stop` is set; `ready` is called once it is served.
+
+    Raises
+    ------
+    NoTokenError : other machines can connect, and nobody has a token.
+    HttpPortError : the certificate cannot be used.
+    """
     require_token(context.engine, context.settings.http)
     logging.getLogger("htmengine.web.audit").setLevel(logging.INFO)  # whatever else is logged
     http = context.settings.http
-    app = create_app(context)
+    app = create_app(context, site=site)
+    _require_certificate(http)
     server = uvicorn.Server(
         uvicorn.Config(
             app,

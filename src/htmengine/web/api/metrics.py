@@ -65,6 +65,8 @@ class ListQuery(Struct, frozen=True):
     """By oddness: a score counts half when it is a quarter of this old."""
     uid: Annotated[list[Uid], Meta(max_length=1000)] = field(default_factory=list)
     """Only these metrics, in this order, on one page; may be given many times."""
+    name: Annotated[str, Meta(min_length=1, max_length=255)] | None = None
+    """Only the metric of exactly this name."""
     limit: Limit = 100
     after: Cursor | None = None
 
@@ -73,6 +75,13 @@ class ListQuery(Struct, frozen=True):
 def list_metrics(call: Call, query: ListQuery) -> MetricPage:
     """List metrics: the oddest first, or in another order."""
     site, now = call.site, call.site.clock()
+    if query.name is not None:
+        with site.fleet.lock:
+            named = [
+                uid for uid, name in zip(site.fleet.uids, site.fleet.names, strict=True) if name == query.name
+            ]
+        found = rows.metric_rows(site, named)
+        return MetricPage(found, None, len(found))
     if query.uid:
         found = rows.metric_rows(site, list(dict.fromkeys(query.uid)))
         return MetricPage(found, None, len(found))

@@ -1,0 +1,443 @@
+"""A client of the HTTP API: what the page can do, from Python.
+
+    from htmengine.client import Client
+
+    with Client("http://127.0.0.1:2080") as engine:
+        for metric in engine.metrics(q="web.*"):
+            print(metric.name, metric.log_score)
+
+It needs no more than the engine itself does. Answers are the types of `htmengine.web.shapes`.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import ssl
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from htmengine.web.shapes import (
+    Alarm,
+    AlarmPage,
+    Document,
+    Explanation,
+    HealthAnswer,
+    Incident,
+    IncidentPage,
+    JobAnswer,
+    MetricDetail,
+    MetricPage,
+    MetricRow,
+    Overview,
+    RankedMetric,
+    RankedMetrics,
+    Refusal,
+    Refusals,
+    Session,
+)
+
+T = TypeVar("T")
+
+API: Final = "/api/v1"
+PAGE: Final = 1000
+POLL_S: Final = 0.2
+RECONNECT_S: Final = 2.0
+NDJSON: Final = "application/x-ndjson"
+SAMPLES_AT_ONCE: Final = 10_000
+
+
+class ApiError(Exception):
+    """The server refused a request; the message says what to do next."""
+
+    def __init__(self, status: int, title: str, detail: str, errors: list[dict[str, Any]]) -> None:
+        super().__init__(f"{title}. {detail}" if detail else title)
+        self.status = status
+        self.title = title
+        self.detail = detail
+        self.errors = errors
+
+
+class Sample(NamedTuple):
+    """A sample to send."""
+
+    name: str
+    time: float | None
+    """Seconds since the epoch; None for now."""
+    value: float
+
+
+class Accepted(NamedTuple):
+    """What became of samples."""
+
+    accepted: int
+    refused: int
+    errors: list[dict[str, Any]]
+
+
+class Result(NamedTuple):
+    """A scored sample."""
+
+    uid: str
+    rowid: int
+    time: float
+    value: float
+    log_score: float
+    cause: str | None
+    direction: str | None
+    one_in: float | None
+
+
+class Missed(NamedTuple):
+    """Results were missed: read the metrics again, and rows by `Client.rows`."""
+
+    reason: str
+
+
+class Client:
+    """One connection to a server; for one thread.
+
+    Parameters
+    ----------
+    url : where the server is, with the path that a proxy may have put before it.
+    token : of `htmengine tokens create`; not needed on the server's own machine.
+    timeout_s : a server that says nothing for so long is away.
+    context : what certificates are checked against; None for those that the system trusts.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://127.0.0.1:2080",
+        token: str | None = None,
+        *,
+        timeout_s: float = 30.0,
+        context: ssl.SSLContext | None = None,
+    ) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"{url!r} is not an address such as http://127.0.0.1:2080")
+        self._parts = parts
+        self._root = parts.path.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._timeout_s = timeout_s
+        self._context = context
+        self._connection: http.client.HTTPConnection | None = None
+
+    def __enter__(self) -> Self:
+        """Return the client."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Close the connection."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; the next call opens another."""
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+    # -- Looking
+
+    def session(self) -> Session:
+        """Return who the server takes this client for, and where it is."""
+        return self._get("/session", Session)
+
+    def overview(self) -> Overview:
+        """Return whether anything is wrong now."""
+        return self._get("/overview", Overview)
+
+    def metrics(self, q: str = "", *, sort: str = "oddness", **parameters: Any) -> Iterator[MetricRow]:
+        """Yield the metrics that a search finds, in an order: those at the top first."""
+        yield from self._pages("/metrics", MetricPage, {"q": q, "sort": sort, **parameters})
+
+    def find(self, name: str) -> MetricRow | None:
+        """Return the metric of a name; None if there is none."""
+        return next(iter(self._get("/metrics", MetricPage, {"name": name}).items), None)
+
+    def metric(self, uid: str) -> MetricDetail:
+        """Return everything that is known of a metric."""
+        return self._get(f"/metrics/{uid}", MetricDetail)
+
+    def data(
+        self,
+        uid: str,
+        since: float | None = None,
+        until: float | None = None,
+        *,
+        points: int = 2000,
+        series: str = "value,log_score,low,high",
+    ) -> dict[str, NDArray[np.float64]]:
+        """Return a metric's rows of a time as columns, down-sampled where they are more than so many points.
+
+        Parameters
+        ----------
+        since, until : seconds since the epoch; the last day without them.
+
+        Returns
+        -------
+        By name, arrays of shape (n,): `time`, `value`, `value_min`, `value_max` and what `series` names; NaN where there
+        is nothing.
+        """
+        parameters = {"from": since, "to": until, "points": points, "series": series, "format": "bin"}
+        response, body = self._ask("GET", f"/metrics/{uid}/data", parameters)
+        names = (response.getheader("X-Columns") or "").split(",")
+        columns = np.frombuffer(body, "<f8").reshape(len(names), -1)
+        return dict(zip(names, columns.astype(np.float64), strict=True))
+
+    def rows(self, uid: str, since_rowid: int = 0) -> Iterator[dict[str, float | None]]:
+        """Yield every scored row behind a rowid, in order and without a gap; a metric without a model gives all its rows.
+
+        Keep the last `rowid`, and give it the next time.
+        """
+        while True:
+            parameters = {"since_rowid": since_rowid, "limit": PAGE, "scored": "true"}
+            page = self._get(f"/metrics/{uid}/data", dict[str, Any], parameters)
+            for row in page["rows"]:
+                yield dict(zip(page["columns"], row, strict=True))
+            if len(page["rows"]) < PAGE:
+                return
+            since_rowid = page["next_rowid"]
+
+    def alarms(self, uid: str, **parameters: Any) -> Iterator[Alarm]:
+        """Yield the alarms of a metric, the newest first."""
+        yield from self._pages(f"/metrics/{uid}/alarms", AlarmPage, parameters)
+
+    def anomalies(
+        self, since: float | None = None, until: float | None = None, **parameters: Any
+    ) -> Iterator[Alarm]:
+        """Yield the alarms of all metrics, the newest first; of the last day without times."""
+        yield from self._pages("/anomalies", AlarmPage, {"from": since, "to": until, **parameters})
+
+    def ranked(self, since: float, until: float, *, limit: int = 100) -> list[RankedMetric]:
+        """Return the metrics that were the most unusual within a time."""
+        parameters = {"from": since, "to": until, "rank": "window", "limit": limit}
+        return self._get("/anomalies", RankedMetrics, parameters).items
+
+    def explain(self, uid: str, rowid: int) -> Explanation:
+        """Return why a row got its scores."""
+        return self._get(f"/metrics/{uid}/explain/{rowid}", Explanation)
+
+    def incidents(self, state: str = "all", **parameters: Any) -> Iterator[Incident]:
+        """Yield incidents: the open ones first, then by their latest change."""
+        yield from self._pages("/incidents", IncidentPage, {"state": state, **parameters})
+
+    def incident(self, incident: str) -> Incident:
+        """Return an incident with all its metrics."""
+        return self._get(f"/incidents/{quote(incident, safe='')}", Incident)
+
+    def health(self) -> HealthAnswer:
+        """Return how the engine is, stage by stage."""
+        return self._get("/health", HealthAnswer)
+
+    def doctor(self) -> dict[str, Any]:
+        """Return the document of `htmengine doctor --json`."""
+        return self._get("/doctor", Document).document
+
+    def refusals(self) -> list[Refusal]:
+        """Return what was refused, and what to do about it."""
+        return self._get("/refusals", Refusals).items
+
+    def follow(self, match: str = "", *, min_score: float = 0.0) -> Iterator[Result | Missed]:
+        """Yield results as they come, for ever; after a broken connection it goes on exactly where it was.
+
+        Where the server does not keep what came meanwhile, `Missed` is yielded.
+        """
+        cursor: str | None = None
+        parameters = {"events": "results", "match": match, "min_score": min_score}
+        while True:
+            try:
+                for event, identity, data in self._events(parameters, cursor):
+                    cursor = identity or cursor
+                    if event == "reset":
+                        yield Missed(data["reason"])
+                    elif event == "results":
+                        yield from (Result(*row[: len(Result._fields)]) for row in data)
+            except (OSError, http.client.HTTPException):
+                time.sleep(RECONNECT_S)
+
+    # -- Changing
+
+    def send(self, samples: Iterable[Sample | tuple[str, float | None, float]]) -> Accepted:
+        """Send samples; when it returns, those that were accepted survive a crash of the engine."""
+        accepted = refused = 0
+        errors: list[dict[str, Any]] = []
+        some: list[str] = []
+
+        def flush() -> None:
+            nonlocal accepted, refused
+            if some:
+                body = "\n".join(some).encode()
+                answer = json.loads(self._ask("POST", "/samples", body=body, media=NDJSON)[1])
+                accepted += answer["accepted"]
+                refused += answer["refused"]
+                errors.extend(answer["errors"])
+                some.clear()
+
+        for name, at, value in samples:
+            record = {"name": name, "value": value} | ({} if at is None else {"time": at})
+            some.append(json.dumps(record, allow_nan=False))
+            if len(some) == SAMPLES_AT_ONCE:
+                flush()
+        flush()
+        return Accepted(accepted, refused, errors)
+
+    def monitor(
+        self,
+        uid: str,
+        *,
+        minimum: float | None = None,
+        maximum: float | None = None,
+        model: str | None = None,
+    ) -> MetricRow:
+        """Give a metric a model."""
+        body = {"minimum": minimum, "maximum": maximum, "model": model}
+        return self._post(f"/metrics/{uid}/monitor", body, MetricRow)
+
+    def unmonitor(self, uid: str) -> MetricRow:
+        """Delete a metric's model."""
+        return self._post(f"/metrics/{uid}/unmonitor", {}, MetricRow)
+
+    def delete(self, uid: str) -> None:
+        """Delete a metric with its samples."""
+        self._ask("DELETE", f"/metrics/{uid}")
+
+    def export_model(self, uid: str) -> dict[str, Any]:
+        """Return what `import_model` takes: a model's specification, and its samples."""
+        return self._post(f"/models/{uid}/export", {}, dict[str, Any])
+
+    def import_model(self, exported: Mapping[str, Any]) -> MetricRow:
+        """Create and monitor the metric of an export."""
+        return self._post("/models/import", dict(exported), MetricRow)
+
+    def backfill(self, metric: str, history: bytes | Path) -> JobAnswer:
+        """Send a metric's history, a CSV file or its content; the answer tells the job that does it."""
+        content = history.read_bytes() if isinstance(history, Path) else history
+        _, body = self._ask("POST", f"/backfill/{quote(metric, safe='')}", body=content, media="text/csv")
+        return msgspec.json.decode(body, type=JobAnswer)
+
+    def job(self, job: JobAnswer | str) -> JobAnswer:
+        """Return how far a job is."""
+        return self._get(f"/jobs/{job if isinstance(job, str) else job.id}", JobAnswer)
+
+    def cancel(self, job: JobAnswer | str) -> JobAnswer:
+        """Cancel a job."""
+        _, body = self._ask("DELETE", f"/jobs/{job if isinstance(job, str) else job.id}")
+        return msgspec.json.decode(body, type=JobAnswer)
+
+    def wait(self, job: JobAnswer | str) -> JobAnswer:
+        """Wait until a job is over and return it."""
+        while (found := self.job(job)).state in ("queued", "running"):
+            time.sleep(POLL_S)
+        return found
+
+    # -- Talking
+
+    def _get(self, path: str, kind: type[T], parameters: Mapping[str, Any] | None = None) -> T:
+        return msgspec.json.decode(self._ask("GET", path, parameters)[1], type=kind)
+
+    def _post(self, path: str, body: Any, kind: type[T]) -> T:
+        answer = self._ask("POST", path, body=msgspec.json.encode(body), media="application/json")[1]
+        return msgspec.json.decode(answer, type=kind)
+
+    def _pages(self, path: str, kind: type[Any], parameters: Mapping[str, Any]) -> Iterator[Any]:
+        after: str | None = None
+        while True:
+            page = self._get(path, kind, {"limit": PAGE, **parameters, "after": after})
+            yield from page.items
+            after = page.next
+            if after is None:
+                return
+
+    def _events(
+        self, parameters: Mapping[str, Any], cursor: str | None
+    ) -> Iterator[tuple[str, str | None, Any]]:
+        """Yield events of the stream, as kind, identifier and data, until the connection breaks."""
+        connection = self._opened()
+        try:
+            headers = {**self._headers, "Accept": "text/event-stream"}
+            if cursor:
+                headers["Last-Event-ID"] = cursor
+            connection.request("GET", self._address("/stream", parameters), headers=headers)
+            response = connection.getresponse()
+            if response.status != 200:
+                raise _error(response, response.read())
+            event, identity, data = "message", None, ""
+            for raw in response:
+                line = raw.decode().rstrip("\n")
+                name, _, text = line.partition(": ")
+                if not line:
+                    if data:
+                        yield event, identity, json.loads(data)
+                    elif identity:
+                        yield "ping", identity, None
+                    event, identity, data = "message", None, ""
+                elif name == "event":
+                    event = text
+                elif name == "id":
+                    identity = text
+                elif name == "data":
+                    data += text
+        finally:
+            connection.close()
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        body: bytes | None = None,
+        media: str | None = None,
+    ) -> tuple[http.client.HTTPResponse, bytes]:
+        headers = {**self._headers, **({"Content-Type": media} if media else {})}
+        address = self._address(path, parameters)
+        for is_last in (False, True):
+            fresh = self._connection is None
+            connection = self._connection = self._connection or self._opened()
+            try:
+                connection.request(method, address, body=body, headers=headers)
+                response = connection.getresponse()
+                content = response.read()
+                break
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
+                # The server closes a connection that was idle for long; what it did not answer is asked again once.
+                self.close()
+                if fresh or is_last:
+                    raise
+            except BaseException:
+                self.close()
+                raise
+        if response.status >= 400:
+            raise _error(response, content)
+        return response, content
+
+    def _address(self, path: str, parameters: Mapping[str, Any] | None) -> str:
+        given = {
+            name: value for name, value in (parameters or {}).items() if value is not None and value != ""
+        }
+        return self._root + API + path + (f"?{urlencode(given, doseq=True)}" if given else "")
+
+    def _opened(self) -> http.client.HTTPConnection:
+        host, port = self._parts.hostname or "", self._parts.port
+        if self._parts.scheme == "https":
+            return http.client.HTTPSConnection(host, port, timeout=self._timeout_s, context=self._context)
+        return http.client.HTTPConnection(host, port, timeout=self._timeout_s)
+
+
+def _error(response: http.client.HTTPResponse, body: bytes) -> ApiError:
+    try:
+        told = json.loads(body)
+        return ApiError(response.status, told["title"], told.get("detail", ""), told.get("errors", []))
+    except (ValueError, KeyError, TypeError):
+        return ApiError(response.status, response.reason, body[:200].decode(errors="replace"), [])
