@@ -11,7 +11,8 @@ from htmengine.htm.model import Model
 from htmengine.messages import Samples, shard_of
 from htmengine.model_swapper.checkpoint_store import CODEC_CHECKED, CODEC_ZSTD, Checkpoint
 from htmengine.model_swapper.checkpoint_writer import Write
-from htmengine.model_swapper.scheduler import ORPHANS_INTERVAL_S, ROWS_WORTH_A_BLOCK
+from htmengine.model_swapper.model_memory import ROWS_WORTH_A_BLOCK
+from htmengine.model_swapper.scheduler import ORPHANS_INTERVAL_S
 from htmengine.repository import metrics, samples, schema
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.retention import remove_older
@@ -372,6 +373,6 @@ def test_a_scheduler_that_ends_says_how_far_saving_is(world, monkeypatch):
     monkeypatch.setattr(world.scheduler, "_progress", said.append)
     world.publish(*[(metric, rowid) for metric in range(3) for rowid in world.append(metric, 2)])
     world.settle_all()
-    unsaved = sum(cached.dirty for cached in world.scheduler._cache)
+    unsaved = sum(cached.dirty for cached in world.scheduler._memory.cache)
     world.close()
     assert said == [f"{number} of {unsaved} models saved" for number in range(unsaved)]

@@ -1,0 +1,315 @@
+"""What is in memory: models are loaded when they have input, saved when a checkpoint is due, and evicted for others."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import chain
+from typing import Final, NamedTuple
+
+from htmengine import config
+from htmengine.errors import DependencyUnavailable
+from htmengine.messages import ModelFailure, shard_of
+from htmengine.model_swapper.backlog import Backlog
+from htmengine.model_swapper.checkpoint_store import Checkpoint, CheckpointStore, ModelKey
+from htmengine.model_swapper.checkpoint_writer import LAST_TIMEOUT_S, TIMEOUT_S, CheckpointWriter, Write
+from htmengine.model_swapper.model_cache import CachedModel, ModelCache
+from htmengine.model_swapper.ownership import ShardOwnership
+from htmengine.model_swapper.recovery import Recovery
+from htmengine.model_swapper.suspected_losses import SuspectedLosses
+from htmengine.repository import identity
+from htmengine.repository.metrics import Definition
+from htmengine.repository.status import WITH_MODEL
+from htmengine.service.counters import Counters
+
+MODELS_BATCH_SIZE: Final = 64
+"""Of how many models missing rows are read in a round, and how many models are loaded between two looks at the budget."""
+ROWS_WORTH_A_BLOCK: Final = 20
+"""To take so many rows again costs what it costs to compress and write a block."""
+SAVES_BATCH_SIZE: Final = 16
+"""Checkpoints that are due are taken in so many a round, so that a round does not wait for many."""
+
+log = logging.getLogger(__name__)
+
+
+class Loaded(NamedTuple):
+    """Which models a round works with."""
+
+    waiting: list[str]
+    """In memory, and rows are to be read for them."""
+    refused: set[str]
+    """Metrics without a model; their input is dropped."""
+
+
+class ModelMemory:
+    """The models in memory, and the ways into it and out of it. Whatever reads or writes may raise DependencyUnavailable."""
+
+    def __init__(
+        self,
+        settings: config.Scheduler,
+        recovery: Recovery,
+        writer: CheckpointWriter,
+        store: CheckpointStore,
+        *,
+        shards: int,
+        backlog: Backlog,
+        suspected: SuspectedLosses,
+        ownership: ShardOwnership,
+        counters: Counters,
+    ) -> None:
+        """`backlog` and `suspected` are told of models that come and go; `ownership` has the epochs for checkpoints."""
+        self.cache = ModelCache(settings.resident_bytes)
+        self._failures: list[ModelFailure] = []
+        """Not reported yet."""
+        self._settings = settings
+        self._recovery = recovery
+        self._writer = writer
+        self._store = store
+        self._shards = shards
+        self._backlog = backlog
+        self._suspected = suspected
+        self._ownership = ownership
+        self._counters = counters
+        self._failed: dict[str, int] = {}
+        """Generations whose model cannot go on, by uid: reported once."""
+        self._due: dict[str, None] = {}
+        """Whose checkpoint is due."""
+
+    @property
+    def may_save(self) -> bool:
+        """Whether a checkpoint is due, and the writer has room for it."""
+        return bool(self._due and self._writer.room)
+
+    # -- In.
+
+    def load(self, live: Iterable[str]) -> Loaded:
+        """Load the models of live input and of the backlog, as far as the budget allows, and return which work now."""
+        live = dict.fromkeys(live)
+        waiting = self._backlog.first(MODELS_BATCH_SIZE)
+        wanted = dict.fromkeys(chain(waiting, live))
+        missing = [uid for uid in wanted if uid not in self.cache]
+        working = set(wanted).difference(missing)
+        refused: set[str] = set()
+        if missing:
+            # Neither of both kinds may keep the other waiting for ever: there is room for one of each at least.
+            served = {False: not working.isdisjoint(live), True: not working.isdisjoint(waiting)}
+            refused = self._load_missing(missing, working, served)
+            for uid in refused:
+                self._backlog.pop(uid)
+        if self.cache.bytes > self.cache.budget:
+            self._evict(working)
+        self.cache.touch(working)
+        return Loaded([uid for uid in waiting if uid in working], refused)
+
+    def _load_missing(self, missing: Sequence[str], working: set[str], served: dict[bool, bool]) -> set[str]:
+        """Load models that are not in memory, add them to those that work, and return the metrics without a model.
+
+        `served` says, for live input and for backlogs, whether some model of that kind works already.
+        """
+        budget = self.cache.budget
+        defined = self._recovery.definitions(missing)
+        able = [uid for uid in missing if self._may_work(uid, defined.get(uid))]
+        refused = set(missing).difference(able)
+        used = sum(self.cache[uid].bytes for uid in working)
+        newest: Mapping[ModelKey, Checkpoint] | None = None
+        for place, uid in enumerate(able):
+            if place % MODELS_BATCH_SIZE == 0:
+                some = able[place : place + MODELS_BATCH_SIZE]
+                # Without room in the budget hardly one of them is loaded.
+                newest = (
+                    self._recovery.newest([(it, defined[it].generation) for it in some])
+                    if used < budget
+                    else None
+                )
+            behind = uid in self._backlog
+            if served[behind] and used >= budget / (2 if behind else 1):
+                continue
+            found = defined[uid]
+            cached = self._restored(uid, found, at_or_below=found.last_rowid, newest=newest)
+            if cached is None:
+                refused.add(uid)
+                continue
+            self.cache.add(cached)
+            served[behind] = True
+            working.add(uid)
+            used += cached.bytes
+            if self.cache.bytes > budget:
+                self._evict(working)
+        return refused
+
+    def _may_work(self, uid: str, found: Definition | None) -> bool:
+        """Whether there is to be a model, and it has not failed."""
+        return found is not None and found.status in WITH_MODEL and self._failed.get(uid) != found.generation
+
+    def _restored(
+        self,
+        uid: str,
+        found: Definition,
+        *,
+        at_or_below: int,
+        newest: Mapping[ModelKey, Checkpoint] | None = None,
+        compare: bool = False,
+    ) -> CachedModel | None:
+        """Return a model as it was at some row at or below the given one; None where there cannot be one."""
+        try:
+            cached = self._recovery.restore(
+                uid, found, at_or_below=at_or_below, newest=newest, compare=compare
+            )
+        except ValueError as error:
+            self.fail(uid, found.generation, str(error))
+            return None
+        self._counters.add("models_loaded" if cached.model.rows else "models_made")
+        if cached.next_rowid <= cached.stored_rowid:
+            self._backlog.note(uid, cached.stored_rowid)
+        return cached
+
+    def begin(self, uid: str, last_rowid: int) -> None:
+        """Score a metric's rows up to the last, whatever was said of its model before."""
+        self._failed.pop(uid, None)
+        self._backlog.note(uid, last_rowid)
+
+    # -- Back to an earlier state.
+
+    def rewind(self, uid: str, found: Definition) -> None:
+        """Go back to a model as it was before the first row that needs scores, and let it take the rows again."""
+        self._counters.add("models_set_back")
+        restored = self._restored(uid, found, at_or_below=found.scored_rowid, compare=True)
+        self.cache.remove(uid)
+        if restored:
+            self.cache.add(restored)
+            self._backlog.note(uid, found.last_rowid)
+
+    def make_again(self, astray: Sequence[CachedModel]) -> None:
+        """Let go of models that took samples which the repository has no more, and make them again from its rows."""
+        if not astray:
+            return
+        defined = self._recovery.definitions([cached.uid for cached in astray])
+        for cached in astray:
+            uid, found = cached.uid, defined.get(cached.uid)
+            log.warning("model_scheduler.other_samples uid=%s rowid=%d", uid, cached.next_rowid - 1)
+            if found is not None and self._may_work(uid, found):
+                self.rewind(uid, found)
+            else:
+                self.forget(uid)
+
+    def begin_again(self, cached: CachedModel) -> None:
+        """Decide what becomes of a model whose next row is not in the repository."""
+        uid = cached.uid
+        try:
+            newest = self._recovery.begin_again(cached)
+        except ValueError as error:
+            self.fail(uid, cached.generation, str(error))
+            return
+        self._backlog.pop(uid)
+        if newest is not None:
+            self.forget(uid)
+            self._backlog.note(uid, newest)
+
+    # -- Out.
+
+    def published(self, uids: Iterable[str]) -> None:
+        """Note that all scores of these models were published; checkpoints may reach up to them."""
+        for uid in uids:
+            if cached := self.cache.get(uid):
+                cached.published_rowid = cached.next_rowid - 1
+                if (
+                    cached.published_rowid - cached.checkpointed_rowid
+                    >= self._settings.requests_per_checkpoint
+                ):
+                    self._due[uid] = None
+
+    def save_due(self) -> None:
+        """Hand over the checkpoints that are due, as far as the writer has room."""
+        for _ in range(min(len(self._due), SAVES_BATCH_SIZE, self._writer.room)):
+            uid = next(iter(self._due))
+            del self._due[uid]
+            if cached := self.cache.get(uid):
+                self._save(cached)
+
+    def save_all(self, progress: Callable[[str], None]) -> None:
+        """Save every model whose scores were published, as far as the store is available.
+
+        `progress`: called with how far it is.
+        """
+        unsaved = [cached for cached in self.cache if cached.dirty]
+        try:
+            for number, cached in enumerate(unsaved):
+                progress(f"{number:,} of {len(unsaved):,} models saved")
+                self._save(cached, timeout_s=LAST_TIMEOUT_S)
+        except DependencyUnavailable as error:
+            log.warning("model_scheduler.not_saved reason=%s", error)
+
+    def _save(self, cached: CachedModel, *, timeout_s: float = TIMEOUT_S) -> None:
+        """Hand a model's block to the writer, if it says more than the last. Raises DependencyUnavailable, nothing done."""
+        if not cached.dirty:
+            return
+        block = cached.model.save()
+        self._writer.put(
+            Write(
+                Checkpoint.of(
+                    cached.uid,
+                    cached.generation,
+                    cached.published_rowid,
+                    cached.shard,
+                    block,
+                    identity.with_model(cached.digest, cached.model_digest),
+                ),
+                self._ownership.store_epoch(cached.shard),
+            ),
+            timeout_s=timeout_s,
+        )
+        self._counters.add("checkpoints")
+        cached.checkpointed_rowid = cached.published_rowid
+        self.cache.resize(cached, len(block))
+
+    def _evict(self, keep: Collection[str]) -> None:
+        """Let the least recently used models go until the rest fits or is in use.
+
+        One that took only a few rows since its checkpoint takes them again when it comes back: where there is room for
+        a part of the fleet only, to write its block each time would cost more, and wear the disk out.
+        """
+        for cached in self.cache.least_used(keep):
+            if cached.published_rowid - cached.checkpointed_rowid >= min(
+                ROWS_WORTH_A_BLOCK, self._settings.requests_per_checkpoint
+            ):
+                self._save(cached)
+            self.cache.remove(cached.uid)
+            self._counters.add("models_evicted")
+
+    def drop_shard(self, shard: int) -> None:
+        """Drop all that is known of a shard's models: another owns it, or has in the meantime."""
+        for cached in self.cache:
+            if cached.shard == shard:
+                self.cache.remove(cached.uid)
+        for noted in (self._backlog, self._suspected):
+            for uid in [uid for uid in noted if shard_of(uid, self._shards) == shard]:
+                noted.pop(uid)
+        for uid in [uid for uid in self._due if shard_of(uid, self._shards) == shard]:
+            del self._due[uid]
+
+    def forget(self, uid: str) -> None:
+        """Drop a model and all that was noted of it."""
+        self.cache.remove(uid)
+        self._backlog.pop(uid)
+        self._suspected.pop(uid)
+        self._due.pop(uid, None)
+
+    def delete(self, uid: str, generation: int) -> None:
+        """Drop a model of this generation or an earlier one, and have its checkpoints deleted."""
+        cached = self.cache.get(uid)
+        if cached and cached.generation <= generation:
+            self.forget(uid)
+        self._writer.put(lambda: self._store.delete_models([(uid, generation)]))
+
+    def fail(self, uid: str, generation: int, reason: str) -> None:
+        """Drop a model that cannot go on, and note the reason once for its generation."""
+        log.warning("model_scheduler.model_failed uid=%s generation=%d reason=%s", uid, generation, reason)
+        self._counters.add("models_failed")
+        self.forget(uid)
+        self._failed[uid] = generation
+        self._failures.append(ModelFailure(uid=uid, generation=generation, error_message=reason))
+
+    def take_failures(self) -> list[ModelFailure]:
+        """Return the failures that were not reported yet."""
+        taken, self._failures = self._failures, []
+        return taken
