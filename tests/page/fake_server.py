@@ -517,23 +517,26 @@ class _Api:
 
     async def get_doors(self, _request):
         quiet = not self.world.names
+        door = {
+            "id": "graphite-text",
+            "title": "Graphite text",
+            "host": "metrics.example",
+            "port": 2003,
+            "samples_10s": 0 if quiet else 32,
+            "last_sample": None if quiet else NOW - 1,
+            "last_refusal": {"reason": "a line has three fields", "sample": "hello", "time": NOW - 30},
+        }
+        silent = {**door, "samples_10s": 0, "last_sample": None, "last_refusal": None, "port": 2080}
         return {
             "items": [
-                {
-                    "id": "graphite-text",
-                    "title": "Graphite text",
-                    "host": "metrics.example",
-                    "port": 2003,
-                    "samples_10s": 0 if quiet else 32,
-                    "last_sample": None if quiet else NOW - 1,
-                    "last_refusal": {
-                        "reason": "a line has three fields",
-                        "sample": "hello",
-                        "time": NOW - 30,
-                    },
-                }
+                door,
+                {**silent, "id": "remote_write", "title": "Prometheus remote write"},
+                {**silent, "id": "json", "title": "JSON"},
             ]
         }
+
+    async def post_models(self, _request, *_rest):
+        return Response(b"model", media_type="application/octet-stream")
 
     async def get_monitor_rules(self, _request):
         rules = [

@@ -193,6 +193,13 @@ def test_a_metric_without_a_score_says_why(site, name, said):
     expect(page.locator(".no-score-note")).to_contain_text(said)
 
 
+def test_a_learned_model_is_saved_as_a_file(site):
+    page = site.open(PATH)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export model").click()
+    assert download.value.suggested_filename == f"{NAME}.model"
+
+
 def test_an_unknown_metric_is_said_to_be_one(site):
     page = site.open("/m/nonesuch")
     expect(page.get_by_role("alert")).to_contain_text("No metric has the uid nonesuch.")

@@ -24,6 +24,13 @@ def test_a_sender_is_told_this_host_and_port_and_a_light_shows_samples(site):
     expect(page).to_have_url(re.compile("agent=telegraf"))
 
 
+def test_senders_are_offered_whose_door_is_open(world, site):
+    page = site.open("/setup/connect?agent=prometheus")
+    expect(page.get_by_role("tabpanel")).to_contain_text(f"url: {site.url}/api/v1/write")
+    expect(page.get_by_text("Waiting for the first sample by Prometheus remote write.")).to_be_visible()
+    expect(page.get_by_role("tab", name="OpenTelemetry")).to_have_count(0)
+
+
 def test_rules_say_what_they_would_do_before_they_are_saved(world, site):
     page = site.open("/setup/monitor")
     patterns = page.get_by_label("Pattern")

@@ -94,7 +94,7 @@ export interface Step { stage: string; state: "done" | "waiting" | "stopped"; ti
 
 export interface Door {
   id: string; title: string; host: string; port: number; samples_10s: number; last_sample: number | null;
-  last_refusal: { reason: string; sample: string; time: number | null } | null;
+  last_refusal: { reason: string; sample: string; time?: number | null; last?: number | null } | null;
 }
 
 export interface MonitorRule { name?: string; pattern: string; monitor: boolean; limit?: number | null; matches?: number; examples?: string[] }

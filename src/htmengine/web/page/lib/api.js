@@ -126,5 +126,17 @@ export const remove = (path) => call("DELETE", path);
  */
 export const upload = (path, file, params) => call("POST", path, { params, body: file, type: "text/csv" });
 
+/**
+ * Returns what a POST answers as a file.
+ * @param {string} path
+ * @returns {Promise<Blob>}
+ */
+export async function fetchFile(path) {
+  const response = await fetch(url(path), { method: "POST" });
+  if (response.ok) return response.blob();
+  const answer = await content(response);
+  throw new Problem(response.status, answer?.title ?? response.statusText, answer?.detail);
+}
+
 /** @param {string} path the ETag of the newest answer, for If-Match */
 export const etagOf = (path) => known.get(url(path).href)?.etag;

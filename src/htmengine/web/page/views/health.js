@@ -57,7 +57,7 @@ export function health({ query }) {
       h("strong", null, troubled.length ? `${troubled.map(({ title }) => title).join(", ")}: in trouble` : well),
       now.latency ? `; 99 of 100 within ${span(now.latency.p99_s)}.` : ".",
     );
-    replace(road, now.stages.map(stageCard));
+    replace(road, now.stages.filter((stage) => !idle(stage)).map(stageCard));
     // What a stage says of itself is not said twice.
     const said = new Set(now.stages.map(({ text }) => text));
     replace(
@@ -81,6 +81,11 @@ export function health({ query }) {
       ends();
     },
   };
+}
+
+/** Whether a stage is well and beside the road: datagrams, where nobody sends any. @param {import("../shapes").Stage} stage */
+function idle({ id, state, rate_in: rate, errors }) {
+  return id === "udp_listener" && state === "well" && !rate && !errors;
 }
 
 /** @param {import("../shapes").Stage} stage */

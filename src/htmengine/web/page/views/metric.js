@@ -1,5 +1,5 @@
 /** The page of a metric: is it real, and why? */
-import { get, post } from "../lib/api.js";
+import { fetchFile, get, post } from "../lib/api.js";
 import { addKeys } from "../lib/keys.js";
 import { ago, clock, count, moment, plural, range, score, short, span as spanOf } from "../lib/format.js";
 import { h, replace, setText } from "../lib/h.js";
@@ -28,6 +28,7 @@ const ZOOM_SETTLE_MS = 140;
 const REFRESH_MS = 60_000;
 const SHORTEST_S = 60;
 const ONE_ZOOM_MS = 800;
+const SAVED_MS = 60_000; // a browser may ask where to, before it reads the file
 
 /** @type {import("../lib/router.js").Open} */
 export function metricByName() {
@@ -225,8 +226,20 @@ class MetricPage {
     replace(
       this.actions,
       h("button", { type: "button", onclick: (/** @type {Event} */ event) => copyLink(/** @type {HTMLElement} */ (event.currentTarget)) }, "Copy link"),
+      detail.model && may("admin") ? h("button", { type: "button", title: "What the model has learned, for another installation", onclick: () => this.exportModel() }, "Export model") : null,
       may("admin") ? h("button", { type: "button", onclick: () => this.monitor(!monitored) }, monitored ? "Stop watching" : "Watch") : null,
     );
+  }
+
+  async exportModel() {
+    try {
+      const address = URL.createObjectURL(await fetchFile(`/models/${this.uid}/export`));
+      const name = /** @type {import("../shapes").MetricDetail} */ (this.detail).name.replace(/[^\w.-]+/g, "_");
+      h("a", { href: address, download: `${name}.model` }).click();
+      setTimeout(() => URL.revokeObjectURL(address), SAVED_MS);
+    } catch (problem) {
+      replace(this.said, problemNote(problem));
+    }
   }
 
   /** @param {boolean} on */

@@ -35,7 +35,7 @@ export function noMetricYet() {
     try {
       const { items } = await get("/doors");
       const refused = items.map((/** @type {import("../../shapes").Door} */ door) => door.last_refusal).find(Boolean);
-      setText(said, refused ? `Waiting for the first sample. Last refused line, ${ago(refused.time)}: “${refused.sample}”, ${refused.reason}.` : "Waiting for the first sample.");
+      setText(said, refused ? `Waiting for the first sample. Last refused line${(refused.time ?? refused.last) ? `, ${ago(refused.time ?? refused.last)}` : ""}: “${refused.sample}”, ${refused.reason}.` : "Waiting for the first sample.");
     } catch {
       // The notice above says that the server is away.
     }

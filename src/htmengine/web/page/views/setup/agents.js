@@ -3,7 +3,9 @@
 /**
  * @typedef {object} Place
  * @property {string} host
- * @property {number} port
+ * @property {number} port of the door
+ * @property {string} base address of this site, for doors over HTTP; it ends in "/"
+ * @property {boolean} token whether senders need a token
  *
  * @typedef {object} Agent
  * @property {string} id
@@ -52,6 +54,41 @@ export const AGENTS = [
   graphite_tag_support = true
   timeout = 5`,
     then: "systemctl restart telegraf",
+  },
+  {
+    id: "prometheus",
+    title: "Prometheus",
+    door: "remote_write",
+    file: "prometheus.yml",
+    lines: ({ base, token }) => `remote_write:
+  - url: ${base}api/v1/write${token ? "\n    authorization: {credentials: TOKEN}" : ""}`,
+    then: "Counters become rates; buckets of histograms are left out.",
+  },
+  {
+    id: "otel",
+    title: "OpenTelemetry",
+    door: "otlp",
+    file: "environment of the program",
+    lines: ({ base, token }) => `export OTEL_EXPORTER_OTLP_METRICS_ENDPOINT=${base}v1/metrics
+export OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf${token ? "\nexport OTEL_EXPORTER_OTLP_METRICS_HEADERS='Authorization=Bearer TOKEN'" : ""}`,
+  },
+  {
+    id: "influx",
+    title: "InfluxDB clients",
+    door: "influx",
+    file: "telegraf.conf, or any client of InfluxDB",
+    lines: ({ base, token }) => `[[outputs.influxdb]]
+  urls = ["${base.replace(/\/$/, "")}"]
+  database = "any"${token ? '\n  password = "TOKEN"' : ""}`,
+  },
+  {
+    id: "json",
+    title: "curl",
+    door: "json",
+    file: "any shell",
+    lines: ({ base, token }) => `curl ${base}api/v1/samples -H 'Content-Type: application/x-ndjson' \\${token ? "\n  -H 'Authorization: Bearer TOKEN' \\" : ""}
+  --data-binary '{"name": "test.metric", "value": 42}'`,
+    then: "One object a line; without a time it is now.",
   },
   {
     id: "relay",

@@ -1,8 +1,8 @@
-/** Connecting a sender: its configuration with this host and port filled in, and a light that shows whether samples come. */
+/** Connecting a sender, by any door that is open here: its configuration with this host and port filled in, and a light that shows whether samples come. */
 import { get } from "../../lib/api.js";
 import { ago, plural } from "../../lib/format.js";
 import { h, replace, setText } from "../../lib/h.js";
-import { setQuery } from "../../lib/router.js";
+import { link, root, setQuery } from "../../lib/router.js";
 import { session } from "../../lib/session.js";
 import { AGENTS } from "./agents.js";
 
@@ -20,7 +20,9 @@ export function connectPart(query) {
   const refused = h("div.light-refused");
   const element = h("div", null, tabs, panel, h("p.light", { role: "status" }, lamp, said), refused);
 
-  const chosen = () => AGENTS.find(({ id }) => id === params.get("agent")) ?? AGENTS[0];
+  /** Senders whose door is open here; those of the first one until that is known. */
+  const agents = () => AGENTS.filter(({ door }) => (doors.length ? doors.some(({ id }) => id === door) : door === AGENTS[0].door));
+  const chosen = () => agents().find(({ id }) => id === params.get("agent")) ?? agents()[0] ?? AGENTS[0];
 
   /** @param {KeyboardEvent} event */
   function key(event) {
@@ -28,7 +30,8 @@ export function connectPart(query) {
     if (!by) return;
     event.preventDefault();
     event.stopPropagation();
-    const next = AGENTS[(AGENTS.indexOf(chosen()) + by + AGENTS.length) % AGENTS.length];
+    const shown = agents();
+    const next = shown[(shown.indexOf(chosen()) + by + shown.length) % shown.length];
     setQuery({ agent: next.id });
     /** @type {HTMLElement | null} */ (tabs.querySelector("[aria-selected=true]"))?.focus();
   }
@@ -36,17 +39,18 @@ export function connectPart(query) {
   function show() {
     const agent = chosen();
     const door = doors.find(({ id }) => id === agent.door);
-    const { hostname, graphite_port: port } = session.get();
-    const text = agent.lines({ host: door?.host ?? hostname, port: door?.port ?? port ?? 2003 });
+    const { hostname, graphite_port: port, public_url: address, token_needed: token } = session.get();
+    const text = agent.lines({ host: door?.host ?? hostname, port: door?.port ?? port ?? 2003, base: address ? address.replace(/\/?$/, "/") : root.href, token });
     replace(
       tabs,
-      AGENTS.map(({ id, title }) => h("button", { type: "button", role: "tab", id: `tab-${id}`, "aria-controls": "agent", "aria-selected": String(id === agent.id), tabindex: id === agent.id ? "0" : "-1", onclick: () => setQuery({ agent: id }) }, title)),
+      agents().map(({ id, title }) => h("button", { type: "button", role: "tab", id: `tab-${id}`, "aria-controls": "agent", "aria-selected": String(id === agent.id), tabindex: id === agent.id ? "0" : "-1", onclick: () => setQuery({ agent: id }) }, title)),
     );
     panel.setAttribute("aria-labelledby", `tab-${agent.id}`);
     replace(
       panel,
       h("p.hint", null, agent.file),
       h("pre", { tabindex: "0" }, h("code", null, text)),
+      text.includes("TOKEN") ? h("p.hint", null, "TOKEN is one with the scope “write”: ", h("a", { href: link("setup/access") }, "make one"), ".") : null,
       h("div.actions", null, h("button", { type: "button", onclick: (/** @type {Event} */ event) => copy(/** @type {HTMLElement} */ (event.currentTarget), text) }, "Copy"), agent.then ? h("span.hint", null, agent.then) : null),
     );
     showLight(door);
@@ -61,7 +65,7 @@ export function connectPart(query) {
       !door ? "Not known yet whether samples arrive." : live ? `${plural(door.samples_10s, "sample")} in the last 10 s by ${door.title}.` : door.last_sample ? `No sample in the last 10 s by ${door.title}; the last one ${ago(door.last_sample)}.` : `Waiting for the first sample by ${door.title}.`,
     );
     const refusal = door?.last_refusal;
-    replace(refused, refusal ? [h("p.hint", null, `Last refused line${refusal.time ? `, ${ago(refusal.time)}` : ""}: ${refusal.reason}`), h("pre", { tabindex: "0" }, refusal.sample)] : null);
+    replace(refused, refusal ? [h("p.hint", null, `Last refused line${(refusal.time ?? refusal.last) ? `, ${ago(refusal.time ?? refusal.last)}` : ""}: ${refusal.reason}`), h("pre", { tabindex: "0" }, refusal.sample)] : null);
   }
 
   let before = "";
