@@ -105,10 +105,13 @@ class Broker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listener(msgspec.Struct, frozen=True, kw_only=True):
-    """The plaintext port."""
+    """The ports of Graphite's protocols."""
 
     host: str = "127.0.0.1"
     port: int = 2003
+    """Of the plaintext protocol."""
+    pickle_port: int = 0
+    """Of the pickle protocol; 0: none."""
     queue: str = "htmengine.metric.custom.data"
     max_line_bytes: int = 4096
     idle_timeout_s: float = 600.0
@@ -371,6 +374,7 @@ def _listener(reader: OptionReader) -> Listener:
     return Listener(
         host=section.get("host", str, defaults.host),
         port=section.get("plaintext_port", port, defaults.port),
+        pickle_port=section.get("pickle_port", port_or_none, defaults.pickle_port),
         queue=section.get("queue_name", str, defaults.queue),
         max_line_bytes=engine.get("max_line_bytes", positive_count, defaults.max_line_bytes),
         idle_timeout_s=engine.get("idle_timeout", positive_number, defaults.idle_timeout_s),

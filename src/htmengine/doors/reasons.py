@@ -101,13 +101,13 @@ _BY_POLICY: Final = frozenset(
     }
 )
 _REMEDIES: Final = {
-    Reason.PICKLE_HERE: "let the relay send lines: carbon with DESTINATION_PROTOCOL = line, carbon-relay-ng with pickle = false",
-    Reason.HTTP_HERE: "this port takes lines `name value timestamp`, not requests: check the sender's URL",
+    Reason.PICKLE_HERE: "let the relay send lines: carbon with DESTINATION_PROTOCOL = line, carbon-relay-ng with pickle = false; or set pickle_port in [metric_listener] and send there",
+    Reason.HTTP_HERE: "this port takes lines `name value timestamp`; requests go to the port of the web server, [http] port",
     Reason.TLS_HERE: "let the sender connect without TLS, or through a proxy that ends it",
     Reason.GZIP_HERE: "turn the sender's compression off: carbon-c-relay without `transport gzip`",
-    Reason.INFLUX_HERE: 'let Telegraf send with data_format = "graphite"',
-    Reason.OPENTSDB_HERE: "send `name value timestamp`, without put: the value stands before the time here",
+    Reason.INFLUX_HERE: "InfluxDB's lines go over HTTP, to /write on the port of the web server, [http] port",
+    Reason.OPENTSDB_HERE: "send to /api/put on the port of the web server, [http] port; or lines `name value timestamp`, without put",
     Reason.STATSD_HERE: "let a StatsD server gather these and send its Graphite output here",
     Reason.SYSLOG_HERE: "logs are no samples: check the address of the log's destination",
-    Reason.JSON_HERE: "send lines `name value timestamp`",
+    Reason.JSON_HERE: "JSON goes over HTTP, to /api/v1/samples on the port of the web server, [http] port",
 }

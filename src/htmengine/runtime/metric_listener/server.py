@@ -1,4 +1,4 @@
-"""The port of the metric listener, over TCP or UDP.
+"""The ports of the metric listener: lines over TCP or UDP, and beside TCP's, if wanted, Graphite's pickle protocol.
 
 It reads lines and passes them on in batches; what a line says is checked by the metric storer. A sample is accepted once it
 is on the metric-data queue; while that takes no more, connections are not read, so that their senders wait.
@@ -27,6 +27,7 @@ from htmengine.bus import Bus
 from htmengine.doors.plaintext import PROTOCOL
 from htmengine.errors import ExplainedError
 from htmengine.runtime.metric_listener.line_reader import LineReader
+from htmengine.runtime.metric_listener.pickle_reader import PickleReader
 from htmengine.runtime.metric_listener.publisher import LinePublisher
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
@@ -42,6 +43,8 @@ DATAGRAM_BUFFER: Final = 4 << 20
 """Bytes of datagrams that the kernel keeps while they are not read."""
 MAX_DATAGRAM: Final = 65_536
 DATAGRAMS_BATCH_SIZE: Final = 64
+MAX_PICKLE_CONNECTIONS: Final = 256
+"""Each may hold a frame of a mebibyte, and it is relays that connect, not every machine."""
 _SPARE_FILES: Final = 256
 
 log = logging.getLogger(__name__)
@@ -60,7 +63,7 @@ class Listener:
 
     Parameters
     ----------
-    settings : of the listener; port 0 takes a free one.
+    settings : of the listener; port 0 takes a free one, `pickle_port` 0 none.
     ready : called with the port once it is open.
     profiling : log how long each batch takes to publish.
     clock : seconds since the epoch; lines are dated by it.
@@ -81,6 +84,7 @@ class Listener:
             raise ValueError(f'the transport "{transport}" is not known; known are: {", ".join(TRANSPORTS)}')
         self.counters = counters or Counters()
         self.connections: set[_Connection] = set()
+        self.pickle_connections = 0
         self.settings = settings
         self._bus = bus
         self._transport = transport
@@ -106,6 +110,10 @@ class Listener:
     def reader(self) -> LineReader:
         """Return what cuts the bytes of one sender into lines."""
         return LineReader(self.settings.max_line_bytes, self.counters, clock=self._clock)
+
+    def pickle_reader(self) -> PickleReader:
+        """Return what turns the frames of one sender into lines."""
+        return PickleReader(self.counters, clock=self._clock)
 
     async def _run(self, stop: threading.Event) -> None:
         ended = asyncio.Event()
@@ -156,16 +164,31 @@ class Listener:
     # -- TCP
 
     async def _open_tcp(self) -> Callable[[], None]:
-        _allow_files(self.settings.max_connections)
-        host, port = self.settings.host, self.settings.port
+        _allow_files(self.settings.max_connections + MAX_PICKLE_CONNECTIONS)
+        server = await self._serve(self.settings.port, partial(_Connection, self))
+        pickles = None
+        if self.settings.pickle_port:
+            try:
+                pickles = await self._serve(self.settings.pickle_port, partial(_PickleConnection, self))
+            except PortError:
+                server.close()
+                raise
+            log.info("%s.listening protocol=pickle port=%d", NAME, self.settings.pickle_port)
+        self._opened(server.sockets[0].getsockname()[1])
+
+        def close() -> None:
+            server.close()
+            if pickles is not None:
+                pickles.close()
+
+        return close
+
+    async def _serve(self, port: int, connection: Callable[[], asyncio.Protocol]) -> asyncio.Server:
+        host = self.settings.host
         try:
-            server = await asyncio.get_running_loop().create_server(
-                partial(_Connection, self), host, port, backlog=BACKLOG
-            )
+            return await asyncio.get_running_loop().create_server(connection, host, port, backlog=BACKLOG)
         except OSError as error:
             raise _port_error(host, port, "TCP", error) from error
-        self._opened(server.sockets[0].getsockname()[1])
-        return server.close
 
     async def _close_idle(self) -> None:
         """Close connections that have sent nothing for long."""
@@ -234,7 +257,7 @@ class _Connection(asyncio.Protocol):
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._reader = listener.reader()
+        self._reader: LineReader | PickleReader = listener.reader()
         self._transport: asyncio.Transport | None = None
         self.heard_at = asyncio.get_running_loop().time()
 
@@ -274,6 +297,27 @@ class _Connection(asyncio.Protocol):
             self._transport.close()
 
 
+class _PickleConnection(_Connection):
+    """A client that sends pickles."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__(listener)
+        self._reader = listener.pickle_reader()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        listener = self._listener
+        if listener.pickle_connections >= MAX_PICKLE_CONNECTIONS:
+            listener.counters.add("connections_refused")
+            cast("asyncio.Transport", transport).abort()
+            return
+        super().connection_made(transport)
+        listener.pickle_connections += self in listener.connections
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._listener.pickle_connections -= self in self._listener.connections
+        super().connection_lost(exc)
+
+
 def _call_when_set(
     event: threading.Event, loop: asyncio.AbstractEventLoop, call: Callable[[], object]
 ) -> None:
@@ -292,12 +336,12 @@ def _port_error(host: str, port: int, kind: str, error: OSError) -> PortError:
     if error.errno == errno.EADDRINUSE:
         return PortError(
             f"{where} is in use by another program.",
-            hint="End that program, or choose another port: --port, or plaintext_port in [metric_listener].",
+            hint="End that program, or choose another port: --port, or plaintext_port and pickle_port in [metric_listener].",
         )
     if error.errno == errno.EACCES:
         return PortError(
             f"{where} may not be opened by this user.",
-            hint="Choose a port above 1023: --port, or plaintext_port in [metric_listener].",
+            hint="Choose a port above 1023: --port, or plaintext_port and pickle_port in [metric_listener].",
         )
     reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
     return PortError(

@@ -1,5 +1,7 @@
 import contextlib
+import pickle
 import socket
+import struct
 import threading
 import time
 from datetime import datetime
@@ -7,10 +9,11 @@ from datetime import datetime
 import msgspec
 import pytest
 
+from benchmarks.running import free_port
 from htmengine import config, messages
 from htmengine.bus import BusUnavailable, QueueFull
 from htmengine.doors.reasons import Reason
-from htmengine.runtime.metric_listener import Protocol, parsePlaintext, publisher, runServer
+from htmengine.runtime.metric_listener import Protocol, parsePlaintext, publisher, runServer, server
 from htmengine.runtime.metric_listener.server import LinesLost, Listener, PortError
 
 SETTINGS = config.Listener(port=0, queue="data", flush_interval_s=0.001)
@@ -339,3 +342,44 @@ def test_parse_plaintext_returns_name_value_and_time():
     assert parsePlaintext("m 1 0.25")[2] == datetime(1970, 1, 1, 0, 0, 0, 250_000)
     with pytest.raises(ValueError, match="timestamp"):
         parsePlaintext("m 1 12:30PM")
+
+
+def test_pickles_come_in_beside_lines(bus, running):
+    port = free_port()
+    listener = running(pickle_port=port)
+    points = [("a.b;z=1;y=2", (1_700_000_000.5, 1.5)), ("c", (1_700_000_000, "x"))]
+    frame = pickle.dumps(points, 2)
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        for byte in struct.pack(">I", len(frame)) + frame:
+            client.sendall(bytes([byte]))
+        assert bus.wait_for(1) == ["a.b;y=2;z=1 1.5 1700000000"]
+        listener.send(b"d 1 100\n")
+        assert bus.wait_for(2)[1:] == ["d 1 100"]
+    assert listener.counters.snapshot()["rejected"][f"pickle: {Reason.VALUE}"]["count"] == 1
+
+
+def test_a_connection_whose_frame_is_too_long_is_closed(bus, running):
+    port = free_port()
+    listener = running(pickle_port=port)
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"cpu.user 1 1700000000\n")  # lines on the port for pickles
+        assert client.recv(1) == b""
+    assert f"pickle: {Reason.LONG_FRAME}" in listener.counters.snapshot()["rejected"]
+
+
+def test_connections_for_pickles_are_few(bus, running, monkeypatch):
+    monkeypatch.setattr(server, "MAX_PICKLE_CONNECTIONS", 2)
+    port = free_port()
+    listener = running(pickle_port=port)
+    with contextlib.ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(3)]
+        listener.wait_for(lambda: listener.counters["connections_refused"] == 1)
+        clients[0].close()
+        listener.wait_for(lambda: listener.listener.pickle_connections == 1)
+    listener.wait_for(lambda: listener.listener.pickle_connections == 0)
+
+
+def test_a_port_for_pickles_that_is_taken_is_told(bus, running):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listener = running(pickle_port=taken.getsockname()[1])
+        assert isinstance(listener.failure, PortError)
