@@ -56,9 +56,7 @@ def clock_change(rng: np.random.Generator) -> Series:
 
 
 def missing_samples(rng: np.random.Generator) -> Series:
-    """A day's wave of which a twentieth is missing and a twentieth has no value, with gaps of 6 hours and 2 days; then a
-    spike.
-    """
+    """A day's wave of which a twentieth is missing and a twentieth has no value; gaps of 6 hours and 2 days; a spike."""
     at = times(4600)
     values = 100.0 + 30.0 * day(at) + noise(rng, len(at), 3.0)
     values[4300] += 45.0

@@ -143,7 +143,7 @@ def test_damaged_state_is_refused_or_harmless(data):
 
 def test_a_state_of_other_parameters_is_refused():
     memory = build(Parameters())
-    with pytest.raises(ValueError, match="block|bytes|range"):
+    with pytest.raises(ValueError, match=r"block|bytes|range"):
         memory.restore_state(b"short")
     with pytest.raises(ValueError, match="bytes are left over"):
         memory.restore_state(memory.save_state() + b"x")

@@ -94,7 +94,7 @@ def test_a_state_with_a_broken_list_is_refused(layout):
             refused += 1
         memory.compute(np.array([1, 2, 3], dtype=np.uint32))
     assert refused > 30
-    with pytest.raises(_kernels.StateError, match="ends inside a field|longer than the block"):
+    with pytest.raises(_kernels.StateError, match=r"ends inside a field|longer than the block"):
         restore(bytes(state[:-3]))
     with pytest.raises(_kernels.StateError, match="left over"):
         restore(bytes(state) + b"x")

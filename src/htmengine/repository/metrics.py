@@ -208,8 +208,9 @@ def custom_description(name: str) -> str:
 
 
 def default_server(name: str) -> str:
-    """Return the resource of a metric whose user named none: its name, or, where the column is too short for it, the
-    beginning of its name and a checksum of the whole.
+    """Return the resource of a metric whose user named none: its name.
+
+    Where the column is too short for it: the beginning of its name and a checksum of the whole.
     """
     if len(name) <= 100:
         return name
@@ -287,8 +288,9 @@ def start_model(
 
 
 def start_models(conn: Connection, models: Sequence[NewModel]) -> None:
-    """Describe the models of metrics that have none so far, each at most once. A model begins at the oldest row that is
-    stored, or, where rows are missing, at the oldest behind the last gap.
+    """Describe the models of metrics that have none so far, each at most once.
+
+    A model begins at the oldest row that is stored, or, where rows are missing, at the oldest behind the last gap.
 
     Raises
     ------
@@ -379,10 +381,9 @@ def end_model(conn: Connection, uid: str) -> int:
 
 
 def clear_scores(conn: Connection, uid: str, *, limit: int = CLEARED_BATCH_SIZE) -> bool:
-    """Clear up to `limit` scores of a metric whose model was ended, newest first, with their alarms and hours; return
-    whether there may be more.
+    """Clear up to `limit` scores of a metric whose model was ended, and return whether there may be more.
 
-    The watermark goes down with them, so that it agrees with the scores after each transaction: one that dies between
+    The newest go first, each with its alarms and hours. The watermark goes down with them, so that it agrees with the scores after each transaction: one that dies between
     is continued by the next call. A metric that has a model is left alone.
     """
     query = select(_metric.scored_rowid, _metric.base_rowid).where(_metric.uid == uid)

@@ -141,8 +141,10 @@ class Stopwatch:
 
 
 class _BestEffort:
-    """Publishes what may be left out. A queue that is full is waited for a while, so that a consumer that is merely
-    slower sets the pace; one that took nothing in that time gets what it has room for, until it moves again.
+    """Publishes what may be left out.
+
+    A full queue is waited for a while, so that a consumer that is merely slower sets the pace. One that took nothing in
+    that time gets what it has room for, until it moves again.
     """
 
     def __init__(self, bus: Bus, name: str, stop: threading.Event) -> None:

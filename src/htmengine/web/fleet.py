@@ -284,9 +284,7 @@ class Fleet:
         return states
 
     def oddness(self, window_s: float) -> NDArray[np.float32]:
-        """Return the highest log score of each metric, where one counts the less the longer ago it was: half after a
-        quarter of the window.
-        """
+        """Return the highest log score of each metric; one counts half after a quarter of the window, and so on."""
         ring = self.minutes if window_s <= CELLS * CELL_S else self.day
         worst = np.zeros(len(self.uids), dtype=np.float32)
         weighted = np.empty_like(worst)

@@ -182,7 +182,7 @@ def test_a_queue_that_applications_declare_has_no_arguments(broker, open_bus):
 def test_a_queue_that_was_declared_otherwise_is_refused_with_advice(open_bus):
     bus = open_bus()
     bus.session.on_channel(lambda channel: channel.declare_queue("other"))
-    with pytest.raises(BusError, match="other.*delete it once it is empty"):
+    with pytest.raises(BusError, match=r"other.*delete it once it is empty"):
         bus.declare_queue("other")
     bus.declare_queue("another")
 
@@ -259,9 +259,9 @@ def test_a_broker_short_of_memory_is_unavailable_to_publishers_and_serves_consum
     put(bus, "q", *"ab")
     rabbitmq_server.control("set_vm_memory_high_watermark", "absolute", "1000")
     try:
-        with pytest.raises(BusUnavailable, match="takes no messages now.*memory"):
+        with pytest.raises(BusUnavailable, match=r"takes no messages now.*memory"):
             put(bus, "q", "c")
-        with pytest.raises(BusUnavailable, match="takes no messages now.*memory"):
+        with pytest.raises(BusUnavailable, match=r"takes no messages now.*memory"):
             put(bus, "q", "c")
         with bus.consume(["q"]) as consumer:
             assert bodies(take(consumer, 2)) == [b"a", b"b"]

@@ -51,7 +51,7 @@ def test_a_damaged_bus_is_reset_too(tmp_path):
 
 def test_a_server_that_is_away_is_named_without_its_password(tmp_path):
     away = config.Repository(dialect="mysql", host="127.0.0.1", port=1, passwd="secret")
-    with pytest.raises(RepositoryUnavailable, match="127.0.0.1:1") as caught:
+    with pytest.raises(RepositoryUnavailable, match=r"127.0.0.1:1") as caught:
         databases.create(away)
     assert "secret" not in str(caught.value)
     with pytest.raises(RepositoryUnavailable):

@@ -311,7 +311,7 @@ def test_a_block_whose_time_is_infinite_is_refused(parameters, second):
         place = state.index(struct.pack("<d", -math.inf))
         state[place : place + 8] = struct.pack("<d", 5.0)
 
-    with pytest.raises(UnreadableModel, match="timestamp of 0 rows is 5.0"):
+    with pytest.raises(UnreadableModel, match=r"timestamp of 0 rows is 5.0"):
         Model.load(with_state(new, begun))
 
 

@@ -121,7 +121,7 @@ def test_a_locked_metric_is_not_changed_by_others(engine, conn, uid):
         other = engine.connect()
         other.exec_driver_sql(IMPATIENT[other.dialect.name])
         other.commit()
-        with pytest.raises(Exception, match="[lL]ock"):
+        with pytest.raises(Exception, match=r"[lL]ock"):
             repository.setMetricStatus(other, uid, MetricStatus.ERROR)
         assert repository.getMetric(other, uid).status == 0
         other.invalidate()

@@ -76,7 +76,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path):
 
 def test_a_folder_that_cannot_be_created_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(RepositoryError, match="file.*cannot be created"):
+    with pytest.raises(RepositoryError, match=r"file.*cannot be created"):
         open_engine(config.Repository(path=tmp_path / "file" / "repository.sqlite"))
 
 

@@ -18,10 +18,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from typing_extensions import override
+
 from htmengine.bus.api import (
     LOOKS_PER_LIMIT,
+    Bus,
     BusError,
     BusUnavailable,
+    Consumer,
     DeadLetter,
     Delivery,
     ExchangeNotFound,
@@ -41,11 +45,11 @@ log = logging.getLogger(__name__)
 SHORTEST_POLL_S: Final = 0.02
 MAX_POLL_S: Final = 0.2
 """How often a consumer that waits looks for what other processes have published: seldom when nothing comes."""
-ROLL_CALL_S: Final = 0.1
+REAP_INTERVAL_S: Final = 0.1
 """How often a consumer looks whether the processes of the others still live."""
 
 
-class EmbeddedBus:
+class EmbeddedBus(Bus):
     """Queues and exchanges in one SQLite file; keeps the contract of `Bus`."""
 
     def __init__(
@@ -86,6 +90,7 @@ class EmbeddedBus:
 
     # -- Queues and exchanges
 
+    @override
     def declare_queue(
         self,
         name: str,
@@ -94,7 +99,7 @@ class EmbeddedBus:
         limit_bytes: int | None = None,
         expendable: bool = False,
     ) -> None:
-        """See `Bus`. A queue that exists takes the new limit; `limit_bytes` is kept by the process that declares it."""
+        """A queue that exists takes the new limit; `limit_bytes` is kept by the process that declares it."""
         for given in (limit, limit_bytes):
             if given is not None and given < 1:
                 raise ValueError(f"a queue's limit is at least 1, not {given}")
@@ -111,8 +116,8 @@ class EmbeddedBus:
         else:
             self._budgets[name] = ByteBudget(limit_bytes)
 
+    @override
     def delete_queue(self, name: str) -> None:
-        """See `Bus`."""
         self._declared.pop(name, None)
         with self._consumers_lock:
             for consumer in self._consumers.values():
@@ -121,13 +126,13 @@ class EmbeddedBus:
             tables.delete(connection, name)
             self._bindings_version = None
 
+    @override
     def purge(self, name: str) -> int:
-        """See `Bus`."""
         with self.file.writing() as connection:
             return tables.purge(connection, name)
 
+    @override
     def declare_exchange(self, name: str) -> None:
-        """See `Bus`."""
         self._exchanges.add(name)
         with self.file.reading() as connection:
             if connection.execute("SELECT 1 FROM exchange WHERE name = ?", (name,)).fetchone():
@@ -136,16 +141,16 @@ class EmbeddedBus:
             connection.execute("INSERT INTO exchange VALUES (?) ON CONFLICT DO NOTHING", (name,))
             self._bindings_version = None
 
+    @override
     def bind(self, queue: str, exchange: str) -> None:
-        """See `Bus`."""
         with self.file.writing() as connection:
             self._bound(connection, exchange)
             id_ = tables.find(connection, queue)
             connection.execute("INSERT INTO binding VALUES (?, ?) ON CONFLICT DO NOTHING", (exchange, id_))
             self._bindings_version = None
 
+    @override
     def has_subscribers(self, exchange: str) -> bool:
-        """See `Bus`."""
         try:
             with self.file.reading() as connection:
                 return bool(self._bound(connection, exchange))
@@ -170,8 +175,9 @@ class EmbeddedBus:
 
     # -- Messages
 
+    @override
     def publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
-        """See `Bus`. All of the messages are accepted, or none is."""
+        """All of the messages are accepted, or none is."""
         if not messages:
             return
         try:
@@ -223,8 +229,8 @@ class EmbeddedBus:
             found = [tables.find(connection, name) for name in sorted(missing)]
             ownership.subscribe(connection, consumer.number, found)
 
+    @override
     def consume(self, names: Sequence[str]) -> EmbeddedConsumer:
-        """See `Bus`."""
         self.reap_dead_consumers()
         try:
             with self.file.writing() as connection:
@@ -268,20 +274,21 @@ class EmbeddedBus:
 
     # -- Looking in
 
+    @override
     def status(self, names: Sequence[str] | None = None) -> list[QueueStatus]:
-        """See `Bus`."""
         with self.file.reading() as connection:
             absent = ownership.of_dead_processes(connection, self._process) + list(self._to_remove)
             found = tables.status(connection, absent, self.timer())
         return found if names is None else [status for status in found if status.name in set(names)]
 
+    @override
     def dead_letters(self, *, limit: int = 100, after: int = 0) -> list[DeadLetter]:
-        """See `Bus`."""
         with self.file.reading() as connection:
             return tables.dead_letters(connection, limit, after)
 
+    @override
     def requeue(self, ids: Sequence[int]) -> int:
-        """See `Bus`. All of them are put back, or none is; the limits of their queues do not matter."""
+        """All of them are put back, or none is; the limits of their queues do not matter."""
         with self.file.writing() as connection:
             by_queue = tables.take_dead_letters(connection, ids)
             for queue, rows in by_queue.items():
@@ -289,21 +296,23 @@ class EmbeddedBus:
         self.wake(by_queue)
         return sum(map(len, by_queue.values()))
 
+    @override
     def discard(self, ids: Sequence[int]) -> int:
-        """See `Bus`."""
         with self.file.writing() as connection:
             return sum(map(len, tables.take_dead_letters(connection, ids).values()))
 
+    @override
     def rebalance(self) -> dict[str, int]:
-        """See `Bus`. Queues change hands by themselves when a consumer joins."""
+        """Queues change hands by themselves when a consumer joins."""
         return {}
 
+    @override
     def require_whole(self) -> None:
-        """See `Bus`."""
         self.file.require_whole()
 
+    @override
     def close(self) -> None:
-        """See `Bus`. Consumers that wait in other threads get a BusError."""
+        """Consumers that wait in other threads get a BusError."""
         with self._consumers_lock:
             consumers = list(self._consumers.values())
         for consumer in consumers:
@@ -328,7 +337,7 @@ class ByteBudget:
         self._left -= size
 
 
-class EmbeddedConsumer(Closing):
+class EmbeddedConsumer(Closing, Consumer):
     """A consumer of an embedded bus; keeps the contract of `Consumer`."""
 
     def __init__(self, bus: EmbeddedBus, number: int, names: frozenset[str]) -> None:
@@ -343,8 +352,8 @@ class EmbeddedConsumer(Closing):
         self._next_roll_call = 0.0
         self._closed = False
 
+    @override
     def receive(self, *, max_messages: int, timeout_s: float) -> list[Delivery]:
-        """See `Consumer`."""
         deadline = time.monotonic() + timeout_s
         pause = SHORTEST_POLL_S
         while True:
@@ -354,7 +363,7 @@ class EmbeddedConsumer(Closing):
             if time.monotonic() >= self._next_roll_call:
                 self._bus.reap_dead_consumers()
                 self._bus.subscribe_again(self)
-                self._next_roll_call = time.monotonic() + ROLL_CALL_S
+                self._next_roll_call = time.monotonic() + REAP_INTERVAL_S
             deliveries = self._claim(max_messages)
             if deliveries:
                 self._unacked.update((delivery.tag, delivery) for delivery in deliveries)
@@ -415,8 +424,8 @@ class EmbeddedConsumer(Closing):
             deliveries += taken
         return deliveries
 
+    @override
     def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """See `Consumer`."""
         tags = {delivery.tag for delivery in deliveries} & self._unacked.keys()
         if tags and not self._closed:
             with self._bus.file.writing() as connection:
@@ -424,15 +433,15 @@ class EmbeddedConsumer(Closing):
             for tag in tags:
                 del self._unacked[tag]
 
+    @override
     def dead_letter(self, delivery: Delivery, reason: str) -> None:
-        """See `Consumer`."""
         if delivery.tag in self._unacked and not self._closed:
             with self._bus.file.writing() as connection:
                 tables.dead_letter(connection, delivery, reason, self._bus.clock())
             del self._unacked[delivery.tag]
 
+    @override
     def close(self) -> None:
-        """See `Consumer`."""
         if not self._closed:
             self._closed = True
             self._bus.remove(self)

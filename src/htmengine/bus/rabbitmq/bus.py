@@ -15,7 +15,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
+from typing_extensions import override
+
 from htmengine.bus.api import (
+    Bus,
     DeadLetter,
     ExchangeNotFound,
     Fanout,
@@ -48,7 +51,7 @@ SUBSCRIBER_EXPIRES_S: Final = 3600
 """An expendable queue that nobody has consumed for this long is deleted."""
 
 
-class RabbitBus:
+class RabbitBus(Bus):
     """Queues and exchanges of a RabbitMQ broker; keeps the contract of `Bus`."""
 
     def __init__(
@@ -90,6 +93,7 @@ class RabbitBus:
 
     # -- Queues and exchanges
 
+    @override
     def declare_queue(
         self,
         name: str,
@@ -98,7 +102,7 @@ class RabbitBus:
         limit_bytes: int | None = None,
         expendable: bool = False,
     ) -> None:
-        """See `Bus`. Limits are kept by those who publish; they may overshoot them together by some messages."""
+        """Limits are kept by those who publish; they may overshoot them together by some messages."""
         if limit is not None and limit < 1:
             raise ValueError(f"a queue's limit is at least 1, not {limit}")
         arguments: dict[str, Any] | None = None
@@ -124,34 +128,36 @@ class RabbitBus:
         with self._lock:
             self._queues.add(name)
 
+    @override
     def delete_queue(self, name: str) -> None:
-        """See `Bus`."""
         self.session.delete_queue(name)
         with self._lock:
             self._queues.discard(name)
         self._limits.forget(name)
 
+    @override
     def purge(self, name: str) -> int:
-        """See `Bus`. What waits in other processes to be worked on is left."""
+        """What waits in other processes to be worked on is left."""
         dropped: int = self.session.on_channel(
             lambda channel: channel.ask(lambda raw, answer: raw.queue_purge(name, callback=answer))
         ).method.message_count
         return dropped + sum(consumer.drop(name) for consumer in self._all_consumers())
 
+    @override
     def declare_exchange(self, name: str) -> None:
-        """See `Bus`."""
         self.session.declare_exchange(name)
 
+    @override
     def bind(self, queue: str, exchange: str) -> None:
-        """See `Bus`."""
         self.session.on_channel(
             lambda channel: channel.ask(
                 lambda raw, answer: raw.queue_bind(queue, exchange, "", callback=answer)
             )
         )
 
+    @override
     def has_subscribers(self, exchange: str) -> bool:
-        """See `Bus`. The broker's management interface tells; without it, one has to assume so."""
+        """The broker's management interface tells; without it, one has to assume so."""
         now = time.monotonic()
         if now >= self._exists_until.get(exchange, 0.0):
             try:
@@ -167,8 +173,8 @@ class RabbitBus:
 
     # -- Messages
 
+    @override
     def publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
-        """See `Bus`."""
         if not messages:
             return
         try:
@@ -185,8 +191,8 @@ class RabbitBus:
             targets = {it.queue if isinstance(it, Outgoing) else it.exchange for it in messages}
             raise self.session.restored(error, targets) from error
 
+    @override
     def consume(self, queues: Sequence[str]) -> RabbitConsumer:
-        """See `Bus`."""
         try:
             self._inspect(queues)
         except QueueNotFound as error:
@@ -207,8 +213,9 @@ class RabbitBus:
 
     # -- Looking in
 
+    @override
     def status(self, names: Sequence[str] | None = None) -> list[QueueStatus]:
-        """See `Bus`. All are those that were declared here; what others have in their hands is not known."""
+        """All are those that were declared here; what others have in their hands is not known."""
         if names is None:
             with self._lock:
                 names = list(self._queues)
@@ -242,13 +249,14 @@ class RabbitBus:
         found: list[Declared] = self.session.on_channel(lambda channel: channel.inspect(names))
         return found
 
+    @override
     def dead_letters(self, *, limit: int = 100, after: int = 0) -> list[DeadLetter]:
-        """See `Bus`. While one looks at the dead letters, others may see fewer."""
+        """While one looks at the dead letters, others may see fewer."""
         with self._browsing() as (letters, _):
             return [letter for letter in letters.values() if letter.id > after][:limit]
 
+    @override
     def requeue(self, ids: Sequence[int]) -> int:
-        """See `Bus`."""
         with self._browsing() as (letters, channel):
             chosen = {tag: letter for tag, letter in letters.items() if letter.id in set(ids)}
             self.session.publish(
@@ -260,8 +268,8 @@ class RabbitBus:
             channel.ack(list(chosen))
             return len(chosen)
 
+    @override
     def discard(self, ids: Sequence[int]) -> int:
-        """See `Bus`."""
         with self._browsing() as (letters, channel):
             chosen = [tag for tag, letter in letters.items() if letter.id in set(ids)]
             channel.ack(chosen)
@@ -284,11 +292,12 @@ class RabbitBus:
         finally:
             channel.close()
 
+    @override
     def require_whole(self) -> None:
-        """See `Bus`. That is the broker's own affair."""
+        """That is the broker's own affair."""
 
+    @override
     def close(self) -> None:
-        """See `Bus`."""
         for consumer in self._all_consumers():
             consumer.close()
         self.session.close()

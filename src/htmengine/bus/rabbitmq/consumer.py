@@ -19,7 +19,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, NamedTuple
 
-from htmengine.bus.api import MAX_DELIVERIES, BusError, BusUnavailable, Delivery, QueueNotFound
+from typing_extensions import override
+
+from htmengine.bus.api import MAX_DELIVERIES, BusError, BusUnavailable, Consumer, Delivery, QueueNotFound
 from htmengine.bus.rabbitmq.channel import Channel, ChannelClosed, Properties
 from htmengine.bus.rabbitmq.dead_letters import NewDeadLetter, own_headers
 from htmengine.bus.rabbitmq.rebalancing import Member, rendezvous_weight
@@ -73,7 +75,7 @@ class _Message(NamedTuple):
     redelivered: bool
 
 
-class RabbitConsumer(Closing):
+class RabbitConsumer(Closing, Consumer):
     """A consumer of a RabbitMQ bus; keeps the contract of `Consumer`."""
 
     def __init__(
@@ -107,8 +109,8 @@ class RabbitConsumer(Closing):
 
     # -- The contract
 
+    @override
     def receive(self, *, max_messages: int, timeout_s: float) -> list[Delivery]:
-        """See `Consumer`."""
         try:
             return self._receive(max_messages, timeout_s)
         except QueueNotFound as error:
@@ -138,8 +140,8 @@ class RabbitConsumer(Closing):
                 if not self._again_may_be_given():
                     self._condition.wait(early if early > 0 else min(remaining, self._until_due()))
 
+    @override
     def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """See `Consumer`."""
         done: dict[Channel, list[int]] = {}
         survived = []
         with self._condition:
@@ -153,8 +155,8 @@ class RabbitConsumer(Closing):
         for queue in survived:
             self._survived(queue)
 
+    @override
     def dead_letter(self, delivery: Delivery, reason: str) -> None:
-        """See `Consumer`."""
         with self._condition:
             if delivery.tag not in self._unacked:
                 return
@@ -164,8 +166,8 @@ class RabbitConsumer(Closing):
         log.warning("bus.dead_letter queue=%s reason=%s", delivery.queue, reason)
         self.ack([delivery])
 
+    @override
     def close(self) -> None:
-        """See `Consumer`."""
         with self._condition:
             if self._closed:
                 return

@@ -28,7 +28,7 @@ def rendezvous_weight(node: str, queue: str) -> float:
 
 
 class Question(msgspec.Struct, frozen=True, tag="who"):
-    """Who consumes, and what?"""
+    """Asks who consumes, and what."""
 
     answer_to: str
 

@@ -1,4 +1,4 @@
-"""Anomaly likelihood: how unusual is the recent average of raw anomaly scores, given their history?
+"""Anomaly likelihood: how unusual the recent average of raw anomaly scores is, given their history.
 
 A raw anomaly score says how badly one record was predicted. On a noisy metric bad predictions are nothing special,
 so raw scores are averaged over the last few records, and the average is compared with the distribution of such

@@ -1,5 +1,7 @@
-"""The models of NuPIC: ``nupic`` and ``nupic-tm`` of NuPIC 1.0, which the original engine and the Numenta Anomaly
-Benchmark ran; ``nupic-0.3``, which the original engine derived with the NuPIC 0.3.4 that it pinned.
+"""The models of NuPIC.
+
+``nupic`` and ``nupic-tm`` are those of NuPIC 1.0, which the original engine and the Numenta Anomaly Benchmark ran;
+``nupic-0.3`` is the one that the original engine derived with the NuPIC 0.3.4 that it pinned.
 
 References
 ----------
@@ -16,8 +18,9 @@ from htmengine.htm.params.base import DEFAULT_SEED, Likelihood, Parameters
 
 
 class DateEncoder(msgspec.Struct, frozen=True, kw_only=True, tag="date", forbid_unknown_fields=True):
-    """The timestamp. Each part is (active bits, radius); no active bits leave it out. Radii in days, of the time of day
-    in hours.
+    """The timestamp: of each part (active bits, radius); no active bits leave it out.
+
+    Radii are in days, that of the time of day in hours.
     """
 
     season: tuple[int, float] = (0, 91.5)

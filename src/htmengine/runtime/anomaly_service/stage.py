@@ -128,8 +128,10 @@ class AnomalyStage:
         )
 
     def _store(self, received: _Received, wanted: _Subscriptions, *, compare: bool) -> _Publication:
-        """Store what is next. Scores of other samples than those of the rows are found out at the latest by the update;
-        `compare` reads the rows first and leaves such scores out.
+        """Store what is next.
+
+        Scores of other samples than those of the rows are found out at the latest by the update; `compare` reads the
+        rows first and leaves such scores out.
         """
         if received.commands or received.failures:
             with writing(self._engine) as conn:

@@ -14,6 +14,7 @@ from functools import cache
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Engine
+from typing_extensions import override
 
 from htmengine import config
 from htmengine.adapters.datasource.custom import CustomAdapter
@@ -46,7 +47,7 @@ from htmengine.runtime.metric_storer.numbering import Columns, whole_seconds
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
 from htmengine.service.fault_injection import Step, no_step
-from htmengine.service.loop import Outcome
+from htmengine.service.loop import Outcome, Stage
 
 NAME: Final = "metric_storer"
 PARSERS: Final[Mapping[str, Callable[[Iterable[str]], Parsed]]] = {
@@ -83,7 +84,7 @@ class _Stored(NamedTuple):
     new: list[MetricState]
 
 
-class MetricStorer:
+class MetricStorer(Stage):
     """A stage: takes messages of the metric-data queue, stores their samples, feeds the models.
 
     Parameters
@@ -142,14 +143,15 @@ class MetricStorer:
         """The last attempt ended in an error, perhaps behind a commit: what was stored may not have been passed on."""
 
     @property
+    @override
     def poll_interval_s(self) -> float:
-        """See `Stage`."""
         if self._automatic.waiting:
             return 0.0
         return max(0.0, min(MAX_POLL_S, self._sweep_due - self._timer()))
 
+    @override
     def process(self, deliveries: Sequence[Delivery]) -> Outcome:
-        """See `Stage`. Samples that were stored before are refused, so messages may come again."""
+        """Samples that were stored before are refused, so messages may come again."""
         messages, dead = self._decoded(deliveries)
         if self._in_doubt:
             self._automatic.look_at_all()
@@ -164,11 +166,13 @@ class MetricStorer:
         self._in_doubt = False
         return Outcome(best_effort=best_effort, dead_letters=dead)
 
+    @override
     def settle(self) -> None:
-        """See `Stage`: nothing is kept that must be saved."""
+        """Nothing is kept that must be saved."""
 
+    @override
     def close(self) -> None:
-        """See `Stage`: nothing is kept that must be saved."""
+        """Nothing is kept that must be saved."""
 
     def _decoded(self, deliveries: Iterable[Delivery]) -> tuple[list[_Message], list[tuple[Delivery, str]]]:
         messages, dead = [], []

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from typing_extensions import override
+
 from htmengine.bus.rabbitmq.management import Management
 from htmengine.system.closing import Closing
 from nta.utils.amqp.connection import configuredBroker, getRabbitmqConnectionParameters
@@ -52,33 +54,35 @@ class BrokerConnection(BusConnection):
             consumer.close()
         self._disconnect()
 
+    @override
     def create_queue(self, name: str, *, durable: bool) -> None:
-        """See `BusConnection`."""
         self._call(lambda client: client.declareQueue(name, durable=durable))
 
+    @override
     def delete_queue(self, name: str) -> None:
-        """See `BusConnection`."""
         with contextlib.suppress(MessageQueueNotFound):
             self._call(lambda client: client.deleteQueue(name), name)
 
+    @override
     def purge(self, name: str) -> None:
-        """See `BusConnection`."""
         self._call(lambda client: client.purgeQueue(name), name)
 
+    @override
     def waiting(self, name: str) -> int:
-        """See `BusConnection`."""
         return self._call(lambda client: client.declareQueue(name, passive=True), name).messageCount
 
+    @override
     def queues(self) -> tuple[str, ...]:
-        """See `BusConnection`. The broker's management interface tells; raises OSError where it does not answer."""
+        """The broker's management interface tells; raises OSError where it does not answer."""
         broker = configuredBroker()
         with Management(broker, timeout_s=MANAGEMENT_TIMEOUT_S) as management:
             return tuple(queue["name"] for queue in management.queues(broker.virtual_host))
 
+    @override
     def publish(
         self, exchange: str, routing_key: str, body: bytes, properties: BasicProperties, *, mandatory: bool
     ) -> bool:
-        """See `BusConnection`. When it returns, the broker has the message."""
+        """When it returns, the broker has the message."""
         message = Message(body, properties)
         try:
             self._call(lambda client: client.publish(message, exchange, routing_key, mandatory=mandatory))
@@ -86,8 +90,8 @@ class BrokerConnection(BusConnection):
             return False
         return True
 
+    @override
     def consume(self, queue: str, *, blocking: bool) -> BusConsumer:
-        """See `BusConnection`."""
         self.waiting(queue)
         consumer = _Consumer(queue, blocking, self._consumers.remove)
         self._consumers.append(consumer)

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from typing_extensions import override
+
 from htmengine.bus import (
     BusUnavailable,
     Consumer,
@@ -56,36 +58,36 @@ class EmbeddedConnection(BusConnection):
             consumer.close()
         self._bus.close()
 
+    @override
     def create_queue(self, name: str, *, durable: bool) -> None:
-        """See `BusConnection`."""
         _patiently(self._bus.declare_queue)(name)
 
+    @override
     def delete_queue(self, name: str) -> None:
-        """See `BusConnection`."""
         _patiently(self._bus.delete_queue)(name)
 
+    @override
     def purge(self, name: str) -> None:
-        """See `BusConnection`."""
         try:
             _patiently(self._bus.purge)(name)
         except QueueNotFound as error:
             raise queue_not_found(name) from error
 
+    @override
     def waiting(self, name: str) -> int:
-        """See `BusConnection`."""
         status = self._status(name)
         if status is None:
             raise queue_not_found(name)
         return status.ready
 
+    @override
     def queues(self) -> tuple[str, ...]:
-        """See `BusConnection`."""
         return tuple(status.name for status in _patiently(self._bus.status)())
 
+    @override
     def publish(
         self, exchange: str, routing_key: str, body: bytes, properties: BasicProperties, *, mandatory: bool
     ) -> bool:
-        """See `BusConnection`."""
         message: Outgoing | Fanout = (
             Fanout(exchange, body, {name: str(value) for name, value in (properties.headers or {}).items()})
             if exchange
@@ -100,8 +102,8 @@ class EmbeddedConnection(BusConnection):
             raise MessageBusConnectorError(f"{exchange}: there is no exchange of this name") from error
         return reaches or not mandatory
 
+    @override
     def consume(self, queue: str, *, blocking: bool) -> BusConsumer:
-        """See `BusConnection`."""
         try:
             consumer = _patiently(self._bus.consume)([queue])
         except QueueNotFound as error:
