@@ -1,10 +1,14 @@
 """`htmengine detect` as people run it: a process, files, pipes."""
 
+import csv
 import gzip
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -135,3 +139,41 @@ def test_a_full_disk_behind_a_redirected_output_is_told(arguments):
         "Make room, or send it elsewhere.",
     ]
     assert "Traceback" not in done.stderr
+
+
+def test_the_page_over_a_result_shows_what_detect_found_and_ends_with_nothing_left(tmp_path):
+    out = tmp_path / "scores.csv"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "htmengine.cli", "detect", SAMPLE, "--serve", "--json", "--out", out],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+    )
+    try:
+        site, uid = next(
+            found.groups()
+            for line in process.stderr
+            if (found := re.search(r"Open (http://127\.0\.0\.1:\d+/)m/(\w+)", line))
+        )
+
+        def answer(path):
+            with urllib.request.urlopen(f"{site}{path}", timeout=60) as response:
+                return response.read()
+
+        alarms = json.loads(answer(f"api/v1/metrics/{uid}/alarms?limit=1000"))["items"]
+        page = answer(f"m/{uid}")
+        process.send_signal(signal.SIGTERM)
+        stdout, _ = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    with out.open() as file:
+        anomalous = [row for row in csv.DictReader(file) if float(row["log_score"] or 0) >= 0.5]
+    assert process.returncode == 0
+    assert b"<html" in page
+    assert sorted(alarm["log_score"] for alarm in alarms) == sorted(
+        float(row["log_score"]) for row in anomalous
+    )
+    assert json.loads(stdout)["rows"] == 8064
+    assert [path.name for path in tmp_path.iterdir()] == ["scores.csv"]

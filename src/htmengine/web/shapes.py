@@ -573,6 +573,8 @@ class Session(Struct, frozen=True):
     graphite_port: int
     http_port: int
     hostname: str
+    record: str | None = None
+    """What is served, if it is no installation but a record that nothing is added to."""
 
 
 class Document(Struct, frozen=True):

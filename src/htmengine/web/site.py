@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from htmengine.admin.health import Health, health_of
 from htmengine.service.context import Context
 from htmengine.web.access import Access
 from htmengine.web.feed import Feed
@@ -33,6 +34,10 @@ class Site:
     rankings: Rankings = field(default_factory=Rankings)
     name_matches: NameMatches = field(default_factory=NameMatches)
     clock: Callable[[], float] = time.time
+    look: Callable[[Context], Health] = health_of
+    """Tells how the engine is."""
+    record: str | None = None
+    """What is served, if it is no installation but a record that nothing is added to."""
     jobs: Jobs = field(default_factory=Jobs)
     explanations: dict[tuple[str, int, int], Explanation] = field(default_factory=dict)
     """Those that were asked for last, by uid, generation and rowid."""
@@ -41,7 +46,7 @@ class Site:
 
     def __post_init__(self) -> None:
         """Make what fills the memory; it works from `start` on."""
-        self.watch = Watch(self.context)
+        self.watch = Watch(self.context, look=self.look)
         self.feed = Feed(self.context, self.fleet, self.hub, self.access, self.watch, clock=self.clock)
         self.feed.tell_health = lambda: self.hub.publish("health", document=self.overview())
 

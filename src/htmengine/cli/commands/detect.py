@@ -70,6 +70,15 @@ def detect(
     plot: Annotated[
         Path | None, typer.Option(metavar="PATH", help="Draw values, scores and anomalies: .html or .png.")
     ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Open the engine's page over the series; Ctrl-C ends it.")
+    ] = False,
+    http_port: Annotated[
+        int,
+        typer.Option(
+            min=0, max=65535, metavar="PORT", help="Port of that page, on this machine. [default: a free one]"
+        ),
+    ] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")] = False,
 ) -> None:
     """Find what is unusual in a time series: in any file with times and values.
@@ -109,6 +118,8 @@ def detect(
             passes=passes,
             out=out,
             plot=plot,
+            serves=serve,
+            http_port=http_port,
             json=json,
         )
     )

@@ -11,6 +11,7 @@ import numpy as np
 import typer
 
 from htmengine.cli.detect import plot, report, summary
+from htmengine.cli.detect.scored import ScoredSeries
 from htmengine.cli.inputs import files_of, opened
 from htmengine.cli.progress import counting_bar, progress_bar
 from htmengine.cli.terminal import echo_stderr
@@ -42,6 +43,10 @@ class Request(NamedTuple):
     passes: int
     out: Path | None
     plot: Path | None
+    serves: bool
+    """Whether the engine's page is to show what came out."""
+    http_port: int
+    """Of that page; 0 takes a free one."""
     json: bool
 
     @property
@@ -75,19 +80,21 @@ def _run_one(request: Request) -> None:
         page = stack.enter_context(replacing(request.plot)) if request.plot else None
         with progress_bar(stream, "Reading") as show:
             (series,) = read(stream, name, request.reading, show=show)
-        drawn: list[tuple[FloatArray, FloatArray, FloatArray]] | None = [] if page else None
-        result = _detect(request, series, writer, drawn)
+        scored = ScoredSeries(_metric_name(series)) if page or request.serves else None
+        result = _detect(request, series, writer, scored)
         for note in result.notes:
             echo_stderr(note)
-        if page and drawn:
-            columns = [np.concatenate(column) for column in zip(*drawn, strict=True)]
-            plot.draw(page, plot.Series(*columns), result)
+        if page and scored:
+            plot.draw(page, plot.Series(*scored.drawn), result)
     (report.print_json if request.json else report.print_table)(result)
+    if scored and request.serves:
+        _serve(request, [scored])
 
 
 def _run_several(request: Request) -> None:
     failures: list[tuple[str, ExplainedError]] = []
     results: list[report.Result] = []
+    kept: list[ScoredSeries] = []
     sources = files_of(request.sources) or ["-"]
     with ExitStack() as stack:
         writer = stack.enter_context(score_writer(request.out, labelled=True)) if request.out else None
@@ -95,13 +102,17 @@ def _run_several(request: Request) -> None:
             try:
                 with opened(source) as (stream, name), progress_bar(stream, "Reading") as show:
                     for series in read(stream, name, request.reading, show=show):
-                        results.append(_detect(request, series, writer, None))
+                        scored = ScoredSeries(_metric_name(series)) if request.serves else None
+                        results.append(_detect(request, series, writer, scored))
+                        kept += [scored] if scored else []
             except ExplainedError as error:  # which costs no other file
                 failures.append((source, error))
         if not results:
             raise failures[0][1]
     done = summary.Summary(results, failures)
     (summary.print_json if request.json else summary.print_table)(done, request.threshold, request.top)
+    if request.serves:
+        _serve(request, kept)
     if failed := [error for source, error in failures if source in request.sources]:
         raise typer.Exit(failed[0].exit_code)  # each has been told
 
@@ -110,7 +121,7 @@ def _detect(
     request: Request,
     series: Series,
     writer: ScoreWriter | None,
-    drawn: list[tuple[FloatArray, FloatArray, FloatArray]] | None,
+    scored: ScoredSeries | None,
 ) -> report.Result:
     """Score a series; hand its rows on as they are scored."""
     model = _new_model(request, series.values)
@@ -128,8 +139,8 @@ def _detect(
             finder.add(series.lines[rows], timestamps, values, scores, why)
             if writer:
                 writer.write(timestamps, values, scores, series.name)
-            if drawn is not None:
-                drawn.append((timestamps, values, scores.log_score))
+            if scored:
+                scored.add(timestamps, values, scores, why)
             show("Scoring", min(first + CHUNK_ROWS, len(series.lines)), len(series.lines))
     return report.result_of(
         series,
@@ -141,6 +152,18 @@ def _detect(
         passes=request.passes,
         outputs=[path for path in (request.out, request.plot) if path],
     )
+
+
+def _metric_name(series: Series) -> str:
+    """Return what the page calls a series: the file's name without its ending, and what tells it from others."""
+    stem = Path(series.source).stem
+    return f"{stem}: {series.label}" if series.label else stem
+
+
+def _serve(request: Request, series: list[ScoredSeries]) -> None:
+    from htmengine.cli.detect.serve import serve  # loads the web server
+
+    serve(series, request.http_port)
 
 
 def _learned(model: Model, series: Series, passes: int, show: Callable[[str, int, int], None]) -> float:

@@ -34,6 +34,7 @@ def session(call: Call) -> Session:
         graphite_port=settings.listener.port,
         http_port=int(server[1] or 0),
         hostname=socket.gethostname(),
+        record=call.site.record,
     )
 
 

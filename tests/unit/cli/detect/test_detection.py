@@ -174,7 +174,9 @@ def test_a_file_without_usable_rows_exits_with_2(run):
 
 def test_a_process_without_standard_input_is_told_to_name_a_file(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
-    request = detection.Request((), Options(), "default", None, None, None, 0.5, 10, 1, None, None, False)
+    request = detection.Request(
+        (), Options(), "default", None, None, None, 0.5, 10, 1, None, None, False, 0, False
+    )
     with pytest.raises(MisuseError, match="nothing to read"):
         detection.run(request)
 

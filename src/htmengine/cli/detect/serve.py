@@ -1,0 +1,159 @@
+"""`htmengine detect --serve`: the page of the engine over scored series, in a repository that lives as long as it is served."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from htmengine import config, messages
+from htmengine.admin.health import Health, health_of
+from htmengine.cli.detect.scored import ScoredSeries
+from htmengine.cli.terminal import echo_stderr
+from htmengine.htm.arrays import FloatArray
+from htmengine.htm.explanation import Explanation, SeriesScores
+from htmengine.incidents.writer import Writer
+from htmengine.model_swapper.score_batch import in_short
+from htmengine.repository import alarms, metrics, samples, scores
+from htmengine.repository.engine import writing
+from htmengine.repository.metrics import MAX_NAME
+from htmengine.repository.samples import Advance
+from htmengine.repository.scores import WatermarkAdvance
+from htmengine.repository.status import MetricStatus
+from htmengine.runtime.anomaly_service.alarms import new_alarms
+from htmengine.runtime.anomaly_service.hourly_sums import HourlySums
+from htmengine.service import program
+from htmengine.service.context import Context, opened
+from htmengine.system import private
+from htmengine.web import server
+from htmengine.web.access import Access
+from htmengine.web.site import Site
+from htmengine.web.static import Page
+
+ROWS_BATCH_SIZE: Final = 5000
+
+
+@private.umask()
+def serve(series: Sequence[ScoredSeries], port: int = 0) -> None:
+    """Serve the page over these series on this machine until Ctrl-C; port 0 takes a free one.
+
+    Raises
+    ------
+    HttpPortError : the port cannot be opened.
+    """
+    program.configure_logging(logging.WARNING)
+    stop = threading.Event()
+    with tempfile.TemporaryDirectory(prefix="htmengine-detect-") as folder:
+        settings = config.embedded(Path(folder))
+        with server.listening(settings.http.host, port) as bound:
+            http = msgspec.structs.replace(settings.http, port=bound.getsockname()[1])
+            settings = msgspec.structs.replace(settings, http=http)
+            with program.stopping_on_signals(stop), opened(settings, stop=stop) as context:
+                uids = [_store(context, one) for one in series]
+                _summarise(context)
+                last = max(float(one.timestamps[-1][-1]) for one in series)
+                shown = f"m/{uids[0]}?w=all" if len(uids) == 1 else f"?w=7d&at={last:.0f}"
+                site = Site(
+                    context,
+                    Access(http, context.engine),
+                    Page(),
+                    clock=lambda: last,  # nothing of the past is silent
+                    look=_at_rest,
+                    record=", ".join(one.name for one in series),
+                )
+                with ThreadPoolExecutor(1) as thread:  # in the main one the server would take the signals
+                    ready = partial(
+                        echo_stderr,
+                        f"Open {server.address(http)}{shown} to look at it. Ctrl-C ends it; nothing is kept.",
+                    )
+                    thread.submit(server.serve, context, bound, ready, site=site).result()
+
+
+def _at_rest(context: Context) -> Health:
+    """Return what an installation is like of which nothing is expected: no service is missing."""
+    health = health_of(context)
+    services = [service._replace(alive=True) for service in health.services]
+    return health._replace(services=services, findings=[])
+
+
+def _store(context: Context, series: ScoredSeries) -> str:
+    """Write a series as a metric with its scores and alarms, as the services would, and return its uid."""
+    name = series.name[:MAX_NAME] or "value"
+    timestamps, values = (np.concatenate(column) for column in (series.timestamps, series.values))
+    columns = SeriesScores(*(np.concatenate(column) for column in zip(*series.scores, strict=True)))
+    rows = np.flatnonzero(~np.isnan(values))
+    seconds = np.floor(timestamps[rows]).astype(np.int64)
+    with writing(context.engine) as conn:
+        uid = metrics.create_custom(conn, [name])[name]
+        metrics.set_status(conn, uid, MetricStatus.ACTIVE)
+    for first in range(0, len(rows), ROWS_BATCH_SIZE):
+        part = slice(first, first + ROWS_BATCH_SIZE)
+        batch = _message(uid, first, seconds[part], values, rows[part], columns, series.why)
+        last = batch.rowids[-1]
+        with writing(context.engine) as conn:
+            samples.advance_last(conn, [Advance(uid, first, last, batch.timestamps[-1])])
+            scores.advance_watermarks(conn, [WatermarkAdvance(uid, 0, first, last)])
+            samples.append(conn, batch.uids, batch.rowids, batch.timestamps, batch.values)
+            scores.store(
+                conn,
+                uids=batch.uids,
+                rowids=batch.rowids,
+                raw_anomaly_scores=batch.raw_anomaly_scores,
+                anomaly_scores=batch.anomaly_scores,
+                log_scores=batch.log_scores,
+                sequence_scores=batch.sequence_scores,
+                novelty_scores=batch.novelty_scores,
+                forecasts=batch.forecasts,
+                usual_lows=batch.usual_lows,
+                usual_highs=batch.usual_highs,
+            )
+            alarms.store(conn, new_alarms(batch))
+    return uid
+
+
+def _message(
+    uid: str,
+    first: int,
+    seconds: np.ndarray,
+    values: FloatArray,
+    rows: np.ndarray,
+    columns: SeriesScores,
+    why: dict[int, Explanation],
+) -> messages.Scores:
+    chosen = SeriesScores(*(column[rows] for column in columns))
+    count = len(rows)
+    return messages.Scores(
+        uids=[uid] * count,
+        generations=[0] * count,
+        rowids=list(range(first + 1, first + count + 1)),
+        timestamps=seconds.tolist(),
+        values=values[rows].tolist(),
+        raw_anomaly_scores=chosen.raw_anomaly_score.tolist(),
+        anomaly_scores=chosen.anomaly_score.tolist(),
+        log_scores=chosen.log_score.tolist(),
+        sequence_scores=chosen.sequence_score.tolist(),
+        novelty_scores=chosen.novelty_score.tolist(),
+        forecasts=chosen.forecast.tolist(),
+        usual_lows=chosen.usual_low.tolist(),
+        usual_highs=chosen.usual_high.tolist(),
+        one_in=chosen.one_in.tolist(),
+        why=[in_short(why.get(int(row))) for row in rows],
+    )
+
+
+def _summarise(context: Context) -> None:
+    """Sum up the hours and put the alarms into incidents, as the services do beside their work."""
+    hourly_sums = HourlySums(context.engine)
+    while hourly_sums.advance():
+        pass
+    incidents = Writer(context.engine)
+    while incidents.work():
+        pass
