@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Select, bindparam, select
+from sqlalchemy import Connection, Select, bindparam, func, select
 
 from htmengine.repository import hours, schema
 from htmengine.repository.hours import HOUR_S, Hour, hour_of
-from htmengine.repository.times import bound, epoch_seconds, whole
+from htmengine.repository.times import FIRST_SECOND, bound, epoch_seconds, whole
 
 _metric: Final = schema.metric.c
 _data: Final = schema.metric_data.c
@@ -49,14 +50,72 @@ _COLUMNS: Final = (
 def rows_since(conn: Connection, uid: str, since_rowid: int, limit: int) -> Series:
     """Return the rows behind a rowid, at most `limit`; what was removed is left out."""
     query = select(*_COLUMNS).where(_data.uid == uid, _data.rowid > since_rowid)
-    return _columns(conn, query.order_by(_data.rowid).limit(limit))
+    return _series(conn, query.order_by(_data.rowid).limit(limit))
 
 
 def rows_between(conn: Connection, uid: str, since: float, until: float) -> Series:
     """Return the rows from one time up to another, which is left out; both in seconds since the epoch."""
     query = select(*_COLUMNS).where(_data.uid == uid, _data.rowid >= first_from(conn, uid, since))
     query = query.where(_data.rowid < first_from(conn, uid, until))
-    return _columns(conn, query.order_by(_data.rowid))
+    return _series(conn, query.order_by(_data.rowid))
+
+
+class Steps(NamedTuple):
+    """Rows of a metric in steps of equal length, ascending: arrays of shape (n,). Steps without rows are left out."""
+
+    timestamps: Integers
+    """When each begins, a multiple of its length since the epoch."""
+    values: Floats
+    """Of its last row, as forecasts and usual values are."""
+    min_values: Floats
+    max_values: Floats
+    anomaly_scores: Floats
+    """The highest, as for `log_scores`. NaN where no row has one."""
+    log_scores: Floats
+    forecasts: Floats
+    usual_lows: Floats
+    usual_highs: Floats
+
+
+def steps_between(conn: Connection, uid: str, since: float, until: float, step: int) -> Steps:
+    """Return the rows from one time up to another, which is left out, in steps of so many seconds.
+
+    The database sums them up: that takes a tenth of the time in which rows are read.
+    """
+    shift = -(FIRST_SECOND // step) * step  # no time is negative then
+    number = ((epoch_seconds(_data.timestamp) + shift) // step).label("number")
+    of_rows = (
+        select(
+            number,
+            func.max(_data.rowid).label("last"),
+            func.min(_data.metric_value).label("least"),
+            func.max(_data.metric_value).label("greatest"),
+            func.max(_data.anomaly_score).label("anomaly_score"),
+            func.max(_data.log_score).label("log_score"),
+        )
+        .where(_data.uid == uid, _data.rowid >= first_from(conn, uid, since))
+        .where(_data.rowid < first_from(conn, uid, until))
+        .group_by("number")
+        .subquery()
+    )
+    last = schema.metric_data.alias()
+    query = (
+        select(
+            of_rows.c.number,
+            last.c.metric_value,
+            of_rows.c.least,
+            of_rows.c.greatest,
+            of_rows.c.anomaly_score,
+            of_rows.c.log_score,
+            last.c.forecast,
+            last.c.usual_low,
+            last.c.usual_high,
+        )
+        .join_from(of_rows, last, (last.c.uid == uid) & (last.c.rowid == of_rows.c.last))
+        .order_by(of_rows.c.number)
+    )
+    numbers, *others = _columns(conn, query, 9)
+    return Steps(numbers.astype(np.int64) * step - shift, *others)
 
 
 def hours_between(conn: Connection, uid: str, since: float, until: float) -> list[Hour]:
@@ -100,11 +159,13 @@ def first_from(conn: Connection, uid: str, time: float) -> int:
     return low
 
 
-def _columns(conn: Connection, query: Select[Any]) -> Series:
-    rows = conn.execute(query).all()
-    rowids, timestamps, *numbers = zip(*rows, strict=True) if rows else [()] * len(_COLUMNS)
-    return Series(
-        np.array(rowids, dtype=np.int64),
-        np.array(timestamps, dtype=np.int64),
-        *(np.array(column, dtype=np.float64) for column in numbers),
-    )
+def _series(conn: Connection, query: Select[Any]) -> Series:
+    rowids, timestamps, *numbers = _columns(conn, query, len(_COLUMNS))
+    return Series(rowids.astype(np.int64), timestamps.astype(np.int64), *numbers)
+
+
+def _columns(conn: Connection, query: Select[Any], count: int) -> Iterator[Floats]:
+    """Return the columns of a query, all of them numbers; NULL becomes NaN."""
+    # The driver's own rows: they become arrays in a fraction of the time that SQLAlchemy's take.
+    rows = conn.execute(query).cursor.fetchall()
+    return iter(np.array(rows, dtype=np.float64).reshape(-1, count).T.copy())

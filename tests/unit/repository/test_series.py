@@ -58,12 +58,44 @@ def test_rows_of_a_time_are_found_by_halves_also_where_some_are_missing(engine, 
         assert series.rows_between(conn, "unknown", 0, 9).rowids.tolist() == []
 
 
+@pytest.mark.parametrize("step", [1, 60, 7 * 60 + 1, 3600, 604_800])
+def test_rows_in_steps_are_those_that_a_naive_reading_makes(engine, uid, step):
+    times = [-5000, -4999, -60, 0, 1, 60, 61, 500, 3599, 3600, 7200, 604_799, 604_800]
+    values = [float((7 * time) % 13) for time in times]
+    scores = [(time % 5) / 10 for time in times]
+    forecasts = [math.nan if time % 2 else time / 4 for time in times]
+    with writing(engine) as conn:
+        metrics.start_model(conn, uid, parameters=None, model_params="{}", status=MetricStatus.ACTIVE)
+        add_scored(conn, uid, times, values, scores, forecasts=forecasts)
+        add_rows(conn, uid, 1)
+    for since, until in [(-math.inf, math.inf), (-4999, 3600), (0, 1), (2, 3)]:
+        with reading(engine) as conn:
+            found = series.steps_between(conn, uid, since, until, step)
+            rows = series.rows_between(conn, uid, since, until)
+        cells = {}
+        for place, time in enumerate(rows.timestamps.tolist()):
+            cells.setdefault(time // step * step, []).append(place)
+        assert found.timestamps.tolist() == list(cells)
+        last = [places[-1] for places in cells.values()]
+        for name in ("values", "forecasts", "usual_lows", "usual_highs"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(rows, name)[last])
+        for name, column, chosen in [
+            ("min_values", rows.values, np.fmin),
+            ("max_values", rows.values, np.fmax),
+            ("log_scores", rows.log_scores, np.fmax),
+            ("anomaly_scores", rows.anomaly_scores, np.fmax),
+        ]:
+            naive = [chosen.reduce(column[places]) for places in cells.values()]
+            np.testing.assert_array_equal(getattr(found, name), naive)
+
+
 def test_no_more_rows_are_read_than_needed(engine, scored):
     if engine.dialect.name != "sqlite":
         return  # it decides by how many rows there are
     with explained(engine) as plans, reading(engine) as conn:
         series.rows_since(conn, scored, 1, 100)
         series.rows_between(conn, scored, FIRST_SECOND, FIRST_SECOND + 100)
+        series.steps_between(conn, scored, FIRST_SECOND, FIRST_SECOND + 100, 60)
     for plan in plans():
         assert "SEARCH metric_data USING INDEX sqlite_autoindex_metric_data_1 (uid=?" in plan
-        assert "TEMP B-TREE" not in plan
+        assert "timestamp_idx" not in plan

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from htmengine.web.api import data
 from tests.unit.web.house import NOW
 
 
@@ -58,6 +59,19 @@ def test_a_spike_survives_however_few_points_there_are(house):
     assert max(columns["value_max"]) == 99.0
     assert max(columns["log_score"]) == 0.9
     assert min(columns["value_min"]) == 5.0
+
+
+def test_points_are_the_same_whoever_makes_them(house, monkeypatch):
+    random = np.random.default_rng(3)
+    uid = house.metric("a", random.normal(size=1000).tolist(), log_scores=(random.random(1000) / 3).tolist())
+    series = "value,log_score,anomaly_score,low,high,forecast"
+    asked = {"from": NOW - 50_000, "to": NOW - 100, "points": 20, "series": series}
+    with house.client:
+        of_database = house.get(f"/metrics/{uid}/data", **asked)
+        monkeypatch.setattr(data, "MANY_FOR_EACH", 10**9)
+        of_rows = house.get(f"/metrics/{uid}/data", **asked)
+    assert of_database["rows"] == of_rows["rows"]
+    assert len(of_rows["rows"]) > 10
 
 
 def test_binary_columns_hold_the_same_as_json(house):

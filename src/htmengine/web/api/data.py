@@ -13,7 +13,7 @@ from htmengine.htm.arrays import FloatArray
 from htmengine.repository import metrics, series
 from htmengine.repository.engine import reading
 from htmengine.repository.hours import HOUR_S
-from htmengine.repository.series import Series
+from htmengine.repository.series import Series, Steps
 from htmengine.repository.status import WITH_MODEL
 from htmengine.web import problems
 from htmengine.web.downsampling import downsample, step_for
@@ -29,6 +29,8 @@ DAY_S: Final = 86400.0
 MAX_ROWS: Final = 200_000
 """A time with more rows than this, by its newest ones, is drawn from hours."""
 COLUMNS: Final = ("value", "log_score", "low", "high", "forecast", "anomaly_score")
+MANY_FOR_EACH: Final = 3
+"""From so many rows for each point on the database makes the points: it takes longer to read them."""
 
 
 class DataQuery(Struct, frozen=True, rename={"from_": "from"}):
@@ -117,8 +119,12 @@ def _between(
         raise Problem(problems.BAD_REQUEST, f"from={since:g} lies behind to={until:g}.")
     step = step_for(until - since, query.points)
     with reading(call.site.context.engine) as conn:
-        if step >= HOUR_S and (until - since) / max(interval, 1.0) > MAX_ROWS:
+        rows = (until - since) / max(interval, 1.0)
+        if step >= HOUR_S and rows > MAX_ROWS:
             columns = _of_hours(conn, uid, wanted, since, until, step)
+            return _Answer(uid, columns, last_rowid, since, until, float(step))
+        if rows > MANY_FOR_EACH * query.points:
+            columns = _of_steps(series.steps_between(conn, uid, since, until, step), wanted)
             return _Answer(uid, columns, last_rowid, since, until, float(step))
         found = series.rows_between(conn, uid, since, until)
     next_rowid = int(found.rowids[-1]) if len(found.rowids) else last_rowid
@@ -144,6 +150,16 @@ def _between(
         else:
             columns[name] = points.others[name]
     return _Answer(uid, columns, next_rowid, since, until, float(step))
+
+
+def _of_steps(found: Steps, wanted: list[str]) -> dict[str, FloatArray]:
+    columns = {"time": found.timestamps.astype(np.float64)}
+    for name in wanted:
+        if name == "value":
+            columns |= {"value": found.values, "value_min": found.min_values, "value_max": found.max_values}
+        else:
+            columns[name] = _column(found, name)
+    return columns
 
 
 def _of_hours(
@@ -174,7 +190,7 @@ def _of_hours(
     return columns
 
 
-def _column(found: Series, name: str) -> FloatArray:
+def _column(found: Series | Steps, name: str) -> FloatArray:
     return {
         "value": found.values,
         "log_score": found.log_scores,
