@@ -19,6 +19,10 @@ class RepositoryUnavailable(ExplainedError, DependencyUnavailable):
     """The database cannot be reached or written now. Nothing is changed: pause, and do the same again."""
 
 
+class WriteConflict(DependencyUnavailable):
+    """Somebody else changed what a transaction relies on since it was read. Nothing was changed; doing it again helps."""
+
+
 class TransactionRolledBack(RepositoryUnavailable):
     """The database undid the transaction for another's sake: a deadlock, or a lock that was not given in time."""
 

@@ -85,8 +85,8 @@ class MetricStreamer:
             state = metrics.state(conn, uid)
             columns = numbering.Columns(
                 [state.name] * len(data),
-                [float(value) for _, value in data],
                 [to_epoch(stored_time(time)) for time, _ in data],
+                [float(value) for _, value in data],
             )
             rows = numbering.number(columns, {state.name: state})
             stage.insert(conn, rows)

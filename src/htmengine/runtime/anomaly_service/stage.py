@@ -15,6 +15,7 @@ from htmengine.repository import alarms, hours, metrics, samples, schema
 from htmengine.repository import scores as repository_scores
 from htmengine.repository.alarms import Alarm
 from htmengine.repository.engine import reading, writing
+from htmengine.repository.errors import WriteConflict
 from htmengine.repository.metrics import MetricState, StatusChange
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.runtime.anomaly_service import results_messages
@@ -360,10 +361,6 @@ def _is_current(
     """Tell whether a message is about the model that its metric has now."""
     state = states.get(message.uid)
     return state is not None and state.generation == message.generation
-
-
-class WriteConflict(Exception):
-    """Somebody else changed a metric since its state was read; the transaction must be done again."""
 
 
 class _Subscriptions(NamedTuple):

@@ -88,7 +88,7 @@ def together(batches: Iterable[Batch]) -> Columns:
 def in_time_order(name: str, held: Held) -> Columns:
     """Return held samples of a metric by time; of one time, the first that came stays the first."""
     ordered = sorted(held, key=lambda sample: sample[0])
-    return Columns([name] * len(ordered), [value for _, value in ordered], [time for time, _ in ordered])
+    return Columns([name] * len(ordered), [time for time, _ in ordered], [value for _, value in ordered])
 
 
 def expired(heard_at: float, now: float, waiting_s: float) -> bool:
@@ -110,26 +110,27 @@ def _divide(
     now: Columns,
     held: defaultdict[str, Held],
 ) -> None:
-    names, values, timestamps = now
-    for name, value, timestamp in zip(*samples, strict=True):
+    names, timestamps, values = now
+    for name, timestamp, value in zip(*samples, strict=True):
         if name in going_on and name != own:
             held[name].append((timestamp, value))
         else:
             names.append(name)
-            values.append(value)
             timestamps.append(timestamp)
+            values.append(value)
 
 
 def _extend(columns: Columns, more: Columns) -> None:
     columns.names.extend(more.names)
-    columns.values.extend(more.values)
     columns.timestamps.extend(more.timestamps)
+    columns.values.extend(more.values)
 
 
 def _gathered(held: Mapping[str, Held]) -> Columns:
     columns = Columns([], [], [])
     for name, samples in held.items():
         _extend(
-            columns, Columns([name] * len(samples), [value for _, value in samples], [t for t, _ in samples])
+            columns,
+            Columns([name] * len(samples), [time for time, _ in samples], [value for _, value in samples]),
         )
     return columns

@@ -21,9 +21,9 @@ class Columns(NamedTuple):
     """Samples in the order in which they came."""
 
     names: list[str]
-    values: list[float]
     timestamps: list[int]
     """Whole seconds since the epoch, rounded down."""
+    values: list[float]
 
 
 class Rows(NamedTuple):
@@ -44,7 +44,7 @@ class Rows(NamedTuple):
 
 def whole_seconds(samples: Samples) -> Columns:
     """Return samples with the seconds that rows have."""
-    return Columns(samples.names, samples.values, [int(timestamp // 1) for timestamp in samples.timestamps])
+    return Columns(samples.names, [int(timestamp // 1) for timestamp in samples.timestamps], samples.values)
 
 
 class _Tail:
@@ -70,7 +70,7 @@ def number(samples: Columns, states: Mapping[str, MetricState]) -> Rows:
     hashes = identity.hashes(samples.timestamps, samples.values)
     refused: Counter[str] = Counter()
     examples: dict[str, dict[str, str]] = {}
-    for name, value, timestamp, own in zip(*samples, hashes, strict=True):
+    for name, timestamp, value, own in zip(*samples, hashes, strict=True):
         tail = tails[name]
         if timestamp <= tail.timestamp:
             reason = Reason.DUPLICATE if timestamp == tail.timestamp else Reason.OLDER

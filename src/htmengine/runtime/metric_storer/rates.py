@@ -37,8 +37,8 @@ def samples_of(totals: Samples, known: MutableMapping[str, Total], refusals: Ref
             refusals.add(sample, f"{name} {value!r} {timestamp!r}")
             continue
         columns.names.append(name)
-        columns.values.append(sample)
         columns.timestamps.append(int(timestamp // 1))
+        columns.values.append(sample)
     return columns
 
 

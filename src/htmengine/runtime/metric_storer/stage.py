@@ -23,13 +23,13 @@ from htmengine.doors.plaintext import PROTOCOL, parse_lines
 from htmengine.doors.queue_lines import TOTALS, parse_totals
 from htmengine.doors.reasons import Reason
 from htmengine.doors.samples import Parsed, Refusals, Samples
-from htmengine.errors import DependencyUnavailable
 from htmengine.exceptions import HTMEngineError
 from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.messages import Backfill, MalformedMessage, decode_metric_lines, shard_of
 from htmengine.model_swapper.model_input import ModelInputBuilder, requests
 from htmengine.repository import backfill, metrics, running_totals, samples
 from htmengine.repository.engine import reading, writing
+from htmengine.repository.errors import WriteConflict
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.runtime.metric_storer import numbering, rates, sweep
@@ -63,10 +63,6 @@ MAX_POLL_S: Final = 1.0
 CLOCKS_DIFFER_S: Final = 60.0
 
 log = logging.getLogger(__name__)
-
-
-class WriteConflict(DependencyUnavailable):
-    """Another storer numbered rows of the same metric at the same time; nothing was stored, and doing it again helps."""
 
 
 class _Message(NamedTuple):

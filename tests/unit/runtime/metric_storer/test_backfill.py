@@ -10,9 +10,9 @@ from htmengine.runtime.metric_storer.numbering import Columns
 
 
 def batch(*samples, backfill=None):
-    return Batch(
-        Columns(*([list(column) for column in zip(*samples, strict=True)] or [[], [], []])), backfill
-    )
+    """Return a batch of samples (name, value, timestamp)."""
+    names, values, timestamps = [list(column) for column in zip(*samples, strict=True)] or ([], [], [])
+    return Batch(Columns(names, timestamps, values), backfill)
 
 
 def mark(token="t", *, metric="m", done=False):
@@ -24,7 +24,7 @@ def nothing(name):
 
 
 def rows(columns):
-    return list(zip(*columns, strict=True))
+    return list(zip(columns.names, columns.values, columns.timestamps, strict=True))
 
 
 def test_without_a_backfill_everything_becomes_rows():

@@ -15,7 +15,9 @@ def state(name, last_rowid=0, tail=None):
 
 
 def columns(*samples):
-    return Columns(*([list(column) for column in zip(*samples, strict=True)] or [[], [], []]))
+    """Return columns of samples (name, value, timestamp)."""
+    names, values, timestamps = [list(column) for column in zip(*samples, strict=True)] or ([], [], [])
+    return Columns(names, timestamps, values)
 
 
 def naive(samples, states):
