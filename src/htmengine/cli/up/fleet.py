@@ -16,11 +16,11 @@ DAY_S: Final = 240
 """Length of a day of the fleet."""
 QUIET_S: Final = 5
 """Seconds of calm before the first anomaly."""
-EVERY_S: Final = 12
-"""From the begin of a single metric's anomaly to the next incident."""
-BREAK_S: Final = 8
+EVERY_S: Final = 70
+"""From the begin of a single metric's anomaly to the next incident: what comes within a minute is one incident."""
+BREAK_S: Final = 65
 """From the end of a cascade to the next incident."""
-SINGLES: Final = 4
+SINGLES: Final = 2
 """How many single metrics have an anomaly between two cascades."""
 
 

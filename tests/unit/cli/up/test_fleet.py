@@ -1,6 +1,8 @@
 from itertools import islice, pairwise
 
 from htmengine.cli.up import fleet
+from htmengine.incidents.grouping import RARE, Alarm, group
+from htmengine.incidents.names import Fleet
 
 
 def test_the_same_second_has_the_same_value_and_seeds_differ():
@@ -39,3 +41,16 @@ def test_a_cascade_comes_first_and_reaches_one_metric_after_the_other():
     kind = next(kind for kind in fleet.KINDS if kind.name == cascade.anomalies[-1].metric)
     assert fleet.sample(kind, begins[0], 7, cascade) == round(fleet.value(kind, begins[0], 7), 3)
     assert fleet.sample(kind, begins[-1], 7, cascade) != round(fleet.value(kind, begins[-1], 7), 3)
+
+
+def test_each_staged_incident_is_found_as_one_of_its_own():
+    staged = list(islice(fleet.incidents(1000, 7), 12))
+    alarms = [
+        Alarm(anomaly.metric, anomaly.first, anomaly.metric, anomaly.first, 1.0, RARE)
+        for incident in staged
+        for anomaly in incident.anomalies
+    ]
+    found = group(alarms, Fleet(kind.name for kind in fleet.KINDS))
+    assert [{(alarm.name, alarm.timestamp) for alarm in incident} for incident in found] == [
+        {(anomaly.metric, anomaly.first) for anomaly in incident.anomalies} for incident in staged
+    ]
