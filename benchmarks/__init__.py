@@ -18,6 +18,7 @@ How good detection is:
     ops           operations metrics with known events: generated, or recorded and labelled
     capture       the metrics of a real machine: how often they alarm, and how soon in an incident
     behaviour     series that are awkward in one respect each
+    incidents     how well alarms are put together to incidents, in generated fleets and on a real machine
     calibration   whether scores and odds mean what they say
     predictions   how far predictions lie from what comes
 

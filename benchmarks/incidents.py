@@ -11,6 +11,10 @@ incidents are staged, each of which makes several metrics alarm. Reported for ea
 - for each kind of staged incident the means of ``completeness``, the largest share of its alarms that is in one incident;
   ``purity``, the share of that incident's alarms that are of the staged one; and ``first_mover``, how often it is named.
 
+- of a capture: how many alarms came alone, how many incidents have several metrics and how long the longest is; and of the
+  incident that was staged, when the largest incident at that time begins and ends, how many metrics it has, and how many of the
+  alarms of the first 15 seconds are in it.
+
 The rules: `chance` is the one that the engine has; `prefix` is the one that it replaced: an alarm joins an incident if it
 comes within two intervals and five minutes of its last alarm, and shares the first segment of its name with a member, or the
 incident has three metrics.
@@ -18,14 +22,23 @@ incident has three metrics.
 
 from __future__ import annotations
 
+import argparse
 import random
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 from typing import Final
 
+import numpy as np
+
+from benchmarks.capture import Metric, read
+from benchmarks.command import print_report
+from benchmarks.detectors import FIXED_THRESHOLD
 from benchmarks.summary import Report
+from htmengine.htm.model import Model
+from htmengine.htm.params import parameter_set
 from htmengine.incidents.grouping import RARE, Alarm, group
 from htmengine.incidents.names import Fleet
 
@@ -40,6 +53,8 @@ SPREAD: Final = 1.0
 """Standard deviation of its logarithm, from metric to metric."""
 APART_S: Final = 3 * 3600
 """From one staged incident to the next."""
+YOUNG_ROWS: Final = 180
+"""Alarms of a captured metric's first rows are left out: it is learning what is usual."""
 
 Rule = Callable[[Sequence[Alarm], Fleet], list[list[Alarm]]]
 
@@ -230,3 +245,84 @@ def staged(
         begin = found[best][0].timestamp
         first.append(any(one.timestamp == begin and one.name == own[0].name for one in found[best]))
     return {"completeness": fmean(completeness), "purity": fmean(purity), "first_mover": fmean(first)}
+
+
+def capture_alarms(metrics: Sequence[Metric], *, from_row: int) -> list[Alarm]:
+    """Return the alarms of the metrics of a capture, from a row of each on."""
+    found = []
+    for metric in metrics:
+        scores = Model(parameter_set("default", minimum=None, maximum=None, seed=1)).score_series(
+            metric.timestamps, metric.values
+        )
+        interval = float(np.median(np.diff(metric.timestamps))) if len(metric.timestamps) > 1 else 60.0
+        for row in np.flatnonzero(scores.log_score >= FIXED_THRESHOLD):
+            if row >= from_row:
+                found.append(
+                    Alarm(
+                        uid=metric.name,
+                        rowid=int(row) + 1,
+                        name=metric.name,
+                        timestamp=int(metric.timestamps[row]),
+                        interval_s=max(1.0, interval),
+                        one_in=float(np.nan_to_num(scores.one_in[row])),
+                    )
+                )
+    return found
+
+
+def on_capture(path: Path, rule: Rule, start: float | None) -> Report:
+    """Return what a rule makes of the alarms of a real machine, and of the incident that was staged on it."""
+    metrics = read(path)
+    alarms = capture_alarms(metrics, from_row=YOUNG_ROWS)
+    incidents = rule(alarms, Fleet(metric.name for metric in metrics))
+    report: Report = {
+        "alarms": len(alarms),
+        "lone": sum(len(own) == 1 for own in incidents),
+        "several": sum(len({one.uid for one in own}) > 1 for own in incidents),
+        "longest_s": max(own[-1].timestamp - own[0].timestamp for own in incidents),
+    }
+    if start is not None:
+        begun = [own for own in incidents if any(start <= one.timestamp <= start + 15 for one in own)]
+        largest = max(begun, key=lambda own: len({one.uid for one in own}))
+        report["staged"] = {
+            "begins_s": largest[0].timestamp - start,
+            "ends_s": largest[-1].timestamp - start,
+            "metrics": len({one.uid for one in largest}),
+            "alarms_within_15_s": sum(start <= one.timestamp <= start + 15 for one in alarms),
+            "of_them_in_it": sum(start <= one.timestamp <= start + 15 for one in largest),
+        }
+    return report
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(
+        prog="benchmarks.incidents", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--capture", type=Path, metavar="FILE", help="plaintext lines of a machine's metrics")
+    parser.add_argument("--incident", type=float, metavar="START_S", help="when one was staged there")
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=list(SHAPES), help="fleets")
+    parser.add_argument("--rules", nargs="+", choices=RULES, default=list(RULES))
+    parser.add_argument("--count", type=int, default=20, help="staged incidents of each kind (default: 20)")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", action="store_true", help="print one JSON line")
+    options = parser.parse_args()
+    report: Report = {}
+    for name in options.rules:
+        rule = RULES[name]
+        own: Report = {}
+        if options.capture:
+            own["capture"] = on_capture(options.capture, rule, options.incident)
+        for shape_name in options.shapes:
+            shape = SHAPES[shape_name]
+            days = min(14.0, 20_000 / len(shape.names()))
+            own[shape_name] = {"calm": calm(shape, rule, days=days, seed=options.seed)} | {
+                kind.__name__: staged(shape, rule, kind, count=options.count, seed=options.seed + 1)
+                for kind in KINDS
+            }
+        report[name] = own
+    print_report(report, one_line=options.json)
+
+
+if __name__ == "__main__":
+    main()
