@@ -49,6 +49,13 @@ class Position(NamedTuple):
     beat: int
     """Grows while the owner lives."""
 
+    def is_same_as(self, other: Position) -> bool:
+        """Tell whether no incident changed between the two."""
+        return (self.alarm_id, self.incident_id, self.seq) == (other.alarm_id, other.incident_id, other.seq)
+
+
+BEGIN: Final = Position(alarm_id=0, incident_id=0, seq=0, slowest_s=1.0, owner="", beat=0)
+
 
 class Part(NamedTuple):
     """What an incident has of a metric."""
@@ -102,9 +109,8 @@ def lock_position(conn: Connection) -> Position:
     row = conn.execute(_position().with_for_update()).first()
     if row is not None:
         return Position(*row)
-    begin = Position(alarm_id=0, incident_id=0, seq=0, slowest_s=1.0, owner="", beat=0)
-    conn.execute(insert(schema.incident_writer).values(name=_NAME, **begin._asdict()))
-    return begin
+    conn.execute(insert(schema.incident_writer).values(name=_NAME, **BEGIN._asdict()))
+    return BEGIN
 
 
 def move_position(conn: Connection, position: Position) -> None:

@@ -27,7 +27,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
 from itertools import pairwise
 from statistics import NormalDist
@@ -129,7 +129,8 @@ def links(
     alarms : by timestamp.
     new : those of them that are new. Links that the others have without them may be left out.
     """
-    groups = None if new is None else {group for alarm in new for group in fleet.groups_of(alarm.name)}
+    groups_of = {name: fleet.groups_of(name) for name in {alarm.name for alarm in alarms}}
+    groups = None if new is None else {group for alarm in new for group in groups_of[alarm.name]}
     members: defaultdict[str, list[int]] = defaultdict(list)
     of_metric: defaultdict[str, list[int]] = defaultdict(list)
     for place, alarm in enumerate(alarms):
@@ -140,25 +141,39 @@ def links(
             yield earlier, later
             later = earlier
         of_metric[alarm.uid].append(place)
-        for group in fleet.groups_of(alarm.name):
+        for group in groups_of[alarm.name]:
             if groups is None or group in groups:
                 members[group].append(place)
     for group, places in members.items():
         if len(places) > 1 and fleet.size(group) > 1:
-            yield from _links_in(group, [alarms[place] for place in places], places, fleet, CHANCE_RATE)
+            yield from _links_in(
+                group, [alarms[place] for place in places], places, fleet, groups_of, CHANCE_RATE
+            )
             rare = [place for place in places if alarms[place].one_in >= RARE]
             if len(rare) > 1:
-                yield from _links_in(group, [alarms[place] for place in rare], rare, fleet, RARE_RATE)
+                yield from _links_in(
+                    group, [alarms[place] for place in rare], rare, fleet, groups_of, RARE_RATE
+                )
 
 
 def _links_in(
-    group: str, alarms: Sequence[Alarm], places: Sequence[int], fleet: Fleet, rate: float
+    group: str,
+    alarms: Sequence[Alarm],
+    places: Sequence[int],
+    fleet: Fleet,
+    groups_of: Mapping[str, Sequence[str]],
+    rate: float,
 ) -> Iterator[tuple[int, int]]:
     """Yield the links that alarms of one group have among each other; by chance there are so many per sample."""
+    size = fleet.size(group)
+    smaller = {
+        name: [other for other in groups_of[name] if fleet.size(other) < size]
+        for name in {alarm.name for alarm in alarms}
+    }
     sees_s = [0.0] * len(alarms)  # the longest window in which an alarm is one of a crowd
     for interval_s in {alarm.interval_s for alarm in alarms}:
         for window_s in windows_s(interval_s):
-            look = _Look(group, fleet, 1 + int(2 * window_s / interval_s), rate)
+            look = _Look(size, smaller, fleet, 1 + int(2 * window_s / interval_s), rate)
             first = end = 0
             for place, centre in enumerate(alarms):
                 while end < len(alarms) and alarms[end].timestamp <= centre.timestamp + window_s:
@@ -179,8 +194,12 @@ def _links_in(
 class _Look:
     """The alarms of a group within a window that moves."""
 
-    def __init__(self, group: str, fleet: Fleet, samples: int, rate: float) -> None:
-        self._size = fleet.size(group)
+    def __init__(
+        self, size: int, smaller: Mapping[str, Sequence[str]], fleet: Fleet, samples: int, rate: float
+    ) -> None:
+        """`smaller`: by the name of a metric, the smaller groups that it is in."""
+        self._size = size
+        self._smaller = smaller
         self._fleet = fleet
         unlikely = UNLIKELY * min(1.0, SMALL / self._size)
         self._crowd = partial(crowd, samples=samples, rate=rate, unlikely=unlikely)
@@ -197,7 +216,7 @@ class _Look:
         count = self._alarms.get(alarm.uid, 0)
         self._alarms[alarm.uid] = count + 1
         if not count:
-            for group in self._smaller(alarm.name):
+            for group in self._smaller[alarm.name]:
                 self._metrics[group] = metrics = self._metrics.get(group, 0) + 1
                 self._most = max(self._most, metrics)
 
@@ -205,7 +224,7 @@ class _Look:
         self._alarms[alarm.uid] -= 1
         if not self._alarms[alarm.uid]:
             del self._alarms[alarm.uid]
-            for group in self._smaller(alarm.name):
+            for group in self._smaller[alarm.name]:
                 self._metrics[group] -= 1
                 if not self._metrics[group]:
                     del self._metrics[group]
@@ -222,9 +241,6 @@ class _Look:
             metrics - own >= self._crowd(self._size - self._fleet.size(group))
             for group, own in self._metrics.items()
         )
-
-    def _smaller(self, name: str) -> list[str]:
-        return [group for group in self._fleet.groups_of(name) if self._fleet.size(group) < self._size]
 
 
 def group(alarms: Iterable[Alarm], fleet: Fleet) -> list[list[Alarm]]:

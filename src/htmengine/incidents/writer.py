@@ -11,7 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Engine
 
@@ -25,10 +25,11 @@ from htmengine.service.counters import Counters
 from htmengine.service.fault_injection import Step, no_step
 
 NAME: Final = "incidents"
-BATCH_SIZE: Final = 1000
+BATCH_SIZE: Final = 5000
 """Alarms in one transaction."""
-STRETCH_S: Final = 6 * 3600
-"""Alarms of so long a time are grouped at once, with those around them."""
+HOUR_S: Final = 3600
+HOURS_AT_ONCE: Final = 24
+"""Alarms around so many hours are looked at together."""
 BEAT_S: Final = 2.0
 TAKE_OVER_S: Final = 10.0
 FLEET_AGE_S: Final = 600.0
@@ -71,25 +72,31 @@ class Writer:
         self._fleet_at = -FLEET_AGE_S
 
     def work(self) -> bool:
-        """Put the next alarms into incidents, and resolve those that are over; return whether more alarms may wait."""
-        if not self._is_due():
-            return False
-        with writing(self._engine) as conn:
-            position = changes.lock_position(conn)
-            if not self._may_write(position):
+        """Put the next alarms into incidents, and resolve those that are over; return whether more alarms may wait.
+
+        What belongs together is worked out before the transaction that writes, which others wait for. That transaction
+        verifies that nobody else changed incidents meanwhile.
+        """
+        with reading(self._engine) as conn:
+            position = changes.read_position(conn)
+            if position is not None and not self._is_due(conn, position):
                 return False
-            now = self._clock()
-            new = changes.new_alarms(conn, position.alarm_id, limit=self._batch_size)
-            position = position._replace(owner=self._owner, beat=position.beat + 1, seq=position.seq + 1)
-            if new:
-                position = self._take(conn, position, new, now)
+            plan = self._plan(conn, position or changes.BEGIN)
+        now = self._clock()
+        with writing(self._engine) as conn:
+            locked = changes.lock_position(conn)
+            if not locked.is_same_as(plan.position):
+                return True
+            position = plan.position._replace(owner=self._owner, beat=locked.beat + 1, seq=locked.seq + 1)
+            if plan.new:
+                position = self._store(conn, position, plan, now)
             resolved = changes.resolve_due(conn, position.seq, now)
             changes.move_position(conn, position)
         self._beaten = self._timer()
         self._step(f"{NAME}.committed")
-        self.counters.add("alarms", len(new))
+        self.counters.add("alarms", plan.new)
         self.counters.add("incidents_resolved", resolved)
-        return len(new) == self._batch_size
+        return plan.new > 0
 
     def close(self) -> None:
         """Let another writer take over at once."""
@@ -100,17 +107,13 @@ class Writer:
 
     # -- Whose turn it is
 
-    def _is_due(self) -> bool:
-        """Return whether there is something to do for this writer: known without a transaction that writes."""
-        with reading(self._engine) as conn:
-            position = changes.read_position(conn)
-            if position is None:
-                return True
-            if not self._may_write(position):
-                return False
-            if self._timer() - self._beaten >= BEAT_S:
-                return True
-            return changes.is_due(conn, self._clock()) or changes.has_alarms(conn, position.alarm_id)
+    def _is_due(self, conn: Connection, position: Position) -> bool:
+        """Return whether there is something to do for this writer."""
+        if not self._may_write(position):
+            return False
+        if self._timer() - self._beaten >= BEAT_S:
+            return True
+        return changes.is_due(conn, self._clock()) or changes.has_alarms(conn, position.alarm_id)
 
     def _may_write(self, position: Position) -> bool:
         """Return whether this writer is the active one, or the active one has stood still for long."""
@@ -123,15 +126,27 @@ class Writer:
 
     # -- Grouping
 
-    def _take(self, conn: Connection, position: Position, new: Sequence[_New], now: float) -> Position:
-        known = changes.are_members(conn, [alarm for alarm, _ in new])  # scored again by another model
-        fresh = [(alarm, stored) for alarm, stored in new if alarm[:2] not in known]
-        slowest = max([position.slowest_s, *(alarm.interval_s for alarm, _ in fresh)])
-        position = position._replace(alarm_id=new[-1][1].id, slowest_s=slowest)
-        self._know_fleet(conn, [alarm.name for alarm, _ in fresh])
-        for stretch in _stretches(fresh):
-            position = self._group(conn, position, stretch, now)
-        return position
+    def _plan(self, conn: Connection, position: Position) -> _Plan:
+        """Return which of the next alarms belong together, and with which incidents."""
+        waiting = changes.new_alarms(conn, position.alarm_id, limit=self._batch_size)
+        slowest = max([position.slowest_s, *(alarm.interval_s for alarm, _ in waiting)])
+        taken, spans = _spans(waiting, reach_s(slowest))
+        known = changes.are_members(conn, [alarm for alarm, _ in taken])  # scored again by another model
+        stored = {alarm[:2]: one for alarm, one in taken if alarm[:2] not in known}
+        new = [alarm for alarm, _ in taken if alarm[:2] in stored]
+        self._know_fleet(conn, [alarm.name for alarm in new])
+        around = [member for since, until in spans for member in changes.members_between(conn, since, until)]
+        incident_of = {alarm[:2]: incident for alarm, incident in around}
+        alarms = sorted([*new, *(alarm for alarm, _ in around)], key=_in_time)
+        found = chain(links(alarms, self._fleet, new=new), _ties(alarms, incident_of))
+        together = []
+        for places in joined(len(alarms), found):
+            own = [alarms[place] for place in places]
+            fresh = [(alarm, stored[alarm[:2]]) for alarm in own if alarm[:2] in stored]
+            incidents = sorted({incident_of[alarm[:2]] for alarm in own if alarm[:2] in incident_of})
+            if fresh or len(incidents) > 1:
+                together.append(_Together(fresh, incidents))
+        return _Plan(position, taken[-1][1].id if taken else None, slowest, together, len(taken))
 
     def _know_fleet(self, conn: Connection, names: Sequence[str]) -> None:
         is_old = self._timer() - self._fleet_at >= FLEET_AGE_S
@@ -139,47 +154,68 @@ class Writer:
             self._fleet = Fleet(changes.monitored_names(conn))
             self._fleet_at = self._timer()
 
-    def _group(self, conn: Connection, position: Position, new: Sequence[_New], now: float) -> Position:
-        """Put alarms of one stretch of time into incidents."""
-        reach = reach_s(position.slowest_s)
-        around = changes.members_between(conn, new[0][0].timestamp - reach, new[-1][0].timestamp + reach)
-        incident_of = {alarm[:2]: incident for alarm, incident in around}
-        stored = {alarm[:2]: one for alarm, one in new}
-        alarms = sorted(
-            [alarm for alarm, _ in (*around, *new)],
-            key=lambda alarm: (alarm.timestamp, alarm.uid, alarm.rowid),
-        )
-        found = chain(links(alarms, self._fleet, new=[alarm for alarm, _ in new]), _ties(alarms, incident_of))
+    def _store(self, conn: Connection, position: Position, plan: _Plan, now: float) -> Position:
+        """Store what belongs together, and return how far the incidents are then."""
         growth = changes.Growth(position.seq, now)
-        for places in joined(len(alarms), found):
-            together = [alarms[place] for place in places]
-            fresh = [alarm for alarm in together if alarm[:2] in stored]
-            incidents = sorted({incident_of[alarm[:2]] for alarm in together if alarm[:2] in incident_of})
-            if not fresh and len(incidents) < 2:
-                continue
-            more = [_part(alarm, stored[alarm[:2]]) for alarm in fresh]
-            ends = max((int(alarm.timestamp + open_s(alarm.interval_s)) for alarm in fresh), default=0)
-            if incidents:
-                changes.grow(conn, growth, incidents, fresh, more, ends)
-                self.counters.add("incidents_joined", len(incidents) - 1)
+        newest = position.incident_id
+        for own in plan.together:
+            alarms = [alarm for alarm, _ in own.new]
+            parts = [_part(alarm, stored) for alarm, stored in own.new]
+            ends = max((int(alarm.timestamp + open_s(alarm.interval_s)) for alarm in alarms), default=0)
+            if own.incidents:
+                changes.grow(conn, growth, own.incidents, alarms, parts, ends)
+                self.counters.add("incidents_joined", len(own.incidents) - 1)
             else:
-                position = position._replace(incident_id=position.incident_id + 1)
-                growth.begin(position.incident_id, fresh, more, ends)
-                self.counters.add("incidents_opened", 1)
+                newest += 1
+                growth.begin(newest, alarms, parts, ends)
         growth.store(conn)
-        return position
+        self.counters.add("incidents_opened", newest - position.incident_id)
+        return position._replace(
+            alarm_id=plan.last_id or position.alarm_id, slowest_s=plan.slowest_s, incident_id=newest
+        )
 
 
-def _stretches(new: Sequence[_New]) -> Iterator[list[_New]]:
-    """Yield alarms by time, those of one stretch together."""
-    stretch: list[_New] = []
-    for one in sorted(new, key=lambda one: (one[0].timestamp, one[0].uid, one[0].rowid)):
-        if stretch and one[0].timestamp - stretch[0][0].timestamp > STRETCH_S:
-            yield stretch
-            stretch = []
-        stretch.append(one)
-    if stretch:
-        yield stretch
+class _Together(NamedTuple):
+    """New alarms that belong together, and the incidents that they join, ascending."""
+
+    new: list[_New]
+    incidents: list[int]
+
+
+class _Plan(NamedTuple):
+    """What is to be stored."""
+
+    position: Position
+    """It holds for these incidents."""
+    last_id: int | None
+    """Of the last alarm that was taken."""
+    slowest_s: float
+    together: list[_Together]
+    new: int
+    """How many alarms were taken."""
+
+
+def _in_time(alarm: Alarm) -> tuple[int, str, int]:
+    return alarm.timestamp, alarm.uid, alarm.rowid
+
+
+def _spans(waiting: Sequence[_New], reach: float) -> tuple[list[_New], list[tuple[float, float]]]:
+    """Return the first of these alarms, and the times around them: so few that all alarms there fit into memory."""
+    hours: set[int] = set()
+    taken: list[_New] = []
+    for one in waiting:
+        time = one[0].timestamp
+        hours.update(range(int((time - reach) // HOUR_S), int((time + reach) // HOUR_S) + 1))
+        if taken and len(hours) > HOURS_AT_ONCE:
+            break
+        taken.append(one)
+    spans: list[tuple[float, float]] = []
+    for time in sorted(alarm.timestamp for alarm, _ in taken):
+        if spans and time - reach <= spans[-1][1]:
+            spans[-1] = spans[-1][0], time + reach
+        else:
+            spans.append((time - reach, time + reach))
+    return taken, spans
 
 
 def _ties(alarms: Sequence[Alarm], incident_of: Mapping[tuple[str, int], int]) -> Iterator[tuple[int, int]]:
