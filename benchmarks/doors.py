@@ -32,10 +32,12 @@ from htmengine.doors import (
     plaintext,
     protobuf,
     remote_write,
+    statsd,
+    statsd_aggregation,
     victoriametrics,
 )
 from htmengine.doors.limits import Limits, inflate
-from htmengine.doors.samples import Samples
+from htmengine.doors.samples import Refusals, Samples
 
 NOW: Final = 1_700_000_000
 LIMITS: Final = Limits()
@@ -175,6 +177,21 @@ def exported() -> Read:
     return lambda: victoriametrics.parse(sent, LIMITS).samples
 
 
+def statsd_packets() -> Read:
+    """Return a reading of 500 datagrams of ten lines: counters, gauges and timers, some with tags and rates."""
+    kinds = ("{}:1|c", "{}:{}|ms", "{}:{}|g", "{}:2|c|@0.5", "{}:{}|h|#env:prod,dc:fra1")
+    lines = [kinds[n % 5].format(f"web{n % 100:02}.requests", n) for n in range(5000)]
+    packets = ["\n".join(lines[at : at + 10]).encode() for at in range(0, len(lines), 10)]
+
+    def read() -> Samples:
+        aggregation, samples, refusals = statsd_aggregation.Aggregation(60.0), Samples.empty(), Refusals()
+        for packet in packets:
+            aggregation.add(statsd.parse(packet, refusals), samples, refusals)
+        return Samples.gauges(lines, [], [])  # what counts are the lines
+
+    return read
+
+
 DOORS: Final = {
     "graphite-text": text,
     "graphite-text-tags": text_with_tags,
@@ -182,6 +199,7 @@ DOORS: Final = {
     "remote-write": prometheus,
     "influx": telegraf,
     "otlp": opentelemetry,
+    "statsd": statsd_packets,
     "json": json_lines,
     "opentsdb": opentsdb_put,
     "victoriametrics": exported,

@@ -49,6 +49,9 @@ from htmengine.config.settings import (
     Settings as Settings,
 )
 from htmengine.config.settings import (
+    Statsd as Statsd,
+)
+from htmengine.config.settings import (
     Storer as Storer,
 )
 from htmengine.config.settings import (

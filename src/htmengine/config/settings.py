@@ -120,6 +120,16 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
     batch_lines: int = 1000
 
 
+class Statsd(msgspec.Struct, frozen=True, kw_only=True):
+    """The port for StatsD."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """Over UDP and TCP; 0: none."""
+    interval_s: float = 60.0
+    """Of what comes within it one sample of each kind is made."""
+
+
 class Http(msgspec.Struct, frozen=True, kw_only=True):
     """The web server: the page and the HTTP API."""
 
@@ -204,6 +214,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     broker: Broker = Broker()
     repository: Repository = Repository()
     listener: Listener = Listener()
+    statsd: Statsd = Statsd()
     http: Http = Http()
     storer: Storer = Storer()
     scheduler: Scheduler = Scheduler()
@@ -333,6 +344,7 @@ def _settings(reader: OptionReader) -> Settings:
         broker=_broker(reader),
         repository=_repository(reader, dialect, data),
         listener=_listener(reader),
+        statsd=_statsd(reader),
         http=_http(reader),
         storer=_storer(reader),
         scheduler=_scheduler(reader),
@@ -379,6 +391,15 @@ def _listener(reader: OptionReader) -> Listener:
         max_line_bytes=engine.get("max_line_bytes", positive_count, defaults.max_line_bytes),
         idle_timeout_s=engine.get("idle_timeout", positive_number, defaults.idle_timeout_s),
         max_connections=engine.get("max_connections", positive_count, defaults.max_connections),
+    )
+
+
+def _statsd(reader: OptionReader) -> Statsd:
+    section, defaults = reader.section(APPLICATION, "statsd"), Statsd()
+    return Statsd(
+        host=section.get("host", str, defaults.host),
+        port=section.get("port", port_or_none, defaults.port),
+        interval_s=section.get("flush", positive_number, defaults.interval_s),
     )
 
 

@@ -43,7 +43,9 @@ class Reason(StrEnum):
     BUCKETS = "a histogram does not have one bucket more than bounds"
     NO_START = "a delta without a start time"
     STATSD_TYPE = "not a StatsD type"
-    SAMPLE_RATE = "the sample rate is not a number above 0"
+    SAMPLE_RATE = "the sample rate is not above 0, up to 1"
+    QUEUE_FULL = "the queue took no more"
+    MANY_NAMES = "more names than are gathered at a time"
 
     # -- What only the metric storer knows
     FUTURE = "the timestamp lies too far in the future"

@@ -16,7 +16,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Final, cast
 
@@ -29,6 +29,7 @@ from htmengine.errors import ExplainedError
 from htmengine.runtime.metric_listener.line_reader import LineReader
 from htmengine.runtime.metric_listener.pickle_reader import PickleReader
 from htmengine.runtime.metric_listener.publisher import LinePublisher
+from htmengine.runtime.metric_listener.statsd_server import StatsdServer
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
 from htmengine.service.program import run_program
@@ -46,6 +47,7 @@ DATAGRAMS_BATCH_SIZE: Final = 64
 MAX_PICKLE_CONNECTIONS: Final = 256
 """Each may hold a frame of a mebibyte, and it is relays that connect, not every machine."""
 _SPARE_FILES: Final = 256
+_PORT_OPTIONS: Final = "--port, or plaintext_port and pickle_port in [metric_listener]"
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +66,7 @@ class Listener:
     Parameters
     ----------
     settings : of the listener; port 0 takes a free one, `pickle_port` 0 none.
+    statsd : of the port for StatsD, which is served beside TCP's; None or port 0 for none.
     ready : called with the port once it is open.
     profiling : log how long each batch takes to publish.
     clock : seconds since the epoch; lines are dated by it.
@@ -75,6 +78,7 @@ class Listener:
         bus: Bus,
         *,
         transport: str = "tcp",
+        statsd: config.Statsd | None = None,
         counters: Counters | None = None,
         ready: Callable[[int], None] = lambda port: None,
         profiling: bool = False,
@@ -88,6 +92,7 @@ class Listener:
         self.settings = settings
         self._bus = bus
         self._transport = transport
+        self._statsd = statsd if statsd and statsd.port and transport == "tcp" else None
         self._ready = ready
         self._profiling = profiling
         self._clock = clock
@@ -165,23 +170,25 @@ class Listener:
 
     async def _open_tcp(self) -> Callable[[], None]:
         _allow_files(self.settings.max_connections + MAX_PICKLE_CONNECTIONS)
-        server = await self._serve(self.settings.port, partial(_Connection, self))
-        pickles = None
-        if self.settings.pickle_port:
-            try:
-                pickles = await self._serve(self.settings.pickle_port, partial(_PickleConnection, self))
-            except PortError:
-                server.close()
-                raise
-            log.info("%s.listening protocol=pickle port=%d", NAME, self.settings.pickle_port)
-        self._opened(server.sockets[0].getsockname()[1])
+        with ExitStack() as opened:
+            server = await self._serve(self.settings.port, partial(_Connection, self))
+            opened.callback(server.close)
+            if port := self.settings.pickle_port:
+                opened.callback((await self._serve(port, partial(_PickleConnection, self))).close)
+                log.info("%s.listening protocol=pickle port=%d", NAME, port)
+            if self._statsd:
+                opened.callback(await self._serve_statsd(self._statsd))
+            self._opened(server.sockets[0].getsockname()[1])
+            return opened.pop_all().close
 
-        def close() -> None:
-            server.close()
-            if pickles is not None:
-                pickles.close()
-
-        return close
+    async def _serve_statsd(self, settings: config.Statsd) -> Callable[[], None]:
+        server = StatsdServer(settings, self.publisher, self.counters, clock=self._clock)
+        try:
+            await server.open()
+        except OSError as error:
+            option = "port in [statsd]"
+            raise _port_error(settings.host, settings.port, "StatsD's", error, option) from error
+        return server.close
 
     async def _serve(self, port: int, connection: Callable[[], asyncio.Protocol]) -> asyncio.Server:
         host = self.settings.host
@@ -331,17 +338,17 @@ def _call_when_set(
     threading.Thread(target=wait, name="listener-stop", daemon=True).start()
 
 
-def _port_error(host: str, port: int, kind: str, error: OSError) -> PortError:
+def _port_error(host: str, port: int, kind: str, error: OSError, option: str = _PORT_OPTIONS) -> PortError:
     where = f"{kind} port {port} on {host}"
     if error.errno == errno.EADDRINUSE:
         return PortError(
             f"{where} is in use by another program.",
-            hint="End that program, or choose another port: --port, or plaintext_port and pickle_port in [metric_listener].",
+            hint=f"End that program, or choose another port: {option}.",
         )
     if error.errno == errno.EACCES:
         return PortError(
             f"{where} may not be opened by this user.",
-            hint="Choose a port above 1023: --port, or plaintext_port and pickle_port in [metric_listener].",
+            hint=f"Choose a port above 1023: {option}.",
         )
     reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or error
     return PortError(
@@ -375,6 +382,7 @@ def work(context: Context, *, ready: Callable[[int], None] = lambda port: None) 
         msgspec.structs.replace(settings, **given),
         context.bus,
         transport=transport,
+        statsd=context.settings.statsd,
         ready=ready,
         profiling=context.settings.profiling,
     )

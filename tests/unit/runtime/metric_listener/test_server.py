@@ -59,7 +59,7 @@ class FakeBus:
 class Running:
     """A listener at work in a thread."""
 
-    def __init__(self, bus, transport="tcp", clock=time.time, **settings):
+    def __init__(self, bus, transport="tcp", clock=time.time, statsd=None, **settings):
         self.port = None
         self.failure = None
         opened = threading.Event()
@@ -70,7 +70,12 @@ class Running:
             opened.set()
 
         self.listener = Listener(
-            msgspec.structs.replace(SETTINGS, **settings), bus, transport=transport, ready=ready, clock=clock
+            msgspec.structs.replace(SETTINGS, **settings),
+            bus,
+            transport=transport,
+            statsd=statsd,
+            ready=ready,
+            clock=clock,
         )
         self.counters = self.listener.counters
 
@@ -383,3 +388,18 @@ def test_a_port_for_pickles_that_is_taken_is_told(bus, running):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         listener = running(pickle_port=taken.getsockname()[1])
         assert isinstance(listener.failure, PortError)
+
+
+def test_statsd_comes_in_beside_lines(bus, running):
+    port = free_port()
+    running(statsd=config.Statsd(port=port))
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(b"level:7|g|T1700000000\n")
+        assert bus.wait_for(1) == ["level 7.0 1700000000"]
+
+
+def test_a_port_for_statsd_that_is_taken_is_told(bus, running):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listener = running(statsd=config.Statsd(port=taken.getsockname()[1]))
+        assert isinstance(listener.failure, PortError)
+        assert "[statsd]" in listener.failure.hint
