@@ -69,15 +69,16 @@ class Site:
         self.contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
-        page.on(
-            "console",
-            lambda message: message.type in ("error", "warning") and self.complaints.append(message.text),
-        )
+        page.on("console", self._console)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         if moment is not None:
             page.clock.set_fixed_time(moment)
         page.goto(self.url + path)
         return page
+
+    def _console(self, message):
+        if message.type in ("error", "warning"):
+            self.complaints.append(f"{message.text} {message.location.get('url', '')}")
 
     def close(self):
         for context in self.contexts:

@@ -69,6 +69,7 @@ function showNotices() {
 function keepOverviewFresh() {
   const icon = /** @type {HTMLLinkElement} */ (document.querySelector("link[rel=icon]"));
   const plain = icon.href;
+  icon.href = plain; // absolute: a relative one would lead elsewhere as soon as the address changes
   session.follow(({ overview, lostAt }) => {
     const open = overview?.incidents_open ?? 0;
     const wanted = lostAt !== null || overview?.engine === "trouble" ? alertIcon("!") : open ? alertIcon(open > 9 ? "9+" : String(open)) : plain;

@@ -1,0 +1,82 @@
+"""Modules of the page by themselves: what they return for what they are given."""
+
+import pytest
+
+pytestmark = pytest.mark.acceptance
+
+
+@pytest.fixture
+def module(site):
+    """Return a function that calls what a module exports, in the page."""
+    page = site.open("/login")
+
+    def call(name, function, *arguments):
+        address = page.evaluate("document.querySelector('script[type=module]').src").replace("main.js", name)
+        return page.evaluate(
+            "async ([address, name, args]) => (await import(address))[name](...args)",
+            [address, function, list(arguments)],
+        )
+
+    return call
+
+
+def test_numbers_fit_their_cells(module):
+    told = {
+        0: "0",
+        5.408: "5.41",
+        94.75: "94.8",
+        1240: "1240",
+        48_300_000: "48.3 M",
+        -0.5: "−0.5",
+        2e-7: "2.0e−7",
+        12_345: "12.3 k",
+    }
+    assert {number: module("lib/format.js", "short", number) for number in told} == told
+    assert module("lib/format.js", "short", None) == "–"
+
+
+def test_spans_are_told_in_two_units(module):
+    told = {
+        0.38: "0.4 s",
+        42: "42 s",
+        600: "10 min",
+        7500: "2 h 5 min",
+        90_000: "25 h",
+        200_000: "2 d 7 h",
+        31_536_000: "365 d",
+    }
+    assert {seconds: module("lib/format.js", "span", seconds) for seconds in told} == told
+
+
+def test_rarity_is_told_in_two_digits(module):
+    told = {3: "usual", 740: "1 in 740", 292_345: "1 in 290\u202f000"}
+    assert {number: module("lib/format.js", "rarity", number) for number in told} == told
+    assert module("lib/format.js", "rarity", None) == ""
+
+
+def test_a_gap_breaks_the_line(module):
+    series = {"time": [0, 60, 120, 900, 960], "columns": {"value": [1, 2, 3, 4, 5]}}
+    broken = module("lib/columns.js", "withGaps", series, 210)
+    assert broken == {"time": [0, 60, 120, 510, 900, 960], "columns": {"value": [1, 2, 3, None, 4, 5]}}
+    assert module("lib/columns.js", "withGaps", series, 1000) == series
+
+
+def test_times_of_addresses_are_read(module):
+    told = {
+        "1773325560": 1773325560,
+        "2026-03-12T14:26:00Z": 1773325560,
+        "now": None,
+        "nonsense": None,
+        "": None,
+    }
+    assert {text: module("lib/windows.js", "readTime", text) for text in told} == told
+
+
+def test_a_short_history_gets_a_short_window(module):
+    told = {1800: "1h", 5000: "3h", 80_000: None, 10**7: None}
+    assert {seconds: module("lib/windows.js", "fittingWindow", seconds) for seconds in told} == told
+
+
+def test_words_of_a_shell_are_quoted(module):
+    assert module("views/setup/command.js", "quoted", "plain-word.csv") == "plain-word.csv"
+    assert module("views/setup/command.js", "quoted", "it's; rm -rf") == "'it'\\''s; rm -rf'"

@@ -1,0 +1,118 @@
+"""The page of a real engine: what its answers hold is what the page expects of them."""
+
+import random
+import time
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.acceptance.engine import Folder
+from tests.page.conftest import Site
+
+pytestmark = pytest.mark.acceptance
+
+NAMES = ["shop.api.latency", "shop.api.requests", "shop.db.latency"]
+QUIET = "host.temperature"
+ROWS = 600
+RISES_AT = 560
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Return an engine with an hour of samples, in the end of which three metrics rise one after the other."""
+    folder = Folder(tmp_path_factory.mktemp("page") / "data")
+    rng, now = random.Random(7), int(time.time())
+    with folder.up():
+        for name in [*NAMES, QUIET]:
+            folder.cli("monitor", name, "--min", "0", "--max", "500")
+        lines = []
+        for i in range(ROWS):
+            for place, name in enumerate([*NAMES, QUIET]):
+                risen = name != QUIET and i >= RISES_AT + 3 * place
+                lines.append(
+                    f"{name} {100 + 5 * rng.random() + (150 if risen else 0):.3f} {now - 6 * (ROWS - 1 - i)}"
+                )
+        folder.send([*lines, "hello", "fresh.metric 1 " + str(now)])
+        for name in [*NAMES, QUIET]:
+            folder.wait_for_scores(name, ROWS)
+        yield folder
+
+
+@pytest.fixture
+def site(browser, folder):
+    site = Site(browser, f"http://127.0.0.1:{folder.http_port}")
+    yield site
+    site.close()
+    assert site.complaints == []
+
+
+def test_an_incident_is_followed_from_the_sentence_to_the_reason(site):
+    page = site.open("/", moment=None)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("1 incident open", timeout=60_000)
+    expect(page.locator(".metric-row")).to_have_count(5)
+    expect(page.locator(".metric-row", has_text="fresh.metric")).to_contain_text("sample 1 of")
+    page.locator(".incident-card").click()
+    lanes = page.get_by_role("list", name="Metrics by their first alarm").get_by_role("listitem")
+    expect(lanes).to_have_count(3)
+    assert [lane.locator("a").inner_text() for lane in lanes.all()] == NAMES
+    lanes.nth(1).get_by_role("link").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(NAMES[1])
+    expect(page.locator("figcaption")).to_contain_text("alarm")
+    expect(page.get_by_role("region", name="Why").locator(".channel.deciding")).to_be_visible()
+
+
+def test_each_way_to_look_at_the_list_has_an_answer(site):
+    page = site.open("/?q=shop.api.*", moment=None)
+    expect(page.locator(".list-count")).to_have_text("2 metrics")
+    for choice in ("name", "last", "lag", "alarms", "trouble"):
+        page.get_by_label("Sort by").select_option(choice)
+        expect(page.locator(".metric-row")).to_have_count(2)
+    for window in ("1h", "6h", "7d"):
+        page.get_by_role("button", name=window, exact=True).click()
+        expect(page.locator(".metric-row")).to_have_count(2)
+    page.goto(site.url + "/?group=prefix&open=shop.")
+    expect(page.get_by_role("treegrid")).to_contain_text("api")
+    now = int(time.time())
+    page.goto(f"{site.url}/?from={now - 3600}&to={now}")
+    expect(page.locator(".metric-row")).to_have_count(3)
+    page.goto(site.url + "/?preview=1")
+    page.locator(".metric-row").first.click()
+    expect(page.locator(".preview canvas").first).to_be_visible()
+
+
+def test_each_way_to_look_at_a_metric_has_an_answer(site):
+    page = site.open(f"/m?name={NAMES[0]}", moment=None)
+    expect(page.locator("figcaption")).to_contain_text("alarm")
+    for choice in ("all", "7d", "24h", "3h"):
+        page.get_by_role("button", name=choice, exact=True).click()
+        expect(page.locator("figcaption")).to_contain_text("alarm")
+    page.get_by_label("Overlay").select_option("1d")
+    page.get_by_text("Parts of the score").click()
+    for part in ("sequence", "novelty", "raw"):
+        page.get_by_role("button", name=part).click()
+    page.get_by_role("button", name="Table").click()
+    expect(page.get_by_role("region", name="Rows of the chart").locator("tbody tr").first).to_be_visible()
+    expect(page.locator(".parts-of-score canvas")).to_be_visible()
+
+
+def test_a_live_sample_is_seen_without_reloading(site, folder):
+    page = site.open(f"/?q={QUIET}", moment=None)
+    row = page.locator(".metric-row")
+    expect(row).to_have_count(1)
+    folder.send([f"{QUIET} 123.456 {int(time.time()) + 1}"])
+    expect(row.locator(".value-cell")).to_have_text("123", timeout=60_000)
+
+
+def test_health_and_setup_know_this_engine(site, folder):
+    page = site.open("/health", moment=None)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("A sample that arrives now is scored in")
+    expect(page.locator(".refusal").first).to_contain_text("hello")
+    page.get_by_label("Metric", exact=True).fill(QUIET)
+    page.get_by_role("button", name="Follow").click()
+    expect(page.locator(".follow-steps li").first).to_be_visible()
+    page.goto(site.url + "/setup/connect?agent=shell")
+    expect(page.get_by_role("tabpanel")).to_contain_text(str(folder.port))
+    page.goto(site.url + "/incidents")
+    expect(page.locator(".incident-row").first).to_be_visible()
+    page.goto(site.url + "/setup/access")
+    expect(page.get_by_text("No token yet.")).to_be_visible()
