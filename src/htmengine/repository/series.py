@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Select, bindparam, func, select
+from sqlalchemy import Connection, Label, Select, bindparam, func, select
 
 from htmengine.repository import hours, schema
 from htmengine.repository.hours import HOUR_S, Hour, hour_of
@@ -82,8 +82,7 @@ def steps_between(conn: Connection, uid: str, since: float, until: float, step: 
 
     The database sums them up: that takes a tenth of the time in which rows are read.
     """
-    shift = -(FIRST_SECOND // step) * step  # no time is negative then
-    number = ((epoch_seconds(_data.timestamp) + shift) // step).label("number")
+    number, shift = _number_of_step(step)
     of_rows = (
         select(
             number,
@@ -116,6 +115,40 @@ def steps_between(conn: Connection, uid: str, since: float, until: float, step: 
     )
     numbers, *others = _columns(conn, query, 9)
     return Steps(numbers.astype(np.int64) * step - shift, *others)
+
+
+SCORE_PARTS: Final = {
+    "raw": _data.raw_anomaly_score,
+    "sequence": _data.sequence_score,
+    "novelty": _data.novelty_score,
+}
+"""Scores that few charts show."""
+
+
+def score_parts(
+    conn: Connection, uid: str, since: float, until: float, names: Sequence[str], step: int | None = None
+) -> dict[str, Floats]:
+    """Return further scores, by names of SCORE_PARTS: those of the rows that `rows_between` gives in the same transaction.
+
+    With `step` the highest of each step that `steps_between` gives.
+    """
+    columns = [SCORE_PARTS[name] for name in names]
+    rows = [_data.uid == uid, _data.rowid >= first_from(conn, uid, since)]
+    rows.append(_data.rowid < first_from(conn, uid, until))
+    query: Select[Any]
+    if step is None:
+        query = select(_data.rowid, *columns).where(*rows).order_by(_data.rowid)
+    else:
+        number, _shift = _number_of_step(step)
+        query = select(number, *map(func.max, columns)).where(*rows).group_by("number").order_by("number")
+    _places, *found = _columns(conn, query, len(names) + 1)
+    return dict(zip(names, found, strict=True))
+
+
+def _number_of_step(step: int) -> tuple[Label[Any], int]:
+    """Return the number of the step of a row, and the seconds that were added so that none is negative."""
+    shift = -(FIRST_SECOND // step) * step
+    return ((epoch_seconds(_data.timestamp) + shift) // step).label("number"), shift
 
 
 def hours_between(conn: Connection, uid: str, since: float, until: float) -> list[Hour]:

@@ -74,6 +74,22 @@ def test_points_are_the_same_whoever_makes_them(house, monkeypatch):
     assert len(of_rows["rows"]) > 10
 
 
+@pytest.mark.parametrize(
+    "points", [2000, 12, 3], ids=["each row", "summed up here", "summed up by the database"]
+)
+def test_parts_of_the_score_are_given_where_they_are_asked_for(house, points):
+    uid = house.metric("a", [5.0] * 20, log_scores=[0.1] * 19 + [0.7])
+    with house.client:
+        wanted = {"series": "novelty,raw,sequence", "points": points, "from": NOW - 3000, "to": NOW}
+        answer = house.get(f"/metrics/{uid}/data", **wanted)
+        refused = house.get(f"/metrics/{uid}/data", status=400, series="raw", since_rowid=0)
+        nothing = house.get(f"/metrics/{uid}/data", **(wanted | {"from": 0, "to": 100}))
+    assert answer["columns"] == ["time", "novelty", "raw", "sequence"]
+    assert answer["rows"][-1][1:] == [0.7, 0.1, 0.7]
+    assert "since_rowid" in refused["detail"]
+    assert nothing["rows"] == []
+
+
 def test_binary_columns_hold_the_same_as_json(house):
     uid = house.metric("a", [1.0, 2.0, 3.0], monitored=False)
     with house.client as client:

@@ -13,7 +13,7 @@ from htmengine.htm.arrays import FloatArray
 from htmengine.repository import metrics, series
 from htmengine.repository.engine import reading
 from htmengine.repository.hours import HOUR_S
-from htmengine.repository.series import Series, Steps
+from htmengine.repository.series import SCORE_PARTS, Series, Steps
 from htmengine.repository.status import WITH_MODEL
 from htmengine.web import problems
 from htmengine.web.downsampling import downsample, step_for
@@ -28,7 +28,7 @@ MAX_POINTS: Final = 10_000
 DAY_S: Final = 86400.0
 MAX_ROWS: Final = 200_000
 """A time with more rows than this, by its newest ones, is drawn from hours."""
-COLUMNS: Final = ("value", "log_score", "low", "high", "forecast", "anomaly_score")
+COLUMNS: Final = ("value", "log_score", "low", "high", "forecast", "anomaly_score", *SCORE_PARTS)
 MANY_FOR_EACH: Final = 3
 """From so many rows for each point on the database makes the points: it takes longer to read them."""
 
@@ -45,7 +45,7 @@ class DataQuery(Struct, frozen=True, rename={"from_": "from"}):
     points: Annotated[int, Meta(ge=1, le=MAX_POINTS)] = 2000
     """At most so many, unless there are fewer rows."""
     series: Annotated[str, Meta(max_length=100)] = "value,log_score,low,high"
-    """Columns: value, log_score, low, high, forecast, anomaly_score."""
+    """Columns: value, log_score, low, high, forecast, anomaly_score; and of a time raw, sequence, novelty."""
     limit: Annotated[int, Meta(ge=1, le=MAX_POINTS)] = 1000
     """Of rows, with `since_rowid`."""
     scored: bool = False
@@ -78,6 +78,10 @@ def data(call: Call, uid: Uid, query: DataQuery) -> Data | Response:
         newest, last_rowid = float(fleet.column("time")[i]), int(fleet.column("last_rowid")[i])
         interval = float(fleet.column("interval")[i])
     if query.since_rowid is not None:
+        if parts := [name for name in wanted if name in SCORE_PARTS]:
+            raise Problem(
+                problems.BAD_REQUEST, f"series: {parts[0]} is given with from and to, not with since_rowid."
+            )
         if query.from_ is not None or query.to is not None:
             raise Problem(problems.BAD_REQUEST, "Give since_rowid, or from and to, not both.")
         answer = _behind(call, uid, wanted, query)
@@ -118,21 +122,25 @@ def _between(
     if since > until:
         raise Problem(problems.BAD_REQUEST, f"from={since:g} lies behind to={until:g}.")
     step = step_for(until - since, query.points)
+    names = [name for name in wanted if name in SCORE_PARTS]
     with reading(call.site.context.engine) as conn:
         rows = (until - since) / max(interval, 1.0)
         if step >= HOUR_S and rows > MAX_ROWS:
             columns = _of_hours(conn, uid, wanted, since, until, step)
             return _Answer(uid, columns, last_rowid, since, until, float(step))
         if rows > MANY_FOR_EACH * query.points:
-            columns = _of_steps(series.steps_between(conn, uid, since, until, step), wanted)
+            steps = series.steps_between(conn, uid, since, until, step)
+            parts = series.score_parts(conn, uid, since, until, names, step) if names else {}
+            columns = _of_steps(steps, parts, wanted)
             return _Answer(uid, columns, last_rowid, since, until, float(step))
         found = series.rows_between(conn, uid, since, until)
+        parts = series.score_parts(conn, uid, since, until, names) if names else {}
     next_rowid = int(found.rowids[-1]) if len(found.rowids) else last_rowid
     times = found.timestamps.astype(np.float64)
     if len(times) <= query.points:
         columns = {"time": times}
         for name in wanted:
-            columns[name] = _column(found, name)
+            columns[name] = parts[name] if name in parts else _column(found, name)
             if name == "value":
                 columns |= {"value_min": found.values, "value_max": found.values}
         return _Answer(uid, columns, next_rowid, since, until)
@@ -140,7 +148,7 @@ def _between(
         times,
         found.values,
         step,
-        highest={name: _column(found, name) for name in wanted if name.endswith("score")},
+        highest={name: _column(found, name) for name in wanted if name.endswith("score")} | parts,
         last={name: _column(found, name) for name in wanted if name in ("low", "high", "forecast")},
     )
     columns = {"time": points.time}
@@ -152,13 +160,13 @@ def _between(
     return _Answer(uid, columns, next_rowid, since, until, float(step))
 
 
-def _of_steps(found: Steps, wanted: list[str]) -> dict[str, FloatArray]:
+def _of_steps(found: Steps, parts: dict[str, FloatArray], wanted: list[str]) -> dict[str, FloatArray]:
     columns = {"time": found.timestamps.astype(np.float64)}
     for name in wanted:
         if name == "value":
             columns |= {"value": found.values, "value_min": found.min_values, "value_max": found.max_values}
         else:
-            columns[name] = _column(found, name)
+            columns[name] = parts[name] if name in parts else _column(found, name)
     return columns
 
 
