@@ -130,7 +130,9 @@ def opentelemetry() -> Read:
     service = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
     document = {"resourceMetrics": [{"resource": service, "scopeMetrics": [{"metrics": [metric]}]}]}
     sent = json_format.Parse(json.dumps(document), ExportMetricsServiceRequest()).SerializeToString()
-    return lambda: otlp.parse(sent, otlp.Encoding.PROTOBUF, LIMITS).samples
+    return lambda: (
+        otlp.parse(sent, otlp.Encoding.PROTOBUF, LIMITS, resource_attributes=["service.name"]).samples
+    )
 
 
 def json_lines() -> Read:

@@ -25,6 +25,9 @@ from htmengine.config.settings import (
     Dialect as Dialect,
 )
 from htmengine.config.settings import (
+    Doors as Doors,
+)
+from htmengine.config.settings import (
     Http as Http,
 )
 from htmengine.config.settings import (

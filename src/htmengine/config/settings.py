@@ -29,6 +29,7 @@ from htmengine.config.options import (
     web_address,
     whole_number,
 )
+from htmengine.doors.limits import Limits
 from htmengine.errors import ConfigError
 from htmengine.exceptions import ApplicationNotConfiguredError
 
@@ -130,6 +131,23 @@ class Statsd(msgspec.Struct, frozen=True, kw_only=True):
     """Of what comes within it one sample of each kind is made."""
 
 
+class Doors(msgspec.Struct, frozen=True, kw_only=True):
+    """What the doors over HTTP take."""
+
+    limits: Limits = Limits()
+    drop_labels: tuple[str, ...] = ()
+    """Labels that series of remote write lose."""
+    buckets: bool = False
+    """Take the buckets of Prometheus' histograms, too."""
+    resource_attributes: tuple[str, ...] = (
+        "service.name",
+        "service.namespace",
+        "host.name",
+        "k8s.pod.name",
+    )
+    """Attributes of OpenTelemetry's resources that become tags. An instance's identifier is new at every start."""
+
+
 class Http(msgspec.Struct, frozen=True, kw_only=True):
     """The web server: the page and the HTTP API."""
 
@@ -215,6 +233,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     repository: Repository = Repository()
     listener: Listener = Listener()
     statsd: Statsd = Statsd()
+    doors: Doors = Doors()
     http: Http = Http()
     storer: Storer = Storer()
     scheduler: Scheduler = Scheduler()
@@ -345,6 +364,7 @@ def _settings(reader: OptionReader) -> Settings:
         repository=_repository(reader, dialect, data),
         listener=_listener(reader),
         statsd=_statsd(reader),
+        doors=_doors(reader),
         http=_http(reader),
         storer=_storer(reader),
         scheduler=_scheduler(reader),
@@ -400,6 +420,23 @@ def _statsd(reader: OptionReader) -> Statsd:
         host=section.get("host", str, defaults.host),
         port=section.get("port", port_or_none, defaults.port),
         interval_s=section.get("flush", positive_number, defaults.interval_s),
+    )
+
+
+def _doors(reader: OptionReader) -> Doors:
+    defaults = Doors()
+    limits = reader.section(APPLICATION, "limits")
+    remote_write = reader.section(APPLICATION, "remote_write")
+    otlp = reader.section(APPLICATION, "otlp")
+    return Doors(
+        limits=Limits(
+            body=limits.get("body", positive_count, defaults.limits.body),
+            inflated=limits.get("inflated", positive_count, defaults.limits.inflated),
+            samples=limits.get("samples", positive_count, defaults.limits.samples),
+        ),
+        drop_labels=remote_write.get("drop_labels", names, defaults.drop_labels),
+        buckets=remote_write.get("buckets", boolean, defaults.buckets),
+        resource_attributes=otlp.get("resource_attributes", names, defaults.resource_attributes),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zlib
 from typing import Final
 
-import cramjam
 import msgspec
 
 from htmengine.doors.reasons import Reason
@@ -71,6 +70,8 @@ def _unzipped(body: bytes, most: int) -> bytes:
 
 
 def _unsnapped(body: bytes, most: int) -> bytes:
+    import cramjam  # here: whoever reads the settings imports this module, and Prometheus alone sends snappy
+
     try:
         if cramjam.snappy.decompress_raw_len(body) > most:
             raise UnreadableBody(Reason.TOO_LARGE, f"{most} bytes when inflated")

@@ -29,8 +29,6 @@ from htmengine.doors.samples import (
     in_seconds,
 )
 
-RESOURCE_ATTRIBUTES: Final = ("service.name", "service.namespace", "host.name", "k8s.pod.name")
-"""Attributes of a resource that become tags, unless told otherwise. An instance's identifier is new at every start."""
 QUANTILES: Final = (0.5, 0.95, 0.99)
 
 _NS: Final = 10**9
@@ -293,9 +291,9 @@ def parse(
     encoding: Encoding,
     limits: Limits,
     *,
-    resource_attributes: Iterable[str] = RESOURCE_ATTRIBUTES,
+    resource_attributes: Iterable[str],
 ) -> Parsed:
-    """Return the samples of a request.
+    """Return the samples of a request. `resource_attributes`: of the resource, those that become tags.
 
     Raises UnreadableBody: it cannot be decoded, or is more than the limits allow.
     """

@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from htmengine import config
 from htmengine.bus import BusError, Outgoing
 from htmengine.doors import (
     influx,
@@ -39,7 +40,6 @@ from htmengine.web import problems
 from htmengine.web.problems import Kind, Problem
 from htmengine.web.site import Site
 
-LIMITS: Final = Limits()
 RETRY_AFTER: Final = "5"
 """Seconds after which a sender may try again."""
 INFLUX_VERSION: Final = "1.8.10"
@@ -60,8 +60,8 @@ class Door:
     name: str
     """As refusals are reported."""
     path: str
-    read: Callable[[bytes, Request, float], Any]
-    """Return what a body says, as `Parsed` or with more; the last argument is now. Raises UnreadableBody, or Refused."""
+    read: Callable[[bytes, Request, float, config.Doors], Any]
+    """Return what a body says, as `Parsed` or with more; the third argument is now. Raises UnreadableBody, or Refused."""
     answer: Callable[[Any, Request], Response]
     """Return the answer once the samples are safe."""
     refuse: Callable[[Refused, Request], Response]
@@ -96,13 +96,15 @@ def _route(path: str, endpoint: Callable[[Request], Any], *methods: str) -> Rout
 
 
 def _endpoint(site: Site, door: Door, counters: Counters) -> Callable[[Request], Any]:
+    settings = site.context.settings.doors
+
     def take(body: bytes, request: Request) -> Response:
         now = site.clock()
         encoding = request.headers.get("content-encoding", "").strip().lower()
         if encoding not in door.encodings:
             raise Refused(415, f"Send it with the header Content-Encoding: {door.encodings[0]}.")
         try:
-            parsed = door.read(inflate(body, encoding, LIMITS), request, now)
+            parsed = door.read(inflate(body, encoding, settings.limits), request, now, settings)
         except UnreadableBody as error:
             counters.reject(f"{door.name}: {error.reason}", [str(error)])
             raise Refused(_STATUS.get(error.reason, 400), f"{error}.") from error
@@ -115,7 +117,7 @@ def _endpoint(site: Site, door: Door, counters: Counters) -> Callable[[Request],
     async def endpoint(request: Request) -> Response:
         try:
             await _admit(site, request)
-            return await run_in_threadpool(take, await _body(request), request)
+            return await run_in_threadpool(take, await _body(request, settings.limits), request)
         except Refused as refused:
             return door.refuse(refused, request)
 
@@ -131,12 +133,12 @@ async def _admit(site: Site, request: Request) -> None:
         raise Refused(problem.kind.status, detail, problem.headers) from problem
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, limits: Limits) -> bytes:
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > LIMITS.body:
-            raise Refused(413, f"The body is larger than {LIMITS.body} bytes.")
+        if len(body) > limits.body:
+            raise Refused(413, f"The body is larger than {limits.body} bytes.")
     return bytes(body)
 
 
@@ -174,12 +176,12 @@ def _empty(headers: Mapping[str, str] | None = None) -> Response:
 # -- Our own
 
 
-def _read_samples(body: bytes, request: Request, now: float) -> Parsed:
+def _read_samples(body: bytes, request: Request, now: float, settings: config.Doors) -> Parsed:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == NDJSON:
-        return json_samples.parse_lines(body, now, LIMITS)
+        return json_samples.parse_lines(body, now, settings.limits)
     if kind == JSON:
-        return json_samples.parse_document(body, now, LIMITS)
+        return json_samples.parse_document(body, now, settings.limits)
     raise Refused(415, f"Send it with the header Content-Type: {NDJSON}, or {JSON}.")
 
 
@@ -219,7 +221,7 @@ _INFLUX_CODES: Final = {
 }
 
 
-def _read_influx(body: bytes, request: Request, now: float) -> Parsed:
+def _read_influx(body: bytes, request: Request, now: float, settings: config.Doors) -> Parsed:
     given = request.query_params.get("precision", "")
     try:
         unit = influx.precision(given)
@@ -227,7 +229,7 @@ def _read_influx(body: bytes, request: Request, now: float) -> Parsed:
         raise Refused(
             400, f"The precision {given[:20]!r} is not known; known are ns, us, ms, s, m and h."
         ) from None
-    return influx.parse(body, unit, now, LIMITS)
+    return influx.parse(body, unit, now, settings.limits)
 
 
 def _answer_influx(parsed: Parsed, request: Request) -> Response:
@@ -260,7 +262,9 @@ def _query(site: Site) -> Callable[[Request], Any]:
             await _admit(site, request)
             asked = request.query_params.get("q", "")
             if not asked and request.method == "POST":
-                form = parse_qs((await _body(request)).decode(errors="replace"))
+                form = parse_qs(
+                    (await _body(request, site.context.settings.doors.limits)).decode(errors="replace")
+                )
                 asked = form.get("q", [""])[0]
         except Refused as refused:
             return _refuse_influx(refused, request)
@@ -301,8 +305,16 @@ def _refuse_in_words(refused: Refused, request: Request) -> Response:
 # -- Prometheus
 
 
-def _read_remote_write(body: bytes, request: Request, now: float) -> remote_write.Received:
-    return remote_write.parse(body, _version(request), LIMITS)
+def _read_remote_write(
+    body: bytes, request: Request, now: float, settings: config.Doors
+) -> remote_write.Received:
+    return remote_write.parse(
+        body,
+        _version(request),
+        settings.limits,
+        drop_labels=frozenset(settings.drop_labels),
+        buckets=settings.buckets,
+    )
 
 
 def _version(request: Request) -> remote_write.Version:
@@ -330,8 +342,10 @@ def _encoding(request: Request) -> otlp.Encoding:
     return encoding
 
 
-def _read_otlp(body: bytes, request: Request, now: float) -> Parsed:
-    return otlp.parse(body, _encoding(request), LIMITS)
+def _read_otlp(body: bytes, request: Request, now: float, settings: config.Doors) -> Parsed:
+    return otlp.parse(
+        body, _encoding(request), settings.limits, resource_attributes=settings.resource_attributes
+    )
 
 
 def _answer_otlp(parsed: Parsed, request: Request) -> Response:
@@ -360,14 +374,14 @@ DOORS: Final = (
     Door(
         "opentsdb",
         "/api/put",
-        lambda body, request, now: opentsdb.parse(body, now, LIMITS),
+        lambda body, request, now, settings: opentsdb.parse(body, now, settings.limits),
         _answer_opentsdb,
         _refuse_opentsdb,
     ),
     Door(
         "victoriametrics",
         "/api/v1/import",
-        lambda body, request, now: victoriametrics.parse(body, LIMITS),
+        lambda body, request, now, settings: victoriametrics.parse(body, settings.limits),
         _answer_victoriametrics,
         _refuse_in_words,
     ),

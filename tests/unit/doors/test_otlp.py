@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from htmengine import config
 from htmengine.doors.limits import Limits
 from htmengine.doors.otlp import Encoding, answer, encoding, failure, parse
 from htmengine.doors.reasons import Reason
@@ -17,6 +18,7 @@ proto = pytest.importorskip(
 json_format = pytest.importorskip("google.protobuf.json_format")
 
 LIMITS = Limits()
+DEFAULT = {"resource_attributes": config.Doors().resource_attributes}
 START, TIME = 1_700_000_000, 1_700_000_060
 DELTA, CUMULATIVE = 1, 2
 
@@ -46,6 +48,7 @@ def request(*metrics, **resource):
 
 def both(document, **options):
     """Read a request in both encodings, which must say the same."""
+    options = DEFAULT | options
     body = json.dumps(document).encode()
     encoded = json_format.Parse(body, proto.ExportMetricsServiceRequest()).SerializeToString()
     of_json = parse(body, Encoding.JSON, LIMITS, **options)
@@ -210,7 +213,7 @@ def test_a_bad_point_costs_only_itself(bad):
 @given(st.binary(max_size=200), st.sampled_from(Encoding))
 def test_random_bytes_are_read_or_refused(body, of):
     with suppress(UnreadableBody):
-        parse(body, of, LIMITS)
+        parse(body, of, LIMITS, **DEFAULT)
 
 
 @given(st.data())
@@ -221,7 +224,7 @@ def test_damaged_requests_are_read_or_refused(data):
     for _ in range(data.draw(st.integers(1, 3))):
         encoded[data.draw(st.integers(0, len(encoded) - 1))] = data.draw(st.integers(0, 255))
     try:
-        parsed = parse(bytes(encoded), Encoding.PROTOBUF, LIMITS)
+        parsed = parse(bytes(encoded), Encoding.PROTOBUF, LIMITS, **DEFAULT)
     except UnreadableBody:
         return
     assert all(map(math.isfinite, parsed.samples.values))
@@ -230,7 +233,7 @@ def test_damaged_requests_are_read_or_refused(data):
 def test_more_samples_than_allowed_are_refused_as_a_whole():
     body = json.dumps(request({"name": "m", "gauge": {"dataPoints": [point(asDouble=1.0)] * 3}})).encode()
     with pytest.raises(UnreadableBody) as raised:
-        parse(body, Encoding.JSON, Limits(samples=2))
+        parse(body, Encoding.JSON, Limits(samples=2), **DEFAULT)
     assert raised.value.reason is Reason.TOO_MANY
 
 
@@ -271,7 +274,7 @@ def test_what_the_sdk_exports_is_read():
     meter.create_histogram("latency").record(12.0)
     body = encoder.encode_metrics(reader.get_metrics_data()).SerializeToString()
     provider.shutdown()
-    samples = parse(body, Encoding.PROTOBUF, LIMITS).samples
+    samples = parse(body, Encoding.PROTOBUF, LIMITS, **DEFAULT).samples
     named = {
         name.partition(";")[0]: (value, kind)
         for name, value, kind in zip(samples.names, samples.values, samples.kinds, strict=True)

@@ -4,12 +4,16 @@ import gzip
 import json
 
 import cramjam
+import msgspec
 import pytest
 
+from htmengine import config
 from htmengine.bus import BusUnavailable, QueueFull
+from htmengine.doors.limits import Limits
 from htmengine.messages import decode_metric_lines
 from htmengine.repository import tokens
 from htmengine.repository.engine import writing
+from htmengine.service.context import Context
 from tests.unit.doors import prometheus
 from tests.unit.web.house import NOW, House
 
@@ -266,6 +270,20 @@ def test_prometheus_is_told_what_it_must_not_send_again_and_what_it_must(house, 
     monkeypatch.setattr(house.context.bus, "publish", full)
     later = post(**remote_write_request(series("up", 1.0)))
     assert (later.status_code, later.headers["Retry-After"]) == (503, "5")
+
+
+def test_what_the_doors_take_is_configured(context, queued):
+    doors = config.Doors(limits=Limits(body=1000, samples=2), drop_labels=("job",), buckets=True)
+    settings = msgspec.structs.replace(context.settings, doors=doors)
+    house = House(Context(settings=settings, bus=context.bus, engine=context.engine, shards=context.shards))
+    try:
+        assert house.client.post("/write", content=b"a value=1\n" * 3).status_code == 413
+        assert house.client.post("/write", content=b"#" * 1001).status_code == 413
+        request = remote_write_request(series("up", 1.0, job="a"), series("took_bucket", 1.0, le="1"))
+        assert house.client.post("/api/v1/write", **request).status_code == 204
+        assert [line.split()[0] for line in queued()] == ["up", "took_bucket;le=1"]
+    finally:
+        house.site.close()
 
 
 def test_version_2_is_told_how_much_was_written(house):
