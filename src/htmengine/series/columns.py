@@ -288,9 +288,7 @@ def _time_columns(table: Table, excluded: set[int]) -> tuple[list[int], list[int
         if index in excluded or detection is None or 2 * detection.parsed < len(cells):
             continue
         if not timestamps.is_count(detection.format):
-            if not (
-                detection.format.name.startswith("compact") and _is_far_from_order(detection.format, cells)
-            ):
+            if _is_named(table, index, TIME_NAMES) or not _jump_about(detection.format, cells):
                 dates.append(index)
         elif (
             _is_named(table, index, TIME_NAMES)
@@ -301,12 +299,17 @@ def _time_columns(table: Table, excluded: set[int]) -> tuple[list[int], list[int
     return dates, counts
 
 
-def _is_far_from_order(order: timestamps.TimestampFormat, cells: Sequence[str]) -> bool:
-    """Whether numbers that could be dates, such as 20140701, jump about as numbers do."""
+def _jump_about(order: timestamps.TimestampFormat, cells: Sequence[str]) -> bool:
+    """Whether digits that could be dates, such as 20140701, jump about as numbers do, over decades."""
+    if not all(cell.isdecimal() for cell in cells):
+        return False
     times = _parsed(order, cells)
     back = sum(after < before for before, after in pairwise(times))
     forward = sum(after > before for before, after in pairwise(times))
-    return 3 * min(back, forward) > len(times) and max(times) - min(times) > 3600.0 * 24 * 366 * 20
+    return 3 * min(back, forward) > len(times) and max(times) - min(times) > _DECADES_S
+
+
+_DECADES_S = 20 * 366 * 86400.0
 
 
 def _is_clock(table: Table, index: int, epoch: timestamps.TimestampFormat, cells: Sequence[str]) -> bool:

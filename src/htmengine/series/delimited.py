@@ -113,9 +113,7 @@ def _joined(head: Sequence[Line], delimiter: str) -> Iterator[tuple[range, str, 
             yield range(number, number + 1), text, split(text, delimiter)
         except ValueError:
             following = (text for _, text in head[position : position + _MAX_LINES])
-            for more, fields in _longer(
-                text, following, delimiter, lambda fields: len(fields) == commonest > 1
-            ):
+            for more, fields in _longer(text, following, delimiter, lambda _fields: False):
                 if widths[len(fields)] or commonest <= 1:
                     yield range(number, number + more + 1), text, fields
                     position += more

@@ -23,7 +23,6 @@ HEAD_ROWS: Final = 1000
 _BEGINS = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*(?:[\[\]{\"]|-?\d+(?:\.\d+)?\s*,|$))|\s*[\[{]\s*$")
 _NAMES = ("columns", "fields", "labels", "names", "header", "schema", "meta")
 _NAME_KEYS = ("name", "text", "title", "label", "id")
-_MAX_COLUMNS = 100
 _Labels = tuple[tuple[str, str], ...]
 
 
@@ -62,6 +61,8 @@ def tables(lines: Iterable[Line], name: str) -> list[Table] | None:
             hint="Give the whole document as the tool wrote it.",
         ) from error
     found = _merged(list(_fragments(document, (), ())))
+    if not found and isinstance(document, dict) and len(texts) == 1:
+        return _of_lines(texts, name)  # of one document
     if not found:
         raise MisuseError(
             f"{name}: is JSON without a series in it.",
@@ -240,7 +241,9 @@ def _of_list(node: Sequence[Any], labels: _Labels, names: tuple[str, ...]) -> It
             yield _Fragment(labels, tuple(keys), [[row.get(key, "") for key in keys] for row in flat])
     elif _is_rows(node):
         width = len(node[0])
-        by_column = (len(names) == len(node) != width) or (not names and len(node) < min(width, _MAX_COLUMNS))
+        by_column = len(names) == len(node) != width or (
+            not names and len(node) < width and any(all(map(_is_moment, map(_cell, cells))) for cells in node)
+        )
         rows = _transposed(node) if by_column else [[_cell(cell) for cell in row] for row in node]
         yield _Fragment(labels, names if len(names) == len(rows[0]) else None, rows)
     elif all(isinstance(item, list) for item in node):

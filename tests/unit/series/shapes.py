@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2024, 3, 4, tzinfo=UTC)
-STEP = timedelta(minutes=5)
+STEP = timedelta(minutes=15)
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
@@ -15,8 +15,8 @@ Point = tuple[datetime, float]
 Shape = Callable[[Sequence[Point]], str]
 
 
-def points(count: int = 300) -> list[Point]:
-    """A day and a bit of a wave, a row every five minutes."""
+def points(count: int = 110) -> list[Point]:
+    """A day and a bit of a wave, a row every quarter of an hour."""
     return [(START + i * STEP, round(50 + 20 * math.sin(i / 40) + i % 7 * 0.3, 2)) for i in range(count)]
 
 
@@ -280,7 +280,7 @@ def victoriametrics(given: Sequence[Point]) -> str:
                     "timestamps": [epoch(m) * 1000 for m, _ in part],
                 }
             )
-            for part in (given[:100], given[100:])
+            for part in (given[:50], given[50:])
         ]
     )
 
