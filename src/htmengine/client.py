@@ -52,7 +52,7 @@ PAGE: Final = 1000
 POLL_S: Final = 0.2
 RECONNECT_S: Final = 2.0
 NDJSON: Final = "application/x-ndjson"
-SAMPLES_AT_ONCE: Final = 10_000
+SAMPLES_BATCH_SIZE: Final = 10_000
 
 
 class ApiError(Exception):
@@ -287,7 +287,7 @@ class Client:
         for name, at, value in samples:
             record = {"name": name, "value": value} | ({} if at is None else {"time": at})
             some.append(json.dumps(record, allow_nan=False))
-            if len(some) == SAMPLES_AT_ONCE:
+            if len(some) == SAMPLES_BATCH_SIZE:
                 flush()
         flush()
         return Accepted(accepted, refused, errors)

@@ -24,7 +24,7 @@ from htmengine.repository.times import epoch_seconds
 UNKNOWN_INTERVAL_S: Final = 60.0
 """Of a metric whose rows before the alarm are gone."""
 _ROWS_FOR_INTERVAL: Final = 16
-_AT_ONCE: Final = 500
+_BATCH_SIZE: Final = 500
 _NAME: Final = "writer"
 
 _incident: Final = schema.incident.c
@@ -381,4 +381,4 @@ def is_due(conn: Connection, now: float) -> bool:
 
 
 def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (items[at : at + _AT_ONCE] for at in range(0, len(items), _AT_ONCE))
+    return (items[at : at + _BATCH_SIZE] for at in range(0, len(items), _BATCH_SIZE))

@@ -31,7 +31,7 @@ METRICS_IN_LIST: Final = 20
 _incident: Final = schema.incident.c
 _part: Final = schema.incident_metric.c
 _ID: Final = re.compile(r"i([1-9][0-9]{0,17})")
-_AT_ONCE: Final = 500
+_BATCH_SIZE: Final = 500
 
 Incident = dict[str, Any]
 """As the HTTP API gives it:
@@ -147,11 +147,11 @@ def open_incidents_of(conn: Connection, uids: Collection[str]) -> dict[str, str]
     """Return, by uid, the id of the open incident that each of these metrics is in, the newest of several."""
     found: dict[str, str] = {}
     wanted = sorted(uids)
-    for at in range(0, len(wanted), _AT_ONCE):
+    for at in range(0, len(wanted), _BATCH_SIZE):
         query = (
             select(_part.uid, _part.incident)
             .join(schema.incident, _part.incident == _incident.id)
-            .where(_part.uid.in_(wanted[at : at + _AT_ONCE]), _incident.resolved.is_(None))
+            .where(_part.uid.in_(wanted[at : at + _BATCH_SIZE]), _incident.resolved.is_(None))
             .order_by(_part.last, _part.incident)
         )
         found.update({uid: id_of(number) for uid, number in conn.execute(query)})
@@ -271,8 +271,8 @@ def _parts(conn: Connection, incidents: Sequence[int], limit: int | None) -> dic
     place = func.row_number().over(partition_by=_part.incident, order_by=order).label("place")
     last_first = func.max(_part.first).over(partition_by=_part.incident).label("last_first")
     found: dict[int, _Metrics] = {}
-    for at in range(0, len(incidents), _AT_ONCE):
-        chosen = _part.incident.in_(incidents[at : at + _AT_ONCE])
+    for at in range(0, len(incidents), _BATCH_SIZE):
+        chosen = _part.incident.in_(incidents[at : at + _BATCH_SIZE])
         ranked = select(schema.incident_metric, place, last_first).where(chosen).subquery()
         query = select(ranked).order_by(ranked.c.incident, ranked.c.place)
         if limit is not None:

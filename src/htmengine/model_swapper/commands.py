@@ -39,7 +39,7 @@ class Commands:
     ) -> None:
         """`begin` lets a metric's rows be scored up to a rowid; `delete` drops a metric's generations up to one."""
         self._recovery = recovery
-        self._resident = cached
+        self._cached = cached
         self._begin = begin
         self._delete = delete
 
@@ -76,7 +76,7 @@ class Commands:
     def _define(self, command: DefineModel, found: Definition | None) -> _Answer:
         if found is None or found.generation != command.generation:
             return _Answer(ERR_NO_SUCH_MODEL, "the metric was deleted, or monitored anew, meanwhile")
-        cached = self._resident(command.uid)
+        cached = self._cached(command.uid)
         try:
             parameters = definition.parse(found.model_params)
             if cached is None or cached.generation != command.generation:
@@ -89,7 +89,7 @@ class Commands:
         return _DONE
 
     def _clone(self, command: CloneModel) -> _Answer:
-        source = self._resident(command.uid)
+        source = self._cached(command.uid)
         try:
             if source is None or source.generation != command.generation:
                 found = self._recovery.definitions([command.uid]).get(command.uid)

@@ -70,10 +70,10 @@ class ShardBatch:
             *(column.tolist() for column in columns),
         ]
         given = dict(zip(Scores.__struct_fields__, of_all, strict=False))
-        told = [column[start:end] for column in (*scored.scores.expected, scored.scores.one_in)]
-        if not all(np.isnan(column).all() for column in told):
+        expected = [column[start:end] for column in (*scored.scores.expected, scored.scores.one_in)]
+        if not all(np.isnan(column).all() for column in expected):
             names = ("forecasts", "usual_lows", "usual_highs", "one_in")
-            given |= {name: column.tolist() for name, column in zip(names, told, strict=True)}
+            given |= {name: column.tolist() for name, column in zip(names, expected, strict=True)}
         if scored.predictions is not None and any(scored.predictions[start:end]):
             given["predictions"] = [_named(prediction) for prediction in scored.predictions[start:end]]
         if any(start <= place < end for place in scored.why):

@@ -31,7 +31,7 @@ from htmengine.system import private
 BUSY_TIMEOUT_S: Final = 30.0
 """How long a process waits for another that writes to the same SQLite file."""
 
-_TURN: Final = "htmengine_turn"  # options of the engine
+_WRITE_LOCK: Final = "htmengine_write_lock"  # options of the engine
 _WRITER: Final = "htmengine_writer"
 
 _write_locks: WeakValueDictionary[Path, FairLock] = WeakValueDictionary()
@@ -87,10 +87,10 @@ def _open_sqlite(path: Path | None) -> Engine:
         presence.forget()
 
     event.listen(engine, "engine_disposed", dispose)
-    return engine.execution_options(**{_TURN: _Turn(lock, checkpointer), _WRITER: writer})
+    return engine.execution_options(**{_WRITE_LOCK: _WriteLock(lock, checkpointer), _WRITER: writer})
 
 
-class _Turn:
+class _WriteLock:
     """Held by whoever writes to a SQLite file."""
 
     def __init__(self, lock: FairLock, checkpointer: Checkpointer) -> None:
@@ -169,7 +169,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
     """
     with (
         _errors_translated(engine),
-        _turn(engine),
+        _write_lock(engine),
         engine.get_execution_options().get(_WRITER, engine).connect() as connection,
         _begun(connection, writes=True),
     ):
@@ -187,16 +187,16 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def transaction(connection: Connection, *, writes: bool) -> Iterator[None]:
     """Begin a transaction of a connection; commit it at the end, or roll it back on an error.
 
-    One that writes first waits for its turn, if the database is a SQLite file.
+    One that writes waits for the write lock first, if the database is a SQLite file.
     """
-    with _turn(connection) if writes else nullcontext(), _begun(connection, writes=writes):
+    with _write_lock(connection) if writes else nullcontext(), _begun(connection, writes=writes):
         yield
 
 
-def _turn(of: Engine | Connection) -> AbstractContextManager[Any]:
-    """Return the turn of a SQLite file's writers; those of other databases take none."""
-    turn: AbstractContextManager[Any] = of.get_execution_options().get(_TURN, nullcontext())
-    return turn
+def _write_lock(of: Engine | Connection) -> AbstractContextManager[Any]:
+    """Return the lock of a SQLite file's writers; other databases have none."""
+    lock: AbstractContextManager[Any] = of.get_execution_options().get(_WRITE_LOCK, nullcontext())
+    return lock
 
 
 @contextmanager

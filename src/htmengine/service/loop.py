@@ -83,7 +83,7 @@ def run(
     def retrying(action: Callable[[], T]) -> T:
         return retry_while_unavailable(action, stage.name, stop)
 
-    offers = _BestEffort(bus, stage.name, stop)
+    best_effort = _BestEffort(bus, stage.name, stop)
     with ExitStack() as stack:
         try:
             consumer = stack.enter_context(retrying(partial(bus.consume, stage.queues)))
@@ -98,7 +98,7 @@ def run(
                 if outcome.publish:
                     retrying(partial(bus.publish, outcome.publish))
                 if outcome.best_effort:
-                    retrying(partial(offers.publish, outcome.best_effort))
+                    retrying(partial(best_effort.publish, outcome.best_effort))
                 if outcome.publish or outcome.best_effort:
                     watch.lap("publish")
                     step(f"{stage.name}.published")

@@ -27,10 +27,10 @@ class Checkpointer:
     has grown long, they wait for what little there is left.
     """
 
-    def __init__(self, path: Path, turn: AbstractContextManager[Any]) -> None:
-        """`turn`: held by whoever writes to the file."""
+    def __init__(self, path: Path, write_lock: AbstractContextManager[Any]) -> None:
+        """`write_lock`: held by whoever writes to the file."""
         self._path = path
-        self._turn = turn
+        self._write_lock = write_lock
         self._written = threading.Event()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
@@ -70,7 +70,7 @@ class Checkpointer:
             self._written.clear()
             if not self._closed.is_set() and _checkpoint(connection) >= LONG_LOG_PAGES:
                 _checkpoint(connection)  # what was added meanwhile, so that little is left
-                with self._turn:
+                with self._write_lock:
                     _checkpoint(connection)
 
 

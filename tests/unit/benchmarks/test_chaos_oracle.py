@@ -11,7 +11,7 @@ from htmengine.htm import params
 from htmengine.htm.model import Model
 from htmengine.htm.pool import Pool
 from htmengine.model_swapper import definition
-from htmengine.model_swapper.score_batch import Lane
+from htmengine.model_swapper.score_batch import ShardBatch
 from htmengine.repository import alarms, hours, metrics, migrations, samples, schema, scores
 from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.status import MetricStatus
@@ -48,10 +48,10 @@ def engine(tmp_path, fleet):
         rowids = list(range(1, ROWS + 1))
         samples.advance_last(conn, [samples.Advance(uid, 0, ROWS, times[-1])])
         samples.append(conn, [uid] * ROWS, rowids, times, values)
-        pool, lane = Pool(), Lane()
+        pool, batch = Pool(), ShardBatch()
         pool.add(uid, Model(parameters))
-        lane.extend([uid] * ROWS, [0] * ROWS, rowids, times, values, [0] * ROWS)
-        for message in lane.messages(pool.score(lane.uids, times, values, explain_from=0.5), 0):
+        batch.extend([uid] * ROWS, [0] * ROWS, rowids, times, values, [0] * ROWS)
+        for message in batch.messages(pool.score(batch.uids, times, values, explain_from=0.5), 0):
             columns = {
                 name: getattr(message, name)
                 for name in message.__struct_fields__

@@ -31,7 +31,7 @@ def test_opening_creates_the_folder_and_no_file(tmp_path):
 
 def test_two_engines_of_one_file_share_its_lock(engine, tmp_path):
     other = open_engine(config.Repository(path=tmp_path / "x" / ".." / "repository.sqlite"))
-    locks = [e.get_execution_options()[engines._TURN]._lock for e in (engine, other)]
+    locks = [e.get_execution_options()[engines._WRITE_LOCK]._lock for e in (engine, other)]
     assert locks[0] is locks[1]
     other.dispose()
 

@@ -49,7 +49,7 @@ def test_an_error_says_what_to_do(client):
 
 
 def test_samples_are_sent_in_parts(served, client, monkeypatch):
-    monkeypatch.setattr("htmengine.client.SAMPLES_AT_ONCE", 2)
+    monkeypatch.setattr("htmengine.client.SAMPLES_BATCH_SIZE", 2)
     sent = [("a", NOW, 1.0), Sample("b", None, 2.0), ("a b", 3.0, 3.0), ("c", NOW, 4.0)]
     done = client.send(sent)
     assert done.accepted + done.refused == 4

@@ -70,12 +70,12 @@ class Result(NamedTuple):
         return [Incident(row, row, row, 1) for row in self.finder.strongest()], False
 
 
-def result_of(series: Series, **told: Any) -> Result:
-    """Return the result of a series, without its rows; `told`: the fields of `Result` that a series does not have."""
+def result_of(series: Series, **others: Any) -> Result:
+    """Return the result of a series, without its rows; `others`: the fields of `Result` that a series does not have."""
     notes = series.notes
-    if told["passes"] > 1:
+    if others["passes"] > 1:
         notes += (
-            f"The model read the whole file {_TIMES.get(told['passes'] - 1, 'several times')} before it scored it: these scores "
+            f"The model read the whole file {_TIMES.get(others['passes'] - 1, 'several times')} before it scored it: these scores "
             "look ahead, no live engine can give them.",
         )
     return Result(
@@ -89,7 +89,7 @@ def result_of(series: Series, **told: Any) -> Result:
         time=series.time,
         value=series.value.column,
         notes=notes,
-        **told,
+        **others,
     )
 
 

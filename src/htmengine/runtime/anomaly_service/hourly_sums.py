@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from htmengine.repository import hours
 from htmengine.repository.engine import reading, writing
+from htmengine.repository.errors import WriteConflict
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -81,12 +82,8 @@ class HourlySums:
         try:
             with writing(self._engine) as conn:
                 if not hours.store(conn, sums):
-                    raise _OvertakenError
-        except _OvertakenError:
-            log.info("anomaly_service.hours_overtaken metrics=%d", len(sums))
+                    raise WriteConflict("rows were summed up, or their scores cleared, meanwhile")
+        except WriteConflict:
+            log.info("anomaly_service.hours_write_conflict metrics=%d", len(sums))
             return False
         return True
-
-
-class _OvertakenError(Exception):
-    """Somebody else summed up the same rows, or cleared their scores, meanwhile."""

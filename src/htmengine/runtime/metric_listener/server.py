@@ -200,13 +200,13 @@ class Listener:
     async def _close_idle(self) -> None:
         """Close connections that have sent nothing for long."""
         loop = asyncio.get_running_loop()
-        patience = self.settings.idle_timeout_s
+        timeout_s = self.settings.idle_timeout_s
         while True:
-            await asyncio.sleep(min(patience / 4, 10.0))
+            await asyncio.sleep(min(timeout_s / 4, 10.0))
             if self.publisher.full:  # they may have sent, and were not read
                 for connection in self.connections:
                     connection.heard_at = loop.time()
-            for connection in [c for c in self.connections if loop.time() - c.heard_at > patience]:
+            for connection in [c for c in self.connections if loop.time() - c.heard_at > timeout_s]:
                 self.counters.add("connections_closed")
                 connection.close()
 

@@ -37,15 +37,15 @@ class Sweep:
     that does not help is repeated after twice the time, and so on.
     """
 
-    def __init__(self, patience_s: float, *, most: int = MAX_REQUESTS) -> None:
-        """`patience_s`: how long a metric may stand still."""
-        self._patience_s = patience_s
+    def __init__(self, timeout_s: float, *, most: int = MAX_REQUESTS) -> None:
+        """`timeout_s`: how long a metric may stand still."""
+        self._timeout_s = timeout_s
         self._most = most
         self._still: dict[str, _Standstill] = {}
         self._suspects: set[str] = set()
 
     def suspect(self, uids: Iterable[str]) -> None:
-        """Name metrics whose samples may not have been passed on: they get no patience."""
+        """Name metrics whose samples may not have been passed on: they are asked for at once."""
         self._suspects.update(uids)
 
     @property
@@ -71,9 +71,9 @@ class Sweep:
             if known is None or known.mark != mark:
                 known = _Standstill(mark, now, 0)
             if state.uid in self._suspects:
-                known = known._replace(since=min(known.since, now - self._patience_s), asked=0)
-            patience_s = self._patience_s * 2 ** min(known.asked, MAX_DOUBLINGS)
-            if now - known.since >= patience_s + waiting_s(state.uid) and len(chosen) < self._most:
+                known = known._replace(since=min(known.since, now - self._timeout_s), asked=0)
+            timeout_s = self._timeout_s * 2 ** min(known.asked, MAX_DOUBLINGS)
+            if now - known.since >= timeout_s + waiting_s(state.uid) and len(chosen) < self._most:
                 chosen.append(state)
                 known = _Standstill(mark, now, known.asked + 1)
             still[state.uid] = known

@@ -11,17 +11,17 @@ def counts(shares, consumers):
     return [list(shares.values()).count(consumer) for consumer in consumers]
 
 
-@given(holders=HOLDERS, consumers=CONSUMERS)
-def test_every_queue_has_a_consumer_and_all_have_the_same_number_or_one_more(holders, consumers):
-    shares = share(holders, sorted(consumers))
-    assert shares.keys() == holders.keys()
+@given(owners=HOLDERS, consumers=CONSUMERS)
+def test_every_queue_has_a_consumer_and_all_have_the_same_number_or_one_more(owners, consumers):
+    shares = share(owners, sorted(consumers))
+    assert shares.keys() == owners.keys()
     assert set(shares.values()) <= consumers
     assert max(counts(shares, consumers)) - min(counts(shares, consumers)) <= 1
 
 
-@given(holders=HOLDERS, consumers=CONSUMERS)
-def test_what_is_shared_evenly_stays_as_it_is(holders, consumers):
-    shares = share(holders, sorted(consumers))
+@given(owners=HOLDERS, consumers=CONSUMERS)
+def test_what_is_shared_evenly_stays_as_it_is(owners, consumers):
+    shares = share(owners, sorted(consumers))
     assert share(shares, sorted(consumers, reverse=True)) == shares
 
 
@@ -41,10 +41,10 @@ def test_of_one_that_leaves_only_its_own_queues_move(queues, consumers):
 
 @given(queues=st.sets(st.integers(1, 80), min_size=1), consumers=CONSUMERS, newcomer=st.integers(51, 60))
 def test_queues_that_move_one_at_a_time_end_where_they_were_to_go(queues, consumers, newcomer):
-    holders = share(dict.fromkeys(queues), sorted(consumers))
+    owners = share(dict.fromkeys(queues), sorted(consumers))
     everyone = [*consumers, newcomer]
-    wanted = share(holders, everyone)
+    wanted = share(owners, everyone)
     for queue in sorted(queues, reverse=True):
-        assert share(holders, everyone) == wanted
-        holders[queue] = wanted[queue]
-    assert share(holders, everyone) == wanted
+        assert share(owners, everyone) == wanted
+        owners[queue] = wanted[queue]
+    assert share(owners, everyone) == wanted
