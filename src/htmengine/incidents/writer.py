@@ -28,7 +28,7 @@ NAME: Final = "incidents"
 BATCH_SIZE: Final = 5000
 """Alarms in one transaction."""
 HOUR_S: Final = 3600
-HOURS_AT_ONCE: Final = 24
+HOURS_BATCH_SIZE: Final = 24
 """Alarms around so many hours are looked at together."""
 BEAT_S: Final = 2.0
 TAKE_OVER_S: Final = 10.0
@@ -206,7 +206,7 @@ def _spans(waiting: Sequence[_New], reach: float) -> tuple[list[_New], list[tupl
     for one in waiting:
         time = one[0].timestamp
         hours.update(range(int((time - reach) // HOUR_S), int((time + reach) // HOUR_S) + 1))
-        if taken and len(hours) > HOURS_AT_ONCE:
+        if taken and len(hours) > HOURS_BATCH_SIZE:
             break
         taken.append(one)
     spans: list[tuple[float, float]] = []
