@@ -10,6 +10,7 @@ What a part costs:
     kernel        a model: time for a record, by stage; its block, and how long it takes to save and load
     sizes         a model's block on different kinds of metrics, and what is stored of it
     bus           the embedded bus: messages a second, and the way from one thread to another
+    api           requests to the HTTP API beside a hundred thousand metrics: milliseconds
     doors         the doors: samples a second, by protocol
     repository    the repository's statements: rows a second, by the number of rows in a statement
 

@@ -22,6 +22,8 @@ class Listed(NamedTuple):
     uid: str
     name: str
     status: int
+    generation: int
+    """Of the model: another one whenever the metric's model was deleted."""
     base_rowid: int
     last_rowid: int
     scored_rowid: int
@@ -34,6 +36,7 @@ _PART: Final = (
         _metric.uid,
         func.coalesce(_metric.name, ""),
         func.coalesce(_metric.status, 0),
+        _metric.generation,
         _metric.base_rowid,
         func.coalesce(_metric.last_rowid, 0),
         _metric.scored_rowid,

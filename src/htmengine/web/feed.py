@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -38,6 +39,7 @@ LIST_SHARE: Final = 20.0
 PAUSE_S: Final = 1.0
 INCIDENTS_EVERY_S: Final = 1.0
 MAX_NEW_NAMES: Final = 50
+START_S: Final = 3.0
 HEALTH_EVERY_S: Final = 5.0
 DAY_S: Final = 86400.0
 MAX_ALARMS: Final = 200_000
@@ -68,6 +70,7 @@ class Feed:
         """Called every few seconds."""
         self._clock = clock
         self._stop = threading.Event()
+        self._filled = threading.Event()
         self._threads = [
             threading.Thread(target=self._run, args=(work,), name=name, daemon=True)
             for name, work in (
@@ -84,7 +87,13 @@ class Feed:
         self._incident_seq = 0
 
     def start(self) -> None:
-        """Read the list of metrics and the alarms of the last day, and go on in the background."""
+        """Begin, and wait a moment: a small fleet is there at once, a large one follows while the server answers."""
+        for thread in self._threads:
+            thread.start()
+        self._filled.wait(START_S)
+
+    def fill(self) -> None:
+        """Read the list of metrics, and the alarms and incidents of the last day. Raises RepositoryUnavailable."""
         self.list_metrics()
         self._access.reload()
         now = self._clock()
@@ -92,6 +101,7 @@ class Feed:
             found = alarms_between(conn, now - DAY_S, now + DAY_S, limit=MAX_ALARMS)
             self._incident_seq = store.last_seq(conn)
             self.open_members = store.members_of_open(conn)
+        self._fleet.alarms.begin(now - DAY_S if len(found) < MAX_ALARMS else found[-1].timestamp + 1.0)
         self._fleet.enter_alarms(
             Scored(
                 uid=alarm.uid,
@@ -105,8 +115,7 @@ class Feed:
             )
             for alarm in reversed(found)
         )
-        for thread in self._threads:
-            thread.start()
+        self._filled.set()
 
     def close(self) -> None:
         """End both threads."""
@@ -134,6 +143,7 @@ class Feed:
         if self._fleet.apply(scored):
             log.warning("web.results_missed: readers of the stream begin anew")
             self._hub.forget()
+            self._fleet.alarms.begin(now)  # what was before, the repository knows
         if scored:
             self._hub.publish("results", scored)
 
@@ -153,6 +163,8 @@ class Feed:
             self._stop.wait(PAUSE_S)
 
     def _keep_listing(self) -> None:
+        if not self._filled.is_set():
+            self.fill()
         while not self._stop.is_set():
             began = time.monotonic()
             self.list_metrics()
@@ -171,6 +183,8 @@ class Feed:
             self._hub.publish("incidents", document=incident)
 
     def _follow_incidents(self) -> None:
+        while not (self._filled.wait(0.1) or self._stop.is_set()):
+            pass
         while not self._stop.is_set():
             self.take_incidents()
             self._stop.wait(INCIDENTS_EVERY_S)
@@ -187,6 +201,11 @@ class Feed:
                 subscribed(context.bus, exchange, "web", limit=QUEUE_LIMIT) as queue,
                 context.bus.consume([queue]) as consumer,
             ):
+                # From here on no result is missed; what is read at the start comes first.
+                while not (self._filled.wait(0.1) or self._stop.is_set()):
+                    pass
+                if math.isinf(self._fleet.alarms.since):
+                    self._fleet.alarms.begin(self._clock())
                 while not self._stop.is_set():
                     if deliveries := consumer.receive(max_messages=100, timeout_s=0.25):
                         began = time.monotonic()
@@ -195,6 +214,7 @@ class Feed:
                         self._stop.wait(BATCH_S - (time.monotonic() - began))
         except DependencyUnavailable:
             self._hub.forget()  # what is published meanwhile does not come here
+            self._fleet.alarms.begin(math.inf)
             raise
 
 

@@ -27,6 +27,8 @@ SILENT_S: Final = 600.0
 """A metric whose last sample is older than this, and than three of its intervals, is silent."""
 FULL: Final = 255
 _ALARM: Final = int(np.ceil(ALARM * FULL))
+MAX_ALARMS: Final = 500_000
+"""That are kept in memory."""
 OVER_S: Final = 1800.0
 """An alarm is over when none came for this long, and for six intervals of the metric."""
 DIRECTIONS: Final = ("up", "down", "pattern")
@@ -35,6 +37,7 @@ ACTIVE, LEARNING, SILENT, NO_MODEL, ERROR, UNMONITORED = range(len(STATES))
 FIRST_CAPACITY: Final = 1024
 _COLUMNS: Final[Mapping[str, tuple[type, Any]]] = {
     "status": (np.int8, 0),
+    "generation": (np.int64, 0),
     "base_rowid": (np.int64, 0),
     "last_rowid": (np.int64, 0),
     "scored_rowid": (np.int64, 0),
@@ -126,6 +129,57 @@ class Ring:
         return cells
 
 
+class AlarmLog:
+    """The alarms of the last day, in columns: metric, time and log score."""
+
+    def __init__(self, most: int = MAX_ALARMS) -> None:
+        self._most = most
+        self.since = np.inf
+        """From here on all alarms are in it, in seconds since the epoch."""
+        self.indexes = np.empty(0, dtype=np.int64)
+        self.times = np.empty(0, dtype=np.float64)
+        self.scores = np.empty(0, dtype=np.float64)
+
+    def begin(self, since: float) -> None:
+        """Say from when on all alarms are added."""
+        self.since = since
+
+    def add(
+        self, indexes: NDArray[np.int64], times: NDArray[np.float64], scores: NDArray[np.float64]
+    ) -> None:
+        """Add alarms; the oldest go where there are too many."""
+        if not len(indexes):
+            return
+        self.indexes = np.concatenate((self.indexes, indexes))
+        self.times = np.concatenate((self.times, times))
+        self.scores = np.concatenate((self.scores, scores))
+        if len(self.indexes) > self._most:
+            limit = float(np.sort(self.times)[-(self._most // 2)])
+            self.since = max(self.since, limit)
+            self._select(self.times >= limit)
+
+    def between(
+        self, since: float, until: float
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return metrics, times and scores of the alarms from one time up to another, which is left out."""
+        inside = (self.times >= since) & (self.times < until)
+        return self.indexes[inside], self.times[inside], self.scores[inside]
+
+    def forget(self, i: int) -> None:
+        """Forget the alarms of a metric."""
+        self._select(self.indexes != i)
+
+    def keep(self, kept: Sequence[int]) -> None:
+        """Forget all metrics but these, which get new numbers: their places here."""
+        places = np.full(max([*kept, *self.indexes.tolist()], default=0) + 1, -1, dtype=np.int64)
+        places[list(kept)] = np.arange(len(kept))
+        self.indexes = places[self.indexes]
+        self._select(self.indexes >= 0)
+
+    def _select(self, mask: NDArray[np.bool_]) -> None:
+        self.indexes, self.times, self.scores = self.indexes[mask], self.times[mask], self.scores[mask]
+
+
 class Fleet:
     """Every metric."""
 
@@ -145,6 +199,7 @@ class Fleet:
             CELLS, DAY_CELL_S, value=(np.float32, np.nan), score=(np.uint8, 0), alarms=(np.uint16, 0)
         )
         self.causes: list[str] = []
+        self.alarms = AlarmLog()
 
     def __len__(self) -> int:
         """Return the number of metrics."""
@@ -169,7 +224,11 @@ class Fleet:
             indexes = self._indexes([(metric.uid, metric.name) for metric in listed])
             if not len(indexes):
                 return
-            for name in ("status", "base_rowid", "last_rowid", "scored_rowid"):
+            columns = self._columns
+            generations = np.array([metric.generation for metric in listed], dtype=np.int64)
+            for i in indexes[generations > columns["generation"][indexes]].tolist():
+                self._forget_scores(i)
+            for name in ("status", "generation", "base_rowid", "last_rowid", "scored_rowid"):
                 self._columns[name][indexes] = [getattr(metric, name) for metric in listed]
             tails = np.array([metric.tail_timestamp for metric in listed], dtype=np.float64)
             # A batch may have told of a newer row meanwhile.
@@ -269,12 +328,15 @@ class Fleet:
             for offset in range(0, 3600, DAY_CELL_S // 2):
                 _fill(self.day, i, begins + offset, means, calm)
 
-    def states(self, now: float) -> NDArray[np.int8]:
-        """Return the state of every metric, as an index into STATES."""
-        status, time = self.column("status"), self.column("time")
-        seen = self.column("scored_rowid") - self.column("base_rowid")
-        patience = np.fmax(SILENT_S, 3.0 * self.column("interval").astype(np.float64))
-        states = np.full(len(self.uids), ACTIVE, dtype=np.int8)
+    def states(self, now: float, indexes: Any = None) -> NDArray[np.int8]:
+        """Return the states of metrics, as indexes into STATES; of all of them if `indexes` is None."""
+        which = slice(None) if indexes is None else indexes
+        status, time, scored, base, interval = (
+            self.column(name)[which] for name in ("status", "time", "scored_rowid", "base_rowid", "interval")
+        )
+        seen = scored - base
+        patience = np.fmax(SILENT_S, 3.0 * interval.astype(np.float64))
+        states = np.full(len(status), ACTIVE, dtype=np.int8)
         states[seen < ROWS_FOR_RANGE] = LEARNING
         states[now - time > patience] = SILENT
         states[(status == MetricStatus.CREATE_PENDING) & (seen <= 0)] = NO_MODEL
@@ -283,16 +345,23 @@ class Fleet:
         states[status == MetricStatus.UNMONITORED] = UNMONITORED
         return states
 
-    def oddness(self, window_s: float) -> NDArray[np.float32]:
-        """Return the highest log score of each metric; one counts half after a quarter of the window, and so on."""
+    def oddness(self, window_s: float, indexes: Any = None) -> NDArray[np.float32]:
+        """Return the highest log score of metrics, where one counts the less the longer ago it was: half after a quarter
+        of the window.
+
+        Parameters
+        ----------
+        indexes : of the metrics; all of them if None.
+        """
         ring = self.minutes if window_s <= CELLS * CELL_S else self.day
-        worst = np.zeros(len(self.uids), dtype=np.float32)
+        which = slice(len(self.uids)) if indexes is None else indexes
+        worst = np.zeros(len(self.uids) if indexes is None else len(indexes), dtype=np.float32)
         weighted = np.empty_like(worst)
         for age in range(ring.cells):
             if age * ring.step_s > window_s:
                 break
             weight = 2.0 ** (-age * ring.step_s / (window_s / 4)) / FULL
-            cell = ring.columns["score"][(ring.newest - age) % ring.cells, : len(worst)]
+            cell = ring.columns["score"][(ring.newest - age) % ring.cells, which]
             np.maximum(worst, np.multiply(cell, np.float32(weight), out=weighted), out=worst)
         return worst
 
@@ -328,7 +397,18 @@ class Fleet:
             np.maximum.at(ring.columns["score"], (slots[inside], indexes[inside]), cells[inside])
         alarms = inside & (scores >= ALARM) & (rowids > self._columns["alarm_rowid"][indexes])
         np.maximum.at(self._columns["alarm_rowid"], indexes[alarms], rowids[alarms])
+        self.alarms.add(indexes[alarms], times[alarms], scores[alarms])
         np.add.at(self.day.columns["alarms"], (slots[alarms], indexes[alarms]), 1)
+
+    def _forget_scores(self, i: int) -> None:
+        """Forget what a model said of a metric: it was deleted, and its scores with it."""
+        self.minutes.columns["score"][:, i] = 0
+        for name in ("score", "alarms"):
+            self.day.columns[name][:, i] = 0
+        for name in ("log_score", "forecast", "usual_low", "usual_high", "one_in", "alarm_time", "since"):
+            self._columns[name][i] = np.nan
+        self._columns["alarm_rowid"][i] = 0
+        self.alarms.forget(i)
 
     def _indexes(self, metrics: Sequence[tuple[str, str]]) -> NDArray[np.int64]:
         """Return where metrics stand; new ones are added."""
@@ -366,6 +446,7 @@ class Fleet:
         for name, column in self._columns.items():
             column[:count] = column[kept]
             column[count:before] = _COLUMNS[name][1]
+        self.alarms.keep(kept)
         for ring in (self.minutes, self.day):
             for column in ring.columns.values():
                 column[:, :count] = column[:, kept]

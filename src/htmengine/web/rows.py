@@ -24,13 +24,13 @@ def metric_rows(site: Site, uids: Sequence[str]) -> list[MetricRow]:
     _know_last_rows(site, uids)
     fleet, now = site.fleet, site.clock()
     with fleet.lock:
-        states = fleet.states(now)
-        oddness = fleet.oddness(86400.0)
+        indexes = [i for uid in uids if (i := fleet.index.get(uid)) is not None]
+        states = fleet.states(now, indexes)
+        oddness = fleet.oddness(86400.0, indexes)
         incidents = site.incident_of()
         return [
-            _row(fleet, i, STATES[states[i]], float(oddness[i]), incidents.get(uid), now)
-            for uid in uids
-            if (i := fleet.index.get(uid)) is not None
+            _row(fleet, i, STATES[state], odd, incidents.get(fleet.uids[i]), now)
+            for i, state, odd in zip(indexes, states.tolist(), oddness.tolist(), strict=True)
         ]
 
 

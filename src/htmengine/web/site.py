@@ -12,6 +12,7 @@ from htmengine.service.context import Context
 from htmengine.web.access import Access
 from htmengine.web.feed import Feed
 from htmengine.web.fleet import Fleet
+from htmengine.web.groups import Groupings
 from htmengine.web.jobs import Jobs
 from htmengine.web.overview import overview
 from htmengine.web.ranking import Rankings
@@ -33,6 +34,7 @@ class Site:
     hub: Hub = field(default_factory=Hub)
     rankings: Rankings = field(default_factory=Rankings)
     name_matches: NameMatches = field(default_factory=NameMatches)
+    groupings: Groupings = field(default_factory=Groupings)
     clock: Callable[[], float] = time.time
     look: Callable[[Context], Health] = health_of
     """Tells how the engine is."""

@@ -16,8 +16,8 @@ from htmengine.readable import duration
 from htmengine.service.context import Context
 from htmengine.web.shapes import Latency, Trouble
 
-FRESH_S: Final = 3.0
-"""What was seen within this time is told again."""
+FRESH_S: Final = 6.0
+"""What was seen within this time is told again; it is looked every five seconds."""
 RATE_S: Final = 10.0
 """Rates are those of about so long."""
 KEPT: Final = 20

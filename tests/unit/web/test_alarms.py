@@ -57,6 +57,30 @@ def test_a_window_ranks_metrics_by_their_highest_score(house, three):
         }
         before = house.get("/anomalies", rank="window", to=NOW - 100)["items"]
         assert [one["uid"] for one in before] == three[2:]
+        assert [one["uid"] for one in house.get("/anomalies", rank="window", q="db.*")["items"]] == three[1:2]
+
+
+def test_memory_ranks_and_counts_as_the_repository_does(house, three):
+    window = {"from": NOW - 3000, "to": NOW - 20}
+    with house.client:
+
+        def asked():
+            return house.get("/anomalies", rank="window", **window), house.get("/fleet", step=60, **window)
+
+        quick = asked()
+        house.site.fleet.alarms.begin(NOW)  # as if it remembered nothing before
+        slow = asked()
+    assert quick == slow
+    assert len(quick[0]["items"]) == 3
+
+
+def test_alarms_of_a_model_that_was_deleted_are_forgotten(house, three):
+    with house.client as client:
+        assert client.post(f"/api/v1/metrics/{three[0]}/unmonitor").status_code == 200
+        ranked = house.get("/anomalies", rank="window")["items"]
+        assert [one["uid"] for one in ranked] == three[:0:-1]
+        (row,) = house.get("/metrics", name="web.cpu")["items"]
+        assert (row["alarms_24h"], row["max_24h"]) == (0, 0.0)
 
 
 def test_alarms_of_a_metric_in_a_time_follow_each_other_on_pages(house):

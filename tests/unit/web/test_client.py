@@ -31,6 +31,7 @@ def test_metrics_come_from_as_many_pages_as_there_are(served, client, monkeypatc
 
 def test_alarms_and_ranks_are_typed(served, client):
     uid = served.house.metric("a", [5.0] * 300, log_scores=[0.1] * 299 + [0.9])
+    served.house.site.feed.fill()
     (alarm,) = client.alarms(uid)
     assert alarm.usual == (4.0, 6.0)
     assert [one.uid for one in client.anomalies()] == [uid]

@@ -131,3 +131,34 @@ def test_an_unknown_metric_is_a_problem_with_a_kind(house):
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["type"] == "/docs/problems#metric-not-found"
     assert answer.json()["instance"] == answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("points", [5, 50, 400])
+def test_the_database_sums_up_what_would_be_summed_up_here(house, monkeypatch, points):
+    random = np.random.default_rng(7)
+    values, scores = random.normal(size=1500), random.random(1500) / 2
+    uid = house.metric("a", values.tolist(), log_scores=scores.tolist())
+    wanted = {"points": points, "series": "value,log_score,low,high,forecast,anomaly_score"}
+    window = {"from": NOW - 80_000, "to": NOW - 1000}
+    with house.client:
+        here = house.get(f"/metrics/{uid}/data", **wanted, **window)
+        monkeypatch.setattr("htmengine.web.api.data.MAX_ROWS", 100)
+        monkeypatch.setattr("htmengine.web.api.data.MANY_FOR_EACH", 0)
+        there = house.get(f"/metrics/{uid}/data", **wanted, **window)
+    assert here["step"] == there["step"]
+    if here["step"] < 3600:
+        assert there == here
+    else:  # hours have no forecast, and their means are not their last values
+        for name in ("time", "value_min", "value_max"):
+            place = here["columns"].index(name)
+            assert [row[there["columns"].index(name)] for row in there["rows"]][1:-1] == [
+                row[place] for row in here["rows"]
+            ][1:-1]
+
+
+def test_a_time_without_rows_is_empty(house, monkeypatch):
+    uid = house.metric("a", [1.0, 2.0])
+    monkeypatch.setattr("htmengine.web.api.data.MAX_ROWS", -1)
+    with house.client:
+        answer = house.get(f"/metrics/{uid}/data", **{"from": 0, "to": 1000})
+    assert answer["rows"] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import heapq
 import math
 from collections.abc import Callable
 from typing import Annotated, Final, Literal, TypeVar
@@ -19,7 +20,7 @@ from htmengine.repository import alarms as stored
 from htmengine.repository import metrics, series
 from htmengine.repository.alarms import Position
 from htmengine.repository.engine import reading
-from htmengine.repository.fleet import ranked
+from htmengine.repository.fleet import Ranked, ranked
 from htmengine.repository.schema import ALARM_LOG_SCORE
 from htmengine.runtime.anomaly_service.alarms import direction_of
 from htmengine.web import problems
@@ -206,15 +207,49 @@ def anomalies(call: Call, query: AnomaliesQuery) -> AlarmPage | RankedMetrics:
 
 def _ranked(site: Site, since: float, until: float, query: AnomaliesQuery) -> RankedMetrics:
     """Rank metrics by the highest score of the window; of equal ones the first to alarm comes first."""
-    with reading(site.context.engine) as conn:
-        found = ranked(conn, since, until, limit=MAX_RANKED)
-    items = [
-        RankedMetric(row.uid, name, row.max_log_score, row.max_log_score, row.alarms, float(row.first))
-        for row in found
-        if row.max_log_score >= query.min_score and (name := _name(site, row.uid)).startswith(query.prefix)
-    ]
-    items.sort(key=lambda metric: (-metric.score, metric.first, metric.name))
-    return RankedMetrics(items[: query.limit])
+    found = _ranked_in_memory(site, since, until)
+    if found is None:
+        with reading(site.context.engine) as conn:
+            found = ranked(conn, since, until, limit=MAX_RANKED)
+    wanted = _wanted(site, query)
+    best = heapq.nsmallest(
+        query.limit,
+        (row for row in found if row.max_log_score >= query.min_score and wanted(row.uid)),
+        key=lambda row: (-row.max_log_score, row.first, row.uid),
+    )
+    return RankedMetrics(
+        [
+            RankedMetric(
+                row.uid,
+                _name(site, row.uid),
+                row.max_log_score,
+                row.max_log_score,
+                row.alarms,
+                float(row.first),
+            )
+            for row in best
+        ]
+    )
+
+
+def _ranked_in_memory(site: Site, since: float, until: float) -> list[Ranked] | None:
+    """Return the metrics that alarmed within a time; None if the server does not remember all of it."""
+    fleet = site.fleet
+    with fleet.lock:
+        if since < fleet.alarms.since:
+            return None
+        indexes, times, scores = fleet.alarms.between(since, until)
+        metrics, places = np.unique(indexes, return_inverse=True)
+        highest, first = np.zeros(len(metrics)), np.full(len(metrics), np.inf)
+        np.maximum.at(highest, places, scores)
+        np.minimum.at(first, places, times)
+        counts = np.bincount(places, minlength=len(metrics))
+        return [
+            Ranked(fleet.uids[i], score, count, int(time))
+            for i, score, count, time in zip(
+                metrics.tolist(), highest.tolist(), counts.tolist(), first.tolist(), strict=True
+            )
+        ]
 
 
 def _wanted(site: Site, query: AnomaliesQuery) -> Callable[[str], bool]:

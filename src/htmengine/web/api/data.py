@@ -76,7 +76,6 @@ def data(call: Call, uid: Uid, query: DataQuery) -> Data | Response:
         if i is None:
             raise unknown_metric(uid)
         newest, last_rowid = float(fleet.column("time")[i]), int(fleet.column("last_rowid")[i])
-        interval = float(fleet.column("interval")[i])
     if query.since_rowid is not None:
         if parts := [name for name in wanted if name in SCORE_PARTS]:
             raise Problem(
@@ -86,7 +85,7 @@ def data(call: Call, uid: Uid, query: DataQuery) -> Data | Response:
             raise Problem(problems.BAD_REQUEST, "Give since_rowid, or from and to, not both.")
         answer = _behind(call, uid, wanted, query)
     else:
-        answer = _between(call, uid, wanted, query, newest, last_rowid, interval)
+        answer = _between(call, uid, wanted, query, newest, last_rowid)
     return _binary(answer) if query.format == "bin" else _json(answer)
 
 
@@ -115,7 +114,7 @@ def _behind(call: Call, uid: str, wanted: list[str], query: DataQuery) -> _Answe
 
 
 def _between(
-    call: Call, uid: str, wanted: list[str], query: DataQuery, newest: float, last_rowid: int, interval: float
+    call: Call, uid: str, wanted: list[str], query: DataQuery, newest: float, last_rowid: int
 ) -> _Answer:
     until = query.to if query.to is not None else (newest + 1 if newest == newest else call.site.clock())
     since = query.from_ if query.from_ is not None else until - DAY_S
@@ -124,7 +123,8 @@ def _between(
     step = step_for(until - since, query.points)
     names = [name for name in wanted if name in SCORE_PARTS]
     with reading(call.site.context.engine) as conn:
-        rows = (until - since) / max(interval, 1.0)
+        first, end = (series.first_from(conn, uid, time) for time in (since, until))
+        rows = end - first
         if step >= HOUR_S and rows > MAX_ROWS:
             columns = _of_hours(conn, uid, wanted, since, until, step)
             return _Answer(uid, columns, last_rowid, since, until, float(step))

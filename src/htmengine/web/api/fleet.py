@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import numpy as np
 from msgspec import Meta, Struct
 
 from htmengine.repository.engine import reading
@@ -12,6 +13,7 @@ from htmengine.web import problems
 from htmengine.web.operations import Call, Operations
 from htmengine.web.problems import Problem
 from htmengine.web.shapes import FleetStrip, Overview, Time
+from htmengine.web.site import Site
 
 operations = Operations()
 
@@ -49,7 +51,24 @@ def fleet_strip(call: Call, query: StripQuery) -> FleetStrip:
         step *= 2
     first = int(since // step)
     cells = int(until // step) - first + 1
-    with reading(site.context.engine) as conn:
-        counts = alarming(conn, first * step, int(until) + 1, step)
+    counts = _alarming_in_memory(site, first * step, int(until) + 1, step)
+    if counts is None:
+        with reading(site.context.engine) as conn:
+            counts = alarming(conn, first * step, int(until) + 1, step)
     times = [(first + cell) * step for cell in range(cells)]
     return FleetStrip(step, times, [counts.get(time, 0) for time in times], [len(site.fleet)] * cells)
+
+
+def _alarming_in_memory(site: Site, since: int, until: int, step: int) -> dict[int, int] | None:
+    """Return how many metrics alarmed in each step; None if the server does not remember all of it."""
+    fleet = site.fleet
+    with fleet.lock:
+        if since < fleet.alarms.since:
+            return None
+        indexes, times, _ = fleet.alarms.between(since, until)
+        size = len(fleet) + 1
+    once = np.unique(((times - since) // step).astype(np.int64) * size + indexes)
+    numbers, counts = np.unique(once // size, return_counts=True)
+    return {
+        since + number * step: count for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)
+    }

@@ -32,7 +32,6 @@ from htmengine.web.shapes import (
     TreeNode,
     Uid,
     number,
-    tags_of,
 )
 
 operations = Operations()
@@ -130,37 +129,26 @@ def tree(call: Call, query: TreeQuery) -> TreeAnswer:
     fleet = site.fleet
     wanted = parsed(query.q)
     with fleet.lock:
+        grouped = site.groupings(fleet, query.prefix, query.tag)
         found = search.matching(fleet, wanted, query.prefix, site.name_matches, site.clock())
         unusual, worst = fleet.unusual(3600.0), fleet.worst(3600.0)
-        groups: dict[tuple[str, str, str | None], list[int]] = {}
-        tags: set[str] = set()
-        for i in np.flatnonzero(found).tolist():
-            name = fleet.names[i]
-            if ";" in name:
-                tags.update(tags_of(name))
-            if group := _group(name, fleet.uids[i], query):
-                groups.setdefault(group, []).append(i)
         items = [
-            TreeNode(prefix, label, len(some), int(unusual[some].sum()), float(worst[some].max()) / FULL, uid)
-            for (label, prefix, uid), some in groups.items()
+            TreeNode(
+                group.prefix,
+                group.label,
+                len(some),
+                int(unusual[some].sum()),
+                float(worst[some].max()) / FULL,
+                group.uid,
+            )
+            for group in grouped.groups
+            if len(some := group.indexes[found[group.indexes]])
         ]
     items.sort(key=lambda node: (-node.worst if node.worst >= 0.5 else 0.0, node.label))
-    return TreeAnswer(query.prefix, items[:MAX_CHILDREN], sorted(tags)[:MAX_CHILDREN])
+    return TreeAnswer(query.prefix, items[:MAX_CHILDREN], grouped.tags[:MAX_CHILDREN])
 
 
 MAX_CHILDREN: Final = 1000
-
-
-def _group(name: str, uid: str, query: TreeQuery) -> tuple[str, str, str | None] | None:
-    """Return label and prefix of the group that a metric belongs to, and its uid if it is one by itself."""
-    if query.tag:
-        value = tags_of(name).get(query.tag)
-        return (value, value, None) if value else None
-    base = name.partition(";")[0]
-    end = base.find(".", len(query.prefix))
-    if end == -1:
-        return name[len(query.prefix) :], name, uid
-    return name[len(query.prefix) : end], name[: end + 1], None
 
 
 class SparksQuery(Struct, frozen=True, rename={"from_": "from"}):
