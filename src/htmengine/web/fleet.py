@@ -346,8 +346,7 @@ class Fleet:
         return states
 
     def oddness(self, window_s: float, indexes: Any = None) -> NDArray[np.float32]:
-        """Return the highest log score of metrics, where one counts the less the longer ago it was: half after a quarter
-        of the window.
+        """Return the highest log score of metrics; one counts half after a quarter of the window, and so on.
 
         Parameters
         ----------

@@ -214,7 +214,9 @@ async def events(
         "version": version,
         "columns": COLUMNS,
     }
-    yield f"retry: {RETRY_MS}\n".encode() + frame("hello", msgspec.json.encode(hello))
+    # With the place, so that a reader that breaks off before the first result misses none; but a reset must not be lost.
+    known = None if place is None else hub.cursor(place)
+    yield f"retry: {RETRY_MS}\n".encode() + frame("hello", msgspec.json.encode(hello), known)
     while not hub.closed:
         found = None if place is None else hub.after(place)
         if found is None:

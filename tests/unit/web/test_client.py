@@ -85,12 +85,20 @@ def test_results_are_followed_over_broken_connections_without_loss(served, monke
     follower = Client(served.address, timeout_s=0.3)  # which is shorter than the pauses of the stream
     hub, seen = served.house.site.hub, []
     results = follower.follow("a")
+    connected, position = threading.Event(), hub.position
+
+    def positioned(cursor):
+        connected.set()
+        return position(cursor)
+
+    monkeypatch.setattr(hub, "position", positioned)
 
     def read():
         seen.extend(next(results) for _ in range(3))
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()
+    assert connected.wait(60)
     for rowid in (301, 302, 303):
         thread.join(1.0)
         served.house.site.feed.take(served.house.batch((uid, "a", rowid, NOW + rowid, 1.0, 0.1)))
