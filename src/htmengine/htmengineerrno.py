@@ -1,4 +1,4 @@
-"""What became of a model's command, as a number in command results."""
+"""Results of models' commands, as numbers."""
 
 from typing import Final
 

@@ -174,7 +174,7 @@ class Scores(_Columns, frozen=True, kw_only=True, tag="scores"):
 
 
 class CommandResult(msgspec.Struct, frozen=True, kw_only=True, tag="commandResult"):
-    """What became of a command."""
+    """The result of a command."""
 
     command_id: str
     method: str

@@ -1,4 +1,4 @@
-"""How the engine is: what `htmengine status` and `htmengine doctor` gather and show of its services."""
+"""The state of the engine: what `htmengine status` and `htmengine doctor` gather and show of its services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How metrics are: what `htmengine doctor` gathers and shows of them."""
+"""The state of metrics: what `htmengine doctor` gathers and shows of them."""
 
 from __future__ import annotations
 

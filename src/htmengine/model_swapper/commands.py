@@ -44,7 +44,7 @@ class Commands:
         self._delete = delete
 
     def execute(self, commands: Iterable[ModelCommand]) -> list[CommandResult]:
-        """Execute commands in their order and return what became of each."""
+        """Execute commands in their order and return the result of each."""
         results = []
         for kind, some in groupby(commands, type):
             following = list(some)

@@ -57,7 +57,7 @@ class ModelMemory:
         ownership: ShardOwnership,
         counters: Counters,
     ) -> None:
-        """`backlog` and `suspected` are told of models that come and go; `ownership` has the epochs for checkpoints."""
+        """`backlog` and `suspected` follow the models that are loaded and dropped; `ownership` has the epochs for checkpoints."""
         self.cache = ModelCache(settings.resident_bytes)
         self._failures: list[ModelFailure] = []
         """Not reported yet."""
@@ -180,7 +180,7 @@ class ModelMemory:
             self._backlog.note(uid, found.last_rowid)
 
     def make_again(self, astray: Sequence[CachedModel]) -> None:
-        """Let go of models that took samples which the repository has no more, and make them again from its rows."""
+        """Drop models that took samples which the repository has no more, and make them again from its rows."""
         if not astray:
             return
         defined = self._recovery.definitions([cached.uid for cached in astray])
@@ -193,7 +193,7 @@ class ModelMemory:
                 self.forget(uid)
 
     def begin_again(self, cached: CachedModel) -> None:
-        """Decide what becomes of a model whose next row is not in the repository."""
+        """Start a new generation of a model whose next row is not in the repository any more, or fail it."""
         uid = cached.uid
         try:
             newest = self._recovery.begin_again(cached)

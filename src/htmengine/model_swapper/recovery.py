@@ -54,7 +54,7 @@ def _whole(rows: samples.Rows, first: int) -> samples.Rows:
 
 
 class Recovery:
-    """Brings models into memory. Everything here reads or writes a database, and may raise DependencyUnavailable."""
+    """Loads models. Everything here reads or writes a database, and may raise DependencyUnavailable."""
 
     def __init__(
         self,

@@ -25,7 +25,7 @@ class ModelCommand:
 
 @dataclasses.dataclass(frozen=True)
 class ModelCommandResult:
-    """What became of a command. Raises AssertionError."""
+    """The result of a command. Raises AssertionError."""
 
     commandID: str
     method: str

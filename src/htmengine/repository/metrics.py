@@ -1,4 +1,4 @@
-"""Metrics: how far their rows and scores reach, and what becomes of their models."""
+"""Metrics: the watermarks of their rows and scores, and the generations of their models."""
 
 from __future__ import annotations
 

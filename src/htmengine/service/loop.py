@@ -26,7 +26,7 @@ BEST_EFFORT_TIMEOUT_S: Final = 2.0
 
 
 class Outcome(NamedTuple):
-    """What became of a batch: to be published, then everything but the dead letters to be acknowledged."""
+    """The result of a batch: it is published, then everything but the dead letters is acknowledged."""
 
     publish: Sequence[Outgoing | Fanout] = ()
     dead_letters: Sequence[tuple[Delivery, str]] = ()

@@ -71,7 +71,7 @@ def run_program(
     ----------
     work : done in this thread; it gets a context whose `stop` a signal sets.
     name : of the service, as in `python -m htmengine.runtime.<name>`.
-    reported_as : returns the name under which the service says how it is, where its options make it another one.
+    reported_as : returns the name under which the service reports its status, where its options make it another one.
     arguments : adds options of the service's own; they are in `context.options`.
     """
     parser = argparse.ArgumentParser(prog=name, description=f"The service {name} of htmengine.")
@@ -133,7 +133,7 @@ def collect_garbage_seldom() -> None:
 
 @contextmanager
 def reporting(context: Context, services: Sequence[str], restarts: Mapping[str, int]) -> Iterator[None]:
-    """Let services of this process say how they are, where there is a local folder for it."""
+    """Write status files for services of this process, where there is a local folder for them."""
     folder = reports_folder(context.settings)
     if folder is None:
         yield
@@ -147,7 +147,7 @@ def reporting(context: Context, services: Sequence[str], restarts: Mapping[str, 
 
 
 def reports_folder(settings: config.Settings) -> Path | None:
-    """Return where this machine's services say how they are; None where the settings name no folder for data."""
+    """Return the folder of this machine's status files; None where the settings name no folder for data."""
     return settings.bus_path.parent / "services" if settings.bus_path else None
 
 

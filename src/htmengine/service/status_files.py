@@ -61,7 +61,7 @@ class Reporter:
         self._thread.start()
 
     def close(self) -> None:
-        """Take the reports away: the services have stopped in good order."""
+        """Remove the status files: the services have stopped as they should."""
         if not self._thread.ident:
             return
         self._ended.set()

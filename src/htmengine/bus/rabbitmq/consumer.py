@@ -188,7 +188,7 @@ class RabbitConsumer(Closing, Consumer):
             )
 
     def drop(self, queue: str) -> int:
-        """Drop what came of a queue and was not given out, and return how much it was."""
+        """Drop the messages of a queue that arrived and were not given out, and return their number."""
         with self._condition:
             if queue not in self._fresh:
                 return 0

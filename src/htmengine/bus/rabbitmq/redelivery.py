@@ -40,7 +40,7 @@ class RedeliveryCounts:
         self._publish = publish
         self._entries: dict[str, Entry] = {}
         self._read: dict[str, int] = {}
-        """By queue: delivery tag of the entry that was read; it is let go of once there is a newer one."""
+        """By queue: delivery tag of the entry that was read; it is acknowledged once there is a newer one."""
 
     def times(self, queue: str, body: bytes) -> int:
         """Return how often a message was worked on alone, as far as it was counted."""

@@ -25,7 +25,7 @@ _version: Final = Table(
 
 
 def upgrade(engine: Engine, shards: int) -> None:
-    """Create the tables or bring them up to date, in one transaction where the database can; safe to repeat.
+    """Create or upgrade the tables, in one transaction where the database can; safe to repeat.
 
     Takes a database without tables, one with the documented schema at any of its revisions or without a revision, and
     one of an earlier version of the engine. `shards` is fixed when it is called for the first time.

@@ -385,7 +385,7 @@ class _Publication(NamedTuple):
 
 
 class _Chosen(NamedTuple):
-    """What becomes of what came, if nobody changes the metrics meanwhile."""
+    """What to store and publish of a batch, if nobody changes the metrics meanwhile."""
 
     states: Mapping[str, MetricState]
     advances: Sequence[repository_scores.WatermarkAdvance]

@@ -36,7 +36,7 @@ class Progress(NamedTuple):
 
 
 class Selection(NamedTuple):
-    """What becomes of scores that came."""
+    """Which scores of a batch are stored, and which are dropped."""
 
     accepted: Sequence[int]
     """Positions of those to be stored; a metric's in the order of their rowids."""

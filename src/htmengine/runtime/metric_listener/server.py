@@ -369,7 +369,7 @@ def _allow_files(connections: int) -> None:
 
 
 def reported_as(options: argparse.Namespace) -> str:
-    """Return the name under which a listener with these options says how it is."""
+    """Return the name under which a listener with these options reports its status."""
     return UDP_NAME if getattr(options, "transport", None) == "udp" else NAME
 
 
