@@ -92,6 +92,7 @@ class Writer:
                 position = self._store(conn, position, plan, now)
             resolved = changes.resolve_due(conn, position.seq, now)
             changes.move_position(conn, position)
+            self._step(f"{NAME}.stored")
         self._beaten = self._timer()
         self._step(f"{NAME}.committed")
         self.counters.add("alarms", plan.new)

@@ -1,0 +1,85 @@
+"""The service that writes incidents, killed at its worst moments."""
+
+import os
+import random
+import signal
+from contextlib import contextmanager
+
+import pytest
+
+from htmengine import config
+from htmengine.incidents.grouping import group
+from htmengine.incidents.names import Fleet
+from htmengine.repository import migrations
+from htmengine.repository.engine import open_engine
+from htmengine.service.fault_injection import KILL_VARIABLE
+from tests.acceptance.engine import python, wait_until
+from tests.unit.incidents.alarming import alarm, as_grouped, create, members
+
+pytestmark = pytest.mark.acceptance
+
+NAMES = ["web.a.cpu", "web.a.load", "web.b.cpu", "db.latency", "db.locks;dc=x", "queue;dc=x"]
+
+
+@pytest.fixture
+def engine(tmp_path):
+    engine = open_engine(config.Repository(path=tmp_path / "repository.sqlite"))
+    migrations.upgrade(engine, shards=1)
+    yield engine
+    engine.dispose()
+
+
+@contextmanager
+def service(folder, kill_at=None):
+    """Run the service; it is killed at the end, if it still runs."""
+    environment = os.environ | ({KILL_VARIABLE: kill_at} if kill_at else {})
+    process = python("-m", "htmengine.incidents", "--data", folder, env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def drawn(seed, count):
+    chance = random.Random(seed)
+    return list({(chance.choice(NAMES), 30 * chance.randrange(200)) for _ in range(count)})
+
+
+def expected(uids, found):
+    incidents = group([as_grouped(uids[name], name, after_s) for name, after_s in found], Fleet(NAMES))
+    return {frozenset(one[:2] for one in incident) for incident in incidents}
+
+
+def stored(engine):
+    return {frozenset(own) for own in members(engine).values()}
+
+
+def test_a_service_that_is_killed_before_or_behind_its_commit_loses_and_doubles_nothing(engine, tmp_path):
+    uids = create(engine, NAMES)
+    first, second = drawn(1, 40), [one for one in drawn(2, 40) if one not in drawn(1, 40)]
+    for name, after_s in first:
+        alarm(engine, uids[name], after_s)
+    with service(tmp_path, "incidents.stored:1") as process:
+        assert process.wait() == -signal.SIGKILL
+    assert members(engine) == {}
+    with service(tmp_path, "incidents.committed:1") as process:
+        assert process.wait() == -signal.SIGKILL
+    assert stored(engine) == expected(uids, first)
+    told = members(engine)
+    for name, after_s in second:
+        alarm(engine, uids[name], after_s)
+    with service(tmp_path):
+        wait_until(lambda: stored(engine) == expected(uids, [*first, *second]), "all alarms in incidents")
+    assert min(told) in members(engine)  # what was told first goes on
+
+
+def test_another_service_takes_over_from_one_that_is_killed(engine, tmp_path):
+    uids = create(engine, NAMES)
+    with service(tmp_path) as active:
+        alarm(engine, uids["db.latency"], 0)
+        wait_until(lambda: members(engine), "the first alarm in an incident")
+        with service(tmp_path):
+            active.kill()
+            alarm(engine, uids["web.a.cpu"], 50_000)
+            wait_until(lambda: len(members(engine)) == 2, "the second alarm in an incident")
