@@ -122,6 +122,24 @@ def test_the_same_replay_again_is_harmless_and_waiting_tells_what_is_stored(engi
     )
 
 
+def test_samples_that_a_replay_cannot_store_are_counted_with_the_reason(engine, tmp_path):
+    file = tmp_path / "fast.csv"
+    file.write_text("time,value\n" + "".join(f"{1_600_000_000 + row / 5},{row % 7}\n" for row in range(100)))
+    done = engine._run("replay", file, "--metric", "fast", "--wait")
+    told = json.loads(done.stdout)
+    (reason,) = told["refused"]
+    assert (told["sent"], told["stored"], told["refused"][reason]) == (100, 20, 80)
+    assert f"80 of 100 samples are refused: {reason}." in done.stderr
+    assert "a metric has one a second" in reason
+    assert done.returncode == 1
+    sent = engine._run("send", "fast 1 1500000000", "fast 1 1600000000", "fast 2 1700000000")
+    assert json.loads(sent.stdout)["refused"] == {
+        "the metric has a later sample already": 1,
+        "stored already": 1,
+    }
+    assert sent.returncode == 1
+
+
 # -- monitor, unmonitor
 
 
