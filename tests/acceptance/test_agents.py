@@ -1,9 +1,12 @@
 """Real agents and clients send to a real engine; what they sent is stored."""
 
 import http.server
+import pickle
 import shutil
 import socket
+import struct
 import subprocess
+import sys
 import threading
 import time
 from contextlib import contextmanager
@@ -17,12 +20,28 @@ from tests.servers import ending_with_us, require
 pytestmark = pytest.mark.acceptance
 
 
+class Engine(Folder):
+    """An engine with every port."""
+
+    def __init__(self, app):
+        subprocess.run([sys.executable, "-m", "htmengine.cli", "init", app], check=True)
+        super().__init__(app / "data", config=app / "conf")
+        self.pickle_port, self.statsd_port = free_port(), free_port()
+        settings = app / "conf" / "application.conf"
+        text = settings.read_text().replace("#pickle_port = 0", f"pickle_port = {self.pickle_port}")
+        head, section, rest = text.partition("\n[statsd]\n")
+        rest = rest.replace("#port = 0", f"port = {self.statsd_port}", 1).replace(
+            "#flush = 60", "flush = 1", 1
+        )
+        settings.write_text(head + section + rest)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = Folder(tmp_path_factory.mktemp("agents") / "data")
-    with folder.up():
-        wait_until(lambda: answers(folder.http_port), "the web server")
-        yield folder
+    engine = Engine(tmp_path_factory.mktemp("agents") / "app")
+    with engine.up():
+        wait_until(lambda: answers(engine.http_port), "the web server")
+        yield engine
 
 
 def answers(port):
@@ -155,6 +174,26 @@ LoadPlugin write_graphite
             lambda: len(values(folder, "collected_example.load.load.shortterm")) >= 2,
             "two samples of the load",
         )
+
+
+def test_pickles_of_carbons_relays_are_stored(folder):
+    points = [
+        (f"pickled.load;n={n}", (1_700_000_000 + 60 * i, n + i / 2)) for i in range(3) for n in range(100)
+    ]
+    frame = pickle.dumps(points, 2)
+    with socket.create_connection(("127.0.0.1", folder.pickle_port)) as peer:
+        peer.sendall(struct.pack(">I", len(frame)) + frame)
+    wait_until(lambda: len(values(folder, "pickled.load;n=%")) == 300, "all points")
+    assert [value for _, value in values(folder, "pickled.load;n=7")] == [7.0, 7.5, 8.0]
+
+
+def test_the_client_of_statsd_is_gathered_by_the_second(folder):
+    statsd = pytest.importorskip("statsd", reason="no statsd")
+    client = statsd.StatsClient("127.0.0.1", folder.statsd_port)
+    client.gauge("statsd.level", 7)
+    wait_until(lambda: len(values(folder, "statsd.level")) >= 3, "three intervals")
+    client.close()
+    assert {value for _, value in values(folder, "statsd.level")} == {7.0}
 
 
 def test_graphyte_sends_tags(folder):

@@ -9,7 +9,7 @@ from htmengine.admin.health import Health, ServiceHealth
 from htmengine.admin.metric_report import MetricReport
 from htmengine.cli.session import print_table, utc
 from htmengine.cli.terminal import echo_stderr, echo_stdout
-from htmengine.doors.reasons import remedy_of
+from htmengine.doors.reasons import known, remedy_of
 from htmengine.doors.samples import shortened
 from htmengine.readable import counted, duration
 
@@ -62,7 +62,9 @@ def _counted(service: ServiceHealth) -> list[str]:
             else ""
         )
         remedy = f"; {remedy}" if (remedy := remedy_of(reason)) else ""
-        lines.append(f"  {counted(refused['count'], 'line')} rejected: {reason}{example}{remedy}")
+        of = known(reason)
+        what = "left out" if of and of.by_policy else "rejected"
+        lines.append(f"  {counted(refused['count'], 'line')} {what}: {reason}{example}{remedy}")
     return lines
 
 

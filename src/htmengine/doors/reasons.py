@@ -83,12 +83,20 @@ class Reason(StrEnum):
         return _REMEDIES.get(self)
 
 
-def remedy_of(reason: str) -> str | None:
-    """Return what to do about a reason that a service reports; None where it says so itself, or is of another version."""
-    try:
-        return Reason(reason).remedy
-    except ValueError:
-        return None
+def known(told: str) -> Reason | None:
+    """Return the reason that a service reports, a door's name before it or not; None for one of another version."""
+    for reason in (told, told.partition(": ")[2]):
+        try:
+            return Reason(reason)
+        except ValueError:
+            continue
+    return None
+
+
+def remedy_of(told: str) -> str | None:
+    """Return what to do about a reason that a service reports; None where it says so itself."""
+    reason = known(told)
+    return reason.remedy if reason else None
 
 
 _BY_POLICY: Final = frozenset(
