@@ -8,6 +8,7 @@ another has a higher weight for.
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
 import time
 from collections import Counter, defaultdict
@@ -17,9 +18,12 @@ from typing import Any, Final
 import msgspec
 
 from htmengine.bus.rabbitmq.channel import Channel, Properties, Publication, Publisher
+from htmengine.foreign import visible
 
 EXCHANGE_SUFFIX: Final = ".control"
 ANSWERS_WITHIN_S: Final = 1.0
+
+log = logging.getLogger(__name__)
 
 
 def rendezvous_weight(node: str, queue: str) -> float:
@@ -67,7 +71,9 @@ class Member:
         return released
 
     def _heard(self, _method: Any, _properties: Properties, body: bytes) -> None:
-        message = msgspec.json.decode(body, type=Question | Roster)
+        message = _read(body, Question | Roster)
+        if message is None:
+            return
         if isinstance(message, Question):
             answer = msgspec.json.encode(Answer(node=self._node, queues=self._queues))
             self._channel.send(Publication("", message.answer_to, answer, Properties()))
@@ -89,13 +95,12 @@ def rebalance(channel: Publisher, application: str) -> dict[str, int]:
     answers: list[Answer] = []
     exchange = declare(channel, application)
     own = channel.declare_own_queue()
-    channel.consume(
-        own,
-        lambda _method, _properties, body: answers.append(msgspec.json.decode(body, type=Answer)),
-        lambda: None,
-        prefetch=0,
-        auto_ack=True,
-    )
+
+    def heard(_method: Any, _properties: Properties, body: bytes) -> None:
+        if answer := _read(body, Answer):
+            answers.append(answer)
+
+    channel.consume(own, heard, lambda: None, prefetch=0, auto_ack=True)
     channel.publish([Publication(exchange, "", msgspec.json.encode(Question(answer_to=own)), Properties())])
     time.sleep(ANSWERS_WITHIN_S)
     nodes: dict[str, list[str]] = defaultdict(list)
@@ -106,6 +111,15 @@ def rebalance(channel: Publisher, application: str) -> dict[str, int]:
     shares = Counter({answer.node: 0 for answer in answers})
     shares.update(rendezvous_owner(nodes, queue) for queue in nodes)
     return dict(sorted(shares.items()))
+
+
+def _read(body: bytes, kind: Any) -> Any:
+    """Return a message; None where it is another's, who may publish to this exchange, too."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        log.warning("rebalancing.foreign_message bytes=%d reason=%s", len(body), visible(str(error)))
+        return None
 
 
 def rendezvous_owner(nodes: Mapping[str, Sequence[str]], queue: str, default: str = "") -> str:
