@@ -26,7 +26,9 @@ WARNING: Final = "warning"
 AGAIN: Final = 3
 """So many alarms of one metric within an incident are no chance; two are in a large fleet."""
 METRICS_IN_LIST: Final = 20
-"""So many metrics of each incident stand in a list, the first movers; with `get_incident` all do."""
+"""So many metrics of each incident stand in a list, the first movers."""
+METRICS_TOLD: Final = 1000
+"""So many of them stand in an incident by itself: a storm of a whole fleet has more than anybody reads."""
 
 _incident: Final = schema.incident.c
 _part: Final = schema.incident_metric.c
@@ -106,7 +108,7 @@ def cursor_of(incident: Incident) -> Cursor:
 
 
 def get_incident(conn: Connection, id_: str) -> Incident | None:
-    """Return an incident with all its metrics; None if there never was one with this id.
+    """Return an incident with its metrics, the first movers first; None if there is none with this id.
 
     Where it turned out to be part of another, that is returned, which has another id.
     """
@@ -117,7 +119,7 @@ def get_incident(conn: Connection, id_: str) -> Incident | None:
     if row is None:
         return None
     into = number if row.merged_into is None else row.merged_into
-    return _told(conn, _incidents().where(_incident.id == into), None)[0]
+    return _told(conn, _incidents().where(_incident.id == into), METRICS_TOLD)[0]
 
 
 def changed_since(
@@ -251,7 +253,7 @@ def _fits(dialect: str, match: str) -> ColumnElement[bool]:
     return _part.name.like(escaped.replace("*", "%").replace("?", "_"), escape="!")
 
 
-def _told(conn: Connection, query: Select[Any], metrics: int | None) -> list[Incident]:
+def _told(conn: Connection, query: Select[Any], metrics: int) -> list[Incident]:
     rows = conn.execute(query).all()
     parts = _parts(conn, [row.id for row in rows if row.merged_into is None], metrics)
     return [_document(row, parts.get(row.id)) for row in rows]
@@ -265,7 +267,7 @@ class _Metrics(NamedTuple):
     """When the last of all of them had its first alarm."""
 
 
-def _parts(conn: Connection, incidents: Sequence[int], limit: int | None) -> dict[int, _Metrics]:
+def _parts(conn: Connection, incidents: Sequence[int], limit: int) -> dict[int, _Metrics]:
     """Return the metrics of incidents, at most so many of each."""
     order = _part.first, _part.peak.desc(), _part.name
     place = func.row_number().over(partition_by=_part.incident, order_by=order).label("place")
@@ -274,9 +276,7 @@ def _parts(conn: Connection, incidents: Sequence[int], limit: int | None) -> dic
     for at in range(0, len(incidents), _BATCH_SIZE):
         chosen = _part.incident.in_(incidents[at : at + _BATCH_SIZE])
         ranked = select(schema.incident_metric, place, last_first).where(chosen).subquery()
-        query = select(ranked).order_by(ranked.c.incident, ranked.c.place)
-        if limit is not None:
-            query = query.where(ranked.c.place <= limit)
+        query = select(ranked).where(ranked.c.place <= limit).order_by(ranked.c.incident, ranked.c.place)
         for row in conn.execute(query):
             metrics = found.setdefault(row.incident, _Metrics([], row.last_first))
             metrics.told.append(_metric(row))

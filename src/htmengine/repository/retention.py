@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, or_, select
 
 from htmengine.repository import hours, schema
 from htmengine.repository.status import WITH_MODEL, MetricStatus
@@ -101,6 +101,22 @@ def remove_alarms(conn: Connection, before: int, *, limit: int) -> int:
     if not ids:
         return 0
     return conn.execute(delete(schema.metric_alarm).where(alarm.id.in_(ids))).rowcount
+
+
+def remove_incidents(conn: Connection, before: int, *, limit: int) -> int:
+    """Remove incidents whose newest alarm is from before a time, at most `limit`, with what was joined to them.
+
+    `before` : seconds since the epoch. Returns how many were removed, those that were joined not counted.
+    """
+    incident, part, alarm = schema.incident.c, schema.incident_metric.c, schema.incident_alarm.c
+    over = incident.merged_into.is_(None), incident.resolved.is_not(None), incident.changed < before
+    ids = conn.scalars(select(incident.id).where(*over).order_by(incident.changed).limit(limit)).all()
+    if not ids:
+        return 0
+    conn.execute(delete(schema.incident_alarm).where(alarm.incident.in_(ids)))
+    conn.execute(delete(schema.incident_metric).where(part.incident.in_(ids)))
+    conn.execute(delete(schema.incident).where(or_(incident.id.in_(ids), incident.merged_into.in_(ids))))
+    return len(ids)
 
 
 def remove_hours(conn: Connection, before: int, *, from_uid: str = "") -> Removal:

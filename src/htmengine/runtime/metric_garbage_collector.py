@@ -20,7 +20,13 @@ from sqlalchemy import Engine
 from htmengine.errors import DependencyUnavailable, MisuseError
 from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 from htmengine.repository.engine import writing
-from htmengine.repository.retention import Checkpoints, remove_alarms, remove_hours, remove_older
+from htmengine.repository.retention import (
+    Checkpoints,
+    remove_alarms,
+    remove_hours,
+    remove_incidents,
+    remove_older,
+)
 from htmengine.service.context import Context
 from htmengine.service.program import run_program
 from htmengine.service.retry import ShutdownRequested, retry_while_unavailable
@@ -71,15 +77,16 @@ def collect_history(
     rows_at_once: int = ROWS_BATCH_SIZE,
     pause_s: float = PAUSE_S,
 ) -> int:
-    """Remove the alarms and hours older than a time, as `collect` does, and return their number."""
+    """Remove the alarms, incidents and hours older than a time, as `collect` does, and return their number."""
     removed, uid = 0, ""
-    while not stop.is_set():
-        with writing(engine) as conn:
-            alarms = remove_alarms(conn, before, limit=rows_at_once)
-        removed += alarms
-        if alarms < rows_at_once:
-            break
-        stop.wait(pause_s)
+    for remove in (remove_alarms, remove_incidents):
+        while not stop.is_set():
+            with writing(engine) as conn:
+                rows = remove(conn, before, limit=rows_at_once)
+            removed += rows
+            if rows < rows_at_once:
+                break
+            stop.wait(pause_s)
     while not stop.is_set():
         with writing(engine) as conn:
             step = remove_hours(conn, before, from_uid=uid)
@@ -132,7 +139,7 @@ def work(
                 before = int(now - history_days * SECONDS_PER_DAY)
                 removed = collect_history(context.engine, before, stop=context.stop)
                 if removed:
-                    log.info("%s.removed alarms_and_hours=%d", NAME, removed)
+                    log.info("%s.removed alarms_incidents_and_hours=%d", NAME, removed)
         except DependencyUnavailable as error:
             log.warning("%s.waiting reason=%s", NAME, error)
         context.stop.wait(context.settings.retention.interval_s)

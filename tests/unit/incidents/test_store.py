@@ -1,8 +1,9 @@
 import pytest
 
 from htmengine.incidents import store
-from htmengine.repository.engine import reading
-from tests.unit.incidents.alarming import BEGIN, Clock, alarm, create, work, writer
+from htmengine.repository.engine import reading, writing
+from htmengine.repository.retention import remove_incidents
+from tests.unit.incidents.alarming import BEGIN, Clock, alarm, create, members, work, writer
 
 HOUR_S = 3600
 
@@ -19,9 +20,9 @@ def one(engine):
         if number % 3 == 0:
             alarm(engine, uids[names[2 * number + 1]], HOUR_S * number + 60)
     clock = Clock(BEGIN + 7 * HOUR_S - HOUR_S // 2)
-    writing = writer(engine, clock)
-    work(writing)
-    return writing
+    writes = writer(engine, clock)
+    work(writes)
+    return writes
 
 
 def ids(engine, **options):
@@ -158,3 +159,19 @@ def test_an_alarm_of_a_model_that_cannot_explain_is_told(engine):
     with reading(engine) as conn:
         [found] = store.list_incidents(conn)
     assert found["sentence"] == "web.a: 932 is unusual"
+
+
+def test_old_incidents_are_removed_with_what_was_joined_to_them(engine):
+    uids = create(engine, ["web.a", "web.b"])
+    clock = Clock(BEGIN + 10 * HOUR_S)
+    one = writer(engine, clock)
+    for name, after_s in (("web.b", 0), ("web.a", 840), ("web.a", 420), ("web.b", 9 * HOUR_S)):
+        alarm(engine, uids[name], after_s)
+        work(one)
+    with writing(engine) as conn:
+        assert remove_incidents(conn, BEGIN + HOUR_S, limit=10) == 1
+        assert remove_incidents(conn, BEGIN + HOUR_S, limit=10) == 0
+    with reading(engine) as conn:
+        assert [store.get_incident(conn, id_) for id_ in ("i1", "i2")] == [None, None]
+        assert [each["id"] for each in store.list_incidents(conn)] == ["i3"]
+    assert list(members(engine)) == [3]
