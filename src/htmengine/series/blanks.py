@@ -34,6 +34,7 @@ _BANNER = re.compile(r"(?:Linux|SunOS|AIX|HP-UX|Darwin|\w*BSD)\s")
 _SUMMARY = re.compile(r"\s*(?:Average|Durchschn|Moyenne|Media|Summary|Total)\w*\.?:", re.IGNORECASE)
 _PAIR = re.compile(r"([A-Za-z_][\w.]*)=\"?([^\"]*)\"?")
 _RULE = re.compile(r"[-=+|\s]+$")
+_MAX_ABOVE = 20  # different lines of words: names, titles, banners
 _TIME_COLUMN: Final = "time"
 # Common logs have no header: these are the names that their servers give the fields.
 _LOGS: Final = (
@@ -140,6 +141,7 @@ class _Parser:
         self.day: str | None = None
         self._names: list[str] | None = None
         self._time: str | None = None
+        self._above: set[str] = set()
 
     def rows(self, lines: Iterable[Line], bad: BadRows) -> Iterator[tuple[_Form, Row]]:
         for number, text in lines:
@@ -166,9 +168,18 @@ class _Parser:
             time_first = _LEADING.match(text) or _CLOCK_FIRST.match(text)
             rest = fields[1:] if time_first else fields
             if _BANNER.match(text) or (rest and not any(map(_is_data, rest))):
-                self._note(text, [_TIME_COLUMN, *rest] if time_first else fields, bool(time_first))
+                if self._is_known(" ".join(rest)):
+                    self._note(text, [_TIME_COLUMN, *rest] if time_first else fields, bool(time_first))
+                else:
+                    bad.add(number, "holds no number")
                 continue
             yield self._placed(text, number, fields)
+
+    def _is_known(self, words: str) -> bool:
+        """Whether a line of words is one of the few that stand above rows, again and again: others are rows that are broken."""
+        if words not in self._above and len(self._above) < _MAX_ABOVE:
+            self._above.add(words)
+        return words in self._above
 
     def _note(self, text: str, names: list[str], has_time: bool) -> None:
         """Keep what stands above rows: names, or a date in a line of another kind."""
