@@ -14,6 +14,8 @@ COMMON_TO_RARE = 2.5
 YOUNG = 200
 YOUNG_REFIT = 10
 FIRST_FADING = 256
+LONGEST_RUN = 4
+STILL = 1 / 8
 
 
 class AlarmSize:
@@ -47,6 +49,8 @@ class AlarmSize:
         self.probation = probation
         self.counts = Counter()  # by bin
         self.sizes = 0
+        self.run = 0  # alarms in a row
+        self.varies = False
         self.fitted = 0.0
         self.usual_size = math.nan
 
@@ -61,7 +65,13 @@ class AlarmSize:
 
     def learn(self, size):
         self.sizes += 1
-        self.counts[min(bisect.bisect_right(EDGES, min(size, HIGHEST)) - 1, LAST)] += WEIGHT
+        if self.varies and size >= (self.fitted if self.fitted > 0.0 else self.least):
+            weight = WEIGHT // 2 ** min(self.run, LONGEST_RUN)
+            self.run += 1
+        else:
+            weight = WEIGHT
+            self.run = 0
+        self.counts[min(bisect.bisect_right(EDGES, min(size, HIGHEST)) - 1, LAST)] += weight
         doublings = [2**n for n in range(64) if FIRST_FADING <= 2**n < self.memory]
         if self.sizes in doublings:
             self.fade(7, 10)
@@ -101,3 +111,5 @@ class AlarmSize:
             self.fitted = max(self.fitted, raised)
         self.fitted = max(self.fitted, self.least)
         self.usual_size = self.exceeded_by(USUAL_SHARE * total)
+        still = sum(count for place, count in self.counts.items() if EDGES[place] < STILL)
+        self.varies = 3 * still <= total

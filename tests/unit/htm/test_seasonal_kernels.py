@@ -149,6 +149,30 @@ def test_damaged_sizes_of_alarms_are_refused():
     assert struct.unpack_from("<d", state, place) == (kernel.size(),)
     for size in (-1.0, math.nan, math.inf):
         refuse(kernel, changed(state, place, struct.pack("<d", size)), "size of an alarm")
+    refuse(kernel, state[:-1] + b"\x05", "longer than it counts")
+
+
+def test_alarms_in_a_row_are_one_event_for_the_size_of_the_next():
+    def size_after(apart):
+        kernel = alarm_size()
+        sizes = np.random.default_rng(1).exponential(size=600)
+        for i, size in enumerate(sizes.tolist()):
+            kernel.learn(500.0 if i >= 300 and (i - 300) % apart == 0 and i < 300 + 10 * apart else size)
+        return kernel.size()
+
+    usual = size_after(apart=1000)  # one of them
+    assert size_after(apart=1) < 1.5 * usual
+    assert size_after(apart=20) > 10.0 * usual
+
+
+def test_alarms_in_a_row_all_count_where_a_metric_mostly_stands_still():
+    def size_after(still):
+        kernel = alarm_size()
+        for size in [*[still] * 500, *[100.0] * 10, *[still] * 90]:
+            kernel.learn(size)
+        return kernel.size()
+
+    assert size_after(0.0) > 5.0 * size_after(1.0)
 
 
 def test_damaged_habits_are_refused():

@@ -19,7 +19,10 @@ constexpr double most_rare = 0.25;         // share of all records that these ar
 constexpr double common_to_rare = 2.5;     // at least so many times as many at its near end
 constexpr std::uint64_t young = 200;       // sizes up to which fits come often
 constexpr std::uint64_t young_refit = 10;  // sizes between these
+constexpr std::size_t bins_of_still = 4 * log_bins::per_octave;  // sizes below an eighth
+constexpr std::uint64_t most_still = 3;    // a metric varies when at most one in so many of its sizes is so small
 constexpr std::uint64_t first_fading = 256;
+constexpr int longest_run = 4;             // alarms in a row after which each further one counts the same
 constexpr std::uint32_t longest_memory = 100'000'000;  // the counts stay within 32 bits
 
 }  // namespace
@@ -41,8 +44,11 @@ AlarmSize::AlarmSize(const AlarmSizeParameters& parameters)
 
 void AlarmSize::learn(double size) {
     ++sizes_;
-    counts_[log_bins::bin_of(std::min(size, highest))] += log_bins::weight;
-    total_ += log_bins::weight;
+    const bool alarms = varies_ && size >= (size_ > 0.0 ? size_ : parameters_.least);
+    const std::uint32_t weight = alarms ? log_bins::weight >> run_ : log_bins::weight;
+    run_ = static_cast<std::uint8_t>(alarms ? std::min(run_ + 1, longest_run) : 0);
+    counts_[log_bins::bin_of(std::min(size, highest))] += weight;
+    total_ += weight;
     // What a metric did while it was young, when little was expected of it, fades as it grows up.
     const bool doubled = sizes_ >= first_fading && (sizes_ & (sizes_ - 1)) == 0 && sizes_ < parameters_.memory;
     if (doubled) fade(7, 10);
@@ -87,6 +93,9 @@ void AlarmSize::fit() {
         size = std::max(size, std::min(p.recurring_factor * recurring, p.recurring_limit * size));
     }
     size_ = std::max(size, p.least);
+    std::uint64_t still = 0;
+    for (std::size_t bin = 0; bin < bins_of_still; ++bin) still += counts_[bin];
+    varies_ = most_still * still <= total_;
     usual_ = exceeded_by(usual_share * total);
 }
 
@@ -97,6 +106,8 @@ void AlarmSize::restored() const {
     if (total != total_) throw StateError("the counts of sizes do not add up");
     if (size_ != 0.0 && !(size_ >= parameters_.least && std::isfinite(size_)))
         throw StateError("the size of an alarm is out of range");
+    if (varies_ > 1) throw StateError("a metric neither varies nor stands still");
+    if (run_ > longest_run) throw StateError("a run of alarms is longer than it counts");
 }
 
 }  // namespace htmengine

@@ -4,6 +4,12 @@
 // exceeds, an exponential tail is laid and followed to the odds of an alarm. Quantiles of the bulk are what no single
 // size and no short burst can move. What recurs, in at least a few records and one in a thousand, is usual for the
 // metric: an alarm must exceed it, up to a limit.
+//
+// Alarms in a row are one event: each counts half of the one before, down to a sixteenth. The records of a run are no
+// independent evidence of how large sizes become, so runs are declustered before a tail is fitted. Where a metric mostly
+// stands still, every record counts: there a run is what each of its steps looks like.
+// Source: Ferro and Segers (2003), "Inference for clusters of extreme values", doi:10.1111/1467-9868.00401; here with
+// weights instead of maxima of clusters.
 #pragma once
 
 #include <cstdint>
@@ -47,7 +53,7 @@ class AlarmSize {
 
     template <class Self, class Archive>
     static void fields(Self& self, Archive& archive) {
-        archive(self.counts_, self.total_, self.sizes_, self.size_, self.usual_);
+        archive(self.counts_, self.total_, self.sizes_, self.size_, self.usual_, self.varies_, self.run_);
     }
 
     /// Throws StateError unless the state fits.
@@ -64,6 +70,8 @@ class AlarmSize {
     std::uint64_t sizes_ = 0;
     double size_ = 0.0;  // 0 before the first fit
     double usual_;
+    std::uint8_t varies_ = 0;  // whether the metric seldom stands still, by the last fit
+    std::uint8_t run_ = 0;  // alarms in a row up to the last size, as many as count
 };
 
 }  // namespace htmengine
