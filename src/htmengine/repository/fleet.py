@@ -1,20 +1,18 @@
-"""Many metrics at a glance: their newest rows, their highest scores, and who alarmed when. Reads only."""
+"""Many metrics at a glance: their newest rows, and who alarmed when. Reads only."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, Select, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, bindparam, func, select
 
 from htmengine.repository import schema
-from htmengine.repository.hours import HOUR_S
 from htmengine.repository.lookup import IN_LIST
-from htmengine.repository.times import FIRST_SECOND, bound, epoch_seconds
+from htmengine.repository.times import bound, epoch_seconds
 
 _metric: Final = schema.metric.c
 _data: Final = schema.metric_data.c
-_hour: Final = schema.metric_hour.c
 _alarm: Final = schema.metric_alarm.c
 _UIDS: Final[BindParameter[Any]] = bindparam("uids", expanding=True)
 
@@ -51,55 +49,11 @@ def newest_rows(conn: Connection, uids: Sequence[str], *, scored: bool = False) 
         .join(schema.metric, (_metric.uid == _data.uid) & (_data.rowid == at))
         .where(_metric.uid.in_(_UIDS))
     )
-    return {row[0]: NewestRow(*row[1:]) for row in _of_many(conn, query, uids)}
-
-
-def highest_scores(conn: Connection, uids: Sequence[str], since: float) -> dict[str, float]:
-    """Return, by uid, the highest log score of each metric's rows from a time on; metrics without one are left out.
-
-    Whole hours are taken from their sums; of the hour in which that time lies, and of what is not summed up yet, the rows
-    are read.
-    """
-    began = int(since - FIRST_SECOND) // HOUR_S * HOUR_S + FIRST_SECOND
-    # Computed, so that no database reads the rows of all metrics by the index of their times.
-    late = epoch_seconds(_data.timestamp) >= since
-    of_hours = select(_hour.uid, func.max(_hour.max_log_score)).where(_hour.hour > began)
-    of_part = (
-        select(_hour.uid, func.max(_data.log_score))
-        .join(
-            schema.metric_data,
-            (_data.uid == _hour.uid)
-            & (_data.rowid > _hour.last_rowid - _hour.samples)
-            & (_data.rowid <= _hour.last_rowid),
-        )
-        .where(_hour.hour == began, late)
-    )
-    of_rest = (
-        select(_metric.uid, func.max(_data.log_score))
-        .join(
-            schema.metric_data,
-            (_data.uid == _metric.uid)
-            & (_data.rowid > _metric.hourly_rowid)
-            & (_data.rowid <= _metric.scored_rowid),
-        )
-        .where(late)
-    )
-    found: dict[str, float] = {}
-    for key, query in ((_hour.uid, of_hours), (_hour.uid, of_part), (_metric.uid, of_rest)):
-        for uid, score in _of_many(conn, query.where(key.in_(_UIDS)).group_by(key), uids):
-            if score is not None:
-                found[uid] = max(score, found.get(uid, 0.0))
-    return found
-
-
-def alarm_counts(conn: Connection, uids: Sequence[str], since: float) -> dict[str, int]:
-    """Return, by uid, how many rows of each metric alarm from a time on; metrics without any are left out."""
-    query = (
-        select(_alarm.uid, func.count())
-        .where(_alarm.uid.in_(_UIDS), _alarm.timestamp >= bound(since))
-        .group_by(_alarm.uid)
-    )
-    return {uid: int(count) for uid, count in _of_many(conn, query, uids)}
+    return {
+        row[0]: NewestRow(*row[1:])
+        for start in range(0, len(uids), IN_LIST)
+        for row in conn.execute(query, {"uids": uids[start : start + IN_LIST]})
+    }
 
 
 class Ranked(NamedTuple):
@@ -141,8 +95,3 @@ def alarming(conn: Connection, since: int, until: int, step: int) -> dict[int, i
         .order_by("number")
     )
     return {since + int(number) * step: int(count) for number, count in conn.execute(query)}
-
-
-def _of_many(conn: Connection, query: Select[Any], uids: Sequence[str]) -> Iterator[Any]:
-    for start in range(0, len(uids), IN_LIST):
-        yield from conn.execute(query, {"uids": uids[start : start + IN_LIST]})

@@ -1,10 +1,10 @@
 import pytest
 
-from htmengine.repository import fleet, hours, metrics
+from htmengine.repository import fleet, metrics
 from htmengine.repository.engine import reading, writing
 from htmengine.repository.status import MetricStatus
 from tests.unit.repository.rows import add_rows, add_scored, explained
-from tests.unit.repository.test_hours import BEGIN, HOUR, sum_up
+from tests.unit.repository.test_hours import BEGIN, HOUR
 
 
 @pytest.fixture
@@ -39,26 +39,6 @@ def test_the_newest_row_of_each_metric_comes_with_its_scores(engine, uids):
     assert scored == {uid: found[uid] for uid in uids[:2]}
 
 
-@pytest.mark.parametrize("summed_up", [False, True])
-def test_the_highest_score_from_a_time_on_is_exact_whatever_is_summed_up(engine, uids, summed_up):
-    if summed_up:
-        sum_up(engine)
-        with reading(engine) as conn:
-            assert len(hours.stored(conn, uids[0], 0, 2**40)) == 4
-    with reading(engine) as conn:
-        for since in range(BEGIN - 600, BEGIN + 5 * HOUR + 600, 300):
-            late = [score for time, _, score in ROWS if time >= since]
-            found = fleet.highest_scores(conn, [uids[0], uids[2]], since)
-            assert found == ({uids[0]: max(late)} if late else {})
-        assert fleet.highest_scores(conn, uids, BEGIN + 4 * HOUR) == {uids[0]: 0.25, uids[1]: 0.7}
-
-
-def test_alarms_of_each_metric_are_counted(engine, uids):
-    with reading(engine) as conn:
-        assert fleet.alarm_counts(conn, uids, BEGIN) == {uids[1]: 2}
-        assert fleet.alarm_counts(conn, uids, BEGIN + 4 * HOUR + 301) == {uids[1]: 1}
-
-
 def test_metrics_are_ranked_by_their_alarms_in_a_time(engine, uids):
     with writing(engine) as conn:
         other = metrics.create_custom(conn, ["other"])["other"]
@@ -78,8 +58,6 @@ def test_rows_are_found_by_key(engine, uids):
         return  # it decides by how many rows there are
     with explained(engine) as plans, reading(engine) as conn:
         fleet.newest_rows(conn, uids)
-        fleet.highest_scores(conn, uids, BEGIN)
-        fleet.alarm_counts(conn, uids, BEGIN)
         fleet.ranked(conn, BEGIN, BEGIN + HOUR, limit=9)
         fleet.alarming(conn, BEGIN, BEGIN + HOUR, 300)
     assert not [plan for plan in plans() if "SCAN metric" in plan or "timestamp_idx (" in plan]

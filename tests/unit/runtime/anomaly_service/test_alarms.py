@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from htmengine.messages import decode_why
-from htmengine.repository import alarms, fleet
+from htmengine.repository import alarms
 from htmengine.repository.engine import reading
 from htmengine.runtime.anomaly_service.alarms import new_alarms
 from tests.unit.runtime.anomaly_service.scored import START, WHY, alarming, expecting, scores
@@ -51,8 +51,6 @@ def test_scores_that_are_not_taken_give_no_alarm(at):
     uid = at.monitored("m", 3)
     at.give(alarming(scores(uid, 2, 3), 2, 3), alarming(scores(uid, 1, generation=4), 1))
     assert stored(at, uid) == []
-    with reading(at.engine) as conn:
-        assert fleet.alarm_counts(conn, [uid], 0) == {}
 
 
 @pytest.mark.parametrize(
