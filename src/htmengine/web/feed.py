@@ -6,7 +6,7 @@ import logging
 import math
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from math import nan
 from typing import Final
@@ -138,7 +138,9 @@ class Feed:
         """Take results that were published."""
         scored = [scored_row(row) for row in rows]
         now = self._clock()
-        self._watch.scored_live([now - row.time for row in scored])
+        often = Counter(row.uid for row in scored)
+        # Many rows of a metric at once are history, or what had waited.
+        self._watch.scored_live([now - row.time for row in scored if often[row.uid] == 1])
         self._fleet.advance(now)
         if self._fleet.apply(scored):
             log.warning("web.results_missed: readers of the stream begin anew")

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import fnmatch
 import operator
-import re
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from htmengine.runtime.metric_storer import name_patterns
 from htmengine.web.fleet import FULL, STATES, Fleet
 from htmengine.web.shapes import State
 
@@ -31,7 +30,7 @@ class Search(NamedTuple):
 
     texts: tuple[str, ...] = ()
     """Parts of the name, upper and lower case alike."""
-    patterns: tuple[re.Pattern[str], ...] = ()
+    patterns: tuple[str, ...] = ()
     """Of the whole name."""
     tags: tuple[tuple[str, str], ...] = ()
     states: tuple[str, ...] = ()
@@ -65,7 +64,7 @@ def parse(text: str) -> Search:
         elif colon and kind == "cause":
             causes.append(rest)
         elif any(sign in word for sign in "*?["):
-            patterns.append(re.compile(fnmatch.translate(word)))
+            patterns.append(word)
         else:
             texts.append(word.lower())
     return Search(*map(tuple, (texts, patterns, tags, states, scores, causes)))  # type: ignore[arg-type]
@@ -108,7 +107,8 @@ def _names(names: Sequence[str], search: Search, prefix: str) -> NDArray[np.bool
     for text in search.texts:
         kept = [i for i in kept if text in names[i].lower()]
     for pattern in search.patterns:
-        kept = [i for i in kept if pattern.match(names[i])]
+        fits = name_patterns.glob(pattern)
+        kept = [i for i in kept if fits(names[i])]
     for name, value in search.tags:
         part = f";{name}={value};"
         kept = [i for i in kept if part in f"{names[i]};"]

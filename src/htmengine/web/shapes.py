@@ -489,6 +489,46 @@ class Road(Struct, frozen=True):
     steps: list[RoadStep]
 
 
+class MonitorRule(Struct, frozen=True):
+    """A rule, and the metrics that it decides about."""
+
+    name: str
+    pattern: str
+    monitor: bool
+    limit: int | None
+    matches: int
+    examples: list[str]
+
+
+class MonitorRules(Struct, frozen=True):
+    """The rules of an installation."""
+
+    rules: list[MonitorRule]
+    default: MonitorRule | None
+    path: str | None
+    """The file; null where there are no rules, and nothing is monitored by itself."""
+    editable: bool
+    """Whether they can be changed here, and not in the file alone."""
+
+
+class RuleMatches(Struct, frozen=True):
+    """The metrics that a rule would decide about."""
+
+    matches: int
+    examples: list[str]
+
+
+class RulesPreview(Struct, frozen=True):
+    """What rules would do."""
+
+    rules: list[RuleMatches]
+    would_monitor: int
+    would_leave: int
+    monitored: int
+    """Metrics that have a model now."""
+    capacity: int | None
+
+
 class JobAnswer(Struct, frozen=True):
     """Work that goes on in the background."""
 

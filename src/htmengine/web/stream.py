@@ -7,8 +7,6 @@ that its place has left the ring is told so and begins anew. Whoever publishes n
 from __future__ import annotations
 
 import asyncio
-import fnmatch
-import re
 import secrets
 import threading
 import time
@@ -21,6 +19,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
+from htmengine.runtime.metric_storer import name_patterns
 from htmengine.web.fleet import Scored
 
 KEPT_S: Final = 300.0
@@ -49,16 +48,16 @@ class Filter(NamedTuple):
 
     def passes(self, row: Scored) -> bool:
         """Tell whether the reader wants a row."""
-        return (
+        return bool(
             self.uid in (None, row.uid)
             and row.log_score >= self.min_score
-            and (not self.match or _compiled(self.match).match(row.name) is not None)
+            and (not self.match or _fits(self.match)(row.name))
         )
 
 
 @lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(fnmatch.translate(pattern))
+def _fits(pattern: str) -> name_patterns.Fits:
+    return name_patterns.glob(pattern)
 
 
 @dataclass(eq=False)

@@ -25,6 +25,7 @@ LAG_S: Final = 60.0
 """A message that waits for longer is trouble: what is shown is not what is."""
 LIVE_S: Final = 60.0
 """A sample that is older than this when its score comes was not sent live."""
+LATELY_S: Final = 300.0
 MAX_AGES: Final = 20_000
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class Watch:
         self._timer = timer
         self._lock = threading.Lock()
         self._seen: deque[_Look] = deque(maxlen=KEPT)
-        self._ages: deque[float] = deque(maxlen=MAX_AGES)
+        self._ages: deque[tuple[float, float]] = deque(maxlen=MAX_AGES)
 
     def health(self) -> Health:
         """Return how the engine is. Raises DependencyUnavailable or BusError where nobody knows."""
@@ -102,11 +103,13 @@ class Watch:
 
     def scored_live(self, ages: list[float]) -> None:
         """Take how old samples were, by their own times, when their scores were published."""
-        self._ages.extend(age for age in ages if 0.0 <= age <= LIVE_S)
+        now = self._timer()
+        self._ages.extend((now, age) for age in ages if 0.0 <= age <= LIVE_S)
 
     def latency(self) -> Latency | None:
         """Return how long samples took lately, from their own times to their scores; None where none was sent live."""
-        ages = list(self._ages)
+        lately = self._timer() - LATELY_S
+        ages = [age for at, age in list(self._ages) if at >= lately]
         if not ages:
             return None
         median, slow = np.quantile(ages, (0.5, 0.99))

@@ -60,3 +60,20 @@ def test_a_model_moves_to_another_metric_by_export_and_import(house):
 def test_what_is_no_export_is_explained(house, body):
     with house.client:
         assert post(house, "/models/import", 400, body)["detail"]
+
+
+def test_rules_are_tried_before_they_are_written(house):
+    for name in ("web.a", "web.b", "db.a", "other"):
+        house.metric(name, [5.0], monitored=False)
+    with house.client:
+        (everything,) = house.get("/monitor-rules")["rules"]
+        assert (everything["pattern"], everything["monitor"], everything["matches"]) == ("*", True, 4)
+        wanted = [
+            {"pattern": "web.*", "monitor": True, "limit": 1},
+            {"pattern": "*.a", "monitor": True},
+            {"pattern": "*", "monitor": False},
+        ]
+        told = post(house, "/monitor-rules/preview", json={"rules": wanted})
+    assert [rule["matches"] for rule in told["rules"]] == [2, 1, 1]
+    assert (told["would_monitor"], told["would_leave"], told["monitored"]) == (2, 2, 0)
+    assert told["rules"][0]["examples"] == ["web.a", "web.b"]

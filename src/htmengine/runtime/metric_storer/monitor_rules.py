@@ -58,6 +58,8 @@ class Rule(NamedTuple):
     resource: str | None = None
     limit: int | None = None
     """Models by this rule at most."""
+    text: str = ""
+    """The pattern or the regular expression, as it is written."""
 
     def specification(self, uid: str) -> dict[str, Any]:
         """Return what `monitorMetric` takes for a metric that this rule monitors."""
@@ -215,6 +217,7 @@ def _rule(name: str, options: _Options) -> Rule | None:
         options.get("model", _model),
         options.get("resource", _resource),
         options.get("limit", _count),
+        options.section.get(given[0], "") if given else "",
     )
     return rule if len(options.faults) == before else None
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any, Final
@@ -16,6 +14,7 @@ from htmengine import config, exceptions
 from htmengine.adapters.datasource.custom import CustomAdapter
 from htmengine.repository.metrics import CUSTOM
 from htmengine.repository.status import MetricStatus
+from htmengine.runtime.metric_storer import name_patterns
 from htmengine.web import problems, rows
 from htmengine.web.operations import Call, Operations
 from htmengine.web.problems import Problem, unknown_metric
@@ -88,7 +87,7 @@ class Monitored(Struct, frozen=True):
 @operations("POST", "/metrics/monitor", "admin", problems.CONFLICT)
 def monitor_some(call: Call, body: MonitorSomeBody) -> Monitored:
     """Give a model to every metric of a pattern that has none; at most ten thousand with one request."""
-    fits = re.compile(fnmatch.translate(body.pattern)).match
+    fits = name_patterns.glob(body.pattern)
     fleet = call.site.fleet
     with fleet.lock:
         bare = fleet.column("status") == MetricStatus.UNMONITORED
