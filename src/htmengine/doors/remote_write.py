@@ -48,7 +48,7 @@ _V1: Final = protobuf.classes(
         "Sample": _SAMPLE[:2],
         "Histogram": _HISTOGRAM[:-1],
         "TimeSeries": [
-            (1, "repeated Label", "labels"),
+            (1, "repeated bytes", "labels"),  # decoded once for each that is different
             (2, "repeated Sample", "samples"),
             (4, "repeated Histogram", "histograms"),
         ],
@@ -72,6 +72,7 @@ _V2: Final = protobuf.classes(
     },
 )
 _MAX_SYMBOLS: Final = 1_000_000
+_MAX_KNOWN: Final = 50_000
 _GAUGE_HISTOGRAM: Final = 3
 """A reset hint: the histogram counts no running totals."""
 
@@ -142,10 +143,11 @@ def parse(
     reading = _Reading(limits.samples, drop_labels, buckets, starts=version is Version.V2)
     most = limits.samples + _MAX_SYMBOLS
     if version is Version.V1:
+        known = _KnownLabels()
         for piece in protobuf.pieces(body, most=most):
             for series in protobuf.decoded(_V1["WriteRequest"], piece).timeseries:
-                labels = {label.name: label.value for label in series.labels}
-                reading.add(labels, series, Type.UNSPECIFIED)
+                labels = [known[label] for label in series.labels]
+                reading.add(dict(labels), series, Type.UNSPECIFIED)
     else:
         symbols: list[str] = []
         for piece in protobuf.pieces(body, most=most):
@@ -155,6 +157,17 @@ def parse(
                 reading.add(_labels(series.labels_refs, symbols), series, _type(series.metadata.type))
     reading.add_means()
     return Received(reading.samples, reading.refusals, reading.seen - reading.refused, reading.histograms)
+
+
+class _KnownLabels(dict[bytes, tuple[str, str]]):
+    """Labels of a request by their bytes: most series share most of theirs."""
+
+    def __missing__(self, encoded: bytes) -> tuple[str, str]:
+        if len(self) >= _MAX_KNOWN:
+            self.clear()
+        label = protobuf.decoded(_V1["Label"], encoded)
+        self[encoded] = pair = label.name, label.value
+        return pair
 
 
 def _labels(references: Sequence[int], symbols: Sequence[str]) -> dict[str, str]:

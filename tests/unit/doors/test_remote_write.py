@@ -105,6 +105,12 @@ def test_a_request_larger_than_a_piece_is_read_whole():
     assert [value for _, _, value, _ in rows(parse(body, Version.V1, LIMITS))] == list(range(5000))
 
 
+def test_labels_of_any_number_of_series_are_told_apart(monkeypatch):
+    monkeypatch.setattr(remote_write, "_MAX_KNOWN", 3)
+    body = b"".join(series_v1({"__name__": "m", "n": str(n % 7)}, [sample(float(n))]) for n in range(50))
+    assert parse(body, Version.V1, LIMITS).samples.names == [f"m;n={n % 7}" for n in range(50)]
+
+
 def test_fields_that_are_not_known_are_skipped():
     unknown = integer(77, 5) + double(78, 1.5) + field(79, b"\xff") + varint(80 << 3 | 5) + b"abcd"
     one = series_v1({"__name__": "m"}, [sample(1.0) + unknown])
