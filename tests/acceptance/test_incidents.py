@@ -1,8 +1,11 @@
 """The service that writes incidents, killed at its worst moments."""
 
+import json
 import os
 import random
 import signal
+import subprocess
+import sys
 from contextlib import contextmanager
 
 import pytest
@@ -13,7 +16,7 @@ from htmengine.incidents.names import Fleet
 from htmengine.repository import migrations
 from htmengine.repository.engine import open_engine
 from htmengine.service.fault_injection import KILL_VARIABLE
-from tests.acceptance.engine import python, wait_until
+from tests.acceptance.engine import TIMEOUT_S, Folder, python, wait_until
 from tests.unit.incidents.alarming import alarm, as_grouped, create, members
 
 pytestmark = pytest.mark.acceptance
@@ -83,3 +86,34 @@ def test_another_service_takes_over_from_one_that_is_killed(engine, tmp_path):
             active.kill()
             alarm(engine, uids["web.a.cpu"], 50_000)
             wait_until(lambda: len(members(engine)) == 2, "the second alarm in an incident")
+
+
+def listed(folder):
+    done = subprocess.run(
+        [sys.executable, "-m", "htmengine.cli", "incidents", "--json", "--data", folder],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=TIMEOUT_S,
+    )
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_the_cascade_of_the_demonstration_is_one_incident_with_its_first_mover(tmp_path):
+    folder = Folder(tmp_path / "demo")
+    subprocess.run(
+        [
+            *(sys.executable, "-m", "htmengine.cli", "up", "--demo", "--seconds", "15"),
+            *("--data", folder.path, *map(str, folder.ports)),
+        ],
+        capture_output=True,
+        check=True,
+        timeout=TIMEOUT_S,
+    )
+    with service(folder.path):  # it takes what the engine had no time for
+        found = wait_until(
+            lambda: [each for each in listed(folder.path) if each["metric_count"] >= 3], "an incident"
+        )
+    assert len(found) == 1
+    assert found[0]["first_mover"]["name"] == "demo.db.connections"
+    assert {"demo.web.latency_ms", "demo.queue.depth"} & {each["name"] for each in found[0]["metrics"]}
