@@ -11,6 +11,7 @@ What a part costs:
     sizes         a model's block on different kinds of metrics, and what is stored of it
     bus           the embedded bus: messages a second, and the way from one thread to another
     api           requests to the HTTP API beside a hundred thousand metrics: milliseconds
+    stream        readers of the results' stream: processor time of the web server, and whether all get everything
     doors         the doors: samples a second, by protocol
     repository    the repository's statements: rows a second, by the number of rows in a statement
 
