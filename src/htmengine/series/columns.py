@@ -44,9 +44,10 @@ _CLOCK_NAMES: Final = (
     "tid",
 )
 _CLOCK = re.compile(
-    r"\d{1,2}(?::\d\d(?::\d\d(?:[.,:]\d+)?)?|\.\d\d\.\d\d(?:[.,:]\d+)?)(?:\s*[AP]\.?\s?M\.?)?(?:Z|\s?[+-]\d\d:?\d\d)?",
+    r"\d{1,2}(?:[:h]\d\d(?::\d\d(?:[.,:]\d+)?)?|\.\d\d\.\d\d(?:[.,:]\d+)?)(?:\s*[AP]\.?\s?M\.?)?(?:Z|\s?[+-]\d\d:?\d\d)?(?:\s*(?:Uhr|h|hrs))?",
     re.I | re.ASCII,
 )
+_CLOCK_WORD = re.compile(r"\s*(?:Uhr|h|hrs)$", re.I)
 _DOTTED_CLOCK = re.compile(r"\d{1,2}\.\d\d", re.ASCII)
 _SHOWN_NAME = 60  # characters of a name in a list
 _SHOWN_CELL = 40
@@ -271,7 +272,23 @@ def _find_time(table: Table, name: str, wanted: Wanted, taken: set[int]) -> Time
             else f"The seconds are taken from {column(table, best)} and their fraction from {_all(table, indices[1:])}."
         )
         return _time(table, name, indices, join, wanted, [text])
+    if best in dates:
+        _refuse_unknown_clocks(table, best, name)
     return _time(table, name, (best,), None, wanted, notes)
+
+
+def _refuse_unknown_clocks(table: Table, day: int, name: str) -> None:
+    """Raise MisuseError if days have a time of day in another column that is not understood: else all would be at midnight."""
+    days = table.cells(day, SAMPLED)
+    if any(":" in cell for cell in days) or 2 * len(set(days)) > len(days):
+        return
+    for index in range(table.width):
+        clocks = table.cells(index, SAMPLED)
+        if index != day and _is_named(table, index, _CLOCK_NAMES) and len(set(clocks)) > 1:
+            raise MisuseError(
+                f"{name}: {column(table, index)} holds times of day that are not understood, for example {quoted(clocks[0][:60])}.",
+                hint="Write them as 18:00:00, or choose the column of the days alone with --timestamp.",
+            )
 
 
 def _all(table: Table, indices: Sequence[int]) -> str:
@@ -471,7 +488,7 @@ def _clocks(table: Table, day: int, excluded: set[int]) -> Iterable[tuple[tuple[
 
 
 def _with_clock(day: int, clock: int) -> Join:
-    return lambda fields: f"{fields[day]} {fields[clock]}"
+    return lambda fields: f"{fields[day]} {_CLOCK_WORD.sub('', fields[clock])}"
 
 
 def _with_hour(day: int, *clock: int) -> Join:

@@ -10,6 +10,7 @@ import codecs
 import gzip
 import io
 import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -51,6 +52,16 @@ _BINARY_MARKS: Final[tuple[tuple[bytes, str, str], ...]] = (
     (b"RRD\x00", "a round robin database", "Export it with `rrdtool xport --json` or `rrdtool fetch`."),
     (b"\x93NUMPY", "a NumPy array", "Write times and values as CSV and give that."),
 )
+# What the readers of archives say of those that are damaged.
+_DAMAGES: Final = (
+    EOFError,
+    ValueError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+    zstandard.ZstdError,
+    zipfile.BadZipFile,
+)
 _TAR_MARK_AT, _TAR_MARK = 257, b"ustar"
 _CSV_HINT: Final = "Give a file of text with a time and a value in each row, such as CSV."
 _MARKS: Final = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -89,7 +100,7 @@ def reading(name: str, where: Callable[[], str] = lambda: "") -> Iterator[None]:
     """
     try:
         yield
-    except (EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, zipfile.BadZipFile) as error:
+    except _DAMAGES as error:
         raise _damaged(name, where(), error) from error
     except OSError as error:
         if error.errno is None:  # of gzip and bz2

@@ -58,7 +58,7 @@ _MONTH_ABBREVIATIONS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", 
 _MONTHS = {name: number for number, name in enumerate(_MONTH_ABBREVIATIONS, start=1)}
 
 _FRACTION = r"(?:[.,:](?P<fraction>\d{1,18}))?"
-_CLOCK = rf"(?P<hour>\d{{1,2}})(?P<colon>[:.])(?P<minute>\d\d)(?:(?P=colon)(?P<second>\d\d){_FRACTION})?"
+_CLOCK = rf"(?P<hour>\d{{1,2}})(?P<colon>[:.h])(?P<minute>\d\d)(?:(?P=colon)(?P<second>\d\d){_FRACTION})?"
 _HALF = r"(?:\s*(?P<half>[AP])\.?\s?M\.?)?"
 _ZONE_NAMES = "|".join(sorted(filter(None, _ZONES), key=len, reverse=True))
 # Programs name the region behind the offset, which says it all: [Europe/Berlin], (Central European Standard Time).

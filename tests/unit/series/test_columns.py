@@ -145,6 +145,8 @@ CLOCKS = [time[11:] for time in TIMES]
         ("Datum;Uhrzeit;Wert", (["01.07.2014"] * 20, CLOCKS, VALUES)),
         ("clock;value;day", ([f"{clock}:00.0" for clock in CLOCKS], VALUES, ["2014-07-01"] * 20)),
         ("<DATE>;<TIME>;<CLOSE>", (["2014.07.01"] * 20, CLOCKS, VALUES)),
+        ("date;heure;v", (["2014/07/01"] * 20, [clock.replace(":", "h") for clock in CLOCKS], VALUES)),
+        ("Datum;Zeit;Wert", (["01.07.2014"] * 20, [f"{clock} Uhr" for clock in CLOCKS], VALUES)),
         (None, (["1-Jul-2014"] * 20, [f"{clock}:00Z" for clock in CLOCKS], VALUES)),
     ],
 )
@@ -197,3 +199,13 @@ def test_times_of_a_count_from_zero_are_said_to_be_such():
 def test_junk_above_the_first_times_does_no_harm():
     data = table(["?"] * 60 + list(range(80)), VALUES * 7, header="time,value")
     assert read(data, timestamp="time")[0] == (0.0, VALUES[0])
+
+
+def test_times_of_day_that_are_not_understood_are_not_left_out_in_silence():
+    with pytest.raises(
+        MisuseError,
+        match=r"'time' .column 2. holds times of day that are not understood, for example 'noon 0'",
+    ):
+        read_one(
+            table(["2014-07-01"] * 20, [f"noon {i}" for i in range(20)], VALUES, header="date,time,value")
+        )

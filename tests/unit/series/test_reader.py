@@ -10,12 +10,13 @@ from contextlib import suppress
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.series import reader
 from htmengine.series.lines import MAX_LINE_LENGTH
+from tests.unit.series import shapes
 from tests.unit.series.files import read, read_all, read_one, rows, stream
 
 HEADER = "timestamp,value\n"
@@ -361,3 +362,25 @@ def test_text_of_any_kind_is_read_or_refused_in_words(parts):
     for options in ({}, {"every_s": 1.0}, {"all_series": True}):
         with suppress(ExplainedError):
             read_all("".join(parts), **options)
+
+
+@pytest.mark.parametrize("packed", [*PACKINGS, "workbook", "parquet", "json"])
+@given(seed=st.integers(0, 2**32 - 1))
+@settings(max_examples=15)
+def test_damaged_files_of_every_kind_are_read_or_refused_in_words(packed, seed):
+    points = shapes.points(30)
+    kinds = {
+        "workbook": shapes.workbook,
+        "parquet": shapes.parquet,
+        "json": lambda given: shapes.prometheus(given).encode(),
+    }
+    if packed in kinds:
+        data = bytearray(kinds[packed](points))
+    else:
+        data = bytearray(PACKINGS[packed]((HEADER + "\n".join(GOOD)).encode()))
+    damage = random.Random(seed)
+    for _ in range(damage.randint(1, 8)):
+        at = damage.randrange(len(data))
+        data[at : at + damage.randint(0, 2)] = damage.randbytes(damage.randint(0, 2))
+    with suppress(ExplainedError):
+        read_all(bytes(data))
