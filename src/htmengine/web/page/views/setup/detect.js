@@ -1,5 +1,5 @@
 /** Scoring a file that is no metric of this installation: what `htmengine detect` does, in the page. */
-import { get, upload, url } from "../../lib/api.js";
+import { Problem, get, upload, url } from "../../lib/api.js";
 import { clock, moment, score, span } from "../../lib/format.js";
 import { usualStep, withGaps } from "../../lib/columns.js";
 import { h, replace } from "../../lib/h.js";
@@ -46,7 +46,8 @@ export function detectPart() {
         }
       });
     } catch (problem) {
-      replace(progress, problemNote(problem));
+      const missing = problem instanceof Problem && problem.status === 404;
+      replace(progress, missing ? h("p", null, "This engine scores no files over HTTP. On the terminal: ", h("code", null, `htmengine detect ${quoted(chosen.file.name)} --value ${quoted(chosen.value)}`)) : problemNote(problem));
     }
   }
 
