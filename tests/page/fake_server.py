@@ -41,6 +41,7 @@ class World:
         self.requests = []
         self.listeners = []
         self.merged = {}
+        self.rules_editable = True
         self.stage = {}
         self.jobs = {}
         self.loop = None
@@ -544,7 +545,12 @@ class _Api:
             {"name": "hosts", "pattern": "host.*", "monitor": True, "limit": 100, "matches": 60},
         ]
         return JSONResponse(
-            {"rules": rules, "default": None, "path": "/etc/htmengine/monitor-rules.conf", "editable": True},
+            {
+                "rules": rules,
+                "default": None,
+                "path": "/etc/htmengine/monitor-rules.conf",
+                "editable": self.world.rules_editable,
+            },
             headers={"ETag": '"1"'},
         )
 

@@ -114,5 +114,8 @@ def test_health_and_setup_know_this_engine(site, folder):
     expect(page.get_by_role("tabpanel")).to_contain_text(str(folder.port))
     page.goto(site.url + "/incidents")
     expect(page.locator(".incident-row").first).to_be_visible()
+    page.goto(site.url + "/setup/monitor")
+    page.get_by_label("Pattern").last.fill("shop.*")
+    expect(page.locator(".preview-summary")).to_contain_text("metrics would be watched")
     page.goto(site.url + "/setup/access")
     expect(page.get_by_text("No token yet.")).to_be_visible()

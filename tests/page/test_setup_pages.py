@@ -43,6 +43,18 @@ def test_rules_say_what_they_would_do_before_they_are_saved(world, site):
     assert ("PUT", "monitor-rules", {}) in world.requests
 
 
+def test_rules_that_are_kept_in_a_file_are_tried_here_and_given_as_its_lines(world, site):
+    world.rules_editable = False
+    page = site.open("/setup/monitor")
+    page.get_by_role("button", name="Add a rule").click()
+    page.get_by_label("Pattern").last.fill("db.*")
+    page.get_by_label("Watched").last.uncheck()
+    expect(page.get_by_label("Lines for monitor-rules.conf")).to_contain_text(
+        "pattern = db.*\naction = ignore"
+    )
+    expect(page.get_by_role("button", name="Save rules")).to_be_hidden()
+
+
 def test_a_history_file_is_looked_at_before_it_is_loaded(world, site):
     page = site.open("/setup/backfill")
     page.locator("#file").set_input_files(

@@ -1,7 +1,7 @@
 /** The rules that say which metrics are watched, with what each would do before it is saved. */
 import { etagOf, get, post, put, url } from "../../lib/api.js";
 import { count, plural } from "../../lib/format.js";
-import { h, replace } from "../../lib/h.js";
+import { h, replace, setText } from "../../lib/h.js";
 import { problemNote } from "../problem.js";
 import { asCommand } from "./command.js";
 
@@ -9,11 +9,23 @@ import { asCommand } from "./command.js";
 
 const TYPING_MS = 250;
 
+/**
+ * Returns rules as the file has them.
+ * @param {{name?: string, pattern: string, monitor: boolean, limit?: number}[]} rules
+ */
+export function asLines(rules) {
+  return rules
+    .map(({ name, pattern, monitor, limit }, i) => [`[${name ?? `rule-${i + 1}`}]`, `pattern = ${pattern}`, `action = ${monitor ? "monitor" : "ignore"}`, ...(limit ? [`limit = ${limit}`] : [])].join("\n"))
+    .join("\n\n");
+}
+
 export function monitorPart() {
   const body = h("tbody");
   const summary = h("p.preview-summary", { role: "status" });
   const said = h("div");
   const place = h("p.hint");
+  const text = h("code");
+  const lines = h("pre", { tabindex: "0", "aria-label": "Lines for monitor-rules.conf" }, text);
   const command = asCommand();
   const save = /** @type {HTMLButtonElement} */ (h("button.primary", { type: "submit" }, "Save rules"));
   const add = h("button", { type: "button", onclick: () => addRule({ pattern: "", monitor: true }, true) }, "Add a rule");
@@ -26,21 +38,21 @@ export function monitorPart() {
     summary,
     said,
     place,
+    lines,
     command.element,
   );
   let timer = 0;
 
   /** @type {{element: HTMLElement, pattern: HTMLInputElement, monitor: HTMLInputElement, matches: HTMLElement, examples: HTMLElement, rule: MonitorRule}[]} */
   let rows = [];
-  let editable = true;
 
   /**
    * @param {MonitorRule} rule
    * @param {boolean} focus
    */
   function addRule(rule, focus) {
-    const pattern = /** @type {HTMLInputElement} */ (h("input", { "aria-label": "Pattern", value: rule.pattern, required: true, spellcheck: "false", oninput: later, readonly: !editable }));
-    const monitor = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", "aria-label": "Watched", checked: rule.monitor, onchange: later, disabled: !editable }));
+    const pattern = /** @type {HTMLInputElement} */ (h("input", { "aria-label": "Pattern", value: rule.pattern, required: true, spellcheck: "false", oninput: later }));
+    const monitor = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", "aria-label": "Watched", checked: rule.monitor, onchange: later }));
     const matches = h("td.number", null, rule.matches === undefined ? "" : count(rule.matches));
     const examples = h("td.examples.hint");
     const row = { pattern, monitor, matches, examples, rule, element: h("tr") };
@@ -49,7 +61,7 @@ export function monitorPart() {
       row.element.remove();
       later();
     } }, "Remove");
-    row.element.append(h("td", null, pattern), h("td", null, monitor), matches, examples, h("td", null, editable ? remove : null));
+    row.element.append(h("td", null, pattern), h("td", null, monitor), matches, examples, h("td", null, remove));
     rows.push(row);
     body.append(row.element);
     if (focus) pattern.focus();
@@ -64,6 +76,7 @@ export function monitorPart() {
 
   async function preview() {
     const wanted = rules();
+    setText(text, asLines(wanted));
     command.show("PUT", url("/monitor-rules"), ["-H 'Content-Type: application/json'", "-H 'If-Match: …'", `-d '${JSON.stringify({ rules: wanted }).replaceAll("'", `'\\''`)}'`]);
     try {
       const told = /** @type {import("../../shapes").RulesPreview} */ (await post("/monitor-rules/preview", { rules: wanted }));
@@ -94,13 +107,13 @@ export function monitorPart() {
   async function load() {
     try {
       const told = /** @type {import("../../shapes").MonitorRules} */ (await get("/monitor-rules"));
-      editable = told.editable;
-      add.hidden = save.hidden = !editable;
-      replace(place, told.path ? ["They are kept in ", h("code", null, told.path), editable ? "." : ": change them there."].map((part) => part) : "");
+      save.hidden = command.element.hidden = !told.editable;
+      lines.hidden = told.editable;
+      replace(place, told.path ? ["The rules are kept in ", h("code", null, told.path), told.editable ? "." : ". What you try here becomes valid once it stands there:"] : "There are no rules: nothing is watched by itself. They belong into monitor-rules.conf, beside the engine's configuration:");
       rows = [];
       replace(body);
       told.rules.forEach((rule) => addRule(rule, false));
-      if (!told.rules.length && editable) addRule({ pattern: "*", monitor: true }, false);
+      if (!told.rules.length) addRule({ pattern: "*", monitor: true }, false);
       await preview();
     } catch (problem) {
       replace(said, problemNote(problem, load));
