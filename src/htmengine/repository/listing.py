@@ -44,17 +44,17 @@ _PART: Final = (
     )
     .where(_metric.uid > bindparam("after"), _metric.datasource == CUSTOM)
     .order_by(_metric.uid)
-    .limit(PART)
+    .limit(bindparam("part"))
 )
 
 
-def every_metric(conn: Connection) -> Iterator[list[Listed]]:
-    """Yield all custom metrics by uid, some at a time."""
+def every_metric(conn: Connection, *, part: int = PART) -> Iterator[list[Listed]]:
+    """Yield all custom metrics by uid, so many at a time."""
     after = ""
     while True:
-        part = [Listed(*row) for row in conn.execute(_PART, {"after": after})]
-        if part:
-            yield part
-        if len(part) < PART:
+        found = [Listed(*row) for row in conn.execute(_PART, {"after": after, "part": part})]
+        if found:
+            yield found
+        if len(found) < part:
             return
-        after = part[-1].uid
+        after = found[-1].uid
