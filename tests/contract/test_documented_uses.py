@@ -200,6 +200,8 @@ def test_nothing_is_found_wrong_with_services_that_run(application):
         None if config.load(application.directory).bus_path is None else True
     )  # nobody knows of other machines
     fed = dict.fromkeys(("metric_storer", "model_scheduler", "anomaly_service"), True)
+    if listens:
+        fed["incidents"] = True  # no queue tells of it either
 
     def found():
         done = CliRunner().invoke(app, ["status", "--json"], catch_exceptions=False)
