@@ -120,7 +120,9 @@ def free_ports(directory: Path, options: argparse.Namespace) -> dict[str, int]:
 def configure(folder: Path, options: argparse.Namespace, ports: dict[str, int]) -> None:
     """Write the engine's configuration, and what the example adds to it: its programs, its rules, its section."""
     example = EXAMPLES / options.app
-    choices = templates.Choices(options.bus or "embedded", options.repository or "sqlite", ports["port"])
+    choices = templates.Choices(
+        options.bus or "embedded", options.repository or "sqlite", ports["port"], http_port=0
+    )
     templates.write(folder, options.app.partition("-")[0], choices)
     with (folder / "conf" / "application.conf").open("a") as file:
         file.write(f"\n[web]\nport = {ports['web_port']}\n")

@@ -55,10 +55,18 @@ class WaitingLog:
             log.warning("%s.goes_on waited_s=%.1f", self._name, waited_s)
 
 
-def retry_while_unavailable(action: Callable[[], T], name: str, stop: threading.Event) -> T:
+def retry_while_unavailable(
+    action: Callable[[], T],
+    name: str,
+    stop: threading.Event,
+    errors: tuple[type[Exception], ...] = (DependencyUnavailable, QueueFull),
+) -> T:
     """Return what the action returns, trying again while a dependency is unavailable or a queue full.
 
-    `name`: of the service that waits, for the log.
+    Parameters
+    ----------
+    name : of the service that waits, for the log.
+    errors : those that may pass.
 
     Raises
     ------
@@ -75,6 +83,6 @@ def retry_while_unavailable(action: Callable[[], T], name: str, stop: threading.
         if stop.wait(pause_s):
             raise ShutdownRequested
 
-    result = retry(action, (DependencyUnavailable, QueueFull), backoff, worth=worth, sleep=sleep)
+    result = retry(action, errors, backoff, worth=worth, sleep=sleep)
     waiting.ends(backoff.waited_s)
     return result

@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import uvicorn
@@ -14,6 +15,7 @@ import uvicorn
 from htmengine import config
 from htmengine.errors import ExplainedError
 from htmengine.service.context import Context
+from htmengine.service.retry import ShutdownRequested, retry_while_unavailable
 from htmengine.web.access import require_token
 from htmengine.web.app import create_app
 from htmengine.web.site import Site
@@ -35,16 +37,21 @@ class HttpPortError(ExplainedError):
 def work(context: Context) -> None:
     """Serve where the settings say, until `context.stop` is set; without a port there is nothing to do.
 
-    Raises
-    ------
-    HttpPortError : the port cannot be opened.
+    While another program has the port, this one waits for it: the other services need no page, and a program that ends
+    and is started again and again costs them more than it is worth.
     """
     http = context.settings.http
     if not http.port:
         log.warning("%s.off: [http] port is 0", NAME)
         context.stop.wait()
         return
-    with listening(http.host, http.port) as bound:
+    try:
+        bound = retry_while_unavailable(
+            partial(listening, http.host, http.port), NAME, context.stop, (HttpPortError,)
+        )
+    except ShutdownRequested:
+        return
+    with bound:
         log.info("%s.listening address=%s", NAME, address(http))
         serve(context, bound)
 
