@@ -1,4 +1,4 @@
-"""The backtracking temporal memory, as naively as can be: every segment is visited at every question.
+"""The backtracking temporal memory, as a naive twin: every query visits every segment.
 
 Source: reference "HTM scalar anomaly models", sections 7 and 8. Permanences, confidences and duty cycles are
 32-bit floats. Two things are our own, and change confidences in the last digits only: duty cycles are kept divided

@@ -1,4 +1,4 @@
-"""The SDR classifiers, as naively as can be: weights by cell and bucket in dictionaries."""
+"""The SDR classifiers, as naive twins: weights by cell and bucket in dictionaries."""
 
 import math
 

@@ -49,7 +49,7 @@ def week_slot(timestamp):
 
 
 class Profile:
-    """By slot, whatever that is: the mean of each past visit is followed."""
+    """Running means over past visits, by slot of any kind."""
 
     def __init__(self, rate):
         self.rate = rate

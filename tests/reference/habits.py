@@ -1,4 +1,4 @@
-"""Naive twin of what a metric does at a time of day, again and again."""
+"""Naive twin of what a metric does repeatedly at a time of day."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The plain temporal memory, as naively as can be: one object per segment, every segment visited every step.
+"""The plain temporal memory, as a naive twin: one object per segment, every segment visited every step.
 
 Source: reference "HTM scalar anomaly models", sections 6 and 8. Permanences are 32-bit floats.
 """

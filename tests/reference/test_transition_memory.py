@@ -67,7 +67,7 @@ def test_a_cycle_is_predicted_once_its_synapses_are_connected():
     assert laps[-1] == [0.0] * 10
 
 
-def test_what_was_predicted_is_told_after_learning_as_it_was_before():
+def test_what_was_predicted_is_the_same_before_and_after_learning():
     twin = NaiveTransitionMemory(**SMALL | {"max_segments": 400}, seed=3)
     for active in random_steps(np.random.default_rng(3), SMALL["columns"], 60):
         ahead = copy.deepcopy(twin)

@@ -1,4 +1,4 @@
-"""Array types of this package, and of all who use it; and how they are made of what others give."""
+"""Array types of this package and its callers, and conversions to them."""
 
 import sys
 from typing import Any, SupportsFloat, TypeAlias

@@ -1,4 +1,4 @@
-"""What a model says of a sample: its scores, and why they are what they are."""
+"""The scores of a sample, and their explanation."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _PATTERN: Final = _CAUSES[:3]
 
 
 class Scores(NamedTuple):
-    """What a model says of one sample; every score is NaN when the sample had no value."""
+    """The scores of one sample; every score is NaN when the sample had no value."""
 
     raw_anomaly_score: float
     """Share of what came that the memory had not foreseen, 0 to 1."""

@@ -21,7 +21,7 @@ SCORED, MISSING, OUT_OF_ORDER = 0, 1, 2
 
 
 class BatchScores(NamedTuple):
-    """Scores of a batch, and what became of each sample."""
+    """Scores of a batch, and the outcome of each sample."""
 
     scores: SeriesScores
     """Shape (n,) each; NaN where nothing was scored."""

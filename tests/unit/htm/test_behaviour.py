@@ -1,4 +1,4 @@
-"""How the default model behaves where metrics are awkward; what is measured, over more seeds, docs/explanation tells."""
+"""How the default model behaves on awkward metrics; docs/explanation/detection.md has the results over more seeds."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ SEEDS = range(3)
 
 
 class Bounds(NamedTuple):
-    """What a behaviour may cost; a trend and steps that come seldom cost most."""
+    """Bounds on the cost of a behaviour; a trend and rare steps cost most."""
 
     false_per_1000: float
     found: float = 1.0

@@ -1,4 +1,4 @@
-"""What the default model finds, and what it lets pass, on generated series; the odd ones that metrics are."""
+"""What the default model finds, and what it ignores, on generated series with the oddities of real metrics."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What a model says of why a sample got its scores."""
+"""Why a sample got its scores."""
 
 import dataclasses
 import math
@@ -78,7 +78,7 @@ def test_what_the_memory_foresaw_of_the_value_is_what_the_raw_score_leaves():
         assert 1 <= len(expected) <= 256
 
 
-def test_a_known_way_is_foreseen_and_its_values_are_named():
+def test_a_known_sequence_is_foreseen_and_its_values_are_named():
     times = 1.7e9 + FIVE_MINUTES * np.arange(2000)
     values = np.where(np.arange(2000) % 2 == 0, 10.0, 20.0)
     model, *_ = explained(times, values)

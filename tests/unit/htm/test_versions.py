@@ -1,4 +1,4 @@
-"""Parameters in few words."""
+"""The short form of parameters."""
 
 import json
 
@@ -19,7 +19,7 @@ def test_parameters_come_back_as_they_were(name, predict, seed):
     assert params.from_short_form(json.loads(parameters.to_json())) == parameters
 
 
-def test_the_default_set_takes_few_words():
+def test_the_default_set_has_a_short_form():
     parameters = params.parameter_set("default", minimum=0.0, maximum=100.0)
     assert params.to_short_form(parameters) == {
         "kind": "default-2",
@@ -28,7 +28,7 @@ def test_the_default_set_takes_few_words():
     }
 
 
-def test_version_1_is_described_as_ever():
+def test_version_1_keeps_its_short_form():
     parameters = params.DefaultParametersV1(name="default", damping=0.3)
     described = {"kind": "default", "edition": 1, "damping": 0.3}
     assert params.to_short_form(parameters) == described

@@ -1,4 +1,4 @@
-"""What the parameters of all models have in common."""
+"""Base classes of the parameters of all models."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Likelihood(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", forbid_unknown_fields=True):
-    """What a model is built from, apart from its samples."""
+    """Parameters of a model."""
 
     name: str
     classifier: Classifier | None = None

@@ -91,7 +91,7 @@ class Tail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Habits(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a metric does at a time of day again and again."""
+    """What a metric does repeatedly at a time of day."""
 
     fading: float = 0.1
     """Share that a day without it takes away."""
@@ -127,7 +127,7 @@ class SeasonalDeviation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class Combination(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How what the channels find becomes one score."""
+    """How the findings of the channels are combined into one score."""
 
     quiet_records: int = 15
     """After an alarm, further ones are damped for so many records,"""

@@ -67,7 +67,7 @@ class Section:
             self._left.pop(key, None)
 
     def section(self, key: str, *, optional: bool = False) -> Section:
-        """Return the object behind a key; an empty one where it may be missing or null and is."""
+        """Return the object behind a key; an empty one where the key may be missing or null and is."""
         self._left.pop(key, None)
         if optional and self._content.get(key) is None:
             return Section(f"{self.path}.{key}", {})

@@ -1,4 +1,4 @@
-"""Parameter sets by name: ``default``, which we recommend, and the models of NuPIC."""
+"""Parameter sets by name: ``default``, the recommended one, and the models of NuPIC."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Parameters in few words: what they change of a version of the default model.
+"""The short form of parameters: the differences from a version of the default model.
 
 The description of a metric's model lies in the metric's row, which is written with every batch of its samples, and in each
-of its checkpoints. Nothing costs a fleet on SQLite more than long rows there.
+of its checkpoints. Long rows are the largest cost of a fleet on SQLite.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ nb::class_<Kind> bind_classifier(nb::module_& module, const char* name) {
             },
             nb::kw_only(), nb::arg("cells"), nb::arg("steps"), nb::arg("alpha"), nb::arg("value_gain"),
             nb::arg("max_buckets"))
-        // The caller sees to it that the cells exist and come once each. By step: value and probability.
+        // The caller ensures that the cells exist and come once each. By step: value and probability.
         .def(
             "compute",
             [](Kind& self, In<std::uint32_t> cells, std::int64_t bucket, double value) {

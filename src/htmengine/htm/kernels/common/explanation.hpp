@@ -9,7 +9,7 @@
 
 namespace htmengine {
 
-/// What a model says of one sample. All from 0 to 1; NaN when the sample had no value or was refused.
+/// The scores of one sample. All from 0 to 1; NaN when the sample had no value or was refused.
 struct Scores {
     static constexpr std::size_t count = 9;
 

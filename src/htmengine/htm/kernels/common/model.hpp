@@ -1,4 +1,4 @@
-// A model: what every metric has one of. Samples go in, scores come out, the state is one block of bytes.
+// A model; every metric has one. Samples go in, scores come out, the state is one block of bytes.
 #pragma once
 
 #include <cstddef>
@@ -55,8 +55,8 @@ class Model {
     /// The whole state as bytes.
     virtual std::vector<std::uint8_t> save() const = 0;
 
-    /// Takes back what save() gave for a model with the same parameters. Throws StateError, and stays as it was, when
-    /// the bytes do not fit.
+    /// Restores the bytes that save() returned for a model with the same parameters. Throws StateError, and stays as
+    /// it was, when the bytes do not fit.
     virtual void load(const std::uint8_t* data, std::size_t size) = 0;
 
    protected:

@@ -70,7 +70,7 @@ class AlarmSize {
     std::uint64_t sizes_ = 0;
     double size_ = 0.0;  // 0 before the first fit
     double usual_;
-    std::uint8_t varies_ = 0;  // whether the metric seldom stands still, by the last fit
+    std::uint8_t varies_ = 0;  // whether the metric rarely stands still, by the last fit
     std::uint8_t run_ = 0;  // alarms in a row up to the last size, as many as count
 };
 

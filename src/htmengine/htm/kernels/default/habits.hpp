@@ -1,4 +1,4 @@
-// What a metric does at a time of day, again and again: how far it deviates, and which values it takes.
+// What a metric does repeatedly at a time of day: how far it deviates, and which values it takes.
 //
 // A day has 48 half-hours. Of each, what at least two days showed counts, and fades by a share each day that does not
 // show it: one day's incident is no habit. What happens up to half an hour earlier or later is still the habit's.
@@ -23,7 +23,7 @@ class Habits {
     /// Says at which time the next record comes.
     void visit(double timestamp);
 
-    /// How strong deviations are at this time again and again; 0 where they are not.
+    /// How strong deviations repeatedly are at this time; 0 where there are none.
     double usual_strength() const;
 
     /// What is left of a deviation's strength beside those that are usual at this time.

@@ -6,7 +6,7 @@
 //   It ranks: within a metric, what is larger is stronger, today as a month ago;
 // - in units of their recent size, by how rare that is among the last thousands of records (see Tail). So is unrest, the
 //   average size of errors.
-// What deviates at the same time of day again and again is usual there (see Habits), and measured beside that.
+// Deviations that repeat at the same time of day are usual there (see Habits); others are measured relative to them.
 #pragma once
 
 #include <algorithm>

@@ -27,7 +27,7 @@ struct ValueResolutionParameters {
 };
 
 /// Without a known range the resolution follows the range of the past values but for a few that lie far from all others.
-/// It changes seldom, since all that was learned at the old resolution is then void: set by the first two values that
+/// It changes rarely, since all that was learned at the old resolution is then void: set by the first two values that
 /// differ, it is looked at again after 4, 8, 16 … values and changes when the range asks for a quarter more or much less;
 /// after 512 values, when it asks for four times as much because more than a few values lay outside.
 class ValueResolution {
@@ -41,7 +41,7 @@ class ValueResolution {
     /// so far, as long as there are at most 512. True when the resolution changed.
     bool observe(double value, const std::vector<PastSample>& young);
 
-    /// Whether the resolution has seen enough values: from then on it seldom changes.
+    /// Whether the resolution has seen enough values: from then on it rarely changes.
     bool settled() const { return count_ >= values_to_settle; }
 
     std::uint64_t count() const { return count_; }

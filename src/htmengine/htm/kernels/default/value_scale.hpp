@@ -13,7 +13,7 @@ struct ValueScaleParameters {
     double padding;         // share of the range added on each side
 };
 
-/// Without a known range the resolution follows the range of the past values. It changes seldom, since all that was
+/// Without a known range the resolution follows the range of the past values. It changes rarely, since all that was
 /// learned at the old resolution is then void: set by the first two values that differ, it is looked at again after 4, 8,
 /// 16 … values, and grows when the range asks for a quarter more, after 1024 values for four times as much. It never falls.
 class ValueScale {
@@ -25,7 +25,7 @@ class ValueScale {
     /// changed.
     bool observe(double value);
 
-    /// Whether the resolution is known or has seen enough values: from then on it seldom changes.
+    /// Whether the resolution is known or has seen enough values: from then on it rarely changes.
     bool settled() const { return known_ || count_ >= values_to_settle; }
 
     /// The lowest and the highest value so far.

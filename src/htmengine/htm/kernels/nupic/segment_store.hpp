@@ -44,7 +44,7 @@ class SegmentStore {
     /// Removes all synapses.
     void free(std::uint32_t segment);
 
-    /// The caller sees to it that there is room and that the source is new to the segment.
+    /// The caller ensures that there is room and that the source is new to the segment.
     void add_synapse(std::uint32_t segment, std::uint32_t source, float permanence);
     /// The synapses behind it move up.
     void remove_synapse(std::uint32_t segment, std::uint32_t position);
