@@ -188,7 +188,7 @@ class DefaultModel:
         return scores
 
     def combine(self, found, strength):
-        """Rank deviations that are alarms by themselves above all others, and what is none by much below them."""
+        """Rank deviations that are alarms by themselves above all others, and the others well below them."""
         large = scaled(strength)
         if strength >= 1.0:
             return 0.5 + BAND + (1.0 - 2.0 * BAND) * (large - 0.5)

@@ -1,4 +1,4 @@
-"""Anomaly likelihood, as naive as can be: every score is kept, and every fit starts from scratch.
+"""Anomaly likelihood, as a naive twin: every score is kept, and every fit starts from scratch.
 
 Source: reference "HTM scalar anomaly models", sections 9 and 10.
 """

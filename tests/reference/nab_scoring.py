@@ -1,4 +1,4 @@
-"""NAB's score of one threshold, as naive as can be: file by file, record by record."""
+"""NAB's score of one threshold, as a naive twin: file by file, record by record."""
 
 import math
 

@@ -53,7 +53,7 @@ class Novelty:
         self.high = 0.0
 
     def update(self, value):
-        """Return the scores of the jump and of the extreme, each 0 to 1."""
+        """Return the scores of the jump and of the extreme, each from 0 to 1."""
         jump, extreme = self.jump(value), self.extreme(value)
         self.last = value
         self.count += 1

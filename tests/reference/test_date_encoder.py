@@ -111,7 +111,7 @@ def test_the_29th_of_february_is_a_holiday_in_leap_years_only():
 
 
 @pytest.mark.parametrize("timestamp", [math.nan, math.inf, -math.inf])
-def test_a_moment_that_is_none_has_no_bits(timestamp):
+def test_a_timestamp_that_is_not_finite_has_no_bits(timestamp):
     assert DateEncoder(time_of_day=3).encode(timestamp).tolist() == []
 
 

@@ -168,7 +168,7 @@ def test_values_too_large_for_a_variance_are_not_flat():
     assert kernel.distribution == pytest.approx((0.2, math.sqrt(0.0003)))
 
 
-def test_a_copy_goes_its_own_way():
+def test_a_copy_is_independent_of_its_original():
     kernel = AnomalyLikelihood()._kernel
     kernel.update(0.5, 1.0)
     twin_kernel = copy.copy(kernel)
@@ -337,7 +337,7 @@ def test_published_benchmark_scores_follow_from_their_raw_scores(detector):
 
 @pytest.mark.parametrize("wild", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("flat_variance", [0.0, 0.0003])
-def test_a_state_with_a_number_that_is_none_is_refused(wild, flat_variance):
+def test_a_state_with_a_number_that_is_not_finite_is_refused(wild, flat_variance):
     parameters = {"flat_variance": flat_variance, "learning": 5, "probation": 10, "history": 60, "refit": 20}
     likelihood = AnomalyLikelihood(**parameters)
     rng = np.random.default_rng(0)

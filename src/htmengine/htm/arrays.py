@@ -14,8 +14,7 @@ IndexArray: TypeAlias = NDArray[np.uint32]
 def real(number: SupportsFloat) -> float:
     """Return a real number as a float, the largest one for an integer beyond it.
 
-    Raises TypeError for anything else, text included: whether "1_0" or digits of other scripts are numbers is not for
-    us to say.
+    Raises TypeError for anything else, text included: this package does not decide whether "1_0" or digits of other scripts are numbers.
     """
     if isinstance(number, str | bytes | bytearray):
         raise TypeError(f"a real number is needed, not {type(number).__name__}")

@@ -32,7 +32,7 @@ def build_model(parameters: params.Parameters) -> _kernels.Model:
     elif isinstance(parameters, params.NupicParameters):
         model = _nupic(parameters)
     else:
-        raise TypeError(f"{type(parameters).__name__} are the parameters of no model")
+        raise TypeError(f"{type(parameters).__name__} are not the parameters of a model")
     if parameters.classifier is not None:
         fields = _fields(parameters.classifier)
         if isinstance(parameters, params.NupicParameters):
@@ -133,7 +133,7 @@ def _filled(target: T, fields: Mapping[str, Any]) -> T:
 
 @contextmanager
 def _checked(fields: Mapping[str, Any]) -> Iterator[None]:
-    """A kernel checks the range of a parameter; that its type does not hold it, only the binding finds."""
+    """A kernel checks the range of a parameter; only the binding detects a value that does not fit its type."""
     try:
         yield
     except TypeError as error:

@@ -108,7 +108,7 @@ class Pool(Generic[Key]):
         TypeError : timestamps or values are of another type than there; nothing was scored.
         """
         if threads < 1:
-            raise ValueError(f"{threads} threads score nothing; give at least 1")
+            raise ValueError(f"threads is {threads}, but must be at least 1")
         times, series = checked_series(timestamps, values)
         if len(keys) != len(times):
             raise ValueError(f"{len(keys)} keys for {len(times)} samples")

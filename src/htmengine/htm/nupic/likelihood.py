@@ -1,6 +1,6 @@
 """Anomaly likelihood: how unusual the recent average of raw anomaly scores is, given their history.
 
-A raw anomaly score says how badly one record was predicted. On a noisy metric bad predictions are nothing special,
+A raw anomaly score says how badly one record was predicted. On a noisy metric bad predictions are common,
 so raw scores are averaged over the last few records, and the average is compared with the distribution of such
 averages in the past: the likelihood of an anomaly is 1 minus the Gaussian tail probability of the average.
 
@@ -267,8 +267,7 @@ class AnomalyLikelihood:
 
         Raises
         ------
-        ValueError : if an argument is not finite; the state is as before. A record without a value is no record:
-            leave it out.
+        ValueError : if an argument is not finite; the state is as before. Leave out a record without a value.
         """
         raw_score, value = real(raw_score), real(value)
         if not (math.isfinite(raw_score) and math.isfinite(value)):

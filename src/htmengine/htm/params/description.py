@@ -120,7 +120,7 @@ class Section:
     def finish(self) -> None:
         """Raise ValueError when a key was not taken."""
         for key in self._left:
-            raise self.fault(key, self._content[key], "this engine knows no such key; leave it out")
+            raise self.fault(key, self._content[key], "this key is unknown; remove it")
 
 
 def _listed(values: tuple[Any, ...]) -> str:

@@ -294,7 +294,7 @@ def to_model_config(
     """
     if not isinstance(parameters, NupicParameters):
         raise ValueError(
-            f"the parameter set {parameters.name} has no model description: only models of NuPIC have"
+            f"the parameter set {parameters.name} has no model description: only models of NuPIC have one"
         )
     plain = isinstance(parameters.memory, TemporalMemory)
     classifier = parameters.classifier or Classifier()

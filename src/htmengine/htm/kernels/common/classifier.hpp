@@ -6,7 +6,7 @@
 // set of weights for each number of steps ahead. Cells that were always active together have the same weights, so they
 // share a row of them until only some of them are active.
 //
-// Here is what the two classifiers share; they differ in their columns, their softmax, and in what comes first,
+// This file has what the two classifiers share; they differ in their columns, their softmax, and in what comes first,
 // learning or predicting.
 //
 // Source: NuPIC's documentation of the SDR classifier; Bishop, "Pattern Recognition and Machine Learning", 4.3.4.

@@ -48,7 +48,7 @@ class AlarmSize {
     /// The size that one in a hundred exceeds, by the last fit; NaN on probation.
     double usual() const { return usual_; }
 
-    /// Takes note of a size, at least 0. Amortised constant time.
+    /// Counts a size, at least 0. Amortised constant time.
     void learn(double size);
 
     template <class Self, class Archive>

@@ -33,7 +33,7 @@ struct ExpectationParameters {
 ///
 /// A value counts up to a limit, and so does a visit, so that one incident does not become what is expected. When a time is
 /// visited and most values lie beyond the limit again, the limit grows fourfold each time and the mean begins anew: then
-/// this is what happens there.
+/// this is taken as usual there.
 class Profile {
    public:
     Profile(std::size_t slots, double rate);
@@ -42,7 +42,7 @@ class Profile {
     bool known(std::size_t slot) const { return visits_[slot] > 0; }
     double mean(std::size_t slot) const { return means_[slot]; }
 
-    /// Says at which slot the next value comes. Where that is another one, the last visit is over, and the mean of a slot
+    /// Sets the slot of the next value. Where that is another one, the last visit is over, and the mean of a slot
     /// that was visited several times moves by at most `limit`.
     void visit(std::size_t slot, double limit);
 

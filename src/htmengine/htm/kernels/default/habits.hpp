@@ -20,7 +20,7 @@ class Habits {
     /// Throws std::invalid_argument when a parameter is out of range.
     explicit Habits(const HabitParameters& parameters);
 
-    /// Says at which time the next record comes.
+    /// Sets the time of the next record.
     void visit(double timestamp);
 
     /// How strong deviations repeatedly are at this time; 0 where there are none.

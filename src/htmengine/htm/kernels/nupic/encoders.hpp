@@ -31,7 +31,7 @@ class MultiEncoder {
     };
 
     /// Bits are laid out in the order of `fields`. Throws std::invalid_argument when there are none, when a name
-    /// comes twice, or when all together are wider than max_encoder_width.
+    /// occurs twice, or when all together are wider than max_encoder_width.
     explicit MultiEncoder(std::vector<Field> fields);
 
     std::uint32_t width() const { return width_; }

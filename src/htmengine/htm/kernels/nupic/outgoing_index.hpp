@@ -1,7 +1,7 @@
 // Where each cell's axon leads: for every source cell, the segments that have a synapse from it.
 //
 // Lists lie in one pool, each in a block whose capacity is a power of two; blocks left behind by growing lists
-// are reused. Copying an index copies three flat arrays. The order within a list means nothing and depends on
+// are reused. Copying an index copies three flat arrays. The order within a list has no meaning and depends on
 // history, so no result may depend on it.
 #pragma once
 
