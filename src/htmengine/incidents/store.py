@@ -163,12 +163,12 @@ def open_incidents_of(conn: Connection, uids: Collection[str]) -> dict[str, str]
 def members_of_open(conn: Connection) -> dict[str, tuple[str, int]]:
     """Return every metric of an open incident by its uid: the id of the incident, and its newest alarm's time.
 
-    Of several incidents the newest counts.
+    Lone alarms are left out: in a large fleet some are open at any time, by chance. Of several incidents the newest counts.
     """
     query = (
         select(_part.uid, _part.incident, _incident.changed)
         .join(schema.incident, _part.incident == _incident.id)
-        .where(_incident.resolved.is_(None), _incident.merged_into.is_(None))
+        .where(_incident.resolved.is_(None), _incident.merged_into.is_(None), _is_warning())
         .order_by(_incident.changed, _incident.id)
     )
     return {uid: (id_of(number), changed) for uid, number, changed in conn.execute(query)}

@@ -1,4 +1,4 @@
-/** Tells new incidents to screen readers: at most one a minute. */
+/** Tells new incidents to screen readers: at most one a minute, and no lone alarms. */
 import { setText } from "../lib/h.js";
 
 const REST_MS = 60_000;
@@ -8,7 +8,7 @@ let last = -REST_MS;
 
 /** @param {import("../shapes").Incident} incident */
 export function announceIncident(incident) {
-  if (incident.state !== "open" || told.has(incident.id)) return;
+  if (incident.state !== "open" || incident.severity === "info" || told.has(incident.id)) return;
   told.add(incident.id);
   if (performance.now() - last < REST_MS) return;
   last = performance.now();

@@ -34,13 +34,14 @@ export function incidents({ query }) {
     h("input.search", { type: "search", placeholder: "Search metrics of incidents", "aria-label": "Search metrics of incidents", autocomplete: "off", spellcheck: "false", oninput: typed })
   );
   const states = h("div.windows", { role: "group", "aria-label": "State" });
+  const lone = h("button", { type: "button", title: "Alarms of one row of one metric: some come by chance", onclick: () => setQuery({ lone: params.has("lone") ? null : "1" }) }, "lone alarms, too");
   const list = h("div.incident-list", { role: "list" });
   const more = h("button", { type: "button", hidden: true, onclick: () => load(true) }, "Earlier incidents");
   const element = h(
     "div.page.incidents",
     null,
     h("h1", null, "Incidents"),
-    h("div.list-bar", null, h("div.search-field", null, search, h("kbd", { "aria-hidden": true }, "/")), states),
+    h("div.list-bar", null, h("div.search-field", null, search, h("kbd", { "aria-hidden": true }, "/")), states, h("div.windows", null, lone)),
     list,
     more,
   );
@@ -54,11 +55,12 @@ export function incidents({ query }) {
     const chosen = params.get("state") ?? "all";
     if (document.activeElement !== search) search.value = params.get("q") ?? "";
     replace(states, STATES.map((one) => h("button", { type: "button", "aria-pressed": String(one === chosen), onclick: () => setQuery({ state: one === "all" ? null : one }) }, one)));
+    lone.setAttribute("aria-pressed", String(params.has("lone")));
   }
 
   async function load(append = false) {
     try {
-      const answer = await get("/incidents", { state: params.get("state") ?? "all", q: params.get("q"), limit: PAGE_SIZE, after: append ? next : null });
+      const answer = await get("/incidents", { state: params.get("state") ?? "all", severity: params.has("lone") ? "info" : "warning", q: params.get("q"), limit: PAGE_SIZE, after: append ? next : null });
       shown = append ? [...shown, ...answer.items] : answer.items;
       next = answer.next;
       show();

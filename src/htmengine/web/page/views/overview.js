@@ -51,9 +51,9 @@ export function overview({ query }) {
 
   async function showCards() {
     try {
-      const { items, next } = await get("/incidents", { state: "open", limit: MOST_CARDS });
+      const { items, next } = await get("/incidents", { state: "open", severity: "warning", limit: MOST_CARDS });
       if (items.length) return replace(cards, items.map(incidentCard), next ? h("a.more-incidents", { href: "incidents" }, "More open incidents") : null);
-      const last = (await get("/incidents", { state: "all", limit: 5 })).items;
+      const last = (await get("/incidents", { state: "all", severity: "warning", limit: 5 })).items;
       replace(cards, last.length ? h("details.last", null, h("summary", null, "Last incidents"), h("div.incident-cards", null, last.map(incidentCard))) : null);
     } catch (problem) {
       replace(cards, problemNote(problem, showCards));
