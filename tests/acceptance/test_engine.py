@@ -32,8 +32,11 @@ def test_lines_over_tcp_udp_and_the_queue_are_scored_like_a_series_and_published
     with folder.up():
         follower = python(*("-m", "htmengine.cli", "results", "--follow", "--json", "--data", folder.path))
         wait_until(
-            lambda: folder.select("SELECT 1 FROM binding WHERE exchange LIKE '%.batches'", file="bus.sqlite"),
-            "that somebody listens",
+            lambda: (
+                len(folder.select("SELECT 1 FROM binding WHERE exchange LIKE '%.batches'", file="bus.sqlite"))
+                == 2
+            ),
+            "that the web server and the command listen",
         )
         folder.send(sent[:200])
         folder.wait_for_scores("web.load", 200)
