@@ -32,10 +32,10 @@ PAGE = (
     Path(__file__)
     .with_name("page.html")
     .read_text()
-    .replace("@MAX_FROM@", str(MODEL.jump_likelihood.probation))
+    .replace("@SCORES_FROM@", str(MODEL.jump_likelihood.probation))
     .replace("@ALL_FROM@", str(MODEL.sequence_likelihood.probation))
 ).encode()
-UPLOT = resources.files("htmengine.cli") / "assets" / "uplot"
+UPLOT = resources.files("htmengine.web") / "page" / "vendor" / "uplot"
 FILES = {
     "/": ("text/html", PAGE),
     "/uplot.js": ("text/javascript", (UPLOT / "uPlot.iife.min.js").read_bytes()),

@@ -34,14 +34,14 @@ UNREAD = 10_000
 ANOMALY = 0.5  # log score from which a sample is an alarm
 SHOWN_DAYS = 3
 CONFIG = Config("application.conf", os.environ["APPLICATION_CONFIG_PATH"])
-UPLOT = resources.files("htmengine.cli") / "assets" / "uplot"
+UPLOT = resources.files("htmengine.web") / "page" / "vendor" / "uplot"
 FILES = {
     "/": (
         "text/html",
         Path(__file__)
         .with_name("page.html")
         .read_text()
-        .replace("@MAX_FROM@", str(params.parameter_set("default").jump_likelihood.probation))
+        .replace("@SCORES_FROM@", str(params.parameter_set("default").jump_likelihood.probation))
         .encode(),
     ),
     "/uplot.js": ("text/javascript", (UPLOT / "uPlot.iife.min.js").read_bytes()),

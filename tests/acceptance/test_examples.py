@@ -197,7 +197,7 @@ def test_an_example_takes_new_ports_and_says_why_it_does_not_start(example):
         assert stat.S_IMODE(control.stat().st_mode) == 0o700
         assert SupervisorClient(f"unix://{control}").getState()["statename"] == "RUNNING"
         page = example.get("/")
-        assert "MAX_FROM = 200, ALL_FROM = 500" in page
+        assert "SCORES_FROM = 200, ALL_FROM = 500" in page
         code, told = start(example)
         assert code == 1
         assert f"skeleton-app runs already: http://127.0.0.1:{example.web_port}/" in told
