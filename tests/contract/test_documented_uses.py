@@ -199,9 +199,10 @@ def test_nothing_is_found_wrong_with_services_that_run(application):
     listens = (
         None if config.load(application.directory).bus_path is None else True
     )  # nobody knows of other machines
-    fed = dict.fromkeys(("metric_storer", "model_scheduler", "anomaly_service"), True)
+    expected = {"metric_listener": listens}
+    expected |= dict.fromkeys(("metric_storer", "model_scheduler", "anomaly_service"), True)
     if listens:
-        fed["incidents"] = True  # no queue tells of it either
+        expected |= {"incidents": True, "web": True}  # no queue tells of these either
 
     def found():
         done = CliRunner().invoke(app, ["status", "--json"], catch_exceptions=False)
@@ -209,4 +210,4 @@ def test_nothing_is_found_wrong_with_services_that_run(application):
         return {service["name"]: service["alive"] for service in status["services"]}, status["findings"]
 
     # A service may have started later than the listener.
-    wait_until(lambda: found() == ({"metric_listener": listens} | fed, []), lambda: str(found()))
+    wait_until(lambda: found() == (expected, []), lambda: str(found()))
