@@ -20,7 +20,7 @@ ARGUMENTS = [
 SIZES = {1440: (1440, 900), 900: (900, 900), 390: (390, 844)}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # no longer: its event loop would be in the way of others
 def browser():
     if not CHROMIUM.exists():
         message = f"{CHROMIUM} is not here: on Debian, apt-get install chromium"

@@ -50,7 +50,9 @@ def test_an_incident_is_followed_from_the_sentence_to_the_reason(site):
     page = site.open("/", moment=None)
     expect(page.get_by_role("heading", level=1)).to_contain_text("1 incident open", timeout=60_000)
     expect(page.locator(".metric-row")).to_have_count(5)
-    expect(page.locator(".metric-row", has_text="fresh.metric")).to_contain_text("sample 1 of")
+    expect(page.locator(".metric-row", has_text="fresh.metric")).to_contain_text(
+        "sample 1 of", timeout=60_000
+    )
     page.locator(".incident-card").click()
     lanes = page.get_by_role("list", name="Metrics by their first alarm").get_by_role("listitem")
     expect(lanes).to_have_count(3)

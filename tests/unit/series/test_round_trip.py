@@ -134,6 +134,8 @@ def test_a_workbook_and_a_parquet_file_read_back(series):
     random=st.randoms(use_true_random=False),
 )
 def test_stacked_series_read_back_one_by_one(series, random):
+    # In one stretch of time: shuffled, a row that lies years off the others is taken for a wrong time.
+    series = [{978_307_200 + 60 * n: value for n, value in enumerate(one.values())} for one in series]
     lines = [
         f"{second},host{n},{'' if value is None else repr(value)}"
         for n, one in enumerate(series)
