@@ -30,6 +30,7 @@ from htmengine.repository.scores import WatermarkAdvance
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.anomaly_service.alarms import new_alarms
 from htmengine.runtime.anomaly_service.hourly_sums import HourlySums
+from htmengine.runtime.anomaly_service.stage import store_scores
 from htmengine.service import program
 from htmengine.service.context import Context, opened
 from htmengine.system import private
@@ -102,19 +103,7 @@ def _store(context: Context, series: ScoredSeries) -> str:
             samples.advance_last(conn, [Advance(uid, first, last, batch.timestamps[-1])])
             scores.advance_watermarks(conn, [WatermarkAdvance(uid, 0, first, last)])
             samples.append(conn, batch.uids, batch.rowids, batch.timestamps, batch.values)
-            scores.store(
-                conn,
-                uids=batch.uids,
-                rowids=batch.rowids,
-                raw_anomaly_scores=batch.raw_anomaly_scores,
-                anomaly_scores=batch.anomaly_scores,
-                log_scores=batch.log_scores,
-                sequence_scores=batch.sequence_scores,
-                novelty_scores=batch.novelty_scores,
-                forecasts=batch.forecasts,
-                usual_lows=batch.usual_lows,
-                usual_highs=batch.usual_highs,
-            )
+            store_scores(conn, batch)
             alarms.store(conn, new_alarms(batch))
     return uid
 

@@ -248,14 +248,15 @@ def _write(conn: Connection, chosen: _Chosen) -> None:
     if repository_scores.advance_watermarks(conn, chosen.advances) != len(chosen.advances):
         raise WriteConflict("watermarks moved")
     digests = row_digests(chosen.accepted, chosen.states)
-    if _store_scores(conn, chosen.accepted, digests) != len(chosen.accepted):
+    if store_scores(conn, chosen.accepted, digests) != len(chosen.accepted):
         raise WriteConflict("rows are missing, or are of other samples")
     if not hours.store(conn, chosen.hours):
         raise WriteConflict("hours were summed up meanwhile")
     alarms.store(conn, new_alarms(chosen.accepted))
 
 
-def _store_scores(conn: Connection, scores: Scores, digests: Sequence[int]) -> int:
+def store_scores(conn: Connection, scores: Scores, digests: Sequence[int] | None = None) -> int:
+    """Store the scores of a message's rows; parameters and result as of `repository.scores.store`."""
     return repository_scores.store(
         conn,
         uids=scores.uids,
