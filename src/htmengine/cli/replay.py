@@ -13,7 +13,8 @@ from htmengine.cli.inputs import opened
 from htmengine.cli.progress import counting_bar, progress_bar
 from htmengine.cli.session import installation, tell_if_nobody_takes
 from htmengine.cli.terminal import echo_stderr
-from htmengine.doors.plaintext import BadLine, parse_line
+from htmengine.doors.plaintext import parse_line
+from htmengine.doors.reasons import BadSample
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.repository import overview
 from htmengine.repository.engine import reading
@@ -41,7 +42,7 @@ def run(request: Request) -> tuple[dict[str, Any], int]:
     """Carry out a request; return what became of it, and the exit code."""
     try:
         parse_line(f"{request.metric} 0 0")
-    except BadLine as error:
+    except BadSample as error:
         raise MisuseError(
             f"--metric {request.metric!r} cannot be a metric's name: {error}.",
             hint="A name has no blanks, such as web.requests.",

@@ -15,7 +15,7 @@ from typing import Any, Final
 from htmengine import foreign
 from htmengine.doors import names
 from htmengine.doors.names import BadName
-from htmengine.doors.reasons import MAX_NAME, Reason
+from htmengine.doors.reasons import MAX_NAME, BadSample, Reason
 from htmengine.doors.samples import (
     EARLIEST,
     LARGEST,
@@ -111,7 +111,7 @@ def parse(frame: bytes, now: float) -> Parsed:
             if not plain:
                 path, timestamp, value = _slowly(path, timestamp, value, now)
         except (TypeError, ValueError) as error:
-            reason = error.reason if isinstance(error, BadName | _BadPoint) else Reason.NOT_A_POINT
+            reason = error.reason if isinstance(error, BadName | BadSample) else Reason.NOT_A_POINT
             refusals.add(reason, _shown(point), record)
             continue
         series.append(path)
@@ -120,31 +120,25 @@ def parse(frame: bytes, now: float) -> Parsed:
     return Parsed(Samples.gauges(series, timestamps, values), refusals)
 
 
-class _BadPoint(ValueError):
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
 _NUMBERS: Final = frozenset({int, float})
 
 
 def _slowly(path: object, timestamp: object, value: object, now: float) -> tuple[str, float, float]:
-    """Return name, timestamp and value of a point. Raises BadName and _BadPoint."""
+    """Return name, timestamp and value of a point. Raises BadName and BadSample."""
     if isinstance(path, bytes):
         try:
             path = path.decode()
         except UnicodeDecodeError:
-            raise _BadPoint(Reason.NOT_UTF8) from None
+            raise BadSample(Reason.NOT_UTF8) from None
     if not isinstance(path, str):
-        raise _BadPoint(Reason.NO_NAME)
+        raise BadSample(Reason.NO_NAME)
     name = names.read(path)
     number = _number(value, Reason.VALUE)
     seconds = _number(timestamp, Reason.TIMESTAMP)
     if seconds == NOW:
         seconds = now
     if reason := check_value(number) or check_timestamp(seconds):
-        raise _BadPoint(reason)
+        raise BadSample(reason)
     return name, seconds, number
 
 
@@ -157,10 +151,10 @@ def _number(value: object, reason: Reason) -> float:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return float(value)
     except OverflowError:
-        raise _BadPoint(Reason.NOT_FINITE if reason == Reason.VALUE else Reason.TIMESTAMP_RANGE) from None
+        raise BadSample(Reason.NOT_FINITE if reason == Reason.VALUE else Reason.TIMESTAMP_RANGE) from None
     except ValueError:
         pass
-    raise _BadPoint(reason)
+    raise BadSample(reason)
 
 
 def _shown(point: object) -> str:

@@ -13,7 +13,7 @@ from htmengine import foreign
 from htmengine.doors import names
 from htmengine.doors.limits import Limits
 from htmengine.doors.names import BadName
-from htmengine.doors.reasons import Reason
+from htmengine.doors.reasons import BadSample, Reason
 from htmengine.doors.samples import (
     EARLIEST,
     LATEST,
@@ -46,14 +46,6 @@ _TAG: Final = re.compile(rf",({_WORD})=({_WORD})")
 _FIELD: Final = re.compile(rf'({_WORD})=("(?:\\.|[^\\"])*"|[^," ]+)')
 _ESCAPE: Final = re.compile(r"\\([,= ])")
 _INTEGER: Final = re.compile(r"-?[0-9]+").fullmatch
-
-
-class BadLine(ValueError):
-    """A line, or one of its fields, is no sample."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
 
 
 def precision(text: str) -> tuple[int, int]:
@@ -98,7 +90,7 @@ def parse(body: bytes, unit: tuple[int, int], now: float, limits: Limits) -> Par
         except UnicodeDecodeError:
             refusals.add(Reason.NOT_UTF8, raw, number)
             continue
-        except BadLine as error:
+        except BadSample as error:
             refusals.add(error.reason, line, number)
             continue
         for key, text in fields.items():
@@ -106,7 +98,7 @@ def parse(body: bytes, unit: tuple[int, int], now: float, limits: Limits) -> Par
                 value = _value(text)
                 if (name := known.get((head, key))) is None:
                     name = known[head, key] = _name(*heads[head], key)
-            except (BadLine, BadName) as error:
+            except (BadSample, BadName) as error:
                 refusals.add(error.reason, line, number)
                 continue
             series.append(name)
@@ -118,7 +110,7 @@ def parse(body: bytes, unit: tuple[int, int], now: float, limits: Limits) -> Par
 
 
 def _split(line: str) -> tuple[str, dict[str, str], str]:
-    """Return measurement with tags, fields, and the timestamp or "", all still escaped. Raises BadLine."""
+    """Return measurement with tags, fields, and the timestamp or "", all still escaped. Raises BadSample."""
     if "\\" in line or '"' in line:
         return _split_slowly(line)
     head, _, rest = line.partition(" ")
@@ -127,7 +119,7 @@ def _split(line: str) -> tuple[str, dict[str, str], str]:
     for field in given.split(","):
         key, _, text = field.partition("=")
         if not key or not text:
-            raise BadLine(Reason.SYNTAX)
+            raise BadSample(Reason.SYNTAX)
         fields[key] = text
     return head, fields, rest.strip(" ")
 
@@ -136,12 +128,12 @@ def _split_slowly(line: str) -> tuple[str, dict[str, str], str]:
     """Do what `_split` does for a line with escapes or text."""
     head = _HEAD.match(line)
     if not head:
-        raise BadLine(Reason.SYNTAX)
+        raise BadSample(Reason.SYNTAX)
     fields, at = {}, head.end()
     while True:
         field = _FIELD.match(line, at)
         if not field:
-            raise BadLine(Reason.SYNTAX)
+            raise BadSample(Reason.SYNTAX)
         fields[field[1]] = field[2]
         at = field.end()
         if line[at : at + 1] != ",":
@@ -149,25 +141,25 @@ def _split_slowly(line: str) -> tuple[str, dict[str, str], str]:
         at += 1
     rest = line[at:]
     if rest and rest[0] != " ":
-        raise BadLine(Reason.SYNTAX)
+        raise BadSample(Reason.SYNTAX)
     return head[1], fields, rest.strip(" ")
 
 
 def _measurement(head: str) -> tuple[str, dict[str, str]]:
-    """Return measurement and tags, no longer escaped. Raises BadLine."""
+    """Return measurement and tags, no longer escaped. Raises BadSample."""
     if "\\" in head:
         found = _SERIES.fullmatch(head)
         if not found:
-            raise BadLine(Reason.SYNTAX)
+            raise BadSample(Reason.SYNTAX)
         tags = {_unescaped(key): _unescaped(value) for key, value in _TAG.findall(found[2])}
         return _unescaped(found[1]), tags
     measurement, *parts = head.split(",")
     try:
         tags = dict([part.split("=") for part in parts])
     except ValueError:
-        raise BadLine(Reason.SYNTAX) from None
+        raise BadSample(Reason.SYNTAX) from None
     if not measurement or "" in tags or "" in tags.values():
-        raise BadLine(Reason.SYNTAX)
+        raise BadSample(Reason.SYNTAX)
     return measurement, tags
 
 
@@ -182,33 +174,33 @@ def _unescaped(word: str) -> str:
 
 
 def _value(text: str) -> float:
-    """Return a field's value. Raises BadLine."""
+    """Return a field's value. Raises BadSample."""
     if text in _BOOLEANS:
         return _BOOLEANS[text]
     if text[0] == '"':
-        raise BadLine(Reason.TEXT_FIELD)
+        raise BadSample(Reason.TEXT_FIELD)
     if text[-1] in "iu":
         if not _INTEGER(text[:-1]) or (text[-1] == "u" and text[0] == "-"):
-            raise BadLine(Reason.VALUE)
+            raise BadSample(Reason.VALUE)
         text = text[:-1]
     try:
         value = foreign.number(text)
     except ValueError:
-        raise BadLine(Reason.VALUE) from None
+        raise BadSample(Reason.VALUE) from None
     if reason := check_value(value):
-        raise BadLine(reason)
+        raise BadSample(reason)
     return value + 0.0
 
 
 def _time(text: str, unit: tuple[int, int]) -> float:
-    """Return seconds since the epoch. Raises BadLine."""
+    """Return seconds since the epoch. Raises BadSample."""
     if not _INTEGER(text) or len(text) > _MAX_TIME:
-        raise BadLine(Reason.TIMESTAMP)
+        raise BadSample(Reason.TIMESTAMP)
     per_second, seconds_each = unit
     seconds = in_seconds(int(text) * seconds_each, per_second)
     # Seconds that are read as nanoseconds lie in 1970, milliseconds that are read as seconds in the far future.
     if not (EARLIEST <= seconds < LATEST + 1) or 0 <= seconds < _YEAR_S:
-        raise BadLine(Reason.PRECISION)
+        raise BadSample(Reason.PRECISION)
     return seconds
 
 

@@ -16,7 +16,7 @@ import msgspec
 from htmengine.doors import json_records, names
 from htmengine.doors.limits import Limits
 from htmengine.doors.names import BadName
-from htmengine.doors.reasons import Reason
+from htmengine.doors.reasons import BadSample, Reason
 from htmengine.doors.samples import (
     EARLIEST,
     LARGEST,
@@ -69,7 +69,7 @@ def _parsed(numbered: Iterator[tuple[int, Record]], refusals: Refusals, now: flo
         except BadName as error:
             refusals.add(error.reason, json_records.shown(record), number)
             continue
-        except _BadRecord as error:
+        except BadSample as error:
             refusals.add(error.reason, json_records.shown(record), number)
             continue
         for time, value in zip(own_times, own_values, strict=True):
@@ -79,8 +79,8 @@ def _parsed(numbered: Iterator[tuple[int, Record]], refusals: Refusals, now: flo
                 try:
                     seconds = _seconds(time)
                     if reason := check_value(value) or check_timestamp(seconds):
-                        raise _BadRecord(reason)
-                except _BadRecord as error:
+                        raise BadSample(reason)
+                except BadSample as error:
                     refusals.add(error.reason, f"{name} {value!r} {time}", number)
                     continue
             series.append(name)
@@ -89,12 +89,6 @@ def _parsed(numbered: Iterator[tuple[int, Record]], refusals: Refusals, now: flo
         if len(series) > limits.samples:
             raise UnreadableBody(Reason.TOO_MANY)
     return Parsed(Samples.gauges(series, timestamps, values), refusals)
-
-
-class _BadRecord(ValueError):
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
 
 
 def _columns(record: Record, now: float) -> tuple[list[Time], list[float]]:
@@ -107,9 +101,9 @@ def _columns(record: Record, now: float) -> tuple[list[Time], list[float]]:
         and record.values is not None
     ):
         if len(record.times) != len(record.values):
-            raise _BadRecord(Reason.UNEQUAL_COLUMNS)
+            raise BadSample(Reason.UNEQUAL_COLUMNS)
         return record.times, record.values
-    raise _BadRecord(Reason.SHAPE)
+    raise BadSample(Reason.SHAPE)
 
 
 def _seconds(time: Time) -> float:
@@ -118,9 +112,9 @@ def _seconds(time: Time) -> float:
     try:
         moment = datetime.fromisoformat(time)
     except ValueError:
-        raise _BadRecord(Reason.TIMESTAMP) from None
+        raise BadSample(Reason.TIMESTAMP) from None
     if moment.tzinfo is None:
-        raise _BadRecord(Reason.TIMESTAMP)
+        raise BadSample(Reason.TIMESTAMP)
     return moment.timestamp()
 
 

@@ -14,7 +14,7 @@ from htmengine import foreign
 from htmengine.doors import json_records, names
 from htmengine.doors.limits import Limits
 from htmengine.doors.names import BadName
-from htmengine.doors.reasons import Reason
+from htmengine.doors.reasons import BadSample, Reason
 from htmengine.doors.samples import (
     Parsed,
     Refusals,
@@ -56,8 +56,8 @@ def parse(body: bytes, now: float, limits: Limits) -> Parsed:
             time = now if point.timestamp is None else _number(point.timestamp, Reason.TIMESTAMP)
             seconds = time / 1000 if time > LATEST_IN_SECONDS else time
             if reason := check_value(value) or check_timestamp(seconds):
-                raise _BadPoint(reason)
-        except (BadName, _BadPoint) as error:
+                raise BadSample(reason)
+        except (BadName, BadSample) as error:
             refusals.add(error.reason, json_records.shown(point), number)
             continue
         series.append(name)
@@ -68,19 +68,13 @@ def parse(body: bytes, now: float, limits: Limits) -> Parsed:
     return Parsed(Samples.gauges(series, timestamps, values), refusals)
 
 
-class _BadPoint(ValueError):
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
 def _number(value: float | str, reason: Reason) -> float:
     if not isinstance(value, str):
         return value
     try:
         return foreign.number(value)
     except ValueError:
-        raise _BadPoint(reason) from None
+        raise BadSample(reason) from None
 
 
 # -- Answers

@@ -17,7 +17,7 @@ import msgspec
 from htmengine.doors import names, protobuf
 from htmengine.doors.limits import Limits
 from htmengine.doors.names import BadName
-from htmengine.doors.reasons import Reason
+from htmengine.doors.reasons import BadSample, Reason
 from htmengine.doors.samples import (
     Kind,
     Parsed,
@@ -325,12 +325,6 @@ def _tags(attributes: Iterable[Any]) -> dict[str, str]:
     return tags
 
 
-class _BadPoint(ValueError):
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
 class _Reading:
     """A request while it is read."""
 
@@ -357,19 +351,19 @@ class _Reading:
             try:
                 time = in_seconds(point.time_unix_nano, _NS)
                 if reason := check_timestamp(time):
-                    raise _BadPoint(reason)
+                    raise BadSample(reason)
                 tags = of_resource | _tags(point.attributes)
                 if point.flags & _NO_RECORDED_VALUE:
                     found = [_Found(ending, 0.0, Kind.ENDED) for ending in endings]
                 else:
                     found = list(read(data, point, time))
                 if reason := next(filter(None, (check_value(one.value) for one in found)), None):
-                    raise _BadPoint(reason)
+                    raise BadSample(reason)
                 named = [
                     (names.canonical(metric.name + one.ending if metric.name else "", tags), one)
                     for one in found
                 ]
-            except (BadName, _BadPoint) as error:
+            except (BadName, BadSample) as error:
                 self.refusals.add(error.reason, names.joined(metric.name, of_resource))
                 continue
             for name, one in named:
@@ -397,10 +391,10 @@ def _start(point: Any) -> float | None:
 
 
 def _duration(point: Any, time: float) -> float:
-    """Return the seconds in which an increment came together. Raises _BadPoint."""
+    """Return the seconds in which an increment came together. Raises BadSample."""
     start = _start(point)
     if start is None or start >= time:
-        raise _BadPoint(Reason.NO_START)
+        raise BadSample(Reason.NO_START)
     return time - start
 
 
@@ -438,7 +432,7 @@ def _histogram(data: Any, point: Any, time: float) -> Iterator[_Found]:
     if data.aggregation_temporality != _DELTA or not bounds:
         return
     if len(counts) != len(bounds) + 1:
-        raise _BadPoint(Reason.BUCKETS)
+        raise BadSample(Reason.BUCKETS)
     # Of the first and the last bucket only one bound is known.
     edges = [bounds[0], *bounds, bounds[-1]]
     yield from _quantiles(list(zip(edges[:-1], edges[1:], counts, strict=True)))
@@ -456,13 +450,13 @@ def _exponential(data: Any, point: Any, time: float) -> Iterator[_Found]:
 
 
 def _buckets(buckets: Any, step: float) -> Iterator[tuple[float, float, int]]:
-    """Yield bounds and count of the buckets of one sign. Raises _BadPoint."""
+    """Yield bounds and count of the buckets of one sign. Raises BadSample."""
     for index, count in enumerate(buckets.bucket_counts, start=buckets.offset):
         if count:
             try:
                 yield math.exp(index * step), math.exp((index + 1) * step), count
             except OverflowError:
-                raise _BadPoint(Reason.NOT_FINITE) from None
+                raise BadSample(Reason.NOT_FINITE) from None
 
 
 def _quantiles(buckets: Sequence[tuple[float, float, int]]) -> Iterator[_Found]:
@@ -487,7 +481,7 @@ def _summary(data: Any, point: Any, time: float) -> Iterator[_Found]:
     yield from _totals(data, point, time)
     for one in point.quantile_values:
         if not 0 <= one.quantile <= 1:
-            raise _BadPoint(Reason.VALUE)
+            raise BadSample(Reason.VALUE)
         yield _Found(_percentile(one.quantile), one.value)
 
 

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from htmengine import foreign
 from htmengine.doors import names, wrong_door
 from htmengine.doors.names import BadName
-from htmengine.doors.reasons import MAX_NAME, Reason
+from htmengine.doors.reasons import MAX_NAME, BadSample, Reason
 from htmengine.doors.samples import (
     EARLIEST,
     LARGEST,
@@ -27,14 +27,6 @@ from htmengine.doors.samples import (
 PROTOCOL: Final = "plain"
 
 
-class BadLine(ValueError):
-    """A line is no sample."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
 class Sample(NamedTuple):
     """What a line says."""
 
@@ -46,19 +38,19 @@ class Sample(NamedTuple):
 
 
 def parse_line(line: str) -> Sample:
-    """Return the sample of a line. Raises BadLine."""
+    """Return the sample of a line. Raises BadSample."""
     fields = line.split()
     if len(fields) != 3:
-        raise BadLine(Reason.FIELDS)
+        raise BadSample(Reason.FIELDS)
     path, value_text, timestamp_text = fields
     try:
         name = names.read(path)
     except BadName as error:
-        raise BadLine(error.reason) from None
+        raise BadSample(error.reason) from None
     value = _number(value_text, Reason.VALUE)
     timestamp = _number(timestamp_text, Reason.TIMESTAMP)
     if reason := check_value(value) or check_timestamp(timestamp):
-        raise BadLine(reason)
+        raise BadSample(reason)
     return Sample(name, value + 0.0, timestamp)  # -0.0 becomes 0.0: SQLite does not tell them apart
 
 
@@ -91,7 +83,7 @@ def parse_lines(lines: Iterable[str]) -> Parsed:
         if not plain:  # bad, or rare enough to be looked at slowly
             try:
                 name, value, timestamp = parse_line(line)
-            except BadLine as error:
+            except BadSample as error:
                 refusals.add(wrong_door.of_line(line) or error.reason, line)
                 continue
         series.append(name)
@@ -104,4 +96,4 @@ def _number(text: str, reason: Reason) -> float:
     try:
         return foreign.number(text)
     except ValueError:
-        raise BadLine(reason) from None
+        raise BadSample(reason) from None

@@ -121,3 +121,11 @@ _REMEDIES: Final = {
     Reason.SYSLOG_HERE: "logs are no samples: check the address of the log's destination",
     Reason.JSON_HERE: "JSON goes over HTTP, to /api/v1/samples on the port of the web server, [http] port",
 }
+
+
+class BadSample(ValueError):
+    """A record of a request, or a part of it, is no sample."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(str(reason))
+        self.reason = reason

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from htmengine import foreign
 from htmengine.doors import names
 from htmengine.doors.names import BadName
-from htmengine.doors.reasons import Reason
+from htmengine.doors.reasons import BadSample, Reason
 from htmengine.doors.samples import Refusals, check_timestamp, check_value
 
 MAX_LINE: Final = 1 << 16
@@ -50,12 +50,6 @@ class Record(NamedTuple):
     """Seconds since the epoch, if the sender says it: such a value is a sample itself."""
 
 
-class _BadLine(ValueError):
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
 def parse(data: bytes, refusals: Refusals) -> list[Record]:
     """Return what a datagram or whole lines say; a bad line costs only itself."""
     records: list[Record] = []
@@ -66,7 +60,7 @@ def parse(data: bytes, refusals: Refusals) -> list[Record]:
             records += _line(raw.decode())
         except UnicodeDecodeError:
             refusals.add(Reason.NOT_UTF8, raw)
-        except (_BadLine, BadName) as error:
+        except (BadSample, BadName) as error:
             refusals.add(error.reason, raw)
     return records
 
@@ -94,7 +88,7 @@ class Reader:
 
 def _line(line: str) -> list[Record]:
     if line.startswith(("_e{", "_sc|")):
-        raise _BadLine(Reason.EVENT)
+        raise BadSample(Reason.EVENT)
     name, colon, rest = line.partition(":")
     fields = rest.split("|")
     if len(fields) == 2 and ":" not in rest and colon:  # as most lines are
@@ -104,7 +98,7 @@ def _line(line: str) -> list[Record]:
 
 
 def _values(name: str, rest: str) -> Iterator[Record]:
-    """Yield the values of a line, `1|c:2|c` or `1:2|c`. Raises _BadLine."""
+    """Yield the values of a line, `1|c:2|c` or `1:2|c`. Raises BadSample."""
     waiting: list[str] = []
     for part in rest.split(":"):
         value, *options = part.split("|")
@@ -120,20 +114,20 @@ def _values(name: str, rest: str) -> Iterator[Record]:
                 yield _record(name, one, options[0], rate, timestamp)
             waiting = []
     if waiting:
-        raise _BadLine(Reason.SYNTAX)
+        raise BadSample(Reason.SYNTAX)
 
 
 def _record(name: str, value: str, letters: str, rate: float, timestamp: float | None) -> Record:
     kind = TYPES.get(letters)
     if kind is None:
-        raise _BadLine(Reason.STATSD_TYPE)
+        raise BadSample(Reason.STATSD_TYPE)
     if kind == SET:
         if not value:
-            raise _BadLine(Reason.SYNTAX)
+            raise BadSample(Reason.SYNTAX)
         return Record(name, SET, 0.0, member=value)
     number = _number(value, Reason.VALUE)
     if reason := check_value(number) or (timestamp is not None and check_timestamp(timestamp)):
-        raise _BadLine(reason)
+        raise BadSample(reason)
     if kind == TIMER:
         timestamp = None
     relative = kind == GAUGE and value[0] in "+-"
@@ -143,7 +137,7 @@ def _record(name: str, value: str, letters: str, rate: float, timestamp: float |
 def _rate(text: str) -> float:
     rate = _number(text, Reason.SAMPLE_RATE)
     if not 0 < rate <= 1:
-        raise _BadLine(Reason.SAMPLE_RATE)
+        raise BadSample(Reason.SAMPLE_RATE)
     return rate
 
 
@@ -151,7 +145,7 @@ def _number(text: str, reason: Reason) -> float:
     try:
         return foreign.number(text)
     except ValueError:
-        raise _BadLine(reason) from None
+        raise BadSample(reason) from None
 
 
 @lru_cache(_NAMES)

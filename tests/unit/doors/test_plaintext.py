@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.doors import wrong_door
-from htmengine.doors.plaintext import BadLine, Sample, parse_line, parse_lines
-from htmengine.doors.reasons import Reason
+from htmengine.doors.plaintext import Sample, parse_line, parse_lines
+from htmengine.doors.reasons import BadSample, Reason
 from htmengine.doors.samples import EARLIEST, LATEST, Kind, shortened
 
 
@@ -64,7 +64,7 @@ def test_a_line_is_name_value_and_timestamp():
     ],
 )
 def test_what_is_no_sample_is_refused_with_the_reason(line, reason):
-    with pytest.raises(BadLine) as raised:
+    with pytest.raises(BadSample) as raised:
         parse_line(line)
     assert str(raised.value) == reason
     samples, refusals = parse_lines(["a 1 2", line, "b 3 4"])
@@ -116,7 +116,7 @@ def test_many_lines_give_what_each_gives_alone(lines):
     for line in lines:
         try:
             expected.append(parse_line(line))
-        except BadLine as error:
+        except BadSample as error:
             refused.append((error.reason, line))
     samples, refusals = parse_lines(lines)
     assert rows(samples) == expected

@@ -55,8 +55,8 @@ def send(
 
 def checked_lines(lines: list[str], max_future_s: int, now: int) -> list[str]:
     """Return lines with a timestamp each, `now` where they have none. Raises MisuseError at the first that is no sample, or too far ahead."""
-    from htmengine.doors.plaintext import BadLine, parse_line
-    from htmengine.doors.reasons import Reason
+    from htmengine.doors.plaintext import parse_line
+    from htmengine.doors.reasons import BadSample, Reason
     from htmengine.errors import MisuseError
 
     checked = []
@@ -64,8 +64,8 @@ def checked_lines(lines: list[str], max_future_s: int, now: int) -> list[str]:
         whole = f"{line.strip()} {now}" if len(line.split()) == 2 else line.strip()
         try:
             if parse_line(whole).timestamp >= now + max_future_s + 1:
-                raise BadLine(Reason.FUTURE)
-        except BadLine as error:
+                raise BadSample(Reason.FUTURE)
+        except BadSample as error:
             raise MisuseError(
                 f"Line {number}, {line.strip()!r}: {error}.",
                 hint="A line is `name value timestamp`, such as `cpu.load 0.42 1700000000`. Nothing was sent.",

@@ -9,7 +9,8 @@ import numpy as np
 from msgspec import Meta, Struct
 
 from htmengine.admin import backfill
-from htmengine.doors.plaintext import BadLine, parse_line
+from htmengine.doors.plaintext import parse_line
+from htmengine.doors.reasons import BadSample
 from htmengine.errors import ExplainedError
 from htmengine.series.reader import Options, read
 from htmengine.web import problems
@@ -42,7 +43,7 @@ def backfill_metric(call: Call, metric: MetricName, query: BackfillQuery, body: 
     """
     try:
         parse_line(f"{metric} 0 0")
-    except BadLine as error:
+    except BadSample as error:
         raise Problem(
             problems.BAD_REQUEST, f"{metric[:100]!r} cannot be a metric's name: {error}."
         ) from error
