@@ -14,7 +14,8 @@ KERNELS := CMakeLists.txt $(shell find src/htmengine/htm/kernels -name '*.[ch]pp
 UV := $(shell command -v uv 2>/dev/null)
 INSTALL := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check) --quiet
 TYPESCRIPT := typescript@5.9.3
-BUILD_TOOLS := cmake nanobind ninja scikit-build-core
+# setuptools builds those of the tests' packages that come as source alone; Python's venv has an old one or none.
+BUILD_TOOLS := cmake nanobind ninja scikit-build-core setuptools
 
 .PHONY: setup kernels demo test unit lint types docs links dist stub pins clean
 
@@ -90,7 +91,7 @@ stub: setup
 
 pins: setup
 	$(BIN)/python -m pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --all-extras --strip-extras --no-header --no-annotate --no-emit-index-url \
+	$(BIN)/pip-compile --quiet --allow-unsafe --all-extras --strip-extras --no-header --no-annotate --no-emit-index-url \
 	  --no-emit-trusted-host --no-emit-find-links --output-file constraints.txt pyproject.toml
 	sed -i '/^htmengine /d' constraints.txt
 
