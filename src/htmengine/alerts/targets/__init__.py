@@ -1,0 +1,1 @@
+"""Where notices go: a module for each kind of target."""
