@@ -14,7 +14,6 @@ from typing import Any, Final
 
 from htmengine import foreign
 from htmengine.doors import names
-from htmengine.doors.names import BadName
 from htmengine.doors.reasons import MAX_NAME, BadSample, Reason
 from htmengine.doors.samples import (
     EARLIEST,
@@ -111,7 +110,7 @@ def parse(frame: bytes, now: float) -> Parsed:
             if not plain:
                 path, timestamp, value = _slowly(path, timestamp, value, now)
         except (TypeError, ValueError) as error:
-            reason = error.reason if isinstance(error, BadName | BadSample) else Reason.NOT_A_POINT
+            reason = error.reason if isinstance(error, BadSample) else Reason.NOT_A_POINT
             refusals.add(reason, _shown(point), record)
             continue
         series.append(path)
@@ -124,7 +123,7 @@ _NUMBERS: Final = frozenset({int, float})
 
 
 def _slowly(path: object, timestamp: object, value: object, now: float) -> tuple[str, float, float]:
-    """Return name, timestamp and value of a point. Raises BadName and BadSample."""
+    """Return name, timestamp and value of a point. Raises BadSample."""
     if isinstance(path, bytes):
         try:
             path = path.decode()

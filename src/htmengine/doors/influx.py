@@ -9,20 +9,18 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from htmengine import foreign
 from htmengine.doors import names
 from htmengine.doors.limits import Limits
-from htmengine.doors.names import BadName
 from htmengine.doors.reasons import BadSample, Reason
 from htmengine.doors.samples import (
     EARLIEST,
     LATEST,
+    Gauges,
     Parsed,
     Refusals,
-    Samples,
-    UnreadableBody,
     check_value,
     in_seconds,
+    read_number,
     shortened,
 )
 
@@ -70,9 +68,7 @@ def parse(body: bytes, unit: tuple[int, int], now: float, limits: Limits) -> Par
     ------
     UnreadableBody : more samples than the limits allow.
     """
-    series: list[str] = []
-    timestamps: list[float] = []
-    values: list[float] = []
+    gauges = Gauges(limits.samples)
     refusals = Refusals()
     # Within a request the same measurements, tags and fields come again and again.
     heads: dict[str, tuple[str, dict[str, str]]] = {}
@@ -98,15 +94,11 @@ def parse(body: bytes, unit: tuple[int, int], now: float, limits: Limits) -> Par
                 value = _value(text)
                 if (name := known.get((head, key))) is None:
                     name = known[head, key] = _name(*heads[head], key)
-            except (BadSample, BadName) as error:
+            except BadSample as error:
                 refusals.add(error.reason, line, number)
                 continue
-            series.append(name)
-            timestamps.append(timestamp)
-            values.append(value)
-        if len(series) > limits.samples:
-            raise UnreadableBody(Reason.TOO_MANY)
-    return Parsed(Samples.gauges(series, timestamps, values), refusals)
+            gauges.add(name, timestamp, value)
+    return Parsed(gauges.samples(), refusals)
 
 
 def _split(line: str) -> tuple[str, dict[str, str], str]:
@@ -183,13 +175,10 @@ def _value(text: str) -> float:
         if not _INTEGER(text[:-1]) or (text[-1] == "u" and text[0] == "-"):
             raise BadSample(Reason.VALUE)
         text = text[:-1]
-    try:
-        value = foreign.number(text)
-    except ValueError:
-        raise BadSample(Reason.VALUE) from None
+    value = read_number(text, Reason.VALUE)
     if reason := check_value(value):
         raise BadSample(reason)
-    return value + 0.0
+    return value
 
 
 def _time(text: str, unit: tuple[int, int]) -> float:

@@ -15,16 +15,14 @@ import msgspec
 
 from htmengine.doors import json_records, names
 from htmengine.doors.limits import Limits
-from htmengine.doors.names import BadName
 from htmengine.doors.reasons import BadSample, Reason
 from htmengine.doors.samples import (
     EARLIEST,
     LARGEST,
     LATEST,
+    Gauges,
     Parsed,
     Refusals,
-    Samples,
-    UnreadableBody,
     check_timestamp,
     check_value,
 )
@@ -59,16 +57,11 @@ def parse_document(body: bytes, now: float, limits: Limits) -> Parsed:
 
 
 def _parsed(numbered: Iterator[tuple[int, Record]], refusals: Refusals, now: float, limits: Limits) -> Parsed:
-    series: list[str] = []
-    timestamps: list[float] = []
-    values: list[float] = []
+    gauges = Gauges(limits.samples)
     for number, record in numbered:
         try:
             name = names.canonical(record.name, record.tags) if record.tags else names.read(record.name)
             own_times, own_values = _columns(record, now)
-        except BadName as error:
-            refusals.add(error.reason, json_records.shown(record), number)
-            continue
         except BadSample as error:
             refusals.add(error.reason, json_records.shown(record), number)
             continue
@@ -83,12 +76,8 @@ def _parsed(numbered: Iterator[tuple[int, Record]], refusals: Refusals, now: flo
                 except BadSample as error:
                     refusals.add(error.reason, f"{name} {value!r} {time}", number)
                     continue
-            series.append(name)
-            timestamps.append(seconds)
-            values.append(value + 0.0)
-        if len(series) > limits.samples:
-            raise UnreadableBody(Reason.TOO_MANY)
-    return Parsed(Samples.gauges(series, timestamps, values), refusals)
+            gauges.add(name, seconds, value)
+    return Parsed(gauges.samples(), refusals)
 
 
 def _columns(record: Record, now: float) -> tuple[list[Time], list[float]]:

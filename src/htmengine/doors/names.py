@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from htmengine import foreign
-from htmengine.doors.reasons import MAX_NAME, Reason
+from htmengine.doors.reasons import MAX_NAME, BadSample, Reason
 
 _KEY: Final = r'["-:<>-\]_-~]+'
 _NOTHING_TO_REPLACE: Final = re.compile(rf"[!-:<-~]+(?:;{_KEY}=[!-:<-}}][!-:<-~]*)*").fullmatch
@@ -23,16 +23,8 @@ _QUOTED_TAG: Final = re.compile(r'([^=,"]+)="((?:[^"\\]|\\.)*)"(?:,(?!$)|$)', re
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
 
-class BadName(ValueError):
-    """A name cannot be made."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(str(reason))
-        self.reason = reason
-
-
 def canonical(base: str, tags: Mapping[str, str]) -> str:
-    """Return the name of a series. Raises BadName: without a base, or too long."""
+    """Return the name of a series. Raises BadSample: without a base, or too long."""
     name = joined(base, tags)
     if name.count(";") == len(tags) == name.count("=") and _NOTHING_TO_REPLACE(name) and name[-1] != "}":
         return _checked(name)
@@ -42,7 +34,7 @@ def canonical(base: str, tags: Mapping[str, str]) -> str:
         if key and value:
             cleaned[key] = value
     if not base:
-        raise BadName(Reason.NO_NAME)
+        raise BadSample(Reason.NO_NAME)
     base = _replaced(base)
     if joined(base, cleaned).endswith('"}'):
         base = base.replace("{", "_")  # else `read` would take what follows for tags
@@ -50,12 +42,12 @@ def canonical(base: str, tags: Mapping[str, str]) -> str:
 
 
 def read(path: str) -> str:
-    """Return the canonical name of a Graphite path, `base;key=value` or `base{key="value"}`. Raises BadName.
+    """Return the canonical name of a Graphite path, `base;key=value` or `base{key="value"}`. Raises BadSample.
 
     A path with characters that nobody sees is refused, not changed: an agent that sends one is at fault.
     """
     if foreign.has_unseen(path):
-        raise BadName(Reason.NAME_CHARACTERS)
+        raise BadSample(Reason.NAME_CHARACTERS)
     base, *parts = path.split(";")
     if path.endswith('"}') and "{" in base:
         return canonical(*_in_braces(path))
@@ -69,7 +61,7 @@ def joined(base: str, tags: Mapping[str, str]) -> str:
 
 def _checked(name: str) -> str:
     if len(name) > MAX_NAME:
-        raise BadName(Reason.LONG_NAME)
+        raise BadSample(Reason.LONG_NAME)
     return name
 
 
@@ -81,7 +73,7 @@ def _pair(part: str) -> tuple[str, str]:
     """Return key and value by the rules of Graphite's tags."""
     key, equals, value = part.partition("=")
     if not (key and equals and value) or value.startswith("~") or "!" in key or "^" in key:
-        raise BadName(Reason.BAD_TAG)
+        raise BadSample(Reason.BAD_TAG)
     return key, value
 
 
@@ -89,13 +81,13 @@ def _in_braces(path: str) -> tuple[str, dict[str, str]]:
     """Return base and tags of OpenMetrics' form."""
     found = _BRACES(path)
     if not found:
-        raise BadName(Reason.BAD_TAG)
+        raise BadSample(Reason.BAD_TAG)
     base, inside = found.groups()
     tags, at = {}, 0
     while at < len(inside):
         tag = _QUOTED_TAG(inside, at)
         if not tag:
-            raise BadName(Reason.BAD_TAG)
+            raise BadSample(Reason.BAD_TAG)
         tags[tag[1]] = _ESCAPE.sub(_unescaped, tag[2])
         at = tag.end()
     return base, tags

@@ -10,18 +10,16 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from htmengine import foreign
 from htmengine.doors import json_records, names
 from htmengine.doors.limits import Limits
-from htmengine.doors.names import BadName
 from htmengine.doors.reasons import BadSample, Reason
 from htmengine.doors.samples import (
+    Gauges,
     Parsed,
     Refusals,
-    Samples,
-    UnreadableBody,
     check_timestamp,
     check_value,
+    read_number,
 )
 
 LATEST_IN_SECONDS: Final = 9_999_999_999
@@ -45,9 +43,7 @@ def parse(body: bytes, now: float, limits: Limits) -> Parsed:
 
     Raises UnreadableBody: no JSON, or more than the limits allow.
     """
-    series: list[str] = []
-    timestamps: list[float] = []
-    values: list[float] = []
+    gauges = Gauges(limits.samples)
     refusals = Refusals()
     for number, point in json_records.records(body, _DECODER, refusals):
         try:
@@ -57,24 +53,15 @@ def parse(body: bytes, now: float, limits: Limits) -> Parsed:
             seconds = time / 1000 if time > LATEST_IN_SECONDS else time
             if reason := check_value(value) or check_timestamp(seconds):
                 raise BadSample(reason)
-        except (BadName, BadSample) as error:
+        except BadSample as error:
             refusals.add(error.reason, json_records.shown(point), number)
             continue
-        series.append(name)
-        timestamps.append(seconds)
-        values.append(value + 0.0)
-        if len(series) > limits.samples:
-            raise UnreadableBody(Reason.TOO_MANY)
-    return Parsed(Samples.gauges(series, timestamps, values), refusals)
+        gauges.add(name, seconds, value)
+    return Parsed(gauges.samples(), refusals)
 
 
 def _number(value: float | str, reason: Reason) -> float:
-    if not isinstance(value, str):
-        return value
-    try:
-        return foreign.number(value)
-    except ValueError:
-        raise BadSample(reason) from None
+    return read_number(value, reason) if isinstance(value, str) else value
 
 
 # -- Answers

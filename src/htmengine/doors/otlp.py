@@ -16,7 +16,6 @@ import msgspec
 
 from htmengine.doors import names, protobuf
 from htmengine.doors.limits import Limits
-from htmengine.doors.names import BadName
 from htmengine.doors.reasons import BadSample, Reason
 from htmengine.doors.samples import (
     Kind,
@@ -363,7 +362,7 @@ class _Reading:
                     (names.canonical(metric.name + one.ending if metric.name else "", tags), one)
                     for one in found
                 ]
-            except (BadName, BadSample) as error:
+            except BadSample as error:
                 self.refusals.add(error.reason, names.joined(metric.name, of_resource))
                 continue
             for name, one in named:

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from htmengine import foreign
 from htmengine.doors import names, wrong_door
-from htmengine.doors.names import BadName
 from htmengine.doors.reasons import MAX_NAME, BadSample, Reason
 from htmengine.doors.samples import (
     EARLIEST,
@@ -22,6 +20,7 @@ from htmengine.doors.samples import (
     Samples,
     check_timestamp,
     check_value,
+    read_number,
 )
 
 PROTOCOL: Final = "plain"
@@ -43,12 +42,9 @@ def parse_line(line: str) -> Sample:
     if len(fields) != 3:
         raise BadSample(Reason.FIELDS)
     path, value_text, timestamp_text = fields
-    try:
-        name = names.read(path)
-    except BadName as error:
-        raise BadSample(error.reason) from None
-    value = _number(value_text, Reason.VALUE)
-    timestamp = _number(timestamp_text, Reason.TIMESTAMP)
+    name = names.read(path)
+    value = read_number(value_text, Reason.VALUE)
+    timestamp = read_number(timestamp_text, Reason.TIMESTAMP)
     if reason := check_value(value) or check_timestamp(timestamp):
         raise BadSample(reason)
     return Sample(name, value + 0.0, timestamp)  # -0.0 becomes 0.0: SQLite does not tell them apart
@@ -90,10 +86,3 @@ def parse_lines(lines: Iterable[str]) -> Parsed:
         values.append(value + 0.0)
         timestamps.append(timestamp)
     return Parsed(Samples.gauges(series, timestamps, values), refusals)
-
-
-def _number(text: str, reason: Reason) -> float:
-    try:
-        return foreign.number(text)
-    except ValueError:
-        raise BadSample(reason) from None

@@ -10,8 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from htmengine.doors import names, plaintext
-from htmengine.doors.names import BadName
-from htmengine.doors.reasons import Reason
+from htmengine.doors.reasons import BadSample, Reason
 from htmengine.doors.samples import Kind, Parsed, Refusals, Samples, check_timestamp, check_value
 
 TOTALS: Final = "totals"
@@ -45,7 +44,7 @@ def parse_totals(lines: Iterable[str]) -> Parsed:
                 refusals.add(reason, line)
                 continue
             samples.add(names.read(name), timestamp, value, of, _number(start), _number(count))
-        except BadName as error:
+        except BadSample as error:
             refusals.add(error.reason, line)
         except (ValueError, KeyError):
             refusals.add(Reason.SYNTAX, line)

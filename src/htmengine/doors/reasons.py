@@ -124,7 +124,7 @@ _REMEDIES: Final = {
 
 
 class BadSample(ValueError):
-    """A record of a request, or a part of it, is no sample."""
+    """A record, or a part of one, is no sample: a value of a line, say, or a name."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(str(reason))

@@ -14,8 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from htmengine.doors import names, protobuf
 from htmengine.doors.limits import Limits
-from htmengine.doors.names import BadName
-from htmengine.doors.reasons import MAX_NAME, Reason
+from htmengine.doors.reasons import MAX_NAME, BadSample, Reason
 from htmengine.doors.samples import (
     EARLIEST,
     LARGEST,
@@ -229,7 +228,7 @@ class _Reading:
             of = Kind.COUNTER
         try:
             name = self._name(base, labels)
-        except BadName as error:
+        except BadSample as error:
             self.refused += len(points)
             self.refusals.add(error.reason, names.joined(base, labels), count=len(points) + len(histograms))
             return

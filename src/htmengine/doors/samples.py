@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from htmengine.doors.reasons import Reason
+from htmengine import foreign
+from htmengine.doors.reasons import BadSample, Reason
 
 EARLIEST: Final = -30_610_224_000
 """1000-01-01: no database stores an earlier time."""
@@ -150,6 +151,28 @@ class UnreadableBody(ValueError):
         self.reason = reason
 
 
+class Gauges:
+    """Gathers the samples of a request that all are gauges."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._names: list[str] = []
+        self._timestamps: list[float] = []
+        self._values: list[float] = []
+
+    def add(self, name: str, timestamp: float, value: float) -> None:
+        """Add a sample that is checked. Raises UnreadableBody: more than `most`."""
+        self._names.append(name)
+        self._timestamps.append(timestamp)
+        self._values.append(value + 0.0)  # -0.0 becomes 0.0: SQLite does not tell them apart
+        if len(self._names) > self._most:
+            raise UnreadableBody(Reason.TOO_MANY)
+
+    def samples(self) -> Samples:
+        """Return what was added."""
+        return Samples.gauges(self._names, self._timestamps, self._values)
+
+
 def shortened(record: str | bytes, most: int = MAX_EXAMPLE) -> str:
     """Return a record, cut in the middle where it is long: what stands at its end, as a value and a time, is seen."""
     if isinstance(record, bytes):
@@ -166,6 +189,14 @@ def check_value(value: float) -> Reason | None:
 def check_timestamp(timestamp: float) -> Reason | None:
     """Return why a time in seconds is refused."""
     return None if EARLIEST <= timestamp < LATEST + 1 else Reason.TIMESTAMP_RANGE
+
+
+def read_number(text: str, reason: Reason) -> float:
+    """Return a decimal number. Raises BadSample with the reason where the text is none."""
+    try:
+        return foreign.number(text)
+    except ValueError:
+        raise BadSample(reason) from None
 
 
 def in_seconds(ticks: int, per_second: int) -> float:

@@ -10,11 +10,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from htmengine import foreign
 from htmengine.doors import names
-from htmengine.doors.names import BadName
 from htmengine.doors.reasons import BadSample, Reason
-from htmengine.doors.samples import Refusals, check_timestamp, check_value
+from htmengine.doors.samples import Refusals, check_timestamp, check_value, read_number
 
 MAX_LINE: Final = 1 << 16
 COUNTER: Final = "counter"
@@ -60,7 +58,7 @@ def parse(data: bytes, refusals: Refusals) -> list[Record]:
             records += _line(raw.decode())
         except UnicodeDecodeError:
             refusals.add(Reason.NOT_UTF8, raw)
-        except (BadSample, BadName) as error:
+        except BadSample as error:
             refusals.add(error.reason, raw)
     return records
 
@@ -109,7 +107,7 @@ def _values(name: str, rest: str) -> Iterator[Record]:
                 if option.startswith("@"):
                     rate = _rate(option[1:])
                 elif option.startswith("T"):
-                    timestamp = _number(option[1:], Reason.TIMESTAMP)
+                    timestamp = read_number(option[1:], Reason.TIMESTAMP)
             for one in waiting:
                 yield _record(name, one, options[0], rate, timestamp)
             waiting = []
@@ -125,7 +123,7 @@ def _record(name: str, value: str, letters: str, rate: float, timestamp: float |
         if not value:
             raise BadSample(Reason.SYNTAX)
         return Record(name, SET, 0.0, member=value)
-    number = _number(value, Reason.VALUE)
+    number = read_number(value, Reason.VALUE)
     if reason := check_value(number) or (timestamp is not None and check_timestamp(timestamp)):
         raise BadSample(reason)
     if kind == TIMER:
@@ -135,22 +133,15 @@ def _record(name: str, value: str, letters: str, rate: float, timestamp: float |
 
 
 def _rate(text: str) -> float:
-    rate = _number(text, Reason.SAMPLE_RATE)
+    rate = read_number(text, Reason.SAMPLE_RATE)
     if not 0 < rate <= 1:
         raise BadSample(Reason.SAMPLE_RATE)
     return rate
 
 
-def _number(text: str, reason: Reason) -> float:
-    try:
-        return foreign.number(text)
-    except ValueError:
-        raise BadSample(reason) from None
-
-
 @lru_cache(_NAMES)
 def _name(text: str, tags: str) -> str:
-    """Return the name of a series, cleaned up as StatsD does it. Raises BadName."""
+    """Return the name of a series, cleaned up as StatsD does it. Raises BadSample."""
     base, *own = _REMOVED.sub("", _BLANKS.sub("_", text.strip()).replace("/", "-")).split(";")
     found = dict(pair for pair in (part.split("=", 1) for part in own) if len(pair) == 2)
     for tag in filter(None, tags.split(",")):

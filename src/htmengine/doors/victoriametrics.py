@@ -12,16 +12,14 @@ import msgspec
 
 from htmengine.doors import json_records, names
 from htmengine.doors.limits import Limits
-from htmengine.doors.names import BadName
-from htmengine.doors.reasons import Reason
+from htmengine.doors.reasons import BadSample, Reason
 from htmengine.doors.samples import (
     EARLIEST,
     LARGEST,
     LATEST,
+    Gauges,
     Parsed,
     Refusals,
-    Samples,
-    UnreadableBody,
 )
 
 NAME: Final = "__name__"
@@ -41,16 +39,14 @@ _DECODER: Final = msgspec.json.Decoder(Series)
 
 def parse(body: bytes, limits: Limits) -> Parsed:
     """Return the samples of a request. Raises UnreadableBody: more than the limits allow."""
-    series: list[str] = []
-    timestamps: list[float] = []
-    values: list[float] = []
+    gauges = Gauges(limits.samples)
     refusals = Refusals()
     for number, line in json_records.lines(body, _DECODER, refusals):
         base = line.metric.pop(NAME, "")
         count = max(len(line.values), 1)
         try:
             name = names.canonical(base, line.metric)
-        except BadName as error:
+        except BadSample as error:
             refusals.add(error.reason, names.joined(base, line.metric), number, count)
             continue
         if len(line.values) != len(line.timestamps):
@@ -65,12 +61,8 @@ def parse(body: bytes, limits: Limits) -> Parsed:
             elif not EARLIEST <= time <= LATEST:
                 refusals.add(Reason.TIMESTAMP_RANGE, f"{name} {value!r} {ticks}", number)
             else:
-                series.append(name)
-                timestamps.append(time)
-                values.append(value + 0.0)
-        if len(series) > limits.samples:
-            raise UnreadableBody(Reason.TOO_MANY)
-    return Parsed(Samples.gauges(series, timestamps, values), refusals)
+                gauges.add(name, time, value)
+    return Parsed(gauges.samples(), refusals)
 
 
 class Answer(NamedTuple):

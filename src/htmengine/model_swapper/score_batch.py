@@ -77,7 +77,7 @@ class ShardBatch:
         if scored.predictions is not None and any(scored.predictions[start:end]):
             given["predictions"] = [_named(prediction) for prediction in scored.predictions[start:end]]
         if any(start <= place < end for place in scored.why):
-            given["why"] = [in_short(scored.why.get(place)) for place in range(start, end)]
+            given["why"] = [why_of(scored.why.get(place)) for place in range(start, end)]
         shown = [position for position in range(len(self)) if position not in self.suppressed]
         if self.suppressed:
             given = {name: [column[position] for position in shown] for name, column in given.items()}
@@ -85,18 +85,18 @@ class ShardBatch:
             yield Scores(**{name: column[first : first + MAX_SAMPLES] for name, column in given.items()})
 
 
-def in_short(why: Explanation | None) -> Why | None:
-    """Return an explanation as the message has it."""
-    if why is None or why.cause is None or why.channel is None:
+def why_of(explanation: Explanation | None) -> Why | None:
+    """Return an explanation as messages carry it; None where it names no cause."""
+    if explanation is None or explanation.cause is None or explanation.channel is None:
         return None
     return Why(
-        cause=why.cause,
-        channel=why.channel,
-        forecast=why.forecast,
-        usual=why.usual,
-        foreseen=why.foreseen(),
-        alarms_before=why.alarms_before,
-        last_alarm=why.last_alarm,
+        cause=explanation.cause,
+        channel=explanation.channel,
+        forecast=explanation.forecast,
+        usual=explanation.usual,
+        foreseen=explanation.foreseen(),
+        alarms_before=explanation.alarms_before,
+        last_alarm=explanation.last_alarm,
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, func, select
 
 from htmengine.repository import schema
 from htmengine.repository.lookup import IN_LIST
+from htmengine.repository.series import CHART_COLUMNS
 from htmengine.repository.times import bound, epoch_seconds
 
 _metric: Final = schema.metric.c
@@ -18,7 +19,7 @@ _UIDS: Final[BindParameter[Any]] = bindparam("uids", expanding=True)
 
 
 class NewestRow(NamedTuple):
-    """The newest row of a metric; its scores are None while they are not stored."""
+    """The newest row of a metric, in the order of CHART_COLUMNS; its scores are None while they are not stored."""
 
     rowid: int
     timestamp: int
@@ -35,17 +36,7 @@ def newest_rows(conn: Connection, uids: Sequence[str], *, scored: bool = False) 
     """Return, by uid, the newest row of each metric, or the newest that has scores; metrics without one are left out."""
     at = _metric.scored_rowid if scored else func.coalesce(_metric.last_rowid, 0)
     query = (
-        select(
-            _data.uid,
-            _data.rowid,
-            epoch_seconds(_data.timestamp),
-            _data.metric_value,
-            _data.anomaly_score,
-            _data.log_score,
-            _data.forecast,
-            _data.usual_low,
-            _data.usual_high,
-        )
+        select(_data.uid, *CHART_COLUMNS)
         .join(schema.metric, (_metric.uid == _data.uid) & (_data.rowid == at))
         .where(_metric.uid.in_(_UIDS))
     )

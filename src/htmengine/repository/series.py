@@ -35,7 +35,7 @@ class Series(NamedTuple):
     usual_highs: Floats
 
 
-_COLUMNS: Final = (
+CHART_COLUMNS: Final = (
     _data.rowid,
     epoch_seconds(_data.timestamp),
     _data.metric_value,
@@ -45,17 +45,18 @@ _COLUMNS: Final = (
     _data.usual_low,
     _data.usual_high,
 )
+"""Of a row, in the order of `Series`."""
 
 
 def rows_since(conn: Connection, uid: str, since_rowid: int, limit: int) -> Series:
     """Return the rows behind a rowid, at most `limit`; what was removed is left out."""
-    query = select(*_COLUMNS).where(_data.uid == uid, _data.rowid > since_rowid)
+    query = select(*CHART_COLUMNS).where(_data.uid == uid, _data.rowid > since_rowid)
     return _series(conn, query.order_by(_data.rowid).limit(limit))
 
 
 def rows_between(conn: Connection, uid: str, since: float, until: float) -> Series:
     """Return the rows from one time up to another, which is left out; both in seconds since the epoch."""
-    query = select(*_COLUMNS).where(_data.uid == uid, _data.rowid >= first_from(conn, uid, since))
+    query = select(*CHART_COLUMNS).where(_data.uid == uid, _data.rowid >= first_from(conn, uid, since))
     query = query.where(_data.rowid < first_from(conn, uid, until))
     return _series(conn, query.order_by(_data.rowid))
 
@@ -193,7 +194,7 @@ def first_from(conn: Connection, uid: str, time: float) -> int:
 
 
 def _series(conn: Connection, query: Select[Any]) -> Series:
-    rowids, timestamps, *numbers = _columns(conn, query, len(_COLUMNS))
+    rowids, timestamps, *numbers = _columns(conn, query, len(CHART_COLUMNS))
     return Series(rowids.astype(np.int64), timestamps.astype(np.int64), *numbers)
 
 

@@ -15,13 +15,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from htmengine.errors import DependencyUnavailable, MisuseError
 from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 from htmengine.repository.engine import writing
 from htmengine.repository.retention import (
     Checkpoints,
+    Removal,
     remove_alarms,
     remove_hours,
     remove_incidents,
@@ -57,16 +58,11 @@ def collect(
     checkpoints : see `repository.retention`.
     stop : ends the work after the step that is being done.
     """
-    removed, uid = 0, ""
-    while not stop.is_set():
-        with writing(engine) as conn:
-            step = remove_older(conn, before, limit=rows_at_once, checkpoints=checkpoints, from_uid=uid)
-        removed += step.rows
-        if step.next_uid is None:
-            break
-        uid = step.next_uid
-        stop.wait(pause_s)
-    return removed
+
+    def remove(conn: Connection, uid: str) -> Removal:
+        return remove_older(conn, before, limit=rows_at_once, checkpoints=checkpoints, from_uid=uid)
+
+    return _in_steps(engine, remove, stop, pause_s)
 
 
 def collect_history(
@@ -78,22 +74,30 @@ def collect_history(
     pause_s: float = PAUSE_S,
 ) -> int:
     """Remove the alarms, incidents and hours older than a time, as `collect` does, and return their number."""
+
+    def rows(remove: Callable[..., int], conn: Connection, uid: str) -> Removal:
+        removed = remove(conn, before, limit=rows_at_once)
+        return Removal(removed, uid if removed >= rows_at_once else None)
+
+    def hours(conn: Connection, uid: str) -> Removal:
+        return remove_hours(conn, before, from_uid=uid)
+
+    steps = partial(rows, remove_alarms), partial(rows, remove_incidents), hours
+    return sum(_in_steps(engine, step, stop, pause_s) for step in steps)
+
+
+def _in_steps(
+    engine: Engine, step: Callable[[Connection, str], Removal], stop: threading.Event, pause_s: float
+) -> int:
+    """Remove rows in steps, each a transaction that begins where the one before ended; return their number."""
     removed, uid = 0, ""
-    for remove in (remove_alarms, remove_incidents):
-        while not stop.is_set():
-            with writing(engine) as conn:
-                rows = remove(conn, before, limit=rows_at_once)
-            removed += rows
-            if rows < rows_at_once:
-                break
-            stop.wait(pause_s)
     while not stop.is_set():
         with writing(engine) as conn:
-            step = remove_hours(conn, before, from_uid=uid)
-        removed += step.rows
-        if step.next_uid is None:
+            removal = step(conn, uid)
+        removed += removal.rows
+        if removal.next_uid is None:
             break
-        uid = step.next_uid
+        uid = removal.next_uid
         stop.wait(pause_s)
     return removed
 

@@ -3,8 +3,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine import foreign
-from htmengine.doors.names import BadName, canonical, read
-from htmengine.doors.reasons import MAX_NAME, Reason
+from htmengine.doors.names import canonical, read
+from htmengine.doors.reasons import MAX_NAME, BadSample, Reason
 
 TEXT = st.text(max_size=12)
 TAGS = st.dictionaries(TEXT, TEXT, max_size=5)
@@ -72,7 +72,7 @@ def test_what_would_make_a_name_ambiguous_is_replaced(base, tags, name):
     ],
 )
 def test_a_name_that_cannot_be_made_is_refused(base, tags, reason):
-    with pytest.raises(BadName) as raised:
+    with pytest.raises(BadSample) as raised:
         canonical(base, tags)
     assert raised.value.reason is reason
 
@@ -112,12 +112,12 @@ def test_both_ways_of_writing_tags_give_one_name(path, name):
     ],
 )
 def test_a_malformed_tag_is_refused(path):
-    with pytest.raises(BadName) as raised:
+    with pytest.raises(BadSample) as raised:
         read(path)
     assert raised.value.reason is Reason.BAD_TAG
 
 
 def test_a_path_with_characters_that_nobody_sees_is_refused():
-    with pytest.raises(BadName) as raised:
+    with pytest.raises(BadSample) as raised:
         read("a\u200b;b=c")
     assert raised.value.reason is Reason.NAME_CHARACTERS

@@ -11,6 +11,7 @@ dead = typer.Typer(
     cls=Commands, no_args_is_help=True, help="List, explain, send again or delete dead letters."
 )
 
+IdsArgument = Annotated[list[int] | None, typer.Argument(metavar="ID", help="Dead letters.")]
 AllOption = Annotated[bool, typer.Option("--all", help="All of them.")]
 
 
@@ -77,7 +78,7 @@ def show(
 
 @dead.command()
 def requeue(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="ID", help="Dead letters.")] = None,
+    ids: IdsArgument = None,
     everything: AllOption = False,
     data: DataOption = None,
     config: ConfigOption = None,
@@ -92,7 +93,7 @@ def requeue(
 
 @dead.command()
 def discard(
-    ids: Annotated[list[int] | None, typer.Argument(metavar="ID", help="Dead letters.")] = None,
+    ids: IdsArgument = None,
     everything: AllOption = False,
     data: DataOption = None,
     config: ConfigOption = None,

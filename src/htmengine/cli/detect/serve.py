@@ -21,7 +21,7 @@ from htmengine.cli.terminal import echo_stderr
 from htmengine.htm.arrays import FloatArray
 from htmengine.htm.explanation import Explanation, SeriesScores
 from htmengine.incidents.writer import Writer
-from htmengine.model_swapper.score_batch import in_short
+from htmengine.model_swapper.score_batch import why_of
 from htmengine.repository import alarms, metrics, samples, scores
 from htmengine.repository.engine import writing
 from htmengine.repository.metrics import MAX_NAME
@@ -134,7 +134,7 @@ def _message(
         usual_lows=chosen.usual_low.tolist(),
         usual_highs=chosen.usual_high.tolist(),
         one_in=chosen.one_in.tolist(),
-        why=[in_short(why.get(int(row))) for row in rows],
+        why=[why_of(why.get(int(row))) for row in rows],
     )
 
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from htmengine.admin import explaining
 from htmengine.incidents.sentences import sentence
 from htmengine.messages import Why
+from htmengine.model_swapper.score_batch import why_of
 from htmengine.repository import alarms as stored
 from htmengine.repository import metrics, series
 from htmengine.repository.alarms import Position
@@ -115,41 +116,33 @@ def explain(call: Call, uid: Uid, rowid: RowId) -> Explanation:
     if known is not None:
         return known
     found = explaining.explain(site.context, uid, rowid)
-    told = found.explanation
-    why = Why(
-        cause=told.cause or "",
-        channel=told.channel or "",
-        forecast=told.forecast,
-        usual=told.usual,
-        foreseen=told.foreseen(),
-        alarms_before=told.alarms_before,
-        last_alarm=told.last_alarm,
-    )
+    explanation = found.explanation
+    why = why_of(explanation)
     channels: dict[str, float] = {}
-    for cause, strength in told.strengths.items():
+    for cause, strength in explanation.strengths.items():
         channel = cause if cause in ("sequence", "jump", "extreme") else "deviation"
         channels[channel] = max(strength, channels.get(channel, 0.0))
-    forecast = math.nan if told.forecast is None else told.forecast
+    forecast = math.nan if explanation.forecast is None else explanation.forecast
     answer = Explanation(
         uid=uid,
         name=_name(site, uid),
         rowid=rowid,
         time=float(found.timestamp),
         value=found.value,
-        log_score=told.scores.log_score,
-        one_in=told.one_in,
-        cause=told.cause,
-        channel=told.channel,
+        log_score=explanation.scores.log_score,
+        one_in=explanation.one_in,
+        cause=explanation.cause,
+        channel=explanation.channel,
         direction=direction_of(why, found.value, forecast),  # type: ignore[arg-type]
-        forecast=told.forecast,
-        usual=told.usual,
-        foreseen=told.foreseen(),
-        alarms_before=told.alarms_before,
-        last_alarm=told.last_alarm,
-        sentence=sentence(why, found.value) if told.cause else "Nothing about this value is unusual.",
+        forecast=explanation.forecast,
+        usual=explanation.usual,
+        foreseen=explanation.foreseen(),
+        alarms_before=explanation.alarms_before,
+        last_alarm=explanation.last_alarm,
+        sentence=sentence(why, found.value) if why else "Nothing about this value is unusual.",
         channels=channels,
-        strengths={str(cause): strength for cause, strength in told.strengths.items()},
-        damped=told.damped,
+        strengths={str(cause): strength for cause, strength in explanation.strengths.items()},
+        damped=explanation.damped,
     )
     while len(site.explanations) >= MAX_EXPLANATIONS:
         site.explanations.pop(next(iter(site.explanations)), None)

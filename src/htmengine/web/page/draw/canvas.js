@@ -1,3 +1,21 @@
+import { whenColoursChange } from "./colours.js";
+
+/**
+ * Draws whenever the element's size or the colours change, and once at the beginning.
+ * @param {Element} element
+ * @param {() => void} draw
+ * @returns {() => void} ends it
+ */
+export function keepDrawn(element, draw) {
+  const observer = new ResizeObserver(draw);
+  observer.observe(element);
+  const forget = whenColoursChange(draw);
+  return () => {
+    observer.disconnect();
+    forget();
+  };
+}
+
 /**
  * Prepares a canvas at the screen's resolution and clears it.
  * @param {HTMLCanvasElement} canvas

@@ -4,8 +4,8 @@
  */
 import { clock, plural, time } from "../lib/format.js";
 import { h, setText } from "../lib/h.js";
-import { prepare } from "./canvas.js";
-import { colour, scoreColour, whenColoursChange } from "./colours.js";
+import { keepDrawn, prepare } from "./canvas.js";
+import { colour, scoreColour } from "./colours.js";
 
 const HEIGHT = 56;
 const AXIS = 15; // pixels for the times below
@@ -37,14 +37,7 @@ export class FleetStrip {
     this.canvas.addEventListener("pointermove", (event) => this.move(event));
     this.canvas.addEventListener("pointerup", (event) => this.up(event));
     this.canvas.addEventListener("pointerleave", () => setText(this.readout, this.says()));
-    this.observer = new ResizeObserver(() => this.draw());
-    this.observer.observe(this.element);
-    this.ends = whenColoursChange(() => this.draw());
-  }
-
-  close() {
-    this.observer.disconnect();
-    this.ends();
+    this.close = keepDrawn(this.element, () => this.draw());
   }
 
   /**

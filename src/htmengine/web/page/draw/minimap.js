@@ -1,7 +1,7 @@
 /** All history in one strip, and the window in it: drag it, drag its edges, or click where it should go. */
 import { h } from "../lib/h.js";
-import { prepare } from "./canvas.js";
-import { colour, scoreColour, whenColoursChange } from "./colours.js";
+import { keepDrawn, prepare } from "./canvas.js";
+import { colour, scoreColour } from "./colours.js";
 
 const HEIGHT = 46;
 const EDGE = 7; // pixels in which an edge is taken hold of
@@ -23,14 +23,7 @@ export class Minimap {
     this.canvas.addEventListener("pointerdown", (event) => this.down(event));
     this.canvas.addEventListener("pointermove", (event) => this.move(event));
     this.canvas.addEventListener("pointerup", () => (this.held = null));
-    this.observer = new ResizeObserver(() => this.draw());
-    this.observer.observe(this.element);
-    this.ends = whenColoursChange(() => this.draw());
-  }
-
-  close() {
-    this.observer.disconnect();
-    this.ends();
+    this.close = keepDrawn(this.element, () => this.draw());
   }
 
   /**
