@@ -29,7 +29,6 @@ from benchmarks.machine import machine
 from htmengine import config
 from htmengine.client import Client
 from htmengine.repository import bulk, schema
-from htmengine.repository.engine import writing
 from htmengine.repository.metrics import CUSTOM
 from htmengine.repository.status import MetricStatus
 from htmengine.repository.times import from_epoch
@@ -200,9 +199,9 @@ def main() -> None:
         settings = config.embedded(Path(folder))
         http = msgspec.structs.replace(settings.http, requests_per_s=1e6)
         with opened(msgspec.structs.replace(settings, http=http)) as context:
-            with writing(context.engine) as conn:
+            with context.database.write() as conn:
                 uids = fill(conn, options.metrics, options.alarms, now)
-            with writing(context.engine) as conn:
+            with context.database.write() as conn:
                 fill_year(conn, uids[0], now)
             began = time.perf_counter()
             with served(context) as address, Client(address) as client:

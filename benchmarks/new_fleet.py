@@ -26,7 +26,7 @@ from benchmarks.machine import machine
 from benchmarks.running import running, scored_samples
 from benchmarks.servers import DATABASES, application, explained
 from htmengine.config import Settings
-from htmengine.repository.engine import open_engine, reading
+from htmengine.repository.opening import open_database
 
 FIRST = 2
 HISTORY = 50
@@ -71,7 +71,7 @@ def _written_mib(pid: int) -> float:
 def _until_scored(fleet: Fleet, samples: range, port: int, settings: Settings) -> float:
     """Send these samples and return how long it takes until all that were sent so far are scored."""
     goal = samples.stop * len(fleet.names)
-    engine = open_engine(settings.repository)
+    database = open_database(settings.repository)
     began = time.monotonic()
     try:
         with socket.create_connection(("127.0.0.1", port)) as peer:
@@ -82,11 +82,11 @@ def _until_scored(fleet: Fleet, samples: range, port: int, settings: Settings) -
                 if time.monotonic() - began > WITHIN_S:
                     raise TimeoutError(f"{scored} of {goal} samples are scored after {WITHIN_S:.0f} s")
                 time.sleep(0.05)
-                with reading(engine) as conn:
+                with database.read() as conn:
                     scored = scored_samples(conn)
             return time.monotonic() - began
     finally:
-        engine.dispose()
+        database.close()
 
 
 @explained()

@@ -25,14 +25,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Engine, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, insert, update
 
 from benchmarks.machine import machine
 from benchmarks.servers import DATABASES, explained, private
 from htmengine import config
 from htmengine.repository import identity, metrics, migrations, samples, schema, scores
 from htmengine.repository.bulk import mysql, sqlite
-from htmengine.repository.engine import open_engine, reading, writing
+from htmengine.repository.database import Database
+from htmengine.repository.opening import open_database
 from htmengine.repository.times import from_epoch
 
 EXECUTEMANY: Final = "executemany"
@@ -75,13 +76,13 @@ class Cost(NamedTuple):
 class Fleet:
     """Metrics that get one row each at a time."""
 
-    def __init__(self, engine: Engine, count: int, description_bytes: int) -> None:
+    def __init__(self, database: Database, count: int, description_bytes: int) -> None:
         """Create the metrics, each with a model of a description of that size."""
-        self.engine = engine
+        self.database = database
         self.random = random.Random(1)
         self.rowid = 0
-        migrations.upgrade(engine, shards=4)
-        with writing(engine) as conn:
+        migrations.upgrade(database, shards=4)
+        with database.write() as conn:
             names = [f"server.{number}.cpu" for number in range(count)]
             self.uids = list(metrics.create_custom(conn, names).values())
             conn.execute(update(schema.metric).values(status=1, model_params="x" * description_bytes))
@@ -102,7 +103,7 @@ class Fleet:
 
     def _timed(self, write: Callable[[Connection, list[Any]], None], rows: list[Any]) -> Cost:
         wall, cpu = time.perf_counter(), time.thread_time()
-        with writing(self.engine) as conn:
+        with self.database.write() as conn:
             write(conn, rows)
         return Cost(time.perf_counter() - wall, time.thread_time() - cpu)
 
@@ -186,10 +187,10 @@ def busy_thread(wanted: bool) -> Iterator[None]:
 def measure(repository: config.Repository, variant: str, arguments: argparse.Namespace) -> dict[str, float]:
     """Return rows per second of one variant, over a database of its own."""
     by_row = variant == EXECUTEMANY
-    engine = open_engine(repository)
+    database = open_database(repository)
     if variant.isdecimal():
         sqlite.ROWS = mysql.ROWS = int(variant)  # type: ignore[misc]
-    fleet = Fleet(engine, arguments.metrics, arguments.description_bytes)
+    fleet = Fleet(database, arguments.metrics, arguments.description_bytes)
     appends, stores = [], []
     with busy_thread(arguments.busy):
         for _ in range(arguments.batches):
@@ -198,10 +199,10 @@ def measure(repository: config.Repository, variant: str, arguments: argparse.Nam
         reads = []
         for uid in fleet.uids[:20]:
             start = time.perf_counter()
-            with reading(engine) as conn:
+            with database.read() as conn:
                 count = len(samples.read(conn, uid, 1, fleet.rowid, fleet.rowid).rowids)
             reads.append(count / (time.perf_counter() - start))
-    engine.dispose()
+    database.close()
     return {
         **_summary("append", appends, arguments.metrics),
         **_summary("score", stores, arguments.metrics),

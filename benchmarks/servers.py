@@ -13,8 +13,8 @@ import pytest
 
 from htmengine import config
 from htmengine.config import templates
-from htmengine.repository.engine import open_engine
 from htmengine.repository.migrations import upgrade
+from htmengine.repository.opening import open_database
 from tests import databases, servers
 
 DATABASES: Final = {"mariadb": servers.mariadb, "postgresql": servers.postgresql}
@@ -48,9 +48,9 @@ def application(bus: str, db: str, folder: Path, **engine: str) -> Iterator[Appl
         directory = configure(folder / "app", repository, broker, **engine)
         settings = config.load(directory)
         if repository is not None:
-            tables = open_engine(repository)
+            tables = open_database(repository)
             upgrade(tables, settings.shards)
-            tables.dispose()
+            tables.close()
         yield Application(directory, settings, processes)
 
 

@@ -35,7 +35,7 @@ from htmengine.bus.opening import open_bus
 from htmengine.config import Settings, embedded
 from htmengine.errors import ExplainedError
 from htmengine.messages import decode_results_batch
-from htmengine.repository.engine import open_engine, reading
+from htmengine.repository.opening import open_database
 from tests.servers import ServerProcess
 
 SUMMED_UP = "anomaly_service.summed_up"
@@ -166,12 +166,12 @@ class Installation:
 @contextlib.contextmanager
 def repository(settings: Settings) -> Iterator[Connection]:
     """Give a connection that reads, and close it: a SQLite file that is held open needs no recovery after a kill."""
-    engine = open_engine(settings.repository)
+    database = open_database(settings.repository)
     try:
-        with reading(engine) as conn:
+        with database.read() as conn:
             yield conn
     finally:
-        engine.dispose()
+        database.close()
 
 
 def run(

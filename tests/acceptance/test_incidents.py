@@ -14,7 +14,7 @@ from htmengine import config
 from htmengine.incidents.grouping import group
 from htmengine.incidents.names import Fleet
 from htmengine.repository import migrations
-from htmengine.repository.engine import open_engine
+from htmengine.repository.opening import open_database
 from htmengine.service.fault_injection import KILL_VARIABLE
 from tests.acceptance.engine import TIMEOUT_S, Folder, python, wait_until
 from tests.unit.incidents.alarming import alarm, as_grouped, create, members
@@ -25,11 +25,11 @@ NAMES = ["web.a.cpu", "web.a.load", "web.b.cpu", "db.latency", "db.locks;dc=x", 
 
 
 @pytest.fixture
-def engine(tmp_path):
-    engine = open_engine(config.Repository(path=tmp_path / "repository.sqlite"))
-    migrations.upgrade(engine, shards=1)
-    yield engine
-    engine.dispose()
+def database(tmp_path):
+    database = open_database(config.Repository(path=tmp_path / "repository.sqlite"))
+    migrations.upgrade(database, shards=1)
+    yield database
+    database.close()
 
 
 @contextmanager
@@ -54,38 +54,38 @@ def expected(uids, found):
     return {frozenset(one[:2] for one in incident) for incident in incidents}
 
 
-def stored(engine):
-    return {frozenset(own) for own in members(engine).values()}
+def stored(database):
+    return {frozenset(own) for own in members(database).values()}
 
 
-def test_a_service_that_is_killed_before_or_behind_its_commit_loses_and_doubles_nothing(engine, tmp_path):
-    uids = create(engine, NAMES)
+def test_a_service_that_is_killed_before_or_behind_its_commit_loses_and_doubles_nothing(database, tmp_path):
+    uids = create(database, NAMES)
     first, second = drawn(1, 40), [one for one in drawn(2, 40) if one not in drawn(1, 40)]
     for name, after_s in first:
-        alarm(engine, uids[name], after_s)
+        alarm(database, uids[name], after_s)
     with service(tmp_path, "incidents.stored:1") as process:
         assert process.wait() == -signal.SIGKILL
-    assert members(engine) == {}
+    assert members(database) == {}
     with service(tmp_path, "incidents.committed:1") as process:
         assert process.wait() == -signal.SIGKILL
-    assert stored(engine) == expected(uids, first)
-    told = members(engine)
+    assert stored(database) == expected(uids, first)
+    told = members(database)
     for name, after_s in second:
-        alarm(engine, uids[name], after_s)
+        alarm(database, uids[name], after_s)
     with service(tmp_path):
-        wait_until(lambda: stored(engine) == expected(uids, [*first, *second]), "all alarms in incidents")
-    assert min(told) in members(engine)  # what was told first goes on
+        wait_until(lambda: stored(database) == expected(uids, [*first, *second]), "all alarms in incidents")
+    assert min(told) in members(database)  # what was told first goes on
 
 
-def test_another_service_takes_over_from_one_that_is_killed(engine, tmp_path):
-    uids = create(engine, NAMES)
+def test_another_service_takes_over_from_one_that_is_killed(database, tmp_path):
+    uids = create(database, NAMES)
     with service(tmp_path) as active:
-        alarm(engine, uids["db.latency"], 0)
-        wait_until(lambda: members(engine), "the first alarm in an incident")
+        alarm(database, uids["db.latency"], 0)
+        wait_until(lambda: members(database), "the first alarm in an incident")
         with service(tmp_path):
             active.kill()
-            alarm(engine, uids["web.a.cpu"], 50_000)
-            wait_until(lambda: len(members(engine)) == 2, "the second alarm in an incident")
+            alarm(database, uids["web.a.cpu"], 50_000)
+            wait_until(lambda: len(members(database)) == 2, "the second alarm in an incident")
 
 
 def listed(folder):

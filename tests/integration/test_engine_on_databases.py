@@ -12,7 +12,7 @@ from benchmarks.running import free_port
 from benchmarks.servers import configure
 from htmengine import config
 from htmengine.repository import overview, schema
-from htmengine.repository.engine import open_engine, reading
+from htmengine.repository.opening import open_database
 from tests import databases
 from tests.acceptance.engine import STOPS_WITHIN_S, python, sent, wait_until
 
@@ -26,7 +26,7 @@ class Application:
     def __init__(self, folder, database):
         self.directory = configure(folder, database, checkpoint_store="repository")
         self.port = free_port()
-        self.engine = open_engine(config.load(self.directory).repository)
+        self.database = open_database(config.load(self.directory).repository)
 
     def command(self, *arguments, code=0):
         """Run a command and return what it printed and what it advised."""
@@ -62,7 +62,7 @@ class Application:
 
     def scored(self):
         """Return how far the metric is scored."""
-        with reading(self.engine) as conn:
+        with self.database.read() as conn:
             found = overview.metric(conn, METRIC)
         return found.scored_rowid if found else 0
 
@@ -71,7 +71,7 @@ class Application:
 def application(database_server, tmp_path):
     application = Application(tmp_path, databases.created(database_server, "app"))
     yield application
-    application.engine.dispose()
+    application.database.close()
 
 
 def test_a_line_becomes_a_scored_row(application):
@@ -80,7 +80,7 @@ def test_a_line_becomes_a_scored_row(application):
     printed, _ = application.command("db", "upgrade")
     assert json.loads(printed) == {"upgraded": True, "shards": 4}
     application.run_until_scored(1, 300)
-    with reading(application.engine) as conn:
+    with application.database.read() as conn:
         assert conn.scalar(select(func.count()).select_from(schema.model_checkpoint)) > 0
     application.run_until_scored(301, 310)  # the model goes on from its checkpoint
     printed, _ = application.command("results", METRIC, "--json", "--limit", "5")

@@ -8,8 +8,7 @@ from htmengine import config, repository
 from htmengine.adapters.datasource import createCustomDatasourceAdapter, using
 from htmengine.admin import reset
 from htmengine.bus import Outgoing
-from htmengine.repository import databases, metrics
-from htmengine.repository.engine import reading
+from htmengine.repository import metrics, provisioning
 from htmengine.repository.server import server_url
 from htmengine.service.installation import current
 
@@ -40,12 +39,12 @@ def test_an_installation_on_servers_is_made_and_reset(database_server, rabbitmq_
                 current().bus.publish([Outgoing(settings.listener.queue, b"waits")])
             reset.reset(settings)
             with using(settings):
-                with reading(current().engine) as conn:
+                with current().database.read() as conn:
                     assert metrics.custom(conn) == []
                 assert [queue.name for queue in current().bus.status() if queue.ready] == []
         finally:
-            databases.drop(settings.repository)
-            databases.drop(settings.repository)
+            provisioning.drop(settings.repository)
+            provisioning.drop(settings.repository)
 
 
 def test_a_user_without_a_database_of_its_own_name_makes_one(database_server):
@@ -62,4 +61,4 @@ def test_a_user_without_a_database_of_its_own_name_makes_one(database_server):
             assert conn.exec_driver_sql("SELECT 1").scalar() == 1
         engine.dispose()
     finally:
-        databases.drop(made)
+        provisioning.drop(made)

@@ -8,8 +8,8 @@ import pytest
 from benchmarks.running import free_port
 from benchmarks.servers import configure
 from htmengine.repository import overview
-from htmengine.repository.engine import open_engine, reading
 from htmengine.repository.migrations import upgrade
+from htmengine.repository.opening import open_database
 from tests import databases
 from tests.acceptance.engine import STOPS_WITHIN_S, python, sent, wait_until
 from tests.support import silence
@@ -24,7 +24,7 @@ class Application:
     """An engine on servers behind routers."""
 
     def __init__(self, folder, database, broker, routers):
-        self.database = open_engine(database)
+        self.database = open_database(database)
         upgrade(self.database, 2)
         self.routers = routers
         near, far = (
@@ -49,7 +49,7 @@ class Application:
         wait_until(lambda: self.scored() == last, lambda: f"{last} scores: {self.log.read_text()}")
 
     def scored(self):
-        with reading(self.database) as conn:
+        with self.database.read() as conn:
             found = overview.metric(conn, METRIC)
         return found.scored_rowid if found else 0
 
@@ -66,7 +66,7 @@ def application(database_server, broker, tmp_path):
         yield application
         application.process.kill()
         application.process.wait()
-        application.database.dispose()
+        application.database.close()
 
 
 def test_an_engine_goes_on_behind_a_router_that_forgets_and_ends_behind_one_that_is_gone(application):

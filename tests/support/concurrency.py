@@ -23,16 +23,16 @@ def at_the_same_time(action, count):
     return errors
 
 
-def write_first(monkeypatch, module, action):
-    """Let another change the repository just before the module's next turn to write; `action` gets a connection."""
-    turn, left = module.writing, [action]
+def write_first(monkeypatch, database, action):
+    """Let another change a database just before the next transaction that writes; `action` gets a connection."""
+    write, left = database.write, [action]
 
     @contextmanager
-    def after_another(engine):
+    def after_another():
         if left:
-            with turn(engine) as conn:
+            with write() as conn:
                 left.pop()(conn)
-        with turn(engine) as conn:
+        with write() as conn:
             yield conn
 
-    monkeypatch.setattr(module, "writing", after_another)
+    monkeypatch.setattr(database, "write", after_another)

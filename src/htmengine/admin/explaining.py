@@ -13,7 +13,6 @@ from htmengine.htm.model import Model, OutOfOrderSample, UnreadableModel
 from htmengine.model_swapper import definition
 from htmengine.model_swapper.checkpoint_store import UnreadableCheckpoint, open_checkpoint_store
 from htmengine.repository import identity, metrics, samples
-from htmengine.repository.engine import reading
 from htmengine.repository.metrics import Definition
 from htmengine.repository.status import WITH_MODEL
 from htmengine.service.context import Context
@@ -45,9 +44,9 @@ def explain(context: Context, uid: str, rowid: int) -> Explained:
     CannotExplain : the row is none of the model's, rows before it are gone, or the model is of a kind that explains
         nothing.
     """
-    store = open_checkpoint_store(context.settings, context.engine)
+    store = open_checkpoint_store(context.settings, context.database)
     keys = sorted(store.listing(uid), key=lambda key: key.last_rowid, reverse=True)
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         found = metrics.definitions(conn, [uid]).get(uid)
         if found is None:
             raise metrics.not_found(uid)

@@ -13,7 +13,6 @@ from htmengine.bus import QueueStatus
 from htmengine.errors import ConfigError
 from htmengine.readable import counted
 from htmengine.repository import metrics, overview
-from htmengine.repository.engine import reading
 from htmengine.repository.overview import STATUS_NAMES, Totals
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer import monitor_rules
@@ -102,7 +101,7 @@ def health_of(context: Context) -> Health:
     findings = [*_findings(services), *_disk_full(context)]
     if dead:
         findings.append(f"{counted(dead.total(), 'dead letter')}: `htmengine dead list` says why.")
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         totals = overview.totals(conn)
         if totals.by_status.get(STATUS_NAMES[MetricStatus.UNMONITORED]):
             findings += _beyond_limits(context, conn)

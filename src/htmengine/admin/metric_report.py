@@ -11,7 +11,6 @@ from htmengine.admin.health import Health
 from htmengine.errors import ConfigError
 from htmengine.messages import shard_of
 from htmengine.repository import metrics, overview
-from htmengine.repository.engine import reading
 from htmengine.repository.overview import MetricOverview
 from htmengine.runtime.metric_storer import monitor_rules
 from htmengine.service.context import Context
@@ -67,7 +66,7 @@ class MetricReport(NamedTuple):
 
 def inspect(context: Context, names: Sequence[str] | None, health: Health) -> list[MetricReport]:
     """Look at metrics: those that are named, or those whose state has something to tell."""
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         found = overview.metrics(conn, names)
     if names:
         by_name = {metric.name: metric for metric in found}
@@ -88,7 +87,7 @@ def _inspect(context: Context, name: str, metric: MetricOverview | None, health:
         )
     shard = shard_of(metric.uid, context.shards)
     queues = settings.model_input_queue(shard), settings.results_shard_queue(shard)
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         backfill = overview.backfill(conn, name)
     newest = _newest_checkpoint(context, metric)
     facts = Facts(
@@ -130,7 +129,7 @@ def _left_out(context: Context, metric: MetricOverview) -> str | None:
         return f"no rule of {path} fits its name"
     if not rule.monitor:
         return f"[{rule.name}] of {path} leaves it out"
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         limit = monitor_rules.Quota(rules, metrics.custom(conn)).reached(rule)
     return f"[{limit.section}] of {path} allows no more than {limit.models}" if limit else None
 
@@ -139,7 +138,7 @@ def _newest_checkpoint(context: Context, metric: MetricOverview) -> tuple[int, i
     """Return last rowid and time of writing of the newest checkpoint of a metric's model."""
     from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 
-    listing = open_checkpoint_store(context.settings, context.engine).listing(metric.uid)
+    listing = open_checkpoint_store(context.settings, context.database).listing(metric.uid)
     return max(
         (
             (key.last_rowid, key.written_at)

@@ -8,14 +8,14 @@ from random import Random
 from typing import Final, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from htmengine.htm.model import Model, OutOfOrderSample, UnreadableModel
 from htmengine.model_swapper import definition
 from htmengine.model_swapper.checkpoint_store import Checkpoint, CheckpointStore, UnreadableCheckpoint
 from htmengine.repository import identity, metrics, samples
 from htmengine.repository import verification as stored
-from htmengine.repository.engine import reading
+from htmengine.repository.database import Database
 from htmengine.repository.metrics import Definition
 from htmengine.repository.status import WITH_MODEL
 from htmengine.repository.times import from_epoch
@@ -43,14 +43,14 @@ def chosen(counts: Sequence[RowCounts], pattern: str | None, random: Random) -> 
 
 
 def rescore(
-    engine: Engine, store: CheckpointStore, uid: str, name: str, *, most: int | None = None
+    database: Database, store: CheckpointStore, uid: str, name: str, *, most: int | None = None
 ) -> Rescored:
     """Let a model take a metric's rows, and compare its scores with those that are stored; likewise the digests.
 
     The model is new, or comes from the oldest checkpoint where the first rows are gone or there are more than `most`.
     """
     checkpoints = store.listing(uid)
-    with reading(engine) as conn:
+    with database.read() as conn:
         found = metrics.definitions(conn, [uid]).get(uid)
         if found is None or found.status not in WITH_MODEL:
             return Rescored(0, [])
@@ -71,7 +71,7 @@ def rescore(
             rows, wrong = _compared(conn, uid, found, *begin, most)
             findings += wrong
     if findings:
-        with reading(engine) as conn:
+        with database.read() as conn:
             now = metrics.definitions(conn, [uid]).get(uid)
         if now is None or (now.generation, now.status) != (found.generation, found.status):
             return Rescored(rows, [])  # its scores are cleared just now

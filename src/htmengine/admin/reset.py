@@ -7,9 +7,9 @@ from htmengine.bus import BusError, BusUnavailable
 from htmengine.bus.opening import open_bus
 from htmengine.errors import ExplainedError
 from htmengine.model_swapper.checkpoint_store import FILE
-from htmengine.repository import databases
-from htmengine.repository.engine import open_engine
+from htmengine.repository import provisioning
 from htmengine.repository.migrations import upgrade
+from htmengine.repository.opening import open_database
 
 
 class ServicesRun(ExplainedError):
@@ -30,11 +30,11 @@ def reset(settings: config.Settings) -> None:
             f"Services still run, and take from {', '.join(taken)}.",
             hint="Stop every service first; nothing was deleted.",
         )
-    databases.drop(settings.repository)
+    provisioning.drop(settings.repository)
     if settings.checkpoint_root is not None:
-        databases.remove_file(settings.checkpoint_root / FILE)
+        provisioning.remove_file(settings.checkpoint_root / FILE)
     if settings.bus == "embedded" and settings.bus_path is not None:
-        databases.remove_file(settings.bus_path)
+        provisioning.remove_file(settings.bus_path)
     else:
         _empty_broker(settings)
     create(settings)
@@ -79,10 +79,10 @@ def _empty_broker(settings: config.Settings) -> None:
 
 
 def create(settings: config.Settings) -> None:
-    """Make the database where there is none yet, and bring its tables to the newest schema. Raises as `databases.create`."""
-    databases.create(settings.repository)
-    engine = open_engine(settings.repository)
+    """Make the database where there is none yet, and bring its tables to the newest schema. Raises as `provisioning.create`."""
+    provisioning.create(settings.repository)
+    database = open_database(settings.repository)
     try:
-        upgrade(engine, settings.shards)
+        upgrade(database, settings.shards)
     finally:
-        engine.dispose()
+        database.close()

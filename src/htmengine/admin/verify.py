@@ -15,7 +15,6 @@ from htmengine.model_swapper.checkpoint_store import (
     open_checkpoint_store,
 )
 from htmengine.repository import verification as stored
-from htmengine.repository.engine import reading
 from htmengine.repository.status import WITH_MODEL
 from htmengine.repository.verification import RowCounts
 from htmengine.service.context import Context
@@ -59,10 +58,10 @@ def verify(
     random : chooses the metrics.
     """
     # Checkpoints first: rows only grow, so that what is newer than a checkpoint's row may be, but never the reverse.
-    store = open_checkpoint_store(context.settings, context.engine)
+    store = open_checkpoint_store(context.settings, context.database)
     checkpoints = store.listing()
     broken = _unreadable(store, checkpoints, show)
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         counts = stored.row_counts(conn)
         reversals = stored.time_reversals(conn, limit=MAX_FINDINGS)
         halves = stored.half_scored(conn, limit=MAX_FINDINGS)
@@ -78,7 +77,7 @@ def verify(
     for done, metric in enumerate(some):
         show("Scoring metrics again", done, len(some))
         most = rescoring.SAMPLED_ROWS if rescore is None else None
-        rows, wrong = rescoring.rescore(context.engine, store, metric.uid, metric.name, most=most)
+        rows, wrong = rescoring.rescore(context.database, store, metric.uid, metric.name, most=most)
         compared += rows
         findings += wrong
     findings += [f"{row.uid}: row {row.rowid} is not later than the row before it" for row in reversals]

@@ -12,15 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Engine
-
 from htmengine import readable
 from htmengine.cli.session import print_json, utc
 from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.incidents import store
 from htmengine.incidents.store import Incident
-from htmengine.repository.engine import reading
+from htmengine.repository.database import Database
 from htmengine.service.context import Context
 from htmengine.service.program import stopping_on_signals
 
@@ -76,9 +74,9 @@ def time_of(text: str, clock: Callable[[], float] = time.time) -> float:
 def show(context: Context, request: Request) -> None:
     """Print the incidents of a time, those that are open first, of these the strongest first; or the one that was named."""
     if request.pattern is not None and store.number_of(request.pattern) is not None:
-        _show_one(context.engine, request.pattern, json=request.json)
+        _show_one(context.database, request.pattern, json=request.json)
         return
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         found = store.list_incidents(
             conn,
             severity=request.severity,
@@ -108,8 +106,8 @@ def show(context: Context, request: Request) -> None:
         echo_stderr(f"\n{readable.counted(lone, 'alarm')} came alone, and may be chance: --all shows them.")
 
 
-def _show_one(engine: Engine, id_: str, *, json: bool) -> None:
-    with reading(engine) as conn:
+def _show_one(database: Database, id_: str, *, json: bool) -> None:
+    with database.read() as conn:
         found = store.get_incident(conn, id_)
     if found is None:
         raise ExplainedError(f"There is no incident {id_}.", hint="`htmengine incidents --all` lists them.")
@@ -240,7 +238,7 @@ class Follower:
 
 def follow(context: Context, request: Request) -> None:
     """Print the incidents of a time, and then what changes, until SIGINT or SIGTERM."""
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         seq = store.last_seq(conn)
         still = store.list_incidents(conn, state=store.OPEN, match=request.pattern, limit=MAX_FOLLOWED)
     show(context, request)
@@ -248,7 +246,7 @@ def follow(context: Context, request: Request) -> None:
     stop = threading.Event()
     with stopping_on_signals(stop):
         while not stop.wait(POLL_S):
-            with reading(context.engine) as conn:
+            with context.database.read() as conn:
                 changed = store.changed_since(conn, seq, match=request.pattern)
             seq = max([seq, *(incident["seq"] for incident in changed)])
             for news, incident in follower.take(changed):

@@ -9,7 +9,6 @@ from htmengine import config, exceptions
 from htmengine.adapters.datasource.custom import CustomAdapter
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.repository import overview
-from htmengine.repository.engine import reading
 from htmengine.repository.metrics import CUSTOM
 from htmengine.repository.overview import MetricOverview
 from htmengine.service.context import Context
@@ -65,12 +64,12 @@ def ensure_monitored(context: Context, names: Iterable[str]) -> None:
 def adapter(context: Context, model: str | None = None) -> CustomAdapter:
     """Return the adapter of custom metrics; `model` overrules the engine's setting."""
     settings = context.settings if model is None else context.settings.with_scheduler(model=model)
-    return CustomAdapter(context.engine, context.bus, settings)
+    return CustomAdapter(context.database, context.bus, settings)
 
 
 def known(context: Context, name: str) -> MetricOverview:
     """Return a metric. Raises MisuseError where there is none of this name."""
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         metric = overview.metric(conn, name)
     if metric is None:
         raise _unknown([name])

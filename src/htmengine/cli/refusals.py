@@ -9,7 +9,6 @@ from typing import Final
 from htmengine.cli.terminal import echo_stderr
 from htmengine.doors.reasons import Reason
 from htmengine.repository import overview, series
-from htmengine.repository.engine import reading
 from htmengine.service.context import Context
 
 STORED: Final = "stored already"
@@ -26,7 +25,7 @@ def foreseen(context: Context, samples: Mapping[str, Sequence[int]]) -> dict[str
     samples : of each metric the seconds of its samples, in the order in which they are sent.
     """
     refused: Counter[str] = Counter()
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         states = {state.name: state for state in overview.metrics(conn, list(samples))}
         for name, seconds in samples.items():
             state = states.get(name)

@@ -17,7 +17,6 @@ from htmengine.doors.plaintext import parse_line
 from htmengine.doors.reasons import BadSample
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.repository import overview
-from htmengine.repository.engine import reading
 from htmengine.series.reader import Options, read
 from htmengine.service.context import Context
 
@@ -93,7 +92,7 @@ def _wait(context: Context, metric: str, last: int) -> dict[str, Any]:
     before: tuple[int, int] | None = None
     moved = time.monotonic()
     while True:
-        with reading(context.engine) as conn:
+        with context.database.read() as conn:
             state = overview.metric(conn, metric)
         now = (state.last_rowid, state.scored_rowid) if state else None
         if state and (state.tail_timestamp or 0) >= last:

@@ -17,7 +17,6 @@ from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.incidents.sentences import sentence
 from htmengine.messages import BatchRow, MalformedMessage, Why, decode_results_batch, decode_why
 from htmengine.repository import overview, schema
-from htmengine.repository.engine import reading
 from htmengine.service.context import Context
 from htmengine.service.program import stopping_on_signals
 
@@ -97,7 +96,7 @@ def show_stored(
     if name is not None:
         known(context, name)
     by_score = sort == "score"
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         rows = overview.latest_scores(
             conn,
             name=name,

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 def work(context: Context) -> None:
     """Write incidents until `context.stop` is set."""
-    writer = Writer(context.engine, step=context.step)
+    writer = Writer(context.database, step=context.step)
     context.counters[NAME] = writer.counters.snapshot
     try:
         while not context.stop.is_set():

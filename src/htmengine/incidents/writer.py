@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from htmengine.incidents import changes
 from htmengine.incidents.changes import Part, Position
 from htmengine.incidents.grouping import Alarm, joined, links, open_s, reach_s
 from htmengine.incidents.names import Fleet
 from htmengine.repository.alarms import Alarm as StoredAlarm
-from htmengine.repository.engine import reading, writing
+from htmengine.repository.database import Database
 from htmengine.service.counters import Counters
 from htmengine.service.fault_injection import Step, no_step
 
@@ -50,7 +50,7 @@ class Writer:
 
     def __init__(
         self,
-        engine: Engine,
+        database: Database,
         *,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
@@ -58,7 +58,7 @@ class Writer:
         batch_size: int = BATCH_SIZE,
     ) -> None:
         self.counters = Counters()
-        self._engine = engine
+        self._database = database
         self._clock = clock
         self._timer = timer
         self._step = step
@@ -77,13 +77,13 @@ class Writer:
         What belongs together is worked out before the transaction that writes, which others wait for. That transaction
         verifies that nobody else changed incidents meanwhile.
         """
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             position = changes.read_position(conn)
             if position is not None and not self._is_due(conn, position):
                 return False
             plan = self._plan(conn, position or changes.BEGIN)
         now = self._clock()
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             locked = changes.lock_position(conn)
             if not locked.is_same_as(plan.position):
                 return True
@@ -101,7 +101,7 @@ class Writer:
 
     def close(self) -> None:
         """Let another writer take over at once."""
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             position = changes.lock_position(conn)
             if position.owner == self._owner:
                 changes.move_position(conn, position._replace(owner=""))

@@ -15,14 +15,15 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 
 import zstandard
-from sqlalchemy import Connection, Engine, and_, bindparam, delete, func, insert, inspect, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, inspect, or_, select, update
 
 from htmengine import config
 from htmengine.errors import ConfigError
 from htmengine.repository import identity, schema
-from htmengine.repository.engine import open_engine, reading, require_whole, writing
+from htmengine.repository.database import Database
 from htmengine.repository.locks import lock_tables
 from htmengine.repository.lookup import IN_LIST
+from htmengine.repository.opening import open_database
 
 CODEC_NONE: Final = 0
 """A block as the model gives it: in memory alone."""
@@ -143,17 +144,17 @@ class CheckpointStore:
     Safe to use from several threads and processes. All methods raise RepositoryUnavailable while the database is away.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def require_whole(self) -> None:
         """Check that a file of checkpoints is there and whole. Raises RepositoryError."""
-        require_whole(self._engine)
+        self._database.require_whole()
 
     def create(self) -> None:
         """Create the tables, where they are missing; those who do so at the same time wait for each other."""
         tables = schema.model_checkpoint, schema.shard_owner
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             if all(inspect(conn).has_table(table.name) for table in tables):
                 return
             lock_tables(conn)
@@ -162,7 +163,7 @@ class CheckpointStore:
 
     def claim(self, shard: int) -> int:
         """Become the owner of a shard and return the epoch under which to write."""
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             raised = update(schema.shard_owner).where(_owner.shard == shard).values(epoch=_owner.epoch + 1)
             if not conn.execute(raised).rowcount:
                 conn.execute(insert(schema.shard_owner).values(shard=shard, epoch=1))
@@ -170,7 +171,7 @@ class CheckpointStore:
 
     def epoch(self, shard: int) -> int:
         """Return the epoch of a shard's owner; 0 before the first."""
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             return conn.scalar(select(_owner.epoch).where(_owner.shard == shard)) or 0
 
     def write(
@@ -197,7 +198,7 @@ class CheckpointStore:
         """
         shards = {checkpoint.shard for checkpoint in checkpoints}
         checkpoints = [checkpoint.compressed() for checkpoint in checkpoints]
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             # Locked where a server has more than one writer: nobody claims a shard between this and the commit.
             query = select(_owner.shard, _owner.epoch).where(_owner.shard.in_(shards)).with_for_update()
             current = {row.shard: row.epoch for row in conn.execute(query)}
@@ -236,7 +237,7 @@ class CheckpointStore:
             _model.uid, _model.generation, _model.last_rowid, _model.shard, _model.codec, _model.block
         ).where(_model.uid.in_(bindparam("uids", expanding=True)), _model.last_rowid == last)
         found = {}
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             for start in range(0, len(uids), IN_LIST):
                 for row in conn.execute(query, {"uids": uids[start : start + IN_LIST]}):
                     checkpoint = Checkpoint(*row)
@@ -246,19 +247,19 @@ class CheckpointStore:
     def discard(self, uid: str, generation: int, *, above: int) -> None:
         """Delete a model's checkpoints that lie beyond a rowid."""
         same = _model.uid == uid, _model.generation == generation, _model.last_rowid > above
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             conn.execute(delete(schema.model_checkpoint).where(*same))
 
     def delete_models(self, models: Iterable[tuple[str, int]]) -> None:
         """Delete all checkpoints of these uids, of the given generation and of all before it."""
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             for uid, generation in models:
                 ended = _model.uid == uid, _model.generation <= generation
                 conn.execute(delete(schema.model_checkpoint).where(*ended))
 
     def models(self) -> list[tuple[str, int]]:
         """Return uid and generation of every model that has a checkpoint."""
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             query = select(_model.uid, _model.generation).distinct()
             return [(row.uid, row.generation) for row in conn.execute(query)]
 
@@ -268,7 +269,7 @@ class CheckpointStore:
         query = select(_model.uid, _model.generation, func.min(_model.last_rowid)).group_by(
             _model.uid, _model.generation
         )
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             for start in range(0, len(uids), IN_LIST):
                 some = query.where(_model.uid.in_(uids[start : start + IN_LIST]))
                 found.update({(uid, generation): rowid for uid, generation, rowid in conn.execute(some)})
@@ -281,7 +282,7 @@ class CheckpointStore:
         )
         if uid is not None:
             query = query.where(_model.uid == uid)
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             return [CheckpointKey(*row) for row in conn.execute(query)]
 
     def read(self, key: CheckpointKey) -> Checkpoint | None:
@@ -289,22 +290,22 @@ class CheckpointStore:
         query = select(_model.shard, _model.codec, _model.block).where(
             _model.uid == key.uid, _model.generation == key.generation, _model.last_rowid == key.last_rowid
         )
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             row = conn.execute(query).first()
         return None if row is None else Checkpoint(*key[:3], *row)
 
 
-def open_checkpoint_store(settings: config.Settings, repository: Engine) -> CheckpointStore:
+def open_checkpoint_store(settings: config.Settings, repository: Database) -> CheckpointStore:
     """Return the store that the settings name, its tables made.
 
     Raises
     ------
-    ConfigError, RepositoryError, RepositoryUnavailable : as `repository.engine` does.
+    ConfigError, RepositoryError, RepositoryUnavailable : as `open_database` does.
     """
     if settings.checkpoint_store == "repository":
         store = CheckpointStore(repository)
     else:
-        store = CheckpointStore(open_engine(config.Repository(path=_path(settings.checkpoint_root))))
+        store = CheckpointStore(open_database(config.Repository(path=_path(settings.checkpoint_root))))
     store.create()
     return store
 

@@ -29,8 +29,8 @@ def build(context: Context) -> ModelScheduler:
     queues = [settings.results_shard_queue(shard) for shard in range(context.shards)]
     return ModelScheduler(
         settings,
-        context.engine,
-        open_checkpoint_store(settings, context.engine),
+        context.database,
+        open_checkpoint_store(settings, context.database),
         shards=context.shards,
         results_ages=_results_ages(context.bus, queues),
         step=context.step,

@@ -33,7 +33,6 @@ from htmengine.model_swapper.swapper_messages import (
     ModelInputRow,
 )
 from htmengine.repository import metrics, samples
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import WITH_MODEL, WITHOUT_MODEL, MetricStatus
 from htmengine.service.installation import current
@@ -103,7 +102,7 @@ class ModelSwapperInterface(Closing):
         """
         described = json.dumps(dict(args))
         parameters = definition.parse(described)
-        with writing(self._context.engine) as conn:
+        with self._context.database.write() as conn:
             state = metrics.states(conn, [modelID]).get(modelID)
             if state is None:
                 raise _not_found(modelID)
@@ -121,7 +120,7 @@ class ModelSwapperInterface(Closing):
                 raise ModelAlreadyExists(f"the model {modelID} has another definition")
         builder = self._builder()
         builder.command(DefineModel(command_id=commandID, uid=modelID, generation=state.generation))
-        with reading(self._context.engine) as conn:
+        with self._context.database.read() as conn:
             add_newest(builder, conn, metrics.states(conn, [modelID]).values())
         self._context.bus.publish(builder.messages())
 
@@ -139,7 +138,7 @@ class ModelSwapperInterface(Closing):
             raise ValueError(
                 f"the models {modelID} and {newModelID} belong to different shards; monitor the second metric instead"
             )
-        with writing(context.engine) as conn:
+        with context.database.write() as conn:
             source = _monitored(conn, modelID)
             target = metrics.states(conn, [newModelID]).get(newModelID)
             if target is None:
@@ -169,7 +168,7 @@ class ModelSwapperInterface(Closing):
 
     def deleteModel(self, modelID: str, commandID: str) -> None:
         """Delete a metric's model, as `unmonitorMetric` does; nothing happens where there is no such metric."""
-        with writing(self._context.engine) as conn:
+        with self._context.database.write() as conn:
             state = metrics.states(conn, [modelID]).get(modelID)
             if state is None:
                 return
@@ -213,7 +212,7 @@ class ModelSwapperInterface(Closing):
     def _submit_rows(self, uid: str, rowids: Sequence[int]) -> None:
         context = self._context
         wanted = set(rowids)
-        with reading(context.engine) as conn:
+        with context.database.read() as conn:
             state = _monitored(conn, uid)
             rows = samples.read(conn, uid, min(wanted), max(wanted), max(wanted) - min(wanted) + 1)
         if missing := wanted - set(rows.rowids):
@@ -246,13 +245,13 @@ class ModelSwapperInterface(Closing):
 
     def modelInputPending(self, modelID: str) -> bool:
         """Tell whether a metric with a model has rows without scores; False where there is no such metric."""
-        with reading(self._context.engine) as conn:
+        with self._context.database.read() as conn:
             state = metrics.states(conn, [modelID]).get(modelID)
         return state is not None and state.status in WITH_MODEL and state.scored_rowid < state.last_rowid
 
     def getModelsWithInputPending(self) -> list[str]:
         """Return the uids of the metrics that have a model and rows without scores."""
-        with reading(self._context.engine) as conn:
+        with self._context.database.read() as conn:
             return [state.uid for state in metrics.lagging(conn)]
 
     def cleanUpAfterModelDeletion(self, modelID: str) -> None:

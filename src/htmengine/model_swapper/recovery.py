@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from sqlalchemy import Engine
 
 from htmengine import config
 from htmengine.htm.model import Model, UnreadableModel
@@ -25,7 +24,7 @@ from htmengine.model_swapper.checkpoint_store import (
 from htmengine.model_swapper.checkpoint_writer import CheckpointWriter
 from htmengine.model_swapper.model_cache import CachedModel, memory_of
 from htmengine.repository import identity, metrics, samples
-from htmengine.repository.engine import reading, writing
+from htmengine.repository.database import Database
 from htmengine.repository.metrics import Definition
 from htmengine.repository.status import MetricStatus
 
@@ -35,9 +34,9 @@ ROWS_BATCH_SIZE: Final = 10_000
 log = logging.getLogger(__name__)
 
 
-def scored_rowids(engine: Engine, uids: Sequence[str]) -> dict[str, int]:
+def scored_rowids(database: Database, uids: Sequence[str]) -> dict[str, int]:
     """Return, by uid, the rowid up to which scores are stored. Raises DependencyUnavailable."""
-    with reading(engine) as conn:
+    with database.read() as conn:
         return {uid: state.scored_rowid for uid, state in metrics.states(conn, uids).items()}
 
 
@@ -58,14 +57,14 @@ class Recovery:
 
     def __init__(
         self,
-        engine: Engine,
+        database: Database,
         store: CheckpointStore,
         writer: CheckpointWriter,
         settings: config.Scheduler,
         *,
         shards: int,
     ) -> None:
-        self._engine = engine
+        self._database = database
         self._store = store
         self._writer = writer
         self._shards = shards
@@ -73,7 +72,7 @@ class Recovery:
 
     def definitions(self, uids: Sequence[str]) -> dict[str, Definition]:
         """Return what the repository says of these metrics."""
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             return metrics.definitions(conn, uids)
 
     @staticmethod
@@ -172,14 +171,14 @@ class Recovery:
         """Raise UnreadableCheckpoint where a checkpoint of a row has taken other samples than those of the repository."""
         stored = found.tail_digest if rowid == found.last_rowid else identity.UNKNOWN
         if read and digest and not stored:
-            with reading(self._engine) as conn:
+            with self._database.read() as conn:
                 stored = samples.digest_at(conn, uid, rowid)
         if digest and stored and digest != stored:
             raise UnreadableCheckpoint("it has taken other samples than those that are stored")
 
     def is_astray(self, cached: CachedModel) -> bool:
         """Whether a model has taken other samples than those of the repository."""
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             return not cached.may_follow(samples.digest_at(conn, cached.uid, cached.next_rowid - 1))
 
     def rows(self, wanted: Iterable[tuple[CachedModel, int]]) -> dict[str, samples.Rows]:
@@ -191,7 +190,7 @@ class Recovery:
         for cached, last in wanted:
             spans.setdefault((cached.next_rowid, last), []).append(cached.uid)
         found = {}
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             for (first, last), uids in spans.items():
                 read = samples.read_span(conn, uids, first, last)
                 found.update({uid: _whole(read[uid], first) for uid in uids})
@@ -222,7 +221,7 @@ class Recovery:
         ValueError : the row is missing between others; a new generation would come to the same place.
         """
         uid, needed = cached.uid, cached.next_rowid
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             found = metrics.definitions(conn, [uid]).get(uid)
             if found is None or found.generation != cached.generation or needed > found.last_rowid:
                 return None
@@ -268,7 +267,7 @@ class Recovery:
         -------
         Whether there is such a metric and generation.
         """
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             found = metrics.definitions(conn, [uid]).get(uid)
         if found is None or found.generation != generation:
             return False
@@ -280,11 +279,11 @@ class Recovery:
         shard = shard_of(uid, self._shards)
         block = copy.save()
         model_digest = identity.of(block)
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             digest = identity.with_model(samples.digest_at(conn, uid, begin), model_digest)
         checkpoint = Checkpoint.of(uid, generation, begin, shard, block, digest)
         self._store.write([checkpoint], {shard: self._store.epoch(shard)}, scored={}, now=int(time.time()))
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             metrics.begin_as_copy(
                 conn,
                 uid,
@@ -302,7 +301,7 @@ class Recovery:
         stored = self._store.models()
         for start in range(0, len(stored), MODELS_BATCH_SIZE):
             some = stored[start : start + MODELS_BATCH_SIZE]
-            with reading(self._engine) as conn:
+            with self._database.read() as conn:
                 states = metrics.states(conn, [uid for uid, _ in some])
             orphans = [
                 (uid, generation)

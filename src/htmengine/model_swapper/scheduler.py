@@ -45,7 +45,7 @@ from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.loop import Outcome
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from htmengine.repository.database import Database
 
 NAME: Final = "model_scheduler"
 MESSAGES_BATCH_SIZE: Final = 16
@@ -68,7 +68,7 @@ class ModelScheduler:
     def __init__(
         self,
         settings: Settings,
-        engine: Engine,
+        database: Database,
         store: CheckpointStore,
         *,
         shards: int,
@@ -89,8 +89,8 @@ class ModelScheduler:
         self._clock = clock
         self._step = step
         self._progress = progress
-        self._writer = CheckpointWriter(store, partial(scored_rowids, engine), step=step)
-        self._recovery = Recovery(engine, store, self._writer, settings.scheduler, shards=shards)
+        self._writer = CheckpointWriter(store, partial(scored_rowids, database), step=step)
+        self._recovery = Recovery(database, store, self._writer, settings.scheduler, shards=shards)
         self._ownership = ShardOwnership(store, self.queues)
         self._backlog = Backlog()
         self._suspected = SuspectedLosses(shards)

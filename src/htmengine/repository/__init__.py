@@ -1,7 +1,7 @@
 """Metrics, samples and scores in SQL.
 
 Under their documented names: engines (`factory`), the queries of applications (`queries`) and the tables (`schema`). The
-services use `engine`, `metrics`, `samples`, `scores` and their neighbours.
+services use `database`, `metrics`, `samples`, `scores` and their neighbours.
 """
 
 from htmengine.repository import schema as schema

@@ -1,4 +1,4 @@
-"""Connections of the documented engine: a statement commits by itself, unless the application began a transaction.
+"""The documented engine: a statement commits by itself, unless the application began a transaction.
 
 SQLAlchemy 2 begins a transaction with the first statement and rolls it back when nobody commits. Applications of the
 documented API were written for the opposite: what is executed outside of a transaction is committed, and a transaction
@@ -7,24 +7,40 @@ that is begun within another joins it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from types import TracebackType
 from typing import Any, Self, cast
 
-from sqlalchemy import Connection, Engine, RootTransaction, Select
+from sqlalchemy import Connection, Engine, RootTransaction, Select, event
 
-from htmengine.repository.engine import transaction
-from htmengine.repository.server import WRITING
+from htmengine.repository.database import Database, begun, mark, writes
 
 
-def autocommit(engine: Engine) -> Engine:
-    """Let the connections of an engine commit each statement by itself, and return the engine."""
-    engine._connection_cls = AutocommitConnection
-    return engine
+class AutocommitEngine(Engine):
+    """An engine for a database whose connections commit each statement by itself. To dispose of it closes the database."""
+
+    def __init__(self, database: Database) -> None:
+        given = database.engine
+        super().__init__(given.pool, given.dialect, given.url, hide_parameters=given.hide_parameters)
+        self.database = database
+        event.listen(self, "begin", database.on_begin)
+
+    def connect(self) -> AutocommitConnection:
+        """Return a new connection."""
+        return AutocommitConnection(self)
+
+    def dispose(self, close: bool = True) -> None:
+        """Close the connections that nobody uses; without `close` only forget them: they are those of a parent process."""
+        super().dispose(close)
+        if close:
+            self.database.close()
 
 
 class AutocommitConnection(Connection):
     """See the module. Results of a statement that was committed by itself are complete: they are read to their end."""
 
+    engine: AutocommitEngine
     _beginning = False
 
     def begin(self) -> RootTransaction:
@@ -32,19 +48,25 @@ class AutocommitConnection(Connection):
         outer = self.get_transaction()
         if outer is not None:
             return cast("RootTransaction", _Joined(outer))
-        if self.get_execution_options().get(WRITING) is None:
-            self.execution_options(**{WRITING: True})  # it may read first and write later
+        if writes(self) is None:
+            mark(self, writes=True)  # it may read first and write later
         self._beginning = True  # what is executed now is what begins it
         try:
             return super().begin()
         finally:
             self._beginning = False
 
+    @contextmanager
+    def transaction(self, *, writes: bool) -> Iterator[None]:
+        """Begin a transaction; commit it at the end, or roll it back on an error. One that writes waits for the writers' lock."""
+        with self.engine.database.write_lock if writes else nullcontext(), begun(self, writes=writes):
+            yield
+
     def execute(self, statement: Any, parameters: Any = None, **options: Any) -> Any:
         """Execute a statement; outside of a transaction it is committed at once."""
         if self._beginning or self.in_transaction():
             return super().execute(statement, parameters, **options)
-        with transaction(self, writes=not isinstance(statement, Select)):
+        with self.transaction(writes=not isinstance(statement, Select)):
             return _complete(super().execute(statement, parameters, **options))
 
     def scalar(self, statement: Any, parameters: Any = None, **options: Any) -> Any:
@@ -59,7 +81,7 @@ class AutocommitConnection(Connection):
         """Execute text as it stands; outside of a transaction it is committed at once."""
         if self._beginning or self.in_transaction():
             return super().exec_driver_sql(statement, parameters, execution_options)
-        with transaction(self, writes=True):
+        with self.transaction(writes=True):
             return _complete(super().exec_driver_sql(statement, parameters, execution_options))
 
 

@@ -16,9 +16,10 @@ from htmengine import config as settings
 from htmengine.config.options import positive_number
 from htmengine.errors import DependencyUnavailable
 from htmengine.foreign import whole_number
-from htmengine.repository.autocommit import autocommit
-from htmengine.repository.engine import open_engine
+from htmengine.repository.autocommit import AutocommitEngine
+from htmengine.repository.database import Database
 from htmengine.repository.errors import is_transient
+from htmengine.repository.opening import open_database
 from htmengine.repository.server import server_engine, server_url, tls_arguments
 from htmengine.system.backoff import Backoff, retry
 
@@ -52,7 +53,7 @@ def engineFactory(config: Any, reset: bool = False) -> Engine:
     elif reset or _engines[process][0] != repository:
         _engines.pop(process)[1].dispose()
     if process not in _engines:
-        _engines[process] = repository, autocommit(open_engine(repository))
+        _engines[process] = repository, AutocommitEngine(open_database(repository))
     return _engines[process][1]
 
 
@@ -71,7 +72,7 @@ def getDbDSN(config: Any) -> URL:
 
 def getUnaffiliatedEngine(config: Any) -> Engine:
     """Return a new engine for the server with no database selected, to create or drop one."""
-    return autocommit(server_engine(repository_settings(config), database=False))
+    return AutocommitEngine(Database(server_engine(repository_settings(config), database=False)))
 
 
 def getBaseConnectionArgsDict(config: Any) -> dict[str, Any]:

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine
 
 from htmengine import config, extras
 from htmengine.config.tls import client_context
 from htmengine.repository import waiting
+from htmengine.repository.database import Database, writes
 
-WRITING: Final = "htmengine_writing"
-"""An option of a connection: whether the transaction that it begins writes. Unset in an application's own."""
 CONNECTS_WITHIN_S: Final = 10
 
 _DRIVERS: Final = {"mysql": "mysql+pymysql", "postgresql": "postgresql+psycopg"}
 
 
-def open_server(repository: config.Repository, *, serving: bool = False) -> Engine:
-    """Return an engine for a database on a server; nothing is connected yet. Raises as `server_engine`."""
+def open_server(repository: config.Repository, *, serving: bool = False) -> Database:
+    """Return a database on a server; nothing is connected yet. Raises as `server_engine`."""
     engine = server_engine(
         repository,
         serving=serving,
@@ -32,8 +31,7 @@ def open_server(repository: config.Repository, *, serving: bool = False) -> Engi
         pool_recycle=repository.pool_recycle_s,
         pool_pre_ping=True,
     )
-    event.listen(engine, "begin", _begin_mysql if repository.dialect == "mysql" else _begin_postgresql)
-    return engine
+    return Database(engine, on_begin=_begin_mysql if repository.dialect == "mysql" else _begin_postgresql)
 
 
 def server_engine(
@@ -79,16 +77,15 @@ def server_url(repository: config.Repository, *, database: bool = True) -> URL:
 
 
 def _begin_mysql(connection: Connection) -> None:
-    if connection.get_execution_options().get(WRITING) is False:
+    if writes(connection) is False:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # of this one only
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    reading = connection.get_execution_options().get(WRITING) is False
     # Nothing is sent: the driver remembers it for the BEGIN that goes with the first statement.
     connection.dialect.set_isolation_level(
         connection.connection.dbapi_connection,  # type: ignore[arg-type]  # it is open
-        "REPEATABLE READ" if reading else "READ COMMITTED",
+        "REPEATABLE READ" if writes(connection) is False else "READ COMMITTED",
     )
 
 

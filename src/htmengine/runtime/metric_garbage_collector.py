@@ -15,11 +15,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from htmengine.errors import DependencyUnavailable, MisuseError
 from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
-from htmengine.repository.engine import writing
+from htmengine.repository.database import Database
 from htmengine.repository.retention import (
     Checkpoints,
     Removal,
@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 
 def collect(
-    engine: Engine,
+    database: Database,
     before: int,
     *,
     checkpoints: Checkpoints,
@@ -62,11 +62,11 @@ def collect(
     def remove(conn: Connection, uid: str) -> Removal:
         return remove_older(conn, before, limit=rows_at_once, checkpoints=checkpoints, from_uid=uid)
 
-    return _in_steps(engine, remove, stop, pause_s)
+    return _in_steps(database, remove, stop, pause_s)
 
 
 def collect_history(
-    engine: Engine,
+    database: Database,
     before: int,
     *,
     stop: threading.Event,
@@ -83,16 +83,16 @@ def collect_history(
         return remove_hours(conn, before, from_uid=uid)
 
     steps = partial(rows, remove_alarms), partial(rows, remove_incidents), hours
-    return sum(_in_steps(engine, step, stop, pause_s) for step in steps)
+    return sum(_in_steps(database, step, stop, pause_s) for step in steps)
 
 
 def _in_steps(
-    engine: Engine, step: Callable[[Connection, str], Removal], stop: threading.Event, pause_s: float
+    database: Database, step: Callable[[Connection, str], Removal], stop: threading.Event, pause_s: float
 ) -> int:
     """Remove rows in steps, each a transaction that begins where the one before ended; return their number."""
     removed, uid = 0, ""
     while not stop.is_set():
-        with writing(engine) as conn:
+        with database.write() as conn:
             removal = step(conn, uid)
         removed += removal.rows
         if removal.next_uid is None:
@@ -124,7 +124,7 @@ def work(
         return
     try:
         store = retry_while_unavailable(
-            partial(open_checkpoint_store, context.settings, context.engine), NAME, context.stop
+            partial(open_checkpoint_store, context.settings, context.database), NAME, context.stop
         )
     except ShutdownRequested:
         return
@@ -136,12 +136,12 @@ def work(
         try:
             if days is not None:
                 before = int(now - days * SECONDS_PER_DAY)
-                removed = collect(context.engine, before, checkpoints=store.oldest, stop=context.stop)
+                removed = collect(context.database, before, checkpoints=store.oldest, stop=context.stop)
                 if removed:
                     log.info("%s.removed rows=%d", NAME, removed)
             if history_days is not None:
                 before = int(now - history_days * SECONDS_PER_DAY)
-                removed = collect_history(context.engine, before, stop=context.stop)
+                removed = collect_history(context.database, before, stop=context.stop)
                 if removed:
                     log.info("%s.removed alarms_incidents_and_hours=%d", NAME, removed)
         except DependencyUnavailable as error:

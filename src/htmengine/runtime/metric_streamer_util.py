@@ -15,7 +15,6 @@ from htmengine.exceptions import (
 from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.model_swapper.model_swapper_interface import ModelInputRow, ModelSwapperInterface
 from htmengine.repository import metrics
-from htmengine.repository.engine import writing
 from htmengine.repository.factory import retryOnTransientErrors
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.queries.transactions import stored_time
@@ -81,7 +80,7 @@ class MetricStreamer:
 
     @retryOnTransientErrors
     def _store(self, data: Sequence[tuple[datetime, float]], uid: str) -> tuple[MetricState, numbering.Rows]:
-        with writing(current().engine) as conn:
+        with current().database.write() as conn:
             state = metrics.state(conn, uid)
             columns = numbering.Columns(
                 [state.name] * len(data),

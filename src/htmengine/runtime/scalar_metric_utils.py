@@ -19,7 +19,6 @@ from htmengine.bus import BusUnavailable, QueueFull
 from htmengine.htm import params
 from htmengine.model_swapper import definition, model_input
 from htmengine.repository import metrics
-from htmengine.repository.engine import writing
 from htmengine.repository.factory import retryOnTransientErrors
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.queries.transactions import joined
@@ -115,7 +114,7 @@ def startModel(metricId: str, swarmParams: Mapping[str, Any], logger: logging.Lo
     ObjectNotFoundError : there is no such metric.
     ValueError : its model has failed, or the description makes no model; nothing was changed.
     """
-    with writing(current().engine) as conn:
+    with current().database.write() as conn:
         state = metrics.state(conn, metricId)
         if state.status in WITH_MODEL:
             return False
@@ -125,7 +124,7 @@ def startModel(metricId: str, swarmParams: Mapping[str, Any], logger: logging.Lo
             )
         _start(conn, state, swarmParams)
     logger.info("metric %s: model started", metricId)
-    with current().engine.connect() as conn:
+    with current().database.engine.connect() as conn:
         _announce(conn, metricId)
     return True
 

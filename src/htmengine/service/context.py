@@ -24,7 +24,7 @@ from htmengine.service.status_files import Snapshot
 from htmengine.system import private
 
 if TYPE_CHECKING:
-    import sqlalchemy
+    from htmengine.repository.database import Database
 
 DEFAULT_DATA: Final = Path("htmengine-data")
 """Folder of the embedded parts where none is named, below the current directory."""
@@ -46,7 +46,7 @@ class Context:
 
     settings: config.Settings
     bus: Bus
-    engine: sqlalchemy.Engine
+    database: Database
     shards: int
     """Number of shards of this installation."""
     step: fault_injection.Step = fault_injection.no_step
@@ -125,7 +125,7 @@ def opened(
     stop, progress = stop or threading.Event(), progress or Progress()
     opening = partial(_open, settings, serving)
     try:
-        engine, shards, bus = (
+        database, shards, bus = (
             retry.retry_while_unavailable(opening, waiting_as, stop) if waiting_as else opening()
         )
     except (RepositoryUnavailable, BusUnavailable, DBAPIError, sqlite3.Error, OSError) as error:
@@ -149,7 +149,7 @@ def opened(
         yield Context(
             settings=settings,
             bus=bus,
-            engine=engine,
+            database=database,
             shards=shards,
             step=progress.following(step),
             stop=stop,
@@ -157,20 +157,18 @@ def opened(
             options=options or argparse.Namespace(),
         )
         if serving:
-            _require_whole(engine, bus)
+            _require_whole(database, bus)
     finally:
         bus.close()
-        engine.dispose()
+        database.close()
 
 
-def _require_whole(engine: sqlalchemy.Engine, bus: Bus) -> None:
+def _require_whole(database: Database, bus: Bus) -> None:
     """Check at the end, before the log says that everything is saved, whether files are gone or damaged.
 
     Raises RepositoryError or BusLost.
     """
-    from htmengine.repository.engine import require_whole
-
-    require_whole(engine)
+    database.require_whole()
     bus.require_whole()
 
 
@@ -190,20 +188,20 @@ def _server_away(error: Exception, settings: config.Settings) -> str | None:
     return None
 
 
-def _open(settings: config.Settings, serving: bool) -> tuple[sqlalchemy.Engine, int, Bus]:
+def _open(settings: config.Settings, serving: bool) -> tuple[Database, int, Bus]:
     """Return the repository, its number of shards, and the bus."""
     from htmengine.bus.opening import open_bus
-    from htmengine.repository.engine import open_engine
+    from htmengine.repository.opening import open_database
 
     with _alone_in(data_folder(settings), LEAST_FREE_BYTES if serving else 0), ExitStack() as undoing:
-        engine = open_engine(settings.repository, serving=serving)
-        undoing.callback(engine.dispose)
-        shards = _prepare_repository(engine, settings, serving)
+        database = open_database(settings.repository, serving=serving)
+        undoing.callback(database.close)
+        shards = _prepare_repository(database, settings, serving)
         bus = open_bus(settings)
         undoing.callback(bus.close)
         declare(bus, settings, shards)
         undoing.pop_all()
-        return engine, shards, bus
+        return database, shards, bus
 
 
 def declare(bus: Bus, settings: config.Settings, shards: int) -> None:
@@ -216,20 +214,19 @@ def declare(bus: Bus, settings: config.Settings, shards: int) -> None:
     bus.declare_exchange(settings.batches_exchange)
 
 
-def _prepare_repository(engine: sqlalchemy.Engine, settings: config.Settings, serving: bool) -> int:
+def _prepare_repository(database: Database, settings: config.Settings, serving: bool) -> int:
     """Return the number of shards; an embedded repository is brought to the newest schema first."""
-    from htmengine.repository.engine import reading
     from htmengine.repository.migrations import installed_shards, is_current, upgrade
 
     if settings.repository.dialect == "sqlite":
-        if serving or not is_current(engine):
-            upgrade(engine, settings.shards)
-    elif not is_current(engine):
+        if serving or not is_current(database):
+            upgrade(database, settings.shards)
+    elif not is_current(database):
         raise StartError(
             f"{_place(settings)}: the database's schema is not the one of this version.",
             hint="Run `htmengine db upgrade` once, then start again.",
         )
-    with reading(engine) as conn:
+    with database.read() as conn:
         shards = installed_shards(conn)
     if shards is None:
         raise StartError(

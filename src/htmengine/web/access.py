@@ -13,14 +13,13 @@ from collections.abc import Callable
 from typing import Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-import sqlalchemy
 from starlette.requests import Request
 from starlette.responses import Response
 
 from htmengine import config
 from htmengine.errors import ExplainedError
 from htmengine.repository import tokens
-from htmengine.repository.engine import reading, writing
+from htmengine.repository.database import Database
 from htmengine.repository.tokens import Session, Token
 from htmengine.web import problems
 from htmengine.web.headers import LOOPBACK, host_name
@@ -64,11 +63,11 @@ LOCAL: Final = Principal("this machine", SCOPES)
 """Whoever asks on this machine, where no token is needed."""
 
 
-def require_token(engine: sqlalchemy.Engine, http: config.Http) -> None:
+def require_token(database: Database, http: config.Http) -> None:
     """Raise NoTokenError where other machines could connect and there is no token."""
     if http.is_local and not http.require_token:
         return
-    with reading(engine) as conn:
+    with database.read() as conn:
         if tokens.every_token(conn):
             return
     raise NoTokenError(
@@ -139,12 +138,12 @@ class Access:
     def __init__(
         self,
         settings: config.Http,
-        engine: sqlalchemy.Engine,
+        database: Database,
         *,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._settings = settings
-        self._engine = engine
+        self._database = database
         self._clock = clock
         self._requests = RateLimit(settings.requests_per_s)
         self._failures = RateLimit(FAILURES_PER_S, burst_s=FAILURES_BURST_S)
@@ -155,13 +154,13 @@ class Access:
 
     def reload(self) -> None:
         """Read tokens and sessions again, and note which were used. Raises RepositoryUnavailable."""
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             self._tokens, self._sessions = tokens.every_token(conn), tokens.every_session(conn)
         due = {
             token: at for token, at in self._used.items() if at - self._noted.get(token, 0.0) > USED_EVERY_S
         }
         if due:
-            with writing(self._engine) as conn:
+            with self._database.write() as conn:
                 tokens.used(conn, list(due), max(due.values()))
             self._noted |= due
 
@@ -273,7 +272,7 @@ class Access:
         token = self._tokens.get(digest)
         if token is None:
             raise Problem(problems.TOKEN_NEEDED, "There is no such token: it is mistyped, or was revoked.")
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             cookie = tokens.begin_session(conn, token.id, now=self._clock(), lasts_s=SESSION_S)
         self.reload()
         response.set_cookie(
@@ -291,7 +290,7 @@ class Access:
         """End the session of a request, if it has one."""
         name = self.cookie_name(request)
         if cookie := request.cookies.get(name):
-            with writing(self._engine) as conn:
+            with self._database.write() as conn:
                 tokens.end_session(conn, cookie)
             self.reload()
         response.delete_cookie(name, path="/", secure=self.is_secure(request), httponly=True, samesite="lax")

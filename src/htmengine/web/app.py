@@ -22,7 +22,6 @@ from starlette.routing import BaseRoute, Route
 from htmengine.bus import BusError
 from htmengine.errors import DependencyUnavailable, ExplainedError, MisuseError
 from htmengine.exceptions import ObjectNotFoundError
-from htmengine.repository.engine import reading
 from htmengine.service.context import Context
 from htmengine.web import api, doors, openapi, problems
 from htmengine.web.access import Access
@@ -52,7 +51,7 @@ log = logging.getLogger(__name__)
 
 def create_app(context: Context, *, site: Site | None = None) -> Starlette:
     """Return the application that serves an installation."""
-    site = site or Site(context, Access(context.settings.http, context.engine), Page())
+    site = site or Site(context, Access(context.settings.http, context.database), Page())
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -120,7 +119,7 @@ def _routes(site: Site) -> list[BaseRoute]:
 
 def _look(context: Context) -> None:
     """Ask the repository and the bus whether they are there."""
-    with reading(context.engine):
+    with context.database.read():
         pass
     context.bus.status([context.settings.listener.queue])
 

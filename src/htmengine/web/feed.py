@@ -19,7 +19,6 @@ from htmengine.errors import DependencyUnavailable
 from htmengine.incidents import store
 from htmengine.messages import BatchRow, MalformedMessage, decode_results_batch
 from htmengine.repository.alarms import alarms_between
-from htmengine.repository.engine import reading
 from htmengine.repository.listing import every_metric
 from htmengine.runtime.anomaly_service.alarms import direction_of
 from htmengine.service.context import Context
@@ -97,7 +96,7 @@ class Feed:
         self.list_metrics()
         self._access.reload()
         now = self._clock()
-        with reading(self._context.engine) as conn:
+        with self._context.database.read() as conn:
             found = alarms_between(conn, now - DAY_S, now + DAY_S, limit=MAX_ALARMS)
             self._incident_seq = store.last_seq(conn)
             self.open_members = store.members_of_open(conn)
@@ -127,7 +126,7 @@ class Feed:
     def list_metrics(self) -> None:
         """Read the list of metrics. Raises RepositoryUnavailable."""
         self._fleet.advance(self._clock())
-        with reading(self._context.engine) as conn:
+        with self._context.database.read() as conn:
             listed = [metric for part in every_metric(conn) for metric in part]
         if len(self._fleet):
             known = self._fleet.index
@@ -176,7 +175,7 @@ class Feed:
 
     def take_incidents(self) -> None:
         """Tell readers of the stream which incidents changed. Raises RepositoryUnavailable."""
-        with reading(self._context.engine) as conn:
+        with self._context.database.read() as conn:
             changed = store.changed_since(conn, self._incident_seq)
             if changed:
                 self.open_members = store.members_of_open(conn)

@@ -9,7 +9,6 @@ import numpy as np
 
 from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.repository import series
-from htmengine.repository.engine import reading
 from htmengine.repository.fleet import newest_rows
 from htmengine.repository.status import WITH_MODEL
 from htmengine.web.fleet import CELL_S, CELLS, DIRECTIONS, FULL, OVER_S, STATES, Fleet
@@ -46,7 +45,7 @@ def _know_last_rows(site: Site, uids: Sequence[str]) -> None:
         ]
     if not behind:
         return
-    with reading(site.context.engine) as conn:
+    with site.context.database.read() as conn:
         newest = newest_rows(conn, behind)
         unscored = [uid for uid, row in newest.items() if row.log_score is None]
         scored = newest_rows(conn, unscored, scored=True)
@@ -65,7 +64,7 @@ def fill_cells(site: Site, uids: Sequence[str]) -> None:
     if not empty:
         return
     now = site.clock()
-    with reading(site.context.engine) as conn:
+    with site.context.database.read() as conn:
         for uid in empty:
             last = series.rows_between(conn, uid, now - CELLS * CELL_S, now + HOUR_S)
             hours = series.hours_between(conn, uid, now - 25 * HOUR_S, now + HOUR_S)

@@ -109,7 +109,7 @@ def serve(
     NoTokenError : other machines can connect, and nobody has a token.
     HttpPortError : the certificate cannot be used.
     """
-    require_token(context.engine, context.settings.http)
+    require_token(context.database, context.settings.http)
     logging.getLogger("htmengine.web.audit").setLevel(logging.INFO)  # whatever else is logged
     http = context.settings.http
     app = create_app(context, site=site)

@@ -3,19 +3,18 @@
 import pytest
 
 from htmengine.repository import migrations, schema
-from htmengine.repository.engine import writing
-from tests.integration.repository.conftest import engine, lasting_engine  # noqa: F401  # fixtures
+from tests.integration.repository.conftest import engine, lasting_database  # noqa: F401  # fixtures
 
 
 @pytest.fixture
-def fresh(engine):  # noqa: F811
+def fresh(database):
     """Give what returns an empty repository each time it is called."""
 
     def make():
-        with writing(engine) as conn:
+        with database.write() as conn:
             for table in reversed(schema.metadata.sorted_tables):
                 conn.execute(table.delete())
-        migrations.upgrade(engine, shards=4)
-        return engine
+        migrations.upgrade(database, shards=4)
+        return database
 
     return make

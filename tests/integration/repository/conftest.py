@@ -1,41 +1,41 @@
 """The repository on servers: the fixtures of the unit tests, with a database of each server."""
 
 import pytest
-from sqlalchemy import Engine
 
 from htmengine import config
 from htmengine.repository import migrations, schema
-from htmengine.repository.engine import open_engine, writing
+from htmengine.repository.database import Database
+from htmengine.repository.opening import open_database
 from tests import databases
 from tests.unit.repository.conftest import uid  # noqa: F401  # a fixture
 
 
-def new_database(database_server: config.Repository, name: str) -> Engine:
+def new_database(database_server: config.Repository, name: str) -> Database:
     """Make an empty database and return an engine for it."""
-    return open_engine(databases.created(database_server, name))
+    return open_database(databases.created(database_server, name))
 
 
 @pytest.fixture(scope="session")
-def lasting_engine(database_server):
+def lasting_database(database_server):
     """Give a database that tests leave as it was."""
-    engine = new_database(database_server, "lasting")
-    migrations.upgrade(engine, shards=4)
-    yield engine
-    engine.dispose()
+    database = new_database(database_server, "lasting")
+    migrations.upgrade(database, shards=4)
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def engine(lasting_engine):
+def database(lasting_database):
     """Give the newest tables, without any metric."""
-    yield lasting_engine
-    with writing(lasting_engine) as conn:
+    yield lasting_database
+    with lasting_database.write() as conn:
         for table in reversed(schema.metadata.sorted_tables):
             conn.execute(table.delete())
-    migrations.upgrade(lasting_engine, shards=4)
+    migrations.upgrade(lasting_database, shards=4)
 
 
 @pytest.fixture
-def empty_engine(database_server):
-    engine = new_database(database_server, "empty")
-    yield engine
-    engine.dispose()
+def empty_database(database_server):
+    database = new_database(database_server, "empty")
+    yield database
+    database.close()

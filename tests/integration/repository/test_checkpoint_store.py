@@ -11,11 +11,11 @@ from tests.unit.model_swapper.test_checkpoint_store import Checkpoint
 
 @pytest.fixture
 def store(database_server):
-    engine = new_database(database_server, "checkpoints")
-    store = CheckpointStore(engine)
+    database = new_database(database_server, "checkpoints")
+    store = CheckpointStore(database)
     store.create()
     yield store
-    engine.dispose()
+    database.close()
 
 
 def test_many_large_blocks_are_written_at_once(store):
@@ -27,7 +27,7 @@ def test_many_large_blocks_are_written_at_once(store):
 
 
 def test_those_who_make_the_tables_at_the_same_time_wait_for_each_other(database_server):
-    engine = new_database(database_server, "empty")
-    errors = at_the_same_time(lambda: CheckpointStore(engine).create(), 6)
-    engine.dispose()
+    database = new_database(database_server, "empty")
+    errors = at_the_same_time(lambda: CheckpointStore(database).create(), 6)
+    database.close()
     assert errors == []

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select, update
 
 from htmengine.repository import metrics, retryOnTransientErrors, samples, schema, scores
-from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.errors import RepositoryError, RepositoryUnavailable, TransactionRolledBack
+from htmengine.repository.opening import open_database
 from htmengine.repository.retrying import again_if_rolled_back
 
 METRIC = schema.metric.c
@@ -23,9 +23,9 @@ def rename(conn, uid, name):
     conn.execute(update(schema.metric).where(METRIC.uid == uid).values(name=name))
 
 
-def crossing(engine, decorate):
+def crossing(database, decorate):
     """Let two writers lock two metrics in opposite orders; return their errors."""
-    with writing(engine) as conn:
+    with database.write() as conn:
         uids = list(metrics.create_custom(conn, ["a", "b"]).values())
     both = threading.Barrier(2)
     met, errors = [], []
@@ -33,7 +33,7 @@ def crossing(engine, decorate):
     def write(first, second):
         @decorate
         def once():
-            with writing(engine) as conn:
+            with database.write() as conn:
                 rename(conn, first, f"locked first by {first}")
                 if len(met) < 2:  # when it is done again, nobody is waited for
                     met.append(first)
@@ -53,29 +53,29 @@ def crossing(engine, decorate):
     return errors
 
 
-def test_of_two_writers_that_wait_for_each_other_one_is_told_to_do_it_again(engine):
-    [error] = crossing(engine, lambda function: function)
+def test_of_two_writers_that_wait_for_each_other_one_is_told_to_do_it_again(database):
+    [error] = crossing(database, lambda function: function)
     assert isinstance(error, TransactionRolledBack)
     assert "eadlock" in str(error)
-    with reading(engine) as conn:
+    with database.read() as conn:
         names = set(conn.scalars(select(METRIC.name)))
     assert len({name.split()[-1] for name in names}) == 1  # all of one writer's, nothing of the other's
 
 
 @pytest.mark.parametrize("again", [retryOnTransientErrors, again_if_rolled_back])
-def test_a_transaction_that_is_done_again_after_a_deadlock_succeeds(engine, again):
-    assert crossing(engine, again) == []
+def test_a_transaction_that_is_done_again_after_a_deadlock_succeeds(database, again):
+    assert crossing(database, again) == []
 
 
-def test_metrics_that_were_locked_are_changed_in_any_order(engine):
-    with writing(engine) as conn:
+def test_metrics_that_were_locked_are_changed_in_any_order(database):
+    with database.write() as conn:
         first, second = metrics.create_custom(conn, ["a", "b"]).values()
     errors = []
 
     def write(*order):
         try:
             for step in range(30):
-                with writing(engine) as conn:
+                with database.write() as conn:
                     metrics.lock(conn, order)
                     for uid in order:
                         metrics.set_status(conn, uid, 1, message=str(step))
@@ -90,33 +90,33 @@ def test_metrics_that_were_locked_are_changed_in_any_order(engine):
     assert errors == []
 
 
-def test_a_connection_that_is_lost_takes_its_transaction_with_it_and_the_next_is_a_new_one(engine, uid):
-    ask, kill = KILL[engine.dialect.name]
+def test_a_connection_that_is_lost_takes_its_transaction_with_it_and_the_next_is_a_new_one(database, uid):
+    ask, kill = KILL[database.dialect]
 
     def lose():
-        with writing(engine) as conn:
+        with database.write() as conn:
             rename(conn, uid, "lost")
             own = conn.exec_driver_sql(ask).scalar()
-            with engine.connect() as other:
+            with database.engine.connect() as other:
                 other.exec_driver_sql(kill.format(own))
             rename(conn, uid, "lost again")
 
     with pytest.raises(RepositoryUnavailable):
         lose()
-    with reading(engine) as conn:
+    with database.read() as conn:
         assert conn.scalar(select(METRIC.name)) == "some.metric"
 
 
-def test_a_lock_that_is_not_given_in_time_is_waited_for_again(engine, uid):
+def test_a_lock_that_is_not_given_in_time_is_waited_for_again(database, uid):
     impatient = {"mysql": "SET innodb_lock_wait_timeout = 0", "postgresql": "SET LOCAL lock_timeout = '1ms'"}
 
     def wait():
-        with writing(engine) as other:
+        with database.write() as other:
             other.detach()  # the setting stays with this connection
-            other.exec_driver_sql(impatient[engine.dialect.name])
+            other.exec_driver_sql(impatient[database.dialect])
             rename(other, uid, "waiting")
 
-    with writing(engine) as conn:
+    with database.write() as conn:
         rename(conn, uid, "held")
         with pytest.raises(TransactionRolledBack):
             wait()
@@ -131,24 +131,26 @@ def test_a_lock_that_is_not_given_in_time_is_waited_for_again(engine, uid):
     ],
 )
 def test_a_database_that_cannot_be_used_is_named_without_the_password(database_server, wrong, error):
-    engine = open_engine(msgspec.structs.replace(database_server, **{"db": "x", "passwd": "S3cret"} | wrong))
-    with pytest.raises(error) as caught, reading(engine):
+    database = open_database(
+        msgspec.structs.replace(database_server, **{"db": "x", "passwd": "S3cret"} | wrong)
+    )
+    with pytest.raises(error) as caught, database.read():
         pass
-    told = f"{caught.value} {caught.value.hint} {engine} {engine.url!r}"
+    told = f"{caught.value} {caught.value.hint} {database.place} {database.engine!r}"
     assert "127.0.0.1" in str(caught.value)
     assert "S3cret" not in told
-    engine.dispose()
+    database.close()
 
 
-def test_writers_of_the_same_metrics_in_different_orders_do_not_stop_each_other(engine):
-    with writing(engine) as conn:
+def test_writers_of_the_same_metrics_in_different_orders_do_not_stop_each_other(database):
+    with database.write() as conn:
         uids = list(metrics.create_custom(conn, [f"metric.{number}" for number in range(300)]).values())
     errors = []
 
     def write(store):
         try:
             for step in range(20):
-                with writing(engine) as conn:
+                with database.write() as conn:
                     assert store(conn, random.Random(step).sample(uids, len(uids)), step) == len(uids)
         except Exception as error:
             errors.append(error)

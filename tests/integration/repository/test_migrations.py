@@ -8,9 +8,9 @@ from tests.unit.repository.test_migrations import *  # noqa: F403
 
 
 @pytest.fixture
-def engine(database_server):
+def database(database_server):
     """Give the newest tables, to be changed."""
-    engine = new_database(database_server, "current")
-    migrations.upgrade(engine, shards=4)
-    yield engine
-    engine.dispose()
+    database = new_database(database_server, "current")
+    migrations.upgrade(database, shards=4)
+    yield database
+    database.close()

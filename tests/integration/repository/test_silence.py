@@ -9,8 +9,8 @@ from sqlalchemy import select, text, update
 
 from htmengine.errors import DependencyUnavailable
 from htmengine.repository import metrics, migrations, schema
-from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.errors import RepositoryUnavailable
+from htmengine.repository.opening import open_database
 from htmengine.service import retry
 from tests import databases
 from tests.support import silence
@@ -37,29 +37,29 @@ def routed(settings, router):
 
 
 @pytest.fixture
-def engine(routed):
+def database(routed):
     """Give the engine of a service, behind a router, with one metric."""
-    engine = open_engine(routed, serving=True)
-    migrations.upgrade(engine, 1)
-    with writing(engine) as conn:
+    database = open_database(routed, serving=True)
+    migrations.upgrade(database, 1)
+    with database.write() as conn:
         metrics.create_custom(conn, ["m"])
-    yield engine
-    engine.dispose()
+    yield database
+    database.close()
 
 
-def names(engine):
-    with reading(engine) as conn:
+def names(database):
+    with database.read() as conn:
         return list(conn.scalars(select(METRIC.name)))
 
 
-def test_a_silent_server_is_said_to_be_away_and_the_next_connection_works(engine, router):
-    assert names(engine) == ["m"]
+def test_a_silent_server_is_said_to_be_away_and_the_next_connection_works(database, router):
+    assert names(database) == ["m"]
     router.forget()
     stop, waited = threading.Event(), []
 
     def once():
         try:
-            return names(engine)
+            return names(database)
         except DependencyUnavailable as error:
             waited.append(str(error))
             raise
@@ -67,21 +67,21 @@ def test_a_silent_server_is_said_to_be_away_and_the_next_connection_works(engine
     assert retry.retry_while_unavailable(once, "x", stop) == ["m"]
 
 
-def test_a_server_that_falls_silent_within_a_transaction_is_away(engine, router):
+def test_a_server_that_falls_silent_within_a_transaction_is_away(database, router):
     def write():
-        with writing(engine) as conn:
+        with database.write() as conn:
             conn.execute(update(schema.metric).values(name="first"))
             router.forget()
             conn.execute(update(schema.metric).values(name="second"))
 
     with pytest.raises(RepositoryUnavailable):
         write()
-    assert names(engine) == ["m"]
+    assert names(database) == ["m"]
 
 
-def test_locks_of_a_connection_that_vanished_are_given_back(engine, router):
+def test_locks_of_a_connection_that_vanished_are_given_back(database, router):
     def write(name, before):
-        with writing(engine) as conn:
+        with database.write() as conn:
             conn.execute(update(schema.metric).values(name=name))
             before()
             conn.scalar(select(METRIC.name))
@@ -89,27 +89,27 @@ def test_locks_of_a_connection_that_vanished_are_given_back(engine, router):
     with pytest.raises(RepositoryUnavailable):
         write("lost", router.forget)
     retry.retry_while_unavailable(lambda: write("kept", lambda: None), "x", threading.Event())
-    assert names(engine) == ["kept"]
+    assert names(database) == ["kept"]
 
 
-def test_a_statement_of_a_service_that_takes_too_long_is_ended(engine):
-    with pytest.raises(RepositoryUnavailable), reading(engine) as conn:
-        conn.execute(text(SLEEP[engine.dialect.name].format(60))).all()
-    assert names(engine) == ["m"]
+def test_a_statement_of_a_service_that_takes_too_long_is_ended(database):
+    with pytest.raises(RepositoryUnavailable), database.read() as conn:
+        conn.execute(text(SLEEP[database.dialect].format(60))).all()
+    assert names(database) == ["m"]
 
 
 def test_what_is_no_service_may_take_its_time(routed):
-    engine = open_engine(routed)
-    with reading(engine) as conn:
-        conn.execute(text(SLEEP[engine.dialect.name].format(1.5 * TIMEOUT_S))).all()
-    engine.dispose()
+    database = open_database(routed)
+    with database.read() as conn:
+        conn.execute(text(SLEEP[database.dialect].format(1.5 * TIMEOUT_S))).all()
+    database.close()
 
 
 def test_a_connection_probes_whether_the_server_is_there(routed):
-    engine = open_engine(routed)
-    with engine.connect() as conn:
+    database = open_database(routed)
+    with database.engine.connect() as conn:
         driver = conn.connection.dbapi_connection
-        fileno = driver.fileno() if engine.dialect.name == "postgresql" else driver._sock.fileno()
+        fileno = driver.fileno() if database.dialect == "postgresql" else driver._sock.fileno()
         with socket.socket(fileno=fileno) as probed:
             options = {
                 name: probed.getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
@@ -117,7 +117,7 @@ def test_a_connection_probes_whether_the_server_is_there(routed):
             }
             keepalive = probed.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
             probed.detach()
-    engine.dispose()
+    database.close()
     assert options == {
         "TCP_KEEPIDLE": 1,
         "TCP_KEEPINTVL": 1,

@@ -12,8 +12,8 @@ import pytest
 
 from htmengine.errors import ConfigError
 from htmengine.repository import getBaseConnectionArgsDict
-from htmengine.repository.engine import open_engine, reading
 from htmengine.repository.errors import RepositoryError
+from htmengine.repository.opening import open_database
 from tests import servers
 
 CIPHER = {
@@ -45,12 +45,12 @@ def encrypting(request):
 
 
 def cipher(settings):
-    engine = open_engine(settings)
+    database = open_database(settings)
     try:
-        with reading(engine) as conn:
+        with database.read() as conn:
             return conn.exec_driver_sql(CIPHER[settings.dialect]).scalar()
     finally:
-        engine.dispose()
+        database.close()
 
 
 def test_a_connection_is_encrypted(encrypting):
@@ -86,4 +86,4 @@ def test_a_server_without_encryption_is_refused(database_server, encrypting):
 def test_files_that_cannot_be_used_are_named(database_server, tmp_path):
     missing = tmp_path / "missing.pem"
     with pytest.raises(ConfigError, match=str(missing)):
-        open_engine(msgspec.structs.replace(database_server, tls=True, ca_file=missing))
+        open_database(msgspec.structs.replace(database_server, tls=True, ca_file=missing))

@@ -4,7 +4,6 @@ from sqlalchemy import delete
 from htmengine import config
 from htmengine.adapters.datasource import CustomAdapter
 from htmengine.repository import schema
-from htmengine.repository.engine import writing
 from htmengine.service.context import Context, opened
 
 
@@ -17,7 +16,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory):
 @pytest.fixture
 def context(installation: Context) -> Context:
     """An installation without metrics and messages."""
-    with writing(installation.engine) as conn:
+    with installation.database.write() as conn:
         conn.execute(delete(schema.metric))
     for queue in installation.bus.status():
         installation.bus.purge(queue.name)
@@ -26,4 +25,4 @@ def context(installation: Context) -> Context:
 
 @pytest.fixture
 def adapter(context: Context) -> CustomAdapter:
-    return CustomAdapter(context.engine, context.bus, context.settings)
+    return CustomAdapter(context.database, context.bus, context.settings)

@@ -7,7 +7,6 @@ from htmengine import messages
 from htmengine.adapters.datasource import CustomAdapter
 from htmengine.model_swapper import definition
 from htmengine.repository import metrics, samples, schema
-from htmengine.repository.engine import reading, writing
 
 START = 1_386_201_600
 
@@ -19,11 +18,11 @@ def spec(metric: str = "cpu.load", **more) -> dict:
 def nupic_model(context, name: str = "nupic") -> CustomAdapter:
     scheduler = msgspec.structs.replace(context.settings.scheduler, model=name)
     settings = msgspec.structs.replace(context.settings, scheduler=scheduler)
-    return CustomAdapter(context.engine, context.bus, settings)
+    return CustomAdapter(context.database, context.bus, settings)
 
 
 def add_rows(context, uid: str, values, *, start: int = START, step: int = 300) -> None:
-    with writing(context.engine) as conn:
+    with context.database.write() as conn:
         last = metrics.states(conn, [uid])[uid].last_rowid
         count = len(values)
         times = [start + step * (last + i) for i in range(count)]
@@ -32,12 +31,12 @@ def add_rows(context, uid: str, values, *, start: int = START, step: int = 300) 
 
 
 def state(context, uid: str) -> metrics.MetricState:
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         return metrics.states(conn, [uid])[uid]
 
 
 def row(context, uid: str):
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         return conn.execute(select(schema.metric).where(schema.metric.c.uid == uid)).one()
 
 
@@ -46,7 +45,7 @@ def parameters(context, uid: str):
 
 
 def metric_count(context) -> int:
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         return conn.scalar(select(func.count()).select_from(schema.metric))
 
 

@@ -18,7 +18,6 @@ from htmengine.htm.params import (
 from htmengine.messages import DefineModel, DeleteModel, Samples
 from htmengine.repository import metrics, schema
 from htmengine.repository import scores as repository_scores
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.status import MetricStatus
 from tests.unit.adapters.custom import (
     START,
@@ -66,7 +65,7 @@ def test_a_deleted_metric_is_gone_with_its_rows_and_its_model_is_told(context, a
     commands(context)
     adapter.deleteMetricByName("cpu.load")
     assert metric_count(context) == 0
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         assert conn.scalar(select(func.count()).select_from(schema.metric_data)) == 0
     (command,) = commands(context)
     assert isinstance(command, DeleteModel)
@@ -80,7 +79,7 @@ def test_a_long_metric_is_deleted_in_small_transactions(context, adapter):
     add_rows(context, uid, [1.0] * 25)
     more = []
     for _ in range(4):
-        with writing(context.engine) as conn:
+        with context.database.write() as conn:
             more.append(metrics.delete_metric(conn, uid, limit=10))
     assert more == [True, True, False, False]
     assert metric_count(context) == 0
@@ -130,7 +129,7 @@ def test_a_resource_becomes_the_metrics_server(context, adapter):
 def test_a_monitored_metric_is_not_monitored_again_whatever_became_of_its_model(context, adapter):
     uid = adapter.monitorMetric(spec())
     for status in (MetricStatus.CREATE_PENDING, MetricStatus.ACTIVE, MetricStatus.ERROR):
-        with writing(context.engine) as conn:
+        with context.database.write() as conn:
             metrics.set_status(conn, uid, status)
         with pytest.raises(MetricAlreadyMonitored) as raised:
             adapter.monitorMetric(spec())
@@ -139,7 +138,7 @@ def test_a_monitored_metric_is_not_monitored_again_whatever_became_of_its_model(
 
 def test_a_metric_of_another_datasource_is_left_alone(context, adapter):
     uid = adapter.createMetric("cpu.load")
-    with writing(context.engine) as conn:
+    with context.database.write() as conn:
         conn.execute(update(schema.metric).values(datasource="cloudwatch"))
     for act in (adapter.activateModel, adapter.exportModel):
         with pytest.raises(TypeError, match="cloudwatch"):
@@ -159,7 +158,7 @@ def test_an_unknown_uid_is_no_metric(adapter):
 def test_an_unmonitored_metric_keeps_its_samples_and_starts_a_new_generation(context, adapter):
     uid = adapter.monitorMetric(spec())
     add_rows(context, uid, [1.0, 2.0])
-    with writing(context.engine) as conn:
+    with context.database.write() as conn:
         score_rows(conn, uid, 1, 2)
     commands(context)
     adapter.unmonitorMetric(uid)
@@ -171,7 +170,7 @@ def test_an_unmonitored_metric_keeps_its_samples_and_starts_a_new_generation(con
         2,
     )
     assert row(context, uid).parameters is None
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         assert repository_scores.stored(conn, uid, 1, 2) == []
     adapter.monitorMetric(spec())
     delete, define, _ = commands(context)
@@ -189,9 +188,9 @@ def test_a_bus_that_is_away_costs_a_command_and_nothing_else(context):
         def publish(self, outgoing):
             raise BusUnavailable("disk is full")
 
-    adapter = CustomAdapter(context.engine, Away(), context.settings)
+    adapter = CustomAdapter(context.database, Away(), context.settings)
     uid = adapter.monitorMetric(spec())
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         assert [pending.uid for pending in metrics.pending(conn)] == [uid]  # where the sweep finds it
     adapter.unmonitorMetric(uid)
     assert state(context, uid).status == MetricStatus.UNMONITORED
@@ -248,7 +247,7 @@ def test_of_a_fleet_all_are_monitored_or_none(context, adapter):
 
 
 def test_without_a_bus_nobody_is_asked(context):
-    silent = CustomAdapter(context.engine, None, context.settings)
+    silent = CustomAdapter(context.database, None, context.settings)
     uid = silent.monitorMetric(spec())
     assert state(context, uid).status == MetricStatus.CREATE_PENDING
     silent.unmonitorMetric(uid)

@@ -21,7 +21,6 @@ from htmengine.htm.params import (
 )
 from htmengine.messages import DefineModel, Samples
 from htmengine.repository import metrics
-from htmengine.repository.engine import writing
 from htmengine.repository.status import MetricStatus
 from tests.unit.adapters.custom import (
     add_rows,
@@ -152,7 +151,7 @@ def test_activation_is_refused_where_nothing_waits(context, adapter):
     with pytest.raises(MetricNotMonitoredError):
         adapter.activateModel(uid)
     adapter.monitorMetric(spec())
-    with writing(context.engine) as conn:
+    with context.database.write() as conn:
         metrics.set_status(conn, uid, MetricStatus.ERROR)
     with pytest.raises(MetricStatusChangedError):
         adapter.activateModel(uid)

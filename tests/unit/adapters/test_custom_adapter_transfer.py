@@ -17,7 +17,6 @@ from htmengine.exceptions import (
 )
 from htmengine.htm.model import Model
 from htmengine.repository import samples
-from htmengine.repository.engine import reading
 from tests.unit.adapters.custom import (
     START,
     add_rows,
@@ -73,7 +72,7 @@ def test_imported_samples_keep_to_the_order_of_time(context, adapter):
         [6.0, "2999-01-01 00:00:00"],
     ]
     uid = adapter.importModel({**spec(), "data": data})
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         *rows, digests = samples.read(conn, uid, 1, 10, 10)
     assert rows == [[1, 2, 3], [START, START + 300, START + 600], [1.0, 3.0, 5.0]]
     assert len(set(digests)) == 3

@@ -58,7 +58,7 @@ def test_the_configured_installation_is_opened_once_for_all_adapters_of_the_proc
 from htmengine.adapters.datasource import createDatasourceAdapter
 first, second = createDatasourceAdapter("custom"), createDatasourceAdapter("custom")
 assert first is not second
-assert first._engine is second._engine and first._bus is second._bus
+assert first._database is second._database and first._bus is second._bus
 uid = first.createMetric("m")
 assert second.monitorMetric({"datasource": "custom", "metricSpec": {"metric": "m"}}) == uid
 """

@@ -5,8 +5,7 @@ from htmengine import config
 from htmengine.adapters.datasource import createCustomDatasourceAdapter, using
 from htmengine.admin import reset
 from htmengine.bus import Outgoing
-from htmengine.repository import databases, metrics
-from htmengine.repository.engine import reading
+from htmengine.repository import metrics, provisioning
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.service.installation import current
 
@@ -21,7 +20,7 @@ def test_nothing_is_left_after_a_reset(tmp_path):
     reset.reset(settings)
     assert not list((tmp_path / "checkpoints").iterdir())
     with using(settings):
-        with reading(current().engine) as conn:
+        with current().database.read() as conn:
             assert metrics.custom(conn) == []
         assert [queue.name for queue in current().bus.status() if queue.ready] == []
 
@@ -35,7 +34,7 @@ def test_nothing_is_deleted_under_a_service_that_runs(tmp_path):
             pytest.raises(reset.ServicesRun, match=settings.listener.queue),
         ):
             reset.reset(settings)
-        with reading(current().engine) as conn:
+        with current().database.read() as conn:
             assert [state.name for state in metrics.custom(conn)] == ["m"]
 
 
@@ -52,7 +51,7 @@ def test_a_damaged_bus_is_reset_too(tmp_path):
 def test_a_server_that_is_away_is_named_without_its_password(tmp_path):
     away = config.Repository(dialect="mysql", host="127.0.0.1", port=1, passwd="secret")
     with pytest.raises(RepositoryUnavailable, match=r"127.0.0.1:1") as caught:
-        databases.create(away)
+        provisioning.create(away)
     assert "secret" not in str(caught.value)
     with pytest.raises(RepositoryUnavailable):
         reset.reset(msgspec.structs.replace(config.embedded(tmp_path), repository=away))

@@ -15,7 +15,6 @@ from htmengine.model_swapper import definition
 from htmengine.model_swapper.checkpoint_store import Checkpoint, open_checkpoint_store
 from htmengine.repository import alarms, hours, identity, metrics, samples, schema, scores
 from htmengine.repository.alarms import NewAlarm
-from htmengine.repository.engine import writing
 from htmengine.repository.status import MetricStatus
 from htmengine.repository.verification import RowCounts
 from htmengine.service.context import opened
@@ -47,8 +46,8 @@ def scored(context, name, *, checkpoint=40):
     block = model.save()
     second = model.score_series(times[checkpoint:], values[checkpoint:])
     columns = np.vstack([np.column_stack((*series.stored, *series.expected)) for series in (first, second)])
-    store = open_checkpoint_store(context.settings, context.engine)
-    with writing(context.engine) as conn:
+    store = open_checkpoint_store(context.settings, context.database)
+    with context.database.write() as conn:
         uid = metrics.create_custom(conn, [name])[name]
         metrics.start_model(
             conn,
@@ -82,7 +81,7 @@ def scored(context, name, *, checkpoint=40):
 
 
 def change(context, statement):
-    with writing(context.engine) as conn:
+    with context.database.write() as conn:
         conn.execute(statement)
 
 
@@ -111,7 +110,7 @@ def test_a_row_that_was_changed_is_found(context, uid, values):
 
 
 def test_a_checkpoint_of_other_samples_is_found(context, uid):
-    store = open_checkpoint_store(context.settings, context.engine)
+    store = open_checkpoint_store(context.settings, context.database)
     (key,) = store.listing(uid)
     block = store.read(key).block()
     store.write([Checkpoint.of(uid, 0, 40, 0, block, 5)], {0: store.epoch(0)}, scored={}, now=0)
@@ -151,7 +150,7 @@ def test_a_row_whose_alarm_is_not_stored_is_found(context, uid):
 def test_an_alarm_of_another_row_is_found(context, uid, changed):
     alarming = {"log_score": 0.7, "anomaly_score": 0.9999999, "metric_value": 3.0}
     change(context, update(schema.metric_data).where(row.rowid == 50).values(alarming))
-    with writing(context.engine) as conn:
+    with context.database.write() as conn:
         alarms.store(conn, [NewAlarm(uid, 50, START + 3000, 3.0, 0.7)])
     finding = f"{uid}: the alarm of row {changed.get('rowid', 50)} is not of that row"
     assert finding not in verify(context, rescore="none").findings
@@ -161,7 +160,7 @@ def test_an_alarm_of_another_row_is_found(context, uid, changed):
 
 @pytest.mark.parametrize("changed", [{"samples": 9}, {"mean_value": 0.5}, {"max_value": 9.0}, {"alarms": 1}])
 def test_an_hour_of_other_rows_is_found(context, uid, changed):
-    with writing(context.engine) as conn:
+    with context.database.write() as conn:
         hours.store(conn, [hours.summed_to(conn, uid, 0, 0, 55)])
         assert len(hours.stored(conn, uid, 0, START * 2)) == 2
     assert verify(context).findings == []
@@ -175,7 +174,7 @@ def test_an_hour_of_other_rows_is_found(context, uid, changed):
 
 
 def test_hours_whose_rows_are_gone_are_no_finding(context, uid):
-    with writing(context.engine) as conn:
+    with context.database.write() as conn:
         hours.store(conn, [hours.summed_to(conn, uid, 0, 0, 55)])
     change(context, delete(schema.metric_data).where(row.rowid <= 10))
     assert verify(context).findings == []
@@ -184,7 +183,7 @@ def test_hours_whose_rows_are_gone_are_no_finding(context, uid):
 def test_rows_of_an_earlier_version_are_compared_by_their_scores_alone(context, uid):
     change(context, update(schema.metric_data).where(row.rowid <= 30).values(digest=null()))
     change(context, update(schema.metric).values(model_digest=null()))
-    store = open_checkpoint_store(context.settings, context.engine)
+    store = open_checkpoint_store(context.settings, context.database)
     store.delete_models([(uid, 0)])
     report = verify(context)
     assert (report.findings, report.rescored) == ([], ROWS)
@@ -208,7 +207,7 @@ def test_of_a_long_metric_the_newest_rows_are_scored_again(context, uid, monkeyp
     monkeypatch.setattr(rescoring, "SAMPLED_ROWS", 30)
     assert verify(context).rescored == ROWS - 40
     assert verify(context, rescore="*").rescored == ROWS
-    open_checkpoint_store(context.settings, context.engine).delete_models([(uid, 0)])
+    open_checkpoint_store(context.settings, context.database).delete_models([(uid, 0)])
     assert verify(context).rescored == 30
 
 

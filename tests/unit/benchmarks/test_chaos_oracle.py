@@ -13,7 +13,7 @@ from htmengine.htm.pool import Pool
 from htmengine.model_swapper import definition
 from htmengine.model_swapper.score_batch import ShardBatch
 from htmengine.repository import alarms, hours, metrics, migrations, samples, schema, scores
-from htmengine.repository.engine import open_engine, reading, writing
+from htmengine.repository.opening import open_database
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.anomaly_service.alarms import new_alarms
 
@@ -30,13 +30,13 @@ def fleet():
 
 
 @pytest.fixture
-def engine(tmp_path, fleet):
+def database(tmp_path, fleet):
     """Give a repository with what an undisturbed engine stores of the fleet."""
-    engine = open_engine(config.Repository(path=tmp_path / "repository.sqlite"))
-    migrations.upgrade(engine, shards=1)
+    database = open_database(config.Repository(path=tmp_path / "repository.sqlite"))
+    migrations.upgrade(database, shards=1)
     times, values = fleet.timestamps().astype(int).tolist(), fleet.values[0].tolist()
     parameters = params.parameter_set("default")
-    with writing(engine) as conn:
+    with database.write() as conn:
         uid = metrics.create_custom(conn, ["m"])["m"]
         metrics.start_model(
             conn,
@@ -61,19 +61,19 @@ def engine(tmp_path, fleet):
             alarms.store(conn, new_alarms(message))
         scores.advance_watermarks(conn, [(uid, 0, 0, ROWS)])
         hours.store(conn, [hours.summed_to(conn, uid, 0, 0, 680)])
-    yield engine
-    engine.dispose()
+    yield database
+    database.close()
 
 
-def verdict(engine, fleet):
+def verdict(database, fleet):
     published = [("m", rowid) for rowid in range(1, ROWS + 1)]
-    with reading(engine) as conn:
+    with database.read() as conn:
         return {name: count for name, count in judge(conn, fleet, published)._asdict().items() if count}
 
 
-def test_what_an_undisturbed_engine_stores_is_right(engine, fleet):
-    assert verdict(engine, fleet) == {}
-    with reading(engine) as conn:
+def test_what_an_undisturbed_engine_stores_is_right(database, fleet):
+    assert verdict(database, fleet) == {}
+    with database.read() as conn:
         assert len(conn.execute(schema.metric_alarm.select()).all()) == 2
 
 
@@ -99,7 +99,7 @@ LAST = alarm.rowid == 651
         (delete(schema.metric_hour).where(hour.last_rowid == 680), {"hours_wrong": 1}),
     ],
 )
-def test_what_was_changed_is_found(engine, fleet, change, found):
-    with writing(engine) as conn:
+def test_what_was_changed_is_found(database, fleet, change, found):
+    with database.write() as conn:
         assert conn.execute(change).rowcount == 1
-    assert verdict(engine, fleet) == found
+    assert verdict(database, fleet) == found

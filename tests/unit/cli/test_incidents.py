@@ -1,4 +1,6 @@
 import json
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
@@ -173,7 +175,6 @@ def test_documents_are_printed_as_they_are_stored(monkeypatch, capsys):
     found = [incident("i4"), incident("i5", state="resolved")]
     monkeypatch.setattr(store, "list_incidents", lambda *_, **__: found)
     monkeypatch.setattr(store, "count", lambda *_, **__: 3)
-    monkeypatch.setattr(incidents, "reading", lambda engine: NoConnection())
     incidents.show(NoContext(), REQUEST._replace(json=True))
     assert [json.loads(line) for line in capsys.readouterr().out.splitlines()] == found
 
@@ -182,7 +183,6 @@ def test_the_terminal_says_how_many_there_are_and_how_many_alarms_came_alone(mon
     found = [incident("i5", state="resolved"), incident("i4")]
     monkeypatch.setattr(store, "list_incidents", lambda *_, **__: found)
     monkeypatch.setattr(store, "count", lambda *_, **__: 3)
-    monkeypatch.setattr(incidents, "reading", lambda engine: NoConnection())
     incidents.show(NoContext(), REQUEST)
     said = capsys.readouterr()
     out = said.out.splitlines()
@@ -191,17 +191,7 @@ def test_the_terminal_says_how_many_there_are_and_how_many_alarms_came_alone(mon
     assert said.err.strip() == "3 alarms came alone, and may be chance: --all shows them."
 
 
-class NoConnection:
-    """Stands for a connection that nothing uses."""
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return None
-
-
 class NoContext:
     """Stands for an installation whose repository nothing uses."""
 
-    engine = None
+    database = SimpleNamespace(read=nullcontext)

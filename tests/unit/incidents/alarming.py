@@ -9,7 +9,6 @@ from htmengine.incidents.grouping import Alarm
 from htmengine.incidents.writer import Writer
 from htmengine.messages import Why
 from htmengine.repository import metrics, schema
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.status import MetricStatus
 from htmengine.repository.times import from_epoch
 
@@ -35,17 +34,17 @@ class Clock:
         return self.now
 
 
-def create(engine, names):
+def create(database, names):
     """Create monitored metrics and return their uids by name."""
-    with writing(engine) as conn:
+    with database.write() as conn:
         uids = metrics.create_custom(conn, names)
         conn.execute(update(schema.metric).values(status=MetricStatus.ACTIVE))
     return uids
 
 
-def alarm(engine, uid, after_s, *, rowid=None, score=0.6, value=932.0, why=WHY):
+def alarm(database, uid, after_s, *, rowid=None, score=0.6, value=932.0, why=WHY):
     """Store an alarm; its row is numbered by its second."""
-    with writing(engine) as conn:
+    with database.write() as conn:
         rowid = after_s + 1 if rowid is None else rowid
         conn.execute(
             insert(schema.metric_alarm).values(
@@ -63,9 +62,9 @@ def alarm(engine, uid, after_s, *, rowid=None, score=0.6, value=932.0, why=WHY):
         )
 
 
-def writer(engine, clock=None, timer=None, **options):
+def writer(database, clock=None, timer=None, **options):
     """Return a writer whose clocks stand still."""
-    return Writer(engine, clock=clock or Clock(), timer=timer or Clock(0.0), **options)
+    return Writer(database, clock=clock or Clock(), timer=timer or Clock(0.0), **options)
 
 
 def work(one):
@@ -74,11 +73,11 @@ def work(one):
         pass
 
 
-def members(engine):
+def members(database):
     """Return, by incident, the alarms that are in it, as (uid, rowid)."""
     column = schema.incident_alarm.c
     found = defaultdict(set)
-    with reading(engine) as conn:
+    with database.read() as conn:
         for uid, rowid, incident in conn.execute(select(column.uid, column.rowid, column.incident)):
             found[incident].add((uid, rowid))
     return dict(found)

@@ -7,16 +7,16 @@ import pytest
 
 from htmengine import config
 from htmengine.repository import migrations
-from htmengine.repository.engine import open_engine
+from htmengine.repository.opening import open_database
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory) -> Path:
     """Give a file with the newest tables, to be copied."""
     path = tmp_path_factory.mktemp("template") / "repository.sqlite"
-    engine = open_engine(config.Repository(path=path))
-    migrations.upgrade(engine, shards=4)
-    engine.dispose()
+    database = open_database(config.Repository(path=path))
+    migrations.upgrade(database, shards=4)
+    database.close()
     return path
 
 
@@ -28,14 +28,14 @@ def fresh(tmp_path: Path, template: Path):
     def make():
         path = tmp_path / f"{len(engines)}.sqlite"
         shutil.copy(template, path)
-        engines.append(open_engine(config.Repository(path=path)))
+        engines.append(open_database(config.Repository(path=path)))
         return engines[-1]
 
     yield make
-    for engine in engines:
-        engine.dispose()
+    for database in engines:
+        database.close()
 
 
 @pytest.fixture
-def engine(fresh):
+def database(fresh):
     return fresh()

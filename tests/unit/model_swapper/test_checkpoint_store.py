@@ -17,16 +17,16 @@ from htmengine.model_swapper.checkpoint_store import (
     UnreadableCheckpoint,
 )
 from htmengine.repository import identity
-from htmengine.repository.engine import open_engine
+from htmengine.repository.opening import open_database
 
 
 @pytest.fixture
 def store(tmp_path):
-    engine = open_engine(config.Repository(path=tmp_path / "checkpoints.sqlite"))
-    store = CheckpointStore(engine)
+    database = open_database(config.Repository(path=tmp_path / "checkpoints.sqlite"))
+    store = CheckpointStore(database)
     store.create()
     yield store
-    engine.dispose()
+    database.close()
 
 
 def test_every_owner_has_an_epoch_of_its_own(store):

@@ -10,7 +10,6 @@ from htmengine.htmengineerrno import ERR_INVALID_ARG, ERR_MODEL_ALREADY_EXISTS, 
 from htmengine.messages import CloneModel, DefineModel, DeleteModel, shard_of
 from htmengine.model_swapper import definition
 from htmengine.repository import metrics, samples, schema
-from htmengine.repository.engine import writing
 from htmengine.repository.status import MetricStatus
 from tests.unit.model_swapper.world import PARAMETERS, SHARDS, START, value_of
 
@@ -39,7 +38,7 @@ def checkpoints(world, metric):
 
 
 def change(world, metric, **values):
-    with writing(world.engine) as conn:
+    with world.database.write() as conn:
         mine = schema.metric.c.uid == world.uids[metric]
         conn.execute(update(schema.metric).where(mine).values(values))
 
@@ -100,7 +99,7 @@ def test_a_deleted_model_takes_its_checkpoints_along_and_deleting_it_again_is_no
     world.settle_all()
     world.store_all()
     assert checkpoints(world, 0)
-    with writing(world.engine) as conn:
+    with world.database.write() as conn:
         metrics.end_model(conn, world.uids[0])
     for _ in range(2):
         assert delete(world, 0).status == SUCCESS
@@ -113,7 +112,7 @@ def test_a_deleted_model_takes_its_checkpoints_along_and_deleting_it_again_is_no
 def test_a_deletion_that_comes_late_does_not_touch_the_model_that_came_after(world):
     world.publish(*[(0, rowid) for rowid in world.append(0, 12)])
     world.settle_all()
-    with writing(world.engine) as conn:
+    with world.database.write() as conn:
         metrics.end_model(conn, world.uids[0])
         world.begin_model(conn, world.uids[0])
     assert define(world, 0, generation=1).status == SUCCESS
@@ -149,7 +148,7 @@ def continued(world):
     uid = world.uids[1]
     times = [START + 300 * rowid for rowid in range(21, 31)]
     values = [value_of(1, rowid) for rowid in range(1, 11)]
-    with writing(world.engine) as conn:
+    with world.database.write() as conn:
         samples.append(conn, [uid] * 10, list(range(1, 11)), times, values)
         samples.advance_last(conn, [samples.Advance(uid, 0, 10, times[-1])])
     model = Model(PARAMETERS)
@@ -202,7 +201,7 @@ def test_a_model_whose_rows_are_gone_is_not_copied(make_world):
     continued(world)
     world.kill()
     world.start()
-    with writing(world.engine) as conn:
+    with world.database.write() as conn:
         gone = schema.metric_data.c.uid == world.uids[0], schema.metric_data.c.rowid < 10
         conn.execute(delete_rows(schema.metric_data).where(*gone))
     result = clone(world)

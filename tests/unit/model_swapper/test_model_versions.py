@@ -10,7 +10,6 @@ from sqlalchemy import delete, select
 from htmengine.htm import params
 from htmengine.model_swapper import definition
 from htmengine.repository import metrics, schema
-from htmengine.repository.engine import reading, writing
 from tests.unit.model_swapper.world import PARAMETERS
 
 VERSION_1 = params.DefaultParametersV1(name="default")
@@ -46,7 +45,7 @@ def left(make_world):
 
 
 def written(world, metric):
-    with reading(world.engine) as conn:
+    with world.database.read() as conn:
         query = select(schema.metric.c.model_params).where(schema.metric.c.uid == world.uids[metric])
         return conn.execute(query).scalar_one()
 
@@ -67,7 +66,7 @@ def test_metrics_of_version_1_go_on_with_it(left):
 
 def test_their_checkpoints_are_taken(left):
     row = schema.metric_data.c
-    with writing(left.engine) as conn:  # so that nothing but the checkpoints knows of them
+    with left.database.write() as conn:  # so that nothing but the checkpoints knows of them
         conn.execute(delete(schema.metric_data).where(row.rowid <= 40))
     left.start()
     left.heal()
@@ -80,7 +79,7 @@ def test_a_metric_that_is_monitored_again_gets_the_latest_version_and_its_neighb
     left.start()
     left.heal()
     of_before = left.expected(0, 50)
-    with writing(left.engine) as conn:
+    with left.database.write() as conn:
         metrics.end_model(conn, left.uids[0])
         left.begin_model(conn, left.uids[0])
     for metric in (0, 1):

@@ -14,7 +14,6 @@ from htmengine.model_swapper.checkpoint_writer import Write
 from htmengine.model_swapper.model_memory import ROWS_WORTH_A_BLOCK
 from htmengine.model_swapper.scheduler import ORPHANS_INTERVAL_S
 from htmengine.repository import metrics, samples, schema
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.retention import remove_older
 from htmengine.repository.status import MetricStatus
 from tests.unit.model_swapper.world import PARAMETERS, SHARDS, START, value_of
@@ -48,7 +47,7 @@ def goes_on(world, last, *, generation=0, first=1):
 
 
 def in_checkpoints(world, statement):
-    with writing(world.checkpoint_engine) as conn:
+    with world.checkpoint_database.write() as conn:
         conn.execute(statement)
 
 
@@ -84,7 +83,7 @@ def test_a_block_that_cannot_be_read_is_discarded_and_the_rows_are_learned_again
 
 @pytest.mark.parametrize("messages_had", [True, False], ids=["messages of now", "messages of then"])
 def test_what_a_version_before_digests_left_goes_on(trained, messages_had):
-    with writing(trained.engine) as conn:
+    with trained.database.write() as conn:
         conn.execute(update(schema.metric).values(tail_digest=null(), model_digest=null()))
         conn.execute(update(schema.metric_data).values(digest=null()))
     for key in trained.store.listing():
@@ -102,7 +101,7 @@ def test_what_a_version_before_digests_left_goes_on(trained, messages_had):
     trained.close()
     goes_on(trained, 40)
     assert "models_set_back" not in trained.scheduler.counters.snapshot()
-    with reading(trained.engine) as conn:
+    with trained.database.read() as conn:
         digests = samples.read(conn, trained.uids[0], 1, 40, 40).digests
     assert [rowid for rowid, digest in enumerate(digests, 1) if not digest] == list(range(1, 21))
     assert {checkpoint.codec for checkpoint in trained.store.newest(trained.uids).values()} == {CODEC_CHECKED}
@@ -166,7 +165,7 @@ def test_a_model_in_memory_notices_that_the_repository_went_back(world):
 
 def test_a_row_that_was_changed_by_hand_is_taken_as_it_is(trained):
     rowids = trained.append(0, 10)
-    with writing(trained.engine) as conn:
+    with trained.database.write() as conn:
         conn.execute(update(schema.metric_data).where(row.rowid == 21).values(digest=5))
     trained.start()
     trained.publish((0, rowids[-1]))
@@ -182,7 +181,7 @@ def test_where_the_newest_block_cannot_be_read_the_one_before_is_taken(trained):
 
 
 def test_a_checkpoint_of_rows_that_the_repository_lost_is_discarded(trained):
-    with writing(trained.engine) as conn:
+    with trained.database.write() as conn:
         conn.execute(delete(schema.metric_data).where(row.rowid > 8))
         conn.execute(
             update(schema.metric)
@@ -199,7 +198,7 @@ def test_a_checkpoint_of_rows_that_the_repository_lost_is_discarded(trained):
 
 def remove_rows(world, last):
     """Remove old rows, as retention does where it has nothing to go by but the scores."""
-    with writing(world.engine) as conn:
+    with world.database.write() as conn:
         remove_older(
             conn, START + 300 * last + 1, limit=1000, checkpoints=lambda uids: {(world.uids[0], 0): last}
         )
@@ -211,7 +210,7 @@ def test_a_model_that_lost_its_checkpoint_and_its_history_begins_again_and_says_
     goes_on(trained, 30, generation=1, first=13)
     state = trained.states()[trained.uids[0]]
     assert (state.generation, state.base_rowid, state.status) == (1, 12, MetricStatus.ACTIVE)
-    with reading(trained.engine) as conn:
+    with trained.database.read() as conn:
         message = conn.scalar(select(schema.metric.c.message).where(schema.metric.c.uid == trained.uids[0]))
     assert "began again at row 13" in message
     assert "removed by retention" in message
@@ -225,7 +224,7 @@ def test_a_model_with_a_checkpoint_behind_the_removed_rows_goes_on_as_if_nothing
 
 def test_a_row_that_is_missing_between_others_ends_the_model_with_the_reason(trained):
     in_checkpoints(trained, delete(schema.model_checkpoint))
-    with writing(trained.engine) as conn:
+    with trained.database.write() as conn:
         conn.execute(delete(schema.metric_data).where(row.rowid == 5))
     trained.start()
     trained.append(0, 1)
@@ -234,7 +233,7 @@ def test_a_row_that_is_missing_between_others_ends_the_model_with_the_reason(tra
     (failure,) = trained.failures
     assert (failure.uid, failure.generation) == (trained.uids[0], 0)
     assert "row 5 is missing" in failure.error_message
-    with writing(trained.engine) as conn:  # monitored again, as the message says
+    with trained.database.write() as conn:  # monitored again, as the message says
         metrics.end_model(conn, trained.uids[0])
         trained.begin_model(conn, trained.uids[0])
     trained.close()
@@ -249,7 +248,7 @@ def test_a_row_that_goes_back_in_time_ends_the_model_at_the_row_before(world, li
     rowids = world.append(0, 10)
     other = world.append(1, 10)
     earlier = select(row.timestamp).where(row.uid == world.uids[0], row.rowid == 2).scalar_subquery()
-    with writing(world.engine) as conn:
+    with world.database.write() as conn:
         seventh = row.uid == world.uids[0], row.rowid == 7
         conn.execute(update(schema.metric_data).where(*seventh).values(timestamp=earlier))
     if live:
@@ -285,7 +284,7 @@ def publish_rows(world, metric, times):
 
 def test_a_failed_model_is_told_once_and_its_input_dropped(trained):
     in_checkpoints(trained, delete(schema.model_checkpoint))
-    with writing(trained.engine) as conn:
+    with trained.database.write() as conn:
         conn.execute(update(schema.metric).values(model_params="{}"))
     trained.start()
     trained.append(0, 2)
@@ -301,7 +300,7 @@ def test_a_failed_model_is_told_once_and_its_input_dropped(trained):
 
 def test_checkpoints_of_models_that_are_gone_are_removed_in_time(trained):
     uid = trained.uids[0]
-    with writing(trained.engine) as conn:
+    with trained.database.write() as conn:
         metrics.end_model(conn, uid)
         trained.begin_model(conn, uid)
     in_checkpoints(

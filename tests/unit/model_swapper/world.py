@@ -22,7 +22,7 @@ from htmengine.model_swapper import definition
 from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.model_swapper.scheduler import ModelScheduler
 from htmengine.repository import identity, metrics, migrations, samples
-from htmengine.repository.engine import open_engine, reading, writing
+from htmengine.repository.opening import open_database
 from htmengine.repository.scores import advance_watermarks
 from htmengine.repository.status import MetricStatus
 
@@ -56,9 +56,9 @@ class Clock:
 def template(folder: Path) -> Path:
     """Return a repository with its tables, to be copied: making one takes longer than a test."""
     path = folder / "template.sqlite"
-    engine = open_engine(config.Repository(path=path))
-    migrations.upgrade(engine, SHARDS)
-    engine.dispose()
+    database = open_database(config.Repository(path=path))
+    migrations.upgrade(database, SHARDS)
+    database.close()
     return path
 
 
@@ -91,9 +91,9 @@ class World:
             self.settings,
             scheduler=config.Scheduler(**({"chunk_size": 8, "requests_per_checkpoint": 5} | scheduler)),
         )
-        self.engine = open_engine(self.settings.repository)
-        self.checkpoint_engine = open_engine(config.Repository(path=folder / "checkpoints.sqlite"))
-        CheckpointStore(self.checkpoint_engine).create()
+        self.database = open_database(self.settings.repository)
+        self.checkpoint_database = open_database(config.Repository(path=folder / "checkpoints.sqlite"))
+        CheckpointStore(self.checkpoint_database).create()
         self.clock = Clock()
         self.tag = 0
         self.life = 0
@@ -108,7 +108,7 @@ class World:
         self.final: dict[tuple[str, int], list[tuple]] = {}
         self.commands: list[CommandResult] = []
         self.failures: list[ModelFailure] = []
-        with writing(self.engine) as conn:
+        with self.database.write() as conn:
             names = [f"metric.{number}" for number in range(metrics_count)]
             # The same in each run, so that the metrics are of the same shards.
             numbers = (uuid.UUID(int=3 * number) for number in range(1, metrics_count + 1))
@@ -129,17 +129,17 @@ class World:
     def dispose(self):
         if not self.store.dead:
             self.kill()
-        self.engine.dispose()
-        self.checkpoint_engine.dispose()
+        self.database.close()
+        self.checkpoint_database.close()
 
     # -- The scheduler's life.
 
     def start(self):
         self.epoch += 1
-        self.store = MortalStore(self.checkpoint_engine)
+        self.store = MortalStore(self.checkpoint_database)
         self.scheduler = ModelScheduler(
             self.settings,
-            self.engine,
+            self.database,
             self.store,
             shards=SHARDS,
             results_ages=lambda shards: dict.fromkeys(
@@ -174,7 +174,7 @@ class World:
     def append(self, metric: int, count: int) -> list[int]:
         """Store rows, as the storer does; return their rowids."""
         uid = self.uids[metric]
-        with writing(self.engine) as conn:
+        with self.database.write() as conn:
             state = metrics.states(conn, [uid])[uid]
             last = state.last_rowid
             rowids = list(range(last + 1, last + count + 1))
@@ -212,7 +212,7 @@ class World:
     def publish(self, *rows: tuple[int, int], generation: int | None = None):
         """Put samples, (metric, rowid), into the shard queues."""
         states = self.states()
-        with reading(self.engine) as conn:
+        with self.database.read() as conn:
             stored = {row: samples.read(conn, self.uids[row[0]], row[1], row[1], 1) for row in rows}
         for shard in range(SHARDS):
             some = [row for row in rows if shard_of(self.uids[row[0]], SHARDS) == shard]
@@ -237,7 +237,7 @@ class World:
         self.queue.append(Delivery(self.settings.model_input_queue(shard), body, {}, 1, self.epoch, self.tag))
 
     def states(self):
-        with reading(self.engine) as conn:
+        with self.database.read() as conn:
             return metrics.states(conn, self.uids)
 
     # -- Rounds.
@@ -284,7 +284,7 @@ class World:
     def store_next(self):
         """Make the oldest message of scores final, as the anomaly service does: in order, once."""
         _, message = self.results.popleft()
-        with writing(self.engine) as conn:
+        with self.database.write() as conn:
             for (uid, generation, rowid, *scores), digest in zip(
                 rows_of(message), message.digests, strict=True
             ):
@@ -305,7 +305,7 @@ class World:
 
     def sweep(self):
         """Ask again for what has no score, as the sweep does when nothing is on its way."""
-        with reading(self.engine) as conn:
+        with self.database.read() as conn:
             behind = metrics.lagging(conn, limit=100)
         for state in behind:
             self.publish((self.uids.index(state.uid), state.last_rowid))

@@ -117,7 +117,7 @@ def test_the_load_is_sent_again_and_again_also_after_the_bus_was_away(monkeypatc
     stop = threading.Event()
     bus = FailingBus(stop)
     sender = MachineLoadSender(
-        Context(settings=config.Settings(), bus=bus, engine=None, shards=1, stop=stop), MachineLoad("h")
+        Context(settings=config.Settings(), bus=bus, database=None, shards=1, stop=stop), MachineLoad("h")
     )
     sender.start()
     sender.join(30)

@@ -2,47 +2,47 @@ import shutil
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
 
 from htmengine import config
 from htmengine.repository import metrics, migrations
-from htmengine.repository.engine import open_engine, writing
+from htmengine.repository.database import Database
+from htmengine.repository.opening import open_database
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory) -> Path:
     """Give a file with the newest tables, to be copied."""
     path = tmp_path_factory.mktemp("template") / "repository.sqlite"
-    engine = open_engine(config.Repository(path=path))
-    migrations.upgrade(engine, shards=4)
-    engine.dispose()
+    database = open_database(config.Repository(path=path))
+    migrations.upgrade(database, shards=4)
+    database.close()
     return path
 
 
 @pytest.fixture(scope="session")
-def lasting_engine(template: Path):
+def lasting_database(template: Path):
     """Give a database that tests leave as it was."""
-    engine = open_engine(config.Repository(path=template))
-    yield engine
-    engine.dispose()
+    database = open_database(config.Repository(path=template))
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def engine(tmp_path: Path, template: Path):
+def database(tmp_path: Path, template: Path):
     shutil.copy(template, tmp_path / "repository.sqlite")
-    engine = open_engine(config.Repository(path=tmp_path / "repository.sqlite"))
-    yield engine
-    engine.dispose()
+    database = open_database(config.Repository(path=tmp_path / "repository.sqlite"))
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def empty_engine(tmp_path: Path):
-    engine = open_engine(config.Repository(path=tmp_path / "empty.sqlite"))
-    yield engine
-    engine.dispose()
+def empty_database(tmp_path: Path):
+    database = open_database(config.Repository(path=tmp_path / "empty.sqlite"))
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def uid(engine: Engine) -> str:
-    with writing(engine) as conn:
+def uid(database: Database) -> str:
+    with database.write() as conn:
         return metrics.create_custom(conn, ["some.metric"])["some.metric"]

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from sqlalchemy import Connection, Engine, Select, event
+from sqlalchemy import Connection, Select, event
 
 from htmengine.repository import alarms, metrics, samples, schema, scores
-from htmengine.repository.engine import reading, writing
+from htmengine.repository.database import Database
 
 FIRST_SECOND = 1_700_000_000
 
@@ -83,15 +83,15 @@ class _RollBack(Exception):
 
 
 @contextmanager
-def rolled_back(engine: Engine) -> Iterator[Connection]:
+def rolled_back(database: Database) -> Iterator[Connection]:
     """Give a connection in a transaction that writes, and undo it."""
-    with suppress(_RollBack), writing(engine) as conn:
+    with suppress(_RollBack), database.write() as conn:
         yield conn
         raise _RollBack
 
 
 @contextmanager
-def explained(engine: Engine) -> Iterator[Callable[[], list[str]]]:
+def explained(database: Database) -> Iterator[Callable[[], list[str]]]:
     """Give what returns how a SQLite file found the rows of each query that is made meanwhile."""
     executed = []
 
@@ -100,17 +100,17 @@ def explained(engine: Engine) -> Iterator[Callable[[], list[str]]]:
             executed.append((statement, parameters))
 
     def plans() -> list[str]:
-        with reading(engine) as conn:
+        with database.read() as conn:
             return [
                 str(conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
                 for statement, parameters in executed
             ]
 
-    event.listen(engine, "before_cursor_execute", note)
+    event.listen(database, "before_cursor_execute", note)
     try:
         yield plans
     finally:
-        event.remove(engine, "before_cursor_execute", note)
+        event.remove(database, "before_cursor_execute", note)
 
 
 def plan(conn: Connection, query: Select) -> str:

@@ -2,12 +2,12 @@
 
 import re
 
-from sqlalchemy import Connection, Engine, MetaData, select
+from sqlalchemy import Connection, MetaData, select
 
-from htmengine.repository.engine import reading
+from htmengine.repository.database import Database
 
 
-def definitions(engine: Engine) -> list[str]:
+def definitions(database: Database) -> list[str]:
     """Return the columns, keys and indexes in the database's own words, in whatever order they were made.
 
     Of SQLite the indexes only: it cannot give a column a default later, and none of the engine's code goes without the
@@ -25,9 +25,9 @@ def definitions(engine: Engine) -> list[str]:
             " WHERE relnamespace = 'public'::regnamespace AND reloptions IS NOT NULL"
         ),
     }
-    with reading(engine) as conn:
-        if engine.dialect.name in statement:
-            lines = list(map(str, conn.exec_driver_sql(statement[engine.dialect.name])))
+    with database.read() as conn:
+        if database.dialect in statement:
+            lines = list(map(str, conn.exec_driver_sql(statement[database.dialect])))
         else:
             lines = _of_mysql(conn)
     return sorted(line for line in lines if "alembic_version" not in line)
@@ -43,9 +43,9 @@ def _of_mysql(conn: Connection) -> list[str]:
     ]
 
 
-def content(engine: Engine) -> dict[str, list]:
+def content(database: Database) -> dict[str, list]:
     """Return the rows of every table."""
     metadata = MetaData()
-    with reading(engine) as conn:
+    with database.read() as conn:
         metadata.reflect(conn)
         return {table.name: sorted(map(str, conn.execute(select(table)))) for table in metadata.sorted_tables}

@@ -11,9 +11,9 @@ from htmengine.repository import schema
 
 
 @pytest.fixture
-def documented(engine):
+def documented(database):
     """Give the database as applications get it."""
-    url = engine.url
+    url = database.engine.url
     dialect = url.get_backend_name()
     if dialect == "sqlite":
         settings = config.Repository(path=Path(url.database))
@@ -102,11 +102,11 @@ def test_a_transaction_ends_by_hand(documented):
     assert names(documented) == {"committed"}
 
 
-def test_an_applications_transaction_may_read_first_and_write_later(documented, engine):
+def test_an_applications_transaction_may_read_first_and_write_later(documented, database):
     with documented.connect() as conn, conn.begin():
         assert conn.scalar(select(schema.metric.c.name)) is None
-        if engine.dialect.name == "sqlite":  # which would refuse the write, if another wrote after the read
-            with engine.connect() as other:
+        if database.dialect == "sqlite":  # which would refuse the write, if another wrote after the read
+            with database.engine.connect() as other:
                 other.exec_driver_sql("PRAGMA busy_timeout = 0")
                 with pytest.raises(OperationalError, match="locked"):
                     other.execute(text("INSERT INTO metric (uid, name) VALUES ('1', 'between')"))

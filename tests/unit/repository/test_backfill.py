@@ -1,9 +1,8 @@
 from htmengine.repository import backfill
-from htmengine.repository.engine import writing
 
 
-def test_a_run_is_current_until_it_ends_or_another_begins(engine):
-    with writing(engine) as conn:
+def test_a_run_is_current_until_it_ends_or_another_begins(database):
+    with database.write() as conn:
         backfill.begin(conn, "a", "first", 10)
         backfill.begin(conn, "a", "first", 20)
         assert backfill.running(conn) == {"a": "first"}
@@ -15,8 +14,8 @@ def test_a_run_is_current_until_it_ends_or_another_begins(engine):
         assert not backfill.end(conn, "a", "second")
 
 
-def test_held_samples_are_taken_in_the_order_in_which_they_came(engine):
-    with writing(engine) as conn:
+def test_held_samples_are_taken_in_the_order_in_which_they_came(database):
+    with database.write() as conn:
         backfill.hold(conn, ["a", "b", "a", "a"], [30, 10, 20, 25], [0.1, 5e-324, 1e300, -1.5])
         first = backfill.held(conn, "a", 2)
         assert first[1:] == ([30, 20], [0.1, 1e300])

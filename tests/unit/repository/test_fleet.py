@@ -1,16 +1,15 @@
 import pytest
 
 from htmengine.repository import fleet, metrics
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.status import MetricStatus
 from tests.unit.repository.rows import add_rows, add_scored, explained
 from tests.unit.repository.test_hours import BEGIN, HOUR
 
 
 @pytest.fixture
-def uids(engine):
+def uids(database):
     """Give three metrics: one with five hours of rows, one with half an hour, one without a score."""
-    with writing(engine) as conn:
+    with database.write() as conn:
         uids = list(metrics.create_custom(conn, ["long", "short", "new"]).values())
         for uid in uids:
             metrics.start_model(conn, uid, parameters=None, model_params="{}", status=MetricStatus.ACTIVE)
@@ -29,8 +28,8 @@ def scores_as_stored(scores):
 ROWS = [(BEGIN + 600 * row, float(row), ((row * 7) % 30) / 100) for row in range(30)]
 
 
-def test_the_newest_row_of_each_metric_comes_with_its_scores(engine, uids):
-    with reading(engine) as conn:
+def test_the_newest_row_of_each_metric_comes_with_its_scores(database, uids):
+    with database.read() as conn:
         found = fleet.newest_rows(conn, [*uids, "unknown"])
         scored = fleet.newest_rows(conn, uids, scored=True)
     assert found[uids[1]] == (6, BEGIN + 4 * HOUR + 1500, 0.2, *found[uids[1]][3:4], 0.2, *[205 / 1024] * 3)
@@ -39,8 +38,8 @@ def test_the_newest_row_of_each_metric_comes_with_its_scores(engine, uids):
     assert scored == {uid: found[uid] for uid in uids[:2]}
 
 
-def test_metrics_are_ranked_by_their_alarms_in_a_time(engine, uids):
-    with writing(engine) as conn:
+def test_metrics_are_ranked_by_their_alarms_in_a_time(database, uids):
+    with database.write() as conn:
         other = metrics.create_custom(conn, ["other"])["other"]
         metrics.start_model(conn, other, parameters=None, model_params="{}", status=MetricStatus.ACTIVE)
         add_scored(conn, other, [BEGIN, BEGIN + 4 * HOUR + 600], [0.0, 0.0], [0.9, 0.65])
@@ -53,10 +52,10 @@ def test_metrics_are_ranked_by_their_alarms_in_a_time(engine, uids):
         assert strip == {BEGIN: 1, BEGIN + 4 * HOUR: 1, BEGIN + 4 * HOUR + 600: 2}
 
 
-def test_rows_are_found_by_key(engine, uids):
-    if engine.dialect.name != "sqlite":
+def test_rows_are_found_by_key(database, uids):
+    if database.dialect != "sqlite":
         return  # it decides by how many rows there are
-    with explained(engine) as plans, reading(engine) as conn:
+    with explained(database) as plans, database.read() as conn:
         fleet.newest_rows(conn, uids)
         fleet.ranked(conn, BEGIN, BEGIN + HOUR, limit=9)
         fleet.alarming(conn, BEGIN, BEGIN + HOUR, 300)

@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.repository import hours, metrics, retention, schema, series
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.hours import Hour
 from htmengine.repository.status import MetricStatus
 from tests.unit.repository.rows import add_rows, add_scored, explained, rolled_back
@@ -39,111 +38,111 @@ def mean(values):
     return pytest.approx(math.fsum(clipped) / len(clipped), rel=0, abs=1e-12 * max(map(abs, clipped)))
 
 
-def sum_up(engine, at_once=1000):
+def sum_up(database, at_once=1000):
     """Sum up what is over, as the anomaly service does, and return how many rows that were."""
-    with reading(engine) as conn:
+    with database.read() as conn:
         due = [metric for metric in hours.waiting(conn, limit=100) if metric.is_over]
         sums = [found for metric in due if (found := hours.over(conn, metric, rows=at_once))]
-    with writing(engine) as conn:
+    with database.write() as conn:
         assert hours.store(conn, sums)
     return sum(some.to_rowid - some.from_rowid for some in sums)
 
 
-def stored(engine, uid):
-    with reading(engine) as conn:
+def stored(database, uid):
+    with database.read() as conn:
         return hours.stored(conn, uid, -math.inf, math.inf)
 
 
-def all_hours(engine, uid):
-    with reading(engine) as conn:
+def all_hours(database, uid):
+    with database.read() as conn:
         return series.hours_between(conn, uid, -math.inf, math.inf)
 
 
 @pytest.fixture
-def modelled(engine, uid):
-    with writing(engine) as conn:
+def modelled(database, uid):
+    with database.write() as conn:
         metrics.start_model(conn, uid, parameters=None, model_params="{}", status=MetricStatus.ACTIVE)
     return uid
 
 
-def add(engine, uid, rows):
-    with writing(engine) as conn:
+def add(database, uid, rows):
+    with database.write() as conn:
         add_scored(conn, uid, *zip(*rows, strict=True))
 
 
 ROWS = [(BEGIN + 600 * row, float(row * row), (row % 7) / 10) for row in range(20)]  # six each hour
 
 
-def test_an_hour_is_stored_when_it_is_over_and_told_before(engine, modelled):
+def test_an_hour_is_stored_when_it_is_over_and_told_before(database, modelled):
     for row in ROWS:
-        add(engine, modelled, [row])
-        sum_up(engine)
-    assert stored(engine, modelled) == expected(ROWS[:18])
-    assert all_hours(engine, modelled) == expected(ROWS)
+        add(database, modelled, [row])
+        sum_up(database)
+    assert stored(database, modelled) == expected(ROWS[:18])
+    assert all_hours(database, modelled) == expected(ROWS)
 
 
-def test_it_does_not_matter_in_which_parts_rows_come(engine, modelled):
+def test_it_does_not_matter_in_which_parts_rows_come(database, modelled):
     begin = 0
     for size in (5, 1, 9, 3, 2):
-        add(engine, modelled, ROWS[begin : begin + size])
+        add(database, modelled, ROWS[begin : begin + size])
         begin += size
-        sum_up(engine)
-        assert sum_up(engine) == 0
-        assert all_hours(engine, modelled) == expected(ROWS[:begin])
+        sum_up(database)
+        assert sum_up(database) == 0
+        assert all_hours(database, modelled) == expected(ROWS[:begin])
 
 
 @pytest.mark.parametrize("at_once", [1, 4, 6, 7, 100])
-def test_many_rows_are_summed_up_in_parts(engine, modelled, at_once):
-    add(engine, modelled, ROWS)
-    while sum_up(engine, at_once):
-        assert all_hours(engine, modelled) == expected(ROWS)
-    assert stored(engine, modelled)[:3] == expected(ROWS[:18])
-    assert all_hours(engine, modelled) == expected(ROWS)
+def test_many_rows_are_summed_up_in_parts(database, modelled, at_once):
+    add(database, modelled, ROWS)
+    while sum_up(database, at_once):
+        assert all_hours(database, modelled) == expected(ROWS)
+    assert stored(database, modelled)[:3] == expected(ROWS[:18])
+    assert all_hours(database, modelled) == expected(ROWS)
 
 
-def test_rows_that_are_summed_up_at_the_same_time_count_once(engine, modelled):
-    add(engine, modelled, ROWS)
-    with reading(engine) as conn:
+def test_rows_that_are_summed_up_at_the_same_time_count_once(database, modelled):
+    add(database, modelled, ROWS)
+    with database.read() as conn:
         (due,) = hours.waiting(conn, limit=100)
         sums = hours.over(conn, due, rows=100)
-    with writing(engine) as conn:
+    with database.write() as conn:
         assert hours.store(conn, [sums])
-    with writing(engine) as conn:
+    with database.write() as conn:
         assert not hours.store(conn, [sums])
-    assert stored(engine, modelled) == expected(ROWS[:18])
+    assert stored(database, modelled) == expected(ROWS[:18])
 
 
-def test_sums_of_scores_that_were_cleared_meanwhile_are_not_stored(engine, modelled):
-    add(engine, modelled, ROWS)
-    with reading(engine) as conn:
+def test_sums_of_scores_that_were_cleared_meanwhile_are_not_stored(database, modelled):
+    add(database, modelled, ROWS)
+    with database.read() as conn:
         (due,) = hours.waiting(conn, limit=100)
         sums = hours.over(conn, due, rows=100)
-    with writing(engine) as conn:
+    with database.write() as conn:
         metrics.clear_model(conn, modelled)
-    with writing(engine) as conn:
+    with database.write() as conn:
         assert not hours.store(conn, [sums])
 
 
 @pytest.mark.parametrize("limit", [3, 5000])
-def test_hours_go_with_the_scores_of_a_model_that_ends_and_come_back_with_the_next(engine, modelled, limit):
-    add(engine, modelled, ROWS)
-    sum_up(engine)
-    with writing(engine) as conn:
+def test_hours_go_with_the_scores_of_a_model_that_ends_and_come_back_with_the_next(database, modelled, limit):
+    add(database, modelled, ROWS)
+    sum_up(database)
+    with database.write() as conn:
         metrics.end_model(conn, modelled)
         while metrics.clear_scores(conn, modelled, limit=limit):
             pass
         assert hours.stored(conn, modelled, -math.inf, math.inf) == []
     without = [hour._replace(max_log_score=None, alarms=0) for hour in expected(ROWS)]
-    assert all_hours(engine, modelled) == without
+    assert all_hours(database, modelled) == without
 
 
 @pytest.mark.parametrize("summed_up", [False, True])
 @pytest.mark.parametrize("limit", [4, 100])
-def test_hours_stay_when_their_rows_are_removed(engine, modelled, summed_up, limit):
-    add(engine, modelled, ROWS)
+def test_hours_stay_when_their_rows_are_removed(database, modelled, summed_up, limit):
+    add(database, modelled, ROWS)
     if summed_up:
-        sum_up(engine)
-    with writing(engine) as conn:
+        sum_up(database)
+    with database.write() as conn:
         before = BEGIN + HOUR + 1200  # in the middle of an hour
         kept = {(modelled, 0): 20}
         removed, uid = 0, ""
@@ -151,10 +150,10 @@ def test_hours_stay_when_their_rows_are_removed(engine, modelled, summed_up, lim
             step = retention.remove_older(conn, before, limit=limit, checkpoints=lambda _: kept, from_uid=uid)
             removed, uid = removed + step.rows, step.next_uid
         assert removed == 8
-    assert all_hours(engine, modelled) == expected(ROWS)
-    sum_up(engine)
-    assert all_hours(engine, modelled) == expected(ROWS)
-    with writing(engine) as conn:
+    assert all_hours(database, modelled) == expected(ROWS)
+    sum_up(database)
+    assert all_hours(database, modelled) == expected(ROWS)
+    with database.write() as conn:
         metrics.clear_model(conn, modelled)
         # The first hour is gone with its rows; what is left of the second has no scores any more.
         (first, second, *_) = series.hours_between(conn, modelled, -math.inf, math.inf)
@@ -162,8 +161,8 @@ def test_hours_stay_when_their_rows_are_removed(engine, modelled, summed_up, lim
     assert (second.last_rowid, second.max_log_score) == (12, None)
 
 
-def test_rows_of_a_metric_without_model_are_summed_up_when_they_are_removed(engine, uid):
-    with writing(engine) as conn:
+def test_rows_of_a_metric_without_model_are_summed_up_when_they_are_removed(database, uid):
+    with database.write() as conn:
         add_rows(conn, uid, 100)
         before = series.hours_between(conn, uid, -math.inf, math.inf)
         retention.remove_older(conn, 2**33, limit=1000, checkpoints=lambda _: {})
@@ -185,21 +184,21 @@ def test_rows_of_a_metric_without_model_are_summed_up_when_they_are_removed(engi
         unique_by=lambda row: row[0],
     )
 )
-def test_any_rows_are_summed_up_as_a_naive_reading_does(lasting_engine, rows):
+def test_any_rows_are_summed_up_as_a_naive_reading_does(lasting_database, rows):
     rows = sorted(rows)
-    with rolled_back(lasting_engine) as conn:
+    with rolled_back(lasting_database) as conn:
         uid = metrics.create_custom(conn, ["any"])["any"]
         add_scored(conn, uid, *zip(*rows, strict=True))
         found = series.hours_between(conn, uid, -math.inf, math.inf)
     assert found == expected(rows)
 
 
-def test_hours_of_a_time_are_chosen_by_when_they_begin(engine, modelled):
-    add(engine, modelled, ROWS)
-    with reading(engine) as conn:
+def test_hours_of_a_time_are_chosen_by_when_they_begin(database, modelled):
+    add(database, modelled, ROWS)
+    with database.read() as conn:
         before = [series.hours_between(conn, modelled, BEGIN + a, BEGIN + b) for a, b in TIMES]
-    sum_up(engine)
-    with reading(engine) as conn:
+    sum_up(database)
+    with database.read() as conn:
         assert [series.hours_between(conn, modelled, BEGIN + a, BEGIN + b) for a, b in TIMES] == before
     assert [[(hour.hour - BEGIN) // HOUR for hour in found] for found in before] == [
         [0, 1, 2, 3],
@@ -212,11 +211,11 @@ def test_hours_of_a_time_are_chosen_by_when_they_begin(engine, modelled):
 TIMES = [(0, 4 * HOUR), (1, 3 * HOUR), (HOUR, 3 * HOUR + 0.5), (HOUR + 1, 2 * HOUR)]
 
 
-def test_metrics_are_found_by_key(engine, modelled):
-    if engine.dialect.name != "sqlite":
+def test_metrics_are_found_by_key(database, modelled):
+    if database.dialect != "sqlite":
         return  # it decides by how many rows there are
-    add(engine, modelled, ROWS)
-    with explained(engine) as plans, reading(engine) as conn:
+    add(database, modelled, ROWS)
+    with explained(database) as plans, database.read() as conn:
         hours.waiting(conn, limit=100)
         hours.of_rows(conn, modelled, 1, 9)
         hours.stored(conn, modelled, 0, 1)

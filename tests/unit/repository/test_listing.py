@@ -1,12 +1,11 @@
 from htmengine.repository import listing, metrics
-from htmengine.repository.engine import reading, writing
 
 
-def test_every_metric_is_listed_once_however_few_are_read_at_a_time(engine):
+def test_every_metric_is_listed_once_however_few_are_read_at_a_time(database):
     names = [f"m.{i}" for i in range(25)]
-    with writing(engine) as conn:
+    with database.write() as conn:
         uids = metrics.create_custom(conn, names)
-    with reading(engine) as conn:
+    with database.read() as conn:
         parts = list(listing.every_metric(conn, part=7))
     found = [metric for part in parts for metric in part]
     assert {metric.name: metric.uid for metric in found} == uids
@@ -16,6 +15,6 @@ def test_every_metric_is_listed_once_however_few_are_read_at_a_time(engine):
     }
 
 
-def test_without_metrics_nothing_is_listed(engine):
-    with reading(engine) as conn:
+def test_without_metrics_nothing_is_listed(database):
+    with database.read() as conn:
         assert list(listing.every_metric(conn)) == []

@@ -5,13 +5,12 @@ from sqlalchemy import func, select, text
 
 from htmengine.exceptions import MetricStatusChangedError, ObjectNotFoundError
 from htmengine.repository import identity, metrics, samples, schema, scores
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.status import MetricStatus
 from tests.unit.repository.rows import add_rows, plan, score_rows
 
 
-def test_a_metric_that_comes_in_as_samples_has_the_documented_columns(engine):
-    with writing(engine) as conn:
+def test_a_metric_that_comes_in_as_samples_has_the_documented_columns(database):
+    with database.write() as conn:
         uids = metrics.create_custom(conn, ["a.b", "a.b"])
         row = conn.execute(select(schema.metric)).one()
     assert uids == {"a.b": row.uid}
@@ -22,22 +21,22 @@ def test_a_metric_that_comes_in_as_samples_has_the_documented_columns(engine):
     assert (row.generation, row.base_rowid, row.scored_rowid, row.tail_timestamp) == (0, 0, 0, None)
 
 
-def test_a_metric_that_is_there_is_not_created_again(engine, uid):
-    with writing(engine) as conn:
+def test_a_metric_that_is_there_is_not_created_again(database, uid):
+    with database.write() as conn:
         assert metrics.create_custom(conn, ["some.metric", "new"])["some.metric"] == uid
         assert conn.scalar(select(func.count()).select_from(schema.metric)) == 2
 
 
-def test_upper_and_lower_case_are_different_metrics(engine, uid):
-    with writing(engine) as conn:
+def test_upper_and_lower_case_are_different_metrics(database, uid):
+    with database.write() as conn:
         created = metrics.create_custom(conn, ["Some.Metric"])
         assert created["Some.Metric"] != uid
         assert list(metrics.states_by_name(conn, ["some.metric"])) == ["some.metric"]
 
 
-def test_a_name_of_255_characters_is_found_again(engine):
+def test_a_name_of_255_characters_is_found_again(database):
     names = ["ä" * 254 + end for end in "xy"]
-    with writing(engine) as conn:
+    with database.write() as conn:
         uids = metrics.create_custom(conn, names)
         assert metrics.create_custom(conn, names) == uids
         rows = conn.execute(select(schema.metric)).all()
@@ -46,19 +45,19 @@ def test_a_name_of_255_characters_is_found_again(engine):
 
 
 @pytest.mark.parametrize("name", ["", "x" * 256])
-def test_a_name_that_no_column_holds_is_refused_and_creates_nothing(engine, name):
-    with writing(engine) as conn:
+def test_a_name_that_no_column_holds_is_refused_and_creates_nothing(database, name):
+    with database.write() as conn:
         with pytest.raises(ValueError, match="characters"):
             metrics.create_custom(conn, ["good", name])
         assert metrics.states_by_name(conn, ["good"]) == {}
 
 
-def test_threads_that_meet_a_new_name_create_one_metric(engine):
+def test_threads_that_meet_a_new_name_create_one_metric(database):
     found = []
 
     def create():
         for number in range(20):
-            with writing(engine) as conn:
+            with database.write() as conn:
                 found.append(metrics.create_custom(conn, [f"metric.{number}"]))
 
     threads = [threading.Thread(target=create) for _ in range(4)]
@@ -69,37 +68,37 @@ def test_threads_that_meet_a_new_name_create_one_metric(engine):
     assert len({uid for uids in found for uid in uids.values()}) == 20
 
 
-def test_metrics_are_created_where_an_application_made_no_lock_row(engine):
-    with writing(engine) as conn:
+def test_metrics_are_created_where_an_application_made_no_lock_row(database):
+    with database.write() as conn:
         conn.execute(schema.lock.delete())
         metrics.create_custom(conn, ["a"])
         assert conn.scalars(select(schema.lock.c.name)).all() == ["metrics"]
 
 
-def test_states_of_thousands_of_metrics_are_found(engine):
+def test_states_of_thousands_of_metrics_are_found(database):
     names = [f"metric.{number}" for number in range(1201)]
-    with writing(engine) as conn:
+    with database.write() as conn:
         uids = metrics.create_custom(conn, names)
         assert set(metrics.states_by_name(conn, names)) == set(names)
         assert set(metrics.states(conn, [*uids.values(), "unknown"])) == set(uids.values())
 
 
-def test_of_two_metrics_of_one_name_everybody_takes_the_same(engine):
-    with writing(engine) as conn:
+def test_of_two_metrics_of_one_name_everybody_takes_the_same(database):
+    with database.write() as conn:
         for uid in ("2", "1", "3"):
             conn.execute(schema.metric.insert().values(uid=uid, name="twice", datasource="custom"))
         assert metrics.states_by_name(conn, ["twice"])["twice"].uid == "1"
 
 
-def test_metrics_of_other_data_sources_are_not_custom(engine):
-    with writing(engine) as conn:
+def test_metrics_of_other_data_sources_are_not_custom(database):
+    with database.write() as conn:
         conn.execute(schema.metric.insert().values(uid="1", name="cpu", datasource="cloudwatch"))
         assert metrics.states_by_name(conn, ["cpu"]) == {}
         assert metrics.states(conn, ["1"])["1"].datasource == "cloudwatch"
 
 
-def test_a_status_is_set_only_where_it_is_as_expected(engine, uid):
-    with writing(engine) as conn:
+def test_a_status_is_set_only_where_it_is_as_expected(database, uid):
+    with database.write() as conn:
         assert metrics.set_status(conn, uid, MetricStatus.ERROR, message="broken", expected=0)
         assert not metrics.set_status(conn, uid, MetricStatus.ACTIVE, expected=MetricStatus.CREATE_PENDING)
         assert not metrics.set_status(conn, "unknown", MetricStatus.ACTIVE)
@@ -113,8 +112,8 @@ def start(conn, uid, status=MetricStatus.CREATE_PENDING):
     metrics.start_model(conn, uid, parameters="{}", model_params='{"a": 1}', status=status, server="a server")
 
 
-def test_a_model_is_described(engine, uid):
-    with writing(engine) as conn:
+def test_a_model_is_described(database, uid):
+    with database.write() as conn:
         start(conn, uid)
         assert metrics.definitions(conn, [uid, "unknown"]) == {
             uid: metrics.Definition(0, 2, 0, 0, 0, '{"a": 1}', model_digest=identity.of('{"a": 1}', 0))
@@ -126,8 +125,8 @@ def test_a_model_is_described(engine, uid):
         }
 
 
-def test_models_of_several_metrics_begin_each_at_its_own_row_and_with_its_own_resource(engine):
-    with writing(engine) as conn:
+def test_models_of_several_metrics_begin_each_at_its_own_row_and_with_its_own_resource(database):
+    with database.write() as conn:
         uids = list(metrics.create_custom(conn, ["empty", "whole", "holed", "again"]).values())
         for uid, rows in zip(uids, (0, 5, 6, 7), strict=True):
             if rows:
@@ -159,22 +158,22 @@ def test_models_of_several_metrics_begin_each_at_its_own_row_and_with_its_own_re
 
 
 @pytest.mark.parametrize("error", [ObjectNotFoundError, MetricStatusChangedError])
-def test_of_several_models_all_are_started_or_none(engine, uid, error):
-    with writing(engine) as conn:
+def test_of_several_models_all_are_started_or_none(database, uid, error):
+    with database.write() as conn:
         other = metrics.create_custom(conn, ["other"])["other"]
         if error is MetricStatusChangedError:
             start(conn, other)
         else:
             other = "unknown"
     models = [metrics.NewModel(one, "{}", "{}", MetricStatus.ACTIVE) for one in (uid, other)]
-    with pytest.raises(error, match=other), writing(engine) as conn:
+    with pytest.raises(error, match=other), database.write() as conn:
         metrics.start_models(conn, models)
-    with reading(engine) as conn:
+    with database.read() as conn:
         assert metrics.states(conn, [uid])[uid].status == MetricStatus.UNMONITORED
 
 
-def test_statuses_are_changed_only_where_they_are_as_they_were_read(engine):
-    with writing(engine) as conn:
+def test_statuses_are_changed_only_where_they_are_as_they_were_read(database):
+    with database.write() as conn:
         a, b, c = metrics.create_custom(conn, ["a", "b", "c"]).values()
         conn.execute(schema.metric.update().where(schema.metric.c.uid == b).values(status=None))
         changes = [
@@ -189,8 +188,8 @@ def test_statuses_are_changed_only_where_they_are_as_they_were_read(engine):
         assert conn.execute(query).all() == [(4, "broken"), (1, None), (0, None)]
 
 
-def test_a_model_begins_at_the_oldest_row_that_is_left(engine, uid):
-    with writing(engine) as conn:
+def test_a_model_begins_at_the_oldest_row_that_is_left(database, uid):
+    with database.write() as conn:
         add_rows(conn, uid, 10)
         conn.execute(schema.metric_data.delete().where(schema.metric_data.c.rowid <= 4))
         start(conn, uid)
@@ -198,8 +197,8 @@ def test_a_model_begins_at_the_oldest_row_that_is_left(engine, uid):
 
 
 @pytest.mark.parametrize(("missing", "base"), [([], 0), ([1, 2], 2), ([3], 3), ([3, 7, 8], 8), ([9], 9)])
-def test_a_model_begins_behind_the_last_row_that_is_missing(engine, uid, missing, base):
-    with writing(engine) as conn:
+def test_a_model_begins_behind_the_last_row_that_is_missing(database, uid, missing, base):
+    with database.write() as conn:
         add_rows(conn, uid, 10)
         add_rows(conn, metrics.create_custom(conn, ["another"])["another"], 10)
         gone = schema.metric_data.c.uid == uid, schema.metric_data.c.rowid.in_(missing)
@@ -208,16 +207,16 @@ def test_a_model_begins_behind_the_last_row_that_is_missing(engine, uid, missing
         assert metrics.states(conn, [uid])[uid].base_rowid == base
 
 
-def test_a_model_of_a_metric_without_rows_begins_after_those_that_were_removed(engine, uid):
-    with writing(engine) as conn:
+def test_a_model_of_a_metric_without_rows_begins_after_those_that_were_removed(database, uid):
+    with database.write() as conn:
         add_rows(conn, uid, 10)
         conn.execute(schema.metric_data.delete())
         start(conn, uid)
         assert metrics.states(conn, [uid])[uid][5:8] == (10, 10, 10)
 
 
-def test_a_second_model_is_refused_and_so_is_one_of_no_metric(engine, uid):
-    with writing(engine) as conn:
+def test_a_second_model_is_refused_and_so_is_one_of_no_metric(database, uid):
+    with database.write() as conn:
         start(conn, uid, MetricStatus.PENDING_DATA)
         start(conn, uid)
         with pytest.raises(MetricStatusChangedError):
@@ -228,8 +227,8 @@ def test_a_second_model_is_refused_and_so_is_one_of_no_metric(engine, uid):
             metrics.clear_model(conn, "unknown")
 
 
-def test_a_cleared_model_leaves_rows_without_scores_and_a_new_generation(engine, uid):
-    with writing(engine) as conn:
+def test_a_cleared_model_leaves_rows_without_scores_and_a_new_generation(database, uid):
+    with database.write() as conn:
         add_rows(conn, uid, 20)
         start(conn, uid)
         score_rows(conn, uid, 1, 15)
@@ -241,23 +240,23 @@ def test_a_cleared_model_leaves_rows_without_scores_and_a_new_generation(engine,
         assert samples.stored_range(conn, uid) == samples.Range(1, 20, 20)
 
 
-def test_while_scores_are_cleared_in_steps_the_watermark_agrees_with_them(engine, uid):
-    with writing(engine) as conn:
+def test_while_scores_are_cleared_in_steps_the_watermark_agrees_with_them(database, uid):
+    with database.write() as conn:
         add_rows(conn, uid, 20)
         start(conn, uid)
         score_rows(conn, uid, 1, 15)
         metrics.end_model(conn, uid)
     left, more = [], True
     while more:
-        with writing(engine) as conn:
+        with database.write() as conn:
             more = metrics.clear_scores(conn, uid, limit=6)
             left.append(metrics.states(conn, [uid])[uid].scored_rowid)
             assert [row.rowid for row in scores.stored(conn, uid, 1, 20)] == list(range(1, left[-1] + 1))
     assert left == [9, 3, 0]
 
 
-def test_a_new_model_clears_what_an_interrupted_clearing_left(engine, uid):
-    with writing(engine) as conn:
+def test_a_new_model_clears_what_an_interrupted_clearing_left(database, uid):
+    with database.write() as conn:
         add_rows(conn, uid, 20)
         start(conn, uid)
         score_rows(conn, uid, 1, 15)
@@ -268,8 +267,8 @@ def test_a_new_model_clears_what_an_interrupted_clearing_left(engine, uid):
         assert metrics.states(conn, [uid])[uid][4:8] == (1, 0, 20, 0)
 
 
-def test_the_scores_of_a_running_model_are_never_cleared(engine, uid):
-    with writing(engine) as conn:
+def test_the_scores_of_a_running_model_are_never_cleared(database, uid):
+    with database.write() as conn:
         add_rows(conn, uid, 5)
         start(conn, uid)
         score_rows(conn, uid, 1, 5)
@@ -277,8 +276,8 @@ def test_the_scores_of_a_running_model_are_never_cleared(engine, uid):
         assert len(scores.stored(conn, uid, 1, 5)) == 5
 
 
-def test_metrics_lag_when_they_have_a_model_and_rows_without_scores(engine):
-    with writing(engine) as conn:
+def test_metrics_lag_when_they_have_a_model_and_rows_without_scores(database):
+    with database.write() as conn:
         uids = metrics.create_custom(conn, list("abcdef"))
         for name in "abcde":
             add_rows(conn, uids[name], 3)
@@ -287,7 +286,7 @@ def test_metrics_lag_when_they_have_a_model_and_rows_without_scores(engine):
         start(conn, uids["d"], MetricStatus.ERROR)
         score_rows(conn, uids["a"], 1, 3)
         score_rows(conn, uids["b"], 1, 2)
-    with reading(engine) as conn:
+    with database.read() as conn:
         assert {state.name for state in metrics.lagging(conn, limit=10)} == {"b", "c"}
         assert len(metrics.lagging(conn, limit=1)) == 1
         assert [state.name for state in metrics.pending(conn)] == ["b"]
@@ -297,10 +296,10 @@ def test_metrics_lag_when_they_have_a_model_and_rows_without_scores(engine):
     ("condition", "index"),
     [(schema.lagging, "metric_lagging_idx"), (schema.pending, "metric_pending_idx")],
 )
-def test_metrics_with_work_left_are_found_by_an_index(engine, condition, index):
-    if engine.dialect.name == "postgresql" and condition is schema.lagging:
+def test_metrics_with_work_left_are_found_by_an_index(database, condition, index):
+    if database.dialect == "postgresql" and condition is schema.lagging:
         return  # reads all metrics: see there
-    with reading(engine) as conn:
+    with database.read() as conn:
         assert index in plan(
             conn, select(schema.metric.c.uid).where(condition(conn.dialect)).order_by(schema.metric.c.uid)
         )

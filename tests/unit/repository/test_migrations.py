@@ -7,7 +7,6 @@ from alembic.migration import MigrationContext
 from sqlalchemy import MetaData, Table, inspect, select, text
 
 from htmengine.repository import alarms, metrics, migrations, schema, scores
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.errors import RepositoryError
 from tests.support.concurrency import at_the_same_time
 from tests.unit.repository import documented
@@ -15,13 +14,13 @@ from tests.unit.repository.rows import add_rows, add_scored
 from tests.unit.repository.tables import content, definitions
 
 
-def differences(engine):
+def differences(database):
     """Return how the tables differ from those of `schema`."""
-    with reading(engine) as conn:
+    with database.read() as conn:
         apart = {"alembic_version"}
-        if engine.dialect.name == "mysql":  # has them in a form of its own
+        if database.dialect == "mysql":  # has them in a form of its own
             apart |= {"is_lagging", "metric_lagging_idx", "metric_pending_idx"}
-        elif engine.dialect.name == "postgresql":  # does without
+        elif database.dialect == "postgresql":  # does without
             apart.add("metric_lagging_idx")
         wanted = {"compare_type": True, "include_object": lambda _, name, *__: name not in apart}
         return compare_metadata(MigrationContext.configure(conn, opts=wanted), schema.metadata)
@@ -31,15 +30,15 @@ KEPT = ("metric", "metric_data")
 LOCKS = ["alarms", "metrics"]
 
 
-def reflected(engine, table):
-    with reading(engine) as conn:
+def reflected(database, table):
+    with database.read() as conn:
         return Table(table, MetaData(), autoload_with=conn)
 
 
-def rows(engine, table, columns):
+def rows(database, table, columns):
     """Return these columns of all rows; a status or a last rowid that is NULL counts as 0."""
-    there = reflected(engine, table).c
-    with reading(engine) as conn:
+    there = reflected(database, table).c
+    with database.read() as conn:
         return sorted(
             str(
                 [
@@ -51,39 +50,41 @@ def rows(engine, table, columns):
         )
 
 
-def test_a_new_database_gets_the_tables_of_the_schema(engine):
-    assert differences(engine) == []
-    assert migrations.is_current(engine)
-    with reading(engine) as conn:
+def test_a_new_database_gets_the_tables_of_the_schema(database):
+    assert differences(database) == []
+    assert migrations.is_current(database)
+    with database.read() as conn:
         assert migrations.installed_shards(conn) == 4
         assert conn.scalars(select(schema.lock.c.name).order_by("name")).all() == LOCKS
         assert conn.scalars(select(schema.shard_owner.c.shard)).all() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("revision", [None, *documented.REVISIONS])
-def test_a_documented_database_of_any_revision_becomes_the_same_as_a_new_one(engine, empty_engine, revision):
-    with writing(empty_engine) as conn:
+def test_a_documented_database_of_any_revision_becomes_the_same_as_a_new_one(
+    database, empty_database, revision
+):
+    with empty_database.write() as conn:
         documented.create(conn, revision=revision)
-    assert not migrations.is_current(empty_engine)
-    migrations.upgrade(empty_engine, shards=2)
-    assert migrations.is_current(empty_engine)
-    assert differences(empty_engine) == []
-    assert definitions(empty_engine) == definitions(engine)
-    with reading(empty_engine) as conn:
+    assert not migrations.is_current(empty_database)
+    migrations.upgrade(empty_database, shards=2)
+    assert migrations.is_current(empty_database)
+    assert differences(empty_database) == []
+    assert definitions(empty_database) == definitions(database)
+    with empty_database.read() as conn:
         assert migrations.installed_shards(conn) == 2
         assert conn.scalars(select(schema.lock.c.name).order_by("name")).all() == LOCKS
 
 
-def test_an_index_of_all_scores_becomes_one_of_the_notable_ones(engine):
-    expected = definitions(engine)
-    with writing(engine) as conn:
-        on = " ON metric_data" if engine.dialect.name == "mysql" else ""
+def test_an_index_of_all_scores_becomes_one_of_the_notable_ones(database):
+    expected = definitions(database)
+    with database.write() as conn:
+        on = " ON metric_data" if database.dialect == "mysql" else ""
         conn.exec_driver_sql(f"DROP INDEX anomaly_score_idx{on}")
         conn.exec_driver_sql("CREATE INDEX anomaly_score_idx ON metric_data (anomaly_score)")
         conn.exec_driver_sql("UPDATE alembic_version SET version_num = 'a1e0c35d7b42'")
-    migrations.upgrade(engine, shards=4)
-    assert migrations.is_current(engine)
-    assert definitions(engine) == expected
+    migrations.upgrade(database, shards=4)
+    assert migrations.is_current(database)
+    assert definitions(database) == expected
 
 
 def as_before_alarms(conn):
@@ -99,32 +100,32 @@ def as_before_alarms(conn):
     conn.exec_driver_sql("UPDATE alembic_version SET version_num = 'e83b5d0f9c17'")
 
 
-def rewritten(engine):
+def rewritten(database):
     """Return what changes when the database writes the rows of metric_data anew."""
-    with reading(engine) as conn:
-        if engine.dialect.name == "sqlite":
+    with database.read() as conn:
+        if database.dialect == "sqlite":
             return conn.scalar(text("SELECT rootpage FROM sqlite_schema WHERE name = 'metric_data'"))
-        if engine.dialect.name == "postgresql":
+        if database.dialect == "postgresql":
             return conn.scalar(text("SELECT pg_relation_filenode('metric_data')"))
         query = "SELECT table_id FROM information_schema.innodb_sys_tables WHERE name = :name"
-        return conn.scalar(text(query), {"name": f"{engine.url.database}/metric_data"})
+        return conn.scalar(text(query), {"name": f"{database.engine.url.database}/metric_data"})
 
 
 def test_rows_of_before_get_no_forecast_and_are_not_written_again_and_those_that_alarm_get_alarms(
-    engine, uid
+    database, uid
 ):
-    expected = definitions(engine)
+    expected = definitions(database)
     log_scores = [0.1, 0.6, 0.2, 0.8, 0.5, *[0.0] * 10, 0.7]
-    with writing(engine) as conn:
+    with database.write() as conn:
         times = [60 * rowid for rowid in range(1, len(log_scores) + 1)]
         add_scored(conn, uid, times, [7.0] * len(times), log_scores)
         as_before_alarms(conn)
-    before = rewritten(engine)
-    migrations.upgrade(engine, shards=4)
-    assert rewritten(engine) == before
-    assert definitions(engine) == expected
-    assert differences(engine) == []
-    with reading(engine) as conn:
+    before = rewritten(database)
+    migrations.upgrade(database, shards=4)
+    assert rewritten(database) == before
+    assert definitions(database) == expected
+    assert differences(database) == []
+    with database.read() as conn:
         rows = scores.stored(conn, uid, 1, 100)
         assert [row.log_score for row in rows] == log_scores
         assert {row.forecast for row in rows} == {None}
@@ -136,20 +137,20 @@ def test_rows_of_before_get_no_forecast_and_are_not_written_again_and_those_that
         assert {row.why for row in found} == {None}
 
 
-def test_dates_of_the_oldest_revision_stay_readable(empty_engine):
-    with writing(empty_engine) as conn:
+def test_dates_of_the_oldest_revision_stay_readable(empty_database):
+    with empty_database.write() as conn:
         documented.create(conn, revision=documented.REVISIONS[0], time="TIMESTAMP")
-    migrations.upgrade(empty_engine, shards=1)
-    with reading(empty_engine) as conn:
+    migrations.upgrade(empty_database, shards=1)
+    with empty_database.read() as conn:
         assert next(row.timestamp for row in scores.stored(conn, "modelled", 1, 9)) == 1767225720
 
 
 @pytest.mark.parametrize("revision", [None, documented.REVISIONS[-1]])
-def test_metrics_of_an_older_application_go_on_where_their_scores_end(empty_engine, revision):
-    with writing(empty_engine) as conn:
+def test_metrics_of_an_older_application_go_on_where_their_scores_end(empty_database, revision):
+    with empty_database.write() as conn:
         documented.create(conn, revision=revision)
-    migrations.upgrade(empty_engine, shards=1)
-    with writing(empty_engine) as conn:
+    migrations.upgrade(empty_database, shards=1)
+    with empty_database.write() as conn:
         found = metrics.states(conn, ["modelled", "unmonitored", "fresh", "purged"])
         stands = {uid: state[3:9] for uid, state in found.items()}
         assert stands == {
@@ -163,35 +164,35 @@ def test_metrics_of_an_older_application_go_on_where_their_scores_end(empty_engi
         add_rows(conn, "modelled", 3)
 
 
-def test_tables_that_an_application_made_from_the_schema_are_taken_over(engine, empty_engine):
-    with writing(empty_engine) as conn:
+def test_tables_that_an_application_made_from_the_schema_are_taken_over(database, empty_database):
+    with empty_database.write() as conn:
         schema.metadata.create_all(conn)
         assert conn.scalars(select(schema.lock.c.name).order_by("name")).all() == LOCKS
-    migrations.upgrade(empty_engine, shards=3)
-    assert differences(empty_engine) == []
-    assert definitions(empty_engine) == definitions(engine)
+    migrations.upgrade(empty_database, shards=3)
+    assert differences(empty_database) == []
+    assert definitions(empty_database) == definitions(database)
 
 
-def test_another_upgrade_changes_nothing(engine, uid):
-    with writing(engine) as conn:
+def test_another_upgrade_changes_nothing(database, uid):
+    with database.write() as conn:
         add_rows(conn, uid, 3)
-    before = definitions(engine), content(engine)
-    migrations.upgrade(engine, shards=9)
-    assert (definitions(engine), content(engine)) == before
+    before = definitions(database), content(database)
+    migrations.upgrade(database, shards=9)
+    assert (definitions(database), content(database)) == before
 
 
-def test_the_rows_of_an_older_application_stay_as_they_are(empty_engine):
-    with writing(empty_engine) as conn:
+def test_the_rows_of_an_older_application_stay_as_they_are(empty_database):
+    with empty_database.write() as conn:
         documented.create(conn, revision=documented.REVISIONS[-1])
-    wanted = {table: [column.name for column in reflected(empty_engine, table).c] for table in KEPT}
-    before = {table: rows(empty_engine, table, columns) for table, columns in wanted.items()}
-    migrations.upgrade(empty_engine, shards=1)
-    assert {table: rows(empty_engine, table, columns) for table, columns in wanted.items()} == before
+    wanted = {table: [column.name for column in reflected(empty_database, table).c] for table in KEPT}
+    before = {table: rows(empty_database, table, columns) for table, columns in wanted.items()}
+    migrations.upgrade(empty_database, shards=1)
+    assert {table: rows(empty_database, table, columns) for table, columns in wanted.items()} == before
     assert len(before["metric_data"]) == 5
 
 
-def test_an_upgrade_that_fails_can_be_done_again(engine, empty_engine, monkeypatch):
-    with writing(empty_engine) as conn:
+def test_an_upgrade_that_fails_can_be_done_again(database, empty_database, monkeypatch):
+    with empty_database.write() as conn:
         documented.create(conn, revision=documented.REVISIONS[0])
 
     def fail(conn):
@@ -200,27 +201,29 @@ def test_an_upgrade_that_fails_can_be_done_again(engine, empty_engine, monkeypat
     with monkeypatch.context() as patched:
         patched.setattr(migrations, "installed_shards", fail)
         with pytest.raises(OSError, match="no more"):
-            migrations.upgrade(empty_engine, shards=1)
-    if engine.dialect.name != "mysql":  # which commits each change of a table
-        with reading(empty_engine) as conn:
+            migrations.upgrade(empty_database, shards=1)
+    if database.dialect != "mysql":  # which commits each change of a table
+        with empty_database.read() as conn:
             assert migrations.revision(conn) == documented.REVISIONS[0]
             assert not inspect(conn).has_table("installation")
-    migrations.upgrade(empty_engine, shards=4)
-    assert definitions(empty_engine) == definitions(engine)
+    migrations.upgrade(empty_database, shards=4)
+    assert definitions(empty_database) == definitions(database)
 
 
-def test_upgrades_at_the_same_time_wait_for_each_other(engine, empty_engine):
-    assert at_the_same_time(lambda: migrations.upgrade(empty_engine, shards=4), 3) == []
-    assert definitions(empty_engine) == definitions(engine)
+def test_upgrades_at_the_same_time_wait_for_each_other(database, empty_database):
+    assert at_the_same_time(lambda: migrations.upgrade(empty_database, shards=4), 3) == []
+    assert definitions(empty_database) == definitions(database)
 
 
-def test_tables_of_a_newer_version_are_refused(engine):
-    with writing(engine) as conn:
+def test_tables_of_a_newer_version_are_refused(database):
+    with database.write() as conn:
         conn.execute(text("UPDATE alembic_version SET version_num = 'ffffffffffff'"))
-    with pytest.raises(RepositoryError, match=f"{engine.url.database}.*ffffffffffff.*newer") as caught:
-        migrations.upgrade(engine, shards=1)
+    with pytest.raises(
+        RepositoryError, match=f"{database.engine.url.database}.*ffffffffffff.*newer"
+    ) as caught:
+        migrations.upgrade(database, shards=1)
     assert "later" in caught.value.hint
-    assert not migrations.is_current(engine)
+    assert not migrations.is_current(database)
 
 
 def test_importing_the_repository_opens_nothing_and_leaves_alembic_out():

@@ -3,7 +3,6 @@ from sqlalchemy import event
 
 from htmengine.repository import alarms, metrics, overview, samples, scores
 from htmengine.repository.alarms import NewAlarm
-from htmengine.repository.engine import reading, writing
 from tests.unit.repository.rows import FIRST_SECOND, add_rows, score_rows
 
 LOG_SCORES = [0.0, 0.1, 0.2, 0.3, 0.5, 0.9]
@@ -14,9 +13,9 @@ def anomaly_score(log_score):
 
 
 @pytest.fixture
-def uids(engine):
+def uids(database):
     """Give two metrics with a row for each of the log scores, and one that was not scored yet."""
-    with writing(engine) as conn:
+    with database.write() as conn:
         uids = metrics.create_custom(conn, ["a", "b"])
         for number, uid in enumerate(uids.values()):
             count = len(LOG_SCORES) + 1
@@ -37,36 +36,36 @@ def uids(engine):
     return uids
 
 
-def latest(engine, **options):
-    with reading(engine) as conn:
+def latest(database, **options):
+    with database.read() as conn:
         return [(row.name, row.rowid) for row in overview.latest_scores(conn, **options)]
 
 
-def test_the_newest_scored_rows_come_with_the_oldest_first(engine, uids):
-    assert latest(engine, limit=3) == [("b", 5), ("a", 6), ("b", 6)]
-    assert latest(engine, limit=100) == [(name, rowid) for rowid in range(1, 7) for name in "ab"]
+def test_the_newest_scored_rows_come_with_the_oldest_first(database, uids):
+    assert latest(database, limit=3) == [("b", 5), ("a", 6), ("b", 6)]
+    assert latest(database, limit=100) == [(name, rowid) for rowid in range(1, 7) for name in "ab"]
 
 
 @pytest.mark.parametrize(
     ("least", "rowids"),
     [(0.1, [2, 3, 4, 5, 6]), (0.2, [3, 4, 5, 6]), (0.25, [4, 5, 6]), (0.5, [5, 6]), (0.9, [6]), (1.0, [])],
 )
-def test_scores_from_a_height_on_are_chosen(engine, uids, least, rowids):
-    assert latest(engine, least_log_score=least) == [(name, rowid) for rowid in rowids for name in "ab"]
-    assert latest(engine, name="b", least_log_score=least) == [("b", rowid) for rowid in rowids]
+def test_scores_from_a_height_on_are_chosen(database, uids, least, rowids):
+    assert latest(database, least_log_score=least) == [(name, rowid) for rowid in rowids for name in "ab"]
+    assert latest(database, name="b", least_log_score=least) == [("b", rowid) for rowid in rowids]
 
 
-def test_rows_of_one_time_come_by_name(engine):
+def test_rows_of_one_time_come_by_name(database):
     names = ["c", "a", "d", "b"]
-    with writing(engine) as conn:
+    with database.write() as conn:
         for uid in metrics.create_custom(conn, names).values():
             add_rows(conn, uid, 1)
             score_rows(conn, uid, 1, 1)
-    assert latest(engine) == [(name, 1) for name in sorted(names)]
+    assert latest(database) == [(name, 1) for name in sorted(names)]
 
 
-def test_a_row_that_alarms_comes_with_its_alarm(engine, uids):
-    with writing(engine) as conn:
+def test_a_row_that_alarms_comes_with_its_alarm(database, uids):
+    with database.write() as conn:
         alarms.store(conn, [NewAlarm(uids["b"], 6, 1, 6.0, 0.9, why="{}")])
         found = overview.latest_scores(conn, least_log_score=0.5)
     assert [(row.name, row.rowid, row.alarm and row.alarm.why) for row in found] == [
@@ -78,9 +77,9 @@ def test_a_row_that_alarms_comes_with_its_alarm(engine, uids):
     assert {(row.forecast, row.usual) for row in found} == {(None, None)}
 
 
-def test_rows_of_one_metric_are_chosen(engine, uids):
-    assert latest(engine, name="a", limit=2) == [("a", 5), ("a", 6)]
-    assert latest(engine, name="unknown") == []
+def test_rows_of_one_metric_are_chosen(database, uids):
+    assert latest(database, name="a", limit=2) == [("a", 5), ("a", 6)]
+    assert latest(database, name="unknown") == []
 
 
 @pytest.mark.parametrize(
@@ -92,18 +91,18 @@ def test_rows_of_one_metric_are_chosen(engine, uids):
         ({"name": "a", "least_log_score": 0.5}, "autoindex_metric_data"),
     ],
 )
-def test_no_more_rows_are_read_than_needed(engine, uids, options, index):
-    if engine.dialect.name != "sqlite":
+def test_no_more_rows_are_read_than_needed(database, uids, options, index):
+    if database.dialect != "sqlite":
         return  # it decides by how many rows there are
     executed = []
 
-    @event.listens_for(engine, "before_cursor_execute")
+    @event.listens_for(database, "before_cursor_execute")
     def note(conn, cursor, statement, parameters, context, executemany):
         if "FROM metric_data" in statement:
             executed.append((statement, parameters))
 
-    latest(engine, **options)
+    latest(database, **options)
     ((statement, parameters),) = executed
-    with reading(engine) as conn:
+    with database.read() as conn:
         plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         assert index in str(plan.all())

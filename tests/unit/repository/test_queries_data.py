@@ -7,7 +7,6 @@ from sqlalchemy import select
 from htmengine import repository
 from htmengine.exceptions import MetricStatisticsNotReadyError
 from htmengine.repository import metrics, schema
-from htmengine.repository.engine import writing
 from tests.unit.repository.rows import add_rows, plan, score_rows
 
 START = datetime(2026, 1, 1)
@@ -15,8 +14,8 @@ d = schema.metric_data.c
 
 
 @pytest.fixture
-def conn(engine):
-    with engine.connect() as conn:
+def conn(database):
+    with database.engine.connect() as conn:
         yield conn
 
 
@@ -35,7 +34,7 @@ def rows(conn, uid):
     return uid
 
 
-def test_added_data_is_numbered_and_returned(conn, engine, uid):
+def test_added_data_is_numbered_and_returned(conn, database, uid):
     assert repository.addMetricData(conn, uid, []) == []
     repository.addMetricData(conn, uid, [(0.1, minute(1))])
     added = repository.addMetricData(conn, uid, [(0.5, minute(2)), (3, minute(3))])
@@ -45,7 +44,7 @@ def test_added_data_is_numbered_and_returned(conn, engine, uid):
     ]
     stored = [dict(row._mapping) for row in repository.getMetricData(conn, uid, fields=list(d)[:4])]
     assert stored[1:] == added
-    with writing(engine) as writer:  # the storer goes on from there
+    with database.write() as writer:  # the storer goes on from there
         state = metrics.states(writer, [uid])[uid]
         assert (state.last_rowid, state.tail_timestamp) == (3, int(minute(3).replace(tzinfo=UTC).timestamp()))
 
@@ -183,8 +182,8 @@ def test_one_row_is_updated(conn, rows):
     ]
 
 
-def test_what_the_services_store_is_what_the_documented_functions_give(engine, conn, uid):
-    with writing(engine) as writer:
+def test_what_the_services_store_is_what_the_documented_functions_give(database, conn, uid):
+    with database.write() as writer:
         add_rows(writer, uid, 3)
         metrics.start_model(writer, uid, parameters=None, model_params="{}", status=1)
         score_rows(writer, uid, 1, 2)

@@ -8,8 +8,8 @@ START = datetime(2026, 1, 1)
 
 
 @pytest.fixture
-def conn(engine):
-    with engine.connect() as conn:
+def conn(database):
+    with database.engine.connect() as conn:
         yield conn
 
 

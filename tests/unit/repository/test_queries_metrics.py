@@ -5,7 +5,6 @@ import pytest
 from htmengine import repository
 from htmengine.exceptions import ObjectNotFoundError
 from htmengine.repository import MetricStatus, OperationLock, metrics, schema
-from htmengine.repository.engine import writing
 from tests.unit.repository.rows import add_rows, score_rows
 
 c = schema.metric.c
@@ -18,16 +17,16 @@ IMPATIENT = {
 
 
 @pytest.fixture
-def conn(engine):
-    with engine.connect() as conn:
+def conn(database):
+    with database.engine.connect() as conn:
         yield conn
 
 
-def test_an_added_metric_is_there_for_others_at_once_and_has_the_defaults_of_its_columns(conn, engine):
+def test_an_added_metric_is_there_for_others_at_once_and_has_the_defaults_of_its_columns(conn, database):
     added = repository.addMetric(conn, name="a", datasource="custom")
     assert len(added["uid"]) == 32
     assert (added["status"], added["poll_interval"], added["last_rowid"]) == (0, 60, 0)
-    with engine.connect() as other:
+    with database.engine.connect() as other:
         row = repository.getMetric(other, added["uid"])
         assert {name: row._mapping[name] for name in added} == added
 
@@ -115,10 +114,10 @@ def test_a_metric_that_is_not_there_is_an_error(conn, question):
         question(conn)
 
 
-def test_a_locked_metric_is_not_changed_by_others(engine, conn, uid):
+def test_a_locked_metric_is_not_changed_by_others(database, conn, uid):
     with conn.begin():
         assert repository.getMetricWithUpdateLock(conn, uid).uid == uid
-        other = engine.connect()
+        other = database.engine.connect()
         other.exec_driver_sql(IMPATIENT[other.dialect.name])
         other.commit()
         with pytest.raises(Exception, match=r"[lL]ock"):
@@ -129,15 +128,15 @@ def test_a_locked_metric_is_not_changed_by_others(engine, conn, uid):
     repository.setMetricStatus(conn, uid, MetricStatus.ERROR)
 
 
-def test_a_deleted_metric_takes_its_data_with_it(engine, conn, uid):
-    with writing(engine) as writer:
+def test_a_deleted_metric_takes_its_data_with_it(database, conn, uid):
+    with database.write() as writer:
         add_rows(writer, uid, 3)
     assert repository.deleteMetric(conn, uid).rowcount == 1
     assert repository.getMetricDataCount(conn, uid) == 0
 
 
-def test_a_deleted_model_leaves_its_metric_and_the_data_without_scores(engine, conn, uid):
-    with writing(engine) as writer:
+def test_a_deleted_model_leaves_its_metric_and_the_data_without_scores(database, conn, uid):
+    with database.write() as writer:
         add_rows(writer, uid, 3)
         metrics.start_model(writer, uid, parameters="{}", model_params="{}", status=1, server="s")
         score_rows(writer, uid, 1, 3)

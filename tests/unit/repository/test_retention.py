@@ -1,7 +1,6 @@
 import pytest
 
 from htmengine.repository import metrics, retention, samples, schema
-from htmengine.repository.engine import writing
 from htmengine.repository.status import MetricStatus
 from tests.unit.repository.rows import FIRST_SECOND, add_rows, score_rows
 
@@ -15,9 +14,9 @@ def oldest(conn, uid):
 
 
 @pytest.fixture
-def monitored(engine, uid):
+def monitored(database, uid):
     """Give a metric with ten rows, of which six have scores."""
-    with writing(engine) as conn:
+    with database.write() as conn:
         add_rows(conn, uid, 10)
         metrics.start_model(conn, uid, parameters=None, model_params="{}", status=MetricStatus.ACTIVE)
         score_rows(conn, uid, 1, 6)
@@ -33,16 +32,16 @@ def monitored(engine, uid):
         (FIRST_SECOND + 3 * 60, 6, 3),  # the time itself is kept
     ],
 )
-def test_a_model_keeps_what_it_can_be_made_from(engine, monitored, before, checkpoint, left):
+def test_a_model_keeps_what_it_can_be_made_from(database, monitored, before, checkpoint, left):
     checkpoints = {(monitored, 0): checkpoint} if checkpoint else {}
-    with writing(engine) as conn:
+    with database.write() as conn:
         removal = retention.remove_older(conn, before, limit=100, checkpoints=lambda uids: checkpoints)
         assert removal == retention.Removal(left - 1, None)
         assert oldest(conn, monitored) == left
 
 
-def test_a_checkpoint_of_a_model_that_was_ended_frees_no_row_of_the_next(engine, monitored):
-    with writing(engine) as conn:
+def test_a_checkpoint_of_a_model_that_was_ended_frees_no_row_of_the_next(database, monitored):
+    with database.write() as conn:
         metrics.clear_model(conn, monitored)
         metrics.start_model(conn, monitored, parameters=None, model_params="{}", status=MetricStatus.ACTIVE)
         score_rows(conn, monitored, 1, 6)
@@ -52,9 +51,9 @@ def test_a_checkpoint_of_a_model_that_was_ended_frees_no_row_of_the_next(engine,
         assert retention.remove_older(conn, LATE, limit=100, checkpoints=lambda uids: both).rows == 2
 
 
-def test_checkpoints_are_asked_for_the_metrics_of_this_step_alone(engine, monitored):
+def test_checkpoints_are_asked_for_the_metrics_of_this_step_alone(database, monitored):
     asked = []
-    with writing(engine) as conn:
+    with database.write() as conn:
         metrics.create_custom(conn, ["unmonitored"])
         retention.remove_older(conn, LATE, limit=100, checkpoints=lambda uids: asked.append(uids) or {})
     assert asked == [[monitored]]
@@ -64,8 +63,8 @@ def test_checkpoints_are_asked_for_the_metrics_of_this_step_alone(engine, monito
     ("status", "removed"),
     [(MetricStatus.UNMONITORED, 8), (MetricStatus.ERROR, 8), (MetricStatus.PENDING_DATA, 0)],
 )
-def test_without_a_model_only_a_metric_that_waits_for_data_keeps_its_rows(engine, uid, status, removed):
-    with writing(engine) as conn:
+def test_without_a_model_only_a_metric_that_waits_for_data_keeps_its_rows(database, uid, status, removed):
+    with database.write() as conn:
         add_rows(conn, uid, 10)
         metrics.set_status(conn, uid, status)
         assert (
@@ -73,8 +72,8 @@ def test_without_a_model_only_a_metric_that_waits_for_data_keeps_its_rows(engine
         )
 
 
-def test_the_time_of_the_last_row_outlives_it(engine, uid):
-    with writing(engine) as conn:
+def test_the_time_of_the_last_row_outlives_it(database, uid):
+    with database.write() as conn:
         add_rows(conn, uid, 3)
         assert retention.remove_older(conn, LATE, limit=100, checkpoints=lambda uids: {}).rows == 3
         state = metrics.states(conn, [uid])[uid]
@@ -83,9 +82,9 @@ def test_the_time_of_the_last_row_outlives_it(engine, uid):
         assert oldest(conn, uid) == 4
 
 
-def test_steps_that_follow_each_other_come_to_every_metric(engine, monkeypatch):
+def test_steps_that_follow_each_other_come_to_every_metric(database, monkeypatch):
     monkeypatch.setattr(retention, "METRICS_BATCH_SIZE", 2)
-    with writing(engine) as conn:
+    with database.write() as conn:
         uids = metrics.create_custom(conn, list("abcde")).values()
         for uid in uids:
             add_rows(conn, uid, 4)

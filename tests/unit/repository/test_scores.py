@@ -6,11 +6,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from htmengine.repository import metrics, schema, scores
-from htmengine.repository.engine import reading, writing
 from tests.unit.repository.rows import add_rows, add_scored, score_rows
 
 
-def test_scores_come_back_bit_for_bit_with_their_predictions(engine, uid):
+def test_scores_come_back_bit_for_bit_with_their_predictions(database, uid):
     columns = {
         "raw_anomaly_scores": [0.1, 1.0],
         "anomaly_scores": [0.1 + 0.2, 0.9999999999999999],
@@ -22,11 +21,11 @@ def test_scores_come_back_bit_for_bit_with_their_predictions(engine, uid):
         "usual_highs": [float(np.float32(1e-40)), float(np.float32(123456.789))],
     }
     predictions = [{"1": 0.1 + 0.2, "5": 1e300}, None]
-    with writing(engine) as conn:
+    with database.write() as conn:
         add_rows(conn, uid, 3)
         found = scores.store(conn, uids=[uid, uid], rowids=[1, 2], predictions=predictions, **columns)
     assert found == 2
-    with reading(engine) as conn:
+    with database.read() as conn:
         rows = scores.stored(conn, uid, 1, 3)
     assert [row.rowid for row in rows] == [1, 2]
     assert [row.predictions for row in rows] == predictions
@@ -34,8 +33,8 @@ def test_scores_come_back_bit_for_bit_with_their_predictions(engine, uid):
         assert row[3:11] == tuple(column[number] for column in columns.values())
 
 
-def test_a_forecast_that_is_not_known_is_stored_as_null(engine, uid):
-    with writing(engine) as conn:
+def test_a_forecast_that_is_not_known_is_stored_as_null(database, uid):
+    with database.write() as conn:
         add_scored(conn, uid, [60, 120, 180], [1.0] * 3, [0.0] * 3, forecasts=[math.nan, math.inf, 1.5])
         rows = scores.stored(conn, uid, 1, 3)
     assert [(row.forecast, row.usual_low, row.usual_high) for row in rows] == [
@@ -45,8 +44,8 @@ def test_a_forecast_that_is_not_known_is_stored_as_null(engine, uid):
     ]
 
 
-def test_scores_of_rows_that_are_not_there_are_not_counted(engine, uid):
-    with writing(engine) as conn:
+def test_scores_of_rows_that_are_not_there_are_not_counted(database, uid):
+    with database.write() as conn:
         add_rows(conn, uid, 1)
         column = [0.5, 0.5]
         found = scores.store(
@@ -64,25 +63,25 @@ def test_scores_of_rows_that_are_not_there_are_not_counted(engine, uid):
 
 @pytest.mark.parametrize(("generation", "before", "moved"), [(0, 0, 1), (1, 0, 0), (0, 1, 0)])
 def test_a_watermark_moves_only_in_its_generation_and_from_where_it_stands(
-    engine, uid, generation, before, moved
+    database, uid, generation, before, moved
 ):
-    with writing(engine) as conn:
+    with database.write() as conn:
         add_rows(conn, uid, 3)
         assert scores.advance_watermarks(conn, [(uid, generation, before, 3)]) == moved
         assert metrics.states(conn, [uid])[uid].scored_rowid == 3 * moved
         assert scores.advance_watermarks(conn, []) == 0
 
 
-def test_rows_that_get_the_scores_they_have_are_found(engine, uid):
-    with writing(engine) as conn:
+def test_rows_that_get_the_scores_they_have_are_found(database, uid):
+    with database.write() as conn:
         add_rows(conn, uid, 3)
         score_rows(conn, uid, 1, 3)
         conn.execute(schema.metric.update().values(scored_rowid=0))
         score_rows(conn, uid, 1, 3)
 
 
-def test_many_rows_are_scored_in_one_call(engine, uid):
-    with writing(engine) as conn:
+def test_many_rows_are_scored_in_one_call(database, uid):
+    with database.write() as conn:
         add_rows(conn, uid, 1001)
         score_rows(conn, uid, 1, 1001)
         assert len(scores.stored(conn, uid, 1, 1001)) == 1001

@@ -4,15 +4,14 @@ import numpy as np
 import pytest
 
 from htmengine.repository import metrics, samples, series
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.status import MetricStatus
 from tests.unit.repository.rows import FIRST_SECOND, add_rows, add_scored, explained
 
 
 @pytest.fixture
-def scored(engine, uid):
+def scored(database, uid):
     """Give a metric of which rows 1 to 4 have scores, rows 3 and 4 a forecast, and row 5 has none."""
-    with writing(engine) as conn:
+    with database.write() as conn:
         metrics.start_model(conn, uid, parameters=None, model_params="{}", status=MetricStatus.ACTIVE)
         times = [FIRST_SECOND + 60 * rowid for rowid in range(1, 5)]
         forecasts = [math.nan, math.nan, 0.5, 0.25]
@@ -21,8 +20,8 @@ def scored(engine, uid):
     return uid
 
 
-def test_rows_come_as_columns_with_what_is_not_known_as_nan(engine, scored):
-    with reading(engine) as conn:
+def test_rows_come_as_columns_with_what_is_not_known_as_nan(database, scored):
+    with database.read() as conn:
         found = series.rows_since(conn, scored, 1, 100)
     assert found.rowids.tolist() == [2, 3, 4, 5]
     assert found.rowids.dtype == found.timestamps.dtype == np.int64
@@ -34,9 +33,9 @@ def test_rows_come_as_columns_with_what_is_not_known_as_nan(engine, scored):
         np.testing.assert_array_equal(column, [np.nan, 0.5, 0.25, np.nan])
 
 
-def test_who_stores_the_last_rowid_misses_no_row(engine, scored):
+def test_who_stores_the_last_rowid_misses_no_row(database, scored):
     seen, last = [], 0
-    with reading(engine) as conn:
+    with database.read() as conn:
         while len(page := series.rows_since(conn, scored, last, 2).rowids):
             seen += page.tolist()
             last = seen[-1]
@@ -45,12 +44,12 @@ def test_who_stores_the_last_rowid_misses_no_row(engine, scored):
 
 
 @pytest.mark.parametrize("missing", [[], [1, 2], [4, 5, 9]])
-def test_rows_of_a_time_are_found_by_halves_also_where_some_are_missing(engine, uid, missing):
-    with writing(engine) as conn:
+def test_rows_of_a_time_are_found_by_halves_also_where_some_are_missing(database, uid, missing):
+    with database.write() as conn:
         times = {rowid: 1000 + rowid * rowid for rowid in range(1, 12) if rowid not in missing}
         samples.append(conn, [uid] * len(times), list(times), list(times.values()), [0.0] * len(times))
     bounds = [-math.inf, 0, 1001, 1001.5, 1016, 1025, 1026, 1100, 1121, 1122, math.inf]
-    with reading(engine) as conn:
+    with database.read() as conn:
         for since in bounds:
             for until in bounds:
                 found = series.rows_between(conn, uid, since, until).rowids.tolist()
@@ -59,17 +58,17 @@ def test_rows_of_a_time_are_found_by_halves_also_where_some_are_missing(engine, 
 
 
 @pytest.mark.parametrize("step", [1, 60, 7 * 60 + 1, 3600, 604_800])
-def test_rows_in_steps_are_those_that_a_naive_reading_makes(engine, uid, step):
+def test_rows_in_steps_are_those_that_a_naive_reading_makes(database, uid, step):
     times = [-5000, -4999, -60, 0, 1, 60, 61, 500, 3599, 3600, 7200, 604_799, 604_800]
     values = [float((7 * time) % 13) for time in times]
     scores = [(time % 5) / 10 for time in times]
     forecasts = [math.nan if time % 2 else time / 4 for time in times]
-    with writing(engine) as conn:
+    with database.write() as conn:
         metrics.start_model(conn, uid, parameters=None, model_params="{}", status=MetricStatus.ACTIVE)
         add_scored(conn, uid, times, values, scores, forecasts=forecasts)
         add_rows(conn, uid, 1)
     for since, until in [(-math.inf, math.inf), (-4999, 3600), (0, 1), (2, 3)]:
-        with reading(engine) as conn:
+        with database.read() as conn:
             found = series.steps_between(conn, uid, since, until, step)
             rows = series.rows_between(conn, uid, since, until)
         cells = {}
@@ -89,10 +88,10 @@ def test_rows_in_steps_are_those_that_a_naive_reading_makes(engine, uid, step):
             np.testing.assert_array_equal(getattr(found, name), naive)
 
 
-def test_no_more_rows_are_read_than_needed(engine, scored):
-    if engine.dialect.name != "sqlite":
+def test_no_more_rows_are_read_than_needed(database, scored):
+    if database.dialect != "sqlite":
         return  # it decides by how many rows there are
-    with explained(engine) as plans, reading(engine) as conn:
+    with explained(database) as plans, database.read() as conn:
         series.rows_since(conn, scored, 1, 100)
         series.rows_between(conn, scored, FIRST_SECOND, FIRST_SECOND + 100)
         series.steps_between(conn, scored, FIRST_SECOND, FIRST_SECOND + 100, 60)

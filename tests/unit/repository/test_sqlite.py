@@ -4,82 +4,80 @@ import pytest
 
 from htmengine import config
 from htmengine.errors import ConfigError, DependencyUnavailable
-from htmengine.repository import engine as engines
-from htmengine.repository import metrics
-from htmengine.repository.engine import open_engine, reading, writing
+from htmengine.repository import metrics, sqlite_file
 from htmengine.repository.errors import RepositoryError, RepositoryUnavailable
+from htmengine.repository.opening import open_database
 
 
-def pragma(engine, name):
-    with reading(engine) as conn:
+def pragma(database, name):
+    with database.read() as conn:
         return conn.exec_driver_sql(f"PRAGMA {name}").scalar()
 
 
-def test_a_file_is_opened_as_writers_and_readers_need_it(engine):
-    assert pragma(engine, "journal_mode") == "wal"
-    assert pragma(engine, "synchronous") == 1
-    assert pragma(engine, "foreign_keys") == 1
-    assert pragma(engine, "busy_timeout") == 30_000
+def test_a_file_is_opened_as_writers_and_readers_need_it(database):
+    assert pragma(database, "journal_mode") == "wal"
+    assert pragma(database, "synchronous") == 1
+    assert pragma(database, "foreign_keys") == 1
+    assert pragma(database, "busy_timeout") == 30_000
 
 
 def test_opening_creates_the_folder_and_no_file(tmp_path):
     path = tmp_path / "some" / "folder" / "repository.sqlite"
-    open_engine(config.Repository(path=path))
+    open_database(config.Repository(path=path))
     assert path.parent.is_dir()
     assert not path.exists()
 
 
-def test_two_engines_of_one_file_share_its_lock(engine, tmp_path):
-    other = open_engine(config.Repository(path=tmp_path / "x" / ".." / "repository.sqlite"))
-    locks = [e.get_execution_options()[engines._WRITE_LOCK]._lock for e in (engine, other)]
-    assert locks[0] is locks[1]
-    other.dispose()
+def test_two_that_open_one_file_share_its_lock(database, tmp_path):
+    other = open_database(config.Repository(path=tmp_path / "x" / ".." / "repository.sqlite"))
+    assert database.write_lock._lock is other.write_lock._lock
+    other.close()
 
 
-def test_a_file_that_another_process_holds_for_long_is_away(engine, tmp_path, monkeypatch):
-    monkeypatch.setattr(engines, "BUSY_TIMEOUT_S", 0.01)
-    engine.dispose()  # connections opened from now on wait shortly
+def test_a_file_that_another_process_holds_for_long_is_away(database, tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite_file, "BUSY_TIMEOUT_S", 0.01)
+    database.close()  # connections opened from now on wait shortly
     other = sqlite3.connect(tmp_path / "repository.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with (
         pytest.raises(RepositoryUnavailable, match=r"repository\.sqlite: database is locked"),
-        writing(engine),
+        database.write(),
     ):
         pass
     other.execute("ROLLBACK")
     other.close()
-    with writing(engine):
+    with database.write():
         pass
     assert issubclass(RepositoryUnavailable, DependencyUnavailable)
 
 
-def test_a_full_disk_is_away_and_changes_nothing(engine):
+def test_a_full_disk_is_away_and_changes_nothing(database):
     def fill():
-        with writing(engine) as conn:
+        with database.write() as conn:
             pages = conn.exec_driver_sql("PRAGMA page_count").scalar()
             conn.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
             metrics.create_custom(conn, [f"metric.{number}" for number in range(1000)])
 
     with pytest.raises(RepositoryUnavailable, match="disk is full"):
         fill()
-    with reading(engine) as conn:
+    with database.read() as conn:
         assert metrics.states_by_name(conn, ["metric.0"]) == {}
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path):
     path = tmp_path / "other.sqlite"
     path.write_text("this is no database" * 100)
-    engine = open_engine(config.Repository(path=path))
-    with pytest.raises(RepositoryError, match=r"other\.sqlite: file is not a database"), reading(engine):
+    database = open_database(config.Repository(path=path))
+    with pytest.raises(RepositoryError, match=r"other\.sqlite: file is not a database"), database.read():
         pass
 
 
 def test_a_folder_that_cannot_be_created_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RepositoryError, match=r"file.*cannot be created"):
-        open_engine(config.Repository(path=tmp_path / "file" / "repository.sqlite"))
+        open_database(config.Repository(path=tmp_path / "file" / "repository.sqlite"))
 
 
 def test_sqlite_without_a_file_is_a_fault_of_the_configuration():
     with pytest.raises(ConfigError, match="no file"):
-        open_engine(config.Repository())
+        open_database(config.Repository())

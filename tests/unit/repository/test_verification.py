@@ -3,7 +3,6 @@ from sqlalchemy import delete, insert, null, update
 
 from htmengine.admin.verify import row_findings
 from htmengine.repository import backfill, metrics, samples, schema, scores, verification
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.status import MetricStatus
 
 ROWS, SCORED = 6, 4
@@ -12,8 +11,8 @@ metric = schema.metric.c
 
 
 @pytest.fixture
-def healthy(engine, uid):
-    with writing(engine) as conn:
+def healthy(database, uid):
+    with database.write() as conn:
         metrics.start_model(conn, uid, parameters="{}", model_params="{}", status=MetricStatus.ACTIVE)
         rowids = list(range(1, ROWS + 1))
         samples.append(conn, [uid] * ROWS, rowids, [100 + rowid for rowid in rowids], [1.0] * ROWS)
@@ -30,29 +29,29 @@ def healthy(engine, uid):
         }
         scores.store(conn, uids=[uid] * SCORED, rowids=rowids[:SCORED], **columns)
         scores.advance_watermarks(conn, [(uid, 0, 0, SCORED)])
-    return engine
+    return database
 
 
-def findings(engine):
-    with reading(engine) as conn:
+def findings(database):
+    with database.read() as conn:
         return [finding for counts in verification.row_counts(conn) for finding in row_findings(counts)]
 
 
 def test_a_healthy_metric_has_no_findings(healthy):
     assert findings(healthy) == []
-    with reading(healthy) as conn:
+    with healthy.read() as conn:
         assert verification.time_reversals(conn) == []
         assert verification.half_scored(conn) == []
         assert verification.names_taken_twice(conn) == []
         assert verification.held_without_backfill(conn) == {}
 
 
-def test_a_metric_without_rows_has_no_findings(engine, uid):
-    assert findings(engine) == []
+def test_a_metric_without_rows_has_no_findings(database, uid):
+    assert findings(database) == []
 
 
 def test_rows_that_were_removed_by_age_are_no_finding(healthy):
-    with writing(healthy) as conn:
+    with healthy.write() as conn:
         conn.execute(delete(schema.metric_data).where(data.rowid <= 2))
     assert findings(healthy) == []
 
@@ -74,44 +73,44 @@ def test_rows_that_were_removed_by_age_are_no_finding(healthy):
     ],
 )
 def test_each_damage_is_found(healthy, damage, words):
-    with writing(healthy) as conn:
+    with healthy.write() as conn:
         conn.execute(damage)
     assert any(words in finding for finding in findings(healthy)), findings(healthy)
 
 
 def test_a_score_in_the_wrong_place_is_found_though_their_number_is_right(healthy):
-    with writing(healthy) as conn:
+    with healthy.write() as conn:
         conn.execute(update(schema.metric_data).where(data.rowid == 2).values(anomaly_score=null()))
         conn.execute(update(schema.metric_data).where(data.rowid == 6).values(anomaly_score=0.5))
     assert "scores reach row 6, but scored_rowid says 4" in findings(healthy)[0]
 
 
 def test_time_that_stands_still_or_goes_back_is_found(healthy, uid):
-    with writing(healthy) as conn:
+    with healthy.write() as conn:
         third = conn.execute(data.timestamp.table.select().where(data.rowid == 3)).one()
         conn.execute(update(schema.metric_data).where(data.rowid == 4).values(timestamp=third.timestamp))
-    with reading(healthy) as conn:
+    with healthy.read() as conn:
         assert verification.time_reversals(conn) == [(uid, 4)]
 
 
 def test_scores_in_part_or_out_of_range_are_found(healthy, uid):
-    with writing(healthy) as conn:
+    with healthy.write() as conn:
         conn.execute(update(schema.metric_data).where(data.rowid == 1).values(raw_anomaly_score=null()))
         conn.execute(update(schema.metric_data).where(data.rowid == 2).values(anomaly_score=1.5))
-    with reading(healthy) as conn:
+    with healthy.read() as conn:
         assert verification.half_scored(conn) == [(uid, 1), (uid, 2)]
 
 
 def test_a_name_that_two_metrics_have_is_found(healthy):
-    with writing(healthy) as conn:
+    with healthy.write() as conn:
         conn.execute(insert(schema.metric).values(uid="other", name="some.metric", datasource="custom"))
-    with reading(healthy) as conn:
+    with healthy.read() as conn:
         assert verification.names_taken_twice(conn) == ["some.metric"]
 
 
 def test_samples_that_are_held_for_no_backfill_are_found(healthy):
-    with writing(healthy) as conn:
+    with healthy.write() as conn:
         backfill.begin(conn, "a", "token", 0)
         backfill.hold(conn, ["a", "b", "b"], [1, 2, 3], [0.0, 0.0, 0.0])
-    with reading(healthy) as conn:
+    with healthy.read() as conn:
         assert verification.held_without_backfill(conn) == {"b": 2}

@@ -1,9 +1,10 @@
 import pytest
-from sqlalchemy import Engine, delete
+from sqlalchemy import delete
 
 from htmengine import config
 from htmengine.repository import migrations, schema
-from htmengine.repository.engine import open_engine, writing
+from htmengine.repository.database import Database
+from htmengine.repository.opening import open_database
 from tests.unit.runtime.anomaly_service.scored import Installation
 from tests.unit.runtime.metric_storer.storer import Storer
 
@@ -12,20 +13,22 @@ from tests.unit.runtime.metric_storer.storer import Storer
 def storer(tmp_path):
     storer = Storer(tmp_path)
     yield storer
-    storer.engine.dispose()
+    storer.database.close()
 
 
 @pytest.fixture(scope="module")
-def scored_engine(tmp_path_factory: pytest.TempPathFactory):
-    engine = open_engine(config.Repository(path=tmp_path_factory.mktemp("repository") / "repository.sqlite"))
-    migrations.upgrade(engine, 1)
-    yield engine
-    engine.dispose()
+def scored_database(tmp_path_factory: pytest.TempPathFactory):
+    database = open_database(
+        config.Repository(path=tmp_path_factory.mktemp("repository") / "repository.sqlite")
+    )
+    migrations.upgrade(database, 1)
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def at(scored_engine: Engine) -> Installation:
+def at(scored_database: Database) -> Installation:
     """Give an anomaly service's stage on a repository without metrics."""
-    with writing(scored_engine) as conn:
+    with scored_database.write() as conn:
         conn.execute(delete(schema.metric))
-    return Installation(scored_engine)
+    return Installation(scored_database)

@@ -8,18 +8,18 @@ import pytest
 from htmengine import config
 from htmengine.repository import alarms, hours, metrics, retention, samples
 from htmengine.repository.alarms import NewAlarm
-from htmengine.repository.engine import open_engine, reading, writing
 from htmengine.repository.migrations import upgrade
+from htmengine.repository.opening import open_database
 from htmengine.runtime.metric_garbage_collector import collect, collect_history, work
 from htmengine.service.context import opened
 
 
 @pytest.fixture
-def engine(tmp_path):
-    engine = open_engine(config.Repository(path=tmp_path / "repository.sqlite"))
-    upgrade(engine, 4)
-    yield engine
-    engine.dispose()
+def database(tmp_path):
+    database = open_database(config.Repository(path=tmp_path / "repository.sqlite"))
+    upgrade(database, 4)
+    yield database
+    database.close()
 
 
 def nothing(uids):
@@ -27,8 +27,8 @@ def nothing(uids):
     return {}
 
 
-def fill(engine, name, rows, *, every_s=60):
-    with writing(engine) as conn:
+def fill(database, name, rows, *, every_s=60):
+    with database.write() as conn:
         uid = metrics.create_custom(conn, [name])[name]
         samples.append(
             conn,
@@ -41,43 +41,45 @@ def fill(engine, name, rows, *, every_s=60):
     return uid
 
 
-def rowids(engine, uid):
-    with reading(engine) as conn:
+def rowids(database, uid):
+    with database.read() as conn:
         return samples.read(conn, uid, 1, 10**6, 10**6).rowids
 
 
-def test_old_rows_of_unmonitored_metrics_go_in_steps_and_newer_ones_stay(engine):
-    uids = [fill(engine, f"m{i}", 50) for i in range(3)]
-    removed = collect(engine, 60 * 30, checkpoints=nothing, stop=threading.Event(), rows_at_once=7, pause_s=0)
+def test_old_rows_of_unmonitored_metrics_go_in_steps_and_newer_ones_stay(database):
+    uids = [fill(database, f"m{i}", 50) for i in range(3)]
+    removed = collect(
+        database, 60 * 30, checkpoints=nothing, stop=threading.Event(), rows_at_once=7, pause_s=0
+    )
     assert removed == 90
     for uid in uids:
-        assert rowids(engine, uid) == list(range(31, 51))
+        assert rowids(database, uid) == list(range(31, 51))
 
 
-def test_alarms_and_hours_of_before_a_time_go_in_steps_and_others_stay(engine, monkeypatch):
+def test_alarms_and_hours_of_before_a_time_go_in_steps_and_others_stay(database, monkeypatch):
     monkeypatch.setattr(retention, "METRICS_BATCH_SIZE", 2)
-    uids = [fill(engine, f"m{i}", 200) for i in range(5)]  # three hours, and a part of one
-    with writing(engine) as conn:
+    uids = [fill(database, f"m{i}", 200) for i in range(5)]  # three hours, and a part of one
+    with database.write() as conn:
         for uid in uids:
             hours.store(conn, [hours.summed_to(conn, uid, 0, 0, 200)])
             alarms.store(
                 conn, [NewAlarm(uid, rowid, 60 * (rowid - 1), 1.0, 0.7) for rowid in (10, 70, 72, 150)]
             )
     before, arguments = 2 * 3600 - 600, {"stop": threading.Event(), "rows_at_once": 4, "pause_s": 0}
-    assert collect_history(engine, before, **arguments) == 5 * (3 + 1)
-    assert collect_history(engine, before, **arguments) == 0
-    with reading(engine) as conn:
+    assert collect_history(database, before, **arguments) == 5 * (3 + 1)
+    assert collect_history(database, before, **arguments) == 0
+    with database.read() as conn:
         for uid in uids:
             assert [alarm.rowid for alarm in alarms.alarms_of(conn, uid, limit=9)] == [150]
             assert [hour.hour for hour in hours.stored(conn, uid, 0, 2**40)] == [3600, 7200, 10800]
-            assert len(rowids(engine, uid)) == 200
+            assert len(rowids(database, uid)) == 200
 
 
-def test_a_second_run_finds_nothing(engine):
-    fill(engine, "m", 10)
+def test_a_second_run_finds_nothing(database):
+    fill(database, "m", 10)
     arguments = {"checkpoints": nothing, "stop": threading.Event(), "pause_s": 0}
-    assert collect(engine, 60 * 5, **arguments) == 5
-    assert collect(engine, 60 * 5, **arguments) == 0
+    assert collect(database, 60 * 5, **arguments) == 5
+    assert collect(database, 60 * 5, **arguments) == 0
 
 
 @pytest.mark.parametrize(
@@ -93,7 +95,7 @@ def test_a_clock_that_is_set_forward_is_believed_an_interval_later(tmp_path, ste
         def wait(self, timeout=None):
             nonlocal now, elapsed
             if timeout == 3 * 86_400:
-                seen.append(len(rowids(context.engine, uid)))
+                seen.append(len(rowids(context.database, uid)))
                 now += timeout + (step if len(seen) == 1 else 0)
                 elapsed += timeout
                 if len(seen) == len(left):
@@ -104,27 +106,27 @@ def test_a_clock_that_is_set_forward_is_believed_an_interval_later(tmp_path, ste
         config.embedded(tmp_path), retention=config.Retention(days=20, interval_s=3 * 86_400)
     )
     with opened(settings, stop=Stop()) as context:
-        uid = fill(context.engine, "m", 20, every_s=86_400)
+        uid = fill(context.database, "m", 20, every_s=86_400)
         work(context, clock=lambda: now, timer=lambda: elapsed)
     assert seen == left
 
 
-def test_a_model_keeps_the_rows_that_it_may_be_made_again_from(engine):
-    uid = fill(engine, "m", 50)
-    with writing(engine) as conn:
+def test_a_model_keeps_the_rows_that_it_may_be_made_again_from(database):
+    uid = fill(database, "m", 50)
+    with database.write() as conn:
         metrics.start_model(conn, uid, parameters="{}", model_params="{}", status=1)
-    with engine.begin() as conn:
+    with database.engine.begin() as conn:
         conn.exec_driver_sql("UPDATE metric SET scored_rowid = 40, base_rowid = 0, status = 1")
     arguments = {"stop": threading.Event(), "pause_s": 0}
-    assert collect(engine, 60 * 50, checkpoints=nothing, **arguments) == 0
-    assert collect(engine, 60 * 50, checkpoints=lambda uids: {(uid, 0): 25}, **arguments) == 25
-    assert rowids(engine, uid) == list(range(26, 51))
-    assert collect(engine, 60 * 50, checkpoints=lambda uids: {(uid, 0): 45}, **arguments) == 15
-    assert rowids(engine, uid) == list(range(41, 51))
+    assert collect(database, 60 * 50, checkpoints=nothing, **arguments) == 0
+    assert collect(database, 60 * 50, checkpoints=lambda uids: {(uid, 0): 25}, **arguments) == 25
+    assert rowids(database, uid) == list(range(26, 51))
+    assert collect(database, 60 * 50, checkpoints=lambda uids: {(uid, 0): 45}, **arguments) == 15
+    assert rowids(database, uid) == list(range(41, 51))
 
 
-def test_it_stops_when_it_is_told_to(engine):
-    fill(engine, "m", 50)
+def test_it_stops_when_it_is_told_to(database):
+    fill(database, "m", 50)
     stop = threading.Event()
     stop.set()
-    assert collect(engine, 60 * 50, checkpoints=nothing, stop=stop) == 0
+    assert collect(database, 60 * 50, checkpoints=nothing, stop=stop) == 0

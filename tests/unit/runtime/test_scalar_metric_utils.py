@@ -10,7 +10,6 @@ from htmengine.exceptions import ObjectNotFoundError
 from htmengine.messages import DefineModel, decode_model_input
 from htmengine.model_swapper import definition
 from htmengine.repository import metrics, samples
-from htmengine.repository.engine import writing
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime import scalar_metric_utils
 from htmengine.service.installation import current, using
@@ -39,7 +38,7 @@ def conn(installation):
 def uid(installation):
     """A metric with three rows that nobody monitors."""
     uid = createCustomDatasourceAdapter().createMetric("m")
-    with writing(installation.engine) as conn:
+    with installation.database.write() as conn:
         samples.append(conn, [uid] * 3, [1, 2, 3], [START, START + 60, START + 120], [1.0, 2.0, 3.0])
         samples.advance_last(conn, [samples.Advance(uid, 0, 3, START + 120)])
     return uid
@@ -55,7 +54,7 @@ def announced(installation):
 
 
 def state(installation, uid):
-    with writing(installation.engine) as conn:
+    with installation.database.write() as conn:
         return metrics.definitions(conn, [uid])[uid]
 
 
@@ -152,7 +151,7 @@ def test_what_the_caller_rolls_back_did_not_happen(installation, conn, uid):
 
 def test_the_backlog_is_asked_for_by_its_last_row(installation, conn, uid):
     scalar_metric_utils.startModel(uid, PARAMS, LOGGER)
-    with writing(installation.engine) as writer:
+    with installation.database.write() as writer:
         metrics.set_status(writer, uid, MetricStatus.ACTIVE)
     announced(installation)
     scalar_metric_utils.sendBacklogDataToModel(conn, uid, LOGGER)
@@ -168,7 +167,7 @@ def test_what_cannot_be_started_is_told(installation, conn, uid):
             start("0" * 32, PARAMS)
         with pytest.raises(ValueError, match="model_params"):
             start(uid, {"modelConfig": {}})
-    with writing(installation.engine) as writer:
+    with installation.database.write() as writer:
         metrics.set_status(writer, uid, MetricStatus.ERROR)
     with pytest.raises(ValueError, match="has failed"):
         scalar_metric_utils.startModel(uid, PARAMS, LOGGER)

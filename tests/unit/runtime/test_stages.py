@@ -8,7 +8,7 @@ from htmengine.model_swapper import definition
 from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.model_swapper.scheduler import ModelScheduler
 from htmengine.repository import migrations
-from htmengine.repository.engine import open_engine, writing
+from htmengine.repository.opening import open_database
 from htmengine.repository.schema import metric
 from tests.unit.runtime.anomaly_service.scored import START, Installation, scores
 from tests.unit.runtime.metric_storer.storer import Storer, at, lines
@@ -35,14 +35,14 @@ class StorerCase:
         return {name: self.storer.rows(name) for name in ("m", "n", "o")}
 
     def close(self):
-        self.storer.engine.dispose()
+        self.storer.database.close()
 
 
 class FinalScoresCase:
     def __init__(self, folder):
-        self.engine = open_engine(config.Repository(path=folder / "repository.sqlite"))
-        migrations.upgrade(self.engine, 1)
-        self.installation = Installation(self.engine)
+        self.database = open_database(config.Repository(path=folder / "repository.sqlite"))
+        migrations.upgrade(self.database, 1)
+        self.installation = Installation(self.database)
         self.uids = [self.installation.monitored(name, 6) for name in ("m", "n")]
         m, n = self.uids
         self.messages = [
@@ -73,7 +73,7 @@ class FinalScoresCase:
         ]
 
     def close(self):
-        self.engine.dispose()
+        self.database.close()
 
 
 class SchedulerCase:
@@ -81,13 +81,13 @@ class SchedulerCase:
 
     def __init__(self, folder):
         self.settings = config.embedded(folder)
-        self.engine = open_engine(self.settings.repository)
-        self.checkpoint_engine = open_engine(config.Repository(path=folder / "checkpoints.sqlite"))
-        migrations.upgrade(self.engine, 1)
-        installation = Installation(self.engine)
+        self.database = open_database(self.settings.repository)
+        self.checkpoint_database = open_database(config.Repository(path=folder / "checkpoints.sqlite"))
+        migrations.upgrade(self.database, 1)
+        installation = Installation(self.database)
         uids = {name: installation.monitored(name, 6) for name in ("m", "n", "o")}
         self.names = {uid: name for name, uid in uids.items()}
-        with writing(self.engine) as conn:
+        with self.database.write() as conn:
             conn.execute(
                 metric.update().values(model_params=definition.render(params.parameter_set("default")))
             )
@@ -148,11 +148,11 @@ class SchedulerCase:
 
     def restart(self):
         self.close_scheduler()
-        store = CheckpointStore(self.checkpoint_engine)
+        store = CheckpointStore(self.checkpoint_database)
         store.create()
         self.scheduler = ModelScheduler(
             self.settings,
-            self.engine,
+            self.database,
             store,
             shards=1,
             results_ages=lambda shards: dict.fromkeys(shards, 0.0),
@@ -167,8 +167,8 @@ class SchedulerCase:
 
     def close(self):
         self.close_scheduler()
-        self.engine.dispose()
-        self.checkpoint_engine.dispose()
+        self.database.close()
+        self.checkpoint_database.close()
 
 
 class _Cases(StageContract):

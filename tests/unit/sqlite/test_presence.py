@@ -11,8 +11,8 @@ from htmengine.bus import BusLost, Outgoing
 from htmengine.bus.embedded.bus import EmbeddedBus
 from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.repository import metrics, migrations
-from htmengine.repository.engine import open_engine, reading, require_whole, writing
 from htmengine.repository.errors import RepositoryError
+from htmengine.repository.opening import open_database
 from htmengine.sqlite.presence import damage
 
 
@@ -54,68 +54,68 @@ DAMAGED = [overwrite, truncate]
 
 
 @pytest.fixture
-def engine(tmp_path):
-    engine = open_engine(config.Repository(path=tmp_path / "repository.sqlite"))
-    migrations.upgrade(engine, 4)
-    with writing(engine) as conn:
+def database(tmp_path):
+    database = open_database(config.Repository(path=tmp_path / "repository.sqlite"))
+    migrations.upgrade(database, 4)
+    with database.write() as conn:
         metrics.create_custom(conn, [f"m{number}" for number in range(2000)])
     with closing(sqlite3.connect(tmp_path / "repository.sqlite")) as other:
         other.execute("PRAGMA wal_checkpoint(PASSIVE)")
-    yield engine
-    engine.dispose()
+    yield database
+    database.close()
 
 
 @pytest.mark.parametrize("lose", GONE)
-def test_a_repository_that_is_gone_is_said_at_the_next_transaction(engine, tmp_path, lose):
+def test_a_repository_that_is_gone_is_said_at_the_next_transaction(database, tmp_path, lose):
     lose(tmp_path / "repository.sqlite")
-    for open_transaction in (reading, writing):
+    for open_transaction in (database.read, database.write):
         with (
             pytest.raises(RepositoryError, match="was deleted, moved or replaced") as caught,
-            open_transaction(engine),
+            open_transaction(),
         ):
             pass
         assert "backup" in caught.value.hint
 
 
-def test_no_file_is_made_in_the_place_of_one_that_is_gone(engine, tmp_path):
+def test_no_file_is_made_in_the_place_of_one_that_is_gone(database, tmp_path):
     path = tmp_path / "repository.sqlite"
-    with reading(engine):  # it has the one connection that is open
+    with database.read():  # it has the one connection that is open
         delete_everything(path)
-        with pytest.raises(RepositoryError, match="was deleted"), reading(engine):
+        with pytest.raises(RepositoryError, match="was deleted"), database.read():
             pass
     assert not path.exists()
 
 
 @pytest.mark.parametrize("spoil", DAMAGED)
-def test_a_repository_that_is_damaged_is_said_at_the_latest_when_it_is_asked_for(engine, tmp_path, spoil):
-    require_whole(engine)
+def test_a_repository_that_is_damaged_is_said_at_the_latest_when_it_is_asked_for(database, tmp_path, spoil):
+    database.require_whole()
     spoil(tmp_path / "repository.sqlite")
     with pytest.raises(RepositoryError, match=r"repository\.sqlite: ") as caught:
-        require_whole(engine)
+        database.require_whole()
     assert "backup" in caught.value.hint
 
 
-def test_a_repository_that_others_open_and_close_is_not_taken_for_another(engine, tmp_path):
+def test_a_repository_that_others_open_and_close_is_not_taken_for_another(database, tmp_path):
     for _ in range(3):
         with closing(sqlite3.connect(tmp_path / "repository.sqlite")) as other:
             other.execute("SELECT count(*) FROM metric").fetchone()
-        with writing(engine) as conn:
+        with database.write() as conn:
             metrics.create_custom(conn, [os.urandom(4).hex()])
-    require_whole(engine)
+    database.require_whole()
 
 
-def test_a_file_may_be_made_anew_once_it_was_closed(engine, tmp_path):
-    engine.dispose()
+def test_a_file_may_be_made_anew_once_it_was_closed(database, tmp_path):
+    database.close()
     delete_everything(tmp_path / "repository.sqlite")
-    migrations.upgrade(engine, 4)
-    require_whole(engine)
+    migrations.upgrade(database, 4)
+    database.require_whole()
 
 
 @pytest.mark.parametrize("lose", [*GONE, *DAMAGED])
 def test_checkpoints_that_are_gone_or_damaged_are_said(tmp_path, lose):
     path = tmp_path / "checkpoints.sqlite"
-    engine = open_engine(config.Repository(path=path))
-    store = CheckpointStore(engine)
+    database = open_database(config.Repository(path=path))
+    store = CheckpointStore(database)
     store.create()
     store.claim(0)
     store.require_whole()
@@ -124,7 +124,7 @@ def test_checkpoints_that_are_gone_or_damaged_are_said(tmp_path, lose):
     lose(path)
     with pytest.raises(RepositoryError, match=r"checkpoints\.sqlite: "):
         store.require_whole()
-    engine.dispose()
+    database.close()
 
 
 @pytest.mark.parametrize("lose", [*GONE, *DAMAGED])
@@ -149,7 +149,7 @@ def test_a_bus_that_is_gone_or_damaged_is_said(tmp_path, lose):
     bus.close()
 
 
-def test_a_check_takes_no_longer_than_it_may(engine, tmp_path, monkeypatch):
+def test_a_check_takes_no_longer_than_it_may(database, tmp_path, monkeypatch):
     monkeypatch.setattr("htmengine.sqlite.presence.CHECKS_WITHIN_S", -1.0)
     monkeypatch.setattr("htmengine.sqlite.presence._STEPS_BETWEEN_LOOKS", 1)
     assert damage(tmp_path / "repository.sqlite") is None

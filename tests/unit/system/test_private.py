@@ -41,7 +41,7 @@ def modes(folder):
 def test_an_installation_is_for_its_user_alone(tmp_path):
     settings = config.embedded(tmp_path / "some" / "data")
     with opened(settings) as context:
-        CustomAdapter(context.engine, context.bus, settings).monitorMetric(
+        CustomAdapter(context.database, context.bus, settings).monitorMetric(
             {"datasource": "custom", "metricSpec": {"metric": "m"}}
         )
         reporter = Reporter(tmp_path / "some" / "data" / "services")

@@ -15,7 +15,6 @@ from htmengine.messages import BatchRow, ResultsBatch, Why, encode_json
 from htmengine.model_swapper import definition
 from htmengine.repository import alarms, identity, metrics, samples, scores
 from htmengine.repository.alarms import NewAlarm
-from htmengine.repository.engine import writing
 from htmengine.repository.status import MetricStatus
 from htmengine.service.context import Context
 from htmengine.web.access import Access
@@ -45,7 +44,7 @@ class House:
         self.now = NOW
         self.site = Site(
             self.context,
-            Access(self.context.settings.http, context.engine, clock=lambda: self.now),
+            Access(self.context.settings.http, context.database, clock=lambda: self.now),
             page or Page(),
             clock=lambda: self.now,
         )
@@ -76,7 +75,7 @@ class House:
         count = len(values)
         log_scores = log_scores or [0.1] * count
         times = [int(last) - interval * (count - 1 - i) for i in range(count)]
-        with writing(self.context.engine) as conn:
+        with self.context.database.write() as conn:
             uid = metrics.create_custom(conn, [name])[name]
             if monitored:
                 metrics.start_model(
@@ -98,7 +97,7 @@ class House:
     def score(self, uid: str, times: list[int], values: list[float], log_scores: list[float]) -> None:
         """Store scores of all rows of a metric."""
         count = len(values)
-        with writing(self.context.engine) as conn:
+        with self.context.database.write() as conn:
             scores.store(
                 conn,
                 uids=[uid] * count,
@@ -169,4 +168,4 @@ def msgspec_replace(context: Context, http: dict[str, Any]) -> Context:
     """Return a context with other settings of the web server."""
     settings = context.settings
     changed = msgspec.structs.replace(settings, http=msgspec.structs.replace(config.Http(), **http))
-    return Context(settings=changed, bus=context.bus, engine=context.engine, shards=context.shards)
+    return Context(settings=changed, bus=context.bus, database=context.database, shards=context.shards)

@@ -3,7 +3,6 @@ import logging
 import pytest
 
 from htmengine.repository import tokens
-from htmengine.repository.engine import writing
 from htmengine.web.access import NoTokenError, RateLimit, require_token
 from htmengine.web.problems import Problem
 from tests.unit.web.house import House
@@ -20,7 +19,7 @@ def public(context):
 
 
 def token_of(house, *scopes):
-    with writing(house.context.engine) as conn:
+    with house.context.database.write() as conn:
         return tokens.create(conn, "test", scopes, by="me", now=house.now)[1]
 
 
@@ -81,7 +80,7 @@ def test_a_revoked_token_opens_nothing_any_more(public):
     secret = token_of(public, "read")
     with public.client_at("http://metrics.example", ABROAD) as client:
         assert client.get("/api/v1/metrics", headers=bearer(secret)).status_code == 200
-        with writing(public.context.engine) as conn:
+        with public.context.database.write() as conn:
             (token,) = tokens.every_token(conn).values()
             assert tokens.revoke(conn, token.id)
         public.site.access.reload()
@@ -93,7 +92,7 @@ def test_only_checksums_of_secrets_are_stored(public, tmp_path):
     with public.client_at("http://metrics.example", ABROAD) as client:
         client.post("/api/v1/session", json={"token": secret})
         cookie = client.cookies["htm"]
-    public.context.engine.dispose()
+    public.context.database.close()
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("repository.sqlite*"))
     assert tokens.digest_of(secret).encode() in stored
     assert secret.encode() not in stored
@@ -170,10 +169,10 @@ def test_only_known_hosts_are_served(house, host, status):
 
 def test_other_machines_are_not_let_in_while_nobody_has_a_token(public):
     with pytest.raises(NoTokenError) as refusal:
-        require_token(public.context.engine, public.context.settings.http)
+        require_token(public.context.database, public.context.settings.http)
     assert "tokens create" in refusal.value.hint
     token_of(public, "read")
-    require_token(public.context.engine, public.context.settings.http)
+    require_token(public.context.database, public.context.settings.http)
 
 
 def test_a_change_leaves_a_line_with_who_and_what_and_without_secrets(public, caplog):

@@ -127,7 +127,7 @@ def test_a_cursor_of_somebody_else_is_explained(house, three):
 def test_incidents_group_alarms_and_come_into_the_stream(house, three):
     with house.client:
         begin = house.site.hub.last
-        while Writer(house.context.engine, clock=lambda: NOW).work():
+        while Writer(house.context.database, clock=lambda: NOW).work():
             pass
         house.site.feed.take_incidents()
         listed = house.get("/incidents")["items"]

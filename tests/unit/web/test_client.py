@@ -5,7 +5,6 @@ import pytest
 from htmengine.client import ApiError, Client, Missed, Sample
 from htmengine.messages import decode_metric_lines
 from htmengine.repository import tokens
-from htmengine.repository.engine import writing
 from tests.unit.web.house import NOW
 
 
@@ -110,7 +109,7 @@ def test_results_are_followed_over_broken_connections_without_loss(served, monke
 
 def test_a_token_opens_a_server_that_asks_for_one(served):
     served.house.site.access._settings = served.house.site.access._settings.__class__(require_token=True)
-    with writing(served.house.context.engine) as conn:
+    with served.house.context.database.write() as conn:
         _, secret = tokens.create(conn, "test", ["read"], by="me", now=NOW)
     with Client(served.address) as stranger, pytest.raises(ApiError) as caught:
         stranger.overview()

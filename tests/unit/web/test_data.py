@@ -23,9 +23,8 @@ def test_rows_behind_a_rowid_come_one_by_one_and_without_a_gap(house):
 def test_with_scored_no_row_comes_before_its_score(house):
     uid = house.metric("a", [1.0, 2.0], monitored=True)
     from htmengine.repository import samples
-    from htmengine.repository.engine import writing
 
-    with writing(house.context.engine) as conn:
+    with house.context.database.write() as conn:
         samples.append(conn, [uid], [3], [int(NOW)], [3.0])
         samples.advance_last(conn, [samples.Advance(uid, 2, 3, int(NOW))])
     with house.client:

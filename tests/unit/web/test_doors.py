@@ -12,7 +12,6 @@ from htmengine.bus import BusUnavailable, QueueFull
 from htmengine.doors.limits import Limits
 from htmengine.messages import decode_metric_lines
 from htmengine.repository import tokens
-from htmengine.repository.engine import writing
 from htmengine.service.context import Context
 from tests.unit.doors import prometheus
 from tests.unit.web.house import NOW, House
@@ -102,7 +101,7 @@ def test_a_sender_is_asked_to_send_again_while_the_queue_takes_no_more(house, mo
 def test_other_machines_need_a_token_that_may_write(context, path):
     house = House(context, host="0.0.0.0")
     try:
-        with writing(context.engine) as conn:
+        with context.database.write() as conn:
             secrets = {
                 scope: tokens.create(conn, scope, [scope], by="test", now=NOW)[1]
                 for scope in ("read", "write")
@@ -275,7 +274,9 @@ def test_prometheus_is_told_what_it_must_not_send_again_and_what_it_must(house, 
 def test_what_the_doors_take_is_configured(context, queued):
     doors = config.Doors(limits=Limits(body=1000, samples=2), drop_labels=("job",), buckets=True)
     settings = msgspec.structs.replace(context.settings, doors=doors)
-    house = House(Context(settings=settings, bus=context.bus, engine=context.engine, shards=context.shards))
+    house = House(
+        Context(settings=settings, bus=context.bus, database=context.database, shards=context.shards)
+    )
     try:
         assert house.client.post("/write", content=b"a value=1\n" * 3).status_code == 413
         assert house.client.post("/write", content=b"#" * 1001).status_code == 413

@@ -120,13 +120,12 @@ def test_an_unchanged_list_is_not_sent_again(house):
 
 def test_a_metric_that_was_deleted_leaves_the_list(house):
     from htmengine.repository import metrics
-    from htmengine.repository.engine import writing
 
     uid = house.metric("gone", [1.0])
     house.metric("stays", [1.0])
     with house.client:
         assert house.get("/metrics")["total"] == 2
-        with writing(house.context.engine) as conn:
+        with house.context.database.write() as conn:
             metrics.delete_metric(conn, uid)
         house.site.feed.list_metrics()
         assert [row["name"] for row in house.get("/metrics")["items"]] == ["stays"]

@@ -13,7 +13,6 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from htmengine import config
 from htmengine.repository import tokens
-from htmengine.repository.engine import writing
 from htmengine.service.context import opened
 from htmengine.web.api import OPERATIONS
 from htmengine.web.operations import PREFIX
@@ -29,7 +28,7 @@ def server(tmp_path_factory):
     """Where a server with some metrics listens, and the header that opens it."""
     with opened(config.embedded(tmp_path_factory.mktemp("installation"))) as context:
         house = House(context, require_token=True)
-        with writing(context.engine) as conn:
+        with context.database.write() as conn:
             _, secret = tokens.create(conn, "test", ["admin"], by="test", now=house.now)
         house.metric("web.cpu;dc=a", [5.0] * 300, log_scores=[0.1] * 299 + [0.9])
         house.metric("<img/src=x/onerror=alert(1)>", [5.0] * 3)

@@ -29,7 +29,7 @@ def createDatasourceAdapter(datasource: str) -> Any:  # noqa: N802
     """Return an adapter for a datasource. Raises KeyError where none is registered under this name."""
     adapter = DatasourceAdapterIface.registered()[datasource]
     context = current()
-    return adapter(context.engine, context.bus, context.settings)
+    return adapter(context.database, context.bus, context.settings)
 
 
 def createCustomDatasourceAdapter() -> CustomAdapter:  # noqa: N802

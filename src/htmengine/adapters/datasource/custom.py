@@ -30,7 +30,6 @@ from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.messages import DeleteModel
 from htmengine.model_swapper.model_input import ModelInputBuilder, requests
 from htmengine.repository import metrics, samples
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.metrics import CUSTOM, MetricState, NewModel
 from htmengine.repository.retrying import again_if_rolled_back
 from htmengine.repository.status import MetricStatus
@@ -66,18 +65,18 @@ class CustomAdapter(DatasourceAdapterIface):
         ValueError : no metric can have this name.
         """
         model_spec.check_name(metricName)
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             known = metrics.states_by_name(conn, [metricName])
         if known:
             found = known[metricName].uid
             raise MetricAlreadyExists(f"there is a metric {metricName} already: {found}", uid=found)
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             return metrics.create_custom(conn, [metricName])[metricName]
 
     @again_if_rolled_back
     def deleteMetricByName(self, metricName: str) -> None:  # noqa: N802, N803
         """Delete a metric with its samples, and its model if it has one. Raises ObjectNotFoundError."""
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             known = metrics.states_by_name(conn, [metricName])
         if not known:
             raise ObjectNotFoundError(f"there is no custom metric {metricName}")
@@ -85,7 +84,7 @@ class CustomAdapter(DatasourceAdapterIface):
         self._end_model(uid)
         more = True
         while more:
-            with writing(self._engine) as conn:
+            with self._database.write() as conn:
                 more = metrics.delete_metric(conn, uid)
 
     def monitorMetric(self, modelSpec: Mapping[str, Any]) -> str:  # noqa: N802, N803
@@ -115,7 +114,7 @@ class CustomAdapter(DatasourceAdapterIface):
         As `monitorMetric`, for the first that cannot be monitored; no two specifications may name the same metric.
         """
         specs = [model_spec.parse(one) for one in modelSpecs]
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             states = self._states_for(conn, specs)
             for state in states:
                 if state.status != MetricStatus.UNMONITORED:
@@ -150,7 +149,7 @@ class CustomAdapter(DatasourceAdapterIface):
         MetricStatisticsNotReadyError : it has no rows.
         MetricStatusChangedError : its model has failed, or its status was changed at the same time.
         """
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             state = _custom(conn, metricId)
             if state.status in (MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING):
                 return
@@ -169,7 +168,7 @@ class CustomAdapter(DatasourceAdapterIface):
         self._end_model(metricId)
         more = True
         while more:
-            with writing(self._engine) as conn:
+            with self._database.write() as conn:
                 more = metrics.clear_scores(conn, metricId, limit=ROWS_BATCH_SIZE)
 
     def exportModel(  # noqa: N802
@@ -196,7 +195,7 @@ class CustomAdapter(DatasourceAdapterIface):
         since = None if days is None else time.time() - days * 86400
         data: list[list[Any]] = []
         left_out = 0
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             state = _custom(conn, metricId)
             spec = _stored_spec(conn, state)
             rowid = 0
@@ -233,7 +232,7 @@ class CustomAdapter(DatasourceAdapterIface):
         parsed = model_spec.parse(described)
         latest = time.time() + self._settings.storer.max_future_s
         rows, refused = imports.rows(spec.get("data") or (), latest=latest)
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             (state,) = self._states_for(conn, [parsed])
             if state.status != MetricStatus.UNMONITORED:
                 return state.uid
@@ -301,14 +300,14 @@ class CustomAdapter(DatasourceAdapterIface):
         """Ask the scheduler for models that were started."""
         if self._bus is None:
             return
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             # One that waits for data is not asked for.
             states = metrics.states(conn, uids).values()
             asked = requests(conn, states, self._shards, self._settings.model_input_queue)
         self._publish(asked)
 
     def _end_model(self, uid: str) -> None:
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             generation = metrics.end_model(conn, uid) - 1
         builder = ModelInputBuilder(self._shards, self._settings.model_input_queue)
         builder.command(DeleteModel(command_id=uuid.uuid4().hex, uid=uid, generation=generation))

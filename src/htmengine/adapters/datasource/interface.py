@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from htmengine.bus import Bus
 from htmengine.config import Settings
 from htmengine.exceptions import ApplicationNotConfiguredError
-from htmengine.repository.engine import reading
 from htmengine.repository.migrations import installed_shards
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from htmengine.repository.database import Database
 
 Adapter = TypeVar("Adapter", bound="type[DatasourceAdapterIface]")
 
@@ -29,18 +28,18 @@ class DatasourceAdapterIface(ABC):
     _DATASOURCE: ClassVar[str]
     _registry: ClassVar[dict[str, type[DatasourceAdapterIface]]] = {}
 
-    def __init__(self, engine: Engine, bus: Bus | None, settings: Settings) -> None:
+    def __init__(self, database: Database, bus: Bus | None, settings: Settings) -> None:
         """The bus's queues must have been declared, and the repository made.
 
         `bus` : None where the caller tells the scheduler itself of what was changed.
         """
-        self._engine = engine
+        self._database = database
         self._bus = bus
         self._settings = settings
 
     @cached_property
     def _shards(self) -> int:
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             shards = installed_shards(conn)
         if shards is None:
             raise ApplicationNotConfiguredError("the repository was never made; run: htmengine db upgrade")
@@ -58,7 +57,7 @@ class DatasourceAdapterIface(ABC):
         return adapter
 
     @staticmethod
-    def registered() -> Mapping[str, Callable[[Engine, Bus, Settings], DatasourceAdapterIface]]:
+    def registered() -> Mapping[str, Callable[[Database, Bus, Settings], DatasourceAdapterIface]]:
         """Return the registered classes by the names of their datasources."""
         return dict(DatasourceAdapterIface._registry)
 

@@ -24,19 +24,19 @@ def upgrade(data: DataOption = None, config: ConfigOption = None) -> None:
     """
     from htmengine.cli.session import print_json
     from htmengine.cli.terminal import echo_stderr
-    from htmengine.repository.engine import open_engine, reading
     from htmengine.repository.migrations import installed_shards
     from htmengine.repository.migrations import upgrade as bring_up
+    from htmengine.repository.opening import open_database
     from htmengine.service.context import settings_for
 
     settings = settings_for(config, data)
-    engine = open_engine(settings.repository)
+    database = open_database(settings.repository)
     try:
-        bring_up(engine, settings.shards)
-        with reading(engine) as conn:
+        bring_up(database, settings.shards)
+        with database.read() as conn:
             shards = installed_shards(conn)
     finally:
-        engine.dispose()
+        database.close()
     echo_stderr("The schema is the newest.")
     print_json({"upgraded": True, "shards": shards})
 

@@ -20,9 +20,8 @@ def metrics(
     from htmengine.cli.session import installation, print_json, print_table, utc
     from htmengine.cli.terminal import echo_stderr
     from htmengine.repository import overview
-    from htmengine.repository.engine import reading
 
-    with installation(config, data) as context, reading(context.engine) as conn:
+    with installation(config, data) as context, context.database.read() as conn:
         found = overview.metrics(conn, names or None)
     if json:
         for row in found:

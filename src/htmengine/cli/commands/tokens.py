@@ -37,7 +37,6 @@ def create(
     from htmengine.cli.terminal import echo_stderr, echo_stdout
     from htmengine.errors import MisuseError
     from htmengine.repository import tokens as stored
-    from htmengine.repository.engine import writing
     from htmengine.web.access import SCOPES
 
     if unknown := [one for one in scope if one not in SCOPES]:
@@ -45,7 +44,7 @@ def create(
             f"--scope {unknown[0]} is not known.", hint=f"Give one or more of {', '.join(SCOPES)}."
         )
     scopes = [one for one in SCOPES if one in scope]
-    with new_or_existing(config, data) as context, writing(context.engine) as conn:
+    with new_or_existing(config, data) as context, context.database.write() as conn:
         token, secret = stored.create(conn, name, scopes, by=getpass.getuser(), now=time.time())
     echo_stdout(secret)
     echo_stderr(
@@ -59,9 +58,8 @@ def list_(json: JsonOption = False, data: DataOption = None, config: ConfigOptio
     from htmengine.cli.session import installation, print_json, print_table, utc
     from htmengine.cli.terminal import echo_stderr
     from htmengine.repository import tokens as stored
-    from htmengine.repository.engine import reading
 
-    with installation(config, data) as context, reading(context.engine) as conn:
+    with installation(config, data) as context, context.database.read() as conn:
         found = list(stored.every_token(conn).values())
     if json:
         for token in found:
@@ -105,9 +103,8 @@ def revoke(
     from htmengine.cli.terminal import echo_stderr
     from htmengine.errors import MisuseError
     from htmengine.repository import tokens as stored
-    from htmengine.repository.engine import writing
 
-    with installation(config, data) as context, writing(context.engine) as conn:
+    with installation(config, data) as context, context.database.write() as conn:
         if not stored.revoke(conn, token_id):
             raise MisuseError(
                 f"{token_id}: there is no such token.", hint="`htmengine tokens list` lists them."

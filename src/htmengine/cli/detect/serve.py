@@ -23,7 +23,6 @@ from htmengine.htm.explanation import Explanation, SeriesScores
 from htmengine.incidents.writer import Writer
 from htmengine.model_swapper.score_batch import why_of
 from htmengine.repository import alarms, metrics, samples, scores
-from htmengine.repository.engine import writing
 from htmengine.repository.metrics import MAX_NAME
 from htmengine.repository.samples import Advance
 from htmengine.repository.scores import WatermarkAdvance
@@ -64,7 +63,7 @@ def serve(series: Sequence[ScoredSeries], port: int = 0) -> None:
                 shown = f"m/{uids[0]}?w=all" if len(uids) == 1 else f"?w=7d&at={last:.0f}"
                 site = Site(
                     context,
-                    Access(http, context.engine),
+                    Access(http, context.database),
                     Page(),
                     clock=lambda: last,  # nothing of the past is silent
                     look=_at_rest,
@@ -92,14 +91,14 @@ def _store(context: Context, series: ScoredSeries) -> str:
     columns = SeriesScores(*(np.concatenate(column) for column in zip(*series.scores, strict=True)))
     rows = np.flatnonzero(~np.isnan(values))
     seconds = np.floor(timestamps[rows]).astype(np.int64)
-    with writing(context.engine) as conn:
+    with context.database.write() as conn:
         uid = metrics.create_custom(conn, [name])[name]
         metrics.set_status(conn, uid, MetricStatus.ACTIVE)
     for first in range(0, len(rows), ROWS_BATCH_SIZE):
         part = slice(first, first + ROWS_BATCH_SIZE)
         batch = _message(uid, first, seconds[part], values, rows[part], columns, series.why)
         last = batch.rowids[-1]
-        with writing(context.engine) as conn:
+        with context.database.write() as conn:
             samples.advance_last(conn, [Advance(uid, first, last, batch.timestamps[-1])])
             scores.advance_watermarks(conn, [WatermarkAdvance(uid, 0, first, last)])
             samples.append(conn, batch.uids, batch.rowids, batch.timestamps, batch.values)
@@ -140,9 +139,9 @@ def _message(
 
 def _summarise(context: Context) -> None:
     """Sum up the hours and put the alarms into incidents, as the services do beside their work."""
-    hourly_sums = HourlySums(context.engine)
+    hourly_sums = HourlySums(context.database)
     while hourly_sums.advance():
         pass
-    incidents = Writer(context.engine)
+    incidents = Writer(context.database)
     while incidents.work():
         pass

@@ -11,7 +11,6 @@ from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.cli.up import fleet
 from htmengine.cli.up.fleet import Anomaly, Incident
 from htmengine.repository import overview
-from htmengine.repository.engine import reading
 from htmengine.service.context import Context
 from htmengine.service.lines import publish_lines
 
@@ -44,7 +43,7 @@ def run(context: Context, seconds: float | None) -> None:
 
 def _send_history(context: Context, now: int) -> int:
     """Send what the models shall have seen before, wait until it is scored, and return the number of samples."""
-    with reading(context.engine) as conn:
+    with context.database.read() as conn:
         states = overview.metrics(conn, [kind.name for kind in fleet.KINDS])
     first = max([now - HISTORY_S, *((state.tail_timestamp or 0) + 1 for state in states)])
     history = list(fleet.lines(first, now, SEED))
@@ -55,7 +54,7 @@ def _send_history(context: Context, now: int) -> int:
     for at in range(0, len(history), LINES_PER_MESSAGE):
         publish_lines(context, history[at : at + LINES_PER_MESSAGE])
     while not context.stop.wait(0.1):
-        with reading(context.engine) as conn:
+        with context.database.read() as conn:
             states = overview.metrics(conn, [kind.name for kind in fleet.KINDS])
         if all((state.tail_timestamp or 0) >= now and not state.unscored for state in states):
             break

@@ -58,7 +58,7 @@ def run(request: Request) -> None:
         works = engine.services(lambda _port: listening.set()) | {incidents.NAME: incidents.work}
         serving = threading.Event()
         if bound := stack.enter_context(_web_socket(request, settings)):
-            access.require_token(context.engine, settings.http)
+            access.require_token(context.database, settings.http)
             works[server.NAME] = partial(server.serve, bound=bound, ready=serving.set)
         supervisor = engine.Supervisor(works, context)
         with program.reporting(context, list(supervisor.restarts), supervisor.restarts):

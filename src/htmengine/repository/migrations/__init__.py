@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import Column, Connection, Engine, MetaData, String, Table, insert, inspect, select
+from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
 
 from htmengine.repository import schema
-from htmengine.repository.engine import place, reading, writing
+from htmengine.repository.database import Database
 from htmengine.repository.errors import RepositoryError
 from htmengine.repository.locks import lock_metrics, lock_tables
 
@@ -24,7 +24,7 @@ _version: Final = Table(
 )
 
 
-def upgrade(engine: Engine, shards: int) -> None:
+def upgrade(database: Database, shards: int) -> None:
     """Create or upgrade the tables, in one transaction where the database can; safe to repeat.
 
     Takes a database without tables, one with the documented schema at any of its revisions or without a revision, and
@@ -35,7 +35,7 @@ def upgrade(engine: Engine, shards: int) -> None:
     RepositoryError : the tables are of a newer version than this one, or the database cannot be written.
     RepositoryUnavailable : the database is away.
     """
-    with writing(engine) as conn:
+    with database.write() as conn:
         lock_tables(conn)
         tables = set(inspect(conn).get_table_names())
         found = revision(conn)
@@ -44,7 +44,7 @@ def upgrade(engine: Engine, shards: int) -> None:
             _version.create(conn, checkfirst=True)
             conn.execute(insert(_version).values(version_num=NEWEST))
         elif found != NEWEST:
-            _migrate(conn, found, place(engine))
+            _migrate(conn, found, database.place)
         lock_metrics(conn)
         if installed_shards(conn) is None:
             conn.execute(insert(schema.installation).values(name=_SHARDS, setting=str(shards)))
@@ -53,9 +53,9 @@ def upgrade(engine: Engine, shards: int) -> None:
             )
 
 
-def is_current(engine: Engine) -> bool:
+def is_current(database: Database) -> bool:
     """Return whether the tables are those of this version."""
-    with reading(engine) as conn:
+    with database.read() as conn:
         return revision(conn) == NEWEST
 
 

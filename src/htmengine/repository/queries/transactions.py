@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, FromClause, Result, Select, select
 
-from htmengine.repository.engine import transaction
+from htmengine.repository.autocommit import AutocommitConnection
+from htmengine.repository.database import begun
 
 Fields = Sequence[ColumnElement[Any]]
 """Columns that are asked for."""
@@ -21,8 +22,11 @@ def joined(conn: Connection, *, writes: bool) -> Iterator[None]:
     """Join the connection's transaction, or give it one that ends with the block."""
     if conn.in_transaction():
         yield
+    elif isinstance(conn, AutocommitConnection):
+        with conn.transaction(writes=writes):
+            yield
     else:
-        with transaction(conn, writes=writes):
+        with begun(conn, writes=writes):
             yield
 
 

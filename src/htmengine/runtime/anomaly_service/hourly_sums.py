@@ -12,11 +12,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from htmengine.repository import hours
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.errors import WriteConflict
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from htmengine.repository.database import Database
 
 PASS_INTERVAL_S: Final = 600.0
 """From one look at all metrics to the next, if nothing is known to be missing."""
@@ -31,9 +30,9 @@ log = logging.getLogger(__name__)
 class HourlySums:
     """Sums up the rows of all metrics, some of them with each call. Safe where several do the same."""
 
-    def __init__(self, engine: Engine, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
         """`clock`: seconds that only grow."""
-        self._engine = engine
+        self._database = database
         self._clock = clock
         self._uid: str | None = None
         """The metric behind which the look at all of them goes on; None between two looks."""
@@ -52,7 +51,7 @@ class HourlySums:
             if self._clock() < self._next_pass:
                 return 0
             self._uid, self._is_behind = "", False
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             metrics = hours.waiting(conn, self._uid, limit=METRICS_BATCH_SIZE)
             sums: list[hours.Sums] = []
             rows = 0
@@ -80,7 +79,7 @@ class HourlySums:
         if not sums:
             return True
         try:
-            with writing(self._engine) as conn:
+            with self._database.write() as conn:
                 if not hours.store(conn, sums):
                     raise WriteConflict("rows were summed up, or their scores cleared, meanwhile")
         except WriteConflict:

@@ -14,7 +14,6 @@ from htmengine.messages import CommandResult, MalformedMessage, ModelFailure, Sc
 from htmengine.repository import alarms, hours, metrics, samples, schema
 from htmengine.repository import scores as repository_scores
 from htmengine.repository.alarms import Alarm
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.errors import WriteConflict
 from htmengine.repository.metrics import MetricState, StatusChange
 from htmengine.repository.status import WITH_MODEL, MetricStatus
@@ -38,7 +37,9 @@ from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.loop import Outcome
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from sqlalchemy import Connection
+
+    from htmengine.repository.database import Database
 
 NAME: Final = "anomaly_service"
 MESSAGES_BATCH_SIZE: Final = 16
@@ -66,20 +67,20 @@ class AnomalyStage:
     poll_interval_s = POLL_INTERVAL_S
 
     def __init__(
-        self, engine: Engine, bus: Bus, settings: Settings, *, shards: int, step: Step = no_step
+        self, database: Database, bus: Bus, settings: Settings, *, shards: int, step: Step = no_step
     ) -> None:
         """`bus` is only asked whether anyone listens; the loop publishes."""
         self.counters = Counters()
         self.queues: Sequence[str] = [settings.results_shard_queue(shard) for shard in range(shards)]
         self.max_messages = max(MESSAGES_BATCH_SIZE, shards)
-        self._engine = engine
+        self._database = database
         self._bus = bus
         self._exchange = settings.results_exchange
         self._batches_exchange = settings.batches_exchange
         self._step = step
         self._described: dict[tuple[str, int], Described] = {}
         self._open_hours = OpenHours()
-        self._hourly_sums = HourlySums(engine)
+        self._hourly_sums = HourlySums(database)
         self._in_doubt = False
         """The last attempt ended in an error, perhaps behind its commit: what is stored may not have been published."""
 
@@ -135,17 +136,17 @@ class AnomalyStage:
         rows first and leaves such scores out.
         """
         if received.commands or received.failures:
-            with writing(self._engine) as conn:
+            with self._database.write() as conn:
                 metrics.lock(conn, received.uids)  # statuses are changed one by one, after the watermarks
                 chosen = self._choose(conn, received, wanted, compare=compare)
                 _write(conn, chosen)
                 _change_statuses(conn, received, chosen.states)
             return chosen.publication
         # Writers take turns, so that what can be done before ours is; the watermarks verify what was read here.
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             chosen = self._choose(conn, received, wanted, compare=compare)
         if chosen.advances:
-            with writing(self._engine) as conn:
+            with self._database.write() as conn:
                 _write(conn, chosen)
         return chosen.publication
 
@@ -444,5 +445,5 @@ def _decoded(
 def build(context: Context) -> AnomalyStage:
     """Return the stage of an installation."""
     return AnomalyStage(
-        context.engine, context.bus, context.settings, shards=context.shards, step=context.step
+        context.database, context.bus, context.settings, shards=context.shards, step=context.step
     )

@@ -8,13 +8,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
-from sqlalchemy import Engine
-
 from htmengine.config import ModelName
 from htmengine.errors import ConfigError, DependencyUnavailable
 from htmengine.exceptions import HTMEngineError, MetricAlreadyMonitored
 from htmengine.repository import metrics
-from htmengine.repository.engine import reading
+from htmengine.repository.database import Database
 from htmengine.repository.metrics import MetricState
 from htmengine.runtime.metric_storer import monitor_rules
 from htmengine.runtime.metric_storer.monitor_rules import Limit, Quota, Rule, Rules
@@ -63,11 +61,11 @@ class AutoMonitor:
     """
 
     def __init__(
-        self, path: Path | None, engine: Engine, models: Callable[[ModelName | None], Models]
+        self, path: Path | None, database: Database, models: Callable[[ModelName | None], Models]
     ) -> None:
         """Raises ConfigError for a file that cannot be used."""
         self._path = path
-        self._engine = engine
+        self._database = database
         self._models = models
         self._changed_at = _changed_at(path)
         self._rules = monitor_rules.load(path) if path else Rules()
@@ -135,7 +133,7 @@ class AutoMonitor:
         return monitored
 
     def _see_all(self) -> None:
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             self._quota = Quota(self._rules, metrics.custom(conn))
         self._candidates.clear()
         self.created(self._quota.without)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import cache
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from typing_extensions import override
 
 from htmengine import config
@@ -28,7 +28,7 @@ from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.messages import Backfill, MalformedMessage, decode_metric_lines, shard_of
 from htmengine.model_swapper.model_input import ModelInputBuilder, requests
 from htmengine.repository import backfill, metrics, running_totals, samples
-from htmengine.repository.engine import reading, writing
+from htmengine.repository.database import Database
 from htmengine.repository.errors import WriteConflict
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import WITH_MODEL, MetricStatus
@@ -105,7 +105,7 @@ class MetricStorer(Stage):
         input_queue: Callable[[int], str],
         results_queue: Callable[[int], str],
         queues_now: Callable[[], Sequence[QueueStatus]],
-        engine: Engine,
+        database: Database,
         shards: int,
         models: Models,
         automatic: AutoMonitor,
@@ -121,7 +121,7 @@ class MetricStorer(Stage):
         self._input_queue = input_queue
         self._results_queue = results_queue
         self._queues_now = queues_now
-        self._engine = engine
+        self._database = database
         self._shards = shards
         self._models = models
         self._automatic = automatic
@@ -244,10 +244,10 @@ class MetricStorer(Stage):
         if not totals and (planned := self._plan_optimistically(batches)):
             with suppress(WriteConflict):
                 if planned.rows.uids:
-                    with writing(self._engine) as conn:
+                    with self._database.write() as conn:
                         insert(conn, planned.rows)
                 return 0, planned
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             for place, columns in _rates(conn, totals, refusals).items():
                 batches[place] = batches[place]._replace(samples=columns)
             tokens = backfill.running(conn)
@@ -267,7 +267,7 @@ class MetricStorer(Stage):
             return None
         columns = together(batches)
         names = list(dict.fromkeys(columns.names))
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             if backfill.running(conn):
                 return None
             states = metrics.states_by_name(conn, names)
@@ -327,7 +327,7 @@ class MetricStorer(Stage):
 
     def _ask(self, uids: Sequence[str]) -> None:
         """Ask for the models of metrics that have just got one."""
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             states = metrics.states(conn, uids).values()
             self._messages += requests(conn, states, self._shards, self._input_queue)
 
@@ -343,7 +343,7 @@ class MetricStorer(Stage):
             sweep.waiting_in(statuses, [self._input_queue(shard), self._results_queue(shard)])
             for shard in range(self._shards)
         ]
-        with reading(self._engine) as conn:
+        with self._database.read() as conn:
             behind = {state.uid: state for state in metrics.pending(conn)}
             behind.update((state.uid, state) for state in metrics.lagging(conn))
             chosen = self._sweep.choose(
@@ -363,7 +363,7 @@ class MetricStorer(Stage):
 
     def _release(self, name: str, token: str) -> None:
         """End a backfill whose sender has died: what waited for it becomes rows."""
-        with writing(self._engine) as conn:
+        with self._database.write() as conn:
             if not backfill.end(conn, name, token):
                 return
             stored = self._store(conn, in_time_order(name, _held(conn, name)))
@@ -435,7 +435,7 @@ def build(context: Context) -> MetricStorer:
 
     def models(model: config.ModelName | None) -> Models:
         chosen = settings if model is None else settings.with_scheduler(model=model)
-        return CustomAdapter(context.engine, None, chosen)  # the storer asks for the models itself
+        return CustomAdapter(context.database, None, chosen)  # the storer asks for the models itself
 
     return MetricStorer(
         settings.storer,
@@ -443,9 +443,9 @@ def build(context: Context) -> MetricStorer:
         input_queue=settings.model_input_queue,
         results_queue=settings.results_shard_queue,
         queues_now=context.bus.status,
-        engine=context.engine,
+        database=context.database,
         shards=context.shards,
         models=models(None),
-        automatic=AutoMonitor(settings.storer.rules, context.engine, cache(models)),
+        automatic=AutoMonitor(settings.storer.rules, context.database, cache(models)),
         step=context.step,
     )

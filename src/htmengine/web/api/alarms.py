@@ -20,7 +20,6 @@ from htmengine.model_swapper.score_batch import why_of
 from htmengine.repository import alarms as stored
 from htmengine.repository import metrics, series
 from htmengine.repository.alarms import Position
-from htmengine.repository.engine import reading
 from htmengine.repository.fleet import Ranked, ranked
 from htmengine.repository.schema import ALARM_LOG_SCORE
 from htmengine.runtime.anomaly_service.alarms import direction_of
@@ -76,7 +75,7 @@ def alarms_of_metric(call: Call, uid: Uid, query: AlarmsQuery) -> AlarmPage:
     since = query.since_rowid
     if since is not None and after is not None:
         since, after = after, None
-    with reading(site.context.engine) as conn:
+    with site.context.database.read() as conn:
         if query.from_ is not None or query.to is not None:
             found = _between(conn, uid, query, after)
         else:
@@ -110,7 +109,7 @@ def explain(call: Call, uid: Uid, rowid: RowId) -> Explanation:
     site = call.site
     if uid not in site.fleet.index:
         raise unknown_metric(uid)
-    with reading(site.context.engine) as conn:
+    with site.context.database.read() as conn:
         key = (uid, metrics.state(conn, uid).generation, rowid)
     known = site.explanations.get(key)
     if known is not None:
@@ -181,7 +180,7 @@ def anomalies(call: Call, query: AnomaliesQuery) -> AlarmPage | RankedMetrics:
     wanted = _wanted(site, query)
     position = decoded(query.after, Position) if query.after else None
     items: list[Alarm] = []
-    with reading(site.context.engine) as conn:
+    with site.context.database.read() as conn:
         while True:
             found = stored.alarms_between(
                 conn, since, until, min_score=query.min_score, after=position, limit=query.limit + 1
@@ -202,7 +201,7 @@ def _ranked(site: Site, since: float, until: float, query: AnomaliesQuery) -> Ra
     """Rank metrics by the highest score of the window; of equal ones the first to alarm comes first."""
     found = _ranked_in_memory(site, since, until)
     if found is None:
-        with reading(site.context.engine) as conn:
+        with site.context.database.read() as conn:
             found = ranked(conn, since, until, limit=MAX_RANKED)
     wanted = _wanted(site, query)
     best = heapq.nsmallest(

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from htmengine.htm.arrays import FloatArray
 from htmengine.repository import metrics, series
-from htmengine.repository.engine import reading
 from htmengine.repository.hours import HOUR_S
 from htmengine.repository.series import SCORE_PARTS, Series, Steps
 from htmengine.repository.status import WITH_MODEL
@@ -100,7 +99,7 @@ class _Answer(Struct):
 
 def _behind(call: Call, uid: str, wanted: list[str], query: DataQuery) -> _Answer:
     assert query.since_rowid is not None
-    with reading(call.site.context.engine) as conn:
+    with call.site.context.database.read() as conn:
         found = series.rows_since(conn, uid, query.since_rowid, query.limit)
         if query.scored:
             state = metrics.state(conn, uid)
@@ -122,7 +121,7 @@ def _between(
         raise Problem(problems.BAD_REQUEST, f"from={since:g} lies behind to={until:g}.")
     step = step_for(until - since, query.points)
     names = [name for name in wanted if name in SCORE_PARTS]
-    with reading(call.site.context.engine) as conn:
+    with call.site.context.database.read() as conn:
         first, end = (series.first_from(conn, uid, time) for time in (since, until))
         rows = end - first
         if step >= HOUR_S and rows > MAX_ROWS:

@@ -7,7 +7,6 @@ from typing import Annotated
 import numpy as np
 from msgspec import Meta, Struct
 
-from htmengine.repository.engine import reading
 from htmengine.repository.fleet import alarming
 from htmengine.web import problems
 from htmengine.web.operations import Call, Operations
@@ -53,7 +52,7 @@ def fleet_strip(call: Call, query: StripQuery) -> FleetStrip:
     cells = int(until // step) - first + 1
     counts = _alarming_in_memory(site, first * step, int(until) + 1, step)
     if counts is None:
-        with reading(site.context.engine) as conn:
+        with site.context.database.read() as conn:
             counts = alarming(conn, first * step, int(until) + 1, step)
     times = [(first + cell) * step for cell in range(cells)]
     return FleetStrip(step, times, [counts.get(time, 0) for time in times], [len(site.fleet)] * cells)

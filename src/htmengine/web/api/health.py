@@ -16,7 +16,6 @@ from htmengine.admin.metric_report import inspect
 from htmengine.doors.reasons import remedy_of
 from htmengine.incidents import store
 from htmengine.repository import overview, series
-from htmengine.repository.engine import place, reading
 from htmengine.repository.schema import ALARM_LOG_SCORE
 from htmengine.service.context import data_folder
 from htmengine.web import problems
@@ -92,10 +91,10 @@ def health(call: Call) -> HealthAnswer:
         versions={
             "htmengine": htmengine.__version__,
             "python": platform.python_version(),
-            "database": f"{site.context.engine.dialect.name} {_database_version(site)}",
+            "database": f"{site.context.database.dialect} {_database_version(site)}",
             "bus": settings.bus,
         },
-        config=[str(folder) if folder else place(site.context.engine)],
+        config=[str(folder) if folder else site.context.database.place],
         disk=_disk(str(folder)) if folder else None,
         findings=found.findings,
     )
@@ -243,7 +242,7 @@ def follow(call: Call, query: FollowQuery) -> Road:
     if report.metric is None:
         raise Problem(problems.METRIC_NOT_FOUND, report.diagnosis.sentence)
     uid = report.metric.uid
-    with reading(site.context.engine) as conn:
+    with site.context.database.read() as conn:
         state = overview.metric(conn, query.metric)
         until = 1e11 if query.time is None else query.time + 1
         since = until - 1 if query.time is not None else float(report.metric.tail_timestamp or 0)
@@ -314,7 +313,7 @@ def _silent(fleet: Fleet, now: float) -> list[SilentMetric]:
 
 
 def _database_version(site: Site) -> str:
-    version: Any = site.context.engine.dialect.server_version_info or ()
+    version: Any = site.context.database.dialect.server_version_info or ()
     return ".".join(map(str, version))
 
 

@@ -8,7 +8,6 @@ import msgspec
 from msgspec import Struct
 
 from htmengine.incidents import store
-from htmengine.repository.engine import reading
 from htmengine.web import problems
 from htmengine.web.api.alarms import decoded, encoded
 from htmengine.web.operations import Call, Operations
@@ -40,7 +39,7 @@ class IncidentsQuery(Struct, frozen=True, rename={"from_": "from"}):
 def list_incidents(call: Call, query: IncidentsQuery) -> IncidentPage:
     """List incidents: the open ones first, then by their latest change, the newest first."""
     match = query.q if not query.q or any(sign in query.q for sign in "*?") else f"*{query.q}*"
-    with reading(call.site.context.engine) as conn:
+    with call.site.context.database.read() as conn:
         found = store.list_incidents(
             conn,
             state=None if query.state == "all" else query.state,
@@ -62,7 +61,7 @@ def list_incidents(call: Call, query: IncidentsQuery) -> IncidentPage:
 @operations("GET", "/incidents/{incident}", "read", problems.INCIDENT_NOT_FOUND)
 def incident(call: Call, incident: Cursor) -> Incident:
     """Return an incident with all its metrics. One that turned out to be part of another leads to that."""
-    with reading(call.site.context.engine) as conn:
+    with call.site.context.database.read() as conn:
         found = store.get_incident(conn, incident)
     if found is None:
         raise Problem(

@@ -11,7 +11,6 @@ from htmengine.admin.metric_report import inspect
 from htmengine.doors.reasons import remedy_of
 from htmengine.model_swapper import definition
 from htmengine.repository import samples, series
-from htmengine.repository.engine import reading
 from htmengine.web import problems, ranking, rows, search
 from htmengine.web.fleet import CELLS, FULL, Ring
 from htmengine.web.operations import Call, Operations
@@ -179,7 +178,7 @@ def sparks(call: Call, query: SparksQuery) -> Sparks:
         rates = [1.0 / (site.fleet.column("interval")[site.fleet.index[uid]] or 60.0) for uid in uids]
     by_rows = np.nansum(rates) * (until - since) <= MAX_SPARK_ROWS
     items = {}
-    with reading(site.context.engine) as conn:
+    with site.context.database.read() as conn:
         for uid in uids:
             values, scores = np.full(CELLS, np.nan), np.zeros(CELLS)
             if by_rows:
@@ -239,7 +238,7 @@ def metric(call: Call, uid: Uid) -> MetricDetail:
     (report,) = inspect(site.context, [row.name], health)
     if report.metric is None:
         raise unknown_metric(uid)
-    with reading(site.context.engine) as conn:
+    with site.context.database.read() as conn:
         stored = samples.stored_range(conn, uid)
         oldest = samples.read(conn, uid, stored.oldest, stored.oldest, 1) if stored else None
     of_model = report.metric

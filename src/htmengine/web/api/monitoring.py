@@ -135,7 +135,7 @@ def import_model(call: Call, body: dict[str, Any]) -> MetricRow:
 def _adapter(call: Call, model: config.ModelName | None = None) -> CustomAdapter:
     context = call.site.context
     settings = context.settings if model is None else context.settings.with_scheduler(model=model)
-    return CustomAdapter(context.engine, context.bus, settings)
+    return CustomAdapter(context.database, context.bus, settings)
 
 
 def _name(call: Call, uid: str) -> str:

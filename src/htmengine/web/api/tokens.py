@@ -7,7 +7,6 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from htmengine.repository import tokens as stored
-from htmengine.repository.engine import reading, writing
 from htmengine.web import problems
 from htmengine.web.access import SCOPES, Scope
 from htmengine.web.operations import Call, Operations
@@ -20,7 +19,7 @@ operations = Operations()
 @operations("GET", "/tokens", "admin")
 def tokens(call: Call) -> TokenList:
     """List tokens, without their secrets, the oldest first."""
-    with reading(call.site.context.engine) as conn:
+    with call.site.context.database.read() as conn:
         return TokenList([_shown(token) for token in stored.every_token(conn).values()])
 
 
@@ -38,7 +37,7 @@ def create_token(call: Call, body: TokenBody) -> TokenAnswer:
     """Make a token. The answer alone has its secret: only a checksum is kept."""
     by = call.principal.name if call.principal else ""
     scopes = [scope for scope in SCOPES if scope in body.scopes]
-    with writing(call.site.context.engine) as conn:
+    with call.site.context.database.write() as conn:
         token, secret = stored.create(conn, body.name, scopes, by=by, now=call.site.clock())
     return _shown(token, secret)
 
@@ -46,7 +45,7 @@ def create_token(call: Call, body: TokenBody) -> TokenAnswer:
 @operations("DELETE", "/tokens/{token}", "admin", problems.NOT_FOUND)
 def revoke_token(call: Call, token: Annotated[str, Meta(min_length=1, max_length=40)]) -> None:
     """Revoke a token; whoever uses it is refused within seconds, and its sessions end."""
-    with writing(call.site.context.engine) as conn:
+    with call.site.context.database.write() as conn:
         if not stored.revoke(conn, token):
             raise Problem(problems.NOT_FOUND, "There is no such token; GET /api/v1/tokens lists them.")
     call.site.access.reload()

@@ -31,7 +31,7 @@ def bus():
 
 @pytest.fixture
 def context(bus):
-    return Context(settings=config.Settings(), bus=bus, engine=None, shards=1)
+    return Context(settings=config.Settings(), bus=bus, database=None, shards=1)
 
 
 def test_what_was_missed_while_the_history_was_scored_is_sent_at_once_without_anomalies(

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
-from sqlalchemy import Engine, select, update
+from sqlalchemy import select, update
 
 from htmengine import config, messages
 from htmengine.bus import Delivery
 from htmengine.messages import CommandResult, Scores, Why
 from htmengine.repository import identity, metrics, samples, schema
 from htmengine.repository import scores as repository_scores
-from htmengine.repository.engine import reading, writing
+from htmengine.repository.database import Database
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.anomaly_service import AnomalyService
 from htmengine.runtime.anomaly_service.stage import AnomalyStage
@@ -35,8 +35,8 @@ class Subscribers:
 class Installation:
     """A repository, and what is published."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, database: Database) -> None:
+        self.database = database
         self.settings = config.Settings()
         self.subscribers = Subscribers({self.settings.results_exchange, self.settings.batches_exchange})
         self.steps: list[str] = []
@@ -44,12 +44,12 @@ class Installation:
         self.tag = 0
 
     def new_stage(self) -> AnomalyStage:
-        return AnomalyStage(self.engine, self.subscribers, self.settings, shards=1, step=self.steps.append)
+        return AnomalyStage(self.database, self.subscribers, self.settings, shards=1, step=self.steps.append)
 
     def monitored(
         self, name: str, rows: int, *, status: int = MetricStatus.ACTIVE, first_value: float = 1.0
     ) -> str:
-        with writing(self.engine) as conn:
+        with self.database.write() as conn:
             uid = metrics.create_custom(conn, [name])[name]
             metrics.start_model(
                 conn, uid, parameters=json.dumps(SPEC), model_params="{}", status=status, server="web"
@@ -64,13 +64,13 @@ class Installation:
 
     def without_digests(self) -> None:
         """Let all that is stored be of a version before digests."""
-        with writing(self.engine) as conn:
+        with self.database.write() as conn:
             conn.execute(update(schema.metric).values(tail_digest=None, model_digest=None))
             conn.execute(update(schema.metric_data).values(digest=None))
 
     def scores(self, uid: str, *rowids: int, **options: Any) -> Scores:
         """Return scores of the samples that are stored."""
-        with reading(self.engine) as conn:
+        with self.database.read() as conn:
             rows = samples.read(conn, uid, min(rowids), max(rowids), max(rowids))
         digests = dict(zip(rows.rowids, rows.digests, strict=True))
         model = self.state(uid).model_digest
@@ -80,18 +80,18 @@ class Installation:
         )
 
     def state(self, uid: str) -> metrics.MetricState:
-        with reading(self.engine) as conn:
+        with self.database.read() as conn:
             return metrics.states(conn, [uid])[uid]
 
     def status(self, uid: str) -> tuple[int, str | None]:
-        with reading(self.engine) as conn:
+        with self.database.read() as conn:
             row = conn.execute(
                 select(schema.metric.c.status, schema.metric.c.message).where(schema.metric.c.uid == uid)
             ).one()
         return row.status, row.message
 
     def stored(self, uid: str) -> list[repository_scores.ScoredSample]:
-        with reading(self.engine) as conn:
+        with self.database.read() as conn:
             return repository_scores.stored(conn, uid, 1, 10_000)
 
     def give(self, *received: messages.ModelOutput, deliveries: int = 1) -> "Published":

@@ -5,13 +5,12 @@ import pytest
 
 from htmengine.messages import decode_why
 from htmengine.repository import alarms
-from htmengine.repository.engine import reading
 from htmengine.runtime.anomaly_service.alarms import new_alarms
 from tests.unit.runtime.anomaly_service.scored import START, WHY, alarming, expecting, scores
 
 
 def stored(at, uid):
-    with reading(at.engine) as conn:
+    with at.database.read() as conn:
         return alarms.alarms_of(conn, uid, since_rowid=0, limit=100)
 
 

@@ -5,7 +5,6 @@ import math
 import pytest
 
 from htmengine.repository import hours, metrics
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.anomaly_service import hourly_sums
 from htmengine.runtime.anomaly_service.hourly_sums import PASS_INTERVAL_S, SOON_S, HourlySums
@@ -26,14 +25,14 @@ def clock():
 
 
 @pytest.fixture
-def engine(at):
-    return at.engine
+def database(at):
+    return at.database
 
 
 @pytest.fixture
-def uids(engine):
+def uids(database):
     """Give five metrics with the same rows, of three hours that are over and one that is not."""
-    with writing(engine) as conn:
+    with database.write() as conn:
         uids = sorted(metrics.create_custom(conn, list("abcde")).values())
         for uid in uids:
             metrics.start_model(conn, uid, parameters=None, model_params="{}", status=MetricStatus.ACTIVE)
@@ -41,38 +40,38 @@ def uids(engine):
     return uids
 
 
-def stored(engine, uid):
-    with reading(engine) as conn:
+def stored(database, uid):
+    with database.read() as conn:
         return hours.stored(conn, uid, -math.inf, math.inf)
 
 
-def test_a_pass_comes_to_every_metric_and_the_next_after_a_while(engine, uids, clock):
-    sums = HourlySums(engine, clock=clock)
+def test_a_pass_comes_to_every_metric_and_the_next_after_a_while(database, uids, clock):
+    sums = HourlySums(database, clock=clock)
     assert sums.advance() == 5 * 18
-    assert [stored(engine, uid) for uid in uids] == [expected(ROWS[:18])] * 5
+    assert [stored(database, uid) for uid in uids] == [expected(ROWS[:18])] * 5
     assert sums.advance() == 0
-    with writing(engine) as conn:
+    with database.write() as conn:
         add_scored(conn, uids[2], [ROWS[-1][0] + 3600], [1.0], [0.1])
     assert sums.advance() == 0
     clock.now += PASS_INTERVAL_S
     assert sums.advance() == 2
-    assert stored(engine, uids[2]) == expected(ROWS)
+    assert stored(database, uids[2]) == expected(ROWS)
 
 
 @pytest.mark.parametrize("at_once", [1, 5, 7, 18, 40])
 def test_a_step_sums_up_few_rows_and_a_pass_that_left_some_is_followed_by_the_next(
-    engine, uids, clock, monkeypatch, at_once
+    database, uids, clock, monkeypatch, at_once
 ):
     monkeypatch.setattr(hourly_sums, "ROWS_BATCH_SIZE", at_once)
-    sums = HourlySums(engine, clock=clock)
+    sums = HourlySums(database, clock=clock)
     steps = [sums.advance() for _ in range(200)]
     assert sum(steps) == 5 * 18
     assert max(steps) < at_once + 18
-    assert [stored(engine, uid) for uid in uids] == [expected(ROWS[:18])] * 5
+    assert [stored(database, uid) for uid in uids] == [expected(ROWS[:18])] * 5
 
 
-def test_two_that_sum_up_at_the_same_time_count_each_row_once(engine, uids, clock, monkeypatch):
-    first, second = HourlySums(engine, clock=clock), HourlySums(engine, clock=clock)
+def test_two_that_sum_up_at_the_same_time_count_each_row_once(database, uids, clock, monkeypatch):
+    first, second = HourlySums(database, clock=clock), HourlySums(database, clock=clock)
     real = hours.store
 
     def overtaken(conn, sums):
@@ -84,13 +83,13 @@ def test_two_that_sum_up_at_the_same_time_count_each_row_once(engine, uids, cloc
     assert second.advance() == 5 * 18
     while first.advance() or first._uid is not None:
         pass
-    assert [stored(engine, uid) for uid in uids] == [expected(ROWS[:18])] * 5
+    assert [stored(database, uid) for uid in uids] == [expected(ROWS[:18])] * 5
 
 
-def test_a_pass_comes_soon_where_something_is_known_to_be_missing(engine, uids, clock):
-    sums = HourlySums(engine, clock=clock)
+def test_a_pass_comes_soon_where_something_is_known_to_be_missing(database, uids, clock):
+    sums = HourlySums(database, clock=clock)
     assert sums.advance() == 5 * 18
-    with writing(engine) as conn:
+    with database.write() as conn:
         add_scored(conn, uids[2], [ROWS[-1][0] + 3600], [1.0], [0.1])
     assert sums.advance() == 0
     sums.hurry()

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from sqlalchemy import delete
 
 from htmengine.repository import hours, metrics, schema, series
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.runtime.anomaly_service import open_hours
 from htmengine.runtime.anomaly_service.stage import AnomalyStage
@@ -32,12 +31,12 @@ def naive(last):
 
 
 def stored(at, uid):
-    with reading(at.engine) as conn:
+    with at.database.read() as conn:
         return hours.stored(conn, uid, -math.inf, math.inf)
 
 
 def told(at, uid):
-    with reading(at.engine) as conn:
+    with at.database.read() as conn:
         return series.hours_between(conn, uid, -math.inf, math.inf)
 
 
@@ -79,7 +78,7 @@ def test_metrics_beyond_those_that_memory_is_for_are_summed_up_from_their_rows(a
 
 def test_an_hour_with_values_beyond_what_counts_is_summed_up_from_its_rows(at):
     uid = at.monitored("m", 100)
-    with writing(at.engine) as conn:
+    with at.database.write() as conn:
         conn.execute(
             schema.metric_data.update().where(schema.metric_data.c.rowid == 5).values(metric_value=1e308)
         )
@@ -95,7 +94,7 @@ def test_an_hour_with_values_beyond_what_counts_is_summed_up_from_its_rows(at):
 def test_a_metric_that_is_monitored_again_counts_its_rows_anew(at):
     uid = at.monitored("m", ROWS)
     at.give(some(at, uid, 1, 130))
-    with writing(at.engine) as conn:
+    with at.database.write() as conn:
         metrics.clear_model(conn, uid)
         metrics.start_model(conn, uid, parameters="{}", model_params="{}", status=1)
     again = at.scores(uid, *range(1, 201), generation=1)
@@ -107,7 +106,7 @@ def test_a_metric_that_is_monitored_again_counts_its_rows_anew(at):
 @given(data=st.data())
 def test_whatever_happens_each_row_is_counted_once(at, data):
     """Scores in runs of any length; the service is killed before or behind a commit, loses an answer, is overtaken."""
-    with writing(at.engine) as conn:
+    with at.database.write() as conn:
         conn.execute(delete(schema.metric))
     at.stage = at.new_stage()
     uids = [at.monitored(name, ROWS) for name in "ab"]

@@ -10,9 +10,7 @@ from htmengine import messages
 from htmengine.messages import ModelFailure, Scores
 from htmengine.repository import identity, metrics, samples, schema
 from htmengine.repository import scores as repository_scores
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.status import MetricStatus
-from htmengine.runtime.anomaly_service import stage
 from tests.support.concurrency import write_first
 from tests.unit.runtime.anomaly_service.scored import fields, scores
 
@@ -20,7 +18,7 @@ from tests.unit.runtime.anomaly_service.scored import fields, scores
 def test_a_score_is_stored_with_display_value_and_predictions_and_moves_the_watermark(at):
     uid = at.monitored("m", 2)
     at.give(scores(uid, 1, 2, predictions=True))
-    with reading(at.engine) as conn:
+    with at.database.read() as conn:
         rows = conn.execute(select(schema.metric_data).order_by(schema.metric_data.c.rowid)).all()
     assert [
         (row.raw_anomaly_score, row.anomaly_score, row.log_score, row.sequence_score, row.novelty_score)
@@ -54,7 +52,7 @@ def test_a_row_that_comes_twice_keeps_its_first_score_and_is_published_once(at):
 def test_scores_of_nobody_change_nothing_and_cost_no_neighbour(at, stale):
     uid, neighbour = at.monitored("m", 2), at.monitored("n", 1)
     sent = scores("0" * 32 if stale == "unknown" else uid, 1, generation=int(stale == "generation"))
-    with writing(at.engine) as conn:
+    with at.database.write() as conn:
         if stale == "unmonitored":
             metrics.end_model(conn, uid)
         elif stale == "failed":
@@ -82,7 +80,7 @@ def test_scores_are_taken_while_the_definition_is_not_confirmed(at):
 
 def test_rows_that_are_missing_roll_the_watermark_back_and_end_the_service_loudly(at):
     uid = at.monitored("m", 2)
-    with writing(at.engine) as conn:
+    with at.database.write() as conn:
         conn.execute(delete(schema.metric_data).where(schema.metric_data.c.rowid == 2))
     with pytest.raises(RuntimeError, match="htmengine verify"):
         at.give(scores(uid, 1, 2))
@@ -100,7 +98,7 @@ def test_scores_of_samples_that_were_lost_are_not_stored_and_cost_no_neighbour(a
     if lost == "model":
         old = msgspec.structs.replace(old, digests=[digest ^ 5 for digest in old.digests])
     else:
-        with writing(at.engine) as conn:
+        with at.database.write() as conn:
             changed = schema.metric_data.c.rowid == (3 if lost == "sample" else 1)
             conn.execute(update(schema.metric_data).where(changed).values(metric_value=7.0))
             rows = samples.read(conn, uid, 1, 3, 3)
@@ -158,7 +156,7 @@ def test_a_second_owner_is_fenced_off_and_the_batch_read_again(at, monkeypatch):
 def test_a_model_that_ends_before_our_turn_to_write_gets_no_scores(at, monkeypatch):
     uid = at.monitored("m", 2)
     ended = []
-    write_first(monkeypatch, stage, lambda conn: ended.append(metrics.end_model(conn, uid)))
+    write_first(monkeypatch, at.database, lambda conn: ended.append(metrics.end_model(conn, uid)))
     assert at.give(scores(uid, 1)).rowids() == []
     assert ended
     assert at.stored(uid) == []
@@ -175,7 +173,7 @@ def test_whatever_is_lost_doubled_or_out_of_order_each_row_gets_one_score_in_ord
     """A scheduler that sends runs of rows, from any row on; a queue that loses, doubles and reorders; crashes before
     and behind the commit. At the end the sweep asks for what is left.
     """
-    with writing(at.engine) as conn:
+    with at.database.write() as conn:
         conn.execute(delete(schema.metric))
     at.stage = at.new_stage()
     uids = [at.monitored(f"m{index}", ROWS) for index in range(METRICS)]

@@ -5,7 +5,6 @@ import pytest
 from htmengine import htmengineerrno
 from htmengine.messages import CommandResult, ModelFailure, encode_model_output
 from htmengine.repository import metrics
-from htmengine.repository.engine import writing
 from htmengine.repository.status import MetricStatus
 from tests.unit.runtime.anomaly_service.scored import SPEC, Published, defined, scores
 
@@ -44,7 +43,7 @@ def test_a_definition_that_failed_makes_an_error_with_its_message(at):
 
 def test_a_definition_of_a_metric_that_was_unmonitored_says_nothing_and_changes_nothing(at):
     uid = at.monitored("m", 0, status=MetricStatus.CREATE_PENDING)
-    with writing(at.engine) as conn:
+    with at.database.write() as conn:
         metrics.end_model(conn, uid)
     assert at.give(defined(uid), defined("0" * 32)).commands == []
     assert at.give(defined(uid, status=htmengineerrno.ERR, error="late")).commands == []

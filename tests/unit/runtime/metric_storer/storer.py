@@ -3,7 +3,7 @@
 from htmengine import config, messages
 from htmengine.bus import Delivery
 from htmengine.repository import metrics, migrations, samples
-from htmengine.repository.engine import open_engine, reading, writing
+from htmengine.repository.opening import open_database
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer.auto_monitor import AutoMonitor
 from htmengine.runtime.metric_storer.stage import MetricStorer
@@ -36,8 +36,8 @@ class Storer:
     """A storer with its repository, and everything around it in hand."""
 
     def __init__(self, folder, **settings):
-        self.engine = open_engine(config.Repository(path=folder / "repository.sqlite"))
-        migrations.upgrade(self.engine, SHARDS)
+        self.database = open_database(config.Repository(path=folder / "repository.sqlite"))
+        migrations.upgrade(self.database, SHARDS)
         self.settings = config.Storer(**settings)
         self.models = FakeModels()
         self.now = float(NOW)
@@ -55,10 +55,10 @@ class Storer:
             input_queue="input.{}".format,
             results_queue="results.{}".format,
             queues_now=lambda: self.queues,
-            engine=self.engine,
+            database=self.database,
             shards=SHARDS,
             models=self.models,
-            automatic=AutoMonitor(self.settings.rules, self.engine, lambda model: self.models),
+            automatic=AutoMonitor(self.settings.rules, self.database, lambda model: self.models),
             clock=lambda: self.now,
             timer=lambda: self.elapsed,
             step=self.step,
@@ -82,21 +82,21 @@ class Storer:
         return self.stage.process(list(self.deliver(*bodies, deliveries=deliveries)))
 
     def state(self, name):
-        with reading(self.engine) as conn:
+        with self.database.read() as conn:
             return metrics.states_by_name(conn, [name]).get(name)
 
     def rows(self, name):
         state = self.state(name)
         if state is None:
             return []
-        with reading(self.engine) as conn:
+        with self.database.read() as conn:
             rows = samples.read(conn, state.uid, 0, 1 << 30, 1 << 30)
         assert rows.rowids == list(range(1, len(rows.rowids) + 1))
         assert state.last_rowid == len(rows.rowids)
         return list(zip(rows.timestamps, rows.values, strict=True))
 
     def monitor(self, name, status=MetricStatus.ACTIVE):
-        with writing(self.engine) as conn:
+        with self.database.write() as conn:
             uid = metrics.create_custom(conn, [name])[name]
             metrics.start_model(conn, uid, parameters="{}", model_params="{}", status=status)
         return uid

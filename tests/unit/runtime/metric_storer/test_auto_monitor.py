@@ -6,8 +6,8 @@ from htmengine import config
 from htmengine.errors import DependencyUnavailable
 from htmengine.exceptions import MetricAlreadyMonitored
 from htmengine.repository import metrics, migrations
-from htmengine.repository.engine import open_engine, writing
 from htmengine.repository.metrics import NewModel
+from htmengine.repository.opening import open_database
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer.auto_monitor import MODELS_BATCH_SIZE, AutoMonitor
 
@@ -15,8 +15,8 @@ from htmengine.runtime.metric_storer.auto_monitor import MODELS_BATCH_SIZE, Auto
 class FakeModels:
     """Monitors in the repository, as the adapter does; fails as often as it is told to, and refuses some."""
 
-    def __init__(self, engine):
-        self.engine = engine
+    def __init__(self, database):
+        self.database = database
         self.model = None
         self.monitored = []
         self.failures = []
@@ -28,7 +28,7 @@ class FakeModels:
 
     def monitorMetrics(self, specs):  # noqa: N802
         uids = [spec["metricSpec"]["uid"] for spec in specs]
-        with writing(self.engine) as conn:
+        with self.database.write() as conn:
             names = [metrics.states(conn, [uid])[uid].name for uid in uids]
             for failure in self.failures[:1]:
                 del self.failures[0]
@@ -44,22 +44,22 @@ class FakeModels:
 
 
 @pytest.fixture
-def engine(tmp_path):
-    engine = open_engine(config.Repository(path=tmp_path / "repository.sqlite"))
-    migrations.upgrade(engine, 4)
-    yield engine
-    engine.dispose()
+def database(tmp_path):
+    database = open_database(config.Repository(path=tmp_path / "repository.sqlite"))
+    migrations.upgrade(database, 4)
+    yield database
+    database.close()
 
 
 @pytest.fixture
-def models(engine):
-    return FakeModels(engine)
+def models(database):
+    return FakeModels(database)
 
 
 @pytest.fixture
-def automatic(tmp_path, engine, models):
+def automatic(tmp_path, database, models):
     def automatic(text):
-        return AutoMonitor(rules(tmp_path, text), engine, models)
+        return AutoMonitor(rules(tmp_path, text), database, models)
 
     return automatic
 
@@ -72,8 +72,8 @@ def rules(folder, text, *, changed_at=None):
     return path
 
 
-def create(engine, *names):
-    with writing(engine) as conn:
+def create(database, *names):
+    with database.write() as conn:
         uids = metrics.create_custom(conn, names)
         return [metrics.states(conn, [uids[name]])[uids[name]] for name in names]
 
@@ -85,17 +85,17 @@ def names(models):
 ALL = "[all]\npattern = *\naction = monitor\n"
 
 
-def test_without_a_file_nothing_is_monitored(engine, models):
-    found = AutoMonitor(None, engine, models)
-    found.created(create(engine, "a"))
+def test_without_a_file_nothing_is_monitored(database, models):
+    found = AutoMonitor(None, database, models)
+    found.created(create(database, "a"))
     assert not found.waiting
     assert found.work() == []
     found.look_at_file()
     assert models.monitored == []
 
 
-def test_metrics_that_exist_are_monitored_at_the_start(engine, models, automatic):
-    create(engine, "a", "b")
+def test_metrics_that_exist_are_monitored_at_the_start(database, models, automatic):
+    create(database, "a", "b")
     found = automatic("[a]\npattern = a\naction = monitor\nmodel = nupic\n" + ALL)
     assert found.waiting
     assert len(found.work() + found.work()) == 2  # one set of parameters after the other
@@ -103,9 +103,9 @@ def test_metrics_that_exist_are_monitored_at_the_start(engine, models, automatic
     assert sorted(models.monitored) == [("a", "nupic"), ("b", None)]
 
 
-def test_a_metric_whose_model_was_deleted_stays_without(engine, models, automatic):
-    (state,) = create(engine, "a")
-    with writing(engine) as conn:
+def test_a_metric_whose_model_was_deleted_stays_without(database, models, automatic):
+    (state,) = create(database, "a")
+    with database.write() as conn:
         metrics.start_model(
             conn, state.uid, parameters="{}", model_params="{}", status=MetricStatus.CREATE_PENDING
         )
@@ -113,45 +113,45 @@ def test_a_metric_whose_model_was_deleted_stays_without(engine, models, automati
     assert automatic(ALL).work() == []
 
 
-def test_work_is_done_a_few_at_a_time(engine, models, automatic):
+def test_work_is_done_a_few_at_a_time(database, models, automatic):
     found = automatic(ALL)
     found.work()
-    found.created(create(engine, *[f"m{i}" for i in range(MODELS_BATCH_SIZE + 1)]))
+    found.created(create(database, *[f"m{i}" for i in range(MODELS_BATCH_SIZE + 1)]))
     assert len(found.work()) == MODELS_BATCH_SIZE
     assert found.waiting
     assert len(found.work()) == 1
     assert not found.waiting
 
 
-def test_limits_of_a_rule_and_of_all_hold_also_after_a_new_start(engine, models, automatic):
+def test_limits_of_a_rule_and_of_all_hold_also_after_a_new_start(database, models, automatic):
     text = "[limits]\nmetrics = 3\n[a]\npattern = a*\naction = monitor\nlimit = 2\n" + ALL
-    create(engine, "a1", "a2", "a3", "b1", "b2")
+    create(database, "a1", "a2", "a3", "b1", "b2")
     first = automatic(text)
     first.work()
     assert len(models.monitored) == 3
     assert len([name for name in names(models) if name.startswith("a")]) <= 2
     second = automatic(text)
     second.work()
-    second.created(create(engine, "a4", "b3"))
+    second.created(create(database, "a4", "b3"))
     second.work()
     assert len(models.monitored) == 3
 
 
-def test_metrics_monitored_by_hand_count_when_a_rule_fits_them(engine, models, automatic):
-    (state,) = create(engine, "a1")
-    with writing(engine) as conn:
+def test_metrics_monitored_by_hand_count_when_a_rule_fits_them(database, models, automatic):
+    (state,) = create(database, "a1")
+    with database.write() as conn:
         metrics.start_model(
             conn, state.uid, parameters="{}", model_params="{}", status=MetricStatus.CREATE_PENDING
         )
     found = automatic("[a]\npattern = a*\naction = monitor\nlimit = 1\n")
-    found.created(create(engine, "a2"))
+    found.created(create(database, "a2"))
     assert found.work() == []
 
 
-def test_a_changed_file_is_applied_to_all_metrics(engine, models, tmp_path):
+def test_a_changed_file_is_applied_to_all_metrics(database, models, tmp_path):
     path = rules(tmp_path, "[x]\npattern = x\naction = monitor\n", changed_at=1000)
-    found = AutoMonitor(path, engine, models)
-    found.created(create(engine, "a"))
+    found = AutoMonitor(path, database, models)
+    found.created(create(database, "a"))
     found.work()
     found.look_at_file()
     assert not found.waiting
@@ -161,20 +161,20 @@ def test_a_changed_file_is_applied_to_all_metrics(engine, models, tmp_path):
     assert names(models) == ["a"]
 
 
-def test_a_changed_file_with_faults_leaves_the_rules_as_they_were(engine, models, tmp_path):
+def test_a_changed_file_with_faults_leaves_the_rules_as_they_were(database, models, tmp_path):
     path = rules(tmp_path, ALL, changed_at=1000)
-    found = AutoMonitor(path, engine, models)
+    found = AutoMonitor(path, database, models)
     rules(tmp_path, "[x]\n", changed_at=2000)
     found.look_at_file()
     path.unlink()
     found.look_at_file()
-    found.created(create(engine, "a"))
+    found.created(create(database, "a"))
     found.work()
     assert names(models) == ["a"]
 
 
-def test_what_is_away_makes_nothing_forgotten(engine, models, automatic):
-    create(engine, "a", "b")
+def test_what_is_away_makes_nothing_forgotten(database, models, automatic):
+    create(database, "a", "b")
     found = automatic(ALL)
     models.failures = [DependencyUnavailable("away")]
     with pytest.raises(DependencyUnavailable):
@@ -183,8 +183,8 @@ def test_what_is_away_makes_nothing_forgotten(engine, models, automatic):
     assert names(models) == ["a", "b"]
 
 
-def test_what_is_away_counts_against_no_limit(engine, models, automatic):
-    create(engine, "a", "b")
+def test_what_is_away_counts_against_no_limit(database, models, automatic):
+    create(database, "a", "b")
     found = automatic("[limits]\nmetrics = 2\n" + ALL)
     models.failures = [DependencyUnavailable("away")] * 3
     for _ in range(3):
@@ -194,17 +194,17 @@ def test_what_is_away_counts_against_no_limit(engine, models, automatic):
     assert names(models) == ["a", "b"]
 
 
-def test_a_metric_that_cannot_be_monitored_costs_no_other(engine, models, automatic):
-    create(engine, "a", "b", "c", "d")
+def test_a_metric_that_cannot_be_monitored_costs_no_other(database, models, automatic):
+    create(database, "a", "b", "c", "d")
     models.refusals = {"b": MetricAlreadyMonitored("it is", uid="u"), "c": ValueError("no")}
     assert len(automatic(ALL).work()) == 2
     assert names(models) == ["a", "d"]
 
 
-def test_one_that_somebody_else_monitors_counts_and_one_that_cannot_be_does_not(engine, models, automatic):
+def test_one_that_somebody_else_monitors_counts_and_one_that_cannot_be_does_not(database, models, automatic):
     found = automatic("[limits]\nmetrics = 2\n" + ALL)
     found.work()
-    found.created(create(engine, "a", "b", "c", "d"))
+    found.created(create(database, "a", "b", "c", "d"))
     models.refusals = {"a": ValueError("no"), "b": MetricAlreadyMonitored("it is", uid="u")}
     found.work()
     assert names(models) == ["c"]

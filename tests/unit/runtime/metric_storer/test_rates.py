@@ -11,7 +11,6 @@ from htmengine.doors import queue_lines
 from htmengine.doors.reasons import Reason
 from htmengine.doors.samples import Kind, Refusals, Samples
 from htmengine.repository import metrics, running_totals
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.running_totals import Total
 from htmengine.runtime.metric_storer.rates import samples_of
 from tests.unit.runtime.metric_storer.storer import NOW, Killed, Storer, fed
@@ -227,7 +226,7 @@ def test_a_storer_that_dies_loses_no_rate_and_makes_none_twice(storer, step):
     later = storer.process(*batches[4:])
     expected = [(T + 60 * i, 100 / 60) for i in range(1, 6)]
     assert storer.rows("m") == expected
-    with reading(storer.engine) as conn:
+    with storer.database.read() as conn:
         assert running_totals.read(conn, ["m"]) == {"m": Total(T + 300.0, 500.0)}
     # What was committed and not passed on is asked for by the sweep, as with any row.
     sent = {rowid for _, rowid, _, _ in fed(outcome) + fed(later)}
@@ -251,7 +250,7 @@ def test_rates_wait_for_the_end_of_a_backfill_like_other_samples(storer):
 
 def test_a_deleted_metric_leaves_no_total(storer):
     storer.process(message(("m", T, 1.0), ("m", T + 1, 2.0)))
-    with writing(storer.engine) as conn:
+    with storer.database.write() as conn:
         assert not metrics.delete_metric(conn, storer.state("m").uid)
         assert running_totals.read(conn, ["m"]) == {}
 
@@ -260,7 +259,7 @@ def test_totals_are_kept_bit_for_bit(tmp_path):
     storer = Storer(tmp_path)
     kept = {"m": Total(T + 0.1, math.pi * 1e17, 1 / 3), "n": Total(T + 1 / 3, 5e-324, ended=True)}
     for _ in range(2):
-        with writing(storer.engine) as conn:
+        with storer.database.write() as conn:
             running_totals.store(conn, running_totals.read(conn, ["m", "n"]), kept)
-    with reading(storer.engine) as conn:
+    with storer.database.read() as conn:
         assert running_totals.read(conn, ["m", "n", "o"]) == kept

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from htmengine.doors.reasons import Reason
 from htmengine.errors import DependencyUnavailable
 from htmengine.repository import samples, schema
-from htmengine.repository.engine import reading, writing
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer import stage
@@ -108,10 +107,10 @@ def test_each_message_of_a_batch_goes_by_its_own_time_of_acceptance(storer):
 
 def test_what_is_older_than_a_row_that_was_removed_is_refused(storer):
     storer.process(lines(at(1), at(2), at(3)))
-    with writing(storer.engine) as conn:
+    with storer.database.write() as conn:
         conn.execute(schema.metric_data.delete())
     storer.process(lines(at(2), at(3), at(4)))
-    with reading(storer.engine) as conn:
+    with storer.database.read() as conn:
         assert samples.read(conn, storer.state("m").uid, 0, 99, 99).rowids == [4]
 
 
@@ -153,19 +152,19 @@ def test_a_database_that_goes_away_after_a_commit_costs_no_model_its_rows(storer
 
 
 @pytest.fixture
-def lost_commits(monkeypatch):
+def lost_commits(storer, monkeypatch):
     """The connection is lost at so many of the next commits, behind the commit and before its confirmation."""
-    original, left = stage.writing, []
+    write, left = storer.database.write, []
 
     @contextmanager
-    def losing(engine):
-        with original(engine) as conn:
+    def losing():
+        with write() as conn:
             yield conn
         if left:
             left.pop()
             raise RepositoryUnavailable("the connection was lost", hint="")
 
-    monkeypatch.setattr(stage, "writing", losing)
+    monkeypatch.setattr(storer.database, "write", losing)
     return left
 
 
@@ -189,7 +188,7 @@ def test_new_metrics_whose_commit_is_not_certain_get_their_models(tmp_path, lost
         storer.stage.process(deliveries)
     storer.stage.process(deliveries)
     assert [spec["metricSpec"]["uid"] for spec in storer.models.monitored] == [storer.state("m").uid]
-    storer.engine.dispose()
+    storer.database.close()
 
 
 def test_a_storer_that_was_overtaken_stores_nothing_and_does_it_again(storer, monkeypatch):
@@ -216,7 +215,7 @@ def test_rows_that_another_adds_before_our_turn_to_write_come_first(storer, monk
         samples.advance_last(conn, [samples.Advance(uid, 1, 2, NOW - 100_000 + 2)])
         samples.append(conn, [uid], [2], [NOW - 100_000 + 2], [2.0])
 
-    write_first(monkeypatch, stage, add)
+    write_first(monkeypatch, storer.database, add)
     outcome = storer.process(lines(at(2, 5.0), at(3, 3.0)))
     assert [value for _, value in storer.rows("m")] == [1.0, 2.0, 3.0]
     assert fed(outcome) == []  # it has no model
@@ -234,7 +233,7 @@ LINES = st.lists(
 def shared(tmp_path_factory):
     storer = Storer(tmp_path_factory.mktemp("shared"))
     yield storer
-    storer.engine.dispose()
+    storer.database.close()
 
 
 @settings(max_examples=25, deadline=None)

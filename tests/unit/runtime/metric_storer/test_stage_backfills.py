@@ -5,7 +5,6 @@ import pytest
 from htmengine import messages
 from htmengine.bus import QueueStatus
 from htmengine.repository import backfill
-from htmengine.repository.engine import reading
 from htmengine.runtime.metric_storer.backfill import TIMEOUT_S
 from tests.unit.runtime.metric_storer.storer import NOW, Killed, at, fed, lines
 
@@ -22,7 +21,7 @@ def seconds(storer, name="m"):
 
 
 def held(storer):
-    with reading(storer.engine) as conn:
+    with storer.database.read() as conn:
         return backfill.held(conn, "m", 1000).timestamps
 
 

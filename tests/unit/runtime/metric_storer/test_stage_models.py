@@ -5,7 +5,6 @@ import pytest
 from htmengine import messages
 from htmengine.exceptions import MetricStatisticsNotReadyError, MetricStatusChangedError
 from htmengine.repository import metrics
-from htmengine.repository.engine import writing
 from htmengine.repository.status import MetricStatus
 from tests.unit.runtime.metric_storer.storer import NOW, SHARDS, Storer, at, fed, lines, with_rules
 
@@ -20,7 +19,7 @@ def test_rows_of_a_monitored_metric_go_to_its_shard(storer, status):
 @pytest.mark.parametrize("status", [MetricStatus.ERROR, MetricStatus.PENDING_DATA])
 def test_rows_of_a_metric_without_a_running_model_are_stored_all_the_same(storer, status):
     uid = storer.monitor("m", MetricStatus.ACTIVE)
-    with writing(storer.engine) as conn:
+    with storer.database.write() as conn:
         metrics.set_status(conn, uid, status)
     assert fed(storer.process(lines(at(1), at(2)))) == []
     assert len(storer.rows("m")) == 2
@@ -40,7 +39,7 @@ def test_a_model_that_waits_for_data_is_started_when_there_is_enough_and_gets_a_
     assert storer.models.activated == []
 
     def activate(metric_id):
-        with writing(storer.engine) as conn:
+        with storer.database.write() as conn:
             metrics.set_status(conn, metric_id, MetricStatus.CREATE_PENDING)
 
     storer.models.activateModel = activate
@@ -68,7 +67,7 @@ def test_new_metrics_that_a_rule_fits_get_a_model_and_a_row(tmp_path):
 
     def monitor(specs):
         uids = [spec["metricSpec"]["uid"] for spec in specs]
-        with writing(storer.engine) as conn:
+        with storer.database.write() as conn:
             metrics.start_models(
                 conn, [metrics.NewModel(uid, "{}", "{}", MetricStatus.CREATE_PENDING) for uid in uids]
             )
@@ -79,7 +78,7 @@ def test_new_metrics_that_a_rule_fits_get_a_model_and_a_row(tmp_path):
     assert storer.state("web.a").status == MetricStatus.CREATE_PENDING
     assert storer.state("db.a").status == MetricStatus.UNMONITORED
     assert fed(outcome) == [(storer.state("web.a").uid, 1, NOW - 99_999, 5.0)]
-    storer.engine.dispose()
+    storer.database.close()
 
 
 def test_many_new_metrics_get_their_models_some_at_a_time(tmp_path):
@@ -91,7 +90,7 @@ def test_many_new_metrics_get_their_models_some_at_a_time(tmp_path):
     storer.process()
     assert len({spec["metricSpec"]["uid"] for spec in storer.models.monitored}) == 420
     assert storer.stage.poll_interval_s > 0
-    storer.engine.dispose()
+    storer.database.close()
 
 
 def test_a_model_that_is_not_confirmed_is_defined_again(storer):

@@ -7,11 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DBAPIError
 
 from htmengine import config
-from htmengine.repository.engine import place
-from htmengine.repository.errors import translated
+from htmengine.repository.database import errors_translated
 from htmengine.repository.server import server_engine
 
 
@@ -25,7 +23,7 @@ def create(repository: config.Repository) -> None:
     """
     if repository.dialect == "sqlite":
         return
-    with _administration(repository) as (conn, name):
+    with _server(repository) as (conn, name):
         if repository.dialect == "mysql":
             conn.execute(text(f"CREATE DATABASE IF NOT EXISTS {name} CHARACTER SET utf8mb4"))
         elif not conn.scalar(text("SELECT 1 FROM pg_database WHERE datname = :db"), {"db": repository.db}):
@@ -38,7 +36,7 @@ def drop(repository: config.Repository) -> None:
         if repository.path is not None:
             remove_file(repository.path)
         return
-    with _administration(repository) as (conn, name):
+    with _server(repository) as (conn, name):
         force = " WITH (FORCE)" if repository.dialect == "postgresql" else ""
         conn.execute(text(f"DROP DATABASE IF EXISTS {name}{force}"))
 
@@ -50,16 +48,11 @@ def remove_file(path: Path) -> None:
 
 
 @contextmanager
-def _administration(repository: config.Repository) -> Iterator[tuple[Connection, str]]:
+def _server(repository: config.Repository) -> Iterator[tuple[Connection, str]]:
     """Give a connection to the server, with no transaction, and the database's name as SQL has it."""
     engine = server_engine(repository, database=False, isolation_level="AUTOCOMMIT")
     try:
-        with engine.connect() as conn:
+        with errors_translated(engine), engine.connect() as conn:
             yield conn, engine.dialect.identifier_preparer.quote(repository.db)
-    except DBAPIError as error:
-        answer = translated(error, place(engine))
-        if answer is error:
-            raise
-        raise answer from None
     finally:
         engine.dispose()

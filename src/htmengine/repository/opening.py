@@ -1,0 +1,24 @@
+"""Which database the settings name."""
+
+from __future__ import annotations
+
+from htmengine import config
+from htmengine.repository.database import Database
+from htmengine.repository.server import open_server
+from htmengine.repository.sqlite_file import open_sqlite
+
+
+def open_database(repository: config.Repository, *, serving: bool = False) -> Database:
+    """Return the database of the settings; nothing is connected yet. A SQLite file's folder is created.
+
+    `serving`: for services, which must not wait for long; see `repository.waiting`.
+
+    Raises
+    ------
+    ConfigError : the settings name no file, or one for TLS that cannot be used.
+    RepositoryError : the folder cannot be created.
+    PackageMissing : the server's driver is not installed.
+    """
+    if repository.dialect == "sqlite":
+        return open_sqlite(repository.path)
+    return open_server(repository, serving=serving)
