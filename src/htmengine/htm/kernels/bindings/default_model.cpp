@@ -190,7 +190,7 @@ void bind_value_resolution(nb::module_& module) {
                 samples.reserve(young.size());
                 for (const auto& [timestamp, past] : young) samples.push_back({timestamp, past});
                 if (!self.settled() && samples.size() != self.count() + 1)
-                    throw std::invalid_argument("young must be all samples so far");
+                    throw std::invalid_argument("young must hold all samples so far");
                 return self.observe(value, samples);
             },
             "value"_a, "young"_a)

@@ -20,7 +20,7 @@ void bind_random(nb::module_& module) {
         .def(
             "below",
             [](Random& self, std::uint32_t bound) {
-                if (bound == 0) throw std::invalid_argument("nothing is below 0");
+                if (bound == 0) throw std::invalid_argument("bound must be at least 1");
                 return self.below(bound);
             },
             "bound"_a = Random::default_bound)

@@ -19,7 +19,8 @@ ClassifierParameters checked(ClassifierParameters p) {
         throw std::invalid_argument("the classifier needs 1 to 16 numbers of steps");
     for (std::size_t i = 0; i < p.steps.size(); ++i) {
         check_range("steps", p.steps[i], 1, furthest_step);
-        if (i && p.steps[i] <= p.steps[i - 1]) throw std::invalid_argument("steps must ascend, each once");
+        if (i && p.steps[i] <= p.steps[i - 1])
+            throw std::invalid_argument("steps must ascend, and none may come twice");
     }
     check_range("alpha", p.alpha, 0.0, 1.0);
     check_range("value_gain", p.value_gain, 0.0, 1.0);
@@ -136,20 +137,21 @@ void Classifier<Weight>::restored(std::size_t columns) {
     history_.restored(parameters_.steps.back() + 1u, cells_);
     std::fill(rows_.begin(), rows_.end(), none);
     for (std::size_t row = 0; row < row_cells_.size(); ++row) {
-        if (row_cells_[row].empty()) throw StateError("a row of the classifier's weights is that of no cell");
+        if (row_cells_[row].empty()) throw StateError("a row of the classifier's weights belongs to no cell");
         for (const std::uint32_t cell : row_cells_[row]) {
             if (cell >= cells_ || rows_[cell] != none)
-                throw StateError("the classifier names a cell that does not exist, or one twice");
+                throw StateError("the classifier names a cell twice, or one that does not exist");
             rows_[cell] = static_cast<std::uint32_t>(row);
         }
     }
     for (std::size_t i = 0; i < history_.size(); ++i)
         for (const std::uint32_t cell : history_[i])
             if (rows_[cell] == none) throw StateError("the classifier has no weights for an active cell");
-    if (weights_.size() != parameters_.steps.size()) throw StateError("the classifier's weights are not by its steps");
+    if (weights_.size() != parameters_.steps.size())
+        throw StateError("the classifier does not have one set of weights for each number of steps");
     for (const std::vector<Weight>& weights : weights_) {
         if (weights.size() != row_cells_.size() * columns)
-            throw StateError("the classifier's weights are not by cell and bucket");
+            throw StateError("a set of the classifier's weights does not have one weight for each cell and bucket");
         if (!std::all_of(weights.begin(), weights.end(), [](Weight weight) { return std::isfinite(weight); }))
             throw StateError("a weight of the classifier is not a number");
     }

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "common/parameter_checks.hpp"
 #include "common/portable_math.hpp"
 #include "common/state.hpp"
 
@@ -34,10 +35,6 @@ constexpr double log_of_certainty = -23.02585084720009;
 
 constexpr double surprising = 0.99;
 constexpr std::uint64_t least_records_between_fits = 3;
-
-void require(bool valid, const char* rule, double found) {
-    if (!valid) throw std::invalid_argument(std::string(rule) + ", but it is " + std::to_string(found));
-}
 
 }  // namespace
 
@@ -213,13 +210,14 @@ void Likelihood::restored() const {
     if (!std::all_of(recent_.begin(), recent_.end(), finite)) throw StateError("a raw score is not finite");
     if (!finite(previous_tail_) || !finite(mean_) || !finite(deviation_) || deviation_ < 0.0 ||
         (fitted() && deviation_ == 0.0))
-        throw StateError("the fit of a likelihood is none");
+        throw StateError("the mean and deviation that were fitted are not those of a distribution");
     for (const Block& block : blocks_)
         for (const Moments* moments : {&block.averages, &block.restarted})
-            if (!possible(*moments) || !finite(moments->squares)) throw StateError("the moments of a block are none");
+            if (!possible(*moments) || !finite(moments->squares))
+                throw StateError("the moments of a block of averages are not those of a distribution");
     // Values may be so large that their moments overflow.
     if (!std::all_of(value_blocks_.begin(), value_blocks_.end(), possible))
-        throw StateError("the moments of a block of values are none");
+        throw StateError("the moments of a block of values are not those of a distribution");
 }
 
 }  // namespace htmengine

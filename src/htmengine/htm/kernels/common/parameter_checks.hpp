@@ -7,6 +7,15 @@
 
 namespace htmengine {
 
+/// Throws unless a parameter keeps a rule, "x must be …"; the message has both the rule and what was found.
+template <class T>
+void require(bool valid, const char* rule, T found) {
+    if (valid) return;
+    std::ostringstream message;
+    message << rule << ", but it is " << found;
+    throw std::invalid_argument(message.str());
+}
+
 template <class T>
 void check_range(const char* name, T found, T lowest, T highest) {
     if (found >= lowest && found <= highest) return;  // false for NaN

@@ -141,7 +141,7 @@ class BasicStateReader {
     void read(std::optional<T>& item) {
         std::uint8_t present = 0;
         read(present);
-        if (present > 1) throw StateError("an optional field is neither absent nor present");
+        if (present > 1) throw StateError("the mark of an optional field is neither 0 nor 1");
         item.reset();
         if (present == 1) read(item.emplace());
     }

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "default/log_bins.hpp"
+#include "common/parameter_checks.hpp"
 #include "common/portable_math.hpp"
 #include "common/state.hpp"
 
@@ -32,12 +33,13 @@ AlarmSize::AlarmSize(const AlarmSizeParameters& parameters)
     const auto& p = parameters;
     if (!(p.rare_share > 0.0 && p.rare_share < p.common_share && p.common_share < 1.0))
         throw std::invalid_argument("rare_share and common_share must ascend between 0 and 1");
-    if (!(p.odds > 0.0 && p.odds < p.rare_share)) throw std::invalid_argument("odds must be above 0 and below rare_share");
+    require(p.odds > 0.0 && p.odds < p.rare_share, "odds must be above 0 and below rare_share", p.odds);
     if (!(p.caution > 0.0 && p.recurring_factor > 0.0 && p.recurring_limit >= 1.0 && p.least > 0.0))
         throw std::invalid_argument(
             "caution, recurring_factor and least must be above 0, recurring_limit at least 1");
-    if (!(p.recurring_share > 0.0 && p.recurring_share < 1.0 && p.recurring_support > 0.0))
-        throw std::invalid_argument("recurring_share must be between 0 and 1, recurring_support above 0");
+    require(p.recurring_share > 0.0 && p.recurring_share < 1.0, "recurring_share must be between 0 and 1",
+            p.recurring_share);
+    require(p.recurring_support > 0.0, "recurring_support must be above 0", p.recurring_support);
     if (p.refit < 1 || p.probation < 1 || p.memory < 1 || p.memory > longest_memory)
         throw std::invalid_argument("refit, probation and memory must be at least 1, memory at most 100 million");
 }
@@ -106,8 +108,8 @@ void AlarmSize::restored() const {
     if (total != total_) throw StateError("the counts of sizes do not add up");
     if (size_ != 0.0 && !(size_ >= parameters_.least && std::isfinite(size_)))
         throw StateError("the size of an alarm is out of range");
-    if (varies_ > 1) throw StateError("a metric neither varies nor stands still");
-    if (run_ > longest_run) throw StateError("a run of alarms is longer than it counts");
+    if (varies_ > 1) throw StateError("the mark of a metric that varies is neither 0 nor 1");
+    if (run_ > longest_run) throw StateError("a run of alarms is longer than runs are counted");
 }
 
 }  // namespace htmengine

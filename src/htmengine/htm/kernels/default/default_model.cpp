@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "default/shared.hpp"
+#include "common/parameter_checks.hpp"
 #include "common/portable_math.hpp"
 
 namespace htmengine {
@@ -87,12 +88,12 @@ DefaultModel::DefaultModel(ValueResolution resolution, HashEncoder encoder, Tran
     const auto& c = combination;
     if (encoder_.parameters().columns != memory_.parameters().columns)
         throw std::invalid_argument("encoder and memory must have the same number of columns");
-    if (!(c.damping >= 0.0 && c.damping <= 1.0)) throw std::invalid_argument("damping must be from 0 to 1");
-    if (!(c.quiet_seconds >= 0.0)) throw std::invalid_argument("quiet_seconds must be at least 0");
-    if (!(c.surpassing >= 1.0)) throw std::invalid_argument("surpassing must be at least 1");
+    require(c.damping >= 0.0 && c.damping <= 1.0, "damping must be from 0 to 1", c.damping);
+    require(c.quiet_seconds >= 0.0, "quiet_seconds must be at least 0", c.quiet_seconds);
+    require(c.surpassing >= 1.0, "surpassing must be at least 1", c.surpassing);
     for (const double evidence :
          {c.sequence_evidence, c.jump_evidence, c.extreme_evidence, c.rareness_evidence, c.young_evidence})
-        if (!(evidence >= 0.0)) throw std::invalid_argument("evidence of a channel must be at least 0");
+        require(evidence >= 0.0, "evidence of a channel must be at least 0", evidence);
     if (c.channels > all_channels) throw std::invalid_argument("channels must be a set of the four channels");
 }
 
@@ -261,7 +262,8 @@ void DefaultModel::restored() {
     sequence_likelihood_.restored();
     jump_likelihood_.restored();
     odds_.restored();
-    if (std::isnan(last_detection_) || !(peak_ >= 0.0)) throw StateError("an incident is not one");
+    if (std::isnan(last_detection_) || !(peak_ >= 0.0))
+        throw StateError("the time or the peak of the last detection is out of range");
     if (since_alarm_ > combination_.quiet_records) throw StateError("more quiet records than the parameters allow");
 }
 

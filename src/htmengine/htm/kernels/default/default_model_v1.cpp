@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "default/shared.hpp"
+#include "common/parameter_checks.hpp"
 #include "common/portable_math.hpp"
 
 namespace htmengine {
@@ -42,9 +43,10 @@ DefaultModelV1::DefaultModelV1(ValueScale scale, HashEncoder encoder, Transition
       since_alarm_(combination.quiet_records) {
     if (encoder_.parameters().columns != memory_.parameters().columns)
         throw std::invalid_argument("encoder and memory must have the same number of columns");
-    if (!(combination.damping >= 0.0 && combination.damping <= 1.0))
-        throw std::invalid_argument("damping must be from 0 to 1");
-    if (combination.channels > all_channels_v1) throw std::invalid_argument("channels must be a set of the four channels");
+    require(combination.damping >= 0.0 && combination.damping <= 1.0,
+            "damping must be from 0 to 1", combination.damping);
+    if (combination.channels > all_channels_v1)
+        throw std::invalid_argument("channels must be a set of the four channels");
 }
 
 Scores DefaultModelV1::score(double timestamp, double given_value, Stopwatch& watch) {

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "common/parameter_checks.hpp"
+
 namespace htmengine {
 
 namespace {
@@ -41,8 +43,8 @@ Deviation::Deviation(const DeviationParameters& parameters, const TailParameters
         if (!(rate > 0.0 && rate <= 1.0))
             throw std::invalid_argument(
                 "level_rate, spread_rate, forecast_rate and recent_rate must be above 0 and at most 1");
-    if (!(parameters.ridge > 0.0)) throw std::invalid_argument("ridge must be above 0");
-    if (!(parameters.limit >= 1.0)) throw std::invalid_argument("limit of deviations must be at least 1");
+    require(parameters.ridge > 0.0, "ridge must be above 0", parameters.ridge);
+    require(parameters.limit >= 1.0, "limit of deviations must be at least 1", parameters.limit);
 }
 
 Deviation::Score Deviation::update(double value) {

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "default/calendar.hpp"
+#include "common/parameter_checks.hpp"
 #include "common/state.hpp"
 
 namespace htmengine {
@@ -101,20 +102,20 @@ void Profile::restored() const {
     if (means_.size() != slots_ || visits_.size() != slots_ || outside_.size() != slots_)
         throw StateError("a profile has another number of slots");
     if (slot_ > slots_) throw StateError("a profile visits a slot that does not exist");
-    if (!std::isfinite(sum_) || beyond_ > values_) throw StateError("a visit of a profile is not one");
+    if (!std::isfinite(sum_) || beyond_ > values_)
+        throw StateError("the sum or the count of a visit of a profile is out of range");
     for (const float mean : means_)
-        if (!std::isfinite(mean)) throw StateError("a mean of a profile is not a number");
+        if (!std::isfinite(mean)) throw StateError("a mean of a profile is not finite");
     for (const std::uint8_t outside : outside_)
-        if (outside > most_outside) throw StateError("a profile has more visits outside than it counts");
+        if (outside > most_outside) throw StateError("a slot of a profile has more visits outside than are counted");
 }
 
 Expectation::Expectation(const ExpectationParameters& parameters)
     : parameters_(parameters), day_(day_slots, parameters.day_rate), week_(week_slots, parameters.week_rate) {
     const auto& p = parameters;
     for (const double rate : {p.level_rate, p.day_rate, p.week_rate, p.forecast_rate, p.loss_rate})
-        if (!(rate > 0.0 && rate <= 1.0))
-            throw std::invalid_argument("rates of an expectation must be above 0 and at most 1");
-    if (!(p.ridge > 0.0)) throw std::invalid_argument("ridge must be above 0");
+        require(rate > 0.0 && rate <= 1.0, "each rate of an expectation must be above 0 and at most 1", rate);
+    require(p.ridge > 0.0, "ridge must be above 0", p.ridge);
 }
 
 void Expectation::assume(double level) {
@@ -228,11 +229,11 @@ void Expectation::learn(double value, const Expected& expected, double rate, con
 
 void Expectation::restored() const {
     for (const double number : {begun_, origin_, level_})
-        if (!std::isfinite(number)) throw StateError("an expectation is not a number");
+        if (!std::isfinite(number)) throw StateError("a number of an expectation is not finite");
     for (const Expert& expert : experts_)
         for (const double number :
              {expert.rest, expert.squares, expert.products, expert.forecast_error, expert.level_error})
-            if (!std::isfinite(number)) throw StateError("an expert of an expectation is not a number");
+            if (!std::isfinite(number)) throw StateError("a number of an expert of an expectation is not finite");
     day_.restored();
     week_.restored();
 }

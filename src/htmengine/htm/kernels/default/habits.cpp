@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "default/calendar.hpp"
+#include "common/parameter_checks.hpp"
 #include "common/state.hpp"
 
 namespace htmengine {
@@ -32,10 +33,10 @@ Habits::Habits(const HabitParameters& parameters)
       usual_lows_(half_hours, 0.0f),
       usual_highs_(half_hours, 0.0f),
       time_(half_hours) {
-    if (!(parameters.fading >= 0.0 && parameters.fading <= 1.0))
-        throw std::invalid_argument("fading of habits must be from 0 to 1");
-    if (!(parameters.margin > 0.0)) throw std::invalid_argument("margin of habits must be above 0");
-    if (!(parameters.value_margin >= 0.0)) throw std::invalid_argument("value_margin must be at least 0");
+    require(parameters.fading >= 0.0 && parameters.fading <= 1.0,
+            "fading of habits must be from 0 to 1", parameters.fading);
+    require(parameters.margin > 0.0, "margin of habits must be above 0", parameters.margin);
+    require(parameters.value_margin >= 0.0, "value_margin must be at least 0", parameters.value_margin);
 }
 
 void Habits::visit(double timestamp) {
@@ -113,8 +114,8 @@ void Habits::restored() const {
         if (field->size() != half_hours) throw StateError("habits have another number of half-hours");
     for (const auto* field : {&peaks_, &usual_peaks_, &lows_, &highs_, &usual_lows_, &usual_highs_})
         for (const float number : *field)
-            if (!std::isfinite(number)) throw StateError("a habit is not a number");
-    if (time_ > half_hours) throw StateError("a habit's half-hour does not exist");
+            if (!std::isfinite(number)) throw StateError("a number of the habits is not finite");
+    if (time_ > half_hours) throw StateError("the present half-hour of the habits does not exist");
 }
 
 }  // namespace htmengine

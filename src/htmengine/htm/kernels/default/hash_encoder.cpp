@@ -5,6 +5,7 @@
 #include <stdexcept>
 
 #include "common/mixing.hpp"
+#include "common/parameter_checks.hpp"
 
 namespace htmengine {
 
@@ -18,10 +19,10 @@ std::uint64_t whole(double number) { return static_cast<std::uint64_t>(static_ca
 }  // namespace
 
 HashEncoder::HashEncoder(const HashEncoderParameters& parameters) : parameters_(parameters) {
-    if (parameters.columns < 1 || parameters.columns > 65535)
-        throw std::invalid_argument("columns must be from 1 to 65535");
-    if (parameters.value_bits < 1) throw std::invalid_argument("value_bits must be at least 1");
-    if (parameters.day_parts < 1) throw std::invalid_argument("day_parts must be at least 1");
+    require(parameters.columns >= 1 && parameters.columns <= 65535,
+            "columns must be from 1 to 65535", parameters.columns);
+    require(parameters.value_bits >= 1, "value_bits must be at least 1", parameters.value_bits);
+    require(parameters.day_parts >= 1, "day_parts must be at least 1", parameters.day_parts);
 }
 
 void HashEncoder::encode(double timestamp, double buckets, std::vector<std::uint32_t>& columns) const {

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "common/parameter_checks.hpp"
+
 namespace htmengine {
 
 namespace {
@@ -15,11 +17,11 @@ constexpr std::uint64_t values_before_extremes = 100;
 }  // namespace
 
 Novelty::Novelty(const NoveltyParameters& parameters) : parameters_(parameters) {
-    if (!(parameters.jump_rate > 0.0 && parameters.jump_rate <= 1.0))
-        throw std::invalid_argument("jump_rate must be above 0 and at most 1");
-    if (!(parameters.jump_limit > 0.0)) throw std::invalid_argument("jump_limit must be above 0");
-    if (!(parameters.range_memory >= 1.0)) throw std::invalid_argument("range_memory must be at least 1 record");
-    if (!(parameters.range_settling >= 0.0)) throw std::invalid_argument("range_settling must be at least 0 records");
+    require(parameters.jump_rate > 0.0 && parameters.jump_rate <= 1.0,
+            "jump_rate must be above 0 and at most 1", parameters.jump_rate);
+    require(parameters.jump_limit > 0.0, "jump_limit must be above 0", parameters.jump_limit);
+    require(parameters.range_memory >= 1.0, "range_memory must be at least 1", parameters.range_memory);
+    require(parameters.range_settling >= 0.0, "range_settling must be at least 0", parameters.range_settling);
     if (!(parameters.range_tolerance >= 0.0 && parameters.range_saturation > parameters.range_tolerance))
         throw std::invalid_argument("range_tolerance must be at least 0 and below range_saturation");
 }

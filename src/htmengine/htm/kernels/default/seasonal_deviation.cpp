@@ -4,6 +4,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "common/parameter_checks.hpp"
 #include "common/state.hpp"
 
 namespace htmengine {
@@ -48,11 +49,10 @@ SeasonalDeviation::SeasonalDeviation(const SeasonalDeviationParameters& paramete
       unrest_tail_(tail) {
     const auto& p = parameters;
     for (const double rate : {p.spread_rate, p.long_rate, p.offset_rate, p.recent_rate})
-        if (!(rate > 0.0 && rate <= 1.0))
-            throw std::invalid_argument("rates of a seasonal deviation must be above 0 and at most 1");
+        require(rate > 0.0 && rate <= 1.0, "each rate of a seasonal deviation must be above 0 and at most 1", rate);
     if (!(p.limit >= 1.0 && p.profile_limit >= p.limit && p.furthest >= p.limit))
         throw std::invalid_argument("limit must be at least 1, profile_limit and furthest at least limit");
-    if (p.constant_records < 1) throw std::invalid_argument("constant_records must be at least 1");
+    require(p.constant_records >= 1, "constant_records must be at least 1", p.constant_records);
 }
 
 SeasonalDeviation SeasonalDeviation::renewed(const BulkScale& bulk) const {
@@ -163,9 +163,9 @@ void SeasonalDeviation::learn(double value, const Expectation::Expected& expecte
 
 void SeasonalDeviation::restored() const {
     for (const double number : {recent_error_, long_error_, recent_distance_, long_distance_, offset_, recent_offset_, unrest_})
-        if (!std::isfinite(number)) throw StateError("a deviation is not a number");
+        if (!std::isfinite(number)) throw StateError("a number of a deviation is not finite");
     if (std::abs(outside_) > longest_outside) throw StateError("a deviation has lain outside for too long");
-    if (assumed_ > 1) throw StateError("a scale is neither assumed nor not");
+    if (assumed_ > 1) throw StateError("the mark of an assumed scale is neither 0 nor 1");
     expectation_.restored();
     habits_.restored();
     for (const AlarmSize* size : {&alarm_error_, &alarm_distance_, &alarm_offset_}) size->restored();

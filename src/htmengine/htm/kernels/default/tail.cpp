@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "default/log_bins.hpp"
+#include "common/parameter_checks.hpp"
 #include "common/portable_math.hpp"
 #include "common/state.hpp"
 
@@ -26,14 +27,13 @@ double digits_of(double probability) { return -portable::log(probability) / ln_1
 }  // namespace
 
 Tail::Tail(const TailParameters& parameters) : parameters_(parameters), counts_(log_bins::count, 0) {
-    if (!(parameters.share > 0.0 && parameters.share < 1.0))
-        throw std::invalid_argument("share must be above 0 and below 1");
+    require(parameters.share > 0.0 && parameters.share < 1.0, "share must be above 0 and below 1", parameters.share);
     if (parameters.memory < 1 || parameters.refit < 1 || parameters.probation < 1)
         throw std::invalid_argument("memory, refit and probation of a tail must be at least 1");
-    if (parameters.memory > longest_memory) throw std::invalid_argument("memory of a tail must be at most 100 million");
-    if (!(parameters.heaviest >= 0.0 && parameters.heaviest < 1.0))
-        throw std::invalid_argument("heaviest must be at least 0 and below 1");
-    if (!(parameters.outlier > 0.0)) throw std::invalid_argument("outlier must be above 0");
+    require(parameters.memory <= longest_memory, "memory of a tail must be at most 100 million", parameters.memory);
+    require(parameters.heaviest >= 0.0 && parameters.heaviest < 1.0,
+            "heaviest must be at least 0 and below 1", parameters.heaviest);
+    require(parameters.outlier > 0.0, "outlier must be above 0", parameters.outlier);
 }
 
 double Tail::update(double number) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "common/parameter_checks.hpp"
 #include "common/state.hpp"
 
 namespace htmengine {
@@ -27,16 +28,15 @@ TransitionMemory::TransitionMemory(const TransitionMemoryParameters& parameters)
       heads_(parameters.columns, none),
       was_active_(parameters.columns, 0) {
     const auto& p = parameters;
-    if (p.columns < 1 || p.columns > 1024) throw std::invalid_argument("columns must be from 1 to 1024");
-    if (p.max_segments < 1 || p.max_segments >= none)
-        throw std::invalid_argument("max_segments must be from 1 to 65534");
-    if (p.new_synapses < 1 || p.new_synapses > synapses_per_segment)
-        throw std::invalid_argument("new_synapses must be from 1 to 16");
+    require(p.columns >= 1 && p.columns <= 1024, "columns must be from 1 to 1024", p.columns);
+    require(p.max_segments >= 1 && p.max_segments < none, "max_segments must be from 1 to 65534", p.max_segments);
+    require(p.new_synapses >= 1 && p.new_synapses <= synapses_per_segment,
+            "new_synapses must be from 1 to 16", p.new_synapses);
     for (const std::uint32_t steps : {p.initial_permanence, p.connected_permanence, p.permanence_increment})
         if (steps < 1 || steps > highest_permanence)
             throw std::invalid_argument("permanences and their increment must be from 1 to 63");
-    if (p.permanence_decrement > highest_permanence)
-        throw std::invalid_argument("permanence_decrement must be from 0 to 63");
+    require(p.permanence_decrement <= highest_permanence,
+            "permanence_decrement must be from 0 to 63", p.permanence_decrement);
 }
 
 double TransitionMemory::compute(Span<const std::uint32_t> active_columns) {
@@ -213,14 +213,14 @@ void TransitionMemory::unpack(const PackedSegments& packed) {
     last_used_.resize(segments);
     std::size_t next = 0;
     for (std::size_t segment = 0; segment < segments; ++segment) {
-        if (owners_[segment] >= parameters_.columns) throw StateError("a segment belongs to no column");
+        if (owners_[segment] >= parameters_.columns) throw StateError("a segment names a column that does not exist");
         if (packed.ages[segment] > step_) throw StateError("a segment was used before the first step");
         if (synapse_counts_[segment] > synapses_per_segment) throw StateError("a segment has too many synapses");
         last_used_[segment] = step_ - packed.ages[segment];
         std::uint32_t column = 0;
         for (std::size_t i = 0; i < synapse_counts_[segment]; ++i, ++next, ++column) {
             column += packed.gaps[next];
-            if (column >= parameters_.columns) throw StateError("a synapse comes from no column");
+            if (column >= parameters_.columns) throw StateError("a synapse names a column that does not exist");
             const std::uint32_t strength = packed.permanences[next];
             if (strength < 1 || strength > highest_permanence) throw StateError("a permanence is out of range");
             synapses_[segment * synapses_per_segment + i] = synapse_from(column, strength);
@@ -252,11 +252,11 @@ void TransitionMemory::restored() {
         nexts_.size() != segments || last_used_.size() != segments)
         throw StateError("the fields of the segments differ in length");
     for (std::size_t s = 0; s < segments; ++s) {
-        if (owners_[s] >= parameters_.columns) throw StateError("a segment belongs to no column");
+        if (owners_[s] >= parameters_.columns) throw StateError("a segment names a column that does not exist");
         if (synapse_counts_[s] > synapses_per_segment) throw StateError("a segment has too many synapses");
         for (std::uint32_t i = 0; i < synapse_counts_[s]; ++i)
             if (source(synapses_[s * synapses_per_segment + i]) >= parameters_.columns)
-                throw StateError("a synapse comes from no column");
+                throw StateError("a synapse names a column that does not exist");
     }
     // The head of a list is the one segment of its column that no other one names as its next.
     std::vector<std::uint8_t> named(segments, 0);
@@ -279,7 +279,8 @@ void TransitionMemory::restored() {
     for (const auto* columns : {&previous_, &before_})
         for (const std::uint16_t column : *columns)
             if (column >= parameters_.columns) throw StateError("a previously active column does not exist");
-    if (foreseen_.size() != previous_.size()) throw StateError("not every active column was foreseen or not");
+    if (foreseen_.size() != previous_.size())
+        throw StateError("active columns and the marks of those that were predicted differ in number");
     mark_previous(1);
 }
 

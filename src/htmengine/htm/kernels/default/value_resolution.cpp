@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "common/parameter_checks.hpp"
 #include "common/state.hpp"
 
 namespace htmengine {
@@ -56,12 +57,12 @@ bool is_power_of_two(std::uint64_t number) { return (number & (number - 1)) == 0
 
 ValueResolution::ValueResolution(const ValueResolutionParameters& parameters)
     : parameters_(parameters), known_(!std::isnan(parameters.minimum)) {
-    if (parameters.buckets < 1) throw std::invalid_argument("buckets must be at least 1");
-    if (!(parameters.padding >= 0.0)) throw std::invalid_argument("padding must be at least 0");
-    if (!(parameters.wild_share >= 0.0 && parameters.wild_share < 0.25))
-        throw std::invalid_argument("wild_share must be at least 0 and below a quarter");
+    require(parameters.buckets >= 1, "buckets must be at least 1", parameters.buckets);
+    require(parameters.padding >= 0.0, "padding must be at least 0", parameters.padding);
+    require(parameters.wild_share >= 0.0 && parameters.wild_share < 0.25,
+            "wild_share must be at least 0 and below a quarter", parameters.wild_share);
     if (known_ != !std::isnan(parameters.maximum))
-        throw std::invalid_argument("give both minimum and maximum, or none of them");
+        throw std::invalid_argument("give both minimum and maximum, or neither");
     if (!known_) return;
     const double range = parameters.maximum - parameters.minimum;
     if (!(range > 0.0) || !std::isfinite(range))
@@ -118,7 +119,8 @@ double ValueResolution::resolution_of(double range) const {
 }
 
 void ValueResolution::restored() const {
-    if (!(resolution_ >= 0.0) || !std::isfinite(resolution_)) throw StateError("the resolution is not a number");
+    if (!(resolution_ >= 0.0) || !std::isfinite(resolution_))
+        throw StateError("the resolution is negative or not finite");
 }
 
 }  // namespace htmengine

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "common/parameter_checks.hpp"
 #include "common/state.hpp"
 
 namespace htmengine {
@@ -18,10 +19,10 @@ constexpr double finest_resolution = 1e-300;
 
 ValueScale::ValueScale(const ValueScaleParameters& parameters)
     : parameters_(parameters), known_(!std::isnan(parameters.minimum)) {
-    if (parameters.buckets < 1) throw std::invalid_argument("buckets must be at least 1");
-    if (!(parameters.padding >= 0.0)) throw std::invalid_argument("padding must be at least 0");
+    require(parameters.buckets >= 1, "buckets must be at least 1", parameters.buckets);
+    require(parameters.padding >= 0.0, "padding must be at least 0", parameters.padding);
     if (known_ != !std::isnan(parameters.maximum))
-        throw std::invalid_argument("give both minimum and maximum, or none of them");
+        throw std::invalid_argument("give both minimum and maximum, or neither");
     if (!known_) return;
     const double range = parameters.maximum - parameters.minimum;
     if (!(range > 0.0) || !std::isfinite(range))
@@ -49,7 +50,8 @@ double ValueScale::resolution_of(double range) const {
 }
 
 void ValueScale::restored() const {
-    if (!(resolution_ >= 0.0) || !std::isfinite(resolution_)) throw StateError("the resolution is not a number");
+    if (!(resolution_ >= 0.0) || !std::isfinite(resolution_))
+        throw StateError("the resolution is negative or not finite");
 }
 
 }  // namespace htmengine

@@ -123,14 +123,14 @@ void BacktrackingMemory::restored() {
     if (queue_.ends.size() != queue_.segments.size() ||
         (queue_.ends.empty() ? 0 : queue_.ends.back()) != queue_.new_sources.size() ||
         !std::is_sorted(queue_.ends.begin(), queue_.ends.end()))
-        throw StateError("the queue of updates does not fit itself");
+        throw StateError("the fields of the queue of updates differ in length");
     IndexSet queued(count);
     std::uint32_t start = 0;
     for (std::size_t i = 0; i < queue_.segments.size(); ++i) {
         if (queue_.segments[i] >= count || segments_.is_free(queue_.segments[i]) ||
             !queued.insert(queue_.segments[i]) ||
             queue_.ends[i] - start > parameters_.new_synapse_count)
-            throw StateError("the queue of updates names a segment twice or that does not exist, or adds too much");
+            throw StateError("the queue of updates names a segment twice or one that does not exist, or adds too many synapses");
         start = queue_.ends[i];
     }
     for (const std::uint32_t source : queue_.new_sources)

@@ -81,7 +81,8 @@ DateEncoder::DateEncoder(const DateEncoderParameters& p)
             throw std::invalid_argument("weekday " + std::to_string(weekday) + " does not exist, only 0 to 6");
         custom_weekdays_ |= 1u << weekday;
     }
-    if (custom_days_ && custom_weekdays_ == 0) throw std::invalid_argument("custom_days names no weekday");
+    if (custom_days_ && custom_weekdays_ == 0)
+        throw std::invalid_argument("custom_days needs at least one weekday in custom_weekdays");
     for (const Holiday& h : holidays_) {
         const std::int32_t year = h.year == 0 ? 2000 : h.year;  // in 2000 every day exists
         if (year < 1 || year > 9999 || h.month < 1 || h.month > 12 || h.day_of_month < 1 ||

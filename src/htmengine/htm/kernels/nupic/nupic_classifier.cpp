@@ -122,11 +122,11 @@ void NupicClassifier::restored() {
         if (column.last < 0 || (c > 0 && column.last <= columns_[c - 1].last))
             throw StateError("buckets of the classifier do not ascend");
         const bool was_valued = std::exchange(valued, column.value.has_value());
-        if (!was_valued && !valued) throw StateError("buckets of the classifier without a value are not in one column");
+        if (!was_valued && !valued) throw StateError("two columns of the classifier in a row have no value");
         if (!valued) continue;
         ++with_value;
         if (column.last != first(c) || !std::isfinite(*column.value))
-            throw StateError("a bucket of the classifier has no value or is more than one");
+            throw StateError("a column of the classifier with a value does not have one bucket");
     }
     if (!valued) throw StateError("the last bucket of the classifier has no value");
     if (with_value > parameters_.max_buckets) throw StateError("the classifier has too many buckets");

@@ -24,7 +24,8 @@ Random::Random(std::uint64_t seed) {
 }
 
 void Random::restored() const {
-    if (front_ >= words_.size() || rear_ >= words_.size()) throw StateError("random state points outside itself");
+    if (front_ >= words_.size() || rear_ >= words_.size())
+        throw StateError("an index of the random state is out of range");
     bool all_zero = true;
     for (const std::uint32_t word : words_) {
         if (word >= word_modulus) throw StateError("a word of the random state is out of range");

@@ -133,7 +133,8 @@ std::optional<std::uint32_t> AdaptiveScalarEncoder::encode(double value, std::ui
 void AdaptiveScalarEncoder::restored() {
     encoder_.reset();
     if (!range_) return;
-    if (!is_range(range_->minimum, range_->maximum)) throw StateError("the range of an adaptive encoder is none");
+    if (!is_range(range_->minimum, range_->maximum))
+        throw StateError("the range of an adaptive encoder is not finite, or does not ascend");
     try {
         encoder_ = encoder_for(*range_);
     } catch (const std::invalid_argument& error) {

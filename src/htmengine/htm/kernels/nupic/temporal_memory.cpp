@@ -256,7 +256,7 @@ void TemporalMemory::restored() {
     IndexSet listed(segments_.size());
     for (const std::uint32_t segment : free_)
         if (segment >= segments_.size() || !segments_.is_free(segment) || !listed.insert(segment))
-            throw StateError("the list of free segments names a segment that is none");
+            throw StateError("the list of free segments names a segment that does not exist");
     std::fill(segments_on_.begin(), segments_on_.end(), std::uint16_t{0});
     for (std::uint32_t segment = 0; segment < segments_.size(); ++segment)
         if (!segments_.is_free(segment) && segments_on_[segments_.cell(segment)]++ == parameters_.max_segments_per_cell)
