@@ -437,7 +437,9 @@ class Client:
 
 def _error(response: http.client.HTTPResponse, body: bytes) -> ApiError:
     try:
-        told = json.loads(body)
-        return ApiError(response.status, told["title"], told.get("detail", ""), told.get("errors", []))
+        problem = json.loads(body)
+        return ApiError(
+            response.status, problem["title"], problem.get("detail", ""), problem.get("errors", [])
+        )
     except (ValueError, KeyError, TypeError):
         return ApiError(response.status, response.reason, body[:200].decode(errors="replace"), [])

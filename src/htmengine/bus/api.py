@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Protocol, Self
 
 from htmengine.errors import DependencyUnavailable, ExplainedError
 
-LOOKS_PER_LIMIT: Final = 8
+CHECKS_PER_LIMIT: Final = 8
 """A publisher looks how full a queue is after it has put an eighth of the limit into it; on both buses."""
 MAX_DELIVERIES: Final = 5
 """A message that was given to consumers this often and never acknowledged becomes a dead letter."""

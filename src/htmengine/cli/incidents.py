@@ -253,11 +253,11 @@ def follow(context: Context, request: Request) -> None:
                 if request.json:
                     print_json(incident)
                     continue
-                for line, style in told(news, incident, _width()):
+                for line, style in change_lines(news, incident, _width()):
                     echo_stdout(line, **(style if _colours() else {}))
 
 
-def told(news: str, incident: Incident, width: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def change_lines(news: str, incident: Incident, width: int) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the lines that tell what became of an incident, each with its style."""
     id_, lasts = incident["id"], readable.duration(incident["changed"] - incident["opened"])
     match news:

@@ -83,9 +83,9 @@ class Reason(StrEnum):
         return _REMEDIES.get(self)
 
 
-def known(told: str) -> Reason | None:
+def known(reported: str) -> Reason | None:
     """Return the reason that a service reports, a door's name before it or not; None for one of another version."""
-    for reason in (told, told.partition(": ")[2]):
+    for reason in (reported, reported.partition(": ")[2]):
         try:
             return Reason(reason)
         except ValueError:
@@ -93,9 +93,9 @@ def known(told: str) -> Reason | None:
     return None
 
 
-def remedy_of(told: str) -> str | None:
+def remedy_of(reported: str) -> str | None:
     """Return what to do about a reason that a service reports; None where it says so itself."""
-    reason = known(told)
+    reason = known(reported)
     return reason.remedy if reason else None
 
 

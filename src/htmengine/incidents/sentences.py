@@ -78,30 +78,32 @@ def sentence(why: Why | None, value: float) -> str:
     """
     if why is None:
         return f"{_text(value, _DIGITS)} is unusual"
-    told = _expectation(why, value)
-    where = f"expected {told.forecast}" if told.forecast else ""
-    usual = f"usual {_range(*told.usual)}" if told.usual else ""
+    expected = _expectation(why, value)
+    where = f"expected {expected.forecast}" if expected.forecast else ""
+    usual = f"usual {_range(*expected.usual)}" if expected.usual else ""
     aside = _aside(where, usual)
     match why.cause:
         case "sequence":
             return f"its last values do not follow each other as usual: {_foreseen(why, value)}"
         case "jump":
-            return f"its last steps are larger than usual: now {told.value}{aside}"
+            return f"its last steps are larger than usual: now {expected.value}{aside}"
         case "extreme":
-            return f"{told.value} is {'higher' if told.is_above else 'lower'} than ever before{aside}"
+            return f"{expected.value} is {'higher' if expected.is_above else 'lower'} than ever before{aside}"
         case "offset":
-            return f"has stayed {_side(told.is_above)} its usual level for long: now {told.value}{aside}"
+            return (
+                f"has stayed {_side(expected.is_above)} its usual level for long: now {expected.value}{aside}"
+            )
         case "unrest":
-            return f"fluctuates more than usual, and has for long: now {told.value}{aside}"
-        case "distance" | "error" if told.forecast is not None:
+            return f"fluctuates more than usual, and has for long: now {expected.value}{aside}"
+        case "distance" | "error" if expected.forecast is not None:
             if _is_missing(why, value) or _is_new(why, value):
-                return f"{'rose' if told.is_above else 'fell'} to {told.value} where {told.forecast} was expected"
-            far = f"{told.value} is far {_side(told.is_above)}"
+                return f"{'rose' if expected.is_above else 'fell'} to {expected.value} where {expected.forecast} was expected"
+            far = f"{expected.value} is far {_side(expected.is_above)}"
             if why.cause == "error":
-                return f"{far} the forecast of {told.forecast}{_aside(usual)}"
+                return f"{far} the forecast of {expected.forecast}{_aside(usual)}"
             return f"{far} its usual level at this time{aside}"
         case _:
-            return f"{told.value} is unusual ({why.cause}){aside}"
+            return f"{expected.value} is unusual ({why.cause}){aside}"
 
 
 def incident_sentence(
@@ -129,8 +131,8 @@ def _side(above: bool) -> str:
 
 
 def _aside(*parts: str) -> str:
-    told = ", ".join(part for part in parts if part)
-    return f" ({told})" if told else ""
+    said = ", ".join(part for part in parts if part)
+    return f" ({said})" if said else ""
 
 
 def _is_above(why: Reasons, value: float) -> bool:

@@ -27,7 +27,7 @@ AGAIN: Final = 3
 """So many alarms of one metric within an incident are no chance; two are in a large fleet."""
 METRICS_IN_LIST: Final = 20
 """So many metrics of each incident stand in a list, the first movers."""
-METRICS_TOLD: Final = 1000
+MAX_METRICS_SHOWN: Final = 1000
 """So many of them stand in an incident by itself: a storm of a whole fleet has more than anybody reads."""
 
 _incident: Final = schema.incident.c
@@ -99,7 +99,7 @@ def list_incidents(
             )
         )
     query = query.order_by(is_open.desc(), _incident.changed.desc(), _incident.id.desc()).limit(limit)
-    return _told(conn, query, METRICS_IN_LIST)
+    return _documents(conn, query, METRICS_IN_LIST)
 
 
 def cursor_of(incident: Incident) -> Cursor:
@@ -119,7 +119,7 @@ def get_incident(conn: Connection, id_: str) -> Incident | None:
     if row is None:
         return None
     into = number if row.merged_into is None else row.merged_into
-    return _told(conn, _incidents().where(_incident.id == into), METRICS_TOLD)[0]
+    return _documents(conn, _incidents().where(_incident.id == into), MAX_METRICS_SHOWN)[0]
 
 
 def changed_since(
@@ -137,7 +137,7 @@ def changed_since(
     query = _incidents().where(_incident.seq > seq, _incident.seq <= last)
     if match is not None:
         query = query.where(or_(_incident.merged_into.is_not(None), _has_metric(conn, match)))
-    return _told(conn, query.order_by(_incident.seq, _incident.id), METRICS_IN_LIST)
+    return _documents(conn, query.order_by(_incident.seq, _incident.id), METRICS_IN_LIST)
 
 
 def last_seq(conn: Connection) -> int:
@@ -253,7 +253,7 @@ def _fits(dialect: str, match: str) -> ColumnElement[bool]:
     return _part.name.like(escaped.replace("*", "%").replace("?", "_"), escape="!")
 
 
-def _told(conn: Connection, query: Select[Any], metrics: int) -> list[Incident]:
+def _documents(conn: Connection, query: Select[Any], metrics: int) -> list[Incident]:
     rows = conn.execute(query).all()
     parts = _parts(conn, [row.id for row in rows if row.merged_into is None], metrics)
     return [_document(row, parts.get(row.id)) for row in rows]
@@ -262,7 +262,7 @@ def _told(conn: Connection, query: Select[Any], metrics: int) -> list[Incident]:
 class _Metrics(NamedTuple):
     """The metrics of an incident, the first movers first; perhaps not all of them."""
 
-    told: list[Incident]
+    shown: list[Incident]
     last_first: int
     """When the last of all of them had its first alarm."""
 
@@ -279,7 +279,7 @@ def _parts(conn: Connection, incidents: Sequence[int], limit: int) -> dict[int, 
         query = select(ranked).where(ranked.c.place <= limit).order_by(ranked.c.incident, ranked.c.place)
         for row in conn.execute(query):
             metrics = found.setdefault(row.incident, _Metrics([], row.last_first))
-            metrics.told.append(_metric(row))
+            metrics.shown.append(_metric(row))
     return found
 
 
@@ -323,10 +323,10 @@ def _document(row: Any, metrics: _Metrics | None) -> Incident:
     if metrics is None:
         into = id_of(row.merged_into)
         return incident | {"merged_into": into, "sentence": f"is part of {into}", "url": f"i/{into}"}
-    first = metrics.told[0]
+    first = metrics.shown[0]
     return incident | {
         "first_mover": {"uid": first["uid"], "name": first["name"], "time": first["first"]},
-        "metrics": [metric | {"lag": metric["first"] - row.opened} for metric in metrics.told],
+        "metrics": [metric | {"lag": metric["first"] - row.opened} for metric in metrics.shown],
         "sentence": incident_sentence(
             first["name"],
             first["sentence"],

@@ -341,12 +341,12 @@ def _is_clock(table: Table, index: int, epoch: timestamps.TimestampFormat, cells
     back = sum(step < 0 for step in steps)
     if (10 * min(back, len(steps) - back) > len(times) or min(times) < 0) and not _recurs(steps):
         return False
-    if table.names is None or len(steps) < 3 or _UNTOLD.search(table.names[index]):
+    if table.names is None or len(steps) < 3 or _TIME_LIKE_NAME.search(table.names[index]):
         return True
     return _recurs(steps) or max(map(abs, steps)) <= 1.0
 
 
-_UNTOLD = re.compile(r"time|epoch|unix|date|stamp|utc|^t$|^x$|ts$", re.IGNORECASE)
+_TIME_LIKE_NAME = re.compile(r"time|epoch|unix|date|stamp|utc|^t$|^x$|ts$", re.IGNORECASE)
 
 
 def _counts_from_elsewhere(table: Table, index: int) -> bool:

@@ -23,7 +23,7 @@ from htmengine.errors import ExplainedError, MisuseError
 
 Kind: TypeAlias = Literal["text", "workbook", "parquet"]
 
-PEEKED: Final = 4096
+SNIFFED_BYTES: Final = 4096
 """Bytes that are looked at to tell what a file is."""
 _MAX_LAYERS = 4
 _PACKED_BYTES = 4096  # that are unpacked at a time: few may become many
@@ -121,7 +121,7 @@ def _damaged(name: str, where: str, error: Exception) -> ExplainedError:
 
 def _members(stream: io.BufferedReader[Any], name: str, label: str, layers: int) -> Iterator[Member]:
     with reading(name):
-        first = stream.peek(PEEKED)[:PEEKED]
+        first = stream.peek(SNIFFED_BYTES)[:SNIFFED_BYTES]
     for mark, opened in _PACKINGS.items():
         if first.startswith(mark) and (mark != b"BZh" or first[4:10] == b"1AY&SY"):
             if not layers:

@@ -141,9 +141,9 @@ def _merged(fragments: Sequence[_Fragment]) -> list[Table]:
         kinds.setdefault((fragment.names, len(fragment.rows[0])), []).append(fragment)
     found = []
     for (names, width), same in kinds.items():
-        told = list(dict.fromkeys(key for fragment in same for key, _ in fragment.labels))
+        label_names = list(dict.fromkeys(key for fragment in same for key, _ in fragment.labels))
         labels = [dict(fragment.labels) for fragment in same]
-        varying = [key for key in told if len({label.get(key, "") for label in labels}) > 1]
+        varying = [key for key in label_names if len({label.get(key, "") for label in labels}) > 1]
         rows = [
             [*(label.get(key, "") for key in varying), *row]
             for label, fragment in zip(labels, same, strict=True)

@@ -32,7 +32,7 @@ def text_of(stream: io.BufferedReader) -> io.TextIOWrapper:
     Bytes that are not UTF-8 are read as Windows-1252, so that `°` of a spreadsheet is one. Line ends may be those of
     any system.
     """
-    first = stream.peek(container.PEEKED)[: container.PEEKED]
+    first = stream.peek(container.SNIFFED_BYTES)[: container.SNIFFED_BYTES]
     if first.startswith(_UTF32_MARKS):
         encoding = "utf-32"
     elif first.startswith(_UTF16_MARKS):

@@ -67,7 +67,7 @@ class Options(NamedTuple):
     all_series: bool = False  # each series of the file, of each column of numbers
 
 
-NOTHING_SAID: Final = Options()
+NO_OPTIONS: Final = Options()
 
 
 class Series(NamedTuple):
@@ -98,7 +98,7 @@ class Series(NamedTuple):
 def read(
     stream: io.BufferedReader,
     name: str,
-    options: Options = NOTHING_SAID,
+    options: Options = NO_OPTIONS,
     *,
     show: Callable[[int], None] = lambda _rows: None,
 ) -> Iterator[Series]:
@@ -283,8 +283,8 @@ def _laid_out(tables: Sequence[Table], name: str, options: Options) -> list[_Lay
                 columns.column(table, columns.named(table, key, "--where", name)) for key, _ in options.where
             ]
             layout = columns.find(table, name, wanted, known)
-            if not known and (told := _told_apart(table, layout)):
-                layout = columns.find(table, name, wanted, told)
+            if not known and (key := _key_columns(table, layout)):
+                layout = columns.find(table, name, wanted, key)
         except MisuseError as error:
             failures.append((len(table.head), error))
             continue
@@ -299,7 +299,7 @@ def _laid_out(tables: Sequence[Table], name: str, options: Options) -> list[_Lay
     return found
 
 
-def _told_apart(table: Table, layout: Columns) -> tuple[Column, ...]:
+def _key_columns(table: Table, layout: Columns) -> tuple[Column, ...]:
     """Return the columns of the head that tell series apart, which are no values."""
     time = layout.time
     if time is None:
@@ -464,11 +464,11 @@ class _Reading:
         if day is None and self._table.day:
             detection = timestamps.detect([self._table.day], day_first=options.day_first or False)
             day = detection.format.parse(self._table.day) if detection else None
-        told = "" if day is not None else "; --start 2024-03-04 sets the day of the first row"
+        advice = "" if day is not None else "; --start 2024-03-04 sets the day of the first row"
         day = math.floor((day or 0.0) / _DAY_S) * _DAY_S
         self._notes.append(
             f"The times are clocks without a date: they are counted from {timestamps.isoformat(day)[:10]}, and where they go "
-            f"back a day begins{told}."
+            f"back a day begins{advice}."
         )
         # A step back of more than half a day is midnight; a smaller one is a row that is late.
         midnights = np.cumsum(np.diff(moments, prepend=moments[:1]) < -_DAY_S / 2)
@@ -500,13 +500,13 @@ class _Reading:
 
     def _say_choice(self, labels: Sequence[str], picked: int) -> None:
         assert self._key is not None
-        told = " and ".join(str(one) for one in self._key.columns)
+        key = " and ".join(str(one) for one in self._key.columns)
         options = " ".join(f"--by {_argument(one.name or str(one.number))}" for one in self._key.columns)
         others = ", ".join(label for i, label in enumerate(labels[: _SERIES_NAMED + 1]) if i != picked)
         more = " and more" * (len(labels) > _SERIES_NAMED + 1)
         self._notes.insert(
             0,
-            f"The file holds {len(labels):,} series, told apart by {told} ({self._key.reason}): {labels[picked]} is read. "
+            f"The file holds {len(labels):,} series, told apart by {key} ({self._key.reason}): {labels[picked]} is read. "
             f"{options} reads each, --where one of {others}{more}.",
         )
 

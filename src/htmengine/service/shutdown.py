@@ -13,7 +13,7 @@ from typing import Final
 STANDSTILL_S: Final = 20.0
 """A program that should stop, and in which nothing moved for so long, is ended: as safely as by a kill -9. Shorter
 than supervisord waits (`stopwaitsecs`), so that the log says why."""
-SAY_EVERY_S: Final = 5.0
+REPORT_INTERVAL_S: Final = 5.0
 _LOOK_EVERY_S: Final = 0.2
 
 log = logging.getLogger(__name__)
@@ -64,12 +64,12 @@ def outlasted(
     say : called every few seconds with how far it is, where that is known.
     """
     progress.moved()
-    said, say_at = "", progress.timer() + SAY_EVERY_S
+    said, say_at = "", progress.timer() + REPORT_INTERVAL_S
     while not ended(_LOOK_EVERY_S):
         if progress.quiet_s >= standstill_s:
             return False
         if progress.timer() >= say_at and progress.text != said:
-            said, say_at = progress.text, progress.timer() + SAY_EVERY_S
+            said, say_at = progress.text, progress.timer() + REPORT_INTERVAL_S
             say(said)
     return True
 

@@ -150,15 +150,15 @@ class Feed:
 
     def _run(self, work: Callable[[], None]) -> None:
         show_thread_name()
-        told = False
+        is_reported = False
         while not self._stop.is_set():
             try:
                 work()
-                told = False
+                is_reported = False
             except DependencyUnavailable as error:
-                if not told:
+                if not is_reported:
                     log.warning("web.waiting reason=%s", error)
-                told = True
+                is_reported = True
             except Exception:
                 log.exception("web.feed_failed")
             self._stop.wait(PAUSE_S)

@@ -265,7 +265,7 @@ class Fleet:
                 columns["value"][i] = values[position]
                 columns["log_score"][i] = scores[position]
                 for name in ("forecast", "usual_low", "usual_high", "one_in"):
-                    columns[name][i] = np.nan if (told := getattr(row, name)) is None else told
+                    columns[name][i] = np.nan if (value := getattr(row, name)) is None else value
                 if row.log_score >= ALARM:
                     self._alarm(i, row)
             for name in ("last_rowid", "scored_rowid"):
@@ -278,7 +278,7 @@ class Fleet:
         i = self.index.get(uid)
         if i is None or newest.rowid <= self._columns["rowid"][i]:
             return
-        told = {
+        known = {
             "rowid": newest.rowid,
             "time": newest.timestamp,
             "value": newest.value,
@@ -287,7 +287,7 @@ class Fleet:
             "usual_low": scored.usual_low,
             "usual_high": scored.usual_high,
         }
-        for name, value in told.items():
+        for name, value in known.items():
             self._columns[name][i] = np.nan if value is None else value
 
     def enter_alarms(self, alarms: Iterable[Scored]) -> None:
@@ -391,8 +391,8 @@ class Fleet:
         cells = _in_cells(scores)
         for ring in (self.minutes, self.day):
             inside, slots = ring.slots(times)
-            told = inside & ~np.isnan(values)
-            ring.columns["value"][slots[told], indexes[told]] = values[told]
+            has_value = inside & ~np.isnan(values)
+            ring.columns["value"][slots[has_value], indexes[has_value]] = values[has_value]
             np.maximum.at(ring.columns["score"], (slots[inside], indexes[inside]), cells[inside])
         alarms = inside & (scores >= ALARM) & (rowids > self._columns["alarm_rowid"][indexes])
         np.maximum.at(self._columns["alarm_rowid"], indexes[alarms], rowids[alarms])

@@ -16,7 +16,7 @@ from htmengine.web.operations import JSON, PREFIX, Operation
 from htmengine.web.problems import ProblemDetails
 
 REFERENCE: Final = "#/components/schemas/{name}"
-EVERYWHERE: Final = (problems.BAD_REQUEST, problems.TOO_MANY_REQUESTS, problems.UNAVAILABLE)
+COMMON_PROBLEMS: Final = (problems.BAD_REQUEST, problems.TOO_MANY_REQUESTS, problems.UNAVAILABLE)
 PROTECTED: Final = (problems.TOKEN_NEEDED, problems.SCOPE_MISSING)
 
 
@@ -223,7 +223,7 @@ def _responses(operation: Operation, names: _Schemas) -> dict[str, Any]:
     }
     if operation.etag:
         responses["304"] = {"description": "Unchanged since the answer with this ETag"}
-    kinds = [*EVERYWHERE, *(PROTECTED if operation.scope else ()), *operation.problems]
+    kinds = [*COMMON_PROBLEMS, *(PROTECTED if operation.scope else ()), *operation.problems]
     if operation.changes:
         kinds.append(problems.CROSS_ORIGIN)
     if "body" in operation.hints:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from htmengine.cli import incidents
-from htmengine.cli.incidents import GROWTH_S, Follower, Request, block, time_of, told
+from htmengine.cli.incidents import GROWTH_S, Follower, Request, block, change_lines, time_of
 from htmengine.errors import MisuseError
 from htmengine.incidents import store
 from tests.unit.cli.test_results import Timer
@@ -168,7 +168,7 @@ def test_history_before_the_wanted_time_is_not_told():
 )
 def test_each_change_is_told_in_a_line(what, line):
     state = "merged" if what == "merged" else "open"
-    assert [text for text, _ in told(what, incident(state=state), 200)] == [line]
+    assert [text for text, _ in change_lines(what, incident(state=state), 200)] == [line]
 
 
 def test_documents_are_printed_as_they_are_stored(monkeypatch, capsys):

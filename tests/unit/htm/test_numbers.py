@@ -48,7 +48,7 @@ def test_likelihoods_take_numbers_however_large_and_nothing_else():
 @given(values=st.lists(finite, min_size=1, max_size=3))
 def test_every_metric_has_a_range_that_makes_a_model(name, values):
     low, high = params.infer_range(values)
-    assert -params.FARTHEST <= low < high <= params.FARTHEST
+    assert -params.MAX_MAGNITUDE <= low < high <= params.MAX_MAGNITUDE
     Model(params.parameter_set(name, minimum=low, maximum=high))
 
 

@@ -67,7 +67,7 @@ def test_points_are_the_same_whoever_makes_them(house, monkeypatch):
     asked = {"from": NOW - 50_000, "to": NOW - 100, "points": 20, "series": series}
     with house.client:
         of_database = house.get(f"/metrics/{uid}/data", **asked)
-        monkeypatch.setattr(data, "MANY_FOR_EACH", 10**9)
+        monkeypatch.setattr(data, "MIN_ROWS_PER_POINT", 10**9)
         of_rows = house.get(f"/metrics/{uid}/data", **asked)
     assert of_database["rows"] == of_rows["rows"]
     assert len(of_rows["rows"]) > 10
@@ -142,7 +142,7 @@ def test_the_database_sums_up_what_would_be_summed_up_here(house, monkeypatch, p
     with house.client:
         here = house.get(f"/metrics/{uid}/data", **wanted, **window)
         monkeypatch.setattr("htmengine.web.api.data.MAX_ROWS", 100)
-        monkeypatch.setattr("htmengine.web.api.data.MANY_FOR_EACH", 0)
+        monkeypatch.setattr("htmengine.web.api.data.MIN_ROWS_PER_POINT", 0)
         there = house.get(f"/metrics/{uid}/data", **wanted, **window)
     assert here["step"] == there["step"]
     if here["step"] < 3600:

@@ -9,13 +9,13 @@ from typing import Any, Final
 import msgspec
 
 from htmengine.foreign import has_unseen
-from htmengine.htm.params import FARTHEST
+from htmengine.htm.params import MAX_MAGNITUDE
 from htmengine.repository.metrics import CUSTOM, MAX_NAME
 
 MAX_RESOURCE: Final = 100
-LONGEST: Final = 65_535
+MAX_CHARACTERS: Final = 65_535
 """Characters of a whole specification, as JSON in ASCII: so much every database stores."""
-DEEPEST: Final = 64
+MAX_DEPTH: Final = 64
 """Objects and lists within each other."""
 
 _UNSEEN: Final = "control characters or others that cannot be seen"
@@ -107,15 +107,15 @@ def check_name(name: str) -> None:
 
 def _check_json(spec: Mapping[str, Any]) -> None:
     """Raise ValueError for what cannot be stored as JSON and read back by all who get it."""
-    if not _no_deeper(spec, DEEPEST):
-        raise ValueError(f"modelSpec: objects lie within each other, more than {DEEPEST} deep")
+    if not _no_deeper(spec, MAX_DEPTH):
+        raise ValueError(f"modelSpec: objects lie within each other, more than {MAX_DEPTH} deep")
     try:
         text = json.dumps(spec, allow_nan=False)
         msgspec.json.decode(text)  # also strict about halves of surrogate pairs, and numbers
     except (TypeError, ValueError) as error:
         raise ValueError(f"modelSpec cannot be written as JSON: {error}") from error
-    if len(text) > LONGEST:
-        raise ValueError(f"modelSpec: has {len(text)} characters as JSON; {LONGEST} are stored")
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"modelSpec: has {len(text)} characters as JSON; {MAX_CHARACTERS} are stored")
 
 
 def _no_deeper(part: Any, levels: int) -> bool:
@@ -146,9 +146,9 @@ def _check_range(params: ModelParams) -> None:
         given, missing = ("min", "max") if params.max is None else ("max", "min")
         raise ValueError(f"modelSpec: modelParams has {given} but no {missing}; give both or none")
     for name, number in (("min", params.min), ("max", params.max), ("minResolution", params.min_resolution)):
-        if number is not None and not -FARTHEST <= number <= FARTHEST:
+        if number is not None and not -MAX_MAGNITUDE <= number <= MAX_MAGNITUDE:
             raise ValueError(
-                f"modelSpec: modelParams.{name} is not a finite number within -{FARTHEST:g} and {FARTHEST:g}"
+                f"modelSpec: modelParams.{name} is not a finite number within -{MAX_MAGNITUDE:g} and {MAX_MAGNITUDE:g}"
             )
     if params.min is not None and params.max is not None and params.max < params.min:
         raise ValueError(f"modelSpec: modelParams.max {params.max} is below min {params.min}")

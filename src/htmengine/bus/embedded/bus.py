@@ -21,7 +21,7 @@ from typing import Final
 from typing_extensions import override
 
 from htmengine.bus.api import (
-    LOOKS_PER_LIMIT,
+    CHECKS_PER_LIMIT,
     Bus,
     BusError,
     BusUnavailable,
@@ -333,7 +333,7 @@ class ByteBudget:
             used = tables.size(connection, queue)
             if used >= self._limit:
                 raise QueueFull(f"the queue {queue} is full: it holds {used} bytes")
-            self._left = min(self._limit - used, -(-self._limit // LOOKS_PER_LIMIT))
+            self._left = min(self._limit - used, -(-self._limit // CHECKS_PER_LIMIT))
         self._left -= size
 
 

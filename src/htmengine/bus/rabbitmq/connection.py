@@ -26,7 +26,7 @@ from htmengine.system.backoff import Backoff
 from htmengine.system.keepalive import tcp_options
 from htmengine.system.thread_names import show_thread_name
 
-GOOD_BYE_S: Final = 5.0
+CLOSE_TIMEOUT_S: Final = 5.0
 """How long a broker is waited for when a connection is closed."""
 FIRST_PAUSE_S: Final = 0.1
 MAX_PAUSE_S: Final = 5.0
@@ -148,7 +148,7 @@ class Connection:
 
         if self.lost is None and self._connection is not None:
             self.later(close)
-            if not done.wait(min(GOOD_BYE_S, self.timeout_s)):
+            if not done.wait(min(CLOSE_TIMEOUT_S, self.timeout_s)):
                 self.give_up()
 
     def _serve(self, parameters: pika.ConnectionParameters) -> None:

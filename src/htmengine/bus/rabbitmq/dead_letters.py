@@ -19,7 +19,7 @@ from htmengine.bus.rabbitmq.channel import Channel, Publication, persistent
 PREFIX: Final = "x-htmengine-"
 ID, QUEUE, REASON, DELIVERIES = (PREFIX + name for name in ("id", "queue", "reason", "deliveries"))
 BROKERS_OWN: Final = ("x-death", "x-first-death-", "x-last-death-", "x-delivery-count", "x-acquired-count")
-NEVER_DELETED: Final = 1_000_000_000
+UNLIMITED_DELIVERIES: Final = 1_000_000_000
 """Times that a dead letter may be looked at."""
 MICROSECONDS: Final = 1_000_000
 
@@ -51,7 +51,9 @@ def declare(channel: Channel, application: str) -> None:
             exchange(application), "fanout", durable=True, callback=answer
         )
     )
-    channel.declare_queue(queue(application), {"x-queue-type": "quorum", "x-delivery-limit": NEVER_DELETED})
+    channel.declare_queue(
+        queue(application), {"x-queue-type": "quorum", "x-delivery-limit": UNLIMITED_DELIVERIES}
+    )
     channel.ask(
         lambda raw, answer: raw.queue_bind(queue(application), exchange(application), "", callback=answer)
     )

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from htmengine.bus.api import LOOKS_PER_LIMIT, Outgoing, QueueFull
+from htmengine.bus.api import CHECKS_PER_LIMIT, Outgoing, QueueFull
 
 NEWEST_SHARE: Final = 0.1
 """How much the messages of one call count for the average size of a queue's messages."""
@@ -64,7 +64,7 @@ class Limits:
                 most = self._most(queue)
                 if waiting >= most:
                     raise QueueFull(f"the queue {queue} is full: it holds {waiting} messages")
-                self._room[queue] = min(most - waiting, -(-most // LOOKS_PER_LIMIT))
+                self._room[queue] = min(most - waiting, -(-most // CHECKS_PER_LIMIT))
             for queue, those in sizes.items():
                 self._room[queue] = self._room.get(queue, 0) - len(those)
 

@@ -29,7 +29,7 @@ class Entry(NamedTuple):
     times: int
 
 
-NOBODY: Final = Entry("", 0)
+NO_ENTRY: Final = Entry("", 0)
 
 
 class RedeliveryCounts:
@@ -53,7 +53,7 @@ class RedeliveryCounts:
 
     def end(self, queue: str) -> None:
         """Forget the message: it was processed."""
-        self._write(queue, NOBODY)
+        self._write(queue, NO_ENTRY)
 
     def _entry(self, queue: str) -> Entry:
         if queue not in self._entries:
@@ -61,7 +61,7 @@ class RedeliveryCounts:
             got = self._channel.get(queue + SUFFIX)
             if got is not None:
                 self._read[queue] = got[0].delivery_tag
-            self._entries[queue] = NOBODY if got is None else msgspec.json.decode(got[2], type=Entry)
+            self._entries[queue] = NO_ENTRY if got is None else msgspec.json.decode(got[2], type=Entry)
         return self._entries[queue]
 
     def _declare(self, queue: str) -> None:

@@ -2,7 +2,7 @@
 
 from htmengine.htm.params.base import (
     DEFAULT_SEED,
-    FARTHEST,
+    MAX_MAGNITUDE,
     Classifier,
     Likelihood,
     Parameters,
@@ -51,7 +51,7 @@ from htmengine.htm.params.versions import from_json, from_short_form, to_short_f
 __all__ = [
     "DEFAULT_SEED",
     "ENGINE_LIKELIHOOD",
-    "FARTHEST",
+    "MAX_MAGNITUDE",
     "NAMES",
     "POOLER",
     "ROWS_FOR_RANGE",

@@ -9,7 +9,7 @@ import msgspec
 
 DEFAULT_SEED: Final = 42
 
-FARTHEST: Final = 1e300
+MAX_MAGNITUDE: Final = 1e300
 """Models take values up to so far from zero; those beyond count as this."""
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from htmengine.htm.arrays import real
-from htmengine.htm.params.base import FARTHEST, Classifier, Parameters
+from htmengine.htm.params.base import MAX_MAGNITUDE, Classifier, Parameters
 from htmengine.htm.params.default_v2 import DefaultParameters, ValueResolution
 from htmengine.htm.params.nupic_models import (
     BacktrackingTemporalMemory,
@@ -42,7 +42,7 @@ def parameter_set(
 
     Raises
     ------
-    ValueError : no set has this name, the range is missing, empty or beyond `FARTHEST`, or the seed is out of range.
+    ValueError : no set has this name, the range is missing, empty or beyond `MAX_MAGNITUDE`, or the seed is out of range.
         What else is out of range is found when a model is made.
     """
     if name not in NAMES:
@@ -53,9 +53,9 @@ def parameter_set(
         minimum, maximum = real(minimum), real(maximum)
         if not maximum > minimum:
             raise ValueError(f"maximum {maximum} is not above minimum {minimum}")
-        if max(abs(minimum), abs(maximum)) > FARTHEST:
+        if max(abs(minimum), abs(maximum)) > MAX_MAGNITUDE:
             raise ValueError(
-                f"the range {minimum} to {maximum} must be finite, within -{FARTHEST:g} and {FARTHEST:g}"
+                f"the range {minimum} to {maximum} must be finite, within -{MAX_MAGNITUDE:g} and {MAX_MAGNITUDE:g}"
             )
     if seed is not None and not 0 <= seed < 2**64:
         raise ValueError(f"seed {seed} is not within 0 and 2**64 - 1")

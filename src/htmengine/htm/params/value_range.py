@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from htmengine.htm.arrays import FloatArray, reals
-from htmengine.htm.params.base import FARTHEST
+from htmengine.htm.params.base import MAX_MAGNITUDE
 
 ROWS_FOR_RANGE: Final = 288
 """Rows after which the original engine inferred a metric's range: a day of 5-minute samples."""
@@ -41,8 +41,8 @@ def widened(low: float, high: float) -> tuple[float, float]:
     if high > low:
         return low, high
     high = low + max(1.0, math.ulp(low))
-    return (low, high) if high <= FARTHEST else (low - math.ulp(low), low)
+    return (low, high) if high <= MAX_MAGNITUDE else (low - math.ulp(low), low)
 
 
 def _within(value: float) -> float:
-    return min(max(value, -FARTHEST), FARTHEST)
+    return min(max(value, -MAX_MAGNITUDE), MAX_MAGNITUDE)

@@ -28,7 +28,7 @@ DAY_S: Final = 86400.0
 MAX_ROWS: Final = 200_000
 """A time with more rows than this, by its newest ones, is drawn from hours."""
 COLUMNS: Final = ("value", "log_score", "low", "high", "forecast", "anomaly_score", *SCORE_PARTS)
-MANY_FOR_EACH: Final = 3
+MIN_ROWS_PER_POINT: Final = 3
 """From so many rows for each point on the database makes the points: it takes longer to read them."""
 
 
@@ -127,7 +127,7 @@ def _between(
         if step >= HOUR_S and rows > MAX_ROWS:
             columns = _of_hours(conn, uid, wanted, since, until, step)
             return _Answer(uid, columns, last_rowid, since, until, float(step))
-        if rows > MANY_FOR_EACH * query.points:
+        if rows > MIN_ROWS_PER_POINT * query.points:
             steps = series.steps_between(conn, uid, since, until, step)
             parts = series.score_parts(conn, uid, since, until, names, step) if names else {}
             columns = _of_steps(steps, parts, wanted)

@@ -119,16 +119,16 @@ def refused(found: Health) -> list[Refusal]:
     """Return what services refused."""
     items = []
     for service in found.services:
-        for told_reason, told in service.counters.get("rejected", {}).items():
-            door, reason = DOORS.get(service.name, service.name), told_reason
+        for reported, counted in service.counters.get("rejected", {}).items():
+            door, reason = DOORS.get(service.name, service.name), reported
             if service.name == NAME:  # which has many doors
-                door, _, reason = told_reason.partition(": ")
+                door, _, reason = reported.partition(": ")
             items.append(
                 Refusal(
                     door=door,
                     reason=reason,
-                    count=told["count"],
-                    sample=told["examples"][-1] if told["examples"] else None,
+                    count=counted["count"],
+                    sample=counted["examples"][-1] if counted["examples"] else None,
                     peer=None,
                     last=None,
                     cure=remedy_of(reason) or None,

@@ -209,14 +209,14 @@ def _sparks_in_memory(call: Call, uids: list[str], ring: Ring) -> Sparks:
 
 
 def _spark(values: np.ndarray, scores: np.ndarray) -> Spark:
-    told = np.isfinite(values)
-    if not told.any():
+    known = np.isfinite(values)
+    if not known.any():
         return Spark([None] * len(values), None, None, [int(score) for score in scores])
-    low, high = float(values[told].min()), float(values[told].max())
+    low, high = float(values[known].min()), float(values[known].max())
     span = (high - low) or 1.0
     cells = [
-        round(FULL * ((float(value) / span) - low / span)) if there else None
-        for value, there in zip(values, told, strict=True)
+        round(FULL * ((float(value) / span) - low / span)) if is_known else None
+        for value, is_known in zip(values, known, strict=True)
     ]
     return Spark(
         [None if cell is None else min(max(cell, 0), FULL) for cell in cells],
@@ -265,10 +265,10 @@ def metric(call: Call, uid: Uid) -> MetricDetail:
         doctor=report.diagnosis.sentence,
         needs_attention=report.needs_attention,
         refused=[
-            RefusedLines(reason, told["count"], example, remedy_of(reason) or None)
+            RefusedLines(reason, counted["count"], example, remedy_of(reason) or None)
             for service in health.services
-            for reason, told in service.counters.get("rejected", {}).items()
-            for example in told["examples"][-1:]
+            for reason, counted in service.counters.get("rejected", {}).items()
+            for example in counted["examples"][-1:]
             if example.split(maxsplit=1)[:1] == [row.name]
         ],
     )
