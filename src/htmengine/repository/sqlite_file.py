@@ -19,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from htmengine.errors import ConfigError
 from htmengine.repository.database import Database, writes
 from htmengine.repository.errors import GONE_HINT, RepositoryError
+from htmengine.sqlite import pragmas
 from htmengine.sqlite.checkpointer import WAL_AUTOCHECKPOINT_PAGES, Checkpointer
 from htmengine.sqlite.presence import DELETED, Presence
 from htmengine.sqlite.write_lock import FairLock
@@ -26,6 +27,8 @@ from htmengine.system import private
 
 BUSY_TIMEOUT_S: Final = 30.0
 """How long a process waits for another that writes to the same file."""
+CACHE_KIB: Final = 131_072
+"""At most: pages all over the index on scores are written to."""
 
 _locks: WeakValueDictionary[Path, FairLock] = WeakValueDictionary()
 """The lock of each open file. It belongs to the file, whoever opened it: threads that write to one file queue here,
@@ -100,17 +103,11 @@ def _lock_of(path: Path) -> FairLock:
 
 def _prepare(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the module begins no transactions of its own: _begin does
-    for pragma in (
-        f"busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}",
-        "journal_mode = WAL",
-        "synchronous = NORMAL",  # a power loss may cost the last transactions, never the file
-        "foreign_keys = ON",
-        "temp_store = MEMORY",
-        "cache_size = -131072",  # KiB at most: an index on scores is written to all over
-        f"wal_autocheckpoint = {WAL_AUTOCHECKPOINT_PAGES}",
-        "journal_size_limit = 67108864",  # a log that a long reader let grow is cut again
-    ):
-        connection.execute(f"PRAGMA {pragma}")
+    pragmas.configure(
+        connection, busy_timeout_s=BUSY_TIMEOUT_S, cache_kib=CACHE_KIB, wal_pages=WAL_AUTOCHECKPOINT_PAGES
+    )
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA temp_store = MEMORY")
 
 
 def _connect(presence: Presence, *_: object) -> None:

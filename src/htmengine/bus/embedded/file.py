@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from htmengine.bus.api import BusError, BusLost, BusUnavailable
+from htmengine.sqlite import pragmas
 from htmengine.sqlite.errors import is_damage, passing_reason
 from htmengine.sqlite.presence import DAMAGED, DELETED, Presence, damage
 from htmengine.sqlite.write_lock import FairLock
@@ -17,9 +18,8 @@ from htmengine.system import private
 BUSY_TIMEOUT_S: Final = 10.0
 CACHE_KIB: Final = 16_384
 WAL_PAGES: Final = 4000
-"""Of 4096 bytes: how long the write-ahead log grows before it is moved into the file. The file is small, so that a longer
+"""Of 4096 bytes: how long the write-ahead log grows before it is written back into the file. The file is small, so a longer
 log means fewer writes of the same pages."""
-WAL_BYTES_KEPT: Final = 64 << 20
 
 LOST_HINT: Final = (
     "Move away what is left of it, and start again, with a new bus: what is stored is scored all the same, and what was not"
@@ -64,14 +64,9 @@ class SqliteFile:
     def _set_up(self, application_id: int, version: int, schema: str) -> None:
         with self._translated():
             self._is_new(application_id, version)  # nothing is changed in a file of another kind
-            for pragma in (
-                "journal_mode = WAL",
-                "synchronous = NORMAL",
-                f"wal_autocheckpoint = {WAL_PAGES}",
-                f"journal_size_limit = {WAL_BYTES_KEPT}",
-                f"cache_size = -{CACHE_KIB}",
-            ):
-                self._connection.execute(f"PRAGMA {pragma}")
+            pragmas.configure(
+                self._connection, busy_timeout_s=BUSY_TIMEOUT_S, cache_kib=CACHE_KIB, wal_pages=WAL_PAGES
+            )
         with self.writing() as connection:
             if self._is_new(application_id, version):
                 for statement in schema.split(";"):
