@@ -30,7 +30,7 @@ from htmengine.htm import params
 from htmengine.htm.arrays import FloatArray
 from htmengine.htm.model import Model
 from htmengine.htm.pool import Pool
-from htmengine.model_swapper.checkpoint_store import LEVEL
+from htmengine.model_swapper.checkpoint import LEVEL
 
 WARM_UP = 2000
 DIFFERENT = 50

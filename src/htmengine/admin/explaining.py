@@ -11,7 +11,8 @@ from htmengine.errors import ExplainedError
 from htmengine.htm.explanation import Explanation
 from htmengine.htm.model import Model, OutOfOrderSample, UnreadableModel
 from htmengine.model_swapper import definition
-from htmengine.model_swapper.checkpoint_store import UnreadableCheckpoint, open_checkpoint_store
+from htmengine.model_swapper.checkpoint import UnreadableCheckpoint
+from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 from htmengine.repository import identity, metrics, samples
 from htmengine.repository.metrics import Definition
 from htmengine.repository.status import WITH_MODEL

@@ -12,7 +12,8 @@ from sqlalchemy import Connection
 
 from htmengine.htm.model import Model, OutOfOrderSample, UnreadableModel
 from htmengine.model_swapper import definition
-from htmengine.model_swapper.checkpoint_store import Checkpoint, CheckpointStore, UnreadableCheckpoint
+from htmengine.model_swapper.checkpoint import Checkpoint, UnreadableCheckpoint
+from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.repository import identity, metrics, samples
 from htmengine.repository import verification as stored
 from htmengine.repository.database import Database

@@ -8,13 +8,10 @@ from typing import Any, Final, NamedTuple
 
 from htmengine.admin import rescoring
 from htmengine.htm.model import Model, UnreadableModel
-from htmengine.model_swapper.checkpoint_store import (
-    CheckpointKey,
-    CheckpointStore,
-    UnreadableCheckpoint,
-    open_checkpoint_store,
-)
+from htmengine.model_swapper.checkpoint import UnreadableCheckpoint
+from htmengine.model_swapper.checkpoint_store import CheckpointStore, open_checkpoint_store
 from htmengine.repository import verification as stored
+from htmengine.repository.checkpoints import CheckpointKey
 from htmengine.repository.status import WITH_MODEL
 from htmengine.repository.verification import RowCounts
 from htmengine.service.context import Context

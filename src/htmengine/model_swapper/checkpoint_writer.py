@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from htmengine.errors import DependencyUnavailable, ExplainedError
-from htmengine.model_swapper.checkpoint_store import Checkpoint, CheckpointStore, ModelKey
+from htmengine.model_swapper.checkpoint import Checkpoint
+from htmengine.model_swapper.checkpoint_store import CheckpointStore
+from htmengine.repository.checkpoints import ModelKey
 from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.retry import WaitingLog
 from htmengine.system.backoff import Backoff, retry

@@ -11,13 +11,15 @@ from htmengine import config
 from htmengine.errors import DependencyUnavailable
 from htmengine.messages import ModelFailure, shard_of
 from htmengine.model_swapper.backlog import Backlog
-from htmengine.model_swapper.checkpoint_store import Checkpoint, CheckpointStore, ModelKey
+from htmengine.model_swapper.checkpoint import Checkpoint
+from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.model_swapper.checkpoint_writer import LAST_TIMEOUT_S, TIMEOUT_S, CheckpointWriter, Write
 from htmengine.model_swapper.model_cache import CachedModel, ModelCache
 from htmengine.model_swapper.ownership import ShardOwnership
 from htmengine.model_swapper.recovery import Recovery
 from htmengine.model_swapper.suspected_losses import SuspectedLosses
 from htmengine.repository import identity
+from htmengine.repository.checkpoints import ModelKey
 from htmengine.repository.metrics import Definition
 from htmengine.repository.status import WITH_MODEL
 from htmengine.service.counters import Counters

@@ -15,15 +15,12 @@ from htmengine.htm.model import Model, UnreadableModel
 from htmengine.htm.params import Parameters
 from htmengine.messages import shard_of
 from htmengine.model_swapper import definition
-from htmengine.model_swapper.checkpoint_store import (
-    Checkpoint,
-    CheckpointStore,
-    ModelKey,
-    UnreadableCheckpoint,
-)
+from htmengine.model_swapper.checkpoint import Checkpoint, UnreadableCheckpoint
+from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.model_swapper.checkpoint_writer import CheckpointWriter
 from htmengine.model_swapper.model_cache import CachedModel, memory_of
 from htmengine.repository import identity, metrics, samples
+from htmengine.repository.checkpoints import ModelKey
 from htmengine.repository.database import Database
 from htmengine.repository.metrics import Definition
 from htmengine.repository.status import MetricStatus

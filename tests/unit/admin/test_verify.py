@@ -12,7 +12,8 @@ from htmengine.admin.verify import checkpoint_findings, verify
 from htmengine.htm import params
 from htmengine.htm.model import Model
 from htmengine.model_swapper import definition
-from htmengine.model_swapper.checkpoint_store import Checkpoint, open_checkpoint_store
+from htmengine.model_swapper.checkpoint import Checkpoint
+from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 from htmengine.repository import alarms, hours, identity, metrics, samples, schema, scores
 from htmengine.repository.alarms import NewAlarm
 from htmengine.repository.status import MetricStatus

@@ -9,13 +9,8 @@ import zstandard
 from htmengine import config
 from htmengine.htm import params
 from htmengine.htm.model import Model, UnreadableModel
-from htmengine.model_swapper.checkpoint_store import (
-    CODEC_CHECKED,
-    CODEC_ZSTD,
-    Checkpoint,
-    CheckpointStore,
-    UnreadableCheckpoint,
-)
+from htmengine.model_swapper.checkpoint import CODEC_CHECKED, CODEC_ZSTD, Checkpoint, UnreadableCheckpoint
+from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.repository import identity
 from htmengine.repository.opening import open_database
 

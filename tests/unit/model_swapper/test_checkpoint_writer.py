@@ -6,7 +6,7 @@ import pytest
 
 from htmengine.errors import DependencyUnavailable
 from htmengine.model_swapper import checkpoint_writer
-from htmengine.model_swapper.checkpoint_store import Checkpoint
+from htmengine.model_swapper.checkpoint import Checkpoint
 from htmengine.model_swapper.checkpoint_writer import CheckpointWriter, Write
 
 

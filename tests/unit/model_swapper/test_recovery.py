@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, null, select, update
 from htmengine.htm import params
 from htmengine.htm.model import Model
 from htmengine.messages import Samples, shard_of
-from htmengine.model_swapper.checkpoint_store import CODEC_CHECKED, CODEC_ZSTD, Checkpoint
+from htmengine.model_swapper.checkpoint import CODEC_CHECKED, CODEC_ZSTD, Checkpoint
 from htmengine.model_swapper.checkpoint_writer import Write
 from htmengine.model_swapper.model_memory import ROWS_WORTH_A_BLOCK
 from htmengine.model_swapper.scheduler import ORPHANS_INTERVAL_S
