@@ -17,7 +17,7 @@ from htmengine.htm.model import Model
 from htmengine.htm.params import Parameters
 from htmengine.messages import encode_why
 from htmengine.model_swapper import definition
-from htmengine.model_swapper.score_batch import in_short
+from htmengine.model_swapper.score_batch import why_of
 from htmengine.repository import schema
 from htmengine.repository.alarms import MERGE_ROWS, alarms_of
 from htmengine.repository.hours import HOUR_S
@@ -97,8 +97,8 @@ def undisturbed(parameters: Parameters, timestamps: FloatArray, values: FloatArr
         if not before or rowid - before > MERGE_ROWS:
             first, peak = rowid, 0.0
         before, peak = rowid, max(peak, score)
-        told = in_short(why.get(place))
-        reason = (told.cause, told.channel, encode_why(told)) if told else (None, None, None)
+        found = why_of(why.get(place))
+        reason = (found.cause, found.channel, encode_why(found)) if found else (None, None, None)
         alarms[rowid] = (first, int(timestamps[place]), value, score, peak, one_in, *reason, *expected)
     return Undisturbed([row[:-1] for row in rows], alarms)
 

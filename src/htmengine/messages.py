@@ -90,6 +90,50 @@ class Samples(_Columns, frozen=True, kw_only=True, tag="samples"):
     digests: list[Digest] = []
     """Of the metric's samples up to each: `htmengine.repository.identity`. 0 where it is not known."""
 
+    @classmethod
+    def empty(cls) -> Samples:
+        """Return no samples, to add to."""
+        return cls(uids=[], generations=[], rowids=[], timestamps=[], values=[], digests=[])
+
+    def add(self, uid: str, generation: int, rowid: int, timestamp: int, value: float, digest: int) -> None:
+        """Add a sample."""
+        self.uids.append(uid)
+        self.generations.append(generation)
+        self.rowids.append(rowid)
+        self.timestamps.append(timestamp)
+        self.values.append(value)
+        self.digests.append(digest)
+
+    def extend(
+        self,
+        uids: Sequence[str],
+        generations: Sequence[int],
+        rowids: Sequence[int],
+        timestamps: Sequence[int],
+        values: Sequence[float],
+        digests: Sequence[int],
+    ) -> None:
+        """Add samples, given in columns."""
+        self.uids.extend(uids)
+        self.generations.extend(generations)
+        self.rowids.extend(rowids)
+        self.timestamps.extend(timestamps)
+        self.values.extend(values)
+        self.digests.extend(digests)
+
+    def parts(self, size: int) -> list[Samples]:
+        """Return the samples in parts of this size at most, in their order."""
+        columns = [getattr(self, name) for name in self.__struct_fields__]
+        return [
+            Samples(
+                **{
+                    name: column[first : first + size]
+                    for name, column in zip(self.__struct_fields__, columns, strict=True)
+                }
+            )
+            for first in range(0, len(self), size)
+        ]
+
 
 class DefineModel(msgspec.Struct, frozen=True, kw_only=True, tag="defineModel"):
     """Make the model that the repository describes for this metric and generation. Safe to repeat."""

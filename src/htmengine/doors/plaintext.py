@@ -31,9 +31,9 @@ class Sample(NamedTuple):
 
     name: str
     """Canonical: `htmengine.doors.names`."""
-    value: float
     timestamp: float
     """Seconds since the Unix epoch, UTC; fractions are kept here, though not stored."""
+    value: float
 
 
 def parse_line(line: str) -> Sample:
@@ -47,7 +47,7 @@ def parse_line(line: str) -> Sample:
     timestamp = read_number(timestamp_text, Reason.TIMESTAMP)
     if reason := check_value(value) or check_timestamp(timestamp):
         raise BadSample(reason)
-    return Sample(name, value + 0.0, timestamp)  # -0.0 becomes 0.0: SQLite does not tell them apart
+    return Sample(name, timestamp, value + 0.0)  # -0.0 becomes 0.0: SQLite does not tell them apart
 
 
 def parse_lines(lines: Iterable[str]) -> Parsed:
@@ -56,8 +56,8 @@ def parse_lines(lines: Iterable[str]) -> Parsed:
     A line of another protocol is refused by that protocol's name.
     """
     series: list[str] = []
-    values: list[float] = []
     timestamps: list[float] = []
+    values: list[float] = []
     refusals = Refusals()
     for line in lines:
         try:
@@ -78,11 +78,11 @@ def parse_lines(lines: Iterable[str]) -> Parsed:
             plain = False
         if not plain:  # bad, or rare enough to be looked at slowly
             try:
-                name, value, timestamp = parse_line(line)
+                name, timestamp, value = parse_line(line)
             except BadSample as error:
                 refusals.add(wrong_door.of_line(line) or error.reason, line)
                 continue
         series.append(name)
-        values.append(value + 0.0)
         timestamps.append(timestamp)
+        values.append(value + 0.0)
     return Parsed(Samples.gauges(series, timestamps, values), refusals)

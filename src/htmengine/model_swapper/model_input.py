@@ -34,7 +34,7 @@ class ModelInputBuilder:
         self._shards = shards
         self._queue = queue
         self._commands: dict[int, list[ModelInput]] = {}
-        self._columns: dict[int, Samples] = {}
+        self._samples: dict[int, Samples] = {}
 
     def command(self, command: ModelCommand) -> None:
         """Add a command; a shard's commands come in this order, and before its rows."""
@@ -42,7 +42,7 @@ class ModelInputBuilder:
 
     def add(self, uid: str, generation: int, rowid: int, timestamp: int, value: float, digest: int) -> None:
         """Add a row; a metric's rows come in the order of their rowids."""
-        self._of(shard_of(uid, self._shards), uid, generation, rowid, timestamp, value, digest)
+        self._of(shard_of(uid, self._shards)).add(uid, generation, rowid, timestamp, value, digest)
 
     def add_rows(
         self,
@@ -60,32 +60,25 @@ class ModelInputBuilder:
         ):
             target = targets.get(uid)
             if target is not None:
-                self._of(target[0], uid, target[1], rowid, timestamp, value, digest)
+                self._of(target[0]).add(uid, target[1], rowid, timestamp, value, digest)
 
-    def _of(
-        self, shard: int, uid: str, generation: int, rowid: int, timestamp: int, value: float, digest: int
-    ) -> None:
-        columns = self._columns.get(shard)
-        if columns is None:
-            columns = Samples(uids=[], generations=[], rowids=[], timestamps=[], values=[], digests=[])
-            self._columns[shard] = columns
-        columns.uids.append(uid)
-        columns.generations.append(generation)
-        columns.rowids.append(rowid)
-        columns.timestamps.append(timestamp)
-        columns.values.append(value)
-        columns.digests.append(digest)
+    def _of(self, shard: int) -> Samples:
+        """Return the samples of a shard so far, to add to."""
+        samples = self._samples.get(shard)
+        if samples is None:
+            samples = self._samples[shard] = Samples.empty()
+        return samples
 
     def messages(self) -> list[Outgoing]:
         """Return what was gathered as messages of a bounded size."""
         found = []
-        for shard in sorted(self._commands.keys() | self._columns.keys()):
+        for shard in sorted(self._commands.keys() | self._samples.keys()):
             commands = self._commands.get(shard, [])
             parts = [
                 commands[first : first + COMMANDS_PER_MESSAGE]
                 for first in range(0, len(commands), COMMANDS_PER_MESSAGE)
             ]
-            rows = _parts(self._columns[shard]) if shard in self._columns else []
+            rows = self._samples[shard].parts(SAMPLES_PER_MESSAGE) if shard in self._samples else []
             if parts and rows:
                 parts[-1].append(rows.pop(0))
             parts += [[part] for part in rows]
@@ -120,19 +113,3 @@ def add_newest(builder: ModelInputBuilder, conn: Connection, states: Iterable[Me
     for state in behind:
         if row := newest.get(state.uid):
             builder.add(state.uid, state.generation, *row)
-
-
-def _parts(columns: Samples) -> list[ModelInput]:
-    """Return samples divided into pieces of a bounded size."""
-    return [
-        Samples(
-            uids=columns.uids[some],
-            generations=columns.generations[some],
-            rowids=columns.rowids[some],
-            timestamps=columns.timestamps[some],
-            values=columns.values[some],
-            digests=columns.digests[some],
-        )
-        for first in range(0, len(columns), SAMPLES_PER_MESSAGE)
-        for some in (slice(first, first + SAMPLES_PER_MESSAGE),)
-    ]

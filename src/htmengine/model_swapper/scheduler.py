@@ -223,7 +223,7 @@ class ModelScheduler:
             stored = min(max(0, cached.stored_rowid - cached.next_rowid + 1), count)
             batch.suppressed.update(range(len(batch), len(batch) + stored))
             digests = [identity.with_model(digest, cached.model_digest) for digest in rows.digests]
-            batch.extend(
+            batch.samples.extend(
                 [uid] * count,
                 [cached.generation] * count,
                 rows.rowids,
@@ -272,17 +272,19 @@ class ModelScheduler:
         columns = (samples.uids, samples.generations, samples.rowids, samples.timestamps, samples.values)
         if len(taken) < len(samples):
             columns = tuple([column[position] for position in taken] for column in columns)  # type: ignore[assignment]
-        batch.extend(*columns, digests)
+        batch.samples.extend(*columns, digests)
 
     def _score(self, batches: Sequence[ShardBatch]) -> list[ModelOutput]:
         """Score all that was taken, in one call."""
         outputs: list[ModelOutput] = []
-        keys = [uid for batch in batches for uid in batch.uids]
+        keys = [uid for batch in batches for uid in batch.samples.uids]
         if keys:
             timestamps = np.array(
-                [second for batch in batches for second in batch.timestamps], dtype=np.float64
+                [second for batch in batches for second in batch.samples.timestamps], dtype=np.float64
             )
-            values = np.array([value for batch in batches for value in batch.values], dtype=np.float64)
+            values = np.array(
+                [value for batch in batches for value in batch.samples.values], dtype=np.float64
+            )
             # A database may store -0.0 as 0.0, so that a row that is read again would be another one.
             scored = self._memory.cache.pool.score(
                 keys, timestamps, values + 0.0, threads=self._settings.threads, explain_from=ALARM
@@ -305,14 +307,14 @@ class ModelScheduler:
     def _refuse(self, batch: ShardBatch, scored: BatchScores, start: int) -> None:
         """Fail the models whose rows go back in time; their scores end before the first such row."""
         failed: set[str] = set()
-        for position, uid in enumerate(batch.uids):
+        for position, uid in enumerate(batch.samples.uids):
             if uid not in failed and scored.outcomes[start + position] == OUT_OF_ORDER:
                 failed.add(uid)
                 reason = (
-                    f"row {batch.rowids[position]} has timestamp {batch.timestamps[position]}, "
+                    f"row {batch.samples.rowids[position]} has timestamp {batch.samples.timestamps[position]}, "
                     "which lies before the row before it; the model cannot go on"
                 )
-                self._memory.fail(uid, batch.generations[position], reason)
+                self._memory.fail(uid, batch.samples.generations[position], reason)
             if uid in failed:
                 batch.suppressed.add(position)
 

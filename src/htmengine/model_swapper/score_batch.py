@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
 
 from htmengine.htm.explanation import Explanation
 from htmengine.htm.pool import MISSING, SCORED, BatchScores
-from htmengine.messages import Scores, Why
+from htmengine.messages import Samples, Scores, Why
 
 MAX_SAMPLES: Final = 500
 """In one message of scores."""
@@ -20,36 +20,14 @@ class ShardBatch:
     """Samples of one shard, each the next of its model; a model's in the order of their rowids."""
 
     def __init__(self) -> None:
-        self.uids: list[str] = []
-        self.generations: list[int] = []
-        self.rowids: list[int] = []
-        self.timestamps: list[int] = []
-        self.values: list[float] = []
-        self.digests: list[int] = []
-        """Of samples and models."""
+        self.samples = Samples.empty()
+        """With the digests of samples and models."""
         self.suppressed: set[int] = set()
         """Positions whose scores are not given out: they are stored already."""
 
     def __len__(self) -> int:
         """Return the number of samples."""
-        return len(self.uids)
-
-    def extend(
-        self,
-        uids: Sequence[str],
-        generations: Sequence[int],
-        rowids: Sequence[int],
-        timestamps: Sequence[int],
-        values: Sequence[float],
-        digests: Sequence[int],
-    ) -> None:
-        """Append samples, given in columns."""
-        self.uids += uids
-        self.generations += generations
-        self.rowids += rowids
-        self.timestamps += timestamps
-        self.values += values
-        self.digests += digests
+        return len(self.samples)
 
     def messages(self, scored: BatchScores, start: int) -> Iterator[Scores]:
         """Return the messages with this batch's scores, which begin at a position of the batch."""
@@ -60,15 +38,8 @@ class ShardBatch:
             # A sample without a value has no score of its own: nothing about it is unusual.
             columns = [np.where(outcomes == MISSING, 0.0, column) for column in columns]
             self.suppressed.update(np.flatnonzero((outcomes != SCORED) & (outcomes != MISSING)).tolist())
-        of_all: list[list[Any]] = [
-            self.uids,
-            self.generations,
-            self.rowids,
-            self.timestamps,
-            self.values,
-            self.digests,
-            *(column.tolist() for column in columns),
-        ]
+        samples = [getattr(self.samples, name) for name in Samples.__struct_fields__]
+        of_all: list[list[Any]] = [*samples, *(column.tolist() for column in columns)]
         given = dict(zip(Scores.__struct_fields__, of_all, strict=False))
         expected = [column[start:end] for column in (*scored.scores.expected, scored.scores.one_in)]
         if not all(np.isnan(column).all() for column in expected):

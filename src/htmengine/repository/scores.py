@@ -39,6 +39,18 @@ class ScoredSample(NamedTuple):
     """Best prediction by number of steps ahead, for models that make them."""
 
 
+SCORE_COLUMNS: Final = (
+    _data.raw_anomaly_score,
+    _data.anomaly_score,
+    _data.log_score,
+    _data.sequence_score,
+    _data.novelty_score,
+)
+"""Of a row, in the order of `ScoredSample`, and of `htmengine.htm.explanation.SeriesScores.stored`."""
+EXPECTED_COLUMNS: Final = (_data.forecast, _data.usual_low, _data.usual_high)
+"""Likewise, and in the order of its `expected`."""
+
+
 class WatermarkAdvance(NamedTuple):
     """Scores of the rows `from_rowid` + 1 … `to_rowid` were stored."""
 
@@ -128,14 +140,8 @@ def stored(conn: Connection, uid: str, first: int, last: int) -> list[ScoredSamp
             _data.rowid,
             epoch_seconds(_data.timestamp),
             _data.metric_value,
-            _data.raw_anomaly_score,
-            _data.anomaly_score,
-            _data.log_score,
-            _data.sequence_score,
-            _data.novelty_score,
-            _data.forecast,
-            _data.usual_low,
-            _data.usual_high,
+            *SCORE_COLUMNS,
+            *EXPECTED_COLUMNS,
             _data.multi_step_best_predictions,
         )
         .where(_data.uid == uid, _data.rowid.between(first, last), _data.anomaly_score.is_not(None))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, func, or_, select
 from htmengine.repository import hours, identity, schema
 from htmengine.repository.hours import Hour
 from htmengine.repository.metrics import CUSTOM
+from htmengine.repository.scores import EXPECTED_COLUMNS, SCORE_COLUMNS
 from htmengine.repository.times import epoch_seconds
 
 _metric: Final = schema.metric.c
@@ -94,9 +95,9 @@ class ScoredRows(NamedTuple):
     values: list[float]
     digests: list[int]
     scores: list[tuple[float | None, ...]]
-    """Of each row, in the order of `htmengine.htm.explanation.SeriesScores.stored`."""
+    """Of each row, in the order of `scores.SCORE_COLUMNS`."""
     expected: list[tuple[float | None, ...]]
-    """Likewise, in the order of its `expected`."""
+    """Likewise, in the order of `scores.EXPECTED_COLUMNS`."""
 
 
 def scored_rows(conn: Connection, uid: str, first: int, last: int) -> ScoredRows:
@@ -107,22 +108,20 @@ def scored_rows(conn: Connection, uid: str, first: int, last: int) -> ScoredRows
             epoch_seconds(_data.timestamp),
             _data.metric_value,
             func.coalesce(_data.digest, identity.UNKNOWN),
-            _data.raw_anomaly_score,
-            _data.anomaly_score,
-            _data.log_score,
-            _data.sequence_score,
-            _data.novelty_score,
-            _data.forecast,
-            _data.usual_low,
-            _data.usual_high,
+            *SCORE_COLUMNS,
+            *EXPECTED_COLUMNS,
         )
         .where(_data.uid == uid, _data.rowid.between(first, last), _data.anomaly_score.is_not(None))
         .order_by(_data.rowid)
     )
     rows = conn.execute(query).all()
-    rowids, timestamps, values, digests, *others = map(list, zip(*rows, strict=True)) if rows else [[]] * 12
-    scores, expected = (list(zip(*columns, strict=True)) for columns in (others[:5], others[5:]))
-    return ScoredRows(rowids, timestamps, values, digests, scores, expected)
+    scores = len(SCORE_COLUMNS)
+    width = 4 + scores + len(EXPECTED_COLUMNS)
+    rowids, timestamps, values, digests, *others = (
+        map(list, zip(*rows, strict=True)) if rows else [[]] * width
+    )
+    stored, expected = (list(zip(*columns, strict=True)) for columns in (others[:scores], others[scores:]))
+    return ScoredRows(rowids, timestamps, values, digests, stored, expected)
 
 
 class RowKey(NamedTuple):

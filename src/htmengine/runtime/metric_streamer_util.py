@@ -79,10 +79,12 @@ class MetricStreamer:
             self._activate(state)
 
     @retryOnTransientErrors
-    def _store(self, data: Sequence[tuple[datetime, float]], uid: str) -> tuple[MetricState, numbering.Rows]:
+    def _store(
+        self, data: Sequence[tuple[datetime, float]], uid: str
+    ) -> tuple[MetricState, numbering.NumberedRows]:
         with current().database.write() as conn:
             state = metrics.state(conn, uid)
-            columns = numbering.Columns(
+            columns = numbering.NewSamples(
                 [state.name] * len(data),
                 [to_epoch(stored_time(time)) for time, _ in data],
                 [float(value) for _, value in data],

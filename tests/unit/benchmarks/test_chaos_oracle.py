@@ -50,8 +50,8 @@ def database(tmp_path, fleet):
         samples.append(conn, [uid] * ROWS, rowids, times, values)
         pool, batch = Pool(), ShardBatch()
         pool.add(uid, Model(parameters))
-        batch.extend([uid] * ROWS, [0] * ROWS, rowids, times, values, [0] * ROWS)
-        for message in batch.messages(pool.score(batch.uids, times, values, explain_from=0.5), 0):
+        batch.samples.extend([uid] * ROWS, [0] * ROWS, rowids, times, values, [0] * ROWS)
+        for message in batch.messages(pool.score(batch.samples.uids, times, values, explain_from=0.5), 0):
             columns = {
                 name: getattr(message, name)
                 for name in message.__struct_fields__

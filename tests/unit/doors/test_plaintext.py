@@ -26,7 +26,7 @@ BLANKS = st.sampled_from([" ", "\t", "  ", "\u00a0", " \r\t"])
 
 
 def test_a_line_is_name_value_and_timestamp():
-    assert parse_line("test.metric 4.0 1386792175") == Sample("test.metric", 4.0, 1386792175.0)
+    assert parse_line("test.metric 4.0 1386792175") == Sample("test.metric", 1386792175.0, 4.0)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_minus_zero_is_zero_because_databases_store_it_so():
 @given(NAMES, VALUES, TIMES, BLANKS, BLANKS)
 def test_what_is_written_out_is_read_back_bit_for_bit(name, value, timestamp, blank, other):
     line = f"{name}{blank}{value!r}{other}{timestamp!r}"
-    assert parse_line(line) == Sample(name, value, timestamp)
+    assert parse_line(line) == Sample(name, timestamp, value)
     samples, refusals = parse_lines([line])
     assert rows(samples) == [(name, value, timestamp)]
     assert not refusals
@@ -115,7 +115,8 @@ def test_many_lines_give_what_each_gives_alone(lines):
     expected, refused = [], []
     for line in lines:
         try:
-            expected.append(parse_line(line))
+            sample = parse_line(line)
+            expected.append((sample.name, sample.value, sample.timestamp))
         except BadSample as error:
             refused.append((error.reason, line))
     samples, refusals = parse_lines(lines)

@@ -12,12 +12,15 @@ def shard_batch(uids, rows):
     batch = ShardBatch()
     for row in range(rows):
         for uid in uids:
-            batch.extend([uid], [0], [row + 1], [60 * row], [float(row % 5)], [row + 1])
+            batch.samples.extend([uid], [0], [row + 1], [60 * row], [float(row % 5)], [row + 1])
     return batch
 
 
-def scored(pool, batch):
-    return pool.score(batch.uids, np.array(batch.timestamps, dtype=float), np.array(batch.values))
+def scored(pool, batch, **options):
+    samples = batch.samples
+    return pool.score(
+        samples.uids, np.array(samples.timestamps, dtype=float), np.array(samples.values), **options
+    )
 
 
 def test_predictions_stand_beside_the_scores_of_the_models_that_make_them():
@@ -71,10 +74,8 @@ def test_a_sample_that_alarms_says_why_and_its_neighbours_do_not():
     pool.add("calm", Model(params.parameter_set("default")))
     pool.add("spike", Model(params.parameter_set("default")))
     batch = shard_batch(["calm", "spike"], 240)
-    batch.values[-1] = 500.0
-    found = pool.score(
-        batch.uids, np.array(batch.timestamps, dtype=float), np.array(batch.values), explain_from=0.5
-    )
+    batch.samples.values[-1] = 500.0
+    found = scored(pool, batch, explain_from=0.5)
     (message,) = batch.messages(found, 0)
     assert message.why[:-1] == [None] * 479
     why = message.why[-1]

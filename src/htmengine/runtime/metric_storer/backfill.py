@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from htmengine.messages import Backfill
-from htmengine.runtime.metric_storer.numbering import Columns
+from htmengine.runtime.metric_storer.numbering import NewSamples
 
 TIMEOUT_S: Final = 60
 """A backfill that says nothing for so long is over: its sender has died."""
@@ -25,16 +25,16 @@ Held = list[tuple[int, float]]
 class Batch(NamedTuple):
     """What a message brought."""
 
-    samples: Columns
+    samples: NewSamples
     backfill: Backfill | None
 
 
 class Plan(NamedTuple):
     """What to do with the samples of some batches."""
 
-    samples: Columns
+    samples: NewSamples
     """They become rows now, in this order."""
-    held: Columns
+    held: NewSamples
     """They wait."""
     tokens: dict[str, str | None]
     """Backfills that went on, with their tokens, or ended: None. What waited for one that ended is among `samples`."""
@@ -50,7 +50,7 @@ def partition(batches: Iterable[Batch], tokens: Mapping[str, str], held_of: Call
     """
     going_on = dict(tokens)
     changed: dict[str, str | None] = {}
-    now = Columns([], [], [])
+    now = NewSamples([], [], [])
     held: defaultdict[str, Held] = defaultdict(list)
     released: set[str] = set()
     for samples, backfill in batches:
@@ -77,18 +77,18 @@ def partition(batches: Iterable[Batch], tokens: Mapping[str, str], held_of: Call
     return Plan(now, _gathered(held), changed)
 
 
-def together(batches: Iterable[Batch]) -> Columns:
+def together(batches: Iterable[Batch]) -> NewSamples:
     """Return the samples of batches of which none waits."""
-    found = Columns([], [], [])
+    found = NewSamples([], [], [])
     for samples, _ in batches:
         _extend(found, samples)
     return found
 
 
-def in_time_order(name: str, held: Held) -> Columns:
+def in_time_order(name: str, held: Held) -> NewSamples:
     """Return held samples of a metric by time; of one time, the first that came stays the first."""
     ordered = sorted(held, key=lambda sample: sample[0])
-    return Columns([name] * len(ordered), [time for time, _ in ordered], [value for _, value in ordered])
+    return NewSamples([name] * len(ordered), [time for time, _ in ordered], [value for _, value in ordered])
 
 
 def expired(heard_at: float, now: float, waiting_s: float) -> bool:
@@ -104,10 +104,10 @@ def expired(heard_at: float, now: float, waiting_s: float) -> bool:
 
 
 def _divide(
-    samples: Columns,
+    samples: NewSamples,
     own: str | None,
     going_on: Mapping[str, str],
-    now: Columns,
+    now: NewSamples,
     held: defaultdict[str, Held],
 ) -> None:
     names, timestamps, values = now
@@ -120,17 +120,17 @@ def _divide(
             values.append(value)
 
 
-def _extend(columns: Columns, more: Columns) -> None:
+def _extend(columns: NewSamples, more: NewSamples) -> None:
     columns.names.extend(more.names)
     columns.timestamps.extend(more.timestamps)
     columns.values.extend(more.values)
 
 
-def _gathered(held: Mapping[str, Held]) -> Columns:
-    columns = Columns([], [], [])
+def _gathered(held: Mapping[str, Held]) -> NewSamples:
+    columns = NewSamples([], [], [])
     for name, samples in held.items():
         _extend(
             columns,
-            Columns([name] * len(samples), [time for time, _ in samples], [value for _, value in samples]),
+            NewSamples([name] * len(samples), [time for time, _ in samples], [value for _, value in samples]),
         )
     return columns

@@ -17,8 +17,8 @@ from htmengine.repository.metrics import MetricState
 from htmengine.repository.samples import Advance
 
 
-class Columns(NamedTuple):
-    """Samples in the order in which they came."""
+class NewSamples(NamedTuple):
+    """Samples that are to become rows, in the order in which they came."""
 
     names: list[str]
     timestamps: list[int]
@@ -26,7 +26,7 @@ class Columns(NamedTuple):
     values: list[float]
 
 
-class Rows(NamedTuple):
+class NumberedRows(NamedTuple):
     """Rows to insert, in columns; a metric's rows in the order of their rowids."""
 
     uids: list[str]
@@ -42,9 +42,11 @@ class Rows(NamedTuple):
     """One refused sample of each metric and reason, as text."""
 
 
-def whole_seconds(samples: Samples) -> Columns:
+def whole_seconds(samples: Samples) -> NewSamples:
     """Return samples with the seconds that rows have."""
-    return Columns(samples.names, [int(timestamp // 1) for timestamp in samples.timestamps], samples.values)
+    return NewSamples(
+        samples.names, [int(timestamp // 1) for timestamp in samples.timestamps], samples.values
+    )
 
 
 class _Tail:
@@ -59,7 +61,7 @@ class _Tail:
         self.digest = state.tail_digest or identity.start(state.last_rowid, state.tail_timestamp)
 
 
-def number(samples: Columns, states: Mapping[str, MetricState]) -> Rows:
+def number(samples: NewSamples, states: Mapping[str, MetricState]) -> NumberedRows:
     """Give rowids to samples in the order in which they came; `states` has every name of theirs."""
     tails = {name: _Tail(state) for name, state in states.items()}
     uids: list[str] = []
@@ -91,4 +93,4 @@ def number(samples: Columns, states: Mapping[str, MetricState]) -> Rows:
         if tail.rowid > tail.state.last_rowid
     ]
     shown = {reason: list(of_metrics.values()) for reason, of_metrics in examples.items()}
-    return Rows(uids, rowids, timestamps, values, digests, advances, refused, shown)
+    return NumberedRows(uids, rowids, timestamps, values, digests, advances, refused, shown)

@@ -11,15 +11,15 @@ from collections.abc import MutableMapping
 from htmengine.doors.reasons import Reason
 from htmengine.doors.samples import Kind, Refusals, Samples, check_value
 from htmengine.repository.running_totals import Total
-from htmengine.runtime.metric_storer.numbering import Columns
+from htmengine.runtime.metric_storer.numbering import NewSamples
 
 
-def samples_of(totals: Samples, known: MutableMapping[str, Total], refusals: Refusals) -> Columns:
+def samples_of(totals: Samples, known: MutableMapping[str, Total], refusals: Refusals) -> NewSamples:
     """Return the samples of running totals in the order in which these came.
 
     `known`: the newest total of each name; it is brought up to date.
     """
-    columns = Columns([], [], [])
+    columns = NewSamples([], [], [])
     for name, timestamp, value, kind, start, count in zip(*totals, strict=True):
         before = known.get(name)
         if before and timestamp <= before.timestamp:

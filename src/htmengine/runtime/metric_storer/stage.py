@@ -43,7 +43,7 @@ from htmengine.runtime.metric_storer.backfill import (
     partition,
     together,
 )
-from htmengine.runtime.metric_storer.numbering import Columns, whole_seconds
+from htmengine.runtime.metric_storer.numbering import NewSamples, whole_seconds
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
 from htmengine.service.fault_injection import Step, no_step
@@ -74,7 +74,7 @@ class _Message(NamedTuple):
 
 
 class _Stored(NamedTuple):
-    rows: numbering.Rows
+    rows: numbering.NumberedRows
     states: dict[str, MetricState]
     """Of the metrics, as they were before."""
     new: list[MetricState]
@@ -286,7 +286,7 @@ class MetricStorer(Stage):
             elif name in before:
                 backfill.end(conn, name, before[name])
 
-    def _store(self, conn: Connection, columns: Columns) -> _Stored:
+    def _store(self, conn: Connection, columns: NewSamples) -> _Stored:
         """Insert samples as rows, creating the metrics that are new."""
         names = list(dict.fromkeys(columns.names))
         states = metrics.states_by_name(conn, names)
@@ -372,7 +372,7 @@ class MetricStorer(Stage):
         self._pass_on(stored)
 
 
-def insert(conn: Connection, rows: numbering.Rows) -> None:
+def insert(conn: Connection, rows: numbering.NumberedRows) -> None:
     """Insert numbered rows. Raises WriteConflict where the same numbers were given to others meanwhile."""
     if rows.uids:
         if samples.advance_last(conn, rows.advances) != len(rows.advances):
@@ -388,7 +388,7 @@ def _held(conn: Connection, name: str) -> Held:
     return list(zip(held.timestamps, held.values, strict=True))
 
 
-def _rates(conn: Connection, totals: Mapping[int, Samples], refusals: Refusals) -> dict[int, Columns]:
+def _rates(conn: Connection, totals: Mapping[int, Samples], refusals: Refusals) -> dict[int, NewSamples]:
     """Return the samples of running totals by the places of their batches, and store the totals."""
     if not totals:
         return {}

@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from htmengine.messages import Backfill
 from htmengine.runtime.metric_storer.backfill import TIMEOUT_S, Batch, expired, partition
-from htmengine.runtime.metric_storer.numbering import Columns
+from htmengine.runtime.metric_storer.numbering import NewSamples
 
 
 def batch(*samples, backfill=None):
     """Return a batch of samples (name, value, timestamp)."""
     names, values, timestamps = [list(column) for column in zip(*samples, strict=True)] or ([], [], [])
-    return Batch(Columns(names, timestamps, values), backfill)
+    return Batch(NewSamples(names, timestamps, values), backfill)
 
 
 def mark(token="t", *, metric="m", done=False):

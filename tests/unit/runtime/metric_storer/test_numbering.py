@@ -7,7 +7,7 @@ from htmengine.doors.reasons import Reason
 from htmengine.repository import identity
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import MetricStatus
-from htmengine.runtime.metric_storer.numbering import Columns, number
+from htmengine.runtime.metric_storer.numbering import NewSamples, number
 
 
 def state(name, last_rowid=0, tail=None):
@@ -17,7 +17,7 @@ def state(name, last_rowid=0, tail=None):
 def columns(*samples):
     """Return columns of samples (name, value, timestamp)."""
     names, values, timestamps = [list(column) for column in zip(*samples, strict=True)] or ([], [], [])
-    return Columns(names, timestamps, values)
+    return NewSamples(names, timestamps, values)
 
 
 def naive(samples, states):
