@@ -109,7 +109,7 @@ class Client:
     ----------
     url : where the server is, with the path that a proxy may have put before it.
     token : of `htmengine tokens create`; not needed on the server's own machine.
-    timeout_s : a server that says nothing for so long is away.
+    timeout_s : a server that does not answer for so long is unavailable.
     context : what certificates are checked against; None for those that the system trusts.
     """
 
@@ -147,7 +147,7 @@ class Client:
             self._connection.close()
             self._connection = None
 
-    # -- Looking
+    # -- Reading
 
     def session(self) -> Session:
         """Return who the server takes this client for, and where it is."""
@@ -237,7 +237,7 @@ class Client:
         return self._get(f"/incidents/{quote(incident, safe='')}", Incident)
 
     def health(self) -> HealthAnswer:
-        """Return how the engine is, stage by stage."""
+        """Return the state of the engine, stage by stage."""
         return self._get("/health", HealthAnswer)
 
     def doctor(self) -> dict[str, Any]:
@@ -341,7 +341,7 @@ class Client:
             time.sleep(POLL_S)
         return found
 
-    # -- Talking
+    # -- Requests
 
     def _get(self, path: str, kind: type[T], parameters: Mapping[str, Any] | None = None) -> T:
         return msgspec.json.decode(self._ask("GET", path, parameters)[1], type=kind)

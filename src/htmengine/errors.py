@@ -23,4 +23,4 @@ class ConfigError(MisuseError):
 
 
 class DependencyUnavailable(Exception):
-    """Something that is needed is away for now. Nothing is lost: pause, and do the same again."""
+    """Something that is needed is unavailable for now. Nothing is lost: pause, and do the same again."""

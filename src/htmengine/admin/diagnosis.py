@@ -1,4 +1,4 @@
-"""Why a metric has no score yet, or no new one: thinking only, no files and no clock."""
+"""Why a metric has no score yet, or no new one: pure functions, without files or a clock."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def unknown(name: str, services: Services, data_queued: int, refused: Sequence[s
             f"No metric {name} is stored; {counted(data_queued, 'message')} still to be stored may hold it."
         )
     return Diagnosis(
-        f"No sample of {name} has ever arrived. Names are taken letter by letter, and the case counts; "
+        f"No sample of {name} has ever arrived. Names are compared exactly, upper and lower case included; "
         "lines that were rejected are counted above, with the reason.",
         True,
     )
@@ -101,7 +101,7 @@ def _diagnose(facts: Facts) -> Diagnosis:
         return Diagnosis("No metric_storer runs: nothing new is stored. Start `htmengine up`.", True)
     if metric.last_rowid == 0:
         return Diagnosis(
-            "The metric is monitored, but no sample has been stored yet: send one, and see that the name agrees.",
+            "The metric is monitored, but no sample has been stored yet: send one, and check its name.",
             True,
         )
     if metric.waits_for_rows:

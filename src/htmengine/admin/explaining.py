@@ -75,8 +75,8 @@ def _new(conn: Connection, uid: str, found: Definition) -> Model:
     is_new = found.model_digest in (identity.UNKNOWN, identity.of(found.model_params, found.base_rowid))
     if not is_new or range_ is None or range_.oldest > found.base_rowid + 1:
         raise CannotExplain(
-            "The model's first rows are gone, and no checkpoint is left from before this row.",
-            hint="Newer rows can be explained; of alarms the reason is stored.",
+            "The model's first rows were removed, and no checkpoint from before this row is left.",
+            hint="Newer rows can be explained; the reasons of alarms are stored.",
         )
     try:
         return Model(definition.parse(found.model_params), generation=found.generation)
@@ -88,20 +88,20 @@ def _explained(conn: Connection, uid: str, model: Model, first: int, rowid: int)
     if rowid - first > MAX_ROWS:
         raise CannotExplain(
             f"{rowid - first} rows lie between the nearest checkpoint and row {rowid}, more than {MAX_ROWS}.",
-            hint="Newer rows can be explained; of alarms the reason is stored.",
+            hint="Newer rows can be explained; the reasons of alarms are stored.",
         )
     try:
         while first < rowid:
             page = samples.read(conn, uid, first, rowid - 1, ROWS_BATCH_SIZE)
             if not page.rowids or page.rowids[-1] != first + len(page.rowids) - 1:
                 raise CannotExplain(
-                    f"Row {first} or one behind it is gone.", hint="Newer rows can be explained."
+                    f"Row {first} or a later one was removed.", hint="Newer rows can be explained."
                 )
             model.score_series(page.timestamps, np.array(page.values) + 0.0)
             first += len(page.rowids)
         row = samples.read(conn, uid, rowid, rowid, 1)
         if not row.rowids:
-            raise CannotExplain(f"Row {rowid} is gone.", hint="Newer rows can be explained.")
+            raise CannotExplain(f"Row {rowid} was removed.", hint="Newer rows can be explained.")
         model.score_series(row.timestamps, np.array(row.values) + 0.0)
     except OutOfOrderSample as error:
         raise CannotExplain(

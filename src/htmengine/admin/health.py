@@ -20,7 +20,7 @@ from htmengine.service import program, status_files
 from htmengine.service.context import LEAST_FREE_BYTES, Context, data_folder, free_bytes
 
 MAX_DEAD_LETTERS: Final = 10_000
-"""So many are counted."""
+"""At most so many are counted."""
 
 
 class ServiceHealth(NamedTuple):
@@ -107,7 +107,7 @@ def health_of(context: Context) -> Health:
             findings += _beyond_limits(context, conn)
     if failed := totals.by_status.get("error", 0):
         findings.append(
-            f"{counted(failed, 'model')} stopped with an error: `htmengine doctor NAME` says of what."
+            f"{counted(failed, 'model')} stopped with an error: `htmengine doctor NAME` says which."
         )
     return Health(
         services,
@@ -164,7 +164,7 @@ def _services(
 
 
 def _findings(services: Sequence[ServiceHealth]) -> list[str]:
-    """Say which services do not run, or did not run through."""
+    """Report services that do not run, or that died and were started again."""
     if all(service.alive is False for service in services):
         return ["No service runs: start `htmengine up`."]
     found = []
@@ -173,7 +173,7 @@ def _findings(services: Sequence[ServiceHealth]) -> list[str]:
             found.append(f"{service.name} does not run: start `htmengine up`, or `python -m` for it alone.")
         elif service.restarts:
             times = counted(service.restarts, "time")
-            found.append(f"{service.name} died {times} and was started again: its log says of what.")
+            found.append(f"{service.name} died {times} and was started again: its log says why.")
     return found
 
 

@@ -64,7 +64,7 @@ def rescore(
         ]
         findings = list(_foreign_checkpoints(conn, found, blocks))
         findings += [
-            f"the hour that begins {from_epoch(hour)} was summed up otherwise than its rows are"
+            f"the hour that begins {from_epoch(hour)} has other sums than its rows make"
             for hour, _, _ in stored.other_hours(conn, uid, most=most or found.last_rowid)
         ]
         rows = 0

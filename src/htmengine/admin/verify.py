@@ -54,7 +54,7 @@ def verify(
     show : called with what is being done, how much of it is done, and of how much.
     random : chooses the metrics.
     """
-    # Checkpoints first: rows only grow, so that what is newer than a checkpoint's row may be, but never the reverse.
+    # Checkpoints are read first: rows are only added, so a checkpoint that is newer than all rows is a fault.
     store = open_checkpoint_store(context.settings, context.database)
     checkpoints = store.listing()
     broken = _unreadable(store, checkpoints, show)
@@ -78,7 +78,9 @@ def verify(
         compared += rows
         findings += wrong
     findings += [f"{row.uid}: row {row.rowid} is not later than the row before it" for row in reversals]
-    findings += [f"{row.uid}: row {row.rowid} has scores in part, or outside of 0 to 1" for row in halves]
+    findings += [
+        f"{row.uid}: row {row.rowid} has only some of its scores, or one outside of 0 to 1" for row in halves
+    ]
     findings += [f"{row.uid}: row {row.rowid} alarms, but its alarm is not stored" for row in silent]
     findings += [f"{row.uid}: the alarm of row {row.rowid} is not of that row" for row in others]
     findings += [f"{name}: several metrics have this name" for name in twice]

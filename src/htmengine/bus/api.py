@@ -73,7 +73,7 @@ class Delivery(NamedTuple):
 
 
 class QueueStatus(NamedTuple):
-    """How a queue stands."""
+    """The state of a queue."""
 
     name: str
     ready: int
@@ -206,7 +206,7 @@ class Bus(Protocol):
         ...
 
     def status(self, names: Sequence[str] | None = None) -> list[QueueStatus]:
-        """Return how queues stand, by name; all of them, or those named that exist."""
+        """Return the state of queues, by name; of all, or of those named that exist."""
         ...
 
     def dead_letters(self, *, limit: int = 100, after: int = 0) -> list[DeadLetter]:

@@ -1,4 +1,4 @@
-"""The command `htmengine`: results on stdout, progress and advice on stderr; exit codes 0 done, 1 failed, 2 misused."""
+"""The command `htmengine`: results on stdout, progress and notes on stderr; exit codes 0 done, 1 failed, 2 misused."""
 
 import errno
 import io

@@ -1,4 +1,4 @@
-"""What `htmengine dead` looks into."""
+"""What `htmengine dead` does: find dead letters, and show their bodies."""
 
 from contextlib import suppress
 from typing import Any

@@ -258,7 +258,7 @@ def follow(context: Context, request: Request) -> None:
 
 
 def change_lines(news: str, incident: Incident, width: int) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the lines that tell what became of an incident, each with its style."""
+    """Yield the lines that tell how an incident changed, each with its style."""
     id_, lasts = incident["id"], readable.duration(incident["changed"] - incident["opened"])
     match news:
         case "opened" | "was":

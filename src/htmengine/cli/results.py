@@ -108,7 +108,7 @@ def show_stored(
     if not json:
         if not rows:
             echo_stderr(
-                "There are no such scores yet. `htmengine doctor` says of each metric why."
+                "There are no such scores yet. `htmengine doctor` says why, for each metric."
                 if min_score == 0
                 else "There are no such scores."
             )

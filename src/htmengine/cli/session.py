@@ -37,7 +37,7 @@ def installation(directory: Path | None, data: Path | None) -> Iterator[Context]
         except (BusError, RepositoryUnavailable) as error:
             raise ExplainedError(
                 f"The engine's files or servers do not answer: {error}.",
-                hint="Say it again in a moment; `htmengine status` shows whether services run.",
+                hint="Try again in a moment; `htmengine status` shows whether services run.",
             ) from error
 
 

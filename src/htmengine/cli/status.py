@@ -1,4 +1,4 @@
-"""How the engine and its metrics are, for a person: what `htmengine status` and `htmengine doctor` print."""
+"""The state of the engine and its metrics in words: what `htmengine status` and `htmengine doctor` print."""
 
 from __future__ import annotations
 

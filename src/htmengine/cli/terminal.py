@@ -1,4 +1,7 @@
-"""The one door to the terminal: whatever others wrote in a text, such as a metric's name, is visible and commands nothing."""
+"""The only module that prints to the terminal.
+
+Control characters in foreign text, such as a metric's name, are shown as escapes, so that they cannot command the terminal.
+"""
 
 from typing import Any
 

@@ -73,7 +73,7 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
     pool_recycle_s: int = 179
     """A connection of this age is replaced: servers and firewalls drop those that were idle for long."""
     timeout_s: float = 30.0
-    """A server that says nothing for so long is away."""
+    """A server that does not answer for so long is unavailable."""
 
     def __repr__(self) -> str:
         """Say where, without the password."""
@@ -98,7 +98,7 @@ class Broker(msgspec.Struct, frozen=True, kw_only=True):
     key: Path | None = None
     management_port: int = 15672
     timeout_s: float = 30.0
-    """A broker that says nothing for so long is away."""
+    """A broker that does not answer for so long is unavailable."""
 
     def __repr__(self) -> str:
         """Say where, without the password."""

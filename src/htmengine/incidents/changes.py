@@ -34,7 +34,7 @@ _writer: Final = schema.incident_writer.c
 
 
 class Position(NamedTuple):
-    """How far the incidents are."""
+    """How far the writer of incidents has come."""
 
     alarm_id: int
     """The alarms up to this one are in incidents."""
@@ -99,7 +99,7 @@ class Totals(NamedTuple):
 
 
 def read_position(conn: Connection) -> Position | None:
-    """Return how far the incidents are; None if they were never begun."""
+    """Return how far the writer has come; None if it has never run."""
     row = conn.execute(_position()).first()
     return None if row is None else Position(*row)
 
@@ -114,7 +114,7 @@ def lock_position(conn: Connection) -> Position:
 
 
 def move_position(conn: Connection, position: Position) -> None:
-    """Store how far the incidents are."""
+    """Store how far the writer has come."""
     conn.execute(update(schema.incident_writer).where(_writer.name == _NAME).values(**position._asdict()))
 
 

@@ -1,4 +1,4 @@
-"""Which alarms belong together: those that come so many and so close as they hardly would by chance.
+"""Which alarms belong together: those that are too many and too close in time to be chance.
 
 Alarms are points in time, and in the tree of names. An alarm looks around itself, at each group that its metric is in
 (`names`) and over windows of several lengths. It *sees a crowd* where more metrics of the group alarm than chance would let

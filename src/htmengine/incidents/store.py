@@ -1,7 +1,7 @@
 """Incidents as they are stored, for whoever shows them or tells of them: the page, the API, commands, alerts. Reads only.
 
-An incident has an id that stays: what was told under it is found under it. Where incidents turned out to be one, that of
-the first stays, and the others lead to it.
+An incident keeps its id. If several incidents turn out to be one, the id of the first stays, and the ids of the others
+lead to it.
 """
 
 from __future__ import annotations

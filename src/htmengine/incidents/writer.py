@@ -156,7 +156,7 @@ class Writer:
             self._fleet_at = self._timer()
 
     def _store(self, conn: Connection, position: Position, plan: _Plan, now: float) -> Position:
-        """Store what belongs together, and return how far the incidents are then."""
+        """Store what belongs together, and return how far the writer has come then."""
         growth = changes.Growth(position.seq, now)
         newest = position.incident_id
         for own in plan.together:

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class CheckpointsWaiting(DependencyUnavailable):
-    """The store of checkpoints takes nothing now, and no more may wait for it."""
+    """The store of checkpoints is unavailable, and as many checkpoints wait for it as may."""
 
 
 class Write(NamedTuple):

@@ -1,4 +1,4 @@
-"""Commands to models. Each may come twice, and changes nothing the second time."""
+"""Commands to models. Each may be delivered twice, and changes nothing the second time."""
 
 from __future__ import annotations
 

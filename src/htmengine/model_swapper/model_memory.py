@@ -27,7 +27,7 @@ from htmengine.service.counters import Counters
 MODELS_BATCH_SIZE: Final = 64
 """Of how many models missing rows are read in a round, and how many models are loaded between two looks at the budget."""
 ROWS_WORTH_A_BLOCK: Final = 20
-"""To take so many rows again costs what it costs to compress and write a block."""
+"""Scoring so many rows again costs as much as compressing and writing a block."""
 SAVES_BATCH_SIZE: Final = 16
 """Checkpoints that are due are taken in so many a round, so that a round does not wait for many."""
 
@@ -82,7 +82,7 @@ class ModelMemory:
         """Whether a checkpoint is due, and the writer has room for it."""
         return bool(self._due and self._writer.room)
 
-    # -- In.
+    # -- Loading.
 
     def load(self, live: Iterable[str]) -> Loaded:
         """Load the models of live input and of the backlog, as far as the budget allows, and return which work now."""
@@ -170,7 +170,7 @@ class ModelMemory:
         self._failed.pop(uid, None)
         self._backlog.note(uid, last_rowid)
 
-    # -- Back to an earlier state.
+    # -- Returning to an earlier state.
 
     def rewind(self, uid: str, found: Definition) -> None:
         """Go back to a model as it was before the first row that needs scores, and let it take the rows again."""
@@ -207,7 +207,7 @@ class ModelMemory:
             self.forget(uid)
             self._backlog.note(uid, newest)
 
-    # -- Out.
+    # -- Saving and evicting.
 
     def published(self, uids: Iterable[str]) -> None:
         """Note that all scores of these models were published; checkpoints may reach up to them."""

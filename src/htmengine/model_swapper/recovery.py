@@ -215,7 +215,7 @@ class Recovery:
 
         Raises
         ------
-        ValueError : the row is missing between others; a new generation would come to the same place.
+        ValueError : the row is missing between others; a new generation would meet the same gap.
         """
         uid, needed = cached.uid, cached.next_rowid
         with self._database.write() as conn:
@@ -293,7 +293,7 @@ class Recovery:
         return True
 
     def remove_orphans(self) -> None:
-        """Delete the checkpoints of models that there are no more."""
+        """Delete the checkpoints of models that do not exist any more."""
         removed = 0
         stored = self._store.models()
         for start in range(0, len(stored), MODELS_BATCH_SIZE):

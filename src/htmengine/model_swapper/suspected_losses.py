@@ -1,8 +1,8 @@
 """Whether scores were lost: they are neither stored nor on their way.
 
 A sample that was scored may come again for two reasons. Mostly the message was sent or delivered twice, and its score
-waits in the results queue; to score it again would double the work at the worst moment. Or its score was lost behind
-us, and somebody asks for it again. The results queue tells which of the two it is: once everything in it is younger than
+waits in the results queue; to score it again would double the work when there is most of it. Or its score was lost after
+it was published, and the sweep asks for it again. The results queue tells which of the two it is: once everything in it is younger than
 the suspicion, what was scored before has left it, and the watermark in the repository says whether it arrived.
 """
 

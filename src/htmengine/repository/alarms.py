@@ -12,7 +12,7 @@ from htmengine.repository.locks import lock_alarms
 from htmengine.repository.times import bound, epoch_seconds, from_epoch
 
 MERGE_ROWS: Final = 10
-"""Rows that alarm are of one alarm if at most so many lie from one to the next."""
+"""Alarming rows belong to one alarm if at most so many rows lie from one to the next."""
 
 _alarm: Final = schema.metric_alarm.c
 

@@ -1,4 +1,4 @@
-"""What may go wrong with a database, and which of it passes by itself."""
+"""What may go wrong with a database, and which errors are transient."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from htmengine.sqlite.errors import is_damage, passing_reason
 
 
 class RepositoryError(ExplainedError):
-    """The database cannot do what is asked of it, and will not by waiting."""
+    """The database cannot do what is asked of it; waiting does not help."""
 
 
 class RepositoryUnavailable(ExplainedError, DependencyUnavailable):
@@ -20,11 +20,11 @@ class RepositoryUnavailable(ExplainedError, DependencyUnavailable):
 
 
 class WriteConflict(DependencyUnavailable):
-    """Somebody else changed what a transaction relies on since it was read. Nothing was changed; doing it again helps."""
+    """Another writer changed what a transaction relies on since it was read. Nothing was changed; repeat the transaction."""
 
 
 class TransactionRolledBack(RepositoryUnavailable):
-    """The database undid the transaction for another's sake: a deadlock, or a lock that was not given in time."""
+    """The database rolled the transaction back because of another one: a deadlock, or a lock that was not granted in time."""
 
 
 _MYSQL_PASSING: Final = frozenset(
@@ -52,7 +52,7 @@ _MYSQL_PASSING: Final = frozenset(
     }
 )
 _SQLSTATE_PASSING: Final = ("08", "40", "53", "57P", "55P03", "57014", "25P03")
-"""PostgreSQL: connection, rolled back for another's sake, out of resources, shutting down, lock not available, statement
+"""PostgreSQL: connection, rolled back because of another transaction, out of resources, shutting down, lock not available, statement
 took too long, transaction in which nothing happened."""
 _MYSQL_ROLLED_BACK: Final = (1205, 1213)
 _SQLSTATE_ROLLED_BACK: Final = ("40", "55P03")
@@ -101,7 +101,7 @@ def is_transient(error: DBAPIError) -> bool:
 
 
 def translated(error: DBAPIError, where: str) -> Exception:
-    """Return the error to raise instead: a passing one, one that a person reads, or the same where it is our bug.
+    """Return the error to raise instead: a transient one, one that a person reads, or the same where it is a defect of ours.
 
     The text is the database's own and the place; no statement and no parameter, since both may be long or secret.
     """

@@ -1,4 +1,4 @@
-"""All metrics at once, for whoever keeps an eye on every one of them. Reads only."""
+"""All metrics, read in parts: for the web server, which keeps the state of each in memory. Reads only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from htmengine.repository import schema
 from htmengine.repository.metrics import CUSTOM
 
 PART: Final = 5000
-"""Metrics that are read at a time, so that nobody else waits for long."""
+"""Metrics that are read at a time, so that other threads do not wait for long."""
 
 _metric: Final = schema.metric.c
 

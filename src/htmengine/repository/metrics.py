@@ -29,7 +29,7 @@ _data: Final = schema.metric_data.c
 
 
 class MetricState(NamedTuple):
-    """How a metric stands. Rowids count from 1; 0 means that there are none."""
+    """The state of a metric. Rowids count from 1; 0 means that there are none."""
 
     uid: str
     name: str

@@ -1,4 +1,4 @@
-"""How metrics stand: what the commands `metrics`, `doctor` and `status` show. Reads only."""
+"""The state of metrics: what the commands `metrics`, `doctor` and `status` show. Reads only."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ class BackfillState(NamedTuple):
 
 
 def backfill(conn: Connection, name: str) -> BackfillState | None:
-    """Return how a metric's backfill stands, None where there is none."""
+    """Return the state of a metric's backfill, None where there is none."""
     renewed_at = conn.scalar(select(schema.backfill.c.renewed_at).where(schema.backfill.c.name == name))
     if renewed_at is None:
         return None

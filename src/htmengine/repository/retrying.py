@@ -1,4 +1,4 @@
-"""Transactions that are done again."""
+"""Transactions that are repeated."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MAX_DELAY_S: Final = 0.16
 
 
 def again_if_rolled_back(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function that is called again, a few times, when the database undid its transaction for another's sake.
+    """Decorate a function that is repeated, a few times, when the database rolled its transaction back because of another.
 
-    After that it is certain that nothing was committed; after a connection that was lost it is not. The function must be
-    safe to repeat where it has transactions before the one that was undone.
+    After a rollback it is certain that nothing was committed; after a lost connection it is not. If the function has
+    several transactions, those before the one that was rolled back must be safe to repeat.
     """
 
     @functools.wraps(function)

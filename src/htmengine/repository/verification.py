@@ -1,4 +1,4 @@
-"""Looks for what may never be: gaps, scores that do not reach the watermark, time that goes back. Reads only.
+"""Looks for violated invariants: gaps, scores that do not reach the watermark, time that goes back. Reads only.
 
 Each function returns what it found, as few rows; on a healthy repository that is none.
 """

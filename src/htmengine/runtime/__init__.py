@@ -1,1 +1,1 @@
-"""The services of the road, from a line to a published score."""
+"""The services of the pipeline, from a line to a published score."""

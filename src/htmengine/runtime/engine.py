@@ -107,8 +107,8 @@ class Supervisor:
             raise self.failure
         if hanging := self._running():
             raise EngineFailed(
-                f"{', '.join(hanging)}: does not stop; nothing has moved for {self._standstill_s:.0f} seconds.",
-                hint="Nothing is lost: what was not done is done at the next start.",
+                f"{', '.join(hanging)}: does not stop; it made no progress for {self._standstill_s:.0f} seconds.",
+                hint="Nothing is lost: the work is finished at the next start.",
             )
 
     def _running(self) -> list[str]:
@@ -145,7 +145,7 @@ class Supervisor:
                 self._give_up(
                     EngineFailed(
                         f"{name}: died {MAX_RESTARTS + 1} times within {WITHIN_S:.0f} seconds.",
-                        hint="The log above says of what. Nothing is lost: start again once the cause is gone.",
+                        hint="The log above says why. Nothing is lost: start again once the cause is removed.",
                     )
                 )
                 return

@@ -1,4 +1,4 @@
-"""Tables in binary files: workbooks of spreadsheets, and Parquet. Cells become texts, numbers with all their digits."""
+"""Tables in binary files: workbooks of spreadsheets, and Parquet. Cells become text; numbers keep all their digits."""
 
 import io
 import warnings

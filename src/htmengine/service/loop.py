@@ -22,7 +22,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 BEST_EFFORT_TIMEOUT_S: Final = 2.0
-"""How long a full queue is waited for with what it may go without."""
+"""How long a best-effort message waits for a full queue."""
 
 
 class Outcome(NamedTuple):
@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
     publish: Sequence[Outgoing | Fanout] = ()
     dead_letters: Sequence[tuple[Delivery, str]] = ()
     best_effort: Sequence[Outgoing] = ()
-    """Published too, but a queue that stays full goes without: what it missed can be made again from elsewhere."""
+    """Published too, but dropped for a queue that stays full: the messages can be made again from the repository."""
 
 
 class Stage(Protocol):

@@ -1,4 +1,4 @@
-"""The end of a program that should stop: it may take as long as something moves, and no longer."""
+"""The end of a program that should stop: it may take as long as there is progress, and no longer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the write-ahead log of a SQLite file back beside those who write to it."""
+"""Writes the write-ahead log of a SQLite file back in the background."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ log = logging.getLogger(__name__)
 class Checkpointer:
     """Writes a write-ahead log back into its file, in a thread of its own.
 
-    SQLite does it at the end of a commit, and all writers wait for the disk meanwhile. Beside them it holds up nobody.
-    But the log begins anew only when all of it was written back, which never happens while others add to it: when it
-    has grown long, they wait for what little there is left.
+    SQLite does it at the end of a commit, and all writers wait for the disk meanwhile. In the background it delays no
+    writer. But the log starts again only once all of it was written back, which never happens while writers add to it:
+    when it has grown long, writers wait for the little that is left.
     """
 
     def __init__(self, path: Path, write_lock: AbstractContextManager[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Which of SQLite's errors may pass by themselves, or once somebody has done something about it."""
+"""Which of SQLite's errors are transient: they pass by themselves, or once somebody has removed the cause."""
 
 from __future__ import annotations
 

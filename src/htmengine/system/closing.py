@@ -1,4 +1,4 @@
-"""What a `with` block closes at its end."""
+"""A base class of what a `with` block closes at its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what: tokens, sessions of browsers, and what other sites' pages must not do."""
+"""Who may do what: tokens, sessions of browsers, and protection against requests from other sites' pages."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ TOO_LARGE: Final = Kind("too-large", 413, "The request is too large")
 BODY_TYPE: Final = Kind("body-type", 415, "The body is not of a type that this operation takes")
 TOO_MANY_REQUESTS: Final = Kind("too-many-requests", 429, "This client sends too many requests")
 INTERNAL: Final = Kind("internal-error", 500, "The server has a defect")
-UNAVAILABLE: Final = Kind("unavailable", 503, "Something that is needed is away for now")
+UNAVAILABLE: Final = Kind("unavailable", 503, "Something that is needed is unavailable for now")
 
 KINDS: Final = tuple(value for value in list(globals().values()) if isinstance(value, Kind))
 """All of them."""

@@ -37,7 +37,7 @@ class Site:
     groupings: Groupings = field(default_factory=Groupings)
     clock: Callable[[], float] = time.time
     look: Callable[[Context], Health] = health_of
-    """Tells how the engine is."""
+    """Knows the state of the engine."""
     record: str | None = None
     """What is served, if it is no installation but a record that nothing is added to."""
     jobs: Jobs = field(default_factory=Jobs)

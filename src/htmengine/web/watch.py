@@ -1,4 +1,4 @@
-"""How the engine is: what `htmengine doctor` says of it, looked at now and then, with the rates in between."""
+"""The state of the engine: what `htmengine doctor` reports, read now and then, with the rates in between."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Watch:
         self._ages: deque[tuple[float, float]] = deque(maxlen=MAX_AGES)
 
     def health(self) -> Health:
-        """Return how the engine is. Raises DependencyUnavailable or BusError where nobody knows."""
+        """Return the state of the engine. Raises DependencyUnavailable or BusError where it is not known."""
         with self._lock:
             now = self._timer()
             if not self._seen or now - self._seen[-1].at > FRESH_S:

@@ -168,7 +168,7 @@ def test_an_hour_of_other_rows_is_found(context, uid, changed):
     second = schema.metric_hour.c.last_rowid == 55
     change(context, update(schema.metric_hour).where(second).values(changed))
     (finding,) = verify(context).findings
-    assert finding == "m: the hour that begins 2020-09-13 13:00:00 was summed up otherwise than its rows are"
+    assert finding == "m: the hour that begins 2020-09-13 13:00:00 has other sums than its rows make"
     change(context, delete(schema.metric_hour).where(second))
     (finding,) = verify(context).findings
     assert finding.startswith("m: the hour that begins 2020-09-13 13")

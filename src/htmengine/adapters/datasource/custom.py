@@ -1,8 +1,8 @@
 """The adapter of custom metrics: those whose samples come as lines, under a name of the sender's choice.
 
-What it changes is committed to the repository first; the command to the scheduler goes out after that. Where the bus is
-away, or the process dies in between, the command is lost but nothing else: the sweep repeats the definition of every
-model that is not confirmed, and the scheduler drops the checkpoints of generations that are gone.
+A change is committed to the repository first; then the command goes to the scheduler. If the bus is unavailable, or the
+process dies in between, only the command is lost: the sweep repeats the definition of every model that is not
+confirmed, and the scheduler drops the checkpoints of generations that have ended.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ log = logging.getLogger(__name__)
 class CustomAdapter(DatasourceAdapterIface):
     """Creates, monitors and deletes custom metrics. Safe to use from several threads.
 
-    All its methods raise RepositoryUnavailable while the database is away; nothing is changed then. What the database
-    undoes for another's sake, as in a deadlock, is done again.
+    All methods raise RepositoryUnavailable while the database is unavailable; nothing is changed then. A transaction that
+    the database rolls back because of another one, as in a deadlock, is repeated.
     """
 
     _DATASOURCE: ClassVar[str] = CUSTOM
@@ -319,7 +319,7 @@ class CustomAdapter(DatasourceAdapterIface):
         try:
             self._bus.publish(messages)
         except (BusUnavailable, QueueFull) as error:
-            # What is asked for stands in the repository, and will be said again.
+            # The repository has what was asked for; the sweep sends the command again.
             log.warning("adapter.commands_lost messages=%d reason=%s", len(messages), error)
 
 

@@ -16,7 +16,8 @@ from htmengine.repository.times import FIRST_SECOND
 def rows(data: Iterable[Any], *, latest: float) -> tuple[Rows, int]:
     """Return the rows that samples make, numbered from 1, and how many samples were refused.
 
-    Refused is, as by the storer, what is not a later second than the sample before it, and what lies in the future.
+    As in the storer, a sample is refused unless its second is later than that of the sample before it, and not in the
+    future.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ class DatasourceAdapterIface(ABC):
     def __init__(self, database: Database, bus: Bus | None, settings: Settings) -> None:
         """The bus's queues must have been declared, and the repository made.
 
-        `bus` : None where the caller tells the scheduler itself of what was changed.
+        `bus` : None where the caller itself sends the commands to the scheduler.
         """
         self._database = database
         self._bus = bus
@@ -42,7 +42,7 @@ class DatasourceAdapterIface(ABC):
         with self._database.read() as conn:
             shards = installed_shards(conn)
         if shards is None:
-            raise ApplicationNotConfiguredError("the repository was never made; run: htmengine db upgrade")
+            raise ApplicationNotConfiguredError("the repository has no tables yet; run: htmengine db upgrade")
         return shards
 
     @staticmethod

@@ -16,7 +16,7 @@ MAX_RESOURCE: Final = 100
 MAX_CHARACTERS: Final = 65_535
 """Characters of a whole specification, as JSON in ASCII: so much every database stores."""
 MAX_DEPTH: Final = 64
-"""Objects and lists within each other."""
+"""How deep objects and lists may be nested."""
 
 _UNSEEN: Final = "control characters or others that cannot be seen"
 
@@ -108,14 +108,16 @@ def check_name(name: str) -> None:
 def _check_json(spec: Mapping[str, Any]) -> None:
     """Raise ValueError for what cannot be stored as JSON and read back by all who get it."""
     if not _no_deeper(spec, MAX_DEPTH):
-        raise ValueError(f"modelSpec: objects lie within each other, more than {MAX_DEPTH} deep")
+        raise ValueError(f"modelSpec: objects are nested more than {MAX_DEPTH} deep")
     try:
         text = json.dumps(spec, allow_nan=False)
         msgspec.json.decode(text)  # also strict about halves of surrogate pairs, and numbers
     except (TypeError, ValueError) as error:
         raise ValueError(f"modelSpec cannot be written as JSON: {error}") from error
     if len(text) > MAX_CHARACTERS:
-        raise ValueError(f"modelSpec: has {len(text)} characters as JSON; {MAX_CHARACTERS} are stored")
+        raise ValueError(
+            f"modelSpec: has {len(text)} characters as JSON; at most {MAX_CHARACTERS} can be stored"
+        )
 
 
 def _no_deeper(part: Any, levels: int) -> bool:
@@ -124,7 +126,7 @@ def _no_deeper(part: Any, levels: int) -> bool:
 
 
 def check_complete_params(spec: Mapping[str, Any]) -> None:
-    """Say in so many words what applications get wrong most often."""
+    """Raise ValueError for the mistakes that applications make most often, with a message for each."""
     complete = spec.get("completeModelParams")
     if not isinstance(complete, Mapping):
         return

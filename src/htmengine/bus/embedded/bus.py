@@ -244,7 +244,7 @@ class EmbeddedBus(Bus):
         return consumer
 
     def reap_dead_consumers(self) -> None:
-        """Take the queues from consumers that are no more, and give them to others."""
+        """Take the queues from consumers whose process has died, and give them to others."""
         with self.file.reading() as connection:
             absent = ownership.of_dead_processes(connection, self._process) + list(self._to_remove)
         if absent:
@@ -254,7 +254,7 @@ class EmbeddedBus(Bus):
             self.wake(None)
 
     def remove(self, consumer: EmbeddedConsumer) -> None:
-        """Forget a consumer that was closed, now or, if the file cannot be written, with the next roll call."""
+        """Forget a consumer that was closed, now or, if the file cannot be written, with the next call of `reap_dead_consumers`."""
         with self._consumers_lock:
             self._consumers.pop(consumer.number, None)
         self._to_remove.add(consumer.number)
@@ -272,7 +272,7 @@ class EmbeddedBus(Bus):
             if changed is None or not changed.isdisjoint(consumer.queues):
                 consumer.woken.set()
 
-    # -- Looking in
+    # -- Status and dead letters
 
     @override
     def status(self, names: Sequence[str] | None = None) -> list[QueueStatus]:

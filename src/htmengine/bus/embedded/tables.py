@@ -223,7 +223,7 @@ def acknowledge(connection: sqlite3.Connection, tags: Iterable[int]) -> int:
 
 
 def status(connection: sqlite3.Connection, absent: Sequence[int], now: float) -> list[QueueStatus]:
-    """Return how every queue stands, by name; consumers that are absent do not count.
+    """Return the state of every queue, by name; consumers that are absent do not count.
 
     The age of a message that was published before the machine was started again is not known.
     """

@@ -211,7 +211,7 @@ class RabbitBus(Bus):
         with self._lock:
             return list(self._consumers)
 
-    # -- Looking in
+    # -- Status and dead letters
 
     @override
     def status(self, names: Sequence[str] | None = None) -> list[QueueStatus]:

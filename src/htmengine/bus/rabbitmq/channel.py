@@ -100,7 +100,7 @@ class Channel:
         ).name
 
     def inspect(self, names: Sequence[str]) -> list[Declared]:
-        """Return how queues stand. Raises QueueNotFound."""
+        """Return the state of queues. Raises QueueNotFound."""
         asked = [self._ask(partial(_inspect, name)) for name in names]
         return [self._declared(self._result(future)) for future in asked]
 

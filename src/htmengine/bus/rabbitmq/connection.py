@@ -83,9 +83,9 @@ class Connection:
         """Raises BusUnavailable."""
         self.where = f"RabbitMQ at {broker.host}:{broker.port}"
         self.timeout_s = broker.timeout_s
-        """A broker that does not answer within this time is away."""
+        """A broker that does not answer within this time is unavailable."""
         self.lost: str | None = None
-        """Why the connection is no more."""
+        """Why the connection was lost."""
         self.blocked: str | None = None
         """Why the broker takes no messages at the moment."""
         self._opened: Future[None] = Future()
@@ -122,7 +122,7 @@ class Connection:
     def give_up(self) -> str:
         """End a connection whose broker does not answer, so that nobody else waits for it; return the reason."""
         reason = self._silent()
-        # As pika does itself where heartbeats stay away: there is nobody who would take leave.
+        # As pika does when heartbeats stop: nobody would answer a close.
         self.later(lambda: self._connection._terminate_stream(exceptions.AMQPHeartbeatTimeout(reason)))
         self.lost = self.lost or reason
         return reason

@@ -51,7 +51,7 @@ class Roster(msgspec.Struct, frozen=True, tag="roster"):
 
 
 class Member:
-    """A consumer's ear for questions and rosters."""
+    """The part of a consumer that answers questions and follows rosters."""
 
     def __init__(self, channel: Channel, application: str, node: str, queues: Sequence[str]) -> None:
         self._channel = channel

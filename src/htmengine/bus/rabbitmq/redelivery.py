@@ -3,7 +3,7 @@
 Neither kind of queue tells it: a queue without arguments says of a message only that it may have been delivered before,
 and the count of a quorum queue includes every message that was on its way to a consumer when that died. But a message
 that comes again is worked on alone. So before it is, its name is written down, in a queue beside its own that holds one
-message, the newest; whoever takes over after a death finds there what the dead was working on, and how often it was.
+message, the newest; whoever takes over after a consumer died finds there what it was working on, and how often that was tried.
 """
 
 from __future__ import annotations

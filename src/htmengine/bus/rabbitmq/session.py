@@ -148,7 +148,7 @@ def this_node() -> str:
 def _explained(error: ChannelClosed) -> str:
     """Say what the broker refused, and what helps."""
     if error.code == 406 and "inequivalent arg" in str(error):
-        return f"{error}: a queue of this name was declared otherwise; delete it once it is empty, or choose another name"
+        return f"{error}: a queue of this name has other arguments; delete it once it is empty, or choose another name"
     if error.code == 403:
         return f"{error}: give this user the permissions configure, write and read"
     return str(error)

@@ -55,9 +55,7 @@ def list_(
                 for letter in letters
             ],
         )
-        echo_stderr(
-            "Look into one with `htmengine dead show ID`; then `dead requeue ID` or `dead discard ID`."
-        )
+        echo_stderr("See one with `htmengine dead show ID`; then `dead requeue ID` or `dead discard ID`.")
     else:
         echo_stderr("There are no dead letters.")
 

@@ -40,7 +40,7 @@ def results(
     if follow and how == "score":
         raise MisuseError(
             "--follow and --sort score are both given.",
-            hint="Give one: what comes is shown in the order of its times.",
+            hint="Give one: with --follow, results are shown in the order of their times.",
         )
     with installation(config, data) as context:
         if follow:

@@ -34,7 +34,7 @@ def update(conn: Connection, table: Table, where: Columns, to: Columns, *, share
     Parameters
     ----------
     shared : other writers update the same rows. They are locked in the order of the first column of `where`, a key, so
-        that writers do not wait for each other in a circle.
+        that writers cannot deadlock.
 
     Returns
     -------

@@ -25,7 +25,7 @@ FULL_BATCHES: Final = 10
 FIRST_PAUSE_S: Final = 0.05
 MAX_PAUSE_S: Final = 1.0
 LAST_TRIES_S: Final = 5.0
-"""How long a bus that is away may hold up the end."""
+"""How long an unavailable bus may delay the end."""
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Gives models to the metrics that rules say, some at a time so that samples need not wait."""
+"""Gives models to the metrics that the rules choose, some at a time so that samples need not wait."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class AutoMonitor:
         try:
             return self._monitor(some)
         except (HTMEngineError, ValueError, TypeError):
-            # One of them cannot have a model; it is not to cost its neighbours theirs.
+            # One of them cannot have a model: the others are tried one by one.
             self._put_back(some)
         left = len(self._candidates) - len(some.looked_at)
         monitored: list[str] = []

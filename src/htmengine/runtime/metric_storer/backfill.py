@@ -14,7 +14,7 @@ from htmengine.messages import Backfill
 from htmengine.runtime.metric_storer.numbering import NewSamples
 
 TIMEOUT_S: Final = 60
-"""A backfill that says nothing for so long is over: its sender has died."""
+"""A backfill without a message for so long is over: its sender has died."""
 
 MAX_HELD: Final = 1 << 30
 
@@ -23,7 +23,7 @@ Held = list[tuple[int, float]]
 
 
 class Batch(NamedTuple):
-    """What a message brought."""
+    """The samples of one message."""
 
     samples: NewSamples
     backfill: Backfill | None
