@@ -24,7 +24,7 @@ def installation(directory: Path | None, data: Path | None) -> Iterator[Context]
     Raises
     ------
     MisuseError : no engine has run in the folder, or the configuration cannot be used.
-    ExplainedError : the bus or the repository is away.
+    ExplainedError : the bus or the repository is unavailable.
     """
     from htmengine.bus import BusError
     from htmengine.repository.errors import RepositoryUnavailable

@@ -25,7 +25,7 @@ FILE: Final = "checkpoints.sqlite"
 class CheckpointStore:
     """Keeps checkpoints in a database: a SQLite file of their own, or the repository's server.
 
-    Safe to use from several threads and processes. All methods raise RepositoryUnavailable while the database is away.
+    Safe to use from several threads and processes. All methods raise RepositoryUnavailable while the database is unavailable.
     """
 
     def __init__(self, database: Database) -> None:

@@ -27,7 +27,7 @@ LAST_TIMEOUT_S: Final = 10.0
 FIRST_PAUSE_S: Final = 0.05
 MAX_PAUSE_S: Final = 5.0
 CLOSING_S: Final = 3.0
-"""How long `close` goes on trying where the store is away; models without a checkpoint are rebuilt from their rows."""
+"""How long `close` goes on trying where the store is unavailable; models without a checkpoint are rebuilt from their rows."""
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class CheckpointWriter:
         return lost
 
     def close(self) -> None:
-        """Do what was handed over, and end. Gives up after a while where the store stays away."""
+        """Do what was handed over, and end. Gives up after a while where the store stays unavailable."""
         self._give_up_at = time.monotonic() + CLOSING_S
         self._closing.set()
         with self._changed:

@@ -59,7 +59,7 @@ log = logging.getLogger(__name__)
 class ModelScheduler:
     """Owns the models of shards: takes samples, gives scores.
 
-    A round reads what it needs first, so that a dependency that is away leaves nothing half done; then it scores
+    A round reads what it needs first, so that a dependency that is unavailable leaves nothing half done; then it scores
     everything in one call. Models are saved in `settle`, when their scores are published.
     """
 

@@ -74,7 +74,7 @@ class Database:
 
         Raises
         ------
-        RepositoryUnavailable : the database is away, or busy for long; nothing was changed.
+        RepositoryUnavailable : the database is unavailable, or busy for long; nothing was changed.
         RepositoryError : the database cannot be opened or written, or has not the tables of this version.
         """
         with (

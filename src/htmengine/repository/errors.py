@@ -67,7 +67,7 @@ _REFUSED: Final = (
     "CERTIFICATE",
 )
 """What drivers say of connections that were refused for good: PostgreSQL's gives no code, and MySQL's gives for a
-certificate that of a server that is away."""
+certificate that of a server that is unavailable."""
 
 
 GONE_HINT: Final = (

@@ -124,7 +124,7 @@ def repository_settings(config: Any) -> settings.Repository:
 
 
 def retryOnTransientErrors(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorate a function that is called again, for about ten seconds, while the database is away.
+    """Decorate a function that is called again, for about ten seconds, while the database is unavailable.
 
     It must be safe to repeat: a whole transaction, or a single statement.
     """

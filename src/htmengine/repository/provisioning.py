@@ -18,7 +18,7 @@ def create(repository: config.Repository) -> None:
 
     Raises
     ------
-    RepositoryUnavailable : the server is away.
+    RepositoryUnavailable : the server is unavailable.
     RepositoryError : it does not let this user.
     """
     if repository.dialect == "sqlite":

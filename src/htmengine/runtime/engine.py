@@ -15,7 +15,7 @@ from typing import Final
 from htmengine.errors import DependencyUnavailable, ExplainedError
 from htmengine.service import shutdown
 from htmengine.service.context import Context
-from htmengine.service.program import Work, collect_garbage_seldom, stage_work
+from htmengine.service.program import Work, collect_garbage_rarely, stage_work
 from htmengine.system.thread_names import show_thread_name
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Start every service."""
-        collect_garbage_seldom()
+        collect_garbage_rarely()
         for thread in self._threads:
             thread.start()
 

@@ -109,7 +109,7 @@ def opened(
 
     Parameters
     ----------
-    waiting_as : the service that waits for what is away, until `stop` is set; without it that is an error.
+    waiting_as : the service that waits for what is unavailable, until `stop` is set; without it that is an error.
     serving : services are to run: a disk of embedded parts must have room, and all may be written. A command that
         only looks in does so on a full disk, too.
 
@@ -173,7 +173,7 @@ def _require_whole(database: Database, bus: Bus) -> None:
 
 
 def _server_away(error: Exception, settings: config.Settings) -> str | None:
-    """Return what to look at when an error is of a server that is away; None if it is of a file."""
+    """Return what to look at when an error is of a server that is unavailable; None if it is of a file."""
     from htmengine.repository.errors import RepositoryUnavailable
 
     if isinstance(error, BusUnavailable) and settings.bus == "rabbitmq":

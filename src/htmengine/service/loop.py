@@ -71,7 +71,7 @@ def run(
 ) -> None:
     """Consume, process and publish until `stop` is set; then let the stage save its state.
 
-    The acknowledgement comes last. What a dependency that is away or a full queue holds up is kept and tried again,
+    The acknowledgement comes last. What a dependency that is unavailable or a full queue holds up is kept and tried again,
     with growing pauses; an error of ours ends the service, and its messages come again to the next.
 
     Parameters

@@ -105,7 +105,7 @@ def run_program(
             ) as context,
         ):
             log.info("%s.started", name)
-            collect_garbage_seldom()
+            collect_garbage_rarely()
             with reporting(context, [reported_as(options) if reported_as else name], {}):
                 work(context)
             log.info("%s.stopped", name)
@@ -120,8 +120,8 @@ def run_program(
     return 0
 
 
-def collect_garbage_seldom() -> None:
-    """Let Python look for cycles of garbage seldom, and not at all among what is there now.
+def collect_garbage_rarely() -> None:
+    """Let Python look for cycles of garbage rarely, and not at all among the objects that exist now.
 
     Batches make very many objects and hardly a cycle, and a full search stops all threads of the process: for longer,
     the more models there are.

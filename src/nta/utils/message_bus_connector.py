@@ -1,4 +1,4 @@
-"""Durable queues by name: create, publish, consume, with retries while the broker is away."""
+"""Durable queues by name: create, publish, consume, with retries while the broker is unavailable."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nta.utils.bus_connections.embedded import EmbeddedConnection
 class MessageBusConnector(Closing):
     """A connection to the broker that `rabbitmq.conf` names. Not for several threads; a context manager.
 
-    What fails because broker or network are away is tried again for ten seconds. Where the application's configuration
+    What fails because broker or network are unavailable is tried again for ten seconds. Where the application's configuration
     says `[engine] bus = embedded`, the connection is to the engine's own bus on this machine instead.
     """
 

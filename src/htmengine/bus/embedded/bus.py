@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 SHORTEST_POLL_S: Final = 0.02
 MAX_POLL_S: Final = 0.2
-"""How often a consumer that waits looks for what other processes have published: seldom when nothing comes."""
+"""How often a consumer that waits looks for what other processes have published: less often while nothing comes."""
 REAP_INTERVAL_S: Final = 0.1
 """How often a consumer looks whether the processes of the others still live."""
 

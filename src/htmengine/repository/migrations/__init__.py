@@ -33,7 +33,7 @@ def upgrade(database: Database, shards: int) -> None:
     Raises
     ------
     RepositoryError : the tables are of a newer version than this one, or the database cannot be written.
-    RepositoryUnavailable : the database is away.
+    RepositoryUnavailable : the database is unavailable.
     """
     with database.write() as conn:
         lock_tables(conn)

@@ -87,7 +87,7 @@ class LinePublisher:
                 self._on_full()
 
     def close(self) -> None:
-        """Let `run` publish what is here and return; it gives up after a while where the bus stays away."""
+        """Let `run` publish what is here and return; it gives up after a while where the bus stays unavailable."""
         self._last_try_at = asyncio.get_running_loop().time() + LAST_TRIES_S
         self._closing.set()
         self._some.set()

@@ -103,7 +103,7 @@ class Listener:
         Raises
         ------
         PortError : the port cannot be opened.
-        LinesLost : the bus was away at the end; what had been read is gone.
+        LinesLost : the bus was unavailable at the end; what had been read is gone.
         """
         asyncio.run(self._run(stop))
         if lost := self.counters["lines_lost"]:

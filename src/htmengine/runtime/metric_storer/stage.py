@@ -134,7 +134,7 @@ class MetricStorer(Stage):
         """By metric and token: when something of a backfill was last worked on, or it was first seen."""
         self._clock_is_slow = False
         self._messages: list[Outgoing] = []
-        """Committed and not published yet; they stay here while something that is away holds `process` up."""
+        """Committed and not published yet; they stay here while something that is unavailable holds `process` up."""
         self._in_doubt = False
         """The last attempt ended in an error, perhaps behind a commit: what was stored may not have been passed on."""
 

@@ -281,7 +281,7 @@ def _stage(site: Site, service: ServiceHealth) -> Stage:
     if service.alive is False:
         text, do = "It does not run.", f"Start htmengine up, or {service.name} alone."
     elif service.restarts:
-        text, do = f"It died {service.restarts} times and was started again.", "Its log says of what."
+        text, do = f"It died {service.restarts} times and was started again.", "Its log says why."
     elif service.dead_letters:
         text, do = f"{service.dead_letters} messages to it were put aside.", "See the dead letters."
     state = "unknown" if service.alive is None else "trouble" if text else "well"

@@ -36,7 +36,7 @@ class ConnectionParams:
     """Address of the broker; what is not given is that of a fresh broker on this machine.
 
     `sslContext` encrypts the connection, and says whom to trust for the broker and how to show who we are. A broker that
-    does not answer within `timeoutSec` seconds is away.
+    does not answer within `timeoutSec` seconds is unavailable.
     """
 
     def __init__(

@@ -41,7 +41,7 @@ MANAGEMENT_TIMEOUT_S: Final = 10.0
 
 
 class BrokerConnection(BusConnection):
-    """A connection to RabbitMQ. What fails because broker or network are away is tried again for ten seconds."""
+    """A connection to RabbitMQ. What fails because broker or network are unavailable is tried again for ten seconds."""
 
     def __init__(self) -> None:
         self._client: SynchronousAmqpClient | None = None
@@ -201,7 +201,7 @@ class _Acknowledged:
 
 
 def _patiently(action: Callable[[], T], queue: str, disconnect: Callable[[], None]) -> T:
-    """Carry out an action, again and again while broker or network are away; an absent queue is not worth waiting for.
+    """Carry out an action, again and again while broker or network are unavailable; an absent queue is not worth waiting for.
 
     The time for that begins with the first failure: that a broker is silent may have taken longer to find out.
     """

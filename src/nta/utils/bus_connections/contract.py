@@ -1,4 +1,4 @@
-"""What a connection to a bus does, its errors, and how long it waits for what is away."""
+"""What a connection to a bus does, its errors, and how long it waits for what is unavailable."""
 
 from __future__ import annotations
 

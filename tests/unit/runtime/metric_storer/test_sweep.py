@@ -19,7 +19,7 @@ def choose(sweep, now, *states, waiting_s=0.0):
     return [state.uid for state in sweep.choose(states, lambda uid: waiting_s, now)]
 
 
-def test_a_metric_is_asked_for_when_it_stood_still_for_the_patience():
+def test_a_metric_is_asked_for_when_it_has_stood_still_for_the_timeout():
     sweep = Sweep(TIMEOUT_S)
     assert choose(sweep, 0, behind()) == []
     assert choose(sweep, 4, behind()) == []
@@ -54,7 +54,7 @@ def test_there_is_one_request_until_it_had_time_and_the_next_ones_are_rarer():
     assert asked == [5, 15, 35, 75, 155, 315, 635, 955, 1275, 1595, 1915]
 
 
-def test_a_metric_that_moved_after_a_request_gets_the_full_patience_again():
+def test_a_metric_that_moved_after_a_request_gets_the_full_timeout_again():
     sweep = Sweep(TIMEOUT_S)
     choose(sweep, 0, behind())
     assert choose(sweep, 5, behind()) == ["m"]
@@ -62,7 +62,7 @@ def test_a_metric_that_moved_after_a_request_gets_the_full_patience_again():
     assert choose(sweep, 15, behind(scored_rowid=4)) == ["m"]
 
 
-def test_a_suspect_gets_no_patience_but_waits_for_what_is_queued():
+def test_a_suspect_gets_no_timeout_but_waits_for_what_is_queued():
     sweep = Sweep(TIMEOUT_S)
     sweep.suspect(["m"])
     assert sweep.suspicious
