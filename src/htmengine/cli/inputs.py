@@ -12,7 +12,7 @@ from typing import Final
 
 from htmengine.errors import MisuseError
 from htmengine.series import timestamps, units, zones
-from htmengine.series.reader import Options
+from htmengine.series.options import Options
 
 STANDARD_INPUT: Final = "-"
 

@@ -17,7 +17,8 @@ from htmengine.doors.plaintext import parse_line
 from htmengine.doors.reasons import BadSample
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.repository import overview
-from htmengine.series.reader import Options, read
+from htmengine.series.options import Options
+from htmengine.series.reader import read
 from htmengine.service.context import Context
 
 POLL_S: Final = 0.2

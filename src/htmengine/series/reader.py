@@ -2,7 +2,7 @@
 
 Each step answers one question and knows nothing of the others: what the file is packed in (`container`), how its text
 is encoded (`lines`), how rows stand in it (`delimited`, `blanks`, `documents`, `sheets`), what their columns hold
-(`columns`, `timestamps`, `numbers`), what tells series apart (`keys`), in which zone the clocks were (`zones`), and in
+(`time_columns`, `value_columns`, `timestamps`, `numbers`), which of these readings fits best (`layouts`), what tells series apart (`keys`), in which zone the clocks were (`zones`), and in
 what order the rows are (`order`).
 """
 
@@ -11,9 +11,7 @@ import math
 import re
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain, islice
-from typing import Final, NamedTuple
-from zoneinfo import ZoneInfo
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,52 +20,24 @@ from htmengine import readable
 from htmengine.errors import MisuseError
 from htmengine.htm.arrays import FloatArray
 from htmengine.series import (
-    blanks,
     columns,
     container,
-    delimited,
-    documents,
     keys,
+    layouts,
     numbers,
     sentinels,
-    sheets,
     timestamps,
     zones,
 )
-from htmengine.series.columns import Column, Columns, Time, Value, Wanted
-from htmengine.series.container import Member
-from htmengine.series.lines import Line, numbered_lines
+from htmengine.series.columns import Column, Time, Value
+from htmengine.series.layouts import SERIES_NAMED, Layout
+from htmengine.series.options import NO_OPTIONS, Options
 from htmengine.series.order import Order, put_in_order
-from htmengine.series.tables import BadRows, Table
+from htmengine.series.tables import BadRows
 
-HEAD_LINES: Final = 1_000  # from which the layout is found out
-MAX_HEAD_LINES: Final = (
-    100_000  # as far as a day above 12 is looked for, before the order of day and month is guessed
-)
 _PROGRESS_ROWS = 20_000
 _EXAMPLES = 3  # of rows that are dropped
-_SERIES_NAMED = 5
 _DAY_S = 86400.0
-
-
-class Options(NamedTuple):
-    """What the user says about the file; columns by name or by number from 1. Nothing: find out."""
-
-    timestamp: str | None = None
-    values: tuple[str, ...] = ()
-    day_first: bool | None = None  # the order of day and month where dates leave it open
-    by: tuple[str, ...] = ()  # columns that tell series apart
-    where: tuple[tuple[str, str], ...] = ()  # columns, and the cells that rows must have there to be read
-    missing: tuple[str, ...] = ()  # values that stand for none
-    tz: ZoneInfo | None = None  # of times that do not say theirs; None: UTC
-    every_s: float | None = None  # the rows have no times, but lie so many seconds apart
-    start: float | None = (
-        None  # seconds since the epoch: of the first row, or of the day of clocks without a date
-    )
-    all_series: bool = False  # each series of the file, of each column of numbers
-
-
-NO_OPTIONS: Final = Options()
 
 
 class Series(NamedTuple):
@@ -123,7 +93,7 @@ def read(
     for member in container.members(stream, name):
         where = f"{name}: {member.label}" if member.label else name
         try:
-            chosen = _chosen(_layouts(member, where, options), several)
+            chosen = layouts.chosen(layouts.of_member(member, where, options), several)
             for layout in chosen:
                 series = list(_Reading(where, layout, options, show).series(several))
                 if several:
@@ -141,7 +111,7 @@ def read(
         raise max(failures, key=lambda error: len(str(error)) == 0)
     label, series = max(whole, key=lambda read: len(read[1][0].lines))
     if len(whole) + len(failures) > 1:
-        others = ", ".join(columns.quoted(other) for other, _ in whole[:_SERIES_NAMED] if other != label)
+        others = ", ".join(columns.quoted(other) for other, _ in whole[:SERIES_NAMED] if other != label)
         note = f"Of the files in {name} {columns.quoted(label)} is read" + (
             f", not {others}; --all reads each." if others else "."
         )
@@ -149,185 +119,10 @@ def read(
     yield from series
 
 
-class _Layout(NamedTuple):
-    """A table, and what its columns hold."""
-
-    table: Table
-    columns: Columns
-    usable: int  # rows of the head
-
-
-def _chosen(layouts: list[_Layout], several: bool) -> list[_Layout]:
-    """Return the tables that are read: all, or the one of which the most rows of the head are usable."""
-    if several or len(layouts) == 1:
-        return layouts
-    best = max(layouts, key=lambda layout: layout.usable)
-    others = ", ".join(
-        columns.quoted(layout.table.label) for layout in layouts[:_SERIES_NAMED] if layout is not best
-    )
-    note = f"Of the tables in the file {columns.quoted(best.table.label)} is read, not {others}; --all reads each."
-    return [best._replace(columns=best.columns._replace(notes=(note, *best.columns.notes)))]
-
-
-def _layouts(member: Member, name: str, options: Options) -> list[_Layout]:
-    """Return the tables of a file that have a time and a value. Raises MisuseError if there is none."""
-    if member.kind != "text":
-        found = (
-            sheets.of_workbook(member.stream, name)
-            if member.kind == "workbook"
-            else sheets.of_parquet(member.stream, name)
-        )
-        return _laid_out(found, name, options)
-    lines = _Lines(numbered_lines(member.stream, name))
-    first = next((text for _, text in lines.head if text and not text.isspace()), "")
-    if documents.is_json(first):
-        read = lines.keep()
-        if (tables := documents.tables(read, name)) is not None:
-            return _laid_out(tables, name, options)
-    return _of_text(lines, name, options)
-
-
-class _Lines:
-    """The lines of a text: its head, which is looked at again and again, and all of them, once."""
-
-    def __init__(self, lines: Iterator[Line]) -> None:
-        self._lines = lines
-        self.head: list[Line] = list(islice(lines, HEAD_LINES))
-        if self.head and re.fullmatch("sep=.", self.head[0][1] or "", re.IGNORECASE):
-            del self.head[0]  # a spreadsheet's note to itself
-
-    def extend(self) -> bool:
-        """Double the head; tell whether there was more."""
-        more = list(islice(self._lines, len(self.head)))
-        self.head += more
-        return bool(more)
-
-    def keep(self) -> list[Line]:
-        """Return all lines; they can be read once more."""
-        kept = self.head + list(self._lines)
-        self.head, self._lines = kept[:HEAD_LINES], iter(kept[HEAD_LINES:])
-        return kept
-
-    def all(self) -> Iterator[Line]:
-        """Yield all lines, once."""
-        head, self.head = self.head, []  # not kept while the rest is read
-        yield from chain(head, self._lines)
-
-
-def _of_text(lines: _Lines, name: str, options: Options) -> list[_Layout]:
-    while True:
-        layouts = _best_layout(lines, name, options)
-        times = [layout.columns.time for layout in layouts]
-        if (
-            not any(time and time.ambiguous for time in times)
-            or len(lines.head) >= MAX_HEAD_LINES
-            or not lines.extend()
-        ):
-            return layouts
-
-
-def _best_layout(lines: _Lines, name: str, options: Options) -> list[_Layout]:
-    """Return the layout under which the most lines of the head are usable: a few bad rows change nothing."""
-    alone = options.every_s is not None
-    filled = sum(text is None or (not text.isspace() and text != "") for _, text in lines.head)
-    tables = delimited.candidates(lines.head, lines.all, alone=alone)
-    failures: list[tuple[int, MisuseError]] = []
-    best: list[_Layout] = []
-    for table in tables:
-        try:
-            (layout,) = _laid_out([table], name, options)
-        except MisuseError as error:
-            failures.append((len(table.head), error))
-        else:
-            if not best or layout.usable > best[0].usable:
-                best = [layout]
-    if not best or 2 * best[0].usable < filled:
-        between_blanks = blanks.candidates(lines.head, lines.all, alone=alone)
-        try:
-            spaced = _laid_out(between_blanks, name, options) if between_blanks else []
-        except MisuseError as error:
-            failures.append((max(len(table.head) for table in between_blanks), error))
-        else:
-            if sum(layout.usable for layout in spaced) > (best[0].usable if best else 0):
-                best = spaced
-    if best:
-        return best
-    if failures:
-        raise max(failures, key=lambda failure: failure[0])[1]  # a person sees what most of the rows lack
-    if not filled:
-        complaint = "the file is empty"
-    elif filled == 1 and any(
-        delimiter in (text or "") for delimiter in delimited.DELIMITERS for _, text in lines.head
-    ):
-        complaint = "there is only a header line"
-    else:
-        complaint = "there are no rows of two or more fields"
-    raise MisuseError(
-        f"{name}: {complaint}.",
-        hint="Give a file with a time and a value in each row, and , ; | blanks or tabs between them; --every 5m takes rows "
-        "of a value alone.",
-    )
-
-
-def _laid_out(tables: Sequence[Table], name: str, options: Options) -> list[_Layout]:
-    """Return the tables that have a time and a value. Raises the first one's MisuseError if there is none."""
-    wanted = Wanted(
-        options.timestamp, options.values, options.all_series, options.day_first, options.every_s is None
-    )
-    found = []
-    failures = []
-    for table in tables:
-        try:
-            known = [columns.column(table, columns.named(table, by, "--by", name)) for by in options.by]
-            known += [
-                columns.column(table, columns.named(table, key, "--where", name)) for key, _ in options.where
-            ]
-            layout = columns.find(table, name, wanted, known)
-            if not known and (key := _key_columns(table, layout)):
-                layout = columns.find(table, name, wanted, key)
-        except MisuseError as error:
-            failures.append((len(table.head), error))
-            continue
-        usable = sum(columns.usable(layout, fields) for _, fields in table.head)
-        found.append(_Layout(table, layout, usable))
-    if not found:
-        if not failures:
-            raise MisuseError(
-                f"{name}: there are no rows.", hint="Give a file with a time and a value in each row."
-            )
-        raise max(failures, key=lambda failure: failure[0])[1]
-    return found
-
-
-def _key_columns(table: Table, layout: Columns) -> tuple[Column, ...]:
-    """Return the columns of the head that tell series apart, which are no values."""
-    time = layout.time
-    if time is None:
-        return ()
-    possible = keys.candidates(table, {one.at for one in time.columns})
-    coder = keys.Coder(possible)
-    times = array("d")
-    for _, fields in table.head:
-        try:
-            times.append(time.format.parse(time.text(fields)))
-        except ValueError:
-            continue
-        coder.add(fields)
-    named = [one for one in possible if keys.is_named(table, one)]
-    found = keys.find(np.array(times), _codes(coder), named)
-    return found.columns if found else ()
-
-
-def _codes(coder: keys.Coder) -> Mapping[Column, keys.Codes]:
-    return {
-        one: np.array(codes, dtype=np.int64) for one, codes in zip(coder.columns, coder.codes, strict=True)
-    }
-
-
 class _Reading:
     """The rows of one table, read once, and the series that they make."""
 
-    def __init__(self, name: str, layout: _Layout, options: Options, show: Callable[[int], None]) -> None:
+    def __init__(self, name: str, layout: Layout, options: Options, show: Callable[[int], None]) -> None:
         self._name = name
         self._table, self._columns, _ = layout
         self._options = options
@@ -340,7 +135,7 @@ class _Reading:
         lines, moments, absolute, values, coder = self._parsed()
         self._require(len(lines))
         times = self._moments(moments)
-        codes = _codes(coder)
+        codes = layouts.codes(coder)
         groups, labels = self._groups(times, codes, coder)
         picked = range(len(labels)) if several else [0]
         if not several and len(labels) > 1:
@@ -502,8 +297,8 @@ class _Reading:
         assert self._key is not None
         key = " and ".join(str(one) for one in self._key.columns)
         options = " ".join(f"--by {_argument(one.name or str(one.number))}" for one in self._key.columns)
-        others = ", ".join(label for i, label in enumerate(labels[: _SERIES_NAMED + 1]) if i != picked)
-        more = " and more" * (len(labels) > _SERIES_NAMED + 1)
+        others = ", ".join(label for i, label in enumerate(labels[: SERIES_NAMED + 1]) if i != picked)
+        more = " and more" * (len(labels) > SERIES_NAMED + 1)
         self._notes.insert(
             0,
             f"The file holds {len(labels):,} series, told apart by {key} ({self._key.reason}): {labels[picked]} is read. "

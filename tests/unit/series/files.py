@@ -5,7 +5,8 @@ import math
 from typing import Any
 
 from htmengine.series import reader
-from htmengine.series.reader import Options, Series
+from htmengine.series.options import Options
+from htmengine.series.reader import Series
 
 
 def stream(data: str | bytes) -> io.BufferedReader:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from htmengine.series import reader
-from htmengine.series.reader import Options
+from htmengine.series.options import Options
 
 REFERENCE = os.environ.get("HTMENGINE_REFERENCE_DATA")
 CASES = Path(REFERENCE or "") / "cases"

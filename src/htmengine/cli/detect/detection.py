@@ -21,7 +21,8 @@ from htmengine.htm.arrays import FloatArray
 from htmengine.htm.explanation import Explanation
 from htmengine.htm.model import Model
 from htmengine.series.incidents import IncidentFinder
-from htmengine.series.reader import Options, Series, read
+from htmengine.series.options import Options
+from htmengine.series.reader import Series, read
 from htmengine.series.writers import ScoreWriter, check_ending, replacing, score_writer
 
 CHUNK_ROWS: Final = 2_000

@@ -12,7 +12,8 @@ from htmengine.admin import backfill
 from htmengine.doors.plaintext import parse_line
 from htmengine.doors.reasons import BadSample
 from htmengine.errors import ExplainedError
-from htmengine.series.reader import Options, read
+from htmengine.series.options import Options
+from htmengine.series.reader import read
 from htmengine.web import problems
 from htmengine.web.api.jobs import shown
 from htmengine.web.jobs import Job

@@ -9,7 +9,7 @@ from htmengine.cli.app import app
 from htmengine.cli.detect import detection, report
 from htmengine.errors import MisuseError
 from htmengine.htm import params
-from htmengine.series.reader import Options
+from htmengine.series.options import Options
 from tests.unit.cli.detect.fake_model import FakeModel
 
 HOT = (300, 301, 302, 700)  # rows above 1000

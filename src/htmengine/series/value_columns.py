@@ -1,0 +1,104 @@
+"""Which columns of a table hold values, and which other ones might have been meant."""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+from htmengine.errors import MisuseError
+from htmengine.series import numbers, timestamps
+from htmengine.series.columns import Time, beginnings, column, is_named, parses
+from htmengine.series.tables import SAMPLED, TIME_NAMES, Table
+
+VALUE_NAMES: Final = (
+    "value",
+    "metricvalue",
+    "y",
+    "val",
+    "values",
+    "wert",
+    "valeur",
+    "valor",
+    "measurement",
+    "reading",
+    "average",
+    "mean",
+)
+_ID_NAMES: Final = ("", "id", "index", "idx", "row", "rowid", "no", "nr", "num", "unnamed0", "key", "seq", "seqno", "sequence", "offset", "record", "entry")  # fmt: skip
+_ID_ENDING = re.compile(
+    r"(?:^|[\W_])(?:id|uid|gid|pid|tid|uuid|guid|no|nr|idx|index|code|port|zip|zipcode|version|interval|seq)$|[a-z](?:Id|ID)$"
+)
+
+
+def find_values(
+    table: Table, time: Time | None, taken: set[int], name: str
+) -> tuple[list[int], str, list[int]]:
+    """Return the index of the value column, why it was taken, and those that might have been meant as well.
+
+    By name; else the first with numbers that is neither an id, a running number, a constant nor a second time column.
+    """
+    shares = {}
+    for index in range(table.width):
+        cells = table.cells(index, SAMPLED)
+        if index not in taken and cells:
+            shares[index] = numbers.count_numbers(
+                numbers.detect(cells, delimiter=table.delimiter), cells
+            ) / len(cells)
+    candidates = [index for index, share in shares.items() if share >= 0.5]
+    if not candidates:  # so that the rows without a number are told
+        candidates = [index for index, share in shares.items() if share > 0 and share == max(shares.values())]
+    if not candidates:
+        beside = f" beside {column(table, time.columns[0].at)}" if time else ""
+        raise MisuseError(
+            f"{name}: no column{beside} holds numbers.",
+            hint=f"Write the values as numbers. The columns begin with: {beginnings(table)}.",
+        )
+    secondary = [index for index in candidates if _is_secondary(table, index, time)]
+    varying = [index for index in candidates if len(set(table.cells(index))) > 1]
+    for known in VALUE_NAMES:
+        for index in candidates:
+            if is_named(table, index, (known,)):
+                return (
+                    [index],
+                    "by its name",
+                    [] if known == "value" else [i for i in candidates if i != index and i not in secondary],
+                )
+    preferred = [
+        index for index in candidates if index not in secondary and (index in varying or not varying)
+    ]
+    first, *others = preferred or [index for index in candidates if index in varying] or candidates
+    before = [index for index in candidates if index < first]
+    reason = (
+        "the first with numbers"
+        if not before
+        else "the first with numbers that are no id, counter or constant"
+    )
+    return [first], reason, others
+
+
+def _is_secondary(table: Table, index: int, time: Time | None) -> bool:
+    if table.names is not None:
+        name = table.names[index]
+        if is_named(table, index, (*_ID_NAMES, *TIME_NAMES)) or _ID_ENDING.search(name.strip()):
+            return True
+    cells = table.cells(index, SAMPLED)
+    return _counts_by_ones(cells) or (time is not None and _is_same_time(table, index, time))
+
+
+def _counts_by_ones(cells: Sequence[str]) -> bool:
+    return len(cells) > 2 and all(
+        cell.isascii() and cell.isdecimal() and int(cell) == int(cells[0]) + i for i, cell in enumerate(cells)
+    )
+
+
+def _is_same_time(table: Table, index: int, time: Time) -> bool:
+    """Whether a column holds times near those of its rows."""
+    detection = timestamps.detect(table.cells(index, SAMPLED))
+    if detection is None:
+        return False
+    near = seen = 0
+    for _, fields in table.head[:SAMPLED]:
+        text = time.text(fields)
+        if parses(time.format.parse, text) and parses(detection.format.parse, fields[index]):
+            seen += 1
+            near += abs(time.format.parse(text) - detection.format.parse(fields[index])) < 2 * 86400.0
+    return seen > 0 and 2 * near > seen
