@@ -197,10 +197,10 @@ def body_lines(notice: Notice, *, metrics: int = MAX_METRICS) -> list[str]:
     lines = [f"{sentence_of(notice)}."]
     if notice.hint:
         lines.append(notice.hint)
-    told = notice.metrics[:metrics] if notice.metric_count > 1 else ()
-    lines += [metric_line(metric) for metric in told]
-    if told and notice.metric_count > len(told):
-        lines.append(f"and {counted(notice.metric_count - len(told), 'more metric')}")
+    shown = notice.metrics[:metrics] if notice.metric_count > 1 else ()
+    lines += [metric_line(metric) for metric in shown]
+    if shown and notice.metric_count > len(shown):
+        lines.append(f"and {counted(notice.metric_count - len(shown), 'more metric')}")
     if notice.url:
         lines.append(notice.url)
     lines += [f"{link.text}: {link.url}" for link in notice.actions]

@@ -201,8 +201,8 @@ class Follower:
         """`known` are open incidents that were shown."""
         self._request = request
         self._timer = timer
-        self._told = {one["id"]: one for one in known if self._is_wanted(one)}
-        self._told_at = dict.fromkeys(self._told, timer())
+        self._shown = {one["id"]: one for one in known if self._is_wanted(one)}
+        self._shown_at = dict.fromkeys(self._shown, timer())
         self._waiting: dict[str, Incident] = {}
 
     def take(self, changed: Sequence[Incident]) -> Iterator[tuple[str, Incident]]:
@@ -210,15 +210,15 @@ class Follower:
         for incident in changed:
             self._waiting[incident["id"]] = incident
         for id_, incident in list(self._waiting.items()):
-            before = self._told.get(id_)
+            before = self._shown.get(id_)
             news = self._news(before, incident)
-            if news == "grew" and self._timer() - self._told_at[id_] < GROWTH_S:
+            if news == "grew" and self._timer() - self._shown_at[id_] < GROWTH_S:
                 continue
             del self._waiting[id_]
             if news is None:
                 continue
             yield news, incident
-            self._told[id_], self._told_at[id_] = incident, self._timer()
+            self._shown[id_], self._shown_at[id_] = incident, self._timer()
 
     def _is_wanted(self, incident: Incident) -> bool:
         return self._request.with_lone or incident["severity"] == store.WARNING

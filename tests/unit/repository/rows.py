@@ -106,11 +106,11 @@ def explained(database: Database) -> Iterator[Callable[[], list[str]]]:
                 for statement, parameters in executed
             ]
 
-    event.listen(database, "before_cursor_execute", note)
+    event.listen(database.engine, "before_cursor_execute", note)
     try:
         yield plans
     finally:
-        event.remove(database, "before_cursor_execute", note)
+        event.remove(database.engine, "before_cursor_execute", note)
 
 
 def plan(conn: Connection, query: Select) -> str:

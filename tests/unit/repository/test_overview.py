@@ -96,7 +96,7 @@ def test_no_more_rows_are_read_than_needed(database, uids, options, index):
         return  # it decides by how many rows there are
     executed = []
 
-    @event.listens_for(database, "before_cursor_execute")
+    @event.listens_for(database.engine, "before_cursor_execute")
     def note(conn, cursor, statement, parameters, context, executemany):
         if "FROM metric_data" in statement:
             executed.append((statement, parameters))

@@ -13,7 +13,7 @@ from htmengine.service.shutdown import STANDSTILL_S, Progress
 
 @pytest.fixture
 def context():
-    return Context(settings=config.Settings(), bus=None, engine=None, shards=1)
+    return Context(settings=config.Settings(), bus=None, database=None, shards=1)
 
 
 def until_stopped(context):

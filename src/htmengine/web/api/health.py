@@ -276,7 +276,7 @@ def follow(call: Call, query: FollowQuery) -> Road:
 
 def _stage(site: Site, service: ServiceHealth) -> Stage:
     into, out = RATES.get(service.name, ("", ""))
-    rejected = sum(told["count"] for told in service.counters.get("rejected", {}).values())
+    rejected = sum(counted["count"] for counted in service.counters.get("rejected", {}).values())
     text = do = None
     if service.alive is False:
         text, do = "It does not run.", f"Start htmengine up, or {service.name} alone."
@@ -313,7 +313,7 @@ def _silent(fleet: Fleet, now: float) -> list[SilentMetric]:
 
 
 def _database_version(site: Site) -> str:
-    version: Any = site.context.database.dialect.server_version_info or ()
+    version: Any = site.context.database.engine.dialect.server_version_info or ()
     return ".".join(map(str, version))
 
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from htmengine.doors.reasons import Reason
 from htmengine.errors import DependencyUnavailable
 from htmengine.repository import samples, schema
+from htmengine.repository.database import Database
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer import stage
@@ -152,19 +153,19 @@ def test_a_database_that_goes_away_after_a_commit_costs_no_model_its_rows(storer
 
 
 @pytest.fixture
-def lost_commits(storer, monkeypatch):
+def lost_commits(monkeypatch):
     """The connection is lost at so many of the next commits, behind the commit and before its confirmation."""
-    write, left = storer.database.write, []
+    write, left = Database.write, []
 
     @contextmanager
-    def losing():
-        with write() as conn:
+    def losing(database):
+        with write(database) as conn:
             yield conn
         if left:
             left.pop()
             raise RepositoryUnavailable("the connection was lost", hint="")
 
-    monkeypatch.setattr(storer.database, "write", losing)
+    monkeypatch.setattr(Database, "write", losing)
     return left
 
 
