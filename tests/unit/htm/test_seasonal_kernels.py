@@ -36,21 +36,21 @@ def replaced(part, **fields):
         ("alarm_size", {"memory": 100_000_001}, "memory"),
         ("alarm_size", {"refit": 0}, "refit"),
         ("alarm_size", {"probation": 0}, "probation"),
-        ("expectation", {"level_rate": 0.0}, "rates of an expectation"),
-        ("expectation", {"day_rate": 1.1}, "rates of an expectation"),
-        ("expectation", {"week_rate": -0.1}, "rates of an expectation"),
-        ("expectation", {"forecast_rate": math.nan}, "rates of an expectation"),
-        ("expectation", {"loss_rate": 0.0}, "rates of an expectation"),
+        ("expectation", {"level_rate": 0.0}, "each rate of an expectation"),
+        ("expectation", {"day_rate": 1.1}, "each rate of an expectation"),
+        ("expectation", {"week_rate": -0.1}, "each rate of an expectation"),
+        ("expectation", {"forecast_rate": math.nan}, "each rate of an expectation"),
+        ("expectation", {"loss_rate": 0.0}, "each rate of an expectation"),
         ("expectation", {"ridge": 0.0}, "ridge"),
         ("habits", {"fading": -0.1}, "fading"),
         ("habits", {"fading": 1.1}, "fading"),
         ("habits", {"margin": 0.0}, "margin"),
         ("habits", {"value_margin": -0.1}, "value_margin"),
         ("tail", {"share": 1.0}, "share"),
-        (None, {"spread_rate": 0.0}, "rates of a seasonal deviation"),
-        (None, {"long_rate": 1.1}, "rates of a seasonal deviation"),
-        (None, {"offset_rate": math.nan}, "rates of a seasonal deviation"),
-        (None, {"recent_rate": 0.0}, "rates of a seasonal deviation"),
+        (None, {"spread_rate": 0.0}, "each rate of a seasonal deviation"),
+        (None, {"long_rate": 1.1}, "each rate of a seasonal deviation"),
+        (None, {"offset_rate": math.nan}, "each rate of a seasonal deviation"),
+        (None, {"recent_rate": 0.0}, "each rate of a seasonal deviation"),
         (None, {"limit": 0.9}, "limit"),
         (None, {"profile_limit": 0.5}, "profile_limit"),
         (None, {"furthest": 0.5}, "furthest"),
@@ -149,7 +149,7 @@ def test_damaged_sizes_of_alarms_are_refused():
     assert struct.unpack_from("<d", state, place) == (kernel.size(),)
     for size in (-1.0, math.nan, math.inf):
         refuse(kernel, changed(state, place, struct.pack("<d", size)), "size of an alarm")
-    refuse(kernel, state[:-1] + b"\x05", "longer than it counts")
+    refuse(kernel, state[:-1] + b"\x05", "longer than runs are counted")
 
 
 def test_alarms_in_a_row_are_one_event_for_the_size_of_the_next():
