@@ -124,7 +124,7 @@ def test_a_timestamp_that_is_not_finite_has_no_bits(timestamp):
         ({"time_of_day": (3, 0.0)}, "radius"),
         ({"time_of_day": (3, 100.0)}, "radius"),
         ({"custom_days": (3, "someday")}, "someday"),
-        ({"custom_days": (3, [])}, "no weekday"),
+        ({"custom_days": (3, [])}, "at least one weekday"),
         ({"holidays": [(13, 1)]}, "holiday"),
         ({"holidays": [(2015, 2, 29)]}, "holiday"),
         ({"holidays": [(0, 1, 1)]}, "year 0"),
