@@ -3,11 +3,11 @@
 import pytest
 
 from htmengine.repository import migrations, schema
-from tests.integration.repository.conftest import engine, lasting_database  # noqa: F401  # fixtures
+from tests.integration.repository.conftest import database, lasting_database  # noqa: F401  # fixtures
 
 
 @pytest.fixture
-def fresh(database):
+def fresh(database):  # noqa: F811  # a fixture
     """Give what returns an empty repository each time it is called."""
 
     def make():
