@@ -1,4 +1,4 @@
-"""Health: the road of a sample, what fell off it, and what to do."""
+"""Health: the path of a sample, what was refused or put aside, and what to do."""
 
 import pytest
 from playwright.sync_api import expect
@@ -13,7 +13,7 @@ def test_one_number_on_top_says_how_soon_a_sample_is_scored(site):
     expect(page.get_by_role("heading", level=1)).to_have_text(
         "✓A sample that arrives now is scored in 0.4 s; 99 of 100 within 1.2 s."
     )
-    stages = page.get_by_role("list", name="The road of a sample").get_by_role("heading")
+    stages = page.get_by_role("list", name="The path of a sample").get_by_role("heading")
     expect(stages).to_have_text(
         ["Listener, well", "Storer, well", "Models, well", "Scores, well", "Incidents, well"]
     )

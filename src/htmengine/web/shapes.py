@@ -355,7 +355,7 @@ class Latency(Struct, frozen=True):
 
 
 class Stage(Struct, frozen=True):
-    """A part of the road of a sample."""
+    """A stage on the path of a sample."""
 
     id: str
     title: str
@@ -401,7 +401,7 @@ class Disk(Struct, frozen=True):
 
 
 class HealthAnswer(Struct, frozen=True):
-    """The engine: the road of a sample, and what is beside it."""
+    """The engine: the path of a sample, and what is beside it."""
 
     latency: Latency | None
     stages: list[Stage]
@@ -484,7 +484,7 @@ class RoadStep(Struct, frozen=True):
 
 
 class Road(Struct, frozen=True):
-    """The road of one sample."""
+    """The path of one sample."""
 
     steps: list[RoadStep]
 

@@ -77,7 +77,7 @@ DOORS: Final = {
 
 @operations("GET", "/health", "read")
 def health(call: Call) -> HealthAnswer:
-    """Tell how the engine is, stage by stage, along the road of a sample."""
+    """Return the state of the engine, stage by stage, along the path of a sample."""
     site = call.site
     found = site.watch.health()
     fleet, now = site.fleet, site.clock()

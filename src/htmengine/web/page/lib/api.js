@@ -85,7 +85,7 @@ async function content(response) {
   try {
     return await response.json();
   } catch {
-    throw new Problem(0, "The answer broke off", "The answer broke off: the server went away.");
+    throw new Problem(0, "The connection broke", "The connection broke before the answer was complete: did the server stop?");
   }
 }
 

@@ -3,13 +3,13 @@ import { setText } from "../lib/h.js";
 
 const REST_MS = 60_000;
 /** @type {Set<string>} */
-const told = new Set();
+const announced = new Set();
 let last = -REST_MS;
 
 /** @param {import("../shapes").Incident} incident */
 export function announceIncident(incident) {
-  if (incident.state !== "open" || incident.severity === "info" || told.has(incident.id)) return;
-  told.add(incident.id);
+  if (incident.state !== "open" || incident.severity === "info" || announced.has(incident.id)) return;
+  announced.add(incident.id);
   if (performance.now() - last < REST_MS) return;
   last = performance.now();
   const announcer = document.getElementById("announcer");

@@ -52,7 +52,7 @@ function showNotices() {
   session.follow(({ overview, lostAt, page }) => {
     const notices = page === "login" ? [] : (overview?.troubles ?? []).map((trouble) => ({ code: trouble.code, text: trouble.text, next: trouble.do }));
     if (lostAt !== null && page !== "login") {
-      notices.unshift({ code: "lost", text: `The connection to the engine is lost. What you see is from ${time(lostAt)}.`, next: "It is tried again; is `htmengine up` running?" });
+      notices.unshift({ code: "lost", text: `The connection to the engine is lost. What you see is from ${time(lostAt)}.`, next: "Trying again; is `htmengine up` running?" });
     }
     const text = JSON.stringify(notices);
     if (text === shown) return;

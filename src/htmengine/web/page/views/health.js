@@ -1,4 +1,4 @@
-/** Health: can this page be trusted? The road of a sample, stage by stage, and whatever fell off it. */
+/** Health: can this page be trusted? The path of a sample, stage by stage, and what was refused or put aside. */
 import { get, post } from "../lib/api.js";
 import { ago, clock, count, short, span, timeOfSecond } from "../lib/format.js";
 import { h, replace } from "../lib/h.js";
@@ -20,7 +20,7 @@ export function health({ query }) {
   document.title = "Health · htmengine";
   let params = query;
   const headline = h("h1.sentence");
-  const road = h("ol.road", { "aria-label": "The road of a sample" });
+  const road = h("ol.road", { "aria-label": "The path of a sample" });
   const findings = h("div.findings");
   const sections = h("div.health-sections");
   const follow = followForm(query);
@@ -153,7 +153,7 @@ function deadSection(dead, reload) {
     null,
     h("h2", null, `Dead letters: ${count(dead.total)}`),
     h("div.table-scroll", { tabindex: "0", role: "region", "aria-label": "Dead letters" }, h("table.data", null, head(["Queue", "Reason", "Since", "Bytes"]), h("tbody", null, dead.items.slice(0, MOST_ROWS).map((one) => h("tr", null, h("td", null, one.queue), h("td", null, one.reason), h("td", null, one.time ? clock(one.time) : "–"), h("td.number", null, count(one.size))))))),
-    may("admin") ? h("p", null, h("button", { type: "button", onclick: requeue }, "Send them again"), " once what they fell over is mended.") : null,
+    may("admin") ? h("p", null, h("button", { type: "button", onclick: requeue }, "Send them again"), " once the cause is fixed.") : null,
     said,
   );
 }
@@ -166,7 +166,7 @@ function silentSection(silent) {
     h("h2", null, `Silent metrics: ${count(silent.length)}`),
     h("div.table-scroll", { tabindex: "0", role: "region", "aria-label": "Silent metrics" }, h("table.data", null, head(["Metric", "Silent for", "Expected every"]), h("tbody", null, silent.slice(0, MOST_ROWS).map((one) => h("tr", null, h("td", null, h("a", { href: link(`m/${one.uid}`) }, one.name)), h("td", null, span(one.silent_s)), h("td", null, span(one.expected_s))))))),
     silent.length > MOST_ROWS ? h("p", null, h("a", { href: link("", { q: "state:silent" }) }, `All ${count(silent.length)} in the list`)) : null,
-    h("p.cure", null, "Look whether their sender still runs: a metric that nobody sends any more can be left alone."),
+    h("p.cure", null, "Check whether the sender still runs. A metric that nobody sends any more needs nothing."),
   );
 }
 

@@ -79,13 +79,13 @@ export function monitorPart() {
     setText(text, asLines(wanted));
     command.show("PUT", url("/monitor-rules"), ["-H 'Content-Type: application/json'", "-H 'If-Match: …'", `-d '${JSON.stringify({ rules: wanted }).replaceAll("'", `'\\''`)}'`]);
     try {
-      const told = /** @type {import("../../shapes").RulesPreview} */ (await post("/monitor-rules/preview", { rules: wanted }));
+      const found = /** @type {import("../../shapes").RulesPreview} */ (await post("/monitor-rules/found", { rules: wanted }));
       rows.filter(({ pattern }) => pattern.value.trim()).forEach((row, i) => {
-        replace(row.matches, count(told.rules[i]?.matches ?? 0));
-        replace(row.examples, (told.rules[i]?.examples ?? []).slice(0, 3).join(", "));
+        replace(row.matches, count(found.rules[i]?.matches ?? 0));
+        replace(row.examples, (found.rules[i]?.examples ?? []).slice(0, 3).join(", "));
       });
-      const over = told.capacity !== null && told.would_monitor > told.capacity;
-      replace(summary, h("strong", null, `${plural(told.would_monitor, "metric")} would be watched`), `, ${count(told.would_leave)} not; ${count(told.monitored)} are now.`, told.capacity === null ? "" : over ? ` This machine manages about ${count(told.capacity)}: too many.` : ` This machine manages about ${count(told.capacity)}.`);
+      const over = found.capacity !== null && found.would_monitor > found.capacity;
+      replace(summary, h("strong", null, `${plural(found.would_monitor, "metric")} would be watched`), `, ${count(found.would_leave)} not; ${count(found.monitored)} are now.`, found.capacity === null ? "" : over ? ` This machine manages about ${count(found.capacity)}: too many.` : ` This machine manages about ${count(found.capacity)}.`);
       replace(said);
     } catch (problem) {
       replace(said, problemNote(problem));
@@ -106,14 +106,14 @@ export function monitorPart() {
 
   async function load() {
     try {
-      const told = /** @type {import("../../shapes").MonitorRules} */ (await get("/monitor-rules"));
-      save.hidden = command.element.hidden = !told.editable;
-      lines.hidden = told.editable;
-      replace(place, told.path ? ["The rules are kept in ", h("code", null, told.path), told.editable ? "." : ". What you try here becomes valid once it stands there:"] : "There are no rules: nothing is watched by itself. They belong into monitor-rules.conf, beside the engine's configuration:");
+      const kept = /** @type {import("../../shapes").MonitorRules} */ (await get("/monitor-rules"));
+      save.hidden = command.element.hidden = !kept.editable;
+      lines.hidden = kept.editable;
+      replace(place, kept.path ? ["The rules are kept in ", h("code", null, kept.path), kept.editable ? "." : ". What you try here becomes valid once it stands there:"] : "There are no rules: nothing is watched by itself. They belong into monitor-rules.conf, beside the engine's configuration:");
       rows = [];
       replace(body);
-      told.rules.forEach((rule) => addRule(rule, false));
-      if (!told.rules.length) addRule({ pattern: "*", monitor: true }, false);
+      kept.rules.forEach((rule) => addRule(rule, false));
+      if (!kept.rules.length) addRule({ pattern: "*", monitor: true }, false);
       await preview();
     } catch (problem) {
       replace(said, problemNote(problem, load));
