@@ -79,7 +79,7 @@ export function monitorPart() {
     setText(text, asLines(wanted));
     command.show("PUT", url("/monitor-rules"), ["-H 'Content-Type: application/json'", "-H 'If-Match: …'", `-d '${JSON.stringify({ rules: wanted }).replaceAll("'", `'\\''`)}'`]);
     try {
-      const found = /** @type {import("../../shapes").RulesPreview} */ (await post("/monitor-rules/found", { rules: wanted }));
+      const found = /** @type {import("../../shapes").RulesPreview} */ (await post("/monitor-rules/preview", { rules: wanted }));
       rows.filter(({ pattern }) => pattern.value.trim()).forEach((row, i) => {
         replace(row.matches, count(found.rules[i]?.matches ?? 0));
         replace(row.examples, (found.rules[i]?.examples ?? []).slice(0, 3).join(", "));
