@@ -282,6 +282,10 @@ def test_metrics_and_results_are_listed_for_people_and_for_programs(engine):
 def test_a_metric_moves_to_another_installation_with_its_samples(engine, tmp_path):
     sent = send_and_wait(engine, "moves", 80)
     engine.cli("export", "moves", "--out", tmp_path / "moves.json")
+    engine.cli("export", "moves", "--out", tmp_path / "rows.csv")
+    header, *rows = (tmp_path / "rows.csv").read_text().splitlines()
+    assert header.startswith("timestamp,value,raw_anomaly_score,")
+    assert len(rows) == 80
     other = Folder(tmp_path / "other")
     assert "no engine has run" in other.fails("import", tmp_path / "moves.json", code=2)
     with other.up():

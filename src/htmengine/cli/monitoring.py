@@ -3,14 +3,17 @@
 import json
 from collections.abc import Container, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, get_args
 
 from htmengine import config, exceptions
 from htmengine.adapters.datasource.custom import CustomAdapter
+from htmengine.admin.export import rows_of
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.repository import overview
 from htmengine.repository.metrics import CUSTOM
 from htmengine.repository.overview import MetricOverview
+from htmengine.series.writers import score_writer
 from htmengine.service.context import Context
 
 
@@ -100,6 +103,16 @@ def export(context: Context, name: str) -> dict[str, Any]:
     with _explained(name):
         exported: dict[str, Any] = adapter(context).exportModel(metric.uid, days=None)
     return exported
+
+
+def export_rows(context: Context, name: str, path: Path) -> int:
+    """Write a metric's rows with their scores, as `detect --out` does, and return how many."""
+    uid, count = known(context, name).uid, 0
+    with score_writer(path) as writer:
+        for rows in rows_of(context, uid):
+            writer.write(rows.timestamps, rows.values, rows.scores)
+            count += len(rows.values)
+    return count
 
 
 def import_(context: Context, text: str, source: str) -> dict[str, Any]:

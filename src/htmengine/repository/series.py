@@ -54,6 +54,56 @@ def rows_since(conn: Connection, uid: str, since_rowid: int, limit: int) -> Seri
     return _series(conn, query.order_by(_data.rowid).limit(limit))
 
 
+class ScoredRows(NamedTuple):
+    """Rows of a metric with all their scores, ascending: arrays of shape (n,). NaN where there is none."""
+
+    rowids: Integers
+    timestamps: Integers
+    """Seconds since the epoch."""
+    values: Floats
+    raw_anomaly_scores: Floats
+    anomaly_scores: Floats
+    log_scores: Floats
+    sequence_scores: Floats
+    novelty_scores: Floats
+    forecasts: Floats
+    usual_lows: Floats
+    usual_highs: Floats
+    one_in: Floats
+    """Of alarms alone."""
+
+
+def scored_since(conn: Connection, uid: str, since_rowid: int, limit: int) -> ScoredRows:
+    """Return the rows behind a rowid with all that is stored of them, at most `limit`; what was removed is left out."""
+    query = (
+        select(
+            _data.rowid,
+            epoch_seconds(_data.timestamp),
+            _data.metric_value,
+            _data.raw_anomaly_score,
+            _data.anomaly_score,
+            _data.log_score,
+            _data.sequence_score,
+            _data.novelty_score,
+            _data.forecast,
+            _data.usual_low,
+            _data.usual_high,
+            schema.metric_alarm.c.one_in,
+        )
+        .join_from(
+            schema.metric_data,
+            schema.metric_alarm,
+            (schema.metric_alarm.c.uid == _data.uid) & (schema.metric_alarm.c.rowid == _data.rowid),
+            isouter=True,
+        )
+        .where(_data.uid == uid, _data.rowid > since_rowid)
+        .order_by(_data.rowid)
+        .limit(limit)
+    )
+    rowids, timestamps, *numbers = _columns(conn, query, len(ScoredRows._fields))
+    return ScoredRows(rowids.astype(np.int64), timestamps.astype(np.int64), *numbers)
+
+
 def rows_between(conn: Connection, uid: str, since: float, until: float) -> Series:
     """Return the rows from one time up to another, which is left out; both in seconds since the epoch."""
     query = select(*CHART_COLUMNS).where(_data.uid == uid, _data.rowid >= first_from(conn, uid, since))

@@ -73,12 +73,17 @@ class CsvWriter(ScoreWriter):
 
     def _write(self, labels: tuple[str, ...], timestamps: FloatArray, *columns: FloatArray) -> None:
         first = "".join(f'"{label.replace(chr(34), chr(34) * 2)}",' for label in labels)
-        for timestamp, *numbers in _rows(timestamps, columns):
-            fields = ("" if isnan(number) else repr(number) for number in numbers)
-            self._file.write(f"{first}{isoformat(timestamp)},{','.join(fields)}\n")
+        self._file.writelines(first + line for line in csv_lines(timestamps, *columns))
 
     def close(self) -> None:
         self._file.close()
+
+
+def csv_lines(timestamps: FloatArray, *columns: FloatArray) -> Iterator[str]:
+    """Yield rows as lines of CSV: arrays of shape (n,), NaN stands for nothing."""
+    for timestamp, *numbers in _rows(timestamps, columns):
+        fields = ("" if isnan(number) else repr(number) for number in numbers)
+        yield f"{isoformat(timestamp)},{','.join(fields)}\n"
 
 
 class JsonLinesWriter(ScoreWriter):
@@ -140,6 +145,10 @@ _WRITERS: dict[str, Callable[..., ScoreWriter]] = {
     ".jsonl": JsonLinesWriter,
     ".parquet": ParquetWriter,
 }
+
+
+ENDINGS = tuple(_WRITERS)
+"""Of names of files that can be written."""
 
 
 def _rows(timestamps: FloatArray, columns: tuple[FloatArray, ...]) -> Iterator[tuple[float, ...]]:

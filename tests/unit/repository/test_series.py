@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from htmengine.repository import metrics, samples, series
+from htmengine.repository import metrics, samples, schema, series
 from htmengine.repository.status import MetricStatus
 from tests.unit.repository.rows import FIRST_SECOND, add_rows, add_scored, explained
 
@@ -31,6 +31,24 @@ def test_rows_come_as_columns_with_what_is_not_known_as_nan(database, scored):
     assert np.isnan(found.anomaly_scores).tolist() == [False, False, False, True]
     for column in (found.forecasts, found.usual_lows, found.usual_highs):
         np.testing.assert_array_equal(column, [np.nan, 0.5, 0.25, np.nan])
+
+
+def test_all_that_is_stored_of_rows_comes_with_how_rare_their_alarms_are(database, uid):
+    with database.write() as conn:
+        metrics.start_model(conn, uid, parameters=None, model_params="{}", status=MetricStatus.ACTIVE)
+        times = [FIRST_SECOND + 60 * rowid for rowid in range(1, 5)]
+        add_scored(conn, uid, times, [1.0, 2.0, 3.0, 4.0], [0.1, 0.2, 0.9, 0.4], forecasts=[0.5] * 4)
+        add_rows(conn, uid, 1)
+        conn.execute(schema.metric_alarm.update().values(one_in=740.0))
+    with database.read() as conn:
+        found = series.scored_since(conn, uid, 1, 100)
+        assert series.scored_since(conn, uid, 1, 2).rowids.tolist() == [2, 3]
+        assert series.scored_since(conn, uid, 5, 2).values.shape == (0,)
+    assert found.rowids.tolist() == [2, 3, 4, 5]
+    np.testing.assert_array_equal(found.log_scores, [0.2, 0.9, 0.4, np.nan])
+    np.testing.assert_array_equal(found.raw_anomaly_scores, [0.2, 0.9, 0.4, np.nan])
+    np.testing.assert_array_equal(found.usual_highs, [0.5, 0.5, 0.5, np.nan])
+    np.testing.assert_array_equal(found.one_in, [np.nan, 740.0, np.nan, np.nan])
 
 
 def test_who_stores_the_last_rowid_misses_no_row(database, scored):

@@ -1,6 +1,10 @@
+import csv
+import io
+
 import numpy as np
 import pytest
 
+from htmengine.admin import export
 from htmengine.web.api import data
 from tests.unit.web.house import NOW
 
@@ -161,3 +165,26 @@ def test_a_time_without_rows_is_empty(house, monkeypatch):
     with house.client:
         answer = house.get(f"/metrics/{uid}/data", **{"from": 0, "to": 1000})
     assert answer["rows"] == []
+
+
+def test_all_rows_are_given_as_a_file_with_scores_and_bands(house, monkeypatch):
+    monkeypatch.setattr(export, "ROWS_BATCH_SIZE", 3)
+    uid = house.metric("web/a b", [float(i) for i in range(10)], log_scores=[0.1] * 9 + [0.7])
+    with house.client as client:
+        answer = client.get(f"/api/v1/metrics/{uid}/rows")
+        house.get("/metrics/nobody/rows", status=404)
+        assert len(client.get(f"/api/v1/metrics/{uid}/rows?since_rowid=8").text.splitlines()) == 3
+    assert answer.headers["content-disposition"] == 'attachment; filename="web_a_b.csv"'
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    assert [float(row["value"]) for row in rows] == list(range(10))
+    assert rows[-1] | {"timestamp": "", "anomaly_score": "", "one_in": ""} == {
+        "timestamp": "",
+        "value": "9.0",
+        "raw_anomaly_score": "0.1",
+        "anomaly_score": "",
+        "log_score": "0.7",
+        "forecast": "5.0",
+        "usual_low": "4.0",
+        "usual_high": "6.0",
+        "one_in": "",
+    }

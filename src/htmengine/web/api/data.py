@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Annotated, Final, Literal
 
 import numpy as np
 from msgspec import Meta, Struct
 from sqlalchemy import Connection
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
+from htmengine.admin import export
 from htmengine.htm.arrays import FloatArray
 from htmengine.repository import metrics, series
 from htmengine.repository.hours import HOUR_S
 from htmengine.repository.series import SCORE_PARTS, Series, Steps
 from htmengine.repository.status import WITH_MODEL
+from htmengine.series.writers import COLUMNS as SCORED_COLUMNS
+from htmengine.series.writers import SCORES, csv_lines
 from htmengine.web import problems
 from htmengine.web.downsampling import downsample, step_for
 from htmengine.web.operations import Call, Operations
@@ -23,6 +28,7 @@ from htmengine.web.shapes import Data, RowId, Time, Uid
 operations = Operations()
 
 BINARY: Final = "application/octet-stream"
+CSV: Final = "text/csv"
 MAX_POINTS: Final = 10_000
 DAY_S: Final = 86400.0
 MAX_ROWS: Final = 200_000
@@ -50,6 +56,13 @@ class DataQuery(Struct, frozen=True, rename={"from_": "from"}):
     scored: bool = False
     """With `since_rowid`: only up to the row that the model has reached, so that no score comes later."""
     format: Literal["json", "bin"] = "json"
+
+
+class RowsQuery(Struct, frozen=True):
+    """Which rows."""
+
+    since_rowid: RowId = 0
+    """Rows behind this one."""
 
 
 @operations(
@@ -86,6 +99,28 @@ def data(call: Call, uid: Uid, query: DataQuery) -> Data | Response:
     else:
         answer = _between(call, uid, wanted, query, newest, last_rowid)
     return _binary(answer) if query.format == "bin" else _json(answer)
+
+
+@operations("GET", "/metrics/{uid}/rows", "read", problems.METRIC_NOT_FOUND, media={CSV: {"type": "string"}})
+def exported_rows(call: Call, uid: Uid, query: RowsQuery) -> Response:
+    """Give all rows of a metric as CSV: values, scores, forecasts and usual bands, as `htmengine detect --out` writes them."""
+    site = call.site
+    fleet = site.fleet
+    with fleet.lock:
+        i = fleet.index.get(uid)
+        if i is None:
+            raise unknown_metric(uid)
+        name = fleet.names[i]
+
+    def lines() -> Iterator[str]:
+        yield ",".join(SCORED_COLUMNS) + "\n"
+        for some in export.rows_of(site.context, uid, query.since_rowid):
+            columns = (getattr(some.scores, score) for score in SCORES)
+            yield "".join(csv_lines(some.timestamps, some.values, *columns))
+
+    file = re.sub(r"[^\w.-]+", "_", name)
+    headers = {"Cache-Control": "no-store", "Content-Disposition": f'attachment; filename="{file}.csv"'}
+    return StreamingResponse(lines(), media_type=CSV, headers=headers)
 
 
 class _Answer(Struct):
