@@ -12,6 +12,7 @@ What a part costs:
     bus           the embedded bus: messages a second, and the way from one thread to another
     api           requests to the HTTP API beside a hundred thousand metrics: milliseconds
     stream        readers of the results' stream: processor time of the web server, and whether all get everything
+    mixed_use     an hour of everything that the page and programs do beside the engine: what memory, threads and files grow by
     doors         the doors: samples a second, by protocol
     repository    the repository's statements: rows a second, by the number of rows in a statement
 

@@ -69,12 +69,20 @@ SERVICES = {
 class Engine:
     """`htmengine up` on a data folder, or on a configuration directory, and a port; or one service of SERVICES alone."""
 
-    def __init__(self, data: Path, port: int, config: Path | None = None, service: str | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        port: int,
+        config: Path | None = None,
+        service: str | None = None,
+        http_port: int | None = None,
+    ) -> None:
         self.data = data
         self._place = ["--config", str(config)] if config else ["--data", str(data)]
         program = [SERVICES[service]] if service else ["htmengine.cli", "up"]
         own_port = ["--port", str(port)] if service in (None, "metric_listener") else []
-        self._arguments = [*program, *self._place, *own_port]
+        http = [] if http_port is None else ["--http-port", str(http_port)]
+        self._arguments = [*program, *self._place, *own_port, *http]
         self.port = port
         self._service = service
         self._log_before = 0
