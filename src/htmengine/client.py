@@ -326,6 +326,21 @@ class Client:
         _, body = self._ask("POST", f"/backfill/{quote(metric, safe='')}", body=content, media="text/csv")
         return msgspec.json.decode(body, type=JobAnswer)
 
+    def detect(self, file: bytes | Path, **parameters: Any) -> JobAnswer:
+        """Send a file, or its content, to be scored; the answer tells the job that does it.
+
+        Parameters
+        ----------
+        parameters : of `POST /detect`, such as `value`, a column, or `threshold`.
+        """
+        content = file.read_bytes() if isinstance(file, Path) else file
+        _, body = self._ask("POST", "/detect", parameters, body=content, media="application/octet-stream")
+        return msgspec.json.decode(body, type=JobAnswer)
+
+    def result(self, job: JobAnswer | str) -> dict[str, Any]:
+        """Return the result of a job that is done."""
+        return self._get(f"/jobs/{job if isinstance(job, str) else job.id}/result", Document).document
+
     def job(self, job: JobAnswer | str) -> JobAnswer:
         """Return how far a job is."""
         return self._get(f"/jobs/{job if isinstance(job, str) else job.id}", JobAnswer)

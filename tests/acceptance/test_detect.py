@@ -163,13 +163,16 @@ def test_the_page_over_a_result_shows_what_detect_found_and_ends_with_nothing_le
                 return response.read()
 
         alarms = json.loads(answer(f"api/v1/metrics/{uid}/alarms?limit=1000"))["items"]
+        calm = json.loads(answer(f"api/v1/metrics/{uid}/explain/5000"))
         page = answer(f"m/{uid}")
         process.send_signal(signal.SIGTERM)
         stdout, _ = process.communicate(timeout=60)
     finally:
         process.kill()
     with out.open() as file:
-        anomalous = [row for row in csv.DictReader(file) if float(row["log_score"] or 0) >= 0.5]
+        rows = list(csv.DictReader(file))
+    anomalous = [row for row in rows if float(row["log_score"] or 0) >= 0.5]
+    assert calm["log_score"] == float(rows[4999]["log_score"])
     assert process.returncode == 0
     assert b"<html" in page
     assert sorted(alarm["log_score"] for alarm in alarms) == sorted(

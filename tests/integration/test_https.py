@@ -11,7 +11,6 @@ import pytest
 from htmengine import config
 from htmengine.client import Client
 from htmengine.repository import tokens
-from htmengine.repository.engine import writing
 from htmengine.service.context import opened
 from htmengine.web.server import HttpPortError, listening, serve
 from tests import servers
@@ -55,7 +54,7 @@ def test_who_trusts_the_certificate_is_answered_and_nobody_else(serving, certifi
 
 def test_the_cookie_of_a_session_never_leaves_encryption(serving, certificate):
     address, context = serving
-    with writing(context.engine) as conn:
+    with context.database.write() as conn:
         _, secret = tokens.create(conn, "test", ["read"], by="test", now=0)
     request = urllib.request.Request(
         f"{address}/api/v1/session",

@@ -1,6 +1,7 @@
 """The page's server for its tests: fixed answers in the shapes of the API, and a stream that tests feed."""
 
 import asyncio
+import copy
 import fnmatch
 import hashlib
 import json
@@ -35,7 +36,7 @@ class World:
         self.names = [*names, *extra]
         self.rows = {}
         self._uids = {}
-        self.incidents = list(fleet.INCIDENTS) if names else []
+        self.incidents = copy.deepcopy(fleet.INCIDENTS) if names else []
         self.troubles = []
         self.token = None
         self.requests = []
@@ -399,13 +400,37 @@ class _Api:
             found = next((one for one in self.world.incidents if one["id"] == wanted), None)
             return found or problem(404, "Incident not found", f"No incident has the id {rest[0]}.")
         wanted, q = request.query_params.get("state", "all"), request.query_params.get("q", "")
+        uid = request.query_params.get("uid")
         items = [
             one
             for one in self.world.incidents
             if (wanted == "all" or one["state"] == wanted)
-            and any(q in metric["name"] for metric in one["metrics"])
+            and any(q in metric["name"] and uid in (None, metric["uid"]) for metric in one["metrics"])
         ]
         return {"items": items[: int(request.query_params.get("limit", 100))], "next": None}
+
+    async def post_incidents(self, request, key, what):
+        found = next(one for one in self.world.incidents if one["id"] == key)
+        body = await request.json()
+        done = {"by": "anna", "at": NOW, "note": body.get("note", "")}
+        if what == "ack":
+            found["ack"] = done
+        elif what == "snooze":
+            found["snoozed_until"] = body["until"]
+        elif what == "resolve":
+            found |= {"state": "resolved", "resolved": NOW}
+        elif what == "verdict":
+            found["verdict"] = done | {"verdict": body["verdict"]}
+        found["history"].append(
+            done | {"action": what, "until": body.get("until"), "verdict": body.get("verdict")}
+        )
+        return found
+
+    async def post_deliveries(self, _request, key, _send):
+        every = [told for one in self.world.incidents for told in one["deliveries"]]
+        found = next(told for told in every if told["id"] == int(key))
+        found |= {"state": "pending", "reason": None, "tries": 0, "done": None}
+        return found
 
     async def get_health(self, _request):
         def stage(key, title, rate, queued=0, lag=0.0, **more):
@@ -416,6 +441,7 @@ class _Api:
                 "state": "well",
                 "rate_in": rate,
                 "rate_out": rate,
+                "rates": [rate * (1 + 0.05 * (i % 7)) for i in range(59)],
                 "queued": queued,
                 "lag_s": lag,
                 "errors": 0,
@@ -609,22 +635,35 @@ class _Api:
         if len(rest) > 1:
             name = "db.primary.latency_p95"
             columns = fleet.series(name, NOW - 86_400, NOW)
-            order = ["time", "value", "log_score", "low", "high", "forecast"]
-            rows = [list(values) for values in zip(*(columns[one].tolist() for one in order), strict=True)]
+            order = ["time", "value", "log_score", "forecast", "low", "high"]
             told = fleet.alarms(name)
             incident = {
                 "start": told[-1]["time"],
                 "end": told[0]["time"],
                 "peak": told[-5]["time"],
-                "score": 0.86,
+                "rows": 5,
+                "line": 1202,
+                "value": told[-5]["value"],
+                "log_score": 0.86,
+                "one_in": 41_000,
+                "usual": [90.0, 130.0],
+                "forecast": 110.0,
                 "cause": "jump",
+                "direction": "up",
+                "reason": "steps larger than usual",
                 "sentence": told[-5]["sentence"],
             }
-            return {
+            document = {
+                "title": "the file: latency",
                 "summary": "1 incident in 1 441 rows.",
+                "notes": ["The times are read as UTC."],
+                "value": "latency",
+                "threshold": 0.5,
+                "anomalous": True,
+                "columns": {one: columns[one].tolist() for one in order},
                 "incidents": [incident],
-                "data": {"columns": order, "rows": rows},
             }
+            return {"document": document}
         self.world.jobs[rest[0]] = {**job, "state": "done", "done": job["total"]}
         return job
 

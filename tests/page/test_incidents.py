@@ -88,3 +88,41 @@ def test_the_next_incident_is_a_key_away(site):
     expect(page.get_by_role("heading", level=1)).to_contain_text("Began with a jump")
     page.keyboard.press("J")
     expect(page).to_have_url(re.compile("/i/i7k1$"))
+
+
+def test_a_person_takes_an_incident_comments_on_it_and_ends_it_by_keys(world, site):
+    page = site.open("/i/i7k2")
+    expect(page.get_by_role("button", name="Acknowledge")).to_be_visible()
+    page.keyboard.press("a")
+    expect(page.locator(".timeline")).to_contain_text("anna looks after it")
+    expect(page.get_by_role("button", name="Acknowledge")).to_have_count(0)
+    page.keyboard.press("c")
+    page.keyboard.type("a is no key here")
+    page.keyboard.press("Enter")
+    expect(page.locator(".timeline")).to_contain_text("anna: a is no key here")
+    page.get_by_label("Was it real?").select_option("false")
+    expect(page.locator(".facts")).to_contain_text("it was a false alarm, says anna")
+    page.get_by_role("heading", level=1).click()
+    page.keyboard.press("s")
+    expect(page.locator(".facts")).to_contain_text("nothing is told of it until")
+    page.keyboard.press("r")
+    expect(page.locator(".facts")).to_contain_text("resolved")
+    expect(page.get_by_role("button", name="Resolve")).to_have_count(0)
+    asked = [path for method, path, _ in world.requests if method == "POST"]
+    assert asked == [f"incidents/i7k2/{what}" for what in ("ack", "comment", "verdict", "snooze", "resolve")]
+
+
+def test_who_was_told_stands_in_the_timeline_and_what_failed_is_sent_again(world, site):
+    told = {"rule": "default", "severity": "warning", "incident": "i7k2", "due": None, "title": "t"}
+    world.incidents[0]["deliveries"] = [
+        {"id": 7, "target": "ops", "kind": "opened", "state": "delivered", "reason": None}
+        | {"created": NOW - 900, "done": NOW - 899, "tries": 1, **told},
+        {"id": 8, "target": "pager", "kind": "opened", "state": "dead", "reason": "answered 404"}
+        | {"created": NOW - 900, "done": NOW - 800, "tries": 8, **told},
+    ]
+    page = site.open("/i/i7k2")
+    timeline = page.locator(".timeline")
+    expect(timeline).to_contain_text("ops was told (opened)")
+    expect(timeline).to_contain_text("pager could not be told (opened), given up after 8 tries: answered 404")
+    timeline.get_by_role("button", name="Send again").click()
+    expect(timeline).to_contain_text("pager is being told (opened)")

@@ -96,9 +96,12 @@ def test_a_file_is_scored_and_drawn(site):
         {"name": "file.csv", "mimeType": "text/csv", "buffer": CSV.encode()}
     )
     page.get_by_role("button", name="Score", exact=True).click()
-    expect(page.get_by_role("heading", name="1 incident in 1 441 rows.")).to_be_visible()
-    expect(page.locator(".detect-result canvas")).to_have_count(2)
-    expect(page.get_by_role("region", name="Incidents")).to_contain_text("unusual step")
+    expect(page.get_by_text("1 incident in 1 441 rows.")).to_be_visible()
+    expect(page.locator(".detect-result canvas")).to_have_count(3)
+    listed = page.get_by_role("region", name="1 incident", exact=True)
+    expect(listed).to_contain_text("steps larger than usual")
+    listed.get_by_role("button").click()
+    expect(page.locator(".found tr.chosen")).to_have_count(1)
 
 
 def test_a_token_is_shown_once(site):

@@ -33,7 +33,7 @@ FLOORS = [
     {"monitors", "runtime"},
     {"incidents"},
     {"alerts"},
-    {"admin"},
+    {"admin", "detection"},
     {"web"},
     {"cli", "client"},
 ]

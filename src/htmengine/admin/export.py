@@ -10,7 +10,6 @@ import numpy as np
 from htmengine.htm.arrays import FloatArray
 from htmengine.htm.explanation import SeriesScores
 from htmengine.repository import series
-from htmengine.repository.engine import reading
 from htmengine.service.context import Context
 
 ROWS_BATCH_SIZE: Final = 5000
@@ -29,7 +28,7 @@ class Rows(NamedTuple):
 def rows_of(context: Context, uid: str, since_rowid: int = 0) -> Iterator[Rows]:
     """Yield all rows behind a rowid, in their order, some thousand at a time. Raises RepositoryUnavailable."""
     while True:
-        with reading(context.engine) as conn:
+        with context.database.read() as conn:
             found = series.scored_since(conn, uid, since_rowid, ROWS_BATCH_SIZE)
         if not len(found.rowids):
             return

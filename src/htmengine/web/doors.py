@@ -110,6 +110,7 @@ def _endpoint(site: Site, door: Door, counters: Counters) -> Callable[[Request],
             raise Refused(_STATUS.get(error.reason, 400), f"{error}.") from error
         _publish(site, parsed.samples, now)
         counters.add("samples", len(parsed.samples.names))
+        counters.add(f"samples_{door.name}", len(parsed.samples.names))
         for reason, count in parsed.refusals.counts.items():
             counters.reject(f"{door.name}: {reason}", [parsed.refusals.newest[reason]], count)
         return door.answer(parsed, request)

@@ -128,10 +128,13 @@ class Feed:
         self._fleet.advance(self._clock())
         with self._context.database.read() as conn:
             listed = [metric for part in every_metric(conn) for metric in part]
-        if len(self._fleet):
-            known = self._fleet.index
-            self.new_names.extend((one.name, self._clock()) for one in listed if one.uid not in known)
-        self._fleet.list_all(listed)
+        if not self._filled.is_set():
+            self._fleet.list_all(listed)
+            return
+        now = self._clock()
+        known = self._fleet.index
+        self.new_names.extend((one.name, now) for one in listed if one.uid not in known)
+        self._fleet.list_all(listed, now)
 
     def take(self, rows: Sequence[BatchRow]) -> None:
         """Take results that were published."""

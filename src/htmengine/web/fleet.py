@@ -18,7 +18,7 @@ from htmengine.htm.explanation import ALARM
 from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.repository.fleet import NewestRow
 from htmengine.repository.listing import Listed
-from htmengine.repository.status import WITH_MODEL, MetricStatus
+from htmengine.repository.status import WITH_MODEL, WITHOUT_MODEL, MetricStatus
 
 CELLS: Final = 60
 CELL_S: Final = 60
@@ -29,6 +29,8 @@ FULL: Final = 255
 _ALARM: Final = int(np.ceil(ALARM * FULL))
 MAX_ALARMS: Final = 500_000
 """That are kept in memory."""
+NEW_S: Final = 10.0
+"""Of a metric that appeared less than this ago, nobody can tell yet whether it gets a model."""
 OVER_S: Final = 1800.0
 """An alarm is over when none came for this long, and for six intervals of the metric."""
 DIRECTIONS: Final = ("up", "down", "pattern")
@@ -56,6 +58,7 @@ _COLUMNS: Final[Mapping[str, tuple[type, Any]]] = {
     "alarm_rowid": (np.int64, 0),  # of the newest alarm that is counted
     "alarm_time": (np.float64, np.nan),  # of the newest alarm
     "since": (np.float64, np.nan),  # of the first alarm of those that are not over
+    "appeared": (np.float64, -np.inf),  # when it was seen first, if it was not there from the start
     "filled": (np.bool_, False),  # whether the cells hold what was before the start
 }
 """By name, the type of a column and what it holds for a metric of which nothing is known."""
@@ -215,16 +218,24 @@ class Fleet:
             self.minutes.advance(now)
             self.day.advance(now)
 
-    def list_all(self, listed: Sequence[Listed]) -> None:
-        """Take what the repository says of all metrics; those that it does not have any more go."""
+    def list_all(self, listed: Sequence[Listed], now: float = -np.inf) -> None:
+        """Take what the repository says of all metrics; those that it does not have any more go.
+
+        Parameters
+        ----------
+        now : when metrics that were not known before have appeared; without it they were there from the start.
+        """
         with self.lock:
+            before = len(self.uids)
             known = {metric.uid for metric in listed}
             if any(uid not in known for uid in self.uids):
                 self._keep([i for i, uid in enumerate(self.uids) if uid in known])
+                before = len(self.uids)
             indexes = self._indexes([(metric.uid, metric.name) for metric in listed])
             if not len(indexes):
                 return
             columns = self._columns
+            columns["appeared"][before : len(self.uids)] = now
             generations = np.array([metric.generation for metric in listed], dtype=np.int64)
             for i in indexes[generations > columns["generation"][indexes]].tolist():
                 self._forget_scores(i)
@@ -254,6 +265,8 @@ class Fleet:
                     missed.append(row)
                 if row.rowid < known:
                     continue  # scored again, or published again
+                if columns["status"][i] in WITHOUT_MODEL and row.rowid > columns["scored_rowid"][i]:
+                    columns["status"][i] = MetricStatus.ACTIVE  # before the next listing says so
                 gap = row.time - columns["time"][i] if known and row.rowid == known + 1 else np.nan
                 if gap > 0:
                     before = columns["gap"][i]
@@ -342,7 +355,9 @@ class Fleet:
         states[(status == MetricStatus.CREATE_PENDING) & (seen <= 0)] = NO_MODEL
         states[status == MetricStatus.PENDING_DATA] = LEARNING
         states[status == MetricStatus.ERROR] = ERROR
-        states[status == MetricStatus.UNMONITORED] = UNMONITORED
+        without = status == MetricStatus.UNMONITORED
+        states[without] = UNMONITORED
+        states[without & (now - self.column("appeared")[which] < NEW_S)] = LEARNING
         return states
 
     def oddness(self, window_s: float, indexes: Any = None) -> NDArray[np.float32]:

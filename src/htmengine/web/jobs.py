@@ -18,6 +18,8 @@ from htmengine.web.shapes import JobState
 WORKERS: Final = 2
 MAX_KEPT: Final = 200
 """Jobs that are over are forgotten, the oldest first, when there are more."""
+MAX_RESULTS: Final = 20
+"""Results are forgotten before their jobs: some take a megabyte."""
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +74,9 @@ class Jobs:
                 : max(0, len(self._jobs) - MAX_KEPT)
             ]:
                 del self._jobs[old.id]
+            with_result = [one for one in self._jobs.values() if one.result is not None]
+            for old in with_result[: max(0, len(with_result) - MAX_RESULTS)]:
+                old.result = None
         self._pool.submit(self._run, job, work)
         return job
 

@@ -10,7 +10,7 @@ import numpy as np
 from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.repository import series
 from htmengine.repository.fleet import newest_rows
-from htmengine.repository.status import WITH_MODEL
+from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.web.fleet import CELL_S, CELLS, DIRECTIONS, FULL, OVER_S, STATES, Fleet
 from htmengine.web.shapes import LastRow, MetricRow, State, WhyNoScore, number, tags_of
 from htmengine.web.site import Site
@@ -130,6 +130,8 @@ def _why_no_score(
         return WhyNoScore("no_model", "not monitored")
     if not stored:
         return WhyNoScore("never_scored", "no sample yet")
+    if status == MetricStatus.UNMONITORED:
+        return WhyNoScore("new", "new: in a moment it is known whether it gets a model")
     if status not in WITH_MODEL:
         missing = max(ROWS_FOR_RANGE - stored, 1)
         return WhyNoScore(

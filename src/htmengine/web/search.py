@@ -39,16 +39,22 @@ class Search(NamedTuple):
     """Comparisons of the highest log score of the last hour."""
     causes: tuple[str, ...] = ()
     """Of the newest alarm: one of these."""
+    without: tuple[Search, ...] = ()
+    """What must not hold, each by itself."""
 
 
 def parse(text: str) -> Search:
     """Return what a search asks for. Words are joined by "and". Raises SearchError.
 
     `web` finds names with these letters, `web.*` names of this pattern, `tag:dc=a` a tag, `state:silent` a state,
-    `score:>0.5` the highest score of the last hour, `cause:jump` the cause of the last alarm.
+    `score:>0.5` the highest score of the last hour, `cause:jump` the cause of the last alarm. A minus before a word finds
+    the metrics that it would not find.
     """
-    texts, patterns, tags, states, scores, causes = [], [], [], [], [], []
+    texts, patterns, tags, states, scores, causes, without = [], [], [], [], [], [], []
     for word in text.split():
+        if len(word) > 1 and word.startswith("-"):
+            without.append(parse(word[1:]))
+            continue
         kind, colon, rest = word.partition(":")
         if colon and kind == "tag":
             name, equals, value = rest.partition("=")
@@ -67,7 +73,7 @@ def parse(text: str) -> Search:
             patterns.append(word)
         else:
             texts.append(word.lower())
-    return Search(*map(tuple, (texts, patterns, tags, states, scores, causes)))  # type: ignore[arg-type]
+    return Search(*map(tuple, (texts, patterns, tags, states, scores, causes, without)))  # type: ignore[arg-type]
 
 
 def _comparison(word: str, text: str) -> tuple[str, float]:
@@ -130,4 +136,6 @@ def matching(fleet: Fleet, search: Search, prefix: str, names: NameMatches, now:
         if search.causes:
             wanted = [fleet.causes.index(cause) for cause in search.causes if cause in fleet.causes]
             mask &= np.isin(fleet.column("cause"), wanted)
+        for unwanted in search.without:
+            mask &= ~matching(fleet, unwanted, "", names, now)
         return mask

@@ -21,7 +21,14 @@ RowId = Annotated[int, Meta(ge=0, le=2**53)]
 
 State = Literal["active", "learning", "silent", "no_model", "error", "unmonitored"]
 ReasonCode = Literal[
-    "too_few_samples", "pending_data", "no_model", "model_error", "queue_behind", "never_scored", "silent"
+    "new",
+    "too_few_samples",
+    "pending_data",
+    "no_model",
+    "model_error",
+    "queue_behind",
+    "never_scored",
+    "silent",
 ]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 Direction = Literal["up", "down", "pattern"]
@@ -363,6 +370,8 @@ class Stage(Struct, frozen=True):
     rate_in: float | None
     """Each second."""
     rate_out: float | None
+    rates: list[float]
+    """What went out, each second, of the last five minutes, the oldest first."""
     queued: int | None
     """Messages that wait for it or are in its hands."""
     lag_s: float | None

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from htmengine.admin.explaining import Explained, explain
 from htmengine.admin.health import Health, health_of
 from htmengine.service.context import Context
 from htmengine.web.access import Access
@@ -38,6 +39,8 @@ class Site:
     clock: Callable[[], float] = time.time
     look: Callable[[Context], Health] = health_of
     """Knows the state of the engine."""
+    explain: Callable[[Context, str, int], Explained] = explain
+    """Knows why a row of a metric got its scores."""
     record: str | None = None
     """What is served, if it is no installation but a record that nothing is added to."""
     jobs: Jobs = field(default_factory=Jobs)

@@ -20,7 +20,8 @@ FRESH_S: Final = 6.0
 """What was seen within this time is told again; it is looked every five seconds."""
 RATE_S: Final = 10.0
 """Rates are those of about so long."""
-KEPT: Final = 20
+KEPT: Final = 60
+"""Looks: five minutes of them."""
 LAG_S: Final = 60.0
 """A message that waits for longer is trouble: what is shown is not what is."""
 LIVE_S: Final = 60.0
@@ -77,6 +78,15 @@ class Watch:
             )
         grown = _count(newest.health, service, counter) - _count(before.health, service, counter)
         return max(0.0, grown) / (newest.at - before.at)  # less after a restart
+
+    def rates(self, service: str, counter: str) -> list[float]:
+        """Return by how much a counter of a service grew each second from each look to the next, the oldest first."""
+        with self._lock:
+            seen = list(self._seen)
+        counts = [_count(look.health, service, counter) for look in seen]
+        return [
+            max(0.0, counts[i + 1] - counts[i]) / (seen[i + 1].at - seen[i].at) for i in range(len(seen) - 1)
+        ]
 
     def lag_s(self) -> float | None:
         """Return the age of the oldest message that waits within the engine; None where nobody knows."""

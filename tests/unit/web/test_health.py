@@ -1,6 +1,10 @@
+from types import SimpleNamespace
+
 import pytest
 
 from htmengine.bus import Outgoing
+from htmengine.web.api.health import refused
+from htmengine.web.doors import DOORS
 from tests.unit.web.house import NOW
 
 
@@ -98,7 +102,24 @@ def test_a_name_that_no_metric_has_is_explained(house):
 def test_the_page_gets_what_the_sender_should_do(house):
     with house.client:
         assert house.get("/refusals") == {"items": []}
-        assert house.get("/doors") == {"items": []}
+        doors = house.get("/doors")["items"]
+        assert {door["id"] for door in doors} == {door.name for door in DOORS}  # no listener runs
+
+
+def test_refused_input_is_told_by_the_door_that_it_came_to():
+    told = {"count": 2, "examples": ["web.x nan 1"]}
+    services = [
+        SimpleNamespace(name="web", counters={"rejected": {"json: the value is not finite": told}}),
+        SimpleNamespace(
+            name="metric_listener", counters={"rejected": {"pickle: too long": told, "no: colon": told}}
+        ),
+    ]
+    found = {one.door: one.reason for one in refused(SimpleNamespace(services=services))}
+    assert found == {
+        "json": "the value is not finite",
+        "graphite-pickle": "too long",
+        "graphite-text": "no: colon",
+    }
 
 
 def test_ready_and_live_need_no_token_and_tell_nothing(house):

@@ -1,6 +1,9 @@
+import gzip
+
 import pytest
 
 from htmengine.messages import decode_metric_lines
+from htmengine.web import jobs
 
 
 def waiting(house):
@@ -61,6 +64,68 @@ def test_a_file_without_history_is_explained(house, metric, content):
         )
     assert answer.status_code == 400
     assert answer.json()["detail"]
+
+
+def test_a_file_is_scored_and_nothing_of_it_is_kept_as_a_metric(house):
+    rows = "time,value\n" + "".join(
+        f"{1_700_000_000 + 60 * i},{900 if i == 700 else i % 7}\n" for i in range(1000)
+    )
+    with house.client as client:
+        answer = client.post("/api/v1/detect", content=rows, headers={"Content-Type": "text/csv"})
+        assert answer.status_code == 202, answer.text
+        job = finished(house, answer.json())
+        assert (job["kind"], job["state"], job["done"], job["total"]) == ("detect", "done", 1000, 1000)
+        told = house.get(f"/jobs/{job['id']}/result")["document"]
+        assert house.get("/metrics")["items"] == []
+    (found,) = told["incidents"]
+    assert (found["peak"], found["value"], found["line"]) == (1_700_000_000 + 60 * 700, 900, 702)
+    assert found["reason"]
+    assert len(told["columns"]["high"]) == 1000
+
+
+def test_a_file_packed_in_any_way_is_scored(house):
+    packed = gzip.compress(b"a;b;when\n" + b"".join(b"x;%d;%d\n" % (i % 5, 60 * i) for i in range(200)))
+    with house.client as client:
+        answer = client.post(
+            "/api/v1/detect?time=when&value=b&passes=2&threshold=0.4",
+            content=packed,
+            headers={"Content-Type": "application/octet-stream"},
+        )
+        job = finished(house, answer.json())
+        assert house.get(f"/jobs/{job['id']}/result")["document"]["threshold"] == 0.4
+
+
+@pytest.mark.parametrize(
+    ("query", "content"),
+    [
+        ("", "hello"),
+        ("", ""),
+        ("value=missing", "time,value\n1,2\n"),
+        ("minimum=5&maximum=5", "time,value\n1,2\n"),
+        ("minimum=nan&maximum=5", "time,value\n1,2\n"),
+        ("params=other", "time,value\n1,2\n"),
+        ("passes=0", "time,value\n1,2\n"),
+    ],
+)
+def test_a_file_that_cannot_be_scored_is_explained(house, query, content):
+    with house.client as client:
+        answer = client.post(f"/api/v1/detect?{query}", content=content, headers={"Content-Type": "text/csv"})
+    assert answer.status_code == 400
+    assert answer.json()["detail"]
+
+
+def test_results_are_forgotten_before_their_jobs(house, monkeypatch):
+    monkeypatch.setattr(jobs, "MAX_RESULTS", 2)
+    with house.client as client:
+        made = []
+        for _ in range(4):
+            answer = client.post(
+                "/api/v1/detect", content="time,value\n1,2\n2,3\n", headers={"Content-Type": "text/csv"}
+            )
+            made.append(finished(house, answer.json())["id"])
+        assert "not kept" in house.get(f"/jobs/{made[0]}/result", status=409)["detail"]
+        house.get(f"/jobs/{made[-1]}/result")
+        assert len(house.get("/jobs")["items"]) == 4
 
 
 def test_an_unknown_job_is_a_problem(house):

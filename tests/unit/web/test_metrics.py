@@ -1,5 +1,7 @@
 import pytest
 
+from htmengine.repository.listing import Listed
+from htmengine.web.fleet import STATES, Fleet, Scored
 from tests.unit.web.house import NOW
 
 
@@ -52,6 +54,11 @@ def test_a_page_links_to_the_next(house):
         ("score:<0.5 web", ["web.mem;dc=b"]),
         ("cause:error", ["web.cpu;dc=a"]),
         ("cause:jump", []),
+        ("-web", ["db.cpu"]),
+        ("cpu -tag:dc=a", ["db.cpu"]),
+        ("-state:unmonitored -score:>0.5", ["web.mem;dc=b"]),
+        ("-*.cpu* -nothing", ["web.mem;dc=b"]),
+        ("-", []),
         ("[", []),
         ("<img/src=x>", []),
     ],
@@ -67,12 +74,12 @@ def test_the_search_finds(house, q, names):
     assert found["total"] == len(names)
 
 
-@pytest.mark.parametrize("q", ["score:>x", "tag:dc", "state:odd"])
+@pytest.mark.parametrize("q", ["score:>x", "tag:dc", "state:odd", "-state:odd"])
 def test_a_search_that_means_nothing_is_explained(house, q):
     with house.client:
         problem = house.get("/metrics", status=400, q=q)
     assert problem["errors"][0]["pointer"] == "?q"
-    assert q in problem["detail"]
+    assert q.removeprefix("-") in problem["detail"]
 
 
 def test_a_row_says_what_is_known_of_the_metric(house):
@@ -168,3 +175,25 @@ def test_sparks_have_sixty_cells_whose_last_ends_now(house):
             spark = house.get("/metrics/sparks", uid=[uid], **{"from": NOW - span})["items"][uid]
             assert any(cell is not None for cell in spark["spark"])
             assert max(spark["bars"]) == 153
+
+
+def test_a_metric_that_has_just_come_is_new_and_not_without_a_model(house):
+    house.metric("old", [1.0], monitored=False)
+    with house.client:
+        house.metric("fresh", [1.0], monitored=False)
+        told = {row["name"]: row for row in house.get("/metrics")["items"]}
+        assert told["old"]["state"] == "unmonitored"
+        assert (told["fresh"]["state"], told["fresh"]["why_no_score"]["code"]) == ("learning", "new")
+        assert [one["name"] for one in house.get("/health")["new_names"]] == ["fresh"]
+        house.now += 11
+        assert {row["state"] for row in house.get("/metrics")["items"]} == {"unmonitored"}
+
+
+def test_scores_prove_a_model_before_the_next_listing_does():
+    fleet = Fleet()
+    listed = [Listed(uid, uid, 0, 0, 0, 2, 0, int(NOW) - 60) for uid in ("a", "b")]
+    fleet.list_all(listed)
+    fleet.apply([Scored("a", "a", 3, NOW, 5.0, 0.1), Scored("unheard", "c", 1, NOW, 5.0, 0.1)])
+    assert [STATES[state] for state in fleet.states(NOW)] == ["learning", "unmonitored", "learning"]
+    fleet.list_all(listed)
+    assert [STATES[state] for state in fleet.states(NOW)] == ["unmonitored", "unmonitored"]

@@ -93,6 +93,7 @@ def detect(
     """
     from htmengine.cli.detect import detection
     from htmengine.cli.inputs import reading_options
+    from htmengine.detection.result import Choice
 
     detection.run(
         detection.Request(
@@ -109,13 +110,7 @@ def detect(
                 start=start,
                 all_series=all_series,
             ),
-            params=params,
-            minimum=minimum,
-            maximum=maximum,
-            seed=seed,
-            threshold=threshold,
-            top=top,
-            passes=passes,
+            choice=Choice(params, minimum, maximum, seed, passes, threshold, top),
             out=out,
             plot=plot,
             serves=serve,

@@ -1,26 +1,20 @@
-"""What `htmengine detect` tells: a table for people, or one JSON document for programs."""
+"""What `htmengine detect` prints: a table for people, or one JSON document for programs."""
 
 import json
 import math
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from htmengine import readable
 from htmengine.cli.terminal import echo_stderr, echo_stdout
-from htmengine.htm.explanation import Scores
+from htmengine.detection.result import Result, document, expected, readable_time
 from htmengine.htm.params import DefaultParameters
 from htmengine.incidents import sentences
-from htmengine.series.columns import Column, Time
-from htmengine.series.incidents import Incident, IncidentFinder, ScoredRow
-from htmengine.series.reader import Series
-from htmengine.series.tables import BadRows
-from htmengine.series.timestamps import isoformat
+from htmengine.series.incidents import Incident, ScoredRow
 
 _BAD_ROWS_SHOWN = 5
 _PIPE_WIDTH = 200  # characters, where no terminal says how wide it is
-_TIMES: Mapping[int, str] = {1: "once", 2: "twice"}
 _GAP = 2  # characters between two columns of the table
 # Columns of the table that a narrow terminal goes without, the first of them first.
 _LEAST_FIRST = ("Start (UTC)", "Rows", "Line", "Lasts", "Usual", "Log score", "Why", "How rare")
@@ -31,66 +25,6 @@ _PROBATION: Mapping[str, str] = {
     "default": f" The first {1 + _DEFAULT.deviation.alarm_size.probation} cannot be anomalies, and how rare a row is, is known "
     f"from row {_DEFAULT.odds.probation + 1} on."
 }
-
-
-class Result(NamedTuple):
-    """A finished detection."""
-
-    source: str  # the file
-    name: str  # the file, and what tells the series from others of it
-    rows: int  # that were read, those without a value among them
-    missing: int  # rows without a value
-    first: float  # seconds since the epoch
-    last: float
-    bad: BadRows
-    time: Time | None  # None where the rows have no times
-    value: Column
-    notes: tuple[str, ...]
-    finder: IncidentFinder
-    parameters: str
-    seed: int | None
-    threshold: float
-    top: int
-    passes: int
-    outputs: Sequence[Path]
-
-    @property
-    def scored(self) -> int:
-        """Rows that have scores."""
-        return self.rows - self.missing
-
-    def shown(self, limit: int) -> tuple[list[Incident], bool]:
-        """Return at most `limit` incidents, the strongest first, and whether they reach the threshold.
-
-        If none does, each of the `top` strongest rows stands as an incident of its own.
-        """
-        incidents = self.finder.incidents()
-        if incidents:
-            return incidents[:limit], True
-        return [Incident(row, row, row, 1) for row in self.finder.strongest()], False
-
-
-def result_of(series: Series, **others: Any) -> Result:
-    """Return the result of a series, without its rows; `others`: the fields of `Result` that a series does not have."""
-    notes = series.notes
-    if others["passes"] > 1:
-        notes += (
-            f"The model read the whole file {_TIMES.get(others['passes'] - 1, 'several times')} before it scored it: these scores "
-            "look ahead, no live engine can give them.",
-        )
-    return Result(
-        source=series.source,
-        name=series.name,
-        rows=len(series.lines),
-        missing=series.missing,
-        first=float(series.timestamps[0]),
-        last=float(series.timestamps[-1]),
-        bad=series.bad,
-        time=series.time,
-        value=series.value.column,
-        notes=notes,
-        **others,
-    )
 
 
 class TableColumn(NamedTuple):
@@ -111,87 +45,6 @@ def print_json(result: Result) -> None:
     echo_stdout(json.dumps(document(result), allow_nan=False, indent=2))
 
 
-def document(result: Result) -> dict[str, Any]:
-    """Return the result as JSON types."""
-    incidents, anomalous = result.shown(result.top)
-    return {
-        "input": result.name,
-        "rows": result.rows + result.bad.count,
-        "scored": result.scored,
-        "missing": result.missing,
-        "bad": {"count": result.bad.count, "first": [row._asdict() for row in result.bad.first]},
-        "from": isoformat(result.first),
-        "to": isoformat(result.last),
-        "parameters": result.parameters,
-        "seed": result.seed,
-        "passes": result.passes,
-        "columns": _columns(result),
-        "notes": list(result.notes),
-        "threshold": result.threshold,
-        "incidents": [
-            {
-                "start": isoformat(incident.start.timestamp),
-                "end": isoformat(incident.end.timestamp),
-                "duration_s": incident.duration_s,
-                "rows": incident.rows,
-                "anomalous": anomalous,
-                "peak": _row(incident.peak),
-            }
-            for incident in incidents
-        ],
-        "anomalies": [_row(row) for row in result.finder.anomalies],
-        "candidates": [_row(row) for row in result.finder.farthest()],
-        "outputs": [str(path) for path in result.outputs],
-    }
-
-
-def _columns(result: Result) -> dict[str, Any]:
-    time = result.time
-    first, *others = time.columns if time else (None,)
-    return {
-        "timestamp": first and time and first._asdict() | {"format": time.format.name},
-        "time_of_day": others[0]._asdict() if others else None,
-        "value": result.value._asdict(),
-    }
-
-
-def _expected(scores: Scores) -> dict[str, Any]:
-    usual = (scores.usual_low, scores.usual_high)
-    return {
-        "one_in": _known(scores.one_in),
-        "forecast": _known(scores.forecast),
-        "usual": None if math.isnan(scores.usual_low) else usual,
-    }
-
-
-def _known(number: float) -> float | None:
-    return None if math.isnan(number) else number
-
-
-def _row(row: ScoredRow) -> dict[str, Any]:
-    why = row.why
-    return {
-        "timestamp": isoformat(row.timestamp),
-        "value": row.value,
-        "anomaly_score": row.scores.anomaly_score,
-        "log_score": row.scores.log_score,
-        **_expected(row.scores),
-        "line": row.line,
-        "why": why
-        and {
-            "cause": why.cause,
-            "channel": why.channel,
-            "strengths": why.strengths,
-            "damped": why.damped,
-            "forecast": why.forecast,
-            "usual": why.usual,
-            "foreseen": why.foreseen(),
-            "alarms_before": why.alarms_before,
-            "last_alarm": None if why.last_alarm is None else isoformat(why.last_alarm),
-        },
-    }
-
-
 def print_table(result: Result) -> None:
     """Print the incidents to stdout as a table, and what was skipped to stderr."""
     _print_advice(result)
@@ -199,10 +52,10 @@ def print_table(result: Result) -> None:
         f"{result.name}: {readable.counted(result.scored, 'row')} scored, "
         f"{readable_time(result.first)} to {readable_time(result.last)} UTC."
     )
-    incidents, anomalous = result.shown(result.top)
+    incidents, anomalous = result.shown(result.choice.top)
     candidates = result.finder.farthest()
     all_incidents = len(result.finder.incidents())
-    limit = f"log score {result.threshold:g}"
+    limit = f"log score {result.choice.threshold:g}"
     if anomalous:
         echo_stdout(
             f"{readable.counted(all_incidents, 'incident')} at or above {limit}, the strongest first:"
@@ -291,7 +144,7 @@ def cause(row: ScoredRow) -> str:
 
 
 def _usual(row: ScoredRow) -> str:
-    usual: tuple[float, float] | None = _expected(row.scores)["usual"]
+    usual: tuple[float, float] | None = expected(row.scores)["usual"]
     if usual is None:
         return "-"
     low, high = (readable.rounded(limit, 4) for limit in usual)
@@ -310,12 +163,7 @@ def _print_advice(result: Result) -> None:
     if result.finder.has_few:
         echo_stderr(
             f"{readable.counted(result.scored, 'row')} with a value: too few to learn what is usual."
-            f"{_PROBATION.get(result.parameters, '')}"
+            f"{_PROBATION.get(result.choice.params, '')}"
         )
     for path in result.outputs:
         echo_stderr(f"Written: {path}")
-
-
-def readable_time(timestamp: float) -> str:
-    """Return seconds since the epoch as `2014-07-01 00:05:00`, in UTC."""
-    return isoformat(timestamp).replace("T", " ").removesuffix("Z")

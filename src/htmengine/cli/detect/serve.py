@@ -9,15 +9,19 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from htmengine import config, messages
+from htmengine.admin.explaining import CannotExplain, Explained
 from htmengine.admin.health import Health, health_of
-from htmengine.cli.detect.scored import ScoredSeries
 from htmengine.cli.terminal import echo_stderr
+from htmengine.detection.result import Choice
+from htmengine.detection.scored import ScoredSeries
+from htmengine.detection.scoring import Explainer
 from htmengine.htm.arrays import FloatArray
 from htmengine.htm.explanation import Explanation, SeriesScores
 from htmengine.incidents.writer import Writer
@@ -42,7 +46,7 @@ ROWS_BATCH_SIZE: Final = 5000
 
 
 @private.umask()
-def serve(series: Sequence[ScoredSeries], port: int = 0) -> None:
+def serve(series: Sequence[ScoredSeries], choice: Choice, port: int = 0) -> None:
     """Serve the page over these series on this machine until Ctrl-C; port 0 takes a free one.
 
     Raises
@@ -57,9 +61,10 @@ def serve(series: Sequence[ScoredSeries], port: int = 0) -> None:
             http = msgspec.structs.replace(settings.http, port=bound.getsockname()[1])
             settings = msgspec.structs.replace(settings, http=http)
             with program.stopping_on_signals(stop), opened(settings, stop=stop) as context:
-                uids = [_store(context, one) for one in series]
+                records = [_store(context, one, choice) for one in series]
+                uids = [record.uid for record in records]
                 _summarise(context)
-                last = max(float(one.timestamps[-1][-1]) for one in series)
+                last = max(float(one.series.timestamps[-1]) for one in series)
                 shown = f"m/{uids[0]}?w=all" if len(uids) == 1 else f"?w=7d&at={last:.0f}"
                 site = Site(
                     context,
@@ -67,6 +72,7 @@ def serve(series: Sequence[ScoredSeries], port: int = 0) -> None:
                     Page(),
                     clock=lambda: last,  # nothing of the past is silent
                     look=_at_rest,
+                    explain=_Explaining(records),
                     record=", ".join(one.name for one in series),
                 )
                 with ThreadPoolExecutor(1) as thread:  # in the main one the server would take the signals
@@ -84,11 +90,44 @@ def _at_rest(context: Context) -> Health:
     return health._replace(services=services, findings=[])
 
 
-def _store(context: Context, series: ScoredSeries) -> str:
-    """Write a series as a metric with its scores and alarms, as the services would, and return its uid."""
-    name = series.name[:MAX_NAME] or "value"
-    timestamps, values = (np.concatenate(column) for column in (series.timestamps, series.values))
-    columns = SeriesScores(*(np.concatenate(column) for column in zip(*series.scores, strict=True)))
+class _Record(NamedTuple):
+    """A series as a metric."""
+
+    uid: str
+    scored: ScoredSeries
+    rows: npt.NDArray[np.intp]
+    """The series' rows that have a value; the metric's rows are these, counted from 1."""
+    explain: Explainer
+
+
+class _Explaining:
+    """Explains rows of the metrics as their series' models did."""
+
+    def __init__(self, records: Sequence[_Record]) -> None:
+        self._records = {record.uid: record for record in records}
+        self._lock = threading.Lock()
+
+    def __call__(self, _context: Context, uid: str, rowid: int) -> Explained:
+        record = self._records[uid]
+        if not 0 < rowid <= len(record.rows):
+            raise CannotExplain(f"There is no row {rowid}.", hint=f"Name one of 1 to {len(record.rows)}.")
+        row = int(record.rows[rowid - 1])
+        with self._lock:  # one at a time: each takes all of a core
+            explanation = record.scored.why.get(row) or record.explain(row)
+        if explanation is None:
+            raise CannotExplain(
+                "Models of this parameter set do not explain their scores.",
+                hint="Those of the set default do.",
+            )
+        series = record.scored.series
+        return Explained(rowid, int(series.timestamps[row]), float(series.values[row]), explanation)
+
+
+def _store(context: Context, scored: ScoredSeries, choice: Choice) -> _Record:
+    """Write a series as a metric with its scores and alarms, as the services would."""
+    name = scored.name[:MAX_NAME] or "value"
+    timestamps, values = scored.series.timestamps, scored.series.values
+    columns = scored.scores
     rows = np.flatnonzero(~np.isnan(values))
     seconds = np.floor(timestamps[rows]).astype(np.int64)
     with context.database.write() as conn:
@@ -96,7 +135,7 @@ def _store(context: Context, series: ScoredSeries) -> str:
         metrics.set_status(conn, uid, MetricStatus.ACTIVE)
     for first in range(0, len(rows), ROWS_BATCH_SIZE):
         part = slice(first, first + ROWS_BATCH_SIZE)
-        batch = _message(uid, first, seconds[part], values, rows[part], columns, series.why)
+        batch = _message(uid, first, seconds[part], values, rows[part], columns, scored.why)
         last = batch.rowids[-1]
         with context.database.write() as conn:
             samples.advance_last(conn, [Advance(uid, first, last, batch.timestamps[-1])])
@@ -104,7 +143,7 @@ def _store(context: Context, series: ScoredSeries) -> str:
             samples.append(conn, batch.uids, batch.rowids, batch.timestamps, batch.values)
             store_scores(conn, batch)
             alarms.store(conn, new_alarms(batch))
-    return uid
+    return _Record(uid, scored, rows, Explainer(scored.series, choice))
 
 
 def _message(

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from htmengine import readable
 from htmengine.cli.detect import report
-from htmengine.cli.detect.report import Result, TableColumn
+from htmengine.cli.detect.report import TableColumn
 from htmengine.cli.terminal import echo_stderr, echo_stdout
+from htmengine.detection.result import Result, document, readable_time
 from htmengine.errors import ExplainedError
 from htmengine.series.incidents import Incident
 
@@ -34,13 +35,13 @@ class Summary(NamedTuple):
 
 def print_json(summary: Summary, _threshold: float, _top: int) -> None:
     """Print one JSON document to stdout: that of each series, the worst first."""
-    document: dict[str, Any] = {
-        "series": [report.document(result) for result, _, _ in summary.worst_first()],
+    told: dict[str, Any] = {
+        "series": [document(result) for result, _, _ in summary.worst_first()],
         "failed": [
             {"input": source, "error": str(error), "hint": error.hint} for source, error in summary.failures
         ],
     }
-    echo_stdout(json.dumps(document, allow_nan=False, indent=2))
+    echo_stdout(json.dumps(told, allow_nan=False, indent=2))
 
 
 def print_table(summary: Summary, threshold: float, top: int) -> None:
@@ -64,7 +65,7 @@ def print_table(summary: Summary, threshold: float, top: int) -> None:
             TableColumn(
                 "Strongest (UTC)",
                 False,
-                [report.readable_time(peak.timestamp) if peak else "-" for peak in peaks],
+                [readable_time(peak.timestamp) if peak else "-" for peak in peaks],
             ),
             TableColumn("Value", True, [readable.number(peak.value) if peak else "-" for peak in peaks]),
             TableColumn(

@@ -13,7 +13,6 @@ import numpy as np
 from msgspec import Meta, Struct
 from sqlalchemy import Connection
 
-from htmengine.admin import explaining
 from htmengine.incidents.sentences import sentence
 from htmengine.messages import Why
 from htmengine.model_swapper.score_batch import why_of
@@ -114,7 +113,7 @@ def explain(call: Call, uid: Uid, rowid: RowId) -> Explanation:
     known = site.explanations.get(key)
     if known is not None:
         return known
-    found = explaining.explain(site.context, uid, rowid)
+    found = site.explain(site.context, uid, rowid)
     explanation = found.explanation
     why = why_of(explanation)
     channels: dict[str, float] = {}

@@ -73,6 +73,17 @@ DOORS: Final = {
     "udp_listener": "graphite-udp",
     "metric_storer": "all doors",
 }
+LISTENER_DOORS: Final = {"pickle": "graphite-pickle", "statsd": "statsd"}
+"""Further doors of the listener, by what their refusals begin with."""
+HTTP_DOORS: Final = {
+    "json": "JSON",
+    "remote_write": "Prometheus remote write",
+    "otlp": "OTLP",
+    "influx": "InfluxDB line protocol",
+    "opentsdb": "OpenTSDB",
+    "victoriametrics": "VictoriaMetrics lines",
+}
+"""Titles of the doors over HTTP, by their names in `htmengine.web.doors`."""
 
 
 @operations("GET", "/health", "read")
@@ -121,8 +132,11 @@ def refused(found: Health) -> list[Refusal]:
     for service in found.services:
         for reported, counted in service.counters.get("rejected", {}).items():
             door, reason = DOORS.get(service.name, service.name), reported
-            if service.name == NAME:  # which has many doors
-                door, _, reason = reported.partition(": ")
+            first, colon, rest = reported.partition(": ")
+            if service.name == NAME and colon:  # which has many doors
+                door, reason = first, rest
+            elif service.name == "metric_listener" and first in LISTENER_DOORS:
+                door, reason = LISTENER_DOORS[first], rest
             items.append(
                 Refusal(
                     door=door,
@@ -200,27 +214,41 @@ def _chosen(call: Call, body: DeadBody) -> list[int]:
 def doors(call: Call) -> Doors:
     """List the ways in for samples, and whether any come."""
     site = call.site
-    found, listener = site.watch.health(), site.context.settings.listener
+    found, settings = site.watch.health(), site.context.settings
+    listener, statsd, http = settings.listener, settings.statsd, settings.http
     all_refused = refused(found)
     with site.fleet.lock:
         newest = number(np.fmax.reduce(site.fleet.column("time"))) if len(site.fleet) else None
-    items = []
-    for service, title in (("metric_listener", "Graphite text"), ("udp_listener", "Graphite text over UDP")):
-        if not found.runs(service):
-            continue
-        rate = site.watch.rate(service, "lines")
-        mine = [one for one in all_refused if one.door in (DOORS[service], DOORS["metric_storer"])]
-        items.append(
-            Door(
-                id=DOORS[service],
-                title=title,
-                host=listener.host,
-                port=listener.port,
-                samples_10s=None if rate is None else round(10 * rate),
-                last_sample=newest,
-                last_refusal=max(mine, key=lambda one: one.count, default=None),
-            )
+
+    def door(name: str, title: str, host: str, port: int, service: str, counter: str | None) -> Door:
+        rate = site.watch.rate(service, counter) if counter else None
+        mine = [one for one in all_refused if one.door in (name, DOORS["metric_storer"])]
+        return Door(
+            id=name,
+            title=title,
+            host=host,
+            port=port,
+            samples_10s=None if rate is None else round(10 * rate),
+            last_sample=newest,
+            last_refusal=max(mine, key=lambda one: one.count, default=None),
         )
+
+    items = []
+    if found.runs("metric_listener"):
+        at = "metric_listener"
+        items.append(door(DOORS[at], "Graphite text", listener.host, listener.port, at, "lines"))
+        if listener.pickle_port:
+            items.append(
+                door("graphite-pickle", "Graphite pickle", listener.host, listener.pickle_port, at, None)
+            )
+        if statsd.port:
+            items.append(door("statsd", "StatsD", statsd.host, statsd.port, at, "statsd_values"))
+    if found.runs("udp_listener"):
+        at = "udp_listener"
+        items.append(door(DOORS[at], "Graphite text over UDP", listener.host, listener.port, at, "lines"))
+    items += [
+        door(name, title, http.host, http.port, NAME, f"samples_{name}") for name, title in HTTP_DOORS.items()
+    ]
     return Doors(items)
 
 
@@ -291,6 +319,7 @@ def _stage(site: Site, service: ServiceHealth) -> Stage:
         state=state,  # type: ignore[arg-type]
         rate_in=site.watch.rate(service.name, into) if into else None,
         rate_out=site.watch.rate(service.name, out) if out else None,
+        rates=site.watch.rates(service.name, out) if out else [],
         queued=service.queued,
         lag_s=service.oldest_s if service.queued else 0.0,
         errors=rejected + service.dead_letters,

@@ -34,7 +34,8 @@ def job_result(call: Call, job_id: JobId) -> Document:
     """Give the result of a job that is done."""
     found = _found(call, job_id)
     if found.result is None:
-        raise Problem(problems.CONFLICT, f"The job is {found.state}; there is no result (yet).")
+        detail = "its result is not kept any more" if found.state == "done" else "there is no result (yet)"
+        raise Problem(problems.CONFLICT, f"The job is {found.state}; {detail}.")
     return Document(found.result)
 
 

@@ -33,11 +33,13 @@ const ROUTES = [
 addKeys([
   { keys: "g o", says: "overview", run: () => go(link("")) },
   { keys: "g i", says: "incidents", run: () => go(link("incidents")) },
-  { keys: "g h", says: "health", run: () => go(link("health")) },
-  { keys: "g s", says: "setup", run: () => go(link("setup/connect")) },
   { keys: "d", says: "theme: as the system, light, dark", run: () => nextChoice("theme") },
   { keys: "u", says: "times: local or UTC", run: () => nextChoice("zone") },
   { keys: "?", says: "this list", run: openHelp },
+]);
+const dropLiveKeys = addKeys([
+  { keys: "g h", says: "health", run: () => go(link("health")) },
+  { keys: "g s", says: "setup", run: () => go(link("setup/connect")) },
 ]);
 
 whenUnauthorized(() => {
@@ -48,7 +50,10 @@ showHeader(/** @type {HTMLElement} */ (document.getElementById("top")));
 
 /** Pages ask for what they show themselves; who we are is asked beside them. */
 get("/session").then(
-  (answer) => session.set({ ...answer, known: true }),
+  (answer) => {
+    session.set({ ...answer, known: true });
+    if (answer.record) dropLiveKeys();
+  },
   () => {},
 );
 

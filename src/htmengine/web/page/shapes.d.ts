@@ -53,13 +53,26 @@ export interface IncidentMetric {
   uid: string; name: string; first: number; last: number; lag: number; max: number; cause: string; direction?: Direction;
 }
 
+export type Verdict = "true" | "false" | "not_mine";
+export interface IncidentAction {
+  action: "ack" | "snooze" | "resolve" | "comment" | "verdict"; by: string; at: number; note: string;
+  until: number | null; verdict: Verdict | null;
+}
+
+/** A notice to a target. */
+export interface Delivery {
+  id: number; incident: string | null; target: string; rule: string; kind: string; severity: string;
+  state: "pending" | "retrying" | "delivered" | "dead" | "suppressed"; reason: string | null;
+  created: number; tries: number; due: number | null; done: number | null; title: string;
+}
+
 export interface Incident {
   id: string; state: "open" | "acknowledged" | "resolved" | "expired"; severity: "info" | "warning" | "critical";
   opened: number; changed: number; resolved: number | null;
   first_mover: { uid: string; name: string; time: number };
-  metrics: IncidentMetric[]; sentence: string; ack?: { by: string; at: number; note: string | null } | null;
-  comments?: { by: string; at: number; text: string }[];
-  deliveries?: { target: string; kind: string; state: string; tries: number; last_error: string | null; at: number }[];
+  metrics: IncidentMetric[]; metric_count: number; alarm_count: number; max: number; sentence: string; ack?: { by: string; at: number; note: string } | null;
+  snoozed_until?: number | null; verdict?: { verdict: Verdict; by: string; at: number; note: string } | null;
+  history?: IncidentAction[]; deliveries?: Delivery[];
   url: string | null; merged_into?: string | null;
 }
 
@@ -70,11 +83,11 @@ export interface Data {
 
 export interface Session {
   version: string; token_needed: boolean; scopes: string[]; server_time: number; public_url: string | null;
-  graphite_port: number | null; http_port: number; hostname: string;
+  graphite_port: number | null; http_port: number; hostname: string; record: string | null;
 }
 
 export interface Stage {
-  id: string; title: string; state: "well" | "trouble" | "unknown"; rate_in: number | null; rate_out: number | null;
+  id: string; title: string; state: "well" | "trouble" | "unknown"; rate_in: number | null; rate_out: number | null; rates?: number[];
   queued: number | null; lag_s: number | null; errors: number | null; restarts: number | null; up_s: number | null;
   text: string | null; do: string | null;
 }
@@ -101,6 +114,19 @@ export interface MonitorRule { name?: string; pattern: string; monitor: boolean;
 export interface MonitorRules { rules: MonitorRule[]; default: MonitorRule | null; path: string | null; editable: boolean }
 export interface RulesPreview {
   rules: { matches: number; examples: string[] }[]; would_monitor: number; would_leave: number; monitored: number; capacity: number | null;
+}
+
+/** What was found in a file; times in seconds since 1970. */
+export interface Detection {
+  title: string; summary: string; notes: string[]; value: string; threshold: number;
+  /** Whether the incidents are some: else they are the strongest rows. */
+  anomalous: boolean;
+  columns: { time: number[] } & Record<string, (number | null)[]>;
+  incidents: {
+    start: number; end: number; peak: number; rows: number; line: number; value: number; log_score: number;
+    one_in: number | null; usual: Range | null; forecast: number | null; cause: string | null; direction: Direction | null;
+    reason: string | null; sentence: string | null;
+  }[];
 }
 
 export interface Job { id: string; kind: string; state: "queued" | "running" | "done" | "failed" | "cancelled"; done: number; total: number | null; stage: string; started: number | null; result_url: string | null; error?: string | null }

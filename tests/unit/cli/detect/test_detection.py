@@ -7,10 +7,12 @@ from typer.testing import CliRunner
 
 from htmengine.cli.app import app
 from htmengine.cli.detect import detection, report
+from htmengine.detection import scoring
+from htmengine.detection.result import Choice
 from htmengine.errors import MisuseError
 from htmengine.htm import params
 from htmengine.series.options import Options
-from tests.unit.cli.detect.fake_model import FakeModel
+from tests.unit.detection.fake_model import FakeModel
 
 HOT = (300, 301, 302, 700)  # rows above 1000
 
@@ -22,7 +24,7 @@ def series(rows=1000, hot=HOT):
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
-    monkeypatch.setattr(detection, "Model", FakeModel)
+    monkeypatch.setattr(scoring, "Model", FakeModel)
     path = tmp_path / "series.csv"
 
     def run(*options, data=None, code=0):
@@ -174,9 +176,7 @@ def test_a_file_without_usable_rows_exits_with_2(run):
 
 def test_a_process_without_standard_input_is_told_to_name_a_file(monkeypatch):
     monkeypatch.setattr("sys.stdin", None)
-    request = detection.Request(
-        (), Options(), "default", None, None, None, 0.5, 10, 1, None, None, False, 0, False
-    )
+    request = detection.Request((), Options(), Choice(), None, None, False, 0, False)
     with pytest.raises(MisuseError, match="nothing to read"):
         detection.run(request)
 

@@ -5,15 +5,15 @@ import pytest
 from typer.testing import CliRunner
 
 from htmengine.cli.app import app
-from htmengine.cli.detect import detection
-from tests.unit.cli.detect.fake_model import FakeModel
+from htmengine.detection import scoring
+from tests.unit.detection.fake_model import FakeModel
 
 START = 1404172800
 
 
 @pytest.fixture
 def run(monkeypatch, tmp_path):
-    monkeypatch.setattr(detection, "Model", FakeModel)
+    monkeypatch.setattr(scoring, "Model", FakeModel)
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments, code=0):

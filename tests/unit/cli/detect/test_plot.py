@@ -1,5 +1,6 @@
 import json
 import re
+from base64 import b64decode
 
 import numpy as np
 import pytest
@@ -7,14 +8,15 @@ from typer.testing import CliRunner
 
 from htmengine import extras
 from htmengine.cli.app import app
-from htmengine.cli.detect import detection, plot
+from htmengine.cli.detect import plot
+from htmengine.detection import scoring
 from htmengine.htm.model import Model
-from tests.unit.cli.detect.fake_model import FakeModel
+from tests.unit.detection.fake_model import FakeModel
 
 
 @pytest.fixture
 def draw(monkeypatch, tmp_path):
-    monkeypatch.setattr(detection, "Model", FakeModel)
+    monkeypatch.setattr(scoring, "Model", FakeModel)
 
     def draw(ending, rows=500, name="value"):
         lines = [
@@ -36,31 +38,52 @@ def page_data(page):
 
 def test_the_page_holds_the_series_and_its_incidents(draw):
     data = page_data(draw(".html").decode())
-    times, values, scores = data["columns"]
-    assert len(times) == len(values) == len(scores) == 500
-    assert values[50] is None
-    assert data["incidents"][0]["peak"] == times[300]
+    columns = data["columns"]
+    assert {name: len(column) for name, column in columns.items()} == dict.fromkeys(
+        ("time", "value", "log_score", "forecast", "low", "high"), 500
+    )
+    assert columns["value"][50] is None
+    assert (columns["low"][100], columns["high"][100]) == (0, 50)
+    assert data["incidents"][0]["peak"] == columns["time"][300]
+    assert data["summary"] == (
+        "499 rows, 2014-07-01 00:00:00 to 2014-07-02 17:35:00 UTC. 1 incident at or above log score 0.5."
+    )
 
 
-def test_the_page_lists_what_the_terminal_shows(draw, monkeypatch):
-    monkeypatch.setattr(detection, "Model", Model)  # the one that explains
+def test_the_page_says_why(draw, monkeypatch):
+    monkeypatch.setattr(scoring, "Model", Model)  # the one that explains
     data = page_data(draw(".html", rows=1000).decode())
-    table = {column["name"]: column["cells"] for column in data["table"]}
-    assert table["Peak (UTC)"][0] == "2014-07-02 01:00:00"
-    assert table["Value"][0] == "5,000"
-    assert re.fullmatch(r"-?[\d.,]+ to -?[\d.,]+", table["Usual"][0])
-    assert table["Why"][0] == "far above its level"
-    assert {len(cells) for cells in table.values()} == {len(data["incidents"])}
+    found = data["incidents"][0]
+    assert (found["line"], found["value"], found["direction"]) == (302, 5000, "up")
+    assert found["reason"] == "far above its level"
+    assert "5,000" in found["sentence"]
+    assert found["usual"][0] < found["usual"][1] < 5000
+
+
+def test_the_modules_of_the_page_are_complete(draw):
+    page = draw(".html").decode()
+    modules = json.loads(re.search(r'type="importmap">(.*?)</script>', page).group(1))["imports"]
+    texts = {name: b64decode(address.partition(",")[2]).decode() for name, address in modules.items()}
+    asked = {
+        name for text in texts.values() for name in re.findall(r'\b(?:from|import)\s*"(page/[^"]+)"', text)
+    }
+    assert asked | {"page/detection.js"} == set(texts)
+    assert "page/draw/chart.js" in asked
+    assert "import.meta" not in "".join(texts.values())  # such an address leads nowhere
 
 
 def test_the_page_needs_nothing_from_elsewhere(draw):
     page = draw(".html").decode()
     assert not re.search(r"""(src|href)\s*=|@import|url\(|fetch\(|XMLHttpRequest""", page)
+    modules = re.findall(r"base64,([\w+/=]+)", page)
+    assert modules
+    for module in modules:
+        assert not re.search(r"https?://(?!www.w3.org/)|fetch\(|XMLHttpRequest", b64decode(module).decode())
 
 
 def test_a_name_in_the_data_cannot_end_the_script(draw):
     page = draw(".html", name="</script><b>&").decode()
-    assert page_data(page)["valueName"] == "</script><b>&"
+    assert page_data(page)["value"] == "</script><b>&"
     assert "<b>" not in page
 
 
@@ -76,43 +99,6 @@ def test_a_picture_without_its_package_is_refused_with_what_to_install(monkeypat
     outcome = CliRunner().invoke(app, ["detect", str(source), "--plot", str(tmp_path / "plot.png")])
     assert outcome.exit_code == 1
     assert "pip install 'htmengine[plot]'" in outcome.stderr
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_reducing_keeps_every_extreme_and_gap(seed):
-    random = np.random.default_rng(seed)
-    values, scores = random.normal(size=50_000), random.random(50_000)
-    values[30_000] = np.nan
-    series = plot.Series(np.arange(50_000) * 60.0, values, scores)
-    reduced = plot.reduce(series, 500, [12_345])
-    assert len(reduced.timestamps) <= 5 * 500 + 2
-    assert np.nanmax(reduced.values) == np.nanmax(values)
-    assert np.nanmin(reduced.values) == np.nanmin(values)
-    assert reduced.scores.max() == scores.max()
-    assert np.isnan(reduced.values).sum() == 1
-    assert 12_345 * 60.0 in reduced.timestamps
-    assert (np.diff(reduced.timestamps) > 0).all()
-
-
-def test_a_short_series_is_not_reduced():
-    series = plot.Series(*[np.arange(100.0)] * 3)
-    assert plot.reduce(series, 500) is series
-
-
-def test_no_line_is_drawn_across_a_gap():
-    times = np.concatenate([np.arange(50), np.arange(100, 150), [1000, 1001]]) * 60.0
-    series = plot.Series(times, np.ones(102), np.ones(102))
-    broken, moved = plot.with_gaps(series)
-    assert np.flatnonzero(np.isnan(broken.values)).tolist() == [50, 101]
-    assert np.flatnonzero(np.isnan(broken.scores)).tolist() == [50, 101]
-    assert (np.diff(broken.timestamps) > 0).all()
-    assert broken.timestamps[moved].tolist() == times.tolist()
-
-
-@pytest.mark.parametrize("times", [[5.0], [0.0] * 20, np.arange(20.0), [0.0] * 20 + [60.0]])
-def test_a_series_without_a_gap_stays_as_it_is(times):
-    series = plot.Series(*[np.array(times)] * 3)
-    assert plot.with_gaps(series)[0] is series
 
 
 def test_values_without_neighbours_are_found():

@@ -42,6 +42,8 @@ export class MetricChart {
     this.series = { time: [], columns: {} };
     /** @type {Series | null} */
     this.before = null;
+    /** @type {[number, number][]} stretches of time that are shaded */
+    this.shaded = [];
     /** @type {Alarm[]} */
     this.alarms = [];
     /** @type {number | null} rowid of the alarm that is explained */
@@ -91,8 +93,10 @@ export class MetricChart {
    * @param {Alarm[]} alarms
    * @param {[number, number]} span what the time axis shows
    * @param {Series | null} [before] another time of the same metric, moved to this one
+   * @param {[number, number][]} [shaded] stretches of time that belong together
    */
-  show(series, alarms, span, before = null) {
+  show(series, alarms, span, before = null, shaded = []) {
+    this.shaded = shaded;
     this.series = series;
     this.alarms = alarms;
     this.span = span;
@@ -218,6 +222,7 @@ export class MetricChart {
           { series: [6, 5], fill: () => colour("value") },
         ],
         hooks: {
+          drawClear: [() => this.shade(this.values)],
           draw: [() => this.drawAlarms(), () => this.drawAlone()],
           setSelect: [(/** @type {any} */ chart) => this.selected(chart)],
           setCursor: [(/** @type {any} */ chart) => this.pointed(chart)],
@@ -238,6 +243,7 @@ export class MetricChart {
         scales: { y: { range: [0, 1] } },
         series: [{}, { label: "score", paths: () => null, points: { show: false } }],
         hooks: {
+          drawClear: [() => this.shade(this.scores)],
           draw: [() => this.drawScores()],
           setSelect: [(/** @type {any} */ chart) => this.selected(chart)],
         },
@@ -261,6 +267,23 @@ export class MetricChart {
       [[], ...names.map(() => [])],
       this.partBox,
     );
+  }
+
+  /** Shades stretches of time behind the lines, never narrower than two pixels. @param {any} chart */
+  shade(chart) {
+    if (!chart || !this.shaded.length) return;
+    const { ctx, bbox } = chart;
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+    ctx.clip();
+    ctx.fillStyle = colour("alarm-paper");
+    for (const [from, to] of this.shaded) {
+      if (to < this.span[0] || from > this.span[1]) continue;
+      const left = chart.valToPos(from, "x", true);
+      ctx.fillRect(left - 1, bbox.top, Math.max(2, chart.valToPos(to, "x", true) - left + 2), bbox.height);
+    }
+    ctx.restore();
   }
 
   drawScores() {

@@ -2,7 +2,7 @@
 import { settings } from "../lib/settings.js";
 
 const NAMES = /** @type {const} */ ([
-  "paper", "ink", "soft", "faint", "rule", "value", "band", "before", "select",
+  "paper", "ink", "soft", "faint", "rule", "value", "band", "before", "select", "alarm-paper",
   "score-0", "score-1", "score-2", "score-3", "score-4",
 ]);
 

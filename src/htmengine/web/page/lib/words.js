@@ -28,6 +28,26 @@ export function mark(direction) {
   return DIRECTIONS[direction ?? "pattern"] ?? DIRECTIONS.pattern;
 }
 
+/**
+ * Returns what became of a notice to a target.
+ * @param {import("../shapes").Delivery} told
+ */
+export function deliveryInWords({ target, kind, state, tries, reason }) {
+  const why = reason ? `: ${reason}` : "";
+  switch (state) {
+    case "delivered":
+      return `${target} was told (${kind})`;
+    case "suppressed":
+      return `${target} was not told (${kind})${why}`;
+    case "dead":
+      return `${target} could not be told (${kind}), given up after ${tries === 1 ? "one try" : `${tries} tries`}${why}`;
+    case "retrying":
+      return `${target} is told again soon (${kind}), ${tries === 1 ? "one try" : `${tries} tries`} so far${why}`;
+    default:
+      return `${target} is being told (${kind})`;
+  }
+}
+
 /** @type {Record<string, string>} */
 export const SEVERITIES = { info: "info", warning: "warning", critical: "critical" };
 
@@ -38,6 +58,7 @@ export const SEVERITIES = { info: "info", warning: "warning", critical: "critica
 export function stateInShort(metric) {
   const why = metric.why_no_score;
   if (metric.state === "active" && !why) return "";
+  if (why?.code === "new") return "new";
   if (metric.state === "learning" && why?.have !== undefined) return `learning ${why.have} of ${why.need}`;
   return { active: "", learning: "learning", silent: "silent", no_model: "no model", error: "error", unmonitored: "not monitored" }[metric.state];
 }

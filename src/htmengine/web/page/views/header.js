@@ -14,24 +14,30 @@ const PAGES = /** @type {const} */ ([
   ["health", "health", "Health"],
   ["setup", "setup/connect", "Setup"],
 ]);
+/** Of a record there is nothing to watch and nothing to set up. */
+const LIVE = ["health", "setup"];
 
 /** @param {HTMLElement} element */
 export function showHeader(element) {
   const counts = Object.fromEntries(PAGES.map(([name]) => [name, h("span.count")]));
   const links = PAGES.map(([name, place, title]) => h("a", { href: link(place), dataset: { page: name } }, title, counts[name]));
+  const shown = h("span.record-name", { title: "What is shown: a record, to which nothing is added" });
   const zone = h("button.quiet", { type: "button", title: "Local time or UTC (u)", onclick: () => nextChoice("zone") });
   const theme = h("button.quiet", { type: "button", title: "As the system, light or dark (d)", onclick: () => nextChoice("theme") });
   replace(
     element,
     h("a.brand", { href: link(""), "aria-label": "htmengine, overview" }, "htmengine"),
     h("nav", { "aria-label": "Pages" }, links),
+    shown,
     h("div.tools", null, zone, theme, h("button.quiet", { type: "button", title: "Keys (?)", "aria-label": "Keys", onclick: openHelp }, "?")),
   );
   settings.follow((chosen) => {
     setText(zone, zoneName());
     setText(theme, THEMES[chosen.theme]);
   });
-  session.follow(({ page, overview }) => {
+  session.follow(({ page, overview, record }) => {
+    for (const anchor of links) anchor.hidden = record !== null && LIVE.includes(anchor.dataset.page ?? "");
+    setText(shown, record ?? "");
     const current = page === "metric" ? "overview" : page === "incident" ? "incidents" : page;
     for (const anchor of links) {
       if (anchor.dataset.page === current) anchor.setAttribute("aria-current", "page");

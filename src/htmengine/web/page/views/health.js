@@ -1,7 +1,7 @@
 /** Health: can this page be trusted? The path of a sample, stage by stage, and what was refused or put aside. */
 import { get, post } from "../lib/api.js";
-import { ago, clock, count, short, span, timeOfSecond } from "../lib/format.js";
-import { h, replace } from "../lib/h.js";
+import { ago, clock, count, plural, short, span, timeOfSecond } from "../lib/format.js";
+import { h, replace, svg } from "../lib/h.js";
 import { link, setQuery } from "../lib/router.js";
 import { may } from "../lib/session.js";
 import { settings } from "../lib/settings.js";
@@ -13,6 +13,8 @@ import { problemNote } from "./problem.js";
 const POLL_MS = 5_000;
 const MOST_ROWS = 50;
 const SHORTEST_S = 0.1;
+const HOUR_S = 3600;
+const MOST_NAMES = 50; // the server remembers so many
 const GLYPHS = { well: "✓", trouble: "!", unknown: "?" };
 
 /** @type {import("../lib/router.js").Open} */
@@ -92,7 +94,8 @@ function idle({ id, state, rate_in: rate, errors }) {
 function stageCard(stage) {
   /** @type {[string, string | null][]} */
   const facts = [
-    ["rate", stage.rate_in === null ? null : `${short(stage.rate_in)} /s`],
+    ["in", stage.rate_in === null ? null : `${short(stage.rate_in)} /s`],
+    ["out", stage.rate_out === null ? null : `${short(stage.rate_out)} /s`],
     ["waiting", stage.queued === null ? null : count(stage.queued)],
     ["lag", stage.lag_s === null ? null : span(stage.lag_s)],
     ["errors", stage.errors ? count(stage.errors) : null],
@@ -104,8 +107,17 @@ function stageCard(stage) {
     { dataset: { state: stage.state } },
     h("span.stage-icon", { "aria-hidden": true }, GLYPHS[stage.state]),
     h("h2", null, stage.title, h("span.hidden-text", null, `, ${stage.state}`)),
+    rateLine(stage.rates ?? []),
     h("dl.fact-list", null, facts.filter(([, value]) => value !== null).map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value)))),
   );
+}
+
+/** Draws what went through a stage in the last minutes. @param {number[]} rates */
+function rateLine(rates) {
+  if (rates.length < 2) return null;
+  const most = Math.max(...rates, 1e-9);
+  const points = rates.map((rate, i) => `${((100 * i) / (rates.length - 1)).toFixed(1)},${(19 - (18 * rate) / most).toFixed(1)}`).join(" ");
+  return svg("svg", { class: "rate-line", viewBox: "0 0 100 20", preserveAspectRatio: "none", role: "img", "aria-label": `Rate of the last minutes, at most ${short(most)} each second` }, svg("polyline", { points }));
 }
 
 /**
@@ -170,9 +182,23 @@ function silentSection(silent) {
   );
 }
 
+/** Says how many names came lately, and where most of them belong: a name that holds a time or an id breeds metrics. @param {NonNullable<Health["new_names"]>} names */
+function growth(names) {
+  const lately = names.filter(({ time }) => Date.now() / 1000 - time < HOUR_S);
+  if (!lately.length) return "None in the last hour.";
+  /** @type {Map<string, number>} */
+  const counts = new Map();
+  for (const { name } of lately) {
+    const prefix = name.split(/[.;]/, 1)[0];
+    counts.set(prefix, (counts.get(prefix) ?? 0) + 1);
+  }
+  const most = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 3);
+  return `${names.length === lately.length && lately.length >= MOST_NAMES ? "At least " : ""}${plural(lately.length, "name")} in the last hour: ${most.map(([prefix, many]) => `${count(many)} of ${prefix}`).join(", ")}.`;
+}
+
 /** @param {NonNullable<Health["new_names"]>} names */
 function newSection(names) {
-  return h("section", null, h("h2", null, `New names: ${count(names.length)}`), h("ul.moved", null, names.slice(0, 12).map((one) => h("li", null, h("a", { href: link("m", { name: one.name }) }, one.name), h("span", null, ago(one.time))))));
+  return h("section", null, h("h2", null, `New names: ${count(names.length)}`), h("p", null, growth(names)), h("ul.moved", null, names.slice(0, 12).map((one) => h("li", null, h("a", { href: link("m", { name: one.name }) }, one.name), h("span", null, ago(one.time))))));
 }
 
 /** @param {Health} now */

@@ -11,6 +11,8 @@ import { causeInShort, mark } from "../lib/words.js";
 import { whenColoursChange, scoreStep } from "../draw/colours.js";
 import { LaneAxis } from "../draw/lane_axis.js";
 import { drawSpark } from "../draw/spark.js";
+import { VERDICTS, actionKeys, incidentActions } from "./incident/actions.js";
+import { showTimeline } from "./incident/timeline.js";
 import { problemNote } from "./problem.js";
 
 /** @typedef {import("../shapes").Incident} Incident */
@@ -83,17 +85,18 @@ export function incident({ params: [id] }) {
         "p.facts",
         null,
         h("span.state", { dataset: { state: open ? "error" : "" } }, one.state),
-        ` ${one.severity} · ${plural(one.metrics.length, "metric")} · began `,
+        ` ${one.severity} · ${plural(one.metric_count, "metric")} · began `,
         h("time", { datetime: iso(one.opened), title: moment(one.opened) }, clock(one.opened)),
         open ? ` · for ${span(Date.now() / 1000 - one.opened)}` : ` · ${span(one.changed - one.opened)} long`,
         one.ack ? ` · taken by ${one.ack.by}, ${clock(one.ack.at)}` : "",
+        (one.snoozed_until ?? 0) > Date.now() / 1000 ? ` · nothing is told of it until ${clock(/** @type {number} */ (one.snoozed_until))}` : "",
+        one.verdict ? ` · ${VERDICTS[one.verdict.verdict]}, says ${one.verdict.by}` : "",
       ),
     );
     replace(
       actions,
       h("button", { type: "button", onclick: copyMarkdown }, "Copy as Markdown"),
-      open && one.ack === null && may("teach") ? h("button", { type: "button", onclick: () => act("ack") }, "Acknowledge") : null,
-      open && one.ack !== undefined && may("teach") ? h("button", { type: "button", onclick: () => act("resolve") }, "Resolve") : null,
+      one.history && may("teach") ? incidentActions(one, act) : null,
     );
     const metrics = [...one.metrics].sort((a, b) => a.first - b.first || (a.name < b.name ? -1 : 1));
     replace(
@@ -108,10 +111,10 @@ export function incident({ params: [id] }) {
           h("span.number", null, score(metric.max)),
         ),
       ),
-      metrics.length > MOST_LANES ? h("p.hint", null, `And ${plural(metrics.length - MOST_LANES, "metric")} more.`) : null,
+      one.metric_count > MOST_LANES ? h("p.hint", null, `And ${plural(one.metric_count - Math.min(metrics.length, MOST_LANES), "metric")} more.`) : null,
     );
     drawLanes();
-    showTimeline(one);
+    showTimeline(timeline, one, { act, again: load });
   }
 
   function drawLanes() {
@@ -127,31 +130,6 @@ export function incident({ params: [id] }) {
       if (metric) axis.markFirst(canvas, (metric.first - from) / (to - from), LANE_HEIGHT);
     }
     axis.draw([from, to], width);
-  }
-
-  /** @param {Incident} one */
-  function showTimeline(one) {
-    /** @type {{at: number, text: import("../lib/h.js").Child[]}[]} */
-    const events = [{ at: one.opened, text: [`Opened with ${one.first_mover.name}`] }];
-    if (one.ack) events.push({ at: one.ack.at, text: [`Acknowledged by ${one.ack.by}`, one.ack.note ? `: ${one.ack.note}` : ""] });
-    for (const comment of one.comments ?? []) events.push({ at: comment.at, text: [h("strong", null, comment.by), ` ${comment.text}`] });
-    for (const delivery of one.deliveries ?? []) {
-      events.push({ at: delivery.at, text: [`Told ${delivery.target} (${delivery.kind}): ${delivery.state}`, delivery.last_error ? `, ${delivery.last_error}` : ""] });
-    }
-    if (one.resolved !== null) events.push({ at: one.resolved, text: ["Resolved"] });
-    events.sort((a, b) => a.at - b.at);
-    const text = /** @type {HTMLInputElement} */ (h("input", { "aria-label": "Comment", placeholder: "Comment", maxlength: "1000" }));
-    replace(
-      timeline,
-      h("h2", null, "Timeline"),
-      h("ol", null, events.map(({ at, text: what }) => h("li", null, h("time", { datetime: iso(at), title: moment(at) }, clock(at)), h("span", null, what)))),
-      one.comments && may("teach")
-        ? h("form", { onsubmit: (/** @type {Event} */ event) => {
-            event.preventDefault();
-            if (text.value.trim()) act("comment", { text: text.value.trim() });
-          } }, text, h("button", { type: "submit" }, "Comment"))
-        : null,
-    );
   }
 
   /**
@@ -206,6 +184,7 @@ export function incident({ params: [id] }) {
       { keys: "k, ArrowUp", says: "previous metric", run: () => move(-1) },
       { keys: "J", says: "next incident", run: () => void neighbour(1) },
       { keys: "K", says: "previous incident", run: () => void neighbour(-1) },
+      ...actionKeys(() => (now?.history && may("teach") ? now : null), act, timeline),
       { keys: "Escape", says: "to the incidents", run: () => go(link("incidents")) },
     ]),
     listen({ events: "incidents,health" }, {

@@ -121,7 +121,7 @@ export function incidents({ query }) {
 /** @param {Incident} incident */
 export function incidentRow(incident) {
   const mover = incident.metrics.find(({ uid }) => uid === incident.first_mover.uid) ?? incident.metrics[0];
-  const others = incident.metrics.length - 1;
+  const others = incident.metric_count - 1;
   const open = incident.state === "open" || incident.state === "acknowledged";
   const worst = Math.max(...incident.metrics.map(({ max }) => max));
   return h(

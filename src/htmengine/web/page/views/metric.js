@@ -1,5 +1,5 @@
 /** The page of a metric: is it real, and why? */
-import { fetchFile, get, post } from "../lib/api.js";
+import { fetchFile, get, post, url } from "../lib/api.js";
 import { addKeys } from "../lib/keys.js";
 import { ago, clock, count, moment, plural, range, score, short, span as spanOf } from "../lib/format.js";
 import { h, replace, setText } from "../lib/h.js";
@@ -226,8 +226,9 @@ class MetricPage {
     replace(
       this.actions,
       h("button", { type: "button", onclick: (/** @type {Event} */ event) => copyLink(/** @type {HTMLElement} */ (event.currentTarget)) }, "Copy link"),
-      detail.model && may("admin") ? h("button", { type: "button", title: "What the model has learned, for another installation", onclick: () => this.exportModel() }, "Export model") : null,
-      may("admin") ? h("button", { type: "button", onclick: () => this.monitor(!monitored) }, monitored ? "Stop watching" : "Watch") : null,
+      detail.rows ? h("a.button", { href: url(`/metrics/${this.uid}/rows`).href, download: "", title: "Values, scores, forecasts and usual bands, as CSV" }, "Export rows") : null,
+      detail.model && may("admin") && !session.get().record ? h("button", { type: "button", title: "What the model has learned, for another installation", onclick: () => this.exportModel() }, "Export model") : null,
+      may("admin") && !session.get().record ? h("button", { type: "button", onclick: () => this.monitor(!monitored) }, monitored ? "Stop watching" : "Watch") : null,
     );
   }
 

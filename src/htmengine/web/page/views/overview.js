@@ -33,10 +33,14 @@ export function overview({ query }) {
   let fleet = null;
   let params = query;
   let stripFor = "";
+  let countedFor = "";
 
   /** @param {import("../shapes").Overview | null} now */
   function showState(now) {
     if (!now) return;
+    const counted = `${now.metrics} ${now.monitored}`;
+    if (countedFor && counted !== countedFor) list.reloadSoon();
+    countedFor = counted;
     const empty = now.metrics === 0;
     if (empty !== Boolean(steps)) {
       steps?.close();

@@ -27,14 +27,13 @@ export function showRail(element, detail) {
       : null,
     h("section", null, h("h3", null, "Data"), h("dl.fact-list", null, facts.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))))),
   );
-  get("/incidents", { state: "all", q: detail.name, limit: 20 }).then(
-    ({ items }) => {
-      const mine = items.filter((/** @type {import("../../shapes").Incident} */ one) => one.metrics.some(({ uid }) => uid === detail.uid));
+  get("/incidents", { state: "all", uid: detail.uid, limit: 6 }).then(
+    ({ items: mine }) => {
       if (!mine.length) return;
       replace(
         incidents,
         h("h3", null, "Incidents"),
-        h("ul.moved", null, mine.slice(0, 6).map((/** @type {import("../../shapes").Incident} */ one) => h("li", null, h("a", { href: link(`i/${one.id}`) }, clock(one.opened)), h("span", null, one.state === "open" ? "open" : plural(one.metrics.length, "metric"))))),
+        h("ul.moved", null, mine.map((/** @type {import("../../shapes").Incident} */ one) => h("li", null, h("a", { href: link(`i/${one.id}`) }, clock(one.opened)), h("span", null, one.state === "open" ? "open" : plural(one.metric_count, "metric"))))),
       );
     },
     () => {},

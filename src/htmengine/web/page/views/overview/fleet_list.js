@@ -20,6 +20,7 @@ import { Sparks } from "./sparks.js";
 const PAGE_SIZE = 500;
 const RESORT_MS = 2_000;
 const RELOAD_MS = 30_000;
+const SOON_MS = 2_000;
 const TYPING_MS = 150;
 const UNFINISHED = /(^|\s)-?(?:(?:tag|state|score|cause):[<>=]*)?(?=\s|$)/g; // a word that is still being typed
 
@@ -40,6 +41,7 @@ export class Fleet {
     this.loadingMore = false;
     this.inside = false;
     this.typing = 0;
+    this.soon = 0;
     this.fitted = false;
     /** @type {HTMLElement | null} */
     this.extraNote = null;
@@ -105,6 +107,7 @@ export class Fleet {
     this.timers.forEach((timer) => clearInterval(timer));
     this.ends.forEach((end) => end());
     removeEventListener("scroll", this.onScroll);
+    clearTimeout(this.soon);
     this.loading?.abort();
     this.list.close();
     this.preview.close();
@@ -152,6 +155,15 @@ export class Fleet {
 
   reload() {
     this.load(true);
+  }
+
+  /** Reads the list again, but not for each of many reasons. */
+  reloadSoon() {
+    if (this.soon || document.hidden) return;
+    this.soon = window.setTimeout(() => {
+      this.soon = 0;
+      this.load(true);
+    }, SOON_MS);
   }
 
   /** @param {boolean} quietly keep the place, and say nothing of a failure: the notice above does */
@@ -285,6 +297,7 @@ export class Fleet {
   /** @param {import("../../lib/sse.js").Result[]} results */
   take(results) {
     for (const result of results) {
+      if (this.ranking.isNews(result)) this.reloadSoon();
       if (!this.ranking.take(result)) continue;
       this.sparks.take(result);
       this.changed.add(result.uid);

@@ -9,7 +9,7 @@ export const MOST_CARDS = 5;
 
 /** @param {import("../../shapes").Incident} incident */
 export function incidentCard(incident) {
-  const others = incident.metrics.length - 1;
+  const others = incident.metric_count - 1;
   const mover = incident.metrics.find(({ uid }) => uid === incident.first_mover.uid) ?? incident.metrics[0];
   return h(
     "a.incident-card",

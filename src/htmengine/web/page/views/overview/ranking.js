@@ -6,6 +6,7 @@
  */
 
 const NOTICEABLE = 0.02;
+const FIRST_ROWS = 100; // a metric with more of them was there before: the search leaves it out, or the page of the list
 
 export class Ranking {
   constructor() {
@@ -60,6 +61,12 @@ export class Ranking {
       this.entries.set(row.uid, { row, key, live: key });
       this.order.push(row.uid);
     }
+  }
+
+  /** Returns whether the list lacks something: a metric that has its first scores, or a row that says it has none. @param {import("../../lib/sse.js").Result} result */
+  isNews(result) {
+    const entry = this.entries.get(result.uid);
+    return entry ? entry.row.state === "unmonitored" || entry.row.state === "no_model" || entry.row.why_no_score?.code === "new" : result.rowid <= FIRST_ROWS;
   }
 
   /** Returns whether the metric is in the list. @param {import("../../lib/sse.js").Result} result */

@@ -111,7 +111,7 @@ match *
   },
   {
     id: "statsd",
-    title: "StatsD",
+    title: "StatsD daemon",
     door: "graphite-text",
     file: "config.js of the StatsD daemon",
     lines: ({ host, port }) => `{
@@ -121,6 +121,15 @@ match *
   backends: ["./backends/graphite"],
   graphite: { legacyNamespace: false }
 }`,
+  },
+  {
+    id: "statsd-client",
+    title: "StatsD clients",
+    door: "statsd",
+    file: "environment of the program, or its StatsD client's settings",
+    lines: ({ host, port }) => `STATSD_HOST=${host}
+STATSD_PORT=${port}`,
+    then: "Over UDP or TCP, DogStatsD's tags, too; counts of a minute become rates.",
   },
   {
     id: "shell",
