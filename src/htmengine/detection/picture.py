@@ -92,7 +92,7 @@ def document(result: Result, scored: ScoredSeries) -> dict[str, Any]:
 def _incident(incident: Incident) -> dict[str, Any]:
     peak = incident.peak
     why = why_of(peak.why)
-    told = expected(peak.scores)
+    known = expected(peak.scores)
     return {
         "start": incident.start.timestamp,
         "end": incident.end.timestamp,
@@ -101,9 +101,9 @@ def _incident(incident: Incident) -> dict[str, Any]:
         "line": peak.line,
         "value": peak.value,
         "log_score": peak.scores.log_score,
-        "one_in": told["one_in"],
-        "usual": told["usual"],
-        "forecast": told["forecast"],
+        "one_in": known["one_in"],
+        "usual": known["usual"],
+        "forecast": known["forecast"],
         "cause": peak.why.cause if peak.why else None,
         "direction": direction_of(why, peak.value, peak.scores.forecast),
         "reason": sentences.reason(peak.why, peak.value) if peak.why and peak.why.cause else None,

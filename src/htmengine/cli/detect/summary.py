@@ -35,13 +35,13 @@ class Summary(NamedTuple):
 
 def print_json(summary: Summary, _threshold: float, _top: int) -> None:
     """Print one JSON document to stdout: that of each series, the worst first."""
-    told: dict[str, Any] = {
+    summarised: dict[str, Any] = {
         "series": [document(result) for result, _, _ in summary.worst_first()],
         "failed": [
             {"input": source, "error": str(error), "hint": error.hint} for source, error in summary.failures
         ],
     }
-    echo_stdout(json.dumps(told, allow_nan=False, indent=2))
+    echo_stdout(json.dumps(summarised, allow_nan=False, indent=2))
 
 
 def print_table(summary: Summary, threshold: float, top: int) -> None:
