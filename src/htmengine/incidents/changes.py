@@ -30,6 +30,7 @@ _NAME: Final = "writer"
 _incident: Final = schema.incident.c
 _part: Final = schema.incident_metric.c
 _member: Final = schema.incident_alarm.c
+_action: Final = schema.incident_action.c
 _writer: Final = schema.incident_writer.c
 
 
@@ -278,7 +279,7 @@ def grow(
 ) -> None:
     """Add alarms to an incident, the first of those given, and let the others be part of it.
 
-    One that is over is open again if an alarm says so.
+    One that is over is open again if an alarm says so; one that somebody resolved, if it comes from later than that.
 
     Parameters
     ----------
@@ -307,8 +308,17 @@ def grow(
         alarms=sum(one.alarms for one in grown),
         peak=max(one.peak for one in grown),
     )
-    values = total._asdict() | {"seq": growth.seq, "resolved": _resolved(total, growth.now)}
+    closed = _closed_by_person(conn, before[into])
+    if closed is None or any(alarm.timestamp > closed for alarm in alarms):
+        closed = _resolved(total, growth.now)
+    values = total._asdict() | {"seq": growth.seq, "resolved": closed}
     conn.execute(update(schema.incident).where(_incident.id == into).values(**values))
+
+
+def _closed_by_person(conn: Connection, incident: Totals) -> int | None:
+    """Return when somebody resolved an incident that was not over yet; None if nobody did."""
+    resolved = conn.scalar(select(_incident.resolved).where(_incident.id == incident.id))
+    return resolved if resolved is not None and resolved < incident.ends else None
 
 
 def _by_metric(parts: Iterable[Part]) -> dict[str, Part]:
@@ -354,6 +364,7 @@ def _join(conn: Connection, absorbed: Sequence[int], into: int, seq: int) -> Non
             .values(merged_into=into, seq=seq)
         )
         conn.execute(update(schema.incident_alarm).where(_member.incident.in_(some)).values(incident=into))
+        conn.execute(update(schema.incident_action).where(_action.incident.in_(some)).values(incident=into))
         conn.execute(delete(schema.incident_metric).where(_part.incident.in_(some)))
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, not_, or_, select
 
+from htmengine.incidents.actions import Action, actions_of, standing
 from htmengine.incidents.sentences import incident_sentence, reason, sentence
 from htmengine.messages import Why
 from htmengine.repository import schema
@@ -46,8 +47,11 @@ Incident = dict[str, Any]
 - ``first_mover``: ``uid``, ``name``, ``time``; of several at once, the one with the highest score;
 - ``metrics``, by their first alarm: ``uid``, ``name``, ``first``, ``last``, ``lag`` (seconds after the incident's first
   alarm), ``alarms``, and of the strongest alarm ``rowid``, ``time``, ``value``, ``max``, ``one_in``, ``cause``,
-  ``direction``, ``reason`` in a few words and ``sentence``;
-- ``sentence``: the incident in one.
+  ``direction``, ``forecast`` and ``usual`` or None, ``reason`` in a few words and ``sentence``;
+- ``sentence``: the incident in one;
+- ``ack``: ``by``, ``at``, ``note`` of who looks after it, or None; ``snoozed_until``: so long nothing is told of it, or
+  None, which may have passed; ``verdict``: ``verdict`` (true, false or not_mine), ``by``, ``at``, ``note``, or None;
+- ``history``: what people did, in its order: ``action``, ``by``, ``at``, ``note``, ``until``, ``verdict``.
 """
 
 
@@ -138,6 +142,23 @@ def changed_since(
     if match is not None:
         query = query.where(or_(_incident.merged_into.is_not(None), _has_metric(conn, match)))
     return _documents(conn, query.order_by(_incident.seq, _incident.id), METRICS_IN_LIST)
+
+
+def incidents_of(conn: Connection, numbers: Collection[int]) -> list[Incident]:
+    """Return incidents by their numbers, each with its first movers; merged ones lead to others."""
+    wanted = sorted(numbers)
+    found: list[Incident] = []
+    for at in range(0, len(wanted), _BATCH_SIZE):
+        found += _documents(
+            conn, _incidents().where(_incident.id.in_(wanted[at : at + _BATCH_SIZE])), METRICS_IN_LIST
+        )
+    return found
+
+
+def open_numbers(conn: Connection) -> list[int]:
+    """Return the numbers of the incidents that are open, lone alarms among them."""
+    is_open = _incident.resolved.is_(None), _incident.merged_into.is_(None)
+    return list(conn.scalars(select(_incident.id).where(*is_open)))
 
 
 def last_seq(conn: Connection) -> int:
@@ -255,8 +276,9 @@ def _fits(dialect: str, match: str) -> ColumnElement[bool]:
 
 def _documents(conn: Connection, query: Select[Any], metrics: int) -> list[Incident]:
     rows = conn.execute(query).all()
-    parts = _parts(conn, [row.id for row in rows if row.merged_into is None], metrics)
-    return [_document(row, parts.get(row.id)) for row in rows]
+    whole = [row.id for row in rows if row.merged_into is None]
+    parts, done = _parts(conn, whole, metrics), actions_of(conn, whole)
+    return [_document(row, parts.get(row.id), done.get(row.id, ())) for row in rows]
 
 
 class _Metrics(NamedTuple):
@@ -298,12 +320,15 @@ def _metric(row: Any) -> Incident:
         "one_in": row.one_in,
         "cause": row.cause,
         "direction": row.direction,
+        "forecast": why and why.forecast,
+        "usual": why and why.usual,
         "reason": reason(why, row.value),
         "sentence": sentence(why, row.value),
     }
 
 
-def _document(row: Any, metrics: _Metrics | None) -> Incident:
+def _document(row: Any, metrics: _Metrics | None, done: Sequence[Action]) -> Incident:
+    stands = standing(done)
     incident = {
         "id": id_of(row.id),
         "state": MERGED if row.merged_into is not None else OPEN if row.resolved is None else RESOLVED,
@@ -319,6 +344,10 @@ def _document(row: Any, metrics: _Metrics | None) -> Incident:
         "metrics": [],
         "sentence": "",
         "url": f"i/{id_of(row.id)}",
+        "ack": stands.ack and _action(stands.ack, "by", "at", "note"),
+        "snoozed_until": stands.snooze and stands.snooze.until,
+        "verdict": stands.verdict and _action(stands.verdict, "verdict", "by", "at", "note"),
+        "history": [_action(one, "action", "by", "at", "note", "until", "verdict") for one in done],
     }
     if metrics is None:
         into = id_of(row.merged_into)
@@ -336,3 +365,9 @@ def _document(row: Any, metrics: _Metrics | None) -> Incident:
             lasts_s=row.changed - row.opened,
         ),
     }
+
+
+def _action(action: Action, *fields: str) -> dict[str, Any]:
+    """Return what somebody did, as it is shown."""
+    shown = action._asdict() | {"action": action.kind, "by": action.actor}
+    return {field: shown[field] for field in fields}

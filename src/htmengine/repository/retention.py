@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, delete, func, or_, select
+from sqlalchemy import Connection, and_, delete, func, or_, select
 
 from htmengine.repository import hours, schema
 from htmengine.repository.status import WITH_MODEL, MetricStatus
@@ -106,15 +106,20 @@ def remove_alarms(conn: Connection, before: int, *, limit: int) -> int:
 def remove_incidents(conn: Connection, before: int, *, limit: int) -> int:
     """Remove incidents whose newest alarm is from before a time, at most `limit`, with what was joined to them.
 
-    `before` : seconds since the epoch. Returns how many were removed, those that were joined not counted.
+    What was done about them and told of them goes, too. `before` : seconds since the epoch. Returns how many were removed, those that were joined not counted.
     """
     incident, part, alarm = schema.incident.c, schema.incident_metric.c, schema.incident_alarm.c
+    action, delivery = schema.incident_action.c, schema.alert_delivery.c
     over = incident.merged_into.is_(None), incident.resolved.is_not(None), incident.changed < before
     ids = conn.scalars(select(incident.id).where(*over).order_by(incident.changed).limit(limit)).all()
     if not ids:
         return 0
     conn.execute(delete(schema.incident_alarm).where(alarm.incident.in_(ids)))
     conn.execute(delete(schema.incident_metric).where(part.incident.in_(ids)))
+    conn.execute(delete(schema.incident_action).where(action.incident.in_(ids)))
+    joined = conn.scalars(select(incident.id).where(incident.merged_into.in_(ids))).all()
+    of_engine = and_(delivery.incident.is_(None), delivery.due.is_(None), delivery.created < before)
+    conn.execute(delete(schema.alert_delivery).where(or_(delivery.incident.in_([*ids, *joined]), of_engine)))
     conn.execute(delete(schema.incident).where(or_(incident.id.in_(ids), incident.merged_into.in_(ids))))
     return len(ids)
 

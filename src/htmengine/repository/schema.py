@@ -407,6 +407,63 @@ incident_writer: Final = Table(
     **_ON_MYSQL,
 )
 
+incident_action: Final = Table(
+    "incident_action",  # what people did about incidents, in its order; rows are only added
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("incident", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),  # seconds since the epoch
+    Column("actor", String(100), nullable=False),
+    Column("action", String(12), nullable=False),
+    Column("until", BigInteger),  # of a snooze
+    Column("verdict", String(12)),
+    Column("note", Text, nullable=False),
+    Index("incident_action_idx", "incident", "id"),
+    **_ON_MYSQL,
+)
+
+alert_delivery: Final = Table(
+    "alert_delivery",  # the outbox: what is told to each target, and what came of it
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # never given again: `alert_writer`
+    Column("incident", BigInteger),  # NULL where it is about the engine
+    Column("target", String(60), nullable=False),
+    Column("rule", String(60), nullable=False),
+    Column("kind", String(10), nullable=False),
+    Column("severity", String(10), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("reason", Text),  # why it was not sent, or not yet; or what the receiver said
+    Column("created", BigInteger, nullable=False),  # seconds since the epoch, as are all of these
+    Column("tries", Integer, nullable=False),
+    Column("due", Double),  # when it is tried next; NULL where nothing is left to do
+    Column("done", BigInteger),  # when it was delivered or given up
+    Column("notice", Text, nullable=False),  # JSON
+    Index("alert_delivery_due_idx", "due"),
+    Index("alert_delivery_incident_idx", "incident", "target", "id"),
+    Index("alert_delivery_created_idx", "created"),
+    **_ON_MYSQL,
+)
+
+alert_writer: Final = Table(
+    "alert_writer",  # one row: how far the outbox is, and who writes and sends it
+    metadata,
+    Column("name", String(40), primary_key=True, nullable=False),
+    Column("seq", BigInteger, nullable=False),  # changes of incidents up to this one are in the outbox
+    Column("delivery_id", BigInteger, nullable=False),  # the newest
+    Column("owner", String(80), nullable=False),
+    Column("beat", BigInteger, nullable=False),  # grows while the owner lives
+    **_ON_MYSQL,
+)
+
+alert_target: Final = Table(
+    "alert_target",  # targets that want nothing any more
+    metadata,
+    Column("name", String(60), primary_key=True, nullable=False),
+    Column("disabled_at", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    **_ON_MYSQL,
+)
+
 running_total: Final = Table(
     "running_total",  # the newest value of each counter that comes as one; its metric may have no row yet
     metadata,

@@ -32,6 +32,8 @@ ReasonCode = Literal[
 ]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 Direction = Literal["up", "down", "pattern"]
+Verdict = Literal["true", "false", "not_mine"]
+"""Whether something was wrong; or it was, and others are to look after it."""
 
 
 class LastRow(Struct, frozen=True):
@@ -257,6 +259,39 @@ class IncidentMetric(Struct, frozen=True):
     direction: Direction | None
     reason: str
     sentence: str
+    forecast: float | None = None
+    """What the model expected of that value."""
+    usual: tuple[float, float] | None = None
+    """99 of 100 values lie between these two; null where the value does, too, or nobody knows."""
+
+
+class Acknowledgement(Struct, frozen=True):
+    """Somebody looks after an incident."""
+
+    by: str
+    at: float
+    note: str
+
+
+class IncidentVerdict(Struct, frozen=True):
+    """What somebody says that an incident was."""
+
+    verdict: Verdict
+    by: str
+    at: float
+    note: str
+
+
+class IncidentAction(Struct, frozen=True):
+    """What somebody did about an incident."""
+
+    action: Literal["ack", "snooze", "resolve", "comment", "verdict"]
+    by: str
+    at: float
+    note: str
+    until: float | None
+    """Of a snooze."""
+    verdict: Verdict | None
 
 
 class Incident(Struct, frozen=True):
@@ -285,6 +320,14 @@ class Incident(Struct, frozen=True):
     """Its page, relative to the root of the site."""
     merged_into: str | None = None
     """The incident that it turned out to be part of."""
+    ack: Acknowledgement | None = None
+    """The last one."""
+    snoozed_until: float | None = None
+    """So long nothing is told of it; it may have passed."""
+    verdict: IncidentVerdict | None = None
+    """The last one."""
+    history: list[IncidentAction] = []
+    """What people did about it, in its order."""
 
 
 class IncidentPage(Struct, frozen=True):

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from htmengine.incidents import store
+from htmengine.incidents import actions, store
+from htmengine.incidents.actions import MAX_NOTE, Action, NotOpen
 from htmengine.web import problems
 from htmengine.web.api.alarms import decoded, encoded
 from htmengine.web.operations import Call, Operations
-from htmengine.web.problems import Problem
-from htmengine.web.shapes import Cursor, Incident, IncidentPage, Limit, Pattern, Time, Uid
+from htmengine.web.problems import FieldError, Problem
+from htmengine.web.shapes import Cursor, Incident, IncidentPage, Limit, Pattern, Time, Uid, Verdict
 
 operations = Operations()
+
+MAX_SNOOZE_S: Final = 90 * 86_400
+Note: TypeAlias = Annotated[str, Meta(max_length=MAX_NOTE)]
 
 
 class IncidentsQuery(Struct, frozen=True, rename={"from_": "from"}):
@@ -61,14 +65,107 @@ def list_incidents(call: Call, query: IncidentsQuery) -> IncidentPage:
 @operations("GET", "/incidents/{incident}", "read", problems.INCIDENT_NOT_FOUND)
 def incident(call: Call, incident: Cursor) -> Incident:
     """Return an incident with all its metrics. One that turned out to be part of another leads to that."""
+    return _incident(call, incident)
+
+
+class NoteBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """What to say about it, which need not be anything."""
+
+    note: Note = ""
+
+
+class SnoozeBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """For how long nothing is to be told."""
+
+    for_s: Annotated[float, Meta(ge=60, le=MAX_SNOOZE_S)] | None = None
+    """So many seconds from now on; or else `until`."""
+    until: Time | None = None
+    note: Note = ""
+
+
+class CommentBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A comment."""
+
+    note: Annotated[str, Meta(min_length=1, max_length=MAX_NOTE)]
+
+
+class VerdictBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the incident was."""
+
+    verdict: Verdict
+    """true: something was wrong; false: nothing was; not_mine: others are to look after it."""
+    note: Note = ""
+
+
+@operations("POST", "/incidents/{incident}/ack", "teach", problems.INCIDENT_NOT_FOUND)
+def acknowledge(call: Call, incident: Cursor, body: NoteBody) -> Incident:
+    """Say that somebody looks after an incident: of what is new of it nobody is told any more, but of its end."""
+    return _act(call, incident, "ack", body.note)
+
+
+@operations("POST", "/incidents/{incident}/snooze", "teach", problems.INCIDENT_NOT_FOUND, problems.CONFLICT)
+def snooze(call: Call, incident: Cursor, body: SnoozeBody) -> Incident:
+    """Tell nobody of an open incident for a while. If it still goes on then, that is told."""
+    if (body.for_s is None) == (body.until is None):
+        raise Problem(problems.BAD_REQUEST, "Give for_s or until, and not both.")
+    now = call.site.clock()
+    until = now + body.for_s if body.for_s is not None else body.until or 0.0
+    if not now < until <= now + MAX_SNOOZE_S:
+        raise Problem(
+            problems.BAD_REQUEST,
+            f"Give a time from now up to {MAX_SNOOZE_S // 86_400} days ahead.",
+            errors=[FieldError("/until", "It lies before now, or too far ahead")],
+        )
+    return _act(call, incident, "snooze", body.note, until=int(until))
+
+
+@operations("POST", "/incidents/{incident}/resolve", "teach", problems.INCIDENT_NOT_FOUND)
+def resolve(call: Call, incident: Cursor, body: NoteBody) -> Incident:
+    """Say that an incident is over. It is open again when one of its metrics alarms later than that."""
+    return _act(call, incident, "resolve", body.note)
+
+
+@operations("POST", "/incidents/{incident}/comment", "teach", problems.INCIDENT_NOT_FOUND)
+def comment(call: Call, incident: Cursor, body: CommentBody) -> Incident:
+    """Add a comment to an incident."""
+    return _act(call, incident, "comment", body.note)
+
+
+@operations("POST", "/incidents/{incident}/verdict", "teach", problems.INCIDENT_NOT_FOUND)
+def verdict(call: Call, incident: Cursor, body: VerdictBody) -> Incident:
+    """Say whether something was wrong. It is kept and counted, and changes no score."""
+    return _act(call, incident, "verdict", body.note, verdict=body.verdict)
+
+
+def _act(call: Call, incident: str, kind: actions.Kind, note: str, **what: Any) -> Incident:
+    actor = call.principal.name if call.principal else ""
+    action = Action(kind, int(call.site.clock()), actor, note, **what)
+    number = store.number_of(incident)
+    try:
+        with call.site.context.database.write() as conn:
+            into = None if number is None else actions.act(conn, number, action)
+    except NotOpen:
+        raise Problem(
+            problems.CONFLICT, f"The incident {incident} is over; there is nothing to snooze."
+        ) from None
+    if into is None:
+        raise _unknown(incident)
+    return _incident(call, store.id_of(into))
+
+
+def _incident(call: Call, incident: str) -> Incident:
     with call.site.context.database.read() as conn:
         found = store.get_incident(conn, incident)
     if found is None:
-        raise Problem(
-            problems.INCIDENT_NOT_FOUND,
-            f"No incident has the id {incident[:40]}; GET /api/v1/incidents lists them.",
-        )
+        raise _unknown(incident)
     return shown(found)
+
+
+def _unknown(incident: str) -> Problem:
+    return Problem(
+        problems.INCIDENT_NOT_FOUND,
+        f"No incident has the id {incident[:40]}; GET /api/v1/incidents lists them.",
+    )
 
 
 def shown(document: dict[str, Any]) -> Incident:
