@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from htmengine.errors import ExplainedError
 
-Extra: TypeAlias = Literal["rabbitmq", "mysql", "postgresql", "parquet", "excel", "plot"]
+Extra: TypeAlias = Literal["rabbitmq", "mysql", "postgresql", "parquet", "excel", "plot", "ical"]
 
 _PACKAGES: Final[dict[Extra, str]] = {
     "rabbitmq": "pika",
@@ -16,6 +16,7 @@ _PACKAGES: Final[dict[Extra, str]] = {
     "parquet": "pyarrow",
     "excel": "openpyxl",
     "plot": "matplotlib",
+    "ical": "ical",
 }
 
 
