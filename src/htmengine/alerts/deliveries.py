@@ -1,0 +1,311 @@
+"""The outbox: what is told to each target, as it is stored, and what came of it.
+
+A row is one notice to one target. It is written when an incident has changed, in the transaction that notes how far the
+changes of incidents were read; and stays until its retention is over. What is left to do has a time when it is due.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
+
+from sqlalchemy import Connection, Select, and_, delete, func, insert, literal, or_, select, update
+
+from htmengine.alerts.notice import Kind, Severity
+from htmengine.repository import bulk, schema
+
+State: TypeAlias = Literal["pending", "retrying", "delivered", "dead", "suppressed"]
+"""Not tried yet; tried, to be tried again; taken by the receiver; given up; and never to be sent, for the reason that is told."""
+STATES: Final[tuple[State, ...]] = get_args(State)
+MAX_REASON: Final = 500
+UNFINISHED_LIMIT: Final = 5000
+"""So many of what is left to do are looked at together."""
+
+_delivery: Final = schema.alert_delivery.c
+_writer: Final = schema.alert_writer.c
+_target: Final = schema.alert_target.c
+_installation: Final = schema.installation.c
+_NAME: Final = "writer"
+_INSTALLATION_ID: Final = "id"
+_BATCH_SIZE: Final = 500
+
+
+class Position(NamedTuple):
+    """How far the outbox is."""
+
+    seq: int
+    """Changes of incidents up to this one are in it."""
+    delivery_id: int
+    """The newest row."""
+    owner: str
+    """Who writes and sends; empty if nobody does."""
+    beat: int
+    """Grows while the owner lives."""
+
+
+class Delivery(NamedTuple):
+    """A notice to a target."""
+
+    id: int
+    incident: int | None
+    """None where it is about the engine."""
+    target: str
+    rule: str
+    kind: Kind
+    severity: Severity
+    state: State
+    reason: str | None
+    """Why it was not sent, or not yet; or what the receiver said."""
+    created: int
+    """Seconds since the epoch, as `due` and `done`."""
+    tries: int
+    due: float | None
+    """When it is tried next; None where nothing is left to do."""
+    done: int | None
+    """When it was delivered or given up."""
+    notice: str
+    """As JSON: `notice.decode`."""
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the target knows of it, will, or was tried in vain."""
+        return self.state != "suppressed"
+
+
+_DELIVERY: Final = tuple(_delivery[name] for name in Delivery._fields)
+
+
+def begin(conn: Connection, seq: int) -> Position:
+    """Return how far the outbox is, and keep other writers waiting until this transaction ends.
+
+    `seq` is where it begins if there is none yet: what happened to incidents before that is not told.
+    """
+    row = conn.execute(_position().with_for_update()).first()
+    if row is not None:
+        return Position(*row)
+    first = Position(seq=seq, delivery_id=0, owner="", beat=0)
+    conn.execute(insert(schema.alert_writer).values(name=_NAME, **first._asdict()))
+    return first
+
+
+def read_position(conn: Connection) -> Position | None:
+    """Return how far the outbox is; None if it was never begun."""
+    row = conn.execute(_position()).first()
+    return None if row is None else Position(*row)
+
+
+def move(conn: Connection, position: Position) -> None:
+    """Store how far the outbox is."""
+    conn.execute(update(schema.alert_writer).where(_writer.name == _NAME).values(**position._asdict()))
+
+
+def _position() -> Select[Any]:
+    return select(*(_writer[name] for name in Position._fields)).where(_writer.name == _NAME)
+
+
+def installation_id(conn: Connection) -> str:
+    """Return what names this installation among others; it is drawn once, in a transaction that writes."""
+    found = conn.scalar(select(_installation.setting).where(_installation.name == _INSTALLATION_ID))
+    if found is None:
+        found = secrets.token_hex(4)
+        conn.execute(insert(schema.installation).values(name=_INSTALLATION_ID, setting=found))
+    return str(found)
+
+
+# -- Rows
+
+
+def add(conn: Connection, rows: Sequence[Delivery]) -> None:
+    """Store new rows."""
+    if rows:
+        columns = map(list, zip(*rows, strict=True))
+        bulk.insert(conn, schema.alert_delivery, dict(zip(Delivery._fields, columns, strict=True)))
+
+
+def of_incidents(conn: Connection, incidents: Collection[int]) -> dict[int, list[Delivery]]:
+    """Return the rows of incidents, in their order."""
+    found: defaultdict[int, list[Delivery]] = defaultdict(list)
+    wanted = sorted(incidents)
+    for at in range(0, len(wanted), _BATCH_SIZE):
+        query = select(*_DELIVERY).where(_delivery.incident.in_(wanted[at : at + _BATCH_SIZE]))
+        for row in conn.execute(query.order_by(_delivery.id)):
+            found[row.incident].append(Delivery(*row))
+    return dict(found)
+
+
+def waiting_targets(conn: Connection) -> list[str]:
+    """Return the targets that something is left to do for."""
+    return list(conn.scalars(select(_delivery.target).where(_delivery.due.is_not(None)).distinct()))
+
+
+def unfinished(conn: Connection, target: str, *, limit: int = UNFINISHED_LIMIT) -> list[Delivery]:
+    """Return what is left to do for a target, by its number, each without its notice."""
+    columns = (*_DELIVERY[:-1], literal("").label("notice"))
+    query = select(*columns).where(_delivery.due.is_not(None), _delivery.target == target)
+    return [Delivery(*row) for row in conn.execute(query.order_by(_delivery.id).limit(limit))]
+
+
+def to_repeat(conn: Connection, target: str, since: float) -> list[int]:
+    """Return the newest notices that a target has taken, of what is still open or was told as over since a time."""
+    incident = schema.incident.c
+    delivered = and_(_delivery.target == target, _delivery.state == "delivered")
+    newest = func.max(_delivery.id)
+    of_incidents = (
+        select(newest)
+        .join(schema.incident, incident.id == _delivery.incident)
+        .where(delivered, or_(incident.resolved.is_(None), _delivery.done >= since))
+        .group_by(_delivery.incident)
+    )
+    of_engine = select(newest).where(delivered, _delivery.incident.is_(None)).group_by(_delivery.rule)
+    ids = [*conn.scalars(of_incidents), *conn.scalars(of_engine)]
+    found = []
+    for some in chunks(ids):
+        query = select(_delivery.id).where(_delivery.id.in_(some))
+        still = or_(_delivery.kind != "resolved", _delivery.done >= since)
+        found += list(conn.scalars(query.where(still)))
+    return sorted(found)
+
+
+def open_troubles(conn: Connection, rule: str) -> list[Delivery]:
+    """Return what is told of the engine for a rule, and not as over, the last notice to each target."""
+    known = and_(_delivery.incident.is_(None), _delivery.rule == rule, _delivery.state != "suppressed")
+    last = select(func.max(_delivery.id).label("id")).where(known).group_by(_delivery.target).subquery()
+    query = select(*_DELIVERY).join(last, _delivery.id == last.c.id).where(_delivery.kind != "resolved")
+    return [Delivery(*row) for row in conn.execute(query)]
+
+
+def finish(conn: Connection, id_: int, state: State, reason: str, now: int) -> None:
+    """Note that nothing is left to do with a row."""
+    values = {"state": state, "reason": reason[:MAX_REASON], "due": None, "done": now}
+    conn.execute(update(schema.alert_delivery).where(_delivery.id == id_).values(**values))
+
+
+def get(conn: Connection, id_: int) -> Delivery | None:
+    """Return a row; None if there is none of this number."""
+    row = conn.execute(select(*_DELIVERY).where(_delivery.id == id_)).first()
+    return None if row is None else Delivery(*row)
+
+
+def change(conn: Connection, delivery: Delivery) -> None:
+    """Store a row as it is now."""
+    values = delivery._asdict()
+    del values["id"]
+    if delivery.reason is not None:
+        values["reason"] = delivery.reason[:MAX_REASON]
+    conn.execute(update(schema.alert_delivery).where(_delivery.id == delivery.id).values(**values))
+
+
+def list_deliveries(
+    conn: Connection,
+    *,
+    states: Collection[State] = (),
+    target: str | None = None,
+    incident: int | None = None,
+    since: float | None = None,
+    before_id: int | None = None,
+    limit: int = 100,
+) -> list[Delivery]:
+    """Return rows, the newest first.
+
+    Parameters
+    ----------
+    states : one of these; all if there are none.
+    since : created then or later; seconds since the epoch.
+    before_id : the last row of the page before.
+    """
+    query = select(*_DELIVERY)
+    if states:
+        query = query.where(_delivery.state.in_(list(states)))
+    if target is not None:
+        query = query.where(_delivery.target == target)
+    if incident is not None:
+        query = query.where(_delivery.incident == incident)
+    if since is not None:
+        query = query.where(_delivery.created >= since)
+    if before_id is not None:
+        query = query.where(_delivery.id < before_id)
+    return [Delivery(*row) for row in conn.execute(query.order_by(_delivery.id.desc()).limit(limit))]
+
+
+def send_again(conn: Connection, id_: int, now: float) -> Delivery | None:
+    """Let a row be sent again at once, whatever came of it, under the identity that it has; None if there is none."""
+    found = get(conn, id_)
+    if found is None:
+        return None
+    again = found._replace(state="pending", reason=None, tries=0, due=now, done=None)
+    change(conn, again)
+    return again
+
+
+def last_of_targets(conn: Connection) -> dict[str, Delivery]:
+    """Return by target the row that was last delivered or failed."""
+    tried = select(func.max(_delivery.id).label("id")).where(_delivery.tries > 0).group_by(_delivery.target)
+    last = tried.subquery()
+    query = select(*_DELIVERY).join(last, _delivery.id == last.c.id)
+    return {row.target: Delivery(*row) for row in conn.execute(query)}
+
+
+class Told(NamedTuple):
+    """A metric of an incident that was told of for a rule."""
+
+    rule: str
+    incident: int
+    last: int
+    """The metric's last alarm there: seconds since the epoch."""
+
+
+def recently_told(conn: Connection, uids: Collection[str], since: float) -> dict[str, list[Told]]:
+    """Return for metrics the incidents, told of, in which they alarmed since a time."""
+    part = schema.incident_metric.c
+    found: defaultdict[str, list[Told]] = defaultdict(list)
+    wanted = sorted(uids)
+    for at in range(0, len(wanted), _BATCH_SIZE):
+        query = (
+            select(part.uid, _delivery.rule, part.incident, part.last)
+            .distinct()
+            .select_from(schema.incident_metric)
+            .join(schema.alert_delivery, _delivery.incident == part.incident)
+            .where(
+                part.uid.in_(wanted[at : at + _BATCH_SIZE]),
+                part.last >= since,
+                _delivery.state != "suppressed",
+            )
+        )
+        for uid, *columns in conn.execute(query):
+            found[uid].append(Told(*columns))
+    return dict(found)
+
+
+# -- Targets that want nothing any more
+
+
+class Disabled(NamedTuple):
+    """Why nothing is sent to a target."""
+
+    at: int
+    reason: str
+
+
+def disabled_targets(conn: Connection) -> dict[str, Disabled]:
+    """Return the targets that want nothing any more."""
+    query = select(_target.name, _target.disabled_at, _target.reason)
+    return {name: Disabled(at, reason) for name, at, reason in conn.execute(query)}
+
+
+def disable(conn: Connection, target: str, at: int, reason: str) -> None:
+    """Send nothing to a target until it is enabled."""
+    enable(conn, target)
+    values = {"name": target, "disabled_at": at, "reason": reason[:MAX_REASON]}
+    conn.execute(insert(schema.alert_target).values(**values))
+
+
+def enable(conn: Connection, target: str) -> bool:
+    """Send to a target again; return whether it was disabled."""
+    return conn.execute(delete(schema.alert_target).where(_target.name == target)).rowcount > 0
+
+
+def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    """Yield parts of a sequence that fit into one statement."""
+    return (items[at : at + _BATCH_SIZE] for at in range(0, len(items), _BATCH_SIZE))

@@ -1,0 +1,3 @@
+"""The tests of tests/unit/alerts/test_preview.py, on servers."""
+
+from tests.unit.alerts.test_preview import *  # noqa: F403
