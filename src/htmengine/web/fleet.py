@@ -241,6 +241,8 @@ class Fleet:
                 self._forget_scores(i)
             for name in ("status", "generation", "base_rowid", "last_rowid", "scored_rowid"):
                 self._columns[name][indexes] = [getattr(metric, name) for metric in listed]
+            # Whether one that had a model gets one is known: it has none because someone said so.
+            columns["appeared"][indexes[columns["status"][indexes] != MetricStatus.UNMONITORED]] = -np.inf
             tails = np.array([metric.tail_timestamp for metric in listed], dtype=np.float64)
             # A batch may have told of a newer row meanwhile.
             self._columns["time"][indexes] = np.fmax(self._columns["time"][indexes], tails)
