@@ -8,10 +8,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
-from math import nan
 from typing import Final
-
-import msgspec
 
 from htmengine.bus import Consumer, Delivery
 from htmengine.bus.subscription import subscribed
@@ -20,11 +17,10 @@ from htmengine.incidents import store
 from htmengine.messages import BatchRow, MalformedMessage, decode_results_batch
 from htmengine.repository.alarms import alarms_between
 from htmengine.repository.listing import every_metric
-from htmengine.runtime.anomaly_service.alarms import direction_of
 from htmengine.service.context import Context
 from htmengine.system.thread_names import show_thread_name
 from htmengine.web.access import Access
-from htmengine.web.fleet import Fleet, Scored
+from htmengine.web.fleet import Alarm, Fleet
 from htmengine.web.stream import Hub
 from htmengine.web.watch import Watch
 
@@ -102,12 +98,10 @@ class Feed:
             self.open_members = store.members_of_open(conn)
         self._fleet.alarms.begin(now - DAY_S if len(found) < MAX_ALARMS else found[-1].timestamp + 1.0)
         self._fleet.enter_alarms(
-            Scored(
+            Alarm(
                 uid=alarm.uid,
-                name="",
                 rowid=alarm.rowid,
                 time=float(alarm.timestamp),
-                value=alarm.value,
                 log_score=alarm.log_score,
                 cause=alarm.cause,
                 direction=alarm.direction,
@@ -136,20 +130,20 @@ class Feed:
         self.new_names.extend((one.name, now) for one in listed if one.uid not in known)
         self._fleet.list_all(listed, now)
 
-    def take(self, rows: Sequence[BatchRow]) -> None:
-        """Take results that were published."""
-        scored = [scored_row(row) for row in rows]
+    def take(self, rows: Sequence[BatchRow], bodies: Sequence[bytes]) -> None:
+        """Take results that were published, and the bodies of the messages that they came in."""
+        if not rows:
+            return
         now = self._clock()
-        often = Counter(row.uid for row in scored)
+        often = Counter(row.uid for row in rows)
         # Many rows of a metric at once are history, or what had waited.
-        self._watch.scored_live([now - row.time for row in scored if often[row.uid] == 1])
+        self._watch.scored_live([now - row.ts for row in rows if often[row.uid] == 1])
         self._fleet.advance(now)
-        if self._fleet.apply(scored):
+        if self._fleet.apply(rows):
             log.warning("web.results_missed: readers of the stream begin anew")
             self._hub.forget()
             self._fleet.alarms.begin(now)  # what was before, the repository knows
-        if scored:
-            self._hub.publish("results", scored)
+        self._hub.publish_results(rows, bodies)
 
     def _run(self, work: Callable[[], None]) -> None:
         show_thread_name()
@@ -184,7 +178,7 @@ class Feed:
                 self.open_members = store.members_of_open(conn)
         for incident in changed:
             self._incident_seq = max(self._incident_seq, incident["seq"])
-            self._hub.publish("incidents", document=incident)
+            self._hub.publish("incidents", incident)
 
     def _follow_incidents(self) -> None:
         while not (self._filled.wait(0.1) or self._stop.is_set()):
@@ -213,7 +207,7 @@ class Feed:
                 while not self._stop.is_set():
                     if deliveries := consumer.receive(max_messages=100, timeout_s=0.25):
                         began = time.monotonic()
-                        self.take(_rows(consumer, deliveries))
+                        self.take(*_decoded(consumer, deliveries))
                         consumer.ack(deliveries)
                         self._stop.wait(BATCH_S - (time.monotonic() - began))
         except DependencyUnavailable:
@@ -222,33 +216,13 @@ class Feed:
             raise
 
 
-def _rows(consumer: Consumer, deliveries: Sequence[Delivery]) -> list[BatchRow]:
+def _decoded(consumer: Consumer, deliveries: Sequence[Delivery]) -> tuple[list[BatchRow], list[bytes]]:
     rows: list[BatchRow] = []
+    bodies: list[bytes] = []
     for delivery in deliveries:
         try:
             rows += decode_results_batch(delivery.body).rows
+            bodies.append(delivery.body)
         except MalformedMessage as error:
             consumer.dead_letter(delivery, str(error))
-    return rows
-
-
-def scored_row(row: BatchRow) -> Scored:
-    """Return what the server keeps of a published row."""
-    why = None if isinstance(row.why, msgspec.UnsetType) else row.why
-    low, high = row.usual or (None, None)
-    return Scored(
-        uid=row.uid,
-        name=row.name,
-        rowid=row.rowid,
-        time=float(row.ts),
-        value=row.value,
-        log_score=row.log_score,
-        cause=why.cause if why else None,
-        forecast=row.forecast,
-        usual_low=low,
-        usual_high=high,
-        one_in=row.one_in,
-        direction=direction_of(why, row.value, nan if row.forecast is None else row.forecast)
-        if why
-        else None,
-    )
+    return rows, bodies

@@ -12,13 +12,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+from msgspec import UnsetType
 from numpy.typing import NDArray
 
 from htmengine.htm.explanation import ALARM
 from htmengine.htm.params import ROWS_FOR_RANGE
+from htmengine.messages import BatchRow
 from htmengine.repository.fleet import NewestRow
 from htmengine.repository.listing import Listed
 from htmengine.repository.status import WITH_MODEL, WITHOUT_MODEL, MetricStatus
+from htmengine.runtime.anomaly_service.alarms import direction_of
 
 CELLS: Final = 60
 CELL_S: Final = 60
@@ -64,21 +67,15 @@ _COLUMNS: Final[Mapping[str, tuple[type, Any]]] = {
 """By name, the type of a column and what it holds for a metric of which nothing is known."""
 
 
-class Scored(NamedTuple):
-    """A scored row."""
+class Alarm(NamedTuple):
+    """A row that alarmed."""
 
     uid: str
-    name: str
     rowid: int
     time: float
-    value: float
     log_score: float
-    cause: str | None = None
-    forecast: float | None = None
-    usual_low: float | None = None
-    usual_high: float | None = None
-    one_in: float | None = None
-    direction: str | None = None
+    cause: str | None
+    direction: str | None
 
 
 class Ring:
@@ -249,44 +246,80 @@ class Fleet:
             for i, metric in zip(indexes.tolist(), listed, strict=True):
                 self.names[i] = metric.name
 
-    def apply(self, rows: Sequence[Scored]) -> list[Scored]:
-        """Take scored rows, each metric's in order; return those that come after a gap: rows before them were missed."""
+    def apply(self, rows: Sequence[BatchRow]) -> bool:
+        """Take scored rows, each metric's in order; return whether rows before some of them were missed."""
         if not rows:
-            return []
+            return False
         with self.lock:
             indexes = self._indexes([(row.uid, row.name) for row in rows])
-            columns = self._columns
             rowids = np.array([row.rowid for row in rows], dtype=np.int64)
-            times = np.array([row.time for row in rows], dtype=np.float64)
+            times = np.array([row.ts for row in rows], dtype=np.float64)
             values = np.array([row.value for row in rows], dtype=np.float64)
             scores = np.array([row.log_score for row in rows], dtype=np.float64)
-            missed = []
-            for position, (i, row) in enumerate(zip(indexes.tolist(), rows, strict=True)):
-                known = int(columns["rowid"][i])
-                if known and row.rowid > known + 1 and not np.isnan(columns["log_score"][i]):
-                    missed.append(row)
-                if row.rowid < known:
-                    continue  # scored again, or published again
-                if columns["status"][i] in WITHOUT_MODEL and row.rowid > columns["scored_rowid"][i]:
-                    columns["status"][i] = MetricStatus.ACTIVE  # before the next listing says so
-                gap = row.time - columns["time"][i] if known and row.rowid == known + 1 else np.nan
-                if gap > 0:
-                    before = columns["gap"][i]
-                    if np.isnan(columns["interval"][i]) or abs(gap - before) <= 0.2 * before:
-                        columns["interval"][i] = gap
-                    columns["gap"][i] = gap
-                columns["rowid"][i] = row.rowid
-                columns["time"][i] = times[position]
-                columns["value"][i] = values[position]
-                columns["log_score"][i] = scores[position]
-                for name in ("forecast", "usual_low", "usual_high", "one_in"):
-                    columns[name][i] = np.nan if (value := getattr(row, name)) is None else value
-                if row.log_score >= ALARM:
-                    self._alarm(i, row)
+            fresh = rowids >= self._columns["rowid"][indexes]  # others are scored again, or published again
+            order = np.lexsort((rowids, indexes))
+            order = order[fresh[order]]
+            modelled = np.isin(self._columns["status"][indexes], tuple(WITHOUT_MODEL))
+            modelled &= rowids > self._columns["scored_rowid"][indexes]
+            self._columns["status"][indexes[fresh & modelled]] = (
+                MetricStatus.ACTIVE
+            )  # before the next listing says so
+            missed = bool(len(order)) and self._follow(
+                rows, order, indexes[order], rowids[order], times[order]
+            )
+            for position in np.flatnonzero(fresh & (scores >= ALARM)).tolist():
+                row = rows[position]
+                self._alarm(int(indexes[position]), float(row.ts), *cause_and_direction(row))
             for name in ("last_rowid", "scored_rowid"):
-                np.maximum.at(columns[name], indexes, rowids)
+                np.maximum.at(self._columns[name], indexes, rowids)
             self._enter(indexes, rowids, times, values, scores)
             return missed
+
+    def _follow(
+        self,
+        rows: Sequence[BatchRow],
+        order: NDArray[np.int64],
+        i: NDArray[np.int64],
+        rowid: NDArray[np.int64],
+        time: NDArray[np.float64],
+    ) -> bool:
+        """Set the newest row and the usual interval of metrics; return whether rows were missed.
+
+        Parameters
+        ----------
+        order : places in `rows`, by metric and rowid.
+        i, rowid, time : of these rows, in this order; `i` is where the metric stands.
+        """
+        columns = self._columns
+        first = np.r_[True, i[1:] != i[:-1]]
+        before = np.where(first, columns["rowid"][i], np.roll(rowid, 1))
+        scored_before = np.where(first, ~np.isnan(columns["log_score"][i]), True)
+        missed = bool(((before > 0) & (rowid > before + 1) & scored_before).any())
+        gap = time - np.where(first, columns["time"][i], np.roll(time, 1))
+        usable = np.flatnonzero((before > 0) & (rowid == before + 1) & (gap > 0))
+        if len(usable):
+            # The interval is the last gap that was much like the one before it.
+            metric, gap = i[usable], gap[usable].astype(np.float32)
+            opens = np.r_[True, metric[1:] != metric[:-1]]
+            earlier = np.where(opens, columns["gap"][metric], np.roll(gap, 1))
+            steady = np.isnan(earlier) | (np.abs(gap - earlier) <= 0.2 * earlier)
+            columns["interval"][metric[steady]] = gap[steady]  # of several, the last stays
+            columns["gap"][metric] = gap
+        last = np.flatnonzero(np.r_[first[1:], True])
+        i = i[last]
+        columns["rowid"][i], columns["time"][i] = rowid[last], time[last]
+        newest = [rows[position] for position in order[last].tolist()]
+        usual = [row.usual or (None, None) for row in newest]
+        for name, column in (
+            ("value", [row.value for row in newest]),
+            ("log_score", [row.log_score for row in newest]),
+            ("forecast", [row.forecast for row in newest]),
+            ("usual_low", [low for low, _ in usual]),
+            ("usual_high", [high for _, high in usual]),
+            ("one_in", [row.one_in for row in newest]),
+        ):
+            columns[name][i] = np.array(column, dtype=np.float64)  # None is NaN
+        return missed
 
     def know_newest(self, uid: str, newest: NewestRow, scored: NewestRow) -> None:
         """Take the newest row of a metric, and its newest row with scores, as the repository has them."""
@@ -305,7 +338,7 @@ class Fleet:
         for name, value in known.items():
             self._columns[name][i] = np.nan if value is None else value
 
-    def enter_alarms(self, alarms: Iterable[Scored]) -> None:
+    def enter_alarms(self, alarms: Iterable[Alarm]) -> None:
         """Take alarms of before the start into the cells, each metric's in order."""
         with self.lock:
             known = [alarm for alarm in alarms if alarm.uid in self.index]
@@ -313,7 +346,7 @@ class Fleet:
                 return
             indexes = np.array([self.index[alarm.uid] for alarm in known], dtype=np.int64)
             for i, alarm in zip(indexes.tolist(), known, strict=True):
-                self._alarm(i, alarm)
+                self._alarm(i, alarm.time, alarm.cause, alarm.direction)
             self._enter(
                 indexes,
                 np.array([alarm.rowid for alarm in known], dtype=np.int64),
@@ -469,18 +502,24 @@ class Fleet:
             for i in range(count, before):
                 ring.clear(i)
 
-    def _alarm(self, i: int, row: Scored) -> None:
+    def _alarm(self, i: int, time: float, cause: str | None, direction: str | None) -> None:
         columns = self._columns
-        if not row.time - columns["alarm_time"][i] <= max(
-            OVER_S, 6.0 * np.nan_to_num(columns["interval"][i])
-        ):
-            columns["since"][i] = row.time
-        columns["alarm_time"][i] = row.time
-        if row.cause is not None:
-            if row.cause not in self.causes:
-                self.causes.append(row.cause)
-            columns["cause"][i] = self.causes.index(row.cause)
-        columns["direction"][i] = -1 if row.direction is None else DIRECTIONS.index(row.direction)
+        if not time - columns["alarm_time"][i] <= max(OVER_S, 6.0 * np.nan_to_num(columns["interval"][i])):
+            columns["since"][i] = time
+        columns["alarm_time"][i] = time
+        if cause is not None:
+            if cause not in self.causes:
+                self.causes.append(cause)
+            columns["cause"][i] = self.causes.index(cause)
+        columns["direction"][i] = -1 if direction is None else DIRECTIONS.index(direction)
+
+
+def cause_and_direction(row: BatchRow) -> tuple[str | None, str | None]:
+    """Return why a row alarmed and to which side of its forecast it lies; None twice if it did not."""
+    if isinstance(row.why, UnsetType):
+        return None, None
+    forecast = np.nan if row.forecast is None else row.forecast
+    return row.why.cause, direction_of(row.why, row.value, forecast)
 
 
 def _in_cells(scores: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -53,7 +53,7 @@ class Site:
         """Make what fills the memory; it works from `start` on."""
         self.watch = Watch(self.context, look=self.look)
         self.feed = Feed(self.context, self.fleet, self.hub, self.access, self.watch, clock=self.clock)
-        self.feed.tell_health = lambda: self.hub.publish("health", document=self.overview())
+        self.feed.tell_health = lambda: self.hub.publish("health", self.overview())
 
     async def start(self) -> None:
         """Fill the memory, and keep it up to date; readers of the stream are woken in the running event loop."""

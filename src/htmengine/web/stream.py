@@ -1,5 +1,8 @@
 """The stream of results: a ring of what was published last, from which every reader takes at its own pace.
 
+What came within the last seconds is there as rows, since readers want it now. What is older is there for those that resume:
+as the messages that it came in, compressed, so that five minutes of a busy engine need some tens of megabytes.
+
 Readers have no buffers of their own. Each knows its place in the ring; one that is so slow, or was away for so long,
 that its place has left the ring is told so and begins anew. Whoever publishes never waits for a reader.
 """
@@ -12,18 +15,21 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
+import zstandard
 
+from htmengine.messages import BatchRow, decode_results_batch
 from htmengine.runtime.metric_storer import name_patterns
-from htmengine.web.fleet import Scored
+from htmengine.web.fleet import cause_and_direction
 
 KEPT_S: Final = 300.0
 KEPT_RESULTS: Final = 500_000
+DECODED_S: Final = 5.0
+"""Results that are younger are kept decoded."""
 PING_S: Final = 15.0
 RETRY_MS: Final = 2000
 COLUMNS: Final = ("uid", "rowid", "time", "value", "log_score", "cause", "direction", "one_in")
@@ -46,7 +52,7 @@ class Filter(NamedTuple):
         """Whether all results pass."""
         return not self.match and self.min_score <= 0.0 and self.uid is None
 
-    def passes(self, row: Scored) -> bool:
+    def passes(self, row: BatchRow) -> bool:
         """Tell whether the reader wants a row."""
         return bool(
             self.uid in (None, row.uid)
@@ -60,21 +66,57 @@ def _fits(pattern: str) -> name_patterns.Fits:
     return name_patterns.glob(pattern)
 
 
-@dataclass(eq=False)
 class Event:
-    """Something that was published; its texts are made once, however many readers want the same."""
+    """Something that was published; its texts are made once, however many readers want the same.
 
-    number: int
-    kind: Kind
-    rows: Sequence[Scored]
-    document: Any
-    at: float
-    _data: dict[Any, bytes] = field(default_factory=dict)
+    Parameters
+    ----------
+    rows : results, and the bodies of the messages that they came in.
+    document : of another kind.
+    at : when it was published, by the hub's clock.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        kind: Kind,
+        at: float,
+        *,
+        rows: Sequence[BatchRow] = (),
+        bodies: Sequence[bytes] = (),
+        document: Any = None,
+    ) -> None:
+        self.number = number
+        self.kind: Kind = kind
+        self.at = at
+        self.count = len(rows)
+        """Of its results."""
+        self.document = document
+        self._rows: Sequence[BatchRow] | None = rows
+        self._bodies = bodies
+        self._data: dict[Any, bytes] = {}
+
+    @property
+    def decoded(self) -> bool:
+        """Whether it holds rows and texts besides the messages."""
+        return self._rows is not None
+
+    def compress(self) -> None:
+        """Keep nothing but the messages, and those small."""
+        if self.kind == "results":
+            encoder = zstandard.ZstdCompressor(level=1)
+            self._bodies = [encoder.compress(body) for body in self._bodies]
+            self._rows, self._data = None, {}
 
     def rows_for(self, wanted: Filter) -> list[list[Any]]:
         """Return the results that pass a filter, as arrays in the order of COLUMNS."""
-        rows = self.rows if wanted.everything else [row for row in self.rows if wanted.passes(row)]
-        return [[getattr(row, column) for column in COLUMNS] for row in rows]
+        rows = self._rows
+        if rows is None:
+            decoder = zstandard.ZstdDecompressor()
+            rows = [
+                row for body in self._bodies for row in decode_results_batch(decoder.decompress(body)).rows
+            ]
+        return [shown(row) for row in rows if wanted.everything or wanted.passes(row)]
 
     def data_for(self, wanted: Filter) -> bytes:
         """Return the event's data as JSON; empty if the reader does not want it."""
@@ -86,8 +128,23 @@ class Event:
         data = self._data.get(key)
         if data is None:
             rows = self.rows_for(wanted)
-            data = self._data[key] = msgspec.json.encode(rows) if rows else b""
+            data = msgspec.json.encode(rows) if rows else b""
+            if self.decoded:
+                self._data[key] = data
         return data
+
+
+def shown(row: BatchRow) -> list[Any]:
+    """Return what readers see of a result, in the order of COLUMNS."""
+    return [
+        row.uid,
+        row.rowid,
+        float(row.ts),
+        row.value,
+        row.log_score,
+        *cause_and_direction(row),
+        row.one_in,
+    ]
 
 
 class Hub:
@@ -114,6 +171,8 @@ class Hub:
         self._lock = threading.Lock()
         self._ring: deque[Event] = deque()
         self._results = 0
+        self._decoded = 0
+        """Events before this number are compressed."""
         self._last = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
@@ -135,14 +194,17 @@ class Hub:
         """Wake readers of the running event loop from now on."""
         self._loop, self._news = asyncio.get_running_loop(), asyncio.Event()
 
-    def publish(self, kind: Kind, rows: Sequence[Scored] = (), document: Any = None) -> None:
-        """Publish results, or a document of another kind."""
+    def publish(self, kind: Kind, document: Any) -> None:
+        """Publish a document of any kind but results."""
         with self._lock:
             self._last += 1
-            self._ring.append(Event(self._last, kind, rows, document, self._clock()))
-            self._results += len(rows)
-            self._trim()
-        self._wake()
+            self._append(Event(self._last, kind, self._clock(), document=document))
+
+    def publish_results(self, rows: Sequence[BatchRow], bodies: Sequence[bytes]) -> None:
+        """Publish results, with the bodies of the messages that they came in."""
+        with self._lock:
+            self._last += 1
+            self._append(Event(self._last, "results", self._clock(), rows=rows, bodies=bodies))
 
     def forget(self) -> None:
         """Results were missed: every reader has to begin anew."""
@@ -187,10 +249,24 @@ class Hub:
         except TimeoutError:
             return
 
+    def _append(self, event: Event) -> None:
+        self._ring.append(event)
+        self._results += event.count
+        self._trim()
+        self._wake()
+
     def _trim(self) -> None:
-        oldest = self._clock() - self._kept_s
+        now = self._clock()
+        oldest = now - self._kept_s
         while self._ring and (self._ring[0].at < oldest or self._results > self._kept_results):
-            self._results -= len(self._ring.popleft().rows)
+            self._results -= self._ring.popleft().count
+        if self._ring:
+            first = self._ring[0].number
+            for event in islice(self._ring, max(0, self._decoded - first), None):
+                if event.at >= now - DECODED_S:
+                    break
+                event.compress()
+                self._decoded = event.number + 1
 
     def _wake(self) -> None:
         loop = self._loop

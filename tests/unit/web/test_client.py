@@ -100,7 +100,7 @@ def test_results_are_followed_over_broken_connections_without_loss(served, monke
     assert connected.wait(60)
     for rowid in (301, 302, 303):
         thread.join(1.0)
-        served.house.site.feed.take(served.house.batch((uid, "a", rowid, NOW + rowid, 1.0, 0.1)))
+        served.house.take(served.house.batch((uid, "a", rowid, NOW + rowid, 1.0, 0.1)))
     thread.join(60)
     assert [one.rowid for one in seen] == [301, 302, 303]
     hub.forget()

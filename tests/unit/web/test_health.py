@@ -132,7 +132,7 @@ def test_latency_is_that_of_samples_that_are_sent_live(house):
     uid, other = house.metric("a", [5.0] * 300), house.metric("b", [5.0] * 300)
     with house.client:
         assert house.get("/health")["latency"] is None
-        house.site.feed.take(house.batch(*((uid, "a", 301 + i, NOW - 40 + i, 1.0, 0.1) for i in range(40))))
+        house.take(house.batch(*((uid, "a", 301 + i, NOW - 40 + i, 1.0, 0.1) for i in range(40))))
         assert house.get("/health")["latency"] is None  # history
-        house.site.feed.take(house.batch((other, "b", 301, NOW - 2, 1.0, 0.1)))
+        house.take(house.batch((other, "b", 301, NOW - 2, 1.0, 0.1)))
         assert house.get("/health")["latency"] == {"median_s": 2.0, "p99_s": 2.0}

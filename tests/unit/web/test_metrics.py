@@ -1,7 +1,7 @@
 import pytest
 
 from htmengine.repository.listing import Listed
-from htmengine.web.fleet import STATES, Fleet, Scored
+from htmengine.web.fleet import STATES, Fleet
 from tests.unit.web.house import NOW
 
 
@@ -68,7 +68,7 @@ def test_the_search_finds(house, q, names):
     house.metric("web.mem;dc=b", [5.0] * 300)
     house.metric("db.cpu", [5.0], monitored=False)
     with house.client:
-        house.site.feed.take(house.batch((uid, "web.cpu;dc=a", 301, NOW, 9.0, 0.8)))
+        house.take(house.batch((uid, "web.cpu;dc=a", 301, NOW, 9.0, 0.8)))
         found = house.get("/metrics", q=q, sort="name")
     assert [row["name"] for row in found["items"]] == names
     assert found["total"] == len(names)
@@ -189,11 +189,11 @@ def test_a_metric_that_has_just_come_is_new_and_not_without_a_model(house):
         assert {row["state"] for row in house.get("/metrics")["items"]} == {"unmonitored"}
 
 
-def test_scores_prove_a_model_before_the_next_listing_does():
+def test_scores_prove_a_model_before_the_next_listing_does(house):
     fleet = Fleet()
     listed = [Listed(uid, uid, 0, 0, 0, 2, 0, int(NOW) - 60) for uid in ("a", "b")]
     fleet.list_all(listed)
-    fleet.apply([Scored("a", "a", 3, NOW, 5.0, 0.1), Scored("unheard", "c", 1, NOW, 5.0, 0.1)])
+    fleet.apply(house.batch(("a", "a", 3, NOW, 5.0, 0.1), ("unheard", "c", 1, NOW, 5.0, 0.1)))
     assert [STATES[state] for state in fleet.states(NOW)] == ["learning", "unmonitored", "learning"]
     fleet.list_all(listed)
     assert [STATES[state] for state in fleet.states(NOW)] == ["unmonitored", "unmonitored"]

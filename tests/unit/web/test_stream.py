@@ -3,13 +3,28 @@ import json
 
 import pytest
 
-from htmengine.web.fleet import Scored
+from htmengine.messages import BatchRow, ResultsBatch, encode_json
 from htmengine.web.stream import Filter, Hub, events
 from tests.unit.web.house import NOW
 
 
 def row(rowid, name="a", log_score=0.1):
-    return Scored("u" + name, name, rowid, NOW + rowid, 1.0, log_score)
+    return BatchRow(
+        uid="u" + name,
+        name=name,
+        rowid=rowid,
+        ts=int(NOW) + rowid,
+        value=1.0,
+        raw_anomaly=0.0,
+        anomaly=0.0,
+        log_score=log_score,
+        sequence_score=0.0,
+        novelty_score=0.0,
+    )
+
+
+def publish(hub, *rows):
+    hub.publish_results(rows, [encode_json(ResultsBatch(rows=list(rows)))])
 
 
 class Reader:
@@ -33,12 +48,12 @@ def test_a_reader_gets_what_is_published_after_it_came():
     async def run():
         hub = Hub()
         hub.attach()
-        hub.publish("results", [row(1)])
+        publish(hub, row(1))
         reader = Reader(hub)
         ((event, _, hello),) = await reader.read(1)
         assert event == "hello"
         assert hello["columns"][0] == "uid"
-        hub.publish("results", [row(2), row(3)])
+        publish(hub, row(2), row(3))
         ((event, _, data),) = await reader.read(1)
         assert event == "results"
         assert [one[1] for one in data] == [2, 3]
@@ -53,7 +68,7 @@ def test_a_reader_resumes_exactly_where_it_broke_off():
         reader = Reader(hub)
         await reader.read(1)
         for rowid in range(1, 6):
-            hub.publish("results", [row(rowid)])
+            publish(hub, row(rowid))
         frames = await reader.read(2)
         resumed = Reader(hub, cursor=frames[-1][1])
         _, *rest = await resumed.read(4)
@@ -69,12 +84,12 @@ def test_a_place_that_is_not_known_begins_anew(cursor):
     async def run():
         hub = Hub()
         hub.attach()
-        hub.publish("results", [row(1)])
+        publish(hub, row(1))
         reader = Reader(hub, cursor=cursor.format(epoch=hub.epoch))
         _, (event, _, data) = await reader.read(2)
         assert event == "reset"
         assert "again" in data["reason"]
-        hub.publish("results", [row(2)])
+        publish(hub, row(2))
         ((event, _, data),) = await reader.read(1)
         assert (event, data[0][1]) == ("results", 2)
 
@@ -90,7 +105,7 @@ def test_a_slow_reader_is_told_to_begin_anew_and_holds_nobody_up():
         await quick.read(1)
         seen = []
         for rowid in range(1, 41):
-            hub.publish("results", [row(rowid)])
+            publish(hub, row(rowid))
             ((_, _, data),) = await quick.read(1)
             seen += [one[1] for one in data]
         assert seen == list(range(1, 41))
@@ -100,10 +115,28 @@ def test_a_slow_reader_is_told_to_begin_anew_and_holds_nobody_up():
     asyncio.run(run())
 
 
+def test_what_a_reader_resumes_to_is_the_same_when_it_has_been_compressed():
+    now = [0.0]
+    hub = Hub(clock=lambda: now[0])
+    published = [[row(n, name, n / 100) for name in ("a", "b")] for n in range(1, 30)]
+    for rows in published:
+        publish(hub, *rows)
+        now[0] += 1.0
+    wanted = Filter(match="b", min_score=0.1)
+    events = hub.after(0)
+    assert [event.decoded for event in events] == [False] * 24 + [True] * 5
+    got = [event.rows_for(wanted) for event in events]
+    assert got == [
+        [[one.uid, one.rowid, one.ts, 1.0, one.log_score, None, None, None]] if one.rowid >= 10 else []
+        for _, one in published
+    ]
+    assert [json.loads(event.data_for(wanted) or b"[]") for event in events] == got
+
+
 def test_results_leave_the_ring_after_five_minutes():
     now = [0.0]
     hub = Hub(clock=lambda: now[0])
-    hub.publish("results", [row(1)])
+    publish(hub, row(1))
     place = hub.cursor(0)
     assert hub.position(place) == 0
     now[0] = 301.0
@@ -113,10 +146,10 @@ def test_results_leave_the_ring_after_five_minutes():
 
 def test_what_was_missed_makes_every_reader_begin_anew():
     hub = Hub()
-    hub.publish("results", [row(1)])
+    publish(hub, row(1))
     hub.forget()
     assert hub.after(1) is None
-    hub.publish("results", [row(9)])
+    publish(hub, row(9))
     assert hub.after(1) is None
 
 
@@ -126,8 +159,8 @@ def test_a_filter_leaves_other_results_out_and_moves_on():
         hub.attach()
         reader = Reader(hub, match="web.*", min_score=0.5)
         await reader.read(1)
-        hub.publish("results", [row(1, "db.x", 0.9), row(1, "web.x", 0.4)])
-        hub.publish("results", [row(2, "web.x", 0.6)])
+        publish(hub, row(1, "db.x", 0.9), row(1, "web.x", 0.4))
+        publish(hub, row(2, "web.x", 0.6))
         ((_, identity, data),) = await reader.read(1)
         assert [one[0] for one in data] == ["uweb.x"]
         assert identity == hub.cursor(2)
@@ -142,8 +175,8 @@ def test_other_kinds_come_only_to_whom_wants_them():
         every, results = Reader(hub), Reader(hub, kinds=frozenset({"results"}))
         await every.read(1)
         await results.read(1)
-        hub.publish("health", document={"engine": "well"})
-        hub.publish("results", [row(1)])
+        hub.publish("health", {"engine": "well"})
+        publish(hub, row(1))
         assert [event for event, _, _ in await every.read(2)] == ["health", "results"]
         assert [event for event, _, _ in await results.read(1)] == ["results"]
 
@@ -169,9 +202,9 @@ def test_published_batches_reach_the_list_and_a_long_poll(house):
 def test_a_gap_in_what_was_published_is_noticed(house):
     uid = house.metric("a", [1.0] * 300)
     with house.client:
-        house.site.feed.take(house.batch((uid, "a", 301, NOW, 1.0, 0.1)))
+        house.take(house.batch((uid, "a", 301, NOW, 1.0, 0.1)))
         before = house.get("/results")["next"]
-        house.site.feed.take(house.batch((uid, "a", 305, NOW + 240, 1.0, 0.1)))
+        house.take(house.batch((uid, "a", 305, NOW + 240, 1.0, 0.1)))
         assert house.get("/results", after=before, wait=0)["reset"]
 
 
@@ -179,9 +212,9 @@ def test_rows_that_are_published_again_change_nothing(house):
     uid = house.metric("a", [1.0] * 300)
     with house.client:
         rows = house.batch((uid, "a", 301, NOW, 1.0, 0.1), (uid, "a", 302, NOW + 60, 2.0, 0.9))
-        house.site.feed.take(rows)
+        house.take(rows)
         first = house.get("/metrics")
-        house.site.feed.take(rows)
+        house.take(rows)
         house.now += 1.5
         assert house.get("/metrics")["items"][0]["alarms_24h"] == first["items"][0]["alarms_24h"] == 1
 
