@@ -20,7 +20,7 @@ def export(
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write a monitored metric's samples and specification as JSON, or any metric's rows with their scores.
+    """Write a monitored metric as JSON, or any metric's rows.
 
     `htmengine import` takes the JSON into another installation. Rows are written as by `htmengine detect --out`: with
     scores, forecast and usual band, as far as there are such.
