@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 from sqlalchemy import Connection, Select, and_, delete, func, insert, literal, or_, select, update
 
-from htmengine.alerts.notice import Kind, Severity
+from htmengine.alerts import notice as notices
+from htmengine.alerts.notice import Kind, Notice, Severity
 from htmengine.repository import bulk, schema
+from htmengine.repository.chunks import in_chunks
 
 State: TypeAlias = Literal["pending", "retrying", "delivered", "dead", "suppressed"]
 """Not tried yet; tried, to be tried again; taken by the receiver; given up; and never to be sent, for the reason that is told."""
@@ -29,7 +31,6 @@ _target: Final = schema.alert_target.c
 _installation: Final = schema.installation.c
 _NAME: Final = "writer"
 _INSTALLATION_ID: Final = "id"
-_BATCH_SIZE: Final = 500
 
 
 class Position(NamedTuple):
@@ -117,6 +118,35 @@ def installation_id(conn: Connection) -> str:
 # -- Rows
 
 
+def new(
+    id_: int,
+    target: str,
+    said: Notice,
+    now: float,
+    *,
+    incident: int | None,
+    state: State = "pending",
+    reason: str | None = None,
+) -> Delivery:
+    """Return the row of a notice that is due to a target now; in another state than `pending` nothing is left to do."""
+    is_due = state == "pending"
+    return Delivery(
+        id=id_,
+        incident=incident,
+        target=target,
+        rule=said.rule,
+        kind=said.kind,
+        severity=said.severity,
+        state=state,
+        reason=reason,
+        created=int(now),
+        tries=0,
+        due=now if is_due else None,
+        done=None if is_due else int(now),
+        notice=notices.encode(said).decode(),
+    )
+
+
 def add(conn: Connection, rows: Sequence[Delivery]) -> None:
     """Store new rows."""
     if rows:
@@ -127,9 +157,8 @@ def add(conn: Connection, rows: Sequence[Delivery]) -> None:
 def of_incidents(conn: Connection, incidents: Collection[int]) -> dict[int, list[Delivery]]:
     """Return the rows of incidents, in their order."""
     found: defaultdict[int, list[Delivery]] = defaultdict(list)
-    wanted = sorted(incidents)
-    for at in range(0, len(wanted), _BATCH_SIZE):
-        query = select(*_DELIVERY).where(_delivery.incident.in_(wanted[at : at + _BATCH_SIZE]))
+    for some in in_chunks(sorted(incidents)):
+        query = select(*_DELIVERY).where(_delivery.incident.in_(some))
         for row in conn.execute(query.order_by(_delivery.id)):
             found[row.incident].append(Delivery(*row))
     return dict(found)
@@ -161,7 +190,7 @@ def to_repeat(conn: Connection, target: str, since: float) -> list[int]:
     of_engine = select(newest).where(delivered, _delivery.incident.is_(None)).group_by(_delivery.rule)
     ids = [*conn.scalars(of_incidents), *conn.scalars(of_engine)]
     found = []
-    for some in chunks(ids):
+    for some in in_chunks(ids):
         query = select(_delivery.id).where(_delivery.id.in_(some))
         still = or_(_delivery.kind != "resolved", _delivery.done >= since)
         found += list(conn.scalars(query.where(still)))
@@ -260,15 +289,14 @@ def recently_told(conn: Connection, uids: Collection[str], since: float) -> dict
     """Return for metrics the incidents, told of, in which they alarmed since a time."""
     part = schema.incident_metric.c
     found: defaultdict[str, list[Told]] = defaultdict(list)
-    wanted = sorted(uids)
-    for at in range(0, len(wanted), _BATCH_SIZE):
+    for some in in_chunks(sorted(uids)):
         query = (
             select(part.uid, _delivery.rule, part.incident, part.last)
             .distinct()
             .select_from(schema.incident_metric)
             .join(schema.alert_delivery, _delivery.incident == part.incident)
             .where(
-                part.uid.in_(wanted[at : at + _BATCH_SIZE]),
+                part.uid.in_(some),
                 part.last >= since,
                 _delivery.state != "suppressed",
             )
@@ -304,8 +332,3 @@ def disable(conn: Connection, target: str, at: int, reason: str) -> None:
 def enable(conn: Connection, target: str) -> bool:
     """Send to a target again; return whether it was disabled."""
     return conn.execute(delete(schema.alert_target).where(_target.name == target)).rowcount > 0
-
-
-def chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
-    """Yield parts of a sequence that fit into one statement."""
-    return (items[at : at + _BATCH_SIZE] for at in range(0, len(items), _BATCH_SIZE))

@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, and_, select
 
-from htmengine.alerts.deliveries import chunks
 from htmengine.alerts.rules import AlarmFacts
 from htmengine.incidents.store import AGAIN
 from htmengine.repository import schema
+from htmengine.repository.chunks import in_chunks
 from htmengine.repository.times import epoch_seconds
 
 MAX_ALARMS: Final = 5000
@@ -53,7 +53,7 @@ def alarms_of(conn: Connection, sizes: Mapping[int, int]) -> dict[int, list[Alar
     """
     short = sorted(incident for incident, size in sizes.items() if size <= _LONG)
     found: dict[int, list[AlarmFacts]] = {}
-    for some in chunks(short):
+    for some in in_chunks(short):
         found.update(_alarms(conn, some, None))
     for incident in sorted(set(sizes).difference(short)):
         found.update(_alarms(conn, [incident], MAX_ALARMS))
@@ -102,8 +102,7 @@ def past_incidents(conn: Connection, since: float, until: float) -> Iterator[Pas
         .order_by(_incident.opened, _incident.id)
     )
     rows = conn.execute(query).all()
-    for at in range(0, len(rows), _INCIDENTS_BATCH_SIZE):
-        some = rows[at : at + _INCIDENTS_BATCH_SIZE]
+    for some in in_chunks(rows, _INCIDENTS_BATCH_SIZE):
         alarms = alarms_of(conn, {row.id: row.alarms for row in some})
         for row in some:
             yield PastIncident(*row, alarms.get(row.id, []))

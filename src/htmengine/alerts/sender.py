@@ -346,23 +346,7 @@ class Sender:
                 first_mover="alerts",
                 hint="`htmengine alerts list --state dead` shows what was not delivered, `htmengine alerts send-again` sends it.",
             )
-            rows.append(
-                Delivery(
-                    id=id_,
-                    incident=None,
-                    target=target,
-                    rule=_trouble_rule(about),
-                    kind=kind,
-                    severity="warning",
-                    state="pending",
-                    reason=None,
-                    created=int(now),
-                    tries=0,
-                    due=now,
-                    done=None,
-                    notice=notices.encode(said).decode(),
-                )
-            )
+            rows.append(deliveries.new(id_, target, said, now, incident=None))
         deliveries.add(conn, rows)
         deliveries.move(conn, position._replace(delivery_id=position.delivery_id + len(rows)))
 

@@ -1,20 +1,18 @@
 """The writer of the outbox: looks at incidents as they change, and stores what is due of each, to every target.
 
-Of several writers one is active, and another takes over when it has stood still for `TAKE_OVER_S`. What is due is worked out
-before the transaction that stores it, which others wait for; that transaction verifies that nobody else wrote meanwhile.
+Of several writers one is active, by its lease. What is due is worked out before the transaction that stores it, which others
+wait for; that transaction verifies that nobody else wrote meanwhile.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from htmengine.alerts import budget, deliveries, notice, routing
+from htmengine.alerts import budget, deliveries, routing
 from htmengine.alerts.deliveries import Delivery, Position
 from htmengine.alerts.history import alarms_of
 from htmengine.alerts.rules import Rules
@@ -23,12 +21,11 @@ from htmengine.incidents.store import Incident, number_of
 from htmengine.repository.database import Database
 from htmengine.service.counters import Counters
 from htmengine.service.fault_injection import Step, no_step
+from htmengine.service.lease import Lease
 
 NAME: Final = "alerts"
 BATCH_SIZE: Final = 500
 """Changed incidents that are looked at together."""
-BEAT_S: Final = 2.0
-TAKE_OVER_S: Final = 10.0
 RECHECK_S: Final = 10.0
 """So often open incidents are looked at that did not change: times pass, and people snooze for a while."""
 THRESHOLDS_AGE_S: Final = 3600.0
@@ -76,15 +73,11 @@ class Writer:
         self._clock = clock
         self._timer = timer
         self._step = step
-        self._owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{time.time_ns():x}"
+        self._lease = Lease(timer)
         self._installation = ""
-        self._beaten = -TAKE_OVER_S
         self._checked = -RECHECK_S
         self._thresholds: dict[str, float] = {}
         self._thresholds_at = -THRESHOLDS_AGE_S
-        self._seen: tuple[str, int] = ("", -1)
-        """Whose beat was seen last, and which."""
-        self._seen_at = timer()
 
     def follow(self, rules: Rules) -> None:
         """Go by other rules from now on."""
@@ -96,7 +89,7 @@ class Writer:
         """Store what is due of the next incidents that changed; return whether more may wait."""
         with self._database.read() as conn:
             position = deliveries.read_position(conn)
-            if position is not None and not self._may_write(position):
+            if position is not None and not self._lease.may_write(position.owner, position.beat):
                 self.is_active = False
                 return False
         if position is None or not self._installation:
@@ -105,8 +98,8 @@ class Writer:
                 self._installation = deliveries.installation_id(conn)
         with self._database.read() as conn:
             plan = self._plan(conn, position)
-        is_late = self._timer() - self._beaten >= BEAT_S
-        if not (plan.rows or plan.seq != position.seq or is_late or position.owner != self._owner):
+        is_ours = position.owner == self._lease.owner
+        if is_ours and not (plan.rows or plan.seq != position.seq or self._lease.is_due()):
             return False
         with self._database.write() as conn:
             locked = deliveries.begin(conn, 0)
@@ -114,10 +107,10 @@ class Writer:
                 return True
             deliveries.add(conn, plan.rows)
             newest = plan.rows[-1].id if plan.rows else position.delivery_id
-            deliveries.move(conn, Position(plan.seq, newest, self._owner, locked.beat + 1))
+            deliveries.move(conn, Position(plan.seq, newest, self._lease.owner, locked.beat + 1))
             self._step(f"{NAME}.stored")
         self.is_active = True
-        self._beaten = self._timer()
+        self._lease.renewed()
         self._step(f"{NAME}.committed")
         for row in plan.rows:
             self.counters.add("suppressed" if row.state == "suppressed" else "notices")
@@ -125,23 +118,15 @@ class Writer:
 
     def is_fresh(self) -> bool:
         """Tell whether no other writer can have taken over, so that what is due may be sent."""
-        return self.is_active and self._timer() - self._beaten < TAKE_OVER_S - BEAT_S
+        return self.is_active and self._lease.is_fresh()
 
     def close(self) -> None:
         """Let another writer take over at once."""
         self.is_active = False
         with self._database.write() as conn:
             position = deliveries.begin(conn, store.last_seq(conn))
-            if position.owner == self._owner:
+            if position.owner == self._lease.owner:
                 deliveries.move(conn, position._replace(owner=""))
-
-    def _may_write(self, position: Position) -> bool:
-        if position.owner in ("", self._owner):
-            return True
-        now = self._timer()
-        if self._seen != (position.owner, position.beat):
-            self._seen, self._seen_at = (position.owner, position.beat), now
-        return now - self._seen_at >= TAKE_OVER_S
 
     def _plan(self, conn: Connection, position: Position) -> _Plan:
         """Return what is due of incidents that changed, and of those that are told of and may be due by the clock."""
@@ -170,22 +155,15 @@ class Writer:
             for found in routing.due(incident, alarms.get(number, []), known.get(number, []), around):
                 newest += 1
                 said = routing.notice_of(found, incident, newest, around)
-                is_due = found.state == "pending"
                 rows.append(
-                    Delivery(
-                        id=newest,
+                    deliveries.new(
+                        newest,
+                        found.target,
+                        said,
+                        around.now,
                         incident=number,
-                        target=found.target,
-                        rule=found.rule,
-                        kind=found.kind,
-                        severity=found.severity,
                         state=found.state,
                         reason=found.reason,
-                        created=int(around.now),
-                        tries=0,
-                        due=around.now if is_due else None,
-                        done=None if is_due else int(around.now),
-                        notice=notice.encode(said).decode(),
                     )
                 )
         return rows

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, insert, select, update
 
 from htmengine.incidents import changes
 from htmengine.repository import schema
+from htmengine.repository.chunks import in_chunks
 
 Kind: TypeAlias = Literal["ack", "snooze", "resolve", "comment", "verdict"]
 Verdict: TypeAlias = Literal["true", "false", "not_mine"]
@@ -25,7 +26,6 @@ MAX_ACTOR: Final = 100
 
 _action: Final = schema.incident_action.c
 _incident: Final = schema.incident.c
-_BATCH_SIZE: Final = 500
 
 
 class NotOpen(Exception):
@@ -98,8 +98,7 @@ def act(conn: Connection, incident: int, action: Action) -> int | None:
 def actions_of(conn: Connection, incidents: Collection[int]) -> dict[int, list[Action]]:
     """Return what was done about incidents, by their numbers, in its order; those with nothing are left out."""
     found: defaultdict[int, list[Action]] = defaultdict(list)
-    wanted = sorted(incidents)
-    for at in range(0, len(wanted), _BATCH_SIZE):
+    for some in in_chunks(sorted(incidents)):
         query = select(
             _action.incident,
             _action.action,
@@ -108,7 +107,7 @@ def actions_of(conn: Connection, incidents: Collection[int]) -> dict[int, list[A
             _action.note,
             _action.until,
             _action.verdict,
-        ).where(_action.incident.in_(wanted[at : at + _BATCH_SIZE]))
+        ).where(_action.incident.in_(some))
         for incident, *columns in conn.execute(query.order_by(_action.incident, _action.id)):
             found[incident].append(Action(*columns))
     return dict(found)

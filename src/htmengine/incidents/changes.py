@@ -18,13 +18,13 @@ from htmengine.incidents.grouping import Alarm
 from htmengine.repository import bulk, schema
 from htmengine.repository.alarms import Alarm as StoredAlarm
 from htmengine.repository.alarms import alarms_since
+from htmengine.repository.chunks import in_chunks
 from htmengine.repository.status import WITH_MODEL
 from htmengine.repository.times import epoch_seconds
 
 UNKNOWN_INTERVAL_S: Final = 60.0
 """Of a metric whose rows before the alarm are gone."""
 _ROWS_FOR_INTERVAL: Final = 16
-_BATCH_SIZE: Final = 500
 _NAME: Final = "writer"
 
 _incident: Final = schema.incident.c
@@ -149,7 +149,7 @@ def new_alarms(conn: Connection, after_id: int, *, limit: int) -> list[tuple[Ala
 def _names(conn: Connection, uids: Collection[str]) -> dict[str, str]:
     column = schema.metric.c
     found: dict[str, str] = {}
-    for some in _chunks(sorted(uids)):
+    for some in in_chunks(sorted(uids)):
         query = select(column.uid, column.name).where(column.uid.in_(some))
         found.update({uid: name or "" for uid, name in conn.execute(query)})
     return found
@@ -207,7 +207,7 @@ def are_members(conn: Connection, alarms: Sequence[Alarm]) -> set[tuple[str, int
     for alarm in alarms:
         rowids[alarm.uid].append(alarm.rowid)
     found: set[tuple[str, int]] = set()
-    for some in _chunks(sorted(rowids)):
+    for some in in_chunks(sorted(rowids)):
         one_of = or_(*(and_(_member.uid == uid, _member.rowid.in_(rowids[uid])) for uid in some))
         found.update(
             (uid, rowid) for uid, rowid in conn.execute(select(_member.uid, _member.rowid).where(one_of))
@@ -219,7 +219,7 @@ def totals(conn: Connection, incidents: Collection[int]) -> dict[int, Totals]:
     """Return incidents by their ids."""
     columns = [_incident[name] for name in Totals._fields]
     found: dict[int, Totals] = {}
-    for some in _chunks(sorted(incidents)):
+    for some in in_chunks(sorted(incidents)):
         for row in conn.execute(select(*columns).where(_incident.id.in_(some))):
             found[row.id] = Totals(*row)
     return found
@@ -231,7 +231,7 @@ def parts_of(conn: Connection, incident: int, uids: Collection[str] | None = Non
     if uids is None:
         return {row.uid: Part(*row) for row in conn.execute(query)}
     found: dict[str, Part] = {}
-    for some in _chunks(sorted(uids)):
+    for some in in_chunks(sorted(uids)):
         found.update({row.uid: Part(*row) for row in conn.execute(query.where(_part.uid.in_(some)))})
     return found
 
@@ -294,7 +294,7 @@ def grow(
     known = parts_of(conn, into, together)
     changed = {uid: known[uid].with_(part) if uid in known else part for uid, part in together.items()}
     _join(conn, absorbed, into, growth.seq)
-    for some in _chunks(list(known)):
+    for some in in_chunks(list(known)):
         conn.execute(delete(schema.incident_metric).where(_part.incident == into, _part.uid.in_(some)))
     _insert_parts(conn, [(into, part) for part in changed.values()])
     growth.members += [(alarm, into) for alarm in alarms]
@@ -357,7 +357,7 @@ def _columns(kind: type[NamedTuple], rows: Sequence[tuple[Any, ...]]) -> dict[st
 
 def _join(conn: Connection, absorbed: Sequence[int], into: int, seq: int) -> None:
     """Let incidents point to the one that they are part of, and whatever pointed to them too."""
-    for some in _chunks(absorbed):
+    for some in in_chunks(absorbed):
         conn.execute(
             update(schema.incident)
             .where(or_(_incident.id.in_(some), _incident.merged_into.in_(some)))
@@ -389,7 +389,3 @@ def is_due(conn: Connection, now: float) -> bool:
         _incident.resolved.is_(None), _incident.merged_into.is_(None), _incident.ends <= now
     )
     return conn.execute(due.limit(1)).first() is not None
-
-
-def _chunks(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
-    return (items[at : at + _BATCH_SIZE] for at in range(0, len(items), _BATCH_SIZE))

@@ -17,6 +17,7 @@ from htmengine.incidents.actions import Action, actions_of, standing
 from htmengine.incidents.sentences import incident_sentence, reason, sentence
 from htmengine.messages import Why
 from htmengine.repository import schema
+from htmengine.repository.chunks import in_chunks
 
 OPEN: Final = "open"
 RESOLVED: Final = "resolved"
@@ -34,7 +35,6 @@ MAX_METRICS_SHOWN: Final = 1000
 _incident: Final = schema.incident.c
 _part: Final = schema.incident_metric.c
 _ID: Final = re.compile(r"i([1-9][0-9]{0,17})")
-_BATCH_SIZE: Final = 500
 
 Incident = dict[str, Any]
 """As the HTTP API gives it:
@@ -146,12 +146,9 @@ def changed_since(
 
 def incidents_of(conn: Connection, numbers: Collection[int]) -> list[Incident]:
     """Return incidents by their numbers, each with its first movers; merged ones lead to others."""
-    wanted = sorted(numbers)
     found: list[Incident] = []
-    for at in range(0, len(wanted), _BATCH_SIZE):
-        found += _documents(
-            conn, _incidents().where(_incident.id.in_(wanted[at : at + _BATCH_SIZE])), METRICS_IN_LIST
-        )
+    for some in in_chunks(sorted(numbers)):
+        found += _documents(conn, _incidents().where(_incident.id.in_(some)), METRICS_IN_LIST)
     return found
 
 
@@ -169,12 +166,11 @@ def last_seq(conn: Connection) -> int:
 def open_incidents_of(conn: Connection, uids: Collection[str]) -> dict[str, str]:
     """Return, by uid, the id of the open incident that each of these metrics is in, the newest of several."""
     found: dict[str, str] = {}
-    wanted = sorted(uids)
-    for at in range(0, len(wanted), _BATCH_SIZE):
+    for some in in_chunks(sorted(uids)):
         query = (
             select(_part.uid, _part.incident)
             .join(schema.incident, _part.incident == _incident.id)
-            .where(_part.uid.in_(wanted[at : at + _BATCH_SIZE]), _incident.resolved.is_(None))
+            .where(_part.uid.in_(some), _incident.resolved.is_(None))
             .order_by(_part.last, _part.incident)
         )
         found.update({uid: id_of(number) for uid, number in conn.execute(query)})
@@ -295,8 +291,8 @@ def _parts(conn: Connection, incidents: Sequence[int], limit: int) -> dict[int, 
     place = func.row_number().over(partition_by=_part.incident, order_by=order).label("place")
     last_first = func.max(_part.first).over(partition_by=_part.incident).label("last_first")
     found: dict[int, _Metrics] = {}
-    for at in range(0, len(incidents), _BATCH_SIZE):
-        chosen = _part.incident.in_(incidents[at : at + _BATCH_SIZE])
+    for some in in_chunks(incidents):
+        chosen = _part.incident.in_(some)
         ranked = select(schema.incident_metric, place, last_first).where(chosen).subquery()
         query = select(ranked).where(ranked.c.place <= limit).order_by(ranked.c.incident, ranked.c.place)
         for row in conn.execute(query):

@@ -1,13 +1,11 @@
 """The writer of incidents: takes alarms as they are stored and puts each into an incident.
 
-Of several writers one is active, and another takes over when it has stood still for `TAKE_OVER_S`. That only saves work:
+Of several writers one is active, by its lease. That only saves work:
 each step is one transaction behind a lock, so that two writers at once do what one does.
 """
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -23,6 +21,7 @@ from htmengine.repository.alarms import Alarm as StoredAlarm
 from htmengine.repository.database import Database
 from htmengine.service.counters import Counters
 from htmengine.service.fault_injection import Step, no_step
+from htmengine.service.lease import Lease
 
 NAME: Final = "incidents"
 BATCH_SIZE: Final = 5000
@@ -30,8 +29,6 @@ BATCH_SIZE: Final = 5000
 HOUR_S: Final = 3600
 HOURS_BATCH_SIZE: Final = 24
 """Alarms around so many hours are looked at together."""
-BEAT_S: Final = 2.0
-TAKE_OVER_S: Final = 10.0
 FLEET_AGE_S: Final = 600.0
 """How long the sizes of groups are taken to be as they were."""
 
@@ -63,11 +60,7 @@ class Writer:
         self._timer = timer
         self._step = step
         self._batch_size = batch_size
-        self._owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{time.time_ns():x}"
-        self._beaten = -TAKE_OVER_S
-        self._seen: tuple[str, int] = ("", -1)
-        """Whose beat was seen last, and which."""
-        self._seen_at = timer()
+        self._lease = Lease(timer)
         self._fleet = Fleet([])
         self._fleet_at = -FLEET_AGE_S
 
@@ -87,13 +80,15 @@ class Writer:
             locked = changes.lock_position(conn)
             if not locked.is_same_as(plan.position):
                 return True
-            position = plan.position._replace(owner=self._owner, beat=locked.beat + 1, seq=locked.seq + 1)
+            position = plan.position._replace(
+                owner=self._lease.owner, beat=locked.beat + 1, seq=locked.seq + 1
+            )
             if plan.new:
                 position = self._store(conn, position, plan, now)
             resolved = changes.resolve_due(conn, position.seq, now)
             changes.move_position(conn, position)
             self._step(f"{NAME}.stored")
-        self._beaten = self._timer()
+        self._lease.renewed()
         self._step(f"{NAME}.committed")
         self.counters.add("alarms", plan.new)
         self.counters.add("incidents_resolved", resolved)
@@ -103,27 +98,18 @@ class Writer:
         """Let another writer take over at once."""
         with self._database.write() as conn:
             position = changes.lock_position(conn)
-            if position.owner == self._owner:
+            if position.owner == self._lease.owner:
                 changes.move_position(conn, position._replace(owner=""))
 
     # -- Whose turn it is
 
     def _is_due(self, conn: Connection, position: Position) -> bool:
         """Return whether there is something to do for this writer."""
-        if not self._may_write(position):
+        if not self._lease.may_write(position.owner, position.beat):
             return False
-        if self._timer() - self._beaten >= BEAT_S:
+        if self._lease.is_due():
             return True
         return changes.is_due(conn, self._clock()) or changes.has_alarms(conn, position.alarm_id)
-
-    def _may_write(self, position: Position) -> bool:
-        """Return whether this writer is the active one, or the active one has stood still for long."""
-        if position.owner in ("", self._owner):
-            return True
-        now = self._timer()
-        if self._seen != (position.owner, position.beat):
-            self._seen, self._seen_at = (position.owner, position.beat), now
-        return now - self._seen_at >= TAKE_OVER_S
 
     # -- Grouping
 

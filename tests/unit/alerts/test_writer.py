@@ -3,7 +3,8 @@ import pytest
 from htmengine.alerts import deliveries
 from htmengine.alerts.rules import MAX_AGE_S, Rule, Rules, default_rule
 from htmengine.alerts.windows import Span
-from htmengine.alerts.writer import TAKE_OVER_S, Writer
+from htmengine.alerts.writer import Writer
+from htmengine.service.lease import TAKE_OVER_S
 from tests.unit.alerts.world import FakeTarget, stored
 from tests.unit.incidents.alarming import BEGIN
 

@@ -6,8 +6,8 @@ from sqlalchemy import delete, select
 from htmengine.incidents import changes, store
 from htmengine.incidents.grouping import group, open_s
 from htmengine.incidents.names import Fleet
-from htmengine.incidents.writer import TAKE_OVER_S
 from htmengine.repository import schema
+from htmengine.service.lease import TAKE_OVER_S
 from tests.unit.incidents.alarming import (
     BEGIN,
     Clock,
