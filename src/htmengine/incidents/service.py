@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 def work(context: Context) -> None:
     """Write incidents until `context.stop` is set."""
-    writer = Writer(context.database, step=context.step)
+    writer = Writer(context.database, clock=context.clock, timer=context.timer, step=context.step)
     context.counters[NAME] = writer.counters.snapshot
     try:
         while not context.stop.is_set():

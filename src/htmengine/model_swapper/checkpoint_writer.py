@@ -55,12 +55,23 @@ class CheckpointWriter:
         store: CheckpointStore,
         scored: Callable[[Sequence[str]], Mapping[str, int]],
         *,
+        clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
         step: Step = no_step,
         capacity: int = CAPACITY,
     ) -> None:
-        """`scored` says, by uid, up to which rowid scores are stored; it may raise DependencyUnavailable."""
+        """Start the thread.
+
+        Parameters
+        ----------
+        scored : says, by uid, up to which rowid scores are stored; it may raise DependencyUnavailable.
+        clock : seconds since the epoch, by which checkpoints are dated.
+        timer : seconds that only grow.
+        """
         self._store = store
         self._scored = scored
+        self._clock = clock
+        self._timer = timer
         self._step = step
         self._capacity = capacity
         self._changed = threading.Condition()
@@ -117,7 +128,7 @@ class CheckpointWriter:
 
     def close(self) -> None:
         """Do what was handed over, and end. Gives up after a while where the store stays unavailable."""
-        self._give_up_at = time.monotonic() + CLOSING_S
+        self._give_up_at = self._timer() + CLOSING_S
         self._closing.set()
         with self._changed:
             self._changed.notify_all()
@@ -178,7 +189,7 @@ class CheckpointWriter:
 
         def worth(error: Exception) -> bool:
             waiting.waits(backoff.waited_s, error)
-            return time.monotonic() <= self._give_up_at
+            return self._timer() <= self._give_up_at
 
         def sleep(pause_s: float) -> None:
             if self._closing.is_set():
@@ -209,7 +220,7 @@ class CheckpointWriter:
             current,
             epochs,
             scored=self._scored([checkpoint.uid for checkpoint in current]),
-            now=int(time.time()),
+            now=int(self._clock()),
         )
         if stale:
             log.warning("model_scheduler.shards_lost shards=%s", sorted(stale))

@@ -33,6 +33,8 @@ def build(context: Context) -> ModelScheduler:
         open_checkpoint_store(settings, context.database),
         shards=context.shards,
         results_ages=_results_ages(context.bus, queues),
+        clock=context.clock,
+        timer=context.timer,
         step=context.step,
         progress=context.progress.moved,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
@@ -60,11 +60,14 @@ class Recovery:
         settings: config.Scheduler,
         *,
         shards: int,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        """`clock`: seconds since the epoch, by which checkpoints are dated."""
         self._database = database
         self._store = store
         self._writer = writer
         self._shards = shards
+        self._clock = clock
         self._requests = settings.requests_per_checkpoint
 
     def definitions(self, uids: Sequence[str]) -> dict[str, Definition]:
@@ -279,7 +282,7 @@ class Recovery:
         with self._database.read() as conn:
             digest = identity.with_model(samples.digest_at(conn, uid, begin), model_digest)
         checkpoint = Checkpoint.of(uid, generation, begin, shard, block, digest)
-        self._store.write([checkpoint], {shard: self._store.epoch(shard)}, scored={}, now=int(time.time()))
+        self._store.write([checkpoint], {shard: self._store.epoch(shard)}, scored={}, now=int(self._clock()))
         with self._database.write() as conn:
             metrics.begin_as_copy(
                 conn,

@@ -73,11 +73,19 @@ class ModelScheduler:
         *,
         shards: int,
         results_ages: Ages,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
         step: Step = no_step,
         progress: Callable[[str], None] = lambda text: None,
     ) -> None:
-        """`progress`: called with how far saving is when the service ends."""
+        """Make the stage; it owns no shard yet.
+
+        Parameters
+        ----------
+        clock : seconds since the epoch, by which checkpoints are dated.
+        timer : seconds that only grow.
+        progress : called with how far saving is when the service ends.
+        """
         self.queues: Sequence[str] = tuple(settings.model_input_queue(shard) for shard in range(shards))
         self.max_messages = max(MESSAGES_BATCH_SIZE, shards)
         self.counters = Counters()
@@ -86,11 +94,15 @@ class ModelScheduler:
         self._results_queues = [settings.results_shard_queue(shard) for shard in range(shards)]
         self._store = store
         self._results_ages = results_ages
-        self._clock = clock
+        self._timer = timer
         self._step = step
         self._progress = progress
-        self._writer = CheckpointWriter(store, partial(scored_rowids, database), step=step)
-        self._recovery = Recovery(database, store, self._writer, settings.scheduler, shards=shards)
+        self._writer = CheckpointWriter(
+            store, partial(scored_rowids, database), clock=clock, timer=timer, step=step
+        )
+        self._recovery = Recovery(
+            database, store, self._writer, settings.scheduler, shards=shards, clock=clock
+        )
         self._ownership = ShardOwnership(store, self.queues)
         self._backlog = Backlog()
         self._suspected = SuspectedLosses(shards)
@@ -112,7 +124,7 @@ class ModelScheduler:
         """Whose samples were scored in the round that is not settled yet."""
         self._outdated: set[str] = set()
         """Models in memory of which there is a newer generation."""
-        self._orphans_due = clock() + ORPHANS_INTERVAL_S
+        self._orphans_due = timer() + ORPHANS_INTERVAL_S
 
     @property
     def poll_interval_s(self) -> float:
@@ -155,7 +167,7 @@ class ModelScheduler:
 
     def settle(self) -> None:
         """Let what was scored and published become checkpoints, as far as these are due and the writer has room."""
-        now = self._clock()
+        now = self._timer()
         self._memory.published(self._scored_last)
         self._scored_last.clear()
         self._suspected.published(now)
@@ -181,7 +193,7 @@ class ModelScheduler:
 
     def _resolve_suspected(self) -> None:
         """Score again what was scored, but is neither stored nor on its way."""
-        lost = self._suspected.confirmed(self._clock(), self._results_ages)
+        lost = self._suspected.confirmed(self._timer(), self._results_ages)
         if not lost:
             return
         # Read after the queue was looked at: what had left it by then is stored, or will never be.

@@ -10,7 +10,6 @@ import argparse
 import logging
 import sys
 import threading
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Final
@@ -102,21 +101,12 @@ def _in_steps(
     return removed
 
 
-def work(
-    context: Context,
-    *,
-    clock: Callable[[], float] = time.time,
-    timer: Callable[[], float] = time.monotonic,
-) -> None:
+def work(context: Context) -> None:
     """Collect now and after each interval, until `context.stop` is set. Without a threshold there is nothing to do.
 
     What is removed is gone for good: a clock that was set forward is believed once it has been right for an interval.
-
-    Parameters
-    ----------
-    clock : seconds since the epoch.
-    timer : seconds that only grow.
     """
+    clock, timer = context.clock, context.timer
     days = getattr(context.options, "threshold_days", None) or context.settings.retention.days
     history_days = context.settings.retention.history_days
     if days is None and history_days is None:

@@ -7,7 +7,8 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -56,6 +57,10 @@ class Context:
     """What the command line said."""
     progress: Progress = field(default_factory=Progress)
     """Told whenever something moves; whoever waits for the end of the program goes by it."""
+    clock: Callable[[], float] = time.time
+    """Seconds since the epoch. Somebody may set it, so it dates things and decides nothing else."""
+    timer: Callable[[], float] = time.monotonic
+    """Seconds that only grow, the same for all processes of the machine until it is started again."""
     counters: dict[str, Snapshot] = field(default_factory=dict)
     """By service: what it counts. A service that has something to tell enters itself."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -56,7 +55,7 @@ def publish_lines(context: Context, lines: Sequence[str], *, backfill: Backfill 
     Whether they were published: not if the context was stopped before there was room.
     """
     messages = line_messages(
-        context.settings.listener.queue, lines, accepted_at=time.time(), backfill=backfill
+        context.settings.listener.queue, lines, accepted_at=context.clock(), backfill=backfill
     )
 
     def sleep(pause_s: float) -> None:

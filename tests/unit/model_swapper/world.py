@@ -145,7 +145,7 @@ class World:
             results_ages=lambda shards: dict.fromkeys(
                 shards, self.clock.now - self.results[0][0] if self.results else None
             ),
-            clock=self.clock,
+            timer=self.clock,
         )
         self.queue.extendleft(
             delivery._replace(deliveries=delivery.deliveries + 1) for delivery in reversed(self.unacked)

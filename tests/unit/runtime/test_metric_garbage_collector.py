@@ -1,5 +1,6 @@
 """Removal of old rows in small steps."""
 
+import dataclasses
 import threading
 
 import msgspec
@@ -107,7 +108,7 @@ def test_a_clock_that_is_set_forward_is_believed_an_interval_later(tmp_path, ste
     )
     with opened(settings, stop=Stop()) as context:
         uid = fill(context.database, "m", 20, every_s=86_400)
-        work(context, clock=lambda: now, timer=lambda: elapsed)
+        work(dataclasses.replace(context, clock=lambda: now, timer=lambda: elapsed))
     assert seen == left
 
 

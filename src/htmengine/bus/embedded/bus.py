@@ -354,21 +354,21 @@ class EmbeddedConsumer(Closing, Consumer):
 
     @override
     def receive(self, *, max_messages: int, timeout_s: float) -> list[Delivery]:
-        deadline = time.monotonic() + timeout_s
+        deadline = self._bus.timer() + timeout_s
         pause = SHORTEST_POLL_S
         while True:
             if self._closed:
                 raise BusError("the consumer was closed")
             self.woken.clear()
-            if time.monotonic() >= self._next_roll_call:
+            if self._bus.timer() >= self._next_roll_call:
                 self._bus.reap_dead_consumers()
                 self._bus.subscribe_again(self)
-                self._next_roll_call = time.monotonic() + REAP_INTERVAL_S
+                self._next_roll_call = self._bus.timer() + REAP_INTERVAL_S
             deliveries = self._claim(max_messages)
             if deliveries:
                 self._unacked.update((delivery.tag, delivery) for delivery in deliveries)
                 return deliveries
-            remaining = deadline - time.monotonic()
+            remaining = deadline - self._bus.timer()
             if remaining <= 0:
                 return []
             woken = self.woken.wait(min(remaining, pause))

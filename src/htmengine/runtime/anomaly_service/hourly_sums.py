@@ -30,25 +30,25 @@ log = logging.getLogger(__name__)
 class HourlySums:
     """Sums up the rows of all metrics, some of them with each call. Safe where several do the same."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """`clock`: seconds that only grow."""
+    def __init__(self, database: Database, *, timer: Callable[[], float] = time.monotonic) -> None:
+        """`timer`: seconds that only grow."""
         self._database = database
-        self._clock = clock
+        self._timer = timer
         self._uid: str | None = None
         """The metric behind which the look at all of them goes on; None between two looks."""
-        self._next_pass = clock()
+        self._next_pass = timer()
         self._is_behind = False
         """Something was left in this pass: the next one comes at once."""
 
     def hurry(self) -> None:
         """Look at all metrics soon, or, in the midst of it, once more."""
         self._is_behind = True
-        self._next_pass = min(self._next_pass, self._clock() + SOON_S)
+        self._next_pass = min(self._next_pass, self._timer() + SOON_S)
 
     def advance(self) -> int:
         """Do a step, if one is due, and return how many rows it summed up."""
         if self._uid is None:
-            if self._clock() < self._next_pass:
+            if self._timer() < self._next_pass:
                 return 0
             self._uid, self._is_behind = "", False
         with self._database.read() as conn:
@@ -72,7 +72,7 @@ class HourlySums:
         is_last = len(metrics) < METRICS_BATCH_SIZE and (not metrics or following == metrics[-1].uid)
         self._uid = None if is_last else following
         if is_last:
-            self._next_pass = self._clock() + (0.0 if self._is_behind else PASS_INTERVAL_S)
+            self._next_pass = self._timer() + (0.0 if self._is_behind else PASS_INTERVAL_S)
         return rows
 
     def _stored(self, sums: list[hours.Sums]) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from math import nan
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -67,9 +68,16 @@ class AnomalyStage:
     poll_interval_s = POLL_INTERVAL_S
 
     def __init__(
-        self, database: Database, bus: Bus, settings: Settings, *, shards: int, step: Step = no_step
+        self,
+        database: Database,
+        bus: Bus,
+        settings: Settings,
+        *,
+        shards: int,
+        timer: Callable[[], float] = time.monotonic,
+        step: Step = no_step,
     ) -> None:
-        """`bus` is only asked whether anyone listens; the loop publishes."""
+        """`bus` is only asked whether anyone listens; the loop publishes. `timer`: seconds that only grow."""
         self.counters = Counters()
         self.queues: Sequence[str] = [settings.results_shard_queue(shard) for shard in range(shards)]
         self.max_messages = max(MESSAGES_BATCH_SIZE, shards)
@@ -80,7 +88,7 @@ class AnomalyStage:
         self._step = step
         self._described: dict[tuple[str, int], Described] = {}
         self._open_hours = OpenHours()
-        self._hourly_sums = HourlySums(database)
+        self._hourly_sums = HourlySums(database, timer=timer)
         self._in_doubt = False
         """The last attempt ended in an error, perhaps behind its commit: what is stored may not have been published."""
 
@@ -445,5 +453,10 @@ def _decoded(
 def build(context: Context) -> AnomalyStage:
     """Return the stage of an installation."""
     return AnomalyStage(
-        context.database, context.bus, context.settings, shards=context.shards, step=context.step
+        context.database,
+        context.bus,
+        context.settings,
+        shards=context.shards,
+        timer=context.timer,
+        step=context.step,
     )

@@ -385,6 +385,7 @@ def work(context: Context, *, ready: Callable[[int], None] = lambda port: None) 
         statsd=context.settings.statsd,
         ready=ready,
         profiling=context.settings.profiling,
+        clock=context.clock,
     )
     context.counters[reported_as(options)] = listener.counters.snapshot
     listener.run(context.stop)

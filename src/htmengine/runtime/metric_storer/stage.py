@@ -447,5 +447,7 @@ def build(context: Context) -> MetricStorer:
         shards=context.shards,
         models=models(None),
         automatic=AutoMonitor(settings.storer.rules, context.database, cache(models)),
+        clock=context.clock,
+        timer=context.timer,
         step=context.step,
     )

@@ -46,7 +46,7 @@ def stored(database, uid):
 
 
 def test_a_pass_comes_to_every_metric_and_the_next_after_a_while(database, uids, clock):
-    sums = HourlySums(database, clock=clock)
+    sums = HourlySums(database, timer=clock)
     assert sums.advance() == 5 * 18
     assert [stored(database, uid) for uid in uids] == [expected(ROWS[:18])] * 5
     assert sums.advance() == 0
@@ -63,7 +63,7 @@ def test_a_step_sums_up_few_rows_and_a_pass_that_left_some_is_followed_by_the_ne
     database, uids, clock, monkeypatch, at_once
 ):
     monkeypatch.setattr(hourly_sums, "ROWS_BATCH_SIZE", at_once)
-    sums = HourlySums(database, clock=clock)
+    sums = HourlySums(database, timer=clock)
     steps = [sums.advance() for _ in range(200)]
     assert sum(steps) == 5 * 18
     assert max(steps) < at_once + 18
@@ -71,7 +71,7 @@ def test_a_step_sums_up_few_rows_and_a_pass_that_left_some_is_followed_by_the_ne
 
 
 def test_two_that_sum_up_at_the_same_time_count_each_row_once(database, uids, clock, monkeypatch):
-    first, second = HourlySums(database, clock=clock), HourlySums(database, clock=clock)
+    first, second = HourlySums(database, timer=clock), HourlySums(database, timer=clock)
     real = hours.store
 
     def overtaken(conn, sums):
@@ -87,7 +87,7 @@ def test_two_that_sum_up_at_the_same_time_count_each_row_once(database, uids, cl
 
 
 def test_a_pass_comes_soon_where_something_is_known_to_be_missing(database, uids, clock):
-    sums = HourlySums(database, clock=clock)
+    sums = HourlySums(database, timer=clock)
     assert sums.advance() == 5 * 18
     with database.write() as conn:
         add_scored(conn, uids[2], [ROWS[-1][0] + 3600], [1.0], [0.1])
