@@ -130,8 +130,8 @@ class Feed:
         self.new_names.extend((one.name, now) for one in listed if one.uid not in known)
         self._fleet.list_all(listed, now)
 
-    def take(self, rows: Sequence[BatchRow], bodies: Sequence[bytes]) -> None:
-        """Take results that were published, and the bodies of the messages that they came in."""
+    def take(self, rows: Sequence[BatchRow]) -> None:
+        """Take results that were published."""
         if not rows:
             return
         now = self._clock()
@@ -143,7 +143,7 @@ class Feed:
             log.warning("web.results_missed: readers of the stream begin anew")
             self._hub.forget()
             self._fleet.alarms.begin(now)  # what was before, the repository knows
-        self._hub.publish_results(rows, bodies)
+        self._hub.publish_results(rows)
 
     def _run(self, work: Callable[[], None]) -> None:
         show_thread_name()
@@ -207,7 +207,7 @@ class Feed:
                 while not self._stop.is_set():
                     if deliveries := consumer.receive(max_messages=100, timeout_s=0.25):
                         began = time.monotonic()
-                        self.take(*_decoded(consumer, deliveries))
+                        self.take(_decoded(consumer, deliveries))
                         consumer.ack(deliveries)
                         self._stop.wait(BATCH_S - (time.monotonic() - began))
         except DependencyUnavailable:
@@ -216,13 +216,11 @@ class Feed:
             raise
 
 
-def _decoded(consumer: Consumer, deliveries: Sequence[Delivery]) -> tuple[list[BatchRow], list[bytes]]:
+def _decoded(consumer: Consumer, deliveries: Sequence[Delivery]) -> list[BatchRow]:
     rows: list[BatchRow] = []
-    bodies: list[bytes] = []
     for delivery in deliveries:
         try:
             rows += decode_results_batch(delivery.body).rows
-            bodies.append(delivery.body)
         except MalformedMessage as error:
             consumer.dead_letter(delivery, str(error))
-    return rows, bodies
+    return rows

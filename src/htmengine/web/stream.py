@@ -1,7 +1,7 @@
 """The stream of results: a ring of what was published last, from which every reader takes at its own pace.
 
-What came within the last seconds is there as rows, since readers want it now. What is older is there for those that resume:
-as the messages that it came in, compressed, so that five minutes of a busy engine need some tens of megabytes.
+What came within the last five minutes is there for those that resume. The texts that readers get are made on demand, once
+for all readers that want the same, and kept for the last seconds, in which most of them ask.
 
 Readers have no buffers of their own. Each knows its place in the ring; one that is so slow, or was away for so long,
 that its place has left the ring is told so and begins anew. Whoever publishes never waits for a reader.
@@ -15,24 +15,19 @@ import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from functools import lru_cache
 from itertools import islice
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
-import zstandard
 
-from htmengine.messages import BatchRow, decode_results_batch
-from htmengine.runtime.metric_storer import name_patterns
-from htmengine.web.fleet import cause_and_direction
+from htmengine.messages import BatchRow
+from htmengine.web.results import COLUMNS, Metrics, Results, Wanted
 
 KEPT_S: Final = 300.0
 KEPT_RESULTS: Final = 500_000
-DECODED_S: Final = 5.0
-"""Results that are younger are kept decoded."""
+TEXTS_KEPT_S: Final = 5.0
 PING_S: Final = 15.0
 RETRY_MS: Final = 2000
-COLUMNS: Final = ("uid", "rowid", "time", "value", "log_score", "cause", "direction", "one_in")
 
 Kind = Literal["results", "incidents", "health"]
 KINDS: Final[tuple[Kind, ...]] = ("results", "incidents", "health")
@@ -42,109 +37,53 @@ class Filter(NamedTuple):
     """What a reader wants to see."""
 
     kinds: frozenset[str] = frozenset(KINDS)
-    match: str = ""
-    """Pattern of names."""
-    min_score: float = 0.0
-    uid: str | None = None
-
-    @property
-    def everything(self) -> bool:
-        """Whether all results pass."""
-        return not self.match and self.min_score <= 0.0 and self.uid is None
-
-    def passes(self, row: BatchRow) -> bool:
-        """Tell whether the reader wants a row."""
-        return bool(
-            self.uid in (None, row.uid)
-            and row.log_score >= self.min_score
-            and (not self.match or _fits(self.match)(row.name))
-        )
-
-
-@lru_cache(maxsize=256)
-def _fits(pattern: str) -> name_patterns.Fits:
-    return name_patterns.glob(pattern)
+    results: Wanted = Wanted()
 
 
 class Event:
-    """Something that was published; its texts are made once, however many readers want the same.
+    """Something that was published.
 
     Parameters
     ----------
-    rows : results, and the bodies of the messages that they came in.
-    document : of another kind.
+    results : what was published, if it is results.
+    document : if it is of another kind.
     at : when it was published, by the hub's clock.
     """
 
     def __init__(
-        self,
-        number: int,
-        kind: Kind,
-        at: float,
-        *,
-        rows: Sequence[BatchRow] = (),
-        bodies: Sequence[bytes] = (),
-        document: Any = None,
+        self, number: int, kind: Kind, at: float, *, results: Results | None = None, document: Any = None
     ) -> None:
         self.number = number
         self.kind: Kind = kind
         self.at = at
-        self.count = len(rows)
+        self.count = 0 if results is None else len(results)
         """Of its results."""
-        self.document = document
-        self._rows: Sequence[BatchRow] | None = rows
-        self._bodies = bodies
-        self._data: dict[Any, bytes] = {}
+        self._results = results
+        self._document = document
+        self._texts: dict[Wanted, bytes] | None = {}
 
-    @property
-    def decoded(self) -> bool:
-        """Whether it holds rows and texts besides the messages."""
-        return self._rows is not None
-
-    def compress(self) -> None:
-        """Keep nothing but the messages, and those small."""
-        if self.kind == "results":
-            encoder = zstandard.ZstdCompressor(level=1)
-            self._bodies = [encoder.compress(body) for body in self._bodies]
-            self._rows, self._data = None, {}
+    def forget_texts(self) -> None:
+        """Make texts anew for everybody who still asks."""
+        self._texts = None
 
     def rows_for(self, wanted: Filter) -> list[list[Any]]:
-        """Return the results that pass a filter, as arrays in the order of COLUMNS."""
-        rows = self._rows
-        if rows is None:
-            decoder = zstandard.ZstdDecompressor()
-            rows = [
-                row for body in self._bodies for row in decode_results_batch(decoder.decompress(body)).rows
-            ]
-        return [shown(row) for row in rows if wanted.everything or wanted.passes(row)]
+        """Return the results that a reader wants, as arrays in the order of COLUMNS."""
+        return [] if self._results is None else self._results.shown(wanted.results)
 
     def data_for(self, wanted: Filter) -> bytes:
         """Return the event's data as JSON; empty if the reader does not want it."""
         if self.kind not in wanted.kinds:
             return b""
-        if self.kind != "results":
-            return msgspec.json.encode(self.document)
-        key = (wanted.match, max(wanted.min_score, 0.0), wanted.uid)
-        data = self._data.get(key)
+        if self._results is None:
+            return msgspec.json.encode(self._document)
+        texts = self._texts
+        data = None if texts is None else texts.get(wanted.results)
         if data is None:
             rows = self.rows_for(wanted)
             data = msgspec.json.encode(rows) if rows else b""
-            if self.decoded:
-                self._data[key] = data
+            if texts is not None:
+                texts[wanted.results] = data
         return data
-
-
-def shown(row: BatchRow) -> list[Any]:
-    """Return what readers see of a result, in the order of COLUMNS."""
-    return [
-        row.uid,
-        row.rowid,
-        float(row.ts),
-        row.value,
-        row.log_score,
-        *cause_and_direction(row),
-        row.one_in,
-    ]
 
 
 class Hub:
@@ -171,8 +110,9 @@ class Hub:
         self._lock = threading.Lock()
         self._ring: deque[Event] = deque()
         self._results = 0
-        self._decoded = 0
-        """Events before this number are compressed."""
+        self._metrics = Metrics()
+        self._without_texts = 0
+        """Of events before this number no texts are kept."""
         self._last = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
@@ -200,11 +140,12 @@ class Hub:
             self._last += 1
             self._append(Event(self._last, kind, self._clock(), document=document))
 
-    def publish_results(self, rows: Sequence[BatchRow], bodies: Sequence[bytes]) -> None:
-        """Publish results, with the bodies of the messages that they came in."""
+    def publish_results(self, rows: Sequence[BatchRow]) -> None:
+        """Publish results."""
         with self._lock:
             self._last += 1
-            self._append(Event(self._last, "results", self._clock(), rows=rows, bodies=bodies))
+            results = Results(rows, self._metrics)
+            self._append(Event(self._last, "results", self._clock(), results=results))
 
     def forget(self) -> None:
         """Results were missed: every reader has to begin anew."""
@@ -262,11 +203,11 @@ class Hub:
             self._results -= self._ring.popleft().count
         if self._ring:
             first = self._ring[0].number
-            for event in islice(self._ring, max(0, self._decoded - first), None):
-                if event.at >= now - DECODED_S:
+            for event in islice(self._ring, max(0, self._without_texts - first), None):
+                if event.at >= now - TEXTS_KEPT_S:
                     break
-                event.compress()
-                self._decoded = event.number + 1
+                event.forget_texts()
+                self._without_texts = event.number + 1
 
     def _wake(self) -> None:
         loop = self._loop

@@ -160,7 +160,7 @@ class House:
 
     def take(self, rows: list[BatchRow]) -> None:
         """Give published rows to the server at once."""
-        self.site.feed.take(rows, [encode_json(ResultsBatch(rows=rows))])
+        self.site.feed.take(rows)
 
     def publish(self, *rows: tuple[str, str, int, float, float, float]) -> None:
         """Publish rows as the anomaly service does."""

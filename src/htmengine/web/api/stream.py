@@ -11,8 +11,9 @@ import htmengine
 from htmengine.web import problems
 from htmengine.web.operations import Call, Operations
 from htmengine.web.problems import FieldError, Problem
+from htmengine.web.results import COLUMNS, Wanted
 from htmengine.web.shapes import Cursor, Pattern, Uid
-from htmengine.web.stream import COLUMNS, Filter, events, kinds_of
+from htmengine.web.stream import Filter, events, kinds_of
 
 operations = Operations()
 
@@ -47,7 +48,7 @@ async def stream(call: Call, query: StreamQuery) -> StreamingResponse:
         raise Problem(
             problems.BAD_REQUEST, f"events: {error}.", errors=[FieldError("?events", str(error))]
         ) from None
-    wanted = Filter(kinds, query.match, query.min_score, query.uid)
+    wanted = Filter(kinds, Wanted(query.match, query.min_score, query.uid))
     cursor = call.request.headers.get("last-event-id") or query.cursor
     hub = call.site.hub
     return StreamingResponse(
@@ -83,7 +84,7 @@ class ResultsAnswer(Struct, frozen=True):
 async def results(call: Call, query: ResultsQuery) -> ResultsAnswer:
     """Wait for results that come after a cursor; the same ones as in the stream."""
     hub = call.site.hub
-    wanted = Filter(frozenset({"results"}), query.match, query.min_score)
+    wanted = Filter(frozenset({"results"}), Wanted(query.match, query.min_score))
     place = hub.position(query.after)
     if place is None or not query.after:
         return ResultsAnswer(list(COLUMNS), [], hub.cursor(hub.last), place is None)
