@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from htmengine.web.shapes import (
     Alarm,
     AlarmPage,
+    Changed,
     Document,
     Explanation,
     HealthAnswer,
@@ -309,8 +310,17 @@ class Client:
         return self._post(f"/metrics/{uid}/unmonitor", {}, MetricRow)
 
     def delete(self, uid: str) -> None:
-        """Delete a metric with its samples."""
+        """Delete a metric with its samples, scores, alarms and model."""
         self._ask("DELETE", f"/metrics/{uid}")
+
+    def delete_some(self, pattern: str) -> int:
+        """Delete every metric whose name fits a pattern such as `web.*`, and return how many that were."""
+        deleted = 0
+        while True:
+            changed = self._post("/metrics/delete", {"pattern": pattern}, Changed)
+            deleted += changed.changed
+            if not changed.left:
+                return deleted
 
     def export_model(self, uid: str) -> dict[str, Any]:
         """Return what `import_model` takes: a model's specification, and its samples."""

@@ -245,6 +245,36 @@ def test_unmonitoring_what_is_not_there_is_told(engine):
     assert "no metric of this name" in engine.fails("unmonitor", "nobody", code=2)
 
 
+def test_metrics_of_a_pattern_are_monitored_shown_and_deleted_while_samples_come(engine):
+    names = [f"quiet.many.{number}" for number in range(4)]
+    sent = [line for name in names for line in lines(name, 30)]
+    engine.cli("send", data="\n".join(sent))
+    for name in names:
+        engine.wait_for_rows(name, 30)
+    told = engine.json("monitor", "quiet.many.[0-2]")
+    assert [one["metric"] for one in told] == names[:3]
+    for name in names[:3]:
+        engine.wait_for_scores(name, 30)
+    shown = engine.json("results", "quiet.many.*", "--json", "--limit", 1000)
+    assert {row["metric"] for row in shown} == set(names[:3])
+    assert len(engine.json("metrics", r"quiet\.many\.\d", "--regex", "--json")) == 4
+
+    assert "Nobody can be asked" in engine.fails("delete", "quiet.many.*", code=2)
+    more = [line for name in names for line in lines(name, 400, first=30)]
+    engine.send(more[: len(more) // 2])
+    engine.cli("delete", "quiet.many.*", "--yes")
+    engine.send(more[len(more) // 2 :])
+    engine.wait_for_rows(names[3], 400)
+    engine.settles()
+    uids = {uid for (uid,) in engine.select("SELECT uid FROM metric")}
+    for table in ("metric_data", "metric_alarm", "metric_hour"):
+        assert {uid for (uid,) in engine.select(f"SELECT DISTINCT uid FROM {table}")} <= uids
+    assert engine.json("doctor", "--json")["deadLetters"] == 0
+    assert engine.fails("delete", names[3], "nobody.*", code=2).startswith("nobody.*: fits no metric's name")
+    engine.cli("delete", "quiet.many.*", "--yes")
+    assert not engine.select("SELECT name FROM metric WHERE name LIKE 'quiet.many.%'")
+
+
 # -- send, metrics, results
 
 

@@ -7,6 +7,7 @@ import typer
 from htmengine.cli.commands.config import app as config
 from htmengine.cli.commands.db import database
 from htmengine.cli.commands.dead import dead
+from htmengine.cli.commands.delete import delete
 from htmengine.cli.commands.detect import detect
 from htmengine.cli.commands.doctor import doctor
 from htmengine.cli.commands.export import export
@@ -62,6 +63,7 @@ app.command()(send)
 app.command()(replay)
 app.command()(monitor)
 app.command()(unmonitor)
+app.command()(delete)
 app.command()(metrics)
 app.command()(incidents)
 app.command()(results)

@@ -53,6 +53,20 @@ JsonOption: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print JSON, one document for each result, instead of a table.")
 ]
 
+# Which metrics, and what is done to them.
+
+NamesArgument: TypeAlias = Annotated[
+    list[str], typer.Argument(metavar="NAME…", help="Metrics, or patterns of their names such as 'web.*'.")
+]
+RegexOption: TypeAlias = Annotated[
+    bool,
+    typer.Option("--regex", help="The names are regular expressions, each of which fits a whole name."),
+]
+DryRunOption: TypeAlias = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would be changed, and change nothing.")
+]
+YesOption: TypeAlias = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
 # What the user may say about a file of series.
 
 TimestampOption: TypeAlias = Annotated[

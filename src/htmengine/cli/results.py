@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, Final, Literal, NamedTuple, Self, TypeAlias
 
 import msgspec
@@ -12,6 +13,7 @@ import msgspec
 from htmengine import readable
 from htmengine.bus import Bus
 from htmengine.bus.subscription import subscribed
+from htmengine.cli.selection import fitting, require_all, select
 from htmengine.cli.session import print_json, tell_if_nobody_takes, utc
 from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.incidents.sentences import sentence
@@ -84,22 +86,41 @@ Show = Callable[[Iterable[Row]], None]
 Sort: TypeAlias = Literal["time", "score"]
 
 
+class Wanted(NamedTuple):
+    """Whose results are shown."""
+
+    names: Sequence[str] = ()
+    """Names, or patterns of them; none for all metrics."""
+    regex: bool = False
+
+    def uids(self, context: Context) -> list[str] | None:
+        """Return the metrics that there are; None for all. Raises MisuseError."""
+        if not self.names:
+            return None
+        return [state.uid for state in require_all(select(context, self.names, regex=self.regex))]
+
+    def fits(self) -> Callable[[str], object]:
+        """Return what tells whether the results of a name are shown, also of one that there is not yet."""
+        if not self.names:
+            return lambda name: True
+        patterns = [fitting(text, regex=self.regex) for text in self.names]
+        names = frozenset(() if self.regex else self.names)
+        return cache(lambda name: name in names or any(fits(name) for fits in patterns))
+
+
 def show_stored(
-    context: Context, name: str | None, *, min_score: float, limit: int, json: bool, sort: Sort = "time"
+    context: Context, wanted: Wanted, *, min_score: float, limit: int, json: bool, sort: Sort = "time"
 ) -> set[tuple[str, int]]:
     """Print the newest stored scores, and return which: names with rowids.
 
     Sorted by time they are the newest, the oldest of them first; by score the strongest of the newest, the strongest first.
     """
-    from htmengine.cli.monitoring import known
-
-    if name is not None:
-        known(context, name)
+    uids = wanted.uids(context)
     by_score = sort == "score"
     with context.database.read() as conn:
         rows = overview.latest_scores(
             conn,
-            name=name,
+            uids=uids,
             least_log_score=max(min_score, schema.NOTABLE_LOG_SCORE) if by_score else min_score,
             limit=max(limit, RANKED) if by_score else limit,
         )
@@ -117,7 +138,7 @@ def show_stored(
     return {(row.name, row.rowid) for row in rows}
 
 
-def follow(context: Context, name: str | None, *, min_score: float, limit: int, json: bool) -> None:
+def follow(context: Context, wanted: Wanted, *, min_score: float, limit: int, json: bool) -> None:
     """Print the newest stored scores, and then results as they come, until SIGINT or SIGTERM.
 
     For people, of many rows a second only those that nearly are anomalies, and now and then how many there were.
@@ -126,9 +147,10 @@ def follow(context: Context, name: str | None, *, min_score: float, limit: int, 
     stop = threading.Event()
     stored: set[tuple[str, int]] = set()
     calm = Calm()
+    fits = wanted.fits()
 
     def show_first() -> None:
-        stored.update(show_stored(context, name, min_score=min_score, limit=limit, json=json))
+        stored.update(show_stored(context, wanted, min_score=min_score, limit=limit, json=json))
 
     def is_new(row: Row) -> bool:
         if (row.name, row.rowid) not in stored:
@@ -140,10 +162,8 @@ def follow(context: Context, name: str | None, *, min_score: float, limit: int, 
     tell_if_nobody_takes(context, queues, "anomaly_service", "there are no new results.")
     with stopping_on_signals(stop):
         for rows in arriving(context.bus, context.settings.batches_exchange, stop, first=show_first):
-            wanted = [
-                row for row in rows if row.log_score >= min_score and name in (None, row.name) and is_new(row)
-            ]
-            show(wanted if json else calm.chosen(wanted))
+            new = [row for row in rows if row.log_score >= min_score and fits(row.name) and is_new(row)]
+            show(new if json else calm.chosen(new))
             if not json and (summary := calm.summary()):
                 echo_stderr(summary)
 

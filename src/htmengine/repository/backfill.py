@@ -61,3 +61,8 @@ def held(conn: Connection, name: str, limit: int) -> HeldSamples:
 def release(conn: Connection, name: str, last_id: int) -> int:
     """Drop the samples that are held for a metric, up to this id: they are stored now. Return their number."""
     return conn.execute(delete(schema.held_sample).where(_held.name == name, _held.id <= last_id)).rowcount
+
+
+def forget_held(conn: Connection, name: str) -> None:
+    """Drop the samples that are held for a metric: it is deleted. A backfill of it that goes on makes it anew."""
+    conn.execute(delete(schema.held_sample).where(_held.name == name))

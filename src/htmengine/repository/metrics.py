@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, delete, func, null, select, update
 
 from htmengine.exceptions import MetricStatusChangedError, ObjectNotFoundError
-from htmengine.repository import alarms, bulk, hours, identity, running_totals, samples, schema
+from htmengine.repository import alarms, backfill, bulk, hours, identity, running_totals, samples, schema
 from htmengine.repository.locks import lock_metrics
 from htmengine.repository.lookup import IN_LIST, Lookup
 from htmengine.repository.status import WITHOUT_MODEL, MetricStatus
@@ -422,18 +422,25 @@ def custom(conn: Connection) -> list[MetricState]:
 
 
 def delete_metric(conn: Connection, uid: str, *, limit: int = CLEARED_BATCH_SIZE) -> bool:
-    """Delete up to `limit` of a metric's oldest rows, with the last of them the metric; return whether there is more.
+    """Delete up to `limit` rows, alarms or hours of a metric, with the last of them the metric; return whether there is more.
 
     Unlike the cascade from the metric's row, no transaction is longer than others can wait for.
     """
-    oldest = conn.scalar(select(func.min(_data.rowid)).where(_data.uid == uid))
-    if oldest is not None:
-        some = _data.uid == uid, _data.rowid < oldest + limit
-        if conn.execute(delete(schema.metric_data).where(*some)).rowcount >= limit:
+    for table, key in (
+        (schema.metric_data, _data.rowid),
+        (schema.metric_alarm, schema.metric_alarm.c.rowid),
+        (schema.metric_hour, schema.metric_hour.c.hour),
+    ):
+        own = table.c.uid == uid
+        first_kept = conn.scalar(select(key).where(own).order_by(key).offset(limit).limit(1))
+        if first_kept is not None:
+            conn.execute(delete(table).where(own, key < first_kept))
             return True
+        conn.execute(delete(table).where(own))
     name = conn.scalar(select(_metric.name).where(_metric.uid == uid))
     if name is not None:
         running_totals.forget(conn, name)
+        backfill.forget_held(conn, name)
     conn.execute(delete(schema.metric).where(_metric.uid == uid))
     return False
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Select, func, select
 
 from htmengine.repository import schema
 from htmengine.repository.alarms import Alarm, alarms_at
+from htmengine.repository.chunks import in_chunks
 from htmengine.repository.metrics import CUSTOM, states
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.repository.times import epoch_seconds
@@ -64,10 +65,16 @@ def metrics(conn: Connection, names: Sequence[str] | None = None) -> list[Metric
     """Return custom metrics by name: those of these names, or all."""
     column = schema.metric.c
     query = _columns().where(column.datasource == CUSTOM).order_by(column.name)
-    if names is not None:
-        query = query.where(column.name.in_(names))
-    found = [MetricOverview(*row) for row in conn.execute(query)]
-    return found if names is None else [row for row in found if row.name in names]  # in their exact case
+    if names is None:
+        return [MetricOverview(*row) for row in conn.execute(query)]
+    wanted = set(names)
+    found = [
+        MetricOverview(*row)
+        for some in in_chunks(list(wanted))
+        for row in conn.execute(query.where(column.name.in_(some)))
+        if row.name in wanted  # in their exact case
+    ]
+    return sorted(found, key=attrgetter("name"))
 
 
 def metric(conn: Connection, name: str) -> MetricOverview | None:
@@ -142,9 +149,9 @@ class LatestScore(NamedTuple):
 
 
 def latest_scores(
-    conn: Connection, *, name: str | None = None, least_log_score: float = 0.0, limit: int = 20
+    conn: Connection, *, uids: Sequence[str] | None = None, least_log_score: float = 0.0, limit: int = 20
 ) -> list[LatestScore]:
-    """Return the newest scored samples of one custom metric or of all, the oldest first, those of one time by name.
+    """Return the newest scored samples of some metrics or of all, the oldest first, those of one time by name.
 
     Rows without a log score (written before the engine kept it) count as 0. However many rows there are, few of them are
     read: a metric's by their rowids, notable ones by the index of their scores, others by the index of their times.
@@ -163,24 +170,29 @@ def latest_scores(
     ).where(data.anomaly_score.is_not(None))
     if least_log_score > 0:
         query = query.where(data.log_score >= least_log_score)
-    if name is not None:
-        found = metric(conn, name)
-        if found is None:
-            return []
-        query = query.where(data.uid == found.uid).order_by(data.rowid.desc())
-    elif least_log_score >= schema.NOTABLE_LOG_SCORE:
+    notable = least_log_score >= schema.NOTABLE_LOG_SCORE
+    if notable:
         least = 1.0 - 10.0 ** (-10.0 * least_log_score)  # the log scale counts tenths of powers of ten
-        query = query.where(schema.notable(), data.anomaly_score >= least)
+        by_index = query.where(schema.notable(), data.anomaly_score >= least)
         # By the computed time, so that no database reads its rows in the order of their times until it has enough.
-        query = query.order_by(epoch_seconds(data.timestamp).desc(), data.uid.desc(), data.rowid.desc())
+        by_index = by_index.order_by(epoch_seconds(data.timestamp).desc(), data.uid.desc(), data.rowid.desc())
+    if uids is not None and (not notable or len(uids) == 1):
+        queries = [query.where(data.uid == uid).order_by(data.rowid.desc()) for uid in uids]
+    elif uids is not None:
+        # Computed, too: by the uids as they are, SQLite would read all rows of these metrics.
+        queries = [by_index.where(func.coalesce(data.uid, "").in_(some)) for some in in_chunks(uids)]
+    elif notable:
+        queries = [by_index]
     else:
         # In two steps: an order by more than the index has makes newer releases of SQLite sort the whole table.
         newest = (
             query.with_only_columns(data.timestamp).order_by(data.timestamp.desc()).limit(limit).subquery()
         )
         query = query.where(data.timestamp >= select(func.min(newest.c.timestamp)).scalar_subquery())
-        query = query.order_by(data.timestamp.desc(), data.uid.desc(), data.rowid.desc())
-    rows = conn.execute(query.limit(limit)).all()
+        queries = [query.order_by(data.timestamp.desc(), data.uid.desc(), data.rowid.desc())]
+    rows = [row for one in queries for row in conn.execute(one.limit(limit))]
+    if len(queries) > 1:
+        rows = sorted(rows, key=lambda row: (row[2], row.uid, row.rowid), reverse=True)[:limit]
     known = states(conn, [row.uid for row in rows])
     alarming: dict[str, list[int]] = {}
     for row in rows:

@@ -541,6 +541,15 @@ class Road(Struct, frozen=True):
     steps: list[RoadStep]
 
 
+class Changed(Struct, frozen=True):
+    """What became of the metrics of a pattern."""
+
+    changed: int
+    """Metrics that were changed."""
+    left: int
+    """Metrics that the pattern fits and that were left for the next request."""
+
+
 class MonitorRule(Struct, frozen=True):
     """A rule, and the metrics that it decides about."""
 

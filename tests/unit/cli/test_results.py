@@ -157,7 +157,7 @@ def test_what_comes_while_stored_results_are_shown_is_neither_missed_nor_shown_t
     settings = SimpleNamespace(batches_exchange="results.batches", results_shard_queue=str)
     shown = []
 
-    def show_stored(context, name, **_options):
+    def show_stored(context, wanted, **_options):
         bus.publish([batch("stored", "meanwhile"), batch("last")])
         shown.append("stored")
         return {("stored", 1)}
@@ -171,6 +171,10 @@ def test_what_comes_while_stored_results_are_shown_is_neither_missed_nor_shown_t
     monkeypatch.setattr(results, "printer", lambda json: show)
     with pytest.raises(EnoughError):
         results.follow(
-            SimpleNamespace(bus=bus, settings=settings, shards=1), None, min_score=0.0, limit=20, json=True
+            SimpleNamespace(bus=bus, settings=settings, shards=1),
+            results.Wanted(),
+            min_score=0.0,
+            limit=20,
+            json=True,
         )
     assert shown == ["stored", "meanwhile", "last"]

@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import func, select, text
 
 from htmengine.exceptions import MetricStatusChangedError, ObjectNotFoundError
-from htmengine.repository import identity, metrics, samples, schema, scores
+from htmengine.repository import hours, identity, metrics, samples, schema, scores
 from htmengine.repository.status import MetricStatus
-from tests.unit.repository.rows import add_rows, plan, score_rows
+from tests.unit.repository.rows import FIRST_SECOND, add_rows, add_scored, plan, score_rows
 
 
 def test_a_metric_that_comes_in_as_samples_has_the_documented_columns(database):
@@ -303,3 +303,19 @@ def test_metrics_with_work_left_are_found_by_an_index(database, condition, index
         assert index in plan(
             conn, select(schema.metric.c.uid).where(condition(conn.dialect)).order_by(schema.metric.c.uid)
         )
+
+
+def test_a_metric_is_deleted_in_parts_with_its_rows_alarms_and_hours(database, uid):
+    with database.write() as conn:
+        other = metrics.create_custom(conn, ["other"])["other"]
+        for one in (uid, other):
+            add_scored(conn, one, [FIRST_SECOND + i for i in range(5)], [1.0] * 5, [0.1, 0.1, 0.9, 0.9, 0.9])
+            hours.store(conn, [hours.summed_to(conn, one, 0, 0, 5)])
+    parts = [True]
+    while parts[-1]:
+        with database.write() as conn:
+            parts.append(metrics.delete_metric(conn, uid, limit=2))
+    assert len(parts) > 4
+    with database.read() as conn:
+        for table in (schema.metric, schema.metric_data, schema.metric_alarm, schema.metric_hour):
+            assert set(conn.scalars(select(table.c.uid))) == {other}

@@ -52,7 +52,9 @@ def test_the_newest_scored_rows_come_with_the_oldest_first(database, uids):
 )
 def test_scores_from_a_height_on_are_chosen(database, uids, least, rowids):
     assert latest(database, least_log_score=least) == [(name, rowid) for rowid in rowids for name in "ab"]
-    assert latest(database, name="b", least_log_score=least) == [("b", rowid) for rowid in rowids]
+    assert latest(database, uids=[uids["b"]], least_log_score=least) == [("b", rowid) for rowid in rowids]
+    both = [(name, rowid) for rowid in rowids for name in "ab"]
+    assert latest(database, uids=list(uids.values()), least_log_score=least) == both
 
 
 def test_rows_of_one_time_come_by_name(database):
@@ -78,8 +80,10 @@ def test_a_row_that_alarms_comes_with_its_alarm(database, uids):
 
 
 def test_rows_of_one_metric_are_chosen(database, uids):
-    assert latest(database, name="a", limit=2) == [("a", 5), ("a", 6)]
-    assert latest(database, name="unknown") == []
+    assert latest(database, uids=[uids["a"]], limit=2) == [("a", 5), ("a", 6)]
+    assert latest(database, uids=["unknown"]) == []
+    assert latest(database, uids=[]) == []
+    assert latest(database, uids=list(uids.values()), limit=3) == [("b", 5), ("a", 6), ("b", 6)]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +92,8 @@ def test_rows_of_one_metric_are_chosen(database, uids):
         ({}, "timestamp_idx"),
         ({"least_log_score": 0.1}, "timestamp_idx"),
         ({"least_log_score": 0.5}, "anomaly_score_idx"),
-        ({"name": "a", "least_log_score": 0.5}, "autoindex_metric_data"),
+        ({"uids": ["u"], "least_log_score": 0.5}, "autoindex_metric_data"),
+        ({"uids": ["u", "v"], "least_log_score": 0.5}, "anomaly_score_idx"),
     ],
 )
 def test_no_more_rows_are_read_than_needed(database, uids, options, index):

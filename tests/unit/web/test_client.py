@@ -68,6 +68,7 @@ def test_models_are_monitored_moved_and_deleted(served, client):
     assert client.find("a") is None
     assert client.import_model(exported).name == "a"
     assert client.unmonitor(client.find("a").uid).state == "unmonitored"
+    assert client.delete_some("a*") == 1
 
 
 def test_history_is_sent_by_a_job(served, client, tmp_path):

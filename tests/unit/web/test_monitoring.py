@@ -46,6 +46,32 @@ def test_a_deleted_metric_is_gone_with_its_samples(house):
         assert client.delete(f"/api/v1/metrics/{uid}").status_code == 404
 
 
+def test_metrics_of_a_pattern_lose_their_models_or_are_deleted(house):
+    for name in ("web.a", "web.b", "db.a"):
+        house.metric(name, [5.0] * 3)
+    house.metric("web.c", [5.0], monitored=False)
+    with house.client:
+        assert post(house, "/metrics/unmonitor", json={"pattern": "web.*"}) == {"changed": 2, "left": 0}
+        states = {row["name"]: row["state"] for row in house.get("/metrics")["items"]}
+        assert {name for name, state in states.items() if state == "unmonitored"} == {
+            "web.a",
+            "web.b",
+            "web.c",
+        }
+        assert post(house, "/metrics/delete", json={"pattern": "web.[ab]"}) == {"changed": 2, "left": 0}
+        assert {row["name"] for row in house.get("/metrics")["items"]} == {"web.c", "db.a"}
+
+
+def test_many_metrics_are_deleted_by_several_requests(house, monkeypatch):
+    monkeypatch.setattr("htmengine.web.api.monitoring.MAX_CHANGED", 2)
+    for name in "abc":
+        house.metric(name, [5.0])
+    with house.client:
+        assert post(house, "/metrics/delete", json={"pattern": "*"}) == {"changed": 2, "left": 1}
+        assert post(house, "/metrics/delete", json={"pattern": "*"}) == {"changed": 1, "left": 0}
+        assert house.get("/metrics")["total"] == 0
+
+
 def test_a_model_moves_to_another_metric_by_export_and_import(house):
     uid = house.metric("a", [5.0] * 300, last=NOW)
     with house.client as client:

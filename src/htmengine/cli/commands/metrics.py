@@ -4,25 +4,31 @@ from typing import Annotated
 
 import typer
 
-from htmengine.cli.options import ConfigOption, DataOption, JsonOption
+from htmengine.cli.options import ConfigOption, DataOption, JsonOption, RegexOption
 
 
 def metrics(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="NAME", help="Only these. [default: all]")
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME…", help="Only these; also patterns of names, such as 'web.*'. [default: all]"
+        ),
     ] = None,
+    regex: RegexOption = False,
     json: JsonOption = False,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
     """List metrics, with their samples stored and scored."""
-    from htmengine.cli.monitoring import require_all
+    from htmengine.cli.selection import require_all, select
     from htmengine.cli.session import installation, print_json, print_table, utc
     from htmengine.cli.terminal import echo_stderr
     from htmengine.repository import overview
 
-    with installation(config, data) as context, context.database.read() as conn:
-        found = overview.metrics(conn, names or None)
+    with installation(config, data) as context:
+        selection = select(context, names, regex=regex) if names else None
+        with context.database.read() as conn:
+            found = overview.metrics(conn, selection and [state.name for state in selection.found])
     if json:
         for row in found:
             print_json(
@@ -47,4 +53,5 @@ def metrics(
         )
     elif not names:
         echo_stderr("There are no metrics yet. Send a sample: htmengine send 'cpu.load 0.42'")
-    require_all(names or (), {row.name for row in found})
+    if selection:
+        require_all(selection)

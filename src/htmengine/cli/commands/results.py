@@ -4,12 +4,18 @@ from typing import Annotated
 
 import typer
 
-from htmengine.cli.options import ConfigOption, DataOption, JsonOption, one_of
+from htmengine.cli.options import ConfigOption, DataOption, JsonOption, RegexOption, one_of
 from htmengine.errors import MisuseError
 
 
 def results(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Metric. [default: all]")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME…", help="Metrics, or patterns of their names, such as 'web.*'. [default: all]"
+        ),
+    ] = None,
+    regex: RegexOption = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Show new results as they come.")] = False,
     min_score: Annotated[
         float,
@@ -42,8 +48,9 @@ def results(
             "--follow and --sort score are both given.",
             hint="Give one: with --follow, results are shown in the order of their times.",
         )
+    wanted = work.Wanted(names or (), regex)
     with installation(config, data) as context:
         if follow:
-            work.follow(context, name, min_score=min_score, limit=limit, json=json)
+            work.follow(context, wanted, min_score=min_score, limit=limit, json=json)
         else:
-            work.show_stored(context, name, min_score=min_score, limit=limit, json=json, sort=how)
+            work.show_stored(context, wanted, min_score=min_score, limit=limit, json=json, sort=how)

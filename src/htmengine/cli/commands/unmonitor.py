@@ -1,23 +1,29 @@
-"""`htmengine unmonitor`: take a metric's model away."""
+"""`htmengine unmonitor`: take models away."""
 
-from typing import Annotated
-
-import typer
-
-from htmengine.cli.options import ConfigOption, DataOption
+from htmengine.cli.options import (
+    ConfigOption,
+    DataOption,
+    DryRunOption,
+    NamesArgument,
+    RegexOption,
+    YesOption,
+)
 
 
 def unmonitor(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Metric.")],
+    names: NamesArgument,
+    regex: RegexOption = False,
+    dry_run: DryRunOption = False,
+    yes: YesOption = False,
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Delete a metric's model and its scores; its samples stay.
+    """Delete models of metrics and their scores; the samples stay.
 
-    New samples are stored on. The rules for new metrics leave it alone from now on.
+    New samples are stored on. The rules for new metrics leave them alone from now on. Asks before it changes a hundred metrics or more.
     """
     from htmengine.cli import monitoring
-    from htmengine.cli.session import installation, print_json
+    from htmengine.cli.session import installation
 
     with installation(config, data) as context:
-        print_json(monitoring.unmonitor(context, name))
+        monitoring.unmonitor(context, monitoring.Scope(names, regex, dry_run, yes))

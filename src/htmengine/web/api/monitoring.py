@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct
@@ -18,13 +18,15 @@ from htmengine.runtime.metric_storer import name_patterns
 from htmengine.web import problems, rows
 from htmengine.web.operations import Call, Operations
 from htmengine.web.problems import Problem, unknown_metric
-from htmengine.web.shapes import MetricRow, Uid
+from htmengine.web.shapes import Changed, MetricRow, Uid
 
 operations = Operations()
 
 MAX_BATCH_SIZE: Final = 10_000
 """Metrics that one request monitors."""
 SPECS_BATCH_SIZE: Final = 500
+MAX_CHANGED: Final = 500
+"""Metrics that one request unmonitors or deletes, since the rows of each are worked on."""
 
 
 class MonitorBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,7 +70,7 @@ def delete_metric(call: Call, uid: Uid) -> None:
     call.site.feed.list_metrics()
 
 
-class MonitorSomeBody(Struct, frozen=True, forbid_unknown_fields=True):
+class SomeBody(Struct, frozen=True, forbid_unknown_fields=True):
     """Which metrics."""
 
     pattern: Annotated[str, Meta(min_length=1, max_length=300)]
@@ -85,7 +87,7 @@ class Monitored(Struct, frozen=True):
 
 
 @operations("POST", "/metrics/monitor", "admin", problems.CONFLICT)
-def monitor_some(call: Call, body: MonitorSomeBody) -> Monitored:
+def monitor_some(call: Call, body: SomeBody) -> Monitored:
     """Give a model to every metric of a pattern that has none; at most ten thousand with one request."""
     fits = name_patterns.glob(body.pattern)
     fleet = call.site.fleet
@@ -102,6 +104,37 @@ def monitor_some(call: Call, body: MonitorSomeBody) -> Monitored:
             adapter.monitorMetrics([{"datasource": CUSTOM, "metricSpec": {"metric": name}} for name in some])
     call.site.feed.list_metrics()
     return Monitored(len(chosen), len(names) - len(chosen))
+
+
+@operations("POST", "/metrics/unmonitor", "admin", problems.CONFLICT)
+def unmonitor_some(call: Call, body: SomeBody) -> Changed:
+    """Delete the model of every metric of a pattern, with its scores; of some hundred with one request."""
+    fits = name_patterns.glob(body.pattern)
+    fleet = call.site.fleet
+    with fleet.lock:
+        found = zip(fleet.uids, fleet.names, fleet.monitored().tolist(), strict=True)
+        uids = [uid for uid, name, monitored in found if monitored and fits(name)]
+    return _change_some(call, uids, _adapter(call).unmonitorMetric)
+
+
+@operations("POST", "/metrics/delete", "admin", problems.CONFLICT)
+def delete_some(call: Call, body: SomeBody) -> Changed:
+    """Delete every metric of a pattern with its samples, scores, alarms and model; some hundred with one request."""
+    fits = name_patterns.glob(body.pattern)
+    fleet = call.site.fleet
+    with fleet.lock:
+        names = [name for name in fleet.names if fits(name)]
+    return _change_some(call, names, _adapter(call).deleteMetricByName)
+
+
+def _change_some(call: Call, keys: Sequence[str], change: Callable[[str], None]) -> Changed:
+    """Change the first of these metrics; one that is gone meanwhile needs nothing more."""
+    chosen = keys[:MAX_CHANGED]
+    for key in chosen:
+        with explained(), suppress(exceptions.ObjectNotFoundError):
+            change(key)
+    call.site.feed.list_metrics()
+    return Changed(len(chosen), len(keys) - len(chosen))
 
 
 @operations(
