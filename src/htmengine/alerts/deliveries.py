@@ -276,6 +276,14 @@ def last_of_targets(conn: Connection) -> dict[str, Delivery]:
     return {row.target: Delivery(*row) for row in conn.execute(query)}
 
 
+def oldest_unfinished(conn: Connection) -> dict[str, int]:
+    """Return by target when the oldest notice was made of which something is left to do."""
+    query = select(_delivery.target, func.min(_delivery.created).label("created")).where(
+        _delivery.due.is_not(None)
+    )
+    return {row.target: row.created for row in conn.execute(query.group_by(_delivery.target))}
+
+
 class Told(NamedTuple):
     """A metric of an incident that was told of for a rule."""
 

@@ -275,6 +275,7 @@ class Sender:
                 self._tell_all_is_well(conn, target.name, now)
             self._step(f"{NAME}.note_stored")
         self.counters.add(after.state)
+        self.counters.add(f"{after.state}_to_{target.name}")
         if isinstance(outcome, Delivered):
             log.info("%s.delivered target=%s notice=%s", NAME, target.name, id_)
         else:

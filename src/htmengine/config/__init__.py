@@ -40,6 +40,9 @@ from htmengine.config.settings import (
     ModelName as ModelName,
 )
 from htmengine.config.settings import (
+    Prometheus as Prometheus,
+)
+from htmengine.config.settings import (
     Repository as Repository,
 )
 from htmengine.config.settings import (

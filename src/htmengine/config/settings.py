@@ -174,6 +174,13 @@ class Http(msgspec.Struct, frozen=True, kw_only=True):
         return self.host in ("localhost", "::1") or self.host.startswith("127.")
 
 
+class Prometheus(msgspec.Struct, frozen=True, kw_only=True):
+    """What Prometheus gets from the web server."""
+
+    scores: bool = False
+    """Give the newest scores of metrics, too."""
+
+
 class Storer(msgspec.Struct, frozen=True, kw_only=True):
     """What is accepted, and which new metrics are monitored."""
 
@@ -235,6 +242,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     statsd: Statsd = Statsd()
     doors: Doors = Doors()
     http: Http = Http()
+    prometheus: Prometheus = Prometheus()
     storer: Storer = Storer()
     scheduler: Scheduler = Scheduler()
     likelihood: Likelihood = Likelihood()
@@ -366,6 +374,7 @@ def _settings(reader: OptionReader) -> Settings:
         statsd=_statsd(reader),
         doors=_doors(reader),
         http=_http(reader),
+        prometheus=_prometheus(reader),
         storer=_storer(reader),
         scheduler=_scheduler(reader),
         likelihood=_likelihood(reader),
@@ -457,6 +466,13 @@ def _http(reader: OptionReader) -> Http:
         section.fault("names one of tls_certificate and tls_key; HTTPS needs both")
     reader.refuse_others(APPLICATION, "http")
     return http
+
+
+def _prometheus(reader: OptionReader) -> Prometheus:
+    section, defaults = reader.section(APPLICATION, "prometheus"), Prometheus()
+    prometheus = Prometheus(scores=section.get("scores", boolean, defaults.scores))
+    reader.refuse_others(APPLICATION, "prometheus")
+    return prometheus
 
 
 def _storer(reader: OptionReader) -> Storer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Final, NamedTuple
@@ -101,6 +102,7 @@ class ModelMemory:
         if self.cache.bytes > self.cache.budget:
             self._evict(working)
         self.cache.touch(working)
+        self._counters.set("models_resident", len(self.cache))
         return Loaded([uid for uid in waiting if uid in working], refused)
 
     def _load_missing(self, missing: Sequence[str], working: set[str], served: dict[bool, bool]) -> set[str]:
@@ -261,6 +263,7 @@ class ModelMemory:
             timeout_s=timeout_s,
         )
         self._counters.add("checkpoints")
+        self._counters.set("checkpointed_at", int(time.time()))
         cached.checkpointed_rowid = cached.published_rowid
         self.cache.resize(cached, len(block))
 

@@ -27,6 +27,11 @@ class Counters:
         with self._lock:
             self._counts[name] += count
 
+    def set(self, name: str, number: int) -> None:
+        """Say how many there are of something now."""
+        with self._lock:
+            self._counts[name] = number
+
     def reject(self, reason: str, examples: Iterable[str] = (), count: int | None = None) -> None:
         """Count lines that are not used; `count` is that of the examples unless it is given."""
         cut = [shortened(example) for example in examples]

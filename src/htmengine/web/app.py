@@ -23,7 +23,7 @@ from htmengine.bus import BusError
 from htmengine.errors import DependencyUnavailable, ExplainedError, MisuseError
 from htmengine.exceptions import ObjectNotFoundError
 from htmengine.service.context import Context
-from htmengine.web import api, doors, openapi, problems
+from htmengine.web import api, doors, openapi, problems, prometheus
 from htmengine.web.access import Access
 from htmengine.web.headers import LOOPBACK, HostCheck, SecurityHeaders
 from htmengine.web.operations import PREFIX, routes
@@ -61,11 +61,13 @@ def create_app(context: Context, *, site: Site | None = None) -> Starlette:
         finally:
             await run_in_threadpool(site.close)
 
+    times = prometheus.RequestTimes()
     app = Starlette(
-        routes=_routes(site),
+        routes=_routes(site, times),
         lifespan=lifespan,
         max_body_size=MAX_BODY,
         middleware=[
+            Middleware(prometheus.HttpTimes, times),
             Middleware(SecurityHeaders),
             Middleware(HostCheck, allowed=allowed_hosts(context)),
             Middleware(GZipMiddleware, minimum_size=GZIP_FROM, compresslevel=1),
@@ -87,7 +89,7 @@ def allowed_hosts(context: Context) -> frozenset[str]:
     return frozenset(names)
 
 
-def _routes(site: Site) -> list[BaseRoute]:
+def _routes(site: Site, times: prometheus.RequestTimes) -> list[BaseRoute]:
     page = site.page
 
     @cache
@@ -113,6 +115,7 @@ def _routes(site: Site) -> list[BaseRoute]:
         Route(f"{PREFIX}/openapi.json", openapi_document),
         *routes(site, api.OPERATIONS),
         *doors.routes(site),
+        *prometheus.routes(site, times),
         *(Route(path, page.document) for path in PAGES),
     ]
 

@@ -48,6 +48,7 @@ _COLUMNS: Final[Mapping[str, tuple[type, Any]]] = {
     "scored_rowid": (np.int64, 0),
     "time": (np.float64, np.nan),  # of the newest sample
     "rowid": (np.int64, 0),  # of the newest row whose value and score are known
+    "scored_time": (np.float64, np.nan),  # of this row, where it has a score
     "value": (np.float64, np.nan),
     "log_score": (np.float32, np.nan),
     "forecast": (np.float32, np.nan),
@@ -308,6 +309,7 @@ class Fleet:
         last = np.flatnonzero(np.r_[first[1:], True])
         i = i[last]
         columns["rowid"][i], columns["time"][i] = rowid[last], time[last]
+        columns["scored_time"][i] = time[last]
         newest = [rows[position] for position in order[last].tolist()]
         usual = [row.usual or (None, None) for row in newest]
         for name, column in (
@@ -329,6 +331,7 @@ class Fleet:
         known = {
             "rowid": newest.rowid,
             "time": newest.timestamp,
+            "scored_time": None if newest.log_score is None else newest.timestamp,
             "value": newest.value,
             "log_score": scored.log_score,
             "forecast": scored.forecast,
@@ -454,7 +457,10 @@ class Fleet:
         self.minutes.columns["score"][:, i] = 0
         for name in ("score", "alarms"):
             self.day.columns[name][:, i] = 0
-        for name in ("log_score", "forecast", "usual_low", "usual_high", "one_in", "alarm_time", "since"):
+        for name in (
+            *("scored_time", "log_score", "forecast", "usual_low", "usual_high", "one_in"),
+            *("alarm_time", "since"),
+        ):
             self._columns[name][i] = np.nan
         self._columns["alarm_rowid"][i] = 0
         self.alarms.forget(i)

@@ -104,6 +104,8 @@ class Hub:
         self.epoch = secrets.token_hex(4)
         """Begins every cursor: cursors of another process are told apart by it."""
         self.closed = False
+        self.readers = 0
+        """How many there are."""
         self._kept_s = kept_s
         self._kept_results = kept_results
         self._clock = clock
@@ -223,6 +225,17 @@ async def events(
     hub: Hub, wanted: Filter, cursor: str | None, *, version: str, clock: Callable[[], float] = time.time
 ) -> AsyncIterator[bytes]:
     """Yield a stream of server-sent events until the hub is closed, from a cursor on where it is known."""
+    hub.readers += 1
+    try:
+        async for event in _events(hub, wanted, cursor, version=version, clock=clock):
+            yield event
+    finally:
+        hub.readers -= 1
+
+
+async def _events(
+    hub: Hub, wanted: Filter, cursor: str | None, *, version: str, clock: Callable[[], float]
+) -> AsyncIterator[bytes]:
     place = hub.position(cursor)
     hello = {
         "cursor": hub.cursor(hub.last if place is None else place),

@@ -28,6 +28,7 @@ LIVE_S: Final = 60.0
 """A sample that is older than this when its score comes was not sent live."""
 LATELY_S: Final = 300.0
 MAX_AGES: Final = 20_000
+LATENCY_BUCKETS_S: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, LIVE_S)
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,15 @@ log = logging.getLogger(__name__)
 class _Look(NamedTuple):
     at: float
     health: Health
+
+
+class Latencies(NamedTuple):
+    """A histogram."""
+
+    bounds_s: tuple[float, ...]
+    counts: list[int]
+    """Samples up to each bound and above the one before; at last those above all."""
+    sum_s: float
 
 
 class Watch:
@@ -58,6 +68,8 @@ class Watch:
         self._lock = threading.Lock()
         self._seen: deque[_Look] = deque(maxlen=KEPT)
         self._ages: deque[tuple[float, float]] = deque(maxlen=MAX_AGES)
+        self._latency_counts = np.zeros(len(LATENCY_BUCKETS_S) + 1, dtype=np.int64)
+        self._latency_sum = 0.0
 
     def health(self) -> Health:
         """Return the state of the engine. Raises DependencyUnavailable or BusError where it is not known."""
@@ -114,7 +126,15 @@ class Watch:
     def scored_live(self, ages: list[float]) -> None:
         """Take how old samples were, by their own times, when their scores were published."""
         now = self._timer()
-        self._ages.extend((now, age) for age in ages if 0.0 <= age <= LIVE_S)
+        live = [age for age in ages if 0.0 <= age <= LIVE_S]
+        self._ages.extend((now, age) for age in live)
+        places = np.searchsorted(LATENCY_BUCKETS_S, live)
+        self._latency_counts += np.bincount(places, minlength=len(self._latency_counts))
+        self._latency_sum += sum(live)
+
+    def latencies(self) -> Latencies:
+        """Return how long samples that were sent live took from their own times to their scores."""
+        return Latencies(LATENCY_BUCKETS_S, self._latency_counts.tolist(), self._latency_sum)
 
     def latency(self) -> Latency | None:
         """Return how long samples took lately, from their own times to their scores; None where none was sent live."""

@@ -1,4 +1,4 @@
-"""`htmengine config`: look at an application's configuration."""
+"""`htmengine config`: look at an application's configuration, and get those of other programs."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +8,11 @@ import typer
 from htmengine.cli.group import Commands
 from htmengine.cli.terminal import echo_stderr, echo_stdout
 
-app = typer.Typer(cls=Commands, no_args_is_help=True, help="Look at an application's configuration.")
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    help="Check a configuration; print files for other programs.",
+)
 
 
 @app.command()
@@ -66,6 +70,17 @@ def check(
             )
 
 
-@app.callback()
-def _group() -> None:
-    """Keep `check` a command of its own."""
+@app.command()
+def file(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="prometheus-alerts.yml, or a dashboard: grafana-engine.json, grafana-scores.json.",
+        ),
+    ],
+) -> None:
+    """Print alert rules of Prometheus, or a dashboard of Grafana."""
+    from htmengine.config import templates
+
+    echo_stdout(templates.shipped(name).rstrip("\n"))

@@ -21,6 +21,8 @@ FILES: Final = (
     "supervisord-base.conf",
     "supervisord.conf",
 )
+SHIPPED: Final = ("grafana-engine.json", "grafana-scores.json", "prometheus-alerts.yml")
+"""Files for other programs, which are taken as they are."""
 APPLICATION_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
 
 
@@ -39,6 +41,13 @@ ALONE: Final = Choices()
 """Everything on one machine, without servers."""
 _SERVER: Final = {"sqlite": ("root", 3306), "mysql": ("root", 3306), "postgresql": ("postgres", 5432)}
 """By dialect, the user and the port of a fresh server."""
+
+
+def shipped(name: str) -> str:
+    """Return the text of a file for another program. Raises MisuseError where there is none of this name."""
+    if name not in SHIPPED:
+        raise MisuseError(f"{name}: there is no such file.", hint=f"There are {', '.join(SHIPPED)}.")
+    return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
 
 
 def write(folder: Path, name: str, choices: Choices = ALONE) -> list[Path]:

@@ -30,7 +30,9 @@ class PickleReader:
         """Return the samples that are complete now, as lines."""
         samples, refusals = self._reader.feed(data, self._clock())
         self._count(refusals)
-        return queue_lines.written(samples).get(PROTOCOL, [])
+        lines = queue_lines.written(samples).get(PROTOCOL, [])
+        self._counters.add("samples_graphite-pickle", len(lines))
+        return lines
 
     def finish(self) -> None:
         """Count a frame that never ended."""

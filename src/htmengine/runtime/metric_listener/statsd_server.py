@@ -111,6 +111,7 @@ class StatsdServer:
         if lines and self._publisher.full:  # its senders cannot be made to wait
             refusals.add(Reason.QUEUE_FULL, count=len(lines))
             return
+        self._counters.add("samples_statsd", len(lines))
         self._publisher.put(lines)
 
 
