@@ -79,6 +79,9 @@ def listening(host: str, port: int) -> socket.socket:
             hint="Another program may have this port: give another with --http-port, or as [http] port in "
             "application.conf; 0 goes without the web server.",
         ) from error
+    # Connections have it from here: an answer goes out in two pieces, and the second would wait 40 ms for the client's
+    # acknowledgement of the first. asyncio sets it for sockets that it makes itself.
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return bound
 
 

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 import msgspec
 
-from htmengine.web.server import work
+from htmengine.web.server import listening, work
 
 
 def answer(port):
@@ -51,3 +51,11 @@ def test_a_program_that_waits_for_its_port_ends_when_it_is_told_to(context, capl
         context.stop.set()
         server.join(60)
         assert not server.is_alive()
+
+
+def test_answers_are_sent_at_once():
+    with listening("127.0.0.1", 0) as bound:
+        client = socket.create_connection(bound.getsockname())
+        accepted, _ = bound.accept()
+        with client, accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
