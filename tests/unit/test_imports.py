@@ -31,7 +31,7 @@ FLOORS = [
     {"model_swapper"},
     {"adapters"},
     {"monitors", "runtime"},
-    {"incidents"},
+    {"incidents", "silence"},
     {"alerts"},
     {"admin", "detection"},
     {"web"},

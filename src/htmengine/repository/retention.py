@@ -103,6 +103,15 @@ def remove_alarms(conn: Connection, before: int, *, limit: int) -> int:
     return conn.execute(delete(schema.metric_alarm).where(alarm.id.in_(ids))).rowcount
 
 
+def remove_silences(conn: Connection, before: int, *, limit: int) -> int:
+    """Remove silences that ended before a time, in seconds since the epoch, at most `limit`; return their number."""
+    silence = schema.metric_silence.c
+    ids = conn.scalars(select(silence.id).where(silence.until < before).limit(limit)).all()
+    if not ids:
+        return 0
+    return conn.execute(delete(schema.metric_silence).where(silence.id.in_(ids))).rowcount
+
+
 def remove_incidents(conn: Connection, before: int, *, limit: int) -> int:
     """Remove incidents whose newest alarm is from before a time, at most `limit`, with what was joined to them.
 

@@ -281,6 +281,43 @@ metric_hour: Final = Table(
     **_ON_MYSQL,
 )
 
+metric_rhythm: Final = Table(
+    "metric_rhythm",  # how regularly a metric comes, as far as that was learned
+    metadata,
+    Column("uid", String(40), primary_key=True, nullable=False),
+    Column("rhythm", Text, nullable=False),  # JSON: `htmengine.silence.rhythm`
+    **_ON_MYSQL,
+)
+
+metric_silence: Final = Table(
+    "metric_silence",  # when a metric sent nothing for longer than is usual
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),  # in the order in which they were found
+    Column("seq", BigInteger, nullable=False),  # of the change that found or ended it: `silence_writer`
+    Column("uid", String(40), nullable=False),
+    Column("rowid", Integer, nullable=False),  # of the last row before it
+    Column("since", BigInteger, nullable=False),  # timestamp of that; times are seconds since the epoch
+    Column("value", Double),  # of that row; NULL where the row is gone
+    Column("interval_s", Double, nullable=False),  # usual time from a sample to the next
+    Column("found", BigInteger, nullable=False),  # when the next sample was overdue
+    Column("until", BigInteger),  # timestamp of the first row behind it; NULL while it lasts
+    Index("metric_silence_seq_idx", "seq"),
+    Index("metric_silence_uid_idx", "uid", "since"),
+    Index("metric_silence_until_idx", "until"),
+    **_ON_MYSQL,
+)
+
+silence_writer: Final = Table(
+    "silence_writer",  # one row: the newest silence, and who looks for them
+    metadata,
+    Column("name", String(40), primary_key=True, nullable=False),
+    Column("silence_id", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),  # grows with each transaction that finds or ends silences
+    Column("owner", String(80), nullable=False),
+    Column("beat", BigInteger, nullable=False),  # grows while the owner lives
+    **_ON_MYSQL,
+)
+
 access_token: Final = Table(
     "access_token",  # who may use the web server
     metadata,
@@ -404,6 +441,7 @@ incident_writer: Final = Table(
     Column("slowest_s", Double, nullable=False),  # longest interval of an alarm so far
     Column("owner", String(80), nullable=False),
     Column("beat", BigInteger, nullable=False),  # grows while the owner lives
+    _counter("silence_seq"),  # the silences up to this change are in incidents
     **_ON_MYSQL,
 )
 

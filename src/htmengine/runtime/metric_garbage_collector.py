@@ -26,6 +26,7 @@ from htmengine.repository.retention import (
     remove_hours,
     remove_incidents,
     remove_older,
+    remove_silences,
 )
 from htmengine.service.context import Context
 from htmengine.service.program import run_program
@@ -72,7 +73,7 @@ def collect_history(
     rows_at_once: int = ROWS_BATCH_SIZE,
     pause_s: float = PAUSE_S,
 ) -> int:
-    """Remove the alarms, incidents and hours older than a time, as `collect` does, and return their number."""
+    """Remove the alarms, silences, incidents and hours older than a time, as `collect` does, and return their number."""
 
     def rows(remove: Callable[..., int], conn: Connection, uid: str) -> Removal:
         removed = remove(conn, before, limit=rows_at_once)
@@ -81,7 +82,9 @@ def collect_history(
     def hours(conn: Connection, uid: str) -> Removal:
         return remove_hours(conn, before, from_uid=uid)
 
-    steps = partial(rows, remove_alarms), partial(rows, remove_incidents), hours
+    removals = remove_alarms, remove_silences, remove_incidents
+    steps: list[Callable[[Connection, str], Removal]] = [partial(rows, remove) for remove in removals]
+    steps.append(hours)
     return sum(_in_steps(database, step, stop, pause_s) for step in steps)
 
 
@@ -133,7 +136,7 @@ def work(context: Context) -> None:
                 before = int(now - history_days * SECONDS_PER_DAY)
                 removed = collect_history(context.database, before, stop=context.stop)
                 if removed:
-                    log.info("%s.removed alarms_incidents_and_hours=%d", NAME, removed)
+                    log.info("%s.removed alarms_silences_incidents_and_hours=%d", NAME, removed)
         except DependencyUnavailable as error:
             log.warning("%s.waiting reason=%s", NAME, error)
         context.stop.wait(context.settings.retention.interval_s)

@@ -18,6 +18,7 @@ from htmengine.incidents import service as incidents
 from htmengine.runtime import engine
 from htmengine.service import fault_injection, program, shutdown
 from htmengine.service.context import Context, data_folder, opened, settings_for
+from htmengine.silence import service as silence
 from htmengine.system import private
 from htmengine.web import access, server
 
@@ -55,7 +56,10 @@ def run(request: Request) -> None:
         opened(settings, step=fault_injection.from_environment(), stop=stop, progress=progress) as context,
     ):
         listening = threading.Event()
-        works = engine.services(lambda _port: listening.set()) | {incidents.NAME: incidents.work}
+        works = engine.services(lambda _port: listening.set()) | {
+            silence.NAME: silence.work,
+            incidents.NAME: incidents.work,
+        }
         serving = threading.Event()
         if bound := stack.enter_context(_web_socket(request, settings)):
             access.require_token(context.database, settings.http)

@@ -17,12 +17,14 @@ Each section is a rule; the first that fits a metric's name decides, and a metri
     model = nupic            ; instead of the engine's
     resource = hosts
     limit = 500              ; models by this rule
+    silence = 10m            ; a metric that sends nothing for so long is silent; or off. Learned by default
 """
 
 from __future__ import annotations
 
 import configparser
 import math
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -41,9 +43,13 @@ T = TypeVar("T")
 LIMITS: Final = "limits"
 MONITOR: Final = "monitor"
 IGNORE: Final = "ignore"
+OFF: Final = "off"
 MAX_RESOURCE: Final = 100
 
-_OPTIONS: Final = ("pattern", "regex", "action", "min", "max", "model", "resource", "limit")
+_OPTIONS: Final = ("pattern", "regex", "action", "min", "max", "model", "resource", "limit", "silence")
+
+_DURATION: Final = re.compile(r"([0-9]{1,9})\s*([smhd])")
+_UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
 class Rule(NamedTuple):
@@ -60,6 +66,8 @@ class Rule(NamedTuple):
     """Models by this rule at most."""
     text: str = ""
     """The pattern or the regular expression, as it is written."""
+    silence_s: float | None = None
+    """After so long without a sample a metric is silent, infinity for never; None where that is learned."""
 
     def specification(self, uid: str) -> dict[str, Any]:
         """Return what `monitorMetric` takes for a metric that this rule monitors."""
@@ -218,6 +226,7 @@ def _rule(name: str, options: _Options) -> Rule | None:
         options.get("resource", _resource),
         options.get("limit", _count),
         options.section.get(given[0], "") if given else "",
+        options.get("silence", _silence),
     )
     return rule if len(options.faults) == before else None
 
@@ -240,6 +249,16 @@ def _resource(text: str) -> str:
     if not 0 < len(text) <= MAX_RESOURCE:
         raise ValueError(f"has not 1 to {MAX_RESOURCE} characters")
     return text
+
+
+def _silence(text: str) -> float:
+    if text == OFF:
+        return math.inf
+    found = _DURATION.fullmatch(text)
+    seconds = int(found[1]) * _UNITS[found[2]] if found else 0
+    if not seconds:
+        raise ValueError(f"is neither a time, such as 90s, 10m, 2h or 1d, nor {OFF}")
+    return float(seconds)
 
 
 def _number(text: str) -> float:

@@ -75,13 +75,13 @@ def test_every_fault_is_told_at_once(load, tmp_path):
     with pytest.raises(ConfigError) as raised:
         load(
             "[limits]\nmetrics = many\n[a]\npatern = x\naction = watch\nmin = 1\n"
-            "[b]\npattern = x\nregex = (\naction = monitor\nmin = 5\nmax = nan\nmodel = best\nlimit = -1\n"
+            "[b]\npattern = x\nregex = (\naction = monitor\nmin = 5\nmax = nan\nmodel = best\nlimit = -1\nsilence = soon\n"
             "[c]\npattern =\nmin = 5\nmax = 4\nresource =\n"
         )
     found = str(raised.value).replace(str(tmp_path / "rules.conf"), "FILE").splitlines()
     assert found == [
         'FILE: [limits] metrics = "many" is not a whole number',
-        "FILE: [a] patern is no option; known here: pattern, regex, action, min, max, model, resource, limit",
+        "FILE: [a] patern is no option; known here: pattern, regex, action, min, max, model, resource, limit, silence",
         "FILE: [a] has neither pattern nor regex",
         'FILE: [a] action = "watch" is neither monitor nor ignore',
         "FILE: [a] has one of min and max; give both or none",
@@ -89,6 +89,7 @@ def test_every_fault_is_told_at_once(load, tmp_path):
         'FILE: [b] max = "nan" is not finite',
         'FILE: [b] model = "best" is none of default, nupic, nupic-tm, nupic-0.3',
         'FILE: [b] limit = "-1" is not a whole number',
+        'FILE: [b] silence = "soon" is neither a time, such as 90s, 10m, 2h or 1d, nor off',
         'FILE: [c] pattern = "" fits nothing',
         "FILE: [c] has no action; it is monitor or ignore",
         "FILE: [c] max = 4.0 is below min = 5.0",

@@ -1,0 +1,210 @@
+"""Silences: when metrics sent nothing for longer than is usual; and what is known of how regularly each one comes.
+
+One writer finds and ends them, in transactions that are numbered: whoever follows silences asks for what changed after a
+number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, update
+
+from htmengine.repository import bulk, schema
+from htmengine.repository.chunks import in_chunks
+from htmengine.repository.times import epoch_seconds
+
+MAX_ROWS: Final = 512
+"""So many of a metric's newest rows are read at a time; gaps before them are not known."""
+_PAIRS: Final = 200
+"""Metrics with their rowids in a statement."""
+_PART: Final = 5000
+_NAME: Final = "writer"
+
+_silence: Final = schema.metric_silence.c
+_rhythm: Final = schema.metric_rhythm.c
+_writer: Final = schema.silence_writer.c
+_data: Final = schema.metric_data.c
+
+
+class Silence(NamedTuple):
+    """A time in which a metric sent nothing. Times are seconds since the epoch."""
+
+    id: int
+    seq: int
+    """Of the change that found it, or ended it."""
+    uid: str
+    rowid: int
+    """The last row before it."""
+    since: int
+    """Timestamp of that row."""
+    value: float | None
+    """Of that row; None where it is gone."""
+    interval_s: float
+    """Usual time from a sample to the next."""
+    found: int
+    """When the next sample was overdue."""
+    until: int | None = None
+    """Timestamp of the first row behind it; None while it lasts."""
+
+    @property
+    def missing_since(self) -> int:
+        """When the first sample that did not come was due."""
+        return int(self.since + self.interval_s)
+
+
+class Position(NamedTuple):
+    """How far the writer of silences has come."""
+
+    silence_id: int
+    """The newest silence."""
+    seq: int
+    """The last change."""
+    owner: str
+    """Who writes; empty if nobody does."""
+    beat: int
+    """Grows while the owner lives."""
+
+
+BEGIN: Final = Position(silence_id=0, seq=0, owner="", beat=0)
+
+
+def read_position(conn: Connection) -> Position | None:
+    """Return how far the writer has come; None if it has never run."""
+    row = conn.execute(_position()).first()
+    return None if row is None else Position(*row)
+
+
+def lock_position(conn: Connection) -> Position:
+    """Return the same, and keep other writers waiting until this transaction ends."""
+    row = conn.execute(_position().with_for_update()).first()
+    if row is not None:
+        return Position(*row)
+    conn.execute(insert(schema.silence_writer).values(name=_NAME, **BEGIN._asdict()))
+    return BEGIN
+
+
+def move_position(conn: Connection, position: Position) -> None:
+    """Store how far the writer has come."""
+    conn.execute(update(schema.silence_writer).where(_writer.name == _NAME).values(**position._asdict()))
+
+
+def _position() -> Select[Any]:
+    return select(*(_writer[name] for name in Position._fields)).where(_writer.name == _NAME)
+
+
+def add(conn: Connection, found: Sequence[Silence]) -> None:
+    """Store silences that were found."""
+    if found:
+        columns = map(list, zip(*found, strict=True))
+        bulk.insert(conn, schema.metric_silence, dict(zip(Silence._fields, columns, strict=True)))
+
+
+def end(conn: Connection, until: Mapping[int, int], seq: int) -> None:
+    """End silences, given by their ids: each with the timestamp of the first row behind it."""
+    if until:
+        to = {"until": list(until.values()), "seq": [seq] * len(until)}
+        bulk.update(conn, schema.metric_silence, {"id": list(until)}, to)
+
+
+def lasting(conn: Connection, uids: Collection[str] | None = None) -> list[Silence]:
+    """Return the silences that have not ended, of these metrics or of all, the oldest first."""
+    query = select(*(_silence[name] for name in Silence._fields)).where(_silence.until.is_(None))
+    if uids is None:
+        return [Silence(*row) for row in conn.execute(query.order_by(_silence.since, _silence.id))]
+    found = [
+        Silence(*row)
+        for some in in_chunks(sorted(uids))
+        for row in conn.execute(query.where(_silence.uid.in_(some)))
+    ]
+    return sorted(found, key=lambda silence: (silence.since, silence.id))
+
+
+def changed_since(conn: Connection, seq: int, *, limit: int) -> list[Silence]:
+    """Return the silences that were found or ended after a change, in the order of the changes, whole changes of them.
+
+    There are at least `limit` of them where there are so many.
+    """
+    numbers = select(_silence.seq).where(_silence.seq > seq).order_by(_silence.seq).limit(limit)
+    last = max(conn.scalars(numbers), default=None)
+    if last is None:
+        return []
+    query = select(*(_silence[name] for name in Silence._fields))
+    query = query.where(_silence.seq > seq, _silence.seq <= last).order_by(_silence.seq, _silence.id)
+    return [Silence(*row) for row in conn.execute(query)]
+
+
+def of_metric(conn: Connection, uid: str, since: float, until: float) -> list[Silence]:
+    """Return the silences of a metric that lie at least partly between two times, the oldest first."""
+    query = select(*(_silence[name] for name in Silence._fields)).where(
+        _silence.uid == uid,
+        _silence.since <= until,
+        or_(_silence.until.is_(None), _silence.until >= since),
+    )
+    return [Silence(*row) for row in conn.execute(query.order_by(_silence.since, _silence.id))]
+
+
+def timestamps(
+    conn: Connection, spans: Mapping[str, tuple[int, int]], *, limit: int = MAX_ROWS
+) -> dict[str, list[tuple[int, int]]]:
+    """Return rowid and timestamp of rows of metrics, in the order of their rowids.
+
+    Parameters
+    ----------
+    spans : by uid, the rowid before the first row that is wanted, and that of the last one.
+    limit : of so many rows of each metric, the newest.
+    """
+    found: dict[str, list[tuple[int, int]]] = {uid: [] for uid in spans}
+    columns = _data.uid, _data.rowid, epoch_seconds(_data.timestamp)
+    for some in in_chunks(sorted(spans), _PAIRS):
+        wanted = (
+            and_(_data.uid == uid, _data.rowid > max(before, last - limit), _data.rowid <= last)
+            for uid, (before, last) in ((uid, spans[uid]) for uid in some)
+        )
+        for uid, rowid, timestamp in conn.execute(select(*columns).where(or_(*wanted))):
+            found[uid].append((rowid, timestamp))
+    for rows in found.values():
+        rows.sort()
+    return found
+
+
+def values(conn: Connection, rows: Sequence[tuple[str, int]]) -> dict[tuple[str, int], float]:
+    """Return the values of rows, given by uid and rowid; those that are not stored are left out."""
+    found: dict[tuple[str, int], float] = {}
+    for some in in_chunks(rows, _PAIRS):
+        wanted = or_(*(and_(_data.uid == uid, _data.rowid == rowid) for uid, rowid in some))
+        for uid, rowid, value in conn.execute(
+            select(_data.uid, _data.rowid, _data.metric_value).where(wanted)
+        ):
+            found[uid, rowid] = value
+    return found
+
+
+def rhythms(conn: Connection, *, part: int = _PART) -> Iterator[list[tuple[str, str]]]:
+    """Yield what is known of metrics, uid and rhythm, so many at a time."""
+    after = ""
+    while True:
+        query = select(_rhythm.uid, _rhythm.rhythm).where(_rhythm.uid > after)
+        found = [(uid, rhythm) for uid, rhythm in conn.execute(query.order_by(_rhythm.uid).limit(part))]
+        if found:
+            yield found
+        if len(found) < part:
+            return
+        after = found[-1][0]
+
+
+def store_rhythms(conn: Connection, known: Mapping[str, str]) -> None:
+    """Store what is known of metrics now, by uid."""
+    if not known:
+        return
+    uids = sorted(known)
+    for some in in_chunks(uids):
+        conn.execute(delete(schema.metric_rhythm).where(_rhythm.uid.in_(some)))
+    bulk.insert(conn, schema.metric_rhythm, {"uid": uids, "rhythm": [known[uid] for uid in uids]})
+
+
+def forget(conn: Connection, uids: Collection[str]) -> None:
+    """Remove what is known of metrics."""
+    for some in in_chunks(sorted(uids)):
+        conn.execute(delete(schema.metric_rhythm).where(_rhythm.uid.in_(some)))

@@ -1,0 +1,1 @@
+"""Metrics that fall silent: how regularly each one comes is learned, and a gap beyond that is a finding."""

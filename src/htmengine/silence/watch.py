@@ -1,0 +1,254 @@
+"""Which metrics are silent: kept in memory, and told of what came. No clock, no database.
+
+A metric is looked at when its next sample is overdue, and not before: so often as it may rest, not as often as it comes.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, NamedTuple
+
+from htmengine.silence.rhythm import Rhythm
+
+LEARNING_S: Final = 120.0
+"""A metric of which too little is known is looked at so often; one that is never silent, too."""
+MIN_PAUSE_S: Final = 5.0
+MAX_PAUSE_S: Final = 60.0
+PAUSE_SHARE: Final = 0.05
+"""A silent metric is looked at again after this share of the time that it has been silent."""
+MAX_UNWATCHED: Final = 16
+
+Limit = Callable[[str], float | None]
+"""Returns for a metric's name after how long it is silent, infinity for never; None where that is learned."""
+
+
+class Begun(NamedTuple):
+    """A metric is silent."""
+
+    uid: str
+    rowid: int
+    """Its last row."""
+    since: int
+    """Timestamp of that."""
+    interval_s: float
+    found: int
+    """When the next sample was overdue."""
+
+
+class Ended(NamedTuple):
+    """A metric that was silent is not any more."""
+
+    uid: str
+    until: int
+    """Timestamp of the first row."""
+
+
+class _Metric:
+    """What is known of a metric."""
+
+    __slots__ = ("due", "limit_s", "name", "rhythm", "rowid", "seen", "silent", "tail", "watched_since")
+
+    def __init__(self, name: str, rowid: int, tail: int | None, rhythm: Rhythm, now: float) -> None:
+        self.name = name
+        self.rowid = rowid
+        self.tail = tail
+        """Timestamp of that row."""
+        self.rhythm = rhythm
+        self.limit_s: float | None = None
+        """By a rule: see `Limit`."""
+        self.watched_since = now
+        self.seen = False
+        """Whether a row came since then: the first one may be late since nobody listened."""
+        self.silent = False
+        self.due = now
+
+
+class Watch:
+    """All metrics that may fall silent. Times are seconds since the epoch, up to which everything that came was stored."""
+
+    def __init__(self, limit: Limit, now: float) -> None:
+        self._limit = limit
+        self._unwatched: list[tuple[float, float]] = [(-math.inf, now)]
+        """Times in which nobody watched: gaps that they reach into teach nothing."""
+        self._metrics: dict[str, _Metric] = {}
+        self._queue: list[tuple[float, str]] = []
+
+    def __len__(self) -> int:
+        """Return the number of metrics."""
+        return len(self._metrics)
+
+    def __contains__(self, uid: object) -> bool:
+        """Tell whether a metric is watched."""
+        return uid in self._metrics
+
+    def uids(self) -> Iterable[str]:
+        """Return the metrics that are watched."""
+        return self._metrics.keys()
+
+    def enter(
+        self,
+        uid: str,
+        name: str,
+        rowid: int,
+        tail: int | None,
+        now: float,
+        *,
+        rhythm: Rhythm | None = None,
+        silent: bool = False,
+    ) -> None:
+        """Watch a metric from now on.
+
+        Parameters
+        ----------
+        rowid, tail : of its newest row, and the timestamp of that.
+        rhythm : what is known of it.
+        silent : whether it is known to be silent.
+        """
+        metric = self._metrics[uid] = _Metric(name, rowid, tail, rhythm or Rhythm(), now)
+        metric.limit_s = self._limit(name)
+        metric.silent = silent
+        self._plan(uid, metric, now)
+
+    def forget(self, uid: str) -> None:
+        """Watch a metric no more."""
+        self._metrics.pop(uid, None)
+
+    def follow(self, limit: Limit, now: float) -> None:
+        """Go by other rules from now on."""
+        self._limit = limit
+        for uid, metric in self._metrics.items():
+            limit_s = limit(metric.name)
+            if limit_s != metric.limit_s:
+                metric.limit_s = limit_s
+                metric.watched_since = now
+                self._plan(uid, metric, now)
+
+    def resume(self, since: float, now: float) -> None:
+        """Begin again: nobody has watched between two times."""
+        self._unwatched.append((min(since, now), max(since, now)))
+        del self._unwatched[:-MAX_UNWATCHED]
+        for uid, metric in self._metrics.items():
+            metric.watched_since = now
+            metric.seen = False
+            self._plan(uid, metric, now)
+
+    def rhythm(self, uid: str) -> Rhythm:
+        """Return what is known of a metric."""
+        return self._metrics[uid].rhythm
+
+    def is_silent(self, uid: str) -> bool:
+        """Tell whether a metric is silent."""
+        return uid in self._metrics and self._metrics[uid].silent
+
+    def rowid(self, uid: str) -> int:
+        """Return the newest row of a metric that was seen."""
+        return self._metrics[uid].rowid
+
+    def due(self, now: float, limit: int) -> list[str]:
+        """Return metrics that are to be looked at, at most so many; each is due again when it was looked at."""
+        found: list[str] = []
+        while self._queue and self._queue[0][0] <= now and len(found) < limit:
+            due, uid = heapq.heappop(self._queue)
+            metric = self._metrics.get(uid)
+            if metric is not None and metric.due == due:
+                metric.due = math.inf
+                found.append(uid)
+        return found
+
+    def look(
+        self, uid: str, rowid: int, tail: int | None, rows: Sequence[tuple[int, int]], now: float
+    ) -> Begun | Ended | None:
+        """Take how a metric stands now; return what has become of it.
+
+        Parameters
+        ----------
+        rowid, tail : of its newest row, and the timestamp of that.
+        rows : rowid and timestamp of the rows behind the one that was the newest; the oldest may be left out.
+        """
+        metric = self._metrics[uid]
+        event: Begun | Ended | None = None
+        if rowid > metric.rowid and tail is not None:
+            event = self._came(uid, metric, rowid, tail, rows, now)
+        elif rowid < metric.rowid:  # its rows were removed, or the repository was restored
+            metric.rowid, metric.tail, metric.watched_since, metric.seen = rowid, tail, now, False
+            if metric.silent:
+                metric.silent, event = False, Ended(uid, int(now))
+        elif not metric.silent:
+            overdue = self._overdue_at(metric)
+            if metric.tail is not None and overdue is not None and now >= overdue:
+                metric.silent = True
+                event = Begun(uid, rowid, metric.tail, metric.rhythm.interval_s, int(overdue))
+        self._plan(uid, metric, now)
+        return event
+
+    def _came(
+        self,
+        uid: str,
+        metric: _Metric,
+        rowid: int,
+        tail: int,
+        rows: Sequence[tuple[int, int]],
+        now: float,
+    ) -> Ended | None:
+        times = [timestamp for _, timestamp in rows]
+        rhythm, before = metric.rhythm, metric.tail
+        is_next = bool(rows) and rows[0][0] == metric.rowid + 1 and before is not None
+        first = times[0] if is_next else tail
+        # Data that fill the gap were late, not missing.
+        filled = is_next and before is not None and first - before <= rhythm.tolerance_s
+        late_by: float | None = None
+        if now > rhythm.expected_by(tail):
+            late_by = now - tail
+        elif filled and before is not None and now > rhythm.expected_by(before):
+            late_by = now - first
+        if is_next and before is not None:
+            times.insert(0, before)
+        for some in self._watched(times, rhythm.tolerance_s):
+            rhythm = rhythm.learned(some)
+        metric.rhythm = rhythm.heard(now - tail, late=False)
+        if late_by is not None and metric.seen:
+            metric.rhythm = metric.rhythm.heard(late_by, late=True)
+        metric.rowid, metric.tail, metric.seen = rowid, tail, True
+        if not metric.silent:
+            return None
+        metric.silent = False
+        return Ended(uid, first)
+
+    def _watched(self, times: Sequence[int], tolerance_s: float) -> Iterator[Sequence[int]]:
+        """Divide timestamps at the gaps in which nobody watched, unless they are as usual."""
+        begin = 0
+        for place in range(1, len(times)):
+            since, until = times[place - 1], times[place]
+            if until - since > tolerance_s and any(
+                since < to and until > from_ for from_, to in self._unwatched
+            ):
+                yield times[begin:place]
+                begin = place
+        yield times[begin:]
+
+    def _overdue_at(self, metric: _Metric) -> float | None:
+        """Return when a metric that sends nothing more is silent; None for never, or as long as that is not known."""
+        if metric.tail is None or not metric.rhythm.live:
+            return None
+        if metric.limit_s is not None:
+            if math.isinf(metric.limit_s):
+                return None
+            return max(float(metric.tail), metric.watched_since) + metric.limit_s
+        if not metric.rhythm.is_known:
+            return None
+        rhythm = metric.rhythm
+        least = metric.watched_since + rhythm.tolerance_s + rhythm.lateness_s
+        return max(rhythm.expected_by(metric.tail), least)
+
+    def _plan(self, uid: str, metric: _Metric, now: float) -> None:
+        """Say when a metric is looked at next."""
+        if metric.silent:
+            age_s = now - (metric.tail if metric.tail is not None else now)
+            due = now + min(max(PAUSE_SHARE * age_s, MIN_PAUSE_S), MAX_PAUSE_S)
+        else:
+            overdue = self._overdue_at(metric)
+            due = now + LEARNING_S if overdue is None else max(overdue, now + 1.0)
+        metric.due = due
+        heapq.heappush(self._queue, (due, uid))
