@@ -1,0 +1,236 @@
+"""Settings of targets, read from their tables: every fault is noted with its line, and no secret is shown."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from htmengine.alerts.targets import secrets
+from htmengine.alerts.targets.connections import ALLOW, refusal
+from htmengine.alerts.targets.http import Receiver, basic, parse_url
+from htmengine.alerts.targets.secrets import Secret, SecretUnavailable
+from htmengine.alerts.toml_tables import Table, text
+
+T = TypeVar("T")
+
+_HEADER: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?")
+
+
+class Settings:
+    """The table of a target.
+
+    Parameters
+    ----------
+    folder : where files are that it names by relative paths: that of `alerts.toml`.
+    environment : environment variables.
+    """
+
+    def __init__(self, name: str, table: Table, folder: Path, environment: Mapping[str, str]) -> None:
+        self.name = name
+        self.table = table
+        self.folder = folder
+        self.environment = environment
+
+    def get(self, key: str, convert: Callable[[Any], T]) -> T | None:
+        """Return a value; None where it is missing or wrong."""
+        return self.table.get(key, convert)
+
+    def required(self, key: str, convert: Callable[[Any], T], example: str) -> T | None:
+        """Return a value that must be there; `example` is one, as it stands in the file."""
+        if key not in self.table:
+            self.table.get(key, convert)
+            self.table.fault(None, f"has no {key}; add for example {key} = {example}")
+        return self.table.get(key, convert) if key in self.table else None
+
+    def flag(self, key: str) -> bool:
+        """Return whether something is switched on."""
+        return self.table.get(key, _flag) or False
+
+    def path(self, key: str) -> Path | None:
+        """Return the path of a file that can be read."""
+        return self.table.get(key, lambda value: _readable(self.folder / text(value)))
+
+    def secret(
+        self,
+        key: str,
+        check: Callable[[str], object],
+        *,
+        required: bool = False,
+        inline: bool = False,
+        default: str = "",
+    ) -> Secret | None:
+        """Return a secret that `KEY_file` or `KEY_env` names.
+
+        Parameters
+        ----------
+        check : raises ValueError that says what is wrong with it, without it.
+        inline : it may stand in the file, as `KEY`, since it need not be secret.
+        default : its value where it is not given.
+        """
+        given = [one for one in (key, f"{key}_file", f"{key}_env") if one in self.table]
+        found = [self._inline(key, inline=inline), self._of_file(key), self._of_environment(key)]
+        if len(given) > 1:
+            self.table.fault(given[1], f"and {given[0]} are both given; leave one")
+            return None
+        if not given:
+            if default:
+                return secrets.constant(default, key)
+            if required:
+                alone = f'{key} = "…", ' if inline else ""
+                self.table.fault(
+                    None,
+                    f'has no {key}; add {alone}{key}_file = "PATH" or {key}_env = "NAME" of what holds it',
+                )
+            return None
+        secret = next((one for one in found if one is not None), None)
+        if secret is None:
+            return None
+        try:
+            check(secret.reveal())
+        except SecretUnavailable as error:
+            self.table.fault(given[0], f"cannot be used: {error}")
+            return None
+        except ValueError as error:
+            what = "" if given[0] == key else f": {secret.source}"
+            self.table.fault(given[0], f"cannot be used{what} {error}" if what else str(error))
+            return None
+        return secret
+
+    def _inline(self, key: str, *, inline: bool) -> Secret | None:
+        # What is wrong with it is said without it.
+        value = self.table.get(key, lambda value: value)
+        if key not in self.table:
+            return None
+        if not inline:
+            self.table.fault(
+                key,
+                f"is a secret, which this file is no place for; put it into a file, and name that: "
+                f'{key}_file = "PATH"; or into the environment: {key}_env = "NAME"',
+            )
+            return None
+        if not isinstance(value, str) or not value.strip():
+            self.table.fault(key, "is no text; put it into quotes")
+            return None
+        return secrets.constant(value, key)
+
+    def _of_file(self, key: str) -> Secret | None:
+        path = self.table.get(f"{key}_file", text)
+        return None if path is None else secrets.of_file(self.folder / path)
+
+    def _of_environment(self, key: str) -> Secret | None:
+        name = self.table.get(f"{key}_env", self._set)
+        if name is None:
+            return None
+        return secrets.constant(self.environment[name], f"the environment variable {name}")
+
+    def _set(self, value: Any) -> str:
+        name = text(value)
+        if name not in self.environment:
+            raise ValueError("is no environment variable that is set")
+        return name
+
+    # -- Receivers over HTTP
+
+    def receiver(
+        self, *, inline: bool = True, default: str = "", authorization: bool = True
+    ) -> Receiver | None:
+        """Return where requests go.
+
+        Parameters
+        ----------
+        inline : the address may stand in the file.
+        default : it, where it is not given.
+        authorization : there are settings for a user or a token.
+        """
+        allowed = self.flag(ALLOW)
+
+        def check(value: str) -> None:
+            host = parse_url(value).host
+            if not allowed:
+                refuse_address(host)
+
+        url = self.secret("url", check, required=not default, inline=inline, default=default)
+        tls = self.tls()
+        proxy = self.secret("proxy", _check_proxy, inline=True)
+        authorize = self._authorization() if authorization else None
+        if url is None or tls is None:
+            return None
+        return Receiver(url, tls=tls, authorization=authorize, proxy=proxy, allow_link_local=allowed)
+
+    def tls(self) -> ssl.SSLContext | None:
+        """Return whom to trust, and how to show who we are; None for what is wrong."""
+        authority = self.path("ca_file")
+        certificate, key = self.path("certificate"), self.path("key")
+        if "key" in self.table and "certificate" not in self.table:
+            self.table.fault("key", "is given without certificate")
+        try:
+            context = ssl.create_default_context(cafile=authority)
+        except (OSError, ValueError):
+            self.table.fault("ca_file", "has no certificates in PEM form")
+            return None
+        if certificate is not None:
+            try:
+                # Without an answer, OpenSSL would ask whoever sits at the terminal for the password of the key.
+                context.load_cert_chain(certificate, key, password=lambda: "")
+            except (OSError, ValueError) as error:
+                self.table.fault(
+                    "certificate", f"cannot be used with its key: {getattr(error, 'reason', None) or error}"
+                )
+        return context
+
+    def _authorization(self) -> Callable[[], str] | None:
+        user = self.get("user", text)
+        password = self.secret("password", _check_header)
+        token = self.secret("token", _check_header)
+        if user is not None and password is None and "user" in self.table:
+            if not any(f"password{end}" in self.table for end in ("", "_file", "_env")):
+                self.table.fault("user", 'is given without password_file = "PATH" or password_env = "NAME"')
+            return None
+        if password is not None and user is None:
+            self.table.fault(None, "has a password and no user")
+            return None
+        if password is not None and token is not None:
+            self.table.fault("user", "and a token are both given; leave one")
+            return None
+        if password is not None:
+            return lambda: basic(f"{user}:{password.reveal()}")
+        if token is not None:
+            return lambda: f"Bearer {token.reveal()}"
+        return None
+
+
+def refuse_address(host: str) -> None:
+    """Raise ValueError for a host that is an address nothing is sent to."""
+    try:
+        reason = refusal(host)
+    except ValueError:
+        return  # a name
+    if reason is not None:
+        raise ValueError(f"leads to {reason}; {ALLOW} = true allows it")
+
+
+def _check_proxy(value: str) -> None:
+    if parse_url(value).scheme != "http":
+        raise ValueError("is to be an http:// address; what passes through it to https:// is encrypted")
+
+
+def _check_header(value: str) -> None:
+    if not _HEADER.fullmatch(value):
+        raise ValueError("has other characters than letters, digits and signs of ASCII")
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("is neither true nor false")
+    return value
+
+
+def _readable(path: Path) -> Path:
+    try:
+        with path.open("rb"):
+            return path
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}: {path}") from None
