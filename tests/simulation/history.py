@@ -1,0 +1,323 @@
+"""One history: samples on their way through the pipeline, whatever happens, and what is left at the end."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from benchmarks.chaos.oracle import Verdict, judge
+from benchmarks.fleet import FIRST_TIMESTAMP, Fleet
+from htmengine import config
+from htmengine.admin import backfill
+from htmengine.messages import decode_results_batch
+from htmengine.model_swapper import model_scheduler_service
+from htmengine.repository.opening import open_database
+from htmengine.runtime.anomaly_service import stage as anomaly_service
+from htmengine.runtime.metric_storer import stage as metric_storer
+from htmengine.service import context as contexts
+from htmengine.service import loop
+from htmengine.service.context import Context
+from htmengine.service.lines import publish_lines
+from tests.simulation.disk import Disk
+from tests.simulation.machine import Faults, Machine, Process, Stop, drawn
+from tests.simulation.parts import SimulatedBus, database_of, simulated
+
+METRICS, SAMPLES = 3, 40
+SHARDS = 2
+DAY_S = 86_400
+SERVICES: dict[str, Callable[[Context], Any]] = {
+    "metric_storer": metric_storer.build,
+    "model_scheduler": model_scheduler_service.build,
+    "anomaly_service": anomaly_service.build,
+}
+SUBSCRIBER = "simulation.subscriber"
+FILES = ["repository.sqlite", "bus.sqlite", "checkpoints/checkpoints.sqlite"]
+CHANCES = {
+    "switch": 0.3,
+    "pause": 0.002,
+    "kill": 0.004,
+    "unavailable": 0.005,
+    "duplicate": 0.05,
+    "delay": 0.1,
+}
+REST_S = 3600.0
+"""When nothing happens any more, everything comes to rest within this time."""
+
+
+@dataclass
+class Result:
+    """What a history came to."""
+
+    seed: int
+    verdict: Verdict
+    failures: list[str]
+    story: list[str]
+    turns: int
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the promise was."""
+        return not self.faults
+
+    @property
+    def faults(self) -> list[str]:
+        """What was wrong, for a person."""
+        found = [
+            f"{name.replace('_', ' ')}: {count}" for name, count in self.verdict._asdict().items() if count
+        ]
+        return found + self.failures
+
+
+@cache
+def fleet(metrics: int, samples: int) -> Fleet:
+    """Return the samples, the same in all histories: a wave, noise, and now and then a jump."""
+    random = np.random.default_rng(metrics)
+    turns = np.arange(samples) / (3 + np.arange(metrics)[:, None])
+    values = 10 * np.sin(turns) + random.normal(size=(metrics, samples))
+    values[random.random(values.shape) < 0.05] += 40
+    return Fleet([f"metric.{number}" for number in range(metrics)], np.round(values, 3))
+
+
+@cache
+def _template() -> Path:
+    """Return a folder with the files of an installation before its first sample: to make them takes long."""
+    folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=_memory()))
+    with contexts.opened(_settings(folder)) as context:
+        model_scheduler_service.open_checkpoint_store(context.settings, context.database)
+        context.bus.declare_queue(SUBSCRIBER)
+        context.bus.bind(SUBSCRIBER, context.settings.batches_exchange)
+    for name in FILES:  # closed by the garbage collector else
+        with closing(sqlite3.connect(folder / name)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    return folder
+
+
+def _memory() -> str | None:
+    """Return the folder of a disk in memory, where there is one."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+def _settings(folder: Path, **scheduler: Any) -> config.Settings:
+    settings = msgspec.structs.replace(config.embedded(folder), shards=SHARDS)
+    return settings.with_scheduler(**scheduler) if scheduler else settings
+
+
+@dataclass
+class History:
+    """A machine with an installation, and those who send and subscribe."""
+
+    seed: int
+    folder: Path
+    fleet: Fleet
+    machine: Machine = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.machine = Machine(self.seed, started_at=FIRST_TIMESTAMP + 30 * DAY_S)
+        self.disk = Disk(self._new_disk(_template()), FILES)
+        chance = self.machine.random
+        self.scheduler = {
+            "requests_per_checkpoint": chance.choice((1, 5, 20)),
+            "chunk_size": chance.choice((3, 8, 100)),
+            "resident_bytes": chance.choice((1, 150_000, 1 << 30)),
+        }
+        self.published: list[tuple[str, int]] = []
+        self.sending = 0
+        """Senders that are not done yet."""
+        self.machine.on_end = self._ended
+
+    def _new_disk(self, source: Path) -> Path:
+        target = self.folder / f"disk-{len(list(self.folder.iterdir()))}"
+        shutil.copytree(source, target)
+        return target
+
+    # -- What runs
+
+    def boot(self) -> None:
+        """Start everything."""
+        for name in SERVICES:
+            self.start(name)
+        self.start("sender")
+        self.start("subscriber")
+
+    def start(self, name: str) -> None:
+        """Start a process."""
+        machine = self.machine
+        process = machine.process(name, mortal=name in SERVICES)
+        context = self._context(process)
+        if name in SERVICES:
+            machine.start(process, lambda: self._serve(context, SERVICES[name], process))
+        elif name == "sender":
+            self.sending = 1
+            machine.start(process, lambda: self._send(context))
+        else:
+            machine.start(process, lambda: self._subscribe(context))
+
+    def _context(self, process: Process) -> Context:
+        machine = self.machine
+        machine.building = process
+        settings = _settings(self.disk.folder, **self.scheduler)
+        bus = SimulatedBus(process, self.disk.path("bus.sqlite"), settings.listener.queue)
+        contexts.declare(bus.inner, settings, SHARDS)
+        database = database_of(process, self.disk.path("repository.sqlite"))
+        machine.building = None
+        return Context(
+            settings=settings,
+            bus=bus,  # type: ignore[arg-type]
+            database=database,
+            shards=SHARDS,
+            step=process.point,
+            stop=Stop(machine),  # type: ignore[arg-type]
+            clock=machine.clock,
+            timer=machine.timer,
+        )
+
+    @staticmethod
+    def _serve(context: Context, build: Callable[[Context], Any], process: Process) -> None:
+        loop.run(build(context), context.bus, context.stop, step=context.step)
+        process.ends = True
+
+    def _ended(self, process: Process) -> None:
+        """Start a service that died again, a while later."""
+        machine = self.machine
+        keeper = machine.process(f"start of {process.name}", mortal=False)
+
+        def again() -> None:
+            machine.sleep(machine.random.choice((0.1, 1.0, 20.0)))
+            self.start(process.name)
+
+        machine.start(keeper, again)
+
+    # -- Who sends and subscribes
+
+    def _send(self, context: Context) -> None:
+        """Send all samples in their order, the history of the last metric by itself while its live samples come."""
+        chance, names = self.machine.random, self.fleet.names
+        samples = self.fleet.values.shape[1]
+        half = samples // 2
+        history = [self._line(len(names) - 1, sample) for sample in range(half)]
+        with backfill.begun(context, names[-1]) as publish:
+            sent = 0
+            while sent < half or history:
+                if history and chance.random() < 0.5:
+                    count = chance.randint(1, 15)
+                    publish(history[:count])
+                    del history[:count]
+                elif sent < half:
+                    sent = self._send_live(context, sent, half, range(len(names) - 1))
+                self.machine.sleep(chance.choice((0.0, 0.1, 1.0)))
+            live = chance.randint(half, samples)
+            while sent < live:
+                sent = self._send_live(context, sent, live, range(len(names)))
+        while sent < samples:
+            sent = self._send_live(context, sent, samples, range(len(names)))
+            self.machine.sleep(chance.choice((0.0, 0.1, 1.0, 10.0)))
+        self.sending = 0
+
+    def _send_live(self, context: Context, sent: int, until: int, metrics: range) -> int:
+        upto = min(until, sent + self.machine.random.randint(1, 8))
+        publish_lines(
+            context, [self._line(metric, sample) for sample in range(sent, upto) for metric in metrics]
+        )
+        return upto
+
+    def _line(self, metric: int, sample: int) -> str:
+        value = float(self.fleet.values[metric, sample])
+        return f"{self.fleet.names[metric]} {value!r} {self.fleet.timestamp(sample)}"
+
+    def _subscribe(self, context: Context) -> None:
+        with context.bus.consume([SUBSCRIBER]) as consumer:
+            while True:
+                deliveries = consumer.receive(max_messages=100, timeout_s=1.0)
+                for delivery in deliveries:
+                    rows = decode_results_batch(delivery.body).rows
+                    self.published += [(row.name, row.rowid) for row in rows]
+                consumer.ack(deliveries)
+
+    # -- What happens
+
+    def run(self, faults: Faults) -> Result:
+        """Let everything happen, then come to rest, and judge."""
+        machine, turns = self.machine, 0
+        with simulated(machine):
+            self.boot()
+            machine.faults = faults
+            while self.sending or machine.random.random() > 0.002:
+                machine.turn()
+                self._happen(faults)
+                turns += 1
+            machine.note("nothing happens any more")
+            machine.faults = Faults(switch=faults.switch)
+            turns += self._rest()
+            verdict = self._judge()
+            for process in machine.processes:
+                if not process.dead:
+                    machine.bury(process)
+            self.disk.close()
+        return Result(self.seed, verdict, machine.failures, machine.story, turns)
+
+    def _happen(self, faults: Faults) -> None:
+        """Let happen what concerns the whole machine."""
+
+    def _rest(self) -> int:
+        """Let the pipeline work until nothing moves; return the number of turns."""
+        machine, turns = self.machine, 0
+        end = machine.now + REST_S
+        with (
+            closing(sqlite3.connect(self.disk.path("bus.sqlite"))) as bus,
+            closing(sqlite3.connect(self.disk.path("repository.sqlite"))) as repository,
+        ):
+            while machine.now < end:
+                until = machine.now + 2.0
+                while machine.now < until:
+                    machine.turn()
+                    turns += 1
+                (waiting,) = bus.execute("SELECT sum(length) FROM queue").fetchone()
+                (behind,) = repository.execute(
+                    "SELECT count(*) FROM metric WHERE scored_rowid < last_rowid"
+                ).fetchone()
+                if not waiting and not behind:
+                    break
+        machine.now += 601.0  # hours that were not seen whole are looked for every ten minutes
+        until = machine.now + 3.0
+        while machine.now < until:
+            machine.turn()
+            turns += 1
+        return turns
+
+    def _judge(self) -> Verdict:
+        database = open_database(config.Repository(path=self.disk.path("repository.sqlite")))
+        try:
+            with database.read() as conn:
+                return judge(conn, self.fleet, self.published)
+        finally:
+            database.close()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Log nothing: what happens here is reason enough for a thousand warnings."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
+def run(seed: int, *, calm: bool = False) -> Result:
+    """Let a history happen."""
+    with _quiet(), tempfile.TemporaryDirectory(prefix="history-", dir=_memory()) as folder:
+        history = History(seed, Path(folder), fleet(METRICS, SAMPLES))
+        faults = Faults(switch=0.3) if calm else drawn(history.machine, CHANCES)
+        return history.run(faults)

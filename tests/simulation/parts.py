@@ -1,0 +1,211 @@
+"""The bus and the repository of a simulated process: the embedded ones, at whose edges faults are drawn."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from sqlalchemy import Connection
+
+from htmengine import config
+from htmengine.admin import backfill
+from htmengine.bus import BusUnavailable, Delivery, Fanout, Outgoing
+from htmengine.bus.embedded import bus as embedded_bus
+from htmengine.bus.embedded import ownership
+from htmengine.bus.embedded.bus import EmbeddedBus, EmbeddedConsumer
+from htmengine.model_swapper import checkpoint_store, checkpoint_writer, model_input
+from htmengine.repository import metrics, sqlite_file
+from htmengine.repository.database import Database
+from htmengine.repository.errors import RepositoryUnavailable
+from htmengine.repository.opening import open_database
+from htmengine.sqlite.presence import Presence
+from htmengine.system.processes import Process as Identity
+from tests.simulation.machine import Machine, Process, Threading
+
+POLL_S = 0.2
+
+
+class SimulatedBus:
+    """An embedded bus of one process."""
+
+    def __init__(self, process: Process, path: Path, lines_queue: str) -> None:
+        machine = process.machine
+        self.process = process
+        self.lines_queue = lines_queue
+        self.inner = EmbeddedBus(path, clock=machine.clock, timer=machine.timer)
+        process.on_death.append(self.inner.file.close)
+
+    def __getattr__(self, name: str) -> Any:
+        self.process.point(f"bus.{name}")
+        return getattr(self.inner, name)
+
+    def publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
+        process = self.process
+        process.point("bus.publish")
+        process.draw_unavailable(BusUnavailable, "the bus did nothing")
+        machine = process.machine
+        doubled = [
+            message
+            for message in messages
+            if isinstance(message, Outgoing) and machine.random.random() < machine.faults.duplicate
+        ]
+        self.inner.publish([*messages, *doubled])
+        machine.wake(machine.receiving)
+        process.point("bus.published")
+        process.draw_unavailable(BusUnavailable, "the bus did it, and did not say so")
+
+    def consume(self, queues: Sequence[str]) -> SimulatedConsumer:
+        self.process.point("bus.consume")
+        return SimulatedConsumer(self, self.inner.consume(queues))
+
+
+class SimulatedConsumer:
+    """A consumer whose deliveries may come late, and behind others."""
+
+    def __init__(self, bus: SimulatedBus, inner: EmbeddedConsumer) -> None:
+        self._bus = bus
+        self._inner = inner
+        self._late: list[Delivery] = []
+
+    def receive(self, *, max_messages: int, timeout_s: float) -> list[Delivery]:
+        process = self._bus.process
+        machine = process.machine
+        process.point("bus.receive")
+        found = self._received(max_messages)
+        if not found and timeout_s:
+            task = machine.running
+            assert task is not None
+            machine.receiving.append(task)
+            try:
+                machine.sleep(min(timeout_s, POLL_S) if self._late else timeout_s)
+            finally:
+                machine.receiving.remove(task)
+            found = self._received(max_messages)
+        return found
+
+    def _received(self, max_messages: int) -> list[Delivery]:
+        process = self._bus.process
+        machine = process.machine
+        came = [*self._late, *self._inner.receive(max_messages=max_messages, timeout_s=0.0)]
+        # An owner that is to give a queue away is not asked twice for what it has.
+        late = [
+            delivery
+            for delivery in came
+            if process.mortal
+            and delivery.queue != self._bus.lines_queue
+            and machine.random.random() < machine.faults.delay
+        ]
+        self._late = late
+        return [delivery for delivery in came if delivery not in late] if late else came
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        self._bus.process.point("bus.ack")
+        self._inner.ack(deliveries)
+        self._bus.process.point("bus.acked")
+        self._bus.process.draw_unavailable(BusUnavailable, "it is acknowledged, and that was not said")
+
+    def dead_letter(self, delivery: Delivery, reason: str) -> None:
+        self._bus.process.machine.failures.append(f"a dead letter: {reason}")
+        self._inner.dead_letter(delivery, reason)
+
+    def close(self) -> None:
+        if not self._bus.process.dead:
+            self._inner.close()
+
+    def __enter__(self) -> SimulatedConsumer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def database_of(process: Process, path: Path) -> Database:
+    """Return a database of one process, at whose transactions others run and faults are drawn."""
+    database = open_database(config.Repository(path=path))
+    read, write = database.read, database.write
+    process.on_death.append(database.close)
+
+    @contextmanager
+    def reading() -> Iterator[Connection]:
+        process.point(f"{path.stem}.read")
+        process.draw_unavailable(RepositoryUnavailable, "the repository does not answer")
+        with process.transaction(), read() as conn:
+            yield conn
+
+    @contextmanager
+    def writing() -> Iterator[Connection]:
+        process.point(f"{path.stem}.write")
+        process.draw_unavailable(RepositoryUnavailable, "the repository did nothing")
+        with process.transaction(), write() as conn:
+            yield conn
+        process.point(f"{path.stem}.committed")
+        process.draw_unavailable(RepositoryUnavailable, "the connection was lost behind the commit")
+
+    database.read, database.write = reading, writing  # type: ignore[method-assign]
+    return database
+
+
+class _NoCheckpointer:
+    """Nothing writes a log back but the simulated disk."""
+
+    def __init__(self, *_: object) -> None:
+        pass
+
+    def wrote(self) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class _Time:
+    """Stands for the module `time` where a thread waits."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.sleep = machine.sleep
+        self.time = machine.clock
+        self.monotonic = machine.timer
+
+
+class _Numbers:
+    """Stands for the module `uuid`: the same numbers in each run of a seed."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def uuid4(self) -> uuid.UUID:
+        return uuid.UUID(int=self._machine.random.getrandbits(128), version=4)
+
+
+@contextmanager
+def simulated(machine: Machine) -> Iterator[None]:
+    """Let the code of the services run on a simulated machine."""
+
+    def this_process() -> Identity:
+        return Identity(machine.current.number, "simulated")
+
+    def opened(repository: config.Repository) -> Database:
+        assert repository.path is not None
+        return database_of(machine.current, repository.path)
+
+    threads, numbers = Threading(machine), _Numbers(machine)
+    with ExitStack() as stack:
+        for where, name, what in (
+            (ownership, "is_alive", lambda identity: machine.is_alive(identity.pid)),
+            (embedded_bus, "this_process", this_process),
+            (sqlite_file, "Checkpointer", _NoCheckpointer),
+            (Presence, "is_gone", lambda self, connected=True: False),  # files stay, and to look takes long
+            (checkpoint_writer, "threading", threads),
+            (checkpoint_writer, "time", _Time(machine)),
+            (checkpoint_store, "open_database", opened),
+            (backfill, "threading", threads),
+            (backfill, "uuid", numbers),
+            (metrics, "uuid", numbers),
+            (model_input, "uuid", numbers),
+        ):
+            stack.enter_context(patch.object(where, name, what))
+        yield
