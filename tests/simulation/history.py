@@ -90,17 +90,16 @@ def fleet(metrics: int, samples: int) -> Fleet:
 
 
 @cache
-def _template() -> Path:
-    """Return a folder with the files of an installation before its first sample: to make them takes long."""
-    folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=_memory()))
-    with contexts.opened(_settings(folder)) as context:
-        model_scheduler_service.open_checkpoint_store(context.settings, context.database)
-        context.bus.declare_queue(SUBSCRIBER)
-        context.bus.bind(SUBSCRIBER, context.settings.batches_exchange)
-    for name in FILES:  # closed by the garbage collector else
-        with closing(sqlite3.connect(folder / name)) as connection:
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    return folder
+def _template() -> dict[str, bytes]:
+    """Return the files of an installation before its first sample: to make them takes long."""
+    with tempfile.TemporaryDirectory(prefix="simulation-", dir=_memory()) as name:
+        folder = Path(name)
+        with contexts.opened(_settings(folder)) as context:
+            store = model_scheduler_service.open_checkpoint_store(context.settings, context.database)
+            context.bus.declare_queue(SUBSCRIBER)
+            context.bus.bind(SUBSCRIBER, context.settings.batches_exchange)
+        store._database.close()
+        return {file: (folder / file).read_bytes() for file in FILES}
 
 
 def _memory() -> str | None:
@@ -124,7 +123,11 @@ class History:
 
     def __post_init__(self) -> None:
         self.machine = Machine(self.seed, started_at=FIRST_TIMESTAMP + 30 * DAY_S)
-        self.disk = Disk(self._new_disk(_template()), FILES)
+        for name, content in _template().items():
+            path = self.folder / "disk" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        self.disk = Disk(self.folder / "disk", FILES)
         chance = self.machine.random
         self.scheduler = {
             "requests_per_checkpoint": chance.choice((1, 5, 20)),
@@ -135,11 +138,6 @@ class History:
         self.sending = 0
         """Senders that are not done yet."""
         self.machine.on_end = self._ended
-
-    def _new_disk(self, source: Path) -> Path:
-        target = self.folder / f"disk-{len(list(self.folder.iterdir()))}"
-        shutil.copytree(source, target)
-        return target
 
     # -- What runs
 

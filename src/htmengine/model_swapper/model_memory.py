@@ -133,6 +133,10 @@ class ModelMemory:
             if cached is None:
                 refused.add(uid)
                 continue
+            if cached.published_rowid > cached.stored_rowid:
+                # Scores that were published before its checkpoint are on their way, or lost: nothing else would tell,
+                # if the model is gone again when its rows are asked for the next time.
+                self._suspected.note(uid, cached.generation, cached.published_rowid)
             self.cache.add(cached)
             served[behind] = True
             working.add(uid)

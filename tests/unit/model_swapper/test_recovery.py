@@ -375,3 +375,15 @@ def test_a_scheduler_that_ends_says_how_far_saving_is(world, monkeypatch):
     unsaved = sum(cached.dirty for cached in world.scheduler._memory.cache)
     world.close()
     assert said == [f"{number} of {unsaved} models saved" for number in range(unsaved)]
+
+
+def test_scores_that_were_lost_are_made_again_though_the_model_leaves_memory_at_once(make_world):
+    """Its checkpoint lies beyond the lost scores, and it is never there when its rows are asked for again."""
+    world = make_world(metrics_count=1, resident_bytes=1, requests_per_checkpoint=5)
+    world.publish(*((0, rowid) for rowid in world.append(0, 20)))
+    world.round()
+    world.results.clear()
+    world.publish(*((0, rowid) for rowid in world.append(0, 2)))
+    world.round()
+    world.heal()
+    assert world.finals(0) == world.expected(0, 22)
