@@ -7,7 +7,7 @@ lead to it.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -272,8 +272,8 @@ def _fits(dialect: str, match: str) -> ColumnElement[bool]:
 
 def _documents(conn: Connection, query: Select[Any], metrics: int) -> list[Incident]:
     rows = conn.execute(query).all()
-    whole = [row.id for row in rows if row.merged_into is None]
-    parts, done = _parts(conn, whole, metrics), actions_of(conn, whole)
+    whole = {row.id: row.metrics for row in rows if row.merged_into is None}
+    parts, done = _parts(conn, whole, metrics), actions_of(conn, list(whole))
     return [_document(row, parts.get(row.id), done.get(row.id, ())) for row in rows]
 
 
@@ -285,19 +285,26 @@ class _Metrics(NamedTuple):
     """When the last of all of them had its first alarm."""
 
 
-def _parts(conn: Connection, incidents: Sequence[int], limit: int) -> dict[int, _Metrics]:
-    """Return the metrics of incidents, at most so many of each."""
+def _parts(conn: Connection, sizes: Mapping[int, int], limit: int) -> dict[int, _Metrics]:
+    """Return the metrics of incidents, at most so many of each.
+
+    Parameters
+    ----------
+    sizes : the number of metrics of each incident.
+    """
     order = _part.first, _part.peak.desc(), _part.name
-    place = func.row_number().over(partition_by=_part.incident, order_by=order).label("place")
-    last_first = func.max(_part.first).over(partition_by=_part.incident).label("last_first")
     found: dict[int, _Metrics] = {}
-    for some in in_chunks(incidents):
-        chosen = _part.incident.in_(some)
-        ranked = select(schema.incident_metric, place, last_first).where(chosen).subquery()
-        query = select(ranked).where(ranked.c.place <= limit).order_by(ranked.c.incident, ranked.c.place)
-        for row in conn.execute(query):
-            metrics = found.setdefault(row.incident, _Metrics([], row.last_first))
-            metrics.shown.append(_metric(row))
+    for some in in_chunks([number for number, size in sizes.items() if size <= limit]):
+        query = select(schema.incident_metric).where(_part.incident.in_(some))
+        for row in conn.execute(query.order_by(_part.incident, *order)):
+            metrics = found.get(row.incident, _Metrics([], 0))
+            found[row.incident] = _Metrics([*metrics.shown, _metric(row)], row.first)
+    # One by one, since a database sorts all of a storm's metrics where it is asked for the first of several incidents.
+    for number in [number for number, size in sizes.items() if size > limit]:
+        of_it = _part.incident == number
+        query = select(schema.incident_metric).where(of_it).order_by(*order).limit(limit)
+        last_first = conn.scalar(select(func.max(_part.first)).where(of_it))
+        found[number] = _Metrics([_metric(row) for row in conn.execute(query)], last_first or 0)
     return found
 
 
