@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -12,7 +12,7 @@ from htmengine.alerts.targets import secrets
 from htmengine.alerts.targets.connections import ALLOW, refusal
 from htmengine.alerts.targets.http import Receiver, basic, parse_url
 from htmengine.alerts.targets.secrets import Secret, SecretUnavailable
-from htmengine.alerts.toml_tables import Table, text
+from htmengine.alerts.toml_tables import Table, text, texts
 
 T = TypeVar("T")
 
@@ -145,20 +145,44 @@ class Settings:
         default : it, where it is not given.
         authorization : there are settings for a user or a token.
         """
+        url = self.secret("url", self._check_url, required=not default, inline=inline, default=default)
+        found = self._receivers([] if url is None else [url], authorization=authorization)
+        return found[0] if found else None
+
+    def receivers(self) -> list[Receiver]:
+        """Return where requests go; `url` may be a list."""
+        if not isinstance(self.table.values.get("url"), list):
+            found = self.receiver()
+            return [] if found is None else [found]
+        urls: tuple[str, ...] = ()
+        try:
+            urls = self._urls(self.table.get("url", lambda value: value))
+        except ValueError as error:  # said without the addresses
+            self.table.fault("url", str(error))
+        return self._receivers([secrets.constant(url, "url") for url in urls], authorization=True)
+
+    def _urls(self, value: Any) -> tuple[str, ...]:
+        found = texts(value)
+        for url in found:
+            self._check_url(url)
+        return found
+
+    def _check_url(self, value: str) -> None:
+        host = parse_url(value).host
+        if self.table.values.get(ALLOW) is not True:
+            refuse_address(host)
+
+    def _receivers(self, urls: Sequence[Secret], *, authorization: bool) -> list[Receiver]:
         allowed = self.flag(ALLOW)
-
-        def check(value: str) -> None:
-            host = parse_url(value).host
-            if not allowed:
-                refuse_address(host)
-
-        url = self.secret("url", check, required=not default, inline=inline, default=default)
         tls = self.tls()
         proxy = self.secret("proxy", _check_proxy, inline=True)
         authorize = self._authorization() if authorization else None
-        if url is None or tls is None:
-            return None
-        return Receiver(url, tls=tls, authorization=authorize, proxy=proxy, allow_link_local=allowed)
+        if tls is None:
+            return []
+        return [
+            Receiver(url, tls=tls, authorization=authorize, proxy=proxy, allow_link_local=allowed)
+            for url in urls
+        ]
 
     def tls(self) -> ssl.SSLContext | None:
         """Return whom to trust, and how to show who we are; None for what is wrong."""

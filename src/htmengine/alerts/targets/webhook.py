@@ -13,16 +13,18 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, Literal, TypeAlias, cast, get_args
 
 from htmengine.alerts.notice import Notice
-from htmengine.alerts.targets import event
+from htmengine.alerts.targets import alertmanager, event
 from htmengine.alerts.targets.api import Outcome, Retry
 from htmengine.alerts.targets.http import Receiver
 from htmengine.alerts.targets.secrets import Secret, SecretUnavailable
 from htmengine.alerts.targets.settings import Settings
+from htmengine.alerts.toml_tables import choice
 
 KIND: Final = "webhook"
+Format: TypeAlias = Literal["htmengine", "alertmanager"]
 PREFIX: Final = "whsec_"
 SECRET_BYTES: Final = (24, 64)
 MAX_SECRETS: Final = 5
@@ -34,7 +36,7 @@ class Webhook:
     Parameters
     ----------
     secret : signs; several, a line each, while they are exchanged. None: nothing is signed.
-    encode : returns the body.
+    body_format : `htmengine`, or that of Alertmanager's webhooks.
     clock : seconds since the epoch.
     """
 
@@ -48,20 +50,21 @@ class Webhook:
         receiver: Receiver,
         *,
         secret: Secret | None = None,
-        format: str = "htmengine",  # noqa: A002  # as the setting is called
-        encode: Callable[[Notice], bytes] = event.encoded,
+        body_format: Format = "htmengine",
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.name = name
         self._receiver = receiver
         self._secret = secret
-        self._format = format
-        self._encode = encode
+        self._format = body_format
         self._clock = clock
 
     def send(self, notice: Notice) -> Outcome:
         """Post it."""
-        body = self._encode(notice)
+        if self._format == "alertmanager":
+            body = alertmanager.webhook_body(notice, self.name)
+        else:
+            body = event.encoded(notice)
         secrets: list[str] = []
         if self._secret is not None:
             try:
@@ -126,6 +129,7 @@ def read(settings: Settings) -> Webhook | None:
     """Return the target of a table; None where something in it is wrong."""
     receiver = settings.receiver()
     secret = settings.secret("secret", lambda value: keys(value.split()))
+    body_format = cast(Format | None, settings.get("format", choice(*get_args(Format))))
     if receiver is None:
         return None
-    return Webhook(settings.name, receiver, secret=secret)
+    return Webhook(settings.name, receiver, secret=secret, body_format=body_format or "htmengine")
