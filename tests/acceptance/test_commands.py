@@ -339,7 +339,7 @@ def test_status_shows_what_every_service_counts(engine):
         services = engine.json("status", "--json")["services"]
         counts = {service["name"]: service["counters"] for service in services if service["alive"]}
         return (
-            counts.keys() >= {"metric_listener", "udp_listener", "incidents", "web"}
+            counts.keys() >= {"metric_listener", "udp_listener", "incidents", "alerts", "web"}
             and counts["metric_storer"].get("rows_stored", 0) >= 21
             and counts["model_scheduler"].get("rows_scored", 0) >= 21
             and counts["anomaly_service"].get("scores_stored", 0) >= 21

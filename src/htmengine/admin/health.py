@@ -9,9 +9,10 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
+from htmengine.alerts import configuration, deliveries
 from htmengine.bus import QueueStatus
 from htmengine.errors import ConfigError
-from htmengine.readable import counted
+from htmengine.readable import counted, duration
 from htmengine.repository import metrics, overview
 from htmengine.repository.overview import STATUS_NAMES, Totals
 from htmengine.repository.status import MetricStatus
@@ -21,6 +22,8 @@ from htmengine.service.context import LEAST_FREE_BYTES, Context, data_folder, fr
 
 MAX_DEAD_LETTERS: Final = 10_000
 """At most so many are counted."""
+DEAD_NOTICES_S: Final = 7 * 86_400.0
+"""Notices that were given up longer ago are not reported."""
 
 
 class ServiceHealth(NamedTuple):
@@ -105,6 +108,7 @@ def health_of(context: Context) -> Health:
         totals = overview.totals(conn)
         if totals.by_status.get(STATUS_NAMES[MetricStatus.UNMONITORED]):
             findings += _beyond_limits(context, conn)
+        findings += _untold(context, conn)
     if failed := totals.by_status.get("error", 0):
         findings.append(
             f"{counted(failed, 'model')} stopped with an error: `htmengine doctor NAME` says which."
@@ -199,3 +203,31 @@ def _beyond_limits(context: Context, conn: Connection) -> list[str]:
         f"{counted(count, 'metric')} without a model: [{limit.section}] of {path} allows no more than {limit.models}."
         for limit, count in monitor_rules.Quota(rules, metrics.custom(conn)).beyond().items()
     ]
+
+
+def _untold(context: Context, conn: Connection) -> list[str]:
+    """Say what keeps people from being told of incidents."""
+    try:
+        found = configuration.current(context.settings.alerts)
+    except ConfigError as error:
+        return [f"{error}\nUntil it can be used, a running engine goes by what it said before."]
+    configuration.close(found)
+    now, findings = time.time(), []
+    last, disabled = deliveries.last_of_targets(conn), deliveries.disabled_targets(conn)
+    for name in found.targets:
+        row = last.get(name)
+        if name in disabled:
+            findings.append(
+                f"The target {name} wants nothing any more: {disabled[name].reason}. Correct it in {context.settings.alerts}, "
+                f"or try it: `htmengine alerts test {name}`."
+            )
+        elif row is not None and row.state == "retrying":
+            findings.append(
+                f"The target {name} does not take notices since {duration(now - row.created)}: {row.reason}. "
+                "They are sent as soon as it does."
+            )
+    if dead := deliveries.count(conn, state="dead", since=now - DEAD_NOTICES_S):
+        findings.append(
+            f"{counted(dead, 'notice')} could not be delivered: `htmengine alerts list --state dead` says why."
+        )
+    return findings

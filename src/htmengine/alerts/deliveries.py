@@ -258,6 +258,12 @@ def list_deliveries(
     return [Delivery(*row) for row in conn.execute(query.order_by(_delivery.id.desc()).limit(limit))]
 
 
+def count(conn: Connection, *, state: State, since: float) -> int:
+    """Return how many rows of a state were created since a time."""
+    query = select(func.count()).select_from(schema.alert_delivery)
+    return conn.scalar(query.where(_delivery.state == state, _delivery.created >= since)) or 0
+
+
 def send_again(conn: Connection, id_: int, now: float) -> Delivery | None:
     """Let a row be sent again at once, whatever came of it, under the identity that it has; None if there is none."""
     found = get(conn, id_)

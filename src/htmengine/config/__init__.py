@@ -1,6 +1,9 @@
 """The settings of an installation: `load` reads them from a configuration directory, `embedded` needs a folder alone."""
 
 from htmengine.config.settings import (
+    ALERTS_FILE as ALERTS_FILE,
+)
+from htmengine.config.settings import (
     APPLICATION as APPLICATION,
 )
 from htmengine.config.settings import (

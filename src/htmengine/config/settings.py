@@ -47,6 +47,7 @@ CONFIG_PATH_VARIABLE: Final = "APPLICATION_CONFIG_PATH"
 BATCHES_SUFFIX: Final = ".batches"
 """The exchange of batches is named like the documented results exchange, with this behind."""
 RULES_FILE: Final = "monitor-rules.conf"
+ALERTS_FILE: Final = "alerts.toml"
 MONITOR_EVERYTHING: Final = Path(__file__).parent / "templates" / RULES_FILE
 SHARED_CONF: Final = Path(__file__).parents[2] / "nta" / "utils" / "conf"
 """Where the original keeps the broker's address, beside the compatibility package."""
@@ -247,6 +248,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     scheduler: Scheduler = Scheduler()
     likelihood: Likelihood = Likelihood()
     retention: Retention = Retention()
+    alerts: Path | None = None
+    """The file that says who is told of incidents; it need not exist."""
 
     @property
     def application(self) -> str:
@@ -274,7 +277,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def embedded(data: Path) -> Settings:
     """Return settings for one machine without servers, everything below one folder.
 
-    Which new metrics get a model, the file `monitor-rules.conf` in the folder says; without it all of them do.
+    Which new metrics get a model, the file `monitor-rules.conf` in the folder says; without it all of them do. Who is told
+    of incidents, the file `alerts.toml` says; without it nobody is.
     """
     rules = data / RULES_FILE
     return Settings(
@@ -282,6 +286,7 @@ def embedded(data: Path) -> Settings:
         bus_path=data / "bus.sqlite",
         checkpoint_root=data / "checkpoints",
         repository=Repository(path=data / "repository.sqlite"),
+        alerts=data / ALERTS_FILE,
     )
 
 
@@ -382,6 +387,7 @@ def _settings(reader: OptionReader) -> Settings:
             days=engine.get("retention_days", positive_number, None),
             history_days=engine.get("history_days", positive_number, None),
         ),
+        alerts=reader.directory / ALERTS_FILE,
     )
     reader.refuse_others(APPLICATION, "engine")
     return settings

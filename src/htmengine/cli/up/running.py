@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from htmengine import config
+from htmengine.alerts import service as alerts
 from htmengine.cli.terminal import echo_stderr
 from htmengine.incidents import service as incidents
 from htmengine.runtime import engine
@@ -59,6 +60,7 @@ def run(request: Request) -> None:
         works = engine.services(lambda _port: listening.set()) | {
             silence.NAME: silence.work,
             incidents.NAME: incidents.work,
+            alerts.NAME: alerts.work,
         }
         serving = threading.Event()
         if bound := stack.enter_context(_web_socket(request, settings)):

@@ -56,6 +56,7 @@ TITLES: Final = {
     "model_scheduler": "Models",
     "anomaly_service": "Scores",
     "incidents": "Incidents",
+    "alerts": "Alerts",
     "metric_garbage_collector": "Retention",
     NAME: "Page and API",
 }
@@ -66,6 +67,7 @@ RATES: Final = {
     "model_scheduler": ("rows_scored", "rows_scored"),
     "anomaly_service": ("scores_stored", "scores_stored"),
     "incidents": ("alarms", "alarms"),
+    "alerts": ("notices", "delivered"),
 }
 """Counters of what comes in and goes out, by service."""
 DOORS: Final = {

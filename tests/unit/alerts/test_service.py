@@ -1,0 +1,130 @@
+"""The service as a whole, in a thread, on a repository with incidents."""
+
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from htmengine import config
+from htmengine.alerts import deliveries, service
+from htmengine.service.context import Context
+from tests.unit.alerts.kinds import fake_kind
+from tests.unit.alerts.world import World
+from tests.unit.incidents import alarming
+
+WITHIN_S = 60
+OPS = '[targets.ops]\nkind = "fake"\nurl = "http://a"\n'
+
+
+@pytest.fixture
+def made():
+    with fake_kind() as made:
+        yield made
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "alerts.toml"
+
+
+@pytest.fixture
+def world(database):
+    """Give a fleet whose alarms are of now: the service has a clock of its own."""
+    found = World(database)
+    found.shift = int(time.time()) - alarming.BEGIN - 60
+    found.clock.now = time.time()
+    yield found
+    found.close()
+
+
+@contextmanager
+def running(world, path):
+    context = Context(settings=config.Settings(alerts=path), bus=None, database=world.database, shards=1)
+    thread = threading.Thread(target=service.work, args=(context,))
+    thread.start()
+    try:
+        yield context
+    finally:
+        context.stop.set()
+        thread.join(WITHIN_S)
+    assert not thread.is_alive()
+
+
+def becomes(condition):
+    deadline = time.monotonic() + WITHIN_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return True
+
+
+def begun(world):
+    with world.database.read() as conn:
+        return deliveries.read_position(conn)
+
+
+def incident(world):
+    for number in range(2):
+        world.alarm(f"web.{number}", world.shift + number)
+    alarming.work(world.incidents)
+
+
+def test_incidents_are_told_by_a_file_that_comes_and_changes_while_the_service_runs(world, path, made):
+    with running(world, path):
+        assert becomes(lambda: begun(world))
+        path.write_text(OPS)
+        incident(world)
+        assert becomes(lambda: made and made[0].kinds() == [("i1", "opened")])
+        path.write_text(OPS + OPS.replace("ops", "team"))
+        assert becomes(lambda: len(made) == 2 and made[1].kinds() == [("i1", "opened")])
+        world.act("resolve")
+        ended = [("i1", "opened"), ("i1", "resolved")]
+        assert becomes(lambda: made[0].kinds() == made[1].kinds() == ended)
+    assert all(target.closed for target in made)
+    assert begun(world).owner == ""
+
+
+def test_a_new_file_with_faults_leaves_the_one_before_in_use(world, path, made):
+    path.write_text(OPS)
+    with running(world, path):
+        assert becomes(lambda: made and begun(world))
+        path.write_text("[targets.ops")
+        incident(world)
+        assert becomes(lambda: made[0].kinds() == [("i1", "opened")])
+
+
+def test_with_a_file_that_cannot_be_used_from_the_beginning_incidents_wait_for_it(world, path, made):
+    path.write_text(OPS)
+    with running(world, path):
+        assert becomes(lambda: made and begun(world))
+    path.write_text("[targets.ops")
+    seq = begun(world).seq
+    with running(world, path):
+        incident(world)
+        world.act("resolve")
+        time.sleep(3 * service.POLL_INTERVAL_S)
+        assert begun(world).seq == seq
+        path.write_text(OPS)
+        assert becomes(lambda: len(made) > 1 and made[-1].kinds() == [("i1", "resolved")])
+
+
+def test_without_a_file_nobody_is_told_and_changes_are_passed_over(world, path, made):
+    with running(world, path) as context:
+        assert becomes(lambda: begun(world))
+        incident(world)
+        assert becomes(lambda: begun(world).seq > 0)
+        assert context.counters["alerts"]().get("notices") is None
+    assert world.rows() == []
+
+
+def test_a_target_that_wanted_nothing_any_more_is_used_again_when_its_settings_change(world, path, made):
+    path.write_text(OPS)
+    with running(world, path):
+        assert becomes(lambda: made and begun(world))
+        with world.database.write() as conn:
+            deliveries.disable(conn, "ops", 1, "HTTP 410")
+        path.write_text(OPS.replace("/a", "/b"))
+        assert becomes(lambda: len(made) == 2)
+        incident(world)
+        assert becomes(lambda: made[1].kinds() == [("i1", "opened")])
