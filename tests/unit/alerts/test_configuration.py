@@ -44,7 +44,7 @@ def test_faults_of_targets_and_rules_are_told_together_with_their_lines_and_noth
 
 def test_a_target_without_a_kind_is_told_what_there_is(path, made):
     path.write_text("[targets.team]\n")
-    with pytest.raises(ConfigError, match="has no kind; .*fake"):
+    with pytest.raises(ConfigError, match=r"has no kind; .*fake"):
         configuration.load(path)
 
 
