@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from htmengine.alerts.targets import alertmanager, webhook
+from htmengine.alerts.targets import alertmanager, pagerduty, script, slack, terminal, webhook
 from htmengine.alerts.targets.api import Target
 from htmengine.alerts.targets.settings import Settings
 from htmengine.alerts.toml_tables import Table, choice
@@ -15,6 +15,10 @@ from htmengine.alerts.toml_tables import Table, choice
 READERS: Final[Mapping[str, Callable[[Settings], Target | None]]] = {
     webhook.KIND: webhook.read,
     alertmanager.KIND: alertmanager.read,
+    pagerduty.KIND: pagerduty.read,
+    slack.KIND: slack.read,
+    script.KIND: script.read,
+    terminal.KIND: terminal.read,
 }
 """By kind, what makes a target of its settings; it returns None for settings that are wrong, and notes what is."""
 

@@ -41,9 +41,8 @@ class Settings:
     def required(self, key: str, convert: Callable[[Any], T], example: str) -> T | None:
         """Return a value that must be there; `example` is one, as it stands in the file."""
         if key not in self.table:
-            self.table.get(key, convert)
             self.table.fault(None, f"has no {key}; add for example {key} = {example}")
-        return self.table.get(key, convert) if key in self.table else None
+        return self.table.get(key, convert)
 
     def flag(self, key: str) -> bool:
         """Return whether something is switched on."""

@@ -2,6 +2,7 @@ import socket
 import ssl
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
 
@@ -161,9 +162,10 @@ def test_through_a_proxy_the_receiver_is_spoken_to_encrypted(encrypted):
         server = socket.create_connection(("127.0.0.1", found.port))
 
         def copy(source, sink):
-            while data := source.recv(4096):
-                sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
+            with suppress(OSError):
+                while data := source.recv(4096):
+                    sink.sendall(data)
+                sink.shutdown(socket.SHUT_WR)
 
         back = threading.Thread(target=copy, args=(server, client), daemon=True)
         back.start()
