@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final, NamedTuple
@@ -9,6 +10,8 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, and_, select
 
 from htmengine.alerts.rules import AlarmFacts
+from htmengine.incidents.changes import SILENCE_SCORE
+from htmengine.incidents.sentences import SILENCE
 from htmengine.incidents.store import AGAIN
 from htmengine.repository import schema
 from htmengine.repository.chunks import in_chunks
@@ -61,11 +64,13 @@ def alarms_of(conn: Connection, sizes: Mapping[int, int]) -> dict[int, list[Alar
 
 
 def _alarms(conn: Connection, incidents: Collection[int], limit: int | None) -> dict[int, list[AlarmFacts]]:
-    query = (
+    members = _member.incident.in_(list(incidents))
+    own = and_(_part.incident == _member.incident, _part.uid == _member.uid)
+    newest = _member.timestamp.desc(), _member.uid.desc(), _member.rowid.desc()
+    key = _member.incident, _member.uid, _part.name
+    alarms = (
         select(
-            _member.incident,
-            _member.uid,
-            _part.name,
+            *key,
             epoch_seconds(_alarm.timestamp),
             _alarm.log_score,
             _alarm.metric_value,
@@ -75,16 +80,25 @@ def _alarms(conn: Connection, incidents: Collection[int], limit: int | None) -> 
         )
         .select_from(schema.incident_alarm)
         .join(schema.metric_alarm, and_(_alarm.uid == _member.uid, _alarm.rowid == _member.rowid))
-        .join(schema.incident_metric, and_(_part.incident == _member.incident, _part.uid == _member.uid))
-        .where(_member.incident.in_(list(incidents)))
-        .order_by(_member.timestamp.desc(), _member.uid.desc(), _member.rowid.desc())
+        .join(schema.incident_metric, own)
+        .where(members)
+        .order_by(*newest)
     )
-    if limit is not None:
-        query = query.limit(limit)
+    silences = (
+        select(*key, _member.timestamp)
+        .select_from(schema.incident_alarm)
+        .join(schema.incident_metric, own)
+        .where(members, _member.rowid < 0)
+        .order_by(*newest)
+    )
     found: defaultdict[int, list[AlarmFacts]] = defaultdict(list)
-    for incident, *facts in conn.execute(query):
+    for incident, *facts in conn.execute(alarms.limit(limit) if limit else alarms):
         found[incident].append(AlarmFacts(*facts))
-    return {incident: alarms[::-1] for incident, alarms in found.items()}
+    for incident, uid, name, time in conn.execute(silences.limit(limit) if limit else silences):
+        found[incident].append(AlarmFacts(uid, name, time, SILENCE_SCORE, math.nan, cause=SILENCE))
+    for own_alarms in found.values():
+        own_alarms.sort(key=lambda one: (one.time, one.uid))
+    return {incident: own_alarms[-limit:] if limit else own_alarms for incident, own_alarms in found.items()}
 
 
 def past_incidents(conn: Connection, since: float, until: float) -> Iterator[PastIncident]:

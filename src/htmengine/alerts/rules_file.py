@@ -53,11 +53,12 @@ from htmengine.alerts.toml_tables import (
 )
 from htmengine.alerts.windows import CalendarWindow, CronWindow, Span, Window
 from htmengine.extras import PackageMissing
+from htmengine.incidents.sentences import SILENCE
 from htmengine.runtime.metric_storer import name_patterns
 
 MAX_NAME: Final = 50
-CAUSES: Final = ("sequence", "jump", "extreme", "distance", "error", "offset", "unrest")
-"""What models say of alarms."""
+CAUSES: Final = ("sequence", "jump", "extreme", "distance", "error", "offset", "unrest", SILENCE)
+"""What models say of alarms, and that there is no sample."""
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]*")
 _TAG: Final = re.compile(r"([^!=~;^]+)(=~|!=~|=|!=)(.*)", re.DOTALL)

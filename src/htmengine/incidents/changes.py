@@ -12,18 +12,25 @@ from itertools import pairwise
 from statistics import median_low
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, update
+import msgspec
+from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
 
-from htmengine.incidents.grouping import Alarm
-from htmengine.repository import bulk, schema
+from htmengine.incidents.grouping import RARE, Alarm, open_s
+from htmengine.incidents.sentences import SILENCE, Missing
+from htmengine.repository import bulk, schema, silences
 from htmengine.repository.alarms import Alarm as StoredAlarm
 from htmengine.repository.alarms import alarms_since
-from htmengine.repository.chunks import in_chunks
+from htmengine.repository.chunks import KEYS_IN_STATEMENT, in_chunks
+from htmengine.repository.silences import Silence
 from htmengine.repository.status import WITH_MODEL
 from htmengine.repository.times import epoch_seconds
 
 UNKNOWN_INTERVAL_S: Final = 60.0
 """Of a metric whose rows before the alarm are gone."""
+SILENCE_OPEN_S: Final = 48 * 3600
+"""A silence that lasts keeps its incident open for so long; by then somebody knows, or nobody misses the metric."""
+SILENCE_SCORE: Final = 1.0
+"""Log score by which a silence is ranked among alarms: it has none."""
 _ROWS_FOR_INTERVAL: Final = 16
 _NAME: Final = "writer"
 
@@ -49,10 +56,12 @@ class Position(NamedTuple):
     """Who writes; empty if nobody does."""
     beat: int
     """Grows while the owner lives."""
+    silence_seq: int = 0
+    """The silences up to this change are in incidents."""
 
     def is_same_as(self, other: Position) -> bool:
         """Tell whether no incident changed between the two."""
-        return (self.alarm_id, self.incident_id, self.seq) == (other.alarm_id, other.incident_id, other.seq)
+        return self._replace(owner="", beat=0) == other._replace(owner="", beat=0)
 
 
 BEGIN: Final = Position(alarm_id=0, incident_id=0, seq=0, slowest_s=1.0, owner="", beat=0)
@@ -79,12 +88,16 @@ class Part(NamedTuple):
 
     def with_(self, other: Part) -> Part:
         """Return both together."""
-        stronger = max(self, other, key=lambda part: (part.peak, -part.time, -part.rowid))
+        stronger = max(self, other, key=Part._strength)
         return stronger._replace(
             first=min(self.first, other.first),
             last=max(self.last, other.last),
             alarms=self.alarms + other.alarms,
         )
+
+    def _strength(self) -> tuple[int, float, int, int]:
+        """Return what is told of a metric first: its newest silence, or else its strongest alarm."""
+        return self.time if self.cause == SILENCE else 0, self.peak, -self.time, -self.rowid
 
 
 class Totals(NamedTuple):
@@ -123,27 +136,147 @@ def _position() -> Select[Any]:
     return select(*(_writer[name] for name in Position._fields)).where(_writer.name == _NAME)
 
 
-def new_alarms(conn: Connection, after_id: int, *, limit: int) -> list[tuple[Alarm, StoredAlarm]]:
-    """Return the next alarms that were stored after this one, as grouping needs them and as they are stored."""
+class NewAlarm(NamedTuple):
+    """An alarm that is in no incident yet, as grouping sees it, and what its incident has of it."""
+
+    alarm: Alarm
+    part: Part
+    id: int
+    """Of the stored alarm; 0 for a silence."""
+    ends: int
+    """When its incident is over unless another alarm joins it."""
+
+
+def new_alarms(conn: Connection, after_id: int, *, limit: int) -> list[NewAlarm]:
+    """Return the next alarms that were stored after this one."""
     stored = alarms_since(conn, after_id, limit=limit)
     if not stored:
         return []
     names = _names(conn, {alarm.uid for alarm in stored})
     intervals = _intervals(conn, stored[0].id, stored[-1].id)
-    return [
-        (
-            Alarm(
-                uid=alarm.uid,
-                rowid=alarm.rowid,
-                name=names[alarm.uid],
-                timestamp=alarm.timestamp,
-                interval_s=intervals.get(alarm.id, UNKNOWN_INTERVAL_S),
-                one_in=alarm.one_in or 0.0,
-            ),
-            alarm,
+    found = []
+    for alarm in stored:
+        interval_s = intervals.get(alarm.id, UNKNOWN_INTERVAL_S)
+        grouped = Alarm(
+            alarm.uid, alarm.rowid, names[alarm.uid], alarm.timestamp, interval_s, alarm.one_in or 0.0
         )
-        for alarm in stored
+        ends = int(alarm.timestamp + open_s(interval_s))
+        found.append(NewAlarm(grouped, _part_of_alarm(grouped, alarm), alarm.id, ends))
+    return found
+
+
+def _part_of_alarm(alarm: Alarm, stored: StoredAlarm) -> Part:
+    return Part(
+        uid=alarm.uid,
+        name=alarm.name,
+        first=alarm.timestamp,
+        last=alarm.timestamp,
+        alarms=1,
+        rowid=alarm.rowid,
+        peak=stored.log_score,
+        time=alarm.timestamp,
+        value=stored.value,
+        one_in=stored.one_in,
+        cause=stored.cause,
+        direction=stored.direction,
+        why=stored.why,
+    )
+
+
+class NewSilences(NamedTuple):
+    """What has become of silences since a change."""
+
+    seq: int
+    """The last change of these."""
+    found: list[NewAlarm]
+    """All of them, as alarms: those that have ended, too."""
+    ended: list[Silence]
+
+
+def new_silences(conn: Connection, after_seq: int, *, limit: int) -> NewSilences | None:
+    """Return the next changes of silences after one; None if there are none."""
+    changed = silences.changed_since(conn, after_seq, limit=limit)
+    if not changed:
+        return None
+    names = _names(conn, {silence.uid for silence in changed})
+    found = [_silent(silence, names[silence.uid]) for silence in changed if silence.uid in names]
+    ended = [silence for silence in changed if silence.until is not None]
+    return NewSilences(changed[-1].seq, found, ended)
+
+
+def _silent(silence: Silence, name: str) -> NewAlarm:
+    """Return a silence as an alarm. It has no row, so that it goes by that of the last row before it, below 0."""
+    # Gaps that are irregular tell by themselves how exactly the time is known.
+    interval_s = max(silence.interval_s, (silence.found - silence.since) / 6)
+    time = silence.missing_since
+    part = Part(
+        uid=silence.uid,
+        name=name,
+        first=time,
+        last=time,
+        alarms=1,
+        rowid=silence.rowid,
+        peak=SILENCE_SCORE,
+        time=silence.since,
+        value=0.0 if silence.value is None else silence.value,
+        one_in=None,
+        cause=SILENCE,
+        direction=None,
+        why=_missing(silence),
+    )
+    ends = silence.found + SILENCE_OPEN_S if silence.until is None else max(silence.until, time)
+    return NewAlarm(Alarm(silence.uid, -silence.rowid, name, time, interval_s, RARE), part, 0, ends)
+
+
+def _missing(silence: Silence) -> str:
+    return msgspec.json.encode(Missing(silence.since, silence.interval_s, silence.until)).decode()
+
+
+def has_silences(conn: Connection, after_seq: int) -> bool:
+    """Return whether a silence was found or ended after a change."""
+    column = schema.metric_silence.c
+    return conn.execute(select(column.id).where(column.seq > after_seq).limit(1)).first() is not None
+
+
+def end_silences(conn: Connection, ended: Sequence[Silence], seq: int) -> None:
+    """Let incidents know that silences of theirs have ended: one in which nothing is silent any more may be over."""
+    keys = {(silence.uid, -silence.rowid): silence for silence in ended}
+    incidents: dict[int, list[Silence]] = defaultdict(list)
+    for some in in_chunks(sorted(keys), KEYS_IN_STATEMENT // 2):
+        wanted = or_(*(and_(_member.uid == uid, _member.rowid == rowid) for uid, rowid in some))
+        for uid, rowid, incident in conn.execute(
+            select(_member.uid, _member.rowid, _member.incident).where(wanted)
+        ):
+            incidents[incident].append(keys[uid, rowid])
+    for incident, own in sorted(incidents.items()):
+        for silence in own:
+            part = _part.incident == incident, _part.uid == silence.uid
+            same = _part.cause == SILENCE, _part.rowid == silence.rowid
+            conn.execute(update(schema.incident_metric).where(*part, *same).values(why=_missing(silence)))
+        conn.execute(
+            update(schema.incident)
+            .where(_incident.id == incident)
+            .values(ends=_ends(conn, incident), seq=seq)
+        )
+
+
+def _ends(conn: Connection, incident: int) -> int:
+    """Return when an incident is over by its alarms and silences."""
+    ours = _member.incident == incident
+    alarms = select(_member.interval_s, func.max(_member.timestamp)).where(ours, _member.rowid > 0)
+    ends = [
+        int(time + open_s(interval_s))
+        for interval_s, time in conn.execute(alarms.group_by(_member.interval_s))
     ]
+    silence = schema.metric_silence.c
+    same = and_(silence.uid == _member.uid, silence.rowid == -_member.rowid)
+    quiet = select(silence.until.is_(None), func.max(silence.until), func.max(silence.found))
+    quiet = quiet.select_from(schema.incident_alarm).join(schema.metric_silence, same)
+    quiet = quiet.where(ours, _member.rowid < 0).group_by(silence.until.is_(None))
+    for lasts, until, found in conn.execute(quiet):
+        ends.append(found + SILENCE_OPEN_S if lasts else until)
+    first = select(func.max(_member.timestamp)).where(ours)
+    return max([*ends, conn.scalar(first) or 0])
 
 
 def _names(conn: Connection, uids: Collection[str]) -> dict[str, str]:

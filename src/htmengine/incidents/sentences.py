@@ -6,8 +6,12 @@ merely rare today, lies within.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Final, NamedTuple, Protocol
+
+import msgspec
 
 from htmengine.messages import Why
 from htmengine.readable import counted, duration, rounded
@@ -20,11 +24,27 @@ _GONE: Final = 0.2
 _NOTHING: Final = 1e-3
 """What is less than this share of the value is told as 0."""
 _UNITS: Final = ((1e15, " P"), (1e12, " T"), (1e9, " G"), (1e6, " M"))
+_SEPARATORS: Final = re.compile(r"[./:;]")
 _SHORT: Final[Mapping[str, str]] = {
     "sequence": "unusual order of values",
     "jump": "steps larger than usual",
     "unrest": "fluctuates more than usual",
 }
+
+
+SILENCE: Final = "silence"
+"""The cause of an alarm that has no sample: there is none."""
+
+
+class Missing(msgspec.Struct, frozen=True):
+    """A time in which a metric sent nothing, as an incident has it. Times are seconds since the epoch."""
+
+    since: int
+    """Timestamp of the last sample before it."""
+    interval_s: float
+    """Usual time from a sample to the next."""
+    until: int | None = None
+    """Timestamp of the first sample behind it; None while it lasts."""
 
 
 class Reasons(Protocol):
@@ -104,6 +124,51 @@ def sentence(why: Why | None, value: float) -> str:
             return f"{far} its usual level at this time{aside}"
         case _:
             return f"{expected.value} is unusual ({why.cause}){aside}"
+
+
+def missing_reason(missing: Missing) -> str:
+    """Return in a few words what is unusual about a metric that sends nothing."""
+    return "sends nothing" if missing.until is None else "sent nothing"
+
+
+def missing_sentence(missing: Missing) -> str:
+    """Return that a metric sends nothing as a sentence without its full stop, to stand behind its name."""
+    usual = f"usually it does every {duration(missing.interval_s)}"
+    since = _moment(missing.since)
+    if missing.until is None:
+        return f"has sent nothing since {since} UTC, {usual}"
+    lasted = duration(missing.until - missing.since)
+    return f"sent nothing from {since} to {_moment(missing.until)} UTC, for {lasted}; {usual}"
+
+
+def silence_sentence(since: int, *, metrics: int, group: str, within_s: float) -> str:
+    """Return an incident in which several metrics fell silent and nothing else happened, without its full stop.
+
+    Parameters
+    ----------
+    since : timestamp of the last sample of the first of them.
+    group : what all their names begin with; empty if nothing.
+    within_s : so long after the first the last one was missed.
+    """
+    of = f" of {group}" if group else ""
+    when = f"within {duration(within_s)}" if within_s else "at the same time"
+    return (
+        f"{metrics:,} metrics{of} fell silent {when}; the last sample of the first is of {_moment(since)} UTC"
+    )
+
+
+def common_group(first: str, last: str) -> str:
+    """Return the segments that all names begin with, given the first and the last of them in their order."""
+    both = list(zip(f"{first}.", f"{last}.", strict=False))
+    length = next((place for place, (one, other) in enumerate(both) if one != other), len(both))
+    ends = [match.start() for match in _SEPARATORS.finditer(f"{first}.") if match.start() < length]
+    if length < len(both) and all(_SEPARATORS.fullmatch(character) for character in both[length]):
+        return first[:length]
+    return first[: ends[-1]] if ends else ""
+
+
+def _moment(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M}"
 
 
 def incident_sentence(

@@ -7,6 +7,7 @@ lead to it.
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +15,17 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, not_, or_, select
 
 from htmengine.incidents.actions import Action, actions_of, standing
-from htmengine.incidents.sentences import incident_sentence, reason, sentence
+from htmengine.incidents.sentences import (
+    SILENCE,
+    Missing,
+    common_group,
+    incident_sentence,
+    missing_reason,
+    missing_sentence,
+    reason,
+    sentence,
+    silence_sentence,
+)
 from htmengine.messages import Why
 from htmengine.repository import schema
 from htmengine.repository.chunks import in_chunks
@@ -43,11 +54,12 @@ Incident = dict[str, Any]
 - ``state``: open, resolved, or merged, with ``merged_into``; ``severity``: info or warning;
 - ``opened``, ``changed``: seconds since the epoch of the first and the newest alarm, by the samples; ``resolved``: when it was
   over, or None; ``seq``: the number of its last change;
-- ``metric_count``, ``alarm_count``; ``max``: the highest log score;
+- ``metric_count``, ``alarm_count``; ``max``: the highest log score; a silence counts as an alarm of 1;
 - ``first_mover``: ``uid``, ``name``, ``time``; of several at once, the one with the highest score;
 - ``metrics``, by their first alarm: ``uid``, ``name``, ``first``, ``last``, ``lag`` (seconds after the incident's first
   alarm), ``alarms``, and of the strongest alarm ``rowid``, ``time``, ``value``, ``max``, ``one_in``, ``cause``,
-  ``direction``, ``forecast`` and ``usual`` or None, ``reason`` in a few words and ``sentence``;
+  ``direction``, ``forecast`` and ``usual`` or None, ``reason`` in a few words and ``sentence``. A metric that fell silent
+  has the ``cause`` silence, and ``rowid``, ``time`` and ``value`` are those of its last sample before;
 - ``sentence``: the incident in one;
 - ``ack``: ``by``, ``at``, ``note`` of who looks after it, or None; ``snoozed_until``: so long nothing is told of it, or
   None, which may have passed; ``verdict``: ``verdict`` (true, false or not_mine), ``by``, ``at``, ``note``, or None;
@@ -283,6 +295,10 @@ class _Metrics(NamedTuple):
     shown: list[Incident]
     last_first: int
     """When the last of all of them had its first alarm."""
+    silent: int
+    """How many of all of them sent nothing."""
+    group: str
+    """What the names of all of them begin with."""
 
 
 def _parts(conn: Connection, sizes: Mapping[int, int], limit: int) -> dict[int, _Metrics]:
@@ -295,21 +311,37 @@ def _parts(conn: Connection, sizes: Mapping[int, int], limit: int) -> dict[int, 
     order = _part.first, _part.peak.desc(), _part.name
     found: dict[int, _Metrics] = {}
     for some in in_chunks([number for number, size in sizes.items() if size <= limit]):
+        rows: defaultdict[int, list[Any]] = defaultdict(list)
         query = select(schema.incident_metric).where(_part.incident.in_(some))
         for row in conn.execute(query.order_by(_part.incident, *order)):
-            metrics = found.get(row.incident, _Metrics([], 0))
-            found[row.incident] = _Metrics([*metrics.shown, _metric(row)], row.first)
+            rows[row.incident].append(row)
+        for number, own in rows.items():
+            names = [row.name for row in own]
+            silent = sum(row.cause == SILENCE for row in own)
+            group = common_group(min(names), max(names))
+            found[number] = _Metrics([_metric(row) for row in own], own[-1].first, silent, group)
     # One by one, since a database sorts all of a storm's metrics where it is asked for the first of several incidents.
+    name = _part.name.collate("C") if conn.dialect.name == "postgresql" else _part.name
+    silent_ones = func.sum(case((_part.cause == SILENCE, 1), else_=0))
+    of_all = select(func.max(_part.first), silent_ones, func.min(name), func.max(name))
     for number in [number for number, size in sizes.items() if size > limit]:
         of_it = _part.incident == number
         query = select(schema.incident_metric).where(of_it).order_by(*order).limit(limit)
-        last_first = conn.scalar(select(func.max(_part.first)).where(of_it))
-        found[number] = _Metrics([_metric(row) for row in conn.execute(query)], last_first or 0)
+        shown = [_metric(row) for row in conn.execute(query)]
+        last_first, silent, first_name, last_name = conn.execute(of_all.where(of_it)).one()
+        group = common_group(first_name or "", last_name or "")
+        found[number] = _Metrics(shown, last_first or 0, int(silent or 0), group)
     return found
 
 
 def _metric(row: Any) -> Incident:
-    why = None if row.why is None else msgspec.json.decode(row.why, type=Why)
+    why: Why | None = None
+    if row.cause == SILENCE:
+        missing = msgspec.json.decode(row.why, type=Missing)
+        words = missing_reason(missing), missing_sentence(missing)
+    else:
+        why = None if row.why is None else msgspec.json.decode(row.why, type=Why)
+        words = reason(why, row.value), sentence(why, row.value)
     return {
         "uid": row.uid,
         "name": row.name,
@@ -325,8 +357,8 @@ def _metric(row: Any) -> Incident:
         "direction": row.direction,
         "forecast": why and why.forecast,
         "usual": why and why.usual,
-        "reason": reason(why, row.value),
-        "sentence": sentence(why, row.value),
+        "reason": words[0],
+        "sentence": words[1],
     }
 
 
@@ -356,17 +388,22 @@ def _document(row: Any, metrics: _Metrics | None, done: Sequence[Action]) -> Inc
         into = id_of(row.merged_into)
         return incident | {"merged_into": into, "sentence": f"is part of {into}", "url": f"i/{into}"}
     first = metrics.shown[0]
-    return incident | {
-        "first_mover": {"uid": first["uid"], "name": first["name"], "time": first["first"]},
-        "metrics": [metric | {"lag": metric["first"] - row.opened} for metric in metrics.shown],
-        "sentence": incident_sentence(
+    within_s = metrics.last_first - row.opened
+    if metrics.silent == row.metrics == row.alarms > 1:
+        in_one = silence_sentence(first["time"], metrics=row.metrics, group=metrics.group, within_s=within_s)
+    else:
+        in_one = incident_sentence(
             first["name"],
             first["sentence"],
             followers=row.metrics - 1,
-            within_s=metrics.last_first - row.opened,
+            within_s=within_s,
             alarms=row.alarms,
             lasts_s=row.changed - row.opened,
-        ),
+        )
+    return incident | {
+        "first_mover": {"uid": first["uid"], "name": first["name"], "time": first["first"]},
+        "metrics": [metric | {"lag": metric["first"] - row.opened} for metric in metrics.shown],
+        "sentence": in_one,
     }
 
 

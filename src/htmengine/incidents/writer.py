@@ -1,4 +1,4 @@
-"""The writer of incidents: takes alarms as they are stored and puts each into an incident.
+"""The writer of incidents: takes alarms and silences as they are stored and puts each into an incident.
 
 Of several writers one is active, by its lease. That only saves work:
 each step is one transaction behind a lock, so that two writers at once do what one does.
@@ -6,6 +6,7 @@ each step is one transaction behind a lock, so that two writers at once do what 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -14,11 +15,11 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection
 
 from htmengine.incidents import changes
-from htmengine.incidents.changes import Part, Position
-from htmengine.incidents.grouping import Alarm, joined, links, open_s, reach_s
+from htmengine.incidents.changes import NewAlarm, Position
+from htmengine.incidents.grouping import Alarm, joined, links, reach_s
 from htmengine.incidents.names import Fleet
-from htmengine.repository.alarms import Alarm as StoredAlarm
 from htmengine.repository.database import Database
+from htmengine.repository.silences import Silence
 from htmengine.service.counters import Counters
 from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.lease import Lease
@@ -31,8 +32,6 @@ HOURS_BATCH_SIZE: Final = 24
 """Alarms around so many hours are looked at together."""
 FLEET_AGE_S: Final = 600.0
 """How long the sizes of groups are taken to be as they were."""
-
-_New = tuple[Alarm, StoredAlarm]
 
 
 class Writer:
@@ -80,11 +79,11 @@ class Writer:
             locked = changes.lock_position(conn)
             if not locked.is_same_as(plan.position):
                 return True
-            position = plan.position._replace(
-                owner=self._lease.owner, beat=locked.beat + 1, seq=locked.seq + 1
-            )
+            position = plan.after._replace(owner=self._lease.owner, beat=locked.beat + 1, seq=locked.seq + 1)
             if plan.new:
                 position = self._store(conn, position, plan, now)
+            if plan.ended:
+                changes.end_silences(conn, plan.ended, position.seq)
             resolved = changes.resolve_due(conn, position.seq, now)
             changes.move_position(conn, position)
             self._step(f"{NAME}.stored")
@@ -109,31 +108,46 @@ class Writer:
             return False
         if self._lease.is_due():
             return True
-        return changes.is_due(conn, self._clock()) or changes.has_alarms(conn, position.alarm_id)
+        return (
+            changes.is_due(conn, self._clock())
+            or changes.has_alarms(conn, position.alarm_id)
+            or changes.has_silences(conn, position.silence_seq)
+        )
 
     # -- Grouping
 
     def _plan(self, conn: Connection, position: Position) -> _Plan:
-        """Return which of the next alarms belong together, and with which incidents."""
+        """Return which of the next alarms belong together, and with which incidents; of silences, where no alarm waits."""
         waiting = changes.new_alarms(conn, position.alarm_id, limit=self._batch_size)
-        slowest = max([position.slowest_s, *(alarm.interval_s for alarm, _ in waiting)])
-        taken, spans = _spans(waiting, reach_s(slowest))
-        known = changes.are_members(conn, [alarm for alarm, _ in taken])  # scored again by another model
-        stored = {alarm[:2]: one for alarm, one in taken if alarm[:2] not in known}
-        new = [alarm for alarm, _ in taken if alarm[:2] in stored]
-        self._know_fleet(conn, [alarm.name for alarm in new])
+        silent = None
+        if not waiting:
+            silent = changes.new_silences(conn, position.silence_seq, limit=self._batch_size)
+            waiting = silent.found if silent else []
+        slowest = max([position.slowest_s, *(one.alarm.interval_s for one in waiting)])
+        taken, spans = _spans(waiting, reach_s(slowest), HOURS_BATCH_SIZE if silent is None else math.inf)
+        known = changes.are_members(
+            conn, [one.alarm for one in taken]
+        )  # scored again by another model, or ended
+        new = {one.alarm[:2]: one for one in taken if one.alarm[:2] not in known}
+        self._know_fleet(conn, [one.alarm.name for one in new.values()])
         around = [member for since, until in spans for member in changes.members_between(conn, since, until)]
         incident_of = {alarm[:2]: incident for alarm, incident in around}
-        alarms = sorted([*new, *(alarm for alarm, _ in around)], key=_in_time)
-        found = chain(links(alarms, self._fleet, new=new), _ties(alarms, incident_of))
+        alarms = sorted([*(one.alarm for one in new.values()), *(alarm for alarm, _ in around)], key=_in_time)
+        fresh = [one.alarm for one in new.values()]
+        found = chain(links(alarms, self._fleet, new=fresh), _ties(alarms, incident_of))
         together = []
-        for places in joined(len(alarms), found):
+        for places in joined(len(alarms), found) if new else ():
             own = [alarms[place] for place in places]
-            fresh = [(alarm, stored[alarm[:2]]) for alarm in own if alarm[:2] in stored]
+            added = [new[alarm[:2]] for alarm in own if alarm[:2] in new]
             incidents = sorted({incident_of[alarm[:2]] for alarm in own if alarm[:2] in incident_of})
-            if fresh or len(incidents) > 1:
-                together.append(_Together(fresh, incidents))
-        return _Plan(position, taken[-1][1].id if taken else None, slowest, together, len(taken))
+            if added or len(incidents) > 1:
+                together.append(_Together(added, incidents))
+        after = position._replace(slowest_s=slowest)
+        if silent is not None:
+            after = after._replace(silence_seq=silent.seq)
+        elif taken:
+            after = after._replace(alarm_id=taken[-1].id)
+        return _Plan(position, after, together, len(taken), silent.ended if silent else [])
 
     def _know_fleet(self, conn: Connection, names: Sequence[str]) -> None:
         is_old = self._timer() - self._fleet_at >= FLEET_AGE_S
@@ -146,9 +160,8 @@ class Writer:
         growth = changes.Growth(position.seq, now)
         newest = position.incident_id
         for own in plan.together:
-            alarms = [alarm for alarm, _ in own.new]
-            parts = [_part(alarm, stored) for alarm, stored in own.new]
-            ends = max((int(alarm.timestamp + open_s(alarm.interval_s)) for alarm in alarms), default=0)
+            alarms, parts = [one.alarm for one in own.new], [one.part for one in own.new]
+            ends = max((one.ends for one in own.new), default=0)
             if own.incidents:
                 changes.grow(conn, growth, own.incidents, alarms, parts, ends)
                 self.counters.add("incidents_joined", len(own.incidents) - 1)
@@ -157,15 +170,13 @@ class Writer:
                 growth.begin(newest, alarms, parts, ends)
         growth.store(conn)
         self.counters.add("incidents_opened", newest - position.incident_id)
-        return position._replace(
-            alarm_id=plan.last_id or position.alarm_id, slowest_s=plan.slowest_s, incident_id=newest
-        )
+        return position._replace(incident_id=newest)
 
 
 class _Together(NamedTuple):
     """New alarms that belong together, and the incidents that they join, ascending."""
 
-    new: list[_New]
+    new: list[NewAlarm]
     incidents: list[int]
 
 
@@ -174,30 +185,32 @@ class _Plan(NamedTuple):
 
     position: Position
     """It holds for these incidents."""
-    last_id: int | None
-    """Of the last alarm that was taken."""
-    slowest_s: float
+    after: Position
+    """How far the writer has come then, but for the incidents themselves."""
     together: list[_Together]
     new: int
     """How many alarms were taken."""
+    ended: list[Silence]
 
 
 def _in_time(alarm: Alarm) -> tuple[int, str, int]:
     return alarm.timestamp, alarm.uid, alarm.rowid
 
 
-def _spans(waiting: Sequence[_New], reach: float) -> tuple[list[_New], list[tuple[float, float]]]:
+def _spans(
+    waiting: Sequence[NewAlarm], reach: float, max_hours: float
+) -> tuple[list[NewAlarm], list[tuple[float, float]]]:
     """Return the first of these alarms, and the times around them: so few that all alarms there fit into memory."""
     hours: set[int] = set()
-    taken: list[_New] = []
+    taken: list[NewAlarm] = []
     for one in waiting:
-        time = one[0].timestamp
+        time = one.alarm.timestamp
         hours.update(range(int((time - reach) // HOUR_S), int((time + reach) // HOUR_S) + 1))
-        if taken and len(hours) > HOURS_BATCH_SIZE:
+        if taken and len(hours) > max_hours:
             break
         taken.append(one)
     spans: list[tuple[float, float]] = []
-    for time in sorted(alarm.timestamp for alarm, _ in taken):
+    for time in sorted(one.alarm.timestamp for one in taken):
         if spans and time - reach <= spans[-1][1]:
             spans[-1] = spans[-1][0], time + reach
         else:
@@ -212,21 +225,3 @@ def _ties(alarms: Sequence[Alarm], incident_of: Mapping[tuple[str, int], int]) -
         incident = incident_of.get(alarm[:2])
         if incident is not None:
             yield first.setdefault(incident, place), place
-
-
-def _part(alarm: Alarm, stored: StoredAlarm) -> Part:
-    return Part(
-        uid=alarm.uid,
-        name=alarm.name,
-        first=alarm.timestamp,
-        last=alarm.timestamp,
-        alarms=1,
-        rowid=alarm.rowid,
-        peak=stored.log_score,
-        time=alarm.timestamp,
-        value=stored.value,
-        one_in=stored.one_in,
-        cause=stored.cause,
-        direction=stored.direction,
-        why=stored.why,
-    )

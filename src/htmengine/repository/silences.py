@@ -17,6 +17,8 @@ from htmengine.repository.times import epoch_seconds
 
 MAX_ROWS: Final = 512
 """So many of a metric's newest rows are read at a time; gaps before them are not known."""
+OVERDUE_S: Final = 300
+"""A metric is silent so long after its next sample was due, or longer."""
 _PAIRS: Final = 200
 """Metrics with their rowids in a statement."""
 _PART: Final = 5000
@@ -50,8 +52,8 @@ class Silence(NamedTuple):
 
     @property
     def missing_since(self) -> int:
-        """When the first sample that did not come was due."""
-        return int(self.since + self.interval_s)
+        """About when the first sample that did not come was due."""
+        return int(max(self.since + self.interval_s, self.found - OVERDUE_S))
 
 
 class Position(NamedTuple):

@@ -20,9 +20,11 @@ from typing import Final
 
 import msgspec
 
+from htmengine.repository.silences import OVERDUE_S
+
 DAY_S: Final = 86_400
 WEEK_S: Final = 7 * DAY_S
-LEAST_MARGIN_S: Final = 300.0
+LEAST_MARGIN_S: Final = float(OVERDUE_S)
 """No gap is a silence before so much more than a usual gap has passed: agents are restarted, hosts boot."""
 REGULAR: Final = 1.5
 """Gaps up to so many times the interval are those of a metric that comes regularly."""

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.htm.explanation import _CAUSES
-from htmengine.incidents.sentences import reason, sentence
+from htmengine.incidents.sentences import common_group, reason, sentence
 from htmengine.messages import Why
 
 
@@ -107,3 +107,20 @@ def test_whatever_a_model_says_becomes_one_line_of_words(cause, value, forecast,
 def test_a_cause_of_a_later_version_is_told_by_its_name():
     assert sentence(why("tide"), 932) == "932 is unusual (tide) (expected 410, usual 380 to 455)"
     assert reason(why("tide"), 932) == "tide"
+
+
+@pytest.mark.parametrize(
+    ("names", "group"),
+    [
+        (("web.a.cpu", "web.b.load"), "web"),
+        (("web.a.cpu", "web.a.cpus"), "web.a"),
+        (("web.a", "web.a.cpu"), "web.a"),
+        (("web;dc=a", "web;dc=b"), "web"),
+        (("web", "web;dc=b"), "web"),
+        (("a.x", "b.x"), ""),
+        (("web1", "web2"), ""),
+        (("web.a", "web.a"), "web.a"),
+    ],
+)
+def test_the_group_of_names_is_what_all_of_them_begin_with(names, group):
+    assert common_group(min(names), max(names)) == group
