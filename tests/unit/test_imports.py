@@ -33,7 +33,7 @@ FLOORS = [
     {"monitors", "runtime"},
     {"incidents", "silence"},
     {"alerts"},
-    {"admin", "detection"},
+    {"admin", "detection", "graphite"},
     {"web"},
     {"cli", "client"},
 ]

@@ -31,6 +31,9 @@ from htmengine.config.settings import (
     Doors as Doors,
 )
 from htmengine.config.settings import (
+    Graphite as Graphite,
+)
+from htmengine.config.settings import (
     Http as Http,
 )
 from htmengine.config.settings import (

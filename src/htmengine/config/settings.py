@@ -9,6 +9,7 @@ environment variable `_NTA_UTILS_CONFIG__<FILE>__<SECTION>__<OPTION>` over both,
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
@@ -182,6 +183,13 @@ class Prometheus(msgspec.Struct, frozen=True, kw_only=True):
     """Give the newest scores of metrics, too."""
 
 
+class Graphite(msgspec.Struct, frozen=True, kw_only=True):
+    """Graphite's API for reading."""
+
+    branch: str = "_htm"
+    """Root of the names by which clients without functions get scores and bands."""
+
+
 class Storer(msgspec.Struct, frozen=True, kw_only=True):
     """What is accepted, and which new metrics are monitored."""
 
@@ -244,6 +252,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     doors: Doors = Doors()
     http: Http = Http()
     prometheus: Prometheus = Prometheus()
+    graphite: Graphite = Graphite()
     storer: Storer = Storer()
     scheduler: Scheduler = Scheduler()
     likelihood: Likelihood = Likelihood()
@@ -380,6 +389,7 @@ def _settings(reader: OptionReader) -> Settings:
         doors=_doors(reader),
         http=_http(reader),
         prometheus=_prometheus(reader),
+        graphite=_graphite(reader),
         storer=_storer(reader),
         scheduler=_scheduler(reader),
         likelihood=_likelihood(reader),
@@ -479,6 +489,19 @@ def _prometheus(reader: OptionReader) -> Prometheus:
     prometheus = Prometheus(scores=section.get("scores", boolean, defaults.scores))
     reader.refuse_others(APPLICATION, "prometheus")
     return prometheus
+
+
+def _graphite(reader: OptionReader) -> Graphite:
+    section, defaults = reader.section(APPLICATION, "graphite"), Graphite()
+    graphite = Graphite(branch=section.get("branch", _branch, defaults.branch))
+    reader.refuse_others(APPLICATION, "graphite")
+    return graphite
+
+
+def _branch(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", text):
+        raise ValueError("is no part of a name: letters, digits, _ and -")
+    return text
 
 
 def _storer(reader: OptionReader) -> Storer:

@@ -133,7 +133,7 @@ def steps_between(conn: Connection, uid: str, since: float, until: float, step: 
 
     The database sums them up: that takes a tenth of the time in which rows are read.
     """
-    number, shift = _number_of_step(step)
+    number, shift = number_of_step(step)
     of_rows = (
         select(
             number,
@@ -190,13 +190,13 @@ def score_parts(
     if step is None:
         query = select(_data.rowid, *columns).where(*rows).order_by(_data.rowid)
     else:
-        number, _shift = _number_of_step(step)
+        number, _shift = number_of_step(step)
         query = select(number, *map(func.max, columns)).where(*rows).group_by("number").order_by("number")
     _places, *found = _columns(conn, query, len(names) + 1)
     return dict(zip(names, found, strict=True))
 
 
-def _number_of_step(step: int) -> tuple[Label[Any], int]:
+def number_of_step(step: int) -> tuple[Label[Any], int]:
     """Return the number of the step of a row, and the seconds that were added so that none is negative."""
     shift = -(FIRST_SECOND // step) * step
     return ((epoch_seconds(_data.timestamp) + shift) // step).label("number"), shift

@@ -23,7 +23,7 @@ from htmengine.bus import BusError
 from htmengine.errors import DependencyUnavailable, ExplainedError, MisuseError
 from htmengine.exceptions import ObjectNotFoundError
 from htmengine.service.context import Context
-from htmengine.web import api, doors, openapi, problems, prometheus
+from htmengine.web import api, doors, graphite, openapi, problems, prometheus
 from htmengine.web.access import Access
 from htmengine.web.headers import LOOPBACK, HostCheck, SecurityHeaders
 from htmengine.web.operations import PREFIX, routes
@@ -116,6 +116,7 @@ def _routes(site: Site, times: prometheus.RequestTimes) -> list[BaseRoute]:
         *routes(site, api.OPERATIONS),
         *doors.routes(site),
         *prometheus.routes(site, times),
+        *graphite.routes(site),
         *(Route(path, page.document) for path in PAGES),
     ]
 

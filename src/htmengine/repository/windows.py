@@ -1,0 +1,138 @@
+"""Rows of many metrics in one time, a few columns of them: what charts of a whole fleet are drawn from. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection, Integer, String, and_, func, literal, select, union_all
+
+from htmengine.repository import schema
+from htmengine.repository.chunks import in_chunks
+from htmengine.repository.series import first_from, number_of_step
+from htmengine.repository.times import epoch_seconds
+
+Floats = npt.NDArray[np.float64]
+
+METRICS_IN_STATEMENT: Final = 100
+"""SQLite takes no more than 500 parts of a union."""
+GAPS: Final = 100
+_data: Final = schema.metric_data.c
+COLUMNS: Final = {
+    "value": _data.metric_value,
+    "anomaly_score": _data.anomaly_score,
+    "log_score": _data.log_score,
+    "raw": _data.raw_anomaly_score,
+    "sequence": _data.sequence_score,
+    "novelty": _data.novelty_score,
+    "forecast": _data.forecast,
+    "usual_low": _data.usual_low,
+    "usual_high": _data.usual_high,
+}
+"""Columns of rows by their names here."""
+_AGGREGATES: Final[dict[str, Callable[..., Any]]] = {
+    "value": func.avg,
+    "forecast": func.avg,
+    "usual_low": func.min,
+}
+"""What becomes of many rows in a step, by column; the highest of those that are not here."""
+
+
+class Span(NamedTuple):
+    """Rows of a metric."""
+
+    uid: str
+    first: int
+    """Rowid, as `last`, which is one of them."""
+    last: int
+
+
+class Rows(NamedTuple):
+    """Rows of a metric, ascending: arrays of shape (n,)."""
+
+    rowids: npt.NDArray[np.int64]
+    timestamps: npt.NDArray[np.int64]
+    """Seconds since the epoch."""
+    columns: dict[str, Floats]
+    """NaN where a row has nothing."""
+
+
+def rows_of(
+    conn: Connection, spans: Sequence[Span], columns: Sequence[str], check: Callable[[], None] = lambda: None
+) -> Iterator[Rows]:
+    """Yield the rows of each span, in their order.
+
+    Parameters
+    ----------
+    columns : names of COLUMNS.
+    check : called before each statement; what it raises ends the work.
+    """
+    wanted = [COLUMNS[name] for name in columns]
+    for some in in_chunks(spans, METRICS_IN_STATEMENT):
+        check()
+        parts = union_all(
+            *(
+                select(
+                    literal(place, Integer).label("place"),
+                    literal(span.uid, String).label("uid"),
+                    literal(span.first, Integer).label("first"),
+                    literal(span.last, Integer).label("last"),
+                )
+                for place, span in enumerate(some)
+            )
+        ).subquery()
+        query = select(parts.c.place, _data.rowid, epoch_seconds(_data.timestamp), *wanted).join_from(
+            parts,
+            schema.metric_data,
+            and_(_data.uid == parts.c.uid, _data.rowid.between(parts.c.first, parts.c.last)),
+        )
+        # The driver's own rows: they become arrays in a fraction of the time that SQLAlchemy's take.
+        found = conn.execute(query).cursor.fetchall()
+        table = np.array(found, dtype=np.float64).reshape(-1, 3 + len(wanted)).T
+        order = np.lexsort((table[1], table[0]))
+        table = table[:, order]
+        ends = np.searchsorted(table[0], np.arange(len(some) + 1))
+        for begin, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
+            rowids, timestamps, *numbers = table[1:, begin:end]
+            yield Rows(
+                rowids.astype(np.int64),
+                timestamps.astype(np.int64),
+                dict(zip(columns, numbers, strict=True)),
+            )
+
+
+def steps_of(
+    conn: Connection, uid: str, since: int, until: int, step: int, columns: Sequence[str]
+) -> tuple[npt.NDArray[np.int64], dict[str, Floats]]:
+    """Return when the steps of a metric's rows begin, and what became of the rows in each; those without rows are left out.
+
+    The database sums them up: values by their average, scores by the highest, the lower end of the band by the lowest.
+    """
+    number, shift = number_of_step(step)
+    wanted = [_AGGREGATES.get(name, func.max)(COLUMNS[name]) for name in columns]
+    query = (
+        select(number, *wanted)
+        .where(_data.uid == uid, _data.rowid >= first_from(conn, uid, since))
+        .where(_data.rowid < first_from(conn, uid, until))
+        .group_by("number")
+        .order_by("number")
+    )
+    found = conn.execute(query).cursor.fetchall()
+    table = np.array(found, dtype=np.float64).reshape(-1, 1 + len(wanted)).T
+    return table[0].astype(np.int64) * step - shift, dict(zip(columns, table[1:], strict=True))
+
+
+def intervals(conn: Connection, newest: Sequence[tuple[str, int]]) -> list[float]:
+    """Return the usual time from a row to the next of each metric: the median of its last gaps; NaN where there is none.
+
+    Parameters
+    ----------
+    newest : uid and last rowid of each.
+    """
+    spans = [Span(uid, max(1, last - GAPS), last) for uid, last in newest]
+    return [
+        float(np.median(np.diff(rows.timestamps))) if len(rows.timestamps) > 1 else np.nan
+        for rows in rows_of(conn, spans, ())
+    ]
