@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Select, and_, delete, func, insert, literal, 
 
 from htmengine.alerts import notice as notices
 from htmengine.alerts.notice import Kind, Notice, Severity
+from htmengine.incidents.store import id_of
 from htmengine.repository import bulk, schema
 from htmengine.repository.chunks import in_chunks
 
@@ -73,6 +74,17 @@ class Delivery(NamedTuple):
     def is_told(self) -> bool:
         """Whether the target knows of it, will, or was tried in vain."""
         return self.state != "suppressed"
+
+
+def document(delivery: Delivery) -> dict[str, Any]:
+    """Return a row as commands and the API show it: with the title of its notice, and without the rest of that."""
+    shown = delivery._asdict()
+    del shown["notice"]
+    incident = delivery.incident
+    return shown | {
+        "incident": None if incident is None else id_of(incident),
+        "title": notices.decode(delivery.notice).title,
+    }
 
 
 _DELIVERY: Final = tuple(_delivery[name] for name in Delivery._fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -43,6 +43,12 @@ class Preview(NamedTuple):
     """When the first of them began: less is not stored."""
     thresholds: dict[str, float]
     """By the name of a rule, the score that its budget takes now."""
+
+
+def document(would: Preview) -> dict[str, Any]:
+    """Return it as commands and the API show it."""
+    shown = would._asdict()
+    return shown | {"messages": [message._asdict() for message in would.messages]}
 
 
 def preview(conn: Connection, rules: Rules, since: float, until: float) -> Preview:

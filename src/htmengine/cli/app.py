@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from htmengine.cli.commands.alerts import alerts
 from htmengine.cli.commands.config import app as config
 from htmengine.cli.commands.db import database
 from htmengine.cli.commands.dead import dead
@@ -66,6 +67,7 @@ app.command()(unmonitor)
 app.command()(delete)
 app.command()(metrics)
 app.command()(incidents)
+app.add_typer(alerts, name="alerts")
 app.command()(results)
 app.command()(status)
 app.command()(doctor)

@@ -29,7 +29,7 @@ def test_help_fits_and_names_what_is_to_be_given(path):
     assert "[[" not in text
 
 
-@pytest.mark.parametrize("path", [(), ("db",), ("dead",), ("config",)], ids=" ".join)
+@pytest.mark.parametrize("path", [(), ("alerts",), ("db",), ("dead",), ("config",)], ids=" ".join)
 def test_no_summary_of_a_command_is_cut(path):
     _, _, listed = shown(path).partition("Commands:")
     assert listed

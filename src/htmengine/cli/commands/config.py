@@ -29,6 +29,7 @@ def check(
     import msgspec
 
     from htmengine import config
+    from htmengine.alerts import configuration
     from htmengine.errors import ConfigError, MisuseError
     from htmengine.runtime.metric_storer import monitor_rules
     from htmengine.service.context import data_folder
@@ -51,6 +52,10 @@ def check(
             monitor_rules.load(rules)
         except ConfigError as error:
             faults.append(error)
+    try:
+        configuration.close(configuration.current(named / config.ALERTS_FILE))
+    except ConfigError as error:
+        faults.append(error)
     if faults:
         raise ConfigError("\n".join(map(str, faults)), hint=faults[0].hint)
     shown = msgspec.structs.replace(
