@@ -2,7 +2,9 @@
 
 import logging
 import os
+import shutil
 import uuid
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -17,6 +19,12 @@ __all__ = ["pytest_terminal_summary"]
 # Servers of tests are on this machine, and what programs print is read by tests.
 os.environ |= dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1,localhost")
 os.environ.pop("FORCE_COLOR", None)
+
+# What tests write lies in memory where there is room: most databases live for one test, and to wait for the disk takes
+# longer than all else that is done with them.
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 << 30
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 # The same examples each time, and as much time for each as a busy machine takes. To look for others:
 # pytest --hypothesis-profile=explore --hypothesis-seed=N

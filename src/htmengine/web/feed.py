@@ -28,6 +28,8 @@ QUEUE_LIMIT: Final = 10_000
 """Batches that may wait for this process."""
 BATCH_S: Final = 0.1
 """Results that come within this time go out together."""
+RECEIVE_S: Final = 0.25
+"""So long at most the end of the server waits for results."""
 LIST_EVERY_S: Final = 2.0
 LIST_SHARE: Final = 20.0
 """Listing the metrics may take one part in so many of the time."""
@@ -205,7 +207,7 @@ class Feed:
                 if math.isinf(self._fleet.alarms.since):
                     self._fleet.alarms.begin(self._clock())
                 while not self._stop.is_set():
-                    if deliveries := consumer.receive(max_messages=100, timeout_s=0.25):
+                    if deliveries := consumer.receive(max_messages=100, timeout_s=RECEIVE_S):
                         began = time.monotonic()
                         self.take(_decoded(consumer, deliveries))
                         consumer.ack(deliveries)

@@ -9,6 +9,12 @@ from htmengine.web.server import listening, serve
 from tests.unit.web.house import NOW, House
 
 
+@pytest.fixture(autouse=True)
+def ending_soon(monkeypatch):
+    """Let a server end soon: each test waits for the end of its own."""
+    monkeypatch.setattr("htmengine.web.feed.RECEIVE_S", 0.01)
+
+
 @pytest.fixture
 def context(tmp_path):
     with opened(config.embedded(tmp_path)) as context:
