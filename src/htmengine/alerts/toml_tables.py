@@ -149,14 +149,14 @@ def _named(fault: Fault) -> str:
 
 
 def shown(value: Any) -> str:
-    """Return a value of a file for people."""
+    """Return a value of a file for people, on one line."""
     if isinstance(value, bool):
         text = str(value).lower()
     elif isinstance(value, str):
         text = f'"{value}"'
     else:
         text = str(value)
-    text = visible(text)
+    text = visible(text).replace("\n", "\\n")
     return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
 

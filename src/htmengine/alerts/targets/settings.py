@@ -204,21 +204,24 @@ class Settings:
                 )
         return context
 
-    def _authorization(self) -> Callable[[], str] | None:
+    def login(self, check: Callable[[str], object]) -> tuple[str, Secret] | None:
+        """Return a user and the password; None for none, or where one is missing or wrong."""
         user = self.get("user", text)
-        password = self.secret("password", _check_header)
-        token = self.secret("token", _check_header)
-        if user is not None and password is None and "user" in self.table:
-            if not any(f"password{end}" in self.table for end in ("", "_file", "_env")):
-                self.table.fault("user", 'is given without password_file = "PATH" or password_env = "NAME"')
-            return None
-        if password is not None and user is None:
+        password = self.secret("password", check)
+        has_password = any(f"password{end}" in self.table for end in ("", "_file", "_env"))
+        if "user" in self.table and not has_password:
+            self.table.fault("user", 'is given without password_file = "PATH" or password_env = "NAME"')
+        if has_password and "user" not in self.table:
             self.table.fault(None, "has a password and no user")
-            return None
-        if password is not None and token is not None:
+        return None if user is None or password is None else (user, password)
+
+    def _authorization(self) -> Callable[[], str] | None:
+        login = self.login(_check_header)
+        token = self.secret("token", _check_header)
+        if login is not None and token is not None:
             self.table.fault("user", "and a token are both given; leave one")
-            return None
-        if password is not None:
+        if login is not None:
+            user, password = login
             return lambda: basic(f"{user}:{password.reveal()}")
         if token is not None:
             return lambda: f"Bearer {token.reveal()}"
