@@ -54,7 +54,7 @@ class World:
 
     def _plain(self, name):
         like = fleet.NAMES[len(name) % 40]
-        return {**fleet.row(like), "uid": fleet.uid_of(name), "name": name, "incident": None, "oddness": 1.5}
+        return {**fleet.row(like), "uid": fleet.uid_of(name), "name": name, "incident": None, "oddness": 0.5}
 
     def name_of(self, uid):
         if len(self._uids) != len(self.names):
@@ -276,7 +276,7 @@ class _Api:
             "trouble": lambda row: (row["state"] == "active", row["name"]),
             "lag": lambda row: row["last"]["time"],
         }
-        rows.sort(key=keys.get(params.get("sort"), lambda row: (-row["oddness"], row["name"])))
+        rows.sort(key=keys.get(params.get("sort"), lambda row: (row["incident"] is None, -row["oddness"], row["name"])))
         start, limit = int(params.get("after", 0)), int(params.get("limit", 100))
         end = start + limit
         return {"items": rows[start:end], "next": str(end) if end < len(rows) else None, "total": len(rows)}

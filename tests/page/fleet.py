@@ -441,7 +441,7 @@ def row(name):
         "incident": incident,
         "snoozed_until": None,
         "why_no_score": why,
-        "oddness": (2 if incident else 0) + max(now or 0, (day_max or 0) * 2 ** (-age / (6 * 3600))),
+        "oddness": max(now or 0, (day_max or 0) * 2 ** (-age / (6 * 3600))),
         "cause": recent[0]["cause"] if recent else None,
         "direction": recent[0]["direction"] if recent else None,
         "since": recent[-1]["time"] if running else None,

@@ -186,3 +186,17 @@ def test_paper_gets_the_list_without_the_controls(site):
     page.emulate_media(media="print")
     expect(page.locator(".list-bar")).to_be_hidden()
     expect(page.locator(".metric-row").first).to_be_visible()
+
+
+def test_paper_gets_a_whole_chart_without_the_controls(site):
+    page = site.open(f"/m/{METRIC}?w=3h", theme="dark")
+    expect(page.locator(".channel.deciding")).to_be_visible()
+    page.emulate_media(media="print")
+    page.set_viewport_size({"width": 720, "height": 1000})
+    assert page.locator("select:visible, button:visible, input:visible").count() == 0
+    page_box, chart = page.locator(".page").bounding_box(), page.locator(".plot canvas").first.bounding_box()
+    assert chart["x"] + chart["width"] <= page_box["x"] + page_box["width"] + 1
+    paper = page.locator(".plot canvas").first.evaluate(
+        "canvas => getComputedStyle(document.body).backgroundColor"
+    )
+    assert paper == "rgb(252, 252, 250)"

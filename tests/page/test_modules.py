@@ -80,3 +80,19 @@ def test_a_short_history_gets_a_short_window(module):
 def test_words_of_a_shell_are_quoted(module):
     assert module("views/setup/command.js", "quoted", "plain-word.csv") == "plain-word.csv"
     assert module("views/setup/command.js", "quoted", "it's; rm -rf") == "'it'\\''s; rm -rf'"
+
+
+@pytest.mark.parametrize(
+    ("direction", "value", "lowest"), [("down", 0, -8), ("pattern", 2, -8), ("up", 0, 0), ("down", 60, 0)]
+)
+def test_a_mark_at_zero_is_not_cut_off_at_the_edge_of_the_chart(site, direction, value, lowest):
+    page = site.open("/login")
+    room = page.evaluate(
+        """async (alarm) => {
+            const main = document.querySelector("script[type=module]").src;
+            const { MetricChart } = await import(main.replace("main.js", "draw/chart.js"));
+            return MetricChart.prototype.room.call({ alarms: [alarm], span: [0, 100] }, 0, 100);
+        }""",
+        {"time": 50, "value": value, "direction": direction},
+    )
+    assert room == [lowest, 108]

@@ -57,9 +57,12 @@ TITLES: Final = {
     "anomaly_service": "Scores",
     "incidents": "Incidents",
     "alerts": "Alerts",
+    "silence": "Silence",
     "metric_garbage_collector": "Retention",
     NAME: "Page and API",
 }
+ROAD: Final = tuple(TITLES)
+"""Services, in the order in which a sample meets them."""
 RATES: Final = {
     "metric_listener": ("lines", "lines_published"),
     "udp_listener": ("lines", "lines_published"),
@@ -98,7 +101,7 @@ def health(call: Call) -> HealthAnswer:
     settings = site.context.settings
     return HealthAnswer(
         latency=site.watch.latency(),
-        stages=[_stage(site, service) for service in found.services],
+        stages=[_stage(site, service) for service in sorted(found.services, key=_place)],
         silent=_silent(fleet, now),
         new_names=[NewName(name, at) for name, at in list(site.feed.new_names)[::-1]],
         versions={
@@ -302,6 +305,11 @@ def follow(call: Call, query: FollowQuery) -> Road:
             else:
                 steps.append(RoadStep("Incidents", "waiting", None, "in no incident yet"))
     return Road(steps)
+
+
+def _place(service: ServiceHealth) -> int:
+    """Return where a service stands on the path of a sample; one that is not on it is at the end."""
+    return ROAD.index(service.name) if service.name in ROAD else len(ROAD)
 
 
 def _stage(site: Site, service: ServiceHealth) -> Stage:

@@ -191,12 +191,14 @@ export class MetricChart {
     };
   }
 
-  /** The lowest and the highest value of what is drawn, alarms not cut off. @param {number | null} low @param {number | null} high */
-  static room(low, high) {
+  /** What the axis of values shows: from zero where that is near, but with room for the marks of alarms. @param {number | null} low @param {number | null} high */
+  room(low, high) {
     if (low === null || high === null) return [0, 1];
     if (low === high) return [low - (Math.abs(low) || 1) * 0.1, high + (Math.abs(high) || 1) * 0.1];
     const margin = (high - low) * 0.08;
-    return [low >= 0 && low - margin < 0 ? 0 : low - margin, high + margin];
+    const below = low - margin;
+    const marked = this.alarms.some(({ time, value, direction }) => direction !== "up" && value < margin && time >= this.span[0] && time <= this.span[1]);
+    return [low >= 0 && below < 0 && !marked ? 0 : below, high + margin];
   }
 
   valueChart() {
@@ -206,7 +208,7 @@ export class MetricChart {
         ...this.shared(),
         height: this.height(),
         axes: [timeAxis(false), valueAxis()],
-        scales: { y: { range: (/** @type {any} */ _chart, /** @type {number} */ low, /** @type {number} */ high) => MetricChart.room(low, high) } },
+        scales: { y: { range: (/** @type {any} */ _chart, /** @type {number} */ low, /** @type {number} */ high) => this.room(low, high) } },
         series: [
           {},
           { label: "value", stroke: () => colour("value"), width: 1.5, points: { show: false } },

@@ -49,7 +49,7 @@ export function whenColoursChange(follower) {
   return () => followers.delete(follower);
 }
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", read);
+for (const query of ["(prefers-color-scheme: dark)", "print"]) matchMedia(query).addEventListener("change", read);
 let first = true;
 settings.follow(() => {
   if (!first) read();

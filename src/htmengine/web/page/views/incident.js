@@ -80,7 +80,7 @@ export function incident({ params: [id] }) {
     document.title = `${open ? "● " : ""}${one.first_mover.name} · incident · htmengine`;
     replace(
       head,
-      h("h1.incident-title", null, one.sentence),
+      h("h1.incident-title.begins", null, one.sentence),
       h(
         "p.facts",
         null,

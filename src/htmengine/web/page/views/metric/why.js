@@ -27,7 +27,7 @@ export function showWhy(element, uid, alarm) {
     element,
     h("h2", null, h("span.mark", { class: `step-${scoreStep(alarm.log_score)}`, "aria-hidden": true }, mark(alarm.direction).glyph), ` ${clock(alarm.time)}, ${causeInShort(alarm.cause)}`),
     h("p.why-score", { title: moment(alarm.time) }, `score ${score(alarm.log_score)}`, said ? `, ${said} of this metric's samples` : ""),
-    h("p.why-sentence", null, alarm.sentence),
+    h("p.why-sentence.begins", null, alarm.sentence),
     numberLine(alarm),
     channels,
     h("p.hint", null, alarm.alarms_before ? ["Alarmed ", alarm.alarms_before === 1 ? "once before" : `${alarm.alarms_before} times before`, alarm.last_alarm ? [", last ", h("a", { href: link(`m/${uid}`, { from: Math.round(alarm.last_alarm - 3600), to: Math.round(alarm.last_alarm + 3600) }) }, clock(alarm.last_alarm))] : "", "."].flat() : "The first alarm of this metric."),

@@ -21,7 +21,7 @@ export function incidentCard(incident) {
       h("strong.name", { title: incident.first_mover.name }, incident.first_mover.name),
       h("span.more", null, others > 0 ? `+${plural(others, "metric")}` : ""),
     ),
-    h("span.sentence", null, incident.sentence),
+    h("span.sentence.begins", null, incident.sentence),
     drawSpread(incident),
     h(
       "span.card-foot",

@@ -80,7 +80,7 @@ export class Ranking {
     row.one_in = result.one_in ?? null;
     if (score !== null) {
       row.max_1h = Math.max(score, row.max_1h ?? 0);
-      entry.live = Math.max(entry.live, score);
+      entry.live = Math.max(entry.live, (row.incident ? 1 : 0) + score);
       this.stirred ||= entry.live - entry.key > NOTICEABLE;
       if (score >= 0.5) Object.assign(row, { cause: result.cause, direction: result.direction ?? row.direction, since: row.since ?? result.time });
     }
@@ -128,7 +128,7 @@ export class Ranking {
   }
 }
 
-/** @param {MetricRow} row */
+/** Metrics of open incidents come before all others. @param {MetricRow} row */
 function oddness(row) {
-  return row.oddness ?? (row.incident ? 1 : 0) + Math.max(row.log_score ?? 0, 0.8 * (row.max_1h ?? 0), 0.4 * (row.max_24h ?? 0));
+  return (row.incident ? 1 : 0) + (row.oddness ?? Math.max(row.log_score ?? 0, 0.8 * (row.max_1h ?? 0), 0.4 * (row.max_24h ?? 0)));
 }
