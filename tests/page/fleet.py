@@ -444,7 +444,7 @@ def row(name):
         "oddness": max(now or 0, (day_max or 0) * 2 ** (-age / (6 * 3600))),
         "cause": recent[0]["cause"] if recent else None,
         "direction": recent[0]["direction"] if recent else None,
-        "since": recent[-1]["time"] if running else None,
+        "since": NOW - SILENT_S if name in SILENT else recent[-1]["time"] if running else None,
         "stored": int((columns["time"][-1] - first_time(name)) // INTERVAL + 1),
     }
 

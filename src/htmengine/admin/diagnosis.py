@@ -8,9 +8,10 @@ from typing import Final, NamedTuple
 from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.readable import counted, duration
 from htmengine.repository.overview import BackfillState, MetricOverview
+from htmengine.repository.silences import Silence
 
-STALLED_S: Final = 600.0
-"""A metric whose last sample is older than this is reported as silent."""
+OLD_S: Final = 600.0
+"""Of a metric whose last sample is older than this, the age is told."""
 AHEAD_S: Final = 60.0
 """One whose last sample lies further ahead of the clock than this is reported as ahead: samples that are not later are refused."""
 
@@ -37,6 +38,8 @@ class Facts(NamedTuple):
     now: float
     refused: Sequence[str] = ()
     """The reasons for which lines of the metric were refused lately."""
+    silent: Silence | None = None
+    """Its silence, where it sends nothing for longer than is usual."""
     left_out: str | None = None
     """Why the rules give it no model, where it has none."""
 
@@ -132,18 +135,25 @@ def _behind(facts: Facts) -> Diagnosis:
 
 def _up_to_date(facts: Facts) -> Diagnosis:
     metric = facts.metric
-    silent = facts.now - (metric.tail_timestamp or facts.now)
+    age_s = facts.now - (metric.tail_timestamp or facts.now)
     seen = metric.last_rowid - metric.base_rowid
     young = f" The model has seen {seen}, and while it is young its scores stay low."
     more = young if seen < ROWS_FOR_RANGE else ""
-    if -silent > AHEAD_S:
+    if -age_s > AHEAD_S:
         return Diagnosis(
-            f"All samples are scored; the last one lies {duration(-silent)} ahead of this machine's clock, and until "
+            f"All samples are scored; the last one lies {duration(-age_s)} ahead of this machine's clock, and until "
             f"then earlier ones are refused: look at the sender's clock.{more}",
             True,
         )
-    if silent > STALLED_S:
+    if facts.silent is not None:
+        usual = duration(facts.silent.interval_s)
         return Diagnosis(
-            f"All samples are scored; the last one is of {duration(silent)} ago: nothing newer has arrived.{more}"
+            f"All samples are scored; the last one is of {duration(age_s)} ago, usually one comes every {usual}: "
+            f"it is silent, look at its sender.{more}",
+            True,
+        )
+    if age_s > OLD_S:
+        return Diagnosis(
+            f"All samples are scored; the last one is of {duration(age_s)} ago: nothing newer has arrived.{more}"
         )
     return Diagnosis(f"All samples are scored.{more}")

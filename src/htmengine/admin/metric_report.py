@@ -10,7 +10,7 @@ from htmengine.admin.diagnosis import Diagnosis, Facts, Services, diagnose, unkn
 from htmengine.admin.health import Health
 from htmengine.errors import ConfigError
 from htmengine.messages import shard_of
-from htmengine.repository import metrics, overview
+from htmengine.repository import metrics, overview, silences
 from htmengine.repository.overview import MetricOverview
 from htmengine.runtime.metric_storer import monitor_rules
 from htmengine.service.context import Context
@@ -29,6 +29,8 @@ class MetricReport(NamedTuple):
     checkpoint_age_s: float | None
     lag_s: float | None
     diagnosis: Diagnosis
+    silent_since: int | None = None
+    """Timestamp of its last sample, where it sends nothing for longer than is usual."""
 
     @property
     def needs_attention(self) -> bool:
@@ -59,6 +61,7 @@ class MetricReport(NamedTuple):
             "lastCheckpoint": self.last_checkpoint,
             "checkpointAgeS": self.checkpoint_age_s,
             "lagS": self.lag_s,
+            "silentSince": self.silent_since,
             "why": self.diagnosis.sentence,
             "needsAttention": self.needs_attention,
         }
@@ -68,10 +71,15 @@ def inspect(context: Context, names: Sequence[str] | None, health: Health) -> li
     """Look at metrics: those that are named, or those whose state has something to tell."""
     with context.database.read() as conn:
         found = overview.metrics(conn, names)
+        silent = {silence.uid for silence in silences.lasting(conn)}
     if names:
         by_name = {metric.name: metric for metric in found}
         return [_inspect(context, name, by_name.get(name), health) for name in dict.fromkeys(names)]
-    telling = [metric for metric in found if metric.failed or metric.waits_for_rows or metric.unscored]
+    telling = [
+        metric
+        for metric in found
+        if metric.failed or metric.waits_for_rows or metric.unscored or metric.uid in silent
+    ]
     return [_inspect(context, metric.name, metric, health) for metric in telling[:MAX_REPORTS]]
 
 
@@ -89,6 +97,7 @@ def _inspect(context: Context, name: str, metric: MetricOverview | None, health:
     queues = settings.model_input_queue(shard), settings.results_shard_queue(shard)
     with context.database.read() as conn:
         backfill = overview.backfill(conn, name)
+        silent = next(iter(silences.lasting(conn, [metric.uid])), None)
     newest = _newest_checkpoint(context, metric)
     facts = Facts(
         metric=metric,
@@ -99,6 +108,7 @@ def _inspect(context: Context, name: str, metric: MetricOverview | None, health:
         last_checkpoint=newest[0] if newest else None,
         now=now,
         refused=health.refused(name),
+        silent=silent,
         left_out=None if metric.monitored else _left_out(context, metric),
     )
     return MetricReport(
@@ -110,6 +120,7 @@ def _inspect(context: Context, name: str, metric: MetricOverview | None, health:
         # By the queues, not by the samples' own times: those of a backfill lie far back.
         lag_s=sum(health.oldest_s.get(queue, 0.0) for queue in queues) if metric.unscored else 0.0,
         diagnosis=diagnose(facts),
+        silent_since=silent and silent.since,
     )
 
 

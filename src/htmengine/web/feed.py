@@ -15,6 +15,7 @@ from htmengine.bus.subscription import subscribed
 from htmengine.errors import DependencyUnavailable
 from htmengine.incidents import store
 from htmengine.messages import BatchRow, MalformedMessage, decode_results_batch
+from htmengine.repository import silences
 from htmengine.repository.alarms import alarms_between
 from htmengine.repository.listing import every_metric
 from htmengine.service.context import Context
@@ -36,6 +37,8 @@ LIST_SHARE: Final = 20.0
 PAUSE_S: Final = 1.0
 INCIDENTS_EVERY_S: Final = 1.0
 MAX_NEW_NAMES: Final = 50
+MAX_SILENCES: Final = 10_000
+"""That are read at a time."""
 START_S: Final = 3.0
 HEALTH_EVERY_S: Final = 5.0
 DAY_S: Final = 86400.0
@@ -82,6 +85,7 @@ class Feed:
         self.new_names: deque[tuple[str, float]] = deque(maxlen=MAX_NEW_NAMES)
         """Names of metrics that came last, with when they were seen first."""
         self._incident_seq = 0
+        self._silence_seq = 0
 
     def start(self) -> None:
         """Begin, and wait a moment: a small fleet is there at once, a large one follows while the server answers."""
@@ -98,6 +102,10 @@ class Feed:
             found = alarms_between(conn, now - DAY_S, now + DAY_S, limit=MAX_ALARMS)
             self._incident_seq = store.last_seq(conn)
             self.open_members = store.members_of_open(conn)
+            position = silences.read_position(conn) or silences.BEGIN
+            silent = silences.lasting(conn)
+        self._silence_seq = position.seq
+        self._fleet.take_silences(silent)
         self._fleet.alarms.begin(now - DAY_S if len(found) < MAX_ALARMS else found[-1].timestamp + 1.0)
         self._fleet.enter_alarms(
             Alarm(
@@ -182,10 +190,19 @@ class Feed:
             self._incident_seq = max(self._incident_seq, incident["seq"])
             self._hub.publish("incidents", incident)
 
+    def take_silences(self) -> None:
+        """Take which metrics fell silent, and which are no more. Raises RepositoryUnavailable."""
+        with self._context.database.read() as conn:
+            changed = silences.changed_since(conn, self._silence_seq, limit=MAX_SILENCES)
+        if changed:
+            self._silence_seq = changed[-1].seq
+            self._fleet.take_silences(changed)
+
     def _follow_incidents(self) -> None:
         while not (self._filled.wait(0.1) or self._stop.is_set()):
             pass
         while not self._stop.is_set():
+            self.take_silences()
             self.take_incidents()
             self._stop.wait(INCIDENTS_EVERY_S)
 

@@ -20,14 +20,13 @@ from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.messages import BatchRow
 from htmengine.repository.fleet import NewestRow
 from htmengine.repository.listing import Listed
+from htmengine.repository.silences import Silence
 from htmengine.repository.status import WITH_MODEL, WITHOUT_MODEL, MetricStatus
 from htmengine.runtime.anomaly_service.alarms import direction_of
 
 CELLS: Final = 60
 CELL_S: Final = 60
 DAY_CELL_S: Final = 1440
-SILENT_S: Final = 600.0
-"""A metric whose last sample is older than this, and than three of its intervals, is silent."""
 FULL: Final = 255
 _ALARM: Final = int(np.ceil(ALARM * FULL))
 MAX_ALARMS: Final = 500_000
@@ -62,6 +61,8 @@ _COLUMNS: Final[Mapping[str, tuple[type, Any]]] = {
     "alarm_rowid": (np.int64, 0),  # of the newest alarm that is counted
     "alarm_time": (np.float64, np.nan),  # of the newest alarm
     "since": (np.float64, np.nan),  # of the first alarm of those that are not over
+    "silent_since": (np.float64, np.nan),  # of the last sample before a silence that lasts
+    "expected": (np.float32, np.nan),  # from a sample to the next, usually, of a metric that is silent
     "appeared": (np.float64, -np.inf),  # when it was seen first, if it was not there from the start
     "filled": (np.bool_, False),  # whether the cells hold what was before the start
 }
@@ -379,17 +380,28 @@ class Fleet:
             for offset in range(0, 3600, DAY_CELL_S // 2):
                 _fill(self.day, i, begins + offset, means, calm)
 
+    def take_silences(self, changed: Iterable[Silence]) -> None:
+        """Take silences that were found or have ended, in the order of their changes."""
+        with self.lock:
+            for silence in changed:
+                i = self.index.get(silence.uid)
+                if i is None:
+                    continue
+                lasts = silence.until is None
+                self._columns["silent_since"][i] = silence.since if lasts else np.nan
+                self._columns["expected"][i] = silence.interval_s if lasts else np.nan
+
     def states(self, now: float, indexes: Any = None) -> NDArray[np.int8]:
         """Return the states of metrics, as indexes into STATES; of all of them if `indexes` is None."""
         which = slice(None) if indexes is None else indexes
-        status, time, scored, base, interval = (
-            self.column(name)[which] for name in ("status", "time", "scored_rowid", "base_rowid", "interval")
+        status, time, scored, base, silent_since = (
+            self.column(name)[which]
+            for name in ("status", "time", "scored_rowid", "base_rowid", "silent_since")
         )
         seen = scored - base
-        patience = np.fmax(SILENT_S, 3.0 * interval.astype(np.float64))
         states = np.full(len(status), ACTIVE, dtype=np.int8)
         states[seen < ROWS_FOR_RANGE] = LEARNING
-        states[now - time > patience] = SILENT
+        states[silent_since >= time] = SILENT  # until a later sample is scored
         states[(status == MetricStatus.CREATE_PENDING) & (seen <= 0)] = NO_MODEL
         states[status == MetricStatus.PENDING_DATA] = LEARNING
         states[status == MetricStatus.ERROR] = ERROR

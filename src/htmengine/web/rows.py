@@ -111,7 +111,7 @@ def _row(fleet: Fleet, i: int, state: str, oddness: float, incident: str | None,
         oddness=oddness,
         cause=fleet.causes[cause] if cause >= 0 else None,
         direction=DIRECTIONS[direction] if direction >= 0 else None,
-        since=of("since") if lasts else None,
+        since=of("silent_since") if state == "silent" else of("since") if lasts else None,
         stored=stored,
     )
 

@@ -81,7 +81,7 @@ class MetricRow(Struct, frozen=True):
     """Of the newest alarm."""
     direction: Direction | None
     since: float | None
-    """When the present alarm began; null while nothing is unusual."""
+    """When the present alarm began, or the last sample of a metric that is silent; null while nothing is unusual."""
     stored: int
     """Rows that were ever stored."""
 
@@ -434,7 +434,7 @@ class SilentMetric(Struct, frozen=True):
     uid: str
     name: str
     expected_s: float | None
-    """Its interval so far."""
+    """From a sample to the next, usually."""
     silent_s: float
 
 

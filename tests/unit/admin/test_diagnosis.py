@@ -2,13 +2,16 @@ import pytest
 
 from htmengine.admin.diagnosis import Facts, Services, diagnose, unknown
 from htmengine.repository.overview import BackfillState, MetricOverview
+from htmengine.repository.silences import Silence
 from htmengine.repository.status import MetricStatus
 
 NOW = 1_700_000_000.0
 ALL = Services(storer=True, scheduler=True, anomaly=True)
 
 
-def facts(*, services=ALL, backfill=None, queued=0, results=0, refused=(), left_out=None, **metric):
+def facts(
+    *, services=ALL, backfill=None, queued=0, results=0, refused=(), left_out=None, silent=None, **metric
+):
     fields = {
         "uid": "u1",
         "name": "cpu.load",
@@ -31,6 +34,7 @@ def facts(*, services=ALL, backfill=None, queued=0, results=0, refused=(), left_
         now=NOW,
         refused=refused,
         left_out=left_out,
+        silent=silent,
     )
 
 
@@ -58,6 +62,14 @@ def facts(*, services=ALL, backfill=None, queued=0, results=0, refused=(), left_
             facts(last_rowid=40, scored_rowid=40, tail_timestamp=int(NOW) - 7200),
             "2 h ago: nothing newer has arrived. The model has seen 40,",
             False,
+        ),
+        (
+            facts(
+                tail_timestamp=int(NOW) - 7200,
+                silent=Silence(1, 1, "a", 500, int(NOW) - 7200, 1.0, 60.0, int(NOW) - 6840),
+            ),
+            "2 h ago, usually one comes every 1 min: it is silent",
+            True,
         ),
         (facts(tail_timestamp=int(NOW) + 3000), "50 min ahead of this machine's clock", True),
         (facts(tail_timestamp=int(NOW) + 5), "All samples are scored.", False),

@@ -13,8 +13,9 @@ from htmengine.bus import Fanout
 from htmengine.htm.params.presets import parameter_set
 from htmengine.messages import BatchRow, ResultsBatch, Why, encode_json
 from htmengine.model_swapper import definition
-from htmengine.repository import alarms, identity, metrics, samples, scores
+from htmengine.repository import alarms, identity, metrics, samples, scores, silences
 from htmengine.repository.alarms import NewAlarm
+from htmengine.repository.silences import Silence
 from htmengine.repository.status import MetricStatus
 from htmengine.service.context import Context
 from htmengine.web.access import Access
@@ -60,6 +61,14 @@ class House:
         answer = self.client.get(f"/api/v1{path}", params=parameters)
         assert answer.status_code == status, answer.text
         return answer.json()
+
+    def silence(self, uid: str, since: int, *, interval_s: float = 60.0) -> None:
+        """Let a metric be found silent."""
+        with self.context.database.write() as conn:
+            before = silences.lock_position(conn)
+            seq = before.seq + 1
+            silences.add(conn, [Silence(seq, seq, uid, 1, since, 5.0, interval_s, since + 360)])
+            silences.move_position(conn, before._replace(silence_id=seq, seq=seq))
 
     def metric(
         self,

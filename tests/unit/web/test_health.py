@@ -48,11 +48,12 @@ def test_an_engine_that_does_not_run_is_trouble(house):
 
 
 def test_health_lists_what_is_silent(house):
-    house.metric("quiet", [5.0] * 300, last=NOW - 7200)
+    house.silence(house.metric("quiet", [5.0] * 300, last=NOW - 7200), NOW - 7200)
     house.metric("live", [5.0] * 300)
+    house.metric("history", [5.0] * 300, last=NOW - 86400)
     with house.client:
         (silent,) = house.get("/health")["silent"]
-    assert (silent["name"], silent["silent_s"]) == ("quiet", 7200)
+    assert (silent["name"], silent["silent_s"], silent["expected_s"]) == ("quiet", 7200, 60)
 
 
 def test_dead_letters_are_listed_put_back_and_deleted(house):

@@ -1,5 +1,6 @@
 import pytest
 
+from htmengine.repository import silences
 from htmengine.repository.listing import Listed
 from htmengine.web.fleet import STATES, Fleet
 from tests.unit.web.house import NOW
@@ -100,11 +101,13 @@ def test_a_row_says_what_is_known_of_the_metric(house):
 
 def test_a_metric_without_scores_says_why(house):
     house.metric("young", [5.0] * 20)
-    house.metric("silent", [5.0] * 300, last=NOW - 7200)
+    house.silence(house.metric("silent", [5.0] * 300, last=NOW - 7200), NOW - 7200)
     house.metric("bare", [5.0], monitored=False)
     with house.client:
         why = {row["name"]: row["why_no_score"] for row in house.get("/metrics")["items"]}
         states = {row["name"]: row["state"] for row in house.get("/metrics")["items"]}
+        (silent,) = house.get("/metrics", q="state:silent")["items"]
+    assert (silent["name"], silent["since"]) == ("silent", NOW - 7200)
     assert states == {"young": "learning", "silent": "silent", "bare": "unmonitored"}
     assert why["young"]["code"] == "too_few_samples"
     assert (why["young"]["have"], why["young"]["need"]) == (20, 288)
@@ -197,3 +200,23 @@ def test_scores_prove_a_model_before_the_next_listing_does(house):
     assert [STATES[state] for state in fleet.states(NOW)] == ["learning", "unmonitored", "learning"]
     fleet.list_all(listed)
     assert [STATES[state] for state in fleet.states(NOW)] == ["unmonitored", "unmonitored"]
+
+
+def test_a_metric_is_silent_from_the_moment_it_is_found_until_it_sends_again(house):
+    uid = house.metric("a", [5.0] * 300, last=NOW - 7200)
+
+    def state():
+        (row,) = house.get("/metrics")["items"]
+        return row["state"], row["since"]
+
+    with house.client:
+        assert state() == ("active", None)
+        house.silence(uid, NOW - 7200)
+        house.site.feed.take_silences()
+        assert state() == ("silent", NOW - 7200)
+        with house.context.database.write() as conn:
+            before = silences.lock_position(conn)
+            silences.end(conn, {before.silence_id: NOW - 60}, before.seq + 1)
+            silences.move_position(conn, before._replace(seq=before.seq + 1))
+        house.site.feed.take_silences()
+        assert state() == ("active", None)

@@ -19,16 +19,17 @@ def metrics(
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """List metrics, with their samples stored and scored."""
+    """List metrics with their samples and scores, and which are silent."""
     from htmengine.cli.selection import require_all, select
     from htmengine.cli.session import installation, print_json, print_table, utc
     from htmengine.cli.terminal import echo_stderr
-    from htmengine.repository import overview
+    from htmengine.repository import overview, silences
 
     with installation(config, data) as context:
         selection = select(context, names, regex=regex) if names else None
         with context.database.read() as conn:
             found = overview.metrics(conn, selection and [state.name for state in selection.found])
+            silent = {silence.uid: silence.since for silence in silences.lasting(conn)}
     if json:
         for row in found:
             print_json(
@@ -40,6 +41,7 @@ def metrics(
                     "scored": row.scored_rowid,
                     "unscored": row.unscored,
                     "lastTimestamp": row.tail_timestamp,
+                    "silentSince": silent.get(row.uid),
                     "message": row.message,
                 }
             )
@@ -47,7 +49,13 @@ def metrics(
         print_table(
             ("Metric", "Status", "Samples", "Scored", "Last sample (UTC)"),
             [
-                (row.name, row.status_name, row.last_rowid, row.scored_rowid, utc(row.tail_timestamp))
+                (
+                    row.name,
+                    f"{row.status_name}, silent" if row.uid in silent else row.status_name,
+                    row.last_rowid,
+                    row.scored_rowid,
+                    utc(row.tail_timestamp),
+                )
                 for row in found
             ],
         )

@@ -343,7 +343,7 @@ def _stage(site: Site, service: ServiceHealth) -> Stage:
 def _silent(fleet: Fleet, now: float) -> list[SilentMetric]:
     with fleet.lock:
         indexes = np.flatnonzero(fleet.states(now) == SILENT)
-        times, intervals = fleet.column("time"), fleet.column("interval")
+        times, intervals = fleet.column("silent_since"), fleet.column("expected")
         order = indexes[np.argsort(times[indexes], kind="stable")][:MAX_SILENT]
         return [
             SilentMetric(fleet.uids[i], fleet.names[i], number(intervals[i]), now - float(times[i]))

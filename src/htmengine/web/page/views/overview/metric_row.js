@@ -128,5 +128,5 @@ export function drawRow(element, row, spark) {
   part.meter.hidden = Boolean(why);
   /** @type {HTMLElement} */ (part.meter.firstElementChild).style.width = `${Math.round(100 * now)}%`;
   setText(part.rarity, why ? "" : rarity(row.one_in));
-  setText(part.since, row.since && marked ? span(Date.now() / 1000 - row.since) : row.state === "silent" && row.last ? ago(row.last.time) : "");
+  setText(part.since, row.since && marked ? span(Date.now() / 1000 - row.since) : row.state === "silent" && row.since ? span(Date.now() / 1000 - row.since) : "");
 }
