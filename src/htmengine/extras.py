@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from htmengine.errors import ExplainedError
 
-Extra: TypeAlias = Literal["rabbitmq", "mysql", "postgresql", "parquet", "excel", "plot", "ical"]
+Extra: TypeAlias = Literal["rabbitmq", "mysql", "postgresql", "parquet", "excel", "plot", "ical", "apprise"]
 
 _PACKAGES: Final[dict[Extra, str]] = {
     "rabbitmq": "pika",
@@ -17,6 +17,7 @@ _PACKAGES: Final[dict[Extra, str]] = {
     "excel": "openpyxl",
     "plot": "matplotlib",
     "ical": "ical",
+    "apprise": "apprise",
 }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from htmengine.alerts.targets import alertmanager, mail, pagerduty, script, slack, terminal, webhook
+from htmengine.alerts.targets import alertmanager, apprise, mail, pagerduty, script, slack, terminal, webhook
 from htmengine.alerts.targets.api import Target
 from htmengine.alerts.targets.settings import Settings
 from htmengine.alerts.toml_tables import Table, choice
@@ -18,6 +18,7 @@ READERS: Final[Mapping[str, Callable[[Settings], Target | None]]] = {
     pagerduty.KIND: pagerduty.read,
     slack.KIND: slack.read,
     mail.KIND: mail.read,
+    apprise.KIND: apprise.read,
     script.KIND: script.read,
     terminal.KIND: terminal.read,
 }
