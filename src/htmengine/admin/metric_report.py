@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from htmengine.admin.diagnosis import Diagnosis, Facts, Services, diagnose, unknown
 from htmengine.admin.health import Health
+from htmengine.doors.reasons import Reason
 from htmengine.errors import ConfigError
 from htmengine.messages import shard_of
 from htmengine.repository import metrics, overview, silences
@@ -90,9 +91,9 @@ def _inspect(context: Context, name: str, metric: MetricOverview | None, health:
     )
     if metric is None:
         queued = health.queues.get(settings.listener.queue, 0)
-        return MetricReport(
-            name, None, 0, None, None, None, unknown(name, services, queued, health.refused(name))
-        )
+        elsewhere = _stored_elsewhere(context, name)
+        said = unknown(name, services, queued, health.refused(name))
+        return MetricReport(name, None, 0, None, None, None, Diagnosis(elsewhere) if elsewhere else said)
     shard = shard_of(metric.uid, context.shards)
     queues = settings.model_input_queue(shard), settings.results_shard_queue(shard)
     with context.database.read() as conn:
@@ -124,6 +125,24 @@ def _inspect(context: Context, name: str, metric: MetricOverview | None, health:
     )
 
 
+def _stored_elsewhere(context: Context, name: str) -> str | None:
+    """Say where the rules put samples that are sent under a name; None where they leave it as it is."""
+    path = context.settings.storer.rules
+    try:
+        way = monitor_rules.load(path).way(name) if path else None
+    except ConfigError as error:
+        return str(error)
+    if way is None or (way.name == name and not way.refusal):
+        return None
+    rule = way.steps[-1].rule if way.refusal else next(s.rule for s in way.steps if s.rule.change)
+    where = f"[{rule.name}] of {path}, line {rule.line}"
+    if way.refusal is Reason.DROPPED:
+        return f"Samples of {name} are not stored: {where}, drops them."
+    if way.refusal:
+        return f"Samples of {name} are not stored: by {where}, {way.refusal}."
+    return f"Samples of {name} are stored as {way.name}, by {where}: htmengine doctor {way.name}"
+
+
 def _left_out(context: Context, metric: MetricOverview) -> str | None:
     """Say why the rules give a metric no model; None where they will."""
     path = context.settings.storer.rules
@@ -139,7 +158,7 @@ def _left_out(context: Context, metric: MetricOverview) -> str | None:
     if rule is None:
         return f"no rule of {path} fits its name"
     if not rule.monitor:
-        return f"[{rule.name}] of {path} leaves it out"
+        return f"[{rule.name}] of {path}, line {rule.line}, leaves it out"
     with context.database.read() as conn:
         limit = monitor_rules.Quota(rules, metrics.custom(conn)).reached(rule)
     return f"[{limit.section}] of {path} allows no more than {limit.models}" if limit else None

@@ -20,6 +20,7 @@ from htmengine.cli.commands.monitor import monitor
 from htmengine.cli.commands.rebalance import rebalance
 from htmengine.cli.commands.replay import replay
 from htmengine.cli.commands.results import results
+from htmengine.cli.commands.rules import rules
 from htmengine.cli.commands.send import send
 from htmengine.cli.commands.status import status
 from htmengine.cli.commands.tokens import tokens
@@ -66,6 +67,7 @@ app.command()(monitor)
 app.command()(unmonitor)
 app.command()(delete)
 app.command()(metrics)
+app.add_typer(rules, name="rules")
 app.command()(incidents)
 app.add_typer(alerts, name="alerts")
 app.command()(results)

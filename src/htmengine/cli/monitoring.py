@@ -69,7 +69,7 @@ def monitor(
             [{"datasource": CUSTOM, "metricSpec": {"metric": name}, **more} for name in names]
         )
 
-    done = _changed(wanted, start, "Monitoring", together=MODELS_BATCH_SIZE)
+    done = changed(wanted, start, "Monitoring", together=MODELS_BATCH_SIZE)
     _print_standing(context, done.names)
     if len(scope.names) > 1 or selection.patterns:
         left = len(selection.found) + len(selection.unknown) - len(wanted)
@@ -92,7 +92,7 @@ def unmonitor(context: Context, scope: Scope) -> None:
         return
     confirm("Delete model and scores of", len(uids), yes=scope.yes)
     custom = adapter(context)
-    done = _changed(list(uids), lambda names: custom.unmonitorMetric(uids[names[0]]), "Unmonitoring")
+    done = changed(list(uids), lambda names: custom.unmonitorMetric(uids[names[0]]), "Unmonitoring")
     _print_standing(context, done.names)
     if len(found) > 1:
         echo_stderr(f"{counted(len(done.names), 'metric')} lost model and scores.")
@@ -113,7 +113,7 @@ def delete(context: Context, scope: Scope) -> None:
         return
     confirm("Delete, with samples, scores, alarms and models,", len(names), yes=scope.yes, always=True)
     custom = adapter(context)
-    done = _changed(names, lambda names: custom.deleteMetricByName(names[0]), "Deleting")
+    done = changed(names, lambda names: custom.deleteMetricByName(names[0]), "Deleting")
     for name in done.names:
         print_json({"metric": name, "deleted": True})
     if len(found) > 1:
@@ -144,7 +144,7 @@ def _model_spec(
     return spec
 
 
-class _Done(NamedTuple):
+class Done(NamedTuple):
     """What came of a change to many metrics."""
 
     names: list[str]
@@ -166,11 +166,11 @@ class _Done(NamedTuple):
             )
 
 
-def _changed(
+def changed(
     names: Sequence[str], change: Callable[[Sequence[str]], object], label: str, *, together: int = 1
-) -> _Done:
+) -> Done:
     """Change metrics, so many at a time, with progress; one that cannot be changed costs no other."""
-    done = _Done([], [])
+    done = Done([], [])
     with counting_bar() as show:
         for some in in_chunks(names, together):
             try:
@@ -181,7 +181,7 @@ def _changed(
                 if len(some) == 1:
                     done.failed.append(error)
                 else:
-                    alone = _changed(some, change, label)
+                    alone = changed(some, change, label)
                     done.names.extend(alone.names)
                     done.failed.extend(alone.failed)
             show(label, len(done.names) + len(done.failed), len(names))

@@ -64,6 +64,7 @@ class Reason(StrEnum):
     JSON_HERE = "JSON on the text port"
 
     # -- Left out on purpose: no mistake of the sender
+    DROPPED = "a rule of monitor-rules.conf drops it"
     FIRST_OF_COUNTER = "first value of a counter"
     NOTHING_COUNTED = "nothing was counted since the last value"
     BUCKET = "histogram bucket"
@@ -101,6 +102,7 @@ def remedy_of(reported: str) -> str | None:
 
 _BY_POLICY: Final = frozenset(
     {
+        Reason.DROPPED,
         Reason.FIRST_OF_COUNTER,
         Reason.NOTHING_COUNTED,
         Reason.BUCKET,

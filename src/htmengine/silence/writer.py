@@ -77,8 +77,7 @@ class LimitsFile:
 
     def limit(self, name: str) -> float | None:
         """Return after how long a metric is silent, infinity for never; None where that is learned."""
-        rule = self._rules.first(name)
-        return None if rule is None else rule.silence_s
+        return self._rules.way_of_stored(name).silence_s
 
 
 class Writer:

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
 from htmengine.config import ModelName
-from htmengine.errors import ConfigError, DependencyUnavailable
+from htmengine.errors import DependencyUnavailable
 from htmengine.exceptions import HTMEngineError, MetricAlreadyMonitored
 from htmengine.repository import metrics
 from htmengine.repository.database import Database
 from htmengine.repository.metrics import MetricState
-from htmengine.runtime.metric_storer import monitor_rules
-from htmengine.runtime.metric_storer.monitor_rules import Limit, Quota, Rule, Rules
+from htmengine.runtime.metric_storer.monitor_rules import Limit, Quota, Rule, Rules, RulesFile
 
 MODELS_BATCH_SIZE: Final = 200
 
@@ -64,16 +63,19 @@ class AutoMonitor:
         self, path: Path | None, database: Database, models: Callable[[ModelName | None], Models]
     ) -> None:
         """Raises ConfigError for a file that cannot be used."""
-        self._path = path
+        self._file = RulesFile(path, "metric_storer")
         self._database = database
         self._models = models
-        self._changed_at = _changed_at(path)
-        self._rules = monitor_rules.load(path) if path else Rules()
         self._candidates: deque[_Candidate] = deque()
-        self._quota = Quota(self._rules, ())
+        self._quota = Quota(self.rules, ())
         self._reached: set[Limit] = set()
         """Limits that were reached, to say so once."""
-        self._all_unseen = bool(self._rules.rules)
+        self._all_unseen = bool(self.rules.rules)
+
+    @property
+    def rules(self) -> Rules:
+        """The rules that hold now."""
+        return self._file.rules
 
     @property
     def waiting(self) -> bool:
@@ -82,25 +84,17 @@ class AutoMonitor:
 
     def created(self, new: Iterable[MetricState]) -> None:
         """Name metrics that were created."""
-        if self._rules.rules:
+        if self.rules.rules:
             self._candidates.extend(_Candidate(state.uid, state.name) for state in new)
 
     def look_at_all(self) -> None:
         """Look at all metrics with the next work: some may have been created unnoticed."""
-        self._all_unseen = bool(self._rules.rules)
+        self._all_unseen = bool(self.rules.rules)
 
     def look_at_file(self) -> None:
         """Read the rules again if the file has changed; one with faults leaves the rules as they are."""
-        changed_at = _changed_at(self._path)
-        if self._path is None or changed_at == self._changed_at:
+        if not self._file.has_changed():
             return
-        self._changed_at = changed_at
-        try:
-            self._rules = monitor_rules.load(self._path)
-        except ConfigError as error:
-            log.error("metric_storer.rules_not_used reason=%s: the old ones stay", error)
-            return
-        log.info("metric_storer.rules_read rules=%d", len(self._rules.rules))
         self.look_at_all()
         self._reached.clear()
 
@@ -134,7 +128,7 @@ class AutoMonitor:
 
     def _see_all(self) -> None:
         with self._database.read() as conn:
-            self._quota = Quota(self._rules, metrics.custom(conn))
+            self._quota = Quota(self.rules, metrics.custom(conn))
         self._candidates.clear()
         self.created(self._quota.without)
         self._all_unseen = False
@@ -144,7 +138,7 @@ class AutoMonitor:
         some = _Some([], [], [])
         while self._candidates and len(some.chosen) < most:
             candidate = self._candidates[0]
-            rule = self._rules.first(candidate.name)
+            rule = self.rules.first(candidate.name)
             if rule is not None and rule.monitor:
                 if limit := self._quota.reached(rule):
                     self._say(limit, candidate)
@@ -178,10 +172,3 @@ class AutoMonitor:
         except DependencyUnavailable:
             self._put_back(some)
             raise
-
-
-def _changed_at(path: Path | None) -> int | None:
-    try:
-        return path.stat().st_mtime_ns if path else None
-    except OSError:
-        return None

@@ -8,7 +8,7 @@ RE2 spells differently.
 import fnmatch
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import re2
 
@@ -52,7 +52,13 @@ def glob(text: str) -> Fits:
 
 
 def regex(text: str) -> Fits:
-    """Return what a regular expression fits.
+    """Return what a regular expression fits. Raises ValueError as `compiled` does."""
+    fits: Fits = compiled(text).fullmatch
+    return fits
+
+
+def compiled(text: str) -> Any:
+    """Return a regular expression of RE2, which has the methods of one of `re`.
 
     Raises
     ------
@@ -65,12 +71,11 @@ def regex(text: str) -> Fits:
     options = re2.Options()
     options.log_errors = False
     try:
-        fits: Fits = re2.compile(_for_re2(text), options).fullmatch
+        return re2.compile(_for_re2(text), options)
     except re2.error as error:
         reason = error.args[0]
         said = reason.decode(errors="backslashreplace") if isinstance(reason, bytes) else reason
         raise ValueError(_UNKNOWN.format(reason=said)) from None
-    return fits
 
 
 def _for_re2(text: str) -> str:

@@ -15,12 +15,17 @@ from htmengine.runtime.metric_storer.numbering import NewSamples
 
 
 def samples_of(totals: Samples, known: MutableMapping[str, Total], refusals: Refusals) -> NewSamples:
-    """Return the samples of running totals in the order in which these came.
+    """Return the samples of running totals in the order in which these came; what is a sample itself stays between them.
 
     `known`: the newest total of each name; it is brought up to date.
     """
     columns = NewSamples([], [], [])
     for name, timestamp, value, kind, start, count in zip(*totals, strict=True):
+        if kind is Kind.GAUGE:
+            columns.names.append(name)
+            columns.timestamps.append(int(timestamp // 1))
+            columns.values.append(value)
+            continue
         before = known.get(name)
         if before and timestamp <= before.timestamp:
             reason = Reason.DUPLICATE if timestamp == before.timestamp else Reason.OLDER

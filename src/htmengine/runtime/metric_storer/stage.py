@@ -22,7 +22,7 @@ from htmengine.bus import Delivery, Outgoing, QueueStatus
 from htmengine.doors.plaintext import PROTOCOL, parse_lines
 from htmengine.doors.queue_lines import TOTALS, parse_totals
 from htmengine.doors.reasons import Reason
-from htmengine.doors.samples import Parsed, Refusals, Samples
+from htmengine.doors.samples import Kind, Parsed, Refusals, Samples
 from htmengine.exceptions import HTMEngineError
 from htmengine.htm.params import ROWS_FOR_RANGE
 from htmengine.messages import Backfill, MalformedMessage, decode_metric_lines, shard_of
@@ -43,6 +43,7 @@ from htmengine.runtime.metric_storer.backfill import (
     partition,
     together,
 )
+from htmengine.runtime.metric_storer.intake import Intake
 from htmengine.runtime.metric_storer.numbering import NewSamples, whole_seconds
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
@@ -125,6 +126,7 @@ class MetricStorer(Stage):
         self._shards = shards
         self._models = models
         self._automatic = automatic
+        self._intake = Intake()
         self._clock = clock
         self._timer = timer
         self._step = step
@@ -214,15 +216,20 @@ class MetricStorer(Stage):
         """
         batches: list[Batch] = []
         totals: dict[int, Samples] = {}
-        """Of which batches are running totals, by their places: what they give is known in the transaction."""
+        """Of which batches have running totals, by their places: what they give is known in the transaction."""
         refusals = Refusals()
+        self._intake.use(self._automatic.rules)
         for message in messages:
             given, refused = PARSERS[message.protocol](message.lines)
             refusals.extend(refused)
             given = _not_future(given, int(message.accepted_at) + self._settings.max_future_s, refusals)
-            if message.protocol == TOTALS:
+            if message.backfill:
+                batches.append(Batch(whole_seconds(given), message.backfill))
+                continue
+            given = self._intake.taken(given, refusals)
+            if any(given.kinds):
                 totals[len(batches)] = given
-            batches.append(Batch(whole_seconds(given), message.backfill))
+            batches.append(Batch(self._intake.named(whole_seconds(given)), None))
         held, stored = self._committed(batches, totals, refusals)
         self._step(f"{NAME}.committed")
         self.counters.add("lines", sum(len(message.lines) for message in messages))
@@ -249,7 +256,7 @@ class MetricStorer(Stage):
                 return 0, planned
         with self._database.write() as conn:
             for place, columns in _rates(conn, totals, refusals).items():
-                batches[place] = batches[place]._replace(samples=columns)
+                batches[place] = Batch(self._intake.named(columns), None)
             tokens = backfill.running(conn)
             plan = partition(batches, tokens, lambda name: _held(conn, name))
             self._note_backfills(conn, tokens, plan.tokens)
@@ -257,7 +264,7 @@ class MetricStorer(Stage):
                 backfill.hold(conn, plan.held.names, plan.held.timestamps, plan.held.values)
             stored = self._store(conn, plan.samples)
             if totals:  # their metrics may wait to be passed on, even if nothing was stored now
-                names = {name for given in totals.values() for name in given.names}
+                names = {self._intake.name(name) for given in totals.values() for name in given.names}
                 stored.states.update(metrics.states_by_name(conn, sorted(names - stored.states.keys())))
             return len(plan.held.names), stored
 
@@ -303,7 +310,7 @@ class MetricStorer(Stage):
         rows, states, new = stored
         self.counters.add("rows_stored", len(rows.uids))
         for reason, count in rows.refused.items():
-            self.counters.reject(reason, rows.examples[reason], count)
+            self.counters.reject(reason, map(self._intake.shown, rows.examples[reason]), count)
         if new:
             self.counters.add("metrics_created", len(new))
             self._automatic.created(new)
@@ -392,7 +399,14 @@ def _rates(conn: Connection, totals: Mapping[int, Samples], refusals: Refusals) 
     """Return the samples of running totals by the places of their batches, and store the totals."""
     if not totals:
         return {}
-    names = list(dict.fromkeys(name for given in totals.values() for name in given.names))
+    names = list(
+        dict.fromkeys(
+            name
+            for given in totals.values()
+            for name, kind in zip(given.names, given.kinds, strict=True)
+            if kind is not Kind.GAUGE
+        )
+    )
     before = running_totals.read(conn, names)
     known = dict(before)
     found = {place: rates.samples_of(given, known, refusals) for place, given in totals.items()}

@@ -27,16 +27,19 @@ def rules(call: Call) -> MonitorRules:
     if path is None:
         return MonitorRules([], None, None, False)
     try:
-        found = monitor_rules.load(path).rules
+        found = monitor_rules.load(path)
     except ConfigError as error:
         raise Problem(problems.CONFLICT, f"{error} {error.hint}") from error
     fleet = call.site.fleet
     with fleet.lock:
-        left = list(fleet.names)
+        names = list(fleet.names)
+    decided: dict[str, list[str]] = {}
+    for name in names:
+        if rule := found.first(name):
+            decided.setdefault(rule.name, []).append(name)
     listed = []
-    for rule in found:
-        mine = [name for name in left if rule.fits(name)]
-        left = [name for name in left if not rule.fits(name)]
+    for rule in found.rules:
+        mine = decided.get(rule.name, [])
         listed.append(
             MonitorRule(rule.name, rule.text, rule.monitor, rule.limit, len(mine), sorted(mine)[:EXAMPLES])
         )

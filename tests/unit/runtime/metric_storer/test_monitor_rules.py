@@ -1,9 +1,11 @@
+import math
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from htmengine.config import RULES_FILE
+from htmengine.doors.reasons import Reason
 from htmengine.errors import ConfigError
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import MetricStatus
@@ -79,21 +81,25 @@ def test_every_fault_is_told_at_once(load, tmp_path):
             "[c]\npattern =\nmin = 5\nmax = 4\nresource =\n"
         )
     found = str(raised.value).replace(str(tmp_path / "rules.conf"), "FILE").splitlines()
+    options = (
+        "pattern, regex, internals, action, rename, keep_tags, drop_tags, kind, silence, min, max, model, "
+        "resource, limit"
+    )
     assert found == [
-        'FILE: [limits] metrics = "many" is not a whole number',
-        "FILE: [a] patern is no option; known here: pattern, regex, action, min, max, model, resource, limit, silence",
-        "FILE: [a] has neither pattern nor regex",
-        'FILE: [a] action = "watch" is neither monitor nor ignore',
-        "FILE: [a] has one of min and max; give both or none",
-        "FILE: [b] has both pattern and regex; one is needed",
-        'FILE: [b] max = "nan" is not finite',
-        'FILE: [b] model = "best" is none of default, nupic, nupic-tm, nupic-0.3',
-        'FILE: [b] limit = "-1" is not a whole number',
-        'FILE: [b] silence = "soon" is neither a time, such as 90s, 10m, 2h or 1d, nor off',
-        'FILE: [c] pattern = "" fits nothing',
-        "FILE: [c] has no action; it is monitor or ignore",
-        "FILE: [c] max = 4.0 is below min = 5.0",
-        'FILE: [c] resource = "" has not 1 to 100 characters',
+        'FILE: line 2: [limits] metrics = "many" is not a whole number',
+        f"FILE: line 4: [a] patern is no option; known here: {options}",
+        "FILE: line 3: [a] has none of pattern, regex, internals; one is needed",
+        'FILE: line 5: [a] action = "watch" is not monitor, ignore or drop',
+        "FILE: line 3: [a] has one of min and max; give both or none",
+        "FILE: line 7: [b] has both pattern and regex; one is needed",
+        'FILE: line 12: [b] max = "nan" is not finite',
+        'FILE: line 13: [b] model = "best" is not default, nupic, nupic-tm or nupic-0.3',
+        'FILE: line 14: [b] limit = "-1" is not a whole number',
+        'FILE: line 15: [b] silence = "soon" is neither a time, such as 90s, 10m, 2h or 1d, nor off',
+        'FILE: line 17: [c] pattern = "" fits nothing',
+        "FILE: line 16: [c] has no action; it is monitor, ignore or drop",
+        "FILE: line 19: [c] max = 4.0 is below min = 5.0",
+        'FILE: line 20: [c] resource = "" has not 1 to 100 characters',
     ]
     assert raised.value.exit_code == 2
 
@@ -113,6 +119,146 @@ def test_the_rules_that_come_with_the_engine_monitor_everything():
     rules = monitor_rules.load(Path(str(files("htmengine.config.templates") / RULES_FILE)))
     assert rules.first("any.metric").monitor
     assert rules.limit == 100_000
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[a]\npattern = *\nrename = b\n", "line 3: [a] rename needs a regex"),
+        ("[a]\nregex = (.*)\nrename =\n", 'line 3: [a] rename = "" is empty'),
+        ("[a]\nregex = (.*)\nrename = x\\2\n", r'line 3: [a] rename = "x\2" refers to \2'),
+        ("[a]\nregex = (.*)\nrename = \\g<b>\n", r"refers to \g<b>, which"),
+        ("[a]\nregex = (.*)\nrename = a\\w\n", "has a backslash that refers to no part"),
+        ("[a]\nregex = (\nrename = b\n", 'line 2: [a] regex = "(" is not a regular expression'),
+        ("[a]\npattern = *\ndrop_tags =\n", 'line 3: [a] drop_tags = "" names no tags'),
+        (
+            "[a]\npattern = *\ndrop_tags = a\naction = drop\n",
+            "line 1: [a] has drop_tags, and so nothing else",
+        ),
+        ("[a]\npattern = *\ndrop_tags = a\nkeep_tags = b\n", "line 1: [a] has keep_tags, and so nothing"),
+        (
+            "[m]\npattern = *\naction = monitor\n[a]\npattern = *\ndrop_tags = a\n",
+            "line 4: [a] changes names, and stands behind [m]",
+        ),
+        (
+            "[a]\ninternals = nagios\naction = drop\n",
+            'line 2: [a] internals = "nagios" names no known agents',
+        ),
+        ("[a]\npattern = *\nkind = rate\n", 'line 3: [a] kind = "rate" is not counter or gauge'),
+        ("[a]\npattern = *\naction = ignore\nmin = 1\nmax = 2\n", "line 4: [a] min is for rules with action"),
+        ("[a]\npattern = *\nkind = gauge\nlimit = 5\n", "line 4: [a] limit is for rules with action"),
+    ],
+)
+def test_a_fault_is_told_with_its_line(load, text, fault):
+    with pytest.raises(ConfigError) as raised:
+        load(text)
+    assert fault in str(raised.value)
+
+
+NAMES = """
+[test]
+pattern = *;env=test*
+action = drop
+
+[apps]
+regex = app\\.(\\w+)\\.(?P<rest>.*)
+rename = \\g<rest>;app=\\1
+
+[pods]
+pattern = *;pod=*
+drop_tags = pod, k8s_*
+
+[db]
+pattern = db.*
+keep_tags = host
+"""
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored", "rules"),
+    [
+        ("web.load", "web.load", []),
+        ("app.shop.load", "load;app=shop", ["apps"]),
+        ("app.shop.load;pod=a", "load;app=shop", ["apps", "pods"]),
+        ("load;a=1;k8s_node=n;pod=x", "load;a=1", ["pods"]),
+        ("db.rows;a=1;host=b;z=2", "db.rows;host=b", ["db"]),
+        ("db.rows", "db.rows", ["db"]),
+    ],
+)
+def test_names_are_changed_by_rule_after_rule(load, sent, stored, rules):
+    way = load(NAMES).way(sent)
+    assert way.name == stored
+    assert [step.rule.name for step in way.steps] == rules
+    assert way.refusal is None
+
+
+def test_a_name_that_a_rule_makes_too_long_or_empty_is_refused(load):
+    rules = load("[a]\nregex = a(.*)\nrename = \\1\n[b]\nregex = b(.*)\nrename = \\1\\1\n")
+    assert rules.way("abc").name == "cc"
+    assert rules.way("a").refusal is Reason.NO_NAME
+    assert rules.way("b" + "x" * 200).refusal is Reason.LONG_NAME
+
+
+def test_what_is_dropped_is_not_stored_and_an_action_before_it_keeps_it(load):
+    rules = load("[keep]\npattern = net.important\naction = monitor\n[net]\npattern = net.*\naction = drop\n")
+    assert rules.way("net.important").refusal is None
+    assert rules.way("net.other").refusal is Reason.DROPPED
+    assert rules.first("net.other").monitor is False
+    assert rules.way("web").decides is None
+
+
+def test_names_of_stored_metrics_are_not_changed_again(load):
+    rules = load(
+        "[drop]\npattern = a\naction = drop\n[more]\nregex = (.*)\nrename = x.\\1\n"
+        "[all]\npattern = x.x.*\naction = ignore\n[rest]\npattern = *\naction = monitor\n"
+    )
+    assert rules.way("b").name == "x.b"
+    assert rules.first("x.b").name == "rest"
+    assert rules.first("a").name == "rest"  # what has this name came under another
+
+
+def test_rules_without_an_action_add_what_they_say(load):
+    rules = load(
+        "[totals]\npattern = *_total\nkind = counter\n[not this]\npattern = odd_total\nkind = gauge\n"
+        "[quiet]\npattern = q*\nsilence = off\n[all]\npattern = *\naction = monitor\nsilence = 10m\nkind = gauge\n"
+        "[behind]\npattern = *\naction = drop\n"
+    )
+    assert rules.way("odd_total").kind == "counter"  # the first that says it
+    assert rules.way("load").kind == "gauge"
+    assert rules.way("q_total").silence_s == math.inf
+    assert rules.way("load").silence_s == 600.0
+    assert rules.first("q_total").name == "all"
+
+
+INTERNAL = """
+carbon.agents.host-a.cpuUsage carbon.relays.host.metricsReceived
+web01_example_com.collectd-write_queue.queue_length collectd-cache.cache_size
+icinga2.host.services.ping.ping4.metadata.state icinga2.host.host.hostalive.metadata.latency
+icinga2.host.services.ping.ping4.perfdata.rta.warn
+netdata.web.netdata.statsd_metrics.gauges netdata.web.example.netdata.plugin_proc_cpu.user
+up;instance=a:9100;job=node scrape_duration_seconds;instance=a:9100;job=node scrape_samples_scraped
+ALERTS;alertname=Down;alertstate=firing prometheus_tsdb_head_series
+go_goroutines;instance=a process_cpu_seconds_total;job=x promhttp_metric_handler_requests_total;code=200
+node_scrape_collector_duration_seconds;collector=cpu
+statsd.packets_received stats.statsd.bad_lines_seen stats_counts.statsd.metrics_received
+internal_memstats.alloc_bytes;host=a internal_write.buffer_size
+otelcol_exporter_sent_spans vmagent_remotewrite_requests_total datadog.agent.running
+"""
+OF_THE_MACHINE = """
+host.cpu-0.cpu-user icinga2.host.services.ping.ping4.perfdata.rta.value
+netdata.web.system.cpu.user node_cpu_seconds_total;cpu=0;mode=idle node_load1 uptime upstream.latency
+carbon.copies.printed goals.scored processed.orders scrapes statsd_like internals.of.ours
+stats.gauges.orders disk_internal.read cpu.usage_idle;host=a
+"""
+
+
+def test_what_known_agents_send_about_themselves_is_known(load):
+    rules = load("[agents]\ninternals = all\naction = drop\n")
+    assert [name for name in INTERNAL.split() if not rules.first(name)] == []
+    assert [name for name in OF_THE_MACHINE.split() if rules.first(name)] == []
+    some = load("[agents]\ninternals = carbon, statsd\naction = drop\n")
+    assert some.first("statsd.packets_received")
+    assert not some.first("up")
 
 
 def state(name, status, generation=0):

@@ -1,0 +1,87 @@
+"""What the rules make of samples before they are numbered: other names, other kinds, none at all.
+
+Histories that are sent name the metric that they are of; rules leave them as they are.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from htmengine.doors.reasons import Reason
+from htmengine.doors.samples import Kind, Refusals, Samples
+from htmengine.runtime.metric_storer.monitor_rules import Rules, ValueKind
+from htmengine.runtime.metric_storer.numbering import NewSamples
+
+MAX_KNOWN: Final = 1_000_000
+"""Names that are kept in memory with what the rules say of them."""
+MAX_SOURCES: Final = 3
+"""Names that are kept of those that became one."""
+
+
+class _Known(NamedTuple):
+    """What the rules say of a name."""
+
+    name: str
+    refusal: Reason | None
+    kind: ValueKind | None
+
+
+class Intake:
+    """Applies rules to samples. What it remembers only saves time."""
+
+    def __init__(self) -> None:
+        self._rules = Rules()
+        self._known: dict[str, _Known] = {}
+        self._sources: dict[str, list[str]] = {}
+        """Of names that rules gave, the names as sent."""
+
+    def use(self, rules: Rules) -> None:
+        """Apply these rules from now on."""
+        if rules is not self._rules:
+            self._rules = rules
+            self._known.clear()
+            self._sources.clear()
+
+    def taken(self, given: Samples, refusals: Refusals) -> Samples:
+        """Return the samples that are stored, with their kinds, still under the names as sent; the others are refused."""
+        if not self._rules.of_samples:
+            return given
+        kept = Samples.empty()
+        for name, timestamp, value, kind, start, count in zip(*given, strict=True):
+            known = self._known.get(name) or self._find(name)
+            if known.refusal:
+                refusals.add(known.refusal, f"{name} {value!r} {int(timestamp // 1)}")
+            elif known.kind == "counter" and kind is Kind.GAUGE:
+                kept.add(name, timestamp, value, Kind.COUNTER)
+            elif known.kind != "gauge" or kind is Kind.GAUGE:
+                kept.add(name, timestamp, value, kind, start, count)
+            elif kind is not Kind.ENDED:
+                kept.add(name, timestamp, value)
+        return kept
+
+    def named(self, samples: NewSamples) -> NewSamples:
+        """Return samples under the names that they are stored under."""
+        if not self._rules.of_samples:
+            return samples
+        return samples._replace(names=[self.name(name) for name in samples.names])
+
+    def name(self, sent: str) -> str:
+        """Return the name that samples are stored under that are sent under this one."""
+        return (self._known.get(sent) or self._find(sent)).name
+
+    def shown(self, example: str) -> str:
+        """Return a refused sample, which begins with its name, with the names of those that became one in it."""
+        sources = self._sources.get(example.partition(" ")[0])
+        return f"{example} (sent as {', '.join(sources)})" if sources else example
+
+    def _find(self, sent: str) -> _Known:
+        if len(self._known) >= MAX_KNOWN:
+            self._known.clear()
+            self._sources.clear()
+        way = self._rules.way(sent)
+        known = self._known[sent] = _Known(way.name, way.refusal, way.kind)
+        if way.name != sent and not way.refusal:
+            sources = self._sources.setdefault(way.name, [])
+            if len(sources) < MAX_SOURCES:
+                sources.append(sent)
+        return known

@@ -1,0 +1,107 @@
+import json
+
+import pytest
+
+from htmengine import config
+from htmengine.cli import rules
+from htmengine.errors import ConfigError, MisuseError
+from htmengine.repository import metrics
+from htmengine.repository.status import MetricStatus
+from htmengine.service.context import opened
+
+RULES = """
+[apps]
+regex = app\\.(.*)
+rename = web.\\1
+
+[agents]
+internals = carbon
+action = drop
+
+[totals]
+pattern = *_total
+kind = counter
+
+[quiet]
+pattern = quiet.*
+action = ignore
+
+[web]
+pattern = web.*
+action = monitor
+min = 0
+max = 9
+limit = 2
+"""
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "monitor-rules.conf"
+    path.write_text(RULES)
+    return path
+
+
+def told(capsys, path, *names):
+    rules.tell(path, names, json=False)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_it_is_told_which_rules_apply_and_what_comes_of_it(path, capsys):
+    assert told(capsys, path, "app.hits_total") == [
+        "app.hits_total",
+        "  line 2: [apps] fits (app\\.(.*)): the name becomes web.hits_total",
+        "  line 10: [totals] fits (*_total): kind = counter",
+        "  line 18: [web] fits (web.*): action = monitor, range 0 to 9, limit = 2",
+        "  Its samples are stored as web.hits_total, as growth per second, and it is monitored.",
+    ]
+    assert told(capsys, path, "carbon.agents.a.cpuUsage")[-1] == "  Its samples are not stored."
+    assert told(capsys, path, "quiet.a")[-1] == "  Its samples are stored, and it is not monitored."
+    assert "no rule of" in told(capsys, path, "other")[-1]
+
+
+def test_the_same_is_told_to_programs(path, capsys):
+    rules.tell(path, ["app.a", "carbon.agents.a.b"], json=True)
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["metric"], first["stored"], first["action"]) == ("app.a", "web.a", "monitor")
+    assert [rule["section"] for rule in first["rules"]] == ["apps", "web"]
+    assert (second["stored"], second["action"]) == (None, "drop")
+
+
+def test_names_and_files_that_cannot_be_used_are_told(path, capsys):
+    with pytest.raises(MisuseError, match="cannot be a metric's name"):
+        rules.tell(path, ["a;b"], json=False)
+    with pytest.raises(MisuseError, match=r"no monitor-rules\.conf"):
+        rules.tell(None, ["a"], json=False)
+    path.write_text("[a]\n")
+    with pytest.raises(ConfigError):
+        rules.tell(path, ["a"], json=False)
+
+
+def test_rules_are_applied_to_the_metrics_that_there_are(tmp_path, path, capsys):
+    with opened(config.embedded(tmp_path)) as context:
+        with context.database.write() as conn:
+            names = ["carbon.agents.a.b", "quiet.a", "quiet.b", "web.a", "web.b", "web.c", "app.a", "other"]
+            uids = metrics.create_custom(conn, names)
+            for name in ("quiet.a", "web.a", "other"):
+                metrics.start_model(
+                    conn, uids[name], parameters="{}", model_params="{}", status=MetricStatus.ACTIVE
+                )
+        rules.apply(context, dry_run=True, yes=False)
+        planned = capsys.readouterr()
+        assert planned.out.splitlines() == [
+            "delete     carbon.agents.a.b",
+            "unmonitor  quiet.a",
+            "monitor    web.b  [web]",
+        ]
+        assert "app.a: new samples of it are stored as web.a" in planned.err
+        assert "3 metrics would be changed" in planned.err
+        with pytest.raises(MisuseError, match="change 3 metrics"):
+            rules.apply(context, dry_run=False, yes=False)
+        rules.apply(context, dry_run=False, yes=True)
+        with context.database.read() as conn:
+            monitored = {state.name for state in metrics.custom(conn) if state.status}
+            assert monitored == {"web.a", "web.b", "other"}
+            assert len(metrics.custom(conn)) == 7
+        rules.apply(context, dry_run=False, yes=False)
+        assert capsys.readouterr().err.endswith("All metrics are as the rules say.\n")
