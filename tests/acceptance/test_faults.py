@@ -92,7 +92,7 @@ def test_a_check_of_a_configuration_lists_the_faults_of_its_rules_too(tmp_path):
     (tmp_path / "monitor-rules.conf").write_text("[load]\npattern = *\naction = watch\n")
     message = refused("config", "check", tmp_path, code=2)
     assert 'bus = "pigeons" is none of' in message
-    assert 'action = "watch" is neither' in message
+    assert 'line 3: [load] action = "watch" is not monitor' in message
 
 
 def test_a_configuration_that_is_not_there(tmp_path):
