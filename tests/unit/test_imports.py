@@ -35,6 +35,7 @@ FLOORS = [
     {"incidents", "silence"},
     {"alerts"},
     {"admin", "detection", "graphite"},
+    {"histories"},
     {"web"},
     {"cli", "client"},
 ]

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from htmengine.cli.commands.alerts import alerts
+from htmengine.cli.commands.backfill import backfill
 from htmengine.cli.commands.config import app as config
 from htmengine.cli.commands.db import database
 from htmengine.cli.commands.dead import dead
@@ -63,6 +64,7 @@ def _options(
 app.command()(up)
 app.command()(send)
 app.command()(replay)
+app.add_typer(backfill, name="backfill")
 app.command()(monitor)
 app.command()(unmonitor)
 app.command()(delete)

@@ -54,7 +54,7 @@ class Request(NamedTuple):
         return None if self.with_lone else store.WARNING
 
 
-def time_of(text: str, clock: Callable[[], float] = time.time) -> float:
+def time_of(text: str, clock: Callable[[], float] = time.time, *, option: str = "--since") -> float:
     """Return the time that a text means, in seconds since the epoch: so long ago, or a date with or without a time.
 
     Raises MisuseError.
@@ -65,7 +65,7 @@ def time_of(text: str, clock: Callable[[], float] = time.time) -> float:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise MisuseError(
-            f'--since "{text}" is not a time.',
+            f'{option} "{text}" is not a time.',
             hint="Give a time ago, such as 90m, 6h or 7d, or a time in UTC, such as 2024-05-01T14:00.",
         ) from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -31,6 +31,13 @@ def counting_bar() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
+def counting(label: str = "Sending") -> Iterator[Callable[[str], None]]:
+    """Give a function to be called with what has been done, where nobody knows of how much. Likewise shown."""
+    with _shown() as show:
+        yield lambda detail: show(label, None, None, detail)
+
+
+@contextmanager
 def _shown() -> Iterator[Callable[[str, int | None, int | None, str], None]]:
     began = time.monotonic()
     bar: Any = None

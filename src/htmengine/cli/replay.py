@@ -81,11 +81,11 @@ def run(request: Request) -> tuple[dict[str, Any], int]:
             echo_stderr(f"{name}: line {bad.line} is skipped: {bad.reason}")
         code = refusals.tell(refused, len(seconds))
         if request.wait and seconds:
-            result |= _wait(context, request.metric, seconds[-1])
+            result |= wait_for(context, request.metric, seconds[-1])
         return result, code
 
 
-def _wait(context: Context, metric: str, last: int) -> dict[str, Any]:
+def wait_for(context: Context, metric: str, last: int) -> dict[str, Any]:
     """Wait until the metric's rows reach the second `last`, and their scores too if it is monitored.
 
     Raises ExplainedError when nothing has moved for a minute: no engine may be running.

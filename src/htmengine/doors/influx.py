@@ -81,7 +81,7 @@ def parse(body: bytes, unit: tuple[int, int], now: float, limits: Limits) -> Par
             line = raw.decode()
             head, fields, rest = _split(line)
             if head not in heads:
-                heads[head] = _measurement(head)
+                heads[head] = measurement_of(head)
             timestamp = _time(rest, unit) if rest else now
         except UnicodeDecodeError:
             refusals.add(Reason.NOT_UTF8, raw, number)
@@ -93,7 +93,7 @@ def parse(body: bytes, unit: tuple[int, int], now: float, limits: Limits) -> Par
             try:
                 value = _value(text)
                 if (name := known.get((head, key))) is None:
-                    name = known[head, key] = _name(*heads[head], key)
+                    name = known[head, key] = series_name(*heads[head], _unescaped(key))
             except BadSample as error:
                 refusals.add(error.reason, line, number)
                 continue
@@ -137,7 +137,7 @@ def _split_slowly(line: str) -> tuple[str, dict[str, str], str]:
     return head[1], fields, rest.strip(" ")
 
 
-def _measurement(head: str) -> tuple[str, dict[str, str]]:
+def measurement_of(head: str) -> tuple[str, dict[str, str]]:
     """Return measurement and tags, no longer escaped. Raises BadSample."""
     if "\\" in head:
         found = _SERIES.fullmatch(head)
@@ -155,8 +155,8 @@ def _measurement(head: str) -> tuple[str, dict[str, str]]:
     return measurement, tags
 
 
-def _name(measurement: str, tags: dict[str, str], key: str) -> str:
-    field = _unescaped(key)
+def series_name(measurement: str, tags: dict[str, str], field: str) -> str:
+    """Return the name of a field's series. Raises BadSample."""
     return names.canonical(measurement if field == "value" else f"{measurement}.{field}", tags)
 
 

@@ -184,12 +184,26 @@ def _type(number: int) -> Type:
         return Type.UNSPECIFIED
 
 
-def _kind(base: str, tags: Mapping[str, str], kind: Type) -> Kind | None:
+def kind_of(base: str, tags: Mapping[str, str], kind: Type = Type.UNSPECIFIED) -> Kind | None:
     """Return what a series is: as it says itself, or by the suffixes that Prometheus reserves. None for a bucket."""
     if base.endswith("_bucket") and "le" in tags and kind in (Type.UNSPECIFIED, Type.HISTOGRAM):
         return None
     counts = kind is Type.COUNTER or base.endswith(_COUNTERS.get(kind, ()))
     return Kind.COUNTER if counts else Kind.GAUGE
+
+
+def series_name(labels: Mapping[str, str], drop: frozenset[str] = frozenset()) -> str:
+    """Return the name of the series with these labels, without those in `drop`. Raises BadSample."""
+    tags = dict(labels)
+    return _name(tags.pop(NAME, ""), tags, drop)
+
+
+def _name(base: str, labels: dict[str, str], drop: frozenset[str]) -> str:
+    for key in drop:
+        labels.pop(key, None)
+    if ",__" in "," + ",".join(labels):  # reserved, and rare
+        labels = {key: text for key, text in labels.items() if not key.startswith("__")}
+    return names.canonical(base, labels)
 
 
 _Totals = dict[tuple[str, str], dict[float, tuple[float, float | None]]]
@@ -220,14 +234,14 @@ class _Reading:
         if self.seen + self.histograms > self._most:
             raise UnreadableBody(Reason.TOO_MANY)
         base = labels.pop(NAME, "")
-        of = _kind(base, labels, kind)
+        of = kind_of(base, labels, kind)
         if of is None:
             if not self._buckets:
                 self.refusals.add(Reason.BUCKET, base, count=len(points))
                 return
             of = Kind.COUNTER
         try:
-            name = self._name(base, labels)
+            name = _name(base, labels, self._drop)
         except BadSample as error:
             self.refused += len(points)
             self.refusals.add(error.reason, names.joined(base, labels), count=len(points) + len(histograms))
@@ -248,13 +262,6 @@ class _Reading:
                 totals[timestamp] = value, start
         for histogram in histograms:
             self._add_histogram(name[: len(base)], name[len(base) :], histogram)
-
-    def _name(self, base: str, labels: dict[str, str]) -> str:
-        for key in self._drop:
-            labels.pop(key, None)
-        if ",__" in "," + ",".join(labels):  # reserved, and rare
-            labels = {key: text for key, text in labels.items() if not key.startswith("__")}
-        return names.canonical(base, labels)
 
     def _add_rare(self, name: str, timestamp: float, value: float) -> None:
         """Take the end of a series, or refuse a sample."""

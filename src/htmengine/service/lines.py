@@ -23,20 +23,22 @@ def line_messages(
     accepted_at: float,
     lines_per_message: int = LINES_PER_MESSAGE,
     backfill: Backfill | None = None,
+    protocol: str = PROTOCOL,
 ) -> list[Outgoing]:
-    """Return messages with `name value timestamp` lines, in their order; one at least, with or without lines.
+    """Return messages with lines, in their order; one at least, with or without lines.
 
     Parameters
     ----------
     accepted_at : seconds since the Unix epoch; a timestamp that lies far ahead of it is refused.
     backfill : the run of history that all these lines belong to.
+    protocol : of the lines; `name value timestamp` if it is not said.
     """
     return [
         Outgoing(
             queue,
             encode_json(
                 MetricLines(
-                    protocol=PROTOCOL,
+                    protocol=protocol,
                     data=list(lines[first : first + lines_per_message]),
                     backfill=backfill,
                     accepted_at=accepted_at,
@@ -47,7 +49,9 @@ def line_messages(
     ]
 
 
-def publish_lines(context: Context, lines: Sequence[str], *, backfill: Backfill | None = None) -> bool:
+def publish_lines(
+    context: Context, lines: Sequence[str], *, backfill: Backfill | None = None, protocol: str = PROTOCOL
+) -> bool:
     """Publish lines that are accepted now; wait while the queue is full.
 
     Returns
@@ -55,7 +59,11 @@ def publish_lines(context: Context, lines: Sequence[str], *, backfill: Backfill 
     Whether they were published: not if the context was stopped before there was room.
     """
     messages = line_messages(
-        context.settings.listener.queue, lines, accepted_at=context.clock(), backfill=backfill
+        context.settings.listener.queue,
+        lines,
+        accepted_at=context.clock(),
+        backfill=backfill,
+        protocol=protocol,
     )
 
     def sleep(pause_s: float) -> None:

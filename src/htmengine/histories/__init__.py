@@ -1,0 +1,1 @@
+"""Histories of many metrics, read where they lie (Prometheus, VictoriaMetrics, Graphite, InfluxDB, files), and sent in."""
