@@ -229,6 +229,20 @@ def test_a_folder_of_files_goes_in_and_one_that_cannot_be_read_costs_no_other(fo
     assert len(rows(folder, "lab.web.requests")) == 100
 
 
+def test_a_history_goes_in_from_the_graphite_api_of_another_engine(folder, tmp_path):
+    sender = Folder(tmp_path / "other")
+    levels = [float(i % 7) for i in range(3000)]
+    with sender.up():
+        sender.send([f"lab.level {value} {START + 40 + 60 * i}" for i, value in enumerate(levels)])
+        sender.wait_for_rows("lab.level", len(levels))
+        wait_until(lambda: answers(f"http://127.0.0.1:{sender.http_port}/readyz"), "the other engine")
+        folder.json(
+            *("backfill", "graphite", f"http://127.0.0.1:{sender.http_port}", "--match", "lab.*"),
+            *("--since", "2023-11-01", "--until", "2023-12-01", "--prefix", "copy.", "--wait"),
+        )
+    assert rows(folder, "copy.lab.level") == [(START + 40 + 60 * i, value) for i, value in enumerate(levels)]
+
+
 def test_a_server_that_is_away_is_said_so(folder):
     said = folder.fails("backfill", "graphite", "http://127.0.0.1:1/graphite", "--match", "a.*")
     assert "127.0.0.1:1/graphite/metrics/expand" in said

@@ -276,7 +276,11 @@ class _Api:
             "trouble": lambda row: (row["state"] == "active", row["name"]),
             "lag": lambda row: row["last"]["time"],
         }
-        rows.sort(key=keys.get(params.get("sort"), lambda row: (row["incident"] is None, -row["oddness"], row["name"])))
+        rows.sort(
+            key=keys.get(
+                params.get("sort"), lambda row: (row["incident"] is None, -row["oddness"], row["name"])
+            )
+        )
         start, limit = int(params.get("after", 0)), int(params.get("limit", 100))
         end = start + limit
         return {"items": rows[start:end], "next": str(end) if end < len(rows) else None, "total": len(rows)}
