@@ -7,9 +7,12 @@ that the check and the write are one transaction.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
+from weakref import WeakKeyDictionary
 
 from htmengine import config
 from htmengine.errors import ConfigError
@@ -20,6 +23,10 @@ from htmengine.repository.database import Database
 from htmengine.repository.opening import open_database
 
 FILE: Final = "checkpoints.sqlite"
+
+_files: WeakKeyDictionary[Database, dict[Path, CheckpointStore]] = WeakKeyDictionary()
+"""By repository, the files that are open."""
+_files_guard: Final = threading.Lock()
 
 
 class CheckpointStore:
@@ -121,16 +128,37 @@ class CheckpointStore:
 def open_checkpoint_store(settings: config.Settings, repository: Database) -> CheckpointStore:
     """Return the store that the settings name, its tables made.
 
+    A file is opened once for each repository that is open, whoever asks for it, and closed with the repository: each
+    one that is open has connections and a thread.
+
     Raises
     ------
     ConfigError, RepositoryError, RepositoryUnavailable : as `open_database` does.
     """
     if settings.checkpoint_store == "repository":
         store = CheckpointStore(repository)
-    else:
-        store = CheckpointStore(open_database(config.Repository(path=_path(settings.checkpoint_root))))
-    store.create()
-    return store
+        store.create()
+        return store
+    path = _path(settings.checkpoint_root)
+    with _files_guard:
+        files = _files.setdefault(repository, {})
+        if path not in files:
+            database = open_database(config.Repository(path=path))
+            store = CheckpointStore(database)
+            try:
+                store.create()
+            except BaseException:
+                database.close()
+                raise
+            files[path] = store
+            repository.after_close(partial(_close, files, path, database))
+        return files[path]
+
+
+def _close(files: dict[Path, CheckpointStore], path: Path, database: Database) -> None:
+    with _files_guard:
+        files.pop(path, None)
+    database.close()
 
 
 def _path(root: Path | None) -> Path:

@@ -45,6 +45,7 @@ class Database:
         self.write_lock = write_lock or nullcontext()
         self._writer = writer or engine
         self._on_close = on_close
+        self._after_close: list[Callable[[], None]] = []
         for one in {engine, self._writer}:
             event.listen(one, "begin", on_begin)
 
@@ -99,12 +100,18 @@ class Database:
         if found := damage(Path(self.place)):
             raise RepositoryError(f"{self.place}: {DAMAGED}: {found}.", hint=DAMAGED_HINT)
 
+    def after_close(self, action: Callable[[], None]) -> None:
+        """Have something done once the connections are closed, such as to close what belongs to this database."""
+        self._after_close.append(action)
+
     def close(self) -> None:
         """Close the connections that nobody uses; safe to repeat. Later transactions open new ones."""
         self.engine.dispose()
         if self._writer is not self.engine:
             self._writer.dispose()
         self._on_close()
+        while self._after_close:
+            self._after_close.pop()()
 
 
 @contextmanager

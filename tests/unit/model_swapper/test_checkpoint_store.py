@@ -1,6 +1,8 @@
 """Who may write checkpoints, and which are kept."""
 
+import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -10,9 +12,10 @@ from htmengine import config
 from htmengine.htm import params
 from htmengine.htm.model import Model, UnreadableModel
 from htmengine.model_swapper.checkpoint import CODEC_CHECKED, CODEC_ZSTD, Checkpoint, UnreadableCheckpoint
-from htmengine.model_swapper.checkpoint_store import CheckpointStore
+from htmengine.model_swapper.checkpoint_store import CheckpointStore, open_checkpoint_store
 from htmengine.repository import identity
 from htmengine.repository.opening import open_database
+from htmengine.service.context import opened
 
 
 @pytest.fixture
@@ -182,3 +185,20 @@ def test_whatever_is_damaged_the_checkpoint_is_refused_or_the_block_is_the_same(
         except (UnreadableCheckpoint, UnreadableModel):
             refused += 1
     assert refused > 2900 if codec == CODEC_CHECKED else refused > 2000
+
+
+def test_a_file_is_opened_once_and_closed_with_the_repository(tmp_path):
+    before = threading.active_count()
+    with opened(config.embedded(tmp_path)) as context:
+        store = open_checkpoint_store(context.settings, context.database)
+        with ThreadPoolExecutor(8) as pool:
+            others = list(
+                pool.map(lambda _: open_checkpoint_store(context.settings, context.database), range(16))
+            )
+        assert all(other is store for other in others)
+        store.claim(0)
+    assert threading.active_count() == before
+    with opened(config.embedded(tmp_path)) as context:
+        again = open_checkpoint_store(context.settings, context.database)
+        assert again is not store
+        assert again.epoch(0) == 1

@@ -1,3 +1,6 @@
+import threading
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -51,3 +54,20 @@ def test_a_row_behind_too_many_others_is_not_explained(house, monkeypatch):
     uid = house.metric("a", [5.0] * 300)
     with pytest.raises(explaining.CannotExplain, match="between"):
         explaining.explain(house.context, uid, 250)
+
+
+def test_what_is_asked_again_and_again_opens_no_more_files_and_threads(house):
+    uid = house.metric("a", a_series())
+    with house.client:
+
+        def ask(rowid):
+            house.get(f"/metrics/{uid}")
+            house.get(f"/metrics/{uid}/explain/{rowid}")
+            return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
+        ask(300)
+        threads, files = ask(301)
+        for rowid in range(302, 322):
+            now = ask(rowid)
+        assert now[0] <= threads
+        assert now[1] < files + 20  # pools may hold a few connections more than before
