@@ -22,6 +22,7 @@ How good detection is:
     capture       the metrics of a real machine: how often they alarm, and how soon in an incident
     behaviour     series that are awkward in one respect each
     incidents     how well alarms are put together to incidents, in generated fleets and on a real machine
+    alert_budget  whether as many incidents a week are told of as a budget says
     calibration   whether scores and odds mean what they say
     predictions   how far predictions lie from what comes
 
