@@ -23,6 +23,7 @@ How good detection is:
     behaviour     series that are awkward in one respect each
     incidents     how well alarms are put together to incidents, in generated fleets and on a real machine
     alert_budget  whether as many incidents a week are told of as a budget says
+    silence       how often metrics are found silent that are not, how soon those that are, and what it costs to look
     calibration   whether scores and odds mean what they say
     predictions   how far predictions lie from what comes
 

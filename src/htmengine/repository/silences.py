@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, delete, insert, or_, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, delete, insert, or_, select, update
 
 from htmengine.repository import bulk, schema
 from htmengine.repository.chunks import in_chunks
@@ -28,6 +28,25 @@ _silence: Final = schema.metric_silence.c
 _rhythm: Final = schema.metric_rhythm.c
 _writer: Final = schema.silence_writer.c
 _data: Final = schema.metric_data.c
+_SPANS: Final = 200
+"""Spans in a statement. It is made once, and always has so many: to make it costs more than to run it."""
+_ROWS_IN_SPANS: Final = select(_data.uid, _data.rowid, epoch_seconds(_data.timestamp)).where(
+    or_(
+        *(
+            and_(
+                _data.uid == bindparam(f"uid{place}"),
+                _data.rowid > bindparam(f"before{place}"),
+                _data.rowid <= bindparam(f"last{place}"),
+            )
+            for place in range(_SPANS)
+        )
+    )
+)
+_NO_SPANS: Final[dict[str, str | int]] = {
+    f"{name}{place}": nothing
+    for place in range(_SPANS)
+    for name, nothing in (("uid", ""), ("before", 0), ("last", 0))
+}
 
 
 class Silence(NamedTuple):
@@ -158,13 +177,16 @@ def timestamps(
     limit : of so many rows of each metric, the newest.
     """
     found: dict[str, list[tuple[int, int]]] = {uid: [] for uid in spans}
-    columns = _data.uid, _data.rowid, epoch_seconds(_data.timestamp)
-    for some in in_chunks(sorted(spans), _PAIRS):
-        wanted = (
-            and_(_data.uid == uid, _data.rowid > max(before, last - limit), _data.rowid <= last)
-            for uid, (before, last) in ((uid, spans[uid]) for uid in some)
-        )
-        for uid, rowid, timestamp in conn.execute(select(*columns).where(or_(*wanted))):
+    for some in in_chunks(sorted(spans), _SPANS):
+        given: dict[str, str | int] = dict(_NO_SPANS)
+        for place, uid in enumerate(some):
+            before, last = spans[uid]
+            given |= {
+                f"uid{place}": uid,
+                f"before{place}": max(before, last - limit),
+                f"last{place}": last,
+            }
+        for uid, rowid, timestamp in conn.execute(_ROWS_IN_SPANS, given):
             found[uid].append((rowid, timestamp))
     for rows in found.values():
         rows.sort()

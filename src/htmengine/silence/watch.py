@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 from htmengine.silence.rhythm import Rhythm
 
 LEARNING_S: Final = 120.0
-"""A metric of which too little is known is looked at so often; one that is never silent, too."""
+"""A metric of which too little is known is looked at so often, in the beginning more often; one that is never silent, too."""
 MIN_PAUSE_S: Final = 5.0
 MAX_PAUSE_S: Final = 60.0
 PAUSE_SHARE: Final = 0.05
@@ -97,6 +97,7 @@ class Watch:
         *,
         rhythm: Rhythm | None = None,
         silent: bool = False,
+        is_new: bool = False,
     ) -> None:
         """Watch a metric from now on.
 
@@ -105,10 +106,13 @@ class Watch:
         rowid, tail : of its newest row, and the timestamp of that.
         rhythm : what is known of it.
         silent : whether it is known to be silent.
+        is_new : it was made while its neighbours were watched, so that its rows have come just now.
         """
         metric = self._metrics[uid] = _Metric(name, rowid, tail, rhythm or Rhythm(), now)
         metric.limit_s = self._limit(name)
         metric.silent = silent
+        if is_new and tail is not None:
+            metric.rhythm = metric.rhythm.heard(now - tail, late=False)
         self._plan(uid, metric, now)
 
     def forget(self, uid: str) -> None:
@@ -249,6 +253,8 @@ class Watch:
             due = now + min(max(PAUSE_SHARE * age_s, MIN_PAUSE_S), MAX_PAUSE_S)
         else:
             overdue = self._overdue_at(metric)
-            due = now + LEARNING_S if overdue is None else max(overdue, now + 1.0)
+            known_s = now - metric.watched_since
+            soon = now + min(max(known_s, MIN_PAUSE_S), LEARNING_S)
+            due = soon if overdue is None else max(overdue, now + 1.0)
         metric.due = due
         heapq.heappush(self._queue, (due, uid))

@@ -34,8 +34,10 @@ from htmengine.silence.watch import Begun, Ended, Watch
 NAME: Final = "silence"
 BATCH_SIZE: Final = 2000
 """Metrics that are looked at in one step."""
-LIST_S: Final = 60.0
+LIST_S: Final = 10.0
 """So often all metrics are listed, for those that were made or deleted."""
+LIST_SHARE: Final = 200.0
+"""To list them may take one part in so many of the time."""
 STOOD_STILL_S: Final = 60.0
 """Of a pause that is longer nobody knows whether samples came in: the machine slept, or its clock was set."""
 MAX_STORED: Final = 5000
@@ -112,6 +114,7 @@ class Writer:
         self._lease = Lease(timer)
         self._watch: Watch | None = None
         self._listed_at = -math.inf
+        self._list_s = LIST_S
         self._looked_at = -math.inf
         self._gists: dict[str, object] = {}
         """What of each rhythm is stored."""
@@ -149,7 +152,7 @@ class Writer:
         gone: set[str] = set()
         with self._database.read() as conn:
             watch = self._awake(conn, now)
-            if now - self._listed_at >= LIST_S:
+            if not 0 <= now - self._listed_at < self._list_s:
                 gone = self._list(conn, watch, now)
             due = watch.due(heard, BATCH_SIZE)
             events = self._look(conn, watch, due, heard, gone)
@@ -191,7 +194,9 @@ class Writer:
         self._listed_at = -math.inf  # what is known of metrics that are gone goes with the next list
         return watch
 
-    def _enter(self, watch: Watch, metric: Listed, now: float, rhythm: Rhythm | None) -> None:
+    def _enter(
+        self, watch: Watch, metric: Listed, now: float, rhythm: Rhythm | None, *, is_new: bool = False
+    ) -> None:
         watch.enter(
             metric.uid,
             metric.name,
@@ -200,18 +205,20 @@ class Writer:
             now,
             rhythm=rhythm,
             silent=metric.uid in self._silent,
+            is_new=is_new,
         )
 
     def _list(self, conn: Connection, watch: Watch, now: float) -> set[str]:
         """Take the metrics that are new, and return those that are watched no more."""
-        self._listed_at = now
+        self._listed_at, began = now, self._timer()
         monitored: set[str] = set()
         for part in every_metric(conn):
             for metric in part:
                 if metric.status in WITH_MODEL:
                     monitored.add(metric.uid)
                     if metric.uid not in watch:
-                        self._enter(watch, metric, now, None)
+                        self._enter(watch, metric, now, None, is_new=True)
+        self._list_s = max(LIST_S, LIST_SHARE * (self._timer() - began))
         gone = {*watch.uids(), *self._gists, *self._silent} - monitored
         for uid in gone:
             watch.forget(uid)
