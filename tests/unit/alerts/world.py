@@ -141,7 +141,8 @@ class World:
 
     def close(self):
         for target in self.targets.values():
-            target.free.set()
+            if isinstance(target, FakeTarget):
+                target.free.set()
         self.sender.close()
 
 
