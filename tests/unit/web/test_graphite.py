@@ -77,7 +77,7 @@ def test_panels_of_the_front_end_find_their_queries_by_the_last_word(fleet):
 def test_alert_rules_of_the_back_end_get_numbers_and_times(fleet):
     (found,) = render(fleet, "movingMax(web.a.requests, '5min')")
     assert all(isinstance(at, int) for _, at in found["datapoints"])
-    assert numbers(found)[-1] == 118
+    assert numbers(found)[-1] == 119
     assert found["tags"]["name"] == "web.a.requests"
 
 

@@ -24,13 +24,13 @@ _WINDOW: Final = Param(
 
 @function("movingAverage", group="Calculate", params=(SERIES, _WINDOW), deferred=True)
 def moving_average(evaluation: Evaluation, series: Evaluated, window: int | str) -> list[Series]:
-    """Average the values of the last points, or of the last interval, before each slot."""
+    """Average the last points, or the last interval, up to each slot."""
     return _moving(evaluation, series, window, "movingAverage", "average")
 
 
 @function("movingMax", group="Calculate", params=(SERIES, _WINDOW), deferred=True)
 def moving_max(evaluation: Evaluation, series: Evaluated, window: int | str) -> list[Series]:
-    """Take the highest of the last points, or of the last interval, before each slot."""
+    """Take the highest of the last points, or of the last interval, up to each slot."""
     return _moving(evaluation, series, window, "movingMax", "max")
 
 
@@ -64,8 +64,8 @@ def _moving(
 
 
 def _windows(values: Floats, points: int, how: str, first: int) -> Floats:
-    """Return what becomes of the values before each slot, from the slot `first` on."""
-    padded = np.r_[np.full(points, np.nan), values]
+    """Return what becomes of so many values up to each slot, from the slot `first` on."""
+    padded = np.r_[np.full(points - 1, np.nan), values]
     if how == "average":
         known = ~np.isnan(padded)
         sums = np.r_[0.0, np.cumsum(np.where(known, padded, 0.0))]
