@@ -255,5 +255,5 @@ def _places(source: Source, pattern: str, column: str) -> Iterator[Place]:
 def _numbers(source: Source, pattern: str) -> list[int]:
     if ";" not in pattern:
         return source.tree.metrics(pattern)
-    whole = {one.replace("\\", "") for one in globs.expand(pattern)}  # names with their tags
-    return [number for number, name in enumerate(source.names) if name in whole]
+    whole = (one.replace("\\", "") for one in globs.expand(pattern))
+    return [source.tree.tagged[name] for name in whole if name in source.tree.tagged]

@@ -121,12 +121,16 @@ class Tree:
     def __init__(self, names: Iterable[str] = ()) -> None:
         self.root = Node()
         self.size = 0
+        self.tagged: dict[str, int] = {}
+        """Names with tags, which are found as a whole, or by their tags."""
         self.add(names)
 
     def add(self, names: Iterable[str]) -> None:
         """Add names, behind those that there are."""
         for name in names:
-            if ";" not in name:  # those with tags are found by their tags
+            if ";" in name:
+                self.tagged[name] = self.size
+            else:
                 node = self.root
                 for part in name.split("."):
                     child = node.children.get(part)

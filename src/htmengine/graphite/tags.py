@@ -6,7 +6,8 @@ empty, so that `dc=` finds the series without the tag.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from htmengine.graphite import patterns
@@ -24,6 +25,11 @@ class Condition(NamedTuple):
 
 def tags_of(name: str) -> dict[str, str]:
     """Return the tags of a series by its whole name, `name` among them."""
+    return dict(_parsed(name))
+
+
+@lru_cache(maxsize=100_000)
+def _parsed(name: str) -> Mapping[str, str]:
     base, *pairs = name.split(";")
     return {"name": base, **dict(pair.split("=", 1) for pair in pairs if "=" in pair)}
 
@@ -54,7 +60,7 @@ def matching(names: Iterable[str], expressions: Sequence[str]) -> list[int]:
     conditions = [parse(expression) for expression in expressions]
     found = []
     for place, name in enumerate(names):
-        own = tags_of(name)
+        own = _parsed(name)
         if all(condition.fits(own.get(condition.tag, "")) for condition in conditions):
             found.append(place)
     return found
@@ -62,11 +68,11 @@ def matching(names: Iterable[str], expressions: Sequence[str]) -> list[int]:
 
 def known_tags(names: Iterable[str], prefix: str, limit: int) -> list[str]:
     """Return the tags that series have, in their order."""
-    found = {tag for name in names for tag in tags_of(name)}
+    found = {tag for name in names for tag in _parsed(name)}
     return sorted(tag for tag in found if tag.startswith(prefix))[:limit]
 
 
 def known_values(names: Iterable[str], tag: str, prefix: str, limit: int) -> list[str]:
     """Return the values that a tag has, in their order."""
-    found = {value for name in names if (value := tags_of(name).get(tag))}
+    found = {value for name in names if (value := _parsed(name).get(tag))}
     return sorted(value for value in found if value.startswith(prefix))[:limit]

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Connection, Integer, String, and_, func, literal, select, union_all
+from sqlalchemy import (
+    Connection,
+    Dialect,
+    Integer,
+    String,
+    and_,
+    bindparam,
+    func,
+    literal_column,
+    select,
+    union_all,
+)
 
 from htmengine.repository import schema
 from htmengine.repository.chunks import in_chunks
@@ -59,6 +71,44 @@ class Rows(NamedTuple):
     """NaN where a row has nothing."""
 
 
+class _Statement(NamedTuple):
+    """Compiled once: to make it takes SQLAlchemy as long as to read the rows."""
+
+    text: str
+    order: list[str] | None
+    """Of its parameters, where they go by their places."""
+
+    def parameters(self, spans: Sequence[Span]) -> Any:
+        """Return what the driver is given."""
+        named: dict[str, Any] = {}
+        for place, span in enumerate(spans):
+            named[f"uid{place}"], named[f"first{place}"], named[f"last{place}"] = span
+        return named if self.order is None else tuple(named[name] for name in self.order)
+
+
+@lru_cache(maxsize=256)
+def _statement(dialect: Dialect, count: int, columns: tuple[str, ...]) -> _Statement:
+    parts = union_all(
+        *(
+            select(
+                literal_column(str(place)).label("place"),
+                bindparam(f"uid{place}", type_=String).label("uid"),
+                bindparam(f"first{place}", type_=Integer).label("first"),
+                bindparam(f"last{place}", type_=Integer).label("last"),
+            )
+            for place in range(count)
+        )
+    ).subquery()
+    wanted = (COLUMNS[name] for name in columns)
+    query = select(parts.c.place, _data.rowid, epoch_seconds(_data.timestamp), *wanted).join_from(
+        parts,
+        schema.metric_data,
+        and_(_data.uid == parts.c.uid, _data.rowid.between(parts.c.first, parts.c.last)),
+    )
+    compiled = query.compile(dialect=dialect)
+    return _Statement(str(compiled), list(compiled.positiontup or ()) if compiled.positional else None)
+
+
 def rows_of(
     conn: Connection, spans: Sequence[Span], columns: Sequence[str], check: Callable[[], None] = lambda: None
 ) -> Iterator[Rows]:
@@ -69,28 +119,12 @@ def rows_of(
     columns : names of COLUMNS.
     check : called before each statement; what it raises ends the work.
     """
-    wanted = [COLUMNS[name] for name in columns]
     for some in in_chunks(spans, METRICS_IN_STATEMENT):
         check()
-        parts = union_all(
-            *(
-                select(
-                    literal(place, Integer).label("place"),
-                    literal(span.uid, String).label("uid"),
-                    literal(span.first, Integer).label("first"),
-                    literal(span.last, Integer).label("last"),
-                )
-                for place, span in enumerate(some)
-            )
-        ).subquery()
-        query = select(parts.c.place, _data.rowid, epoch_seconds(_data.timestamp), *wanted).join_from(
-            parts,
-            schema.metric_data,
-            and_(_data.uid == parts.c.uid, _data.rowid.between(parts.c.first, parts.c.last)),
-        )
+        statement = _statement(conn.dialect, len(some), tuple(columns))
         # The driver's own rows: they become arrays in a fraction of the time that SQLAlchemy's take.
-        found = conn.execute(query).cursor.fetchall()
-        table = np.array(found, dtype=np.float64).reshape(-1, 3 + len(wanted)).T
+        found = conn.exec_driver_sql(statement.text, statement.parameters(some)).cursor.fetchall()
+        table = np.array(found, dtype=np.float64).reshape(-1, 3 + len(columns)).T
         order = np.lexsort((table[1], table[0]))
         table = table[:, order]
         ends = np.searchsorted(table[0], np.arange(len(some) + 1))

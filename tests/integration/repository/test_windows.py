@@ -1,0 +1,3 @@
+"""The tests of tests/unit/repository/test_windows.py, on servers."""
+
+from tests.unit.repository.test_windows import *  # noqa: F403
