@@ -502,6 +502,20 @@ alert_target: Final = Table(
     **_ON_MYSQL,
 )
 
+fleet_event: Final = Table(
+    "fleet_event",  # what programs and people did to the fleet, such as deployments: shown with its metrics
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),  # seconds since the epoch
+    Column("what", String(255), nullable=False),
+    Column("tags", String(255), nullable=False),  # with a blank before and behind each
+    Column("data", Text, nullable=False),
+    Column("actor", String(100), nullable=False),
+    Index("fleet_event_at_idx", "at"),
+    sqlite_autoincrement=True,  # an id is not given again
+    **_ON_MYSQL,
+)
+
 running_total: Final = Table(
     "running_total",  # the newest value of each counter that comes as one; its metric may have no row yet
     metadata,

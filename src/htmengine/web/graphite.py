@@ -22,6 +22,8 @@ from htmengine.errors import DependencyUnavailable
 from htmengine.graphite import catalog, find, render, tags
 from htmengine.graphite.evaluation import RenderTimeout
 from htmengine.graphite.target import TargetError
+from htmengine.incidents import store
+from htmengine.repository import events
 from htmengine.web.access import Scope
 from htmengine.web.graphite_source import FleetSource, Names
 from htmengine.web.problems import Problem
@@ -34,6 +36,10 @@ RENDERS: Final = 4
 MAX_FIELDS: Final = 10_000
 MAX_COMPLETIONS: Final = 10_000
 COMPLETIONS: Final = 100
+MAX_EVENTS: Final = 1000
+FUTURE_S: Final = 86400.0
+BODY: Final = "{}"
+"""The field that has the body, where that is no form."""
 _NO_STORE: Final = {"Cache-Control": "no-store"}
 
 log = logging.getLogger(__name__)
@@ -55,6 +61,8 @@ def routes(site: Site) -> list[BaseRoute]:
         *graphite.route("/functions/{name}", graphite.one_function, reading),
         *graphite.route("/tags/autoComplete/tags", graphite.complete_tags, both),
         *graphite.route("/tags/autoComplete/values", graphite.complete_values, both),
+        *graphite.route("/events/get_data", graphite.events, both),
+        *graphite.route("/events", graphite.add_event, ("POST",), scope="write"),
         *graphite.route("/version", graphite.version, reading),
     ]
 
@@ -166,9 +174,93 @@ class Graphite:
         names = self._source().names
         return [names[place] for place in tags.matching(names, expressions)] if expressions else names
 
+    def events(self, request: Request, fields: Fields) -> Response:
+        """Give incidents, and events that were sent, the newest first."""
+        now, zone = self._site.clock(), render.zone_of(_last(fields, "tz"))
+        since = render.time_of("from", _last(fields, "from"), now, zone, 0)
+        until = render.time_of("until", _last(fields, "until"), now, zone, now)
+        wanted = _last(fields, "tags").split()
+        any_tag = _last(fields, "set") == "union"
+        with self._site.context.database.read() as conn:
+            stored = events.between(conn, since, until, wanted, any_tag=any_tag, limit=MAX_EVENTS)
+            found = store.list_incidents(conn, since=since, until=until, limit=MAX_EVENTS)
+        answers: list[dict[str, Any]] = [
+            {"id": one.id, "what": one.what, "when": one.at, "tags": list(one.tags), "data": one.data}
+            for one in stored
+        ]
+        public = self._site.context.settings.http.public_url
+        base = f"{public}/" if public else str(request.base_url)
+        for incident in found:
+            event = incident_event(incident, base)
+            fits = (tag in event["tags"] for tag in wanted)
+            if since < event["when"] <= until and (not wanted or (any(fits) if any_tag else all(fits))):
+                answers.append(event)
+        answers.sort(key=lambda one: -one["when"])
+        return _json(answers[:MAX_EVENTS])
+
+    def add_event(self, request: Request, fields: Fields) -> Response:
+        """Store an event that a program sends, such as a deployment."""
+        sent = _event(fields)
+        now = self._site.clock()
+        at = int(now) if sent.when is None else int(sent.when)
+        if not 0 <= at <= now + FUTURE_S:
+            raise TargetError(f"when: {at} is no time in seconds since the epoch up to a day ahead")
+        tags_ = sent.tags.split() if isinstance(sent.tags, str) else [tag for tag in sent.tags if tag]
+        if any(len(tag.split()) != 1 for tag in tags_) or len(" ".join(tags_)) > events.MAX_TAGS:
+            raise TargetError(f"tags: words without blanks, of {events.MAX_TAGS} characters together")
+        what = sent.what.strip()
+        if not 1 <= len(what) <= events.MAX_WHAT:
+            raise TargetError(f"what: a text of 1 to {events.MAX_WHAT} characters")
+        if len(sent.data) > events.MAX_DATA:
+            raise TargetError(f"data: a text of no more than {events.MAX_DATA:,} characters")
+        principal = self._site.access.principal(request)
+        with self._site.context.database.write() as conn:
+            events.add(conn, at, what, tags_, sent.data, principal.name if principal else "")
+        self._site.access.audit(request, "add event", principal)
+        return PlainTextResponse("", 200, _NO_STORE)
+
     def version(self, request: Request, fields: Fields) -> Response:
         """Say which Graphite this is like."""
         return PlainTextResponse(VERSION, headers=_NO_STORE)
+
+
+class SentEvent(msgspec.Struct, frozen=True):
+    """An event as Graphite's clients send it."""
+
+    what: str
+    tags: str | list[str] = ""
+    when: float | None = None
+    """Seconds since the epoch; now where it is not given."""
+    data: str = ""
+
+
+def _event(fields: Fields) -> SentEvent:
+    try:
+        return msgspec.json.decode(_last(fields, BODY), type=SentEvent)
+    except msgspec.MsgspecError as error:
+        raise TargetError(
+            f'the event: {error}; send it as {{"what": "deploy", "tags": ["web"], "when": 1790000000, "data": "..."}}'
+        ) from None
+
+
+def incident_event(incident: store.Incident, base: str) -> dict[str, Any]:
+    """Return an incident as an event.
+
+    Parameters
+    ----------
+    base : address of the page, with a slash at its end.
+    """
+    name = incident["first_mover"]["name"]
+    others = incident["metric_count"] - 1
+    more = f" (+{others} metric{'s' * (others > 1)})" if others else ""
+    first_segment = name.partition(";")[0].partition(".")[0]
+    return {
+        "id": int(incident["id"].removeprefix("i")),
+        "what": f"anomaly: {name}{more}",
+        "when": incident["opened"],
+        "tags": ["anomaly", "htmengine", incident["severity"], first_segment],
+        "data": f"{incident['sentence']} {base}{incident['url'].removeprefix('/')}",
+    }
 
 
 def _fields(request: Request, body: bytes) -> Fields:
@@ -177,6 +269,8 @@ def _fields(request: Request, body: bytes) -> Fields:
     for key, value in request.query_params.multi_items():
         fields.setdefault(key, []).append(value)
     text = body.decode("utf-8", "replace")
+    if request.url.path.startswith("/events") and text.lstrip().startswith("{"):
+        return fields | {BODY: [text]}
     if request.url.path.startswith("/metrics/find") and text.startswith("query=") and "&" not in text:
         # Grafana's editor does not encode it: what it has of + and { stands for itself.
         return fields | {"query": [unquote(text.removeprefix("query="))]}

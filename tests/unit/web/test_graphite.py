@@ -13,7 +13,7 @@ from sqlalchemy import update
 from htmengine.graphite.evaluation import Limits
 from htmengine.repository import schema, tokens
 from htmengine.repository.times import from_epoch
-from htmengine.web import graphite_source
+from htmengine.web import graphite, graphite_source
 from tests.unit.web.house import NOW, House
 
 UNTIL = int(NOW) // 60 * 60
@@ -258,6 +258,79 @@ def test_a_token_is_needed_where_others_need_one(context):
         found = render(house, "constantLine(1)", headers=FORM | {"Authorization": f"Basic {basic}"})
         assert len(found) == 1
     house.site.close()
+
+
+# -- Events
+
+
+def test_deployments_are_stored_and_shown_by_their_tags(fleet):
+    def shown(**fields):
+        return fleet.client.get(
+            "/events/get_data", params={"from": UNTIL - 600, "until": UNTIL, **fields}
+        ).json()
+
+    sent = {"what": "deploy 1.7", "tags": ["deploy", "web"], "when": UNTIL - 60, "data": "by anne"}
+    assert fleet.client.post("/events/", json=sent).status_code == 200
+    assert fleet.client.post("/events", json={"what": "later", "tags": "deploy db"}).status_code == 200
+    (one,) = shown(tags="deploy web")
+    assert one == {
+        "id": 1,
+        "what": "deploy 1.7",
+        "when": UNTIL - 60,
+        "tags": ["deploy", "web"],
+        "data": "by anne",
+    }
+    assert shown(tags="dep") == []
+    assert [one["what"] for one in shown(tags="web db", set="union", until="now")] == ["later", "deploy 1.7"]
+    assert shown(until=UNTIL - 60, tags="deploy")
+    assert shown(**{"from": UNTIL - 60}, tags="deploy web") == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"tags": "a"}, "what"),
+        ({"what": " "}, "what"),
+        ({"what": "x", "tags": ["a b"]}, "tags"),
+        ({"what": "x", "when": 1e12}, "when"),
+        ({"what": "x", "data": "y" * 10_001}, "data"),
+    ],
+)
+def test_an_event_that_cannot_be_stored_is_refused_in_words(fleet, sent, said):
+    answer = fleet.client.post("/events/", json=sent)
+    assert answer.status_code == 400
+    assert said in answer.text
+
+
+def test_sending_an_event_needs_the_scope_for_it(context):
+    house = House(context, require_token=True)
+    with context.database.write() as conn:
+        _, secret = tokens.create(conn, "grafana", ("read",), now=NOW, by="test")
+    with house.client:
+        answer = house.client.post(
+            "/events/", json={"what": "x"}, headers={"Authorization": f"Bearer {secret}"}
+        )
+        assert answer.status_code == 403
+    house.site.close()
+
+
+def test_an_incident_is_an_event():
+    incident = {
+        "id": "i7",
+        "first_mover": {"name": "web.requests;dc=a"},
+        "metric_count": 4,
+        "opened": 5,
+        "severity": "warning",
+        "sentence": "web.requests fell.",
+        "url": "i/i7",
+    }
+    assert graphite.incident_event(incident, "http://here/") == {
+        "id": 7,
+        "what": "anomaly: web.requests;dc=a (+3 metrics)",
+        "when": 5,
+        "tags": ["anomaly", "htmengine", "warning", "web"],
+        "data": "web.requests fell. http://here/i/i7",
+    }
 
 
 # -- Rows and slots

@@ -81,7 +81,7 @@ def file(
         str,
         typer.Argument(
             metavar="NAME",
-            help="prometheus-alerts.yml, or a dashboard: grafana-engine.json, grafana-scores.json.",
+            help="prometheus-alerts.yml, or a dashboard: grafana-graphite.json, grafana-engine.json, grafana-scores.json.",
         ),
     ],
 ) -> None:

@@ -21,7 +21,12 @@ FILES: Final = (
     "supervisord-base.conf",
     "supervisord.conf",
 )
-SHIPPED: Final = ("grafana-engine.json", "grafana-scores.json", "prometheus-alerts.yml")
+SHIPPED: Final = (
+    "grafana-engine.json",
+    "grafana-graphite.json",
+    "grafana-scores.json",
+    "prometheus-alerts.yml",
+)
 """Files for other programs, which are taken as they are."""
 APPLICATION_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,47}")
 
