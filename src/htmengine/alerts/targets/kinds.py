@@ -18,9 +18,9 @@ READERS: Final[Mapping[str, Callable[[Settings], Target | None]]] = {
     pagerduty.KIND: pagerduty.read,
     slack.KIND: slack.read,
     mail.KIND: mail.read,
-    apprise.KIND: apprise.read,
     script.KIND: script.read,
     terminal.KIND: terminal.read,
+    apprise.KIND: apprise.read,
 }
 """By kind, what makes a target of its settings; it returns None for settings that are wrong, and notes what is."""
 

@@ -31,7 +31,7 @@ class Settings:
     def __init__(self, name: str, table: Table, folder: Path, environment: Mapping[str, str]) -> None:
         self.name = name
         self.table = table
-        self.folder = folder
+        self.folder = folder.absolute()
         self.environment = environment
 
     def get(self, key: str, convert: Callable[[Any], T]) -> T | None:

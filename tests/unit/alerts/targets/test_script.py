@@ -2,6 +2,7 @@ import json
 import os
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -146,3 +147,13 @@ def test_what_is_wrong_is_said(settings, fault):
     target, faults = made(f'kind = "script"\n{settings}')
     assert target is None
     assert faults == [fault]
+
+
+def test_a_folder_may_be_relative(tmp_path, monkeypatch):
+    (tmp_path / "conf").mkdir()
+    path = tmp_path / "conf" / "notify"
+    path.write_text("#!/bin/sh\nexit 65\n")
+    path.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    target = target_of('kind = "script"\ncommand = "./notify"', Path("conf"))
+    assert target.send(notice()) == Refused("it exited with 65")
