@@ -12,6 +12,7 @@ import pytest
 from htmengine.service import installation
 from tests import servers
 from tests.support import application as applications
+from tests.support.examples import FULL
 from tests.support.skips import pytest_terminal_summary
 
 __all__ = ["pytest_terminal_summary"]
@@ -26,11 +27,12 @@ MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 << 30
 if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
-# The same examples each time, and as much time for each as a busy machine takes. To look for others:
-# pytest --hypothesis-profile=explore --hypothesis-seed=N
+# The same examples each time, and as much time for each as a busy machine takes: a part of them while one works, and all
+# in .ci/run, with --hypothesis-profile=ci. To look for others: pytest --hypothesis-profile=explore --hypothesis-seed=N
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000)
-hypothesis.settings.register_profile("repeatable", deadline=None, derandomize=True)
-hypothesis.settings.load_profile("repeatable")
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, max_examples=FULL)
+hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, max_examples=FULL // 5)
+hypothesis.settings.load_profile("quick")
 
 
 def _raise(handler, record):

@@ -6,7 +6,7 @@ import json
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from htmengine.htm.nupic.temporal_memory import BacktrackingTemporalMemory
 from tests.reference.backtracking_memory import BacktrackingTemporalMemory as NaiveBacktrackingTemporalMemory
@@ -21,6 +21,7 @@ from tests.reference.memory_contract import (
     tight,
 )
 from tests.reference.memory_input import RELOAD, RESET, segments_of, streams
+from tests.support.examples import examples
 
 parameters = tight(
     Parameters,
@@ -40,7 +41,7 @@ def build(parameters):
 
 
 @given(data=st.data(), parameters=parameters)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_every_step_agrees_with_the_naive_twin(data, parameters):
     memory, naive = build(parameters), NaiveBacktrackingTemporalMemory(parameters)
     for event in data.draw(streams(parameters.columns, steps=data.draw(st.sampled_from([60, 120])))):
@@ -84,7 +85,7 @@ def test_duty_cycles_agree_with_the_naive_twin_across_their_tiers():
 
 
 @given(data=st.data(), parameters=parameters)
-@settings(max_examples=20, deadline=None)
+@examples(20)
 def test_a_reloaded_memory_has_the_same_state_ever_after(data, parameters):
     check_reloading(lambda: build(parameters), data.draw(streams(parameters.columns)))
 
@@ -146,7 +147,7 @@ def test_a_real_metric_at_full_size_scores_as_recorded():
 
 
 @given(data=st.data())
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_damaged_state_is_refused_or_harmless(data):
     check_damaged_state(build(Parameters()), data)
 

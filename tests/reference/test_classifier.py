@@ -5,12 +5,13 @@ import json
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from htmengine.htm import _kernels, params
 from htmengine.htm.model import Model
 from tests.reference import classifier as naive_classifiers
 from tests.reference.golden import golden
+from tests.support.examples import examples
 
 CELLS = 40
 KINDS = ["SoftmaxClassifier", "NupicClassifier"]
@@ -38,7 +39,7 @@ samples = st.lists(
 
 
 @both_kinds
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(
     samples=samples,
     steps=st.sets(st.integers(1, 7), min_size=1, max_size=3).map(sorted),
@@ -130,7 +131,7 @@ def test_a_classifier_that_forgot_is_a_new_one():
 
 
 @both_kinds
-@settings(deadline=None, max_examples=200)
+@examples(200)
 @given(data=st.data())
 def test_damaged_state_is_refused_or_harmless(kind, data):
     classifier, _ = build(kind, steps=[1, 2])

@@ -5,15 +5,16 @@ import math
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.htm import _kernels
 from htmengine.htm.nupic.encoders import DateEncoder
 from tests.reference import date_encoder as naive
 from tests.reference.golden import golden
+from tests.support.examples import examples
 
-few = settings(deadline=None, max_examples=100)
+few = examples(100)
 first_second, last_second = -62135596800, 253402300799
 timestamps = st.one_of(
     st.integers(first_second, last_second),

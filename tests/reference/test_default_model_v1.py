@@ -5,12 +5,13 @@ import math
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.htm import params
 from htmengine.htm.model import Model
 from tests.reference.default_model_v1 import DefaultModel
+from tests.support.examples import examples
 
 LATER_SCORES = (math.nan,) * 4  # forecast, usual range and odds, which this version does not give
 NOTHING = (math.nan,) * 5
@@ -60,7 +61,7 @@ def assert_same_explanation(found, expected):
         np.testing.assert_array_equal(getattr(found, name), expected[name], err_msg=name)
 
 
-@settings(max_examples=8, deadline=None)
+@examples(8)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_model_agrees_with_its_naive_twin_bit_for_bit_and_survives_saving(seed):
     parameters = quick_parameters(seed)
@@ -76,7 +77,7 @@ def test_the_model_agrees_with_its_naive_twin_bit_for_bit_and_survives_saving(se
             model = Model.load(model.save())
 
 
-@settings(max_examples=4, deadline=None)
+@examples(4)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_predictions_agree_with_the_naive_twin_bit_for_bit_and_survive_saving(seed):
     parameters = msgspec.structs.replace(quick_parameters(seed), classifier=params.Classifier(steps=(1, 4)))

@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.htm import _kernels
 from tests.reference.deviation import Deviation, Tail
 from tests.reference.kernel_parameters import DEVIATION, TAIL
+from tests.support.examples import examples
 
 
 @st.composite
@@ -43,7 +44,7 @@ def random_numbers(rng, count):
     return np.minimum(numbers, 1000.0)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(parameters=tail_parameters(), seed=st.integers(0, 2**32 - 1))
 def test_a_tail_agrees_with_its_naive_twin_and_survives_saving(parameters, seed):
     numbers = random_numbers(np.random.default_rng(seed), 250).tolist()
@@ -56,7 +57,7 @@ def test_a_tail_agrees_with_its_naive_twin_and_survives_saving(parameters, seed)
             tail = restored
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(tail=tail_parameters(), seed=st.integers(0, 2**32 - 1))
 def test_deviations_agree_with_their_naive_twin_and_survive_saving(tail, seed):
     rng = np.random.default_rng(seed)

@@ -7,7 +7,7 @@ import random
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from htmengine.htm.nupic.encoders import (
@@ -20,8 +20,9 @@ from htmengine.htm.nupic.encoders import (
 )
 from tests.reference import encoders as naive
 from tests.reference.golden import golden
+from tests.support.examples import examples
 
-few = settings(deadline=None, max_examples=50)
+few = examples(50)
 odd = st.integers(0, 12).map(lambda half: 2 * half + 1)
 values = st.one_of(
     st.floats(-100, 100), st.integers(-20, 20).map(lambda half: half / 2), st.just(float("nan"))
@@ -71,7 +72,7 @@ def encode_any(encoder, value):
 @example(
     resolution=0.3, w=9, spare=1, seed=209369, offset=None, values=[18.0, -11.0]
 )  # no bit is left at times
-@settings(deadline=None, max_examples=30)
+@examples(30)
 def test_random_distributed_encoding_agrees_with_the_naive_twin(resolution, w, spare, seed, offset, values):
     parameters = {"w": w, "n": 6 * w + spare, "seed": seed, "offset": offset}
     encoder = RandomDistributedScalarEncoder(resolution, **parameters)
@@ -81,7 +82,7 @@ def test_random_distributed_encoding_agrees_with_the_naive_twin(resolution, w, s
 
 
 @given(buckets=st.lists(st.integers(0, 999), min_size=1, max_size=6))
-@settings(deadline=None, max_examples=20)
+@examples(20)
 def test_buckets_share_bits_by_their_distance(buckets):
     encoder = RandomDistributedScalarEncoder(1.0, offset=500.0)
     for bucket in buckets:
@@ -212,7 +213,7 @@ def test_adaptive_and_delta_encoding_agree_with_the_naive_twins(make, w, spare, 
 
 
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=10)
+@examples(10)
 def test_the_sorted_window_of_the_original_changes_nothing(seed):
     rng = random.Random(seed)
     values = [rng.gauss(0, 1 + i / 100) for i in range(700)]
@@ -245,7 +246,7 @@ def test_adaptive_parameters_out_of_range_are_refused(make, wrong):
 @pytest.mark.parametrize("i", range(4))
 @pytest.mark.parametrize("missing", [math.nan, math.inf, -math.inf])
 @given(values=st.lists(st.floats(-30, 30), max_size=5))
-@settings(deadline=None, max_examples=10)
+@examples(10)
 def test_a_missing_value_has_no_bits_and_changes_no_state(i, missing, values):
     encoder = stateful_encoders()[i]
     for value in values:
@@ -258,7 +259,7 @@ def test_a_missing_value_has_no_bits_and_changes_no_state(i, missing, values):
 
 @pytest.mark.parametrize("i", range(4))
 @given(before=st.lists(st.floats(-30, 30), max_size=8), after=st.lists(st.floats(-60, 60), max_size=8))
-@settings(deadline=None, max_examples=15)
+@examples(15)
 def test_a_restored_encoder_continues_where_the_saved_one_was(i, before, after):
     saved, restored = stateful_encoders()[i], stateful_encoders()[i]
     for value in before:

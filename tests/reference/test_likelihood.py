@@ -26,6 +26,7 @@ from htmengine.htm.nupic.likelihood import (
 )
 from tests.reference import likelihood as twin
 from tests.reference.golden import golden, nab
+from tests.support.examples import examples
 
 TOLERANCE = 1e-9
 
@@ -59,7 +60,7 @@ def random_records(seed, count):
     return np.minimum(scores, 1.0), np.where(np.arange(count) // 100 % 2, rng.normal(size=count), 7.0)
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(parameters=small_parameters(), seed=st.integers(0, 2**32 - 1))
 def test_updates_agree_with_the_naive_twin_bit_for_bit(parameters, seed):
     scores, values = random_records(seed, 260)
@@ -70,7 +71,7 @@ def test_updates_agree_with_the_naive_twin_bit_for_bit(parameters, seed):
     assert [one_by_one.update(*record) for record in zip(scores, values, strict=True)] == expected
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(
     parameters=small_parameters(),
     seed=st.integers(0, 2**32 - 1),
@@ -86,7 +87,7 @@ def test_batches_agree_with_the_naive_twin_bit_for_bit(parameters, seed, sizes):
         assert kernel.update_batch(scores[batch], values[batch]).tolist() == expected
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(parameters=small_parameters(), seed=st.integers(0, 2**32 - 1), stop=st.integers(0, 200))
 def test_saved_and_restored_continues_as_if_never_stopped(parameters, seed, stop):
     scores, values = random_records(seed, 260)
@@ -109,7 +110,7 @@ def from_scratch(scores, values, p, start, skip):
     return max(averages[skip:].mean(), p.mean_floor), max(averages[skip:].std(), p.variance_floor**0.5)
 
 
-@settings(deadline=None, max_examples=60)
+@examples(60)
 @given(parameters=small_parameters(), seed=st.integers(0, 2**32 - 1))
 def test_every_scheduled_fit_is_that_of_the_stored_window(parameters, seed):
     scores, values = random_records(seed, 260)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.nab import corpus
@@ -12,6 +12,7 @@ from benchmarks.nab.corpus import Profile, Series, Window
 from benchmarks.nab.scorer import Scorer
 from tests.reference import nab_scoring
 from tests.reference.golden import nab
+from tests.support.examples import examples
 
 DETECTORS = ("ARTime", "contextOSE", "null", "numenta", "numentaTM", "randomCutForest", "windowedGaussian")
 PROFILES = ("standard", "reward_low_FP_rate", "reward_low_FN_rate")
@@ -60,7 +61,7 @@ def labelled_files(draw):
     return files
 
 
-@settings(deadline=None, max_examples=150)
+@examples(150)
 @given(files=labelled_files(), seed=st.integers(0, 2**32 - 1), levels=st.integers(1, 30))
 def test_the_sweep_agrees_with_the_naive_twin_at_every_threshold(files, seed, levels):
     rng = np.random.default_rng(seed)

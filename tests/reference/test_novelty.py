@@ -2,10 +2,11 @@
 
 import hypothesis.strategies as st
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 
 from htmengine.htm import _kernels
 from tests.reference.novelty import Novelty, ValueScale
+from tests.support.examples import examples
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -38,7 +39,7 @@ novelties = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(parameters=novelties, seed=seeds)
 def test_jumps_and_extremes_agree_with_the_naive_twin_and_survive_saving(parameters, seed):
     novelty, twin = _kernels.Novelty(**parameters), Novelty(**parameters)
@@ -61,7 +62,7 @@ def assert_same_scales(parameters, values):
             scale = restored
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     bounds=st.sampled_from([(None, None), (0.0, 1.0), (-1e9, 1e-9)]),
     buckets=st.sampled_from([1, 60]),
@@ -73,7 +74,7 @@ def test_the_resolution_agrees_with_the_naive_twin_and_survives_saving(bounds, b
     assert_same_scales(parameters, random_values(np.random.default_rng(seed), 300))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(young=st.floats(1.0, 2.0), settled=st.floats(1.0, 8.0), seed=seeds)
 def test_a_range_that_grows_agrees_with_the_naive_twin(young, settled, seed):
     values = np.random.default_rng(seed).random(2100)

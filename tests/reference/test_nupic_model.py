@@ -5,11 +5,12 @@ import math
 import hypothesis.strategies as st
 import msgspec
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 
 from htmengine.htm import params
 from htmengine.htm.model import Model
 from tests.reference.nupic_model import NupicModel
+from tests.support.examples import examples
 
 seeds = st.integers(1, 2**32 - 2)
 dates = st.builds(
@@ -77,7 +78,7 @@ def random_series(rng, count):
     return times, np.round(values, 2)
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(parameters=models, seed=seeds)
 def test_scores_and_predictions_are_those_of_the_naive_twin_also_after_saving(parameters, seed):
     twin = NupicModel(msgspec.to_builtins(parameters))

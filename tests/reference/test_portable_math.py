@@ -6,11 +6,12 @@ import struct
 import mpmath
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.htm import _kernels
 from tests.reference import portable_math as twin
+from tests.support.examples import examples
 
 FUNCTIONS = {
     "exp": (_kernels.portable_exp, twin.exp, mpmath.exp),
@@ -58,7 +59,7 @@ def test_edge_cases_agree_with_the_twin_bit_for_bit(name, x):
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-@settings(deadline=None, max_examples=1000)
+@examples(1000)
 @given(x=st.floats() | st.floats(-30, 30) | st.floats(0.5, 2))
 def test_kernels_agree_with_the_twin_bit_for_bit(name, x):
     kernel, naive, _ = FUNCTIONS[name]

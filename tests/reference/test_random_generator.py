@@ -3,25 +3,26 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.htm import _kernels
 from tests.reference import random_generator
 from tests.reference.golden import golden
+from tests.support.examples import examples
 
 seeds = st.integers(1, 2**64 - 1).filter(lambda seed: seed % (2**32 - 1) != 0)
 
 
 @given(seed=seeds, bounds=st.lists(st.integers(1, 2**32 - 1), max_size=40))
-@settings(deadline=None, max_examples=50)
+@examples(50)
 def test_whole_numbers_agree_with_the_naive_twin(seed, bounds):
     kernel, twin = _kernels.Random(seed), random_generator.Random(seed)
     assert [kernel.below(bound) for bound in bounds] == [twin.below(bound) for bound in bounds]
 
 
 @given(seed=seeds, size=st.integers(0, 60), count=st.integers(0, 60))
-@settings(deadline=None, max_examples=50)
+@examples(50)
 def test_reals_shuffles_and_samples_agree_with_the_naive_twin(seed, size, count):
     kernel, twin = _kernels.Random(seed), random_generator.Random(seed)
     items = list(range(size))
@@ -32,7 +33,7 @@ def test_reals_shuffles_and_samples_agree_with_the_naive_twin(seed, size, count)
 
 
 @given(seed=seeds, draws=st.integers(0, 100))
-@settings(deadline=None, max_examples=20)
+@examples(20)
 def test_a_restored_generator_continues_where_the_saved_one_was(seed, draws):
     saved, restored = _kernels.Random(seed), _kernels.Random(1)
     for _ in range(draws):

@@ -6,7 +6,7 @@ import struct
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.htm import _kernels, params
@@ -14,6 +14,7 @@ from tests.reference import generators
 from tests.reference.alarm_size import AlarmSize
 from tests.reference.habits import Habits
 from tests.reference.seasonal_deviation import SeasonalDeviation
+from tests.support.examples import examples
 
 DEFAULTS = msgspec.to_builtins(params.parameter_set("default").deviation)
 seeds = st.integers(0, 2**32 - 1)
@@ -111,7 +112,7 @@ def bits(scores):
     return [struct.pack("<d", math.nan if math.isnan(number) else number) for number in flat]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(parameters=alarm_sizes, seed=seeds)
 def test_the_size_of_an_alarm_agrees_with_its_naive_twin_and_survives_saving(parameters, seed):
     sizes = generators.random_sizes(np.random.default_rng(seed), 700)
@@ -126,7 +127,7 @@ def test_the_size_of_an_alarm_agrees_with_its_naive_twin_and_survives_saving(par
             kernel = saved_and_loaded(kernel, compiled_alarm_size(parameters))
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(parameters=habits, seed=seeds)
 def test_habits_agree_with_their_naive_twin_and_survive_saving(parameters, seed):
     rng = np.random.default_rng(seed)
@@ -155,14 +156,14 @@ def assert_same_deviations(kernel, twin, times, values, *, save_every=90):
     return kernel
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(parameters=deviations, seed=seeds)
 def test_seasonal_deviations_agree_with_their_naive_twin_and_survive_saving(parameters, seed):
     times, values = generators.random_series(np.random.default_rng(seed), 500)
     assert_same_deviations(compiled_deviation(parameters), SeasonalDeviation(**parameters), times, values)
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(bulk=st.tuples(*[st.floats(-1e300, 1e300)], *[st.floats(0.0, 1e300)] * 2), seed=seeds)
 def test_one_that_knows_its_bulk_agrees_with_the_naive_twin(bulk, seed):
     times, values = generators.random_series(np.random.default_rng(seed), 400)

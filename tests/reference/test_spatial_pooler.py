@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.htm import _kernels
@@ -14,6 +14,7 @@ from htmengine.htm.nupic.encoders import DateEncoder, MultiEncoder, RandomDistri
 from htmengine.htm.nupic.spatial_pooler import SpatialPooler
 from tests.reference import spatial_pooler as naive
 from tests.reference.golden import golden, nab
+from tests.support.examples import examples
 
 
 @st.composite
@@ -52,7 +53,7 @@ def assert_same_state(pooler, twin):
 
 
 @given(parameters=poolers(), seed=st.integers(0, 2**32 - 1))
-@settings(deadline=None, max_examples=40)
+@examples(40)
 def test_every_step_agrees_with_the_naive_twin(parameters, seed):
     pooler, twin = SpatialPooler(**parameters), naive.SpatialPooler(**parameters)
     assert_same_state(pooler, twin)
@@ -64,7 +65,7 @@ def test_every_step_agrees_with_the_naive_twin(parameters, seed):
 
 
 @given(parameters=poolers(), seed=st.integers(0, 2**32 - 1), before=st.integers(0, 60))
-@settings(deadline=None, max_examples=30)
+@examples(30)
 def test_a_restored_pooler_continues_where_the_saved_one_was(parameters, seed, before):
     saved, restored = SpatialPooler(**parameters), SpatialPooler(**parameters)
     inputs = random_inputs(seed, parameters["inputs"], before + 60)
@@ -146,7 +147,7 @@ def test_input_bits_that_are_no_whole_numbers_are_refused():
 
 
 @given(data=st.data())
-@settings(deadline=None, max_examples=50)
+@examples(50)
 def test_no_bytes_break_a_pooler(data):
     pooler = SpatialPooler(20, columns=30, active_columns=2)
     pooler.compute([3, 4, 5])

@@ -6,7 +6,7 @@ import json
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from htmengine.htm.nupic.temporal_memory import TemporalMemory, raw_anomaly_score
 from tests.reference.golden import golden
@@ -22,6 +22,7 @@ from tests.reference.memory_input import RELOAD, RESET, segments_of, streams
 from tests.reference.temporal_memory import Parameters
 from tests.reference.temporal_memory import TemporalMemory as NaiveTemporalMemory
 from tests.reference.temporal_memory import raw_anomaly_score as naive_raw_anomaly_score
+from tests.support.examples import examples
 
 parameters = tight(
     Parameters,
@@ -42,7 +43,7 @@ def columns_predicted(memory):
 
 
 @given(data=st.data(), parameters=parameters)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_every_step_agrees_with_the_naive_twin(data, parameters):
     memory, naive = build(parameters), NaiveTemporalMemory(parameters)
     for event in data.draw(streams(parameters.columns)):
@@ -66,7 +67,7 @@ def test_every_step_agrees_with_the_naive_twin(data, parameters):
 
 
 @given(data=st.data(), parameters=parameters)
-@settings(max_examples=20, deadline=None)
+@examples(20)
 def test_a_reloaded_memory_has_the_same_state_ever_after(data, parameters):
     check_reloading(lambda: build(parameters), data.draw(streams(parameters.columns)))
 
@@ -136,7 +137,7 @@ def test_a_parameter_out_of_range_is_named(name, value):
 
 
 @given(data=st.data())
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_damaged_state_is_refused_or_harmless(data):
     check_damaged_state(build(Parameters()), data)
 

@@ -5,13 +5,14 @@ import zlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.htm import _kernels
 from tests.reference import hash_encoder as naive_encoder
 from tests.reference.kernel_parameters import HASH_ENCODER, TRANSITION_MEMORY
 from tests.reference.transition_memory import TransitionMemory as NaiveTransitionMemory
+from tests.support.examples import examples
 
 SMALL = {
     "columns": 24,
@@ -37,7 +38,7 @@ def random_steps(rng, columns, count):
     return steps
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(seed=st.integers(0, 2**64 - 1), max_segments=st.sampled_from([1, 7, 40, 400]))
 def test_memory_agrees_with_the_naive_twin_and_survives_saving(seed, max_segments):
     parameters = SMALL | {"max_segments": max_segments, "seed": seed}
@@ -110,7 +111,7 @@ def test_the_compact_layout_compresses_by_a_fifth_more():
     assert len(compact) < 0.8 * len(plain)
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(
     timestamp=st.floats(-1e11, 1e11),
     buckets=st.floats(-1e18, 1e18) | st.floats(-300, 300),

@@ -2,11 +2,12 @@
 
 import hypothesis.strategies as st
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 
 from htmengine.htm import _kernels
 from tests.reference import generators
 from tests.reference.value_resolution import VALUES_TO_SETTLE, ValueResolution
+from tests.support.examples import examples
 
 seeds = st.integers(0, 2**32 - 1)
 PLAIN = {"buckets": 60, "padding": 0.2, "wild_share": 0.02}
@@ -31,7 +32,7 @@ def assert_same_resolutions(parameters, values):
     return changes
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(
     bounds=st.sampled_from([{}, {"minimum": 0.0, "maximum": 1.0}, {"minimum": -1e9, "maximum": 1e-9}]),
     buckets=st.sampled_from([1, 60]),
@@ -47,7 +48,7 @@ def test_the_resolution_agrees_with_its_naive_twin_and_survives_saving(
     assert_same_resolutions(parameters, values)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(
     first=st.integers(1, 1100),
     young=st.sampled_from([0.1, 0.5, 1.3, 2.0, 1e6]),

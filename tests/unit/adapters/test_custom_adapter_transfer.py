@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from htmengine.cli import monitoring
@@ -17,6 +17,7 @@ from htmengine.exceptions import (
 )
 from htmengine.htm.model import Model
 from htmengine.repository import samples
+from tests.support.examples import examples
 from tests.unit.adapters.custom import (
     START,
     add_rows,
@@ -203,7 +204,7 @@ SPECS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(spec=SPECS | HOSTILE)
 def test_whatever_is_imported_becomes_a_metric_or_is_told(context, spec):
     with suppress(ExplainedError):

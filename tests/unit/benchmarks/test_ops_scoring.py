@@ -2,13 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.ops.events import Event
 from benchmarks.ops.generator import Series
 from benchmarks.ops.report import evaluate
 from benchmarks.ops.scoring import BLOCK, NEVER, Counts, best_for_each, outcome, total
+from tests.support.examples import examples
 
 SPIKE = Event("spike", 200, 202)
 
@@ -88,7 +89,7 @@ def test_scores_of_another_length_than_the_series_are_refused():
         outcome(series(SPIKE), np.zeros(399))
 
 
-@settings(deadline=None, max_examples=100)
+@examples(100)
 @given(seed=st.integers(0, 2**32 - 1), levels=st.integers(1, 12))
 def test_counts_agree_with_counting_record_by_record(seed, levels):
     rng = np.random.default_rng(seed)
@@ -107,7 +108,7 @@ def test_counts_agree_with_counting_record_by_record(seed, levels):
         assert found.at(threshold) == Counts(sum(in_time), 3 - sum(in_time), alarms)
 
 
-@settings(deadline=None, max_examples=50)
+@examples(50)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_thresholds_chosen_for_the_sum_are_never_worse_for_it_than_those_best_for_each_series(seed):
     rng = np.random.default_rng(seed)

@@ -10,13 +10,14 @@ from fractions import Fraction
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.htm import params
 from htmengine.htm.explanation import SeriesScores
 from htmengine.htm.model import _HEADER, Model, OutOfOrderSample, UnreadableModel
 from htmengine.htm.pool import MISSING, OUT_OF_ORDER, SCORED, Pool
+from tests.support.examples import examples
 
 SETS = {
     "default": params.parameter_set("default"),
@@ -143,7 +144,7 @@ def test_odd_series_score_between_0_and_1(parameters, values):
     assert_within_bounds(Model(parameters).score_series(np.arange(300.0), values))
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     samples=st.lists(
         st.tuples(st.floats(-1e12, 1e12), st.floats(allow_nan=True, allow_infinity=True)), max_size=60
@@ -205,7 +206,7 @@ def test_times_of_numpy_count_as_seconds_whatever_their_unit(unit):
     assert model.last_timestamp == 59 * 86400.0 + 0.25
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(moments=st.lists(st.datetimes(timezones=st.none() | st.timezones()), min_size=1, max_size=5))
 def test_datetimes_count_as_seconds_in_utc_if_they_have_no_zone(moments):
     def in_utc(moment):

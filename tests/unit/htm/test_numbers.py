@@ -1,12 +1,13 @@
 """What counts as a number, and which numbers make a model."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.htm import params
 from htmengine.htm.model import Model
 from htmengine.htm.nupic import encoders, likelihood
+from tests.support.examples import examples
 
 LARGEST = 1.7976931348623157e308
 finite = st.floats(allow_nan=False, allow_infinity=False) | st.sampled_from(
@@ -44,7 +45,7 @@ def test_likelihoods_take_numbers_however_large_and_nothing_else():
 
 
 @pytest.mark.parametrize("name", params.NAMES)
-@settings(max_examples=30)
+@examples(30)
 @given(values=st.lists(finite, min_size=1, max_size=3))
 def test_every_metric_has_a_range_that_makes_a_model(name, values):
     low, high = params.infer_range(values)

@@ -1,7 +1,7 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.incidents.grouping import (
@@ -16,6 +16,7 @@ from htmengine.incidents.grouping import (
     windows_s,
 )
 from htmengine.incidents.names import Fleet
+from tests.support.examples import examples
 from tests.unit.incidents import naive_grouping
 
 NAMES = ["web.a.cpu", "web.a.load", "web.b.cpu", "web.b.load", "db.latency", "db.locks;dc=x", "queue;dc=x"]
@@ -45,7 +46,7 @@ alarms = st.lists(
 )
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(alarms)
 def test_incidents_are_those_of_the_definition(found):
     assert keys(group(found, FLEET)) == naive_grouping.group(found, FLEET)
@@ -65,7 +66,7 @@ def test_another_alarm_never_divides_an_incident(found, left_out):
         assert any(set(incident) <= set(other) for other in whole)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(alarms)
 def test_links_seen_from_a_part_of_the_alarms_are_links(found):
     ordered = sorted(found, key=lambda one: one.timestamp)

@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
@@ -8,6 +8,7 @@ from htmengine.incidents.grouping import group, open_s
 from htmengine.incidents.names import Fleet
 from htmengine.repository import schema
 from htmengine.service.lease import TAKE_OVER_S
+from tests.support.examples import examples
 from tests.unit.incidents.alarming import (
     BEGIN,
     Clock,
@@ -40,7 +41,7 @@ alarms = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(alarms, st.randoms(use_true_random=False), st.integers(1, 5))
 def test_any_order_and_any_chunks_give_the_same_incidents_and_told_ids_stay(fresh, found, chance, batch):
     database = fresh()

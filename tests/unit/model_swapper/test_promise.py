@@ -4,11 +4,12 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from htmengine.messages import decode_model_input, shard_of
+from tests.support.examples import examples
 from tests.unit.model_swapper.world import SHARDS, World, template
 
 METRICS = 3
@@ -166,9 +167,6 @@ def _repository(tmp_path_factory):
 
 
 class TestPromise(Disturbances.TestCase):
-    settings = settings(
-        max_examples=20,
-        stateful_step_count=25,
-        deadline=None,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+    settings = examples(
+        20, stateful_step_count=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
     )

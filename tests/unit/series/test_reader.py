@@ -10,12 +10,13 @@ from contextlib import suppress
 
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.series import reader
 from htmengine.series.lines import MAX_LINE_LENGTH
+from tests.support.examples import examples
 from tests.unit.series import shapes
 from tests.unit.series.files import read, read_all, read_one, rows, stream
 
@@ -366,7 +367,7 @@ def test_text_of_any_kind_is_read_or_refused_in_words(parts):
 
 @pytest.mark.parametrize("packed", [*PACKINGS, "workbook", "parquet", "json"])
 @given(seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=15)
+@examples(15)
 def test_damaged_files_of_every_kind_are_read_or_refused_in_words(packed, seed):
     points = shapes.points(30)
     kinds = {

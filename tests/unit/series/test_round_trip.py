@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import zstandard
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.examples import examples
 from tests.unit.series import shapes
 from tests.unit.series.files import read, read_all, read_one, rows
 
@@ -56,7 +57,7 @@ def moment(second):
     return datetime.fromtimestamp(second, UTC)
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(
     series=SERIES,
     written=st.sampled_from(sorted(TIMES)),
@@ -86,7 +87,7 @@ def test_delimited_text_reads_back(series, written, delimiter, quoted, end, enco
     assert read(PACKINGS[packing](data)) == sorted(series.items())
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     series=SERIES, header=st.booleans(), written=st.sampled_from(["ISO 8601", "blank", "seconds", "Apache"])
 )
@@ -97,7 +98,7 @@ def test_text_between_blanks_reads_back(series, header, written):
     assert read(data) == sorted(known.items())
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     series=SERIES,
     shape=st.sampled_from(
@@ -117,7 +118,7 @@ def test_json_reads_back(series, shape):
     assert read(shape(given_points)) == sorted(minutes.items())
 
 
-@settings(max_examples=6)
+@examples(6)
 @given(series=SERIES)
 def test_a_workbook_and_a_parquet_file_read_back(series):
     pytest.importorskip("openpyxl")
@@ -128,7 +129,7 @@ def test_a_workbook_and_a_parquet_file_read_back(series):
     assert read(shapes.workbook(given_points), values=("Load",)) == known
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     series=st.lists(SERIES, min_size=2, max_size=4),
     random=st.randoms(use_true_random=False),
@@ -148,7 +149,7 @@ def test_stacked_series_read_back_one_by_one(series, random):
     }
 
 
-@settings(max_examples=25)
+@examples(25)
 @given(
     first=st.integers(0, 10**9),
     step=st.sampled_from([300, 900, 1800, 3600]),

@@ -1,10 +1,11 @@
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.silence.rhythm import DAY_S, LEAST_MARGIN_S, WEEK_S, Rhythm
+from tests.support.examples import examples
 from tests.unit.silence.schedules import HOUR_S, MONDAY, nightly, office, regular, silences
 
 LIVE = Rhythm(live=True)
@@ -107,7 +108,7 @@ def test_history_is_not_live_until_it_reaches_the_present():
 gaps = st.lists(st.integers(1, 3 * DAY_S) | st.integers(1, 600), min_size=1, max_size=300)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(gaps, st.integers(1, 50))
 def test_rows_give_the_same_rhythm_in_however_many_parts_they_are_read(found, part):
     times = [MONDAY]
@@ -119,7 +120,7 @@ def test_rows_give_the_same_rhythm_in_however_many_parts_they_are_read(found, pa
     assert rhythm == learned(times)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(gaps)
 def test_the_next_sample_is_never_expected_sooner_than_a_usual_gap_and_the_margin(found):
     times = [MONDAY]

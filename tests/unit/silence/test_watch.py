@@ -2,11 +2,12 @@
 
 import math
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.silence.rhythm import DAY_S, Rhythm
 from htmengine.silence.watch import Begun, Ended, Watch
+from tests.support.examples import examples
 from tests.unit.silence.schedules import HOUR_S, MONDAY, nightly, regular
 
 TICK_S = 2
@@ -160,7 +161,7 @@ def test_a_repository_that_went_back_ends_a_silence_and_begins_anew():
 gaps = st.lists(st.sampled_from([60, 60, 60, 60, 61, 120, 200, 3600, 40_000]), min_size=10, max_size=60)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(st.dictionaries(st.sampled_from("abc"), gaps, min_size=1))
 def test_silences_begin_and_end_in_turn_and_no_metric_is_forgotten(found):
     arrivals = {}

@@ -1,10 +1,11 @@
 import math
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.messages import BatchRow
 from htmengine.web.fleet import Fleet
+from tests.support.examples import examples
 
 COLUMNS = (
     "rowid",
@@ -96,7 +97,7 @@ def batches(draw):
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(batches())
 def test_a_batch_is_taken_as_its_rows_would_be_one_by_one(found):
     fleet, slow = Fleet(), {}

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sqlalchemy import update
 
@@ -14,6 +14,7 @@ from htmengine.graphite.evaluation import Limits
 from htmengine.repository import schema, tokens
 from htmengine.repository.times import from_epoch
 from htmengine.web import graphite, graphite_source
+from tests.support.examples import examples
 from tests.unit.web.house import NOW, House
 
 UNTIL = int(NOW) // 60 * 60
@@ -336,7 +337,7 @@ def test_an_incident_is_an_event():
 # -- Rows and slots
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     gaps=st.lists(st.sampled_from([60, 60, 60, 60, 30, 90, 600, 7200]), min_size=1, max_size=60),
     back=st.integers(0, 5000),

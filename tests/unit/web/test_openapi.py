@@ -5,7 +5,7 @@ import threading
 
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis.errors import Unsatisfiable
 from jsonschema import Draft202012Validator
 from schemathesis import GenerationMode
@@ -17,6 +17,7 @@ from htmengine.service.context import opened
 from htmengine.web.api import OPERATIONS
 from htmengine.web.operations import PREFIX
 from htmengine.web.server import listening, serve
+from tests.support.examples import examples
 from tests.unit.web.house import House
 
 EXAMPLES = 15
@@ -63,7 +64,7 @@ def test_whatever_is_asked_is_answered_as_the_document_says(server, schema, meth
     operation = schema[f"{PREFIX}{path}"][method]
     strategy = operation.as_strategy(generation_mode=mode)
 
-    @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+    @examples(EXAMPLES, suppress_health_check=list(HealthCheck))
     @given(case=strategy)
     def ask(case):
         # That a time must not end before it begins, or a cursor be one of ours, no schema says.

@@ -5,12 +5,13 @@ import tempfile
 from collections import defaultdict
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from htmengine.bus import MAX_DELIVERIES, Outgoing
 from htmengine.bus.embedded.bus import EmbeddedBus
+from tests.support.examples import examples
 
 QUEUES = ["a", "b", "c"]
 SOME_QUEUES = st.lists(st.sampled_from(QUEUES), min_size=1, max_size=3, unique=True)
@@ -171,6 +172,6 @@ class EmbeddedBusStates(RuleBasedStateMachine):
 
 
 TestEmbeddedBusStates = EmbeddedBusStates.TestCase
-TestEmbeddedBusStates.settings = settings(
-    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+TestEmbeddedBusStates.settings = examples(
+    25, stateful_step_count=40, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sqlalchemy import delete
 
@@ -11,6 +11,7 @@ from htmengine.repository import hours, metrics, schema, series
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.runtime.anomaly_service import open_hours
 from htmengine.runtime.anomaly_service.stage import AnomalyStage
+from tests.support.examples import examples
 from tests.unit.repository.test_hours import expected
 from tests.unit.runtime.anomaly_service.scored import START, alarming
 
@@ -102,7 +103,7 @@ def test_a_metric_that_is_monitored_again_counts_its_rows_anew(at):
     assert stored(at, uid) == naive(179)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25)
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_happens_each_row_is_counted_once(at, data):
     """Scores in runs of any length; the service is killed before or behind a commit, loses an answer, is overtaken."""

@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sqlalchemy import delete, select, update
 
@@ -12,6 +12,7 @@ from htmengine.repository import identity, metrics, samples, schema
 from htmengine.repository import scores as repository_scores
 from htmengine.repository.status import MetricStatus
 from tests.support.concurrency import write_first
+from tests.support.examples import examples
 from tests.unit.runtime.anomaly_service.scored import fields, scores
 
 
@@ -167,7 +168,7 @@ ROWS = 6
 METRICS = 2
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_is_lost_doubled_or_out_of_order_each_row_gets_one_score_in_order_and_is_published(at, data):
     """A scheduler that sends runs of rows, from any row on; a queue that loses, doubles and reorders; crashes before

@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.doors.reasons import Reason
@@ -15,6 +15,7 @@ from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer import stage
 from tests.support.concurrency import write_first
+from tests.support.examples import examples
 from tests.unit.runtime.metric_storer.storer import NOW, Killed, Storer, at, fed, lines, with_rules
 
 
@@ -237,7 +238,7 @@ def shared(tmp_path_factory):
     storer.database.close()
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(LINES, st.lists(st.integers(0, 25), max_size=3), st.lists(st.integers(0, 25), max_size=3))
 def test_any_split_into_messages_and_batches_stores_the_same_rows(shared, some, message_cuts, batch_cuts):
     def cut(items, cuts):
