@@ -24,6 +24,7 @@ from htmengine.alerts.targets.api import MAX_RETRY_AFTER_S, Delivered, Gone, Out
 from htmengine.alerts.targets.connections import Deadline, connected
 from htmengine.alerts.targets.secrets import HIDDEN, Secret, SecretUnavailable, hide
 from htmengine.alerts.targets.texts import one_line
+from htmengine.alerts.targets.tls import Tls
 
 MAX_ANSWER: Final = 4096
 """Bytes of an answer that are read."""
@@ -112,14 +113,14 @@ class Receiver:
         self,
         url: Secret,
         *,
-        tls: ssl.SSLContext | None = None,
+        tls: Tls | None = None,
         authorization: Callable[[], str] | None = None,
         proxy: Secret | None = None,
         allow_link_local: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._url = url
-        self._tls = tls or ssl.create_default_context()
+        self._tls = tls or Tls()
         self._authorization = authorization
         self._proxy = proxy
         self._allow_link_local = allow_link_local
@@ -205,7 +206,7 @@ class Receiver:
             return
         if proxy is not None:
             _open_tunnel(sock, address, proxy)
-        with self._tls.wrap_socket(sock, server_hostname=address.host) as encrypted:
+        with self._tls.context().wrap_socket(sock, server_hostname=address.host) as encrypted:
             yield encrypted
 
 

@@ -25,6 +25,7 @@ from htmengine.alerts.targets.http import explained
 from htmengine.alerts.targets.secrets import Secret, SecretUnavailable, hide
 from htmengine.alerts.targets.settings import Settings, refuse_address
 from htmengine.alerts.targets.texts import one_line
+from htmengine.alerts.targets.tls import Tls
 from htmengine.alerts.toml_tables import choice, count, text, texts
 
 KIND: Final = "mail"
@@ -50,7 +51,7 @@ class Server(NamedTuple):
     host: str
     port: int
     security: Security
-    tls: ssl.SSLContext
+    tls: Tls
     login: tuple[str, Secret] | None = None
     """User and password."""
     allow_link_local: bool = False
@@ -130,11 +131,11 @@ class Mail:
                 server.host, server.port, deadline, allow_link_local=server.allow_link_local
             ) as sock:
                 if server.security == "tls":
-                    sock = server.tls.wrap_socket(sock, server_hostname=server.host)
+                    sock = server.tls.context().wrap_socket(sock, server_hostname=server.host)
                 session = _Session(server, sock, _own_name(self._sender), deadline)
                 with closing(session):
                     if server.security == "starttls":
-                        session.starttls(context=server.tls)
+                        session.starttls(context=server.tls.context())
                     if login is not None:
                         session.login(*login)
                     refused = session.send_message(mail, self._sender, list(recipients))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -12,10 +11,12 @@ from htmengine.alerts.targets import secrets
 from htmengine.alerts.targets.connections import ALLOW, refusal
 from htmengine.alerts.targets.http import Receiver, basic, parse_url
 from htmengine.alerts.targets.secrets import Secret, SecretUnavailable
+from htmengine.alerts.targets.tls import Tls
 from htmengine.alerts.toml_tables import Table, text, texts
 
 T = TypeVar("T")
 
+_TLS_FILES: Final = ("ca_file", "certificate", "key")
 _HEADER: Final = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 
 
@@ -183,26 +184,22 @@ class Settings:
             for url in urls
         ]
 
-    def tls(self) -> ssl.SSLContext | None:
+    def tls(self) -> Tls | None:
         """Return whom to trust, and how to show who we are; None for what is wrong."""
-        authority = self.path("ca_file")
-        certificate, key = self.path("certificate"), self.path("key")
-        if "key" in self.table and "certificate" not in self.table:
+        files = [self.path(key) for key in _TLS_FILES]
+        given = [key for key in _TLS_FILES if key in self.table]
+        if "key" in given and "certificate" not in given:
             self.table.fault("key", "is given without certificate")
-        try:
-            context = ssl.create_default_context(cafile=authority)
-        except (OSError, ValueError):
-            self.table.fault("ca_file", "has no certificates in PEM form")
             return None
-        if certificate is not None:
+        found = Tls(*files)
+        if given:
             try:
-                # Without an answer, OpenSSL would ask whoever sits at the terminal for the password of the key.
-                context.load_cert_chain(certificate, key, password=lambda: "")
-            except (OSError, ValueError) as error:
-                self.table.fault(
-                    "certificate", f"cannot be used with its key: {getattr(error, 'reason', None) or error}"
-                )
-        return context
+                found.context()
+            except OSError as error:
+                key, _, what = str(error).partition(" ")
+                self.table.fault(key, what)
+                return None
+        return found
 
     def login(self, check: Callable[[str], object]) -> tuple[str, Secret] | None:
         """Return a user and the password; None for none, or where one is missing or wrong."""

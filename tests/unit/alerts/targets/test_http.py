@@ -12,6 +12,7 @@ from htmengine.alerts.targets import connections, http, secrets
 from htmengine.alerts.targets.api import Delivered, Gone, Refused, Retry
 from htmengine.alerts.targets.connections import Deadline, refusal, resolve
 from htmengine.alerts.targets.http import Answer, Receiver, outcome, parse_url, retry_after_s
+from htmengine.alerts.targets.tls import Tls
 from tests import servers
 from tests.unit.alerts.notices import notice
 from tests.unit.alerts.targets.receiving import HttpReceiver, made, raw_server
@@ -142,11 +143,42 @@ def test_a_certificate_that_nobody_vouches_for_is_not_trusted(encrypted):
 
 def test_a_certificate_is_trusted_for_its_name_alone(encrypted):
     found, certificate = encrypted
-    context = ssl.create_default_context(cafile=certificate)
+    context = Tls(certificate)
     assert to(f"https://localhost:{found.port}/x", tls=context).post(b"{}") == Delivered()
     assert found.requests[0].headers["Host"] == f"localhost:{found.port}"
     said = to(found.url, tls=context).post(b"{}")
     assert "certificate is not trusted" in said.reason
+
+
+def test_certificates_that_are_renewed_are_read_again(encrypted, tmp_path):
+    found, certificate = encrypted
+    trusted = tmp_path / "trusted.pem"
+    (tmp_path / "other").mkdir()
+    other, _ = servers.make_certificate(tmp_path / "other", "localhost", "DNS:localhost")
+    trusted.write_bytes(other.read_bytes())
+    receiver = to(f"https://localhost:{found.port}", tls=Tls(trusted))
+    assert "certificate is not trusted" in receiver.post(b"{}").reason
+    trusted.write_bytes(certificate.read_bytes())
+    assert receiver.post(b"{}") == Delivered()
+    trusted.write_text("being written")
+    assert receiver.post(b"{}") == Retry(
+        "ca_file holds no certificates in PEM form: NO_CERTIFICATE_OR_CRL_FOUND"
+    )
+
+
+def test_who_we_are_is_shown_to_a_receiver_that_asks(tmp_path):
+    certificate, key = servers.make_certificate(tmp_path, "localhost", "DNS:localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    context.load_verify_locations(certificate)
+    context.verify_mode = ssl.CERT_REQUIRED
+    found = HttpReceiver(context)
+    try:
+        url = f"https://localhost:{found.port}"
+        assert isinstance(to(url, tls=Tls(certificate)).post(b"{}"), Retry)
+        assert to(url, tls=Tls(certificate, certificate, key)).post(b"{}") == Delivered()
+    finally:
+        found.close()
 
 
 def test_through_a_proxy_the_receiver_is_spoken_to_encrypted(encrypted):
@@ -175,7 +207,7 @@ def test_through_a_proxy_the_receiver_is_spoken_to_encrypted(encrypted):
 
     with raw_server(tunnel) as port:
         proxy = secrets.constant(f"http://127.0.0.1:{port}", "proxy")
-        tls = ssl.create_default_context(cafile=certificate)
+        tls = Tls(certificate)
         assert to(f"https://localhost:{found.port}/x", tls=tls, proxy=proxy).post(b"{}") == Delivered()
     assert asked[0].startswith(f"CONNECT localhost:{found.port} HTTP/1.1\r\n".encode())
     assert len(found.requests) == 1
@@ -402,7 +434,7 @@ def test_what_is_no_address_is_refused(text):
         ('url_env = "GOOD"\nallow_link_local = "yes"', 'allow_link_local = "yes" is neither true nor false'),
         ('url_env = "GOOD"\nproxy = "https://proxy.example"', "proxy is to be an http:// address; what passes through it to https:// is encrypted"),
         ('url_env = "GOOD"\nkey = "/dev/null"', "key is given without certificate"),
-        ('url_env = "GOOD"\nca_file = "/dev/null"', "ca_file has no certificates in PEM form"),
+        ('url_env = "GOOD"\nca_file = "/dev/null"', "ca_file holds no certificates in PEM form: NO_CERTIFICATE_OR_CRL_FOUND"),
         ('url_env = "EMPTY"', "url_env cannot be used: the environment variable EMPTY is empty"),
     ],
 )  # fmt: skip
