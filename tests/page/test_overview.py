@@ -151,6 +151,54 @@ def test_a_row_moves_by_itself_when_nobody_points_at_the_list(world, site):
     assert names(page) == before
 
 
+def posted(world):
+    return [path for method, path, _ in world.requests if method == "POST"]
+
+
+def test_incidents_are_taken_from_the_list_by_keys(world, site):
+    page = site.open()
+    assert names(page)[0] == FIRST_MOVER
+    page.keyboard.press("a")
+    expect(page.locator(".acted")).to_have_text("Acknowledged 1 incident.")
+    expect(page.locator(".incident-card").first).to_contain_text("taken by anna")
+    page.keyboard.press("s")
+    expect(page.locator(".acted")).to_have_text("Snoozed for 1 h: 1 incident.")
+    assert posted(world) == ["incidents/i7k2/ack", "incidents/i7k2/snooze"]
+
+
+def test_several_metrics_are_chosen_and_called_normal_at_once(world, site):
+    page = site.open()
+    inside = {metric["name"]: one["id"] for one in fleet.INCIDENTS[:2] for metric in one["metrics"]}
+    assert len({inside[name] for name in names(page)}) == 2
+    for _ in range(8):
+        page.keyboard.press("j")
+        page.keyboard.press("x")
+    bar = page.get_by_role("group", name="Chosen metrics")
+    expect(bar).to_contain_text("8 metrics chosen")
+    expect(page.locator(".metric-row[aria-selected=true]")).to_have_count(8)
+    bar.get_by_role("button", name="Normal").click()
+    expect(page.locator(".acted")).to_have_text("Noted as false alarms: 2 incidents.")
+    expect(bar).to_be_hidden()
+    assert sorted(posted(world)) == ["incidents/i7k1/verdict", "incidents/i7k2/verdict"]
+
+
+def test_the_choice_is_taken_back_and_a_calm_metric_says_that_there_is_nothing_to_do(world, site):
+    page = site.open("/?q=orders+-queue&sort=name")
+    expect(rows(page)).to_have_count(7)
+    calm = page.locator(".metric-row:not(.odd)").first
+    calm.click(modifiers=["Control"])
+    expect(page.get_by_role("group", name="Chosen metrics")).to_contain_text("1 metric chosen")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("group", name="Chosen metrics")).to_be_hidden()
+    page.keyboard.press("a")
+    expect(page.locator(".acted")).to_contain_text("is in no open incident.")
+    assert posted(world) == []
+    page.keyboard.press("?")
+    help_text = page.get_by_role("dialog", name="Keys")
+    for says in ("choose the metric", "acknowledge the incident", "snooze it", "normal"):
+        expect(help_text).to_contain_text(says)
+
+
 def test_groups_open_by_prefix_and_by_tag(site):
     page = site.open("/?group=prefix")
     table = page.get_by_role("treegrid")

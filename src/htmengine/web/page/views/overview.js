@@ -24,7 +24,10 @@ export function overview({ query }) {
   const sentence = h("h1.sentence", { "aria-live": "off" });
   const cards = h("section.incident-cards", { "aria-label": "Open incidents" });
   const strip = new FleetStrip((span) => setQuery({ from: span?.[0], to: span?.[1] }, { push: true }));
-  const list = new Fleet();
+  const list = new Fleet(() => {
+    showCards();
+    refreshOverview();
+  });
   const rest = h("div.below", null, strip.element, list.element);
   const element = h("div.page.overview", null, h("div.lede", null, sentence, cards), rest);
   /** @type {{element: HTMLElement, close: () => void} | null} */
@@ -101,12 +104,16 @@ export function overview({ query }) {
       { keys: "j, ArrowDown", says: "next metric", run: () => list.move(1) },
       { keys: "k, ArrowUp", says: "previous metric", run: () => list.move(-1) },
       { keys: "Enter", says: "open the metric", run: (event) => list.openActive(event) },
+      { keys: "x", says: "choose the metric, for the keys below", run: () => list.chosen.toggle(list.activeRow()) },
+      { keys: "a", says: "acknowledge the incident of the metric, or of those chosen", run: () => void list.chosen.act("ack") },
+      { keys: "s", says: "snooze it for 1 h: nothing is told of it", run: () => void list.chosen.act("snooze") },
+      { keys: "n", says: "normal: note it as a false alarm", run: () => void list.chosen.act("verdict") },
       { keys: "o", says: "preview beside the list", run: () => list.togglePreview() },
       { keys: "/", says: "search", run: () => list.search.focus() },
       { keys: "[", says: "shorter window", run: () => changeWindow(-1) },
       { keys: "]", says: "longer window", run: () => changeWindow(1) },
       { keys: "t", says: "the window ends now, no span chosen", run: () => setQuery({ at: null, from: null, to: null }) },
-      { keys: "Escape", says: "leave the search, clear the span", run: () => list.escape() },
+      { keys: "Escape", says: "leave the search; clear the choice, then the span", run: () => list.escape() },
     ]),
   ];
   const timer = setInterval(() => {

@@ -11,6 +11,7 @@ import { WINDOWS, USUAL_WINDOW, fittingWindow, readTime, windowOf } from "../../
 import { whenColoursChange } from "../../draw/colours.js";
 import { settings } from "../../lib/settings.js";
 import { problemNote } from "../problem.js";
+import { Chosen } from "./chosen.js";
 import { GroupTable } from "./group_table.js";
 import { COLUMNS, drawRow, makeRow, rowHeight } from "./metric_row.js";
 import { Preview } from "./preview.js";
@@ -28,7 +29,8 @@ const SORTS = { oddness: "most unusual", name: "name", last: "last change", lag:
 const SEARCH_HINT = "Part of a name or a glob; tag:dc=a  state:silent  score:>0.5  cause:jump  -without";
 
 export class Fleet {
-  constructor() {
+  /** @param {() => void} acted called when something was done about incidents */
+  constructor(acted) {
     this.params = new URLSearchParams();
     this.wanted = "";
     this.ranking = new Ranking();
@@ -46,6 +48,15 @@ export class Fleet {
     /** @type {HTMLElement | null} */
     this.extraNote = null;
     this.preview = new Preview();
+    this.chosen = new Chosen({
+      rows: () => this.list.items,
+      active: () => (this.params.get("group") ? null : this.activeRow()),
+      changed: () => this.list.refresh(() => true),
+      acted: () => {
+        acted();
+        this.load(true);
+      },
+    });
 
     this.search = /** @type {HTMLInputElement} */ (
       h("input.search", {
@@ -68,7 +79,7 @@ export class Fleet {
     this.body = h("div.rows", { role: "rowgroup" });
     this.grid = h(
       "div.grid",
-      { role: "grid", "aria-label": "Metrics", "aria-colcount": COLUMNS.length },
+      { role: "grid", "aria-label": "Metrics", "aria-colcount": COLUMNS.length, "aria-multiselectable": "true" },
       h("div.headings", { role: "rowgroup" }, h("div.row", { role: "row", "aria-rowindex": "1" }, headings)),
       this.body,
     );
@@ -81,7 +92,10 @@ export class Fleet {
           row.addEventListener("click", (event) => this.clicked(row, event));
           return row;
         },
-        draw: (element, row) => drawRow(element, row, this.sparks.of(row.uid)),
+        draw: (element, row) => {
+          drawRow(element, row, this.sparks.of(row.uid));
+          element.setAttribute("aria-selected", String(this.chosen.has(row.uid)));
+        },
       },
       () => this.loadMore(),
     );
@@ -90,6 +104,7 @@ export class Fleet {
       "section.metrics",
       { "aria-label": "Metrics" },
       h("div.list-bar", null, h("div.search-field", null, this.search, h("kbd", { "aria-hidden": true }, "/"), h("p.search-hint", { id: "search-hint" }, SEARCH_HINT)), this.span, this.waiting, this.count, h("div.spacer"), this.windows, this.group, this.sort),
+      this.chosen.element,
       h("div.list-panes", null, this.main, this.preview.element),
     );
 
@@ -330,6 +345,7 @@ export class Fleet {
   }
 
   escape() {
+    if (this.chosen.clear()) return;
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     setQuery({ from: null, to: null });
   }
@@ -374,6 +390,7 @@ export class Fleet {
     if (!place) return;
     this.list.active = place.index;
     if (event.target instanceof Element && event.target.closest("a")) return;
+    if (event.ctrlKey || event.metaKey) return this.chosen.toggle(this.activeRow());
     if (this.params.has("preview")) this.focusRow(place.index);
     else go(link(`m/${this.list.items[place.index].uid}`));
   }

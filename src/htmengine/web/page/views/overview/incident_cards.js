@@ -27,7 +27,7 @@ export function incidentCard(incident) {
       "span.card-foot",
       null,
       h("time", { datetime: iso(incident.opened) }, `began ${ago(incident.opened)}`),
-      h("span", null, incident.state === "acknowledged" && incident.ack ? `taken by ${incident.ack.by}` : incident.severity),
+      h("span", null, incident.ack ? `taken by ${incident.ack.by}` : incident.severity),
     ),
   );
 }
