@@ -25,7 +25,7 @@ FLOORS = [
         "utils",
     },
     {"doors", "extras"},
-    {"config", "series"},
+    {"config", "labels", "series"},
     {"__init__"},
     {"bus", "htmengine_logging", "repository"},
     {"service"},

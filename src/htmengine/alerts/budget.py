@@ -31,13 +31,18 @@ class Point(NamedTuple):
 
 def thresholds(conn: Connection, rules: Rules, now: float) -> dict[str, float]:
     """Return by its name the score that each rule with a budget takes now."""
-    wanted = [rule for rule in rules.rules if rule.budget is not None]
-    if not wanted:
+    if all(rule.budget is None for rule in rules.rules):
         return {}
-    past = list(past_incidents(conn, now - WEEKS * WEEK_S, now))
+    return thresholds_of(list(past_incidents(conn, now - WEEKS * WEEK_S, now)), rules, now)
+
+
+def thresholds_of(past: Sequence[PastIncident], rules: Rules, now: float) -> dict[str, float]:
+    """Return the same of these incidents."""
+    weeks = weeks_of(past, now)
     return {
-        rule.name: threshold(scores_of(rule, past), rule.budget or 0.0, weeks_of(past, now))
-        for rule in wanted
+        rule.name: threshold(scores_of(rule, past), rule.budget, weeks)
+        for rule in rules.rules
+        if rule.budget is not None
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -53,7 +54,16 @@ def document(would: Preview) -> dict[str, Any]:
 
 def preview(conn: Connection, rules: Rules, since: float, until: float) -> Preview:
     """Return what rules would have told of the incidents that began from one time up to another."""
-    thresholds = budget.thresholds(conn, rules, until)
+    return preview_of(past_incidents(conn, since, until), rules, budget.thresholds(conn, rules, until))
+
+
+def preview_of(past: Iterable[PastIncident], rules: Rules, thresholds: dict[str, float]) -> Preview:
+    """Return what rules would have told of these incidents.
+
+    Parameters
+    ----------
+    thresholds : by the name of a rule, the score that its budget takes.
+    """
     last: defaultdict[str, dict[str, int]] = defaultdict(dict)
     """By rule and metric, its last alarm in an incident that was told of."""
 
@@ -64,7 +74,7 @@ def preview(conn: Connection, rules: Rules, since: float, until: float) -> Previ
     messages: list[Message] = []
     silenced: Counter[str] = Counter()
     incidents, first = 0, None
-    for incident in past_incidents(conn, since, until):
+    for incident in past:
         incidents += 1
         first = incident.opened if first is None else first
         found = _message(incident, rules, thresholds, cooling, silenced)

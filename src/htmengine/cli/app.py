@@ -6,6 +6,7 @@ import typer
 
 from htmengine.cli.commands.alerts import alerts
 from htmengine.cli.commands.backfill import backfill
+from htmengine.cli.commands.backtest import backtest
 from htmengine.cli.commands.config import app as config
 from htmengine.cli.commands.db import database
 from htmengine.cli.commands.dead import dead
@@ -73,6 +74,7 @@ app.add_typer(rules, name="rules")
 app.command()(incidents)
 app.add_typer(alerts, name="alerts")
 app.command()(results)
+app.command()(backtest)
 app.command()(status)
 app.command()(doctor)
 app.command()(export)
