@@ -87,7 +87,7 @@ def measure(metrics: int, weeks: int, per_week: float, seed: int) -> Report:
     ]
     rule = default_rule(["people"])._replace(budget=per_week)
     happened: Counter[int] = Counter()
-    told: Counter[int] = Counter()
+    notices: Counter[int] = Counter()
     for day in range(7 * weeks):
         now = float(day * DAY_S)
         past = [one for one in incidents if now - budget.WEEKS * budget.WEEK_S <= one.opened < now]
@@ -95,13 +95,13 @@ def measure(metrics: int, weeks: int, per_week: float, seed: int) -> Report:
         today = [one for one in incidents if now <= one.opened < now + DAY_S]
         scores = budget.scores_of(rule, today)
         happened[day // 7] += len(scores)
-        told[day // 7] += sum(score >= least for score in scores)
-    second_half = [told[week] for week in range(weeks // 2, weeks)]
+        notices[day // 7] += sum(score >= least for score in scores)
+    second_half = [notices[week] for week in range(weeks // 2, weeks)]
     return {
         "alarms": len(alarms),
         "incidents_a_week": [happened[week] for week in range(weeks)],
-        "told_a_week": [told[week] for week in range(weeks)],
-        "told_in_second_half": sum(second_half) / len(second_half),
+        "notices_a_week": [notices[week] for week in range(weeks)],
+        "notices_in_second_half": sum(second_half) / len(second_half),
     }
 
 

@@ -59,7 +59,7 @@ def test_variants_are_compared_by_what_people_have_marked(tmp_path):
         assert one["recall"] == one["found"] / one["labels"]
         assert one["precision"] >= 0.5
         assert one["delay_s"] == 60.0
-        assert by_name[f"{what}, {strict}"]["told"] == 0
+        assert by_name[f"{what}, {strict}"]["notices"] == 0
         assert by_name[f"{what}, {strict}"]["alarmed"] == one["alarmed"]
     assert "as it was" in table
     assert "No monitored metric fits" in said

@@ -37,6 +37,7 @@ ROWS_BATCH_SIZE: Final = 20_000
 DAY_S: Final = 86_400.0
 WEEK_S: Final = 7 * DAY_S
 SEED: Final = 1
+AS_IT_WAS: Final = "as it was"
 
 
 class Variant(NamedTuple):
@@ -48,6 +49,20 @@ class Variant(NamedTuple):
     rules: Rules
 
 
+def variants_of(models: Iterable[str], rules: Mapping[str, Rules]) -> list[Variant]:
+    """Return a variant of each model with each of the rules; before them those with the alarms that were stored.
+
+    Parameters
+    ----------
+    rules : by what tells them apart; a name may be empty.
+    """
+    return [
+        Variant(", ".join(filter(None, (model or AS_IT_WAS, name))), model, own)
+        for model in (None, *dict.fromkeys(models))
+        for name, own in rules.items()
+    ]
+
+
 class Outcome(NamedTuple):
     """What a variant would have found and told."""
 
@@ -57,9 +72,9 @@ class Outcome(NamedTuple):
     """Rows that alarm."""
     incidents: int
     """Lone alarms among them."""
-    told: int
+    notices: int
     """Incidents that the rules tell of."""
-    told_a_week: float
+    notices_a_week: float
     labels: int
     """Anomalies that people have marked in this time, of these metrics."""
     alarmed: int
@@ -251,7 +266,9 @@ def _outcome(
 ) -> Outcome:
     recent = [one for one in past if one.opened >= until - budget.WEEKS * budget.WEEK_S]
     thresholds = budget.thresholds_of(recent, variant.rules, until)
-    told = {number_of(message.incident) for message in preview_of(past, variant.rules, thresholds).messages}
+    notified = {
+        number_of(message.incident) for message in preview_of(past, variant.rules, thresholds).messages
+    }
     labels = sum(map(len, of_label.values()))
     right = 0
     alarmed: set[Label] = set()
@@ -264,7 +281,7 @@ def _outcome(
             if label.first <= alarm.time <= label.last
         ]
         alarmed.update(label for label, _ in inside)
-        if incident.number in told:
+        if incident.number in notified:
             right += bool(inside)
             for label, time in inside:
                 first_in[label] = min(first_in.get(label, time), time)
@@ -273,13 +290,13 @@ def _outcome(
         metrics=metrics,
         alarms=sum(len(incident.alarms) for incident in past),
         incidents=len(past),
-        told=len(told),
-        told_a_week=len(told) / max((until - since) / WEEK_S, 1 / 7),
+        notices=len(notified),
+        notices_a_week=len(notified) / max((until - since) / WEEK_S, 1 / 7),
         labels=labels,
         alarmed=len(alarmed),
         found=len(first_in),
         recall=len(first_in) / labels if labels else None,
-        precision=right / len(told) if labels and told else None,
+        precision=right / len(notified) if labels and notified else None,
         delay_s=median(time - label.first for label, time in first_in.items()) if first_in else None,
     )
 

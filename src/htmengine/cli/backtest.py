@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from htmengine.admin.backtest import Outcome, Variant, backtest, document
+from htmengine.admin.backtest import Outcome, Variant, backtest, document, variants_of
 from htmengine.alerts import configuration
 from htmengine.alerts.rules import Rules, default_rule
 from htmengine.cli.progress import counting_bar
@@ -16,8 +16,6 @@ from htmengine.errors import MisuseError
 from htmengine.labels import files
 from htmengine.runtime.metric_storer import name_patterns
 from htmengine.service.context import Context
-
-AS_IT_WAS = "as it was"
 
 
 class Request(NamedTuple):
@@ -60,11 +58,7 @@ def _variants(request: Request, in_use: Path | None) -> list[Variant]:
     if not rules:
         has_own = in_use is not None and in_use.exists()
         rules[""] = _rules_of(in_use) if has_own and in_use else Rules((default_rule(["people"]),))
-    return [
-        Variant(", ".join(filter(None, (model or AS_IT_WAS, name))), model, own)
-        for model in (None, *request.models)
-        for name, own in rules.items()
-    ]
+    return variants_of(request.models, rules)
 
 
 def _rules_of(path: Path) -> Rules:
@@ -79,12 +73,12 @@ def _print(outcomes: Sequence[Outcome], request: Request) -> None:
         f"{outcomes[0].labels:,} labelled anomalies."
     )
     has_labels = outcomes[0].labels > 0
-    headings = ["Variant", "Alarms", "Incidents", "Told", "Told a week"]
+    headings = ["Variant", "Alarms", "Incidents", "Notices", "A week"]
     if has_labels:
         headings += ["Alarmed", "Found", "Recall", "Precision", "Delay"]
     rows = []
     for one in outcomes:
-        row: list[object] = [one.variant, one.alarms, one.incidents, one.told, f"{one.told_a_week:.1f}"]
+        row: list[object] = [one.variant, one.alarms, one.incidents, one.notices, f"{one.notices_a_week:.1f}"]
         if has_labels:
             delay = None if one.delay_s is None else duration(one.delay_s)
             row += [one.alarmed, one.found, _share(one.recall), _share(one.precision), delay]

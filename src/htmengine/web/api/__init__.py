@@ -5,6 +5,7 @@ from typing import Final
 from htmengine.web.api import (
     alarms,
     backfill,
+    backtest,
     data,
     detect,
     fleet,
@@ -32,6 +33,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
         monitoring,
         rules,
         backfill,
+        backtest,
         detect,
         jobs,
         tokens,

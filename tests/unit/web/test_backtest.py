@@ -1,0 +1,53 @@
+"""Back-tests over HTTP; what they find is in the acceptance tests."""
+
+import pytest
+
+from tests.unit.web.test_jobs import finished
+
+RULES = """
+[targets.me]
+kind = "terminal"
+
+[[rules]]
+name = "everything"
+at_least = { rows = 1, metrics = 1 }
+targets = "me"
+"""
+
+
+def test_a_back_test_is_a_job_with_an_entry_for_each_variant(house):
+    house.metric("web.cpu", [float(i % 7) for i in range(40)])
+    with house.client as client:
+        body = {"since": 0, "match": "web.*", "models": ["default"], "rules": [RULES, RULES]}
+        answer = client.post("/api/v1/backtest", json=body)
+        assert answer.status_code == 202, answer.text
+        job = finished(house, answer.json())
+        assert job["state"] == "done", job
+        found = house.get(f"/jobs/{job['id']}/result")["document"]
+    assert [(one["variant"], one["metrics"], one["notices"]) for one in found["variants"]] == [
+        ("as it was, rules 1", 1, 0),
+        ("as it was, rules 2", 1, 0),
+        ("default, rules 1", 1, 0),
+        ("default, rules 2", 1, 0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"since": 20, "until": 10}, "not before"),
+        ({"since": 0, "rules": ["[[rules]]\nname ="]}, "rules 1"),
+        ({"since": 0, "models": ["gpt"]}, "models"),
+    ],
+)
+def test_what_cannot_be_tried_is_said_at_once(house, body, said):
+    with house.client as client:
+        answer = client.post("/api/v1/backtest", json=body)
+        assert answer.status_code == 400
+        assert said in answer.text
+
+
+def test_a_back_test_of_no_metric_fails_and_says_so(house):
+    with house.client as client:
+        job = finished(house, client.post("/api/v1/backtest", json={"since": 0}).json())
+    assert (job["state"], "No monitored metric fits" in job["error"]) == ("failed", True)
