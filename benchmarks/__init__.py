@@ -15,6 +15,7 @@ What a part costs:
     stream        readers of the results' stream: processor time of the web server, and whether all get everything
     mixed_use     an hour of everything that the page and programs do beside the engine: what memory, threads and files grow by
     doors         the doors: samples a second, by protocol
+    deliveries    notices a second to several receivers, one of which may hang
     repository    the repository's statements: rows a second, by the number of rows in a statement
 
 How good detection is:
