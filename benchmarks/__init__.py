@@ -5,7 +5,6 @@ What a user waits for and what the engine carries:
     pipeline      a fleet through the whole engine: samples a second, latency, processor time by service
     new_fleet     a fleet that nobody knows, or after a start, or with too little memory: how long it waits for scores
     chaos         the engine is killed again and again; then every row is compared with an undisturbed run
-    alerts        the engine is killed while it tells of incidents, and the receiver is away: each is told once
 
 What a part costs:
     kernel        a model: time for a record, by stage; its block, and how long it takes to save and load

@@ -44,6 +44,7 @@ from htmengine.web.shapes import (
     Refusal,
     Refusals,
     Session,
+    Verdict,
 )
 
 T = TypeVar("T")
@@ -308,6 +309,29 @@ class Client:
     def unmonitor(self, uid: str) -> MetricRow:
         """Delete a metric's model."""
         return self._post(f"/metrics/{uid}/unmonitor", {}, MetricRow)
+
+    def acknowledge(self, incident: str, note: str = "") -> Incident:
+        """Say that somebody looks after an incident: nobody is told any more what is new of it, but of its end."""
+        return self._act(incident, "ack", {"note": note})
+
+    def snooze(self, incident: str, for_s: float, note: str = "") -> Incident:
+        """Tell nobody of an open incident for a while."""
+        return self._act(incident, "snooze", {"for_s": for_s, "note": note})
+
+    def resolve(self, incident: str, note: str = "") -> Incident:
+        """Say that an incident is over."""
+        return self._act(incident, "resolve", {"note": note})
+
+    def comment(self, incident: str, note: str) -> Incident:
+        """Add a comment to an incident."""
+        return self._act(incident, "comment", {"note": note})
+
+    def judge(self, incident: str, verdict: Verdict, note: str = "") -> Incident:
+        """Say whether something was wrong: `true`, `false` or `not_mine`."""
+        return self._act(incident, "verdict", {"verdict": verdict, "note": note})
+
+    def _act(self, incident: str, action: str, body: Mapping[str, Any]) -> Incident:
+        return self._post(f"/incidents/{quote(incident, safe='')}/{action}", body, Incident)
 
     def delete(self, uid: str) -> None:
         """Delete a metric with its samples, scores, alarms and model."""
