@@ -32,6 +32,8 @@ from benchmarks.running import Engine, free_port
 from htmengine.client import ApiError, Client, Missed
 
 LOOK_S: Final = 2.0
+PARTS: Final = 12
+"""Of the time, of which each tells what there was at its end."""
 READER_S: Final = 20.0
 """A reader of the stream stays for so long at most."""
 PAUSE_S: Final = 0.2
@@ -171,6 +173,12 @@ def growth(seen: list[Looked]) -> dict[str, float]:
     }
 
 
+def course(seen: list[Looked]) -> dict[str, list[float]]:
+    """Return what there was of each at the end of each part of the time."""
+    ends = [seen[max(0, len(seen) * part // PARTS - 1)] for part in range(1, PARTS + 1)]
+    return {field: [round(getattr(one, field), 1) for one in ends] for field in Looked._fields}
+
+
 def run(minutes: float, metrics: int, people: int, folder: Path) -> dict[str, Any]:
     """Use an engine for so long, and return what was seen."""
     port, http_port, stop = free_port(), free_port(), threading.Event()
@@ -211,7 +219,7 @@ def run(minutes: float, metrics: int, people: int, folder: Path) -> dict[str, An
             name: round(1000 * statistics.median(times), 1) for name, times in sorted(use.durations.items())
         },
         "first": seen[0]._asdict(),
-        "last": seen[-1]._asdict(),
+        "over_time": course(seen),
         "grew_by": growth(seen),
     }
 

@@ -126,6 +126,18 @@ def sentence(why: Why | None, value: float) -> str:
             return f"{expected.value} is unusual ({why.cause}){aside}"
 
 
+def calm_sentence(why: Why | None, value: float) -> str:
+    """Return that a value is no alarm, and what was expected; without its full stop. Parameters as above."""
+    if why is None:
+        return f"{_text(value, _DIGITS)} is not unusual"
+    expected = _expectation(why, value)
+    where = f"expected {expected.forecast}" if expected.forecast else ""
+    if expected.usual:
+        aside = _aside(where, f"usual {_range(*expected.usual)}")
+        return f"{expected.value} is not unusual enough for an alarm{aside}"
+    return f"{expected.value} is not unusual{_aside(where)}"
+
+
 def missing_reason(missing: Missing) -> str:
     """Return in a few words what is unusual about a metric that sends nothing."""
     return "sends nothing" if missing.until is None else "sent nothing"

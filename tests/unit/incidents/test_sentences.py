@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.htm.explanation import _CAUSES
-from htmengine.incidents.sentences import common_group, reason, sentence
+from htmengine.incidents.sentences import calm_sentence, common_group, reason, sentence
 from htmengine.messages import Why
 
 
@@ -124,3 +124,16 @@ def test_a_cause_of_a_later_version_is_told_by_its_name():
 )
 def test_the_group_of_names_is_what_all_of_them_begin_with(names, group):
     assert common_group(min(names), max(names)) == group
+
+
+@pytest.mark.parametrize(
+    ("found", "value", "text"),
+    [
+        (why("error"), 400, "400 is not unusual (expected 410)"),
+        (why("distance"), 460, "460 is not unusual enough for an alarm (expected 410, usual 380 to 455)"),
+        (why("sequence", forecast=None, usual=None), 7, "7 is not unusual"),
+        (None, 7.25, "7.25 is not unusual"),
+    ],
+)
+def test_a_calm_value_is_not_called_far_from_anything(found, value, text):
+    assert calm_sentence(found, value) == text

@@ -35,6 +35,8 @@ def test_any_row_is_explained_as_its_model_saw_it(house):
             assert told["cause"] == own.cause
             assert told["strengths"] == own.strengths
             assert told["value"] == values[rowid - 1]
+            calm = told["log_score"] < 0.5
+            assert ("is not unusual" in told["sentence"]) == calm, told["sentence"]
     assert told["channels"]["deviation"] == max(
         own.strengths[cause] for cause in ("distance", "error", "offset", "unrest")
     )

@@ -13,7 +13,7 @@ import numpy as np
 from msgspec import Meta, Struct
 from sqlalchemy import Connection
 
-from htmengine.incidents.sentences import sentence
+from htmengine.incidents.sentences import calm_sentence, sentence
 from htmengine.messages import Why
 from htmengine.model_swapper.score_batch import why_of
 from htmengine.repository import alarms as stored
@@ -137,7 +137,9 @@ def explain(call: Call, uid: Uid, rowid: RowId) -> Explanation:
         foreseen=explanation.foreseen(),
         alarms_before=explanation.alarms_before,
         last_alarm=explanation.last_alarm,
-        sentence=sentence(why, found.value) if why else "Nothing about this value is unusual.",
+        sentence=(sentence if explanation.scores.log_score >= ALARM_LOG_SCORE else calm_sentence)(
+            why, found.value
+        ),
         channels=channels,
         strengths={str(cause): strength for cause, strength in explanation.strengths.items()},
         damped=explanation.damped,

@@ -8,6 +8,7 @@ import { scoreStep } from "../../draw/colours.js";
 import { numberLine } from "../../draw/number_line.js";
 
 const AROUND_S = 600;
+const ALARM = 0.5;
 const CHANNELS = ["sequence", "jump", "extreme", "deviation"];
 
 /**
@@ -23,14 +24,18 @@ export function showWhy(element, uid, alarm) {
   const channels = h("div.channels");
   const around = h("div.around");
   const said = rarity(alarm.one_in);
+  const calm = alarm.log_score < ALARM;
+  const before = alarm.alarms_before === 1 ? "once" : `${alarm.alarms_before} times`;
   replace(
     element,
-    h("h2", null, h("span.mark", { class: `step-${scoreStep(alarm.log_score)}`, "aria-hidden": true }, mark(alarm.direction).glyph), ` ${clock(alarm.time)}, ${causeInShort(alarm.cause)}`),
+    calm
+      ? h("h2", null, `${clock(alarm.time)}, no alarm`)
+      : h("h2", null, h("span.mark", { class: `step-${scoreStep(alarm.log_score)}`, "aria-hidden": true }, mark(alarm.direction).glyph), ` ${clock(alarm.time)}, ${causeInShort(alarm.cause)}`),
     h("p.why-score", { title: moment(alarm.time) }, `score ${score(alarm.log_score)}`, said ? `, ${said} of this metric's samples` : ""),
     h("p.why-sentence.begins", null, alarm.sentence),
     numberLine(alarm),
     channels,
-    h("p.hint", null, alarm.alarms_before ? ["Alarmed ", alarm.alarms_before === 1 ? "once before" : `${alarm.alarms_before} times before`, alarm.last_alarm ? [", last ", h("a", { href: link(`m/${uid}`, { from: Math.round(alarm.last_alarm - 3600), to: Math.round(alarm.last_alarm + 3600) }) }, clock(alarm.last_alarm))] : "", "."].flat() : "The first alarm of this metric."),
+    h("p.hint", null, alarm.alarms_before ? [`Alarmed ${before} before`, alarm.last_alarm ? [", last ", h("a", { href: link(`m/${uid}`, { from: Math.round(alarm.last_alarm - 3600), to: Math.round(alarm.last_alarm + 3600) }) }, clock(alarm.last_alarm))] : "", "."].flat() : calm ? "This metric had not alarmed before." : "The first alarm of this metric."),
     around,
   );
   showChannels(channels, uid, alarm);
@@ -60,7 +65,7 @@ async function showChannels(element, uid, alarm) {
       const value = known[name] ?? 0;
       const fill = h("span.fill");
       fill.style.width = `${Math.round(100 * Math.min(1, value))}%`;
-      return h("div.channel", { class: name === alarm.channel ? "deciding" : "" }, h("span", null, name), h(`span.meter.step-${scoreStep(value)}`, { "aria-hidden": true }, fill), h("span.number", null, score(known[name])));
+      return h("div.channel", { class: name === alarm.channel && alarm.log_score >= ALARM ? "deciding" : "" }, h("span", null, name), h(`span.meter.step-${scoreStep(value)}`, { "aria-hidden": true }, fill), h("span.number", null, score(known[name])));
     }),
   );
 }
