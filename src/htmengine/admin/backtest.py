@@ -32,6 +32,7 @@ from htmengine.repository import overview, samples
 from htmengine.repository.database import Database
 from htmengine.repository.overview import MetricOverview
 from htmengine.runtime.anomaly_service.alarms import direction_of
+from htmengine.runtime.metric_storer import name_patterns
 
 ROWS_BATCH_SIZE: Final = 20_000
 DAY_S: Final = 86_400.0
@@ -308,6 +309,10 @@ def _by_metric(
     names = {one.name for one in chosen}
     found: defaultdict[str, list[Label]] = defaultdict(list)
     for label in dict.fromkeys(labels):
-        if label.kind == "anomaly" and label.metric in names and label.last >= since and label.first < until:
-            found[label.metric].append(label)
+        if label.kind != "anomaly" or label.last < since or label.first >= until:
+            continue
+        fits = None if label.match is None else name_patterns.glob(label.match)
+        for name in names if fits else names & {label.metric}:
+            if fits is None or fits(name):
+                found[name].append(label)
     return found

@@ -17,6 +17,7 @@ from htmengine.cli.commands.export import export
 from htmengine.cli.commands.import_ import import_
 from htmengine.cli.commands.incidents import incidents
 from htmengine.cli.commands.init import init
+from htmengine.cli.commands.labels import labels
 from htmengine.cli.commands.metrics import metrics
 from htmengine.cli.commands.monitor import monitor
 from htmengine.cli.commands.rebalance import rebalance
@@ -73,6 +74,7 @@ app.command()(metrics)
 app.add_typer(rules, name="rules")
 app.command()(incidents)
 app.add_typer(alerts, name="alerts")
+app.add_typer(labels, name="labels")
 app.command()(results)
 app.command()(backtest)
 app.command()(status)

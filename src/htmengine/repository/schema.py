@@ -318,6 +318,24 @@ silence_writer: Final = Table(
     **_ON_MYSQL,
 )
 
+label: Final = Table(
+    "label",  # what people say of metrics at a time
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("uid", String(40)),  # of a metric; or
+    Column("pattern", String(300)),  # of names, as in a shell
+    Column("begins", BigInteger, nullable=False),  # both included; times are seconds since the epoch
+    Column("ends", BigInteger, nullable=False),
+    Column("kind", String(10), nullable=False),  # normal, anomaly or ignore
+    Column("note", Text, nullable=False),
+    Column("author", String(100), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger),
+    Index("label_uid_idx", "uid", "begins"),
+    sqlite_autoincrement=True,  # an id is not given again
+    **_ON_MYSQL,
+)
+
 access_token: Final = Table(
     "access_token",  # who may use the web server
     metadata,

@@ -32,6 +32,7 @@ ReasonCode = Literal[
 ]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 Direction = Literal["up", "down", "pattern"]
+LabelKind = Literal["normal", "anomaly", "ignore"]
 Verdict = Literal["true", "false", "not_mine"]
 """Whether something was wrong; or it was, and others are to look after it."""
 
@@ -222,12 +223,40 @@ class Alarm(Struct, frozen=True):
     last_alarm: float | None
     sentence: str
     verdict: str | None = None
+    label: LabelKind | None = None
+    """What a label says of this time, the newest of several."""
 
 
 class AlarmPage(Struct, frozen=True):
     """Some alarms, the newest first."""
 
     items: list[Alarm]
+    next: str | None
+
+
+class Label(Struct, frozen=True, rename={"from_": "from"}):
+    """What somebody says of a metric, or of those whose names fit a pattern, at a time."""
+
+    id: str
+    """`l12`; of a verdict the incident's."""
+    uid: str | None
+    match: str | None
+    from_: float
+    """Both times are included."""
+    to: float
+    kind: LabelKind
+    note: str
+    by: str
+    created: float
+    expires: float | None
+    incident: str | None
+    """Whose verdict it is; it is changed there."""
+
+
+class LabelPage(Struct, frozen=True):
+    """Some labels, by the times at which they begin."""
+
+    items: list[Label]
     next: str | None
 
 

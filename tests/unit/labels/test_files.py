@@ -54,6 +54,8 @@ def test_columns_may_lack_and_be_in_any_order():
     ("text", "said"),
     [
         ("", "no column metric, from, to"),
+        ("metric,from,to\na,nan,3\n", "line 2: 'nan' is no time"),
+        ("metric,match,from,to\na,b*,1,2\n", "line 2: names a metric and a pattern"),
         ("metric,from\n", "no column to"),
         ("metric,from,to\na,1,2\nb,soon,3\n", "line 3: 'soon' is no time"),
         ("metric,from,to\na,5,2\n", "line 2: ends before it begins"),
@@ -73,3 +75,17 @@ def test_what_is_wrong_is_said_with_its_place(text, said):
         files.parse(text, "labels.csv")
     assert str(error.value).startswith("labels.csv: ")
     assert error.value.hint
+
+
+def test_patterns_and_who_made_a_label_come_back_from_csv():
+    label = Label("", BEGIN, BEGIN + 60, "ignore", "moved", "web.*", "me", BEGIN + 100, BEGIN + 1000)
+    assert files.parse(files.as_csv([label]), "x") == [label]
+
+
+def test_what_is_wrong_costs_only_itself_where_the_rest_is_wanted():
+    rows = files.parsed("metric,from,to\na,1,2\nb,soon,3\n,1,2\nc,1,2\n", "x")
+    assert [label.metric for _, label in rows.labels] == ["a", "c"]
+    assert [fault.split(":")[0] for fault in rows.faults] == ["line 3", "line 4"]
+    windows = files.parsed(json.dumps({"a": [["1", "2"], None, 7, ["2", "1"]], "b": 7}), "x")
+    assert [where for where, _ in windows.labels] == ["a: window 1"]
+    assert len(windows.faults) == 4

@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import heapq
 import math
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
@@ -13,6 +14,7 @@ import numpy as np
 from msgspec import Meta, Struct
 from sqlalchemy import Connection
 
+from htmengine.incidents import labels
 from htmengine.incidents.sentences import calm_sentence, sentence
 from htmengine.messages import Why
 from htmengine.model_swapper.score_batch import why_of
@@ -22,6 +24,7 @@ from htmengine.repository.alarms import Position
 from htmengine.repository.fleet import Ranked, ranked
 from htmengine.repository.schema import ALARM_LOG_SCORE
 from htmengine.runtime.anomaly_service.alarms import direction_of
+from htmengine.runtime.metric_storer import name_patterns
 from htmengine.web import problems
 from htmengine.web.api.metrics import parsed
 from htmengine.web.operations import Call, Operations
@@ -80,7 +83,7 @@ def alarms_of_metric(call: Call, uid: Uid, query: AlarmsQuery) -> AlarmPage:
         else:
             found = stored.alarms_of(conn, uid, before_rowid=after, since_rowid=since, limit=query.limit + 1)
     following = encoded(found[query.limit - 1].rowid) if len(found) > query.limit else None
-    return AlarmPage([shown(site, alarm) for alarm in found[: query.limit]], following)
+    return AlarmPage(labelled(site, [shown(site, alarm) for alarm in found[: query.limit]], uid), following)
 
 
 def _between(conn: Connection, uid: str, query: AlarmsQuery, after: int | None) -> list[stored.Alarm]:
@@ -195,7 +198,7 @@ def anomalies(call: Call, query: AnomaliesQuery) -> AlarmPage | RankedMetrics:
             more = len(found) > query.limit
             if len(items) == query.limit or not more:
                 break
-    return AlarmPage(items, encoded(position) if more and position else None)
+    return AlarmPage(labelled(site, items), encoded(position) if more and position else None)
 
 
 def _ranked(site: Site, since: float, until: float, query: AnomaliesQuery) -> RankedMetrics:
@@ -279,6 +282,26 @@ def shown(site: Site, alarm: stored.Alarm) -> Alarm:
         last_alarm=why.last_alarm if why else None,
         sentence=sentence(why, alarm.value),
     )
+
+
+def labelled(site: Site, alarms: Sequence[Alarm], uid: str | None = None) -> list[Alarm]:
+    """Return alarms with what labels say of their times; `uid`: of the metric, where all are of one."""
+    if not alarms:
+        return []
+    times = [alarm.time for alarm in alarms]
+    with site.context.database.read() as conn:
+        found = labels.labels(conn, now=site.clock(), uid=uid, since=min(times), until=max(times))
+    of_patterns = [(name_patterns.glob(label.match), label) for label in found if label.match is not None]
+    of_metric: defaultdict[str, list[labels.Label]] = defaultdict(list)
+    for label in found:
+        of_metric[label.uid or ""].append(label)
+    shown_ones = []
+    for alarm in alarms:
+        own = [*of_metric[alarm.uid], *(label for fits, label in of_patterns if fits(alarm.name))]
+        around = [label for label in own if label.begins <= alarm.time <= label.ends]
+        newest = max(around, key=lambda label: label.created, default=None)
+        shown_ones.append(msgspec.structs.replace(alarm, label=newest.kind) if newest else alarm)
+    return shown_ones
 
 
 def _name(site: Site, uid: str) -> str:
