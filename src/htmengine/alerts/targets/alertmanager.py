@@ -9,6 +9,7 @@ its resolution for some minutes after it.
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +32,9 @@ REPEAT_S: Final = 60.0
 REPEAT_RESOLVED_S: Final = 300.0
 LASTS_S: Final = 240.0
 """An alert that is not pushed again for so long is over, to Alertmanager."""
+AWAY_S: Final = 50.0
+"""For so long a member of a cluster is not asked again that was not reached; alerts are pushed again after that."""
+MAX_REASON: Final = 500
 MAX_LABEL: Final = 300
 MAX_ANNOTATION: Final = 4000
 MAX_BYTES: Final = 20_000
@@ -111,9 +115,12 @@ class Alertmanager:
 
     Parameters
     ----------
-    receivers : one for each member; a notice is delivered when one of them has it.
+    receivers : one for each member; a notice is delivered when one of them has it. One that was not reached is asked again
+        after a while only, unless no other takes a notice: to wait for it each time would be so long that alerts of the others
+        end.
     labels : are added to each alert.
     clock : seconds since the epoch.
+    timer : seconds that only grow.
     """
 
     kind = KIND
@@ -127,34 +134,36 @@ class Alertmanager:
         *,
         labels: Mapping[str, str] | None = None,
         clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._receivers = receivers
+        self._timer = timer
+        self._away_until = [-math.inf] * len(receivers)
         self._labels = dict(labels or {})
         self._clock = clock
 
     def send(self, notice: Notice) -> Outcome:
         """Push it."""
         body = msgspec.json.encode([pushed(notice, self._labels, self._clock())])
-        if len(self._receivers) == 1:
-            return self._receivers[0].post(body, path=PATH)
-        with ThreadPoolExecutor(len(self._receivers)) as pool:
-            outcomes = list(pool.map(lambda receiver: receiver.post(body, path=PATH), self._receivers))
-        missed = [
-            f"{receiver.shown}: {outcome.reason}"
-            for receiver, outcome in zip(self._receivers, outcomes, strict=True)
-            if not isinstance(outcome, Delivered)
-        ]
-        if len(missed) < len(outcomes):
-            return Delivered(one_line(f"not taken by {'; '.join(missed)}", 500) if missed else "")
-        # Where any may take it later, it is tried again.
-        reason = one_line("; ".join(missed), 500)
-        pauses = [outcome.after_s or 0.0 for outcome in outcomes if isinstance(outcome, Retry)]
-        if pauses:
-            return Retry(reason, min(pauses) or None)
-        if any(isinstance(outcome, Refused) for outcome in outcomes):
-            return Refused(reason)
-        return Gone(reason)
+        now = self._timer()
+        places = range(len(self._receivers))
+        outcomes = self._post([place for place in places if self._away_until[place] <= now], body)
+        if not any(isinstance(outcome, Delivered) for outcome in outcomes.values()):
+            outcomes |= self._post([place for place in places if place not in outcomes], body)
+        return _joined([(self._receivers[place].shown, outcome) for place, outcome in outcomes.items()])
+
+    def _post(self, places: Sequence[int], body: bytes) -> dict[int, Outcome]:
+        """Ask some members at once, and return what each said, by its place."""
+        if not places:
+            return {}
+        with ThreadPoolExecutor(len(places)) as pool:
+            found = pool.map(lambda place: self._receivers[place].post(body, path=PATH), places)
+            outcomes = dict(zip(places, found, strict=True))
+        for place, outcome in outcomes.items():
+            if isinstance(outcome, Retry) and len(self._receivers) > 1:
+                self._away_until[place] = self._timer() + AWAY_S
+        return outcomes
 
     def describe(self) -> Mapping[str, str]:
         """Return its settings, without secrets."""
@@ -168,6 +177,23 @@ class Alertmanager:
 
     def __repr__(self) -> str:
         return f"Alertmanager({self.name}, {self.describe()['url']})"
+
+
+def _joined(outcomes: Sequence[tuple[str, Outcome]]) -> Outcome:
+    """Return what became of a notice that several members were given."""
+    if len(outcomes) == 1:
+        return outcomes[0][1]
+    missed = [(shown, outcome) for shown, outcome in outcomes if not isinstance(outcome, Delivered)]
+    reason = one_line("; ".join(f"{shown}: {outcome.reason}" for shown, outcome in missed), MAX_REASON)
+    if len(missed) < len(outcomes):
+        return Delivered(f"not taken by {reason}" if missed else "")
+    # Where any may take it later, it is tried again.
+    pauses = [outcome.after_s or 0.0 for _, outcome in missed if isinstance(outcome, Retry)]
+    if pauses:
+        return Retry(reason, min(pauses) or None)
+    if any(isinstance(outcome, Refused) for _, outcome in missed):
+        return Refused(reason)
+    return Gone(reason)
 
 
 def pushed(notice: Notice, labels: Mapping[str, str], now: float) -> dict[str, Any]:

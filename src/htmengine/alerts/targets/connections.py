@@ -25,6 +25,10 @@ ALLOW: Final = "allow_link_local"
 """The setting that allows these addresses."""
 
 
+class TooLate(TimeoutError):
+    """The time that a try has is over; the text says so."""
+
+
 class Deadline:
     """The time that a try has.
 
@@ -44,15 +48,15 @@ class Deadline:
         return self._timer() >= self._end
 
     def left_s(self) -> float:
-        """Return how much is left. Raises TimeoutError for none."""
+        """Return how much is left. Raises TooLate for none."""
         left = self._end - self._timer()
         if left <= 0:
             raise self.error()
         return left
 
-    def error(self) -> TimeoutError:
+    def error(self) -> TooLate:
         """Return what to raise when it has passed."""
-        return TimeoutError(f"it took longer than {self.seconds:g} s")
+        return TooLate(f"it took longer than {self.seconds:g} s")
 
 
 class Endpoint(NamedTuple):
@@ -67,7 +71,7 @@ def connected(host: str, port: int, deadline: Deadline, *, allow_link_local: boo
     """Connect to the first address of a host that answers.
 
     The connection is cut when the deadline passes, whatever waits on it, by whomever the socket is wrapped meanwhile: reading
-    and writing then raise TimeoutError out of the block.
+    and writing then raise TooLate out of the block.
 
     Raises
     ------
@@ -121,7 +125,7 @@ def resolve(host: str, port: int, deadline: Deadline, *, allow_link_local: bool)
     try:
         answer = found.get(timeout=deadline.left_s())
     except queue.Empty:
-        raise TimeoutError(f"the host {host} is not found within {deadline.seconds:g} s") from None
+        raise TooLate(f"the host {host} is not found within {deadline.seconds:g} s") from None
     if isinstance(answer, OSError):
         raise answer
     if allow_link_local:

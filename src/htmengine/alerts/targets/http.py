@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 import htmengine
 from htmengine.alerts.targets.api import MAX_RETRY_AFTER_S, Delivered, Gone, Outcome, Refused, Retry
-from htmengine.alerts.targets.connections import Deadline, connected
+from htmengine.alerts.targets.connections import Deadline, TooLate, connected
 from htmengine.alerts.targets.secrets import HIDDEN, Secret, SecretUnavailable, hide
 from htmengine.alerts.targets.texts import one_line
 from htmengine.alerts.targets.tls import Tls
@@ -250,11 +250,7 @@ def explained(error: OSError | http.client.HTTPException) -> str:
     if isinstance(error, http.client.HTTPException):
         return f"the receiver speaks no HTTP ({type(error).__name__})"
     if isinstance(error, TimeoutError):
-        return (
-            str(error)
-            if error.args and error.errno is None and "longer" in str(error)
-            else "it took too long"
-        )
+        return str(error) if isinstance(error, TooLate) else "it took too long"
     if isinstance(error, ssl.SSLError):
         return one_line(f"TLS: {error.reason or error}", MAX_REASON)
     return one_line(error.strerror or str(error) or type(error).__name__, MAX_REASON)

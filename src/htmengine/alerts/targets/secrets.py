@@ -27,11 +27,15 @@ class Secret:
     ----------
     read : returns it, or raises SecretUnavailable or OSError.
     source : says where it is kept: `the file /etc/…`.
+    check : raises ValueError that says what is wrong with it, without it.
     """
 
-    def __init__(self, read: Callable[[], str], source: str) -> None:
+    def __init__(
+        self, read: Callable[[], str], source: str, check: Callable[[str], object] = lambda _found: None
+    ) -> None:
         self._read = read
         self.source = source
+        self._check = check
 
     def reveal(self) -> str:
         """Return it. Raises SecretUnavailable."""
@@ -43,7 +47,15 @@ class Secret:
             raise SecretUnavailable(f"{self.source} cannot be read: {error.strerror or error}") from None
         if not found:
             raise SecretUnavailable(f"{self.source} is empty")
+        try:
+            self._check(found)
+        except ValueError as error:
+            raise SecretUnavailable(f"{self.source} {error}") from None
         return found
+
+    def checked(self, check: Callable[[str], object]) -> Secret:
+        """Return the same, which is checked each time that it is read."""
+        return Secret(self._read, self.source, check)
 
     def __repr__(self) -> str:
         return f"Secret({self.source})"

@@ -94,10 +94,11 @@ class Settings:
             self.table.fault(given[0], f"cannot be used: {error}")
             return None
         except ValueError as error:
-            what = "" if given[0] == key else f": {secret.source}"
-            self.table.fault(given[0], f"cannot be used{what} {error}" if what else str(error))
+            what = str(error) if given[0] == key else f"cannot be used: {secret.source} {error}"
+            self.table.fault(given[0], what)
             return None
-        return secret
+        # A file may hold something else by the next time.
+        return secret.checked(check)
 
     def _inline(self, key: str, *, inline: bool) -> Secret | None:
         # What is wrong with it is said without it.
@@ -203,7 +204,7 @@ class Settings:
 
     def login(self, check: Callable[[str], object]) -> tuple[str, Secret] | None:
         """Return a user and the password; None for none, or where one is missing or wrong."""
-        user = self.get("user", text)
+        user = self.get("user", _user)
         password = self.secret("password", check)
         has_password = any(f"password{end}" in self.table for end in ("", "_file", "_env"))
         if "user" in self.table and not has_password:
@@ -243,6 +244,13 @@ def _check_proxy(value: str) -> None:
 def _check_header(value: str) -> None:
     if not _HEADER.fullmatch(value):
         raise ValueError("has other characters than letters, digits and signs of ASCII")
+
+
+def _user(value: Any) -> str:
+    user = text(value)
+    if not _HEADER.fullmatch(user) or ":" in user:
+        raise ValueError("has other characters than letters, digits and signs of ASCII, or a colon")
+    return user
 
 
 def _flag(value: Any) -> bool:

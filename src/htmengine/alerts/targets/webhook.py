@@ -71,10 +71,7 @@ class Webhook:
                 secrets = self._secret.reveal().split()
             except SecretUnavailable as error:
                 return Retry(str(error))
-        try:
-            headers = signed(notice.id, int(self._clock()), body, keys(secrets))
-        except ValueError as error:
-            return Retry(f"{self._secret.source if self._secret else KIND} {error}")
+        headers = signed(notice.id, int(self._clock()), body, keys(secrets))
         return self._receiver.post(body, headers, hidden=secrets)
 
     def describe(self) -> Mapping[str, str]:

@@ -141,6 +141,13 @@ def test_every_member_of_a_cluster_is_told(receiver, other, cluster):
     assert receiver.requests[0].json == other.requests[0].json
 
 
+def test_members_behind_one_host_are_told_apart(receiver):
+    target = target_of(f'kind = "alertmanager"\nurl = ["{receiver.url}/a", "{receiver.url}/b"]')
+    receiver.answer(503)
+    assert isinstance(target.send(notice()), Delivered)
+    assert sorted(request.path for request in receiver.requests) == ["/a/api/v2/alerts", "/b/api/v2/alerts"]
+
+
 def test_one_member_that_has_it_is_enough(receiver, other, cluster):
     other.answer(503, b"busy")
     assert cluster.send(notice()) == Delivered(
@@ -171,6 +178,32 @@ def test_members_that_are_no_addresses_are_refused_without_their_passwords():
     target, faults = made('kind = "alertmanager"\nurl = ["http://a.example", "jo:geheim@b.example"]')
     assert target is None
     assert faults == ["url is no address; write it as https://host/path"]
+
+
+def test_a_member_that_was_not_reached_keeps_nobody_waiting_for_a_while(receiver, other):
+    now = [0.0]
+    members = [Receiver(secrets.constant(one.url, "url")) for one in (receiver, other)]
+    target = Alertmanager("am", members, timer=lambda: now[0])
+    other.answer(503)
+    target.send(notice())
+    now[0] = 40.0
+    assert target.send(notice()) == Delivered()
+    assert (len(receiver.requests), len(other.requests)) == (2, 1)
+    receiver.answer(500)
+    assert target.send(notice()) == Delivered(f"not taken by {receiver.url}: HTTP 500 Internal Server Error")
+    assert (len(receiver.requests), len(other.requests)) == (3, 2)
+    now[0] = 60.0
+    target.send(notice())
+    assert (len(receiver.requests), len(other.requests)) == (3, 3)
+    now[0] = 100.0
+    target.send(notice())
+    assert (len(receiver.requests), len(other.requests)) == (4, 4)
+
+
+def test_one_alertmanager_alone_is_asked_each_time(receiver, target):
+    receiver.answer(503)
+    target.send(notice())
+    assert target.send(notice()) == Delivered()
 
 
 # -- Its webhooks
