@@ -9,7 +9,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from htmengine import config
 from htmengine.service import installation
+from htmengine.service.context import opened
 from tests import servers
 from tests.support import application as applications
 from tests.support.examples import FULL
@@ -156,6 +158,22 @@ def application_on_embedded_parts(tmp_path_factory):
     with applications.supervised(folder, data=folder / "data") as application:
         yield application
         installation.close()
+
+
+@pytest.fixture(scope="session")
+def new_installation(tmp_path_factory):
+    """Give the folder of an installation that is new, to be copied: to make one takes longer than most tests."""
+    folder = tmp_path_factory.mktemp("installation")
+    with opened(config.embedded(folder)):
+        pass
+    return folder
+
+
+@pytest.fixture
+def data_folder(tmp_path, new_installation):
+    """Give the folder of a new installation of the test's own."""
+    shutil.copytree(new_installation, tmp_path, dirs_exist_ok=True)
+    return tmp_path
 
 
 @pytest.fixture

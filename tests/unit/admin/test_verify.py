@@ -27,8 +27,8 @@ row = schema.metric_data.c
 
 
 @pytest.fixture
-def context(tmp_path):
-    with opened(config.embedded(tmp_path)) as context:
+def context(data_folder):
+    with opened(config.embedded(data_folder)) as context:
         yield context
 
 
