@@ -32,7 +32,7 @@ FLOORS = [
     {"model_swapper"},
     {"adapters"},
     {"monitors", "runtime"},
-    {"incidents", "silence"},
+    {"incidents", "silence", "writeback"},
     {"alerts"},
     {"admin", "detection", "graphite"},
     {"histories"},

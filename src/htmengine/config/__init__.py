@@ -67,6 +67,9 @@ from htmengine.config.settings import (
     Storer as Storer,
 )
 from htmengine.config.settings import (
+    Writeback as Writeback,
+)
+from htmengine.config.settings import (
     config_dir_from_environment as config_dir_from_environment,
 )
 from htmengine.config.settings import (

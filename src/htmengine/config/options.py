@@ -204,6 +204,22 @@ def web_address(text: str) -> str:
     return text.rstrip("/")
 
 
+def receiving_address(text: str) -> str:
+    """Return the address that something is posted to. A password does not stand in it: it would be shown."""
+    address = web_address(text)
+    if urlsplit(address).username is not None:
+        raise ValueError("has a user's name or a password in it: give a token in a file")
+    return address
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """Return a host and a TCP port."""
+    host, colon, number = text.rpartition(":")
+    if not (host and colon):
+        raise ValueError("is no host and port, such as carbon.example.com:2003")
+    return host.strip("[]"), port(number)
+
+
 def boolean(text: str) -> bool:
     """Return true, yes, on, 1 or their opposites as a truth value."""
     try:

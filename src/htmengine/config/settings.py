@@ -21,12 +21,14 @@ from htmengine.config.options import (
     absolute_path,
     boolean,
     count,
+    host_and_port,
     names,
     port,
     port_or_none,
     positive_count,
     positive_number,
     readable_file,
+    receiving_address,
     web_address,
     whole_number,
 )
@@ -190,6 +192,32 @@ class Graphite(msgspec.Struct, frozen=True, kw_only=True):
     """Root of the names by which clients without functions get scores and bands."""
 
 
+WritebackSeries = Literal[
+    "value", "log_score", "anomaly_score", "forecast", "usual_low", "usual_high", "alarm"
+]
+
+
+class Writeback(msgspec.Struct, frozen=True, kw_only=True):
+    """Where scores are written back to; nowhere by default."""
+
+    graphite: tuple[str, int] | None = None
+    """Host and port of the plaintext protocol."""
+    remote_write: str | None = None
+    """Address of Prometheus' remote write."""
+    remote_write_token_file: Path | None = None
+    influx: str | None = None
+    """Address for InfluxDB's line protocol, with its query."""
+    influx_token_file: Path | None = None
+    prefix: str = "htm"
+    """Begins the names of the series."""
+    series: tuple[WritebackSeries, ...] = ("log_score", "usual_low", "usual_high", "alarm")
+    match: str = "*"
+    """A pattern of the metrics' names."""
+    history: bool = False
+    """Write the rows back, too, that were there before the receiver was named."""
+    interval_s: float = 5.0
+
+
 class Storer(msgspec.Struct, frozen=True, kw_only=True):
     """What is accepted, and which new metrics are monitored."""
 
@@ -253,6 +281,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     http: Http = Http()
     prometheus: Prometheus = Prometheus()
     graphite: Graphite = Graphite()
+    writeback: Writeback = Writeback()
     storer: Storer = Storer()
     scheduler: Scheduler = Scheduler()
     likelihood: Likelihood = Likelihood()
@@ -390,6 +419,7 @@ def _settings(reader: OptionReader) -> Settings:
         http=_http(reader),
         prometheus=_prometheus(reader),
         graphite=_graphite(reader),
+        writeback=_writeback(reader),
         storer=_storer(reader),
         scheduler=_scheduler(reader),
         likelihood=_likelihood(reader),
@@ -501,6 +531,38 @@ def _graphite(reader: OptionReader) -> Graphite:
 def _branch(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", text):
         raise ValueError("is no part of a name: letters, digits, _ and -")
+    return text
+
+
+def _writeback(reader: OptionReader) -> Writeback:
+    section, defaults = reader.section(APPLICATION, "writeback"), Writeback()
+    writeback = Writeback(
+        graphite=section.get("graphite", host_and_port, None),
+        remote_write=section.get("remote_write", receiving_address, None),
+        remote_write_token_file=section.get("remote_write_token_file", absolute_path, None),
+        influx=section.get("influx", receiving_address, None),
+        influx_token_file=section.get("influx_token_file", absolute_path, None),
+        prefix=section.get("prefix", _branch, defaults.prefix),
+        series=section.get("series", _written_series, defaults.series),
+        match=section.get("match", _pattern, defaults.match),
+        history=section.get("history", boolean, defaults.history),
+        interval_s=section.get("interval", positive_number, defaults.interval_s),
+    )
+    reader.refuse_others(APPLICATION, "writeback")
+    return writeback
+
+
+def _written_series(text: str) -> tuple[WritebackSeries, ...]:
+    known: tuple[WritebackSeries, ...] = get_args(WritebackSeries)
+    found = names(text)
+    if not found or not set(found) <= set(known):
+        raise ValueError(f"is no list of {', '.join(known)}")
+    return tuple(name for name in known if name in found)
+
+
+def _pattern(text: str) -> str:
+    if not text:
+        raise ValueError("fits nothing; * fits every metric")
     return text
 
 

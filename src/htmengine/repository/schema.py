@@ -534,6 +534,25 @@ fleet_event: Final = Table(
     **_ON_MYSQL,
 )
 
+writeback_writer: Final = Table(
+    "writeback_writer",  # a row for each receiver of scores: who writes to it
+    metadata,
+    Column("receiver", String(20), primary_key=True, nullable=False),
+    Column("owner", String(80), nullable=False),
+    Column("beat", BigInteger, nullable=False),  # grows while the owner lives
+    **_ON_MYSQL,
+)
+
+writeback_position: Final = Table(
+    "writeback_position",  # by metric, the last row that a receiver has
+    metadata,
+    Column("receiver", String(20), primary_key=True, nullable=False),
+    Column("uid", String(40), primary_key=True, nullable=False),
+    Column("rowid", Integer, nullable=False),
+    sqlite_with_rowid=False,
+    **_ON_MYSQL,
+)
+
 running_total: Final = Table(
     "running_total",  # the newest value of each counter that comes as one; its metric may have no row yet
     metadata,

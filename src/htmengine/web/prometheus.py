@@ -150,6 +150,7 @@ class EngineMetrics(Collector):
         yield from self._of_models(counters)
         yield from self._of_metrics(health)
         yield from self._of_deliveries(counters)
+        yield _written_back(counters)
         yield _latency(site)
         yield self._times.family()
         yield _gauge("sse_clients", "Readers of the stream of results.", site.hub.readers)
@@ -361,6 +362,16 @@ def _of_queues(health: Health, site: Site) -> Iterator[Metric]:
         yield _gauge(
             "score_lag_seconds", "Age of the oldest message that waits on the way to its score.", lag
         )
+
+
+def _written_back(counters: dict[str, dict[str, Any]]) -> Metric:
+    family = CounterMetricFamily(
+        f"{PREFIX}rows_written_back", "Rows whose scores a receiver has taken.", labels=("receiver",)
+    )
+    for key, count in counters.get("writeback", {}).items():
+        if key.startswith("rows_to_"):
+            family.add_metric((key.removeprefix("rows_to_"),), count)
+    return family
 
 
 def _latency(site: Site) -> Metric:

@@ -22,6 +22,7 @@ from htmengine.service.context import Context, data_folder, opened, settings_for
 from htmengine.silence import service as silence
 from htmengine.system import private
 from htmengine.web import access, server
+from htmengine.writeback import service as writeback
 
 POLL_S: Final = 0.05
 CLOSES_WITHIN_S: Final = 2 * shutdown.STANDSTILL_S
@@ -62,6 +63,8 @@ def run(request: Request) -> None:
             incidents.NAME: incidents.work,
             alerts.NAME: alerts.work,
         }
+        if writeback.configured(settings.writeback):
+            works[writeback.NAME] = writeback.work
         serving = threading.Event()
         if bound := stack.enter_context(_web_socket(request, settings)):
             access.require_token(context.database, settings.http)
