@@ -12,6 +12,7 @@ from typing import Final
 
 from htmengine.errors import MisuseError
 from htmengine.series import timestamps, units, zones
+from htmengine.series.folders import files_in
 from htmengine.series.options import Options
 
 STANDARD_INPUT: Final = "-"
@@ -27,17 +28,8 @@ def files_of(sources: Sequence[str]) -> list[str]:
         folder = Path(source)
         if source == STANDARD_INPUT or not folder.is_dir():
             found.append(source)
-            continue
-        inside = sorted(
-            path
-            for path in folder.rglob("*")
-            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-        )
-        if not inside:
-            raise MisuseError(
-                f"{source}: the folder holds no files.", hint="Give a folder of files with series."
-            )
-        found += map(str, inside)
+        else:
+            found += map(str, files_in(folder))
     return found
 
 

@@ -10,6 +10,7 @@ from htmengine.doors import names
 from htmengine.doors.reasons import BadSample
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.histories.source import Origin, Points
+from htmengine.series.folders import files_in
 from htmengine.series.options import Options
 from htmengine.series.reader import Series, read
 
@@ -91,16 +92,7 @@ def named(sources: Sequence[str]) -> list[tuple[Path, str]]:
                 raise MisuseError(f"{path}: there is no such file.", hint="Give files or folders of files.")
             found.append((path, _stem(path.name)))
             continue
-        inside = sorted(
-            one
-            for one in path.rglob("*")
-            if one.is_file() and not any(part.startswith(".") for part in one.relative_to(path).parts)
-        )
-        if not inside:
-            raise MisuseError(
-                f"{path}: the folder holds no files.", hint="Give a folder of files with series."
-            )
-        for one in inside:
+        for one in files_in(path):
             *folders, name = one.relative_to(path).parts
             found.append((one, ".".join([*folders, _stem(name)])))
     return found
