@@ -28,7 +28,10 @@ from numpy.typing import NDArray
 from htmengine.web.shapes import (
     Alarm,
     AlarmPage,
+    AlertsPreview,
     Changed,
+    Delivery,
+    DeliveryPage,
     Document,
     Explanation,
     HealthAnswer,
@@ -44,6 +47,9 @@ from htmengine.web.shapes import (
     Refusal,
     Refusals,
     Session,
+    TargetAnswer,
+    TargetList,
+    TargetTest,
     Verdict,
 )
 
@@ -238,6 +244,18 @@ class Client:
         """Return an incident with all its metrics."""
         return self._get(f"/incidents/{quote(incident, safe='')}", Incident)
 
+    def deliveries(self, **parameters: Any) -> Iterator[Delivery]:
+        """Yield notices to targets, the newest first; `state`, `target` and `incident` say which."""
+        yield from self._pages("/deliveries", DeliveryPage, parameters)
+
+    def targets(self) -> list[TargetAnswer]:
+        """Return who is told of incidents."""
+        return self._get("/targets", TargetList).items
+
+    def preview_rules(self, **body: Any) -> AlertsPreview:
+        """Return what rules would have told: those of a `text` of alerts.toml, or those in use; of so many `days`."""
+        return self._post("/rules/preview", body, AlertsPreview)
+
     def health(self) -> HealthAnswer:
         """Return the state of the engine, stage by stage."""
         return self._get("/health", HealthAnswer)
@@ -332,6 +350,15 @@ class Client:
 
     def _act(self, incident: str, action: str, body: Mapping[str, Any]) -> Incident:
         return self._post(f"/incidents/{quote(incident, safe='')}/{action}", body, Incident)
+
+    def send_again(self, delivery: Delivery | int) -> Delivery:
+        """Send a notice to a target again, whatever became of it."""
+        id_ = delivery if isinstance(delivery, int) else delivery.id
+        return self._post(f"/deliveries/{id_}/send-again", {}, Delivery)
+
+    def try_target(self, name: str) -> TargetTest:
+        """Send a test message to a target."""
+        return self._post(f"/targets/{quote(name, safe='')}/test", {}, TargetTest)
 
     def delete(self, uid: str) -> None:
         """Delete a metric with its samples, scores, alarms and model."""

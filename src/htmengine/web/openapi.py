@@ -221,7 +221,7 @@ def _responses(operation: Operation, names: _Schemas) -> dict[str, Any]:
     responses: dict[str, Any] = {
         str(status): {"description": "Done", **({"content": content} if content else {})}
     }
-    if operation.etag:
+    if operation.etag and not operation.changes:
         responses["304"] = {"description": "Unchanged since the answer with this ETag"}
     kinds = [*COMMON_PROBLEMS, *(PROTECTED if operation.scope else ()), *operation.problems]
     if operation.changes:

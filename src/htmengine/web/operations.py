@@ -218,10 +218,15 @@ def _json(operation: Operation, request: Request, answer: Any) -> Response:
         given = [pair for pair in request.query_params.multi_items() if pair[0] != "after"]
         headers["Link"] = f'<?{urlencode([*given, ("after", following)])}>; rel="next"'
     if operation.etag:
-        tag = f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+        tag = entity_tag(body)
         headers |= {"Cache-Control": "no-cache", "ETag": tag}
-        if tag in (
+        if not operation.changes and tag in (
             one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")
         ):
             return Response(status_code=304, headers=headers)
     return Response(body, status_code=operation.status, media_type=JSON, headers=headers)
+
+
+def entity_tag(body: bytes) -> str:
+    """Return the ETag of an answer."""
+    return f'"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'

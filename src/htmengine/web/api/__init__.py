@@ -4,6 +4,7 @@ from typing import Final
 
 from htmengine.web.api import (
     alarms,
+    alerts,
     backfill,
     backtest,
     data,
@@ -32,6 +33,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
         alarms,
         incidents,
         labels,
+        alerts,
         monitoring,
         rules,
         backfill,

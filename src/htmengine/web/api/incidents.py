@@ -11,6 +11,7 @@ from htmengine.incidents import actions, store
 from htmengine.incidents.actions import MAX_NOTE, Action, NotOpen
 from htmengine.web import problems
 from htmengine.web.api.alarms import decoded, encoded
+from htmengine.web.api.alerts import of_incident
 from htmengine.web.operations import Call, Operations
 from htmengine.web.problems import FieldError, Problem
 from htmengine.web.shapes import Cursor, Incident, IncidentPage, Limit, Pattern, Time, Uid, Verdict
@@ -158,7 +159,9 @@ def _incident(call: Call, incident: str) -> Incident:
         found = store.get_incident(conn, incident)
     if found is None:
         raise _unknown(incident)
-    return shown(found)
+    return msgspec.structs.replace(
+        shown(found), deliveries=of_incident(call.site.context.database, found["id"])
+    )
 
 
 def _unknown(incident: str) -> Problem:

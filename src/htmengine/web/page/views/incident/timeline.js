@@ -74,7 +74,7 @@ function action(done) {
 function delivery(told, said, again) {
   const send = async () => {
     try {
-      await post(`/deliveries/${told.id}/send`);
+      await post(`/deliveries/${told.id}/send-again`);
       again();
     } catch (problem) {
       replace(said, problemNote(problem));

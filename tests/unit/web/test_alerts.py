@@ -1,0 +1,217 @@
+"""Alerts over HTTP: deliveries, targets, and the file of rules."""
+
+import pytest
+
+from htmengine.alerts import deliveries
+from htmengine.alerts.notice import trial_notice
+from htmengine.client import Client
+from htmengine.incidents.writer import Writer
+from tests.unit.alerts.kinds import fake_kind
+from tests.unit.web.house import NOW, House
+from tests.unit.web.test_access import token_of
+
+OPS = '[targets.ops]\nkind = "fake"\nurl = "http://a"\n'
+LONE = '[[rules]]\nname = "lone"\nmatch = "web.*"\n'
+
+
+@pytest.fixture
+def made():
+    with fake_kind() as made:
+        yield made
+
+
+@pytest.fixture
+def path(house):
+    return house.context.settings.alerts
+
+
+@pytest.fixture
+def one(house, made, path):
+    """Give a house with an incident, and a file."""
+    path.write_text(OPS)
+    house.metric("web.cpu", [5.0] * 300, log_scores=[0.1] * 299 + [0.9])
+    Writer(house.context.database, clock=lambda: NOW).work()
+    with house.client:
+        yield house
+    assert all(target.closed for target in made)
+
+
+def store(house, *rows):
+    """Store notices; each row is a target, a state, and the number of an incident."""
+    with house.context.database.write() as conn:
+        for id_, (target, state, incident) in enumerate(rows, 1):
+            row = deliveries.new(id_, target, trial_notice(f"n{id_}", "x", NOW), NOW, incident=incident)
+            deliveries.add(conn, [row._replace(state=state, reason="HTTP 503", tries=2, due=None)])
+
+
+def ask(house, method, path, status=200, headers=None, **body):
+    answer = house.client.request(
+        method, f"/api/v1{path}", json=body if body or method != "GET" else None, headers=headers
+    )
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+class TestDeliveries:
+    def test_are_listed_the_newest_first_page_by_page(self, one):
+        store(one, ("ops", "delivered", 1), ("ops", "dead", 1), ("team", "retrying", None))
+        first = one.get("/deliveries", limit=2)
+        assert [each["id"] for each in first["items"]] == [3, 2]
+        rest = one.get("/deliveries", limit=2, after=first["next"])
+        assert ([each["id"] for each in rest["items"]], rest["next"]) == ([1], None)
+        assert rest["items"][0] == {
+            **{"id": 1, "incident": "i1", "target": "ops", "rule": "test", "kind": "test"},
+            **{"severity": "info", "state": "delivered", "reason": "HTTP 503", "created": NOW, "tries": 2},
+            **{"due": None, "done": None, "title": "Test message of htmengine"},
+        }
+
+    @pytest.mark.parametrize(
+        ("asked", "ids"),
+        [
+            ({"state": ["dead", "delivered"]}, [2, 1]),
+            ({"target": "team"}, [3]),
+            ({"incident": "i1"}, [2, 1]),
+            ({"incident": "nonsense"}, []),
+            ({"from": NOW + 1}, []),
+        ],
+    )
+    def test_are_found(self, one, asked, ids):
+        store(one, ("ops", "delivered", 1), ("ops", "dead", 1), ("team", "retrying", None))
+        assert [each["id"] for each in one.get("/deliveries", **asked)["items"]] == ids
+
+    def test_of_an_incident_stand_in_it(self, one):
+        store(one, ("ops", "delivered", 1), ("ops", "dead", 1), ("team", "retrying", None))
+        assert [each["id"] for each in one.get("/incidents/i1")["deliveries"]] == [1, 2]
+        assert one.get("/incidents")["items"][0]["deliveries"] == []
+
+    def test_are_sent_again(self, one):
+        store(one, ("ops", "dead", 1))
+        found = ask(one, "POST", "/deliveries/1/send-again")
+        assert (found["state"], found["tries"], found["due"]) == ("pending", 0, NOW)
+        ask(one, "POST", "/deliveries/7/send-again", status=404)
+
+
+class TestTargets:
+    def test_are_listed_with_how_they_took_the_last_notice(self, one):
+        store(one, ("ops", "dead", 1))
+        with one.context.database.write() as conn:
+            deliveries.disable(conn, "ops", 1, "HTTP 410")
+        (ops,) = one.get("/targets")["items"]
+        assert (ops["name"], ops["kind"], ops["enabled"]) == ("ops", "fake", False)
+        assert ops["disabled_reason"] == "HTTP 410"
+        assert ops["last"]["state"] == "dead"
+
+    def test_are_tried(self, one, made):
+        assert ask(one, "POST", "/targets/ops/test") == {"delivered": True, "reason": ""}
+        assert made[-1].given[0].kind == "test"
+        ask(one, "POST", "/targets/nobody/test", status=404)
+
+    def test_of_a_file_that_cannot_be_used_are_not_known(self, one, path):
+        path.write_text("[targets")
+        assert "alerts.toml:1" in one.get("/targets", status=409)["detail"]
+
+    def test_there_are_none_without_a_file(self, one, path):
+        path.unlink()
+        assert one.get("/targets") == {"items": []}
+
+
+class TestRules:
+    def read(self, one):
+        answer = one.client.get("/api/v1/rules")
+        return answer.json(), {"If-Match": answer.headers["ETag"]}
+
+    def test_are_read_and_written_by_who_has_seen_the_newest(self, one, path):
+        path.chmod(0o640)
+        found, match = self.read(one)
+        assert found == {"text": OPS, "path": str(path), "fault": None}
+        answer = one.client.put("/api/v1/rules", json={"text": OPS + LONE}, headers=match)
+        assert answer.status_code == 200, answer.text
+        assert path.read_text() == answer.json()["text"] == OPS + LONE
+        assert path.stat().st_mode & 0o777 == 0o640
+        assert [one for one in path.parent.iterdir() if "alerts" in one.name] == [path]
+        ask(one, "PUT", "/rules", status=412, headers=match, text=OPS)
+        ask(one, "PUT", "/rules", headers={"If-Match": answer.headers["ETag"]}, text=OPS)
+
+    def test_are_not_written_over_what_nobody_has_seen(self, one, path):
+        assert "If-Match" in ask(one, "PUT", "/rules", status=400, text=OPS)["detail"]
+
+    def test_with_faults_are_not_written_and_each_fault_is_told(self, one, path):
+        _, match = self.read(one)
+        told = ask(one, "PUT", "/rules", status=400, headers=match, text=OPS + "[[rules]]\n[[rules]]\n")
+        assert [error["detail"].split(":")[1] for error in told["errors"]] == ["4", "5"]
+        assert path.read_text() == OPS
+
+    @pytest.mark.parametrize(
+        "text", ["", OPS.replace("/a", "/b"), OPS + '[targets.x]\nkind = "script"\ncommand = ["/bin/sh"]\n']
+    )
+    def test_leave_the_targets_as_they_are(self, one, path, text):
+        _, match = self.read(one)
+        assert "machine" in ask(one, "PUT", "/rules", status=409, headers=match, text=text)["detail"]
+        assert "machine" in ask(one, "POST", "/rules/preview", status=409, text=text)["detail"]
+        assert path.read_text() == OPS
+
+    def test_that_cannot_be_used_are_shown_with_their_faults(self, one, path):
+        path.write_text(OPS + "[[rules]]\n")
+        found, _ = self.read(one)
+        assert found["text"] == OPS + "[[rules]]\n"
+        assert "alerts.toml:4: rules 1: has no name" in found["fault"]
+
+    def test_are_empty_without_a_file_and_make_it(self, one, path):
+        path.unlink()
+        found, match = self.read(one)
+        assert (found["text"], found["fault"]) == ("", None)
+        ask(one, "PUT", "/rules", headers=match, text="# nobody\n")
+        assert path.read_text() == "# nobody\n"
+
+    def test_are_tried_on_history(self, one):
+        told = ask(one, "POST", "/rules/preview", text=OPS + LONE, days=2)
+        (message,) = told["messages"]
+        assert (message["incident"], message["rule"], message["targets"]) == ("i1", "lone", ["ops"])
+        assert (told["incidents"], told["curve"]) == (1, None)
+        assert (
+            ask(one, "POST", "/rules/preview")["messages"] == []
+        )  # the default rule wants more than one alarm
+
+    def test_have_a_curve_of_how_many_incidents_a_score_tells_of(self, one):
+        told = ask(one, "POST", "/rules/preview", text=OPS + LONE, curve_of="lone", per_week=0.5)
+        curve = told["curve"]
+        assert curve["points"][0] == {"min_score": 0.5, "per_week": 1.0}
+        assert curve["points"][-1]["per_week"] == 0.0
+        assert curve["min_score"] > 0.9
+        assert "curve_of" in str(
+            ask(one, "POST", "/rules/preview", status=400, text=OPS, curve_of="no")["errors"]
+        )
+
+
+@pytest.mark.parametrize(
+    ("method", "asked", "scope"),
+    [
+        ("GET", "/deliveries", "read"),
+        ("GET", "/targets", "read"),
+        ("POST", "/deliveries/1/send-again", "admin"),
+        ("POST", "/targets/ops/test", "admin"),
+        ("GET", "/rules", "admin"),
+        ("PUT", "/rules", "admin"),
+        ("POST", "/rules/preview", "admin"),
+    ],
+)
+def test_each_needs_its_scope(context, method, asked, scope):
+    house = House(context, require_token=True)
+    lesser = token_of(house, "write" if scope == "read" else "teach")
+    answer = house.client.request(
+        method, f"/api/v1{asked}", json={}, headers={"Authorization": f"Bearer {lesser}"}
+    )
+    house.site.close()
+    assert answer.status_code == 403
+    assert scope in answer.json()["detail"]
+
+
+def test_the_client_asks_and_does_the_same(served, made):
+    served.house.context.settings.alerts.write_text(OPS)
+    store(served.house, ("ops", "dead", None))
+    with Client(served.address) as client:
+        (told,) = client.deliveries(state="dead")
+        assert client.send_again(told).state == "pending"
+        assert [target.name for target in client.targets()] == ["ops"]
+        assert client.try_target("ops").delivered
+        assert client.preview_rules(days=2).messages == []
