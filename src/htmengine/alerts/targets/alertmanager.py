@@ -167,10 +167,10 @@ class Alertmanager:
 
     def describe(self) -> Mapping[str, str]:
         """Return its settings, without secrets."""
-        return {
-            "url": ", ".join(receiver.shown for receiver in self._receivers),
-            "labels": ", ".join(f"{key}={value}" for key, value in self._labels.items()),
-        }
+        found = {"url": ", ".join(receiver.shown for receiver in self._receivers)}
+        if self._labels:
+            found["labels"] = ", ".join(f"{key}={value}" for key, value in self._labels.items())
+        return found
 
     def close(self) -> None:
         """Nothing is held."""

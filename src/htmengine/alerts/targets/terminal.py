@@ -41,8 +41,8 @@ class Terminal:
         return Delivered()
 
     def describe(self) -> Mapping[str, str]:
-        """Return its settings: it has none."""
-        return {}
+        """Return where it prints: it has no settings."""
+        return {"to": "standard error"}
 
     def close(self) -> None:
         """Nothing is held."""

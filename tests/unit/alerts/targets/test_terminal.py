@@ -7,7 +7,9 @@ from tests.unit.alerts.targets.receiving import nasty_notice, target_of
 
 
 def test_a_notice_is_a_line(capsys):
-    assert target_of('kind = "terminal"').send(notice()) == Delivered()
+    target = target_of('kind = "terminal"')
+    assert target.describe() == {"to": "standard error"}
+    assert target.send(notice()) == Delivered()
     said = capsys.readouterr().err
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d Warning: db\.latency;dc=a and 1 other metric: began with .*  https://engine\.example/i/i7\n",
