@@ -117,11 +117,14 @@ class Sender:
         for name in free:
             if now < self._not_before.get(name, 0.0):
                 continue
+            target = self._targets[name]
             found = self._next(rows[name], now) if name in rows else None
-            if found is not None:
-                self._start(name, partial(self._send, self._targets[name], found))
-            elif repeats.get(name):
-                self._start(name, partial(self._repeat, self._targets[name], repeats[name]))
+            repeated = repeats.get(name)
+            if found is not None and not (repeated and self._is_late(target)):
+                self._start(name, partial(self._send, target, found))
+            elif repeated:
+                self._repeated[name] = self._timer()
+                self._start(name, partial(self._repeat, target, repeated))
 
     def wait(self, timeout_s: float) -> bool:
         """Wait for what is being sent to be noted; return whether it was in this time."""
@@ -242,8 +245,15 @@ class Sender:
         last = self._repeated.get(name)
         if last is not None and self._timer() - last < target.repeat_s:
             return []
-        self._repeated[name] = self._timer()
-        return deliveries.to_repeat(conn, name, now - target.repeat_resolved_s)
+        found = deliveries.to_repeat(conn, name, now - target.repeat_resolved_s)
+        if not found:
+            self._repeated[name] = self._timer()
+        return found
+
+    def _is_late(self, target: Target) -> bool:
+        """Return whether a target has waited for what it wants again as long as twice, since there was news all the time."""
+        last = self._repeated.get(target.name)
+        return last is None or self._timer() - last >= 2 * (target.repeat_s or 0.0)
 
     # -- What came of it
 

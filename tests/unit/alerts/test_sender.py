@@ -225,6 +225,22 @@ def test_open_notices_are_repeated_where_the_receiver_needs_that_and_ends_for_a_
     assert len(world.rows()) == 2
 
 
+@pytest.mark.parametrize(
+    ("repeat_s", "order"), [(1000.0, ["i2", "i1", "i2"]), (500.0, ["i1", "i2"])], ids=["due", "late"]
+)
+def test_news_go_before_what_needs_to_be_repeated_and_do_not_keep_it_waiting_for_long(world, repeat_s, order):
+    am = FakeTarget("am", repeat_s=repeat_s)
+    world.use(am)
+    world.write()
+    world.incident(service="web")
+    world.work(10)
+    world.work(11)
+    world.incident(service="db", after_s=1500)
+    am.given.clear()
+    world.work(1510)
+    assert [one.incident for one in am.given] == order
+
+
 def test_what_needs_to_be_repeated_is_at_once_after_a_start(world):
     am = FakeTarget("am", repeat_s=60.0)
     world.use(am)

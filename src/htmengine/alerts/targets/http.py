@@ -125,6 +125,8 @@ class Receiver:
         self._proxy = proxy
         self._allow_link_local = allow_link_local
         self._clock = clock
+        # Looked up once: it is read from files, which an upgrade replaces under an engine that runs.
+        self._agent = f"htmengine/{htmengine.__version__}"
 
     @property
     def shown(self) -> str:
@@ -156,7 +158,7 @@ class Receiver:
             if path:
                 base, mark, query = address.target.partition("?")
                 address = address._replace(target=f"{base.rstrip('/')}{path}{mark}{query}")
-            sent = {"Content-Type": JSON, "User-Agent": f"htmengine/{htmengine.__version__}"}
+            sent = {"Content-Type": JSON, "User-Agent": self._agent}
             if self._authorization is not None:
                 sent["Authorization"] = self._authorization()
                 secrets.append(sent["Authorization"])

@@ -17,7 +17,6 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast, get_args
 
-import htmengine
 from htmengine.alerts.notice import Notice, body_lines
 from htmengine.alerts.targets.api import Delivered, Outcome, Refused, Retry
 from htmengine.alerts.targets.connections import ALLOW, Deadline, connected
@@ -209,7 +208,6 @@ def message(notice: Notice, sender: str, recipients: Sequence[str]) -> EmailMess
         mail["References"] = first
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
-    mail["User-Agent"] = f"htmengine/{htmengine.__version__}"
     if notice.severity == "critical" and notice.kind != "resolved":
         mail["Importance"] = "high"
     lines = [one_line(line, MAX_LINE) for line in body_lines(notice)]
