@@ -112,6 +112,15 @@ def test_a_person_takes_an_incident_comments_on_it_and_ends_it_by_keys(world, si
     assert asked == [f"incidents/i7k2/{what}" for what in ("ack", "comment", "verdict", "snooze", "resolve")]
 
 
+@pytest.mark.parametrize(("asked", "label"), [("ack", "Acknowledge"), ("snooze", "Snooze")])
+def test_a_link_of_a_message_leads_to_what_it_names_and_does_nothing_by_itself(world, site, asked, label):
+    page = site.open(f"/i/i7k2?do={asked}")
+    expect(page.get_by_role("group", name="What to do about it").locator(":focus")).to_have_count(1)
+    focused = page.locator(":focus")
+    assert label in (focused.get_attribute("aria-label") or focused.inner_text())
+    assert not [path for method, path, _ in world.requests if method == "POST"]
+
+
 def test_who_was_told_stands_in_the_timeline_and_what_failed_is_sent_again(world, site):
     told = {"rule": "default", "severity": "warning", "incident": "i7k2", "due": None, "title": "t"}
     world.incidents[0]["deliveries"] = [

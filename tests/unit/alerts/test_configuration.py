@@ -1,10 +1,13 @@
 import logging
 import os
+import re
 
 import pytest
 
+from htmengine import config
 from htmengine.alerts import configuration
 from htmengine.alerts.configuration import NOTHING, Follower
+from htmengine.config import templates
 from htmengine.errors import ConfigError
 from tests.unit.alerts.kinds import fake_kind
 
@@ -62,6 +65,17 @@ def test_without_a_file_there_is_nothing(path):
 def test_a_file_that_cannot_be_read_is_a_fault(tmp_path):
     with pytest.raises(ConfigError, match="cannot be read"):
         configuration.load(tmp_path)
+
+
+def test_the_template_tells_nobody_and_is_right_when_its_comments_are_removed(tmp_path):
+    templates.write(tmp_path, "traffic")
+    path = config.load(tmp_path / "conf").alerts
+    assert configuration.load(path) == NOTHING._replace(text=path.read_text())
+    path.write_text(re.sub(r"(?m)^#(?! )", "", path.read_text()))
+    found = configuration.load(path)
+    assert list(found.targets) == ["ops", "mail"]
+    assert [rule.name for rule in found.rules.rules] == ["databases", "everything else"]
+    configuration.close(found)
 
 
 class TestAFollower:

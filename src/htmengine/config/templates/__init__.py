@@ -13,6 +13,7 @@ from htmengine.errors import MisuseError
 from htmengine.system import private
 
 FILES: Final = (
+    "alerts.toml",
     "application.conf",
     "model-checkpoint.conf",
     "model-swapper.conf",

@@ -3,7 +3,7 @@ import { get, post } from "../lib/api.js";
 import { addKeys } from "../lib/keys.js";
 import { clock, iso, moment, plural, score, span } from "../lib/format.js";
 import { h, replace, setText } from "../lib/h.js";
-import { go, link } from "../lib/router.js";
+import { go, link, query } from "../lib/router.js";
 import { may, session } from "../lib/session.js";
 import { settings } from "../lib/settings.js";
 import { listen } from "../lib/sse.js";
@@ -23,6 +23,8 @@ const CELLS = 60;
 const LANE_HEIGHT = 48;
 const RIBBON = 14;
 const MOST_LANES = 200;
+/** What links of messages ask for by `do`: the control that does it. @type {Record<string, string>} */
+const ASKED = { ack: "button.primary", snooze: "select[aria-label=Snooze]" };
 
 /** @type {import("../lib/router.js").Open} */
 export function incident({ params: [id] }) {
@@ -39,6 +41,7 @@ export function incident({ params: [id] }) {
   /** @type {import("../shapes").Sparks | null} */
   let sparks = null;
   let interval = 60;
+  let asked = ASKED[query().get("do") ?? ""];
 
   /** What lanes show; that of their pictures once they are there. @returns {[number, number]} */
   function extent() {
@@ -61,6 +64,11 @@ export function incident({ params: [id] }) {
     const merged = found.merged_into ?? found.id;
     if (merged !== id) return go(link(`i/${merged}`), true);
     show();
+    if (asked) {
+      // A link alone changes nothing: programs that look at messages follow it, too.
+      /** @type {HTMLElement | null} */ (actions.querySelector(asked))?.focus();
+      asked = "";
+    }
     const uids = found.metrics.slice(0, MOST_LANES).map(({ uid }) => uid);
     try {
       const { items } = await get("/metrics", { uid: [found.first_mover.uid] });
