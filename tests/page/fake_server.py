@@ -222,6 +222,11 @@ class _Api:
             "monitored": len(rows),
         }
 
+    async def get_labels(self, request):
+        uid = request.query_params.get("uid")
+        own = [one for one in fleet.labels() if one["uid"] in (None, uid)]
+        return {"items": own, "next": None}
+
     async def get_metrics(self, request, *rest):
         world, params = self.world, request.query_params
         if not rest:

@@ -468,3 +468,22 @@ def spark(name, since, until, cells=60):
         "high": high,
         "bars": bars,
     }
+
+
+def labels():
+    """Return what people say of the metrics."""
+    return [
+        {
+            "id": "l1",
+            "uid": uid_of("db.primary.latency_p95"),
+            "match": None,
+            "from": NOW - 1800,
+            "to": NOW - 600,
+            "kind": "anomaly",
+            "note": "The disk was full.",
+            "by": "anna",
+            "created": NOW - 300,
+            "expires": None,
+            "incident": None,
+        }
+    ]

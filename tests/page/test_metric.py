@@ -204,3 +204,15 @@ def test_an_unknown_metric_is_said_to_be_one(site):
     page = site.open("/m/nonesuch")
     expect(page.get_by_role("alert")).to_contain_text("No metric has the uid nonesuch.")
     site.expected = "Failed to load resource"
+
+
+def test_labels_of_the_time_that_is_shown_are_listed(site):
+    page = site.open(PATH)
+    labels = page.get_by_role("region", name="Labels")
+    expect(labels).to_contain_text("an anomaly")
+    expect(labels).to_contain_text("The disk was full.")
+    expect(labels).to_contain_text("by anna")
+    page.get_by_role("button", name="Table").click()
+    table = page.get_by_role("region", name="Rows of the chart")
+    expect(table.get_by_role("columnheader", name="Label")).to_be_visible()
+    expect(table.get_by_role("cell", name="anomaly").first).to_be_visible()

@@ -49,6 +49,11 @@ export interface Alarm {
   channels?: Record<string, number | null>; name?: string;
 }
 
+export interface Label {
+  id: string; uid: string | null; match: string | null; from: number; to: number; kind: "normal" | "anomaly" | "ignore";
+  note: string; by: string; created: number; expires: number | null; incident: string | null;
+}
+
 export interface IncidentMetric {
   uid: string; name: string; first: number; last: number; lag: number; max: number; cause: string; direction?: Direction;
 }

@@ -23,6 +23,8 @@ import { colour, scoreColour, whenColoursChange } from "./colours.js";
 import { drawMark } from "./marks.js";
 
 const ALARM = 0.5;
+/** From one line of a hatching to the next, in pixels of the style sheet. */
+const HATCH = 7;
 const ZOOM_STEP = 1.25;
 const NEAR_PX = 12;
 const APART_PX = 11; // marks closer than this to a worse one shrink to a dot
@@ -46,6 +48,8 @@ export class MetricChart {
     this.shaded = [];
     /** @type {Alarm[]} */
     this.alarms = [];
+    /** @type {import("../shapes").Label[]} */
+    this.labels = [];
     /** @type {number | null} rowid of the alarm that is explained */
     this.chosen = null;
     /** @type {[number, number]} */
@@ -94,9 +98,11 @@ export class MetricChart {
    * @param {[number, number]} span what the time axis shows
    * @param {Series | null} [before] another time of the same metric, moved to this one
    * @param {[number, number][]} [shaded] stretches of time that belong together
+   * @param {import("../shapes").Label[]} [labels] what people say of stretches of time
    */
-  show(series, alarms, span, before = null, shaded = []) {
+  show(series, alarms, span, before = null, shaded = [], labels = []) {
     this.shaded = shaded;
+    this.labels = labels;
     this.series = series;
     this.alarms = alarms;
     this.span = span;
@@ -224,7 +230,7 @@ export class MetricChart {
           { series: [6, 5], fill: () => colour("value") },
         ],
         hooks: {
-          drawClear: [() => this.shade(this.values)],
+          drawClear: [() => (this.shade(this.values), this.hatch(this.values))],
           draw: [() => this.drawAlarms(), () => this.drawAlone()],
           setSelect: [(/** @type {any} */ chart) => this.selected(chart)],
           setCursor: [(/** @type {any} */ chart) => this.pointed(chart)],
@@ -286,6 +292,31 @@ export class MetricChart {
       ctx.fillRect(left - 1, bbox.top, Math.max(2, chart.valToPos(to, "x", true) - left + 2), bbox.height);
     }
     ctx.restore();
+  }
+
+  /** Hatches the stretches of time that have a label, an anomaly darker than what is normal. @param {any} chart */
+  hatch(chart) {
+    if (!chart) return;
+    const { ctx, bbox } = chart;
+    const ratio = devicePixelRatio || 1;
+    for (const { from, to, kind } of this.labels) {
+      if (to < this.span[0] || from > this.span[1]) continue;
+      const left = Math.max(bbox.left, chart.valToPos(from, "x", true) - ratio);
+      const right = Math.min(bbox.left + bbox.width, chart.valToPos(to, "x", true) + ratio);
+      ctx.save();
+      ctx.beginPath();
+      ctx.rect(left, bbox.top, right - left, bbox.height);
+      ctx.clip();
+      ctx.strokeStyle = colour(kind === "anomaly" ? "score-2" : "rule");
+      ctx.lineWidth = ratio;
+      ctx.beginPath();
+      for (let x = left - bbox.height; x < right; x += HATCH * ratio) {
+        ctx.moveTo(x, bbox.top + bbox.height);
+        ctx.lineTo(x + bbox.height, bbox.top);
+      }
+      ctx.stroke();
+      ctx.restore();
+    }
   }
 
   drawScores() {

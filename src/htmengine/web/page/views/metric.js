@@ -13,7 +13,7 @@ import { MetricChart } from "../draw/chart.js";
 import { Minimap } from "../draw/minimap.js";
 import { dataTable } from "./metric/data_table.js";
 import { loadData } from "./metric/load.js";
-import { showRail } from "./metric/rail.js";
+import { showLabels, showRail } from "./metric/rail.js";
 import { showWhy } from "./metric/why.js";
 import { problemNote } from "./problem.js";
 
@@ -24,6 +24,7 @@ const SHIFTS = { "1d": 86_400, "1w": 604_800 };
 const POINTS = 2000;
 const MAP_POINTS = 700;
 const MOST_ALARMS = 1000;
+const MOST_LABELS = 200;
 const ZOOM_SETTLE_MS = 140;
 const REFRESH_MS = 60_000;
 const SHORTEST_S = 60;
@@ -62,6 +63,9 @@ class MetricPage {
     this.detail = null;
     /** @type {import("../shapes").Alarm[]} */
     this.alarms = [];
+    /** @type {import("../shapes").Label[]} */
+    this.labels = [];
+    this.labelList = h("section", { "aria-label": "Labels" });
     /** @type {import("../lib/columns.js").Series} */
     this.data = { time: [], columns: {} };
     /** @type {import("../lib/columns.js").Series | null} */
@@ -110,7 +114,7 @@ class MetricPage {
       this.said,
       h("div.metric-panes", null,
         h("div.metric-main", null, h("div.chart-bar", null, this.ranges, this.compare, h("details.more-series", null, h("summary", null, "Parts of the score"), h("div.windows", { role: "group", "aria-label": "Parts of the score" }, this.partButtons)), this.tableButton, h("span.spacer"), h("span.legend", { "aria-hidden": true }, legend())), this.figure, this.minimap.element, this.table),
-        h("aside.rail", { "aria-label": "Explanation and facts" }, this.why, this.rail)),
+        h("aside.rail", { "aria-label": "Explanation and facts" }, this.why, this.labelList, this.rail)),
     );
     this.chart = new MetricChart(this.plot, {
       zoom: (span) => this.zoomByHand(span),
@@ -290,7 +294,7 @@ class MetricPage {
     if (wanted !== this.loaded) {
       this.loaded = wanted;
       // What is there already is moved at once; the rest follows.
-      if (this.data.time.length) this.chart.show(this.data, this.alarms, this.shown(), this.before);
+      if (this.data.time.length) this.chart.show(this.data, this.alarms, this.shown(), this.before, [], this.labels);
       clearTimeout(this.timer);
       this.timer = window.setTimeout(() => this.load(false), this.data.time.length ? ZOOM_SETTLE_MS : 0);
     } else this.showChosen();
@@ -306,15 +310,18 @@ class MetricPage {
     const shift = SHIFTS[/** @type {"1d" | "1w"} */ (this.params.get("compare"))] ?? 0;
     this.figure.setAttribute("aria-busy", "true");
     try {
-      const [data, alarms, before] = await Promise.all([
+      const [data, alarms, labels, before] = await Promise.all([
         loadData(this.uid, { from, to, points: POINTS, also: this.shownParts() }, loading.signal),
         get(`/metrics/${this.uid}/alarms`, { from, to, limit: MOST_ALARMS }, loading.signal),
+        get("/labels", { uid: this.uid, from, to, limit: MOST_LABELS }, loading.signal),
         shift ? loadData(this.uid, { from: from - shift, to: to - shift, points: POINTS / 2, series: "value" }, loading.signal) : null,
       ]);
       this.data = data;
       this.alarms = alarms.items;
+      this.labels = labels.items;
       this.before = before && { time: before.time.map((at) => at + shift), columns: before.columns };
-      this.chart.show(this.data, this.alarms, [from, to], this.before);
+      this.chart.show(this.data, this.alarms, [from, to], this.before, [], this.labels);
+      showLabels(this.labelList, this.labels);
       this.describe();
       this.showChosen();
       this.showTable();
@@ -358,7 +365,7 @@ class MetricPage {
   showTable() {
     const wanted = this.params.has("table");
     this.table.hidden = !wanted;
-    if (wanted) replace(this.table, dataTable(this.data));
+    if (wanted) replace(this.table, dataTable(this.data, this.labels));
   }
 
   /**

@@ -4,8 +4,13 @@ import { h } from "../../lib/h.js";
 
 const MOST = 300;
 
-/** @param {import("../../lib/columns.js").Series} series */
-export function dataTable(series) {
+/**
+ * @param {import("../../lib/columns.js").Series} series
+ * @param {import("../../shapes").Label[]} [labels] what people say of stretches of time
+ */
+export function dataTable(series, labels = []) {
+  /** @param {number} at */
+  const said = (at) => [...new Set(labels.filter(({ from, to }) => from <= at && at <= to).map(({ kind }) => kind))].join(", ");
   const { time, columns } = series;
   const step = Math.max(1, Math.ceil(time.length / MOST));
   const rows = time.flatMap((_at, i) => ((time.length - 1 - i) % step === 0 ? [i] : [])).reverse();
@@ -15,7 +20,7 @@ export function dataTable(series) {
     h(
       "table.data",
       null,
-      h("thead", null, h("tr", null, ["Time", "Value", "Usual from", "to", "Forecast", "Score"].map((title) => h("th", { scope: "col" }, title)))),
+      h("thead", null, h("tr", null, ["Time", "Value", "Usual from", "to", "Forecast", "Score", ...(labels.length ? ["Label"] : [])].map((title) => h("th", { scope: "col" }, title)))),
       h(
         "tbody",
         null,
@@ -29,6 +34,7 @@ export function dataTable(series) {
             h("td.number", null, short(columns.high?.[i])),
             h("td.number", null, short(columns.forecast?.[i])),
             h("td.number", null, score(columns.log_score?.[i])),
+            labels.length ? h("td", null, said(time[i])) : null,
           ),
         ),
       ),

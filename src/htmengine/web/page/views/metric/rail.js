@@ -4,6 +4,23 @@ import { clock, count, moment, plural, span } from "../../lib/format.js";
 import { h, replace } from "../../lib/h.js";
 import { link } from "../../lib/router.js";
 
+const KINDS = { anomaly: "an anomaly", normal: "normal", ignore: "to be ignored" };
+
+/**
+ * What people say of the time that is shown.
+ * @param {HTMLElement} element
+ * @param {import("../../shapes").Label[]} labels
+ */
+export function showLabels(element, labels) {
+  replace(
+    element,
+    labels.length ? h("h3", null, "Labels") : null,
+    labels.length
+      ? h("ul.labels", null, labels.map((one) => h("li", null, `${clock(one.from)} to ${clock(one.to)}: ${KINDS[one.kind]}`, one.match ? ` (${one.match})` : "", one.note ? h("p.hint", null, one.note) : null, h("p.hint", null, one.by ? `by ${one.by}` : "", one.incident ? [" of ", h("a", { href: link(`i/${one.incident}`) }, one.incident)] : null))))
+      : null,
+  );
+}
+
 /**
  * @param {HTMLElement} element
  * @param {import("../../shapes").MetricDetail} detail
