@@ -91,7 +91,7 @@ def run(folder: Path, *, kills: int, away_every: int = 3, seed: int = 1) -> Verd
             incidents.begin()
             # Those of the last round may have been told, and not noted as such.
             incidents.resolve(known)
-            known = _told(receiver, "opened")
+            known = _reported(receiver, "opened")
             if not step or not _died(engine, STEP_WITHIN_S):
                 # A service that follows one that was killed has to wait for the lease of that.
                 engine.wait_until_it_listens()
@@ -103,9 +103,9 @@ def run(folder: Path, *, kills: int, away_every: int = 3, seed: int = 1) -> Verd
         engine.start()
         incidents.begin()
         try:
-            _wait(lambda: len(_told(receiver, "opened")) >= incidents.begun or not engine.running)
-            incidents.resolve(_told(receiver, "opened"))
-            _wait(lambda: len(_told(receiver, "resolved")) >= incidents.begun or not engine.running)
+            _wait(lambda: len(_reported(receiver, "opened")) >= incidents.begun or not engine.running)
+            incidents.resolve(_reported(receiver, "opened"))
+            _wait(lambda: len(_reported(receiver, "resolved")) >= incidents.begun or not engine.running)
             time.sleep(2.0)  # for what should not come
         finally:
             engine.kill()
@@ -146,7 +146,7 @@ class _Incidents:
             return {one["id"] for one in store.list_incidents(conn, limit=1000)}
 
 
-def _told(receiver: HttpReceiver, kind: str) -> set[str]:
+def _reported(receiver: HttpReceiver, kind: str) -> set[str]:
     return {
         request.json["data"]["incident"]["id"]
         for request in _taken(receiver)

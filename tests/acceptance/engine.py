@@ -32,8 +32,8 @@ def wait_until(condition: Callable[[], object], what: str | Callable[[], str], p
         if result:
             return result
         if time.monotonic() > deadline:
-            told = what if isinstance(what, str) else what()
-            raise AssertionError(f"did not happen within {patience_s:.0f} s: {told}")
+            awaited = what if isinstance(what, str) else what()
+            raise AssertionError(f"did not happen within {patience_s:.0f} s: {awaited}")
         time.sleep(0.05)
 
 

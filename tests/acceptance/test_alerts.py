@@ -41,12 +41,12 @@ def test_a_value_that_is_unusual_is_told_signed_and_so_is_that_it_is_over(folder
         folder.send([f"db.latency 900 {start + 60 * HISTORY}"])
         (opened,) = wait_until(lambda: receiver.requests, "a notice")
         assert Webhook(SECRET).verify(opened.body, opened.headers)
-        told = opened.json
-        assert told["type"] == "incident.opened"
-        assert told["data"]["metrics"][0]["name"] == "db.latency"
-        assert told["data"]["metrics"][0]["value"] == 900
-        incident = told["data"]["incident"]["id"]
-        assert told["data"]["incident"]["severity"] == "critical"
+        message = opened.json
+        assert message["type"] == "incident.opened"
+        assert message["data"]["metrics"][0]["name"] == "db.latency"
+        assert message["data"]["metrics"][0]["value"] == 900
+        incident = message["data"]["incident"]["id"]
+        assert message["data"]["incident"]["severity"] == "critical"
         assert client.incident(incident).state == "open"
         wait_until(
             lambda: "db.latency" in folder.cli("alerts", "list", "--json", "--state", "delivered"),

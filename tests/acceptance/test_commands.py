@@ -112,8 +112,8 @@ def test_the_same_replay_again_is_harmless_and_waiting_tells_what_is_stored(engi
     file = tmp_path / "history.csv"
     file.write_text("timestamp,value\n" + "".join(f"{60 * row},{row % 7}\n" for row in range(300)))
     for refused in ({}, {"stored already": 300}):
-        told = engine.json("replay", file, "--metric", "again", "--wait", "--monitor")
-        assert told == {
+        answer = engine.json("replay", file, "--metric", "again", "--wait", "--monitor")
+        assert answer == {
             **{"metric": "again", "sent": 300, "missing": 0, "skipped": 0},
             **{"refused": refused, "stored": 300, "scored": 300},
         }
@@ -126,9 +126,9 @@ def test_samples_that_a_replay_cannot_store_are_counted_with_the_reason(engine, 
     file = tmp_path / "fast.csv"
     file.write_text("time,value\n" + "".join(f"{1_600_000_000 + row / 5},{row % 7}\n" for row in range(100)))
     done = engine._run("replay", file, "--metric", "fast", "--wait")
-    told = json.loads(done.stdout)
-    (reason,) = told["refused"]
-    assert (told["sent"], told["stored"], told["refused"][reason]) == (100, 20, 80)
+    answer = json.loads(done.stdout)
+    (reason,) = answer["refused"]
+    assert (answer["sent"], answer["stored"], answer["refused"][reason]) == (100, 20, 80)
     assert f"80 of 100 samples are refused: {reason}." in done.stderr
     assert "a metric has one a second" in reason
     assert done.returncode == 1
@@ -232,8 +232,8 @@ def test_predictions_that_are_asked_for_are_stored_and_published(engine, name, p
     assert [row["rowid"] for row in rows] == list(range(1, 41))
     assert [row["ts"] for row in rows] == [int(line.split()[2]) for line in sent]
     assert [row["multiStepBestPredictions"] for row in rows] == predictions
-    (told,) = [message for message in defined if message["modelInfo"]["metricName"] == name]
-    assert (told["method"], told["status"]) == ("defineModel", 0)
+    (answer,) = [message for message in defined if message["modelInfo"]["metricName"] == name]
+    assert (answer["method"], answer["status"]) == ("defineModel", 0)
 
 
 def params_of_nupic(**options):
@@ -251,8 +251,8 @@ def test_metrics_of_a_pattern_are_monitored_shown_and_deleted_while_samples_come
     engine.cli("send", data="\n".join(sent))
     for name in names:
         engine.wait_for_rows(name, 30)
-    told = engine.json("monitor", "quiet.many.[0-2]")
-    assert [one["metric"] for one in told] == names[:3]
+    answer = engine.json("monitor", "quiet.many.[0-2]")
+    assert [one["metric"] for one in answer] == names[:3]
     for name in names[:3]:
         engine.wait_for_scores(name, 30)
     shown = engine.json("results", "quiet.many.*", "--json", "--limit", 1000)
@@ -476,9 +476,9 @@ def test_the_demonstration_finds_the_cascade_that_it_puts_in(tmp_path):
         check=True,
         timeout=TIMEOUT_S,
     )
-    told = json.loads(done.stdout)
-    assert 2 <= told["anomalies"] <= 5
-    assert told["found"] >= 2
+    answer = json.loads(done.stdout)
+    assert 2 <= answer["anomalies"] <= 5
+    assert answer["found"] >= 2
     assert "<-- anomaly" in done.stderr
 
 

@@ -47,17 +47,18 @@ class Example:
         try:
             address = f"http://127.0.0.1:{self.web_port}/"
             wait_until(
-                lambda: address in self.told() or process.poll() is not None, lambda: f"a page: {self.told()}"
+                lambda: address in self.output() or process.poll() is not None,
+                lambda: f"a page: {self.output()}",
             )
-            assert process.poll() is None, self.told()
+            assert process.poll() is None, self.output()
             assert self.get("/")  # what is printed is there
             yield self
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(STOPS_WITHIN_S)
-        assert "Traceback" not in self.told()
+        assert "Traceback" not in self.output()
 
-    def told(self) -> str:
+    def output(self) -> str:
         """Return what was printed and logged."""
         logs = sorted(self.folder.glob("logs/*.log"))
         return "".join(path.read_text() for path in [self.folder.parent / "out", *logs])
@@ -185,9 +186,9 @@ def test_an_example_takes_new_ports_and_says_why_it_does_not_start(example):
         port = str(taken.getsockname()[1])
         for option in ("--port", "--web-port"):
             other = "--port" if option == "--web-port" else "--web-port"
-            code, told = start(example, option, port, other, str(free_port()))
+            code, output = start(example, option, port, other, str(free_port()))
             assert code == 1
-            assert told == (
+            assert output == (
                 f"Port {port} on 127.0.0.1 is in use by another program.\n"
                 f"End that program, or choose another port: {option}.\n"
             )
@@ -198,11 +199,11 @@ def test_an_example_takes_new_ports_and_says_why_it_does_not_start(example):
         assert SupervisorClient(f"unix://{control}").getState()["statename"] == "RUNNING"
         page = example.get("/")
         assert "SCORES_FROM = 200, ALL_FROM = 500" in page
-        code, told = start(example)
+        code, output = start(example)
         assert code == 1
-        assert f"skeleton-app runs already: http://127.0.0.1:{example.web_port}/" in told
-    code, told = start(example, "--bus", "rabbitmq")
-    assert (code, "was made for --bus embedded" in told) == (1, True)
+        assert f"skeleton-app runs already: http://127.0.0.1:{example.web_port}/" in output
+    code, output = start(example, "--bus", "rabbitmq")
+    assert (code, "was made for --bus embedded" in output) == (1, True)
     example.web_port = free_port()
     with example.running("skeleton-app"):
         pass
@@ -212,10 +213,10 @@ def test_an_example_takes_new_ports_and_says_why_it_does_not_start(example):
     assert not {path for path in wrong if path.suffix != ".pyc"}
     programs = example.folder / "conf" / "programs" / "app.conf"
     programs.write_text(programs.read_text().replace("/webapp.py", "/no-such-program.py"))
-    code, told = start(example, "--web-port", str(free_port()))
+    code, output = start(example, "--web-port", str(free_port()))
     assert code == 1
-    assert "skeleton-app has ended: webapp does not come up. The end of " in told
-    assert "no-such-program.py': [Errno 2] No such file or directory" in told
+    assert "skeleton-app has ended: webapp does not come up. The end of " in output
+    assert "no-such-program.py': [Errno 2] No such file or directory" in output
 
 
 @also_on(on_postgresql)

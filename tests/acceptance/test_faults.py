@@ -207,12 +207,12 @@ def test_a_disk_that_fills_up_costs_nothing_that_was_accepted(tmp_path):
             process.send_signal(signal.SIGTERM)
             code = process.wait(STOPS_WITHIN_S)
         # What was read and could not be taken is lost, and that is said; TCP has no acknowledgement.
-        told = folder.log.read_text()
-        assert (code, "lines that had been read could not be put on the queue" in told) in (
+        log = folder.log.read_text()
+        assert (code, "lines that had been read could not be put on the queue" in log) in (
             (1, True),
             (0, False),
         )
-        assert "Traceback" not in told
+        assert "Traceback" not in log
         assert f"{folder.path}: the disk is full" in refused_up(folder)
         ballast.unlink()
         assert folder.cli("verify") == ""
@@ -256,7 +256,7 @@ def test_a_file_that_is_deleted_or_overwritten_under_the_engine_is_said_and_noth
         spoil(folder.path / file)
         process.send_signal(signal.SIGTERM)
         assert process.wait(STOPS_WITHIN_S) == 1
-    told = folder.log.read_text()
-    assert f"{file.rpartition('/')[2]}: " in told, told
-    assert "backup" in told or "start again" in told
-    assert "everything is saved" not in told
+    log = folder.log.read_text()
+    assert f"{file.rpartition('/')[2]}: " in log, log
+    assert "backup" in log or "start again" in log
+    assert "everything is saved" not in log

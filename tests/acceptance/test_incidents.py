@@ -69,12 +69,12 @@ def test_a_service_that_is_killed_before_or_behind_its_commit_loses_and_doubles_
     with service(tmp_path, "incidents.committed:1") as process:
         assert process.wait() == -signal.SIGKILL
     assert stored(database) == expected(uids, first)
-    told = members(database)
+    reported = members(database)
     for name, after_s in second:
         alarm(database, uids[name], after_s)
     with service(tmp_path):
         wait_until(lambda: stored(database) == expected(uids, [*first, *second]), "all alarms in incidents")
-    assert min(told) in members(database)  # what was told first goes on
+    assert min(reported) in members(database)  # what was told first goes on
 
 
 def test_another_service_takes_over_from_one_that_is_killed(database, tmp_path):

@@ -61,8 +61,8 @@ class Checkout:
         """Run it, and return how often packages were installed so far."""
         done = self.setup()
         assert done.returncode == 0, done.stderr
-        told = (self.folder / "installed-by-pip").read_text()
-        return told.count(".[dev]")
+        installed = (self.folder / "installed-by-pip").read_text()
+        return installed.count(".[dev]")
 
 
 @pytest.fixture
@@ -90,8 +90,8 @@ def test_a_missing_package_is_named_before_anything_is_made(checkout, lacking, v
 
 def test_all_missing_packages_are_named_at_once(checkout):
     checkout.lacks("Python.h", "ensurepip")
-    told = checkout.setup("CXX=/no/compiler").stderr
-    assert "On Debian: apt-get install g++ python3-dev python3-venv\n" in told
+    stderr = checkout.setup("CXX=/no/compiler").stderr
+    assert "On Debian: apt-get install g++ python3-dev python3-venv\n" in stderr
 
 
 def test_a_python_that_is_too_old_is_refused(checkout):

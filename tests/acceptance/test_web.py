@@ -88,14 +88,14 @@ def test_results_are_followed_through_a_kill_without_loss(folder):
 
 def test_a_port_that_was_asked_for_and_is_taken_is_an_error_that_says_what_to_do(folder):
     with socket.create_server(("127.0.0.1", folder.http_port)):
-        told = folder.fails("up", "--port", folder.port, "--http-port", folder.http_port)
-    assert str(folder.http_port) in told
-    assert "--http-port" in told
+        stderr = folder.fails("up", "--port", folder.port, "--http-port", folder.http_port)
+    assert str(folder.http_port) in stderr
+    assert "--http-port" in stderr
 
 
 def test_other_machines_are_let_in_only_with_a_token(folder):
-    told = folder.fails("up", *folder.ports, "--http-host", "0.0.0.0")
-    assert "htmengine tokens create" in told
+    stderr = folder.fails("up", *folder.ports, "--http-host", "0.0.0.0")
+    assert "htmengine tokens create" in stderr
     secret = folder.cli("tokens", "create", "test", "--scope", "read").strip()
     with folder.up("--http-host", "0.0.0.0"):
         address = f"http://127.0.0.1:{folder.http_port}"

@@ -37,8 +37,8 @@ def test_its_programs_run(document, application, tmp_path):
     send, create, query, consume = blocks
     with suppress(ObjectNotFoundError):  # of an earlier run against the same application
         createDatasourceAdapter("custom").deleteMetricByName("foo.bar.stats")
-    told = tmp_path / "told"
-    with told.open("w") as out:
+    output = tmp_path / "output"
+    with output.open("w") as out:
         consumer = subprocess.Popen(
             [sys.executable, "-u", "-c", consume],
             env=os.environ | application.environment,
@@ -52,11 +52,11 @@ def test_its_programs_run(document, application, tmp_path):
             done = application.run(block)
             assert (done.returncode, done.stderr) == (0, "")
         uid = application.active("foo.bar.stats").uid
-        wait_until(lambda: f"Handling `defineModel` for {uid}" in told.read_text(), "news of the model")
+        wait_until(lambda: f"Handling `defineModel` for {uid}" in output.read_text(), "news of the model")
         result = f"Handling 1 model result(s) for {uid} - foo.bar.stats"
-        wait_until(lambda: result in told.read_text(), told.read_text)
+        wait_until(lambda: result in output.read_text(), output.read_text)
         row = re.compile(rf"^{uid} \[{{.*'value': 21\.0.*}}\]$", re.MULTILINE)
-        wait_until(lambda: row.search(told.read_text()), told.read_text)
+        wait_until(lambda: row.search(output.read_text()), output.read_text)
         done = application.run(query)
         assert done.stderr == ""
         assert re.fullmatch(r"foo\.bar\.stats 21\.0 1443197361 [\d.e-]+\n", done.stdout), done.stdout

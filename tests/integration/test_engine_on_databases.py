@@ -52,8 +52,8 @@ class Application:
             wait_until(lambda: self._run("verify", "--settled").returncode == 0, "that nothing is on its way")
         finally:
             process.send_signal(signal.SIGTERM)
-            _, told = process.communicate(timeout=STOPS_WITHIN_S)
-        assert process.returncode == 0, told
+            _, stderr = process.communicate(timeout=STOPS_WITHIN_S)
+        assert process.returncode == 0, stderr
 
     def _send(self, process, first, last):
         assert process.poll() is None, process.communicate()
@@ -75,8 +75,8 @@ def application(database_server, tmp_path):
 
 
 def test_a_line_becomes_a_scored_row(application):
-    _, told = application.command("up", code=1)
-    assert "htmengine db upgrade" in told
+    _, stderr = application.command("up", code=1)
+    assert "htmengine db upgrade" in stderr
     printed, _ = application.command("db", "upgrade")
     assert json.loads(printed) == {"upgraded": True, "shards": 4}
     application.run_until_scored(1, 300)

@@ -20,13 +20,13 @@ def test_the_depths_of_queues_of_the_configured_broker_are_printed(request, conf
             bus.publish("depth", "waits", persistent=True)
         command = ["--dryrun", "--rmq-queues", "depth", "--metric-prefix", "app"]
 
-        def told():
+        def reported():
             agent.main(command)
             lines = [line.split() for line in capsys.readouterr().out.splitlines()]
             return lines if ["app-q-depth-ready.avg", "3"] in [line[:2] for line in lines] else None
 
         before = int(time.time())
-        first = wait_until(told, "the broker's statistics")[0]
+        first = wait_until(reported, "the broker's statistics")[0]
         assert first[0] == "app-allq-ready.avg"
         assert int(first[1]) >= 3
         assert int(first[2]) >= before

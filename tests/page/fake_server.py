@@ -253,9 +253,9 @@ class _Api:
         if rest[1] == "data":
             return self._data(name, params)
         since, until = float(params.get("from", 0)), float(params.get("to", NOW + 1))
-        told = [one for one in fleet.alarms(name) if since <= one["time"] <= until]
+        alarms = [one for one in fleet.alarms(name) if since <= one["time"] <= until]
         if rest[1] == "alarms":
-            return {"items": told[: int(params.get("limit", 100))], "next": None}
+            return {"items": alarms[: int(params.get("limit", 100))], "next": None}
         found = next((one for one in fleet.alarms(name) if str(one["rowid"]) == rest[2]), None)
         if found is None:
             return problem(404, "Row not found", "The row is not kept any more.")
@@ -368,23 +368,23 @@ class _Api:
         since, until = float(params["from"]), float(params["to"])
         found = []
         for name in world.names:
-            told = [one for one in fleet.alarms(name) if since <= one["time"] <= until]
-            if told and matches(world.row(name), params.get("q") or ""):
-                found.append((name, told))
+            alarms = [one for one in fleet.alarms(name) if since <= one["time"] <= until]
+            if alarms and matches(world.row(name), params.get("q") or ""):
+                found.append((name, alarms))
         if params.get("rank") == "window":
             items = [
                 {
                     "uid": fleet.uid_of(name),
                     "name": name,
-                    "score": max(one["log_score"] for one in told),
-                    "max": max(one["log_score"] for one in told),
-                    "alarms": len(told),
-                    "first": told[-1]["time"],
+                    "score": max(one["log_score"] for one in alarms),
+                    "max": max(one["log_score"] for one in alarms),
+                    "alarms": len(alarms),
+                    "first": alarms[-1]["time"],
                 }
-                for name, told in found
+                for name, alarms in found
             ]
             return {"items": sorted(items, key=lambda one: -one["score"])}
-        items = sorted((one for _name, told in found for one in told), key=lambda one: -one["time"])
+        items = sorted((one for _name, alarms in found for one in alarms), key=lambda one: -one["time"])
         return {"items": items[: int(params.get("limit", 100))], "next": None}
 
     async def get_fleet(self, request):
@@ -436,8 +436,8 @@ class _Api:
         return found
 
     async def post_deliveries(self, _request, key, _send):
-        every = [told for one in self.world.incidents for told in one["deliveries"]]
-        found = next(told for told in every if told["id"] == int(key))
+        every = [delivery for one in self.world.incidents for delivery in one["deliveries"]]
+        found = next(delivery for delivery in every if delivery["id"] == int(key))
         found |= {"state": "pending", "reason": None, "tries": 0, "done": None}
         return found
 
@@ -645,14 +645,14 @@ class _Api:
             name = "db.primary.latency_p95"
             columns = fleet.series(name, NOW - 86_400, NOW)
             order = ["time", "value", "log_score", "forecast", "low", "high"]
-            told = fleet.alarms(name)
+            alarms = fleet.alarms(name)
             incident = {
-                "start": told[-1]["time"],
-                "end": told[0]["time"],
-                "peak": told[-5]["time"],
+                "start": alarms[-1]["time"],
+                "end": alarms[0]["time"],
+                "peak": alarms[-5]["time"],
                 "rows": 5,
                 "line": 1202,
-                "value": told[-5]["value"],
+                "value": alarms[-5]["value"],
                 "log_score": 0.86,
                 "one_in": 41_000,
                 "usual": [90.0, 130.0],
@@ -660,7 +660,7 @@ class _Api:
                 "cause": "jump",
                 "direction": "up",
                 "reason": "steps larger than usual",
-                "sentence": told[-5]["sentence"],
+                "sentence": alarms[-5]["sentence"],
             }
             document = {
                 "title": "the file: latency",

@@ -122,12 +122,12 @@ def test_a_link_of_a_message_leads_to_what_it_names_and_does_nothing_by_itself(w
 
 
 def test_who_was_told_stands_in_the_timeline_and_what_failed_is_sent_again(world, site):
-    told = {"rule": "default", "severity": "warning", "incident": "i7k2", "due": None, "title": "t"}
+    about = {"rule": "default", "severity": "warning", "incident": "i7k2", "due": None, "title": "t"}
     world.incidents[0]["deliveries"] = [
         {"id": 7, "target": "ops", "kind": "opened", "state": "delivered", "reason": None}
-        | {"created": NOW - 900, "done": NOW - 899, "tries": 1, **told},
+        | {"created": NOW - 900, "done": NOW - 899, "tries": 1, **about},
         {"id": 8, "target": "pager", "kind": "opened", "state": "dead", "reason": "answered 404"}
-        | {"created": NOW - 900, "done": NOW - 800, "tries": 8, **told},
+        | {"created": NOW - 900, "done": NOW - 800, "tries": 8, **about},
     ]
     page = site.open("/i/i7k2")
     timeline = page.locator(".timeline")

@@ -21,7 +21,7 @@ def module(site):
 
 
 def test_numbers_fit_their_cells(module):
-    told = {
+    expected = {
         0: "0",
         5.408: "5.41",
         94.75: "94.8",
@@ -31,12 +31,12 @@ def test_numbers_fit_their_cells(module):
         2e-7: "2.0e−7",
         12_345: "12.3 k",
     }
-    assert {number: module("lib/format.js", "short", number) for number in told} == told
+    assert {number: module("lib/format.js", "short", number) for number in expected} == expected
     assert module("lib/format.js", "short", None) == "–"
 
 
 def test_spans_are_told_in_two_units(module):
-    told = {
+    expected = {
         0.38: "0.4 s",
         42: "42 s",
         600: "10 min",
@@ -45,12 +45,12 @@ def test_spans_are_told_in_two_units(module):
         200_000: "2 d 7 h",
         31_536_000: "365 d",
     }
-    assert {seconds: module("lib/format.js", "span", seconds) for seconds in told} == told
+    assert {seconds: module("lib/format.js", "span", seconds) for seconds in expected} == expected
 
 
 def test_rarity_is_told_in_two_digits(module):
-    told = {3: "usual", 740: "1 in 740", 292_345: "1 in 290\u202f000"}
-    assert {number: module("lib/format.js", "rarity", number) for number in told} == told
+    expected = {3: "usual", 740: "1 in 740", 292_345: "1 in 290\u202f000"}
+    assert {number: module("lib/format.js", "rarity", number) for number in expected} == expected
     assert module("lib/format.js", "rarity", None) == ""
 
 
@@ -62,19 +62,19 @@ def test_a_gap_breaks_the_line(module):
 
 
 def test_times_of_addresses_are_read(module):
-    told = {
+    expected = {
         "1773325560": 1773325560,
         "2026-03-12T14:26:00Z": 1773325560,
         "now": None,
         "nonsense": None,
         "": None,
     }
-    assert {text: module("lib/windows.js", "readTime", text) for text in told} == told
+    assert {text: module("lib/windows.js", "readTime", text) for text in expected} == expected
 
 
 def test_a_short_history_gets_a_short_window(module):
-    told = {1800: "1h", 5000: "3h", 80_000: None, 10**7: None}
-    assert {seconds: module("lib/windows.js", "fittingWindow", seconds) for seconds in told} == told
+    expected = {1800: "1h", 5000: "3h", 80_000: None, 10**7: None}
+    assert {seconds: module("lib/windows.js", "fittingWindow", seconds) for seconds in expected} == expected
 
 
 def test_words_of_a_shell_are_quoted(module):

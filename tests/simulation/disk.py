@@ -39,7 +39,7 @@ class Disk:
 
     def after_power_failure(self, folder: Path, chance: random.Random) -> tuple[Disk, str]:
         """Return what is left of all files, in another folder, and how much was lost, for a person."""
-        told = []
+        torn = []
         for name in self._names:
             source, target = self.path(name), folder / name
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -49,8 +49,8 @@ class Disk:
             left = chance.choice((size, chance.randint(min(self._synced[name], size), size)))
             if size:
                 _log(target).write_bytes(log.read_bytes()[:left])
-            told.append(f"{name} keeps {left} of {size} bytes")
-        return Disk(folder, self._names), ", ".join(told)
+            torn.append(f"{name} keeps {left} of {size} bytes")
+        return Disk(folder, self._names), ", ".join(torn)
 
     def close(self) -> None:
         for keeper in self._keepers:

@@ -259,7 +259,7 @@ class History:
             verdict = self._judge()
             for process in machine.processes:
                 if not process.dead:
-                    machine.bury(process)
+                    machine.end_at_once(process)
             self.disk.close()
         return Result(self.seed, verdict, machine.failures, machine.story, turns)
 

@@ -178,7 +178,7 @@ class Machine:
         assert process is not None
         return process
 
-    def bury(self, process: Process) -> None:
+    def end_at_once(self, process: Process) -> None:
         """End a process at once; nothing that it still tries takes place."""
         process.dead = True
         for task in [task for task in self.tasks if task.process is process]:
@@ -221,7 +221,7 @@ class Machine:
         self.now += self.random.random() * TURN_S
         process = task.process
         if process.dead or process.ends:
-            self.bury(process)
+            self.end_at_once(process)
             self.on_end(process)
         elif task.is_done:
             self.tasks.remove(task)

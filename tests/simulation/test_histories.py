@@ -36,10 +36,10 @@ def kept(request):
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_history_breaks_the_promise(part, kept):
     before, failed = kept
-    told = []
+    failures = []
     for seed in [*before, *range(BASE + part, BASE + HISTORIES, PARTS)]:
         result = run(seed)
         if result.faults:
             failed.append(seed)
-            told.append(f"python -m tests.simulation --seed {seed}  # {'; '.join(result.faults)}")
-    assert not told, "\n".join(told)
+            failures.append(f"python -m tests.simulation --seed {seed}  # {'; '.join(result.faults)}")
+    assert not failures, "\n".join(failures)

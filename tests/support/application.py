@@ -166,12 +166,12 @@ def supervised(
             stderr=out,
         )
 
-    def told() -> str:
+    def output() -> str:
         logs = sorted((home / "logs").glob("*.log"))
         return "".join(path.read_text() for path in [folder / "out", *logs])
 
     def listens() -> bool:
-        assert process.poll() is None, told()
+        assert process.poll() is None, output()
         try:
             application.send()
         except OSError:
@@ -179,12 +179,12 @@ def supervised(
         return True
 
     try:
-        wait_until(listens, lambda: f"listening: {told()}")
+        wait_until(listens, lambda: f"listening: {output()}")
         yield application
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(90)
-    assert "Traceback" not in told(), told()
+    assert "Traceback" not in output(), output()
 
 
 def _replace(path: Path, changes: Mapping[str, str]) -> None:

@@ -33,5 +33,5 @@ def test_skips_for_one_reason_take_one_line(tmp_path):
         cwd=Path(__file__).parents[2],
         env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""},
     )
-    told = [line for line in done.stdout.splitlines() if line.startswith("SKIPPED")]
-    assert told == ["SKIPPED [4] needs a server", "SKIPPED [1] needs a terminal"]
+    skipped = [line for line in done.stdout.splitlines() if line.startswith("SKIPPED")]
+    assert skipped == ["SKIPPED [4] needs a server", "SKIPPED [1] needs a terminal"]

@@ -8,7 +8,7 @@ import pytest
 
 import htmengine
 
-SOURCE = Path(htmengine.__file__).parent
+SOURCE, TESTS = Path(htmengine.__file__).parent, Path(__file__).parents[1]
 TERMS = {
     r"\w*_AT_ONCE|\w*_AT_A_TIME": "*_BATCH_SIZE",
     r"_?MOST_\w+|\w*LONGEST_\w+": "MAX_*",
@@ -34,13 +34,15 @@ def names(path):
     with tokenize.open(path) as file:
         for token in tokenize.generate_tokens(file.readline):
             if token.type == tokenize.NAME:
-                yield token.string, f"{path.relative_to(SOURCE)}:{token.start[0]}"
+                yield token.string, f"{path}:{token.start[0]}"
 
 
 @pytest.fixture(scope="module")
 def places():
-    """Give, by name, a place where it stands."""
-    return dict(found for path in SOURCE.rglob("*.py") for found in names(path))
+    """Give, by name, a place where it stands; naive twins have the names of their kernels."""
+    files = [*SOURCE.rglob("*.py"), *TESTS.rglob("*.py")]
+    twins = TESTS / "reference"
+    return dict(found for path in files if twins not in path.parents for found in names(path))
 
 
 @pytest.mark.parametrize("pattern", TERMS)

@@ -44,7 +44,7 @@ class Running:
         self.url = url
         self.behind = behind
 
-    def told(self, incident, status):
+    def alerts_of(self, incident, status):
         """Return the messages that the receiver got of an incident."""
         return [
             request.json
@@ -53,7 +53,7 @@ class Running:
         ]
 
     def wait_told(self, incident, status):
-        wait_for(lambda: self.told(incident, status))
+        wait_for(lambda: self.alerts_of(incident, status))
 
     def alerts(self, incident):
         with urllib.request.urlopen(f"{self.url}/api/v2/alerts", timeout=30) as answer:
@@ -130,8 +130,8 @@ def test_an_incident_is_told_once_while_it_lasts_and_once_when_it_is_over(alertm
     # What comes after it shows that no more comes before.
     target.send(notice(incident="i101", started=now))
     alertmanager.wait_told("i101", "firing")
-    (firing,) = alertmanager.told("i100", "firing")
-    (over,) = alertmanager.told("i100", "resolved")
+    (firing,) = alertmanager.alerts_of("i100", "firing")
+    (over,) = alertmanager.alerts_of("i100", "resolved")
     assert firing["groupKey"] == over["groupKey"]
     assert over["alerts"][0]["annotations"]["why"].startswith("began with")
 
@@ -145,20 +145,20 @@ def test_what_is_pushed_no_more_is_over_by_itself(alertmanager):
 
 
 def test_names_of_any_kind_are_taken(alertmanager):
-    told = nasty_notice(incident="i300", started=time.time())
-    assert pushing(alertmanager).send(told) == Delivered()
+    sent = nasty_notice(incident="i300", started=time.time())
+    assert pushing(alertmanager).send(sent) == Delivered()
     alertmanager.wait_told("i300", "firing")
     (alert,) = alertmanager.alerts("i300")
-    assert alert["labels"]["metric"] == alert_of(told).labels["metric"]
-    assert alert["fingerprint"] == alert_of(told).fingerprint
+    assert alert["labels"]["metric"] == alert_of(sent).labels["metric"]
+    assert alert["fingerprint"] == alert_of(sent).fingerprint
 
 
 def test_the_body_of_our_webhooks_has_the_fields_of_its_own(alertmanager, receiver):  # noqa: F811
-    told = notice(incident="i400", started=time.time())
-    pushing(alertmanager).send(told)
+    sent = notice(incident="i400", started=time.time())
+    pushing(alertmanager).send(sent)
     alertmanager.wait_told("i400", "firing")
-    (theirs,) = alertmanager.told("i400", "firing")
-    target_of(f'kind = "webhook"\nformat = "alertmanager"\nurl = "{receiver.url}"').send(told)
+    (theirs,) = alertmanager.alerts_of("i400", "firing")
+    target_of(f'kind = "webhook"\nformat = "alertmanager"\nurl = "{receiver.url}"').send(sent)
     ours = receiver.requests[0].json
     assert set(theirs) <= set(ours)
     assert set(theirs["alerts"][0]) == set(ours["alerts"][0])
@@ -196,8 +196,8 @@ def test_an_incident_goes_from_its_alarms_to_whoever_is_behind_once(world, alert
     assert world.sender.counters["repeated"] == repeated
     target.send(notice(incident="i601", started=time.time()))
     alertmanager.wait_told("i601", "firing")
-    assert len(alertmanager.told(incident, "firing")) == 1
-    assert len(alertmanager.told(incident, "resolved")) == 1
+    assert len(alertmanager.alerts_of(incident, "firing")) == 1
+    assert len(alertmanager.alerts_of(incident, "resolved")) == 1
 
 
 def send(world, after_s):

@@ -136,9 +136,9 @@ def test_a_database_that_cannot_be_used_is_named_without_the_password(database_s
     )
     with pytest.raises(error) as caught, database.read():
         pass
-    told = f"{caught.value} {caught.value.hint} {database.place} {database.engine!r}"
+    text = f"{caught.value} {caught.value.hint} {database.place} {database.engine!r}"
     assert "127.0.0.1" in str(caught.value)
-    assert "S3cret" not in told
+    assert "S3cret" not in text
     database.close()
 
 

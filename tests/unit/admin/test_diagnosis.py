@@ -101,11 +101,12 @@ def test_a_name_without_a_metric_is_explained(services, queued, words):
 
 
 def test_a_name_whose_lines_are_refused_is_told_why():
-    told = unknown("cpu.load", ALL, 0, ["the value is not a number"])
+    report = unknown("cpu.load", ALL, 0, ["the value is not a number"])
     assert (
-        told.sentence == "No metric cpu.load is stored. Lines of it were refused: the value is not a number."
+        report.sentence
+        == "No metric cpu.load is stored. Lines of it were refused: the value is not a number."
     )
-    assert told.needs_attention
+    assert report.needs_attention
 
 
 def test_rows_before_the_model_began_do_not_count_as_waiting():

@@ -227,7 +227,7 @@ def test_some_metrics_are_chosen_anew_each_time(context, uid, monkeypatch):
 
 def test_progress_is_shown_of_checkpoints_and_metrics(context, uid):
     shown = []
-    verify(context, show=lambda *told: shown.append(told))
+    verify(context, show=lambda *progress: shown.append(progress))
     assert shown == [("Reading checkpoints", 0, 1), ("Scoring metrics again", 0, 1)]
 
 

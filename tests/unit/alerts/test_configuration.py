@@ -36,9 +36,9 @@ def test_a_file_gives_rules_and_opened_targets(path, made):
 
 def test_faults_of_targets_and_rules_are_told_together_with_their_lines_and_nothing_stays_open(path, made):
     path.write_text(OPS + '[targets.team]\nkind = "phone"\n[[rules]]\nmatch = "db.*"\n')
-    with pytest.raises(ConfigError) as told:
+    with pytest.raises(ConfigError) as raised:
         configuration.load(path)
-    lines = str(told.value).splitlines()
+    lines = str(raised.value).splitlines()
     assert [line.split(":")[1] for line in lines] == ["5", "6"]
     assert 'kind = "phone" is none of' in lines[0]
     assert "has no name" in lines[1]

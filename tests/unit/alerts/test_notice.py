@@ -27,8 +27,8 @@ METRICS = st.builds(
 
 @given(metrics=st.lists(METRICS, max_size=20), sentence=st.text(), url=st.text())
 def test_a_notice_comes_back_as_it_was_stored(metrics, sentence, url):
-    told = notice(metrics=tuple(metrics), sentence=sentence, actions=(Link("Acknowledge", url),))
-    assert decode(encode(told)) == told
+    sent = notice(metrics=tuple(metrics), sentence=sentence, actions=(Link("Acknowledge", url),))
+    assert decode(encode(sent)) == sent
 
 
 @pytest.mark.parametrize("id_", ["", "a b", "a\r\nX-Header: b", "<a>", "é", ".a", "a" * 65])
@@ -39,7 +39,7 @@ def test_ids_that_could_not_stand_in_a_header_are_refused(id_):
 
 
 @pytest.mark.parametrize(
-    ("told", "title"),
+    ("sent", "title"),
     [
         (notice(), "Warning: db.latency;dc=a and 1 other metric"),
         (notice(metric_count=1, severity="info"), "Info: db.latency;dc=a"),
@@ -52,8 +52,8 @@ def test_ids_that_could_not_stand_in_a_header_are_refused(id_):
         (trial_notice("t1", "here", 1.0), "Test message of htmengine"),
     ],
 )
-def test_the_title_says_what_it_is_about_and_whether_it_goes_on(told, title):
-    assert told.title == title
+def test_the_title_says_what_it_is_about_and_whether_it_goes_on(sent, title):
+    assert sent.title == title
 
 
 def test_the_text_names_each_metric_with_its_lag_and_says_how_many_are_left_out():

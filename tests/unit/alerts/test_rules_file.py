@@ -100,10 +100,15 @@ def test_one_target_alone_is_told_of_all_but_lone_alarms():
     (rule,) = read('[targets.ops]\nkind = "terminal"').rules.rules
     assert rule.targets == ("ops",)
 
-    def told(*uids):
+    def matches(*uids):
         return isinstance(judge(rule, [AlarmFacts(uid, uid, 0, 0.5, 1.0) for uid in uids]), Match)
 
-    assert [told("a"), told("a", "a"), told("a", "a", "a"), told("a", "b")] == [False, False, True, True]
+    assert [matches("a"), matches("a", "a"), matches("a", "a", "a"), matches("a", "b")] == [
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_an_empty_file_tells_nobody():

@@ -156,8 +156,8 @@ def test_rules_are_tried_on_history(folder, database):
     done = run(folder, "preview", "--since", "2d")
     assert "would have told of 2 incidents in the last 2 d" in done.stdout
     assert done.stdout.splitlines()[-1].split()[2:4] == ["i1", "all"]
-    (told,) = documents(folder, "preview")
-    assert [(one["incident"], one["rule"], one["targets"]) for one in told["messages"]] == [
+    (preview,) = documents(folder, "preview")
+    assert [(one["incident"], one["rule"], one["targets"]) for one in preview["messages"]] == [
         ("i1", "all", ["ops"]),
         ("i2", "lone", ["ops"]),
     ]

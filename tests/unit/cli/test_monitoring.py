@@ -46,7 +46,7 @@ def monitor(context, *names, **options):
     monitoring.monitor(context, Scope(names, **options), None, None, None, None)
 
 
-def told(capsys):
+def output(capsys):
     printed = capsys.readouterr()
     return [json.loads(line)["metric"] for line in printed.out.splitlines()], printed.err
 
@@ -73,9 +73,9 @@ def test_a_pattern_that_fits_nothing_or_cannot_be_used_is_told(context, text, re
 
 def test_metrics_of_a_pattern_get_models_and_those_with_one_are_left(context, capsys):
     monitor(context, "web.a")
-    assert told(capsys) == (["web.a"], "")
+    assert output(capsys) == (["web.a"], "")
     monitor(context, "web.*", "new.one")
-    assert told(capsys) == (["web.b", "new.one"], "2 metrics got a model; 1 had one.\n")
+    assert output(capsys) == (["web.b", "new.one"], "2 metrics got a model; 1 had one.\n")
     assert monitored(context) == {"web.a", "web.b", "new.one"}
 
 
@@ -88,22 +88,22 @@ def test_one_that_has_a_model_and_is_named_costs_the_others_nothing(context, cap
 
 def test_a_dry_run_changes_nothing(context, capsys):
     monitor(context, "web.a")
-    told(capsys)
+    output(capsys)
     monitor(context, "*.a", dry_run=True)
-    assert told(capsys) == (["db.a"], "1 metric would get a model; nothing was changed.\n")
+    assert output(capsys) == (["db.a"], "1 metric would get a model; nothing was changed.\n")
     monitoring.unmonitor(context, Scope(["*"], dry_run=True))
-    assert told(capsys)[0] == ["web.a"]
+    assert output(capsys)[0] == ["web.a"]
     monitoring.delete(context, Scope(["web.*"], dry_run=True))
-    assert told(capsys)[0] == ["web.a", "web.b"]
+    assert output(capsys)[0] == ["web.a", "web.b"]
     assert monitored(context) == {"web.a"}
     assert len(statuses(context)) == 4
 
 
 def test_models_of_a_pattern_are_deleted(context, capsys):
     monitor(context, "web.a", "db.a")
-    told(capsys)
+    output(capsys)
     monitoring.unmonitor(context, Scope(["web.*"]))
-    assert told(capsys) == (["web.a"], "1 metric lost model and scores.\n")
+    assert output(capsys) == (["web.a"], "1 metric lost model and scores.\n")
     assert monitored(context) == {"db.a"}
     with pytest.raises(MisuseError, match="nobody: there is no metric"):
         monitoring.unmonitor(context, Scope(["db.a", "nobody"]))
@@ -136,7 +136,7 @@ def test_a_deletion_is_asked_for_whatever_it_is_of(context, capsys, monkeypatch)
     with pytest.raises(MisuseError, match=r"Delete.* 1 metric"):
         monitoring.delete(context, Scope(["web.a"]))
     monitoring.delete(context, Scope(["web.*"], yes=True))
-    assert told(capsys) == (["web.a", "web.b"], "2 metrics deleted.\n")
+    assert output(capsys) == (["web.a", "web.b"], "2 metrics deleted.\n")
     assert set(statuses(context)) == {"db.a", "odd[1]"}
 
 

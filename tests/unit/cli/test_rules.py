@@ -42,22 +42,22 @@ def path(tmp_path):
     return path
 
 
-def told(capsys, path, *names):
+def output(capsys, path, *names):
     rules.tell(path, names, json=False)
     return capsys.readouterr().out.splitlines()
 
 
 def test_it_is_told_which_rules_apply_and_what_comes_of_it(path, capsys):
-    assert told(capsys, path, "app.hits_total") == [
+    assert output(capsys, path, "app.hits_total") == [
         "app.hits_total",
         "  line 2: [apps] fits (app\\.(.*)): the name becomes web.hits_total",
         "  line 10: [totals] fits (*_total): kind = counter",
         "  line 18: [web] fits (web.*): action = monitor, range 0 to 9, limit = 2",
         "  Its samples are stored as web.hits_total, as growth per second, and it is monitored.",
     ]
-    assert told(capsys, path, "carbon.agents.a.cpuUsage")[-1] == "  Its samples are not stored."
-    assert told(capsys, path, "quiet.a")[-1] == "  Its samples are stored, and it is not monitored."
-    assert "no rule of" in told(capsys, path, "other")[-1]
+    assert output(capsys, path, "carbon.agents.a.cpuUsage")[-1] == "  Its samples are not stored."
+    assert output(capsys, path, "quiet.a")[-1] == "  Its samples are stored, and it is not monitored."
+    assert "no rule of" in output(capsys, path, "other")[-1]
 
 
 def test_the_same_is_told_to_programs(path, capsys):

@@ -13,7 +13,7 @@ from htmengine.graphite.times import parse_interval, parse_time
 NOW = 1_790_000_000  # Monday, 21 September 2026, 13:33:20 UTC
 
 
-def told(text, zone=UTC):
+def shown(text, zone=UTC):
     return datetime.fromtimestamp(parse_time(text, NOW, zone), UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
@@ -37,11 +37,11 @@ def told(text, zone=UTC):
     ],
 )
 def test_a_time_is_understood(text, meant):
-    assert told(text) == meant
+    assert shown(text) == meant
 
 
 def test_days_and_clocks_are_those_of_the_zone():
-    assert told("midnight", ZoneInfo("Europe/Berlin")) == "2026-09-20 22:00:00"
+    assert shown("midnight", ZoneInfo("Europe/Berlin")) == "2026-09-20 22:00:00"
 
 
 @pytest.mark.parametrize(

@@ -47,18 +47,18 @@ def test_any_order_and_any_chunks_give_the_same_incidents_and_told_ids_stay(fres
     database = fresh()
     uids = create(database, NAMES)
     one = writer(database, batch_size=batch)
-    told = {}
+    known = {}
     waiting = chance.sample(found, len(found))
     while waiting:
         for name, after_s in [waiting.pop() for _ in range(min(len(waiting), chance.randint(1, 6)))]:
             alarm(database, uids[name], after_s)
         work(one)
-        told |= members(database)
+        known |= members(database)
     expected = group([as_grouped(uids[name], name, after_s) for name, after_s in found], Fleet(NAMES))
     assert {frozenset(own) for own in members(database).values()} == {
         frozenset(each[:2] for each in own) for own in expected
     }
-    for number, own in told.items():
+    for number, own in known.items():
         now = incident(database, store.id_of(number))
         assert own <= members(database)[store.number_of(now["id"])]
         assert store.number_of(now["id"]) <= number

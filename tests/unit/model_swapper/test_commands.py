@@ -258,8 +258,8 @@ def test_commands_of_one_round_are_executed_in_their_order(world):
     ):
         world.publish_message(shard_of(command.uid, SHARDS), command)
     world.settle_all()
-    told = sorted((one.command_id, one.method, one.status) for one in world.commands)
-    assert told == [
+    answers = sorted((one.command_id, one.method, one.status) for one in world.commands)
+    assert answers == [
         ("1", "defineModel", SUCCESS),
         ("2", "defineModel", ERR_NO_SUCH_MODEL),
         ("3", "deleteModel", SUCCESS),

@@ -250,8 +250,8 @@ class World:
         outcome = self.scheduler.process(taken)
         if not published:
             return outcome
-        told = [(it.queue, one) for it in outcome.publish for one in messages.decode_model_output(it.body)]
-        for queue, message in told:
+        outputs = [(it.queue, one) for it in outcome.publish for one in messages.decode_model_output(it.body)]
+        for queue, message in outputs:
             if isinstance(message, Scores):
                 assert queue == self.settings.results_shard_queue(shard_of(message.uids[0], SHARDS))
                 self.results.append((self.clock.now, message))

@@ -48,9 +48,9 @@ def test_a_level_may_be_a_number_and_the_brokers_client_is_quiet(capsys):
     LoggingSupport.initService(logging.DEBUG)
     logging.getLogger("app").debug("began")
     logging.getLogger("pika.connection").info("state: OPEN")
-    told = capsys.readouterr().err
-    assert "began" in told
-    assert "OPEN" not in told
+    stderr = capsys.readouterr().err
+    assert "began" in stderr
+    assert "OPEN" not in stderr
 
 
 def test_without_console_and_file_nothing_is_said(capsys):

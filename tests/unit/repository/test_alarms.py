@@ -36,7 +36,7 @@ def of(database, uid, **options):
 
 def test_an_alarm_comes_back_as_it_was_stored(database, uid):
     why = '{"cause":"error","foreseen":[[1.0,2.0]],"text":"é 😀 %s"}'
-    told = alarm(
+    new = alarm(
         uid,
         7,
         0.1 + 0.5,
@@ -49,9 +49,9 @@ def test_an_alarm_comes_back_as_it_was_stored(database, uid):
         usual_high=3.4028234663852886e38,
         why=why,
     )
-    store(database, told)
+    store(database, new)
     (found,) = of(database, uid)
-    assert found == (found.id, uid, 7, 7, *told[2:5], 0.1 + 0.5, *told[5:])
+    assert found == (found.id, uid, 7, 7, *new[2:5], 0.1 + 0.5, *new[5:])
     store(database, alarm(uid, 30))
     assert of(database, uid)[0][8:] == (None,) * 8
 

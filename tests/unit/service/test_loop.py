@@ -191,7 +191,7 @@ def test_pauses_grow_to_a_limit_that_is_short_for_a_full_queue(world):
     assert world.stop.pauses == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, *full]
 
 
-def told(world, caplog):
+def logged(world, caplog):
     with caplog.at_level(logging.WARNING, logger="htmengine"):
         world.run()
     return caplog.messages
@@ -200,7 +200,7 @@ def told(world, caplog):
 def test_a_service_says_that_something_is_away_ever_more_seldom_and_when_it_is_back(world, caplog):
     world.batches = [[message(1)]]
     world.failures = {"publish": [DependencyUnavailable("away")] * 800}
-    said = told(world, caplog)
+    said = logged(world, caplog)
     assert sum(world.stop.pauses) > 3600
     waited = [float(line.split()[1].removeprefix("waited_s=")) for line in said]
     assert said[0] == "stage.waiting waited_s=0.0 reason=away"
@@ -214,13 +214,13 @@ def test_a_service_says_that_something_is_away_ever_more_seldom_and_when_it_is_b
 def test_a_queue_that_is_full_for_a_moment_is_no_news(world, caplog):
     world.batches = [[message(1)]]
     world.failures = {"publish": [QueueFull("full")] * 10}
-    assert told(world, caplog) == []
+    assert logged(world, caplog) == []
 
 
 def test_a_queue_that_stays_full_is_told_of(world, caplog):
     world.batches = [[message(1)]]
     world.failures = {"publish": [QueueFull("full")] * 40}
-    assert told(world, caplog) == [
+    assert logged(world, caplog) == [
         "stage.waiting waited_s=5.2 reason=full",
         f"stage.goes_on waited_s={sum(world.stop.pauses):.1f}",
     ]
@@ -342,9 +342,9 @@ def test_profiling_tells_how_long_each_part_of_a_batch_took(world, caplog, profi
     caplog.set_level("INFO", logger="htmengine")
     world.batches = [[message(1), message(2)]]
     world.run(profiling=profiling)
-    told = [message for message in caplog.messages if message.startswith("stage.batch")]
-    assert len(told) == profiling
-    for line in told:
+    lines = [message for message in caplog.messages if message.startswith("stage.batch")]
+    assert len(lines) == profiling
+    for line in lines:
         parts = dict(part.split("=") for part in line.split()[1:])
         assert parts.pop("messages") == "2"
         assert list(parts) == ["process_ms", "publish_ms", "acknowledge_ms", "settle_ms"]

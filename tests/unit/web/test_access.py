@@ -212,8 +212,8 @@ def test_one_client_does_not_use_up_what_another_may_send():
 
 def test_the_address_of_a_client_is_taken_from_proxies_of_ours_alone(context):
     house = House(context, host="0.0.0.0", trusted_proxies=("10.0.0.1",))
-    told = []
-    house.site.access._requests.check = told.append
+    checked = []
+    house.site.access._requests.check = checked.append
     for peer, forwarded in (
         ("10.0.0.1", f"198.51.100.1, {ABROAD}"),
         ("10.0.0.2", ABROAD),
@@ -221,7 +221,7 @@ def test_the_address_of_a_client_is_taken_from_proxies_of_ours_alone(context):
     ):
         client = house.client_at("http://192.0.2.1", peer)
         client.get("/api/v1/session", headers={"X-Forwarded-For": forwarded})
-    assert told == [ABROAD, "10.0.0.2", ABROAD]
+    assert checked == [ABROAD, "10.0.0.2", ABROAD]
 
 
 def test_every_answer_carries_the_headers_that_keep_browsers_safe(house):

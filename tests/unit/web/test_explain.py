@@ -29,18 +29,18 @@ def test_any_row_is_explained_as_its_model_saw_it(house):
     uid = house.metric("a", values)
     with house.client:
         for rowid in (300, 651):
-            told = house.get(f"/metrics/{uid}/explain/{rowid}")
+            explained = house.get(f"/metrics/{uid}/explain/{rowid}")
             own = expected(values, rowid)
-            assert told["log_score"] == own.scores.log_score
-            assert told["cause"] == own.cause
-            assert told["strengths"] == own.strengths
-            assert told["value"] == values[rowid - 1]
-            calm = told["log_score"] < 0.5
-            assert ("is not unusual" in told["sentence"]) == calm, told["sentence"]
-    assert told["channels"]["deviation"] == max(
+            assert explained["log_score"] == own.scores.log_score
+            assert explained["cause"] == own.cause
+            assert explained["strengths"] == own.strengths
+            assert explained["value"] == values[rowid - 1]
+            calm = explained["log_score"] < 0.5
+            assert ("is not unusual" in explained["sentence"]) == calm, explained["sentence"]
+    assert explained["channels"]["deviation"] == max(
         own.strengths[cause] for cause in ("distance", "error", "offset", "unrest")
     )
-    assert "40" in told["sentence"]
+    assert "40" in explained["sentence"]
 
 
 def test_a_row_that_the_model_has_not_seen_is_explained_as_such(house):

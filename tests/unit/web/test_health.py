@@ -27,11 +27,11 @@ def test_the_doctor_says_over_http_what_it_says_on_the_terminal(house):
 
     house.metric("a", [5.0] * 20)
     with house.client:
-        told = house.get("/doctor")["document"]
+        document = house.get("/doctor")["document"]
     health = health_of(house.context)
-    assert told["findings"] == health.findings
-    assert told["totals"] == health.document()["totals"]
-    assert len(told["metrics"]) == len(inspect(house.context, None, health))
+    assert document["findings"] == health.findings
+    assert document["totals"] == health.document()["totals"]
+    assert len(document["metrics"]) == len(inspect(house.context, None, health))
 
 
 def test_an_engine_that_does_not_run_is_trouble(house):
@@ -108,11 +108,12 @@ def test_the_page_gets_what_the_sender_should_do(house):
 
 
 def test_refused_input_is_told_by_the_door_that_it_came_to():
-    told = {"count": 2, "examples": ["web.x nan 1"]}
+    rejected = {"count": 2, "examples": ["web.x nan 1"]}
     services = [
-        SimpleNamespace(name="web", counters={"rejected": {"json: the value is not finite": told}}),
+        SimpleNamespace(name="web", counters={"rejected": {"json: the value is not finite": rejected}}),
         SimpleNamespace(
-            name="metric_listener", counters={"rejected": {"pickle: too long": told, "no: colon": told}}
+            name="metric_listener",
+            counters={"rejected": {"pickle: too long": rejected, "no: colon": rejected}},
         ),
     ]
     found = {one.door: one.reason for one in refused(SimpleNamespace(services=services))}

@@ -75,12 +75,12 @@ def test_a_file_is_scored_and_nothing_of_it_is_kept_as_a_metric(house):
         assert answer.status_code == 202, answer.text
         job = finished(house, answer.json())
         assert (job["kind"], job["state"], job["done"], job["total"]) == ("detect", "done", 1000, 1000)
-        told = house.get(f"/jobs/{job['id']}/result")["document"]
+        result = house.get(f"/jobs/{job['id']}/result")["document"]
         assert house.get("/metrics")["items"] == []
-    (found,) = told["incidents"]
+    (found,) = result["incidents"]
     assert (found["peak"], found["value"], found["line"]) == (1_700_000_000 + 60 * 700, 900, 702)
     assert found["reason"]
-    assert len(told["columns"]["high"]) == 1000
+    assert len(result["columns"]["high"]) == 1000
 
 
 def test_a_file_packed_in_any_way_is_scored(house):

@@ -184,9 +184,9 @@ def test_a_metric_that_has_just_come_is_new_and_not_without_a_model(house):
     house.metric("old", [1.0], monitored=False)
     with house.client:
         house.metric("fresh", [1.0], monitored=False)
-        told = {row["name"]: row for row in house.get("/metrics")["items"]}
-        assert told["old"]["state"] == "unmonitored"
-        assert (told["fresh"]["state"], told["fresh"]["why_no_score"]["code"]) == ("learning", "new")
+        rows = {row["name"]: row for row in house.get("/metrics")["items"]}
+        assert rows["old"]["state"] == "unmonitored"
+        assert (rows["fresh"]["state"], rows["fresh"]["why_no_score"]["code"]) == ("learning", "new")
         assert [one["name"] for one in house.get("/health")["new_names"]] == ["fresh"]
         house.now += 11
         assert {row["state"] for row in house.get("/metrics")["items"]} == {"unmonitored"}

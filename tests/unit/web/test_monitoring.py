@@ -99,7 +99,7 @@ def test_rules_are_tried_before_they_are_written(house):
             {"pattern": "*.a", "monitor": True},
             {"pattern": "*", "monitor": False},
         ]
-        told = post(house, "/monitor-rules/preview", json={"rules": wanted})
-    assert [rule["matches"] for rule in told["rules"]] == [2, 1, 1]
-    assert (told["would_monitor"], told["would_leave"], told["monitored"]) == (2, 2, 0)
-    assert told["rules"][0]["examples"] == ["web.a", "web.b"]
+        preview = post(house, "/monitor-rules/preview", json={"rules": wanted})
+    assert [rule["matches"] for rule in preview["rules"]] == [2, 1, 1]
+    assert (preview["would_monitor"], preview["would_leave"], preview["monitored"]) == (2, 2, 0)
+    assert preview["rules"][0]["examples"] == ["web.a", "web.b"]

@@ -21,7 +21,7 @@ def target(url):
 
 
 @pytest.mark.parametrize(
-    ("told", "type_"),
+    ("sent", "type_"),
     [
         (notice(), "warning"),
         (notice(severity="critical"), "failure"),
@@ -29,10 +29,10 @@ def target(url):
         (notice("resolved"), "success"),
     ],
 )
-def test_a_message_tells_what_has_happened(receiver, target, told, type_):
-    assert target.send(told) == Delivered()
+def test_a_message_tells_what_has_happened(receiver, target, sent, type_):
+    assert target.send(sent) == Delivered()
     said = receiver.requests[0].json
-    assert (said["title"], said["type"]) == (told.title, type_)
+    assert (said["title"], said["type"]) == (sent.title, type_)
     assert said["message"].startswith("began with db.latency;dc=a")
     assert "https://engine.example/i/i7" in said["message"].splitlines()
 

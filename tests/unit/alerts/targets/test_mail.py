@@ -122,8 +122,8 @@ def test_a_message_tells_what_has_happened(mailbox, target):
 
 
 def test_the_messages_of_an_incident_are_one_thread(mailbox, target):
-    for told in (notice(), notice("grew", number=2), notice("resolved", number=3)):
-        assert target.send(told) == Delivered()
+    for sent in (notice(), notice("grew", number=2), notice("resolved", number=3)):
+        assert target.send(sent) == Delivered()
     first, second, third = mailbox.messages
     assert first["Message-ID"] == "<i7.1.here@engine.example>"
     assert first["References"] is None

@@ -18,8 +18,8 @@ def target(receiver):
 
 
 def test_an_incident_triggers_and_resolves_under_one_key(receiver, target):
-    for told in (notice(), notice("grew", number=2, severity="critical"), notice("resolved", number=3)):
-        assert target.send(told) == Delivered()
+    for sent in (notice(), notice("grew", number=2, severity="critical"), notice("resolved", number=3)):
+        assert target.send(sent) == Delivered()
     opened, grew, resolved = (request.json for request in receiver.requests)
     assert receiver.requests[0].path == "/v2/enqueue"
     assert {said["dedup_key"] for said in (opened, grew, resolved)} == {"htmengine:here:i7"}

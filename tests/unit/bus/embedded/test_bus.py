@@ -171,7 +171,7 @@ def test_a_consumer_that_is_closed_while_the_file_is_locked_gives_its_queues_bac
 
 
 def test_a_consumer_that_waits_while_the_bus_is_closed_is_told(bus):
-    told = []
+    errors = []
     waiting = threading.Event()
 
     def wait():
@@ -180,15 +180,15 @@ def test_a_consumer_that_waits_while_the_bus_is_closed_is_told(bus):
             try:
                 consumer.receive(max_messages=1, timeout_s=60)
             except BusError as error:
-                told.append(str(error))
+                errors.append(str(error))
 
     thread = threading.Thread(target=wait)
     thread.start()
     waiting.wait()
     bus.close()
     thread.join(TIMEOUT_S)
-    assert len(told) == 1
-    assert "closed" in told[0]
+    assert len(errors) == 1
+    assert "closed" in errors[0]
 
 
 def test_a_consumer_that_another_thread_closes_takes_nothing_from_its_successor(bus, monkeypatch):

@@ -36,7 +36,7 @@ def stored(at, uid):
         return hours.stored(conn, uid, -math.inf, math.inf)
 
 
-def told(at, uid):
+def stored_sums(at, uid):
     with at.database.read() as conn:
         return series.hours_between(conn, uid, -math.inf, math.inf)
 
@@ -50,7 +50,7 @@ def test_an_hour_is_stored_with_the_first_scores_behind_it_and_no_row_is_read(at
     assert stored(at, uid) == naive(59)
     at.stage.settle()
     assert "rows_summed_up" not in at.stage.counters.snapshot()
-    assert told(at, other)[:3] == naive(179)
+    assert stored_sums(at, other)[:3] == naive(179)
 
 
 def test_an_hour_that_was_not_seen_whole_is_summed_up_from_its_rows(at, monkeypatch):
@@ -142,7 +142,7 @@ def test_whatever_happens_each_row_is_counted_once(at, data):
     for _ in range(20):
         at.stage.settle()
     for uid in uids:
-        assert told(at, uid) == naive(ROWS)
+        assert stored_sums(at, uid) == naive(ROWS)
 
 
 def unheard(real):
