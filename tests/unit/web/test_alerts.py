@@ -137,8 +137,8 @@ class TestRules:
 
     def test_with_faults_are_not_written_and_each_fault_is_told(self, one, path):
         _, match = self.read(one)
-        told = ask(one, "PUT", "/rules", status=400, headers=match, text=OPS + "[[rules]]\n[[rules]]\n")
-        assert [error["detail"].split(":")[1] for error in told["errors"]] == ["4", "5"]
+        problem = ask(one, "PUT", "/rules", status=400, headers=match, text=OPS + "[[rules]]\n[[rules]]\n")
+        assert [error["detail"].split(":")[1] for error in problem["errors"]] == ["4", "5"]
         assert path.read_text() == OPS
 
     @pytest.mark.parametrize(
@@ -164,17 +164,17 @@ class TestRules:
         assert path.read_text() == "# nobody\n"
 
     def test_are_tried_on_history(self, one):
-        told = ask(one, "POST", "/rules/preview", text=OPS + LONE, days=2)
-        (message,) = told["messages"]
+        preview = ask(one, "POST", "/rules/preview", text=OPS + LONE, days=2)
+        (message,) = preview["messages"]
         assert (message["incident"], message["rule"], message["targets"]) == ("i1", "lone", ["ops"])
-        assert (told["incidents"], told["curve"]) == (1, None)
+        assert (preview["incidents"], preview["curve"]) == (1, None)
         assert (
             ask(one, "POST", "/rules/preview")["messages"] == []
         )  # the default rule wants more than one alarm
 
     def test_have_a_curve_of_how_many_incidents_a_score_tells_of(self, one):
-        told = ask(one, "POST", "/rules/preview", text=OPS + LONE, curve_of="lone", per_week=0.5)
-        curve = told["curve"]
+        preview = ask(one, "POST", "/rules/preview", text=OPS + LONE, curve_of="lone", per_week=0.5)
+        curve = preview["curve"]
         assert curve["points"][0] == {"min_score": 0.5, "per_week": 1.0}
         assert curve["points"][-1]["per_week"] == 0.0
         assert curve["min_score"] > 0.9
@@ -210,8 +210,8 @@ def test_the_client_asks_and_does_the_same(served, made):
     served.house.context.settings.alerts.write_text(OPS)
     store(served.house, ("ops", "dead", None))
     with Client(served.address) as client:
-        (told,) = client.deliveries(state="dead")
-        assert client.send_again(told).state == "pending"
+        (delivery,) = client.deliveries(state="dead")
+        assert client.send_again(delivery).state == "pending"
         assert [target.name for target in client.targets()] == ["ops"]
         assert client.try_target("ops").delivered
         assert client.preview_rules(days=2).messages == []
