@@ -7,7 +7,9 @@ from typing import Final, Literal, TypeAlias
 
 from htmengine.errors import ExplainedError
 
-Extra: TypeAlias = Literal["rabbitmq", "mysql", "postgresql", "parquet", "excel", "plot", "ical", "apprise"]
+Extra: TypeAlias = Literal[
+    "rabbitmq", "mysql", "postgresql", "parquet", "excel", "plot", "ical", "apprise", "mcp"
+]
 
 _PACKAGES: Final[dict[Extra, str]] = {
     "rabbitmq": "pika",
@@ -18,6 +20,7 @@ _PACKAGES: Final[dict[Extra, str]] = {
     "plot": "matplotlib",
     "ical": "ical",
     "apprise": "apprise",
+    "mcp": "mcp",
 }
 
 

@@ -43,6 +43,9 @@ from htmengine.config.settings import (
     Listener as Listener,
 )
 from htmengine.config.settings import (
+    Mcp as Mcp,
+)
+from htmengine.config.settings import (
     ModelName as ModelName,
 )
 from htmengine.config.settings import (

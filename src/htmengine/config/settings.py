@@ -185,6 +185,12 @@ class Prometheus(msgspec.Struct, frozen=True, kw_only=True):
     """Give the newest scores of metrics, too."""
 
 
+class Mcp(msgspec.Struct, frozen=True, kw_only=True):
+    """Tools for language models."""
+
+    enabled: bool = False
+
+
 class Graphite(msgspec.Struct, frozen=True, kw_only=True):
     """Graphite's API for reading."""
 
@@ -282,6 +288,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     prometheus: Prometheus = Prometheus()
     graphite: Graphite = Graphite()
     writeback: Writeback = Writeback()
+    mcp: Mcp = Mcp()
     storer: Storer = Storer()
     scheduler: Scheduler = Scheduler()
     likelihood: Likelihood = Likelihood()
@@ -361,6 +368,8 @@ def load(directory: Path) -> Settings:
     settings = _settings(reader)
     reader.raise_faults()
     file = directory / APPLICATION
+    if settings.mcp.enabled:
+        extras.require("mcp", f"{file}: [mcp] enabled = true")
     if settings.bus == "rabbitmq":
         extras.require("rabbitmq", f"{file}: [engine] bus = rabbitmq")
     if settings.repository.dialect != "sqlite":
@@ -420,6 +429,7 @@ def _settings(reader: OptionReader) -> Settings:
         prometheus=_prometheus(reader),
         graphite=_graphite(reader),
         writeback=_writeback(reader),
+        mcp=_mcp(reader),
         storer=_storer(reader),
         scheduler=_scheduler(reader),
         likelihood=_likelihood(reader),
@@ -532,6 +542,12 @@ def _branch(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", text):
         raise ValueError("is no part of a name: letters, digits, _ and -")
     return text
+
+
+def _mcp(reader: OptionReader) -> Mcp:
+    mcp = Mcp(enabled=reader.section(APPLICATION, "mcp").get("enabled", boolean, Mcp().enabled))
+    reader.refuse_others(APPLICATION, "mcp")
+    return mcp
 
 
 def _writeback(reader: OptionReader) -> Writeback:

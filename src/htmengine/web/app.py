@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from functools import cache
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -31,6 +31,9 @@ from htmengine.web.problems import KINDS, Problem
 from htmengine.web.site import Site
 from htmengine.web.static import Page
 
+if TYPE_CHECKING:
+    from htmengine.web.mcp.server import Mounted
+
 MAX_BODY: Final = 16 << 20
 GZIP_FROM: Final = 1000
 """Bytes; a shorter answer is sent as it is."""
@@ -53,17 +56,20 @@ def create_app(context: Context, *, site: Site | None = None) -> Starlette:
     """Return the application that serves an installation."""
     site = site or Site(context, Access(context.settings.http, context.database), Page())
 
+    mounted = _mcp(context, site)
+
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await site.start()
         try:
-            yield
+            async with mounted.running() if mounted else nullcontext():
+                yield
         finally:
             await run_in_threadpool(site.close)
 
     times = prometheus.RequestTimes()
     app = Starlette(
-        routes=_routes(site, times),
+        routes=[*(mounted.routes() if mounted else ()), *_routes(site, times)],
         lifespan=lifespan,
         max_body_size=MAX_BODY,
         middleware=[
@@ -76,6 +82,16 @@ def create_app(context: Context, *, site: Site | None = None) -> Starlette:
     )
     app.state.site = site
     return app
+
+
+def _mcp(context: Context, site: Site) -> Mounted | None:
+    """Return the tools for language models, if there are to be any; what they need takes long to import."""
+    if not context.settings.mcp.enabled:
+        return None
+    from htmengine.web.mcp.server import Mounted
+
+    public = context.settings.http.public_url
+    return Mounted(site, f"{public}/" if public else f"http://127.0.0.1:{context.settings.http.port}/")
 
 
 def allowed_hosts(context: Context) -> frozenset[str]:
