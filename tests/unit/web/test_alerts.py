@@ -4,7 +4,6 @@ import pytest
 
 from htmengine.alerts import deliveries
 from htmengine.alerts.notice import trial_notice
-from htmengine.client import Client
 from htmengine.incidents.writer import Writer
 from tests.unit.alerts.kinds import fake_kind
 from tests.unit.web.house import NOW, House
@@ -204,14 +203,3 @@ def test_each_needs_its_scope(context, method, asked, scope):
     house.site.close()
     assert answer.status_code == 403
     assert scope in answer.json()["detail"]
-
-
-def test_the_client_asks_and_does_the_same(served, made):
-    served.house.context.settings.alerts.write_text(OPS)
-    store(served.house, ("ops", "dead", None))
-    with Client(served.address) as client:
-        (delivery,) = client.deliveries(state="dead")
-        assert client.send_again(delivery).state == "pending"
-        assert [target.name for target in client.targets()] == ["ops"]
-        assert client.try_target("ops").delivered
-        assert client.preview_rules(days=2).messages == []
