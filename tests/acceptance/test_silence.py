@@ -1,11 +1,17 @@
 """A sender that stops and goes on, before a whole engine."""
 
+import os
+import signal
 import threading
 import time
 
 import pytest
 
-from tests.acceptance.engine import Folder, wait_until
+from htmengine import config
+from htmengine.repository import migrations
+from htmengine.repository.opening import open_database
+from htmengine.service.fault_injection import KILL_VARIABLE
+from tests.acceptance.engine import Folder, python, wait_until
 
 pytestmark = pytest.mark.acceptance
 
@@ -91,3 +97,23 @@ def test_time_in_which_the_engine_was_down_is_no_silence(tmp_path):
     with engine.up(), Sender(engine):
         engine.wait_for_rows(NAMES[0], engine.metric(NAMES[0])["samples"] + 10)
         assert engine.select("SELECT count(*) FROM metric_silence") == [(0,)]
+
+
+def test_a_service_that_is_killed_before_or_behind_its_commit_goes_on(tmp_path):
+    engine = Folder(tmp_path / "data")
+    database = open_database(config.Repository(path=engine.path / "repository.sqlite"))
+    migrations.upgrade(database, shards=1)
+    database.close()
+    for kill_at, beats in (("silence.stored:1", []), ("silence.committed:1", [(1,)])):
+        process = python(
+            "-m", "htmengine.silence", "--data", engine.path, env=os.environ | {KILL_VARIABLE: kill_at}
+        )
+        assert process.wait() == -signal.SIGKILL
+        process.communicate()
+        assert engine.select("SELECT beat FROM silence_writer") == beats
+    process = python("-m", "htmengine.silence", "--data", engine.path)
+    wait_until(lambda: engine.select("SELECT beat > 1 FROM silence_writer") == [(1,)], "another takes over")
+    process.terminate()
+    assert process.wait() == 0
+    process.communicate()
+    assert engine.select("SELECT owner FROM silence_writer") == [("",)]
