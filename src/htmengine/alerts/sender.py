@@ -9,6 +9,7 @@ identity: nothing is missing, and receivers that know what they have show it onc
 
 from __future__ import annotations
 
+import heapq
 import logging
 import random
 import threading
@@ -36,6 +37,10 @@ NAME: Final = "alerts"
 PAUSES_S: Final = (5.0, 30.0, 120.0, 600.0, 3600.0, 14_400.0, 43_200.0)
 """Before each further try; after the last one a notice is given up: it would tell of what nobody remembers."""
 JITTER: Final = 0.2
+MAX_IN_A_ROW: Final = 50
+"""Notices that a target is given before what is due is read again, which takes longer the more there is."""
+IN_A_ROW_S: Final = 5.0
+"""The same, by time."""
 OVERTAKEN: Final = "the incident was over before this could be sent"
 NO_TARGET: Final = "there is no such target any more"
 CLOSE_S: Final = TIMEOUT_S + 5
@@ -118,10 +123,10 @@ class Sender:
             if now < self._not_before.get(name, 0.0):
                 continue
             target = self._targets[name]
-            found = self._next(rows[name], now) if name in rows else None
+            found = self._next(rows[name], now) if name in rows else []
             repeated = repeats.get(name)
-            if found is not None and not (repeated and self._is_late(target)):
-                self._start(name, partial(self._send, target, found))
+            if found and not (repeated and self._is_late(target)):
+                self._start(name, partial(self._send_all, target, found))
             elif repeated:
                 self._repeated[name] = self._timer()
                 self._start(name, partial(self._repeat, target, repeated))
@@ -143,8 +148,11 @@ class Sender:
 
     # -- What is next
 
-    def _next(self, rows: Sequence[Delivery], now: float) -> Delivery | None:
-        """Return what is to be sent of what a target is due; what was overtaken by its end is noted as such."""
+    def _next(self, rows: Sequence[Delivery], now: float) -> list[Delivery]:
+        """Return what is to be sent next of what a target is due, each of another incident.
+
+        What was overtaken by its end is noted as such.
+        """
         found: list[Delivery] = []
         for _, own in groupby(sorted(rows, key=_by_incident), key=lambda row: row.incident or -row.id):
             thread = list(own)
@@ -153,7 +161,7 @@ class Sender:
                 thread = self._overtake(thread[: ends[0]], thread[ends[0]])
             if thread[0].due is not None and thread[0].due <= now:
                 found.append(thread[0])
-        return min(found, key=lambda row: (row.due or 0.0, row.id), default=None)
+        return heapq.nsmallest(MAX_IN_A_ROW, found, key=lambda row: (row.due or 0.0, row.id))
 
     def _overtake(self, early: Sequence[Delivery], end: Delivery) -> list[Delivery]:
         """Note that an incident is over before its beginning, or news of it, was sent; return the end."""
@@ -207,15 +215,24 @@ class Sender:
                 del self._busy[name]
             self._wake()
 
-    def _send(self, target: Target, row: Delivery) -> None:
+    def _send_all(self, target: Target, rows: Sequence[Delivery]) -> None:
+        """Send notices one after the other, until one is not taken: what is due is read again then, or after a while."""
+        end = self._timer() + IN_A_ROW_S
+        for row in rows:
+            if not self._send(target, row) or self._stop.is_set() or self._timer() > end:
+                return
+
+    def _send(self, target: Target, row: Delivery) -> bool:
+        """Send a notice, and return whether it was taken, or is not to be sent any more."""
         with self._database.read() as conn:
             stored = deliveries.get(conn, row.id)
         if stored is None or stored.due is None:
-            return
+            return True
         outcome = self._handed_over(target, notices.decode(stored.notice))
         self._step(f"{NAME}.sent")
         retry_while_unavailable(partial(self._note, target, stored.id, outcome), NAME, self._stop)
         self._step(f"{NAME}.noted")
+        return isinstance(outcome, Delivered)
 
     def _repeat(self, target: Target, ids: Sequence[int]) -> None:
         for id_ in ids:

@@ -6,6 +6,7 @@ from htmengine.alerts import deliveries
 from htmengine.alerts.rules import Rule, Rules
 from htmengine.alerts.sender import JITTER, NO_TARGET, OVERTAKEN, PAUSES_S, Sender
 from htmengine.alerts.targets.api import Delivered, Gone, Refused, Retry
+from tests.unit.alerts.notices import notice
 from tests.unit.alerts.world import FakeTarget, stored
 from tests.unit.incidents.alarming import BEGIN
 
@@ -252,6 +253,26 @@ def test_what_needs_to_be_repeated_is_at_once_after_a_start(world):
     )
     world.work(11)
     assert [one.kind for one in am.taken] == ["opened", "opened"]
+
+
+def test_many_notices_go_in_a_row_until_one_is_not_taken(world, ops):
+    with world.database.write() as conn:
+        begin = deliveries.begin(conn, 0)
+        rows = [
+            deliveries.new(number, "ops", notice(number=number, incident=f"i{number}"), BEGIN, incident=None)
+            for number in range(1, 6)
+        ]
+        deliveries.add(conn, rows)
+        deliveries.move(conn, begin._replace(delivery_id=5))
+    ops.answers += [Delivered(), Delivered(), Retry("busy", after_s=100.0)]
+    world.at(10)
+    world.sender.work()
+    world.sender.wait(30)
+    assert [row.state for row in world.rows()] == ["delivered", "delivered", "retrying", "pending", "pending"]
+    world.work(50)
+    assert len(ops.given) == 3
+    world.work(200)
+    assert [one.incident for one in ops.taken] == ["i1", "i2", "i4", "i5", "i3"]
 
 
 class Killed(BaseException):

@@ -117,7 +117,7 @@ class World:
             pass
 
     def send(self):
-        """Let each target be given one notice; return whether one was."""
+        """Let each target be given what is due, as it is read once; return whether any was."""
         before = sum(len(target.given) for target in self.targets.values())
         self.sender.work()
         assert self.sender.wait(30)
