@@ -2,13 +2,14 @@ import string
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from htmengine.alerts.targets import kinds
 from htmengine.alerts.targets.settings import Settings
 from htmengine.alerts.toml_tables import Table, raise_faults
 from htmengine.errors import ConfigError
+from tests.support.examples import examples
 from tests.unit.alerts.targets.receiving import made
 
 SECRET = "q7Jx-secret-Zw93"
@@ -55,7 +56,7 @@ def files(folder):
 
 
 @pytest.mark.parametrize("kind", kinds.READERS)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=25)
+@examples(25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(values=st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=7))
 def test_a_table_of_any_settings_is_a_target_or_says_what_is_wrong(tmp_path, kind, values):
     table = Table({"kind": kind, **values}, ("targets", "ops"), [])
