@@ -45,6 +45,8 @@ def test_variants_are_compared_by_what_people_have_marked(tmp_path):
             *("backtest", "web.*", "--since", begin, "--until", end, "--labels", labels, "--json"),
             *("--model", "default", "--model", "nupic", "--rules", lone, "--rules", strict),
         )
+        folder.cli("labels", "import", labels, code=1)  # of one metric that there is not
+        kept = folder.json("backtest", "web.*", "--since", begin, "--until", end, "--rules", lone, "--json")
         table = folder.cli("backtest", "--since", begin, "--until", end)
         said = folder.fails("backtest", "none.*", code=2)
         of_model = folder.fails("backtest", "--model", "gpt", code=2)
@@ -61,6 +63,7 @@ def test_variants_are_compared_by_what_people_have_marked(tmp_path):
         assert one["delay_s"] == 60.0
         assert by_name[f"{what}, {strict}"]["notices"] == 0
         assert by_name[f"{what}, {strict}"]["alarmed"] == one["alarmed"]
+    assert kept["variants"][0] == by_name[f"as it was, {lone}"] | {"variant": f"as it was, {lone}"}
     assert "as it was" in table
     assert "No monitored metric fits" in said
     assert "gpt is no model" in of_model

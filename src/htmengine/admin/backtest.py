@@ -22,6 +22,7 @@ from htmengine.alerts.rules import MIN_SCORE, AlarmFacts, Rules
 from htmengine.errors import MisuseError
 from htmengine.htm import params
 from htmengine.htm.model import Model, OutOfOrderSample
+from htmengine.incidents import labels as stored_labels
 from htmengine.incidents.changes import monitored_names
 from htmengine.incidents.grouping import Alarm, group
 from htmengine.incidents.names import Fleet
@@ -97,7 +98,7 @@ def backtest(
     until: float,
     *,
     fits: Callable[[str], object] = bool,
-    labels: Iterable[Label] = (),
+    labels: Iterable[Label] | None = None,
     show: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> list[Outcome]:
     """Return the outcome of each variant, in their order.
@@ -106,7 +107,7 @@ def backtest(
     ----------
     since, until : the time that is looked at, in seconds since the epoch.
     fits : tells by its name whether a metric is looked at.
-    labels : what people say of metrics; those of other times or metrics do not count.
+    labels : what people say of metrics, those of other times or metrics do not count; None: what is stored.
     show : told how many rows have been scored, and of how many; what it raises ends the test.
 
     Raises
@@ -121,6 +122,11 @@ def backtest(
         fleet = Fleet(monitored_names(conn))
     if not chosen:
         raise MisuseError("No monitored metric fits.", hint="`htmengine metrics` lists those that there are.")
+    if labels is None:
+        with database.read() as conn:
+            names = {one.uid: one.name for one in chosen}
+            stored = stored_labels.labels(conn, now=until, kind="anomaly", since=since, until=until)
+            labels = [stored_labels.in_file(label, names) for label in stored]
     of_label = _by_metric(labels, chosen, since, until)
     models = list(dict.fromkeys(variant.model for variant in variants))
     scored = [model for model in models if model is not None]
@@ -314,5 +320,5 @@ def _by_metric(
         fits = None if label.match is None else name_patterns.glob(label.match)
         for name in names if fits else names & {label.metric}:
             if fits is None or fits(name):
-                found[name].append(label)
+                found[name].append(label._replace(metric=name, match=None))
     return found

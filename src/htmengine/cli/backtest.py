@@ -34,7 +34,7 @@ def run(context: Context, request: Request) -> None:
     """Try the variants and print what came of each. Raises MisuseError or ConfigError."""
     if request.since >= request.until:
         raise MisuseError("--since is not before --until.", hint="Give an earlier --since.")
-    labels = files.read(request.labels) if request.labels else []
+    labels = files.read(request.labels) if request.labels else None
     with counting_bar() as show:
         outcomes = backtest(
             context.database,
@@ -85,7 +85,9 @@ def _print(outcomes: Sequence[Outcome], request: Request) -> None:
         rows.append(row)
     print_table(headings, rows)
     if not has_labels:
-        echo_stderr("With --labels it says what is found, and what is right of what is told.")
+        echo_stderr(
+            "With labels it says what is found, and which notices are right: `htmengine labels add`, or --labels FILE."
+        )
 
 
 def _share(share: float | None) -> str | None:

@@ -162,7 +162,7 @@ def _to_store(label: files.Label, uid: str | None, by: str, now: int) -> Label:
 def export(context: Context, *, windows: bool) -> None:
     """Print labels as a CSV or as windows; those of metrics that are gone are left out."""
     found, names = _labels(context, None)
-    kept = [_in_file(label, names) for label in found if label.uid is None or label.uid in names]
+    kept = [stored.in_file(label, names) for label in found if label.uid is None or label.uid in names]
     if not windows:
         echo_stdout(files.as_csv(kept).removesuffix("\n"))
         return
@@ -172,20 +172,6 @@ def export(context: Context, *, windows: bool) -> None:
         of = [label.metric] if fits is None else [name for name in sorted(names.values()) if fits(name)]
         each += (label._replace(metric=name, match=None) for name in of)
     echo_stdout(files.as_windows(each).removesuffix("\n"))
-
-
-def _in_file(label: Label, names: dict[str, str]) -> files.Label:
-    return files.Label(
-        metric=names.get(label.uid or "", ""),
-        first=label.begins,
-        last=label.ends,
-        kind=label.kind,
-        note=label.note,
-        match=label.match,
-        by=label.by,
-        created=label.created,
-        expires=label.expires,
-    )
 
 
 def _labels(context: Context, uid: str | None) -> tuple[list[Label], dict[str, str]]:

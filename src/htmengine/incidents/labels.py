@@ -6,12 +6,13 @@ wrong, whoever is to look after it, and normal where nothing was.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select
 
 from htmengine.incidents.store import id_of
+from htmengine.labels import files
 from htmengine.labels.files import KINDS, Kind
 from htmengine.repository import schema
 from htmengine.repository.times import FIRST_SECOND, LAST_SECOND
@@ -149,6 +150,26 @@ def labels(
         found = [one for one in found if one.match is None or name_patterns.glob(one.match)(name)]
     found += (one for one in _verdicts(conn, uid, since, until) if kind in (None, one.kind))
     return sorted(found, key=lambda one: (one.begins, one.ends, one.id, one.uid or ""))
+
+
+def in_file(label: Label, names: Mapping[str, str]) -> files.Label:
+    """Return a label as it stands in files.
+
+    Parameters
+    ----------
+    names : of the metrics, by uid.
+    """
+    return files.Label(
+        metric=names.get(label.uid or "", ""),
+        first=label.begins,
+        last=label.ends,
+        kind=label.kind,
+        note=label.note,
+        match=label.match,
+        by=label.by,
+        created=label.created,
+        expires=label.expires,
+    )
 
 
 def _verdicts(conn: Connection, uid: str | None, since: float | None, until: float | None) -> Iterator[Label]:

@@ -34,7 +34,7 @@ def backtest(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="What were anomalies: CSV with metric,from,to, or windows of the Numenta benchmark.",
+            help="What were anomalies: CSV with metric,from,to, or windows of the Numenta benchmark. [default: the labels that are stored]",
         ),
     ] = None,
     json: JsonOption = False,

@@ -51,7 +51,8 @@ class WantedBacktest(Struct, frozen=True):
         default_factory=list
     )
     """Texts as they stand in alerts.toml; without any, the rules in use."""
-    labels: Annotated[list[Window], Meta(max_length=100_000)] = field(default_factory=list)
+    labels: Annotated[list[Window], Meta(max_length=100_000)] | None = None
+    """What were anomalies; without it, the labels that are stored."""
 
 
 @operations("POST", "/backtest", "read", status=202, audited=False)
@@ -70,7 +71,11 @@ def try_on_history(call: Call, body: WantedBacktest) -> JobAnswer:
     except ExplainedError as error:
         raise Problem(problems.BAD_REQUEST, f"{error} {error.hint}") from error
     variants = backtest.variants_of(body.models, rules)
-    labels = [Label(window.metric, window.first, window.last) for window in body.labels]
+    labels = (
+        None
+        if body.labels is None
+        else [Label(window.metric, window.first, window.last) for window in body.labels]
+    )
     fits = name_patterns.glob(body.match)
 
     def work(job: Job) -> dict[str, Any]:
