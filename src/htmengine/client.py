@@ -33,6 +33,8 @@ from htmengine.web.shapes import (
     Delivery,
     DeliveryPage,
     Document,
+    Event,
+    Events,
     Explanation,
     HealthAnswer,
     Incident,
@@ -235,6 +237,10 @@ class Client:
     def explain(self, uid: str, rowid: int) -> Explanation:
         """Return why a row got its scores."""
         return self._get(f"/metrics/{uid}/explain/{rowid}", Explanation)
+
+    def events(self, from_: float | None = None, to: float | None = None, *, limit: int = 100) -> list[Event]:
+        """Return events of a span of time, such as deployments, the newest first; without a span those of the last day."""
+        return self._get("/events", Events, {"from": from_, "to": to, "limit": limit}).items
 
     def incidents(self, state: str = "all", **parameters: Any) -> Iterator[Incident]:
         """Yield incidents: the open ones first, then by their latest change."""

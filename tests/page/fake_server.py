@@ -37,6 +37,7 @@ class World:
         self.rows = {}
         self._uids = {}
         self.incidents = copy.deepcopy(fleet.INCIDENTS) if names else []
+        self.events = []
         self.troubles = []
         self.token = None
         self.requests = []
@@ -402,6 +403,10 @@ class _Api:
             "alarming": alarming,
             "metrics": [len(self.world.names)] * len(times),
         }
+
+    async def get_events(self, request):
+        first, last = float(request.query_params["from"]), float(request.query_params["to"])
+        return {"items": [one for one in self.world.events if first <= one["time"] <= last]}
 
     async def get_incidents(self, request, *rest):
         if rest:

@@ -216,3 +216,17 @@ def test_labels_of_the_time_that_is_shown_are_listed(site):
     table = page.get_by_role("region", name="Rows of the chart")
     expect(table.get_by_role("columnheader", name="Label")).to_be_visible()
     expect(table.get_by_role("cell", name="anomaly").first).to_be_visible()
+
+
+def test_what_was_done_to_the_fleet_stands_in_the_chart_as_flags(world, site):
+    at = NOW - 5400
+    world.events = [
+        {"id": 1, "time": at, "what": "checkout 2.14 <b>", "tags": ["deploy"], "data": "", "by": "ci"}
+    ]
+    page = site.open(f"{PATH}?w=3h")
+    expect(page.get_by_role("list", name="Events")).to_contain_text("checkout 2.14 <b> deploy")
+    plot = page.locator(".plot.values .u-over").bounding_box()
+    page.mouse.move(plot["x"] + plot["width"] / 2, plot["y"] + 20)
+    expect(page.locator(".readout")).to_contain_text("⚑ checkout 2.14 <b>")
+    page.mouse.move(plot["x"] + plot["width"] / 4, plot["y"] + 20)
+    expect(page.locator(".readout")).not_to_contain_text("⚑")

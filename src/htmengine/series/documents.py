@@ -107,8 +107,8 @@ def _of_lines(texts: Sequence[tuple[int, str]], name: str) -> list[Table]:
             rows.append((number, fields))
         else:
             nested.append(document)
-    if nested and len(nested) >= len(rows):
-        return _merged(list(_fragments(nested, (), ())))
+    if nested and len(nested) >= len(rows) and (found := _merged(list(_fragments(nested, (), ())))):
+        return found
     if not rows:
         raise MisuseError(
             f"{name}: is JSON without a series in it.",
@@ -138,7 +138,8 @@ def _merged(fragments: Sequence[_Fragment]) -> list[Table]:
     """Return a table for each kind of rows; what tells fragments of one kind apart becomes columns."""
     kinds: dict[tuple[tuple[str, ...] | None, int], list[_Fragment]] = {}
     for fragment in fragments:
-        kinds.setdefault((fragment.names, len(fragment.rows[0])), []).append(fragment)
+        if fragment.rows:
+            kinds.setdefault((fragment.names, len(fragment.rows[0])), []).append(fragment)
     found = []
     for (names, width), same in kinds.items():
         label_names = list(dict.fromkeys(key for fragment in same for key, _ in fragment.labels))
@@ -245,7 +246,8 @@ def _of_list(node: Sequence[Any], labels: _Labels, names: tuple[str, ...]) -> It
             not names and len(node) < width and any(all(map(_is_moment, map(_cell, cells))) for cells in node)
         )
         rows = _transposed(node) if by_column else [[_cell(cell) for cell in row] for row in node]
-        yield _Fragment(labels, names if len(names) == len(rows[0]) else None, rows)
+        if rows:
+            yield _Fragment(labels, names if len(names) == len(rows[0]) else None, rows)
     elif all(isinstance(item, list) for item in node):
         for item in node:
             yield from _fragments(item, labels, names)

@@ -806,6 +806,25 @@ class Explanation(Struct, frozen=True):
     """Whether an alarm just before lowered the score."""
 
 
+class Event(Struct, frozen=True):
+    """Something that was done to the fleet."""
+
+    id: int
+    time: int
+    what: str
+    tags: list[str]
+    data: str
+    """More of it."""
+    by: str
+    """Who told of it."""
+
+
+class Events(Struct, frozen=True):
+    """Some events."""
+
+    items: list[Event]
+
+
 class Session(Struct, frozen=True):
     """What a page needs to know first."""
 

@@ -182,6 +182,21 @@ def test_a_file_whose_rows_all_lack_values_is_refused():
         read("time,value\n2014-07-01,\n2014-07-02,\n", values=("value",))
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{"a": [], "b": []}',
+        '{"fields": ["time", "value"], "rows": [[], []]}',
+        '[{"a": [], "b": []}]',
+        '{"a": [], "b": []}\n{"a": [], "b": []}',
+        "[[], []]",
+    ],
+)
+def test_a_json_document_whose_columns_are_empty_is_refused(document):
+    with pytest.raises(MisuseError):
+        read(document)
+
+
 def test_the_stream_is_left_open():
     with stream(HEADER + GOOD[0]) as file:
         assert len(list(reader.read(file, "series.csv"))) == 1

@@ -54,6 +54,9 @@ export interface Label {
   note: string; by: string; created: number; expires: number | null; incident: string | null;
 }
 
+/** Something that was done to the fleet, such as a deployment. */
+export interface FleetEvent { id: number; time: number; what: string; tags: string[]; data: string; by: string }
+
 export interface IncidentMetric {
   uid: string; name: string; first: number; last: number; lag: number; max: number; cause: string; direction?: Direction;
 }

@@ -14,7 +14,7 @@
  * @property {(at: Cursor | null) => void} [point] the cursor moved
  * @property {number} [threshold] score of an alarm
  *
- * @typedef {{time: number, values: Record<string, number | null>, alarm: Alarm | null}} Cursor
+ * @typedef {{time: number, values: Record<string, number | null>, alarm: Alarm | null, events: import("../shapes").FleetEvent[]}} Cursor
  */
 import { h } from "../lib/h.js";
 import { settings } from "../lib/settings.js";
@@ -27,6 +27,7 @@ const ALARM = 0.5;
 const HATCH = 7;
 const ZOOM_STEP = 1.25;
 const NEAR_PX = 12;
+const FLAG_PX = 10;
 const APART_PX = 11; // marks closer than this to a worse one shrink to a dot
 
 let charts = 0;
@@ -50,6 +51,8 @@ export class MetricChart {
     this.alarms = [];
     /** @type {import("../shapes").Label[]} */
     this.labels = [];
+    /** @type {import("../shapes").FleetEvent[]} */
+    this.events = [];
     /** @type {number | null} rowid of the alarm that is explained */
     this.chosen = null;
     /** @type {[number, number]} */
@@ -108,6 +111,12 @@ export class MetricChart {
     this.span = span;
     this.before = before;
     this.draw();
+  }
+
+  /** Shows what was done to the fleet as flags. @param {import("../shapes").FleetEvent[]} events */
+  showEvents(events) {
+    this.events = events;
+    this.values.redraw(false, false);
   }
 
   /** Adds a row at the end. @param {{time: number, value: number, log_score: number | null}} row @param {[number, number]} span */
@@ -231,7 +240,7 @@ export class MetricChart {
         ],
         hooks: {
           drawClear: [() => (this.shade(this.values), this.hatch(this.values))],
-          draw: [() => this.drawAlarms(), () => this.drawAlone()],
+          draw: [() => this.drawEvents(), () => this.drawAlarms(), () => this.drawAlone()],
           setSelect: [(/** @type {any} */ chart) => this.selected(chart)],
           setCursor: [(/** @type {any} */ chart) => this.pointed(chart)],
           ready: [(/** @type {any} */ chart) => chart.over.addEventListener("click", (/** @type {MouseEvent} */ event) => this.clicked(event))],
@@ -354,6 +363,31 @@ export class MetricChart {
     ctx.restore();
   }
 
+  /** A pole through the chart and a flag at its top, where something was done to the fleet. */
+  drawEvents() {
+    const { ctx, bbox } = this.values;
+    const ratio = devicePixelRatio || 1;
+    ctx.save();
+    ctx.strokeStyle = ctx.fillStyle = colour("soft");
+    ctx.lineWidth = ratio;
+    for (const { time } of this.events) {
+      if (time < this.span[0] || time > this.span[1]) continue;
+      const x = Math.round(this.values.valToPos(time, "x", true)) + 0.5;
+      ctx.setLineDash([2 * ratio, 3 * ratio]);
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x, bbox.top + bbox.height);
+      ctx.stroke();
+      const side = x + FLAG_PX * ratio > bbox.left + bbox.width ? -1 : 1;
+      ctx.beginPath();
+      ctx.moveTo(x, bbox.top);
+      ctx.lineTo(x + side * FLAG_PX * ratio, bbox.top + 0.45 * FLAG_PX * ratio);
+      ctx.lineTo(x, bbox.top + 0.9 * FLAG_PX * ratio);
+      ctx.fill();
+    }
+    ctx.restore();
+  }
+
   drawAlarms() {
     const chart = this.values;
     const { ctx, bbox } = chart;
@@ -429,6 +463,7 @@ export class MetricChart {
       time: time[this.index],
       values: Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column[this.index]])),
       alarm: this.alarmAt(left),
+      events: this.events.filter(({ time }) => Math.abs(this.values.valToPos(time, "x") - left) < FLAG_PX),
     });
   }
 

@@ -1,7 +1,7 @@
 /** The page of a metric: is it real, and why? */
 import { fetchFile, get, post, url } from "../lib/api.js";
 import { addKeys } from "../lib/keys.js";
-import { ago, clock, count, moment, plural, range, score, short, span as spanOf } from "../lib/format.js";
+import { ago, clock, count, iso, moment, plural, range, score, short, span as spanOf } from "../lib/format.js";
 import { h, replace, setText } from "../lib/h.js";
 import { go, link, query, setQuery } from "../lib/router.js";
 import { may, session } from "../lib/session.js";
@@ -25,6 +25,8 @@ const POINTS = 2000;
 const MAP_POINTS = 700;
 const MOST_ALARMS = 1000;
 const MOST_LABELS = 200;
+const MOST_EVENTS = 200;
+const LISTED_EVENTS = 5;
 const ZOOM_SETTLE_MS = 140;
 const REFRESH_MS = 60_000;
 const SHORTEST_S = 60;
@@ -96,12 +98,14 @@ class MetricPage {
     this.readout = h("output.readout", { "aria-live": "off" });
     this.plot = h("div.chart-box");
     this.caption = h("figcaption.hint");
+    this.eventList = h("ul.events", { hidden: true, "aria-label": "Events" });
     this.figure = h(
       "figure.chart",
       { tabindex: "0", role: "group", "aria-label": "Chart. Left and right arrows move the cursor, with shift ten rows.", onkeydown: (/** @type {KeyboardEvent} */ event) => this.chartKey(event) },
       this.readout,
       this.plot,
       this.caption,
+      this.eventList,
     );
     this.table = h("div.table-box", { hidden: true });
     this.why = h("section.why-panel", { "aria-label": "Why" });
@@ -310,11 +314,12 @@ class MetricPage {
     const shift = SHIFTS[/** @type {"1d" | "1w"} */ (this.params.get("compare"))] ?? 0;
     this.figure.setAttribute("aria-busy", "true");
     try {
-      const [data, alarms, labels, before] = await Promise.all([
+      const [data, alarms, labels, before, events] = await Promise.all([
         loadData(this.uid, { from, to, points: POINTS, also: this.shownParts() }, loading.signal),
         get(`/metrics/${this.uid}/alarms`, { from, to, limit: MOST_ALARMS }, loading.signal),
         get("/labels", { uid: this.uid, from, to, limit: MOST_LABELS }, loading.signal),
         shift ? loadData(this.uid, { from: from - shift, to: to - shift, points: POINTS / 2, series: "value" }, loading.signal) : null,
+        session.get().record ? [] : get("/events", { from, to, limit: MOST_EVENTS }, loading.signal).then(({ items }) => items, () => []),
       ]);
       this.data = data;
       this.alarms = alarms.items;
@@ -322,6 +327,7 @@ class MetricPage {
       this.before = before && { time: before.time.map((at) => at + shift), columns: before.columns };
       this.chart.show(this.data, this.alarms, [from, to], this.before, [], this.labels);
       showLabels(this.labelList, this.labels);
+      this.showEvents(events);
       this.describe();
       this.showChosen();
       this.showTable();
@@ -333,6 +339,18 @@ class MetricPage {
         this.figure.setAttribute("aria-busy", "false");
       }
     }
+  }
+
+  /** @param {import("../shapes").FleetEvent[]} events */
+  showEvents(events) {
+    this.chart.showEvents(events);
+    this.eventList.hidden = !events.length;
+    const more = events.length - LISTED_EVENTS;
+    replace(
+      this.eventList,
+      events.slice(0, LISTED_EVENTS).map(({ time, what, tags, data, by }) => h("li", { title: [moment(time), data, by ? `told by ${by}` : ""].filter(Boolean).join("\n") }, h("time", { datetime: iso(time) }, clock(time)), ` ${what}`, tags.length ? h("span.hint", null, ` ${tags.join(" ")}`) : null)),
+      more > 0 ? h("li.hint", null, `and ${plural(more, "event")} before`) : null,
+    );
   }
 
   describe() {
@@ -442,6 +460,7 @@ class MetricPage {
     if (forecast != null) parts.push(`forecast ${short(forecast)}`);
     if (unusual != null) parts.push(`score ${score(unusual)}`);
     for (const name of this.shownParts()) if (at.values[name] != null) parts.push(`${name} ${score(at.values[name])}`);
+    for (const { what } of at.events) parts.push(`⚑ ${what}`);
     setText(this.readout, parts.join(" · "));
   }
 
