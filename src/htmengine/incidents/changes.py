@@ -248,11 +248,15 @@ def end_silences(conn: Connection, ended: Sequence[Silence], seq: int) -> None:
             select(_member.uid, _member.rowid, _member.incident).where(wanted)
         ):
             incidents[incident].append(keys[uid, rowid])
-    for incident, own in sorted(incidents.items()):
-        for silence in own:
-            part = _part.incident == incident, _part.uid == silence.uid
-            same = _part.cause == SILENCE, _part.rowid == silence.rowid
-            conn.execute(update(schema.incident_metric).where(*part, *same).values(why=_missing(silence)))
+    whose = [(incident, silence) for incident, own in sorted(incidents.items()) for silence in own]
+    # A silence stands before alarms in what an incident has of a metric, so that this row is the silence's or a later one's.
+    parts: dict[str, list[Any]] = {
+        "incident": [incident for incident, _ in whose],
+        "uid": [silence.uid for _, silence in whose],
+        "rowid": [silence.rowid for _, silence in whose],
+    }
+    bulk.update(conn, schema.incident_metric, parts, {"why": [_missing(silence) for _, silence in whose]})
+    for incident in sorted(incidents):
         conn.execute(
             update(schema.incident)
             .where(_incident.id == incident)
