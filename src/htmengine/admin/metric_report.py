@@ -11,7 +11,8 @@ from htmengine.admin.health import Health
 from htmengine.doors.reasons import Reason
 from htmengine.errors import ConfigError
 from htmengine.messages import shard_of
-from htmengine.repository import metrics, overview, silences
+from htmengine.readable import counted
+from htmengine.repository import gathered_samples, metrics, overview, silences
 from htmengine.repository.overview import MetricOverview
 from htmengine.runtime.metric_storer import monitor_rules
 from htmengine.service.context import Context
@@ -126,7 +127,11 @@ def _inspect(context: Context, name: str, metric: MetricOverview | None, health:
 
 
 def _stored_elsewhere(context: Context, name: str) -> str | None:
-    """Say where the rules put samples that are sent under a name; None where they leave it as it is."""
+    """Say where samples are that are sent under a name that no metric has; None where the rules leave it as it is."""
+    with context.database.read() as conn:
+        waiting = gathered_samples.count(conn, name)
+    if waiting:
+        return f"{counted(waiting, 'sample')} of {name} wait for the end of an interval, or for late ones."
     path = context.settings.storer.rules
     try:
         way = monitor_rules.load(path).way(name) if path else None

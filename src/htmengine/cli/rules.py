@@ -57,6 +57,7 @@ def _document(sent: str, way: Way) -> dict[str, Any]:
         "refused": way.refusal,
         "action": decides.action if decides else None,
         "kind": way.kind,
+        "gathering": way.gathering._asdict() if way.gathering else None,
         "silence": way.silence_s if way.silence_s != float("inf") else "off",
         "rules": [
             {"section": step.rule.name, "line": step.rule.line, "fits": step.rule.text, "name": step.name}
@@ -81,6 +82,10 @@ def _said(rule: Rule, before: str, after: str) -> str:
     said = [f"action = {rule.action}"] if rule.action else []
     if rule.kind:
         said.append(f"kind = {rule.kind}")
+    if rule.interval_s is not None:
+        said.append(f"{rule.aggregation or 'mean'} of {duration(rule.interval_s)}")
+    if rule.delay_s is not None:
+        said.append(f"samples may come {duration(rule.delay_s)} late")
     if rule.silence_s is not None:
         said.append(
             "silence = off" if rule.silence_s == float("inf") else f"silence after {duration(rule.silence_s)}"
@@ -100,6 +105,8 @@ def _outcome(sent: str, way: Way, path: Path | None) -> str:
     stored = "Its samples are stored" + (f" as {way.name}" if way.name != sent else "")
     if way.kind == "counter":
         stored += ", as growth per second"
+    if (gathering := way.gathering) and gathering.interval_s:
+        stored += f", one row for {duration(gathering.interval_s)}"
     if way.decides is None:
         return f"{stored}, and it is not monitored: no rule of {path} with an action fits."
     return f"{stored}, and it is {'monitored' if way.decides.monitor else 'not monitored'}."

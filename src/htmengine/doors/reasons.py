@@ -51,6 +51,7 @@ class Reason(StrEnum):
     FUTURE = "the timestamp lies too far in the future"
     DUPLICATE = "the metric has a value for this second already"
     OLDER = "the metric has a later sample already"
+    LATE = "later than the delay of its rule: what is of its time was stored"
 
     # -- Another protocol than the port's
     PICKLE_HERE = "Graphite's pickle protocol on the text port"

@@ -10,7 +10,17 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import ColumnElement, Connection, delete, func, null, select, update
 
 from htmengine.exceptions import MetricStatusChangedError, ObjectNotFoundError
-from htmengine.repository import alarms, backfill, bulk, hours, identity, running_totals, samples, schema
+from htmengine.repository import (
+    alarms,
+    backfill,
+    bulk,
+    gathered_samples,
+    hours,
+    identity,
+    running_totals,
+    samples,
+    schema,
+)
 from htmengine.repository.locks import lock_metrics
 from htmengine.repository.lookup import IN_LIST, Lookup
 from htmengine.repository.status import WITHOUT_MODEL, MetricStatus
@@ -441,6 +451,7 @@ def delete_metric(conn: Connection, uid: str, *, limit: int = CLEARED_BATCH_SIZE
     if name is not None:
         running_totals.forget(conn, name)
         backfill.forget_held(conn, name)
+        gathered_samples.forget(conn, name)
     conn.execute(delete(schema.metric).where(_metric.uid == uid))
     return False
 

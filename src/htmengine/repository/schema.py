@@ -561,6 +561,18 @@ running_total: Final = Table(
     **_ON_MYSQL,
 )
 
+gathered_sample: Final = Table(
+    "gathered_sample",  # samples that wait for the end of their interval, or for others that come late
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("name", String(255), nullable=False),
+    Column("source", String(255), nullable=False),  # the name as sent, before rules changed it
+    Column("timestamp", BigInteger, nullable=False),
+    Column("metric_value", Double, nullable=False),
+    Index("gathered_sample_name_idx", "name"),
+    **_ON_MYSQL,
+)
+
 checkpoint_metadata: Final = MetaData()
 """Apart from the others: on one machine checkpoints have a file of their own, so that blocks do not bloat the
 repository's write-ahead log."""

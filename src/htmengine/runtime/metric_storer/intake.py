@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from htmengine.doors.reasons import Reason
 from htmengine.doors.samples import Kind, Refusals, Samples
-from htmengine.runtime.metric_storer.monitor_rules import Rules, ValueKind
+from htmengine.runtime.metric_storer.monitor_rules import Gathering, Rules, ValueKind
 from htmengine.runtime.metric_storer.numbering import NewSamples
 
 MAX_KNOWN: Final = 1_000_000
@@ -24,6 +24,7 @@ class _Known(NamedTuple):
     name: str
     refusal: Reason | None
     kind: ValueKind | None
+    gathering: Gathering | None
 
 
 class Intake:
@@ -31,6 +32,8 @@ class Intake:
 
     def __init__(self) -> None:
         self._rules = Rules()
+        self._changes = self._gathers = False
+        """Whether any rule changes samples, or lets them wait."""
         self._known: dict[str, _Known] = {}
         self._sources: dict[str, list[str]] = {}
         """Of names that rules gave, the names as sent."""
@@ -39,12 +42,18 @@ class Intake:
         """Apply these rules from now on."""
         if rules is not self._rules:
             self._rules = rules
+            self._changes, self._gathers = rules.of_samples, rules.gather
             self._known.clear()
             self._sources.clear()
 
+    @property
+    def gathers(self) -> bool:
+        """Whether samples of any metric wait before they become rows."""
+        return self._gathers
+
     def taken(self, given: Samples, refusals: Refusals) -> Samples:
         """Return the samples that are stored, with their kinds, still under the names as sent; the others are refused."""
-        if not self._rules.of_samples:
+        if not self._changes:
             return given
         kept = Samples.empty()
         for name, timestamp, value, kind, start, count in zip(*given, strict=True):
@@ -61,13 +70,21 @@ class Intake:
 
     def named(self, samples: NewSamples) -> NewSamples:
         """Return samples under the names that they are stored under."""
-        if not self._rules.of_samples:
+        if not self._changes:
             return samples
         return samples._replace(names=[self.name(name) for name in samples.names])
 
     def name(self, sent: str) -> str:
         """Return the name that samples are stored under that are sent under this one."""
         return (self._known.get(sent) or self._find(sent)).name
+
+    def gathering(self, sent: str) -> Gathering | None:
+        """Return how samples that are sent under a name wait before they become rows; None where they do not."""
+        return (self._known.get(sent) or self._find(sent)).gathering if self._gathers else None
+
+    def gathering_of(self, name: str) -> Gathering | None:
+        """Return the same by the name that a metric has."""
+        return self._rules.way_of_stored(name).gathering if self._gathers else None
 
     def shown(self, example: str) -> str:
         """Return a refused sample, which begins with its name, with the names of those that became one in it."""
@@ -79,7 +96,7 @@ class Intake:
             self._known.clear()
             self._sources.clear()
         way = self._rules.way(sent)
-        known = self._known[sent] = _Known(way.name, way.refusal, way.kind)
+        known = self._known[sent] = _Known(way.name, way.refusal, way.kind, way.gathering)
         if way.name != sent and not way.refusal:
             sources = self._sources.setdefault(way.name, [])
             if len(sources) < MAX_SOURCES:

@@ -23,6 +23,12 @@ what stands behind it is not looked at. A metric that no action fits is stored a
     pattern = *_total
     kind = counter           ; a running total: its growth per second is stored; or gauge, the values as they are
 
+    [requests]
+    pattern = requests.*
+    interval = 1m            ; one row for each minute, of all samples in it
+    aggregation = sum        ; mean by default; or max, min, last, count
+    delay = 30s              ; so much later a sample may come than those of newer times
+
     [internal]
     pattern = *.internal.*   ; as in a shell; or regex = …, which must fit the whole name: `name_patterns`
     action = ignore          ; stored, and not monitored
@@ -63,19 +69,34 @@ T = TypeVar("T")
 LIMITS: Final = "limits"
 Action: TypeAlias = Literal["monitor", "ignore", "drop"]
 ValueKind: TypeAlias = Literal["counter", "gauge"]
+Aggregation: TypeAlias = Literal["mean", "sum", "max", "min", "last", "count"]
 OFF: Final = "off"
 MAX_RESOURCE: Final = 100
+MAX_GATHERED_S: Final = 86_400
+"""The longest interval, and the longest delay."""
 
 _FITS: Final = ("pattern", "regex", "internals")
 _NAMES: Final = ("rename", "keep_tags", "drop_tags")
-_VALUES: Final = ("kind", "silence")
+_VALUES: Final = ("kind", "interval", "aggregation", "delay", "silence")
 _MODEL: Final = ("min", "max", "model", "resource", "limit")
 _OPTIONS: Final = (*_FITS, "action", *_NAMES, *_VALUES, *_MODEL)
 
 _DURATION: Final = re.compile(r"([0-9]{1,9})\s*([smhd])")
+_TIMES: Final = "a time, such as 90s, 10m, 2h or 1d"
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 log = logging.getLogger(__name__)
+
+
+class Gathering(NamedTuple):
+    """How samples wait before they become rows."""
+
+    interval_s: int = 0
+    """One row is made of the samples of so many seconds; 0: each sample is one."""
+    aggregation: Aggregation = "mean"
+    """How the row is made."""
+    delay_s: int = 0
+    """So much later a sample may come than those of newer times."""
 
 
 class Rule(NamedTuple):
@@ -96,6 +117,12 @@ class Rule(NamedTuple):
     """After so long without a sample a metric is silent, infinity for never; None where that is learned."""
     kind: ValueKind | None = None
     """What the values are; None where the door that they come through says it."""
+    interval_s: int | None = None
+    """One row is made of the samples of so many seconds."""
+    aggregation: Aggregation | None = None
+    """How; None for the mean."""
+    delay_s: int | None = None
+    """So much later a sample may come than those of newer times."""
     change: name_changes.Change | None = None
     """Gives the metric another name. Such a rule says nothing else."""
     line: int = 0
@@ -144,6 +171,15 @@ class Way(NamedTuple):
         return next((step.rule.kind for step in self.steps if step.rule.kind), None)
 
     @property
+    def gathering(self) -> Gathering | None:
+        """How samples wait before they become rows; None where each is a row at once."""
+        interval = next((step.rule for step in self.steps if step.rule.interval_s is not None), None)
+        delay_s = next((step.rule.delay_s for step in self.steps if step.rule.delay_s is not None), None)
+        if interval is None:
+            return None if delay_s is None else Gathering(delay_s=delay_s)
+        return Gathering(interval.interval_s or 0, interval.aggregation or "mean", delay_s or 0)
+
+    @property
     def silence_s(self) -> float | None:
         """After how long the metric is silent, infinity for never; None where that is learned."""
         return next((step.rule.silence_s for step in self.steps if step.rule.silence_s is not None), None)
@@ -159,7 +195,12 @@ class Rules(NamedTuple):
     @property
     def of_samples(self) -> bool:
         """Whether any rule changes what is stored of samples."""
-        return any(rule.change or rule.kind or rule.action == "drop" for rule in self.rules)
+        return self.gather or any(rule.change or rule.kind or rule.action == "drop" for rule in self.rules)
+
+    @property
+    def gather(self) -> bool:
+        """Whether samples of any metric wait before they become rows."""
+        return any(rule.interval_s is not None or rule.delay_s is not None for rule in self.rules)
 
     def way(self, name: str) -> Way:
         """Return what becomes of the samples that are sent under a name."""
@@ -400,6 +441,8 @@ def _rule(name: str, options: _Options) -> Rule | None:
         options.fault("has one of min and max; give both or none")
     elif minimum is not None and maximum is not None and maximum < minimum:
         options.fault(f"max = {maximum} is below min = {minimum}", "max")
+    if "aggregation" in options.section and "interval" not in options.section:
+        options.fault("aggregation needs an interval", "aggregation")
     rule = Rule(
         name,
         fits or bool,
@@ -412,6 +455,9 @@ def _rule(name: str, options: _Options) -> Rule | None:
         options.section.get(given[0], "") if given else "",
         options.get("silence", _silence),
         options.get("kind", _one_of(ValueKind)),
+        options.get("interval", _seconds),
+        options.get("aggregation", _one_of(Aggregation)),
+        options.get("delay", _seconds),
         change,
         options.line,
     )
@@ -469,11 +515,24 @@ def _resource(text: str) -> str:
 def _silence(text: str) -> float:
     if text == OFF:
         return math.inf
-    found = _DURATION.fullmatch(text)
-    seconds = int(found[1]) * _UNITS[found[2]] if found else 0
+    seconds = _duration(text)
     if not seconds:
-        raise ValueError(f"is neither a time, such as 90s, 10m, 2h or 1d, nor {OFF}")
+        raise ValueError(f"is neither {_TIMES}, nor {OFF}")
     return float(seconds)
+
+
+def _seconds(text: str) -> int:
+    seconds = _duration(text)
+    if not seconds:
+        raise ValueError(f"is not {_TIMES}")
+    if seconds > MAX_GATHERED_S:
+        raise ValueError("is longer than a day")
+    return seconds
+
+
+def _duration(text: str) -> int:
+    found = _DURATION.fullmatch(text)
+    return int(found[1]) * _UNITS[found[2]] if found else 0
 
 
 def _number(text: str) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import cache
 from typing import Final, NamedTuple
@@ -25,9 +25,17 @@ from htmengine.doors.reasons import Reason
 from htmengine.doors.samples import Kind, Parsed, Refusals, Samples
 from htmengine.exceptions import HTMEngineError
 from htmengine.htm.params import ROWS_FOR_RANGE
-from htmengine.messages import Backfill, MalformedMessage, decode_metric_lines, shard_of
+from htmengine.messages import (
+    Backfill,
+    MalformedMessage,
+    MetricLines,
+    decode_metric_lines,
+    encode_json,
+    shard_of,
+)
 from htmengine.model_swapper.model_input import ModelInputBuilder, requests
-from htmengine.repository import backfill, metrics, running_totals, samples
+from htmengine.repository import backfill, gathered_samples, metrics, running_totals, samples
+from htmengine.repository.chunks import in_chunks
 from htmengine.repository.database import Database
 from htmengine.repository.errors import WriteConflict
 from htmengine.repository.metrics import MetricState
@@ -42,6 +50,14 @@ from htmengine.runtime.metric_storer.backfill import (
     in_time_order,
     partition,
     together,
+)
+from htmengine.runtime.metric_storer.gathering import (
+    AT_ONCE,
+    CLOSINGS,
+    Closing,
+    Gatherer,
+    parse_closings,
+    stamp,
 )
 from htmengine.runtime.metric_storer.intake import Intake
 from htmengine.runtime.metric_storer.numbering import NewSamples, whole_seconds
@@ -60,6 +76,8 @@ MAX_MESSAGES: Final = 200
 LINES_BATCH_SIZE: Final = 4000
 """So many messages are taken as have this number of lines together, going by the last ones; and a transaction ends with
 the message that reaches it."""
+CLOSINGS_BATCH_SIZE: Final = 1000
+"""Metrics of which one message says that an interval is over."""
 MAX_POLL_S: Final = 1.0
 CLOCKS_DIFFER_S: Final = 60.0
 
@@ -72,6 +90,24 @@ class _Message(NamedTuple):
     backfill: Backfill | None
     redelivered: bool
     accepted_at: float
+
+
+class _Arrived(NamedTuple):
+    """What a message brings."""
+
+    samples: NewSamples
+    """Under the names as sent."""
+    backfill: Backfill | None = None
+    closings: Sequence[Closing] = ()
+
+
+class _Waiting(NamedTuple):
+    """A metric of which samples wait."""
+
+    until: int
+    """The last row that is to be made of them."""
+    heard_at: float
+    """When the last of them came, by a clock that only grows."""
 
 
 class _Stored(NamedTuple):
@@ -127,6 +163,9 @@ class MetricStorer(Stage):
         self._models = models
         self._automatic = automatic
         self._intake = Intake()
+        self._waiting: dict[str, _Waiting] = {}
+        """By metric, what waits to become rows."""
+        self._waiting_seen = False
         self._clock = clock
         self._timer = timer
         self._step = step
@@ -153,6 +192,9 @@ class MetricStorer(Stage):
         messages, dead = self._decoded(deliveries)
         if self._in_doubt:
             self._automatic.look_at_all()
+        if self._in_doubt or not self._waiting_seen:
+            self._see_waiting()
+            self._waiting_seen = True
         in_doubt, self._in_doubt = self._in_doubt, True
         for some in _transactions(messages):
             self._take(some, again=in_doubt or any(message.redelivered for message in some))
@@ -180,7 +222,7 @@ class MetricStorer(Stage):
             except MalformedMessage as error:
                 dead.append((delivery, str(error)))
                 continue
-            if lines.protocol not in PARSERS:
+            if lines.protocol not in PARSERS and lines.protocol != CLOSINGS:
                 known = " and ".join(f'"{protocol}"' for protocol in PARSERS)
                 dead.append((delivery, f'the protocol "{lines.protocol}" is not known; {known} are'))
                 continue
@@ -214,23 +256,25 @@ class MetricStorer(Stage):
 
         `again`: it may have been stored before, and not been passed on.
         """
-        batches: list[Batch] = []
+        arrived: list[_Arrived] = []
         totals: dict[int, Samples] = {}
-        """Of which batches have running totals, by their places: what they give is known in the transaction."""
+        """Which of them have running totals, by their places: what these give is known in the transaction."""
         refusals = Refusals()
         self._intake.use(self._automatic.rules)
         for message in messages:
+            if message.protocol == CLOSINGS:
+                closings = parse_closings(message.lines, refusals)
+                arrived.append(_Arrived(NewSamples([], [], []), closings=closings))
+                continue
             given, refused = PARSERS[message.protocol](message.lines)
             refusals.extend(refused)
             given = _not_future(given, int(message.accepted_at) + self._settings.max_future_s, refusals)
-            if message.backfill:
-                batches.append(Batch(whole_seconds(given), message.backfill))
-                continue
-            given = self._intake.taken(given, refusals)
-            if any(given.kinds):
-                totals[len(batches)] = given
-            batches.append(Batch(self._intake.named(whole_seconds(given)), None))
-        held, stored = self._committed(batches, totals, refusals)
+            if not message.backfill:
+                given = self._intake.taken(given, refusals)
+                if any(given.kinds):
+                    totals[len(arrived)] = given
+            arrived.append(_Arrived(whole_seconds(given), message.backfill))
+        held, stored = self._committed(arrived, totals, refusals)
         self._step(f"{NAME}.committed")
         self.counters.add("lines", sum(len(message.lines) for message in messages))
         self.counters.add("samples_held", held)
@@ -241,32 +285,132 @@ class MetricStorer(Stage):
             self._sweep.suspect(state.uid for state in stored.states.values())
 
     def _committed(
-        self, batches: list[Batch], totals: Mapping[int, Samples], refusals: Refusals
+        self, arrived: list[_Arrived], totals: Mapping[int, Samples], refusals: Refusals
     ) -> tuple[int, _Stored]:
         """Store samples in one transaction; return how many of them wait for the end of a backfill, and the others.
 
         Writers take turns. Usually what the samples become is worked out before ours: the statement that moves the
         metrics verifies where they stood.
         """
-        if not totals and (planned := self._plan_optimistically(batches)):
-            with suppress(WriteConflict):
-                if planned.rows.uids:
-                    with self._database.write() as conn:
-                        insert(conn, planned.rows)
-                return 0, planned
+        gathered = self._gathered_names(arrived)
+        if not (totals or gathered):
+            planned = self._plan_optimistically(batches := self._batches(arrived))
+            if planned:
+                with suppress(WriteConflict):
+                    if planned.rows.uids:
+                        with self._database.write() as conn:
+                            insert(conn, planned.rows)
+                    return 0, planned
         with self._database.write() as conn:
             for place, columns in _rates(conn, totals, refusals).items():
-                batches[place] = Batch(self._intake.named(columns), None)
+                arrived[place] = _Arrived(columns)
+            waiting: Mapping[str, int | None] = {}
+            if gathered:
+                batches, waiting = self._gather(conn, arrived, gathered, refusals)
+            else:
+                batches = self._batches(arrived)
             tokens = backfill.running(conn)
             plan = partition(batches, tokens, lambda name: _held(conn, name))
             self._note_backfills(conn, tokens, plan.tokens)
             if plan.held.names:
                 backfill.hold(conn, plan.held.names, plan.held.timestamps, plan.held.values)
             stored = self._store(conn, plan.samples)
-            if totals:  # their metrics may wait to be passed on, even if nothing was stored now
-                names = {self._intake.name(name) for given in totals.values() for name in given.names}
+            # Metrics of running totals, and of samples that wait, may have to be passed on, even if nothing is stored now.
+            names = {self._intake.name(name) for given in totals.values() for name in given.names} | gathered
+            if names:
                 stored.states.update(metrics.states_by_name(conn, sorted(names - stored.states.keys())))
-            return len(plan.held.names), stored
+        self._note_waiting(waiting)
+        return len(plan.held.names), stored
+
+    def _batches(self, arrived: Iterable[_Arrived]) -> list[Batch]:
+        """Return what came under the names that it is stored under; a history names its metric itself."""
+        return [
+            Batch(one.samples if one.backfill else self._intake.named(one.samples), one.backfill)
+            for one in arrived
+        ]
+
+    # -- Samples that wait
+
+    def _gathered_names(self, arrived: Iterable[_Arrived]) -> set[str]:
+        """Return the metrics whose samples wait before they become rows, or have waited so far."""
+        found: set[str] = set()
+        for one in arrived:
+            found.update(closing.name for closing in one.closings)
+            if one.backfill or not (self._intake.gathers or self._waiting):
+                continue
+            for sent in set(one.samples.names):
+                name = self._intake.name(sent)
+                if name in self._waiting or self._intake.gathering(sent):
+                    found.add(name)
+        return found
+
+    def _gather(
+        self, conn: Connection, arrived: Iterable[_Arrived], names: Set[str], refusals: Refusals
+    ) -> tuple[list[Batch], Mapping[str, int | None]]:
+        """Let samples of these metrics wait; return what becomes rows now, and the last row that each is to get."""
+        states = metrics.states_by_name(conn, sorted(names))
+        gatherer = Gatherer(
+            gathered_samples.read(conn, sorted(names)),
+            {name: state.tail_timestamp for name, state in states.items()},
+            lambda name: self._intake.gathering_of(name) or AT_ONCE,
+            refusals,
+        )
+        batches = []
+        for one in arrived:
+            if one.backfill:
+                batches.append(Batch(one.samples, one.backfill))
+                continue
+            now = NewSamples([], [], [])
+            for sent, timestamp, value in zip(*one.samples, strict=True):
+                name = self._intake.name(sent)
+                if name in names:
+                    gatherer.add(name, sent, timestamp, value)
+                else:
+                    now.names.append(name)
+                    now.timestamps.append(timestamp)
+                    now.values.append(value)
+            for closing in one.closings:
+                gatherer.close(closing)
+            batches += [Batch(now, None), Batch(gatherer.take(), None)]
+        gathered_samples.remove(conn, gatherer.done)
+        gathered_samples.store(conn, gatherer.added)
+        return batches, gatherer.waiting
+
+    def _note_waiting(self, waiting: Mapping[str, int | None]) -> None:
+        now = self._timer()
+        for name, until in waiting.items():
+            if until is None:
+                self._waiting.pop(name, None)
+            else:
+                self._waiting[name] = _Waiting(until, now)
+
+    def _see_waiting(self) -> None:
+        """Find out what waits: at the start, and when the last attempt ended in an error."""
+        with self._database.read() as conn:
+            newest = gathered_samples.newest(conn)
+        self._intake.use(self._automatic.rules)
+        self._waiting.clear()
+        self._note_waiting(
+            {name: stamp(time, self._intake.gathering_of(name) or AT_ONCE) for name, time in newest.items()}
+        )
+
+    def _close_overdue(self) -> None:
+        """Tell the end of intervals whose metric has gone silent: behind everything that is on its way."""
+        now, clock = self._timer(), self._clock()
+        self._intake.use(self._automatic.rules)
+        over = []
+        for name, waiting in self._waiting.items():
+            rule = self._intake.gathering_of(name) or AT_ONCE
+            is_silent = now - waiting.heard_at >= rule.interval_s + rule.delay_s
+            if is_silent and clock >= waiting.until + rule.delay_s:
+                over.append(Closing(name, waiting.until))
+        for some in in_chunks(over, CLOSINGS_BATCH_SIZE):
+            body = encode_json(MetricLines(protocol=CLOSINGS, data=[closing.line() for closing in some]))
+            self._messages.append(Outgoing(self.queues[0], body))
+        for closing in over:  # one that is lost is told again
+            self._waiting[closing.name] = _Waiting(closing.until, now)
+
+    # -- Rows
 
     def _plan_optimistically(self, batches: Sequence[Batch]) -> _Stored | None:
         """Return what will be stored if nobody changes the metrics meanwhile; None if one is new, or history is sent."""
@@ -343,6 +487,7 @@ class MetricStorer(Stage):
     def _look_after(self) -> None:
         """Ask for metrics that stand still, and end the backfills whose sender has died."""
         self._automatic.look_at_file()
+        self._close_overdue()
         now = self._timer()
         self._sweep_due = now + self._settings.sweep_interval_s
         statuses = self._queues_now()

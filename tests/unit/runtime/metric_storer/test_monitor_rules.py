@@ -10,6 +10,7 @@ from htmengine.errors import ConfigError
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer import monitor_rules
+from htmengine.runtime.metric_storer.monitor_rules import Gathering
 
 
 @pytest.fixture
@@ -82,8 +83,8 @@ def test_every_fault_is_told_at_once(load, tmp_path):
         )
     found = str(raised.value).replace(str(tmp_path / "rules.conf"), "FILE").splitlines()
     options = (
-        "pattern, regex, internals, action, rename, keep_tags, drop_tags, kind, silence, min, max, model, "
-        "resource, limit"
+        "pattern, regex, internals, action, rename, keep_tags, drop_tags, kind, interval, aggregation, delay, "
+        "silence, min, max, model, resource, limit"
     )
     assert found == [
         'FILE: line 2: [limits] metrics = "many" is not a whole number',
@@ -145,6 +146,13 @@ def test_the_rules_that_come_with_the_engine_monitor_everything():
             'line 2: [a] internals = "nagios" names no known agents',
         ),
         ("[a]\npattern = *\nkind = rate\n", 'line 3: [a] kind = "rate" is not counter or gauge'),
+        ("[a]\npattern = *\ninterval = 5 minutes\n", 'line 3: [a] interval = "5 minutes" is not a time'),
+        ("[a]\npattern = *\ndelay = 2d\n", 'line 3: [a] delay = "2d" is longer than a day'),
+        (
+            "[a]\npattern = *\naction = ignore\naggregation = sum\n",
+            "line 4: [a] aggregation needs an interval",
+        ),
+        ("[a]\npattern = *\ninterval = 5m\naggregation = avg\n", 'aggregation = "avg" is not mean, sum, '),
         ("[a]\npattern = *\naction = ignore\nmin = 1\nmax = 2\n", "line 4: [a] min is for rules with action"),
         ("[a]\npattern = *\nkind = gauge\nlimit = 5\n", "line 4: [a] limit is for rules with action"),
     ],
@@ -228,6 +236,17 @@ def test_rules_without_an_action_add_what_they_say(load):
     assert rules.way("q_total").silence_s == math.inf
     assert rules.way("load").silence_s == 600.0
     assert rules.first("q_total").name == "all"
+
+
+def test_the_first_interval_and_the_first_delay_say_how_samples_wait(load):
+    rules = load(
+        "[late]\npattern = late.*\ndelay = 90s\n[sums]\npattern = *.sum\ninterval = 5m\naggregation = sum\n"
+        "[rest]\npattern = *\ninterval = 1m\ndelay = 5s\naction = ignore\n"
+    )
+    assert rules.way("late.sum").gathering == Gathering(300, "sum", 90)
+    assert rules.way("load").gathering == Gathering(60, "mean", 5)
+    assert load("[a]\npattern = *\ndelay = 1m\n").way("load").gathering == Gathering(0, "mean", 60)
+    assert load("[a]\npattern = *\nkind = gauge\n").way("load").gathering is None
 
 
 INTERNAL = """

@@ -1,0 +1,73 @@
+"""Samples that wait to become rows: for the end of their interval, or for others that come late."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, delete, func, select
+
+from htmengine.repository import bulk, schema
+from htmengine.repository.chunks import in_chunks
+
+_sample: Final = schema.gathered_sample.c
+
+
+class Gathered(NamedTuple):
+    """A sample that waits."""
+
+    id: int | None
+    """None for one that is not stored yet."""
+    name: str
+    """Of its metric."""
+    source: str
+    """The name that it was sent under, before rules changed it."""
+    timestamp: int
+    """Whole seconds since the epoch."""
+    value: float
+
+
+def read(conn: Connection, names: Sequence[str]) -> dict[str, list[Gathered]]:
+    """Return what waits of these metrics, in the order in which it came; of some nothing may."""
+    wanted = set(names)
+    found: dict[str, list[Gathered]] = {}
+    query = select(_sample.id, _sample.name, _sample.source, _sample.timestamp, _sample.metric_value)
+    for some in in_chunks(list(wanted)):
+        for row in conn.execute(query.where(_sample.name.in_(some)).order_by(_sample.id)):
+            if row.name in wanted:
+                found.setdefault(row.name, []).append(Gathered(*row))
+    return found
+
+
+def store(conn: Connection, samples: Sequence[Gathered]) -> None:
+    """Let samples wait, in this order."""
+    if samples:
+        _, names, sources, timestamps, values = zip(*samples, strict=True)
+        bulk.insert(
+            conn,
+            schema.gathered_sample,
+            {"name": names, "source": sources, "timestamp": timestamps, "metric_value": values},
+        )
+
+
+def remove(conn: Connection, ids: Sequence[int]) -> None:
+    """Drop samples that wait no more."""
+    for some in in_chunks(ids):
+        conn.execute(delete(schema.gathered_sample).where(_sample.id.in_(some)))
+
+
+def newest(conn: Connection) -> dict[str, int]:
+    """Return the time of the newest sample that waits, by metric."""
+    query = select(_sample.name, func.max(_sample.timestamp)).group_by(_sample.name)
+    return {name: int(timestamp) for name, timestamp in conn.execute(query)}
+
+
+def forget(conn: Connection, name: str) -> None:
+    """Drop what waits of a metric: it is deleted."""
+    conn.execute(delete(schema.gathered_sample).where(_sample.name == name))
+
+
+def count(conn: Connection, name: str) -> int:
+    """Return how many samples of a metric wait."""
+    query = select(func.count()).select_from(schema.gathered_sample).where(_sample.name == name)
+    return conn.scalar(query) or 0
