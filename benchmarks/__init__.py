@@ -12,6 +12,7 @@ What a part costs:
     bus           the embedded bus: messages a second, and the way from one thread to another
     api           requests to the HTTP API beside a hundred thousand metrics: milliseconds
     render        panels of Grafana: milliseconds for a thousand metrics an hour, and one for a year
+    write_back    scores written back to a real VictoriaMetrics and carbon: rows a second
     stream        readers of the results' stream: processor time of the web server, and whether all get everything
     mixed_use     an hour of everything that the page and programs do beside the engine: what memory, threads and files grow by
     doors         the doors: samples a second, by protocol

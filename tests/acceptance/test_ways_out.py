@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.running import free_port
+from benchmarks.write_back import carbon_command, victoria_metrics_command
 from htmengine.config import templates
 from tests.acceptance.engine import wait_until
 from tests.acceptance.test_agents import Engine, running
@@ -91,52 +92,15 @@ scrape_configs:
 # -- Written back
 
 
-CARBON = """
-[cache]
-LOCAL_DATA_DIR = {folder}/whisper/
-STORAGE_DIR = {folder}/
-CONF_DIR = {folder}/
-LOG_DIR = {folder}/
-PID_DIR = {folder}/
-WHITELISTS_DIR = {folder}/
-ENABLE_LOGROTATION = False
-USER =
-MAX_CACHE_SIZE = inf
-MAX_UPDATES_PER_SECOND = 5000
-MAX_CREATES_PER_MINUTE = inf
-LINE_RECEIVER_INTERFACE = 127.0.0.1
-LINE_RECEIVER_PORT = {port}
-PICKLE_RECEIVER_INTERFACE = 127.0.0.1
-PICKLE_RECEIVER_PORT = {pickle}
-CACHE_QUERY_INTERFACE = 127.0.0.1
-CACHE_QUERY_PORT = {query}
-ENABLE_TAGS = False
-"""
-SCHEMAS = "[all]\npattern = .*\nretentions = 60s:1d\n"
-
-
 def carbon(folder, port):
-    folder.mkdir(exist_ok=True)
-    (folder / "carbon.conf").write_text(
-        CARBON.format(folder=folder, port=port, pickle=free_port(), query=free_port())
-    )
-    (folder / "storage-schemas.conf").write_text(SCHEMAS)
-    command = ("--nodaemon", f"--config={folder / 'carbon.conf'}", f"--pidfile={folder / 'pid'}")
-    return running(
-        "carbon-cache", *command, f"--logdir={folder}", "start", package="graphite-carbon", log=folder / "log"
-    )
+    command = carbon_command(folder, port)
+    return running(*command, package="graphite-carbon", log=folder / "log")
 
 
 def victoria_metrics(folder, port):
     folder.mkdir(exist_ok=True)
-    return running(
-        "victoria-metrics",
-        f"-httpListenAddr=127.0.0.1:{port}",
-        f"-storageDataPath={folder / 'data'}",
-        "-search.latencyOffset=0s",
-        package="victoria-metrics",
-        log=folder / "log",
-    )
+    command = victoria_metrics_command(folder, port)
+    return running(*command, package="victoria-metrics", log=folder / "log")
 
 
 def exported(port, selector):
