@@ -96,3 +96,8 @@ def test_a_mark_at_zero_is_not_cut_off_at_the_edge_of_the_chart(site, direction,
         {"time": 50, "value": value, "direction": direction},
     )
     assert room == [lowest, 108]
+
+
+def test_sentences_begin_with_a_capital_but_names_stay_as_they_are(module):
+    assert module("lib/words.js", "sentence", "began with a.b", "a.b") == "Began with a.b"
+    assert module("lib/words.js", "sentence", "web.x rose", "web.x") == "web.x rose"

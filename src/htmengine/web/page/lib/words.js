@@ -23,6 +23,15 @@ export function causeInShort(cause) {
   return cause ? (CAUSES[cause] ?? cause) : "";
 }
 
+/**
+ * Returns a sentence with a capital, unless it begins with the name of a metric: in names the case counts.
+ * @param {string} text
+ * @param {string} [name]
+ */
+export function sentence(text, name) {
+  return name && text.startsWith(name) ? text : text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** @param {string | null | undefined} direction */
 export function mark(direction) {
   return DIRECTIONS[direction ?? "pattern"] ?? DIRECTIONS.pattern;

@@ -7,7 +7,7 @@ import { go, link, query } from "../lib/router.js";
 import { may, session } from "../lib/session.js";
 import { settings } from "../lib/settings.js";
 import { listen } from "../lib/sse.js";
-import { causeInShort, mark } from "../lib/words.js";
+import { causeInShort, mark, sentence } from "../lib/words.js";
 import { whenColoursChange, scoreStep } from "../draw/colours.js";
 import { LaneAxis } from "../draw/lane_axis.js";
 import { drawSpark } from "../draw/spark.js";
@@ -88,7 +88,7 @@ export function incident({ params: [id] }) {
     document.title = `${open ? "● " : ""}${one.first_mover.name} · incident · htmengine`;
     replace(
       head,
-      h("h1.incident-title.begins", null, one.sentence),
+      h("h1.incident-title", null, sentence(one.sentence, one.first_mover.name)),
       h(
         "p.facts",
         null,

@@ -7,7 +7,7 @@ import { go, link, setQuery } from "../lib/router.js";
 import { session } from "../lib/session.js";
 import { settings } from "../lib/settings.js";
 import { listen } from "../lib/sse.js";
-import { mark } from "../lib/words.js";
+import { mark, sentence } from "../lib/words.js";
 import { scoreStep } from "../draw/colours.js";
 import { drawSpread } from "../draw/spread.js";
 import { announceIncident } from "./announce.js";
@@ -131,7 +131,7 @@ export function incidentRow(incident) {
       "a.incident-row",
       { href: link(`i/${incident.id}`), dataset: { open: String(open) } },
       h("span.mark", { class: `step-${scoreStep(worst)}`, "aria-hidden": true }, mark(mover?.direction).glyph),
-      h("span.what", null, h("strong.name", null, incident.first_mover.name), others > 0 ? h("span.more", null, ` +${plural(others, "metric")}`) : null, h("span.sentence.begins", null, incident.sentence)),
+      h("span.what", null, h("strong.name", null, incident.first_mover.name), others > 0 ? h("span.more", null, ` +${plural(others, "metric")}`) : null, h("span.sentence", null, sentence(incident.sentence, incident.first_mover.name))),
       h("span.how", null, drawSpread(incident)),
       h("span.when", null, h("time", { datetime: iso(incident.opened) }, clock(incident.opened)), h("span.hint", null, open ? `for ${span(Date.now() / 1000 - incident.opened)}` : `${span(Math.max(60, incident.changed - incident.opened))} long`)),
       h("span.states", null, h("span.state", { dataset: { state: open ? "error" : "" } }, incident.state), h("span.hint", null, incident.ack ? `taken by ${incident.ack.by}` : incident.severity)),

@@ -3,7 +3,7 @@ import { get } from "../../lib/api.js";
 import { clock, moment, rarity, score, span } from "../../lib/format.js";
 import { h, replace } from "../../lib/h.js";
 import { link } from "../../lib/router.js";
-import { causeInShort, mark } from "../../lib/words.js";
+import { causeInShort, mark, sentence } from "../../lib/words.js";
 import { scoreStep } from "../../draw/colours.js";
 import { numberLine } from "../../draw/number_line.js";
 
@@ -32,7 +32,7 @@ export function showWhy(element, uid, alarm) {
       ? h("h2", null, `${clock(alarm.time)}, no alarm`)
       : h("h2", null, h("span.mark", { class: `step-${scoreStep(alarm.log_score)}`, "aria-hidden": true }, mark(alarm.direction).glyph), ` ${clock(alarm.time)}, ${causeInShort(alarm.cause)}`),
     h("p.why-score", { title: moment(alarm.time) }, `score ${score(alarm.log_score)}`, said ? `, ${said} of this metric's samples` : ""),
-    h("p.why-sentence.begins", null, alarm.sentence),
+    h("p.why-sentence", null, sentence(alarm.sentence, alarm.name)),
     numberLine(alarm),
     channels,
     h("p.hint", null, alarm.alarms_before ? [`Alarmed ${before} before`, alarm.last_alarm ? [", last ", h("a", { href: link(`m/${uid}`, { from: Math.round(alarm.last_alarm - 3600), to: Math.round(alarm.last_alarm + 3600) }) }, clock(alarm.last_alarm))] : "", "."].flat() : calm ? "This metric had not alarmed before." : "The first alarm of this metric."),

@@ -3,7 +3,7 @@ import { drawSpread } from "../../draw/spread.js";
 import { ago, iso, plural } from "../../lib/format.js";
 import { h } from "../../lib/h.js";
 import { link } from "../../lib/router.js";
-import { mark } from "../../lib/words.js";
+import { mark, sentence } from "../../lib/words.js";
 
 export const MOST_CARDS = 5;
 
@@ -21,7 +21,7 @@ export function incidentCard(incident) {
       h("strong.name", { title: incident.first_mover.name }, incident.first_mover.name),
       h("span.more", null, others > 0 ? `+${plural(others, "metric")}` : ""),
     ),
-    h("span.sentence.begins", null, incident.sentence),
+    h("span.sentence", null, sentence(incident.sentence, incident.first_mover.name)),
     drawSpread(incident),
     h(
       "span.card-foot",
