@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -49,7 +49,11 @@ CHANCES = {
     "unavailable": 0.005,
     "duplicate": 0.05,
     "delay": 0.1,
+    "set_clock": 0.002,
+    "sync": 0.005,
 }
+POWER_FAILURE = 0.0015
+"""With each turn, in one of four histories."""
 REST_S = 3600.0
 """When nothing happens any more, everything comes to rest within this time."""
 
@@ -265,6 +269,29 @@ class History:
 
     def _happen(self, faults: Faults) -> None:
         """Let happen what concerns the whole machine."""
+        machine, chance = self.machine, self.machine.random
+        drawn = chance.random()
+        if (drawn := drawn - faults.set_clock) < 0:
+            machine.set_clock(chance.choice((-3600, 3600, -2 * DAY_S, 2 * DAY_S)))
+        elif (drawn := drawn - faults.sync) < 0:
+            chance.choice((self.disk.sync, self.disk.write_back))(chance.choice(FILES))
+        elif drawn - faults.power_failure < 0:
+            self._power_failure()
+
+    def _power_failure(self) -> None:
+        """Let the machine fail and start again; senders send all that they have once more."""
+        machine, before = self.machine, self.disk
+        folder = self.folder / f"disk-{machine.now}"
+        self.disk, told = before.after_power_failure(folder, machine.random)
+        machine.note(f"power failure: {told}")
+        machine.restart()
+        before.close()
+        shutil.rmtree(before.folder)
+        with closing(sqlite3.connect(self.disk.path("repository.sqlite"))) as repository:
+            # What was published of them may be lost with the subscriber's queue: nobody promises otherwise.
+            for name, scored in repository.execute("SELECT name, scored_rowid FROM metric ORDER BY name"):
+                self.published += [(name, rowid) for rowid in range(1, scored + 1)]
+        self.boot()
 
     def _rest(self) -> int:
         """Let the pipeline work until nothing moves; return the number of turns."""
@@ -316,5 +343,9 @@ def run(seed: int, *, calm: bool = False) -> Result:
     """Let a history happen."""
     with _quiet(), tempfile.TemporaryDirectory(prefix="history-", dir=_memory()) as folder:
         history = History(seed, Path(folder), fleet(METRICS, SAMPLES))
-        faults = Faults(switch=0.3) if calm else drawn(history.machine, CHANCES)
+        faults = Faults(switch=0.3)
+        if not calm:
+            faults = drawn(history.machine, CHANCES)
+            if history.machine.random.random() < 0.25:
+                faults = replace(faults, power_failure=POWER_FAILURE)
         return history.run(faults)

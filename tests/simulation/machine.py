@@ -40,6 +40,12 @@ class Faults:
     """A message is accepted twice."""
     delay: float = 0.0
     """A delivery comes later, and behind others; not of the queue of lines, whose order counts."""
+    set_clock: float = 0.0
+    """With each turn: somebody sets the machine's clock."""
+    sync: float = 0.0
+    """With each turn: the operating system writes a file to the disk."""
+    power_failure: float = 0.0
+    """With each turn."""
 
 
 class Task:
@@ -127,8 +133,9 @@ class Machine:
         self.main = getcurrent()
         self.random = random.Random(seed)
         self.faults = Faults()
-        self.now = 1000.0
-        self.wall_offset_s = started_at - self.now
+        self.now = 0.0
+        self._booted_at = -1000.0
+        self._clock_ahead_s = started_at
         self.tasks: list[Task] = []
         self.processes: list[Process] = []
         self.story: list[str] = []
@@ -143,15 +150,28 @@ class Machine:
         self.on_end: Callable[[Process], None] = lambda process: None
 
     def timer(self) -> float:
-        """Return seconds that only grow."""
-        return self.now
+        """Return seconds that only grow, until the machine is started again."""
+        return self.now - self._booted_at
 
     def clock(self) -> float:
         """Return seconds since the epoch, as somebody has set them."""
-        return self.now + self.wall_offset_s
+        return self.now + self._clock_ahead_s
+
+    def set_clock(self, by_s: float) -> None:
+        """Set the clock forward or back."""
+        self.note(f"the clock is set by {by_s:+.0f} s")
+        self._clock_ahead_s += by_s
+
+    def restart(self) -> None:
+        """End all processes, and start the machine again with none."""
+        for process in self.processes:
+            if not process.dead:
+                self.bury(process)
+        self.tasks.clear()
+        self._booted_at = self.now - self.random.choice((10.0, 5000.0))
 
     def note(self, text: str) -> None:
-        self.story.append(f"{self.now - 1000.0:9.3f} {text}")
+        self.story.append(f"{self.now:9.3f} {text}")
 
     # -- Processes and tasks
 
