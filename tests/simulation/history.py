@@ -170,7 +170,8 @@ class History:
         settings = _settings(self.disk.folder, **self.scheduler)
         bus = SimulatedBus(process, self.disk.path("bus.sqlite"), settings.listener.queue)
         contexts.declare(bus.inner, settings, SHARDS)
-        database = database_of(process, self.disk.path("repository.sqlite"))
+        disk, repository = self.disk, "repository.sqlite"
+        database = database_of(process, disk.path(repository), lambda: disk.sync(repository))
         machine.building = None
         return Context(
             settings=settings,

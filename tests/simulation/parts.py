@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -123,8 +123,11 @@ class SimulatedConsumer:
         self.close()
 
 
-def database_of(process: Process, path: Path) -> Database:
-    """Return a database of one process, at whose transactions others run and faults are drawn."""
+def database_of(process: Process, path: Path, sync: Callable[[], None] = lambda: None) -> Database:
+    """Return a database of one process, at whose transactions others run and faults are drawn.
+
+    `sync` : brings its file to the simulated disk.
+    """
     database = open_database(config.Repository(path=path))
     read, write = database.read, database.write
     process.on_death.append(database.close)
@@ -145,6 +148,12 @@ def database_of(process: Process, path: Path) -> Database:
         process.point(f"{path.stem}.committed")
         process.draw_unavailable(RepositoryUnavailable, "the connection was lost behind the commit")
 
+    def syncing() -> None:
+        process.point(f"{path.stem}.sync")
+        sync()
+        process.point(f"{path.stem}.synced")
+
+    database.sync = syncing  # type: ignore[method-assign]
     database.read, database.write = reading, writing  # type: ignore[method-assign]
     return database
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from htmengine.errors import ExplainedError
-from htmengine.repository.errors import DAMAGED_HINT, RepositoryError, translated
+from htmengine.repository.errors import DAMAGED_HINT, RepositoryError, RepositoryUnavailable, translated
 from htmengine.sqlite.presence import DAMAGED, damage
 
 _WRITES: Final = "htmengine_writes"
@@ -28,6 +28,7 @@ class Database:
         on_begin: Callable[[Connection], None] = lambda connection: None,
         writer: Engine | None = None,
         write_lock: AbstractContextManager[Any] | None = None,
+        sync: Callable[[], None] = lambda: None,
         on_close: Callable[[], None] = lambda: None,
     ) -> None:
         """Take over an engine.
@@ -37,6 +38,7 @@ class Database:
         on_begin : called with each connection that begins a transaction; `writes` says which kind.
         writer : connections for transactions that write; those of `engine` by default.
         write_lock : held by whoever writes.
+        sync : brings to the disk what was committed, where a commit does not.
         on_close : called once the connections are closed.
         """
         self.engine = engine
@@ -44,6 +46,7 @@ class Database:
         self.on_begin = on_begin
         self.write_lock = write_lock or nullcontext()
         self._writer = writer or engine
+        self._sync = sync
         self._on_close = on_close
         self._after_close: list[Callable[[], None]] = []
         for one in {engine, self._writer}:
@@ -85,6 +88,21 @@ class Database:
             begun(connection, writes=True),
         ):
             yield connection
+
+    def sync(self) -> None:
+        """Bring to the disk what was committed: it outlives a power failure, too. Servers do so with each commit.
+
+        Raises
+        ------
+        RepositoryUnavailable : the disk reports an error; call it again.
+        """
+        try:
+            self._sync()
+        except OSError as error:
+            raise RepositoryUnavailable(
+                f"{self.place}: the disk reports an error ({error.strerror})",
+                hint="Look at the disk: nothing is taken from the queue until it can be written.",
+            ) from error
 
     def require_whole(self) -> None:
         """Check that a SQLite file is there and whole, as far as that is seen in a short time; servers are not checked.

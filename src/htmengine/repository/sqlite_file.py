@@ -6,6 +6,7 @@ IMMEDIATE: a transaction that reads first and writes later could find that anoth
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from functools import partial
@@ -77,6 +78,7 @@ def open_sqlite(path: Path | None) -> Database:
         on_begin=partial(_begin, presence),
         writer=writer,
         write_lock=_WriteLock(lock, checkpointer),
+        sync=partial(_sync, path),
         on_close=close,
     )
 
@@ -94,6 +96,18 @@ class _WriteLock:
     def __exit__(self, *_: object) -> None:
         self._lock.__exit__()
         self._checkpointer.wrote()
+
+
+def _sync(path: Path) -> None:
+    """Bring the write-ahead log to the disk; what is in it no more was brought there when it was written back."""
+    try:
+        log = os.open(f"{path}-wal", os.O_RDONLY)
+    except FileNotFoundError:
+        return
+    try:
+        os.fsync(log)
+    finally:
+        os.close(log)
 
 
 def _lock_of(path: Path) -> FairLock:

@@ -32,6 +32,8 @@ class Outcome(NamedTuple):
     dead_letters: Sequence[tuple[Delivery, str]] = ()
     best_effort: Sequence[Outgoing] = ()
     """Published too, but dropped for a queue that stays full: the messages can be made again from the repository."""
+    secure: Callable[[], None] | None = None
+    """Called once all is published, before anything is acknowledged: brings to the disk what the messages became."""
 
 
 class Stage(Protocol):
@@ -102,6 +104,9 @@ def run(
                 if outcome.publish or outcome.best_effort:
                     watch.lap("publish")
                     step(f"{stage.name}.published")
+                if outcome.secure:
+                    retrying(outcome.secure)
+                    watch.lap("secure")
                 _finish(consumer, deliveries, outcome, retrying)
                 if deliveries:
                     watch.lap("acknowledge")

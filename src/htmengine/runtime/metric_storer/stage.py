@@ -204,7 +204,9 @@ class MetricStorer(Stage):
             self._look_after()
         best_effort, self._messages = self._messages, []
         self._in_doubt = False
-        return Outcome(best_effort=best_effort, dead_letters=dead)
+        # Also when all were stored before: perhaps by one that died before it could bring them to the disk.
+        secure = self._database.sync if deliveries else None
+        return Outcome(best_effort=best_effort, dead_letters=dead, secure=secure)
 
     @override
     def settle(self) -> None:
