@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from sqlalchemy import Connection, select
 
 from benchmarks.chaos.oracle import Verdict, judge
 from benchmarks.fleet import FIRST_TIMESTAMP, Fleet
@@ -21,7 +22,9 @@ from htmengine import config
 from htmengine.admin import backfill
 from htmengine.messages import decode_results_batch
 from htmengine.model_swapper import model_scheduler_service
+from htmengine.repository import schema
 from htmengine.repository.opening import open_database
+from htmengine.repository.times import epoch_seconds
 from htmengine.runtime.anomaly_service import stage as anomaly_service
 from htmengine.runtime.metric_storer import stage as metric_storer
 from htmengine.service import context as contexts
@@ -45,6 +48,7 @@ FILES = ["repository.sqlite", "bus.sqlite", "checkpoints/checkpoints.sqlite"]
 CHANCES = {
     "switch": 0.3,
     "pause": 0.002,
+    "declared_dead": 0.3,
     "kill": 0.004,
     "unavailable": 0.005,
     "duplicate": 0.05,
@@ -137,6 +141,10 @@ class History:
             "chunk_size": chance.choice((3, 8, 100)),
             "resident_bytes": chance.choice((1, 150_000, 1 << 30)),
         }
+        self.instances = {name: chance.choice((1, 1, 2)) for name in SERVICES}
+        """Of each service; where there are two, they share the queues, or one stands by."""
+        self.life = 0
+        """After a power failure senders say something else of the same times."""
         self.published: list[tuple[str, int]] = []
         self.sending = 0
         """Senders that are not done yet."""
@@ -146,8 +154,9 @@ class History:
 
     def boot(self) -> None:
         """Start everything."""
-        for name in SERVICES:
-            self.start(name)
+        for name, count in self.instances.items():
+            for _ in range(count):
+                self.start(name)
         self.start("sender")
         self.start("subscriber")
 
@@ -234,8 +243,10 @@ class History:
         return upto
 
     def _line(self, metric: int, sample: int) -> str:
-        value = float(self.fleet.values[metric, sample])
-        return f"{self.fleet.names[metric]} {value!r} {self.fleet.timestamp(sample)}"
+        return f"{self.fleet.names[metric]} {self._value(metric, sample)!r} {self.fleet.timestamp(sample)}"
+
+    def _value(self, metric: int, sample: int, life: int | None = None) -> float:
+        return float(self.fleet.values[metric, sample]) + 0.125 * (self.life if life is None else life)
 
     def _subscribe(self, context: Context) -> None:
         with context.bus.consume([SUBSCRIBER]) as consumer:
@@ -292,6 +303,7 @@ class History:
             # What was published of them may be lost with the subscriber's queue: nobody promises otherwise.
             for name, scored in repository.execute("SELECT name, scored_rowid FROM metric ORDER BY name"):
                 self.published += [(name, rowid) for rowid in range(1, scored + 1)]
+        self.life += 1
         self.boot()
 
     def _rest(self) -> int:
@@ -324,9 +336,28 @@ class History:
         database = open_database(config.Repository(path=self.disk.path("repository.sqlite")))
         try:
             with database.read() as conn:
-                return judge(conn, self.fleet, self.published)
+                return judge(conn, self._stored_lives(conn), self.published)
         finally:
             database.close()
+
+    def _stored_lives(self, conn: Connection) -> Fleet:
+        """Return the fleet with the values that may be stored: of each sample, those of one life."""
+        values = self.fleet.values.copy()
+        data, metric = schema.metric_data.c, schema.metric.c
+        times = {self.fleet.timestamp(sample): sample for sample in range(values.shape[1])}
+        for number, name in enumerate(self.fleet.names):
+            rows = conn.execute(
+                select(epoch_seconds(data.timestamp), data.metric_value)
+                .join(schema.metric, metric.uid == data.uid)
+                .where(metric.name == name)
+            )
+            for timestamp, value in rows:
+                sample = times.get(timestamp)
+                if sample is not None and any(
+                    value == self._value(number, sample, life) for life in range(self.life + 1)
+                ):
+                    values[number, sample] = value
+        return self.fleet._replace(values=values)
 
 
 @contextmanager

@@ -33,6 +33,8 @@ class Faults:
     """Others run first."""
     pause: float = 0.0
     """The process stands still for seconds or minutes."""
+    declared_dead: float = 0.0
+    """Of a process that stands still for long: its consumers are taken for dead, and it returns."""
     kill: float = 0.0
     unavailable: float = 0.0
     """The bus or the repository says so, half of the time when it has done what was asked."""
@@ -89,6 +91,7 @@ class Process:
         self.transactions = 0
         """That are open: in one, no other process runs."""
         self.on_death: list[Callable[[], None]] = []
+        self.on_declared_dead: list[Callable[[], None]] = []
 
     def point(self, name: str) -> None:
         """Do what may happen at any place: be killed or paused, or let others run."""
@@ -106,6 +109,10 @@ class Process:
             pause_s = machine.random.choice((3.0, 15.0, 90.0))
             machine.note(f"{self.name} stands still for {pause_s:.0f} s at {name}")
             self.paused_until = machine.now + pause_s
+            if pause_s > 5.0 and machine.random.random() < faults.declared_dead:
+                machine.note(f"{self.name} is taken for dead")
+                for take in self.on_declared_dead:
+                    take()
             machine.sleep(0.0)
         elif drawn - faults.switch < 0:
             machine.sleep(0.0)

@@ -16,7 +16,7 @@ from htmengine.admin import backfill
 from htmengine.bus import BusUnavailable, Delivery, Fanout, Outgoing
 from htmengine.bus.embedded import bus as embedded_bus
 from htmengine.bus.embedded import ownership
-from htmengine.bus.embedded.bus import EmbeddedBus, EmbeddedConsumer
+from htmengine.bus.embedded.bus import EmbeddedBus
 from htmengine.model_swapper import checkpoint_store, checkpoint_writer, model_input
 from htmengine.repository import metrics, sqlite_file
 from htmengine.repository.database import Database
@@ -60,21 +60,33 @@ class SimulatedBus:
 
     def consume(self, queues: Sequence[str]) -> SimulatedConsumer:
         self.process.point("bus.consume")
-        return SimulatedConsumer(self, self.inner.consume(queues))
+        return SimulatedConsumer(self, queues)
 
 
 class SimulatedConsumer:
-    """A consumer whose deliveries may come late, and behind others."""
+    """A consumer whose deliveries may come late, and behind others; and which may be taken for dead."""
 
-    def __init__(self, bus: SimulatedBus, inner: EmbeddedConsumer) -> None:
+    def __init__(self, bus: SimulatedBus, queues: Sequence[str]) -> None:
         self._bus = bus
-        self._inner = inner
+        self._queues = queues
+        self._inner = bus.inner.consume(queues)
+        self._is_cut_off = False
         self._late: list[Delivery] = []
+        bus.process.on_declared_dead.append(self.cut_off)
+
+    def cut_off(self) -> None:
+        """Give others what this consumer has; it finds out when it receives next, and begins anew."""
+        self._inner.close()
+        self._is_cut_off = True
+        self._late.clear()
 
     def receive(self, *, max_messages: int, timeout_s: float) -> list[Delivery]:
         process = self._bus.process
         machine = process.machine
         process.point("bus.receive")
+        if self._is_cut_off:
+            self._inner = self._bus.inner.consume(self._queues)
+            self._is_cut_off = False
         found = self._received(max_messages)
         if not found and timeout_s:
             task = machine.running
@@ -88,6 +100,8 @@ class SimulatedConsumer:
         return found
 
     def _received(self, max_messages: int) -> list[Delivery]:
+        if self._is_cut_off:  # while it waited
+            return []
         process = self._bus.process
         machine = process.machine
         came = [*self._late, *self._inner.receive(max_messages=max_messages, timeout_s=0.0)]
@@ -104,7 +118,8 @@ class SimulatedConsumer:
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         self._bus.process.point("bus.ack")
-        self._inner.ack(deliveries)
+        if not self._is_cut_off:
+            self._inner.ack(deliveries)
         self._bus.process.point("bus.acked")
         self._bus.process.draw_unavailable(BusUnavailable, "it is acknowledged, and that was not said")
 
