@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -47,7 +48,7 @@ SUBSCRIBER = "simulation.subscriber"
 FILES = ["repository.sqlite", "bus.sqlite", "checkpoints/checkpoints.sqlite"]
 CHANCES = {
     "switch": 0.3,
-    "pause": 0.002,
+    "pause": 0.003,
     "declared_dead": 0.3,
     "kill": 0.004,
     "unavailable": 0.005,
@@ -56,8 +57,8 @@ CHANCES = {
     "set_clock": 0.002,
     "sync": 0.005,
 }
-POWER_FAILURE = 0.0015
-"""With each turn, in one of four histories."""
+DISASTERS = {"power_failure": 0.0015, "restore": 0.0015}
+"""Of four histories one has power failures, and one the repository restored from a backup."""
 REST_S = 3600.0
 """When nothing happens any more, everything comes to rest within this time."""
 
@@ -144,7 +145,8 @@ class History:
         self.instances = {name: chance.choice((1, 1, 2)) for name in SERVICES}
         """Of each service; where there are two, they share the queues, or one stands by."""
         self.life = 0
-        """After a power failure senders say something else of the same times."""
+        """After a loss senders say something else of the same times."""
+        self.backup = self.disk.copy("repository.sqlite")
         self.published: list[tuple[str, int]] = []
         self.sending = 0
         """Senders that are not done yet."""
@@ -287,8 +289,12 @@ class History:
             machine.set_clock(chance.choice((-3600, 3600, -2 * DAY_S, 2 * DAY_S)))
         elif (drawn := drawn - faults.sync) < 0:
             chance.choice((self.disk.sync, self.disk.write_back))(chance.choice(FILES))
-        elif drawn - faults.power_failure < 0:
+        elif (drawn := drawn - faults.power_failure) < 0:
             self._power_failure()
+        elif (drawn := drawn - faults.restore) < 0:
+            self._restore()
+        elif drawn - faults.restore < 0:
+            self.backup = self.disk.copy("repository.sqlite")
 
     def _power_failure(self) -> None:
         """Let the machine fail and start again; senders send all that they have once more."""
@@ -299,6 +305,24 @@ class History:
         machine.restart()
         before.close()
         shutil.rmtree(before.folder)
+        self._begin_again()
+
+    def _restore(self) -> None:
+        """Put a backup in the repository's place; lines that wait are thrown away, and sent once more."""
+        self.machine.note("the repository is restored from a backup")
+        self.machine.restart()
+        self.disk.put_back("repository.sqlite", self.backup)
+        operator = self.machine.process("operator", mortal=False)
+        context = self._context(operator)
+        self.machine.building = operator
+        context.bus.inner.reap_dead_consumers()
+        context.bus.inner.purge(context.settings.listener.queue)
+        self.machine.building = None
+        self.machine.bury(operator)
+        self._begin_again()
+
+    def _begin_again(self) -> None:
+        """Start everything on other files than before."""
         with closing(sqlite3.connect(self.disk.path("repository.sqlite"))) as repository:
             # What was published of them may be lost with the subscriber's queue: nobody promises otherwise.
             for name, scored in repository.execute("SELECT name, scored_rowid FROM metric ORDER BY name"):
@@ -378,6 +402,7 @@ def run(seed: int, *, calm: bool = False) -> Result:
         faults = Faults(switch=0.3)
         if not calm:
             faults = drawn(history.machine, CHANCES)
-            if history.machine.random.random() < 0.25:
-                faults = replace(faults, power_failure=POWER_FAILURE)
+            disaster = history.machine.random.choice((*DISASTERS, "", ""))
+            if disaster:
+                faults = replace(faults, **{disaster: DISASTERS[disaster]})
         return history.run(faults)

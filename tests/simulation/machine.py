@@ -48,6 +48,8 @@ class Faults:
     """With each turn: the operating system writes a file to the disk."""
     power_failure: float = 0.0
     """With each turn."""
+    restore: float = 0.0
+    """With each turn: the repository is put back as it was; as often, it is copied."""
 
 
 class Task:
@@ -340,5 +342,5 @@ class Stop:
 def drawn(machine: Machine, chances: Mapping[str, float]) -> Faults:
     """Return faults of which each is absent, rare or frequent."""
     return Faults(
-        **{name: chance * machine.random.choice((0.0, 0.3, 1.0, 3.0)) for name, chance in chances.items()}
+        **{name: chance * machine.random.choice((0.0, 0.3, 1.0, 4.0)) for name, chance in chances.items()}
     )

@@ -1,4 +1,7 @@
+import errno
+import os
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -81,3 +84,30 @@ def test_a_folder_that_cannot_be_created_is_named(tmp_path):
 def test_sqlite_without_a_file_is_a_fault_of_the_configuration():
     with pytest.raises(ConfigError, match="no file"):
         open_database(config.Repository())
+
+
+def test_what_was_committed_is_brought_to_the_disk(database, monkeypatch):
+    with database.write() as conn:
+        metrics.create_custom(conn, ["m"])
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink()))
+    database.sync()
+    assert synced == [Path(f"{database.place}-wal")]
+
+
+def test_a_log_that_was_written_back_needs_no_sync(tmp_path):
+    database = open_database(config.Repository(path=tmp_path / "repository.sqlite"))
+    database.sync()
+    database.close()
+
+
+def test_a_disk_that_reports_an_error_is_waited_for(database, monkeypatch):
+    with database.write() as conn:
+        metrics.create_custom(conn, ["m"])
+
+    def fail(file):
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(RepositoryUnavailable, match="Input/output error"):
+        database.sync()

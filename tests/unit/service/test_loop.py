@@ -144,6 +144,22 @@ def test_what_has_nothing_to_publish_is_acknowledged(world):
     ]
 
 
+def test_what_the_messages_became_is_brought_to_the_disk_before_they_are_acknowledged(world):
+    world.batches = [[message(1)]]
+    world.failures = {"secure": [BusUnavailable("the disk reports an error")]}
+    world.outcome = lambda deliveries: Outcome(
+        [Outgoing("out", b"x")] * len(deliveries),
+        secure=(lambda: world.note("secure")) if deliveries else None,
+    )
+    done = world.run()
+    assert [what for what, *_ in done if what in ("publish", "secure", "ack")] == [
+        "publish",
+        "secure",
+        "secure",
+        "ack",
+    ]
+
+
 def test_dead_letters_leave_with_their_reason_and_their_neighbours_are_acknowledged(world):
     world.batches = [[message(1), message(2), message(3)], [message(4)]]
 
