@@ -3,14 +3,12 @@
 Each of these faults was in the engine once, or would be easy to make.
 """
 
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from unittest.mock import patch
 
 import pytest
 
-from htmengine.model_swapper.model_cache import CachedModel
 from htmengine.model_swapper.suspected_losses import SuspectedLosses
-from htmengine.repository import checkpoints, identity, samples, scores
 from htmengine.runtime.metric_storer.stage import MetricStorer
 from htmengine.runtime.metric_storer.sweep import Sweep
 from tests.simulation.history import run
@@ -52,39 +50,9 @@ def acknowledged_before_the_disk():
     )
 
 
-@contextmanager
-def digests_say_nothing():
-    """Samples go by their rowids alone: files of different age mix them up."""
-    with ExitStack() as stack:
-        stack.enter_context(patch.object(identity, "hashes", lambda times, values: [0] * len(times)))
-        stack.enter_context(patch.object(CachedModel, "may_follow", lambda self, digest: True))
-        yield
-
-
 def timers_follow_the_clock():
     """Schedules and timeouts go by the clock, which somebody sets."""
     return replaced(Machine, "timer", lambda timer: lambda self: self.clock())
-
-
-def late_writers_of_checkpoints():
-    """Whoever owned a shard once still writes its checkpoints."""
-    return replaced(checkpoints, "stale_shards", lambda stale: lambda conn, shards, epochs: frozenset())
-
-
-def watermarks_that_anyone_moves():
-    """A second anomaly service stores scores from where it has read the watermark, wherever that is by now."""
-    return replaced(
-        scores,
-        "advance_watermarks",
-        lambda advance: lambda conn, moves: (advance(conn, moves), len(moves))[1],
-    )
-
-
-def rows_that_anyone_numbers():
-    """A second storer gives rowids from where it has read the last, wherever that is by now."""
-    return replaced(
-        samples, "advance_last", lambda advance: lambda conn, moves: (advance(conn, moves), len(moves))[1]
-    )
 
 
 def nobody_sweeps():
@@ -102,11 +70,7 @@ def nobody_suspects():
     [
         acknowledged_at_once,
         acknowledged_before_the_disk,
-        digests_say_nothing,
         timers_follow_the_clock,
-        late_writers_of_checkpoints,
-        watermarks_that_anyone_moves,
-        rows_that_anyone_numbers,
         nobody_sweeps,
         nobody_suspects,
     ],
