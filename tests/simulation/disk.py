@@ -37,20 +37,6 @@ class Disk:
         if not busy and pages == written:
             self._synced[name] = 0
 
-    def copy(self, name: str) -> bytes:
-        """Return a file as it is now, with what is in its log."""
-        return self._keepers[self._names.index(name)].serialize()
-
-    def put_back(self, name: str, content: bytes) -> None:
-        """Put a copy in a file's place; nobody has it open."""
-        number, path = self._names.index(name), self.path(name)
-        self._keepers[number].close()
-        for log in (_log(path), path.with_name(f"{path.name}-shm")):
-            log.unlink(missing_ok=True)
-        path.write_bytes(content)
-        self._keepers[number] = _opened(path)
-        self._synced[name] = 0
-
     def after_power_failure(self, folder: Path, chance: random.Random) -> tuple[Disk, str]:
         """Return what is left of all files, in another folder, and how much was lost, for a person."""
         torn = []

@@ -57,8 +57,8 @@ CHANCES = {
     "set_clock": 0.002,
     "sync": 0.005,
 }
-DISASTERS = {"power_failure": 0.0015, "restore": 0.0015}
-"""Of four histories one has power failures, and one the repository restored from a backup."""
+POWER_FAILURE = 0.0015
+"""With each turn, in one of four histories."""
 REST_S = 3600.0
 """When nothing happens any more, everything comes to rest within this time."""
 
@@ -146,7 +146,6 @@ class History:
         """Of each service; where there are two, they share the queues, or one stands by."""
         self.life = 0
         """After a loss senders say something else of the same times."""
-        self.backup = self.disk.copy("repository.sqlite")
         self.published: list[tuple[str, int]] = []
         self.sending = 0
         """Senders that are not done yet."""
@@ -289,12 +288,8 @@ class History:
             machine.set_clock(chance.choice((-3600, 3600, -2 * DAY_S, 2 * DAY_S)))
         elif (drawn := drawn - faults.sync) < 0:
             chance.choice((self.disk.sync, self.disk.write_back))(chance.choice(FILES))
-        elif (drawn := drawn - faults.power_failure) < 0:
+        elif drawn - faults.power_failure < 0:
             self._power_failure()
-        elif (drawn := drawn - faults.restore) < 0:
-            self._restore()
-        elif drawn - faults.restore < 0:
-            self.backup = self.disk.copy("repository.sqlite")
 
     def _power_failure(self) -> None:
         """Let the machine fail and start again; senders send all that they have once more."""
@@ -305,24 +300,6 @@ class History:
         machine.restart()
         before.close()
         shutil.rmtree(before.folder)
-        self._begin_again()
-
-    def _restore(self) -> None:
-        """Put a backup in the repository's place; lines that wait are thrown away, and sent once more."""
-        self.machine.note("the repository is restored from a backup")
-        self.machine.restart()
-        self.disk.put_back("repository.sqlite", self.backup)
-        operator = self.machine.process("operator", mortal=False)
-        context = self._context(operator)
-        self.machine.building = operator
-        context.bus.inner.reap_dead_consumers()
-        context.bus.inner.purge(context.settings.listener.queue)
-        self.machine.building = None
-        self.machine.bury(operator)
-        self._begin_again()
-
-    def _begin_again(self) -> None:
-        """Start everything on other files than before."""
         with closing(sqlite3.connect(self.disk.path("repository.sqlite"))) as repository:
             # What was published of them may be lost with the subscriber's queue: nobody promises otherwise.
             for name, scored in repository.execute("SELECT name, scored_rowid FROM metric ORDER BY name"):
@@ -402,7 +379,6 @@ def run(seed: int, *, calm: bool = False) -> Result:
         faults = Faults(switch=0.3)
         if not calm:
             faults = drawn(history.machine, CHANCES)
-            disaster = history.machine.random.choice((*DISASTERS, "", ""))
-            if disaster:
-                faults = replace(faults, **{disaster: DISASTERS[disaster]})
+            if history.machine.random.random() < 0.25:
+                faults = replace(faults, power_failure=POWER_FAILURE)
         return history.run(faults)

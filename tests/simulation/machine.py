@@ -48,8 +48,6 @@ class Faults:
     """With each turn: the operating system writes a file to the disk."""
     power_failure: float = 0.0
     """With each turn."""
-    restore: float = 0.0
-    """With each turn: the repository is put back as it was; as often, it is copied."""
 
 
 class Task:

@@ -7,7 +7,7 @@ import pytest
 
 from tests.simulation.history import run
 
-HISTORIES = int(os.environ.get("HTMENGINE_HISTORIES", "200"))
+HISTORIES = int(os.environ.get("HTMENGINE_HISTORIES", "150"))
 BASE = int(os.environ.get("HTMENGINE_SEED", str(random.SystemRandom().randrange(1 << 31))))
 """Seeds go on from it; another one each time, unless it is given."""
 PARTS = 10
