@@ -173,7 +173,7 @@ class Machine:
         """End all processes, and start the machine again with none."""
         for process in self.processes:
             if not process.dead:
-                self.bury(process)
+                self.end_at_once(process)
         self.tasks.clear()
         self._booted_at = self.now - self.random.choice((10.0, 5000.0))
 

@@ -1,0 +1,76 @@
+"""The simulation finds faults: where what keeps the promise is taken out, some history breaks it.
+
+Each of these faults was in the engine once, or would be easy to make.
+"""
+
+from contextlib import contextmanager
+from unittest.mock import patch
+
+import pytest
+
+from htmengine.model_swapper.suspected_losses import SuspectedLosses
+from htmengine.runtime.metric_storer.stage import MetricStorer
+from htmengine.runtime.metric_storer.sweep import Sweep
+from tests.simulation.history import run
+from tests.simulation.parts import SimulatedConsumer
+
+WITHIN = 200
+"""So many histories find each fault."""
+
+
+@contextmanager
+def replaced(where, name, make):
+    """Put another function in a function's place; `make` gets that one."""
+    with patch.object(where, name, make(getattr(where, name))):
+        yield
+
+
+def acknowledged_at_once():
+    """Messages are acknowledged before they are worked on."""
+
+    def make(receive):
+        def received(self, **limits):
+            found = receive(self, **limits)
+            if self._bus.process.mortal:
+                self.ack(found)
+            return found
+
+        return received
+
+    return replaced(SimulatedConsumer, "receive", make)
+
+
+def acknowledged_before_the_disk():
+    """The storer acknowledges lines whose rows a power failure may take."""
+    return replaced(
+        MetricStorer,
+        "process",
+        lambda process: lambda self, deliveries: process(self, deliveries)._replace(secure=None),
+    )
+
+
+def nobody_sweeps():
+    """What was lost between a commit and its publication is not asked for."""
+    return replaced(Sweep, "choose", lambda choose: lambda self, behind, waiting_s, now: [])
+
+
+def nobody_suspects():
+    """Scores that were lost are not made again."""
+    return replaced(SuspectedLosses, "note", lambda note: lambda self, uid, generation, rowid: None)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        acknowledged_at_once,
+        acknowledged_before_the_disk,
+        nobody_sweeps,
+        nobody_suspects,
+    ],
+)
+def test_a_fault_is_found(fault):
+    with fault():
+        for seed in range(WITHIN):
+            if run(seed).faults:
+                return
+    pytest.fail(f"{WITHIN} histories found nothing")
