@@ -295,8 +295,8 @@ class History:
         """Let the machine fail and start again; senders send all that they have once more."""
         machine, before = self.machine, self.disk
         folder = self.folder / f"disk-{machine.now}"
-        self.disk, told = before.after_power_failure(folder, machine.random)
-        machine.note(f"power failure: {told}")
+        self.disk, lost = before.after_power_failure(folder, machine.random)
+        machine.note(f"power failure: {lost}")
         machine.restart()
         before.close()
         shutil.rmtree(before.folder)
