@@ -4,7 +4,7 @@ import math
 import statistics
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine import messages
@@ -13,6 +13,7 @@ from htmengine.doors.samples import Refusals
 from htmengine.repository import gathered_samples, metrics
 from htmengine.runtime.metric_storer.gathering import CLOSINGS, Closing, Gatherer, stamp
 from htmengine.runtime.metric_storer.monitor_rules import Gathering
+from tests.support.examples import examples
 from tests.unit.runtime.metric_storer.storer import NOW, Killed, Storer, at, fed, lines, with_rules
 
 T = NOW - 100_000 - (NOW - 100_000) % 3600
@@ -104,7 +105,7 @@ def timed(steps):
     return items
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(
     RULES,
     st.lists(st.one_of(STEPS, STEPS, STEPS, STEPS, st.none()), min_size=10, max_size=60).map(timed),
