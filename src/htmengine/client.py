@@ -15,7 +15,7 @@ import http.client
 import json
 import ssl
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self, TypeVar
@@ -43,6 +43,7 @@ from htmengine.web.shapes import (
     MetricDetail,
     MetricPage,
     MetricRow,
+    MonitorRules,
     Overview,
     RankedMetric,
     RankedMetrics,
@@ -262,6 +263,10 @@ class Client:
         """Return what rules would have told: those of a `text` of alerts.toml, or those in use; of so many `days`."""
         return self._post("/rules/preview", body, AlertsPreview)
 
+    def monitor_rules(self) -> MonitorRules:
+        """Return monitor-rules.conf: its text, its rules, and how many metrics each decides about."""
+        return self._get("/monitor-rules", MonitorRules)
+
     def health(self) -> HealthAnswer:
         """Return the state of the engine, stage by stage."""
         return self._get("/health", HealthAnswer)
@@ -333,6 +338,22 @@ class Client:
     def unmonitor(self, uid: str) -> MetricRow:
         """Delete a metric's model."""
         return self._post(f"/metrics/{uid}/unmonitor", {}, MetricRow)
+
+    def change_monitor_rules(self, change: Callable[[str], str]) -> MonitorRules:
+        """Replace the text of monitor-rules.conf by what `change` makes of it.
+
+        Raises ApiError with status 412 where somebody else changed it meanwhile, and 400 with every fault of the new text.
+        """
+        response, content = self._ask("GET", "/monitor-rules")
+        text = change(msgspec.json.decode(content, type=MonitorRules).text)
+        _, answer = self._ask(
+            "PUT",
+            "/monitor-rules",
+            body=msgspec.json.encode({"text": text}),
+            media="application/json",
+            if_match=response.headers["ETag"],
+        )
+        return msgspec.json.decode(answer, type=MonitorRules)
 
     def acknowledge(self, incident: str, note: str = "") -> Incident:
         """Say that somebody looks after an incident: nobody is told any more what is new of it, but of its end."""
@@ -481,8 +502,13 @@ class Client:
         *,
         body: bytes | None = None,
         media: str | None = None,
+        if_match: str | None = None,
     ) -> tuple[http.client.HTTPResponse, bytes]:
-        headers = {**self._headers, **({"Content-Type": media} if media else {})}
+        headers = {
+            **self._headers,
+            **({"Content-Type": media} if media else {}),
+            **({"If-Match": if_match} if if_match else {}),
+        }
         address = self._address(path, parameters)
         for is_last in (False, True):
             fresh = self._connection is None

@@ -590,6 +590,8 @@ class _Api:
                 "default": None,
                 "path": "/etc/htmengine/monitor-rules.conf",
                 "editable": self.world.rules_editable,
+                "text": "",
+                "fault": None,
             },
             headers={"ETag": '"1"'},
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -63,6 +65,39 @@ def write_text(path: Path, text: str) -> None:
     """Write a file. Raises OSError."""
     file(path)
     path.write_text(text, encoding="utf-8")
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Put a new text in the place of a file's at once: readers find the old one or the new one, whole, whenever a process dies.
+
+    The file keeps its owner, group and mode; where it is a link, what it leads to is replaced. Raises OSError, also where the file
+    may not be written or cannot keep its owner; then it is as it was.
+    """
+    path = path.resolve()
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        write_text(new, text)
+        if path.exists():
+            before, made = path.stat(), new.stat()
+            if not os.access(path, os.W_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            if (before.st_uid, before.st_gid) != (made.st_uid, made.st_gid):
+                os.chown(new, before.st_uid, before.st_gid)
+            new.chmod(stat.S_IMODE(before.st_mode))
+        _synced(new)
+        new.replace(path)
+        _synced(path.parent)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def _synced(path: Path) -> None:
+    """Have the disk keep a file, or what a folder lists."""
+    opened = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def open_to_all(path: Path) -> bool:

@@ -69,6 +69,13 @@ _SAMPLE: Final[dict[str, Any]] = {
     },
     "required": ["name"],
 }
+_IF_MATCH: Final = {
+    "name": "If-Match",
+    "in": "header",
+    "required": True,
+    "description": "The ETag of what is replaced, as GET gave it",
+    "schema": {"type": "string"},
+}
 _PROBLEM: Final = {
     "content": {problems.MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(name="ProblemDetails")}}}
 }
@@ -160,7 +167,8 @@ def _described(operation: Operation, names: _Schemas) -> dict[str, Any]:
             {"name": name, "in": "path", "required": True, "schema": names.of(hint)}
             for name, hint in operation.parameters.items()
         ]
-        + _query(operation.hints.get("query"), names),
+        + _query(operation.hints.get("query"), names)
+        + ([_IF_MATCH] if operation.changes and operation.tagged else []),
         "responses": _responses(operation, names),
     }
     if rest:

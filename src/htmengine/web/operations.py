@@ -64,6 +64,8 @@ class Operation:
     """Whether each call that changes something leaves a line in the log."""
     etag: bool = False
     """Whether an unchanged answer need not be sent again."""
+    tagged: Callable[[Any], str] | None = None
+    """Makes the ETag of an answer by which it may be changed; such an answer is always sent."""
 
     @cached_property
     def hints(self) -> dict[str, Any]:
@@ -224,6 +226,8 @@ def _json(operation: Operation, request: Request, answer: Any) -> Response:
             one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")
         ):
             return Response(status_code=304, headers=headers)
+    elif operation.tagged is not None:
+        headers["ETag"] = operation.tagged(answer)
     return Response(body, status_code=operation.status, media_type=JSON, headers=headers)
 
 

@@ -713,7 +713,11 @@ class MonitorRules(Struct, frozen=True):
     path: str | None
     """The file; null where there are no rules, and nothing is monitored by itself."""
     editable: bool
-    """Whether they can be changed here, and not in the file alone."""
+    """Whether single rules can be changed; otherwise the text as a whole."""
+    text: str
+    """Of the file; empty where there is none."""
+    fault: str | None
+    """What is wrong with it, a line each; the engine goes by what it said before, then."""
 
 
 class RuleMatches(Struct, frozen=True):

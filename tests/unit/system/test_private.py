@@ -157,3 +157,60 @@ def test_a_check_warns_of_what_every_user_may_read(capsys):
         check(app / "conf")
         warned = [line.split(": ")[0] for line in capsys.readouterr().err.splitlines()]
         assert warned == [f"! {app / 'conf'}", f"! {app / 'conf' / 'rabbitmq.conf'}"]
+
+
+class TestReplacedText:
+    def test_is_that_of_the_file_with_its_mode(self, tmp_path):
+        path = tmp_path / "file"
+        path.write_text("old")
+        path.chmod(0o640)
+        private.replace_text(path, "new")
+        assert path.read_text() == "new"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_makes_a_missing_file_for_its_owner(self, tmp_path):
+        private.replace_text(tmp_path / "file", "new")
+        assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
+
+    def test_is_where_a_link_leads_to(self, tmp_path):
+        (tmp_path / "there").mkdir()
+        target, link = tmp_path / "there" / "file", tmp_path / "link"
+        target.write_text("old")
+        link.symlink_to(target)
+        private.replace_text(link, "new")
+        assert link.is_symlink()
+        assert target.read_text() == "new"
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+    def test_belongs_to_whom_the_file_belonged(self, tmp_path):
+        path = tmp_path / "file"
+        path.write_text("old")
+        os.chown(path, 12345, 23456)
+        private.replace_text(path, "new")
+        assert (path.stat().st_uid, path.stat().st_gid) == (12345, 23456)
+
+    def test_is_not_written_where_the_owner_cannot_be_kept(self, tmp_path, monkeypatch):
+        path = tmp_path / "file"
+        path.write_text("old")
+
+        def refused(*_):
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr(private.os, "chown", refused)
+        made = private.os.stat_result((*path.stat()[:4], 12345, *path.stat()[5:]))
+        real = Path.stat
+        monkeypatch.setattr(Path, "stat", lambda one, **how: made if one == path else real(one, **how))
+        with pytest.raises(PermissionError):
+            private.replace_text(path, "new")
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]
+
+    def test_is_not_that_of_a_file_that_may_only_be_read(self, tmp_path, monkeypatch):
+        path = tmp_path / "file"
+        path.write_text("old")
+        monkeypatch.setattr(private.os, "access", lambda *_: False)  # root may write everything
+        with pytest.raises(PermissionError):
+            private.replace_text(path, "new")
+        assert path.read_text() == "old"
+        assert list(tmp_path.iterdir()) == [path]

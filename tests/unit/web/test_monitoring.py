@@ -1,6 +1,11 @@
 import pytest
 
-from tests.unit.web.house import NOW
+from htmengine import config
+from htmengine.config.settings import MONITOR_EVERYTHING
+from htmengine.runtime.metric_storer.monitor_rules import RulesFile
+from htmengine.service.context import opened
+from tests.unit.web.house import NOW, House
+from tests.unit.web.test_access import token_of
 
 
 def post(house, path, status=200, json=None):
@@ -103,3 +108,98 @@ def test_rules_are_tried_before_they_are_written(house):
     assert [rule["matches"] for rule in preview["rules"]] == [2, 1, 1]
     assert (preview["would_monitor"], preview["would_leave"], preview["monitored"]) == (2, 2, 0)
     assert preview["rules"][0]["examples"] == ["web.a", "web.b"]
+
+
+RULES = "[web]\npattern = web.*\naction = monitor\n"
+OTHERS = "# nothing else\n[all]\npattern = *\naction = ignore\n"
+
+
+class TestFileOfRules:
+    @pytest.fixture
+    def one(self, data_folder):
+        """Give a house that has a file of rules."""
+        path = data_folder / "monitor-rules.conf"
+        path.write_text(RULES)
+        with opened(config.embedded(data_folder)) as context:
+            house = House(context)
+            with house.client:
+                yield house
+            house.site.close()
+
+    @pytest.fixture
+    def path(self, one):
+        return one.context.settings.storer.rules
+
+    def read(self, one):
+        answer = one.client.get("/api/v1/monitor-rules")
+        assert answer.status_code == 200, answer.text
+        return answer.json(), {"If-Match": answer.headers["ETag"]}
+
+    def put(self, one, text, match, status=200):
+        answer = one.client.put("/api/v1/monitor-rules", json={"text": text}, headers=match)
+        assert answer.status_code == status, answer.text
+        return answer
+
+    def test_is_read_and_written_by_who_has_seen_the_newest(self, one, path):
+        path.chmod(0o640)
+        found, match = self.read(one)
+        assert (found["text"], found["path"], found["fault"]) == (RULES, str(path), None)
+        one.metric("web.a", [5.0], monitored=False)  # more metrics do not make it another file
+        answer = self.put(one, OTHERS, match)
+        assert path.read_text() == answer.json()["text"] == OTHERS
+        assert [rule["name"] for rule in answer.json()["rules"]] == ["all"]
+        assert path.stat().st_mode & 0o777 == 0o640
+        assert [one for one in path.parent.iterdir() if "monitor-rules" in one.name] == [path]
+        assert "read it again" in self.put(one, RULES, match, 412).json()["detail"]
+        self.put(one, RULES, {"If-Match": answer.headers["ETag"]})
+
+    def test_is_not_written_over_what_nobody_has_seen(self, one, path):
+        assert "If-Match" in self.put(one, OTHERS, {}, 400).json()["detail"]
+        assert path.read_text() == RULES
+
+    def test_with_faults_is_not_written_and_each_fault_is_told(self, one, path):
+        _, match = self.read(one)
+        problem = self.put(one, "[a]\npattern = *\n[b]\naction = ignore\n", match, 400).json()
+        lines = [error["detail"].removeprefix(f"{path}: ").split(":")[0] for error in problem["errors"]]
+        assert lines == ["line 1", "line 3"]
+        assert path.read_text() == RULES
+
+    def test_that_cannot_be_used_is_shown_with_its_faults_and_can_be_mended(self, one, path):
+        path.write_text("[a]\npattern = *\n")
+        found, match = self.read(one)
+        assert (found["text"], found["rules"]) == ("[a]\npattern = *\n", [])
+        assert "line 1: [a] has no action" in found["fault"]
+        assert self.put(one, RULES, match).json()["fault"] is None
+
+    def test_is_taken_by_a_running_storer(self, one, path):
+        rules = RulesFile(path, "metric_storer")
+        self.put(one, OTHERS, self.read(one)[1])
+        assert rules.has_changed()
+        assert not rules.rules.first("web.a").monitor
+
+    def test_of_the_package_is_never_written(self, house):
+        before = MONITOR_EVERYTHING.read_bytes()
+        with house.client:
+            _, match = self.read(house)
+            assert "start it again" in self.put(house, OTHERS, match, 409).json()["detail"]
+        assert MONITOR_EVERYTHING.read_bytes() == before
+
+    def test_leaves_a_line_in_the_log_that_says_who_wrote_it(self, one, caplog):
+        with caplog.at_level("INFO"):
+            self.put(one, OTHERS, self.read(one)[1])
+        assert "write_monitor_rules" in caplog.text
+
+    def test_is_read_by_all_who_read_and_written_by_who_may_do_everything(self, context):
+        house = House(context, require_token=True)
+
+        def status(method, scope):
+            return house.client.request(
+                method,
+                "/api/v1/monitor-rules",
+                json={"text": ""} if method == "PUT" else None,
+                headers={"Authorization": f"Bearer {token_of(house, scope)}"},
+            ).status_code
+
+        assert (status("GET", "write"), status("GET", "read")) == (403, 200)
+        assert (status("PUT", "teach"), status("PUT", "admin")) == (403, 409)
+        house.site.close()

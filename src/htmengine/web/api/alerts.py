@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import threading
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -19,10 +16,10 @@ from htmengine.alerts.targets.api import Target
 from htmengine.errors import ConfigError
 from htmengine.incidents.store import number_of
 from htmengine.repository.database import Database
-from htmengine.system import private
-from htmengine.web import problems
+from htmengine.web import configuration_files, problems
 from htmengine.web.api.alarms import decoded, encoded
-from htmengine.web.operations import Call, Operations, entity_tag
+from htmengine.web.configuration_files import Text, TextBody, tag
+from htmengine.web.operations import Call, Operations
 from htmengine.web.problems import FieldError, Problem
 from htmengine.web.shapes import (
     AlertRules,
@@ -41,14 +38,10 @@ from htmengine.web.shapes import (
 
 operations = Operations()
 
-MAX_TEXT: Final = 1 << 20
 MAX_DAYS: Final = 366.0
 DAY_S: Final = 86_400.0
 
-Text = Annotated[str, Meta(max_length=MAX_TEXT)]
 Number = Annotated[int, Meta(ge=1, le=2**53)]
-
-_writing: Final = threading.Lock()
 
 
 # -- Deliveries
@@ -173,47 +166,24 @@ def _current(call: Call) -> Configuration:
 # -- Rules
 
 
-@operations("GET", "/rules", "admin", etag=True)
+@operations("GET", "/rules", "admin", tagged=tag)
 def alert_rules(call: Call) -> AlertRules:
     """Return alerts.toml as it stands, and what is wrong with it. `PUT /rules` wants the answer's ETag."""
     return _rules(call.site.context.settings.alerts)
 
 
-class RulesBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """The new text of alerts.toml."""
-
-    text: Text
-
-
-@operations("PUT", "/rules", "admin", problems.CONFLICT, problems.CHANGED, etag=True)
-def write_rules(call: Call, body: RulesBody) -> AlertRules:
+@operations("PUT", "/rules", "admin", problems.CONFLICT, problems.CHANGED, tagged=tag)
+def write_rules(call: Call, body: TextBody) -> AlertRules:
     """Write alerts.toml, if all of it can be used; a running engine takes it within seconds.
 
     The header If-Match has the ETag of what is replaced. Targets stay as they are: they name files, programs and addresses, and
     who may write those into the file is up to this machine.
     """
-    wanted = [one.strip() for one in call.request.headers.get("if-match", "").split(",") if one.strip()]
-    if not wanted:
-        raise Problem(
-            problems.BAD_REQUEST, "Send the header If-Match with the ETag of what GET /api/v1/rules returned."
-        )
     path = call.site.context.settings.alerts
     if path is None:
         raise Problem(problems.CONFLICT, "This engine has no place for alerts.toml.")
-    with _writing:
-        now = _rules(path)
-        if entity_tag(msgspec.json.encode(now)) not in wanted:
-            raise Problem(
-                problems.CHANGED, "alerts.toml is another one by now; read it again, and change that."
-            )
-        configuration.close(_parsed(body.text, path))
-        try:
-            _write(path, body.text)
-        except OSError as error:
-            raise Problem(
-                problems.CONFLICT, f"{path} cannot be written: {error.strerror or error}."
-            ) from error
-        return _rules(path)
+    configuration_files.write(call, path, body.text, lambda: configuration.close(_parsed(body.text, path)))
+    return _rules(path)
 
 
 class PreviewBody(Struct, frozen=True, forbid_unknown_fields=True):
@@ -257,16 +227,8 @@ def preview_alerts(call: Call, body: PreviewBody) -> AlertsPreview:
 
 
 def _rules(path: Path | None) -> AlertRules:
-    text, fault = "", None
-    if path is not None and path.exists():
-        try:
-            text = path.read_bytes().decode("utf-8", errors="replace")
-            configuration.close(configuration.load(path))
-        except OSError as error:
-            fault = f"{path}: cannot be read: {error.strerror or error}."
-        except ConfigError as error:
-            fault = str(error)
-    return AlertRules(text, None if path is None else str(path), fault)
+    found = configuration_files.read(path, lambda path: configuration.close(configuration.load(path)))
+    return AlertRules(found.text, None if path is None else str(path), found.fault)
 
 
 def _parsed(text: str, path: Path) -> Configuration:
@@ -276,11 +238,7 @@ def _parsed(text: str, path: Path) -> Configuration:
             problems.CONFLICT,
             "Targets are changed in the file itself, on the machine where it is; here they stay as they are.",
         )
-    try:
-        return configuration.parse(text, path)
-    except ConfigError as error:
-        errors = [FieldError("/text", line) for line in str(error).splitlines()]
-        raise Problem(problems.BAD_REQUEST, f"{error} Nothing was changed.", errors=errors) from error
+    return configuration_files.checked(text, path, configuration.parse)
 
 
 def _text_of(path: Path) -> str:
@@ -295,17 +253,3 @@ def _targets(text: str) -> Any:
         return tomllib.loads(text.replace("\r\n", "\n")).get("targets", {})
     except (tomllib.TOMLDecodeError, RecursionError):
         return {}
-
-
-def _write(path: Path, text: str) -> None:
-    """Put a new file in the place of another one, at once and with its rights."""
-    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        private.write_text(new, text)
-        if path.exists():
-            new.chmod(path.stat().st_mode & 0o777)
-        with new.open("rb") as file:
-            os.fsync(file.fileno())
-        new.replace(path.resolve())
-    finally:
-        new.unlink(missing_ok=True)

@@ -119,7 +119,7 @@ export interface Door {
 }
 
 export interface MonitorRule { name?: string; pattern: string; monitor: boolean; limit?: number | null; matches?: number; examples?: string[] }
-export interface MonitorRules { rules: MonitorRule[]; default: MonitorRule | null; path: string | null; editable: boolean }
+export interface MonitorRules { rules: MonitorRule[]; default: MonitorRule | null; path: string | null; editable: boolean; text: string; fault: string | null }
 export interface RulesPreview {
   rules: { matches: number; examples: string[] }[]; would_monitor: number; would_leave: number; monitored: number; capacity: number | null;
 }

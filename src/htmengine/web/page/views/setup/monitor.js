@@ -110,6 +110,7 @@ export function monitorPart() {
       save.hidden = command.element.hidden = !kept.editable;
       lines.hidden = kept.editable;
       replace(place, kept.path ? ["The rules are kept in ", h("code", null, kept.path), kept.editable ? "." : ". What you try here becomes valid once it stands there:"] : "There are no rules: nothing is watched by itself. They belong into monitor-rules.conf, beside the engine's configuration:");
+      if (kept.fault) place.append(" It cannot be used as it stands: ", kept.fault);
       rows = [];
       replace(body);
       kept.rules.forEach((rule) => addRule(rule, false));
