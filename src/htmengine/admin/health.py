@@ -4,57 +4,23 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
 from htmengine.alerts import configuration, deliveries
-from htmengine.bus import QueueStatus
 from htmengine.errors import ConfigError
 from htmengine.readable import counted, duration
 from htmengine.repository import metrics, overview
 from htmengine.repository.overview import STATUS_NAMES, Totals
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer import monitor_rules
-from htmengine.service import program, status_files
 from htmengine.service.context import LEAST_FREE_BYTES, Context, data_folder, free_bytes
+from htmengine.service.health import MAX_DEAD_LETTERS, ServiceHealth, services_of
 
-MAX_DEAD_LETTERS: Final = 10_000
-"""At most so many are counted."""
 DEAD_NOTICES_S: Final = 7 * 86_400.0
 """Notices that were given up longer ago are not reported."""
-
-
-class ServiceHealth(NamedTuple):
-    """One service."""
-
-    name: str
-    alive: bool | None
-    """None: nothing is known of it; it may run on another machine."""
-    pid: int | None
-    up_s: float | None
-    restarts: int
-    queued: int
-    """Messages that wait for it or are in its hands."""
-    oldest_s: float | None
-    dead_letters: int
-    """Messages to it that were put aside."""
-    counters: dict[str, Any]
-
-    def document(self) -> dict[str, Any]:
-        """Return the same for JSON."""
-        return {
-            "name": self.name,
-            "alive": self.alive,
-            "pid": self.pid,
-            "upS": self.up_s,
-            "restarts": self.restarts,
-            "queued": self.queued,
-            "oldestS": self.oldest_s,
-            "deadLetters": self.dead_letters,
-            "counters": self.counters,
-        }
 
 
 class Health(NamedTuple):
@@ -100,7 +66,7 @@ def health_of(context: Context) -> Health:
     """Look at the services and their queues."""
     status = {queue.name: queue for queue in context.bus.status()}
     dead = Counter(letter.queue for letter in context.bus.dead_letters(limit=MAX_DEAD_LETTERS))
-    services = _services(context, status, dead)
+    services = services_of(context, status, dead)
     findings = [*_findings(services), *_disk_full(context)]
     if dead:
         findings.append(f"{counted(dead.total(), 'dead letter')}: `htmengine dead list` says why.")
@@ -121,50 +87,6 @@ def health_of(context: Context) -> Health:
         queues={name: q.ready + q.unacked for name, q in status.items()},
         oldest_s={name: q.oldest_age_s for name, q in status.items() if q.oldest_age_s is not None},
     )
-
-
-def _services(
-    context: Context, status: Mapping[str, QueueStatus], dead: Mapping[str, int]
-) -> list[ServiceHealth]:
-    """Return how every service is, by its queues and by what it says itself; listeners first.
-
-    `dead`: by queue, how many dead letters there are.
-    """
-    settings, now = context.settings, time.monotonic()
-    folder = program.reports_folder(settings)
-    said = status_files.read(folder) if folder else {}
-    shards = range(context.shards)
-    fed = {
-        "metric_listener": [],
-        "metric_storer": [settings.listener.queue],
-        "model_scheduler": [settings.model_input_queue(shard) for shard in shards],
-        "anomaly_service": [settings.results_shard_queue(shard) for shard in shards],
-    }
-    # And whoever else says that it is there: a listener for datagrams, the garbage collector.
-    fed |= {name: [] for name, report in said.items() if name not in fed and report.alive(now)}
-    services = []
-    for name, queues in sorted(fed.items(), key=lambda one: not one[0].endswith("listener")):
-        report = said.get(name)
-        known = [status[queue] for queue in queues if queue in status]
-        consumed = any(queue.consumers for queue in known)
-        # One that is fed by no queue is known by what it says on its own machine.
-        elsewhere = None if settings.bus == "rabbitmq" else False
-        said_so = report.alive(now) if report else elsewhere
-        alive = consumed if queues else said_so
-        services.append(
-            ServiceHealth(
-                name=name,
-                alive=alive,
-                pid=report.pid if report and alive else None,
-                up_s=now - report.started_at if report and alive else None,
-                restarts=report.restarts if report else 0,
-                queued=sum(queue.ready + queue.unacked for queue in known),
-                oldest_s=max((queue.oldest_age_s or 0.0 for queue in known), default=None),
-                dead_letters=sum(dead.get(queue, 0) for queue in queues),
-                counters=report.counters if report else {},
-            )
-        )
-    return services
 
 
 def _findings(services: Sequence[ServiceHealth]) -> list[str]:

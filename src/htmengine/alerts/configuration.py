@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from htmengine.alerts import rules_file, toml_tables
+from htmengine.alerts.engine_limits import Limits
 from htmengine.alerts.rules import Rules
 from htmengine.alerts.rules_file import RulesFile
 from htmengine.alerts.targets import kinds
@@ -23,6 +24,8 @@ class Configuration(NamedTuple):
     """Who is told of what."""
 
     rules: Rules = Rules()
+    engine: Limits = Limits()
+    """What is told of the engine itself."""
     targets: Mapping[str, Target] = {}
     settings: Mapping[str, Mapping[str, Any]] = {}
     """By target, its table in the file."""
@@ -76,7 +79,7 @@ def _opened(path: Path, found: RulesFile, before: Configuration) -> Configuratio
         elif (target := kinds.make(name, table, path.parent)) is not None:
             targets[name] = target
     settings = {name: found.targets[name].values for name in targets}
-    opened = Configuration(found.rules, targets, settings, found.text)
+    opened = Configuration(found.rules, found.engine, targets, settings, found.text)
     try:
         rules_file.check(path, found)
     except ConfigError:

@@ -209,12 +209,17 @@ def to_repeat(conn: Connection, target: str, since: float) -> list[int]:
     return sorted(found)
 
 
-def open_troubles(conn: Connection, rule: str) -> list[Delivery]:
-    """Return what is told of the engine for a rule, and not as over, the last notice to each target."""
+def last_troubles(conn: Connection, rule: str) -> list[Delivery]:
+    """Return the last that each target is told of the engine for a rule."""
     known = and_(_delivery.incident.is_(None), _delivery.rule == rule, _delivery.state != "suppressed")
     last = select(func.max(_delivery.id).label("id")).where(known).group_by(_delivery.target).subquery()
-    query = select(*_DELIVERY).join(last, _delivery.id == last.c.id).where(_delivery.kind != "resolved")
+    query = select(*_DELIVERY).join(last, _delivery.id == last.c.id)
     return [Delivery(*row) for row in conn.execute(query)]
+
+
+def open_troubles(conn: Connection, rule: str) -> list[Delivery]:
+    """Return what is told of the engine for a rule, and not as over, the last notice to each target."""
+    return [row for row in last_troubles(conn, rule) if row.kind != "resolved"]
 
 
 def finish(conn: Connection, id_: int, state: State, reason: str, now: int) -> None:

@@ -1,4 +1,4 @@
-r"""The file `alerts.toml`: targets, windows of time, and rules, of which incidents who is told.
+r"""The file `alerts.toml`: targets, windows of time, rules, of which incidents who is told, and limits of the engine itself.
 
     [targets.ops]
     kind = "webhook"
@@ -16,6 +16,9 @@ r"""The file `alerts.toml`: targets, windows of time, and rules, of which incide
     active = "office"
     targets = "ops"
 
+    [engine]
+    no_samples_for = "10m"
+
 All of a file holds, or, where anything is wrong, nothing.
 """
 
@@ -28,7 +31,8 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, cast, get_args
 from zoneinfo import ZoneInfo
 
-from htmengine.alerts import toml_tables
+from htmengine.alerts import engine_limits, toml_tables
+from htmengine.alerts.engine_limits import Limits
 from htmengine.alerts.notice import Severity
 from htmengine.alerts.rules import (
     COOLDOWN_S,
@@ -69,6 +73,7 @@ class RulesFile(NamedTuple):
     """What a file says."""
 
     rules: Rules
+    engine: Limits
     targets: Mapping[str, Table]
     """The tables of targets by name; they are checked by whoever opens them."""
     text: str
@@ -104,6 +109,7 @@ def _read(table: Table, written: str, path: Path) -> RulesFile:
     rules = [reader.rule(one, everywhere) for one in table.array("rules")]
     mode = cast(Mode | None, table.get("mode", choice(*get_args(Mode))))
     max_age = table.get("max_age", duration)
+    limits = engine_limits.read(table.table("engine"))
     table.refuse_others()
     if not targets and rules:
         table.fault("rules", "have no target; add one: [targets.NAME]")
@@ -111,6 +117,7 @@ def _read(table: Table, written: str, path: Path) -> RulesFile:
         rules = [default_rule(tuple(targets))._replace(maintenance=everywhere)]
     return RulesFile(
         Rules(tuple(rules), mode or "first", MAX_AGE_S if max_age is None else max_age),
+        limits,
         targets,
         written,
         table.faults,

@@ -22,9 +22,10 @@ from typing import Final
 import msgspec
 from sqlalchemy import Connection
 
-from htmengine.alerts import deliveries
+from htmengine.alerts import deliveries, engine_notices
 from htmengine.alerts import notice as notices
 from htmengine.alerts.deliveries import Delivery
+from htmengine.alerts.engine_notices import Trouble
 from htmengine.alerts.notice import First, Notice
 from htmengine.alerts.targets.api import TIMEOUT_S, Delivered, Gone, Outcome, Refused, Retry, Target
 from htmengine.repository.database import Database
@@ -149,12 +150,12 @@ class Sender:
     # -- What is next
 
     def _next(self, rows: Sequence[Delivery], now: float) -> list[Delivery]:
-        """Return what is to be sent next of what a target is due, each of another incident.
+        """Return what is to be sent next of what a target is due, each of another incident or trouble.
 
         What was overtaken by its end is noted as such.
         """
         found: list[Delivery] = []
-        for _, own in groupby(sorted(rows, key=_by_incident), key=lambda row: row.incident or -row.id):
+        for _, own in groupby(sorted(rows, key=_by_thread), key=_thread):
             thread = list(own)
             ends = [place for place, row in enumerate(thread) if row.kind == "resolved"]
             if ends and ends[0] > 0:
@@ -167,7 +168,10 @@ class Sender:
         """Note that an incident is over before its beginning, or news of it, was sent; return the end."""
         now = int(self._clock())
         with self._database.write() as conn:
-            known = deliveries.of_incidents(conn, [end.incident or 0]).get(end.incident or 0, [])
+            if end.incident is None:
+                known = [row for one in (*early, end) if (row := deliveries.get(conn, one.id))]
+            else:
+                known = deliveries.of_incidents(conn, [end.incident])[end.incident]
             taken = [row for row in known if row.target == end.target and row.state == "delivered"]
             for row in known:
                 if any(row.id == one.id for one in early):
@@ -326,7 +330,7 @@ class Sender:
         lost = f"{dead.kind} of incident i{dead.incident}"
         sentence = f"notices to the target {target} are not delivered; the last that was given up: {lost} ({dead.reason})"
         others = [name for name in self._targets if name != target and name not in known]
-        self._add_troubles(conn, target, others, "opened", sentence, now, [None] * len(others))
+        engine_notices.add(conn, _trouble(target, sentence, now), "opened", dict.fromkeys(others), now)
 
     def _tell_all_is_well(self, conn: Connection, target: str, now: float) -> None:
         """Tell those who were told of trouble with a target that it takes notices again."""
@@ -336,47 +340,9 @@ class Sender:
             if row.target in self._targets
         ]
         if open_:
-            sentence = f"notices to the target {target} are delivered again"
-            previous = [notices.decode(row.notice) for row in open_]
-            self._add_troubles(
-                conn, target, [row.target for row in open_], "resolved", sentence, now, previous
-            )
-
-    def _add_troubles(
-        self,
-        conn: Connection,
-        about: str,
-        targets: Sequence[str],
-        kind: notices.Kind,
-        sentence: str,
-        now: float,
-        previous: Sequence[Notice | None],
-    ) -> None:
-        if not targets:
-            return
-        position = deliveries.begin(conn, 0)
-        installation = deliveries.installation_id(conn)
-        rows = []
-        for id_, (target, before) in enumerate(zip(targets, previous, strict=True), position.delivery_id + 1):
-            said = Notice(
-                id=f"engine-{id_}",
-                kind=kind,
-                time=now,
-                installation=installation,
-                incident=before.incident if before else f"engine-{id_}",
-                severity="warning",
-                first=before.first if before else First(f"engine-{id_}", "warning", "alerts"),
-                started=before.started if before else now,
-                sentence=sentence,
-                rule=_trouble_rule(about),
-                ended=now if kind == "resolved" else None,
-                subject="engine",
-                first_mover="alerts",
-                hint="`htmengine alerts list --state dead` shows what was not delivered, `htmengine alerts send-again` sends it.",
-            )
-            rows.append(deliveries.new(id_, target, said, now, incident=None))
-        deliveries.add(conn, rows)
-        deliveries.move(conn, position._replace(delivery_id=position.delivery_id + len(rows)))
+            trouble = _trouble(target, f"notices to the target {target} are delivered again", now)
+            begun = {row.target: notices.decode(row.notice) for row in open_}
+            engine_notices.add(conn, trouble, "resolved", begun, now)
 
 
 def _trouble_rule(target: str) -> str:
@@ -384,5 +350,15 @@ def _trouble_rule(target: str) -> str:
     return f"{TROUBLE_RULE} {target}"
 
 
-def _by_incident(row: Delivery) -> tuple[int, int]:
-    return row.incident or -row.id, row.id
+def _trouble(target: str, sentence: str, now: float) -> Trouble:
+    hint = "`htmengine alerts list --state dead` shows what was not delivered, `htmengine alerts send-again` sends it."
+    return Trouble(_trouble_rule(target), "alerts", "warning", sentence, hint, now)
+
+
+def _thread(row: Delivery) -> tuple[int, str]:
+    """Return what is told in order: an incident, or a trouble of the engine."""
+    return (0, row.rule) if row.incident is None else (row.incident, "")
+
+
+def _by_thread(row: Delivery) -> tuple[tuple[int, str], int]:
+    return _thread(row), row.id

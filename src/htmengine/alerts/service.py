@@ -10,6 +10,7 @@ from typing import Final
 from htmengine import config
 from htmengine.alerts import deliveries
 from htmengine.alerts.configuration import Configuration, Follower
+from htmengine.alerts.self_watch import CLOSE_S, SelfWatch, look
 from htmengine.alerts.sender import Sender
 from htmengine.alerts.writer import NAME as NAME
 from htmengine.alerts.writer import Writer
@@ -38,6 +39,8 @@ def work(context: Context) -> None:
         step=context.step,
     )
     sender = Sender(context.database, {}, stop=context.stop, wake=wake.set, step=context.step)
+    watch = SelfWatch(context.database, writer, partial(look, context))
+    watching = threading.Thread(target=watch.run, args=(context.stop,), name="self_watch", daemon=True)
     context.counters[NAME] = lambda: writer.counters.snapshot() | sender.counters.snapshot()
 
     def tell() -> bool:
@@ -46,6 +49,7 @@ def work(context: Context) -> None:
             sender.work()
         return more
 
+    watching.start()
     try:
         while not context.stop.is_set():
             before = follower.configuration
@@ -57,6 +61,7 @@ def work(context: Context) -> None:
                 )
                 writer.follow(follower.configuration.rules)
                 sender.use(follower.configuration.targets)
+                watch.use(follower.configuration.engine, follower.configuration.targets)
             wake.clear()
             if not (follower.is_usable and retry_while_unavailable(tell, NAME, context.stop)):
                 wake.wait(POLL_INTERVAL_S)
@@ -64,6 +69,7 @@ def work(context: Context) -> None:
         pass
     finally:
         sender.close()
+        watching.join(CLOSE_S)
     try:
         writer.close()
     except DependencyUnavailable as error:

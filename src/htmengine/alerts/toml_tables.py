@@ -21,6 +21,7 @@ MAX_SHOWN: Final = 60
 HINT: Final = "Correct what is listed: a running engine takes the file as soon as all of it can be used."
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(s|min|m|h|d|w)")
+_PERCENT: Final = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 _UNITS: Final = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 
 
@@ -65,6 +66,15 @@ class Table:
         except ValueError as error:
             self.fault(key, f"= {shown(self.values[key])} {error}")
             return None
+
+    def table(self, key: str) -> Table:
+        """Return the table under a name; an empty one where it is missing."""
+        self._asked.add(key)
+        found = self.values.get(key, {})
+        if not isinstance(found, Mapping):
+            self.fault(key, f"is no table; write [{key}]")
+            found = {}
+        return Table(found, (*self.path, key), self.faults)
 
     def tables(self, key: str) -> Iterator[tuple[str, Table]]:
         """Yield the tables that a table of tables holds, by their names."""
@@ -172,6 +182,13 @@ def text(value: Any) -> str:
     return value
 
 
+def flag(value: Any) -> bool:
+    """Return whether something is switched on."""
+    if not isinstance(value, bool):
+        raise ValueError("is neither true nor false")
+    return value
+
+
 def texts(value: Any) -> tuple[str, ...]:
     """Return a list of texts; one alone may stand without brackets."""
     if isinstance(value, str):
@@ -224,3 +241,26 @@ def duration(value: Any) -> float:
     if found is None:
         raise ValueError('is no duration; write it as "90s", "30min", "8h", "2d" or "1w"')
     return float(found[1]) * _UNITS[found[2]]
+
+
+def duration_from(low: float) -> Callable[[Any], float]:
+    """Return what converts to seconds, at least so many."""
+
+    def convert(value: Any) -> float:
+        found = duration(value)
+        if found < low:
+            raise ValueError(f"is less than {low:g} s")
+        return found
+
+    return convert
+
+
+def percent(value: Any) -> float:
+    """Return the part that a text such as `5%` means, from 0 to 1, neither of which is any."""
+    found = _PERCENT.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError('is no percentage; write it as "5%" or "0.5%"')
+    part = float(found[1]) / 100
+    if not 0 < part < 1:
+        raise ValueError("does not lie between 0% and 100%")
+    return part

@@ -79,6 +79,11 @@ class Writer:
         self._thresholds: dict[str, float] = {}
         self._thresholds_at = -THRESHOLDS_AGE_S
 
+    @property
+    def owner(self) -> str:
+        """What names this writer among all."""
+        return self._lease.owner
+
     def follow(self, rules: Rules) -> None:
         """Go by other rules from now on."""
         self._rules = rules

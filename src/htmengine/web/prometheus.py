@@ -358,10 +358,7 @@ def _of_queues(health: Health, site: Site) -> Iterator[Metric]:
     yield messages
     yield _gauge("dead_letters", "Messages that were put aside.", health.dead_letters)
     lag = site.watch.lag_s()
-    if lag is not None:
-        yield _gauge(
-            "score_lag_seconds", "Age of the oldest message that waits on the way to its score.", lag
-        )
+    yield _gauge("score_lag_seconds", "Age of the oldest message that waits on the way to its score.", lag)
 
 
 def _written_back(counters: dict[str, dict[str, Any]]) -> Metric:

@@ -11,9 +11,10 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from htmengine.admin.health import Health, ServiceHealth, health_of
+from htmengine.admin.health import Health, health_of
 from htmengine.readable import duration
 from htmengine.service.context import Context
+from htmengine.service.health import ServiceHealth, lag_of
 from htmengine.web.shapes import Latency, Trouble
 
 FRESH_S: Final = 6.0
@@ -100,16 +101,15 @@ class Watch:
             max(0.0, counts[i + 1] - counts[i]) / (seen[i + 1].at - seen[i].at) for i in range(len(seen) - 1)
         ]
 
-    def lag_s(self) -> float | None:
-        """Return the age of the oldest message that waits within the engine; None where nobody knows."""
-        services = self.health().services
-        return max((one.oldest_s for one in services if one.queued and one.oldest_s), default=0.0)
+    def lag_s(self) -> float:
+        """Return the age of the oldest message that waits within the engine; 0 where none does, or nobody knows."""
+        return lag_of(self.health().services)
 
     def troubles(self) -> list[Trouble]:
         """Return what is wrong with the engine itself, and what to do about it."""
         health = self.health()
         found = []
-        lag = self.lag_s() or 0.0
+        lag = self.lag_s()
         if lag > LAG_S:
             slowest = max(health.services, key=lambda one: one.oldest_s or 0.0)
             text = (

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.alerts import rules_file
+from htmengine.alerts.engine_limits import Limits
 from htmengine.alerts.rules import AlarmFacts, Match, judge
 from htmengine.alerts.toml_lines import lines_of
 from htmengine.errors import ConfigError
@@ -213,3 +214,36 @@ def test_every_value_is_found_on_the_line_where_it_was_written(top, arrays, blan
     text = "\n".join(lines)
     tomllib.loads(text)
     assert lines_of(text, expected) == expected
+
+
+def test_limits_of_the_engine_are_read_and_what_is_not_said_is_as_usual():
+    usual = Limits()
+    assert read("").engine == usual
+    assert read("[engine]\n").engine == usual
+    found = read(
+        '[engine]\nwatch = false\nno_samples_for = "1h"\nlag = "90s"\nrefused = "0.5%"\ndisk_free = "10 %"\n'
+    )
+    assert found.engine == Limits(False, 3600.0, 90.0, 0.005, 0.1)
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ('watch = "yes"', 'watch = "yes" is neither true nor false'),
+        ("lag = 5", 'lag = 5 is no duration; write it as "90s"'),
+        ('no_samples_for = "5s"', 'no_samples_for = "5s" is less than 60 s'),
+        ("disk_free = 0.05", 'disk_free = 0.05 is no percentage; write it as "5%"'),
+        ('refused = "100%"', "does not lie between 0% and 100%"),
+        ('disk = "5%"', "disk is not known"),
+    ],
+)
+def test_faults_of_the_engine_s_limits_are_told_with_their_lines(line, fault):
+    with pytest.raises(ConfigError) as caught:
+        read(f"[engine]\n{line}\n")
+    assert "alerts.toml:2: engine: " in str(caught.value)
+    assert fault in str(caught.value)
+
+
+def test_an_engine_that_is_no_table_is_refused():
+    with pytest.raises(ConfigError, match=r"alerts.toml:1: engine is no table; write \[engine\]"):
+        read("engine = true\n")

@@ -2,7 +2,8 @@ import threading
 
 import pytest
 
-from htmengine.alerts import deliveries
+from htmengine.alerts import deliveries, engine_notices
+from htmengine.alerts.engine_notices import Trouble
 from htmengine.alerts.rules import Rule, Rules
 from htmengine.alerts.sender import JITTER, NO_TARGET, OVERTAKEN, PAUSES_S, Sender
 from htmengine.alerts.targets.api import Delivered, Gone, Refused, Retry
@@ -210,6 +211,22 @@ def test_trouble_with_a_target_is_told_to_the_others_and_when_it_is_over(world, 
     assert all(one.subject == "metrics" for one in ops.taken)
 
 
+def test_trouble_of_the_engine_that_is_over_before_it_could_be_told_is_told_once_as_over(world, ops):
+    trouble = Trouble("disk", "disk", "warning", "the disk is full", "Make room.", BEGIN)
+    ops.answers.append(Retry("away"))
+    with world.database.write() as conn:
+        engine_notices.add(conn, trouble, "opened", {"ops": None}, BEGIN)
+    world.work(1)
+    (opened,) = world.rows()
+    with world.database.write() as conn:
+        engine_notices.add(conn, trouble, "resolved", {"ops": stored(opened)}, BEGIN + 2)
+    world.work(2)
+    world.work(600)
+    assert world.states() == [("ops", "opened", "suppressed"), ("ops", "resolved", "delivered")]
+    (taken,) = ops.taken
+    assert taken.is_first
+
+
 def test_open_notices_are_repeated_where_the_receiver_needs_that_and_ends_for_a_while(world):
     am = FakeTarget("am", repeat_s=60.0, repeat_resolved_s=300.0)
     world.use(am)
@@ -259,7 +276,9 @@ def test_many_notices_go_in_a_row_until_one_is_not_taken(world, ops):
     with world.database.write() as conn:
         begin = deliveries.begin(conn, 0)
         rows = [
-            deliveries.new(number, "ops", notice(number=number, incident=f"i{number}"), BEGIN, incident=None)
+            deliveries.new(
+                number, "ops", notice(number=number, incident=f"i{number}"), BEGIN, incident=number
+            )
             for number in range(1, 6)
         ]
         deliveries.add(conn, rows)

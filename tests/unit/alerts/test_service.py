@@ -7,8 +7,8 @@ from contextlib import contextmanager
 import pytest
 
 from htmengine import config
-from htmengine.alerts import deliveries, service
-from htmengine.service.context import Context
+from htmengine.alerts import deliveries, self_watch, service
+from htmengine.service.context import Context, opened
 from tests.unit.alerts.kinds import fake_kind
 from tests.unit.alerts.world import World
 from tests.unit.incidents import alarming
@@ -39,8 +39,10 @@ def world(database):
 
 
 @contextmanager
-def running(world, path):
-    context = Context(settings=config.Settings(alerts=path), bus=None, database=world.database, shards=1)
+def running(world, alerts, bus=None):
+    """Run the service by a file, or by settings that name one."""
+    settings = alerts if isinstance(alerts, config.Settings) else config.Settings(alerts=alerts)
+    context = Context(settings=settings, bus=bus, database=world.database, shards=1)
     thread = threading.Thread(target=service.work, args=(context,))
     thread.start()
     try:
@@ -107,6 +109,22 @@ def test_with_a_file_that_cannot_be_used_from_the_beginning_incidents_wait_for_i
         assert begun(world).seq == seq
         path.write_text(OPS)
         assert becomes(lambda: len(made) > 1 and made[-1].kinds() == [("i1", "resolved")])
+
+
+def test_the_engine_tells_of_itself_by_the_limits_of_the_file(world, tmp_path, made, monkeypatch):
+    for name, seconds in (("INTERVAL_S", 0.05), ("BEGIN_HOLD_S", 0.0), ("END_HOLD_S", 0.0)):
+        monkeypatch.setattr(self_watch, name, seconds)
+    settings = config.embedded(tmp_path / "data")
+    with opened(settings) as own:
+        settings.alerts.write_text(OPS + '[engine]\ndisk_free = "99.99%"\n')
+        with running(world, settings, bus=own.bus):
+            assert becomes(lambda: made and len(made[0].taken) == 1)
+            settings.alerts.write_text(OPS + '[engine]\ndisk_free = "0.001%"\n')
+            assert becomes(lambda: len(made[0].taken) == 2)
+    assert [(one.rule, one.kind, one.subject) for one in made[0].taken] == [
+        ("disk", "opened", "engine"),
+        ("disk", "resolved", "engine"),
+    ]
 
 
 def test_without_a_file_nobody_is_told_and_changes_are_passed_over(world, path, made):

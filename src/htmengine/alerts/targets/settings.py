@@ -12,7 +12,7 @@ from htmengine.alerts.targets.connections import ALLOW, refusal
 from htmengine.alerts.targets.http import Receiver, basic, parse_url
 from htmengine.alerts.targets.secrets import Secret, SecretUnavailable
 from htmengine.alerts.targets.tls import Tls
-from htmengine.alerts.toml_tables import Table, text, texts
+from htmengine.alerts.toml_tables import Table, flag, text, texts
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ class Settings:
 
     def flag(self, key: str) -> bool:
         """Return whether something is switched on."""
-        return self.table.get(key, _flag) or False
+        return self.table.get(key, flag) or False
 
     def path(self, key: str) -> Path | None:
         """Return the path of a file that can be read."""
@@ -251,12 +251,6 @@ def _user(value: Any) -> str:
     if not _HEADER.fullmatch(user) or ":" in user:
         raise ValueError("has other characters than letters, digits and signs of ASCII, or a colon")
     return user
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("is neither true nor false")
-    return value
 
 
 def _readable(path: Path) -> Path:

@@ -11,13 +11,14 @@ import numpy as np
 from msgspec import Meta, Struct
 
 import htmengine
-from htmengine.admin.health import MAX_DEAD_LETTERS, Health, ServiceHealth
+from htmengine.admin.health import Health
 from htmengine.admin.metric_report import inspect
 from htmengine.doors.reasons import remedy_of
 from htmengine.incidents import store
 from htmengine.repository import overview, series
 from htmengine.repository.schema import ALARM_LOG_SCORE
 from htmengine.service.context import data_folder
+from htmengine.service.health import MAX_DEAD_LETTERS, ServiceHealth
 from htmengine.web import problems
 from htmengine.web.api.alarms import decoded, encoded
 from htmengine.web.fleet import SILENT, Fleet
