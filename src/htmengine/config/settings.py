@@ -230,6 +230,8 @@ class Storer(msgspec.Struct, frozen=True, kw_only=True):
     max_future_s: int = 3600
     """A sample whose timestamp lies further ahead of the clock is refused."""
     rules: Path | None = None
+    new_series_per_minute: int = 0
+    """Metrics that samples may create; 0 for as many as there are."""
     sweep_interval_s: float = 5.0
 
 
@@ -584,9 +586,11 @@ def _pattern(text: str) -> str:
 
 def _storer(reader: OptionReader) -> Storer:
     engine, rules = reader.section(APPLICATION, "engine"), reader.directory / RULES_FILE
+    limits = reader.section(APPLICATION, "limits")
     return Storer(
         max_future_s=engine.get("max_future", positive_count, Storer().max_future_s),
         rules=rules if rules.exists() else None,
+        new_series_per_minute=limits.get("new_series_per_minute", count, Storer().new_series_per_minute),
     )
 
 

@@ -40,6 +40,16 @@ def test_a_fresh_configuration_runs_without_servers_below_its_own_folder(applica
     assert settings.storer.rules == application / "monitor-rules.conf"
 
 
+def test_new_metrics_may_be_limited(application):
+    assert config.load(application).storer.new_series_per_minute == 0
+    path = application / "application.conf"
+    path.write_text(path.read_text().replace("#new_series_per_minute = 0", "new_series_per_minute = 500"))
+    assert config.load(application).storer.new_series_per_minute == 500
+    path.write_text(path.read_text().replace("minute = 500", "minute = -1"))
+    with pytest.raises(ConfigError, match=r"new_series_per_minute.*negative"):
+        config.load(application)
+
+
 def test_the_template_says_the_defaults(application):
     written, built_in = config.load(application), config.Settings()
     assert written.scheduler == built_in.scheduler

@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import cache
-from typing import Final, NamedTuple
+from itertools import compress, repeat
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 from typing_extensions import override
@@ -40,7 +41,7 @@ from htmengine.repository.database import Database
 from htmengine.repository.errors import WriteConflict
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import WITH_MODEL, MetricStatus
-from htmengine.runtime.metric_storer import numbering, rates, sweep
+from htmengine.runtime.metric_storer import new_metrics, numbering, rates, sweep
 from htmengine.runtime.metric_storer.auto_monitor import AutoMonitor, Models
 from htmengine.runtime.metric_storer.backfill import (
     MAX_HELD,
@@ -60,6 +61,7 @@ from htmengine.runtime.metric_storer.gathering import (
     stamp,
 )
 from htmengine.runtime.metric_storer.intake import Intake
+from htmengine.runtime.metric_storer.new_metrics import NewMetrics
 from htmengine.runtime.metric_storer.numbering import NewSamples, whole_seconds
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
@@ -163,6 +165,7 @@ class MetricStorer(Stage):
         self._models = models
         self._automatic = automatic
         self._intake = Intake()
+        self._new_metrics = NewMetrics(settings.new_series_per_minute, timer)
         self._waiting: dict[str, _Waiting] = {}
         """By metric, what waits to become rows."""
         self._waiting_seen = False
@@ -303,7 +306,11 @@ class MetricStorer(Stage):
                         with self._database.write() as conn:
                             insert(conn, planned.rows)
                     return 0, planned
+        admitted = 0
         with self._database.write() as conn:
+            if self._new_metrics.limited:
+                admitted, totals = self._admit(conn, arrived, totals, refusals)
+                gathered = self._gathered_names(arrived)
             for place, columns in _rates(conn, totals, refusals).items():
                 arrived[place] = _Arrived(columns)
             waiting: Mapping[str, int | None] = {}
@@ -322,7 +329,42 @@ class MetricStorer(Stage):
             if names:
                 stored.states.update(metrics.states_by_name(conn, sorted(names - stored.states.keys())))
         self._note_waiting(waiting)
+        self._new_metrics.count(admitted)
         return len(plan.held.names), stored
+
+    def _admit(
+        self, conn: Connection, arrived: list[_Arrived], totals: Mapping[int, Samples], refusals: Refusals
+    ) -> tuple[int, Mapping[int, Samples]]:
+        """Refuse samples of more new metrics than there may be now; return how many new ones there are, and the totals left.
+
+        A history names its metric itself, and is always taken.
+        """
+        names: dict[str, str] = {}
+        for place, one in enumerate(arrived):
+            if not one.backfill:
+                kinds = totals[place].kinds if place in totals else repeat(Kind.GAUGE)
+                for sent, kind in zip(one.samples.names, kinds, strict=False):
+                    if kind is not Kind.ENDED and sent not in names:
+                        names[sent] = self._intake.name(sent)
+        histories = [one.backfill.metric for one in arrived if one.backfill]
+        new = new_metrics.new(conn, names, histories)
+        left = self._new_metrics.left()
+        if len(new) <= left:
+            return len(new), totals
+        beyond = set(new[left:])
+        refused = {sent for sent, name in names.items() if name in beyond}
+        kept_totals = dict(totals)
+        for place, one in enumerate(arrived):
+            if one.backfill or refused.isdisjoint(one.samples.names):
+                continue
+            for sent, timestamp, value in zip(*one.samples, strict=True):
+                if sent in refused:
+                    refusals.add(Reason.MANY_NEW, f"{sent} {value!r} {timestamp}")
+            kept = [sent not in refused for sent in one.samples.names]
+            arrived[place] = one._replace(samples=NewSamples(*_where(kept, one.samples)))
+            if place in totals:
+                kept_totals[place] = Samples(*_where(kept, totals[place]))
+        return left, kept_totals
 
     def _batches(self, arrived: Iterable[_Arrived]) -> list[Batch]:
         """Return what came under the names that it is stored under; a history names its metric itself."""
@@ -532,6 +574,11 @@ def insert(conn: Connection, rows: numbering.NumberedRows) -> None:
         if samples.advance_last(conn, rows.advances) != len(rows.advances):
             raise WriteConflict("another storer is at work on the same metrics")
         samples.append(conn, rows.uids, rows.rowids, rows.timestamps, rows.values, rows.digests)
+
+
+def _where(kept: Sequence[bool], columns: Iterable[Iterable[Any]]) -> Iterator[list[Any]]:
+    """Yield columns with the elements that are kept."""
+    return (list(compress(column, kept)) for column in columns)
 
 
 def _held(conn: Connection, name: str) -> Held:

@@ -1,0 +1,63 @@
+"""How many metrics samples may create: a guard against senders whose names change all the time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from sqlalchemy import Connection
+
+from htmengine.repository import backfill, gathered_samples, metrics, running_totals
+
+MINUTE_S: Final = 60.0
+_ROUNDING: Final = 1e-9
+
+
+class NewMetrics:
+    """So many new metrics a minute; what is not used is kept for later, up to those of a minute.
+
+    Parameters
+    ----------
+    per_minute : 0 for as many as there are.
+    timer : seconds that only grow.
+    """
+
+    def __init__(self, per_minute: int, timer: Callable[[], float]) -> None:
+        self.limited = per_minute > 0
+        """Whether there is a limit."""
+        self._per_minute = per_minute
+        self._timer = timer
+        self._left = float(per_minute)
+        self._at = timer()
+
+    def left(self) -> int:
+        """Return how many there may be now."""
+        now = self._timer()
+        self._left = min(float(self._per_minute), self._left + (now - self._at) * self._per_minute / MINUTE_S)
+        self._at = now
+        return int(self._left + _ROUNDING)
+
+    def count(self, created: int) -> None:
+        """Count new metrics that are committed."""
+        self._left -= created
+
+
+def new(conn: Connection, names: Mapping[str, str], sent_history: Iterable[str]) -> list[str]:
+    """Return the metrics of which nothing is stored yet, in the order of their first samples.
+
+    A running total, a sample that waits and a history that has begun are something.
+
+    Parameters
+    ----------
+    names : by the name that samples are sent under, in their order, that which they are stored under.
+    sent_history : metrics of which a history comes along.
+    """
+    stored = list(dict.fromkeys(names.values()))
+    known = {*sent_history, *metrics.states_by_name(conn, stored)}
+    if known.issuperset(stored):
+        return []
+    known.update(backfill.running(conn))
+    known.update(gathered_samples.read(conn, [name for name in stored if name not in known]))
+    totals = running_totals.read(conn, [sent for sent, name in names.items() if name not in known])
+    known.update(names[sent] for sent in totals)
+    return [name for name in stored if name not in known]
