@@ -37,6 +37,8 @@ from htmengine.system.thread_names import show_thread_name
 NAME: Final = "alerts"
 PAUSES_S: Final = (5.0, 30.0, 120.0, 600.0, 3600.0, 14_400.0, 43_200.0)
 """Before each further try; after the last one a notice is given up: it would tell of what nobody remembers."""
+LATE_TRIES: Final = 5
+"""After so many in vain, some quarter of an hour, the other targets are told: a notice is given up only a day later."""
 JITTER: Final = 0.2
 MAX_IN_A_ROW: Final = 50
 """Notices that a target is given before what is due is read again, which takes longer the more there is."""
@@ -300,7 +302,8 @@ class Sender:
             deliveries.change(conn, after._replace(tries=tries))
             if isinstance(outcome, Gone):
                 deliveries.disable(conn, target.name, int(now), outcome.reason)
-            if after.state == "dead" and row.incident is not None:
+            is_late = after.state == "retrying" and tries >= LATE_TRIES
+            if (is_late or after.state == "dead") and row.incident is not None:
                 self._tell_others(conn, target.name, after, now)
             if after.state == "delivered":
                 self._tell_all_is_well(conn, target.name, now)
@@ -324,11 +327,12 @@ class Sender:
 
     # -- Trouble with a target, told to the others
 
-    def _tell_others(self, conn: Connection, target: str, dead: Delivery, now: float) -> None:
+    def _tell_others(self, conn: Connection, target: str, failed: Delivery, now: float) -> None:
         """Tell the other targets that one takes no notices, unless they know."""
         known = {row.target for row in deliveries.open_troubles(conn, _trouble_rule(target))}
-        lost = f"{dead.kind} of incident i{dead.incident}"
-        sentence = f"notices to the target {target} are not delivered; the last that was given up: {lost} ({dead.reason})"
+        what = "given up" if failed.state == "dead" else "tried in vain"
+        one = f"{failed.kind} of incident i{failed.incident}"
+        sentence = f"notices to the target {target} are not delivered; the last that was {what}: {one} ({failed.reason})"
         others = [name for name in self._targets if name != target and name not in known]
         engine_notices.add(conn, _trouble(target, sentence, now), "opened", dict.fromkeys(others), now)
 
@@ -351,7 +355,7 @@ def _trouble_rule(target: str) -> str:
 
 
 def _trouble(target: str, sentence: str, now: float) -> Trouble:
-    hint = "`htmengine alerts list --state dead` shows what was not delivered, `htmengine alerts send-again` sends it."
+    hint = "`htmengine alerts list` shows what was not delivered, and `htmengine alerts send-again` sends what was given up."
     return Trouble(_trouble_rule(target), "alerts", "warning", sentence, hint, now)
 
 

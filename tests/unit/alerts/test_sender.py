@@ -5,7 +5,7 @@ import pytest
 from htmengine.alerts import deliveries, engine_notices
 from htmengine.alerts.engine_notices import Trouble
 from htmengine.alerts.rules import Rule, Rules
-from htmengine.alerts.sender import JITTER, NO_TARGET, OVERTAKEN, PAUSES_S, Sender
+from htmengine.alerts.sender import JITTER, LATE_TRIES, NO_TARGET, OVERTAKEN, PAUSES_S, Sender
 from htmengine.alerts.targets.api import Delivered, Gone, Refused, Retry
 from tests.unit.alerts.notices import notice
 from tests.unit.alerts.world import FakeTarget, stored
@@ -209,6 +209,27 @@ def test_trouble_with_a_target_is_told_to_the_others_and_when_it_is_over(world, 
     first, second = [one for one in mail.taken if one.subject == "engine"]
     assert (second.kind, second.incident, second.first) == ("resolved", first.incident, first.first)
     assert all(one.subject == "metrics" for one in ops.taken)
+
+
+def test_the_others_are_told_of_a_target_that_takes_nothing_for_long_before_anything_is_given_up(world, ops):
+    mail = FakeTarget("mail")
+    world.use(ops, mail)
+    ops.always = Retry("HTTP 503")
+    world.incident()
+    after_s = 10
+    for pause in PAUSES_S[: LATE_TRIES - 1]:
+        world.work(after_s)
+        assert all(one.subject == "metrics" for one in mail.taken)
+        after_s += pause + 1
+    world.work(after_s)
+    (trouble,) = [one for one in mail.taken if one.subject == "engine"]
+    assert (
+        "the target ops are not delivered; the last that was tried in vain: opened of incident i1 (HTTP 503)"
+        in (trouble.sentence)
+    )
+    ops.always = Delivered()
+    world.work(after_s + PAUSES_S[LATE_TRIES - 1] + 1)
+    assert [one.kind for one in mail.taken if one.subject == "engine"] == ["opened", "resolved"]
 
 
 def test_trouble_of_the_engine_that_is_over_before_it_could_be_told_is_told_once_as_over(world, ops):
