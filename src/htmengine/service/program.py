@@ -93,22 +93,23 @@ def run_program(
     configure_logging()
     stop, progress = threading.Event(), shutdown.Progress()
     try:
-        settings = settings_for(options.config, options.data)
-        step = fault_injection.from_environment()
-        with (
-            stopping_on_signals(stop),
-            shutdown.in_time(
-                stop, progress, name, say=lambda text: log.info("%s.stopping progress=%s", name, text)
-            ),
-            opened(
-                settings, step=step, stop=stop, progress=progress, options=options, waiting_as=name
-            ) as context,
-        ):
-            log.info("%s.started", name)
-            collect_garbage_rarely()
-            with reporting(context, [reported_as(options) if reported_as else name], {}):
-                work(context)
-            log.info("%s.stopped", name)
+        # From here on a signal is a wish to stop, also where settings and files have yet to be read.
+        with stopping_on_signals(stop):
+            settings = settings_for(options.config, options.data)
+            step = fault_injection.from_environment()
+            with (
+                shutdown.in_time(
+                    stop, progress, name, say=lambda text: log.info("%s.stopping progress=%s", name, text)
+                ),
+                opened(
+                    settings, step=step, stop=stop, progress=progress, options=options, waiting_as=name
+                ) as context,
+            ):
+                log.info("%s.started", name)
+                collect_garbage_rarely()
+                with reporting(context, [reported_as(options) if reported_as else name], {}):
+                    work(context)
+                log.info("%s.stopped", name)
     except retry.ShutdownRequested:
         log.info("%s.stopped reason=signal before it had started", name)
     except ExplainedError as error:

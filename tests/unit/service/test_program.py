@@ -122,3 +122,15 @@ def test_services_on_servers_say_how_they_are_in_their_machines_data_folder_if_i
     )
     assert program.reports_folder(settings) == tmp_path / "services"
     assert program.reports_folder(msgspec.structs.replace(settings, bus_path=None)) is None
+
+
+def test_a_signal_while_settings_are_read_lets_the_program_end_in_good_order(tmp_path, monkeypatch, caplog):
+    seen = []
+
+    def settings_for(directory, data):
+        os.kill(os.getpid(), signal.SIGINT)
+        return embedded(tmp_path)
+
+    monkeypatch.setattr(program, "settings_for", settings_for)
+    code = program.run_program(lambda context: seen.append(context.stop.wait(60)), "metric_storer", argv=[])
+    assert (code, seen) in ((0, [True]), (0, []))
