@@ -119,15 +119,37 @@ class Rhythm(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def learned(self, timestamps: Iterable[int]) -> Rhythm:
         """Return the rhythm with more rows known: their timestamps, ascending, the first one that of the row before them."""
-        found = self
         rows = iter(timestamps)
         earlier = next(rows, None)
         if earlier is None:
-            return found
+            return self
+        found, interval, largest, short = self, self.interval_s, self.largest, 0
         for later in rows:
-            found = found._with_gap(earlier, later)
+            gap = later - earlier
+            if gap <= LEAST_MARGIN_S and later // WEEK_S == found.week:
+                # Never a pause, so that runs of these, which most gaps are, are taken without a new rhythm for each.
+                interval = interval or float(gap)
+                interval *= min(max(gap / interval, 1 / STEP), STEP)
+                if gap > largest[2]:
+                    largest = _with(largest, float(gap))
+                short += 1
+            else:
+                found = found._with_short(short, interval, largest)._with_gap(earlier, later)
+                interval, largest, short = found.interval_s, found.largest, 0
             earlier = later
-        return found
+        return found._with_short(short, interval, largest)
+
+    def _with_short(self, gaps: int, interval_s: float, largest: tuple[float, float, float]) -> Rhythm:
+        """Return the rhythm with so many more gaps, none of them a pause, and what they make of interval and largest."""
+        if not gaps:
+            return self
+        return msgspec.structs.replace(
+            self,
+            interval_s=interval_s,
+            gaps=min(self.gaps + gaps, MANY_GAPS),
+            in_week=self.in_week + gaps,
+            largest=largest,
+        )
 
     def _with_gap(self, since: int, until: int) -> Rhythm:
         gap = float(until - since)

@@ -1,4 +1,5 @@
 import random
+from itertools import accumulate, pairwise
 
 import pytest
 from hypothesis import given
@@ -131,3 +132,15 @@ def test_the_next_sample_is_never_expected_sooner_than_a_usual_gap_and_the_margi
         assert rhythm.expected_by(times[-1]) >= times[-1] + rhythm.usual_gap_s + LEAST_MARGIN_S
         assert rhythm.interval_s >= 1 / 1.1
         assert len(rhythm.pauses) <= 64
+
+
+@given(
+    st.lists(st.one_of(st.integers(1, 400), st.integers(1, 200_000)), max_size=60),
+    st.integers(0, 10**9),
+)
+def test_runs_of_short_gaps_are_learned_as_one_gap_after_the_other(gaps, begin):
+    times = list(accumulate(gaps, initial=begin))
+    one_by_one = Rhythm()
+    for since, until in pairwise(times):
+        one_by_one = one_by_one._with_gap(since, until)
+    assert Rhythm().learned(times) == one_by_one
