@@ -14,9 +14,9 @@ from htmengine.alerts.self_watch import CLOSE_S, SelfWatch, look
 from htmengine.alerts.sender import Sender
 from htmengine.alerts.writer import NAME as NAME
 from htmengine.alerts.writer import Writer
-from htmengine.errors import DependencyUnavailable
 from htmengine.repository.database import Database
 from htmengine.service.context import Context
+from htmengine.service.lease import give_back
 from htmengine.service.retry import ShutdownRequested, retry_while_unavailable
 
 POLL_INTERVAL_S: Final = 0.5
@@ -70,10 +70,7 @@ def work(context: Context) -> None:
     finally:
         sender.close()
         watching.join(CLOSE_S)
-    try:
-        writer.close()
-    except DependencyUnavailable as error:
-        log.warning("%s.not_released reason=%s", NAME, error)  # another takes over when it has waited
+    give_back(writer, NAME)
 
 
 def page_of(http: config.Http) -> str | None:

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-from functools import partial
 from typing import Final
 
-from htmengine.errors import DependencyUnavailable
 from htmengine.incidents.writer import NAME as NAME
 from htmengine.incidents.writer import Writer
 from htmengine.service.context import Context
-from htmengine.service.retry import ShutdownRequested, retry_while_unavailable
+from htmengine.service.lease import keep_writing
 
 POLL_INTERVAL_S: Final = 1.0
-
-log = logging.getLogger(__name__)
 
 
 def work(context: Context) -> None:
     """Write incidents until `context.stop` is set."""
     writer = Writer(context.database, clock=context.clock, timer=context.timer, step=context.step)
     context.counters[NAME] = writer.counters.snapshot
-    try:
-        while not context.stop.is_set():
-            if not retry_while_unavailable(partial(writer.work), NAME, context.stop):
-                context.stop.wait(POLL_INTERVAL_S)
-    except ShutdownRequested:
-        pass
-    try:
-        writer.close()
-    except DependencyUnavailable as error:
-        log.warning("%s.not_released reason=%s", NAME, error)  # another takes over when it has waited
+    keep_writing(writer, NAME, context.stop, POLL_INTERVAL_S)

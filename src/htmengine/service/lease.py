@@ -6,15 +6,22 @@ the beats that are seen, not by anybody's clock.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
+
+from htmengine.errors import DependencyUnavailable
+from htmengine.service.retry import ShutdownRequested, retry_while_unavailable
 
 BEAT_S: Final = 2.0
 """So often the active writer renews its beat, even if there is nothing to write."""
 TAKE_OVER_S: Final = 10.0
+
+log = logging.getLogger(__name__)
 
 
 class Lease:
@@ -59,3 +66,35 @@ class Lease:
     def is_fresh(self) -> bool:
         """Tell whether no other writer can have taken over since the beat was renewed."""
         return self._timer() - self._renewed < TAKE_OVER_S - BEAT_S
+
+
+class Writer(Protocol):
+    """One that writes as long as it has the lease."""
+
+    def work(self) -> int:
+        """Do one step, and return something other than 0 where more may wait to be done."""
+
+    def close(self) -> None:
+        """Let another writer take over at once."""
+
+
+def keep_writing(writer: Writer, name: str, stop: threading.Event, pause_s: float) -> None:
+    """Let a writer work until `stop` is set, with a pause wherever nothing waits to be done; then give the lease back.
+
+    `name`: of the service, for messages.
+    """
+    try:
+        while not stop.is_set():
+            if not retry_while_unavailable(writer.work, name, stop):
+                stop.wait(pause_s)
+    except ShutdownRequested:
+        pass
+    give_back(writer, name)
+
+
+def give_back(writer: Writer, name: str) -> None:
+    """Give the lease back; where that is not possible, another writer takes over when it has waited."""
+    try:
+        writer.close()
+    except DependencyUnavailable as error:
+        log.warning("%s.not_released reason=%s", name, error)

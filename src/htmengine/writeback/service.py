@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from functools import partial
 from typing import Final
 
-from htmengine.errors import DependencyUnavailable
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
-from htmengine.service.retry import ShutdownRequested, retry_while_unavailable
+from htmengine.service.lease import keep_writing
 from htmengine.system.thread_names import show_thread_name
 from htmengine.writeback.receivers import Receiver
 from htmengine.writeback.receivers import configured as configured
@@ -57,13 +55,4 @@ def _keep_writing(context: Context, receiver: Receiver, counters: Counters) -> N
 def _write(context: Context, receiver: Receiver, counters: Counters) -> None:
     settings = context.settings.writeback
     writer = Writer(settings, context.database, receiver, counters, context.stop.wait, step=context.step)
-    try:
-        while not context.stop.is_set():
-            if not retry_while_unavailable(partial(writer.work), NAME, context.stop):
-                context.stop.wait(settings.interval_s)
-    except ShutdownRequested:
-        pass
-    try:
-        writer.close()
-    except DependencyUnavailable as error:
-        log.warning("%s.not_released reason=%s", NAME, error)  # another takes over when it has waited
+    keep_writing(writer, NAME, context.stop, settings.interval_s)

@@ -11,10 +11,10 @@ from htmengine.graphite.functions.filters import highest
 from htmengine.graphite.registry import SERIES, Param, Registry
 from htmengine.graphite.series import Series
 from htmengine.graphite.target import TargetError
+from htmengine.htm.explanation import ALARM
 
 function: Final = Registry()
 GROUP: Final = "Anomaly"
-ALARM_LOG_SCORE: Final = 0.5
 
 
 def _column(evaluation: Evaluation, series: list[Series], column: str, name: str) -> list[Series]:
@@ -78,7 +78,7 @@ def forecast(evaluation: Evaluation, series: list[Series]) -> list[Series]:
 def alarms(evaluation: Evaluation, series: list[Series]) -> list[Series]:
     """Give 1 at each alarm and nothing elsewhere, for annotations."""
     return [
-        one.derived(one.name, np.where(one.values >= ALARM_LOG_SCORE, 1.0, np.nan))
+        one.derived(one.name, np.where(one.values >= ALARM, 1.0, np.nan))
         for one in _column(evaluation, series, "log_score", "alarms")
     ]
 
