@@ -18,8 +18,8 @@ class Disk:
     def __init__(self, folder: Path, names: list[str]) -> None:
         self.folder = folder
         self._names = names
-        self._synced = dict.fromkeys(names, 0)
-        """By file: how many bytes of its log a power failure cannot take."""
+        self._synced = {name: _committed(_log(folder / name)) for name in names}
+        """By file: how many bytes of its log a power failure cannot take. What an earlier one left is on the disk."""
         self._keepers = [_opened(folder / name) for name in names]
         """Keep the logs: the last connection that is closed would write them back."""
 
@@ -67,6 +67,20 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 def _log(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
+
+
+def _committed(log: Path) -> int:
+    """Return where the last whole transaction of a log ends: what comes behind it is written over.
+
+    The format: https://www.sqlite.org/walformat.html.
+    """
+    if not _size(log):
+        return 0
+    written = log.read_bytes()
+    frame_size = 24 + int.from_bytes(written[8:12], "big")
+    ends = range(32 + frame_size, len(written) + 1, frame_size)
+    commits = (end for end in ends if any(written[end - frame_size + 4 : end - frame_size + 8]))
+    return max(commits, default=0)
 
 
 def _size(path: Path) -> int:
