@@ -18,6 +18,7 @@ What a part costs:
     doors         the doors: samples a second, by protocol
     deliveries    notices a second to several receivers, one of which may hang
     repository    the repository's statements: rows a second, by the number of rows in a statement
+    store         ways in which one machine can keep rows and scores, side by side: time, bytes written and kept, a day read
 
 How good detection is:
     nab           the Numenta Anomaly Benchmark
