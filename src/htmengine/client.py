@@ -6,7 +6,7 @@
         for metric in engine.metrics(q="web.*"):
             print(metric.name, metric.log_score)
 
-It needs no more than the engine itself does. Answers are the types of `htmengine.web.shapes`.
+It needs no more than the engine itself does. Answers are the types of `htmengine.web.shapes` and `htmengine.web.alert_shapes`.
 """
 
 from __future__ import annotations
@@ -25,13 +25,18 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from htmengine.web.alert_shapes import (
+    AlertsPreview,
+    Delivery,
+    DeliveryPage,
+    TargetAnswer,
+    TargetList,
+    TargetTest,
+)
 from htmengine.web.shapes import (
     Alarm,
     AlarmPage,
-    AlertsPreview,
     Changed,
-    Delivery,
-    DeliveryPage,
     Document,
     Event,
     Events,
@@ -50,9 +55,6 @@ from htmengine.web.shapes import (
     Refusal,
     Refusals,
     Session,
-    TargetAnswer,
-    TargetList,
-    TargetTest,
     Verdict,
 )
 

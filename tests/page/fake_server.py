@@ -18,8 +18,9 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tests.page import fleet
+from tests.page import alerts, fleet
 from tests.page.fleet import NOW
+from tests.page.problem import problem
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; "
@@ -46,6 +47,8 @@ class World:
         self.rules_editable = True
         self.stage = {}
         self.jobs = {}
+        self.targets = alerts.targets()
+        self.notices = alerts.notices() if names else []
         self.loop = None
 
     def row(self, name):
@@ -133,13 +136,7 @@ def application(world):
 SAFE = {"Content-Security-Policy": CSP, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
 
 
-def problem(status, title, detail):
-    return JSONResponse(
-        {"title": title, "status": status, "detail": detail}, status, media_type="application/problem+json"
-    )
-
-
-class _Api:
+class _Api(alerts.Answers):
     def __init__(self, world):
         self.world = world
 
@@ -438,12 +435,6 @@ class _Api:
         found["history"].append(
             done | {"action": what, "until": body.get("until"), "verdict": body.get("verdict")}
         )
-        return found
-
-    async def post_deliveries(self, _request, key, _send):
-        every = [delivery for one in self.world.incidents for delivery in one["deliveries"]]
-        found = next(delivery for delivery in every if delivery["id"] == int(key))
-        found |= {"state": "pending", "reason": None, "tries": 0, "done": None}
         return found
 
     async def get_health(self, _request):

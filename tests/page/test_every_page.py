@@ -25,6 +25,8 @@ PAGES = {
     "monitor": ("/setup/monitor", ".preview-summary strong"),
     "backfill": ("/setup/backfill", ".drop"),
     "detect": ("/setup/detect", ".drop"),
+    "targets": ("/setup/targets", ".target"),
+    "deliveries": ("/setup/deliveries", ".deliveries td .state"),
     "access": ("/setup/access", "tbody td"),
     "groups": ("/?group=prefix&open=web.", ".level-2"),
     "learning": (f"/m/{uid_of('shop.orders.pl')}", "progress"),

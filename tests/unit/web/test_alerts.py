@@ -100,6 +100,19 @@ class TestTargets:
         assert ops["disabled_reason"] == "HTTP 410"
         assert ops["last"]["state"] == "dead"
 
+    def test_name_their_secrets_and_show_none(self, one, path, monkeypatch):
+        monkeypatch.setenv("OPS_TOKEN", "s3cret-of-the-environment")
+        (path.parent / "hook").write_text("whsec_" + "c2VjcmV0" * 4)
+        path.write_text(
+            '[targets.ops]\nkind = "webhook"\nurl = "https://a.example/"\nsecret_file = "hook"\ntoken_env = "OPS_TOKEN"\n'
+        )
+        answer = one.get("/targets")
+        (ops,) = answer["items"]
+        assert ops["secrets"] == {"secret": "the file hook", "token": "the environment variable OPS_TOKEN"}
+        assert answer["path"] == str(path)
+        assert "s3cret" not in str(answer)
+        assert "c2VjcmV0" not in str(answer)
+
     def test_are_tried(self, one, made):
         assert ask(one, "POST", "/targets/ops/test") == {"delivered": True, "reason": ""}
         assert made[-1].given[0].kind == "test"
@@ -111,7 +124,7 @@ class TestTargets:
 
     def test_there_are_none_without_a_file(self, one, path):
         path.unlink()
-        assert one.get("/targets") == {"items": []}
+        assert one.get("/targets") == {"items": [], "path": str(path)}
 
 
 class TestRules:

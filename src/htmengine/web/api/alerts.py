@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -17,29 +18,31 @@ from htmengine.errors import ConfigError
 from htmengine.incidents.store import number_of
 from htmengine.repository.database import Database
 from htmengine.web import configuration_files, problems
-from htmengine.web.api.alarms import decoded, encoded
-from htmengine.web.configuration_files import Text, TextBody, tag
-from htmengine.web.operations import Call, Operations
-from htmengine.web.problems import FieldError, Problem
-from htmengine.web.shapes import (
+from htmengine.web.alert_shapes import (
     AlertRules,
     AlertsPreview,
     BudgetCurve,
     BudgetPoint,
-    Cursor,
     Delivery,
     DeliveryPage,
-    Limit,
     TargetAnswer,
     TargetList,
     TargetTest,
-    Time,
 )
+from htmengine.web.api.alarms import decoded, encoded
+from htmengine.web.configuration_files import Text, TextBody, tag
+from htmengine.web.operations import Call, Operations
+from htmengine.web.problems import FieldError, Problem
+from htmengine.web.shapes import Cursor, Limit, Time
 
 operations = Operations()
 
 MAX_DAYS: Final = 366.0
 DAY_S: Final = 86_400.0
+_SECRET_PLACES: Final = {"_file": "the file", "_env": "the environment variable"}
+"""How settings end that name where a secret is kept."""
+_TRUSTED: Final = "ca_file"
+"""Certificates are no secret."""
 
 Number = Annotated[int, Meta(ge=1, le=2**53)]
 
@@ -113,6 +116,7 @@ def shown(row: deliveries.Delivery) -> Delivery:
 @operations("GET", "/targets", "read", problems.CONFLICT)
 def targets(call: Call) -> TargetList:
     """List the targets of alerts.toml with their settings, without secrets, and how each took its last notice."""
+    path = call.site.context.settings.alerts
     found = _current(call)
     try:
         with call.site.context.database.read() as conn:
@@ -123,15 +127,27 @@ def targets(call: Call) -> TargetList:
                     name=name,
                     kind=target.kind,
                     settings=dict(target.describe()),
+                    secrets=_secrets(found.settings[name]),
                     enabled=name not in disabled,
                     disabled_reason=disabled[name].reason if name in disabled else None,
                     last=shown(last[name]) if name in last else None,
                 )
                 for name, target in found.targets.items()
-            ]
+            ],
+            None if path is None else str(path),
         )
     finally:
         configuration.close(found)
+
+
+def _secrets(table: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the table of a target keeps secret, and where: never the secrets themselves."""
+    found = {}
+    for key, value in table.items():
+        for ending, place in _SECRET_PLACES.items():
+            if key.endswith(ending) and key != _TRUSTED:
+                found[key.removesuffix(ending)] = f"{place} {value}"
+    return found
 
 
 @operations("POST", "/targets/{target}/test", "admin", problems.NOT_FOUND, problems.CONFLICT)

@@ -74,6 +74,12 @@ export interface Delivery {
   created: number; tries: number; due: number | null; done: number | null; title: string;
 }
 
+/** Somebody who is told. */
+export interface Target {
+  name: string; kind: string; settings: Record<string, string>; secrets: Record<string, string>;
+  enabled: boolean; disabled_reason: string | null; last: Delivery | null;
+}
+
 export interface Incident {
   id: string; state: "open" | "acknowledged" | "resolved" | "expired"; severity: "info" | "warning" | "critical";
   opened: number; changed: number; resolved: number | null;

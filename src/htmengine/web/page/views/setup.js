@@ -6,8 +6,10 @@ import { may } from "../lib/session.js";
 import { accessPart } from "./setup/access.js";
 import { backfillPart } from "./setup/backfill.js";
 import { connectPart } from "./setup/connect.js";
+import { deliveriesPart } from "./setup/deliveries.js";
 import { detectPart } from "./setup/detect.js";
 import { monitorPart } from "./setup/monitor.js";
+import { targetsPart } from "./setup/targets.js";
 import { missing } from "./missing.js";
 
 /** @typedef {{element: HTMLElement, update?: (query: URLSearchParams) => void, close?: () => void}} Part */
@@ -18,6 +20,8 @@ const PARTS = [
   { id: "monitor", title: "What is watched", scope: "read", open: monitorPart },
   { id: "backfill", title: "Load history", scope: "write", open: backfillPart },
   { id: "detect", title: "Score a file", scope: "read", open: detectPart },
+  { id: "targets", title: "Targets", scope: "read", open: targetsPart },
+  { id: "deliveries", title: "Deliveries", scope: "read", open: deliveriesPart },
   { id: "access", title: "Access", scope: "admin", open: accessPart },
 ];
 

@@ -1,10 +1,9 @@
 /** What happened to an incident, in order: what the engine saw, what people did, and who was told. */
-import { post } from "../../lib/api.js";
 import { clock, iso, moment } from "../../lib/format.js";
 import { h, replace } from "../../lib/h.js";
 import { may } from "../../lib/session.js";
 import { deliveryInWords } from "../../lib/words.js";
-import { problemNote } from "../problem.js";
+import { sendAgainButton } from "../delivery.js";
 import { VERDICTS } from "./actions.js";
 
 /**
@@ -72,16 +71,5 @@ function action(done) {
  * @returns {import("../../lib/h.js").Child[]}
  */
 function delivery(told, said, again) {
-  const send = async () => {
-    try {
-      await post(`/deliveries/${told.id}/send-again`);
-      again();
-    } catch (problem) {
-      replace(said, problemNote(problem));
-    }
-  };
-  return [
-    deliveryInWords(told),
-    told.state === "dead" && may("admin") ? h("button.quiet", { type: "button", onclick: send }, "Send again") : null,
-  ];
+  return [deliveryInWords(told), sendAgainButton(told, said, again)];
 }

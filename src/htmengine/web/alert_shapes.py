@@ -1,0 +1,124 @@
+"""What the API answers with about alerts: notices, targets, rules and what they would have told."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+
+class Delivery(Struct, frozen=True):
+    """A notice to a target, and what became of it."""
+
+    id: int
+    incident: str | None
+    """None where it is about the engine."""
+    target: str
+    rule: str
+    kind: Literal["opened", "grew", "resolved", "test"]
+    severity: Literal["info", "warning", "critical"]
+    state: Literal["pending", "retrying", "delivered", "dead", "suppressed"]
+    """Not tried yet; tried, to be tried again; taken by the receiver; given up; not to be sent."""
+    reason: str | None
+    """Why it was not sent, or not yet; or what the receiver said."""
+    created: int
+    tries: int
+    due: float | None
+    """When it is tried next."""
+    done: int | None
+    """When it was delivered or given up."""
+    title: str
+
+
+class DeliveryPage(Struct, frozen=True):
+    """Some notices."""
+
+    items: list[Delivery]
+    next: str | None
+
+
+class TargetAnswer(Struct, frozen=True):
+    """Somebody who is told."""
+
+    name: str
+    kind: str
+    settings: dict[str, str]
+    """Without secrets."""
+    secrets: dict[str, str]
+    """What it keeps secret, and where that is kept: a file, or an environment variable."""
+    enabled: bool
+    disabled_reason: str | None
+    """Why nothing is sent to it."""
+    last: Delivery | None
+    """The last notice that was tried."""
+
+
+class TargetList(Struct, frozen=True):
+    """All targets."""
+
+    items: list[TargetAnswer]
+    path: str | None
+    """The file in which they stand."""
+
+
+class TargetTest(Struct, frozen=True):
+    """What came of a test message."""
+
+    delivered: bool
+    reason: str
+    """What the receiver said, or why it was not delivered."""
+
+
+class AlertRules(Struct, frozen=True):
+    """The file of targets, windows and rules."""
+
+    text: str
+    """Empty where there is none."""
+    path: str | None
+    fault: str | None
+    """What is wrong with it, a line each; the engine goes by what it said before, then."""
+
+
+class ToldIncident(Struct, frozen=True):
+    """An incident that would have been told of."""
+
+    incident: str
+    time: int
+    rule: str
+    severity: Literal["info", "warning", "critical"]
+    targets: list[str]
+    resolved: int | None
+    metrics: int
+    alarms: int
+    max: float
+
+
+class BudgetPoint(Struct, frozen=True):
+    """A score, and how many incidents a week a rule tells of with it as its least."""
+
+    min_score: float
+    per_week: float
+
+
+class BudgetCurve(Struct, frozen=True):
+    """How many incidents a week a rule tells of, by its least score."""
+
+    points: list[BudgetPoint]
+    weeks: float
+    """So many weeks were looked at."""
+    min_score: float
+    """What the budget takes."""
+
+
+class AlertsPreview(Struct, frozen=True):
+    """What rules would have told."""
+
+    messages: list[ToldIncident]
+    silenced: dict[str, int]
+    """By reason, how many would have been told of at other times."""
+    incidents: int
+    first: int | None
+    """When the first incident began that was looked at."""
+    thresholds: dict[str, float]
+    """By rule, the score that its budget takes now."""
+    curve: BudgetCurve | None = None
