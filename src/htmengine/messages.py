@@ -51,6 +51,10 @@ class MetricLines(msgspec.Struct, frozen=True, kw_only=True):
     accepted_at: float | None = None
     """When these lines came in, by the clock of whoever accepted them, in seconds since the epoch; None where that is not
     told. What lies too far in the future goes by it: the queue, or another machine's clock, must not change that."""
+    door: str | None = None
+    """By which they came in, as `htmengine.doors.door_names` has it; None from applications. Refusals are counted by it."""
+    peers: list[tuple[int, str]] = []
+    """Who sent them: so many lines came from this address, then so many from that one. Empty where it is not known."""
 
 
 # -- The shard queues, model input: MessagePack, any number of these in a message.

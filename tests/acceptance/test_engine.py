@@ -80,8 +80,11 @@ def test_bad_lines_cost_their_neighbours_nothing_and_doctor_tells_the_reason(fol
             lambda: (text := folder.cli("doctor", "web.load", code=None)) and "rejected" in text and text,
             "a report of rejected lines",
         )
-    assert "the value is not a number" in report
-    assert "not three fields" in report
+    assert (
+        "graphite-text: the value is not a number, for example 'web.load nonsense 1600000000', from 127.0.0.1, at 2"
+        in report
+    )
+    assert "graphite-text: not three fields" in report
     assert "The model has seen 1," in report
     assert "Lines of it were refused: the value is not a number." in report
 

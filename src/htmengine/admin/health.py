@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection
 
 from htmengine.alerts import configuration, deliveries
+from htmengine.doors.door_names import divided
 from htmengine.errors import ConfigError
 from htmengine.readable import counted, duration
 from htmengine.repository import metrics, overview
@@ -54,12 +55,13 @@ class Health(NamedTuple):
 
     def refused(self, name: str) -> list[str]:
         """Return the reasons for which lines of a metric were refused lately, as far as examples are kept."""
-        return [
-            reason
+        reasons = [
+            divided(reported)[1]
             for service in self.services
-            for reason, refused in service.counters.get("rejected", {}).items()
+            for reported, refused in service.counters.get("rejected", {}).items()
             if any(example.split(maxsplit=1)[:1] == [name] for example in refused["examples"])
         ]
+        return list(dict.fromkeys(reasons))
 
 
 def health_of(context: Context) -> Health:

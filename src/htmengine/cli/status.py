@@ -62,6 +62,10 @@ def _counted(service: ServiceHealth) -> list[str]:
             if refused["examples"]
             else ""
         )
+        if peer := refused.get("peer"):
+            example += f", from {peer}"
+        if last := refused.get("last"):
+            example += f", at {utc(last)} UTC"
         remedy = f"; {remedy}" if (remedy := remedy_of(reason)) else ""
         of = known(reason)
         what = "left out" if of and of.by_policy else "rejected"

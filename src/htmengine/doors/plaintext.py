@@ -58,7 +58,7 @@ def parse_lines(lines: Iterable[str]) -> Parsed:
     series: list[str] = []
     timestamps: list[float] = []
     values: list[float] = []
-    refusals = Refusals()
+    refusals, refused = Refusals(), 0
     for line in lines:
         try:
             name, value_text, timestamp_text = line.split()
@@ -80,7 +80,8 @@ def parse_lines(lines: Iterable[str]) -> Parsed:
             try:
                 name, timestamp, value = parse_line(line)
             except BadSample as error:
-                refusals.add(wrong_door.of_line(line) or error.reason, line)
+                refused += 1
+                refusals.add(wrong_door.of_line(line) or error.reason, line, len(series) + refused)
                 continue
         series.append(name)
         timestamps.append(timestamp)

@@ -35,19 +35,19 @@ def written(samples: Samples) -> dict[str, list[str]]:
 def parse_totals(lines: Iterable[str]) -> Parsed:
     """Return the running totals of lines that `written` made."""
     samples, refusals = Samples.empty(), Refusals()
-    for line in lines:
+    for record, line in enumerate(lines, 1):
         try:
             name, *numbers, kind, start, count = line.split(" ")
             value, timestamp = map(float, numbers)
             of = _KINDS[kind]
             if reason := check_value(value) or check_timestamp(timestamp):
-                refusals.add(reason, line)
+                refusals.add(reason, line, record)
                 continue
             samples.add(names.read(name), timestamp, value, of, _number(start), _number(count))
         except BadSample as error:
-            refusals.add(error.reason, line)
+            refusals.add(error.reason, line, record)
         except (ValueError, KeyError):
-            refusals.add(Reason.SYNTAX, line)
+            refusals.add(Reason.SYNTAX, line, record)
     return Parsed(samples, refusals)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from htmengine.doors import door_names
+
 MAX_NAME: Final = 255
 """Characters of a metric's name, its tags included."""
 
@@ -88,12 +90,10 @@ class Reason(StrEnum):
 
 def known(reported: str) -> Reason | None:
     """Return the reason that a service reports, a door's name before it or not; None for one of another version."""
-    for reason in (reported, reported.partition(": ")[2]):
-        try:
-            return Reason(reason)
-        except ValueError:
-            continue
-    return None
+    try:
+        return Reason(door_names.divided(reported)[1])
+    except ValueError:
+        return None
 
 
 def remedy_of(reported: str) -> str | None:

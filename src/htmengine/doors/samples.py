@@ -103,19 +103,18 @@ class Refusals:
 
     def __init__(self) -> None:
         self.counts: Counter[Reason] = Counter()
-        self.newest: dict[Reason, str] = {}
-        """The newest record of each reason."""
+        self.newest: dict[Reason, Refusal] = {}
+        """The newest of each reason."""
         self.details: list[Refusal] = []
 
     def add(
         self, reason: Reason, example: str | bytes = "", record: int | None = None, count: int = 1
     ) -> None:
         """Count a record that is not used. Bytes that are no UTF-8 are shown as escapes."""
-        example = shortened(example)
         self.counts[reason] += count
-        self.newest[reason] = example
+        self.newest[reason] = refusal = Refusal(reason, shortened(example), record)
         if len(self.details) < MAX_DETAILS:
-            self.details.append(Refusal(reason, example, record))
+            self.details.append(refusal)
 
     def extend(self, other: Refusals) -> None:
         """Add all of another."""

@@ -24,6 +24,8 @@ def line_messages(
     lines_per_message: int = LINES_PER_MESSAGE,
     backfill: Backfill | None = None,
     protocol: str = PROTOCOL,
+    door: str | None = None,
+    peers: Sequence[tuple[int, str]] = (),
 ) -> list[Outgoing]:
     """Return messages with lines, in their order; one at least, with or without lines.
 
@@ -32,7 +34,9 @@ def line_messages(
     accepted_at : seconds since the Unix epoch; a timestamp that lies far ahead of it is refused.
     backfill : the run of history that all these lines belong to.
     protocol : of the lines; `name value timestamp` if it is not said.
+    door, peers : by which they came, and from whom: as in `MetricLines`.
     """
+    peers_left = list(reversed(peers))
     return [
         Outgoing(
             queue,
@@ -42,11 +46,25 @@ def line_messages(
                     data=list(lines[first : first + lines_per_message]),
                     backfill=backfill,
                     accepted_at=accepted_at,
+                    door=door,
+                    peers=_first(peers_left, lines_per_message),
                 )
             ),
         )
         for first in range(0, max(1, len(lines)), lines_per_message)
     ]
+
+
+def _first(peers_left: list[tuple[int, str]], lines: int) -> list[tuple[int, str]]:
+    """Take the peers of so many lines from those that are left, whose next is the last."""
+    taken = []
+    while lines > 0 and peers_left:
+        count, peer = peers_left.pop()
+        if count > lines:
+            peers_left.append((count - lines, peer))
+        taken.append((min(count, lines), peer))
+        lines -= count
+    return taken
 
 
 def publish_lines(

@@ -20,8 +20,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from htmengine import config
-from htmengine.bus import BusError, Outgoing
+from htmengine.bus import BusError
 from htmengine.doors import (
+    door_names,
     influx,
     json_samples,
     opentsdb,
@@ -34,8 +35,8 @@ from htmengine.doors.limits import Limits, inflate
 from htmengine.doors.reasons import Reason
 from htmengine.doors.samples import Parsed, Samples, UnreadableBody
 from htmengine.errors import DependencyUnavailable
-from htmengine.messages import MetricLines, encode_json
 from htmengine.service.counters import Counters
+from htmengine.service.lines import line_messages
 from htmengine.web import problems
 from htmengine.web.problems import Kind, Problem
 from htmengine.web.site import Site
@@ -81,7 +82,7 @@ class Refused(Exception):
 
 def routes(site: Site) -> list[BaseRoute]:
     """Return the routes of all doors, and what InfluxDB's clients ask for before they write."""
-    counters = Counters()
+    counters = Counters(site.clock)
     site.context.counters["web"] = counters.snapshot
     return [
         *(_route(door.path, _endpoint(site, door, counters), "POST") for door in DOORS),
@@ -99,20 +100,19 @@ def _endpoint(site: Site, door: Door, counters: Counters) -> Callable[[Request],
     settings = site.context.settings.doors
 
     def take(body: bytes, request: Request) -> Response:
-        now = site.clock()
+        now, peer = site.clock(), site.access.client(request)
         encoding = request.headers.get("content-encoding", "").strip().lower()
         if encoding not in door.encodings:
             raise Refused(415, f"Send it with the header Content-Encoding: {door.encodings[0]}.")
         try:
             parsed = door.read(inflate(body, encoding, settings.limits), request, now, settings)
         except UnreadableBody as error:
-            counters.reject(f"{door.name}: {error.reason}", [str(error)])
+            counters.reject(error.reason, [str(error)], door=door.name, peer=peer)
             raise Refused(_STATUS.get(error.reason, 400), f"{error}.") from error
-        _publish(site, parsed.samples, now)
+        _publish(site, parsed.samples, now, door.name, peer)
         counters.add("samples", len(parsed.samples.names))
         counters.add(f"samples_{door.name}", len(parsed.samples.names))
-        for reason, count in parsed.refusals.counts.items():
-            counters.reject(f"{door.name}: {reason}", [parsed.refusals.newest[reason]], count)
+        counters.reject_all(parsed.refusals, door.name, peer)
         return door.answer(parsed, request)
 
     async def endpoint(request: Request) -> Response:
@@ -143,18 +143,21 @@ async def _body(request: Request, limits: Limits) -> bytes:
     return bytes(body)
 
 
-def _publish(site: Site, samples: Samples, now: float) -> None:
+def _publish(site: Site, samples: Samples, now: float, door: str, peer: str) -> None:
     """Put samples on the metric-data queue. Raises Refused where it takes no more now."""
     settings = site.context.settings.listener
     messages = [
-        Outgoing(
-            settings.queue,
-            encode_json(
-                MetricLines(protocol=protocol, data=lines[at : at + settings.batch_lines], accepted_at=now)
-            ),
-        )
+        message
         for protocol, lines in queue_lines.written(samples).items()
-        for at in range(0, len(lines), settings.batch_lines)
+        for message in line_messages(
+            settings.queue,
+            lines,
+            accepted_at=now,
+            lines_per_message=settings.batch_lines,
+            protocol=protocol,
+            door=door,
+            peers=[(len(lines), peer)] if peer else (),
+        )
     ]
     try:
         if messages:
@@ -365,22 +368,29 @@ def _otlp(answer: otlp.Answer, headers: Mapping[str, str] | None = None) -> Resp
 
 DOORS: Final = (
     *(
-        Door("remote_write", path, _read_remote_write, _answer_remote_write, _refuse_in_words, ("snappy",))
+        Door(
+            door_names.REMOTE_WRITE,
+            path,
+            _read_remote_write,
+            _answer_remote_write,
+            _refuse_in_words,
+            ("snappy",),
+        )
         for path in ("/api/v1/write", "/api/prom/push", "/prometheus/write")
     ),
-    Door("otlp", "/v1/metrics", _read_otlp, _answer_otlp, _refuse_otlp),
-    Door("json", "/api/v1/samples", _read_samples, _answer_samples, _refuse_samples),
-    Door("influx", "/write", _read_influx, _answer_influx, _refuse_influx),
-    Door("influx", "/api/v2/write", _read_influx, _answer_influx, _refuse_influx),
+    Door(door_names.OTLP, "/v1/metrics", _read_otlp, _answer_otlp, _refuse_otlp),
+    Door(door_names.JSON, "/api/v1/samples", _read_samples, _answer_samples, _refuse_samples),
+    Door(door_names.INFLUX, "/write", _read_influx, _answer_influx, _refuse_influx),
+    Door(door_names.INFLUX, "/api/v2/write", _read_influx, _answer_influx, _refuse_influx),
     Door(
-        "opentsdb",
+        door_names.OPENTSDB,
         "/api/put",
         lambda body, request, now, settings: opentsdb.parse(body, now, settings.limits),
         _answer_opentsdb,
         _refuse_opentsdb,
     ),
     Door(
-        "victoriametrics",
+        door_names.VICTORIAMETRICS,
         "/api/v1/import",
         lambda body, request, now, settings: victoriametrics.parse(body, settings.limits),
         _answer_victoriametrics,

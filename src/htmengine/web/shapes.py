@@ -509,7 +509,9 @@ class Refusal(Struct, frozen=True):
     sample: str | None
     """The newest that is kept."""
     peer: str | None
+    """The address that it came from; null where nobody knows."""
     last: float | None
+    """When it came in; null from a service of an earlier version."""
     cure: str | None
 
 

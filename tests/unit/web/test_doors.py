@@ -82,6 +82,7 @@ def test_what_is_refused_is_answered_and_reported_by_door_and_reason(house, queu
     rejected = house.context.counters["web"]()["rejected"]
     assert [found["count"] for found in rejected.values()] == [1]
     assert all(": " in reason for reason in rejected)
+    assert [(found["peer"], found["last"]) for found in rejected.values()] == [("127.0.0.1", NOW)]
 
 
 @pytest.mark.parametrize("path", REQUESTS)

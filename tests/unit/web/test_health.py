@@ -113,14 +113,18 @@ def test_refused_input_is_told_by_the_door_that_it_came_to():
         SimpleNamespace(name="web", counters={"rejected": {"json: the value is not finite": rejected}}),
         SimpleNamespace(
             name="metric_listener",
-            counters={"rejected": {"pickle: too long": rejected, "no: colon": rejected}},
+            counters={
+                "rejected": {"graphite-pickle: too long": rejected, "graphite-text: no: colon": rejected}
+            },
         ),
+        SimpleNamespace(name="metric_storer", counters={"rejected": {"no: door": rejected}}),
     ]
     found = {one.door: one.reason for one in refused(SimpleNamespace(services=services))}
     assert found == {
         "json": "the value is not finite",
         "graphite-pickle": "too long",
         "graphite-text": "no: colon",
+        "queue": "no: door",
     }
 
 

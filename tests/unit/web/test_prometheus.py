@@ -46,7 +46,7 @@ def counting(house):
         "metric_listener": {
             "lines": 100,
             "samples_statsd": 30,
-            "rejected": {"the value is not finite": {"count": 3, "examples": ["a nan 1"]}},
+            "rejected": {"graphite-text: the value is not finite": {"count": 3, "examples": ["a nan 1"]}},
         },
         "metric_storer": {"rows_stored": 97},
         "model_scheduler": {"rows_scored": 90, "models_resident": 7, "checkpointed_at": 1},

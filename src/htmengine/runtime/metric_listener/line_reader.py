@@ -22,8 +22,21 @@ class LineReader:
     Holds no more than the beginning of one line.
     """
 
-    def __init__(self, longest: int, counters: Counters, *, clock: Callable[[], float] = time.time) -> None:
-        """`longest`: bytes of the longest line that is accepted, its end not counted; `clock`: seconds since the epoch."""
+    def __init__(
+        self,
+        longest: int,
+        counters: Counters,
+        *,
+        clock: Callable[[], float] = time.time,
+        door: str | None = None,
+        peer: str = "",
+    ) -> None:
+        """`longest`: bytes of the longest line that is accepted, its end not counted; `clock`: seconds since the epoch.
+
+        `door`, `peer`: by which the bytes come, and from which address; refusals are counted by them.
+        """
+        self._door = door
+        self._peer = peer
         self._clock = clock
         self._longest = longest
         self._counters = counters
@@ -54,8 +67,9 @@ class LineReader:
         self._keep(rest)
         return lines
 
-    def datagram(self, data: bytes) -> list[str]:
-        """Return the lines of a datagram, which is complete by itself: its last line needs no end."""
+    def datagram(self, data: bytes, peer: str = "") -> list[str]:
+        """Return the lines of a datagram of this peer, which is complete by itself: its last line needs no end."""
+        self._peer = peer
         return self._lines(data)
 
     def finish(self) -> None:
@@ -71,7 +85,7 @@ class LineReader:
             reason = wrong_door.of_bytes(begin)
             if reason:
                 self.foreign, self._rest = True, b""
-                self._counters.reject(reason, [shortened(begin)])
+                self._count(reason, begin)
             self._begun = not reason and (b"\n" in data or len(begin) > self._longest)
         return self.foreign
 
@@ -120,4 +134,7 @@ class LineReader:
         return text
 
     def _reject(self, reason: Reason, line: bytes) -> None:
-        self._counters.reject(wrong_door.of_bytes(line) or reason, [shortened(line)])
+        self._count(wrong_door.of_bytes(line) or reason, line)
+
+    def _count(self, reason: Reason, example: bytes) -> None:
+        self._counters.reject(reason, [shortened(example)], door=self._door, peer=self._peer)

@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final
 
-from htmengine.bus import Bus, QueueFull
+from htmengine.bus import Bus, Outgoing, QueueFull
 from htmengine.errors import DependencyUnavailable
 from htmengine.service.counters import Counters
 from htmengine.service.lines import line_messages
@@ -28,6 +29,15 @@ LAST_TRIES_S: Final = 5.0
 """How long an unavailable bus may delay the end."""
 
 log = logging.getLogger(__name__)
+
+
+@dataclass
+class _Sender:
+    """Who sent lines."""
+
+    door: str
+    peer: str
+    lines: int
 
 
 class LinePublisher:
@@ -66,6 +76,8 @@ class LinePublisher:
         self._on_full = on_full
         self._on_room = on_room
         self._lines: deque[str] = deque()
+        self._senders: deque[_Sender] = deque()
+        """Of the lines, in their order."""
         self._some = asyncio.Event()
         self._enough = asyncio.Event()
         self._closing = asyncio.Event()
@@ -73,10 +85,15 @@ class LinePublisher:
         self.full = False
         """Whether more should wait outside."""
 
-    def put(self, lines: Sequence[str]) -> None:
-        """Take lines, to be published in this order."""
+    def put(self, lines: Sequence[str], door: str, peer: str = "") -> None:
+        """Take lines, to be published in this order among those of the same door; `peer`: an address, where one sent them."""
         if not lines:
             return
+        last = self._senders[-1] if self._senders else None
+        if last and last.door == door and last.peer == peer:
+            last.lines += len(lines)
+        else:
+            self._senders.append(_Sender(door, peer, len(lines)))
         self._counters.add("lines", len(lines))
         self._lines.extend(lines)
         self._some.set()
@@ -97,8 +114,8 @@ class LinePublisher:
         """Publish until closed and empty."""
         with ThreadPoolExecutor(1, thread_name_prefix="listener-publish") as thread:
             while await self._batch_ready():
-                lines = [self._lines.popleft() for _ in range(min(len(self._lines), self._most))]
-                await self._publish(lines, thread)
+                messages, lines = self._taken()
+                await self._publish(messages, lines, thread)
                 if self.full and len(self._lines) <= self._most // 2:
                     self.full = False
                     self._on_room()
@@ -133,10 +150,36 @@ class LinePublisher:
             raise DependencyUnavailable("the bus does not answer")
         publishing.result()
 
-    async def _publish(self, lines: list[str], thread: ThreadPoolExecutor) -> None:
-        messages = line_messages(
-            self._queue, lines, accepted_at=self._clock(), lines_per_message=self._batch_lines
-        )
+    def _taken(self) -> tuple[list[Outgoing], int]:
+        """Take lines from those that wait, as messages, each of one door; and their number."""
+        left = total = min(len(self._lines), self._most)
+        lines: dict[str, list[str]] = {}
+        peers: dict[str, list[tuple[int, str]]] = {}
+        while left:
+            sender = self._senders[0]
+            count = min(left, sender.lines)
+            lines.setdefault(sender.door, []).extend(self._lines.popleft() for _ in range(count))
+            peers.setdefault(sender.door, []).append((count, sender.peer))
+            left -= count
+            sender.lines -= count
+            if not sender.lines:
+                self._senders.popleft()
+        now = self._clock()
+        messages = [
+            message
+            for door, some in lines.items()
+            for message in line_messages(
+                self._queue,
+                some,
+                accepted_at=now,
+                lines_per_message=self._batch_lines,
+                door=door,
+                peers=peers[door] if any(peer for _, peer in peers[door]) else (),
+            )
+        ]
+        return messages, total
+
+    async def _publish(self, messages: list[Outgoing], lines: int, thread: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
         backoff, began = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S), loop.time()
         waiting = WaitingLog("metric_listener")
@@ -145,15 +188,15 @@ class LinePublisher:
                 watch = Stopwatch()
                 await self._in_time(loop.run_in_executor(thread, self._bus.publish, messages))
                 watch.lap("publish")
-                watch.log("metric_listener", self._profiling, lines=len(lines))
-                self._counters.add("lines_published", len(lines))
+                watch.log("metric_listener", self._profiling, lines=lines)
+                self._counters.add("lines_published", lines)
                 self._counters.add("messages_published", len(messages))
                 waiting.ends(loop.time() - began)
                 return
             except (DependencyUnavailable, QueueFull) as error:
                 if loop.time() >= self._last_try_at:
-                    log.error("metric_listener.lines_lost lines=%d reason=%s", len(lines), error)
-                    self._counters.add("lines_lost", len(lines))
+                    log.error("metric_listener.lines_lost lines=%d reason=%s", lines, error)
+                    self._counters.add("lines_lost", lines)
                     return
                 waiting.waits(loop.time() - began, error)
             await asyncio.sleep(backoff.pause())

@@ -24,9 +24,11 @@ import msgspec
 
 from htmengine import config
 from htmengine.bus import Bus
+from htmengine.doors.door_names import GRAPHITE_PICKLE, GRAPHITE_TEXT, GRAPHITE_UDP
 from htmengine.doors.plaintext import PROTOCOL
 from htmengine.errors import ExplainedError
 from htmengine.runtime.metric_listener.line_reader import LineReader
+from htmengine.runtime.metric_listener.peers import peer_of
 from htmengine.runtime.metric_listener.pickle_reader import PickleReader
 from htmengine.runtime.metric_listener.publisher import LinePublisher
 from htmengine.runtime.metric_listener.statsd_server import StatsdServer
@@ -86,7 +88,7 @@ class Listener:
     ) -> None:
         if transport not in TRANSPORTS:
             raise ValueError(f'the transport "{transport}" is not known; known are: {", ".join(TRANSPORTS)}')
-        self.counters = counters or Counters()
+        self.counters = counters or Counters(clock)
         self.connections: set[_Connection] = set()
         self.pickle_connections = 0
         self.settings = settings
@@ -112,13 +114,15 @@ class Listener:
                 hint="Let their senders send them again: what is stored already is refused. The log above says why.",
             )
 
-    def reader(self) -> LineReader:
+    def reader(self, peer: str, door: str = GRAPHITE_TEXT) -> LineReader:
         """Return what cuts the bytes of one sender into lines."""
-        return LineReader(self.settings.max_line_bytes, self.counters, clock=self._clock)
+        return LineReader(
+            self.settings.max_line_bytes, self.counters, clock=self._clock, door=door, peer=peer
+        )
 
-    def pickle_reader(self) -> PickleReader:
+    def pickle_reader(self, peer: str) -> PickleReader:
         """Return what turns the frames of one sender into lines."""
-        return PickleReader(self.counters, clock=self._clock)
+        return PickleReader(self.counters, clock=self._clock, peer=peer)
 
     async def _run(self, stop: threading.Event) -> None:
         ended = asyncio.Event()
@@ -229,7 +233,7 @@ class Listener:
         except OSError as error:
             raise _port_error(host, port, "UDP", error) from error
         self._socket = opened
-        self._reader = self.reader()
+        self._reader = self.reader("", GRAPHITE_UDP)
         loop.add_reader(opened, self._receive)
         self._opened(opened.getsockname()[1])
         return self._close_udp
@@ -246,11 +250,11 @@ class Listener:
         opened = cast("socket.socket", self._socket)
         for _ in range(DATAGRAMS_BATCH_SIZE):
             try:
-                data = opened.recv(MAX_DATAGRAM)
+                data, address = opened.recvfrom(MAX_DATAGRAM)
             except OSError:  # no more, or an answer to something that we never sent
                 return
             self.counters.add("datagrams")
-            self.publisher.put(self._reader.datagram(data))
+            self.publisher.put(self._reader.datagram(data, address[0]), GRAPHITE_UDP, address[0])
             if self.publisher.full:
                 return
 
@@ -262,15 +266,20 @@ class Listener:
 class _Connection(asyncio.Protocol):
     """A client."""
 
+    door = GRAPHITE_TEXT
+    _reader: LineReader | PickleReader
+
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._reader: LineReader | PickleReader = listener.reader()
         self._transport: asyncio.Transport | None = None
+        self._peer = ""
         self.heard_at = asyncio.get_running_loop().time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._peer = peer_of(transport)
         listener = self._listener
+        self._reader = self.reader()
         if len(listener.connections) >= listener.settings.max_connections:
             listener.counters.add("connections_refused")
             self._transport.abort()
@@ -280,9 +289,13 @@ class _Connection(asyncio.Protocol):
         if listener.publisher.full:
             self.pause()
 
+    def reader(self) -> LineReader | PickleReader:
+        """Return what reads the bytes of this connection."""
+        return self._listener.reader(self._peer)
+
     def data_received(self, data: bytes) -> None:
         self.heard_at = asyncio.get_running_loop().time()
-        self._listener.publisher.put(self._reader.feed(data))
+        self._listener.publisher.put(self._reader.feed(data), self.door, self._peer)
         if self._reader.foreign:  # its sender notices, and may keep what it has
             self.close()
 
@@ -307,9 +320,10 @@ class _Connection(asyncio.Protocol):
 class _PickleConnection(_Connection):
     """A client that sends pickles."""
 
-    def __init__(self, listener: Listener) -> None:
-        super().__init__(listener)
-        self._reader = listener.pickle_reader()
+    door = GRAPHITE_PICKLE
+
+    def reader(self) -> PickleReader:
+        return self._listener.pickle_reader(self._peer)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         listener = self._listener

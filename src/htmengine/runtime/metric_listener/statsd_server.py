@@ -16,14 +16,15 @@ from typing import Final, cast
 
 from htmengine import config
 from htmengine.doors import queue_lines, statsd
+from htmengine.doors.door_names import STATSD
 from htmengine.doors.plaintext import PROTOCOL
 from htmengine.doors.reasons import Reason
 from htmengine.doors.samples import Refusals, Samples
 from htmengine.doors.statsd_aggregation import Aggregation
+from htmengine.runtime.metric_listener.peers import peer_of
 from htmengine.runtime.metric_listener.publisher import LinePublisher
 from htmengine.service.counters import Counters
 
-NAME: Final = "statsd"
 MAX_CONNECTIONS: Final = 256
 RECEIVE_BUFFER: Final = 4 << 20
 """Bytes of datagrams that the kernel keeps while they are not read."""
@@ -70,7 +71,7 @@ class StatsdServer:
             self._datagrams.close()
             raise
         self._flushing = asyncio.create_task(self._flush_at_ends())
-        log.info("metric_listener.listening protocol=%s host=%s port=%d", NAME, host, port)
+        log.info("metric_listener.listening protocol=%s host=%s port=%d", STATSD, host, port)
 
     def close(self) -> None:
         """Close the port."""
@@ -80,22 +81,20 @@ class StatsdServer:
         for connection in list(self.connections):
             cast("asyncio.Transport", connection).close()
 
-    def take(self, read: Callable[[Refusals], list[statsd.Record]]) -> None:
-        """Gather what is read."""
+    def take(self, read: Callable[[Refusals], list[statsd.Record]], peer: str) -> None:
+        """Gather what is read of a peer."""
         refusals, samples = Refusals(), Samples.empty()
         records = read(refusals)
         self._counters.add("statsd_values", len(records))
         self._aggregation.add(records, samples, refusals)
         self._publish(samples, refusals)
-        for reason, count in refusals.counts.items():
-            self._counters.reject(f"{NAME}: {reason}", [refusals.newest[reason]], count)
+        self._counters.reject_all(refusals, STATSD, peer)
 
     def flush(self, end: float) -> None:
         """End an interval."""
         refusals = Refusals()
         self._publish(self._aggregation.flush(end), refusals)
-        for reason, count in refusals.counts.items():
-            self._counters.reject(f"{NAME}: {reason}", [], count)
+        self._counters.reject_all(refusals, STATSD)
 
     async def _flush_at_ends(self) -> None:
         interval_s = self._settings.interval_s
@@ -111,8 +110,8 @@ class StatsdServer:
         if lines and self._publisher.full:  # its senders cannot be made to wait
             refusals.add(Reason.QUEUE_FULL, count=len(lines))
             return
-        self._counters.add("samples_statsd", len(lines))
-        self._publisher.put(lines)
+        self._counters.add(f"samples_{STATSD}", len(lines))
+        self._publisher.put(lines, STATSD)
 
 
 def _next_end(now: float, interval_s: float) -> float:
@@ -123,8 +122,8 @@ class _Datagrams(asyncio.DatagramProtocol):
     def __init__(self, server: StatsdServer) -> None:
         self._server = server
 
-    def datagram_received(self, data: bytes, addr: object) -> None:
-        self._server.take(lambda refusals: statsd.parse(data, refusals))
+    def datagram_received(self, data: bytes, addr: tuple[str, ...]) -> None:
+        self._server.take(lambda refusals: statsd.parse(data, refusals), addr[0])
 
 
 class _Connection(asyncio.Protocol):
@@ -132,16 +131,18 @@ class _Connection(asyncio.Protocol):
         self._server = server
         self._reader = statsd.Reader()
         self._transport: asyncio.BaseTransport | None = None
+        self._peer = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         if len(self._server.connections) >= MAX_CONNECTIONS:
             cast("asyncio.Transport", transport).abort()
             return
         self._transport = transport
+        self._peer = peer_of(transport)
         self._server.connections.add(transport)
 
     def data_received(self, data: bytes) -> None:
-        self._server.take(lambda refusals: self._reader.feed(data, refusals))
+        self._server.take(lambda refusals: self._reader.feed(data, refusals), self._peer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._transport is not None:

@@ -5,6 +5,7 @@ Histories that are sent name the metric that they are of; rules leave them as th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from htmengine.doors.reasons import Reason
@@ -86,9 +87,13 @@ class Intake:
         """Return the same by the name that a metric has."""
         return self._rules.way_of_stored(name).gathering if self._gathers else None
 
+    def sources(self, name: str) -> Sequence[str]:
+        """Return some of the names as sent that rules made this name of."""
+        return self._sources.get(name, ())
+
     def shown(self, example: str) -> str:
         """Return a refused sample, which begins with its name, with the names of those that became one in it."""
-        sources = self._sources.get(example.partition(" ")[0])
+        sources = self.sources(example.partition(" ")[0])
         return f"{example} (sent as {', '.join(sources)})" if sources else example
 
     def _find(self, sent: str) -> _Known:

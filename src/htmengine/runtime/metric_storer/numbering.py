@@ -36,10 +36,10 @@ class NumberedRows(NamedTuple):
     digests: list[int]
     advances: list[Advance]
     """How far each of the metrics moves."""
-    refused: Counter[str]
-    """Number of samples that became no row, by reason."""
-    examples: dict[str, list[str]]
-    """One refused sample of each metric and reason, as text."""
+    refused: Counter[tuple[Reason, str]]
+    """Number of samples that became no row, by reason and metric."""
+    examples: dict[tuple[Reason, str], str]
+    """One of them, as text."""
 
 
 def whole_seconds(samples: Samples) -> NewSamples:
@@ -70,14 +70,15 @@ def number(samples: NewSamples, states: Mapping[str, MetricState]) -> NumberedRo
     values: list[float] = []
     digests: list[int] = []
     hashes = identity.hashes(samples.timestamps, samples.values)
-    refused: Counter[str] = Counter()
-    examples: dict[str, dict[str, str]] = {}
+    refused: Counter[tuple[Reason, str]] = Counter()
+    examples: dict[tuple[Reason, str], str] = {}
     for name, timestamp, value, own in zip(*samples, hashes, strict=True):
         tail = tails[name]
         if timestamp <= tail.timestamp:
             reason = Reason.DUPLICATE if timestamp == tail.timestamp else Reason.OLDER
-            refused[reason] += 1
-            examples.setdefault(reason, {}).setdefault(name, f"{name} {value!r} {timestamp}")
+            refused[reason, name] += 1
+            if (reason, name) not in examples:
+                examples[reason, name] = f"{name} {value!r} {timestamp}"
             continue
         tail.timestamp = timestamp
         tail.rowid += 1
@@ -92,5 +93,4 @@ def number(samples: NewSamples, states: Mapping[str, MetricState]) -> NumberedRo
         for tail in tails.values()
         if tail.rowid > tail.state.last_rowid
     ]
-    shown = {reason: list(of_metrics.values()) for reason, of_metrics in examples.items()}
-    return NumberedRows(uids, rowids, timestamps, values, digests, advances, refused, shown)
+    return NumberedRows(uids, rowids, timestamps, values, digests, advances, refused, examples)

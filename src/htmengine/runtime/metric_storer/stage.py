@@ -63,6 +63,7 @@ from htmengine.runtime.metric_storer.gathering import (
 from htmengine.runtime.metric_storer.intake import Intake
 from htmengine.runtime.metric_storer.new_metrics import NewMetrics
 from htmengine.runtime.metric_storer.numbering import NewSamples, whole_seconds
+from htmengine.runtime.metric_storer.sent_by import SentLines, SentRefusals
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
 from htmengine.service.fault_injection import Step, no_step
@@ -88,10 +89,9 @@ log = logging.getLogger(__name__)
 
 class _Message(NamedTuple):
     protocol: str
-    lines: list[str]
+    sent: SentLines
     backfill: Backfill | None
     redelivered: bool
-    accepted_at: float
 
 
 class _Arrived(NamedTuple):
@@ -155,7 +155,7 @@ class MetricStorer(Stage):
     ) -> None:
         self.queues: Sequence[str] = [queue]
         self.max_messages = 8
-        self.counters = counters or Counters()
+        self.counters = counters or Counters(clock)
         self._settings = settings
         self._input_queue = input_queue
         self._results_queue = results_queue
@@ -231,12 +231,10 @@ class MetricStorer(Stage):
                 known = " and ".join(f'"{protocol}"' for protocol in PARSERS)
                 dead.append((delivery, f'the protocol "{lines.protocol}" is not known; {known} are'))
                 continue
-            accepted_at = self._accepted_at(lines.accepted_at)
-            messages.append(
-                _Message(lines.protocol, lines.data, lines.backfill, delivery.deliveries > 1, accepted_at)
-            )
+            sent = SentLines(lines.data, lines.door, lines.peers, self._accepted_at(lines.accepted_at))
+            messages.append(_Message(lines.protocol, sent, lines.backfill, delivery.deliveries > 1))
         self.counters.add("messages", len(messages))
-        if lines_taken := sum(len(message.lines) for message in messages):
+        if lines_taken := sum(len(message.sent.lines) for message in messages):
             self.max_messages = min(max(LINES_BATCH_SIZE * len(messages) // lines_taken, 1), MAX_MESSAGES)
         return messages, dead
 
@@ -264,16 +262,18 @@ class MetricStorer(Stage):
         arrived: list[_Arrived] = []
         totals: dict[int, Samples] = {}
         """Which of them have running totals, by their places: what these give is known in the transaction."""
-        refusals = Refusals()
+        refusals = SentRefusals(self._intake.sources)
         self._intake.use(self._automatic.rules)
         for message in messages:
+            sent = message.sent
             if message.protocol == CLOSINGS:
-                closings = parse_closings(message.lines, refusals)
+                closings = parse_closings(sent.lines, refusals)
                 arrived.append(_Arrived(NewSamples([], [], []), closings=closings))
                 continue
-            given, refused = PARSERS[message.protocol](message.lines)
-            refusals.extend(refused)
-            given = _not_future(given, int(message.accepted_at) + self._settings.max_future_s, refusals)
+            given, unreadable = PARSERS[message.protocol](sent.lines)
+            refusals.unreadable(unreadable, sent)
+            refusals.arrived(sent)
+            given = _not_future(given, int(sent.accepted_at) + self._settings.max_future_s, refusals)
             if not message.backfill:
                 given = self._intake.taken(given, refusals)
                 if any(given.kinds):
@@ -281,11 +281,9 @@ class MetricStorer(Stage):
             arrived.append(_Arrived(whole_seconds(given), message.backfill))
         held, stored = self._committed(arrived, totals, refusals)
         self._step(f"{NAME}.committed")
-        self.counters.add("lines", sum(len(message.lines) for message in messages))
+        self.counters.add("lines", sum(len(message.sent.lines) for message in messages))
         self.counters.add("samples_held", held)
-        for reason, count in refusals.counts.items():
-            self.counters.reject(reason, [refusals.newest[reason]], count)
-        self._pass_on(stored)
+        self._pass_on(stored, refusals)
         if again:
             self._sweep.suspect(state.uid for state in stored.states.values())
 
@@ -493,12 +491,13 @@ class MetricStorer(Stage):
         insert(conn, rows)
         return _Stored(rows, states, [states[name] for name in new])
 
-    def _pass_on(self, stored: _Stored) -> None:
-        """Hand committed rows to the models, and start the models that have waited for them."""
+    def _pass_on(self, stored: _Stored, refusals: SentRefusals) -> None:
+        """Hand committed rows to the models, and start the models that have waited for them; count what was refused."""
         rows, states, new = stored
+        for key, count in rows.refused.items():
+            refusals.add(key[0], rows.examples[key], count=count)
+        refusals.report(self.counters, self._intake.shown)
         self.counters.add("rows_stored", len(rows.uids))
-        for reason, count in rows.refused.items():
-            self.counters.reject(reason, map(self._intake.shown, rows.examples[reason]), count)
         if new:
             self.counters.add("metrics_created", len(new))
             self._automatic.created(new)
@@ -565,7 +564,7 @@ class MetricStorer(Stage):
             stored = self._store(conn, in_time_order(name, _held(conn, name)))
         self._step(f"{NAME}.committed")
         log.warning("%s.backfill_ended metric=%s reason=its sender has died", NAME, name)
-        self._pass_on(stored)
+        self._pass_on(stored, SentRefusals(self._intake.sources))
 
 
 def insert(conn: Connection, rows: numbering.NumberedRows) -> None:
@@ -629,7 +628,7 @@ def _transactions(messages: Sequence[_Message]) -> Iterator[list[_Message]]:
     lines = 0
     for message in messages:
         some.append(message)
-        lines += len(message.lines)
+        lines += len(message.sent.lines)
         if lines >= LINES_BATCH_SIZE:
             yield some
             some, lines = [], 0

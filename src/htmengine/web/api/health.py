@@ -13,6 +13,7 @@ from msgspec import Meta, Struct
 import htmengine
 from htmengine.admin.health import Health
 from htmengine.admin.metric_report import inspect
+from htmengine.doors import door_names
 from htmengine.doors.reasons import remedy_of
 from htmengine.incidents import store
 from htmengine.repository import overview, series
@@ -74,22 +75,8 @@ RATES: Final = {
     "alerts": ("notices", "delivered"),
 }
 """Counters of what comes in and goes out, by service."""
-DOORS: Final = {
-    "metric_listener": "graphite-text",
-    "udp_listener": "graphite-udp",
-    "metric_storer": "all doors",
-}
-LISTENER_DOORS: Final = {"pickle": "graphite-pickle", "statsd": "statsd"}
-"""Further doors of the listener, by what their refusals begin with."""
-HTTP_DOORS: Final = {
-    "json": "JSON",
-    "remote_write": "Prometheus remote write",
-    "otlp": "OTLP",
-    "influx": "InfluxDB line protocol",
-    "opentsdb": "OpenTSDB",
-    "victoriametrics": "VictoriaMetrics lines",
-}
-"""Titles of the doors over HTTP, by their names in `htmengine.web.doors`."""
+QUEUE: Final = "queue"
+"""Where samples come in that applications put on the metric-data queue themselves."""
 
 
 @operations("GET", "/health", "read")
@@ -137,20 +124,15 @@ def refused(found: Health) -> list[Refusal]:
     items = []
     for service in found.services:
         for reported, counted in service.counters.get("rejected", {}).items():
-            door, reason = DOORS.get(service.name, service.name), reported
-            first, colon, rest = reported.partition(": ")
-            if service.name == NAME and colon:  # which has many doors
-                door, reason = first, rest
-            elif service.name == "metric_listener" and first in LISTENER_DOORS:
-                door, reason = LISTENER_DOORS[first], rest
+            door, reason = door_names.divided(reported)
             items.append(
                 Refusal(
-                    door=door,
+                    door=door or (QUEUE if service.name == "metric_storer" else service.name),
                     reason=reason,
                     count=counted["count"],
                     sample=counted["examples"][-1] if counted["examples"] else None,
-                    peer=None,
-                    last=None,
+                    peer=counted.get("peer"),
+                    last=counted.get("last"),
                     cure=remedy_of(reason) or None,
                 )
             )
@@ -226,35 +208,31 @@ def doors(call: Call) -> Doors:
     with site.fleet.lock:
         newest = number(np.fmax.reduce(site.fleet.column("time"))) if len(site.fleet) else None
 
-    def door(name: str, title: str, host: str, port: int, service: str, counter: str | None) -> Door:
+    def door(name: str, host: str, port: int, service: str, counter: str | None) -> Door:
         rate = site.watch.rate(service, counter) if counter else None
-        mine = [one for one in all_refused if one.door in (name, DOORS["metric_storer"])]
+        mine = [one for one in all_refused if one.door == name]
         return Door(
             id=name,
-            title=title,
+            title=door_names.TITLES[name],
             host=host,
             port=port,
             samples_10s=None if rate is None else round(10 * rate),
             last_sample=newest,
-            last_refusal=max(mine, key=lambda one: one.count, default=None),
+            last_refusal=max(mine, key=lambda one: one.last or 0.0, default=None),
         )
 
     items = []
     if found.runs("metric_listener"):
         at = "metric_listener"
-        items.append(door(DOORS[at], "Graphite text", listener.host, listener.port, at, "lines"))
+        items.append(door(door_names.GRAPHITE_TEXT, listener.host, listener.port, at, "lines"))
         if listener.pickle_port:
-            items.append(
-                door("graphite-pickle", "Graphite pickle", listener.host, listener.pickle_port, at, None)
-            )
+            items.append(door(door_names.GRAPHITE_PICKLE, listener.host, listener.pickle_port, at, None))
         if statsd.port:
-            items.append(door("statsd", "StatsD", statsd.host, statsd.port, at, "statsd_values"))
+            items.append(door(door_names.STATSD, statsd.host, statsd.port, at, "statsd_values"))
     if found.runs("udp_listener"):
         at = "udp_listener"
-        items.append(door(DOORS[at], "Graphite text over UDP", listener.host, listener.port, at, "lines"))
-    items += [
-        door(name, title, http.host, http.port, NAME, f"samples_{name}") for name, title in HTTP_DOORS.items()
-    ]
+        items.append(door(door_names.GRAPHITE_UDP, listener.host, listener.port, at, "lines"))
+    items += [door(name, http.host, http.port, NAME, f"samples_{name}") for name in door_names.OVER_HTTP]
     return Doors(items)
 
 

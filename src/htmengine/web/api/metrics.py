@@ -8,6 +8,7 @@ import numpy as np
 from msgspec import Meta, Struct, field
 
 from htmengine.admin.metric_report import inspect
+from htmengine.doors.door_names import divided
 from htmengine.doors.reasons import remedy_of
 from htmengine.model_swapper import definition
 from htmengine.repository import samples, series
@@ -265,9 +266,9 @@ def metric(call: Call, uid: Uid) -> MetricDetail:
         doctor=report.diagnosis.sentence,
         needs_attention=report.needs_attention,
         refused=[
-            RefusedLines(reason, counted["count"], example, remedy_of(reason) or None)
+            RefusedLines(divided(reported)[1], counted["count"], example, remedy_of(reported) or None)
             for service in health.services
-            for reason, counted in service.counters.get("rejected", {}).items()
+            for reported, counted in service.counters.get("rejected", {}).items()
             for example in counted["examples"][-1:]
             if example.split(maxsplit=1)[:1] == [row.name]
         ],

@@ -110,7 +110,9 @@ def test_the_last_line_of_a_datagram_needs_no_end():
 def test_refused_lines_are_shown_with_their_reason():
     counters = Counters()
     LineReader(LONGEST, counters).feed(b"\xff\xfe 1 2\n")
-    assert counters.snapshot()["rejected"] == {Reason.NOT_UTF8: {"count": 1, "examples": ["\\xff\\xfe 1 2"]}}
+    (found,) = counters.snapshot()["rejected"].items()
+    assert found[0] == Reason.NOT_UTF8
+    assert found[1]["examples"] == ["\\xff\\xfe 1 2"]
 
 
 BYTES = st.lists(

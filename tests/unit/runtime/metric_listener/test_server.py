@@ -136,7 +136,7 @@ def test_a_line_that_does_not_end_is_not_published(bus, running):
     listener.send(b"a 1 100\nb 1 17000")
     assert bus.wait_for(1) == ["a 1 100"]
     listener.wait_for(lambda: listener.counters.rejected == 1)
-    assert Reason.UNFINISHED in listener.counters.snapshot()["rejected"]
+    assert f"graphite-text: {Reason.UNFINISHED}" in listener.counters.snapshot()["rejected"]
 
 
 def test_a_connection_that_is_reset_loses_no_line_that_had_come(bus, running):
@@ -158,9 +158,10 @@ def test_bad_lines_cost_neither_their_neighbours_nor_the_connection(bus, running
         assert bus.wait_for(2) == ["a 1 100", "b 1 100"]
     counted = listener.counters.snapshot()["rejected"]
     assert {reason: found["count"] for reason, found in counted.items()} == {
-        Reason.NOT_UTF8: 1,
-        Reason.LONG_LINE: 1,
+        f"graphite-text: {Reason.NOT_UTF8}": 1,
+        f"graphite-text: {Reason.LONG_LINE}": 1,
     }
+    assert {found["peer"] for found in counted.values()} == {"127.0.0.1"}
 
 
 def test_a_connection_of_another_protocol_is_closed(bus, running):
@@ -168,7 +169,23 @@ def test_a_connection_of_another_protocol_is_closed(bus, running):
     with listener.connect() as client:
         client.sendall(b"\x00\x00\x00\x43\x80\x02]q\x00(X")
         assert client.recv(1) == b""
-    assert Reason.PICKLE_HERE in listener.counters.snapshot()["rejected"]
+    assert f"graphite-text: {Reason.PICKLE_HERE}" in listener.counters.snapshot()["rejected"]
+
+
+def test_a_message_says_by_which_door_its_lines_came_and_who_sent_them(bus, running):
+    port = free_port()
+    listener = running(pickle_port=port, batch_lines=2, flush_interval_s=0.2)
+    frame = pickle.dumps([("p", (100, 1)), ("q", (100, 1))], 2)
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(struct.pack(">I", len(frame)) + frame)
+        listener.send(b"a 1 100\nb 1 100\nc 1 100\n")
+        bus.wait_for(5)
+    found = [msgspec.json.decode(message.body) for message in bus.messages]
+    assert {(m["door"], *m["data"]): m["peers"] for m in found} == {
+        ("graphite-pickle", "p 1.0 100", "q 1.0 100"): [[2, "127.0.0.1"]],
+        ("graphite-text", "a 1 100", "b 1 100"): [[2, "127.0.0.1"]],
+        ("graphite-text", "c 1 100"): [[1, "127.0.0.1"]],
+    }
 
 
 def test_a_message_says_when_its_lines_were_accepted(bus, running):
@@ -360,7 +377,7 @@ def test_pickles_come_in_beside_lines(bus, running):
         assert bus.wait_for(1) == ["a.b;y=2;z=1 1.5 1700000000"]
         listener.send(b"d 1 100\n")
         assert bus.wait_for(2)[1:] == ["d 1 100"]
-    assert listener.counters.snapshot()["rejected"][f"pickle: {Reason.VALUE}"]["count"] == 1
+    assert listener.counters.snapshot()["rejected"][f"graphite-pickle: {Reason.VALUE}"]["count"] == 1
 
 
 def test_a_connection_whose_frame_is_too_long_is_closed(bus, running):
@@ -369,7 +386,7 @@ def test_a_connection_whose_frame_is_too_long_is_closed(bus, running):
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(b"cpu.user 1 1700000000\n")  # lines on the port for pickles
         assert client.recv(1) == b""
-    assert f"pickle: {Reason.LONG_FRAME}" in listener.counters.snapshot()["rejected"]
+    assert f"graphite-pickle: {Reason.LONG_FRAME}" in listener.counters.snapshot()["rejected"]
 
 
 def test_connections_for_pickles_are_few(bus, running, monkeypatch):

@@ -73,7 +73,7 @@ def test_what_a_rule_drops_is_not_stored_and_counted(storer):
     storer.process(lines(at(1, 1.0, "debug.a"), at(1, 2.0, "load"), at(2, 2.0, "debug.a")))
     assert storer.state("debug.a") is None
     assert storer.rows("load") == [(T + 1, 2.0)]
-    assert rejected(storer) == {Reason.DROPPED: (2, [f"debug.a 2.0 {T + 2}"])}
+    assert rejected(storer) == {Reason.DROPPED: (2, [f"debug.a {n}.0 {T + n}" for n in (1, 2)])}
 
 
 def test_a_gauge_of_a_door_is_a_counter_by_a_rule(storer):

@@ -21,7 +21,7 @@ def columns(*samples):
 
 
 def naive(samples, states):
-    """Return the rows of each metric and the number of refused samples, one metric and one sample at a time."""
+    """Return the rows of each metric and the number of its refused samples, one metric and one sample at a time."""
     rows, refused = {}, Counter()
     for name, metric in states.items():
         rows[name] = []
@@ -29,9 +29,9 @@ def naive(samples, states):
         digest = metric.tail_digest or identity.start(rowid, newest)
         for timestamp, value in [(t, v) for n, v, t in samples if n == name]:
             if newest is not None and timestamp == newest:
-                refused[Reason.DUPLICATE] += 1
+                refused[Reason.DUPLICATE, name] += 1
             elif newest is not None and timestamp < newest:
-                refused[Reason.OLDER] += 1
+                refused[Reason.OLDER, name] += 1
             else:
                 newest, rowid = timestamp, rowid + 1
                 (digest,) = identity.extended(digest, [timestamp], [value])
@@ -78,10 +78,10 @@ def test_of_two_values_for_one_time_the_first_wins_and_what_is_older_is_refused(
     assert found.values == [1.0, 4.0, 6.0]
     assert found.rowids == [8, 9, 10]
     assert found.advances == [("uid-m", 7, 10, tail + 3 * d, found.digests[-1])]
-    assert found.refused == {Reason.OLDER: 3, Reason.DUPLICATE: 1}
+    assert found.refused == {(Reason.OLDER, "m"): 3, (Reason.DUPLICATE, "m"): 1}
     assert found.examples == {
-        Reason.OLDER: [f"m 0.0 {tail - d}"],
-        Reason.DUPLICATE: [f"m 5.0 {tail + 2 * d}"],
+        (Reason.OLDER, "m"): f"m 0.0 {tail - d}",
+        (Reason.DUPLICATE, "m"): f"m 5.0 {tail + 2 * d}",
     }
 
 
