@@ -81,6 +81,7 @@ class RulesFile(NamedTuple):
     """Faults of targets are added here, before `check` is called."""
     files: tuple[Path, ...]
     """Others that it names: calendars."""
+    windows: tuple[Window, ...] = ()
 
 
 def load(path: Path) -> RulesFile:
@@ -122,6 +123,7 @@ def _read(table: Table, written: str, path: Path) -> RulesFile:
         written,
         table.faults,
         tuple(files),
+        tuple(window for window in windows.values() if window is not None),
     )
 
 

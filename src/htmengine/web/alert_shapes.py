@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from htmengine.alerts.rules_text import WrittenRule
+
 
 class Delivery(Struct, frozen=True):
     """A notice to a target, and what became of it."""
@@ -69,6 +71,16 @@ class TargetTest(Struct, frozen=True):
     """What the receiver said, or why it was not delivered."""
 
 
+class AlertWindow(Struct, frozen=True):
+    """When alarms count, or do not."""
+
+    name: str
+    words: str
+    """When it is."""
+    next: tuple[float, float] | None
+    """From when to when it is now, or next; null where nobody knows of another."""
+
+
 class AlertRules(Struct, frozen=True):
     """The file of targets, windows and rules."""
 
@@ -77,6 +89,16 @@ class AlertRules(Struct, frozen=True):
     path: str | None
     fault: str | None
     """What is wrong with it, a line each; the engine goes by what it said before, then."""
+    rules: list[WrittenRule] | None = None
+    """As they are written; null where the file writes them in another way than as tables `[[rules]]`, or is no TOML."""
+    windows: list[AlertWindow] = []
+    targets: list[str] = []
+    maintenance: list[str] = []
+    """Windows in which no rule tells of anything."""
+    mode: str = "first"
+    """Whether the first rule decides that an incident fulfils, or all are followed."""
+    max_age_s: float = 0.0
+    """An incident that was over for longer when it was found is not told of."""
 
 
 class ToldIncident(Struct, frozen=True):

@@ -147,3 +147,16 @@ def test_events_of_a_calendar_follow_the_local_clock(calendar, time, covered):
 def test_what_is_no_calendar_is_refused(calendar, text):
     with pytest.raises(ValueError, match=r"."):
         calendar(text)
+
+
+def test_windows_say_when_they_are_and_when_next():
+    office = CronWindow("office", "0 8 * * mon-fri", 10 * HOUR_S, BERLIN)
+    assert office.words == "At 08:00 on Monday through Friday, for 10 h (Europe/Berlin)"
+    friday = datetime(2026, 3, 6, 12, tzinfo=BERLIN).timestamp()
+    assert office.at_or_after(friday) == Span("office", friday - 4 * HOUR_S, friday + 6 * HOUR_S)
+    monday = datetime(2026, 3, 9, 8, tzinfo=BERLIN).timestamp()
+    assert office.at_or_after(friday + 6 * HOUR_S).begin == monday
+    once = Span("move", 1_700_000_000, 1_700_007_200)
+    assert once.words == "Once, from 2023-11-14 22:13 to 2023-11-15 00:13 UTC"
+    assert once.at_or_after(1_700_000_000) == once.at_or_after(0) == once
+    assert once.at_or_after(1_700_007_200) is None

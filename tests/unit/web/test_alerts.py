@@ -135,7 +135,8 @@ class TestRules:
     def test_are_read_and_written_by_who_has_seen_the_newest(self, one, path):
         path.chmod(0o640)
         found, match = self.read(one)
-        assert found == {"text": OPS, "path": str(path), "fault": None}
+        assert (found["text"], found["path"], found["fault"]) == (OPS, str(path), None)
+        assert (found["rules"], found["targets"], found["mode"]) == ([], ["ops"], "first")
         answer = one.client.put("/api/v1/rules", json={"text": OPS + LONE}, headers=match)
         assert answer.status_code == 200, answer.text
         assert path.read_text() == answer.json()["text"] == OPS + LONE
@@ -175,7 +176,51 @@ class TestRules:
         ask(one, "PUT", "/rules", headers=match, text="# nobody\n")
         assert path.read_text() == "# nobody\n"
 
+    def test_are_read_one_by_one_with_the_windows_that_they_name(self, one, path):
+        window = '[windows.night]\ncron = "0 22 * * *"\nduration = "8h"\n'
+        path.write_text('maintenance = "night"\n' + OPS + window + LONE)
+        found, _ = self.read(one)
+        assert found["rules"] == [{"name": "lone", "match": ["web.*"]}]
+        assert found["maintenance"] == ["night"]
+        (night,) = found["windows"]
+        assert night["words"] == "At 22:00 every day, for 8 h (UTC)"
+        assert night["next"][1] - night["next"][0] == 8 * 3600
+        assert found["max_age_s"] == 3600
+
+    def test_are_written_one_by_one_without_touching_the_rest(self, one, path):
+        path.write_text("# ours\n" + OPS)
+        _, match = self.read(one)
+        rules = [{"name": "db", "match": ["db.*"], "at_least": {"rows": 2}}]
+        answer = one.client.put("/api/v1/rules", json={"rules": rules}, headers=match)
+        assert answer.json()["rules"] == rules
+        assert path.read_text() == "# ours\n" + OPS + "\n" + (
+            '[[rules]]\nname = "db"\nmatch = "db.*"\nat_least = { rows = 2 }\n'
+        )
+
+    def test_one_by_one_tell_which_field_is_wrong(self, one, path):
+        _, match = self.read(one)
+        rules = [{"name": "db", "min_score": 0.2}, {"name": "db", "targets": ["x"], "at_least": {"rows": 0}}]
+        for method, asked in (("PUT", "/rules"), ("POST", "/rules/preview")):
+            found = ask(one, method, asked, status=400, headers=match, rules=rules)["errors"]
+            assert sorted(error["pointer"] for error in found) == [
+                "/rules/0/min_score",
+                "/rules/1/at_least/rows",
+                "/rules/1/name",
+                "/rules/1/targets",
+            ]
+        ask(one, "PUT", "/rules", status=400, headers=match, rules=[], text=OPS)
+        ask(one, "PUT", "/rules", status=400, headers=match)
+        assert path.read_text() == OPS
+
+    def test_that_stand_in_the_file_otherwise_are_changed_in_its_text(self, one, path):
+        path.write_text('rules = [{ name = "a" }]\n' + OPS)
+        found, match = self.read(one)
+        assert (found["rules"], found["fault"]) == (None, None)
+        assert "in its text" in ask(one, "PUT", "/rules", status=409, headers=match, rules=[])["detail"]
+
     def test_are_tried_on_history(self, one):
+        preview = ask(one, "POST", "/rules/preview", rules=[{"name": "lone", "match": ["web.*"]}], days=2)
+        assert [message["rule"] for message in preview["messages"]] == ["lone"]
         preview = ask(one, "POST", "/rules/preview", text=OPS + LONE, days=2)
         (message,) = preview["messages"]
         assert (message["incident"], message["rule"], message["targets"]) == ("i1", "lone", ["ops"])

@@ -4,6 +4,7 @@ from typing import Final
 
 from htmengine.web.api import (
     alarms,
+    alert_rules,
     alerts,
     backfill,
     backtest,
@@ -35,6 +36,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
         incidents,
         labels,
         alerts,
+        alert_rules,
         events,
         monitoring,
         rules,
