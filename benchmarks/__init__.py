@@ -3,6 +3,8 @@
 What a user waits for and what the engine carries:
     detect        a file through `htmengine detect`, from the start of the process to its end
     pipeline      a fleet through the whole engine: samples a second, latency, processor time by service
+    fleet         a hundred thousand metrics with models that have learned, and a day of history: what a sample costs
+    swap          more models than fit into memory: loads, saves, and how long samples wait for their models
     new_fleet     a fleet that nobody knows, or after a start, or with too little memory: how long it waits for scores
     chaos         the engine is killed again and again; then every row is compared with an undisturbed run
 

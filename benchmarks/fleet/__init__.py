@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from htmengine.htm.arrays import FloatArray
 
@@ -27,6 +28,10 @@ class Fleet(NamedTuple):
     def timestamps(self) -> FloatArray:
         """Return the timestamps of all samples of a metric, shape (samples,)."""
         return FIRST_TIMESTAMP + INTERVAL_S * np.arange(self.values.shape[1], dtype=np.float64)
+
+    def samples_at(self, timestamps: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the numbers of the samples that have these timestamps."""
+        return (timestamps - FIRST_TIMESTAMP) // INTERVAL_S
 
     def lines(self, sample: int, first: int = 0, last: int | None = None) -> bytes:
         """Return the lines of one sample of the metrics from `first` up to, not including, `last`."""

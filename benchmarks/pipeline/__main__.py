@@ -58,7 +58,7 @@ class Run:
         if settings.bus == "rabbitmq":
             self.server_ports[BROKER] = settings.broker.port
         self.folder = folder
-        self.metrics = metrics
+        self.fleet = generate(metrics, load.HISTORY)
         self.offered = 0  # samples sent in all phases so far
         self.seen: Synchronized[int] = SPAWN.Value("q", 0)
         self._stop = SPAWN.Event()
@@ -66,20 +66,19 @@ class Run:
         self._seen_times = folder / "seen.npy"
         self._subscriber = SPAWN.Process(
             target=load.subscribe,
-            args=(settings, metrics, ready, self._stop, self.seen, self._seen_times),
+            args=(settings, self.fleet, ready, self._stop, self.seen, self._seen_times),
         )
-        _bind(settings)
+        bind(settings)
         self._subscriber.start()
         ready.wait()
 
     def begin(self, rows: int) -> dict[str, float]:
         """Give every metric a model and some rows of history, and wait until all of it has come out."""
         begin = time.monotonic()
-        fleet = generate(self.metrics, load.HISTORY)
         with socket.create_connection(("127.0.0.1", self.engine.port)) as peer:
             for row in range(rows):
-                peer.sendall(fleet.lines(row))
-                self.offered += self.metrics
+                peer.sendall(self.fleet.lines(row))
+                self.offered += len(self.fleet.names)
                 while self.offered - self.seen.value > load.MAX_UNDER_WAY:
                     self._pause(begin)
         self._drain()
@@ -96,7 +95,7 @@ class Run:
         times = self.folder / f"sent-{first}.npy"
         generator = SPAWN.Process(
             target=load.generate_load,
-            args=(self.engine.port, self.metrics, first, rate, stop, sent, self.seen, times),
+            args=(self.engine.port, self.fleet, first, rate, stop, sent, self.seen, times),
         )
         generator.start()
         while not sent.value:
@@ -166,7 +165,8 @@ class Run:
         time.sleep(0.01)
 
 
-def _bind(settings: Settings) -> None:
+def bind(settings: Settings) -> None:
+    """Bind a queue for the subscriber."""
     bus = open_bus(settings)
     bus.declare_exchange(settings.batches_exchange)
     bus.declare_queue(load.SUBSCRIBER)

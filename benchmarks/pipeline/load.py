@@ -7,11 +7,12 @@ import time
 from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Event
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
-from benchmarks.fleet import FIRST_TIMESTAMP, INTERVAL_S, generate
 from htmengine.bus.opening import open_bus
 from htmengine.config import Settings
 
@@ -20,11 +21,30 @@ HISTORY = 2000  # samples of a metric before its values repeat
 MAX_UNDER_WAY = 50_000
 """At saturation the generator lets no more samples be under way: enough to keep every stage busy, and no backlog of
 some seconds more, which the queue in front of the engine would take."""
+MAX_CHUNK = 5000
+"""Lines that are written at once."""
+
+
+class Lines(Protocol):
+    """Metrics, and the lines of their samples, which are numbered alike for all."""
+
+    @property
+    def names(self) -> list[str]:
+        """Of the metrics."""
+        ...
+
+    def lines(self, sample: int, first: int = 0, last: int | None = None) -> bytes:
+        """Return the lines of one sample of the metrics from `first` up to, not including, `last`."""
+        ...
+
+    def samples_at(self, timestamps: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the numbers of the samples that have these timestamps."""
+        ...
 
 
 def generate_load(
     port: int,
-    metrics: int,
+    fleet: Lines,
     first: int,
     rate: float | None,
     stop: Event,
@@ -41,8 +61,8 @@ def generate_load(
     seen : counts the samples, of this phase and those before, whose results came out.
     times : where to write when each chunk was sent: rows of (number of its first sample, seconds of the monotonic clock).
     """
-    fleet = generate(metrics, HISTORY)
-    chunk = metrics if rate is None else max(1, min(metrics, round(rate / 50)))
+    metrics = len(fleet.names)
+    chunk = min(metrics, MAX_CHUNK if rate is None else max(1, round(rate / 50)))
     chunks_per_round = -(-metrics // chunk)
     chunk = -(-metrics // chunks_per_round)
     sent_at = []
@@ -75,7 +95,7 @@ class _Batch(msgspec.Struct):
 
 
 def subscribe(
-    settings: Settings, metrics: int, ready: Event, stop: Event, seen: Synchronized[int], times: Path
+    settings: Settings, fleet: Lines, ready: Event, stop: Event, seen: Synchronized[int], times: Path
 ) -> None:
     """Take results from the exchange of batches until told to stop.
 
@@ -84,7 +104,7 @@ def subscribe(
     decoder = msgspec.json.Decoder(_Batch)
     numbers: list[np.ndarray] = []
     seen_at: list[tuple[int, float]] = []
-    index = {name: i for i, name in enumerate(generate(metrics, 1).names)}
+    index = {name: i for i, name in enumerate(fleet.names)}
     bus = open_bus(settings)
     with bus.consume([SUBSCRIBER]) as consumer:
         ready.set()
@@ -93,9 +113,9 @@ def subscribe(
             now = time.monotonic()
             for delivery in deliveries:
                 rows = decoder.decode(delivery.body).rows
-                samples = np.array([row.ts for row in rows], dtype=np.int64)
+                timestamps = np.array([row.ts for row in rows], dtype=np.int64)
                 of = np.array([index[row.name] for row in rows], dtype=np.int64)
-                numbers.append((samples - FIRST_TIMESTAMP) // INTERVAL_S * metrics + of)
+                numbers.append(fleet.samples_at(timestamps) * len(index) + of)
                 seen_at.append((len(rows), now))
             if deliveries:
                 consumer.ack(deliveries)
