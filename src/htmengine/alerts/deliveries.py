@@ -209,17 +209,21 @@ def to_repeat(conn: Connection, target: str, since: float) -> list[int]:
     return sorted(found)
 
 
-def last_troubles(conn: Connection, rule: str) -> list[Delivery]:
-    """Return the last that each target is told of the engine for a rule."""
-    known = and_(_delivery.incident.is_(None), _delivery.rule == rule, _delivery.state != "suppressed")
-    last = select(func.max(_delivery.id).label("id")).where(known).group_by(_delivery.target).subquery()
-    query = select(*_DELIVERY).join(last, _delivery.id == last.c.id)
-    return [Delivery(*row) for row in conn.execute(query)]
+def last_troubles(conn: Connection, rules: Collection[str]) -> dict[str, list[Delivery]]:
+    """Return, by rule, the last that each target is told of the engine for it."""
+    known = and_(_delivery.incident.is_(None), _delivery.rule.in_(rules), _delivery.state != "suppressed")
+    newest = select(func.max(_delivery.id).label("id")).where(known)
+    last = newest.group_by(_delivery.rule, _delivery.target).subquery()
+    found: dict[str, list[Delivery]] = {rule: [] for rule in rules}
+    for row in conn.execute(select(*_DELIVERY).join(last, _delivery.id == last.c.id)):
+        delivery = Delivery(*row)
+        found[delivery.rule].append(delivery)
+    return found
 
 
 def open_troubles(conn: Connection, rule: str) -> list[Delivery]:
     """Return what is told of the engine for a rule, and not as over, the last notice to each target."""
-    return [row for row in last_troubles(conn, rule) if row.kind != "resolved"]
+    return [row for row in last_troubles(conn, [rule])[rule] if row.kind != "resolved"]
 
 
 def finish(conn: Connection, id_: int, state: State, reason: str, now: int) -> None:

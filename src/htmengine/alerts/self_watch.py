@@ -268,7 +268,7 @@ class SelfWatch:
         wrong = []
         with self._database.read() as conn:
             disabled = deliveries.disabled_targets(conn)
-            known = {one.rule: deliveries.last_troubles(conn, one.rule) for one in readings}
+            known = deliveries.last_troubles(conn, [one.rule for one in readings])
         due = False
         usable = [name for name in targets if name not in disabled]
         for one in readings:
@@ -287,9 +287,10 @@ class SelfWatch:
         with self._database.write() as conn:
             if deliveries.begin(conn, 0).owner != self._writer.owner:
                 return
+            known = deliveries.last_troubles(conn, [one.rule for one in readings])
             for one in readings:
                 is_wrong = one.rule in wrong
-                due = self._due(one, deliveries.last_troubles(conn, one.rule), targets, is_wrong)
+                due = self._due(one, known[one.rule], targets, is_wrong)
                 for target, begun in due.items():
                     sentence = begun.sentence if begun else one.sentence
                     trouble = Trouble(one.rule, one.rule, one.severity, sentence, one.hint, now - one.age_s)

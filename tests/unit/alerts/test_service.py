@@ -61,6 +61,13 @@ def becomes(condition):
     return True
 
 
+def put(path, text):
+    """Give a file another content at once: the service reads it whenever it likes."""
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.replace(path)
+
+
 def begun(world):
     with world.database.read() as conn:
         return deliveries.read_position(conn)
@@ -75,10 +82,10 @@ def incident(world):
 def test_incidents_are_told_by_a_file_that_comes_and_changes_while_the_service_runs(world, path, made):
     with running(world, path):
         assert becomes(lambda: begun(world))
-        path.write_text(OPS)
+        put(path, OPS)
         incident(world)
         assert becomes(lambda: made and made[0].kinds() == [("i1", "opened")])
-        path.write_text(OPS + OPS.replace("ops", "team"))
+        put(path, OPS + OPS.replace("ops", "team"))
         assert becomes(lambda: len(made) == 2 and made[1].kinds() == [("i1", "opened")])
         world.act("resolve")
         ended = [("i1", "opened"), ("i1", "resolved")]
@@ -88,26 +95,26 @@ def test_incidents_are_told_by_a_file_that_comes_and_changes_while_the_service_r
 
 
 def test_a_new_file_with_faults_leaves_the_one_before_in_use(world, path, made):
-    path.write_text(OPS)
+    put(path, OPS)
     with running(world, path):
         assert becomes(lambda: made and begun(world))
-        path.write_text("[targets.ops")
+        put(path, "[targets.ops")
         incident(world)
         assert becomes(lambda: made[0].kinds() == [("i1", "opened")])
 
 
 def test_with_a_file_that_cannot_be_used_from_the_beginning_incidents_wait_for_it(world, path, made):
-    path.write_text(OPS)
+    put(path, OPS)
     with running(world, path):
         assert becomes(lambda: made and begun(world))
-    path.write_text("[targets.ops")
+    put(path, "[targets.ops")
     seq = begun(world).seq
     with running(world, path):
         incident(world)
         world.act("resolve")
         time.sleep(3 * service.POLL_INTERVAL_S)
         assert begun(world).seq == seq
-        path.write_text(OPS)
+        put(path, OPS)
         assert becomes(lambda: len(made) > 1 and made[-1].kinds() == [("i1", "resolved")])
 
 
@@ -116,10 +123,10 @@ def test_the_engine_tells_of_itself_by_the_limits_of_the_file(world, tmp_path, m
         monkeypatch.setattr(self_watch, name, seconds)
     settings = config.embedded(tmp_path / "data")
     with opened(settings) as own:
-        settings.alerts.write_text(OPS + '[engine]\ndisk_free = "99.99%"\n')
+        put(settings.alerts, OPS + '[engine]\ndisk_free = "99.99%"\n')
         with running(world, settings, bus=own.bus):
             assert becomes(lambda: made and len(made[0].taken) == 1)
-            settings.alerts.write_text(OPS + '[engine]\ndisk_free = "0.001%"\n')
+            put(settings.alerts, OPS + '[engine]\ndisk_free = "0.001%"\n')
             assert becomes(lambda: len(made[0].taken) == 2)
     assert [(one.rule, one.kind, one.subject) for one in made[0].taken] == [
         ("disk", "opened", "engine"),
@@ -137,12 +144,12 @@ def test_without_a_file_nobody_is_told_and_changes_are_passed_over(world, path, 
 
 
 def test_a_target_that_wanted_nothing_any_more_is_used_again_when_its_settings_change(world, path, made):
-    path.write_text(OPS)
+    put(path, OPS)
     with running(world, path):
         assert becomes(lambda: made and begun(world))
         with world.database.write() as conn:
             deliveries.disable(conn, "ops", 1, "HTTP 410")
-        path.write_text(OPS.replace("/a", "/b"))
+        put(path, OPS.replace("/a", "/b"))
         assert becomes(lambda: len(made) == 2)
         incident(world)
         assert becomes(lambda: made[1].kinds() == [("i1", "opened")])

@@ -34,12 +34,13 @@ class House:
             samples.advance_last(conn, [Advance(uid, last, rowids[-1], times[-1])])
             samples.append(conn, [uid] * len(times), rowids, times, [float(rowid) for rowid in rowids])
 
-    def run(self, until, sending=None, *, stored=True, step_s=10):
-        """Let time pass; metrics come once a minute, by uid until when."""
+    def run(self, until, sending=None):
+        """Let time pass: by minutes, and by 10 s in the last quarter of an hour; metrics come once a minute, by uid until when."""
         sending = sending or {}
         while self.clock.now < until:
+            step_s = 60 if until - self.clock.now > 900 else 10
             self.clock.now += step_s
-            if stored and self.clock.now % 60 < step_s:
+            if self.clock.now % 60 < step_s:
                 now = self.clock.now - self.clock.now % 60
                 for uid, end in sending.items():
                     if now < end:
