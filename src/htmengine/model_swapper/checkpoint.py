@@ -1,4 +1,4 @@
-"""A checkpoint: a model's block as it is stored, compressed, with a digest of its samples and a checksum."""
+"""A checkpoint: a model's block as it is stored, packed or compressed, with a digest of its samples and a checksum."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import struct
 from hashlib import blake2b
 from typing import Final, NamedTuple, Self
 
+import numpy as np
 import zstandard
 
+from htmengine.htm import _kernels
+from htmengine.htm.model import is_packed
 from htmengine.repository import identity
 
 CODEC_NONE: Final = 0
@@ -16,12 +19,15 @@ CODEC_ZSTD: Final = 1
 """A block, compressed: as earlier versions wrote it."""
 CODEC_CHECKED: Final = 2
 """The same behind a header: digest of the samples and the model, length of the block, checksum of all of it."""
+CODEC_PACKED: Final = 3
+"""A packed block behind a header: digest of the samples and the model, checksum of all of it."""
 LEVEL: Final = 1
 MAX_BYTES: Final = 1 << 30
 """Of a block. A damaged length must not take more memory than there is."""
 MAX_GROWTH: Final = 1 << 15
 """How much longer than its compressed form a block can be, by the format."""
 _HEADER: Final = struct.Struct("<QQ16s")
+_PACKED_HEADER: Final = struct.Struct("<QQ")
 
 
 class UnreadableCheckpoint(ValueError):
@@ -59,8 +65,9 @@ class Checkpoint(NamedTuple):
         """Of the samples that the model has taken, and of what it began with; to be believed once `block` is read."""
         if self.codec == CODEC_NONE:
             return self.block_digest
-        has_one = self.codec == CODEC_CHECKED and len(self.data) >= _HEADER.size
-        return int(_HEADER.unpack_from(self.data)[0]) if has_one else identity.UNKNOWN
+        header = _HEADERS.get(self.codec)
+        has_one = header is not None and len(self.data) >= header.size
+        return int.from_bytes(self.data[:8], "little") if has_one else identity.UNKNOWN
 
     def block(self) -> bytes:
         """Return the model's block. Raises UnreadableCheckpoint."""
@@ -68,10 +75,17 @@ class Checkpoint(NamedTuple):
             return self.data
         if self.codec == CODEC_ZSTD:
             return _decompressed(self.data)
-        if self.codec != CODEC_CHECKED:
+        header = _HEADERS.get(self.codec)
+        if header is None:
             raise UnreadableCheckpoint(f"codec {self.codec} is unknown to this version")
-        if len(self.data) < _HEADER.size:
+        if len(self.data) < header.size:
             raise UnreadableCheckpoint(f"{len(self.data)} bytes are less than a header")
+        if self.codec == CODEC_PACKED:
+            digest, packed_checksum = header.unpack_from(self.data)
+            block = self.data[header.size :]
+            if packed_checksum != _packed_checksum(self[:3], digest, block):
+                raise UnreadableCheckpoint("damaged, its checksum does not match")
+            return block
         digest, size, checksum = _HEADER.unpack_from(self.data)
         frame = self.data[_HEADER.size :]
         if checksum != _checksum(self[:3], digest, size, frame):
@@ -85,10 +99,21 @@ class Checkpoint(NamedTuple):
         """Return the checkpoint as it is stored."""
         if self.codec != CODEC_NONE:
             return self
+        if is_packed(self.data):
+            packed_checksum = _packed_checksum(self[:3], self.block_digest, self.data)
+            header = _PACKED_HEADER.pack(self.block_digest, packed_checksum)
+            return self._replace(codec=CODEC_PACKED, data=header + self.data)
         frame = zstandard.ZstdCompressor(level=LEVEL).compress(self.data)
         checksum = _checksum(self[:3], self.block_digest, len(self.data), frame)
         data = _HEADER.pack(self.block_digest, len(self.data), checksum) + frame
         return self._replace(codec=CODEC_CHECKED, data=data)
+
+
+_HEADERS: Final = {CODEC_CHECKED: _HEADER, CODEC_PACKED: _PACKED_HEADER}
+
+
+def _packed_checksum(key: tuple[str, int, int], digest: int, block: bytes) -> int:
+    return _kernels.checksum(np.frombuffer(block, dtype=np.uint8), identity.of(*key, digest))
 
 
 def _checksum(key: tuple[str, int, int], digest: int, size: int, frame: bytes) -> bytes:

@@ -11,15 +11,17 @@ from htmengine.htm.model import Model
 from htmengine.htm.pool import Pool
 from htmengine.repository import identity
 
-OWN_BYTES: Final = 16 << 10
+OWN_BYTES: Final = 4 << 10
+"""What Python keeps of a model."""
 BYTES_PER_BLOCK_BYTE: Final = 3
-"""What a model takes in memory beside its block's bytes: arrays that have room to grow, and what is derived from them.
-An estimate on the safe side for the default set: resident memory of 19 to 54 KB for blocks of 9 to 18 KB."""
+"""What a model that does not know how much memory it takes does so beside its block's bytes, on the safe side: arrays
+that have room to grow, and what is derived from them."""
 
 
-def memory_of(block_bytes: int) -> int:
-    """Return an estimate of the memory that a model takes, from the size of its block."""
-    return OWN_BYTES + BYTES_PER_BLOCK_BYTE * block_bytes
+def memory_of(model: Model) -> int:
+    """Return how much memory a model takes."""
+    known = model.kernel.memory
+    return OWN_BYTES + (known or (16 << 10) + BYTES_PER_BLOCK_BYTE * len(model.save()))
 
 
 @dataclass(slots=True, eq=False)
@@ -103,10 +105,10 @@ class ModelCache:
         for uid in uids:
             move(uid)
 
-    def resize(self, cached: CachedModel, block_bytes: int) -> None:
-        """Correct a model's size once its block is known."""
+    def resize(self, cached: CachedModel) -> None:
+        """Correct a model's size after it has grown."""
         self.bytes -= cached.bytes
-        cached.bytes = memory_of(block_bytes)
+        cached.bytes = memory_of(cached.model)
         self.bytes += cached.bytes
 
     def least_used(self, keep: Collection[str]) -> list[CachedModel]:

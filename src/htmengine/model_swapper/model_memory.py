@@ -251,7 +251,7 @@ class ModelMemory:
         """Hand a model's block to the writer, if it says more than the last. Raises DependencyUnavailable, nothing done."""
         if not cached.dirty:
             return
-        block = cached.model.save()
+        block = cached.model.pack()
         self._writer.put(
             Write(
                 Checkpoint.of(
@@ -269,7 +269,7 @@ class ModelMemory:
         self._counters.add("checkpoints")
         self._counters.set("checkpointed_at", int(time.time()))
         cached.checkpointed_rowid = cached.published_rowid
-        self.cache.resize(cached, len(block))
+        self.cache.resize(cached)
 
     def _evict(self, keep: Collection[str]) -> None:
         """Let the least recently used models go until the rest fits or is in use.

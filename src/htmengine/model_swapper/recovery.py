@@ -109,12 +109,11 @@ class Recovery:
         parameters = definition.parse(found.model_params)
         checkpoints = self.newest([(uid, found.generation)]) if newest is None else newest
         checkpoint = checkpoints.get((uid, found.generation))
-        model, size, digest = self._from_checkpoint(
+        model, digest = self._from_checkpoint(
             uid, found, parameters, at_or_below, checkpoint, compare=compare
         )
         if model is None:
             model = Model(parameters, generation=found.generation)
-            size = len(model.save())
             saved = found.base_rowid - zlib.crc32(uid.encode()) % self._requests
         else:
             saved = found.base_rowid + model.rows
@@ -128,7 +127,7 @@ class Recovery:
             stored_rowid=found.scored_rowid,
             checkpointed_rowid=saved,
             published_rowid=found.base_rowid + model.rows,
-            bytes=memory_of(size),
+            bytes=memory_of(model),
             digest=digest,
             model_digest=found.model_digest,
         )
@@ -142,8 +141,8 @@ class Recovery:
         checkpoint: Checkpoint | None,
         *,
         compare: bool,
-    ) -> tuple[Model | None, int, int]:
-        """Return a model, the size of its block, and the digest of its samples, which may be unknown."""
+    ) -> tuple[Model | None, int]:
+        """Return a model, and the digest of its samples, which may be unknown."""
         key = uid, found.generation
         while checkpoint is not None:
             rowid = checkpoint.last_rowid
@@ -164,8 +163,8 @@ class Recovery:
                 self._store.discard(uid, found.generation, above=min(rowid - 1, limit))
                 checkpoint = self.newest([key]).get(key)
             else:
-                return model, len(block), digest
-        return None, 0, identity.UNKNOWN
+                return model, digest
+        return None, identity.UNKNOWN
 
     def _check_samples(self, uid: str, found: Definition, rowid: int, digest: int, *, read: bool) -> None:
         """Raise UnreadableCheckpoint where a checkpoint of a row has taken other samples than those of the repository."""

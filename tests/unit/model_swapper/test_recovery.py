@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, null, select, update
 from htmengine.htm import params
 from htmengine.htm.model import Model
 from htmengine.messages import Samples, shard_of
-from htmengine.model_swapper.checkpoint import CODEC_CHECKED, CODEC_ZSTD, Checkpoint
+from htmengine.model_swapper.checkpoint import CODEC_PACKED, CODEC_ZSTD, Checkpoint
 from htmengine.model_swapper.checkpoint_writer import Write
 from htmengine.model_swapper.model_memory import ROWS_WORTH_A_BLOCK
 from htmengine.model_swapper.scheduler import ORPHANS_INTERVAL_S
@@ -64,7 +64,7 @@ def frame(block):
     [
         {"block": b"junk"},
         {"block": b""},
-        {"codec": CODEC_CHECKED + 1},
+        {"codec": 99},
         {"block": frame(b"no model at all"), "codec": CODEC_ZSTD},
         {"block": frame(Model(PARAMETERS).save()), "codec": CODEC_ZSTD},  # of another row
         {"block": frame(Model(PARAMETERS, generation=3).save()), "codec": CODEC_ZSTD},
@@ -87,7 +87,7 @@ def test_what_a_version_before_digests_left_goes_on(trained, messages_had):
         conn.execute(update(schema.metric).values(tail_digest=null(), model_digest=null()))
         conn.execute(update(schema.metric_data).values(digest=null()))
     for key in trained.store.listing():
-        old = frame(trained.store.read(key).block())
+        old = frame(Model.load(trained.store.read(key).block()).save())
         of_key = schema.model_checkpoint.c.last_rowid == key.last_rowid
         in_checkpoints(
             trained, update(schema.model_checkpoint).where(of_key).values(codec=CODEC_ZSTD, block=old)
@@ -104,7 +104,7 @@ def test_what_a_version_before_digests_left_goes_on(trained, messages_had):
     with trained.database.read() as conn:
         digests = samples.read(conn, trained.uids[0], 1, 40, 40).digests
     assert [rowid for rowid, digest in enumerate(digests, 1) if not digest] == list(range(1, 21))
-    assert {checkpoint.codec for checkpoint in trained.store.newest(trained.uids).values()} == {CODEC_CHECKED}
+    assert {checkpoint.codec for checkpoint in trained.store.newest(trained.uids).values()} == {CODEC_PACKED}
 
 
 def test_a_checkpoint_of_samples_that_were_lost_is_not_taken_though_its_rowid_is_there_again(world):

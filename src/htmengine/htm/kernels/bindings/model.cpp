@@ -9,6 +9,7 @@
 
 #include "bindings/bindings.hpp"
 #include "nupic/nupic_model.hpp"
+#include "common/checksum.hpp"
 #include "common/pool.hpp"
 
 namespace htmengine {
@@ -68,6 +69,23 @@ void bind_base_model(nb::module_& module) {
         .def("load",
              [](Model& self, nb::bytes bytes) {
                  self.load(reinterpret_cast<const std::uint8_t*>(bytes.c_str()), bytes.size());
+             })
+        .def_prop_ro("packs", &Model::packs)
+        .def_prop_ro("memory", &Model::memory)
+        .def("pack",
+             [](const Model& self) {
+                 std::vector<std::uint8_t> bytes;
+                 {
+                     nb::gil_scoped_release released;
+                     bytes = self.pack();
+                 }
+                 return nb::bytes(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+             })
+        // Only into a new model: one that cannot be unpacked is of no use any more.
+        .def("unpack",
+             [](Model& self, In<std::uint8_t> bytes) {
+                 nb::gil_scoped_release released;
+                 self.unpack(bytes.data(), bytes.size());
              })
         .def("explain", &Model::explain)
         // Scores up to the first sample out of order; as many outcomes as samples taken. Samples whose log score is
@@ -186,6 +204,10 @@ void bind_pool(nb::module_& module) {
 }  // namespace
 
 void bind_model(nb::module_& module) {
+    module.def(
+        "checksum",
+        [](In<std::uint8_t> data, std::uint64_t seed) { return checksum(data.data(), data.size(), seed); },
+        "data"_a, "seed"_a);
     bind_explanation(module);
     bind_base_model(module);
     bind_nupic_model(module);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 
@@ -60,6 +61,23 @@ void Likelihood::Moments::add(double x, double count_with_x) {
     const double delta = x - mean;
     mean += delta / count_with_x;
     squares += delta * (x - mean);
+}
+
+std::array<std::uint64_t, 2> Likelihood::Moments::bits_beyond(const Moments& other) const {
+    const std::array<double, 2> own{mean, squares}, others{other.mean, other.squares};
+    std::array<std::uint64_t, 2> bits, other_bits;
+    std::memcpy(bits.data(), own.data(), sizeof bits);
+    std::memcpy(other_bits.data(), others.data(), sizeof other_bits);
+    return {bits[0] ^ other_bits[0], bits[1] ^ other_bits[1]};
+}
+
+Likelihood::Moments Likelihood::Moments::with_bits(const std::array<std::uint64_t, 2>& bits) const {
+    std::array<double, 2> found{mean, squares};
+    std::array<std::uint64_t, 2> own;
+    std::memcpy(own.data(), found.data(), sizeof own);
+    own = {own[0] ^ bits[0], own[1] ^ bits[1]};
+    std::memcpy(found.data(), own.data(), sizeof found);
+    return {found[0], found[1]};
 }
 
 void Likelihood::Moments::merge(const Moments& other, double count, double other_count) {

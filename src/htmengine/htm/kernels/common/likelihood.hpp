@@ -9,6 +9,7 @@
 // Neurocomputing 262, doi:10.1016/j.neucom.2017.04.070.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -97,6 +98,10 @@ class Likelihood {
         void add(double x, double count_with_x);
         void merge(const Moments& other, double count, double other_count);
 
+        /// The bits that differ from others', and the moments that differ from these in such bits.
+        std::array<std::uint64_t, 2> bits_beyond(const Moments& other) const;
+        Moments with_bits(const std::array<std::uint64_t, 2>& bits) const;
+
         template <class Self, class Archive>
         static void fields(Self& self, Archive& archive) {
             archive(self.mean, self.squares);
@@ -110,7 +115,14 @@ class Likelihood {
 
         template <class Self, class Archive>
         static void fields(Self& self, Archive& archive) {
-            archive(self.count, self.averages, self.restarted);
+            if constexpr (Archive::packs) {
+                // They are near each other: of their difference in bits many are 0.
+                auto others = self.restarted.bits_beyond(self.averages);
+                archive(self.count, self.averages, others[0], others[1]);
+                if constexpr (!Archive::writes) self.restarted = self.averages.with_bits(others);
+            } else {
+                archive(self.count, self.averages, self.restarted);
+            }
         }
     };
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -58,6 +59,22 @@ class Model {
     /// Restores the bytes that save() returned for a model with the same parameters. Throws StateError, and stays as
     /// it was, when the bytes do not fit.
     virtual void load(const std::uint8_t* data, std::size_t size) = 0;
+
+    /// Whether it can be packed.
+    virtual bool packs() const { return false; }
+
+    /// The whole state as few bytes.
+    virtual std::vector<std::uint8_t> pack() const { throw std::logic_error("such a model cannot be packed"); }
+
+    /// Takes the state that pack() returned for a model with the same parameters, into the memory that it has. Throws
+    /// StateError when the bytes do not fit; then the model must not be used any more, but to unpack another state.
+    virtual void unpack(const std::uint8_t*, std::size_t) { throw std::logic_error("such a model cannot be unpacked"); }
+
+    /// A model with the same parameters and state.
+    virtual std::unique_ptr<Model> clone() const { throw std::logic_error("such a model cannot be copied"); }
+
+    /// Bytes of memory that it takes; 0 when it is not known.
+    virtual std::size_t memory() const { return 0; }
 
    protected:
     virtual Scores score(double timestamp, double value, Stopwatch& watch) = 0;

@@ -11,7 +11,9 @@
 //
 // There are two layouts. In the plain one every number takes its own size. In the compact one, vectors of whole numbers
 // of 16 bits or more are written as variable-length numbers (LEB128: seven bits a byte, lowest first), which are fewer
-// bytes and compress better; a class may list other fields for it (`if constexpr (Archive::compact)`).
+// bytes and compress better; a class may list other fields for it (`if constexpr (Archive::compact)`). A packed state is
+// in the compact layout, but that the segments of a memory are not in it (`if constexpr (Archive::packs)`): they are
+// written apart, as bits.
 #pragma once
 
 #include <cstddef>
@@ -36,10 +38,11 @@ template <class T>
 constexpr bool is_wide_whole = std::is_unsigned_v<T> && !std::is_same_v<T, bool> && (sizeof(T) > 1);
 
 /// Appends fields to a block of bytes: little-endian, without padding, vectors behind their length (64 bits).
-template <bool in_compact_layout>
+template <bool in_compact_layout, bool for_packing = false>
 class BasicStateWriter {
    public:
     static constexpr bool compact = in_compact_layout;
+    static constexpr bool packs = for_packing;
     static constexpr bool writes = true;
 
     template <class... Fields>
@@ -91,10 +94,11 @@ class BasicStateWriter {
 };
 
 /// Reads fields back in the order in which BasicStateWriter wrote them. Throws StateError when bytes are missing.
-template <bool in_compact_layout>
+template <bool in_compact_layout, bool for_packing = false>
 class BasicStateReader {
    public:
     static constexpr bool compact = in_compact_layout;
+    static constexpr bool packs = for_packing;
     static constexpr bool writes = false;
 
     BasicStateReader(const std::uint8_t* data, std::size_t size) : next_(data), left_(size) {}
@@ -170,6 +174,41 @@ class BasicStateReader {
 
     const std::uint8_t* next_;
     std::size_t left_;
+};
+
+/// Counts the bytes of memory that the fields of an object take beside the object itself.
+class MemoryCounter {
+   public:
+    static constexpr bool compact = false;
+    static constexpr bool packs = false;
+    static constexpr bool writes = true;
+
+    template <class... Fields>
+    void operator()(const Fields&... fields) {
+        (count(fields), ...);
+    }
+
+    std::size_t bytes = 0;
+
+   private:
+    static constexpr std::size_t of_an_allocation = 16;  // what the C library keeps of each
+
+    template <class T>
+    void count(const T& field) {
+        if constexpr (!std::is_arithmetic_v<T> && !std::is_enum_v<T>) T::fields(field, *this);
+    }
+
+    template <class T>
+    void count(const std::vector<T>& items) {
+        if (items.capacity() > 0) bytes += items.capacity() * sizeof(T) + of_an_allocation;
+        if constexpr (!std::is_arithmetic_v<T>)
+            for (const T& item : items) count(item);
+    }
+
+    template <class T>
+    void count(const std::optional<T>& item) {
+        if (item) count(*item);
+    }
 };
 
 using StateWriter = BasicStateWriter<false>;

@@ -61,6 +61,12 @@ class DefaultModel final : public PredictingModel<SoftmaxClassifier> {
     std::vector<std::uint8_t> save() const override { return save_state<true>(*this); }
     void load(const std::uint8_t* data, std::size_t size) override { restore_state<true>(*this, data, size); }
 
+    bool packs() const override { return true; }
+    std::vector<std::uint8_t> pack() const override;
+    void unpack(const std::uint8_t* data, std::size_t size) override;
+    std::unique_ptr<Model> clone() const override { return std::make_unique<DefaultModel>(*this); }
+    std::size_t memory() const override;
+
     std::vector<std::string> stages() const override { return {"encoder", "memory", "deviation", "likelihood"}; }
 
     std::optional<Explanation> explain() const override;

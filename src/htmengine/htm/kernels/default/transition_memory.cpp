@@ -175,14 +175,20 @@ std::size_t TransitionMemory::synapse_count() const {
     return total;
 }
 
+/// Where each segment stands in the list of its column.
+std::vector<std::uint16_t> TransitionMemory::places() const {
+    std::vector<std::uint16_t> places(owners_.size());
+    for (std::uint16_t segment : heads_)
+        for (std::uint16_t place = 0; segment != none; segment = nexts_[segment]) places[segment] = place++;
+    return places;
+}
+
 /// The synapses of a segment in the order of their sources: no result depends on their order.
 PackedSegments TransitionMemory::packed() const {
     PackedSegments packed;
     packed.owners = owners_;
     packed.synapse_counts = synapse_counts_;
-    packed.places.resize(owners_.size());
-    for (std::uint16_t segment : heads_)
-        for (std::uint16_t place = 0; segment != none; segment = nexts_[segment]) packed.places[segment] = place++;
+    packed.places = places();
     for (std::size_t segment = 0; segment < owners_.size(); ++segment) {
         packed.ages.push_back(step_ - last_used_[segment]);
         const auto first = synapses_.begin() + static_cast<std::ptrdiff_t>(segment * synapses_per_segment);
@@ -231,18 +237,19 @@ void TransitionMemory::unpack(const PackedSegments& packed) {
 
 /// Makes the lists of the columns, in which each segment has its place.
 void TransitionMemory::link(const std::vector<std::uint16_t>& places) {
-    std::vector<std::uint16_t> order(places.size());
-    for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<std::uint16_t>(i);
-    std::sort(order.begin(), order.end(), [&](std::uint16_t a, std::uint16_t b) {
-        return owners_[a] != owners_[b] ? owners_[a] < owners_[b] : places[a] < places[b];
-    });
-    nexts_.assign(order.size(), none);
-    for (std::size_t i = 0; i < order.size(); ++i) {
-        const bool follows = i > 0 && owners_[order[i - 1]] == owners_[order[i]];
-        const int place = follows ? places[order[i - 1]] + 1 : 0;
-        if (places[order[i]] != place) throw StateError("the lists of segments are broken");
-        if (follows) nexts_[order[i - 1]] = order[i];
+    const std::size_t segments = places.size();
+    std::vector<std::uint32_t> firsts(parameters_.columns + 1, 0);  // where in `order` the list of a column begins
+    for (const std::uint16_t column : owners_) ++firsts[column + 1];
+    for (std::size_t column = 0; column < parameters_.columns; ++column) firsts[column + 1] += firsts[column];
+    std::vector<std::uint16_t> order(segments, none);
+    for (std::size_t s = 0; s < segments; ++s) {
+        const std::uint32_t at = firsts[owners_[s]] + places[s];
+        if (at >= firsts[owners_[s] + 1u] || order[at] != none) throw StateError("the lists of segments are broken");
+        order[at] = static_cast<std::uint16_t>(s);
     }
+    nexts_.assign(segments, none);
+    for (std::size_t i = 1; i < segments; ++i)
+        if (owners_[order[i - 1]] == owners_[order[i]]) nexts_[order[i - 1]] = order[i];
 }
 
 void TransitionMemory::restored() {

@@ -64,7 +64,9 @@ class TransitionMemory {
 
     template <class Self, class Archive>
     static void fields(Self& self, Archive& archive) {
-        if constexpr (Archive::compact) {
+        if constexpr (Archive::packs) {
+            archive(self.step_);
+        } else if constexpr (Archive::compact) {
             PackedSegments segments;
             archive(self.step_);
             if constexpr (Archive::writes) segments = self.packed();
@@ -75,6 +77,15 @@ class TransitionMemory {
         }
         archive(self.previous_, self.foreseen_, self.before_, self.random_);
     }
+
+    /// Appends the segments as few bits: what `fields` leaves out when it packs.
+    void pack_segments(std::vector<std::uint8_t>& bytes) const;
+
+    /// Reads them back, when the other fields are in place, and returns how many bytes they took. Throws StateError.
+    std::size_t unpack_segments(const std::uint8_t* data, std::size_t size);
+
+    /// Bytes of memory beside the object itself and its fields.
+    std::size_t derived_memory() const;
 
     /// Rebuilds the heads of the columns' lists. Throws StateError when the state does not fit the parameters.
     void restored();
@@ -91,6 +102,8 @@ class TransitionMemory {
     std::uint16_t new_segment(std::uint16_t column);
     void unlink(std::uint16_t segment);
     void mark_previous(std::uint8_t mark);
+    std::vector<std::uint16_t> places() const;
+    std::vector<std::uint16_t> by_age() const;
     PackedSegments packed() const;
     void unpack(const PackedSegments& packed);
     void link(const std::vector<std::uint16_t>& places);
