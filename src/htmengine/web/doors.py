@@ -110,6 +110,7 @@ def _endpoint(site: Site, door: Door, counters: Counters) -> Callable[[Request],
             counters.reject(error.reason, [str(error)], door=door.name, peer=peer)
             raise Refused(_STATUS.get(error.reason, 400), f"{error}.") from error
         _publish(site, parsed.samples, now, door.name, peer)
+        site.context.step("web.accepted")
         counters.add("samples", len(parsed.samples.names))
         counters.add(f"samples_{door.name}", len(parsed.samples.names))
         counters.reject_all(parsed.refusals, door.name, peer)

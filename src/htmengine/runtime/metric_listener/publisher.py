@@ -16,6 +16,7 @@ from typing import Any, Final
 from htmengine.bus import Bus, Outgoing, QueueFull
 from htmengine.errors import DependencyUnavailable
 from htmengine.service.counters import Counters
+from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.lines import line_messages
 from htmengine.service.loop import Stopwatch
 from htmengine.service.retry import WaitingLog
@@ -50,6 +51,7 @@ class LinePublisher:
     on_full, on_room : called when too much waits, and when there is room again.
     profiling : log how long each batch took.
     clock : seconds since the epoch; messages say by it when their lines were accepted.
+    step : called when lines are on the queue.
     """
 
     def __init__(
@@ -64,8 +66,10 @@ class LinePublisher:
         on_room: Callable[[], None],
         profiling: bool = False,
         clock: Callable[[], float] = time.time,
+        step: Step = no_step,
     ) -> None:
         self._profiling = profiling
+        self._step = step
         self._clock = clock
         self._bus = bus
         self._queue = queue
@@ -187,6 +191,7 @@ class LinePublisher:
             try:
                 watch = Stopwatch()
                 await self._in_time(loop.run_in_executor(thread, self._bus.publish, messages))
+                self._step("metric_listener.published")
                 watch.lap("publish")
                 watch.log("metric_listener", self._profiling, lines=lines)
                 self._counters.add("lines_published", lines)

@@ -34,6 +34,7 @@ from htmengine.runtime.metric_listener.publisher import LinePublisher
 from htmengine.runtime.metric_listener.statsd_server import StatsdServer
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
+from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.program import run_program
 
 NAME: Final = "metric_listener"
@@ -72,6 +73,7 @@ class Listener:
     ready : called with the port once it is open.
     profiling : log how long each batch takes to publish.
     clock : seconds since the epoch; lines are dated by it.
+    step : called when lines are on the queue.
     """
 
     def __init__(
@@ -85,6 +87,7 @@ class Listener:
         ready: Callable[[int], None] = lambda port: None,
         profiling: bool = False,
         clock: Callable[[], float] = time.time,
+        step: Step = no_step,
     ) -> None:
         if transport not in TRANSPORTS:
             raise ValueError(f'the transport "{transport}" is not known; known are: {", ".join(TRANSPORTS)}')
@@ -98,6 +101,7 @@ class Listener:
         self._ready = ready
         self._profiling = profiling
         self._clock = clock
+        self._step = step
 
     def run(self, stop: threading.Event) -> None:
         """Listen until `stop` is set; then publish what was read and return.
@@ -137,6 +141,7 @@ class Listener:
             on_room=self._resume,
             profiling=self._profiling,
             clock=self._clock,
+            step=self._step,
         )
         self._socket: socket.socket | None = None
         close = await (self._open_tcp() if self._transport == "tcp" else self._open_udp())
@@ -400,6 +405,7 @@ def work(context: Context, *, ready: Callable[[int], None] = lambda port: None) 
         ready=ready,
         profiling=context.settings.profiling,
         clock=context.clock,
+        step=context.step,
     )
     context.counters[reported_as(options)] = listener.counters.snapshot
     listener.run(context.stop)
