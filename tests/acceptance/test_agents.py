@@ -2,20 +2,18 @@
 
 import http.server
 import pickle
-import shutil
 import socket
 import struct
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 
 import pytest
 
 from benchmarks.running import free_port
 from tests.acceptance.engine import Folder, wait_until
-from tests.servers import ending_with_us, require
+from tests.support.agents import answers, running
 
 pytestmark = pytest.mark.acceptance
 
@@ -42,34 +40,6 @@ def folder(tmp_path_factory):
     with engine.up():
         wait_until(lambda: answers(engine.http_port), "the web server")
         yield engine
-
-
-def answers(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-@contextmanager
-def running(*command, package, log):
-    """Run a program of one of Debian's packages until the end of the block."""
-    found = shutil.which(command[0]) or f"/usr/sbin/{command[0]}"
-    path = require(package, found)
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            ending_with_us([path, *map(str, command[1:])]),
-            stdout=out,
-            stderr=out,
-            start_new_session=True,
-            cwd=log.parent,
-        )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 def values(folder, name):

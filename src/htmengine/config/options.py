@@ -43,10 +43,15 @@ class OptionReader:
                 self.fault(file, "there is no such file")
         return Section(self, file, self._files[file], name, self._asked[file, name])
 
-    def refuse_others(self, file: str, section: str) -> None:
-        """Note the options of a section of the engine's own that nobody has asked for: their names are wrong."""
+    def refuse_others(self, file: str, section: str, beginning: str = "") -> None:
+        """Note the options of a section of the engine's own that nobody has asked for: their names are wrong.
+
+        `beginning`: of the names of the engine's own, in a section that applications share.
+        """
         parser, known = self._files[file], self._asked[file, section]
         for option in parser[section] if parser.has_section(section) else ():
+            if not option.startswith(beginning):
+                continue
             if option not in known and option not in parser.defaults():
                 near = difflib.get_close_matches(option, known, n=1)
                 meant = f"; do you mean {near[0]}?" if near else ""

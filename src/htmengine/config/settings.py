@@ -117,6 +117,11 @@ class Listener(msgspec.Struct, frozen=True, kw_only=True):
     """Of the plaintext protocol."""
     pickle_port: int = 0
     """Of the pickle protocol; 0: none."""
+    certificate: Path | None = None
+    """Both ports speak TLS, with this certificate and its private `key`."""
+    key: Path | None = None
+    client_ca_file: Path | None = None
+    """Senders must show a certificate that one of these issued; None: they need none."""
     queue: str = "htmengine.metric.custom.data"
     max_line_bytes: int = 4096
     idle_timeout_s: float = 600.0
@@ -441,7 +446,8 @@ def _settings(reader: OptionReader) -> Settings:
         ),
         alerts=reader.directory / ALERTS_FILE,
     )
-    reader.refuse_others(APPLICATION, "engine")
+    for section in ("engine", "statsd", "remote_write", "otlp", "limits"):
+        reader.refuse_others(APPLICATION, section)
     return settings
 
 
@@ -470,15 +476,24 @@ def _repository(reader: OptionReader, dialect: Dialect, data: Path | None) -> Re
 def _listener(reader: OptionReader) -> Listener:
     section, defaults = reader.section(APPLICATION, "metric_listener"), Listener()
     engine = reader.section(APPLICATION, "engine")
-    return Listener(
+    listener = Listener(
         host=section.get("host", str, defaults.host),
         port=section.get("plaintext_port", port, defaults.port),
         pickle_port=section.get("pickle_port", port_or_none, defaults.pickle_port),
+        certificate=section.get("tls_certificate", absolute_path, None),
+        key=section.get("tls_key", absolute_path, None),
+        client_ca_file=section.get("tls_client_ca_file", absolute_path, None),
         queue=section.get("queue_name", str, defaults.queue),
         max_line_bytes=engine.get("max_line_bytes", positive_count, defaults.max_line_bytes),
         idle_timeout_s=engine.get("idle_timeout", positive_number, defaults.idle_timeout_s),
         max_connections=engine.get("max_connections", positive_count, defaults.max_connections),
     )
+    if (listener.certificate is None) != (listener.key is None):
+        section.fault("names one of tls_certificate and tls_key; TLS needs both")
+    elif listener.client_ca_file and not listener.certificate:
+        section.fault("names tls_client_ca_file; TLS needs tls_certificate and tls_key, too")
+    reader.refuse_others(APPLICATION, "metric_listener", "tls")  # a wrong name would leave a port open
+    return listener
 
 
 def _statsd(reader: OptionReader) -> Statsd:

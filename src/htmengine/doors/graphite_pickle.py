@@ -13,12 +13,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from htmengine import foreign
-from htmengine.doors import names
+from htmengine.doors import names, wrong_door
 from htmengine.doors.reasons import MAX_NAME, BadSample, Reason
 from htmengine.doors.samples import (
     EARLIEST,
     LARGEST,
     LATEST,
+    MAX_EXAMPLE,
     Parsed,
     Refusals,
     Samples,
@@ -42,6 +43,8 @@ class Reader:
     def __init__(self, max_frame: int = MAX_FRAME) -> None:
         self._max_frame = max_frame
         self._held = bytearray()
+        self._begun = False
+        """A frame was there: it is pickles that this connection sends."""
         self.broken = False
         """After a frame that is too long: where the next one begins is not known, so the connection is of no more use."""
 
@@ -55,7 +58,9 @@ class Reader:
         while len(held) - at >= _HEADER.size:
             (length,) = _HEADER.unpack_from(held, at)
             if length > self._max_frame:
-                parsed.refusals.add(Reason.LONG_FRAME, f"{length} bytes")
+                begin = bytes(held[at : at + MAX_EXAMPLE])
+                other = None if self._begun else wrong_door.of_no_pickle(begin)
+                parsed.refusals.add(other or Reason.LONG_FRAME, begin if other else f"{length} bytes")
                 self.broken = True
                 held.clear()
                 return parsed
@@ -65,7 +70,7 @@ class Reader:
             frame = parse(bytes(held[at + _HEADER.size : end]), now)
             parsed.samples.extend(frame.samples)
             parsed.refusals.extend(frame.refusals)
-            at = end
+            at, self._begun = end, True
         del held[:at]
         return parsed
 

@@ -60,6 +60,11 @@ class Reason(StrEnum):
     PICKLE_HERE = "Graphite's pickle protocol on the text port"
     HTTP_HERE = "HTTP on the text port"
     TLS_HERE = "TLS on a port without TLS"
+    NO_TLS_HERE = "no TLS on a port with TLS"
+    NO_CERTIFICATE = "the sender showed no certificate"
+    BAD_CERTIFICATE = "the sender's certificate is not trusted"
+    HANDSHAKE = "the TLS handshake failed"
+    LINES_HERE = "text on the port for pickles"
     GZIP_HERE = "gzip on the text port"
     INFLUX_HERE = "InfluxDB's line protocol on the text port"
     OPENTSDB_HERE = "OpenTSDB's put on the text port"
@@ -118,7 +123,12 @@ _REMEDIES: Final = {
     Reason.MANY_NEW: "their samples are stored when a later minute has room; raise new_series_per_minute in [limits] of application.conf for a fleet that grows. Where one sender's names change all the time, let a rule of monitor-rules.conf leave the tag out that does",
     Reason.PICKLE_HERE: "let the relay send lines: carbon with DESTINATION_PROTOCOL = line, carbon-relay-ng with pickle = false; or set pickle_port in [metric_listener] and send there",
     Reason.HTTP_HERE: "this port takes lines `name value timestamp`; requests go to the port of the web server, [http] port",
-    Reason.TLS_HERE: "let the sender connect without TLS, or through a proxy that ends it",
+    Reason.TLS_HERE: "set tls_certificate and tls_key in [metric_listener], or let the sender connect without TLS",
+    Reason.NO_TLS_HERE: "let the sender connect with TLS: carbon-c-relay with `transport plain ssl`; or set no tls_certificate in [metric_listener]",
+    Reason.NO_CERTIFICATE: "give the sender a certificate that one of tls_client_ca_file in [metric_listener] issued, or set no tls_client_ca_file",
+    Reason.BAD_CERTIFICATE: "give the sender a certificate that one of tls_client_ca_file in [metric_listener] issued, and that has not expired",
+    Reason.HANDSHAKE: "where the sender does not trust the certificate of [metric_listener], let it trust its issuer, and connect by a name that the certificate has",
+    Reason.LINES_HERE: "lines go to plaintext_port in [metric_listener], HTTP to [http] port; or let the relay send pickles: carbon with DESTINATION_PROTOCOL = pickle",
     Reason.GZIP_HERE: "turn the sender's compression off: carbon-c-relay without `transport gzip`",
     Reason.INFLUX_HERE: "InfluxDB's lines go over HTTP, to /write on the port of the web server, [http] port",
     Reason.OPENTSDB_HERE: "send to /api/put on the port of the web server, [http] port; or lines `name value timestamp`, without put",

@@ -1,4 +1,4 @@
-"""Recognises senders of another protocol on the text port, so that they are told what to change.
+"""Recognises senders of another protocol on the ports for text and for pickles, so that they are told what to change.
 
 Only what is no sample is looked at: a line that can be read as one is one.
 """
@@ -17,6 +17,7 @@ _BYTES: Final = (
     # The length of a frame, less than 16 MiB; then a pickle of protocol 2 to 5, or of 1 or 0 with a list.
     (re.compile(rb"\x00[\s\S]{3}(?:\x80[\x02-\x05]|\]q|\(l)"), Reason.PICKLE_HERE),
 )
+_TEXT: Final = re.compile(rb"[\x20-\x7e]{4}[\x09\x0a\x0d\x20-\x7e\x80-\xff]*\Z")
 _LINES: Final = (
     (re.compile(r"(?:GET|POST|PUT|HEAD|DELETE|OPTIONS|PATCH|CONNECT) \S+ HTTP/\d"), Reason.HTTP_HERE),
     (re.compile(r"put \S+ \d+(?:\.\d*)? \S+(?: \S+=\S+)*\s*$"), Reason.OPENTSDB_HERE),
@@ -33,6 +34,13 @@ def of_bytes(begin: bytes) -> Reason | None:
         if pattern.match(begin):
             return reason
     return None
+
+
+def of_no_pickle(begin: bytes) -> Reason | None:
+    """Return what bytes are that begin a connection on the port for pickles, and no frame."""
+    if of_bytes(begin) is Reason.TLS_HERE:
+        return Reason.TLS_HERE
+    return Reason.LINES_HERE if _TEXT.match(begin) else None
 
 
 def of_line(line: str) -> Reason | None:

@@ -235,11 +235,33 @@ def test_an_empty_variable_of_the_environment_overrides_as_well(application, mon
 
 def test_an_option_of_ours_that_nobody_knows_is_a_fault(application):
     change(application, "application.conf", "#retention_days = 90", "retention_day = 90")
+    change(application, "application.conf", "#flush = 60", "flash = 60")
+    change(application, "application.conf", "#new_series_per_minute = 0", "new_series = 7")
     change(application, "rabbitmq.conf", "#ca_file", "cafile")
     with pytest.raises(ConfigError) as caught:
         config.load(application)
     assert "[engine] retention_day is not known; do you mean retention_days?" in str(caught.value)
+    assert "[statsd] flash is not known; do you mean flush?" in str(caught.value)
+    assert "[limits] new_series is not known" in str(caught.value)
     assert "[tls] cafile is not known; do you mean ca_file?" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("tls_key = /k", "names one of tls_certificate and tls_key; TLS needs both"),
+        ("tls_client_ca_file = /c", "names tls_client_ca_file; TLS needs tls_certificate and tls_key, too"),
+        (
+            "tls_certificate = /c\ntls_key = /k\ntls_client_ca = /c",
+            "tls_client_ca is not known; do you mean tls_client_ca_file?",
+        ),
+    ],
+)
+def test_a_port_for_lines_that_is_half_encrypted_is_a_fault(application, written, said):
+    change(application, "application.conf", "#pickle_port = 0", f"applications_own = 1\n{written}")
+    with pytest.raises(ConfigError) as caught:
+        config.load(application)
+    assert str(caught.value).endswith(f"[metric_listener] {said}")
 
 
 def test_files_of_tls_are_looked_for_where_it_is_asked_for(application):

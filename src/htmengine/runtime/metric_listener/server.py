@@ -13,6 +13,7 @@ import logging
 import os
 import resource
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -24,14 +25,17 @@ import msgspec
 
 from htmengine import config
 from htmengine.bus import Bus
+from htmengine.config.tls import server_context
 from htmengine.doors.door_names import GRAPHITE_PICKLE, GRAPHITE_TEXT, GRAPHITE_UDP
 from htmengine.doors.plaintext import PROTOCOL
+from htmengine.doors.samples import shortened
 from htmengine.errors import ExplainedError
 from htmengine.runtime.metric_listener.line_reader import LineReader
 from htmengine.runtime.metric_listener.peers import peer_of
 from htmengine.runtime.metric_listener.pickle_reader import PickleReader
 from htmengine.runtime.metric_listener.publisher import LinePublisher
 from htmengine.runtime.metric_listener.statsd_server import StatsdServer
+from htmengine.runtime.metric_listener.tls_reader import HandshakeFailed, TlsReader
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
 from htmengine.service.fault_injection import Step, no_step
@@ -94,6 +98,8 @@ class Listener:
         self.counters = counters or Counters(clock)
         self.connections: set[_Connection] = set()
         self.pickle_connections = 0
+        self.tls: ssl.SSLContext | None = None
+        """Of the ports of TCP, where they are encrypted."""
         self.settings = settings
         self._bus = bus
         self._transport = transport
@@ -109,6 +115,7 @@ class Listener:
         Raises
         ------
         PortError : the port cannot be opened.
+        ConfigError : a certificate cannot be used.
         LinesLost : the bus was unavailable at the end; what had been read is gone.
         """
         asyncio.run(self._run(stop))
@@ -178,6 +185,9 @@ class Listener:
     # -- TCP
 
     async def _open_tcp(self) -> Callable[[], None]:
+        files = self.settings
+        if files.certificate and files.key:
+            self.tls = server_context(files.certificate, files.key, files.client_ca_file, NAME)
         _allow_files(self.settings.max_connections + MAX_PICKLE_CONNECTIONS)
         with ExitStack() as opened:
             server = await self._serve(self.settings.port, partial(_Connection, self))
@@ -277,6 +287,7 @@ class _Connection(asyncio.Protocol):
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
         self._transport: asyncio.Transport | None = None
+        self._tls: TlsReader | None = None
         self._peer = ""
         self.heard_at = asyncio.get_running_loop().time()
 
@@ -285,6 +296,8 @@ class _Connection(asyncio.Protocol):
         self._peer = peer_of(transport)
         listener = self._listener
         self._reader = self.reader()
+        if listener.tls is not None:
+            self._tls = TlsReader(listener.tls, self._transport.write)
         if len(listener.connections) >= listener.settings.max_connections:
             listener.counters.add("connections_refused")
             self._transport.abort()
@@ -300,6 +313,17 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.heard_at = asyncio.get_running_loop().time()
+        if self._tls is not None:
+            try:
+                data = self._tls.feed(data)
+            except HandshakeFailed as error:
+                example = [shortened(error.detail)] * bool(error.detail)
+                self._listener.counters.reject(error.reason, example, 1, door=self.door, peer=self._peer)
+                self.close()
+                return
+            except ssl.SSLError:  # somebody on the way changed it
+                self.close()
+                return
         self._listener.publisher.put(self._reader.feed(data), self.door, self._peer)
         if self._reader.foreign:  # its sender notices, and may keep what it has
             self.close()

@@ -15,98 +15,7 @@ from htmengine.bus import BusUnavailable, QueueFull
 from htmengine.doors.reasons import Reason
 from htmengine.runtime.metric_listener import Protocol, parsePlaintext, publisher, runServer, server
 from htmengine.runtime.metric_listener.server import LinesLost, Listener, PortError
-
-SETTINGS = config.Listener(port=0, queue="data", flush_interval_s=0.001)
-TIMEOUT_S = 60.0
-"""How long to wait for what must come."""
-
-
-class FakeBus:
-    """Keeps what is published; refuses as often as it is told to."""
-
-    def __init__(self):
-        self.messages = []
-        self.failures = []
-        self.asked = 0
-        self.changed = threading.Condition()
-        self.open = threading.Event()
-        self.open.set()
-
-    def publish(self, messages):
-        self.asked += 1
-        self.open.wait()
-        with self.changed:
-            if self.failures:
-                raise self.failures.pop(0)
-            self.messages += messages
-            self.changed.notify_all()
-
-    @property
-    def batches(self):
-        assert {message.queue for message in self.messages} <= {"data"}
-        return [messages.decode_metric_lines(message.body).data for message in self.messages]
-
-    @property
-    def lines(self):
-        return [line for batch in self.batches for line in batch]
-
-    def wait_for(self, count):
-        with self.changed:
-            assert self.changed.wait_for(lambda: len(self.lines) >= count, TIMEOUT_S), self.lines
-            return self.lines
-
-
-class Running:
-    """A listener at work in a thread."""
-
-    def __init__(self, bus, transport="tcp", clock=time.time, statsd=None, **settings):
-        self.port = None
-        self.failure = None
-        opened = threading.Event()
-        self.stopping = threading.Event()
-
-        def ready(port):
-            self.port = port
-            opened.set()
-
-        self.listener = Listener(
-            msgspec.structs.replace(SETTINGS, **settings),
-            bus,
-            transport=transport,
-            statsd=statsd,
-            ready=ready,
-            clock=clock,
-        )
-        self.counters = self.listener.counters
-
-        def run():
-            try:
-                self.listener.run(self.stopping)
-            except Exception as error:
-                self.failure = error
-                opened.set()
-
-        self.thread = threading.Thread(target=run)
-        self.thread.start()
-        assert opened.wait(TIMEOUT_S)
-
-    def stop(self):
-        self.stopping.set()
-        self.thread.join(TIMEOUT_S)
-        assert not self.thread.is_alive()
-
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=TIMEOUT_S)
-
-    def send(self, data):
-        with self.connect() as client:
-            client.sendall(data)
-
-    def wait_for(self, condition):
-        deadline = time.monotonic() + TIMEOUT_S
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.005)
+from tests.unit.runtime.metric_listener.listening import SETTINGS, TIMEOUT_S, FakeBus, Running
 
 
 @pytest.fixture
@@ -384,9 +293,21 @@ def test_a_connection_whose_frame_is_too_long_is_closed(bus, running):
     port = free_port()
     listener = running(pickle_port=port)
     with socket.create_connection(("127.0.0.1", port)) as client:
-        client.sendall(b"cpu.user 1 1700000000\n")  # lines on the port for pickles
+        client.sendall(b"\x7f\xff\xff\xff\x80\x02")
         assert client.recv(1) == b""
     assert f"graphite-pickle: {Reason.LONG_FRAME}" in listener.counters.snapshot()["rejected"]
+
+
+@pytest.mark.parametrize("sent", [b"cpu.user 1 1700000000\n", b"POST /write HTTP/1.1\r\nHost: a\r\n\r\n"])
+def test_text_on_the_port_for_pickles_is_told_by_name(bus, running, sent):
+    port = free_port()
+    listener = running(pickle_port=port)
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(sent)
+        assert client.recv(1) == b""
+    ((reason, found),) = listener.counters.snapshot()["rejected"].items()
+    assert reason == f"graphite-pickle: {Reason.LINES_HERE}"
+    assert found["examples"] == [sent.decode()]
 
 
 def test_connections_for_pickles_are_few(bus, running, monkeypatch):
