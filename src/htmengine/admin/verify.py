@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from random import Random
 from typing import Any, Final, NamedTuple
 
@@ -13,10 +14,16 @@ from htmengine.model_swapper.checkpoint_store import CheckpointStore, open_check
 from htmengine.repository import verification as stored
 from htmengine.repository.checkpoints import CheckpointKey
 from htmengine.repository.status import WITH_MODEL
-from htmengine.repository.verification import RowCounts
+from htmengine.repository.verification import RowCounts, RowKey
 from htmengine.service.context import Context
 
 MAX_FINDINGS: Final = 100
+METRICS_BATCH_SIZE: Final = 500
+CHECKPOINTS_BATCH_SIZE: Final = 200
+"""Metrics whose checkpoints are read at a time: some megabytes."""
+MODELS_LOADED: Final = 2000
+"""Of more metrics than that, so many are chosen whose models are loaded. Of all others the checksums of checkpoints tell
+that they are what was written."""
 
 
 class Report(NamedTuple):
@@ -41,64 +48,105 @@ def verify(
     *,
     settled: bool = False,
     rescore: str | None = None,
+    named: str | None = None,
+    since: float | None = None,
     show: Callable[[str, int, int], None] = lambda what, done, of: None,
     random: Random | None = None,
 ) -> Report:
-    """Check everything that is stored. Safe while services run.
+    """Check everything that is stored, or a part of it. Safe while services run.
+
+    It takes as long as there are rows and checkpoints, and reads those of METRICS_BATCH_SIZE metrics at a time.
 
     Parameters
     ----------
     settled : nothing may be on its way: every row of a model must have its scores, every queue be empty.
     rescore : a pattern such as `web.*`: all rows of the metrics that match are scored again, as far as their models can
         be had. None for a number of rows of some metrics.
+    named : a pattern: only metrics that match are looked at.
+    since : seconds since the epoch: only rows from this time on are looked at, and checkpoints that were written since.
     show : called with what is being done, how much of it is done, and of how much.
-    random : chooses the metrics.
+    random : chooses metrics whose rows are scored again, and models that are loaded where there are many.
     """
+    random = random or Random()
     # Checkpoints are read first: rows are only added, so a checkpoint that is newer than all rows is a fault.
     store = open_checkpoint_store(context.settings, context.database)
     checkpoints = store.listing()
-    broken = _unreadable(store, checkpoints, show)
     with context.database.read() as conn:
-        counts = stored.row_counts(conn)
-        reversals = stored.time_reversals(conn, limit=MAX_FINDINGS)
-        halves = stored.half_scored(conn, limit=MAX_FINDINGS)
-        silent = stored.without_alarm(conn, limit=MAX_FINDINGS)
-        others = stored.alarms_of_other_rows(conn, limit=MAX_FINDINGS)
-        twice = stored.names_taken_twice(conn)
-        forgotten = stored.held_without_backfill(conn)
-    findings = [finding for metric in counts for finding in row_findings(metric)]
+        names = dict(stored.metric_names(conn))
+    if named is not None:
+        names = {uid: name for uid, name in names.items() if fnmatchcase(name, named)}
+        checkpoints = [key for key in checkpoints if key.uid in names]
+    recent = [key for key in checkpoints if since is None or key.written_at >= since]
+    findings = _unreadable(store, recent, random, show)
+    counts, of_rows = _counted(context, list(names), since, show)
+    findings += [finding for metric in counts for finding in row_findings(metric)]
     findings += checkpoint_findings(counts, checkpoints)
-    findings += broken
     compared = 0
-    some = rescoring.chosen(counts, rescore, random or Random())
+    some = rescoring.chosen(counts, rescore, random)
     for done, metric in enumerate(some):
         show("Scoring metrics again", done, len(some))
         most = rescoring.SAMPLED_ROWS if rescore is None else None
         rows, wrong = rescoring.rescore(context.database, store, metric.uid, metric.name, most=most)
         compared += rows
         findings += wrong
-    findings += [f"{row.uid}: row {row.rowid} is not later than the row before it" for row in reversals]
+    findings += of_rows
+    with context.database.read() as conn:
+        silent = stored.without_alarm(conn, since=since, limit=MAX_FINDINGS)
+        others = stored.alarms_of_other_rows(conn, since=since, limit=MAX_FINDINGS)
+        twice = stored.names_taken_twice(conn)
+        forgotten = stored.held_without_backfill(conn)
     findings += [
-        f"{row.uid}: row {row.rowid} has only some of its scores, or one outside of 0 to 1" for row in halves
+        f"{row.uid}: row {row.rowid} alarms, but its alarm is not stored"
+        for row in silent
+        if row.uid in names
     ]
-    findings += [f"{row.uid}: row {row.rowid} alarms, but its alarm is not stored" for row in silent]
-    findings += [f"{row.uid}: the alarm of row {row.rowid} is not of that row" for row in others]
-    findings += [f"{name}: several metrics have this name" for name in twice]
+    findings += [
+        f"{row.uid}: the alarm of row {row.rowid} is not of that row" for row in others if row.uid in names
+    ]
+    wanted = set(names.values())
+    findings += [f"{name}: several metrics have this name" for name in twice if name in wanted]
     if settled:
         findings += _unsettled(context, counts)
         findings += [
             f"{name}: {count} live samples are held, but no history is being sent"
             for name, count in forgotten.items()
+            if named is None or name in wanted
         ]
     unscored = sum(metric.last_rowid - metric.scored_rowid for metric in counts if _has_model(metric))
     return Report(
         len(counts),
         sum(metric.rows for metric in counts),
-        len(checkpoints),
+        len(recent),
         unscored,
         compared,
         findings[:MAX_FINDINGS],
     )
+
+
+def _counted(
+    context: Context, uids: Sequence[str], since: float | None, show: Callable[[str, int, int], None]
+) -> tuple[list[RowCounts], list[str]]:
+    """Return the counts of metrics, and what is wrong with single rows of them.
+
+    In one transaction for some metrics at a time: a long one would keep others from reusing what they have written over.
+    """
+    counts: list[RowCounts] = []
+    reversals: list[RowKey] = []
+    halves: list[RowKey] = []
+    for start in range(0, len(uids), METRICS_BATCH_SIZE):
+        show("Reading rows", start, len(uids))
+        part = stored.Part(uids[start : start + METRICS_BATCH_SIZE], since)
+        with context.database.read() as conn:
+            counts += stored.row_counts(conn, part)
+            reversals += stored.time_reversals(conn, part, limit=MAX_FINDINGS)
+            halves += stored.half_scored(conn, part, limit=MAX_FINDINGS)
+    return counts, [
+        *(f"{row.uid}: row {row.rowid} is not later than the row before it" for row in reversals),
+        *(
+            f"{row.uid}: row {row.rowid} has only some of its scores, or one outside of 0 to 1"
+            for row in halves
+        ),
+    ]
 
 
 def row_findings(metric: RowCounts) -> list[str]:
@@ -122,9 +170,9 @@ def row_findings(metric: RowCounts) -> list[str]:
         )
     elif metric.scored and metric.scored_to != metric.scored_rowid:
         findings.append(f"scores reach row {metric.scored_to}, but scored_rowid says {metric.scored_rowid}")
-    if metric.first is not None and _has_model(metric) and metric.first > metric.scored_rowid + 1:
+    if metric.oldest is not None and _has_model(metric) and metric.oldest > metric.scored_rowid + 1:
         findings.append(
-            f"rows {metric.scored_rowid + 1} to {metric.first - 1} were removed before they were scored"
+            f"rows {metric.scored_rowid + 1} to {metric.oldest - 1} were removed before they were scored"
         )
     return [f"{metric.name}: {finding}" for finding in findings]
 
@@ -156,9 +204,9 @@ def checkpoint_findings(counts: Sequence[RowCounts], checkpoints: Sequence[Check
             if checkpoint.generation == metric.generation and checkpoint.last_rowid <= metric.scored_rowid
         ]
         needed = max(usable, default=metric.base_rowid) + 1
-        if _has_model(metric) and metric.first is not None and metric.first > needed:
+        if _has_model(metric) and metric.oldest is not None and metric.oldest > needed:
             findings.append(
-                f"{metric.name}: the model cannot be made again: row {needed} is needed, the first is {metric.first}"
+                f"{metric.name}: the model cannot be made again: row {needed} is needed, the first is {metric.oldest}"
             )
     return findings
 
@@ -168,22 +216,34 @@ def _has_model(metric: RowCounts) -> bool:
 
 
 def _unreadable(
-    store: CheckpointStore, keys: Sequence[CheckpointKey], show: Callable[[str, int, int], None]
+    store: CheckpointStore,
+    keys: Sequence[CheckpointKey],
+    random: Random,
+    show: Callable[[str, int, int], None],
 ) -> list[str]:
+    """Return which checkpoints are damaged, or hold no model that can be loaded."""
     findings = []
-    for done, key in enumerate(keys):
+    uids = list(dict.fromkeys(key.uid for key in keys))
+    wanted = {key[:3] for key in keys}
+    loaded = set(uids if len(uids) <= MODELS_LOADED else random.sample(uids, MODELS_LOADED))
+    done = 0
+    for start in range(0, len(uids), CHECKPOINTS_BATCH_SIZE):
         show("Reading checkpoints", done, len(keys))
-        name = f"{key.uid}: the checkpoint of row {key.last_rowid}"
-        checkpoint = store.read(key)
-        if checkpoint is None:
-            continue  # replaced by a newer one meanwhile
-        try:
-            model = Model.load(checkpoint.block())
-        except (UnreadableModel, UnreadableCheckpoint) as error:
-            findings.append(f"{name} cannot be read: {error}")
-            continue
-        if model.generation != key.generation:
-            findings.append(f"{name} is of generation {key.generation}, its model of {model.generation}")
+        for checkpoint in store.of_metrics(uids[start : start + CHECKPOINTS_BATCH_SIZE]):
+            if checkpoint[:3] not in wanted:
+                continue  # written meanwhile, or before what is looked at
+            done += 1
+            name = f"{checkpoint.uid}: the checkpoint of row {checkpoint.last_rowid}"
+            try:
+                block = checkpoint.block()
+                model = Model.load(block) if checkpoint.uid in loaded else None
+            except (UnreadableModel, UnreadableCheckpoint) as error:
+                findings.append(f"{name} cannot be read: {error}")
+                continue
+            if model and model.generation != checkpoint.generation:
+                findings.append(
+                    f"{name} is of generation {checkpoint.generation}, its model of {model.generation}"
+                )
     return findings
 
 

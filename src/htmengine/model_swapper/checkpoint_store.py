@@ -124,6 +124,11 @@ class CheckpointStore:
             found = stored.read(conn, key)
         return None if found is None else Checkpoint(*found)
 
+    def of_metrics(self, uids: Sequence[str]) -> list[Checkpoint]:
+        """Return all checkpoints of these metrics, few enough for one statement, the oldest of a model first."""
+        with self._database.read() as conn:
+            return [Checkpoint(*found) for found in stored.of_metrics(conn, uids)]
+
 
 def open_checkpoint_store(settings: config.Settings, repository: Database) -> CheckpointStore:
     """Return the store that the settings name, its tables made.

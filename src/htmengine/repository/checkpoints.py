@@ -182,6 +182,15 @@ def read(conn: Connection, key: CheckpointKey) -> StoredCheckpoint | None:
     return None if row is None else StoredCheckpoint(*key[:3], *row)
 
 
+def of_metrics(conn: Connection, uids: Sequence[str]) -> list[StoredCheckpoint]:
+    """Return all checkpoints of these metrics, few enough for one statement, the oldest of a model first."""
+    query = select(
+        _model.uid, _model.generation, _model.last_rowid, _model.shard, _model.codec, _model.block
+    ).where(_model.uid.in_(uids))
+    order = _model.uid, _model.generation, _model.last_rowid
+    return [StoredCheckpoint(*row) for row in conn.execute(query.order_by(*order))]
+
+
 def discard(conn: Connection, uid: str, generation: int, *, above: int) -> None:
     """Delete a model's checkpoints that lie beyond a rowid."""
     same = _model.uid == uid, _model.generation == generation, _model.last_rowid > above

@@ -5,6 +5,7 @@ Each function returns what it found, as few rows; on a healthy repository that i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, func, or_, select
@@ -13,14 +14,50 @@ from htmengine.repository import hours, identity, schema
 from htmengine.repository.hours import Hour
 from htmengine.repository.metrics import CUSTOM
 from htmengine.repository.scores import EXPECTED_COLUMNS, SCORE_COLUMNS
-from htmengine.repository.times import epoch_seconds
+from htmengine.repository.times import bound, epoch_seconds
 
 _metric: Final = schema.metric.c
 _data: Final = schema.metric_data.c
 
 
+class Part(NamedTuple):
+    """What of a repository is looked at: some metrics, few enough for one transaction."""
+
+    uids: Sequence[str]
+    since: float | None = None
+    """Their rows from this time on, in seconds since the epoch; None for all that are stored."""
+
+
+def metric_names(conn: Connection) -> list[tuple[str, str]]:
+    """Return uid and name of every metric, by uid."""
+    query = select(_metric.uid, func.coalesce(_metric.name, "")).order_by(_metric.uid)
+    return [(uid, name) for uid, name in conn.execute(query)]
+
+
+def _rows_of(query: Select[Any], part: Part, *, before: int = 0) -> Select[Any]:
+    """Let a query of samples look at a part alone; with so many rows before the first of each metric."""
+    query = query.where(_data.uid.in_(part.uids))
+    if part.since is None:
+        return query
+    # Backwards from the newest row of each: what is older is not read.
+    other = schema.metric_data.alias()
+    older = (
+        select(other.c.rowid)
+        .where(other.c.uid == _metric.uid, other.c.timestamp < bound(part.since))
+        .order_by(other.c.rowid.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    begin = (
+        select(_metric.uid, func.coalesce(older, 0).label("rowid"))
+        .where(_metric.uid.in_(part.uids))
+        .subquery()
+    )
+    return query.join(begin, begin.c.uid == _data.uid).where(_data.rowid > begin.c.rowid - before)
+
+
 class RowCounts(NamedTuple):
-    """The rows of one metric against what the metric says of them."""
+    """The rows of one metric, as far as they are looked at, against what the metric says of them."""
 
     uid: str
     name: str
@@ -32,7 +69,7 @@ class RowCounts(NamedTuple):
     tail_timestamp: int | None
     rows: int
     first: int | None
-    """Rowid of the first row that is stored; later than 1 where old rows were removed."""
+    """Rowid of the first row that is looked at."""
     last: int | None
     scored: int
     """Rows with scores."""
@@ -40,6 +77,8 @@ class RowCounts(NamedTuple):
     """Highest rowid with scores."""
     newest: int | None
     """Greatest timestamp."""
+    oldest: int | None
+    """Rowid of the first row that is stored; later than 1 where old rows were removed."""
 
     @property
     def expected_scored(self) -> int:
@@ -47,19 +86,30 @@ class RowCounts(NamedTuple):
         return 0 if self.first is None else max(0, self.scored_rowid - self.first + 1)
 
 
-def row_counts(conn: Connection) -> list[RowCounts]:
+def row_counts(conn: Connection, part: Part) -> list[RowCounts]:
     """Return one element for each metric, by uid."""
+    stored = schema.metric_data.alias()
+    oldest = (
+        select(stored.c.rowid)
+        .where(stored.c.uid == _metric.uid)
+        .order_by(stored.c.rowid)
+        .limit(1)
+        .scalar_subquery()
+    )
     rows = (
-        select(
-            _data.uid,
-            func.count().label("rows"),
-            func.min(_data.rowid).label("first"),
-            func.max(_data.rowid).label("last"),
-            func.count(_data.anomaly_score).label("scored"),
-            func.max(_data.rowid).filter(_data.anomaly_score.is_not(None)).label("scored_to")
-            if conn.dialect.name != "mysql"
-            else func.max(func.if_(_data.anomaly_score.is_(None), None, _data.rowid)).label("scored_to"),
-            epoch_seconds(func.max(_data.timestamp)).label("newest"),
+        _rows_of(
+            select(
+                _data.uid,
+                func.count().label("rows"),
+                func.min(_data.rowid).label("first"),
+                func.max(_data.rowid).label("last"),
+                func.count(_data.anomaly_score).label("scored"),
+                func.max(_data.rowid).filter(_data.anomaly_score.is_not(None)).label("scored_to")
+                if conn.dialect.name != "mysql"
+                else func.max(func.if_(_data.anomaly_score.is_(None), None, _data.rowid)).label("scored_to"),
+                epoch_seconds(func.max(_data.timestamp)).label("newest"),
+            ).select_from(schema.metric_data),
+            part,
         )
         .group_by(_data.uid)
         .subquery()
@@ -80,8 +130,10 @@ def row_counts(conn: Connection) -> list[RowCounts]:
             func.coalesce(rows.c.scored, 0),
             rows.c.scored_to,
             rows.c.newest,
+            oldest,
         )
         .outerjoin_from(schema.metric, rows, rows.c.uid == _metric.uid)
+        .where(_metric.uid.in_(part.uids))
         .order_by(_metric.uid)
     )
     return [RowCounts(*row) for row in conn.execute(query)]
@@ -131,28 +183,36 @@ class RowKey(NamedTuple):
     rowid: int
 
 
-def time_reversals(conn: Connection, *, limit: int = 100) -> list[RowKey]:
+def time_reversals(conn: Connection, part: Part, *, limit: int = 100) -> list[RowKey]:
     """Return rows whose timestamp is not after the one of the row before: stored twice, or out of order."""
     before = func.lag(_data.timestamp).over(partition_by=_data.uid, order_by=_data.rowid)
-    rows = select(_data.uid, _data.rowid, _data.timestamp, before.label("before")).subquery()
+    every = select(_data.uid, _data.rowid, _data.timestamp, before.label("before"))
+    rows = _rows_of(every.select_from(schema.metric_data), part, before=1).subquery()
     query = select(rows.c.uid, rows.c.rowid).where(rows.c.timestamp <= rows.c.before).limit(limit)
     return [RowKey(*row) for row in conn.execute(query)]
 
 
-def half_scored(conn: Connection, *, limit: int = 100) -> list[RowKey]:
+def half_scored(conn: Connection, part: Part, *, limit: int = 100) -> list[RowKey]:
     """Return rows that have some of their scores but not all, or one outside of 0 to 1."""
     scores = (_data.raw_anomaly_score, _data.anomaly_score)
-    query = select(_data.uid, _data.rowid).where(
-        or_(
-            scores[0].is_(None) != scores[1].is_(None),
-            *(or_(score < 0, score > 1) for score in scores),
+    query = (
+        select(_data.uid, _data.rowid)
+        .select_from(schema.metric_data)
+        .where(
+            or_(
+                scores[0].is_(None) != scores[1].is_(None),
+                *(or_(score < 0, score > 1) for score in scores),
+            )
         )
     )
-    return [RowKey(*row) for row in conn.execute(query.limit(limit))]
+    return [RowKey(*row) for row in conn.execute(_rows_of(query, part).limit(limit))]
 
 
-def without_alarm(conn: Connection, *, limit: int = 100) -> list[RowKey]:
-    """Return rows that alarm by their score, but of which no alarm is stored."""
+def without_alarm(conn: Connection, *, since: float | None = None, limit: int = 100) -> list[RowKey]:
+    """Return rows that alarm by their score, but of which no alarm is stored.
+
+    Of all metrics at once: the index of notable scores leads to them. `since` : as that of a `Part`.
+    """
     alarm = schema.metric_alarm.c
     query = (
         select(_data.uid, _data.rowid)
@@ -163,11 +223,13 @@ def without_alarm(conn: Connection, *, limit: int = 100) -> list[RowKey]:
         )
         .where(schema.notable(), _data.log_score >= schema.ALARM_LOG_SCORE, alarm.id.is_(None))
     )
+    if since is not None:
+        query = query.where(_data.timestamp >= bound(since))
     return [RowKey(*row) for row in conn.execute(query.limit(limit))]
 
 
-def alarms_of_other_rows(conn: Connection, *, limit: int = 100) -> list[RowKey]:
-    """Return alarms whose row has another time, value or score, or has none yet."""
+def alarms_of_other_rows(conn: Connection, *, since: float | None = None, limit: int = 100) -> list[RowKey]:
+    """Return alarms whose row has another time, value or score, or has none yet. `since` : as that of a `Part`."""
     alarm = schema.metric_alarm.c
     query = (
         select(alarm.uid, alarm.rowid)
@@ -185,6 +247,8 @@ def alarms_of_other_rows(conn: Connection, *, limit: int = 100) -> list[RowKey]:
             )
         )
     )
+    if since is not None:
+        query = query.where(alarm.timestamp >= bound(since))
     return [RowKey(*row) for row in conn.execute(query.limit(limit))]
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import delete, null, update
 
 from htmengine import config
 from htmengine.admin import rescoring
+from htmengine.admin import verify as verifying
 from htmengine.admin.verify import checkpoint_findings, verify
 from htmengine.htm import params
 from htmengine.htm.model import Model
@@ -228,7 +229,40 @@ def test_some_metrics_are_chosen_anew_each_time(context, uid, monkeypatch):
 def test_progress_is_shown_of_checkpoints_and_metrics(context, uid):
     shown = []
     verify(context, show=lambda *progress: shown.append(progress))
-    assert shown == [("Reading checkpoints", 0, 1), ("Scoring metrics again", 0, 1)]
+    assert shown == [
+        ("Reading checkpoints", 0, 1),
+        ("Reading rows", 0, 1),
+        ("Scoring metrics again", 0, 1),
+    ]
+
+
+def test_a_part_of_the_metrics_is_looked_at(context, uid):
+    scored(context, "web.n")
+    change(context, update(schema.metric_data).where(row.rowid == 7).values(anomaly_score=1.5))
+    report = verify(context, named="web.*")
+    assert (report.metrics, report.rows, report.checkpoints) == (1, ROWS, 1)
+    assert len([finding for finding in report.findings if "row 7 has only some" in finding]) == 1
+    assert verify(context, named="none").metrics == 0
+
+
+def test_rows_and_checkpoints_from_a_time_on_are_looked_at(context, uid):
+    change(context, update(schema.metric_data).where(row.rowid == 7).values(raw_anomaly_score=1.5))
+    report = verify(context, since=START + 60 * 8, rescore="none")
+    assert (report.rows, report.checkpoints, report.findings) == (ROWS - 7, 0, [])
+    assert verify(context, since=START + 60 * 7, rescore="none").findings
+
+
+def test_damage_is_found_of_each_of_many_checkpoints_though_some_models_alone_are_loaded(
+    context, uid, monkeypatch
+):
+    monkeypatch.setattr(verifying, "MODELS_LOADED", 1)
+    monkeypatch.setattr(verifying, "CHECKPOINTS_BATCH_SIZE", 1)
+    scored(context, "n")
+    store = open_checkpoint_store(context.settings, context.database)
+    with store._database.write() as conn:
+        conn.execute(update(schema.model_checkpoint).values(block=b"HTMm" * 20))
+    findings = verify(context, rescore="none").findings
+    assert len([finding for finding in findings if "cannot be read" in finding]) == 2
 
 
 class CountedList(list):
@@ -243,7 +277,7 @@ class CountedList(list):
 
 def test_checkpoints_are_gone_through_once_however_many_metrics_there_are():
     counts = [
-        RowCounts(str(i), f"m{i}", MetricStatus.ACTIVE, 0, 0, 9, 9, None, 9, 1, 9, 9, 9, None)
+        RowCounts(str(i), f"m{i}", MetricStatus.ACTIVE, 0, 0, 9, 9, None, 9, 1, 9, 9, 9, None, 1)
         for i in range(50)
     ]
     checkpoints = CountedList()

@@ -32,18 +32,50 @@ def healthy(database, uid):
     return database
 
 
-def findings(database):
+def everything(conn, since=None):
+    return verification.Part([uid for uid, _ in verification.metric_names(conn)], since)
+
+
+def findings(database, since=None):
     with database.read() as conn:
-        return [finding for counts in verification.row_counts(conn) for finding in row_findings(counts)]
+        counted = verification.row_counts(conn, everything(conn, since))
+    return [finding for counts in counted for finding in row_findings(counts)]
 
 
 def test_a_healthy_metric_has_no_findings(healthy):
     assert findings(healthy) == []
     with healthy.read() as conn:
-        assert verification.time_reversals(conn) == []
-        assert verification.half_scored(conn) == []
+        assert verification.time_reversals(conn, everything(conn)) == []
+        assert verification.half_scored(conn, everything(conn)) == []
         assert verification.names_taken_twice(conn) == []
         assert verification.held_without_backfill(conn) == {}
+
+
+def test_a_part_is_counted_from_a_time_on(healthy, uid):
+    with healthy.read() as conn:
+        (counts,) = verification.row_counts(conn, everything(conn, since=103))
+    assert (counts.rows, counts.first, counts.last, counts.scored, counts.oldest) == (4, 3, ROWS, 2, 1)
+    assert findings(healthy, since=103) == findings(healthy, since=1000) == []
+
+
+def test_of_other_metrics_nothing_is_counted(healthy, uid):
+    with healthy.write() as conn:
+        metrics.create_custom(conn, ["another"])
+    with healthy.read() as conn:
+        assert [it.uid for it in verification.row_counts(conn, verification.Part([uid]))] == [uid]
+        assert verification.row_counts(conn, verification.Part([])) == []
+
+
+def test_what_is_wrong_before_a_part_is_not_found_but_at_its_beginning_it_is(healthy, uid):
+    with healthy.write() as conn:
+        third = conn.execute(data.timestamp.table.select().where(data.rowid == 3)).one()
+        conn.execute(update(schema.metric_data).where(data.rowid == 4).values(timestamp=third.timestamp))
+        conn.execute(update(schema.metric_data).where(data.rowid == 1).values(anomaly_score=1.5))
+    with healthy.read() as conn:
+        # Rows 3 and 4 have the time 103.
+        assert verification.half_scored(conn, everything(conn, since=103)) == []
+        assert verification.time_reversals(conn, everything(conn, since=103)) == [(uid, 4)]
+        assert verification.time_reversals(conn, everything(conn, since=105)) == []
 
 
 def test_a_metric_without_rows_has_no_findings(database, uid):
@@ -90,7 +122,7 @@ def test_time_that_stands_still_or_goes_back_is_found(healthy, uid):
         third = conn.execute(data.timestamp.table.select().where(data.rowid == 3)).one()
         conn.execute(update(schema.metric_data).where(data.rowid == 4).values(timestamp=third.timestamp))
     with healthy.read() as conn:
-        assert verification.time_reversals(conn) == [(uid, 4)]
+        assert verification.time_reversals(conn, everything(conn)) == [(uid, 4)]
 
 
 def test_scores_in_part_or_out_of_range_are_found(healthy, uid):
@@ -98,7 +130,7 @@ def test_scores_in_part_or_out_of_range_are_found(healthy, uid):
         conn.execute(update(schema.metric_data).where(data.rowid == 1).values(raw_anomaly_score=null()))
         conn.execute(update(schema.metric_data).where(data.rowid == 2).values(anomaly_score=1.5))
     with healthy.read() as conn:
-        assert verification.half_scored(conn) == [(uid, 1), (uid, 2)]
+        assert verification.half_scored(conn, everything(conn)) == [(uid, 1), (uid, 2)]
 
 
 def test_a_name_that_two_metrics_have_is_found(healthy):

@@ -19,6 +19,17 @@ def verify(
             help="Score all rows of these metrics again, such as 'web.*' or '*'. Without it, some rows of 20 metrics.",
         ),
     ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(metavar="PATTERN", help="Look only at these metrics, such as 'web.*'."),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AGO",
+            help="Look only at rows from then on, such as 1d or 2024-05-01, and at newer checkpoints.",
+        ),
+    ] = None,
     json: JsonOption = False,
     data: DataOption = None,
     config: ConfigOption = None,
@@ -28,12 +39,16 @@ def verify(
     Rows have no gaps, scores reach as far as they should and are those of their samples, checkpoints can be read. Safe while the engine runs. Exits with 1 when something is wrong.
     """
     from htmengine.admin import verify
+    from htmengine.cli.incidents import time_of
     from htmengine.cli.progress import counting_bar
     from htmengine.cli.session import installation, number_of, print_json
     from htmengine.cli.terminal import echo_stderr, echo_stdout
 
+    begin = time_of(since) if since else None
     with installation(config, data) as context, counting_bar() as show:
-        report = verify.verify(context, settled=settled, rescore=rescore, show=show)
+        report = verify.verify(
+            context, settled=settled, rescore=rescore, named=metrics, since=begin, show=show
+        )
     if json:
         print_json(report.document())
     else:
