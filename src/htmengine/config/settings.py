@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, get_args
 
 import msgspec
 
-from htmengine import extras
+from htmengine import extras, foreign
 from htmengine.config.options import (
     OptionReader,
     absolute_path,
@@ -33,6 +33,9 @@ from htmengine.config.options import (
     whole_number,
 )
 from htmengine.doors.limits import Limits
+from htmengine.doors.statsd import Dialect as StatsdDialect
+from htmengine.doors.statsd_aggregation import STATISTICS
+from htmengine.doors.statsd_aggregation import Series as StatsdSeries
 from htmengine.errors import ConfigError
 from htmengine.exceptions import ApplicationNotConfiguredError
 
@@ -138,6 +141,8 @@ class Statsd(msgspec.Struct, frozen=True, kw_only=True):
     """Over UDP and TCP; 0: none."""
     interval_s: float = 60.0
     """Of what comes within it one sample of each kind is made."""
+    dialect: StatsdDialect = StatsdDialect()
+    series: StatsdSeries = StatsdSeries()
 
 
 class Doors(msgspec.Struct, frozen=True, kw_only=True):
@@ -502,7 +507,48 @@ def _statsd(reader: OptionReader) -> Statsd:
         host=section.get("host", str, defaults.host),
         port=section.get("port", port_or_none, defaults.port),
         interval_s=section.get("flush", positive_number, defaults.interval_s),
+        dialect=StatsdDialect(
+            signed_gauges=section.choice(
+                "signed_gauges", ("delta", "absolute"), defaults.dialect.signed_gauges
+            ),
+            sanitize=section.choice("sanitize", ("statsd", "none"), defaults.dialect.sanitize),
+        ),
+        series=StatsdSeries(
+            timers=section.get("timers", _statistics, defaults.series.timers),
+            percentiles=section.get("percentiles", _percentiles, defaults.series.percentiles),
+            counts=section.get("counts", boolean, defaults.series.counts),
+            prefix=section.get("prefix", _prefix, defaults.series.prefix),
+            legacy_names=section.get("legacy_names", boolean, defaults.series.legacy_names),
+        ),
     )
+
+
+def _statistics(text: str) -> tuple[str, ...]:
+    chosen = names(text)
+    for name in chosen:
+        if name not in STATISTICS:
+            raise ValueError(f"has {name}; there are {', '.join(STATISTICS)}")
+    return chosen
+
+
+def _percentiles(text: str) -> tuple[float, ...]:
+    found = []
+    for part in names(text):
+        try:
+            found.append(foreign.number(part))
+        except ValueError:
+            raise ValueError(f"has {part}, which is not a number") from None
+        if not 0 < abs(found[-1]) <= 100:
+            raise ValueError(
+                f"has {part}; a percentile is above 0 and up to 100, or negative, of the largest"
+            )
+    return tuple(found)
+
+
+def _prefix(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.:-]*", text):
+        raise ValueError("cannot begin a name: letters, digits, and the signs . _ : -")
+    return text
 
 
 def _doors(reader: OptionReader) -> Doors:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
+
+import msgspec
 
 from htmengine.doors import names
 from htmengine.doors.reasons import BadSample, Reason
@@ -27,6 +29,18 @@ _OF_DATADOG: Final = re.compile(r"\|(?:c:(?:ci|in)-|e:|card:)[^|]*")
 _BLANKS: Final = re.compile(r"\s+")
 _REMOVED: Final = re.compile(r"[^A-Za-z0-9_\-.;=]")
 _NAMES: Final = 8192
+
+
+class Dialect(msgspec.Struct, frozen=True, kw_only=True):
+    """How lines are read where servers differ."""
+
+    signed_gauges: Literal["delta", "absolute"] = "delta"
+    """Whether `+1` and `-1` change a gauge, as StatsD has it, or are its value, as Datadog has it."""
+    sanitize: Literal["statsd", "none"] = "statsd"
+    """How names are cleaned up: as StatsD does, or as those of all doors alone."""
+
+
+STATSD: Final = Dialect()
 
 
 class Record(NamedTuple):
@@ -48,14 +62,14 @@ class Record(NamedTuple):
     """Seconds since the epoch, if the sender says it: such a value is a sample itself."""
 
 
-def parse(data: bytes, refusals: Refusals) -> list[Record]:
+def parse(data: bytes, refusals: Refusals, dialect: Dialect = STATSD) -> list[Record]:
     """Return what a datagram or whole lines say; a bad line costs only itself."""
     records: list[Record] = []
     for raw in data.split(b"\n"):
         if not (raw := raw.strip()):
             continue
         try:
-            records += _line(raw.decode())
+            records += _line(raw.decode(), dialect)
         except UnicodeDecodeError:
             refusals.add(Reason.NOT_UTF8, raw)
         except BadSample as error:
@@ -66,7 +80,8 @@ def parse(data: bytes, refusals: Refusals) -> list[Record]:
 class Reader:
     """Cuts what a connection sends into lines. Holds no more than the beginning of one."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect = STATSD) -> None:
+        self._dialect = dialect
         self._rest = b""
         self._skipping = False
         """Within a line that is too long."""
@@ -81,21 +96,22 @@ class Reader:
         if len(self._rest) > MAX_LINE:
             refusals.add(Reason.LONG_LINE, self._rest)
             self._rest, self._skipping = b"", True
-        return parse(complete, refusals) if newline else []
+        return parse(complete, refusals, self._dialect) if newline else []
 
 
-def _line(line: str) -> list[Record]:
+def _line(line: str, dialect: Dialect) -> list[Record]:
     if line.startswith(("_e{", "_sc|")):
         raise BadSample(Reason.EVENT)
     name, colon, rest = line.partition(":")
     fields = rest.split("|")
     if len(fields) == 2 and ":" not in rest and colon:  # as most lines are
-        return [_record(_name(name, ""), fields[0], fields[1], 1.0, None)]
+        return [_record(_name(name, "", dialect.sanitize), fields[0], fields[1], 1.0, None, dialect)]
     tags = ",".join(_TAGS.findall(rest))
-    return list(_values(_name(name, tags), _OF_DATADOG.sub("", _TAGS.sub("", rest))))
+    rest = _OF_DATADOG.sub("", _TAGS.sub("", rest))
+    return list(_values(_name(name, tags, dialect.sanitize), rest, dialect))
 
 
-def _values(name: str, rest: str) -> Iterator[Record]:
+def _values(name: str, rest: str, dialect: Dialect) -> Iterator[Record]:
     """Yield the values of a line, `1|c:2|c` or `1:2|c`. Raises BadSample."""
     waiting: list[str] = []
     for part in rest.split(":"):
@@ -109,13 +125,15 @@ def _values(name: str, rest: str) -> Iterator[Record]:
                 elif option.startswith("T"):
                     timestamp = read_number(option[1:], Reason.TIMESTAMP)
             for one in waiting:
-                yield _record(name, one, options[0], rate, timestamp)
+                yield _record(name, one, options[0], rate, timestamp, dialect)
             waiting = []
     if waiting:
         raise BadSample(Reason.SYNTAX)
 
 
-def _record(name: str, value: str, letters: str, rate: float, timestamp: float | None) -> Record:
+def _record(
+    name: str, value: str, letters: str, rate: float, timestamp: float | None, dialect: Dialect
+) -> Record:
     kind = TYPES.get(letters)
     if kind is None:
         raise BadSample(Reason.STATSD_TYPE)
@@ -128,7 +146,7 @@ def _record(name: str, value: str, letters: str, rate: float, timestamp: float |
         raise BadSample(reason)
     if kind == TIMER:
         timestamp = None
-    relative = kind == GAUGE and value[0] in "+-"
+    relative = kind == GAUGE and value[0] in "+-" and dialect.signed_gauges == "delta"
     return Record(name, kind, number, relative, 1.0 if kind == GAUGE else rate, "", timestamp)
 
 
@@ -140,9 +158,11 @@ def _rate(text: str) -> float:
 
 
 @lru_cache(_NAMES)
-def _name(text: str, tags: str) -> str:
-    """Return the name of a series, cleaned up as StatsD does it. Raises BadSample."""
-    base, *own = _REMOVED.sub("", _BLANKS.sub("_", text.strip()).replace("/", "-")).split(";")
+def _name(text: str, tags: str, sanitize: str) -> str:
+    """Return the name of a series. Raises BadSample."""
+    if sanitize == "statsd":
+        text = _REMOVED.sub("", _BLANKS.sub("_", text.strip()).replace("/", "-"))
+    base, *own = text.split(";")
     found = dict(pair for pair in (part.split("=", 1) for part in own) if len(pair) == 2)
     for tag in filter(None, tags.split(",")):
         key, colon, value = tag.partition(":")

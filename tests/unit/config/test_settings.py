@@ -294,3 +294,31 @@ def test_init_says_what_is_to_do_before_servers_can_be_used(tmp_path, servers, a
     assert start.startswith("Start it: htmengine up")
     assert len(before) == len(advice)
     assert all(expected in line for expected, line in zip(advice, before, strict=True))
+
+
+def test_what_statsd_gives_is_chosen_by_options(application):
+    path = application / "application.conf"
+    text = path.read_text()
+    for old, new in {
+        "#timers = count_ps, mean, upper_p, upper": "timers = mean upper_p",
+        "#percentiles = 90": "percentiles = 50, 99.9 -10",
+        "#counts = false": "counts = true",
+        "#signed_gauges = delta": "signed_gauges = absolute",
+        "#prefix =\n": "prefix = app.\n",
+        "#sanitize = statsd": "sanitize = none",
+    }.items():
+        assert old in text
+        text = text.replace(old, new, 1)
+    path.write_text(text)
+    found = config.load(application).statsd
+    assert (found.series.timers, found.series.percentiles) == (("mean", "upper_p"), (50.0, 99.9, -10.0))
+    assert (found.series.counts, found.series.prefix, found.series.legacy_names) == (True, "app.", False)
+    assert (found.dialect.signed_gauges, found.dialect.sanitize) == ("absolute", "none")
+    path.write_text(
+        text.replace("mean upper_p", "mean p90").replace("-10", "0").replace("= app.", "= my app")
+    )
+    with pytest.raises(ConfigError) as caught:
+        config.load(application)
+    assert "has p90; there are count, count_ps" in str(caught.value)
+    assert "has 0; a percentile is above 0" in str(caught.value)
+    assert "cannot begin a name" in str(caught.value)

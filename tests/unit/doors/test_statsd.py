@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from htmengine.doors import statsd_aggregation
 from htmengine.doors.reasons import Reason
 from htmengine.doors.samples import Refusals, Samples
-from htmengine.doors.statsd import COUNTER, GAUGE, SET, TIMER, Reader, Record, parse
-from htmengine.doors.statsd_aggregation import IDLE, Aggregation
+from htmengine.doors.statsd import COUNTER, GAUGE, SET, TIMER, Dialect, Reader, Record, parse
+from htmengine.doors.statsd_aggregation import IDLE, STATISTICS, Aggregation, Series
 
 INTERVAL = 10.0
 END = 1_700_000_000.0
@@ -113,7 +113,8 @@ def flushed(*intervals, **options):
     for text in intervals:
         samples, refusals = Samples.empty(), Refusals()
         aggregation.add(parse(text.encode(), refusals), samples, refusals)
-        done = aggregation.flush(END)
+        done = aggregation.flush(END, refusals)
+        assert not refusals
         assert set(done.timestamps) <= {END}
         found.append(dict(zip(done.names, done.values, strict=True)))
     return found
@@ -168,14 +169,14 @@ def test_a_value_with_a_time_of_its_own_is_a_sample_at_once():
     aggregation = Aggregation(INTERVAL)
     aggregation.add(parse(b"a:5|g|T1700000000", refusals), samples, refusals)
     assert (samples.names, samples.timestamps, samples.values) == (["a"], [1_700_000_000], [5])
-    assert not aggregation.flush(END).names
+    assert not aggregation.flush(END, refusals).names
 
 
 def test_more_names_than_allowed_are_refused_and_the_others_go_on():
     aggregation, samples, refusals = Aggregation(INTERVAL, max_names=2), Samples.empty(), Refusals()
     aggregation.add(parse(b"a:1|c\nb:1|c\nc:1|c\na:1|c", refusals), samples, refusals)
     assert dict(refusals.counts) == {Reason.MANY_NAMES: 1}
-    assert aggregation.flush(END).names == ["a", "b"]
+    assert aggregation.flush(END, refusals).names == ["a", "b"]
 
 
 def test_many_values_of_a_timer_are_sampled_and_their_mean_and_maximum_are_exact(monkeypatch):
@@ -191,3 +192,78 @@ def test_the_percentile_agrees_with_the_rule_of_statsd(values):
     (found,) = flushed("\n".join(f"t:{value!r}|ms" for value in values))
     count = max(math.floor(0.9 * len(values) + 0.5), 1)
     assert found["t.upper_90"] == sorted(values)[count - 1]
+
+
+# -- Options
+
+
+def test_a_sign_may_be_that_of_the_value():
+    records = parse(b"g:5|g\ng:-2|g\ng:+1|g", Refusals(), Dialect(signed_gauges="absolute"))
+    assert records == [Record("g", GAUGE, 5), Record("g", GAUGE, -2), Record("g", GAUGE, 1)]
+
+
+def test_names_may_be_left_as_they_are():
+    records = parse("grüße/a b;dc=a:1|c".encode(), Refusals(), Dialect(sanitize="none"))
+    assert records == [Record("grüße/a_b;dc=a", COUNTER, 1)]
+
+
+def test_names_may_be_those_of_statsd():
+    text = "c;k=v:3|c\ng:5|g\nt:1|ms\ns:a|s"
+    (found,) = flushed(text, series=Series(legacy_names=True, timers=("mean",)))
+    assert found == {
+        "stats.c;k=v": 0.3,
+        "stats_counts.c;k=v": 3.0,
+        "stats.gauges.g": 5.0,
+        "stats.timers.t.mean": 1.0,
+        "stats.sets.s.count": 1.0,
+    }
+
+
+def test_names_may_have_a_prefix_and_counters_their_counts():
+    (found,) = flushed("c:3|c\ng:5|g", series=Series(prefix="app.", counts=True))
+    assert found == {"app.c": 0.3, "app.c.count": 3.0, "app.g": 5.0}
+
+
+def test_a_name_that_becomes_too_long_is_refused():
+    aggregation, refusals = Aggregation(INTERVAL, Series(prefix="p." * 10)), Refusals()
+    samples = Samples.empty()
+    aggregation.add(parse(b"m" * 250 + b":1|c\nok:1|c", refusals), samples, refusals)
+    aggregation.add(parse(b"n" * 250 + b":1|g|T1700000000", refusals), samples, refusals)
+    assert aggregation.flush(END, refusals).names == ["p." * 10 + "ok"]
+    assert not samples.names
+    assert dict(refusals.counts) == {Reason.LONG_NAME: 2}
+
+
+def test_percentiles_of_the_smallest_and_of_the_largest():
+    series = Series(
+        timers=("count_p", "mean_p", "upper_p", "sum_p", "sum_squares_p"), percentiles=(90, -10, 99.9)
+    )
+    (found,) = flushed("\n".join(f"t:{n}|ms" for n in range(1, 11)), series=series)
+    assert found == {
+        **{"t.count_90": 9, "t.mean_90": 5, "t.upper_90": 9, "t.sum_90": 45, "t.sum_squares_90": 285},
+        **{"t.count_top10": 1, "t.mean_top10": 10, "t.lower_top10": 10},
+        **{"t.sum_top10": 10, "t.sum_squares_top10": 100},
+        **{"t.count_99_9": 10, "t.mean_99_9": 5.5, "t.upper_99_9": 10},
+        **{"t.sum_99_9": 55, "t.sum_squares_99_9": 385},
+    }
+
+
+def test_a_percentile_of_no_value_gives_nothing():
+    assert flushed("t:1|ms\nt:2|ms", series=Series(timers=("upper_p",), percentiles=(10, 50))) == [
+        {"t.upper_50": 1.0}
+    ]
+
+
+def test_an_idle_timer_says_only_how_often_it_came():
+    _, idle = flushed("t:1|ms", "", series=Series(timers=STATISTICS))
+    assert idle == {"t.count": 0.0, "t.count_ps": 0.0}
+
+
+def test_statistics_of_a_sample_of_many_values_stand_for_all(monkeypatch):
+    monkeypatch.setattr(statsd_aggregation, "MAX_KEPT", 1000)
+    (found,) = flushed("\n".join(f"t:{n}|ms" for n in range(10_000)), series=Series(timers=STATISTICS))
+    assert found["t.count_90"] == 9000
+    assert found["t.sum_90"] == pytest.approx(sum(range(9000)), rel=0.1)
+    assert found["t.sum_squares_90"] == pytest.approx(sum(n * n for n in range(9000)), rel=0.15)
+    assert found["t.std"] == pytest.approx(2886.75, rel=0.1)
+    assert (found["t.sum"], found["t.lower"]) == (sum(range(10_000)), 0)

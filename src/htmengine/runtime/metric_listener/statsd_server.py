@@ -53,7 +53,8 @@ class StatsdServer:
         self._publisher = publisher
         self._counters = counters
         self._clock = clock
-        self._aggregation = Aggregation(settings.interval_s)
+        self._aggregation = Aggregation(settings.interval_s, settings.series)
+        self.dialect = settings.dialect
         self.connections: set[asyncio.BaseTransport] = set()
 
     async def open(self) -> None:
@@ -93,7 +94,7 @@ class StatsdServer:
     def flush(self, end: float) -> None:
         """End an interval."""
         refusals = Refusals()
-        self._publish(self._aggregation.flush(end), refusals)
+        self._publish(self._aggregation.flush(end, refusals), refusals)
         self._counters.reject_all(refusals, STATSD)
 
     async def _flush_at_ends(self) -> None:
@@ -123,13 +124,13 @@ class _Datagrams(asyncio.DatagramProtocol):
         self._server = server
 
     def datagram_received(self, data: bytes, addr: tuple[str, ...]) -> None:
-        self._server.take(lambda refusals: statsd.parse(data, refusals), addr[0])
+        self._server.take(lambda refusals: statsd.parse(data, refusals, self._server.dialect), addr[0])
 
 
 class _Connection(asyncio.Protocol):
     def __init__(self, server: StatsdServer) -> None:
         self._server = server
-        self._reader = statsd.Reader()
+        self._reader = statsd.Reader(server.dialect)
         self._transport: asyncio.BaseTransport | None = None
         self._peer = ""
 
