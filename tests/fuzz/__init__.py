@@ -1,0 +1,1 @@
+"""Parsers of what strangers send, fed with bytes that a fuzzer makes."""
