@@ -33,6 +33,7 @@ from htmengine.config.options import (
     whole_number,
 )
 from htmengine.doors.limits import Limits
+from htmengine.doors.samples import Counters
 from htmengine.doors.statsd import Dialect as StatsdDialect
 from htmengine.doors.statsd_aggregation import STATISTICS
 from htmengine.doors.statsd_aggregation import Series as StatsdSeries
@@ -149,6 +150,11 @@ class Doors(msgspec.Struct, frozen=True, kw_only=True):
     """What the doors over HTTP take."""
 
     limits: Limits = Limits()
+    influx_port: int = 0
+    otlp_port: int = 0
+    """Further ports of the web server, for senders that cannot be told another; 0: none."""
+    remote_write_counters: Counters = "rate"
+    otlp_counters: Counters = "rate"
     drop_labels: tuple[str, ...] = ()
     """Labels that series of remote write lose."""
     buckets: bool = False
@@ -451,7 +457,7 @@ def _settings(reader: OptionReader) -> Settings:
         ),
         alerts=reader.directory / ALERTS_FILE,
     )
-    for section in ("engine", "statsd", "remote_write", "otlp", "limits"):
+    for section in ("engine", "statsd", "remote_write", "otlp", "influx", "limits"):
         reader.refuse_others(APPLICATION, section)
     return settings
 
@@ -555,13 +561,19 @@ def _doors(reader: OptionReader) -> Doors:
     defaults = Doors()
     limits = reader.section(APPLICATION, "limits")
     remote_write = reader.section(APPLICATION, "remote_write")
-    otlp = reader.section(APPLICATION, "otlp")
+    otlp, influx = reader.section(APPLICATION, "otlp"), reader.section(APPLICATION, "influx")
     return Doors(
         limits=Limits(
             body=limits.get("body", positive_count, defaults.limits.body),
             inflated=limits.get("inflated", positive_count, defaults.limits.inflated),
             samples=limits.get("samples", positive_count, defaults.limits.samples),
         ),
+        influx_port=influx.get("extra_port", port_or_none, defaults.influx_port),
+        otlp_port=otlp.get("extra_port", port_or_none, defaults.otlp_port),
+        remote_write_counters=remote_write.choice(
+            "counters", get_args(Counters), defaults.remote_write_counters
+        ),
+        otlp_counters=otlp.choice("counters", get_args(Counters), defaults.otlp_counters),
         drop_labels=remote_write.get("drop_labels", names, defaults.drop_labels),
         buckets=remote_write.get("buckets", boolean, defaults.buckets),
         resource_attributes=otlp.get("resource_attributes", names, defaults.resource_attributes),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,6 +19,8 @@ from htmengine.doors import names, protobuf
 from htmengine.doors.limits import Limits
 from htmengine.doors.reasons import BadSample, Reason
 from htmengine.doors.samples import (
+    OF_COUNTERS,
+    Counters,
     Kind,
     Parsed,
     Refusals,
@@ -291,12 +294,15 @@ def parse(
     limits: Limits,
     *,
     resource_attributes: Iterable[str],
+    counters: Counters = "rate",
 ) -> Parsed:
-    """Return the samples of a request. `resource_attributes`: of the resource, those that become tags.
+    """Return the samples of a request.
+
+    `resource_attributes`: of the resource, those that become tags. `counters`: what becomes of sums that only grow.
 
     Raises UnreadableBody: it cannot be decoded, or is more than the limits allow.
     """
-    reading = _Reading(limits.samples)
+    reading = _Reading(limits.samples, counters)
     chosen = frozenset(resource_attributes)
     last: Any = None
     of_resource: dict[str, str] = {}
@@ -327,7 +333,8 @@ def _tags(attributes: Iterable[Any]) -> dict[str, str]:
 class _Reading:
     """A request while it is read."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, counters: Counters) -> None:
+        self._sum = partial(_sum, counters)
         self.samples = Samples.empty()
         self.refusals = Refusals()
         self._most = most
@@ -335,7 +342,7 @@ class _Reading:
     def add(self, metric: Any, of_resource: dict[str, str]) -> None:
         """Take the data points of a metric."""
         self._add(metric, metric.gauge, of_resource, _gauge, ("",))
-        self._add(metric, metric.sum, of_resource, _sum, ("",))
+        self._add(metric, metric.sum, of_resource, self._sum, ("",))
         self._add(metric, metric.histogram, of_resource, _histogram, (".rate", ".mean"))
         self._add(metric, metric.exponential_histogram, of_resource, _exponential, (".rate", ".mean"))
         self._add(metric, metric.summary, of_resource, _summary, (".rate", ".mean"))
@@ -401,14 +408,14 @@ def _gauge(data: Any, point: Any, time: float) -> Iterator[_Found]:
     yield _Found("", float(point.as_double or point.as_int))
 
 
-def _sum(data: Any, point: Any, time: float) -> Iterator[_Found]:
+def _sum(counters: Counters, data: Any, point: Any, time: float) -> Iterator[_Found]:
     value = float(point.as_double or point.as_int)
     if not data.is_monotonic:
         yield _Found("", value)
     elif data.aggregation_temporality == _DELTA:
-        yield _Found("", value / _duration(point, time))
+        yield _Found("", value / _duration(point, time) if counters == "rate" else value)
     else:
-        yield _Found("", value, Kind.COUNTER, _start(point))
+        yield _Found("", value, OF_COUNTERS[counters], None if counters == "raw" else _start(point))
 
 
 def _totals(data: Any, point: Any, time: float) -> Iterator[_Found]:

@@ -16,7 +16,7 @@ from htmengine.doors.samples import Kind, Parsed, Refusals, Samples, check_times
 TOTALS: Final = "totals"
 """The protocol of a message with running totals."""
 
-_KINDS: Final = {kind.name.lower(): kind for kind in (Kind.COUNTER, Kind.MEAN, Kind.ENDED)}
+_KINDS: Final = {kind.name.lower(): kind for kind in Kind if kind is not Kind.GAUGE}
 _UNKNOWN: Final = "-"
 
 

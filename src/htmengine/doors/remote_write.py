@@ -19,6 +19,8 @@ from htmengine.doors.samples import (
     EARLIEST,
     LARGEST,
     LATEST,
+    OF_COUNTERS,
+    Counters,
     Kind,
     Refusals,
     Samples,
@@ -132,14 +134,18 @@ def parse(
     *,
     drop_labels: frozenset[str] = frozenset(),
     buckets: bool = False,
+    counters: Counters = "rate",
 ) -> Received:
     """Return what a request says, without its compression.
 
     `drop_labels`: of which names lose these. `buckets`: take the buckets of histograms too.
+    `counters`: what becomes of counters.
 
     Raises UnreadableBody: damaged, or more than the limits allow.
     """
-    reading = _Reading(limits.samples, drop_labels, buckets, starts=version is Version.V2)
+    reading = _Reading(
+        limits.samples, drop_labels, buckets, OF_COUNTERS[counters], starts=version is Version.V2
+    )
     most = limits.samples + _MAX_SYMBOLS
     if version is Version.V1:
         known = _KnownLabels()
@@ -213,7 +219,9 @@ _Totals = dict[tuple[str, str], dict[float, tuple[float, float | None]]]
 class _Reading:
     """A request while it is read."""
 
-    def __init__(self, most: int, drop_labels: frozenset[str], buckets: bool, *, starts: bool) -> None:
+    def __init__(
+        self, most: int, drop_labels: frozenset[str], buckets: bool, of_counters: Kind, *, starts: bool
+    ) -> None:
         self.samples = Samples.empty()
         self.refusals = Refusals()
         self.seen = 0
@@ -223,6 +231,7 @@ class _Reading:
         self._most = most
         self._drop = drop_labels
         self._buckets = buckets
+        self._of_counters = of_counters
         self._starts = starts
         self._sums: _Totals = {}
         self._counts: _Totals = {}
@@ -240,6 +249,9 @@ class _Reading:
                 self.refusals.add(Reason.BUCKET, base, count=len(points))
                 return
             of = Kind.COUNTER
+        counts = of is Kind.COUNTER
+        if counts:
+            of = self._of_counters
         try:
             name = _name(base, labels, self._drop)
         except BadSample as error:
@@ -247,7 +259,7 @@ class _Reading:
             self.refusals.add(error.reason, names.joined(base, labels), count=len(points) + len(histograms))
             return
         totals = None
-        if of is Kind.COUNTER and base.endswith(("_sum", "_count")):
+        if counts and base.endswith(("_sum", "_count")):
             suffix = base[base.rindex("_") :]
             family = name[: len(base) - len(suffix)], name[len(base) :]
             totals = (self._sums if suffix == "_sum" else self._counts).setdefault(family, {})
@@ -256,7 +268,7 @@ class _Reading:
             if not (-LARGEST <= value <= LARGEST and EARLIEST <= timestamp <= LATEST):
                 self._add_rare(name, timestamp, value)
                 continue
-            start = _start(point) if self._starts and of is Kind.COUNTER else None
+            start = _start(point) if self._starts and counts else None
             self.samples.add(name, timestamp, value + 0.0, of, start)
             if totals is not None:
                 totals[timestamp] = value, start

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from htmengine import foreign
 from htmengine.doors.reasons import BadSample, Reason
@@ -33,6 +33,17 @@ class Kind(IntEnum):
     """A running sum, with the running count beside it; the sample is the growth of the one by that of the other."""
     ENDED = 3
     """No value: the series has ended. What is known of its counter is forgotten."""
+    INCREASE = 4
+    """A running total; the sample is its growth since the value before."""
+
+
+Counters = Literal["rate", "delta", "raw"]
+"""What becomes of running totals: growth per second, growth since the value before, or the total itself."""
+OF_COUNTERS: Final[dict[Counters, Kind]] = {
+    "rate": Kind.COUNTER,
+    "delta": Kind.INCREASE,
+    "raw": Kind.GAUGE,
+}
 
 
 class Samples(NamedTuple):

@@ -319,6 +319,7 @@ def _read_remote_write(
         settings.limits,
         drop_labels=frozenset(settings.drop_labels),
         buckets=settings.buckets,
+        counters=settings.remote_write_counters,
     )
 
 
@@ -349,7 +350,11 @@ def _encoding(request: Request) -> otlp.Encoding:
 
 def _read_otlp(body: bytes, request: Request, now: float, settings: config.Doors) -> Parsed:
     return otlp.parse(
-        body, _encoding(request), settings.limits, resource_attributes=settings.resource_attributes
+        body,
+        _encoding(request),
+        settings.limits,
+        resource_attributes=settings.resource_attributes,
+        counters=settings.otlp_counters,
     )
 
 

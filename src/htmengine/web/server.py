@@ -6,7 +6,8 @@ import logging
 import socket
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
@@ -26,6 +27,7 @@ IDLE_S: Final = 65
 """A connection that is idle for so long is closed; a little longer than proxies keep theirs."""
 ENDS_WITHIN_S: Final = 3
 MAX_CONNECTIONS: Final = 4096
+HTTP_PORT: Final = "[http] port"
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +68,8 @@ def address(http: config.Http) -> str:
     return f"{'https' if http.certificate else 'http'}://{host}:{http.port}/"
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens. Raises HttpPortError."""
+def listening(host: str, port: int, option: str = HTTP_PORT) -> socket.socket:
+    """Return a socket that listens; `option` says where its port comes from. Raises HttpPortError."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -76,8 +78,12 @@ def listening(host: str, port: int) -> socket.socket:
     except OSError as error:
         raise HttpPortError(
             f"{host}:{port}: the web server cannot listen here: {error.strerror or error}.",
-            hint="Another program may have this port: give another with --http-port, or as [http] port in "
-            "application.conf; 0 goes without the web server.",
+            hint=f"Another program may have this port: give another as {option} in application.conf"
+            + (
+                "; 0 goes without it."
+                if option != HTTP_PORT
+                else ", or with --http-port; 0 goes without the web server."
+            ),
         ) from error
     # Connections have it from here: an answer goes out in two pieces, and the second would wait 40 ms for the client's
     # acknowledgement of the first. asyncio sets it for sockets that it makes itself.
@@ -98,6 +104,15 @@ def _require_certificate(http: config.Http) -> None:
         ) from error
 
 
+def _further(settings: config.Settings) -> Iterator[socket.socket]:
+    """Yield sockets for the doors with ports of their own. Raises HttpPortError."""
+    doors = settings.doors
+    for port, section in ((doors.influx_port, "influx"), (doors.otlp_port, "otlp")):
+        if port:
+            yield listening(settings.http.host, port, f"[{section}] extra_port")
+            log.info("%s.listening host=%s port=%d for=%s", NAME, settings.http.host, port, section)
+
+
 def serve(
     context: Context,
     bound: socket.socket,
@@ -110,7 +125,7 @@ def serve(
     Raises
     ------
     NoTokenError : other machines can connect, and nobody has a token.
-    HttpPortError : the certificate cannot be used.
+    HttpPortError : the certificate cannot be used, or a door's further port cannot be opened.
     """
     require_token(context.database, context.settings.http)
     logging.getLogger("htmengine.web.audit").setLevel(logging.INFO)  # whatever else is logged
@@ -151,7 +166,9 @@ def serve(
     watcher = threading.Thread(target=watch, name="web-watch", daemon=True)
     watcher.start()
     try:
-        server.run(sockets=[bound.dup()])
+        with ExitStack() as stack:
+            further = [stack.enter_context(one) for one in _further(context.settings)]
+            server.run(sockets=[bound.dup(), *further])
     finally:
         ended.set()
         watcher.join()

@@ -8,8 +8,10 @@ import urllib.request
 from contextlib import suppress
 
 import msgspec
+import pytest
 
-from htmengine.web.server import listening, work
+from benchmarks.running import free_port
+from htmengine.web.server import HttpPortError, listening, work
 
 
 def answer(port):
@@ -51,6 +53,51 @@ def test_a_program_that_waits_for_its_port_ends_when_it_is_told_to(context, capl
         context.stop.set()
         server.join(60)
         assert not server.is_alive()
+
+
+def with_extra_port(context, port, extra):
+    settings = context.settings
+    return dataclasses.replace(
+        context,
+        settings=msgspec.structs.replace(
+            settings,
+            http=msgspec.structs.replace(settings.http, port=port),
+            doors=msgspec.structs.replace(settings.doors, **extra),
+        ),
+    )
+
+
+def test_doors_answer_at_ports_of_their_own_too(context):
+    port, influx, otlp = (free_port() for _ in range(3))
+    extra = {"influx_port": influx, "otlp_port": otlp}
+    server = threading.Thread(target=work, args=(with_extra_port(context, port, extra),))
+    server.start()
+    try:
+        while server.is_alive() and answer(port) is None:
+            time.sleep(0.05)
+        for at, path, body, kind in (
+            (influx, "/write?precision=s", b"cpu value=1 1700000000", "text/plain"),
+            (otlp, "/v1/metrics", b"{}", "application/json"),
+            (port, "/write?precision=s", b"cpu value=2 1700000060", "text/plain"),
+        ):
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{at}{path}", data=body, headers={"Content-Type": kind}
+            )
+            with urllib.request.urlopen(request, timeout=30) as response:
+                assert response.status in (200, 204)
+    finally:
+        context.stop.set()
+        server.join()
+    (queue,) = (one for one in context.bus.status() if one.name == context.settings.listener.queue)
+    assert queue.ready == 2
+
+
+def test_a_port_of_a_door_that_is_taken_is_named(context):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        with pytest.raises(HttpPortError, match=str(taken)) as raised:
+            work(with_extra_port(context, free_port(), {"otlp_port": taken}))
+    assert "[otlp] extra_port" in raised.value.hint
 
 
 def test_answers_are_sent_at_once():

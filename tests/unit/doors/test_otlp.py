@@ -106,6 +106,20 @@ def test_a_sum_is_a_counter_a_rate_or_a_value(temporality, monotonic, expected):
     assert one({"name": "m", "sum": total})[2:5] == expected
 
 
+@pytest.mark.parametrize(
+    ("counters", "temporality", "expected"),
+    [
+        ("delta", CUMULATIVE, (121.0, Kind.INCREASE, START)),
+        ("raw", CUMULATIVE, (121.0, Kind.GAUGE, None)),
+        ("delta", DELTA, (121.0, Kind.GAUGE, None)),
+        ("raw", DELTA, (121.0, Kind.GAUGE, None)),
+    ],
+)
+def test_a_sum_that_only_grows_becomes_what_is_asked_for(counters, temporality, expected):
+    total = {"aggregationTemporality": temporality, "isMonotonic": True, "dataPoints": [point(asInt="121")]}
+    assert one({"name": "m", "sum": total}, counters=counters)[2:5] == expected
+
+
 def test_an_increment_without_a_start_gives_no_rate():
     total = {
         "aggregationTemporality": DELTA,

@@ -174,6 +174,23 @@ def test_the_mean_of_a_histogram_comes_from_its_sum_and_count():
     assert samples.timestamps[4:] == [NOW_MS / 1000, NOW_MS / 1000 + 1]
 
 
+@pytest.mark.parametrize(
+    ("counters", "kind"), [("rate", Kind.COUNTER), ("delta", Kind.INCREASE), ("raw", Kind.GAUGE)]
+)
+def test_counters_become_what_is_asked_for_and_means_stay(counters, kind):
+    body = b"".join(
+        series_v1({"__name__": f"latency_{part}"}, [sample(value)])
+        for part, value in [("count", 4.0), ("sum", 9.0)]
+    ) + series_v1({"__name__": "level"}, [sample(7.0)])
+    samples = parse(body, Version.V1, LIMITS, counters=counters).samples
+    assert dict(zip(samples.names, samples.kinds, strict=True)) == {
+        "latency_count": kind,
+        "latency_sum": kind,
+        "level": Kind.GAUGE,
+        "latency.mean": Kind.MEAN,
+    }
+
+
 def test_buckets_are_left_out_unless_asked_for():
     body = series_v1({"__name__": "latency_bucket", "le": "0.5"}, [sample(5.0), sample(6.0)])
     received = parse(body, Version.V1, LIMITS)

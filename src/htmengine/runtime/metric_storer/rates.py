@@ -60,6 +60,8 @@ def _since(before: Total | None, total: Total, kind: Kind, start: float | None) 
 
 def _sample(since: Total, total: Total, kind: Kind) -> float | Reason:
     grown = total.value - since.value
+    if kind is Kind.INCREASE:
+        return check_value(grown) or grown + 0.0
     by = total.count - since.count if kind is Kind.MEAN else total.timestamp - since.timestamp
     if not by:
         return Reason.NOTHING_COUNTED

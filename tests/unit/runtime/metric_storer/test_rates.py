@@ -39,6 +39,17 @@ def test_a_counter_gives_its_growth_per_second_at_the_later_time():
     assert refused == [Reason.FIRST_OF_COUNTER]
 
 
+def test_an_increase_is_the_growth_since_the_value_before():
+    found, refused = rates(
+        ("m", T + 0.25, 100.0, Kind.INCREASE, None, None),
+        ("m", T + 60.75, 221.0, Kind.INCREASE, None, None),
+        ("m", T + 90, 221.0, Kind.INCREASE, None, None),
+        ("m", T + 150, 7.0, Kind.INCREASE, T + 100, None),
+    )
+    assert found == [("m", T + 60, 121.0), ("m", T + 90, 0.0), ("m", T + 150, 7.0)]
+    assert refused == [Reason.FIRST_OF_COUNTER]
+
+
 def test_a_counter_that_begins_again_gives_its_rate_from_its_start_if_that_is_known():
     assert rates(("m", T, 100.0), ("m", T + 60, 30.0))[0] == []
     again = ("m", T + 60, 30.0, Kind.COUNTER, T + 50)
