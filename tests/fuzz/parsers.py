@@ -153,8 +153,8 @@ def _statsd(data: bytes) -> tuple[Samples, Refusals]:
     half = len(data) // 2
     for piece in (data[:half], data[half:]):
         aggregation.add(stream.feed(piece, refusals), samples, refusals)
-    first = aggregation.flush(1_700_000_000.0)
-    second = aggregation.flush(1_700_000_010.0)
+    first = aggregation.flush(1_700_000_000.0, refusals)
+    second = aggregation.flush(1_700_000_010.0, refusals)
     for one in (samples, second):
         cut = Samples(*(column[: LIMITS.samples] for column in one))
         check(cut, refusals)

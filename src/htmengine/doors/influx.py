@@ -7,11 +7,13 @@ tags. True and false are 1 and 0. Text is left out, and counted.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from htmengine.doors import names
 from htmengine.doors.limits import Limits
 from htmengine.doors.reasons import BadSample, Reason
+from htmengine.doors.remembered import MAX_SIZE, remembered
 from htmengine.doors.samples import (
     EARLIEST,
     LATEST,
@@ -70,9 +72,8 @@ def parse(body: bytes, unit: tuple[int, int], now: float, limits: Limits) -> Par
     """
     gauges = Gauges(limits.samples)
     refusals = Refusals()
-    # Within a request the same measurements, tags and fields come again and again.
-    heads: dict[str, tuple[str, dict[str, str]]] = {}
-    known: dict[tuple[str, str], str] = {}
+    times: dict[str, float] = {"": now}
+    """What is collected together has the same."""
     for number, raw in enumerate(body.split(b"\n"), start=1):
         if not (raw := raw.strip()) or raw.startswith(b"#"):
             continue
@@ -80,9 +81,9 @@ def parse(body: bytes, unit: tuple[int, int], now: float, limits: Limits) -> Par
         try:
             line = raw.decode()
             head, fields, rest = _split(line)
-            if head not in heads:
-                heads[head] = measurement_of(head)
-            timestamp = _time(rest, unit) if rest else now
+            measurement_of(head)  # a line without one is refused once, however many fields it has
+            if (timestamp := times.get(rest)) is None:
+                timestamp = times[rest] = _time(rest, unit)
         except UnicodeDecodeError:
             refusals.add(Reason.NOT_UTF8, raw, number)
             continue
@@ -92,8 +93,7 @@ def parse(body: bytes, unit: tuple[int, int], now: float, limits: Limits) -> Par
         for key, text in fields.items():
             try:
                 value = _value(text)
-                if (name := known.get((head, key))) is None:
-                    name = known[head, key] = series_name(*heads[head], _unescaped(key))
+                name = _name(head, key)
             except BadSample as error:
                 refusals.add(error.reason, line, number)
                 continue
@@ -137,8 +137,24 @@ def _split_slowly(line: str) -> tuple[str, dict[str, str], str]:
     return head[1], fields, rest.strip(" ")
 
 
-def measurement_of(head: str) -> tuple[str, dict[str, str]]:
+def _name(head: str, key: str) -> str:
+    """Return the name of the series of a head and a field, both still escaped. Raises BadSample."""
+    return _known_name(head, key) if len(head) + len(key) <= MAX_SIZE else _worked_out(head, key)
+
+
+def _worked_out(head: str, key: str) -> str:
+    return series_name(*measurement_of(head), _unescaped(key))
+
+
+_known_name = remembered(_worked_out)
+
+
+def measurement_of(head: str) -> tuple[str, Mapping[str, str]]:
     """Return measurement and tags, no longer escaped. Raises BadSample."""
+    return _known_measurement(head) if len(head) <= MAX_SIZE else _measurement_of(head)
+
+
+def _measurement_of(head: str) -> tuple[str, Mapping[str, str]]:
     if "\\" in head:
         found = _SERIES.fullmatch(head)
         if not found:
@@ -155,7 +171,10 @@ def measurement_of(head: str) -> tuple[str, dict[str, str]]:
     return measurement, tags
 
 
-def series_name(measurement: str, tags: dict[str, str], field: str) -> str:
+_known_measurement = remembered(_measurement_of)
+
+
+def series_name(measurement: str, tags: Mapping[str, str], field: str) -> str:
     """Return the name of a field's series. Raises BadSample."""
     return names.canonical(measurement if field == "value" else f"{measurement}.{field}", tags)
 

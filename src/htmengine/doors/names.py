@@ -14,6 +14,7 @@ from typing import Final
 
 from htmengine import foreign
 from htmengine.doors.reasons import MAX_NAME, BadSample, Reason
+from htmengine.doors.remembered import MAX_SIZE, remembered
 
 _KEY: Final = r'["-:<>-\]_-~]+'
 _NOTHING_TO_REPLACE: Final = re.compile(rf"[!-:<-~]+(?:;{_KEY}=[!-:<-}}][!-:<-~]*)*").fullmatch
@@ -46,12 +47,19 @@ def read(path: str) -> str:
 
     A path with characters that nobody sees is refused, not changed: an agent that sends one is at fault.
     """
+    return _known(path) if len(path) <= MAX_SIZE else _read(path)
+
+
+def _read(path: str) -> str:
     if foreign.has_unseen(path):
         raise BadSample(Reason.NAME_CHARACTERS)
     base, *parts = path.split(";")
     if path.endswith('"}') and "{" in base:
         return canonical(*_in_braces(path))
     return canonical(base, dict(map(_pair, parts)))
+
+
+_known = remembered(_read)
 
 
 def joined(base: str, tags: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from htmengine.doors import names, protobuf
 from htmengine.doors.limits import Limits
 from htmengine.doors.reasons import MAX_NAME, BadSample, Reason
+from htmengine.doors.remembered import MAX_SIZE, remembered
 from htmengine.doors.samples import (
     EARLIEST,
     LARGEST,
@@ -73,7 +74,6 @@ _V2: Final = protobuf.classes(
     },
 )
 _MAX_SYMBOLS: Final = 1_000_000
-_MAX_KNOWN: Final = 50_000
 _GAUGE_HISTOGRAM: Final = 3
 """A reset hint: the histogram counts no running totals."""
 
@@ -143,36 +143,63 @@ def parse(
 
     Raises UnreadableBody: damaged, or more than the limits allow.
     """
-    reading = _Reading(
-        limits.samples, drop_labels, buckets, OF_COUNTERS[counters], starts=version is Version.V2
-    )
+    reading = _Reading(limits.samples, buckets, OF_COUNTERS[counters], starts=version is Version.V2)
     most = limits.samples + _MAX_SYMBOLS
     if version is Version.V1:
-        known = _KnownLabels()
         for piece in protobuf.pieces(body, most=most):
             for series in protobuf.decoded(_V1["WriteRequest"], piece).timeseries:
-                labels = [known[label] for label in series.labels]
-                reading.add(dict(labels), series, Type.UNSPECIFIED)
+                reading.add(_series(tuple(series.labels), drop_labels), series)
     else:
         symbols: list[str] = []
         for piece in protobuf.pieces(body, most=most):
             symbols += protobuf.decoded(_V2["Symbols"], piece).symbols
         for piece in protobuf.pieces(body, most=most):
             for series in protobuf.decoded(_V2["Request"], piece).timeseries:
-                reading.add(_labels(series.labels_refs, symbols), series, _type(series.metadata.type))
+                labels = _labels(series.labels_refs, symbols)
+                reading.add(_described(labels, _type(series.metadata.type), drop_labels), series)
     reading.add_means()
     return Received(reading.samples, reading.refusals, reading.seen - reading.refused, reading.histograms)
 
 
-class _KnownLabels(dict[bytes, tuple[str, str]]):
-    """Labels of a request by their bytes: most series share most of theirs."""
+class _Series(NamedTuple):
+    """What the labels of a series say."""
 
-    def __missing__(self, encoded: bytes) -> tuple[str, str]:
-        if len(self) >= _MAX_KNOWN:
-            self.clear()
-        label = protobuf.decoded(_V1["Label"], encoded)
-        self[encoded] = pair = label.name, label.value
-        return pair
+    name: str
+    """Where it is refused, what its labels are."""
+    stem: int
+    """Characters of the name that are its base."""
+    kind: Kind | None
+    """None for a bucket."""
+    refused: Reason | None = None
+
+    def family(self) -> tuple[str, tuple[str, str]] | None:
+        """Return the suffix of a running sum or count, and the base without it and the tags; None for all else."""
+        for suffix in ("_sum", "_count"):
+            if self.kind is Kind.COUNTER and self.name[: self.stem].endswith(suffix):
+                return suffix, (self.name[: self.stem - len(suffix)], self.name[self.stem :])
+        return None
+
+
+def _described(labels: dict[str, str], kind: Type, drop: frozenset[str]) -> _Series:
+    base = labels.pop(NAME, "")
+    of = kind_of(base, labels, kind)
+    try:
+        return _Series(_name(base, labels, drop), len(base), of)
+    except BadSample as error:
+        return _Series(names.joined(base, labels), len(base), of, error.reason)
+
+
+def _series(encoded: tuple[bytes, ...], drop: frozenset[str]) -> _Series:
+    """Return what labels say by their bytes. Raises UnreadableBody."""
+    return (_known if sum(map(len, encoded)) <= MAX_SIZE else _decoded)(encoded, drop)
+
+
+def _decoded(encoded: tuple[bytes, ...], drop: frozenset[str]) -> _Series:
+    labels = (protobuf.decoded(_V1["Label"], label) for label in encoded)
+    return _described({label.name: label.value for label in labels}, Type.UNSPECIFIED, drop)
+
+
+_known = remembered(_decoded)
 
 
 def _labels(references: Sequence[int], symbols: Sequence[str]) -> dict[str, str]:
@@ -219,9 +246,7 @@ _Totals = dict[tuple[str, str], dict[float, tuple[float, float | None]]]
 class _Reading:
     """A request while it is read."""
 
-    def __init__(
-        self, most: int, drop_labels: frozenset[str], buckets: bool, of_counters: Kind, *, starts: bool
-    ) -> None:
+    def __init__(self, most: int, buckets: bool, of_counters: Kind, *, starts: bool) -> None:
         self.samples = Samples.empty()
         self.refusals = Refusals()
         self.seen = 0
@@ -229,51 +254,45 @@ class _Reading:
         self.refused = 0
         self.histograms = 0
         self._most = most
-        self._drop = drop_labels
         self._buckets = buckets
         self._of_counters = of_counters
         self._starts = starts
         self._sums: _Totals = {}
         self._counts: _Totals = {}
 
-    def add(self, labels: dict[str, str], series: Any, kind: Type) -> None:
+    def add(self, of: _Series, series: Any) -> None:
         """Take the samples of a series."""
         points, histograms = series.samples, series.histograms
         self.seen += len(points)
         if self.seen + self.histograms > self._most:
             raise UnreadableBody(Reason.TOO_MANY)
-        base = labels.pop(NAME, "")
-        of = kind_of(base, labels, kind)
-        if of is None:
+        name, stem, kind, refused = of
+        if kind is None:
             if not self._buckets:
-                self.refusals.add(Reason.BUCKET, base, count=len(points))
+                self.refusals.add(Reason.BUCKET, name[:stem], count=len(points))
                 return
-            of = Kind.COUNTER
-        counts = of is Kind.COUNTER
-        if counts:
-            of = self._of_counters
-        try:
-            name = _name(base, labels, self._drop)
-        except BadSample as error:
+            kind = Kind.COUNTER
+        if refused:
             self.refused += len(points)
-            self.refusals.add(error.reason, names.joined(base, labels), count=len(points) + len(histograms))
+            self.refusals.add(refused, name, count=len(points) + len(histograms))
             return
         totals = None
-        if counts and base.endswith(("_sum", "_count")):
-            suffix = base[base.rindex("_") :]
-            family = name[: len(base) - len(suffix)], name[len(base) :]
-            totals = (self._sums if suffix == "_sum" else self._counts).setdefault(family, {})
+        counts = kind is Kind.COUNTER
+        if counts:
+            kind = self._of_counters
+            if family := of.family():
+                totals = (self._sums if family[0] == "_sum" else self._counts).setdefault(family[1], {})
         for point in points:
             value, timestamp = point.value, point.timestamp / 1000
             if not (-LARGEST <= value <= LARGEST and EARLIEST <= timestamp <= LATEST):
                 self._add_rare(name, timestamp, value)
                 continue
             start = _start(point) if self._starts and counts else None
-            self.samples.add(name, timestamp, value + 0.0, of, start)
+            self.samples.add(name, timestamp, value + 0.0, kind, start)
             if totals is not None:
                 totals[timestamp] = value, start
         for histogram in histograms:
-            self._add_histogram(name[: len(base)], name[len(base) :], histogram)
+            self._add_histogram(name[:stem], name[stem:], histogram)
 
     def _add_rare(self, name: str, timestamp: float, value: float) -> None:
         """Take the end of a series, or refuse a sample."""

@@ -64,7 +64,7 @@ class InfluxDB:
                         name = influx.series_name(measurement, tags, field)
                     except BadSample:
                         continue
-                    yield Origin(name, _Field(measurement, dict.fromkeys(keys, "") | tags, field))
+                    yield Origin(name, _Field(measurement, {**dict.fromkeys(keys, ""), **tags}, field))
 
     def points(self, origin: Origin, since: float, until: float) -> Iterator[Points]:
         """Yield the samples of a series."""

@@ -105,10 +105,31 @@ def test_a_request_larger_than_a_piece_is_read_whole():
     assert [value for _, _, value, _ in rows(parse(body, Version.V1, LIMITS))] == list(range(5000))
 
 
-def test_labels_of_any_number_of_series_are_told_apart(monkeypatch):
-    monkeypatch.setattr(remote_write, "_MAX_KNOWN", 3)
-    body = b"".join(series_v1({"__name__": "m", "n": str(n % 7)}, [sample(float(n))]) for n in range(50))
-    assert parse(body, Version.V1, LIMITS).samples.names == [f"m;n={n % 7}" for n in range(50)]
+def test_labels_are_told_apart_also_where_the_same_bytes_are_divided_otherwise():
+    job, nothing = field(1, b"job") + field(2, b"a"), b""
+    bodies = [
+        field(1, b"".join(field(1, label) for label in labels) + field(2, sample(1.0)))
+        for labels in (
+            (field(1, b"__name__") + field(2, b"m"), job),
+            (field(1, b"__name__") + field(2, b"m") + job, nothing),
+            (field(1, b"__name__") + field(2, b"m"), field(1, b"job"), field(2, b"a")),
+        )
+    ]
+    found = [parse(body, Version.V1, LIMITS).samples.names for body in bodies * 2]
+    assert found == [["m;job=a"], [], ["m"]] * 2
+
+
+def test_labels_are_dropped_or_not_as_the_settings_say_at_the_time():
+    body = series_v1({"__name__": "m", "replica": "a"}, [sample(1.0)])
+    for drop, name in (((), "m;replica=a"), (("replica",), "m"), ((), "m;replica=a")):
+        assert parse(body, Version.V1, LIMITS, drop_labels=frozenset(drop)).samples.names == [name]
+
+
+def test_labels_longer_than_what_is_remembered_are_read_each_time():
+    body = series_v1({"__name__": "m", "long": "x" * 1000}, [sample(1.0)])
+    for _ in range(2):
+        assert parse(body, Version.V1, LIMITS, drop_labels=frozenset({"long"})).samples.names == ["m"]
+        assert parse(body, Version.V1, LIMITS).refusals.counts == {Reason.LONG_NAME: 1}
 
 
 def test_fields_that_are_not_known_are_skipped():
