@@ -6,7 +6,7 @@
         for metric in engine.metrics(q="web.*"):
             print(metric.name, metric.log_score)
 
-It needs no more than the engine itself does. Answers are the types of `htmengine.web.shapes` and `htmengine.web.alert_shapes`.
+It needs no more than the engine itself does. Answers are the types of `htmengine.web.shapes` and of the modules beside it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from htmengine.web.alert_shapes import (
     TargetList,
     TargetTest,
 )
+from htmengine.web.rule_shapes import MonitorRules
 from htmengine.web.shapes import (
     Alarm,
     AlarmPage,
@@ -48,7 +49,6 @@ from htmengine.web.shapes import (
     MetricDetail,
     MetricPage,
     MetricRow,
-    MonitorRules,
     Overview,
     RankedMetric,
     RankedMetrics,

@@ -1,12 +1,54 @@
-"""Fixed answers about alerts: targets, and what they were told."""
+"""Fixed answers about alerts: targets, what they were told, and the rules."""
 
+from pathlib import Path
+
+import msgspec
 from starlette.responses import JSONResponse
 
+from htmengine.alerts import rules_file
+from htmengine.alerts.rules_text import WrittenRule, with_rules, written_rules
 from tests.page.fleet import NOW
 from tests.page.problem import problem
 
 PATH = "/etc/htmengine/alerts.toml"
 HOSTILE = "<img/src=x/onerror=alert(1)>"
+
+RULES = """\
+# Who is told of what.
+maintenance = "upgrades"
+
+[targets.ops]
+kind = "webhook"
+url = "https://hooks.example.com/a"
+
+[targets.pager]
+kind = "pagerduty"
+routing_key_env = "PAGER_KEY"
+
+[windows.office]
+cron = "0 8 * * mon-fri"
+duration = "10h"
+timezone = "Europe/Berlin"
+
+[windows.upgrades]
+cron = "0 3 * * sun"
+duration = "2h"
+
+[[rules]]
+name = "databases"
+match = "db.*"
+exclude = "db.test.*"
+min_deviation = { percent = 20 }
+severity = "critical"
+targets = ["pager", "ops"]
+
+[[rules]]
+name = "everything else"
+at_least = { rows = 3, metrics = 2 }
+active = "office"
+budget = 2
+targets = "ops"
+"""
 
 
 def notice(id_, target, state, **more):
@@ -115,3 +157,97 @@ class Answers:
             return problem(404, "Not found", f"There is no notice {key}.")
         found |= {"state": "pending", "reason": None, "tries": 0, "done": None}
         return JSONResponse(found)
+
+    async def get_rules(self, _request):
+        return self._rules()
+
+    def _rules(self):
+        text = self.world.rules
+        parsed = rules_file.parse(text, Path(PATH))
+        windows = [
+            {"name": one.name, "words": one.words, "next": _next(one.at_or_after(NOW))}
+            for one in parsed.windows
+        ]
+        body = {
+            "text": text,
+            "path": PATH,
+            "fault": "; ".join(fault.text for fault in parsed.faults) or None,
+            "rules": msgspec.to_builtins(written_rules(text)),
+            "windows": windows,
+            "targets": list(parsed.targets),
+            "maintenance": ["upgrades"],
+            "mode": parsed.rules.mode,
+            "max_age_s": 3600,
+        }
+        return JSONResponse(body, headers={"ETag": f'"{len(text)}"'})
+
+    def _wanted(self, body):
+        """Return the text that is asked for, or the answer that says what is wrong with it."""
+        if "text" in body:
+            text = body["text"]
+        else:
+            text = with_rules(self.world.rules, msgspec.convert(body.get("rules", []), list[WrittenRule]))
+        faults = rules_file.parse(text, Path(PATH)).faults
+        if not faults:
+            return text
+        errors = [
+            {
+                "pointer": "/text" if "text" in body else "/" + "/".join(map(str, one.path)),
+                "detail": one.text,
+            }
+            for one in faults
+        ]
+        return problem(400, "Bad request", "Nothing was changed.", errors)
+
+    async def put_rules(self, request):
+        if request.headers.get("If-Match") != f'"{len(self.world.rules)}"':
+            return problem(
+                412, "Somebody else changed it", "alerts.toml is another one by now; read it again."
+            )
+        text = self._wanted(await request.json())
+        if not isinstance(text, str):
+            return text
+        self.world.rules = text
+        return self._rules()
+
+    async def post_rules(self, request, _preview):
+        body = await request.json()
+        text = self._wanted(body)
+        if not isinstance(text, str):
+            return text
+        rules = written_rules(text)
+        notable = [one for one in self.world.incidents if one["severity"] != "info"]
+        curve = next((rule for rule in rules if rule.name == body.get("curve_of")), None)
+        return {
+            "messages": [
+                {
+                    "incident": one["id"],
+                    "time": one["opened"],
+                    "rule": rules[i % len(rules)].name,
+                    "severity": one["severity"],
+                    "targets": ["ops"],
+                    "resolved": one["resolved"],
+                    "metrics": one["metric_count"],
+                    "alarms": one["alarm_count"],
+                    "max": one["max"],
+                }
+                for i, one in enumerate(notable if rules else [])
+            ],
+            "silenced": {"maintenance: upgrades": 1},
+            "incidents": len(self.world.incidents),
+            "first": NOW - 20 * 86_400,
+            "thresholds": {},
+            "curve": curve
+            and {
+                "points": [
+                    {"min_score": round(0.5 + i / 100, 2), "per_week": max(0.0, 12.0 - 0.4 * i)}
+                    for i in range(51)
+                ],
+                "weeks": 3.0,
+                "min_score": 0.75,
+            },
+        }
+
+
+def _next(span):
+    return span and [span.begin, span.end]

@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from tests.page import alerts, fleet
+from tests.page import alerts, fleet, monitor_rules
 from tests.page.fleet import NOW
 from tests.page.problem import problem
 
@@ -45,8 +45,10 @@ class World:
         self.listeners = []
         self.merged = {}
         self.rules_editable = True
+        self.monitor_rules = monitor_rules.RULES
         self.stage = {}
         self.jobs = {}
+        self.rules = alerts.RULES
         self.targets = alerts.targets()
         self.notices = alerts.notices() if names else []
         self.loop = None
@@ -136,7 +138,7 @@ def application(world):
 SAFE = {"Content-Security-Policy": CSP, "X-Content-Type-Options": "nosniff", "Cache-Control": "no-cache"}
 
 
-class _Api(alerts.Answers):
+class _Api(alerts.Answers, monitor_rules.Answers):
     def __init__(self, world):
         self.world = world
 
@@ -569,43 +571,6 @@ class _Api(alerts.Answers):
 
     async def post_models(self, _request, *_rest):
         return Response(b"model", media_type="application/octet-stream")
-
-    async def get_monitor_rules(self, _request):
-        rules = [
-            {"name": "shop", "pattern": "shop.*", "monitor": True, "limit": None, "matches": 28},
-            {"name": "hosts", "pattern": "host.*", "monitor": True, "limit": 100, "matches": 60},
-        ]
-        return JSONResponse(
-            {
-                "rules": rules,
-                "default": None,
-                "path": "/etc/htmengine/monitor-rules.conf",
-                "editable": self.world.rules_editable,
-                "text": "",
-                "fault": None,
-            },
-            headers={"ETag": '"1"'},
-        )
-
-    async def put_monitor_rules(self, request):
-        if request.headers.get("If-Match") != '"1"':
-            return problem(412, "Somebody else changed them", "Read the rules again.")
-        return {}
-
-    async def post_monitor_rules(self, request, *_rest):
-        rules = (await request.json())["rules"]
-        found, left = [], list(self.world.names)
-        for rule in rules:
-            mine = [name for name in left if fnmatch.fnmatchcase(name, rule["pattern"])]
-            left = [name for name in left if name not in mine]
-            found.append((rule["monitor"], mine))
-        return {
-            "rules": [{"matches": len(mine), "examples": mine[:5]} for _monitor, mine in found],
-            "would_monitor": sum(len(mine) for monitor, mine in found if monitor),
-            "would_leave": len(left) + sum(len(mine) for monitor, mine in found if not monitor),
-            "monitored": 188,
-            "capacity": 31_000,
-        }
 
     async def post_backfill(self, request, *parts):
         lines = (await request.body()).decode().splitlines()

@@ -25,6 +25,8 @@ PAGES = {
     "monitor": ("/setup/monitor", ".preview-summary strong"),
     "backfill": ("/setup/backfill", ".drop"),
     "detect": ("/setup/detect", ".drop"),
+    "alerts": ("/setup/alerts", ".preview-summary strong"),
+    "rule": ("/setup/alerts?rule=databases", ".budget output:not(:empty)"),
     "targets": ("/setup/targets", ".target"),
     "deliveries": ("/setup/deliveries", ".deliveries td .state"),
     "access": ("/setup/access", "tbody td"),

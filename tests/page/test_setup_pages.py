@@ -5,6 +5,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.page.fleet import uid_of
+from tests.page.monitor_rules import RULES
+
 pytestmark = pytest.mark.acceptance
 
 CSV = "timestamp,value\n" + "\n".join(
@@ -33,25 +36,71 @@ def test_senders_are_offered_whose_door_is_open(world, site):
 
 def test_rules_say_what_they_would_do_before_they_are_saved(world, site):
     page = site.open("/setup/monitor")
-    patterns = page.get_by_label("Pattern")
-    expect(patterns).to_have_count(2)
+    rules = page.get_by_role("region", name="Rules").locator("tbody tr")
+    expect(rules).to_have_count(3)
+    expect(rules.nth(1)).to_contain_text("shop.*action = monitor28")
     expect(page.get_by_text("88 metrics would be watched, 103 not; 188 are now.")).to_be_visible()
-    patterns.first.fill("shop.o*")
+    area = page.get_by_label("monitor-rules.conf")
+    area.fill(RULES.replace("shop.*", "shop.o*"))
     expect(page.get_by_text("67 metrics would be watched, 124 not")).to_be_visible()
+    assert world.monitor_rules == RULES
     page.get_by_role("button", name="Save rules").click()
     expect(page.get_by_text("Saved.")).to_be_visible()
-    assert ("PUT", "monitor-rules", {}) in world.requests
+    assert world.monitor_rules == RULES.replace("shop.*", "shop.o*")
 
 
-def test_rules_that_are_kept_in_a_file_are_tried_here_and_given_as_its_lines(world, site):
+def test_a_rule_is_added_in_front_of_those_that_decide_and_behind_those_that_change_names(world, site):
+    page = site.open("/setup/monitor")
+    page.get_by_label("Metrics that fit").fill("shop.test.*")
+    page.get_by_label("What is done with them").select_option("drop")
+    page.get_by_role("button", name="Add as the first rule").click()
+    rules = page.get_by_role("region", name="Rules").locator("tbody tr")
+    expect(rules.nth(1)).to_contain_text("shop.test.*action = drop")
+    page.get_by_role("button", name="Save rules").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    assert world.monitor_rules == RULES.replace(
+        "[shop]", "[shop.test.*]\npattern = shop.test.*\naction = drop\n\n[shop]"
+    )
+
+
+def test_each_fault_of_rules_is_told_with_the_way_to_its_line(world, site):
+    page = site.open("/setup/monitor")
+    area = page.get_by_label("monitor-rules.conf")
+    area.fill(RULES + "[more]\npattern = x\naction = watch\n")
+    fault = page.locator(".problem")
+    expect(fault).to_contain_text('line 16: [more] action = "watch" is not monitor, ignore or drop')
+    fault.get_by_role("button", name="To the line").click()
+    expect(area).to_be_focused()
+    assert area.evaluate("it => it.value.slice(it.selectionStart, it.selectionEnd)") == "action = watch"
+    page.get_by_role("button", name="Save rules").click()
+    expect(page.locator(".problem")).to_have_count(1)
+    assert world.monitor_rules == RULES
+    site.expected = "Failed to load resource"
+
+
+def test_which_rules_apply_to_a_name_is_told_and_why(site):
+    page = site.open("/setup/monitor")
+    page.get_by_label("Of the metric").fill("app.load")
+    page.keyboard.press("Enter")
+    expect(page.locator(".rule-way")).to_contain_text(
+        "old names line 2, fits app\\.(.*): the name becomes web.load"
+    )
+    expect(page.locator(".rule-way")).to_contain_text("stored as web.load, and it is not monitored")
+    expect(page).to_have_url(re.compile("name=app.load"))
+
+
+def test_a_metric_shows_the_rules_that_apply_to_it(site):
+    page = site.open(f"/m/{uid_of('shop.orders.de')}")
+    rules = page.locator(".rail .rule-way")
+    expect(rules).to_contain_text("shop line 6, fits shop.*: action = monitor")
+    page.get_by_role("link", name="Rules that apply").click()
+    expect(page.get_by_label("Of the metric")).to_have_value("shop.orders.de")
+
+
+def test_rules_of_an_engine_without_a_file_can_only_be_tried(world, site):
     world.rules_editable = False
     page = site.open("/setup/monitor")
-    page.get_by_role("button", name="Add a rule").click()
-    page.get_by_label("Pattern").last.fill("db.*")
-    page.get_by_label("Watched").last.uncheck()
-    expect(page.get_by_label("Lines for monitor-rules.conf")).to_contain_text(
-        "pattern = db.*\naction = ignore"
-    )
+    expect(page.get_by_text("was started without a file of rules")).to_be_visible()
     expect(page.get_by_role("button", name="Save rules")).to_be_hidden()
 
 

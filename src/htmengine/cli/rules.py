@@ -14,11 +14,11 @@ from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.doors import names
 from htmengine.doors.reasons import BadSample, Reason
 from htmengine.errors import MisuseError
-from htmengine.readable import counted, duration
+from htmengine.readable import counted
 from htmengine.repository import metrics
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import MetricStatus
-from htmengine.runtime.metric_storer import monitor_rules
+from htmengine.runtime.metric_storer import monitor_rules, rule_words
 from htmengine.runtime.metric_storer.monitor_rules import Quota, Rule, Rules, Way
 from htmengine.service.context import Context
 
@@ -71,45 +71,11 @@ def _print(sent: str, way: Way, path: Path | None) -> None:
     before = sent
     for step in way.steps:
         rule = step.rule
-        echo_stdout(f"  line {rule.line}: [{rule.name}] fits ({rule.text}): {_said(rule, before, step.name)}")
-        before = step.name
-    echo_stdout(f"  {_outcome(sent, way, path)}")
-
-
-def _said(rule: Rule, before: str, after: str) -> str:
-    if rule.change:
-        return f"the name becomes {after}" if after != before else "the name stays as it is"
-    said = [f"action = {rule.action}"] if rule.action else []
-    if rule.kind:
-        said.append(f"kind = {rule.kind}")
-    if rule.interval_s is not None:
-        said.append(f"{rule.aggregation or 'mean'} of {duration(rule.interval_s)}")
-    if rule.delay_s is not None:
-        said.append(f"samples may come {duration(rule.delay_s)} late")
-    if rule.silence_s is not None:
-        said.append(
-            "silence = off" if rule.silence_s == float("inf") else f"silence after {duration(rule.silence_s)}"
+        echo_stdout(
+            f"  line {rule.line}: [{rule.name}] fits ({rule.text}): {rule_words.said(rule, before, step.name)}"
         )
-    if rule.minimum is not None:
-        said.append(f"range {rule.minimum:g} to {rule.maximum:g}")
-    for name, value in (("model", rule.model), ("resource", rule.resource), ("limit", rule.limit)):
-        if value is not None:
-            said.append(f"{name} = {value}")
-    return ", ".join(said)
-
-
-def _outcome(sent: str, way: Way, path: Path | None) -> str:
-    if way.refusal:
-        why = "" if way.refusal is Reason.DROPPED else f": {way.refusal}"
-        return f"Its samples are not stored{why}."
-    stored = "Its samples are stored" + (f" as {way.name}" if way.name != sent else "")
-    if way.kind == "counter":
-        stored += ", as growth per second"
-    if (gathering := way.gathering) and gathering.interval_s:
-        stored += f", one row for {duration(gathering.interval_s)}"
-    if way.decides is None:
-        return f"{stored}, and it is not monitored: no rule of {path} with an action fits."
-    return f"{stored}, and it is {'monitored' if way.decides.monitor else 'not monitored'}."
+        before = step.name
+    echo_stdout(f"  {rule_words.outcome(sent, way, str(path))}")
 
 
 class _Plan(NamedTuple):

@@ -585,50 +585,6 @@ class Changed(Struct, frozen=True):
     """Metrics that the pattern fits and that were left for the next request."""
 
 
-class MonitorRule(Struct, frozen=True):
-    """A rule, and the metrics that it decides about."""
-
-    name: str
-    pattern: str
-    monitor: bool
-    limit: int | None
-    matches: int
-    examples: list[str]
-
-
-class MonitorRules(Struct, frozen=True):
-    """The rules of an installation."""
-
-    rules: list[MonitorRule]
-    default: MonitorRule | None
-    path: str | None
-    """The file; null where there are no rules, and nothing is monitored by itself."""
-    editable: bool
-    """Whether single rules can be changed; otherwise the text as a whole."""
-    text: str
-    """Of the file; empty where there is none."""
-    fault: str | None
-    """What is wrong with it, a line each; the engine goes by what it said before, then."""
-
-
-class RuleMatches(Struct, frozen=True):
-    """The metrics that a rule would decide about."""
-
-    matches: int
-    examples: list[str]
-
-
-class RulesPreview(Struct, frozen=True):
-    """What rules would do."""
-
-    rules: list[RuleMatches]
-    would_monitor: int
-    would_leave: int
-    monitored: int
-    """Metrics that have a model now."""
-    capacity: int | None
-
-
 class JobAnswer(Struct, frozen=True):
     """Work that goes on in the background."""
 

@@ -147,11 +147,41 @@ class TestFileOfRules:
         one.metric("web.a", [5.0], monitored=False)  # more metrics do not make it another file
         answer = self.put(one, OTHERS, match)
         assert path.read_text() == answer.json()["text"] == OTHERS
-        assert [rule["name"] for rule in answer.json()["rules"]] == ["all"]
+        assert [(rule["name"], rule["says"], rule["line"]) for rule in answer.json()["rules"]] == [
+            ("all", "action = ignore", 2)
+        ]
+        assert answer.json()["editable"]
         assert path.stat().st_mode & 0o777 == 0o640
         assert [one for one in path.parent.iterdir() if "monitor-rules" in one.name] == [path]
         assert "read it again" in self.put(one, RULES, match, 412).json()["detail"]
         self.put(one, RULES, {"If-Match": answer.headers["ETag"]})
+
+    def test_is_tried_as_text(self, one, path):
+        for name in ("web.a", "web.b", "db.a"):
+            one.metric(name, [5.0], monitored=False)
+        limited = RULES + "limit = 1\n[db]\npattern = db.*\naction = ignore\n"
+        found = post(one, "/monitor-rules/preview", json={"text": limited})
+        assert [(rule["name"], rule["matches"]) for rule in found["rules"]] == [("web", 2), ("db", 1)]
+        assert (found["would_monitor"], found["would_leave"]) == (1, 2)
+        answer = one.client.post("/api/v1/monitor-rules/preview", json={"text": "[a]\npattern = *\n"})
+        assert answer.status_code == 400
+        assert "line 1" in answer.json()["errors"][0]["detail"]
+        assert path.read_text() == RULES
+
+    def test_says_which_rules_apply_to_a_name(self, one, path):
+        path.write_text("[old]\nregex = app\\.(.*)\nrename = web.\\1\n" + RULES)
+        found = one.get("/monitor-rules/way", name="app.load")
+        assert [(step["section"], step["line"], step["says"]) for step in found["rules"]] == [
+            ("old", 1, "the name becomes web.load"),
+            ("web", 4, "action = monitor"),
+        ]
+        assert (found["stored"], found["action"]) == ("web.load", "monitor")
+        assert found["outcome"] == "Its samples are stored as web.load, and it is monitored."
+        stored = one.get("/monitor-rules/way", name="app.load", stored="true")
+        assert (stored["rules"], stored["action"]) == ([], None)
+        one.get("/monitor-rules/way", status=400, name="a b\n")
+        path.write_text("[")
+        one.get("/monitor-rules/way", status=409, name="x")
 
     def test_is_not_written_over_what_nobody_has_seen(self, one, path):
         assert "If-Match" in self.put(one, OTHERS, {}, 400).json()["detail"]

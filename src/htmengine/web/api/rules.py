@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Final
 
 import numpy as np
 from msgspec import Meta, Struct
 
 from htmengine.config.settings import MONITOR_EVERYTHING, RULES_FILE
+from htmengine.doors import names
+from htmengine.doors.reasons import BadSample
 from htmengine.errors import ConfigError
-from htmengine.runtime.metric_storer import monitor_rules, name_patterns
+from htmengine.runtime.metric_storer import monitor_rules, name_patterns, rule_words
+from htmengine.runtime.metric_storer.monitor_rules import Rules
 from htmengine.web import configuration_files, problems
-from htmengine.web.configuration_files import TextBody, tag
+from htmengine.web.configuration_files import Text, TextBody, tag
 from htmengine.web.operations import Call, Operations
-from htmengine.web.problems import Problem
-from htmengine.web.shapes import MonitorRule, MonitorRules, RuleMatches, RulesPreview
+from htmengine.web.problems import FieldError, Problem
+from htmengine.web.rule_shapes import (
+    MonitorRule,
+    MonitorRules,
+    RuleMatches,
+    RulesPreview,
+    RuleStep,
+    RuleWay,
+)
 
 operations = Operations()
 
 MAX_RULES: Final = 100
 EXAMPLES: Final = 5
+MAX_NAME: Final = 1000
 
 
 @operations("GET", "/monitor-rules", "read", tagged=tag)
@@ -55,23 +68,86 @@ def _rules(call: Call) -> MonitorRules:
     path = call.site.context.settings.storer.rules
     text, fault = configuration_files.read(path, monitor_rules.load)
     try:
-        found = monitor_rules.Rules() if path is None else monitor_rules.parse(text, str(path))
+        found = Rules() if path is None else monitor_rules.parse(text, str(path))
     except ConfigError:  # told as the fault
-        found = monitor_rules.Rules()
+        found = Rules()
+    editable = path is not None and path != MONITOR_EVERYTHING
+    return MonitorRules(
+        _listed(found, _names(call)), None, None if path is None else str(path), editable, text, fault
+    )
+
+
+def _names(call: Call) -> list[str]:
     fleet = call.site.fleet
     with fleet.lock:
-        names = list(fleet.names)
+        return list(fleet.names)
+
+
+def _listed(rules: Rules, metrics: Sequence[str]) -> list[MonitorRule]:
+    """Return rules with the metrics that each decides about."""
     decided: dict[str, list[str]] = {}
-    for name in names:
-        if rule := found.first(name):
+    for name in metrics:
+        if rule := rules.first(name):
             decided.setdefault(rule.name, []).append(name)
     listed = []
-    for rule in found.rules:
+    for rule in rules.rules:
         mine = decided.get(rule.name, [])
+        says = "changes the name" if rule.change else rule_words.said(rule, "", "")
         listed.append(
-            MonitorRule(rule.name, rule.text, rule.monitor, rule.limit, len(mine), sorted(mine)[:EXAMPLES])
+            MonitorRule(
+                name=rule.name,
+                pattern=rule.text,
+                monitor=rule.monitor,
+                limit=rule.limit,
+                matches=len(mine),
+                examples=sorted(mine)[:EXAMPLES],
+                action=rule.action,
+                says=says,
+                line=rule.line,
+            )
         )
-    return MonitorRules(listed, None, None if path is None else str(path), False, text, fault)
+    return listed
+
+
+class WayQuery(Struct, frozen=True):
+    """Of which metric."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=MAX_NAME)]
+    stored: bool = False
+    """Whether it is the name of a metric that is stored, and not one that is sent: names are not changed again, then."""
+
+
+@operations("GET", "/monitor-rules/way", "read", problems.CONFLICT)
+def way(call: Call, query: WayQuery) -> RuleWay:
+    """Say which rules apply to a metric, and what becomes of its samples; as `htmengine rules test` does."""
+    path = call.site.context.settings.storer.rules
+    try:
+        sent = names.read(query.name)
+        rules = Rules() if path is None else monitor_rules.load(path)
+    except BadSample as error:
+        raise Problem(
+            problems.BAD_REQUEST,
+            f"It cannot be a metric's name: {error}.",
+            errors=[FieldError("?name", str(error))],
+        ) from error
+    except ConfigError as error:
+        raise Problem(problems.CONFLICT, f"The rules cannot be used: {error}") from error
+    found = rules.way_of_stored(sent) if query.stored else rules.way(sent)
+    before, steps = sent, []
+    for step in found.steps:
+        steps.append(
+            RuleStep(
+                step.rule.name, step.rule.line, step.rule.text, rule_words.said(step.rule, before, step.name)
+            )
+        )
+        before = step.name
+    return RuleWay(
+        name=sent,
+        stored=None if found.refusal else found.name,
+        action=found.decides.action if found.decides else None,
+        rules=steps,
+        outcome=rule_words.outcome(sent, found, RULES_FILE),
+    )
 
 
 class WantedRule(Struct, frozen=True):
@@ -84,9 +160,10 @@ class WantedRule(Struct, frozen=True):
 
 
 class WantedRules(Struct, frozen=True):
-    """Rules to try, in their order: the first that fits a name decides."""
+    """Rules to try, in their order: the first that fits a name decides. Either some, or a text of monitor-rules.conf."""
 
-    rules: Annotated[list[WantedRule], Meta(max_length=MAX_RULES)]
+    rules: Annotated[list[WantedRule], Meta(max_length=MAX_RULES)] = []
+    text: Text | None = None
 
 
 @operations("POST", "/monitor-rules/preview", "read", audited=False)
@@ -95,6 +172,8 @@ def preview_rules(call: Call, body: WantedRules) -> RulesPreview:
     fleet = call.site.fleet
     with fleet.lock:
         left, monitored = list(fleet.names), int(np.count_nonzero(fleet.monitored()))
+    if body.text is not None:
+        return _preview_of_text(body.text, left, monitored)
     found, would_monitor = [], 0
     for rule in body.rules:
         fits = name_patterns.glob(rule.pattern)
@@ -104,3 +183,15 @@ def preview_rules(call: Call, body: WantedRules) -> RulesPreview:
         if rule.monitor:
             would_monitor += len(mine) if rule.limit is None else min(len(mine), rule.limit)
     return RulesPreview(found, would_monitor, len(fleet) - would_monitor, monitored, None)
+
+
+def _preview_of_text(text: str, metrics: Sequence[str], monitored: int) -> RulesPreview:
+    rules = configuration_files.checked(
+        text, Path(RULES_FILE), lambda text, path: monitor_rules.parse(text, str(path))
+    )
+    listed = _listed(rules, metrics)
+    would = sum(
+        one.matches if one.limit is None else min(one.matches, one.limit) for one in listed if one.monitor
+    )
+    would = would if rules.limit is None else min(would, rules.limit)
+    return RulesPreview(listed, would, len(metrics) - would, monitored, None)

@@ -80,6 +80,25 @@ export interface Target {
   enabled: boolean; disabled_reason: string | null; last: Delivery | null;
 }
 
+/** A rule as alerts.toml has it; what is missing has its default. */
+export interface AlertRule {
+  name?: string; match?: string[]; exclude?: string[]; tags?: string[];
+  min_score?: number | null; budget?: number | null; direction?: string | null;
+  min_deviation?: { absolute?: number | null; percent?: number | null } | null; causes?: string[];
+  at_least?: { rows?: number | null; metrics?: number | null } | null; active?: string[]; maintenance?: string[];
+  severity?: string | null; cooldown?: string | null; targets?: string[];
+}
+export interface AlertWindow { name: string; words: string; next: Range | null }
+export interface AlertRules {
+  text: string; path: string | null; fault: string | null; rules: AlertRule[] | null; windows: AlertWindow[];
+  targets: string[]; maintenance: string[]; mode: string; max_age_s: number;
+}
+export interface BudgetCurve { points: { min_score: number; per_week: number }[]; weeks: number; min_score: number }
+export interface AlertsPreview {
+  messages: { incident: string; time: number; rule: string; severity: string; targets: string[]; resolved: number | null; metrics: number; alarms: number; max: number }[];
+  silenced: Record<string, number>; incidents: number; first: number | null; thresholds: Record<string, number>; curve: BudgetCurve | null;
+}
+
 export interface Incident {
   id: string; state: "open" | "acknowledged" | "resolved" | "expired"; severity: "info" | "warning" | "critical";
   opened: number; changed: number; resolved: number | null;
@@ -124,10 +143,15 @@ export interface Door {
   last_refusal: { reason: string; sample: string; time?: number | null; last?: number | null } | null;
 }
 
-export interface MonitorRule { name?: string; pattern: string; monitor: boolean; limit?: number | null; matches?: number; examples?: string[] }
+export interface MonitorRule {
+  name: string; pattern: string; monitor: boolean; limit: number | null; matches: number; examples: string[];
+  action: "monitor" | "ignore" | "drop" | null; says: string; line: number;
+}
 export interface MonitorRules { rules: MonitorRule[]; default: MonitorRule | null; path: string | null; editable: boolean; text: string; fault: string | null }
-export interface RulesPreview {
-  rules: { matches: number; examples: string[] }[]; would_monitor: number; would_leave: number; monitored: number; capacity: number | null;
+export interface RulesPreview { rules: MonitorRule[]; would_monitor: number; would_leave: number; monitored: number; capacity: number | null }
+export interface RuleWay {
+  name: string; stored: string | null; action: "monitor" | "ignore" | "drop" | null;
+  rules: { section: string; line: number; fits: string; says: string }[]; outcome: string;
 }
 
 /** What was found in a file; times in seconds since 1970. */

@@ -7,11 +7,13 @@ export class Problem extends Error {
    * @param {number} status
    * @param {string} title
    * @param {string} [detail]
+   * @param {{pointer: string, detail: string}[]} [errors] what is wrong with parts of the request
    */
-  constructor(status, title, detail) {
+  constructor(status, title, detail, errors = []) {
     super(detail || title);
     this.status = status;
     this.title = title;
+    this.errors = errors;
   }
 }
 
@@ -68,7 +70,7 @@ async function call(method, path, { params, json, body, type, ifMatch, signal } 
   if (response.status === 304 && before) return before.body;
   const answer = await content(response);
   if (!response.ok) {
-    const problem = new Problem(response.status, answer?.title ?? response.statusText, answer?.detail);
+    const problem = new Problem(response.status, answer?.title ?? response.statusText, answer?.detail, answer?.errors);
     if (response.status === 401) onUnauthorized(problem);
     throw problem;
   }

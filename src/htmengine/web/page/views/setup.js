@@ -4,6 +4,7 @@ import { h } from "../lib/h.js";
 import { go, link } from "../lib/router.js";
 import { may } from "../lib/session.js";
 import { accessPart } from "./setup/access.js";
+import { alertsPart } from "./setup/alerts.js";
 import { backfillPart } from "./setup/backfill.js";
 import { connectPart } from "./setup/connect.js";
 import { deliveriesPart } from "./setup/deliveries.js";
@@ -20,6 +21,7 @@ const PARTS = [
   { id: "monitor", title: "What is watched", scope: "read", open: monitorPart },
   { id: "backfill", title: "Load history", scope: "write", open: backfillPart },
   { id: "detect", title: "Score a file", scope: "read", open: detectPart },
+  { id: "alerts", title: "Alert rules", scope: "admin", open: alertsPart },
   { id: "targets", title: "Targets", scope: "read", open: targetsPart },
   { id: "deliveries", title: "Deliveries", scope: "read", open: deliveriesPart },
   { id: "access", title: "Access", scope: "admin", open: accessPart },

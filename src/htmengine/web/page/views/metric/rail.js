@@ -3,6 +3,7 @@ import { get } from "../../lib/api.js";
 import { clock, count, moment, plural, span } from "../../lib/format.js";
 import { h, replace } from "../../lib/h.js";
 import { link } from "../../lib/router.js";
+import { ruleWay } from "../rule_way.js";
 
 const KINDS = { anomaly: "an anomaly", normal: "normal", ignore: "to be ignored" };
 
@@ -27,6 +28,7 @@ export function showLabels(element, labels) {
  */
 export function showRail(element, detail) {
   const incidents = h("section");
+  const rules = h("section");
   const { model } = detail;
   /** @type {[string, string][]} */
   const facts = [["Rows", count(detail.rows)]];
@@ -39,10 +41,15 @@ export function showRail(element, detail) {
   replace(
     element,
     incidents,
+    rules,
     detail.refused.length
       ? h("section", null, h("h3", null, "Refused samples"), detail.refused.map((one) => h("div.refused", null, h("p", null, `${one.reason}: ${count(one.count)}`), h("pre", { tabindex: "0" }, one.sample), one.cure ? h("p.hint", null, one.cure) : null)))
       : null,
     h("section", null, h("h3", null, "Data"), h("dl.fact-list", null, facts.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))))),
+  );
+  get("/monitor-rules/way", { name: detail.name, stored: "true" }).then(
+    (way) => replace(rules, h("h3", null, h("a", { href: link("setup/monitor", { name: detail.name }) }, "Rules that apply")), ruleWay(way)),
+    () => {},
   );
   get("/incidents", { state: "all", uid: detail.uid, limit: 6 }).then(
     ({ items: mine }) => {

@@ -54,7 +54,7 @@ export function deliveriesPart(query) {
       null,
       h("td", null, h("time", { datetime: iso(at), title: `${moment(at)}${done ? `, done ${moment(done)}` : ""}` }, clock(at))),
       h("td", null, told.target),
-      h("td", null, told.incident ? h("a", { href: link(`i/${told.incident}`) }, told.title) : told.title, h("span.hint", null, ` ${told.kind}, ${told.rule}`)),
+      h("td", null, told.incident ? h("a", { href: link(`i/${told.incident}`) }, told.title) : told.title, h("div.hint", null, `${told.kind}, ${told.rule}`)),
       h("td", null, h("span.state", { dataset: { state: told.state === "dead" ? "error" : "" } }, STATES[told.state]), h("span.hint", null, tries(told))),
       h("td", null, sendAgainButton(told, said, load)),
     );
