@@ -39,18 +39,11 @@ class MonitorRules(Struct, frozen=True):
     """What is wrong with it, a line each; the engine goes by what it said before, then."""
 
 
-class RuleMatches(Struct, frozen=True):
-    """The metrics that a rule would decide about."""
-
-    matches: int
-    examples: list[str]
-
-
 class RulesPreview(Struct, frozen=True):
     """What rules would do."""
 
-    rules: list[RuleMatches] | list[MonitorRule]
-    """In their order; of a text with all that each rule says."""
+    rules: list[MonitorRule]
+    """In their order."""
     would_monitor: int
     would_leave: int
     monitored: int

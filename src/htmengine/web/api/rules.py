@@ -22,7 +22,6 @@ from htmengine.web.problems import FieldError, Problem
 from htmengine.web.rule_shapes import (
     MonitorRule,
     MonitorRules,
-    RuleMatches,
     RulesPreview,
     RuleStep,
     RuleWay,
@@ -179,7 +178,16 @@ def preview_rules(call: Call, body: WantedRules) -> RulesPreview:
         fits = name_patterns.glob(rule.pattern)
         mine = [name for name in left if fits(name)]
         left = [name for name in left if not fits(name)]
-        found.append(RuleMatches(len(mine), sorted(mine)[:EXAMPLES]))
+        found.append(
+            MonitorRule(
+                name=rule.name or "",
+                pattern=rule.pattern,
+                monitor=rule.monitor,
+                limit=rule.limit,
+                matches=len(mine),
+                examples=sorted(mine)[:EXAMPLES],
+            )
+        )
         if rule.monitor:
             would_monitor += len(mine) if rule.limit is None else min(len(mine), rule.limit)
     return RulesPreview(found, would_monitor, len(fleet) - would_monitor, monitored, None)
