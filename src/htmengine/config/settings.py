@@ -277,7 +277,9 @@ class Retention(msgspec.Struct, frozen=True, kw_only=True):
     """Removal of old rows."""
 
     days: float | None = None
-    """Of samples. None keeps everything."""
+    """Of samples. None keeps them as long as there is room."""
+    gibibytes: float | None = None
+    """Of samples in a file. None keeps them as long as the disk has room for other things, too."""
     history_days: float | None = None
     """Of alarms and hours, which outlive their samples. None keeps everything."""
     interval_s: float = 3600.0
@@ -453,6 +455,7 @@ def _settings(reader: OptionReader) -> Settings:
         likelihood=_likelihood(reader),
         retention=Retention(
             days=engine.get("retention_days", positive_number, None),
+            gibibytes=engine.get("retention_gibibytes", positive_number, None),
             history_days=engine.get("history_days", positive_number, None),
         ),
         alerts=reader.directory / ALERTS_FILE,

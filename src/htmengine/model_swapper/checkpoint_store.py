@@ -70,9 +70,9 @@ class CheckpointStore:
         Parameters
         ----------
         epochs : under which the shards were claimed.
-        scored : by uid, the rowid up to which scores are stored. Of each model two checkpoints stay: the newest, and
-            the newest that does not lie beyond this rowid, from which lost scores can be made again. Of a model that
-            is not in it, all stay.
+        scored : by uid, the rowid up to which scores are stored. Of each model the newest checkpoint stays, and
+            the newest that does not lie beyond this rowid, from which lost scores can be made again, and anchors: see
+            `repository.checkpoints.prune`. Of a model that is not in it, all stay.
         now : seconds since the epoch.
 
         Returns
@@ -108,10 +108,15 @@ class CheckpointStore:
         with self._database.read() as conn:
             return stored.models(conn)
 
-    def oldest(self, uids: Sequence[str]) -> dict[ModelKey, int]:
-        """Return, by model, the rowid of the oldest checkpoint: no row after it may be removed."""
+    def rowids(self, uids: Sequence[str]) -> dict[ModelKey, list[int]]:
+        """Return, by model, the rowids of its checkpoints, ascending: old rows are removed up to one of them."""
         with self._database.read() as conn:
-            return stored.oldest(conn, uids)
+            return stored.rowids(conn, uids)
+
+    def delete_older(self, rowids: Mapping[ModelKey, int]) -> None:
+        """Delete the checkpoints of these models that lie before a rowid: rows behind them are gone."""
+        with self._database.write() as conn:
+            stored.delete_older(conn, rowids)
 
     def listing(self, uid: str | None = None) -> list[CheckpointKey]:
         """Return the keys of all checkpoints, or of those of one metric, the oldest of a model first."""

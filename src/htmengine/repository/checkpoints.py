@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -28,6 +28,10 @@ _owner = schema.shard_owner.c
 
 ModelKey = tuple[str, int]
 """A metric's uid, and a generation of its model."""
+ANCHORS: Final = 5
+"""Checkpoints of a model that may stay beside the two from which it goes on: rows are removed up to one of them."""
+ANCHOR_ROWS: Final = 1000
+"""At least from one to the next: some tens of milliseconds to score, a few anchors' bytes to store."""
 
 
 class CheckpointKey(NamedTuple):
@@ -97,7 +101,9 @@ def store(conn: Connection, checkpoints: Sequence[StoredCheckpoint], *, now: int
 
 
 def prune(conn: Connection, models: Iterable[ModelKey], scored: Mapping[str, int]) -> None:
-    """Keep two checkpoints of each model: the newest, and the newest that does not lie beyond the watermark.
+    """Keep some checkpoints of each model: the newest, the newest that does not lie beyond the watermark, and anchors.
+
+    Anchors lie about ANCHOR_ROWS from each other, or twice as much, or four times, so that there are at most ANCHORS.
 
     `scored`: watermarks by uid. Of a model that is not in it, all stay.
     """
@@ -122,9 +128,19 @@ def prune(conn: Connection, models: Iterable[ModelKey], scored: Mapping[str, int
     for (uid, _), group in groupby(keys, key=lambda key: key[:2]):
         *older, newest = group
         safe = [key for key in [*older, newest] if key[2] <= scored[uid]][-1:]
-        needless += [key for key in older if key not in safe]
+        anchors = _anchors([key[2] for key in [*older, newest]])
+        needless += [key for key in older if key not in safe and key[2] not in anchors]
     if needless:
         _delete(conn, needless)
+
+
+def _anchors(rowids: Sequence[int]) -> set[int]:
+    """Return those of the rowids of a model's checkpoints, ascending, that stay as anchors."""
+    apart = ANCHOR_ROWS
+    while rowids[-1] // apart - rowids[0] // apart >= ANCHORS:
+        apart *= 2  # of two neighbours the first stays
+    firsts = {rowid // apart: rowid for rowid in reversed(rowids)}
+    return {rowid for rowid in firsts.values() if rowid >= ANCHOR_ROWS}
 
 
 def newest(conn: Connection, uids: Sequence[str]) -> list[StoredCheckpoint]:
@@ -145,16 +161,15 @@ def newest(conn: Connection, uids: Sequence[str]) -> list[StoredCheckpoint]:
     ]
 
 
-def oldest(conn: Connection, uids: Sequence[str]) -> dict[ModelKey, int]:
-    """Return, by model, the rowid of the oldest checkpoint of every model of these metrics that has one."""
-    query = select(_model.uid, _model.generation, func.min(_model.last_rowid)).group_by(
-        _model.uid, _model.generation
-    )
-    return {
-        (uid, generation): rowid
-        for start in range(0, len(uids), IN_LIST)
-        for uid, generation, rowid in conn.execute(query.where(_model.uid.in_(uids[start : start + IN_LIST])))
-    }
+def rowids(conn: Connection, uids: Sequence[str]) -> dict[ModelKey, list[int]]:
+    """Return, by model, the rowids of the checkpoints of every model of these metrics that has one, ascending."""
+    query = select(_model.uid, _model.generation, _model.last_rowid)
+    found: dict[ModelKey, list[int]] = {}
+    for start in range(0, len(uids), IN_LIST):
+        some = query.where(_model.uid.in_(uids[start : start + IN_LIST]))
+        for uid, generation, rowid in conn.execute(some.order_by(_model.last_rowid)):
+            found.setdefault((uid, generation), []).append(rowid)
+    return found
 
 
 def models(conn: Connection) -> list[ModelKey]:
@@ -195,6 +210,13 @@ def discard(conn: Connection, uid: str, generation: int, *, above: int) -> None:
     """Delete a model's checkpoints that lie beyond a rowid."""
     same = _model.uid == uid, _model.generation == generation, _model.last_rowid > above
     conn.execute(delete(schema.model_checkpoint).where(*same))
+
+
+def delete_older(conn: Connection, rowids: Mapping[ModelKey, int]) -> None:
+    """Delete the checkpoints of these models that lie before a rowid."""
+    for (uid, generation), rowid in rowids.items():
+        older = _model.uid == uid, _model.generation == generation, _model.last_rowid < rowid
+        conn.execute(delete(schema.model_checkpoint).where(*older))
 
 
 def delete_models(conn: Connection, models: Iterable[ModelKey]) -> None:

@@ -1,4 +1,9 @@
-"""Removal of old rows: never of one that is needed to make a model again. Their alarms and hours stay."""
+"""Removal of old rows: never of one that is needed to score those that stay again. Their alarms and hours stay.
+
+What stays of a metric with a model begins right behind a checkpoint, the anchor: from it the rows are scored again, bit
+for bit, by whoever explains them or tries other settings. So rows are removed up to a checkpoint; `checkpoints.prune` sees
+to it that there are some on the way.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +13,17 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, and_, delete, func, or_, select
 
 from htmengine.repository import hours, schema
+from htmengine.repository.checkpoints import ModelKey
 from htmengine.repository.status import WITH_MODEL, MetricStatus
-from htmengine.repository.times import bound, from_epoch
+from htmengine.repository.times import bound, from_epoch, to_epoch
 
 METRICS_BATCH_SIZE: Final = 200
 
 _metric: Final = schema.metric.c
 _data: Final = schema.metric_data.c
 
-Checkpoints = Callable[[Sequence[str]], Mapping[tuple[str, int], int]]
-"""Returns for these uids, by uid and generation, the rowid of the oldest checkpoint of each model that has one."""
+Checkpoints = Callable[[Sequence[str]], Mapping[ModelKey, Sequence[int]]]
+"""Returns for these uids the rowids of the checkpoints of each model that has any."""
 
 
 class Removal(NamedTuple):
@@ -27,6 +33,8 @@ class Removal(NamedTuple):
     """Of samples or hours."""
     next_uid: str | None
     """Where the next step goes on; None when all metrics had their turn."""
+    anchors: Mapping[ModelKey, int] = {}
+    """The checkpoints behind which the rows of models begin now; older ones are of no use."""
 
 
 def remove_older(
@@ -39,7 +47,7 @@ def remove_older(
 ) -> Removal:
     """Remove rows whose timestamp lies before a time, at most `limit`, metric by metric.
 
-    A metric with a model keeps every row that has no score, and every row that its oldest checkpoint has not seen; one
+    A metric with a model loses the rows up to its newest checkpoint from before that time, if all of them have scores; one
     that waits for data keeps all. Metric by metric, since the rows that must stay may be the oldest of all: a search by
     time would find them again and again.
 
@@ -55,17 +63,40 @@ def remove_older(
     query = query.where(_metric.uid >= from_uid).order_by(_metric.uid).limit(METRICS_BATCH_SIZE + 1)
     query = query.with_for_update()  # a model that starts meanwhile begins at the oldest row that it finds
     metrics = conn.execute(query).all()
-    oldest = checkpoints([row.uid for row in metrics[:METRICS_BATCH_SIZE] if row[1] in WITH_MODEL])
+    known = checkpoints([row.uid for row in metrics[:METRICS_BATCH_SIZE] if row[1] in WITH_MODEL])
     removed = 0
+    anchors: dict[ModelKey, int] = {}
     for uid, state, generation, scored in metrics[:METRICS_BATCH_SIZE]:
+        last = None
         if state == MetricStatus.PENDING_DATA:
             continue
-        last = min(scored, oldest.get((uid, generation), 0)) if state in WITH_MODEL else None
-        removed += _remove(conn, uid, generation, last, before, limit - removed)
+        if state in WITH_MODEL:
+            able = [rowid for rowid in known.get((uid, generation), ()) if rowid <= scored]
+            last = _anchor(conn, uid, able, before)
+            if last is None:
+                continue
+        count = _remove(conn, uid, generation, last, before, limit - removed)
+        removed += count
+        if last is not None and count and not _has_rows_to(conn, uid, last):
+            anchors[uid, generation] = last
         if removed >= limit:
-            return Removal(removed, uid)  # it may have more
+            return Removal(removed, uid, anchors)  # it may have more
     following = metrics[METRICS_BATCH_SIZE:]
-    return Removal(removed, following[0].uid if following else None)
+    return Removal(removed, following[0].uid if following else None, anchors)
+
+
+def _anchor(conn: Connection, uid: str, rowids: Sequence[int], before: int) -> int | None:
+    """Return the newest of these rows from before a time."""
+    if not rowids:
+        return None
+    old = _data.uid == uid, _data.rowid.in_(rowids), _data.timestamp < from_epoch(before)
+    found: int | None = conn.scalar(select(func.max(_data.rowid)).where(*old))
+    return found
+
+
+def _has_rows_to(conn: Connection, uid: str, rowid: int) -> bool:
+    older = select(_data.rowid).where(_data.uid == uid, _data.rowid <= rowid).limit(1)
+    return conn.scalar(older) is not None
 
 
 def _remove(conn: Connection, uid: str, generation: int, last: int | None, before: int, limit: int) -> int:
@@ -91,6 +122,12 @@ def _sum_up(conn: Connection, uid: str, generation: int, to_rowid: int) -> None:
     if hourly < to_rowid:
         sums = hours.summed_to(conn, uid, generation, hourly, to_rowid)
         hours.store(conn, [sums])
+
+
+def oldest_timestamp(conn: Connection) -> int | None:
+    """Return the time of the oldest row of all metrics, in seconds since the epoch; None where there is none."""
+    found = conn.scalar(select(_data.timestamp).order_by(_data.timestamp).limit(1))
+    return None if found is None else to_epoch(found)
 
 
 def remove_alarms(conn: Connection, before: int, *, limit: int) -> int:

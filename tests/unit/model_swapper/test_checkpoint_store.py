@@ -1,5 +1,6 @@
 """Who may write checkpoints, and which are kept."""
 
+import itertools
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
@@ -20,6 +21,7 @@ from htmengine.model_swapper.checkpoint import (
 )
 from htmengine.model_swapper.checkpoint_store import CheckpointStore, open_checkpoint_store
 from htmengine.repository import identity
+from htmengine.repository.checkpoints import ANCHOR_ROWS, ANCHORS
 from htmengine.repository.opening import open_database
 from htmengine.service.context import opened
 
@@ -125,10 +127,27 @@ def test_a_deleted_model_takes_the_generations_before_it_along(store):
     assert store.models() == [("uid", 2)]
 
 
-def test_the_oldest_checkpoint_says_which_rows_must_stay(store):
-    written(store, 10, 20, scored={})
+def test_rowids_of_checkpoints_say_up_to_where_rows_may_be_removed(store):
+    written(store, 20, 10, scored={})
     written(store, 5, scored={}, uid="other")
-    assert store.oldest(["uid", "other", "never was"]) == {("uid", 1): 10, ("other", 1): 5}
+    assert store.rowids(["uid", "other", "never was"]) == {("uid", 1): [10, 20], ("other", 1): [5]}
+    store.delete_older({("uid", 1): 20, ("other", 0): 9, ("never was", 1): 3})
+    assert store.rowids(["uid", "other"]) == {("uid", 1): [20], ("other", 1): [5]}
+
+
+def test_few_checkpoints_stay_as_anchors_far_from_each_other(store):
+    for rowid in range(500, 20_001, 500):
+        written(store, rowid, scored={"uid": rowid})
+        kept = store.rowids(["uid"])["uid", 1]
+        assert kept[-1] == rowid
+        assert len(kept) <= ANCHORS + 2
+        if rowid >= ANCHOR_ROWS:
+            assert kept[0] == ANCHOR_ROWS
+            gaps = [after - before for before, after in itertools.pairwise(kept)]
+            assert max(gaps, default=0) <= max(ANCHOR_ROWS, rowid / 2)
+    store.delete_older({("uid", 1): kept[1]})
+    written(store, 20_500, scored={"uid": 20_500})
+    assert store.rowids(["uid"])["uid", 1][0] == kept[1]
 
 
 def test_a_block_of_a_later_version_or_a_broken_one_is_refused_with_the_reason():

@@ -200,7 +200,7 @@ def remove_rows(world, last):
     """Remove old rows, as retention does where it has nothing to go by but the scores."""
     with world.database.write() as conn:
         remove_older(
-            conn, START + 300 * last + 1, limit=1000, checkpoints=lambda uids: {(world.uids[0], 0): last}
+            conn, START + 300 * last + 1, limit=1000, checkpoints=lambda uids: {(world.uids[0], 0): [last]}
         )
 
 

@@ -144,7 +144,7 @@ def test_hours_stay_when_their_rows_are_removed(database, modelled, summed_up, l
         sum_up(database)
     with database.write() as conn:
         before = BEGIN + HOUR + 1200  # in the middle of an hour
-        kept = {(modelled, 0): 20}
+        kept = {(modelled, 0): [8, 20]}
         removed, uid = 0, ""
         while uid is not None:
             step = retention.remove_older(conn, before, limit=limit, checkpoints=lambda _: kept, from_uid=uid)

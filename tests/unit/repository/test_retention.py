@@ -26,18 +26,33 @@ def monitored(database, uid):
 @pytest.mark.parametrize(
     ("before", "checkpoint", "left"),
     [
-        (LATE, 4, 5),  # up to the checkpoint
-        (LATE, 9, 7),  # no row without a score
-        (LATE, 0, 1),  # no checkpoint
-        (FIRST_SECOND + 3 * 60, 6, 3),  # the time itself is kept
+        (LATE, [4], 5),  # up to the checkpoint
+        (LATE, [2, 4, 9], 5),  # the newest of those before the last score
+        (LATE, [9], 1),  # no row without a score
+        (LATE, [], 1),  # no checkpoint
+        (FIRST_SECOND + 3 * 60, [2, 3], 3),  # the time itself is kept
+        (FIRST_SECOND + 3 * 60, [6], 1),  # those before the checkpoint could not be scored again
     ],
 )
-def test_a_model_keeps_what_it_can_be_made_from(database, monitored, before, checkpoint, left):
-    checkpoints = {(monitored, 0): checkpoint} if checkpoint else {}
+def test_what_stays_of_a_model_begins_behind_a_checkpoint(database, monitored, before, checkpoint, left):
+    checkpoints = {(monitored, 0): checkpoint}
     with database.write() as conn:
         removal = retention.remove_older(conn, before, limit=100, checkpoints=lambda uids: checkpoints)
-        assert removal == retention.Removal(left - 1, None)
+        assert removal[:2] == (left - 1, None)
         assert oldest(conn, monitored) == left
+
+
+@pytest.mark.parametrize("limit", [1, 3, 100])
+def test_checkpoints_before_the_anchor_are_named_once_its_rows_are_gone(database, monitored, limit):
+    rows, uid, named = 0, "", []
+    while uid is not None:
+        with database.write() as conn:
+            step = retention.remove_older(
+                conn, LATE, limit=limit, checkpoints=lambda uids: {(monitored, 0): [2, 4]}, from_uid=uid
+            )
+        rows, uid = rows + step.rows, step.next_uid
+        named += [(rows, step.anchors)] if step.anchors else []
+    assert named == [(4, {(monitored, 0): 4})]
 
 
 def test_a_checkpoint_of_a_model_that_was_ended_frees_no_row_of_the_next(database, monitored):
@@ -45,9 +60,9 @@ def test_a_checkpoint_of_a_model_that_was_ended_frees_no_row_of_the_next(databas
         metrics.clear_model(conn, monitored)
         metrics.start_model(conn, monitored, parameters=None, model_params="{}", status=MetricStatus.ACTIVE)
         score_rows(conn, monitored, 1, 6)
-        old = {(monitored, 0): 6}
+        old = {(monitored, 0): [6]}
         assert retention.remove_older(conn, LATE, limit=100, checkpoints=lambda uids: old).rows == 0
-        both = old | {(monitored, 1): 2}
+        both = old | {(monitored, 1): [2]}
         assert retention.remove_older(conn, LATE, limit=100, checkpoints=lambda uids: both).rows == 2
 
 
@@ -70,6 +85,13 @@ def test_without_a_model_only_a_metric_that_waits_for_data_keeps_its_rows(databa
         assert (
             retention.remove_older(conn, AFTER_ROW_8, limit=100, checkpoints=lambda uids: {}).rows == removed
         )
+
+
+def test_the_oldest_time_is_that_of_all_metrics(database, uid):
+    with database.write() as conn:
+        assert retention.oldest_timestamp(conn) is None
+        add_rows(conn, uid, 3)
+        assert retention.oldest_timestamp(conn) == FIRST_SECOND + 60
 
 
 def test_the_time_of_the_last_row_outlives_it(database, uid):

@@ -7,12 +7,17 @@ import msgspec
 import pytest
 
 from htmengine import config
+from htmengine.admin.verify import verify
+from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 from htmengine.repository import alarms, hours, metrics, retention, samples
 from htmengine.repository.alarms import NewAlarm
+from htmengine.repository.file_space import file_space
 from htmengine.repository.migrations import upgrade
 from htmengine.repository.opening import open_database
+from htmengine.runtime import metric_garbage_collector
 from htmengine.runtime.metric_garbage_collector import collect, collect_history, work
 from htmengine.service.context import opened
+from tests.unit.admin.test_verify import ROWS, scored
 
 
 @pytest.fixture
@@ -120,10 +125,76 @@ def test_a_model_keeps_the_rows_that_it_may_be_made_again_from(database):
         conn.exec_driver_sql("UPDATE metric SET scored_rowid = 40, base_rowid = 0, status = 1")
     arguments = {"stop": threading.Event(), "pause_s": 0}
     assert collect(database, 60 * 50, checkpoints=nothing, **arguments) == 0
-    assert collect(database, 60 * 50, checkpoints=lambda uids: {(uid, 0): 25}, **arguments) == 25
+    forgotten = []
+    both = {"checkpoints": lambda uids: {(uid, 0): [10, 25, 45]}, "forget": forgotten.append}
+    assert collect(database, 60 * 50, **both, **arguments) == 25
     assert rowids(database, uid) == list(range(26, 51))
-    assert collect(database, 60 * 50, checkpoints=lambda uids: {(uid, 0): 45}, **arguments) == 15
-    assert rowids(database, uid) == list(range(41, 51))
+    assert forgotten == [{(uid, 0): 25}]
+
+
+def test_what_stays_is_scored_again_bit_for_bit(tmp_path):
+    with opened(config.embedded(tmp_path)) as context:
+        uid = scored(context, "m")
+        store = open_checkpoint_store(context.settings, context.database)
+        removed = collect(
+            context.database,
+            2**32,
+            checkpoints=store.rowids,
+            forget=store.delete_older,
+            stop=threading.Event(),
+        )
+        assert (removed, rowids(context.database, uid)[0]) == (40, 41)
+        report = verify(context, rescore="*")
+    assert (report.findings, report.rescored) == ([], ROWS - 40)
+
+
+def test_the_oldest_rows_go_when_the_file_is_too_large(tmp_path):
+    settings = msgspec.structs.replace(
+        config.embedded(tmp_path), retention=config.Retention(gibibytes=1 / 1024)
+    )
+    now = 30 * 86_400
+    with opened(settings) as context:
+        old = fill(context.database, "old", 3000, every_s=200)
+        new = fill(context.database, "new", 9000, every_s=280)
+        store = open_checkpoint_store(context.settings, context.database)
+        assert metric_garbage_collector.excess_bytes(context) > 0
+        removed = metric_garbage_collector.collect_excess(context, store, now, pause_s=0)
+        assert metric_garbage_collector.excess_bytes(context) == 0
+        left = len(rowids(context.database, old)) + len(rowids(context.database, new))
+        assert left == 12_000 - removed
+        assert left > 1000
+        assert rowids(context.database, new)[-1] == 9000
+        with context.database.read() as conn:
+            assert file_space(conn).reusable > 0  # new rows use it again
+        assert metric_garbage_collector.collect_excess(context, store, now, pause_s=0) == 0
+
+
+def test_a_small_file_is_not_what_fills_the_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr(metric_garbage_collector, "free_bytes", lambda folder: 1 << 20)
+    with opened(config.embedded(tmp_path)) as context:
+        assert metric_garbage_collector.excess_bytes(context) == 0
+        monkeypatch.setattr(metric_garbage_collector, "LEAST_USED", 0)
+        short = metric_garbage_collector.excess_bytes(context)
+    assert short > metric_garbage_collector.reserve_bytes(tmp_path) / 2
+
+
+@pytest.mark.parametrize(
+    ("retention", "words"),
+    [
+        (
+            {},
+            "Rows are kept as long as 1.0 GiB of the disk are free or can be used again; then the oldest go",
+        ),
+        (
+            {"days": 90, "gibibytes": 50},
+            "Rows are kept for 90 days and as long as they take less than 50 GiB;",
+        ),
+    ],
+)
+def test_which_rows_are_kept_is_said(tmp_path, monkeypatch, retention, words):
+    monkeypatch.setattr(metric_garbage_collector, "reserve_bytes", lambda folder: 1 << 30)
+    settings = msgspec.structs.replace(config.embedded(tmp_path), retention=config.Retention(**retention))
+    assert metric_garbage_collector.rule(settings).startswith(words)
 
 
 def test_it_stops_when_it_is_told_to(database):

@@ -16,7 +16,7 @@ from htmengine import config
 from htmengine.alerts import service as alerts
 from htmengine.cli.terminal import echo_stderr
 from htmengine.incidents import service as incidents
-from htmengine.runtime import engine
+from htmengine.runtime import engine, metric_garbage_collector
 from htmengine.service import fault_injection, program, shutdown
 from htmengine.service.context import Context, data_folder, opened, settings_for
 from htmengine.silence import service as silence
@@ -138,6 +138,7 @@ def _say_what_next(request: Request, settings: config.Settings, *, has_page: boo
         f"htmengine runs: port {port} takes `name value timestamp` lines"
         + (f", everything is kept in {folder}." if folder else ".")
     )
+    echo_stderr(metric_garbage_collector.rule(settings))
     page = server.address(settings.http) if has_page else None
     if request.demo:
         if page:
