@@ -16,12 +16,15 @@ from tests import servers
 from tests.support import application as applications
 from tests.support.examples import FULL
 from tests.support.skips import pytest_terminal_summary
+from tests.support.statements import compile_once
 
 __all__ = ["pytest_terminal_summary"]
 
 # Servers of tests are on this machine, and what programs print is read by tests.
 os.environ |= dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1,localhost")
 os.environ.pop("FORCE_COLOR", None)
+
+compile_once()
 
 # What tests write lies in memory where there is room: most databases live for one test, and to wait for the disk takes
 # longer than all else that is done with them.

@@ -6,16 +6,15 @@ from sqlalchemy import delete, null, update
 
 from benchmarks.chaos.oracle import judge
 from benchmarks.fleet import Fleet
-from htmengine import config
 from htmengine.htm import params
 from htmengine.htm.model import Model
 from htmengine.htm.pool import Pool
 from htmengine.model_swapper import definition
 from htmengine.model_swapper.score_batch import ShardBatch
-from htmengine.repository import alarms, hours, metrics, migrations, samples, schema, scores
-from htmengine.repository.opening import open_database
+from htmengine.repository import alarms, hours, metrics, samples, schema, scores
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.anomaly_service.alarms import new_alarms
+from tests.support.repository import new_repository
 
 ROWS = 700
 row, alarm, hour = schema.metric_data.c, schema.metric_alarm.c, schema.metric_hour.c
@@ -32,8 +31,7 @@ def fleet():
 @pytest.fixture
 def database(tmp_path, fleet):
     """Give a repository with what an undisturbed engine stores of the fleet."""
-    database = open_database(config.Repository(path=tmp_path / "repository.sqlite"))
-    migrations.upgrade(database, shards=1)
+    database = new_repository(tmp_path / "repository.sqlite", shards=1)
     times, values = fleet.timestamps().astype(int).tolist(), fleet.values[0].tolist()
     parameters = params.parameter_set("default")
     with database.write() as conn:

@@ -6,17 +6,15 @@ from pathlib import Path
 import pytest
 
 from htmengine import config
-from htmengine.repository import migrations
 from htmengine.repository.opening import open_database
+from tests.support.repository import new_repository
 
 
 @pytest.fixture(scope="session")
 def template(tmp_path_factory) -> Path:
     """Give a file with the newest tables, to be copied."""
     path = tmp_path_factory.mktemp("template") / "repository.sqlite"
-    database = open_database(config.Repository(path=path))
-    migrations.upgrade(database, shards=4)
-    database.close()
+    new_repository(path).close()
     return path
 
 

@@ -21,10 +21,11 @@ from htmengine.messages import CommandResult, ModelFailure, Samples, Scores, sha
 from htmengine.model_swapper import definition
 from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.model_swapper.scheduler import ModelScheduler
-from htmengine.repository import identity, metrics, migrations, samples
+from htmengine.repository import identity, metrics, samples
 from htmengine.repository.opening import open_database
 from htmengine.repository.scores import advance_watermarks
 from htmengine.repository.status import MetricStatus
+from tests.support.repository import new_repository
 
 SHARDS = 2
 START = 1_700_000_000
@@ -56,9 +57,7 @@ class Clock:
 def template(folder: Path) -> Path:
     """Return a repository with its tables, to be copied: making one takes longer than a test."""
     path = folder / "template.sqlite"
-    database = open_database(config.Repository(path=path))
-    migrations.upgrade(database, SHARDS)
-    database.close()
+    new_repository(path, SHARDS).close()
     return path
 
 

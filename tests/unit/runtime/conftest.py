@@ -1,10 +1,9 @@
 import pytest
 from sqlalchemy import delete
 
-from htmengine import config
-from htmengine.repository import migrations, schema
+from htmengine.repository import schema
 from htmengine.repository.database import Database
-from htmengine.repository.opening import open_database
+from tests.support.repository import new_repository
 from tests.unit.runtime.anomaly_service.scored import Installation
 from tests.unit.runtime.metric_storer.storer import Storer
 
@@ -18,10 +17,7 @@ def storer(tmp_path):
 
 @pytest.fixture(scope="module")
 def scored_database(tmp_path_factory: pytest.TempPathFactory):
-    database = open_database(
-        config.Repository(path=tmp_path_factory.mktemp("repository") / "repository.sqlite")
-    )
-    migrations.upgrade(database, 1)
+    database = new_repository(tmp_path_factory.mktemp("repository") / "repository.sqlite", shards=1)
     yield database
     database.close()
 

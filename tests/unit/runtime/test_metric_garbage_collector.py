@@ -12,18 +12,16 @@ from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 from htmengine.repository import alarms, hours, metrics, retention, samples
 from htmengine.repository.alarms import NewAlarm
 from htmengine.repository.file_space import file_space
-from htmengine.repository.migrations import upgrade
-from htmengine.repository.opening import open_database
 from htmengine.runtime import metric_garbage_collector
 from htmengine.runtime.metric_garbage_collector import collect, collect_history, work
 from htmengine.service.context import opened
+from tests.support.repository import new_repository
 from tests.unit.admin.test_verify import ROWS, scored
 
 
 @pytest.fixture
 def database(tmp_path):
-    database = open_database(config.Repository(path=tmp_path / "repository.sqlite"))
-    upgrade(database, 4)
+    database = new_repository(tmp_path / "repository.sqlite")
     yield database
     database.close()
 

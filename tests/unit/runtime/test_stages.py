@@ -7,9 +7,9 @@ from htmengine.htm import params
 from htmengine.model_swapper import definition
 from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.model_swapper.scheduler import ModelScheduler
-from htmengine.repository import migrations
 from htmengine.repository.opening import open_database
 from htmengine.repository.schema import metric
+from tests.support.repository import new_repository
 from tests.unit.runtime.anomaly_service.scored import START, Installation, scores
 from tests.unit.runtime.metric_storer.storer import Storer, at, lines
 from tests.unit.runtime.stage_contract import StageContract
@@ -40,8 +40,7 @@ class StorerCase:
 
 class FinalScoresCase:
     def __init__(self, folder):
-        self.database = open_database(config.Repository(path=folder / "repository.sqlite"))
-        migrations.upgrade(self.database, 1)
+        self.database = new_repository(folder / "repository.sqlite", shards=1)
         self.installation = Installation(self.database)
         self.uids = [self.installation.monitored(name, 6) for name in ("m", "n")]
         m, n = self.uids
@@ -81,9 +80,8 @@ class SchedulerCase:
 
     def __init__(self, folder):
         self.settings = config.embedded(folder)
-        self.database = open_database(self.settings.repository)
+        self.database = new_repository(self.settings.repository.path, shards=1)
         self.checkpoint_database = open_database(config.Repository(path=folder / "checkpoints.sqlite"))
-        migrations.upgrade(self.database, 1)
         installation = Installation(self.database)
         uids = {name: installation.monitored(name, 6) for name in ("m", "n", "o")}
         self.names = {uid: name for name, uid in uids.items()}

@@ -14,6 +14,7 @@ from htmengine.repository import metrics, migrations
 from htmengine.repository.errors import RepositoryError
 from htmengine.repository.opening import open_database
 from htmengine.sqlite.presence import damage
+from tests.support.repository import new_repository
 
 
 def delete(path):
@@ -55,8 +56,7 @@ DAMAGED = [overwrite, truncate]
 
 @pytest.fixture
 def database(tmp_path):
-    database = open_database(config.Repository(path=tmp_path / "repository.sqlite"))
-    migrations.upgrade(database, 4)
+    database = new_repository(tmp_path / "repository.sqlite")
     with database.write() as conn:
         metrics.create_custom(conn, [f"m{number}" for number in range(2000)])
     with closing(sqlite3.connect(tmp_path / "repository.sqlite")) as other:

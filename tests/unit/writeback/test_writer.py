@@ -6,12 +6,12 @@ import pytest
 
 from htmengine import config
 from htmengine.repository import metrics, schema, writeback
-from htmengine.repository.opening import open_database
 from htmengine.repository.status import MetricStatus
 from htmengine.service.counters import Counters
 from htmengine.writeback import writer as writers
 from htmengine.writeback.receivers import Refused, Unavailable
 from htmengine.writeback.writer import Writer
+from tests.support.repository import new_repository
 from tests.unit.repository.rows import FIRST_SECOND, add_scored
 
 
@@ -38,11 +38,7 @@ class Memory:
 
 @pytest.fixture
 def database(tmp_path):
-    settings = config.embedded(tmp_path).repository
-    database = open_database(settings)
-    from htmengine.repository.migrations import upgrade
-
-    upgrade(database, 4)
+    database = new_repository(config.embedded(tmp_path).repository.path)
     yield database
     database.close()
 

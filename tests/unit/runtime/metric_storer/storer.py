@@ -2,11 +2,11 @@
 
 from htmengine import config, messages
 from htmengine.bus import Delivery
-from htmengine.repository import metrics, migrations, samples
-from htmengine.repository.opening import open_database
+from htmengine.repository import metrics, samples
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer.auto_monitor import AutoMonitor
 from htmengine.runtime.metric_storer.stage import MetricStorer
+from tests.support.repository import new_repository
 
 NOW = 1_700_000_000
 
@@ -36,8 +36,7 @@ class Storer:
     """A storer with its repository, and everything around it in hand."""
 
     def __init__(self, folder, **settings):
-        self.database = open_database(config.Repository(path=folder / "repository.sqlite"))
-        migrations.upgrade(self.database, SHARDS)
+        self.database = new_repository(folder / "repository.sqlite", SHARDS)
         self.settings = config.Storer(**settings)
         self.models = FakeModels()
         self.now = float(NOW)

@@ -2,14 +2,13 @@ import os
 
 import pytest
 
-from htmengine import config
 from htmengine.errors import DependencyUnavailable
 from htmengine.exceptions import MetricAlreadyMonitored
-from htmengine.repository import metrics, migrations
+from htmengine.repository import metrics
 from htmengine.repository.metrics import NewModel
-from htmengine.repository.opening import open_database
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer.auto_monitor import MODELS_BATCH_SIZE, AutoMonitor
+from tests.support.repository import new_repository
 
 
 class FakeModels:
@@ -45,8 +44,7 @@ class FakeModels:
 
 @pytest.fixture
 def database(tmp_path):
-    database = open_database(config.Repository(path=tmp_path / "repository.sqlite"))
-    migrations.upgrade(database, 4)
+    database = new_repository(tmp_path / "repository.sqlite")
     yield database
     database.close()
 
