@@ -1,6 +1,7 @@
-"""Real agents and clients send to a real engine; what they sent is stored."""
+"""Real agents and clients send to a real engine, by the lines of docs/howto/agents.md; what they sent is stored."""
 
 import http.server
+import os
 import pickle
 import socket
 import struct
@@ -13,7 +14,7 @@ import pytest
 
 from benchmarks.running import free_port
 from tests.acceptance.engine import Folder, wait_until
-from tests.support.agents import answers, running
+from tests.support.agents import answers, client, lines_to_paste, of_npm, running
 
 pytestmark = pytest.mark.acceptance
 
@@ -68,17 +69,14 @@ def test_prometheus_writes_gauges_and_rates_of_counters(folder, tmp_path):
     target = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Target)
     threading.Thread(target=target.serve_forever, daemon=True).start()
     config = tmp_path / "prometheus.yml"
-    config.write_text(
-        f"""
+    scraped = f"""
 global: {{scrape_interval: 1s}}
 scrape_configs:
   - job_name: agent
     static_configs: [{{targets: ["127.0.0.1:{target.server_port}"]}}]
-remote_write:
-  - url: http://127.0.0.1:{folder.http_port}/api/v1/write
-    queue_config: {{batch_send_deadline: 1s}}
 """
-    )
+    pasted = lines_to_paste("Prometheus", {"127.0.0.1:2080": f"127.0.0.1:{folder.http_port}"})
+    config.write_text(scraped + pasted + "    queue_config: {batch_send_deadline: 1s}\n")
     listen = f"127.0.0.1:{free_port()}"
     with running(
         "prometheus",
@@ -100,7 +98,7 @@ remote_write:
 def test_carbon_c_relay_forwards_lines(folder, tmp_path):
     port = free_port()
     config = tmp_path / "relay.conf"
-    config.write_text(f"cluster engine forward 127.0.0.1:{folder.port};\nmatch * send to engine stop;\n")
+    config.write_text(lines_to_paste("carbon-c-relay", {"127.0.0.1:2003": f"127.0.0.1:{folder.port}"}))
     with running(
         "carbon-c-relay", "-f", config, "-p", port, package="carbon-c-relay", log=tmp_path / "relay.log"
     ):
@@ -114,22 +112,8 @@ def test_carbon_c_relay_forwards_lines(folder, tmp_path):
 
 def test_collectd_writes_graphite(folder, tmp_path):
     config = tmp_path / "collectd.conf"
-    config.write_text(
-        f"""
-Hostname "collected.example"
-Interval 1
-BaseDir "{tmp_path}"
-LoadPlugin load
-LoadPlugin write_graphite
-<Plugin write_graphite>
-  <Node "engine">
-    Host "127.0.0.1"
-    Port "{folder.port}"
-    Protocol "tcp"
-  </Node>
-</Plugin>
-"""
-    )
+    measured = f'Hostname "collected.example"\nInterval 1\nBaseDir "{tmp_path}"\nLoadPlugin load\n'
+    config.write_text(measured + lines_to_paste("collectd", {'Port "2003"': f'Port "{folder.port}"'}))
     with running(
         "collectd",
         "-f",
@@ -157,72 +141,173 @@ def test_pickles_of_carbons_relays_are_stored(folder):
     assert [value for _, value in values(folder, "pickled.load;n=7")] == [7.0, 7.5, 8.0]
 
 
-def test_the_client_of_statsd_is_gathered_by_the_second(folder):
-    statsd = pytest.importorskip("statsd", reason="no statsd")
-    client = statsd.StatsClient("127.0.0.1", folder.statsd_port)
-    client.gauge("statsd.level", 7)
-    wait_until(lambda: len(values(folder, "statsd.level")) >= 3, "three intervals")
-    client.close()
-    assert {value for _, value in values(folder, "statsd.level")} == {7.0}
+CARBON = """
+STORAGE_DIR = {folder}/
+CONF_DIR = {folder}/
+LOG_DIR = {folder}/
+PID_DIR = {folder}/
+LOCAL_DATA_DIR = {folder}/whisper/
+USER =
+CACHE_QUERY_PORT = {query}
+"""
+
+
+def test_carbons_relay_sends_pickles_to_its_cache_and_to_the_engine(folder, tmp_path):
+    line, unused, cache, cache_line, query = (free_port() for _ in range(5))
+    places = {
+        "127.0.0.1:2004": f"127.0.0.1:{cache}",
+        "htmengine.example.com:2004": f"127.0.0.1:{folder.pickle_port}",
+    }
+    heading = "Graphite's own daemons: graphite-carbon"
+    relay = lines_to_paste(heading, {"2013": line, "2014": unused, **places})
+    common = CARBON.format(folder=tmp_path, query=query)
+    own = f"[cache]\nLINE_RECEIVER_PORT = {cache_line}\nPICKLE_RECEIVER_PORT = {cache}\n"
+    (tmp_path / "carbon.conf").write_text(own + common + relay + common)
+    (tmp_path / "relay-rules.conf").write_text(lines_to_paste(heading, places, 1))
+    (tmp_path / "storage-schemas.conf").write_text("[all]\npattern = .*\nretentions = 60s:1d\n")
+
+    def carbon(program):
+        where = (
+            f"--config={tmp_path / 'carbon.conf'}",
+            f"--pidfile={tmp_path / program}",
+            f"--logdir={tmp_path}",
+        )
+        command = (program, "--nodaemon", *where, "start")
+        return running(*command, package="graphite-carbon", log=tmp_path / f"{program}.log")
+
+    with carbon("carbon-cache"), carbon("carbon-relay"):
+        wait_until(lambda: answers(line) and answers(cache), "carbon's daemons")
+        now = int(time.time())
+        with socket.create_connection(("127.0.0.1", line)) as peer:
+            peer.sendall(f"carbon.load;host=a 1.5 {now - 60}\ncarbon.plain 2.5 {now}\n".encode())
+        wait_until(lambda: values(folder, "carbon.load;host=a"), "the tagged point")
+        wait_until(lambda: values(folder, "carbon.plain"), "the point")
+        wait_until((tmp_path / "whisper" / "carbon" / "plain.wsp").exists, "the cache's file")
+    assert [value for _, value in values(folder, "carbon.load;host=a")] == [1.5]
+
+
+def test_npms_statsd_sends_what_it_gathers_as_lines(folder, tmp_path):
+    server, port = of_npm("statsd") / "stats.js", free_port()
+    config = tmp_path / "config.js"
+    pasted = lines_to_paste(
+        "StatsD's own server, before the engine",
+        {
+            "8125": port,
+            "2003": folder.port,
+            "{\n  port": "{\n  flushInterval: 1000,\n  mgmt_port: 0,\n  port",
+        },
+    )
+    config.write_text(pasted)
+    log = tmp_path / "statsd.log"
+    with running("node", server, config, package="nodejs", log=log):
+        wait_until(lambda: "server is up" in log.read_text(errors="replace"), "the server")
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
+            for line in (b"hits:6|c", b"level:7|g", *(b"took:%d|ms" % n for n in range(1, 11))):
+                peer.sendto(line, ("127.0.0.1", port))
+        wait_until(lambda: 6.0 in dict_values(folder, "stats.counters.hits.rate"), "the rate of the counter")
+        wait_until(lambda: 9.0 in dict_values(folder, "stats.timers.took.upper_90"), "the percentile")
+        wait_until(lambda: 7.0 in dict_values(folder, "stats.gauges.level"), "the gauge")
+
+
+def dict_values(folder, name):
+    return {value for _, value in values(folder, name)}
+
+
+STATSD_CLIENTS = "StatsD and Datadog clients"
+
+
+@pytest.mark.parametrize(
+    ("number", "package", "name", "value"),
+    [(1, "statsd", "web.queue", 7.0), (2, "datadog", "web.queue;env=prod", 8.0)],
+)
+def test_clients_of_statsd_are_gathered_by_the_second(folder, number, package, name, value):
+    client(package)
+    run(lines_to_paste(STATSD_CLIENTS, {"8125": folder.statsd_port}, number))
+    wait_until(lambda: len(values(folder, name)) >= 3, "three intervals")
+    assert dict_values(folder, name) == {value}
+
+
+def test_hot_shots_is_gathered_by_the_second(folder):
+    modules = of_npm("hot-shots").parent
+    script = lines_to_paste(STATSD_CLIENTS, {"8125": folder.statsd_port}, 3)
+    subprocess.run(["node", "-e", script], check=True, env=os.environ | {"NODE_PATH": str(modules)})
+    wait_until(lambda: len(values(folder, "web.queue;env=test")) >= 3, "three intervals")
+    assert dict_values(folder, "web.queue;env=test") == {9.0}
+
+
+def run(script):
+    """Run lines of Python as a program of their own."""
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_graphyte_sends_tags(folder):
-    graphyte = pytest.importorskip("graphyte", reason="no graphyte")
-    sender = graphyte.Sender("127.0.0.1", port=folder.port, interval=None)
-    sender.send("graphyte.load", 42.5, timestamp=1_700_000_000, tags={"env": "x_y"})
-    sender.stop()
-    assert wait_until(lambda: values(folder, "graphyte.load;env=x_y"), "the sample") == [
-        ("2023-11-14 22:13:20.000000", 42.5)
-    ]
+    client("graphyte")
+    run(lines_to_paste("graphyte", {"2003": folder.port}))
+    wait_until(lambda: dict_values(folder, "web.requests;dc=fra1") == {118.5}, "the sample")
+
+
+@pytest.mark.parametrize(("number", "package", "host"), [(0, "influxdb", "a"), (1, "influxdb_client", "b")])
+def test_the_lines_for_influxdbs_clients_write(folder, number, package, host):
+    client(package, package.replace("_", "-"))
+    run(lines_to_paste("InfluxDB's clients", {"2080": folder.http_port}, number))
+    wait_until(lambda: dict_values(folder, f"web.requests;host={host}") == {118.5}, "the sample")
 
 
 def test_the_client_of_influxdb_1_writes(folder):
-    influxdb = pytest.importorskip("influxdb", reason="no influxdb")
-    client = influxdb.InfluxDBClient("127.0.0.1", folder.http_port, database="any")
-    client.create_database("any")
-    assert client.ping()
+    influxdb = client("influxdb")
+    writer = influxdb.InfluxDBClient("127.0.0.1", folder.http_port, database="any")
+    writer.create_database("any")
+    assert writer.ping()
     point = {
         "measurement": "influx1",
         "tags": {"host": "a"},
         "fields": {"value": 1.5, "note": "text"},
         "time": 1_700_000_000,
     }
-    assert client.write_points([point], time_precision="s")
+    assert writer.write_points([point], time_precision="s")
     with pytest.raises(influxdb.exceptions.InfluxDBClientError, match="partial write"):
-        client.write(["influx1 value=x"], {"db": "any"}, protocol="line", expected_response_code=204)
-    client.close()
+        writer.write(["influx1 value=x"], {"db": "any"}, protocol="line", expected_response_code=204)
+    writer.close()
     wait_until(lambda: values(folder, "influx1;host=a"), "the sample")
 
 
 def test_the_client_of_influxdb_2_writes(folder):
-    influxdb = pytest.importorskip("influxdb_client", reason="no influxdb-client")
+    influxdb = client("influxdb_client", "influxdb-client")
     options = influxdb.client.write_api.SYNCHRONOUS
     with influxdb.InfluxDBClient(
         f"http://127.0.0.1:{folder.http_port}", token="any", org="any", enable_gzip=True
-    ) as client:
+    ) as writer:
         point = influxdb.Point("influx2").tag("host", "a b").field("usage", 1.5).time(1_700_000_000, "s")
-        with client.write_api(write_options=options) as api:
+        with writer.write_api(write_options=options) as api:
             api.write("any", record=point, write_precision="s")
     wait_until(lambda: values(folder, "influx2.usage;host=a_b"), "the sample")
 
 
+OTLP_PROGRAM = """
+import time
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+provider = MeterProvider([PeriodicExportingMetricReader(OTLPMetricExporter(), export_interval_millis=3_600_000)])
+meter = provider.get_meter("agents")
+counter = meter.create_counter("otel.hits")
+counter.add(1)
+meter.create_up_down_counter("otel.level").add(7)
+assert provider.force_flush()
+time.sleep(2.1)
+counter.add(100)
+provider.shutdown()
+"""
+"""What the SDK is told by its environment, it is told nowhere else."""
+
+
 def test_the_sdk_of_opentelemetry_exports(folder):
-    metrics = pytest.importorskip("opentelemetry.sdk.metrics", reason="no opentelemetry-sdk")
-    export = pytest.importorskip("opentelemetry.sdk.metrics.export")
-    http_exporter = pytest.importorskip("opentelemetry.exporter.otlp.proto.http.metric_exporter")
-    exporter = http_exporter.OTLPMetricExporter(endpoint=f"http://127.0.0.1:{folder.http_port}/v1/metrics")
-    reader = export.PeriodicExportingMetricReader(exporter, export_interval_millis=3_600_000)
-    provider = metrics.MeterProvider(metric_readers=[reader], shutdown_on_exit=False)
-    meter = provider.get_meter("agents")
-    counter = meter.create_counter("otel.hits")
-    level = meter.create_up_down_counter("otel.level")
-    counter.add(1)
-    level.add(7)
-    assert provider.force_flush()
-    time.sleep(2.1)
-    counter.add(100)
-    assert provider.force_flush()
+    client("opentelemetry.exporter.otlp.proto.http", "opentelemetry-exporter-otlp-proto-http")
+    pasted = lines_to_paste("OpenTelemetry", {"2080": folder.http_port})
+    told = dict(line.removeprefix("export ").split("=", 1) for line in pasted.splitlines())
+    assert all(name.startswith("OTEL_") for name in told)
+    subprocess.run([sys.executable, "-c", OTLP_PROGRAM], check=True, env=os.environ | told)
     rate = wait_until(lambda: values(folder, "otel.hits;%"), "a rate of the counter")[0][1]
-    provider.shutdown()
     assert 1 < rate <= 50
     assert values(folder, "otel.level;%")[0][1] == 7
