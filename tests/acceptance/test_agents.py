@@ -299,15 +299,15 @@ time.sleep(2.1)
 counter.add(100)
 provider.shutdown()
 """
-"""What the SDK is told by its environment, it is told nowhere else."""
+"""The SDK takes everything else from its environment."""
 
 
 def test_the_sdk_of_opentelemetry_exports(folder):
     client("opentelemetry.exporter.otlp.proto.http", "opentelemetry-exporter-otlp-proto-http")
     pasted = lines_to_paste("OpenTelemetry", {"2080": folder.http_port})
-    told = dict(line.removeprefix("export ").split("=", 1) for line in pasted.splitlines())
-    assert all(name.startswith("OTEL_") for name in told)
-    subprocess.run([sys.executable, "-c", OTLP_PROGRAM], check=True, env=os.environ | told)
+    environment = dict(line.removeprefix("export ").split("=", 1) for line in pasted.splitlines())
+    assert all(name.startswith("OTEL_") for name in environment)
+    subprocess.run([sys.executable, "-c", OTLP_PROGRAM], check=True, env=os.environ | environment)
     rate = wait_until(lambda: values(folder, "otel.hits;%"), "a rate of the counter")[0][1]
     assert 1 < rate <= 50
     assert values(folder, "otel.level;%")[0][1] == 7
