@@ -156,6 +156,9 @@ def _converted(function: Function, param: Param, argument: Argument, evaluation:
     value = argument.value if isinstance(argument, LiteralArgument) else None
     if isinstance(argument, Path) and param.kind in ("string", "nodeOrTag", "tag", "aggFunc", "interval"):
         value = argument.pattern  # a text without quotes
+    is_none = isinstance(argument, LiteralArgument) and value is None
+    if is_none and not param.required and param.kind in ("float", "floatOrSeries", "string"):
+        return None
     try:
         return _CONVERTERS[param.kind](value)
     except (ValueError, TypeError) as error:
@@ -244,10 +247,10 @@ def _node(value: Any) -> int | str:
 
 
 _CONVERTERS: Final[dict[str, Callable[[Any], Any]]] = {
-    "float": lambda value: None if value is None else _number(value),
-    "floatOrSeries": lambda value: None if value is None else _number(value),
+    "float": _number,
+    "floatOrSeries": _number,
     "integer": _integer,
-    "string": lambda value: None if value is None else _text(value),
+    "string": _text,
     "boolean": _boolean,
     "interval": _interval,
     "intOrInterval": _points_or_interval,

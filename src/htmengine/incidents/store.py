@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, not_, or_, select
 
-from htmengine.incidents.actions import Action, actions_of, standing
+from htmengine.incidents.actions import Action, Standing, actions_of, standing
 from htmengine.incidents.sentences import (
     SILENCE,
     Missing,
@@ -45,8 +45,11 @@ MAX_METRICS_SHOWN: Final = 1000
 
 _incident: Final = schema.incident.c
 _part: Final = schema.incident_metric.c
+_done: Final = schema.incident_action.c
 _ID: Final = re.compile(r"i([1-9][0-9]{0,17})")
 
+Handling: TypeAlias = Literal["new", "acknowledged", "snoozed"]
+"""What people did about an incident; new: neither of both."""
 Incident = dict[str, Any]
 """As the HTTP API gives it:
 
@@ -84,6 +87,8 @@ def list_incidents(
     until: float | None = None,
     match: str | None = None,
     uid: str | None = None,
+    handling: Handling | None = None,
+    now: float = 0.0,
     after: Cursor | None = None,
     limit: int = 100,
 ) -> list[Incident]:
@@ -96,10 +101,13 @@ def list_incidents(
     since, until : those that had an alarm between these times; seconds since the epoch.
     match : a pattern as shells have them (`*`, `?`) that the name of one of its metrics fits.
     uid : of a metric that it has.
+    handling : what people did about it; `new`: it is neither acknowledged nor snoozed at `now`.
     after : the last incident of the page before: `cursor_of`.
     """
     is_open = case((_incident.resolved.is_(None), 1), else_=0)
     query = _incidents().where(*_chosen(conn, state, severity, since, until, match, uid))
+    if handling is not None:
+        query = query.where(_is_handled(handling, now))
     if after is not None:
         place = number_of(after.id)
         query = query.where(
@@ -189,8 +197,23 @@ def open_incidents_of(conn: Connection, uids: Collection[str]) -> dict[str, str]
     return found
 
 
-def members_of_open(conn: Connection) -> dict[str, tuple[str, int]]:
-    """Return every metric of an open incident by its uid: the id of the incident, and its newest alarm's time.
+class OpenMember(NamedTuple):
+    """The open incident that a metric is in."""
+
+    incident: str
+    changed: int
+    """Time of its newest alarm: seconds since the epoch, as `snoozed_until`."""
+    acknowledged_by: str | None = None
+    snoozed_until: int | None = None
+    """It may have passed."""
+
+    def is_snoozed(self, now: float) -> bool:
+        """Tell whether nothing is told of the incident for now."""
+        return self.snoozed_until is not None and self.snoozed_until > now
+
+
+def members_of_open(conn: Connection) -> dict[str, OpenMember]:
+    """Return every metric of an open incident by its uid, with the incident.
 
     Lone alarms are left out: in a large fleet some are open at any time, by chance. Of several incidents the newest counts.
     """
@@ -200,7 +223,17 @@ def members_of_open(conn: Connection) -> dict[str, tuple[str, int]]:
         .where(_incident.resolved.is_(None), _incident.merged_into.is_(None), _is_warning())
         .order_by(_incident.changed, _incident.id)
     )
-    return {uid: (id_of(number), changed) for uid, number, changed in conn.execute(query)}
+    rows = conn.execute(query).all()
+    stands = {
+        number: standing(done) for number, done in actions_of(conn, {row.incident for row in rows}).items()
+    }
+    found: dict[str, OpenMember] = {}
+    for uid, number, changed in rows:
+        of = stands.get(number, Standing())
+        found[uid] = OpenMember(
+            id_of(number), changed, of.ack and of.ack.actor, of.snooze and of.snooze.until
+        )
+    return found
 
 
 def count(
@@ -264,6 +297,22 @@ def _chosen(
         yield exists().where(_part.incident == _incident.id, _part.uid == uid)
     if match is not None:
         yield _has_metric(conn, match)
+
+
+def _is_handled(handling: Handling, now: float) -> ColumnElement[bool]:
+    later = schema.incident_action.alias()
+    is_acknowledged = exists().where(_done.incident == _incident.id, _done.action == "ack")
+    is_snoozed = exists().where(
+        _done.incident == _incident.id,
+        _done.action == "snooze",
+        _done.until > now,
+        ~exists().where(
+            later.c.incident == _done.incident, later.c.action == "snooze", later.c.id > _done.id
+        ),
+    )
+    if handling == "acknowledged":
+        return is_acknowledged
+    return is_snoozed if handling == "snoozed" else not_(is_acknowledged | is_snoozed)
 
 
 def _has_metric(conn: Connection, match: str) -> ColumnElement[bool]:

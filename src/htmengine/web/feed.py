@@ -80,8 +80,6 @@ class Feed:
                 ("web-health", self._watch_health),
             )
         ]
-        self.open_members: dict[str, tuple[str, int]] = {}
-        """By uid, the open incident of a metric, and the time of its newest alarm."""
         self.new_names: deque[tuple[str, float]] = deque(maxlen=MAX_NEW_NAMES)
         """Names of metrics that came last, with when they were seen first."""
         self._incident_seq = 0
@@ -101,7 +99,7 @@ class Feed:
         with self._context.database.read() as conn:
             found = alarms_between(conn, now - DAY_S, now + DAY_S, limit=MAX_ALARMS)
             self._incident_seq = store.last_seq(conn)
-            self.open_members = store.members_of_open(conn)
+            self._fleet.open_members = store.members_of_open(conn)
             position = silences.read_position(conn) or silences.BEGIN
             silent = silences.lasting(conn)
         self._silence_seq = position.seq
@@ -185,7 +183,7 @@ class Feed:
         with self._context.database.read() as conn:
             changed = store.changed_since(conn, self._incident_seq)
             if changed:
-                self.open_members = store.members_of_open(conn)
+                self._fleet.open_members = store.members_of_open(conn)
         for incident in changed:
             self._incident_seq = max(self._incident_seq, incident["seq"])
             self._hub.publish("incidents", incident)

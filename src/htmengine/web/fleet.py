@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from htmengine.htm.explanation import ALARM
 from htmengine.htm.params import ROWS_FOR_RANGE
+from htmengine.incidents.store import OpenMember
 from htmengine.messages import BatchRow
 from htmengine.repository.fleet import NewestRow
 from htmengine.repository.listing import Listed
@@ -202,6 +203,8 @@ class Fleet:
         )
         self.causes: list[str] = []
         self.alarms = AlarmLog()
+        self.open_members: Mapping[str, OpenMember] = {}
+        """By uid, the open incident that a metric is in."""
 
     def __len__(self) -> int:
         """Return the number of metrics."""

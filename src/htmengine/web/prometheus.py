@@ -178,7 +178,7 @@ class EngineMetrics(Collector):
         yield _gauge(
             "rows_unscored", "Rows that are stored and wait for their scores.", health.totals.unscored
         )
-        open_ = {incident for incident, _ in site.feed.open_members.values()}
+        open_ = {member.incident for member in site.fleet.open_members.values()}
         yield _gauge("incidents_open", "Incidents that are not over.", len(open_))
         with site.fleet.lock:
             times = site.fleet.column("time")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 from bisect import bisect_right
-from collections.abc import Mapping
 from typing import Final, Literal, NamedTuple, cast
 
 import msgspec
@@ -48,15 +47,12 @@ class Rankings:
     def __init__(self) -> None:
         self._orders: dict[tuple[Sort, float], Order] = {}
 
-    def order(
-        self, fleet: Fleet, sort: Sort, window_s: float, in_incidents: Mapping[str, float], now: float
-    ) -> Order:
-        """Return all metrics in an order.
+    def order(self, fleet: Fleet, sort: Sort, window_s: float, now: float) -> Order:
+        """Return all metrics in an order. By oddness those of open incidents come first, and those that are snoozed last.
 
         Parameters
         ----------
         window_s : what lies a quarter of it back counts half, by oddness.
-        in_incidents : by uid of the metrics of open incidents, when the incident changed last; they come first.
         """
         key = (sort, window_s)
         with fleet.lock:
@@ -64,7 +60,7 @@ class Rankings:
             if found and found.version == fleet.version and 0 <= now - found.made_at < KEPT_S:
                 return found
             ranks, names = self._ranks(fleet, found)
-            keys = _keys(fleet, sort, window_s, in_incidents, now)
+            keys = _keys(fleet, sort, window_s, now)
             order = Order(np.lexsort((ranks, keys)), keys, ranks, names, fleet.version, now)
             if len(self._orders) > 16:
                 self._orders.clear()
@@ -81,9 +77,7 @@ class Rankings:
         return ranks, [fleet.names[i] for i in by_name]
 
 
-def _keys(
-    fleet: Fleet, sort: Sort, window_s: float, in_incidents: Mapping[str, float], now: float
-) -> NDArray[np.float64]:
+def _keys(fleet: Fleet, sort: Sort, window_s: float, now: float) -> NDArray[np.float64]:
     """Return what metrics are ordered by, ascending."""
     keys = np.zeros(len(fleet), dtype=np.float64)
     if sort == "last":
@@ -96,9 +90,10 @@ def _keys(
         keys += TROUBLE[fleet.states(now)]
     elif sort == "oddness":
         keys -= np.round(fleet.oddness(window_s), 4)
-        for uid, changed in in_incidents.items():
+        for uid, member in fleet.open_members.items():
             if (i := fleet.index.get(uid)) is not None:
-                keys[i] = -1.0 - changed  # before all others: their keys are -1 to 0
+                # Before all others, whose keys are -1 to 0; or behind them.
+                keys[i] = 1.0 if member.is_snoozed(now) else -1.0 - member.changed
     return keys
 
 

@@ -8,6 +8,7 @@ from typing import Final, cast
 import numpy as np
 
 from htmengine.htm.params import ROWS_FOR_RANGE
+from htmengine.incidents.store import OpenMember
 from htmengine.repository import series
 from htmengine.repository.fleet import newest_rows
 from htmengine.repository.status import WITH_MODEL, MetricStatus
@@ -26,9 +27,9 @@ def metric_rows(site: Site, uids: Sequence[str]) -> list[MetricRow]:
         indexes = [i for uid in uids if (i := fleet.index.get(uid)) is not None]
         states = fleet.states(now, indexes)
         oddness = fleet.oddness(86400.0, indexes)
-        incidents = site.incident_of()
+        members = fleet.open_members
         return [
-            _row(fleet, i, STATES[state], odd, incidents.get(fleet.uids[i]), now)
+            _row(fleet, i, STATES[state], odd, members.get(fleet.uids[i]), now)
             for i, state, odd in zip(indexes, states.tolist(), oddness.tolist(), strict=True)
         ]
 
@@ -79,7 +80,9 @@ def fill_cells(site: Site, uids: Sequence[str]) -> None:
             )
 
 
-def _row(fleet: Fleet, i: int, state: str, oddness: float, incident: str | None, now: float) -> MetricRow:
+def _row(
+    fleet: Fleet, i: int, state: str, oddness: float, member: OpenMember | None, now: float
+) -> MetricRow:
     def of(name: str) -> float | None:
         return number(fleet.column(name)[i])
 
@@ -105,14 +108,15 @@ def _row(fleet: Fleet, i: int, state: str, oddness: float, incident: str | None,
         alarms_24h=int(fleet.day.columns["alarms"][:, i].sum()),
         usual=(low, high) if low is not None and high is not None else None,
         forecast=of("forecast"),
-        incident=incident,
-        snoozed_until=None,
+        incident=member and member.incident,
+        snoozed_until=member.snoozed_until if member and member.is_snoozed(now) else None,
         why_no_score=_why_no_score(fleet, i, state, interval, time, now),
         oddness=oddness,
         cause=fleet.causes[cause] if cause >= 0 else None,
         direction=DIRECTIONS[direction] if direction >= 0 else None,
         since=of("silent_since") if state == "silent" else of("since") if lasts else None,
         stored=stored,
+        acknowledged_by=member and member.acknowledged_by,
     )
 
 

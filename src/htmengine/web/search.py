@@ -21,6 +21,10 @@ _COMPARISONS: Final[dict[str, Callable[[NDArray[np.float64], float], NDArray[np.
 }
 
 
+HANDLINGS: Final = ("acknowledged", "snoozed")
+"""What people said of the open incident of a metric."""
+
+
 class SearchError(ValueError):
     """The search cannot be understood; the message says what is wrong."""
 
@@ -34,7 +38,7 @@ class Search(NamedTuple):
     """Of the whole name."""
     tags: tuple[tuple[str, str], ...] = ()
     states: tuple[str, ...] = ()
-    """One of these."""
+    """One of these, or of those of the incident that it is in: HANDLINGS."""
     scores: tuple[tuple[str, float], ...] = ()
     """Comparisons of the highest log score of the last hour."""
     causes: tuple[str, ...] = ()
@@ -62,8 +66,9 @@ def parse(text: str) -> Search:
                 raise SearchError(f"{word}: write a tag as tag:name=value.")
             tags.append((name, value))
         elif colon and kind == "state":
-            if rest not in get_args(State):
-                raise SearchError(f"{word}: the states are {', '.join(get_args(State))}.")
+            known = (*get_args(State), *HANDLINGS)
+            if rest not in known:
+                raise SearchError(f"{word}: the states are {', '.join(known)}.")
             states.append(rest)
         elif colon and kind == "score":
             scores.append(_comparison(word, rest))
@@ -128,7 +133,8 @@ def matching(fleet: Fleet, search: Search, prefix: str, names: NameMatches, now:
     with fleet.lock:
         mask = names(fleet, search, prefix).copy()
         if search.states:
-            mask &= np.isin(fleet.states(now), [STATES.index(state) for state in search.states])
+            states = [STATES.index(state) for state in search.states if state not in HANDLINGS]
+            mask &= np.isin(fleet.states(now), states) | _handled(fleet, search.states, now)
         if search.scores:
             worst = fleet.worst(3600.0) / FULL
             for sign, number in search.scores:
@@ -139,3 +145,15 @@ def matching(fleet: Fleet, search: Search, prefix: str, names: NameMatches, now:
         for unwanted in search.without:
             mask &= ~matching(fleet, unwanted, "", names, now)
         return mask
+
+
+def _handled(fleet: Fleet, wanted: Sequence[str], now: float) -> NDArray[np.bool_]:
+    """Return, for each metric of the fleet, whether its open incident is acknowledged, or snoozed, as is wanted."""
+    mask = np.zeros(len(fleet), dtype=np.bool_)
+    for uid, member in fleet.open_members.items():
+        i = fleet.index.get(uid)
+        if i is not None:
+            mask[i] = ("acknowledged" in wanted and member.acknowledged_by is not None) or (
+                "snoozed" in wanted and member.is_snoozed(now)
+            )
+    return mask

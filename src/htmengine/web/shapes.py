@@ -77,6 +77,7 @@ class MetricRow(Struct, frozen=True):
     forecast: float | None
     incident: str | None
     snoozed_until: float | None
+    """So long nothing is told of the incident that it is in."""
     why_no_score: WhyNoScore | None
     oddness: float
     """What the list is ordered by: the highest log score, where an older one counts less."""
@@ -87,6 +88,8 @@ class MetricRow(Struct, frozen=True):
     """When the present alarm began, or the last sample of a metric that is silent; null while nothing is unusual."""
     stored: int
     """Rows that were ever stored."""
+    acknowledged_by: str | None = None
+    """Who looks after the incident that it is in."""
 
 
 class MetricPage(Struct, frozen=True):

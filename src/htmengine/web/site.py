@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from htmengine.admin.explaining import Explained, explain
@@ -65,18 +65,10 @@ class Site:
         return overview(
             self.fleet,
             self.clock(),
-            open_incidents=len({incident for incident, _ in self.feed.open_members.values()}),
+            open_incidents=len({member.incident for member in self.fleet.open_members.values()}),
             lag_s=self.watch.lag_s(),
             troubles=self.watch.troubles(),
         )
-
-    def in_incidents(self) -> Mapping[str, float]:
-        """Return, by uid of the metrics of open incidents, when the incident changed last."""
-        return {uid: float(changed) for uid, (_, changed) in self.feed.open_members.items()}
-
-    def incident_of(self) -> Mapping[str, str]:
-        """Return, by uid of the metrics of open incidents, the incident."""
-        return {uid: incident for uid, (incident, _) in self.feed.open_members.items()}
 
     def close(self) -> None:
         """End readers of the stream, and what works in the background."""

@@ -123,3 +123,25 @@ def test_what_was_done_goes_with_its_incident(database, clock, writes):
     with database.write() as conn:
         assert remove_incidents(conn, BEGIN + 9 * HOUR_S, limit=10) == 1
         assert actions.actions_of(conn, [1]) == {}
+
+
+def test_what_people_said_of_an_incident_stands_with_its_metrics_and_finds_it(database, uids, writes):
+    def found(handling, at=200):
+        with database.read() as conn:
+            listed = store.list_incidents(conn, handling=handling, now=BEGIN + at)
+            (member,) = {store.members_of_open(conn)[uids[name]] for name in ("web.a", "web.b")}
+        return [one["id"] for one in listed], member
+
+    handlings = ("new", "acknowledged", "snoozed")
+    assert [found(handling)[0] for handling in handlings] == [["i1"], [], []]
+    assert found("new")[1] == ("i1", BEGIN + 60, None, None)
+    act(database, "snooze", until=BEGIN + 300)
+    assert [found(handling)[0] for handling in handlings] == [[], [], ["i1"]]
+    member = found("new")[1]
+    assert (member.is_snoozed(BEGIN + 299), member.is_snoozed(BEGIN + 300)) == (True, False)
+    assert found("snoozed", at=300)[0] == []
+    act(database, "snooze", at=130, until=BEGIN + 210)  # the last one counts
+    assert found("snoozed", at=211)[0] == []
+    act(database, "ack", at=140)
+    assert [found(handling, at=220)[0] for handling in handlings] == [[], ["i1"], []]
+    assert found("new")[1].acknowledged_by == "ann"

@@ -75,3 +75,30 @@ def test_whoever_may_only_look_may_not_acknowledge(one):
 
         assert (status(reads), status(teaches)) == (403, 200)
         assert client.get("/api/v1/incidents/i1").json()["ack"]["by"] == "ann"
+
+
+def test_rows_of_metrics_say_who_looks_after_them_and_until_when_they_are_snoozed(house):
+    for name in ("web.a", "web.b"):
+        house.metric(name, [5.0] * 300, log_scores=[0.1] * 297 + [0.9] * 3)
+    house.metric("calm", [5.0] * 300)
+    Writer(house.context.database, clock=lambda: NOW).work()
+
+    def listed(**query):
+        rows = house.get("/metrics", **query)["items"]
+        return [(row["name"], row["acknowledged_by"] is not None, row["snoozed_until"]) for row in rows]
+
+    with house.client:
+        assert listed() == [("web.a", False, None), ("web.b", False, None), ("calm", False, None)]
+        post(house, "i1/ack", {})
+        post(house, "i1/snooze", {"for_s": 600})
+        house.site.feed.take_incidents()
+        for word in ("acknowledged", "snoozed"):
+            assert listed(q=f"state:{word}") == [("web.a", True, NOW + 600), ("web.b", True, NOW + 600)]
+            assert listed(q=f"-state:{word}") == [("calm", False, None)]
+        house.site.rankings = type(house.site.rankings)()
+        assert [name for name, *_ in listed()] == ["calm", "web.a", "web.b"]
+        house.now = NOW + 601
+        house.site.rankings = type(house.site.rankings)()
+        assert [until for *_, until in listed()] == [None, None, None]
+        assert [one["id"] for one in house.get("/incidents", handling="acknowledged")["items"]] == ["i1"]
+        assert house.get("/incidents", handling="snoozed")["items"] == []

@@ -47,6 +47,7 @@ what stands behind it is not looked at. A metric that no action fits is stored a
 from __future__ import annotations
 
 import configparser
+import io
 import logging
 import math
 import re
@@ -367,7 +368,7 @@ def _lines(text: str) -> dict[str, dict[str, int]]:
     """Return the numbers of the lines of all options, by section; those of the sections themselves under no name."""
     found: dict[str, dict[str, int]] = {}
     section: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(io.StringIO(text), 1):  # as the parser divides it
         if header := configparser.ConfigParser.SECTCRE.match(line.strip()):
             section = found.setdefault(header["header"], {"": number})
         elif line[:1] not in " \t#;":

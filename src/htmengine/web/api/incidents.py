@@ -26,6 +26,8 @@ class IncidentsQuery(Struct, frozen=True, rename={"from_": "from"}):
     """Which incidents."""
 
     state: Literal["open", "resolved", "all"] = "all"
+    handling: store.Handling | None = None
+    """What people did about it; `new`: nobody has acknowledged or snoozed it."""
     severity: Literal["info", "warning"] = "info"
     """`warning` leaves lone alarms out."""
     from_: Time | None = None
@@ -53,6 +55,8 @@ def list_incidents(call: Call, query: IncidentsQuery) -> IncidentPage:
             until=query.to,
             match=None if query.uid or not match else match,
             uid=query.uid,
+            handling=query.handling,
+            now=call.site.clock(),
             after=decoded(query.after, store.Cursor) if query.after else None,
             limit=query.limit + 1,
         )

@@ -90,7 +90,7 @@ def list_metrics(call: Call, query: ListQuery) -> MetricPage:
     fleet = site.fleet
     with fleet.lock:
         mask = search.matching(fleet, wanted, query.prefix, site.name_matches, now)
-        order = site.rankings.order(fleet, query.sort, WINDOWS[query.w], site.in_incidents(), now)
+        order = site.rankings.order(fleet, query.sort, WINDOWS[query.w], now)
         mask = mask[: len(order.indexes)]
         try:
             chosen, following = ranking.page(order, mask, query.sort, query.after, query.limit)

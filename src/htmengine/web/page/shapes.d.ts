@@ -13,7 +13,7 @@ export interface MetricRow {
   log_score: number | null; max_1h: number | null; max_24h: number | null; one_in: number | null;
   alarms_24h: number; usual: Range | null; forecast: number | null; incident: string | null;
   snoozed_until: number | null; why_no_score: WhyNoScore | null;
-  oddness?: number; cause?: string | null; direction?: Direction | null; since?: number | null; stored?: number;
+  oddness?: number; cause?: string | null; direction?: Direction | null; since?: number | null; stored?: number; acknowledged_by?: string | null;
 }
 
 export interface Model { parameter_set: string; samples: number; generation: number; checkpoint_age_s: number | null }

@@ -1,5 +1,7 @@
 /** What the model's reasons are called. The engine writes whole sentences; these are the short forms for cells and marks. */
 
+import { clock } from "./format.js";
+
 /** @type {Record<string, string>} */
 const CAUSES = {
   sequence: "unusual order",
@@ -59,6 +61,16 @@ export function deliveryInWords({ target, kind, state, tries, reason }) {
 
 /** @type {Record<string, string>} */
 export const SEVERITIES = { info: "info", warning: "warning", critical: "critical" };
+
+/**
+ * Returns what people said of the open incident of a metric, or of an incident; null where that is nothing.
+ * @param {{acknowledged_by?: string | null, snoozed_until?: number | null}} one
+ * @returns {{state: "snoozed" | "acknowledged", text: string} | null}
+ */
+export function handlingInShort({ acknowledged_by: by, snoozed_until: until }) {
+  if (until && until > Date.now() / 1000) return { state: "snoozed", text: `snoozed until ${clock(until)}` };
+  return by === null || by === undefined ? null : { state: "acknowledged", text: by ? `taken by ${by}` : "acknowledged" };
+}
 
 /**
  * Returns the state of a metric as a chip says it; empty for one that is as it should be.

@@ -7,7 +7,7 @@ import { go, link, setQuery } from "../lib/router.js";
 import { session } from "../lib/session.js";
 import { settings } from "../lib/settings.js";
 import { listen } from "../lib/sse.js";
-import { mark, sentence } from "../lib/words.js";
+import { handlingInShort, mark, sentence } from "../lib/words.js";
 import { scoreStep } from "../draw/colours.js";
 import { drawSpread } from "../draw/spread.js";
 import { announceIncident } from "./announce.js";
@@ -18,7 +18,8 @@ import { problemNote } from "./problem.js";
 
 const PAGE_SIZE = 100;
 const TYPING_MS = 150;
-const STATES = ["all", "open", "resolved"];
+/** @type {Record<string, Record<string, string>>} by what is chosen, what is asked for */
+const STATES = { all: {}, open: { state: "open" }, new: { state: "open", handling: "new" }, acknowledged: { state: "open", handling: "acknowledged" }, snoozed: { state: "open", handling: "snoozed" }, resolved: { state: "resolved" } };
 
 /** @type {import("../lib/router.js").Open} */
 export function incidents({ query }) {
@@ -54,13 +55,13 @@ export function incidents({ query }) {
   function showFilters() {
     const chosen = params.get("state") ?? "all";
     if (document.activeElement !== search) search.value = params.get("q") ?? "";
-    replace(states, STATES.map((one) => h("button", { type: "button", "aria-pressed": String(one === chosen), onclick: () => setQuery({ state: one === "all" ? null : one }) }, one)));
+    replace(states, Object.keys(STATES).map((one) => h("button", { type: "button", "aria-pressed": String(one === chosen), onclick: () => setQuery({ state: one === "all" ? null : one }) }, one)));
     lone.setAttribute("aria-pressed", String(params.has("lone")));
   }
 
   async function load(append = false) {
     try {
-      const answer = await get("/incidents", { state: params.get("state") ?? "all", severity: params.has("lone") ? "info" : "warning", q: params.get("q"), limit: PAGE_SIZE, after: append ? next : null });
+      const answer = await get("/incidents", { state: "all", ...STATES[params.get("state") ?? "all"], severity: params.has("lone") ? "info" : "warning", q: params.get("q"), limit: PAGE_SIZE, after: append ? next : null });
       shown = append ? [...shown, ...answer.items] : answer.items;
       next = answer.next;
       show();
@@ -123,6 +124,7 @@ export function incidentRow(incident) {
   const mover = incident.metrics.find(({ uid }) => uid === incident.first_mover.uid) ?? incident.metrics[0];
   const others = incident.metric_count - 1;
   const open = incident.state === "open" || incident.state === "acknowledged";
+  const handling = handlingInShort({ acknowledged_by: incident.ack?.by, snoozed_until: incident.snoozed_until });
   const worst = Math.max(...incident.metrics.map(({ max }) => max));
   return h(
     "div",
@@ -134,7 +136,7 @@ export function incidentRow(incident) {
       h("span.what", null, h("strong.name", null, incident.first_mover.name), others > 0 ? h("span.more", null, ` +${plural(others, "metric")}`) : null, h("span.sentence", null, sentence(incident.sentence, incident.first_mover.name))),
       h("span.how", null, drawSpread(incident)),
       h("span.when", null, h("time", { datetime: iso(incident.opened) }, clock(incident.opened)), h("span.hint", null, open ? `for ${span(Date.now() / 1000 - incident.opened)}` : `${span(Math.max(60, incident.changed - incident.opened))} long`)),
-      h("span.states", null, h("span.state", { dataset: { state: open ? "error" : "" } }, incident.state), h("span.hint", null, incident.ack ? `taken by ${incident.ack.by}` : incident.severity)),
+      h("span.states", null, h("span.state", { dataset: { state: open ? "error" : "" } }, incident.state), h("span.hint", null, handling && open ? handling.text : incident.ack ? `taken by ${incident.ack.by}` : incident.severity)),
     ),
   );
 }

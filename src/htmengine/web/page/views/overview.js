@@ -92,6 +92,7 @@ export function overview({ query }) {
         results: (results) => list.take(results),
         incident: (incident) => {
           announceIncident(incident);
+          list.takeIncident(incident);
           showCards();
           refreshOverview();
         },

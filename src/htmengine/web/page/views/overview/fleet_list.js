@@ -26,6 +26,8 @@ const TYPING_MS = 150;
 const UNFINISHED = /(^|\s)-?(?:(?:tag|state|score|cause):[<>=]*)?(?=\s|$)/g; // a word that is still being typed
 
 const SORTS = { oddness: "most unusual", name: "name", last: "last change", lag: "lag", alarms: "alarms in 24 h", trouble: "trouble first" };
+const STATES = { "": "any state", acknowledged: "acknowledged", snoozed: "snoozed", active: "active", learning: "learning", silent: "silent", no_model: "no model", error: "error", unmonitored: "not monitored" };
+const STATE_WORD = /(?:^|\s)state:(\w+)(?=\s|$)/;
 const SEARCH_HINT = "Part of a name or a glob; tag:dc=a  state:silent  score:>0.5  cause:jump  -without";
 
 export class Fleet {
@@ -65,6 +67,7 @@ export class Fleet {
       })
     );
     this.sort = select("Sort by", SORTS, (value) => setQuery({ sort: value === "oddness" ? null : value }));
+    this.state = select("State", STATES, (value) => setQuery({ q: [(this.params.get("q") ?? "").replace(STATE_WORD, " ").trim(), value ? `state:${value}` : ""].filter(Boolean).join(" ") }));
     this.group = select("Group", { "": "no groups", prefix: "by prefix" }, (value) => setQuery({ group: value, open: null }));
     this.windows = h("div.windows", { role: "group", "aria-label": "Window" });
     this.span = h("button.chip", { type: "button", hidden: true, onclick: () => setQuery({ from: null, to: null }) });
@@ -103,7 +106,7 @@ export class Fleet {
     this.element = h(
       "section.metrics",
       { "aria-label": "Metrics" },
-      h("div.list-bar", null, h("div.search-field", null, this.search, h("kbd", { "aria-hidden": true }, "/"), h("p.search-hint", { id: "search-hint" }, SEARCH_HINT)), this.span, this.waiting, this.count, h("div.spacer"), this.windows, this.group, this.sort),
+      h("div.list-bar", null, h("div.search-field", null, this.search, h("kbd", { "aria-hidden": true }, "/"), h("p.search-hint", { id: "search-hint" }, SEARCH_HINT)), this.span, this.waiting, this.count, h("div.spacer"), this.windows, this.state, this.group, this.sort),
       this.chosen.element,
       h("div.list-panes", null, this.main, this.preview.element),
     );
@@ -134,6 +137,7 @@ export class Fleet {
     const { name, to, live } = windowOf(params);
     if (document.activeElement !== this.search) this.search.value = params.get("q") ?? "";
     this.sort.value = params.get("sort") ?? "oddness";
+    this.state.value = STATE_WORD.exec(params.get("q") ?? "")?.[1] ?? "";
     this.groups.offerTags(this.group, params.get("group") ?? "");
     replace(
       this.windows,
@@ -170,6 +174,11 @@ export class Fleet {
 
   reload() {
     this.load(true);
+  }
+
+  /** @param {import("../../shapes").Incident} incident */
+  takeIncident(incident) {
+    if (this.ranking.takeIncident(incident)) this.list.refresh(() => true);
   }
 
   /** Reads the list again, but not for each of many reasons. */

@@ -3,7 +3,7 @@ import { drawSpread } from "../../draw/spread.js";
 import { ago, iso, plural } from "../../lib/format.js";
 import { h } from "../../lib/h.js";
 import { link } from "../../lib/router.js";
-import { mark, sentence } from "../../lib/words.js";
+import { handlingInShort, mark, sentence } from "../../lib/words.js";
 
 export const MOST_CARDS = 5;
 
@@ -27,7 +27,7 @@ export function incidentCard(incident) {
       "span.card-foot",
       null,
       h("time", { datetime: iso(incident.opened) }, `began ${ago(incident.opened)}`),
-      h("span", null, incident.ack ? `taken by ${incident.ack.by}` : incident.severity),
+      h("span", null, handlingInShort({ acknowledged_by: incident.ack?.by, snoozed_until: incident.snoozed_until })?.text ?? incident.severity),
     ),
   );
 }

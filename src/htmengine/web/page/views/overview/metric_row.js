@@ -5,7 +5,7 @@ import { ago, full, moment, range, rarity, score, short, span } from "../../lib/
 import { h, setText } from "../../lib/h.js";
 import { link } from "../../lib/router.js";
 import { cell } from "../../lib/vlist.js";
-import { causeInShort, mark, stateInShort } from "../../lib/words.js";
+import { causeInShort, handlingInShort, mark, stateInShort } from "../../lib/words.js";
 
 /** @typedef {import("../../shapes").MetricRow} MetricRow */
 
@@ -109,9 +109,10 @@ export function drawRow(element, row, spark) {
   part.link.href = link(`m/${row.uid}`);
 
   const state = stateInShort(row);
-  const chip = state || (odd && row.cause ? causeInShort(row.cause) : "");
+  const handling = handlingInShort(row);
+  const chip = state || (handling ? handling.text : odd && row.cause ? causeInShort(row.cause) : "");
   setText(part.chip, chip);
-  part.chip.dataset.state = state ? row.state : chip ? "cause" : "";
+  part.chip.dataset.state = state ? row.state : handling ? handling.state : chip ? "cause" : "";
 
   drawSpark(part.canvas, spark, row.usual, NARROW.matches ? 96 : SPARK_WIDTH.matches ? 180 : 280, 32);
 

@@ -80,11 +80,25 @@ export class Ranking {
     row.one_in = result.one_in ?? null;
     if (score !== null) {
       row.max_1h = Math.max(score, row.max_1h ?? 0);
-      entry.live = Math.max(entry.live, (row.incident ? 1 : 0) + score);
+      if (entry.live >= 0) entry.live = Math.max(entry.live, (row.incident ? 1 : 0) + score);
       this.stirred ||= entry.live - entry.key > NOTICEABLE;
       if (score >= 0.5) Object.assign(row, { cause: result.cause, direction: result.direction ?? row.direction, since: row.since ?? result.time });
     }
     return true;
+  }
+
+  /**
+   * Takes what people said of an incident; returns whether a metric of the list is in it.
+   * @param {import("../../shapes").Incident} incident
+   */
+  takeIncident(incident) {
+    const rows = [...this.entries.values()].filter(({ row }) => row.incident === incident.id);
+    for (const entry of rows) {
+      Object.assign(entry.row, { acknowledged_by: incident.ack?.by ?? null, snoozed_until: incident.snoozed_until ?? null, incident: incident.state === "open" ? incident.id : null });
+      entry.live = oddness(entry.row);
+      this.stirred = true;
+    }
+    return rows.length > 0;
   }
 
   /** Returns how many rows would move or come in. */
@@ -128,7 +142,8 @@ export class Ranking {
   }
 }
 
-/** Metrics of open incidents come before all others. @param {MetricRow} row */
+/** Metrics of open incidents come before all others, and those that are snoozed behind them. @param {MetricRow} row */
 function oddness(row) {
+  if ((row.snoozed_until ?? 0) > Date.now() / 1000) return -1;
   return (row.incident ? 1 : 0) + (row.oddness ?? Math.max(row.log_score ?? 0, 0.8 * (row.max_1h ?? 0), 0.4 * (row.max_24h ?? 0)));
 }
