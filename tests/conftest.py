@@ -15,8 +15,8 @@ from htmengine.service.context import opened
 from tests import servers
 from tests.support import application as applications
 from tests.support.examples import FULL
+from tests.support.made_once import make_once
 from tests.support.skips import pytest_terminal_summary
-from tests.support.statements import compile_once
 
 __all__ = ["pytest_terminal_summary"]
 
@@ -24,7 +24,7 @@ __all__ = ["pytest_terminal_summary"]
 os.environ |= dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1,localhost")
 os.environ.pop("FORCE_COLOR", None)
 
-compile_once()
+make_once()
 
 # What tests write lies in memory where there is room: most databases live for one test, and to wait for the disk takes
 # longer than all else that is done with them.

@@ -283,7 +283,8 @@ def make_certificate(folder: Path, name: str, subject: str) -> tuple[Path, Path]
     """
     openssl = require("openssl", "openssl")
     certificate, key = folder / f"{name}.pem", folder / f"{name}.key"
-    options = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    options = ["-x509", *kind, "-nodes", "-days", "2", "-subj", "/CN=test"]
     names = ["-addext", f"subjectAltName={subject}"]
     files = ["-keyout", str(key), "-out", str(certificate)]
     subprocess.run([openssl, "req", *options, *names, *files], capture_output=True, check=True)

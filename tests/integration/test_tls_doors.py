@@ -204,7 +204,7 @@ def test_a_file_that_cannot_be_used_is_named_at_the_start(listening, folder, our
     (folder / "text.pem").write_text("no certificate\n")
     openssl = servers.require("openssl", "openssl")
     locked = ["-in", ours[1], "-aes256", "-passout", "pass:secret", "-out", folder / "locked.key"]
-    servers.subprocess.run([openssl, "rsa", *locked], check=True, capture_output=True)
+    servers.subprocess.run([openssl, "pkey", *locked], check=True, capture_output=True)
     failure = listening(**{option: folder / name for option, name in files.items()}).failure
     assert isinstance(failure, ConfigError)
     assert str(failure).startswith("[metric_listener] ")

@@ -38,14 +38,19 @@ def _is_no_row(text: str) -> bool:
     )
 
 
+class _Unfinished(ValueError):
+    """A quoted field has not ended at the end of the text: it may on a later line."""
+
+
 def split(text: str, delimiter: str) -> list[str]:
-    """Return the fields of one row, stripped; ValueError if a quoted field does not end in it."""
+    """Return the fields of one row, stripped; ValueError if a quoted field does not end in it, or before a delimiter."""
     if '"' not in text:
         return [field.strip() for field in text.split(delimiter)]
     try:
         rows = list(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=True))
     except csv.Error as error:
-        raise ValueError("a quoted field does not end on its line") from error
+        kind = _Unfinished if str(error) == "unexpected end of data" else ValueError
+        raise kind("a quoted field does not end on its line") from error
     return [field.strip() for field in rows[0]] if rows else [""]
 
 
@@ -111,13 +116,15 @@ def _joined(head: Sequence[Line], delimiter: str) -> Iterator[tuple[range, str, 
             continue
         try:
             yield range(number, number + 1), text, split(text, delimiter)
-        except ValueError:
+        except _Unfinished:
             following = (text for _, text in head[position : position + _MAX_LINES])
             for more, fields in _longer(text, following, delimiter, lambda _fields: False):
                 if widths[len(fields)] or commonest <= 1:
                     yield range(number, number + more + 1), text, fields
                     position += more
                     break
+        except ValueError:
+            continue
 
 
 def _longer(
@@ -136,8 +143,13 @@ def _longer(
                     return
         text = f"{text}\n{line}"
         if '"' in line:
-            with suppress(ValueError):
-                yield more, split(text, delimiter)
+            try:
+                fields = split(text, delimiter)
+            except _Unfinished:
+                continue
+            except ValueError:
+                return  # whatever follows
+            yield more, fields
 
 
 def _read(
@@ -169,6 +181,9 @@ def _read(
         try:
             fields = split(text, delimiter)
         except ValueError as error:
+            if not isinstance(error, _Unfinished):
+                bad.add(number, str(error))
+                continue
             while len(waiting) < _MAX_LINES and (ahead := next(source, None)) is not None:
                 waiting.append(ahead)
             following = [after for _, after in waiting]

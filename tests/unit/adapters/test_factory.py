@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import pytest
 
 from htmengine import config
@@ -50,30 +47,6 @@ def test_a_configuration_that_is_not_there_is_an_error_that_names_it(monkeypatch
     monkeypatch.setenv("APPLICATION_CONFIG_PATH", str(tmp_path / "nowhere"))
     with pytest.raises(ConfigError, match="nowhere"):
         createCustomDatasourceAdapter()
-
-
-def test_the_configured_installation_is_opened_once_for_all_adapters_of_the_process(tmp_path):
-    (tmp_path / "application.conf").write_text(f"[engine]\ndata_dir = {tmp_path / 'data'}\nbus = embedded\n")
-    program = """
-from htmengine.adapters.datasource import createDatasourceAdapter
-first, second = createDatasourceAdapter("custom"), createDatasourceAdapter("custom")
-assert first is not second
-assert first._database is second._database and first._bus is second._bus
-uid = first.createMetric("m")
-assert second.monitorMetric({"datasource": "custom", "metricSpec": {"metric": "m"}}) == uid
-"""
-    subprocess.run(
-        [sys.executable, "-c", program],
-        env={"APPLICATION_CONFIG_PATH": str(tmp_path)},
-        check=True,
-        timeout=60,
-    )
-    assert (tmp_path / "data" / "repository.sqlite").exists()
-
-
-def test_importing_the_adapters_opens_nothing():
-    program = "import htmengine.adapters.datasource, threading; assert threading.active_count() == 1"
-    subprocess.run([sys.executable, "-c", program], env={}, check=True, timeout=60)
 
 
 def test_applications_register_adapters_of_their_own(monkeypatch, tmp_path):

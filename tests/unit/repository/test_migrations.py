@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -224,12 +221,3 @@ def test_tables_of_a_newer_version_are_refused(database):
         migrations.upgrade(database, shards=1)
     assert "later" in caught.value.hint
     assert not migrations.is_current(database)
-
-
-def test_importing_the_repository_opens_nothing_and_leaves_alembic_out():
-    script = (
-        "import sys, builtins, sqlite3\n"
-        "import htmengine.repository, htmengine.repository.migrations\n"
-        "assert 'alembic' not in sys.modules, 'alembic'\n"
-    )
-    subprocess.run([sys.executable, "-c", script], check=True)
