@@ -18,10 +18,13 @@ from htmengine.htm.params import Parameters
 from htmengine.messages import encode_why
 from htmengine.model_swapper import definition
 from htmengine.model_swapper.score_batch import why_of
+from htmengine.model_swapper.teaching import Taught, TaughtModel
 from htmengine.repository import schema
 from htmengine.repository.alarms import MERGE_ROWS, alarms_of
 from htmengine.repository.hours import HOUR_S
+from htmengine.repository.samples import Rows
 from htmengine.repository.series import hours_between
+from htmengine.repository.teachings import read_all, silenced_rows
 from htmengine.repository.times import epoch_seconds
 
 SCORES = ("raw_anomaly_score", "anomaly_score", "log_score", "sequence_score", "novelty_score")
@@ -48,6 +51,8 @@ class Verdict(NamedTuple):
     """Alarms that differ in any bit, in their reason or in the alarm that they are of."""
     hours_wrong: int
     """Hours that are not stored, or not as their rows are summed up."""
+    silenced_wrong: int = 0
+    """Rows that are stored as silenced by a teaching and are not, or the other way round, or by another one."""
 
 
 class Undisturbed(NamedTuple):
@@ -57,6 +62,8 @@ class Undisturbed(NamedTuple):
     """Of each sample its value, scores, forecast and usual values."""
     alarms: dict[int, tuple[Any, ...]]
     """By rowid, as they are stored."""
+    silenced: dict[int, int]
+    """By rowid, the labels by which rows do not alarm."""
 
 
 def judge(conn: Connection, fleet: Fleet, published: Iterable[tuple[str, int]]) -> Verdict:
@@ -73,18 +80,31 @@ def judge(conn: Connection, fleet: Fleet, published: Iterable[tuple[str, int]]) 
             continue
         found["doubled"] += len(metrics) - 1
         (uid, model_params) = metrics[0]
-        expected = undisturbed(definition.parse(model_params), fleet.timestamps(), values)
+        taught = Taught(read_all(conn, [uid]).get(uid, ()))
+        expected = undisturbed(definition.parse(model_params), fleet.timestamps(), values, taught)
         found += _compared_rows(conn, uid, fleet, expected)
         found += _compared_alarms(conn, uid, expected)
+        silenced = silenced_rows(conn, uid, 1, len(values))
+        found["silenced_wrong"] += len(set(silenced.items()) ^ set(expected.silenced.items()))
         found["hours_wrong"] += _wrong_hours(conn, uid, fleet, expected)
     unpublished, disordered = _subscribed(fleet, published)
     found += Counter(unpublished=unpublished, disordered=disordered)
     return Verdict(*(found[name] for name in Verdict._fields))
 
 
-def undisturbed(parameters: Parameters, timestamps: FloatArray, values: FloatArray) -> Undisturbed:
-    """Score the samples of a metric in one go."""
-    scores, why = Model(parameters).score_and_explain(timestamps, values)
+def undisturbed(
+    parameters: Parameters, timestamps: FloatArray, values: FloatArray, taught: Taught | None = None
+) -> Undisturbed:
+    """Score the samples of a metric in one go, as a model that is taught on the way."""
+    rowids = list(range(1, len(values) + 1))
+    samples = Rows(rowids, timestamps.astype(int).tolist(), values.tolist(), rowids)
+    model = TaughtModel(
+        lambda: Model(parameters),
+        lambda first, last: samples.part(first - 1, last),
+        taught or Taught(),
+        first=1,
+    )
+    scores, why, silenced = model.score(samples)
     columns = [getattr(scores, name).tolist() for name in (*SCORES, *EXPECTED, "one_in")]
     rows: list[tuple[Any, ...]] = [
         tuple(map(_known, row)) for row in zip(values.tolist(), *columns, strict=True)
@@ -100,7 +120,7 @@ def undisturbed(parameters: Parameters, timestamps: FloatArray, values: FloatArr
         found = why_of(why.get(place))
         reason = (found.cause, found.channel, encode_why(found)) if found else (None, None, None)
         alarms[rowid] = (first, int(timestamps[place]), value, score, peak, one_in, *reason, *expected)
-    return Undisturbed([row[:-1] for row in rows], alarms)
+    return Undisturbed([row[:-1] for row in rows], alarms, {at + 1: label for at, label in silenced.items()})
 
 
 def _known(number: float) -> float | None:

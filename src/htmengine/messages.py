@@ -219,6 +219,8 @@ class Scores(_Columns, frozen=True, kw_only=True, tag="scores"):
     """Best prediction by number of steps ahead, for models that were asked for it."""
     why: list[Why | None] | None = None
     """Of the samples that alarm."""
+    silenced: list[int] | None = None
+    """The number of the label by which a sample does not alarm; 0 for all others. None where there is no such sample."""
 
 
 class CommandResult(msgspec.Struct, frozen=True, kw_only=True, tag="commandResult"):

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -21,9 +21,10 @@ from benchmarks.chaos.oracle import Verdict, judge
 from benchmarks.fleet import FIRST_TIMESTAMP, Fleet
 from htmengine import config
 from htmengine.admin import backfill
+from htmengine.incidents import teaching
 from htmengine.messages import decode_results_batch
 from htmengine.model_swapper import model_scheduler_service
-from htmengine.repository import schema
+from htmengine.repository import metrics, schema, teachings
 from htmengine.repository.opening import open_database
 from htmengine.repository.times import epoch_seconds
 from htmengine.runtime.anomaly_service import stage as anomaly_service
@@ -144,6 +145,9 @@ class History:
         }
         self.instances = {name: chance.choice((1, 1, 2)) for name in SERVICES}
         """Of each service; where there are two, they share the queues, or one stands by."""
+        self.is_taught = chance.random() < 0.5
+        self.lessons = 0
+        """How often somebody has taught a model, or taken it back."""
         self.life = 0
         """After a loss senders say something else of the same times."""
         self.published: list[tuple[str, int]] = []
@@ -160,6 +164,8 @@ class History:
                 self.start(name)
         self.start("sender")
         self.start("subscriber")
+        if self.is_taught:
+            self.start("teacher")
 
     def start(self, name: str) -> None:
         """Start a process."""
@@ -168,6 +174,8 @@ class History:
         context = self._context(process)
         if name in SERVICES:
             machine.start(process, lambda: self._serve(context, SERVICES[name], process))
+        elif name == "teacher":
+            machine.start(process, lambda: self._teach(context))
         elif name == "sender":
             self.sending = 1
             machine.start(process, lambda: self._send(context))
@@ -235,6 +243,38 @@ class History:
             sent = self._send_live(context, sent, samples, range(len(names)))
             self.machine.sleep(chance.choice((0.0, 0.1, 1.0, 10.0)))
         self.sending = 0
+
+    def _teach(self, context: Context) -> None:
+        """Teach models, and take some of it back, while samples come."""
+        chance = self.machine.random
+        while self.sending:
+            self.machine.sleep(chance.choice((0.3, 1.0, 3.0)))
+            self.lessons += 1
+            now = self.lessons * DAY_S
+            with context.database.read() as conn:
+                known = metrics.states_by_name(conn, self.fleet.names)
+                taught = [one.label for own in teachings.read_all(conn).values() for one in own]
+            if taught and chance.random() < 0.4:
+                teaching.take_back(context.database, chance.choice(taught), by="", now=now)
+            elif known:
+                state = known[chance.choice(sorted(known))]
+                with suppress(teaching.CannotTeach):  # one that has no samples yet
+                    teaching.teach(context.database, self._lesson(state, now))
+
+    def _lesson(self, state: metrics.MetricState, now: int) -> teaching.Wanted:
+        """Return a span of the samples that came, of which some expire before the last sample."""
+        chance = self.machine.random
+        first = chance.randint(0, max(state.last_rowid - 1, 0))
+        begins = int(self.fleet.timestamp(first))
+        return teaching.Wanted(
+            state.uid,
+            kind="normal",
+            how=chance.choice(teachings.HOWS),
+            begins=begins,
+            ends=begins + int(self.fleet.timestamp(chance.randint(0, 8)) - self.fleet.timestamp(0)),
+            created=now,
+            expires=chance.choice((None, (state.tail_timestamp or 0) + chance.randint(1, 900))),
+        )
 
     def _send_live(self, context: Context, sent: int, until: int, metrics: range) -> int:
         upto = min(until, sent + self.machine.random.randint(1, 8))

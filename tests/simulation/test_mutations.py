@@ -8,6 +8,7 @@ from unittest.mock import patch
 
 import pytest
 
+from htmengine.model_swapper import teachings as scheduled
 from htmengine.model_swapper.suspected_losses import SuspectedLosses
 from htmengine.runtime.metric_storer.stage import MetricStorer
 from htmengine.runtime.metric_storer.sweep import Sweep
@@ -59,6 +60,27 @@ def nobody_suspects():
     return replaced(SuspectedLosses, "note", lambda note: lambda self, uid, generation, rowid: None)
 
 
+def taught_a_row_late():
+    """The scheduler takes what is taught, and what is undone, for a row behind the one from which it counts."""
+
+    def make(read):
+        def late(conn, uids=None):
+            return {
+                uid: [
+                    one._replace(
+                        effective_rowid=one.effective_rowid + 1,
+                        undone_rowid=one.undone_rowid and one.undone_rowid + 1,
+                    )
+                    for one in own
+                ]
+                for uid, own in read(conn, uids).items()
+            }
+
+        return late
+
+    return replaced(scheduled, "read_all", make)
+
+
 @pytest.mark.parametrize(
     "fault",
     [
@@ -66,6 +88,7 @@ def nobody_suspects():
         acknowledged_before_the_disk,
         nobody_sweeps,
         nobody_suspects,
+        taught_a_row_late,
     ],
 )
 def test_a_fault_is_found(fault):

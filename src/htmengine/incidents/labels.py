@@ -1,4 +1,6 @@
-"""Labels: what people say of metrics at a time, and what their verdicts of incidents say. They change no score.
+"""Labels: what people say of metrics at a time, and what their verdicts of incidents say.
+
+Some teach the model (`incidents/teaching.py`); the others change no score.
 
 A verdict is a label of every metric of its incident, from its first to its last alarm there: an anomaly where something was
 wrong, whoever is to look after it, and normal where nothing was.
@@ -75,9 +77,12 @@ def add(conn: Connection, label: Label) -> Label:
         _label.ends == label.ends,
         _label.kind == label.kind,
     )
-    known = conn.execute(_columns().where(*same)).first()
-    if known is not None:
-        return _stored(known)
+    known = conn.execute(_columns().where(*same, _holds())).first()
+    return insert_label(conn, label) if known is None else _stored(known)
+
+
+def insert_label(conn: Connection, label: Label) -> Label:
+    """Store a label that was checked, and return it with its number."""
     author = label.by[:MAX_AUTHOR]
     values = {
         "uid": label.uid,
@@ -121,6 +126,17 @@ def remove(conn: Connection, number: int) -> bool:
     return conn.execute(delete(schema.label).where(_label.id == number)).rowcount > 0
 
 
+def uid_of(conn: Connection, number: int) -> str | None:
+    """Return the metric of a label; None for one of a pattern, and where there is no such label."""
+    return conn.scalar(select(_label.uid).where(_label.id == number))
+
+
+def _holds() -> ColumnElement[bool]:
+    """Whether a label was not taken back: those that taught a model stay, for who asks what that was."""
+    undone = schema.teaching.c
+    return _label.id.not_in(select(undone.label).where(undone.how == "undo"))
+
+
 def labels(
     conn: Connection,
     *,
@@ -138,7 +154,7 @@ def labels(
     uid : those of this metric, by its uid or by a pattern.
     since, until : those that lie at least partly between these times, both included.
     """
-    query = _columns().where(or_(_label.expires.is_(None), _label.expires > now))
+    query = _columns().where(or_(_label.expires.is_(None), _label.expires > now), _holds())
     if kind is not None:
         query = query.where(_label.kind == kind)
     query = query.where(*_between(_label.begins, _label.ends, since, until))

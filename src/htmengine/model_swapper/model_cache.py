@@ -9,6 +9,7 @@ from typing import Final
 
 from htmengine.htm.model import Model
 from htmengine.htm.pool import Pool
+from htmengine.model_swapper.teaching import NOTHING, Forgotten, digest_of
 from htmengine.repository import identity
 
 OWN_BYTES: Final = 4 << 10
@@ -48,6 +49,13 @@ class CachedModel:
     """Of the samples that the model has taken."""
     model_digest: int
     """Of what it began with."""
+    forgotten: Forgotten = NOTHING
+    """What it was taught to forget."""
+
+    @property
+    def checkpoint_digest(self) -> int:
+        """Of the samples that it has taken, of what it began with, and of what it has forgotten."""
+        return identity.with_model(self.digest, self.model_digest ^ digest_of(self.forgotten))
 
     def may_follow(self, digest: int) -> bool:
         """Whether a sample that follows on a row of this digest follows on what the model has taken."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import chain
@@ -19,7 +20,8 @@ from htmengine.model_swapper.model_cache import CachedModel, ModelCache
 from htmengine.model_swapper.ownership import ShardOwnership
 from htmengine.model_swapper.recovery import Recovery
 from htmengine.model_swapper.suspected_losses import SuspectedLosses
-from htmengine.repository import identity
+from htmengine.model_swapper.teaching import Forgotten
+from htmengine.model_swapper.teachings import Teachings
 from htmengine.repository.checkpoints import ModelKey
 from htmengine.repository.metrics import Definition
 from htmengine.repository.status import WITH_MODEL
@@ -59,6 +61,7 @@ class ModelMemory:
         suspected: SuspectedLosses,
         ownership: ShardOwnership,
         counters: Counters,
+        teachings: Teachings,
     ) -> None:
         """`backlog` and `suspected` follow the models that are loaded and dropped; `ownership` has the epochs for checkpoints."""
         self.cache = ModelCache(settings.resident_bytes)
@@ -73,6 +76,7 @@ class ModelMemory:
         self._suspected = suspected
         self._ownership = ownership
         self._counters = counters
+        self._teachings = teachings
         self._failed: dict[str, int] = {}
         """Generations whose model cannot go on, by uid: reported once."""
         self._due: dict[str, None] = {}
@@ -157,11 +161,23 @@ class ModelMemory:
         at_or_below: int,
         newest: Mapping[ModelKey, Checkpoint] | None = None,
         compare: bool = False,
+        forgotten: Forgotten | None = None,
     ) -> CachedModel | None:
-        """Return a model as it was at some row at or below the given one; None where there cannot be one."""
+        """Return a model as it was at some row at or below the given one; None where there cannot be one.
+
+        `forgotten` : what it has not seen; None for what it is likely to have forgotten at its next row without scores.
+        """
+        taught = self._teachings.of(uid)
+        if taught and taught.ever_forgot and forgotten is None:
+            forgotten = taught.forgotten(found.scored_rowid + 1, found.tail_timestamp or -math.inf)
         try:
             cached = self._recovery.restore(
-                uid, found, at_or_below=at_or_below, newest=newest, compare=compare
+                uid,
+                found,
+                at_or_below=at_or_below,
+                newest=newest,
+                compare=compare,
+                forgotten=forgotten,
             )
         except ValueError as error:
             self.fail(uid, found.generation, str(error))
@@ -199,6 +215,26 @@ class ModelMemory:
                 self.rewind(uid, found)
             else:
                 self.forget(uid)
+
+    def forget_spans(self, cached: CachedModel, rowid: int, forgotten: Forgotten) -> None:
+        """Let a model that has forgotten these spans go on at a row; earlier rows were scored by another."""
+        uid = cached.uid
+        found = self._recovery.definitions([uid]).get(uid)
+        if found is None or found.generation != cached.generation or not self._may_work(uid, found):
+            self.forget(uid)
+            if found is not None:
+                self._backlog.note(uid, found.last_rowid)
+            return
+        self._counters.add("models_taught")
+        restored = self._restored(uid, found, at_or_below=rowid - 1, forgotten=forgotten)
+        self.cache.remove(uid)
+        if restored is None:
+            return
+        if found.scored_rowid < rowid - 1:
+            self._suspected.note(uid, found.generation, rowid - 1)  # on their way, or lost
+        restored.stored_rowid = max(found.scored_rowid, rowid - 1)
+        self.cache.add(restored)
+        self._backlog.note(uid, found.last_rowid)
 
     def begin_again(self, cached: CachedModel) -> None:
         """Start a new generation of a model whose next row is not in the repository any more, or fail it."""
@@ -260,7 +296,7 @@ class ModelMemory:
                     cached.published_rowid,
                     cached.shard,
                     block,
-                    identity.with_model(cached.digest, cached.model_digest),
+                    cached.checkpoint_digest,
                 ),
                 self._ownership.store_epoch(cached.shard),
             ),

@@ -19,6 +19,7 @@ from htmengine.model_swapper.checkpoint import Checkpoint, UnreadableCheckpoint
 from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.model_swapper.checkpoint_writer import CheckpointWriter
 from htmengine.model_swapper.model_cache import CachedModel, memory_of
+from htmengine.model_swapper.teaching import NOTHING, Forgotten, digest_of
 from htmengine.repository import identity, metrics, samples
 from htmengine.repository.checkpoints import ModelKey
 from htmengine.repository.database import Database
@@ -44,9 +45,7 @@ def _whole(rows: samples.Rows, first: int) -> samples.Rows:
     whole = 0
     while rows.rowids[whole] == first + whole:
         whole += 1
-    return samples.Rows(
-        rows.rowids[:whole], rows.timestamps[:whole], rows.values[:whole], rows.digests[:whole]
-    )
+    return rows.part(0, whole)
 
 
 class Recovery:
@@ -94,6 +93,7 @@ class Recovery:
         at_or_below: int,
         newest: Mapping[ModelKey, Checkpoint] | None = None,
         compare: bool = False,
+        forgotten: Forgotten | None = None,
     ) -> CachedModel:
         """Return a metric's model as it was at some row, as near below the given one as can be had.
 
@@ -105,12 +105,14 @@ class Recovery:
         newest : what `newest` has just said of this model and others; None to ask now.
         compare : read the row of each checkpoint, and discard those that have taken other samples. Without it a model
             of other samples is found out when it meets its next row.
+        forgotten : what the model has not seen, where its metric was ever taught to forget: checkpoints of a model that
+            has forgotten something else are discarded.
         """
         parameters = definition.parse(found.model_params)
         checkpoints = self.newest([(uid, found.generation)]) if newest is None else newest
         checkpoint = checkpoints.get((uid, found.generation))
         model, digest = self._from_checkpoint(
-            uid, found, parameters, at_or_below, checkpoint, compare=compare
+            uid, found, parameters, at_or_below, checkpoint, compare=compare, forgotten=forgotten
         )
         if model is None:
             model = Model(parameters, generation=found.generation)
@@ -130,6 +132,7 @@ class Recovery:
             bytes=memory_of(model),
             digest=digest,
             model_digest=found.model_digest,
+            forgotten=forgotten or NOTHING,
         )
 
     def _from_checkpoint(
@@ -141,6 +144,7 @@ class Recovery:
         checkpoint: Checkpoint | None,
         *,
         compare: bool,
+        forgotten: Forgotten | None,
     ) -> tuple[Model | None, int]:
         """Return a model, and the digest of its samples, which may be unknown."""
         key = uid, found.generation
@@ -150,8 +154,11 @@ class Recovery:
                 if rowid > limit:
                     raise UnreadableCheckpoint(f"it lies beyond row {limit}")
                 block = checkpoint.block()
-                digest = identity.with_model(checkpoint.digest, found.model_digest)
-                self._check_samples(uid, found, rowid, digest, read=compare)
+                began_with = found.model_digest ^ digest_of(forgotten or NOTHING)
+                digest = identity.with_model(checkpoint.digest, began_with)
+                if forgotten is not None and digest == identity.UNKNOWN:
+                    raise UnreadableCheckpoint("it does not tell what it has forgotten")
+                self._check_samples(uid, found, rowid, digest, read=compare or forgotten is not None)
                 model = Model.load(block)
                 if model.generation != found.generation or model.rows != rowid - found.base_rowid:
                     raise UnreadableCheckpoint(f"it holds {model.rows} rows of generation {model.generation}")

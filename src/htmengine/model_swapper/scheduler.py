@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
@@ -37,6 +38,8 @@ from htmengine.model_swapper.ownership import ShardOwnership
 from htmengine.model_swapper.recovery import Recovery, scored_rowids
 from htmengine.model_swapper.score_batch import ShardBatch
 from htmengine.model_swapper.suspected_losses import Ages, SuspectedLosses
+from htmengine.model_swapper.teaching import without
+from htmengine.model_swapper.teachings import Teachings
 from htmengine.repository import identity
 from htmengine.repository.samples import Rows
 from htmengine.repository.status import WITH_MODEL
@@ -106,6 +109,7 @@ class ModelScheduler:
         self._ownership = ShardOwnership(store, self.queues)
         self._backlog = Backlog()
         self._suspected = SuspectedLosses(shards)
+        self._teachings = Teachings(database)
         self._memory = ModelMemory(
             settings.scheduler,
             self._recovery,
@@ -116,6 +120,7 @@ class ModelScheduler:
             suspected=self._suspected,
             ownership=self._ownership,
             counters=self.counters,
+            teachings=self._teachings,
         )
         self._commands = Commands(
             self._recovery, self._memory.cache.get, begin=self._memory.begin, delete=self._memory.delete
@@ -155,6 +160,7 @@ class ModelScheduler:
         self.counters.add("commands", len(commands))
         if self._suspected:
             self._resolve_suspected()
+        self._teachings.refresh()  # behind the samples that came
         work = self._memory.load(chain.from_iterable(item.samples.uids for item in inputs))
         batches = [ShardBatch() for _ in range(self._shards)]
         self._take_backlog(work.waiting, batches)
@@ -220,6 +226,10 @@ class ModelScheduler:
         if not requests:
             return
         found = self._recovery.rows(requests)
+        self._teachings.refresh()  # behind the rows: what counts for them is stored before them
+        requests = self._with_own_models(requests, found)
+        if not requests:
+            return
         astray = []
         for cached, before in _digests_before(requests, found):
             if not found[cached.uid].rowids:
@@ -240,7 +250,7 @@ class ModelScheduler:
                 [cached.generation] * count,
                 rows.rowids,
                 rows.timestamps,
-                rows.values,
+                without(cached.forgotten, rows.timestamps, rows.values),
                 digests,
             )
             self.counters.add("rows_read", count)
@@ -248,9 +258,28 @@ class ModelScheduler:
             cached.digest = rows.digests[-1]
             self._backlog.advance(cached)
 
+    def _with_own_models(
+        self, requests: Sequence[tuple[CachedModel, int]], found: dict[str, Rows]
+    ) -> list[tuple[CachedModel, int]]:
+        """Return the requests of models that score the rows which were found, and leave out what others score."""
+        kept = []
+        for cached, last in requests:
+            uid = cached.uid
+            taught, rows = self._teachings.of(uid), found[uid]
+            if taught and taught.ever_forgot and rows.rowids:
+                count = taught.same_until(rows, cached.forgotten, cached.stored_rowid)
+                if count == 0:
+                    rowid = rows.rowids[0]
+                    self._memory.forget_spans(cached, rowid, taught.forgotten(rowid, rows.timestamps[0]))
+                    continue
+                found[uid] = rows.part(0, count)
+            kept.append((cached, last))
+        return kept
+
     def _take_live(self, shard: int, samples: Samples, batch: ShardBatch, refused: Collection[str]) -> None:
         """Take the samples that are their models' next; note what the others say."""
         get = self._memory.cache.get
+        taught = bool(self._teachings)
         taken: list[int] = []
         digests: list[int] = []
         before = identity.before(samples.digests, samples.timestamps, samples.values)
@@ -264,6 +293,7 @@ class ModelScheduler:
                 and cached.generation == generation
                 and cached.shard == shard
                 and (cached.digest == digest_before or cached.may_follow(digest_before))
+                and not (taught and self._is_of_another(cached, rowid, samples.timestamps[position]))
             ):
                 cached.next_rowid = rowid + 1
                 cached.digest = digest = samples.digests[position]
@@ -286,6 +316,38 @@ class ModelScheduler:
             columns = tuple([column[position] for position in taken] for column in columns)  # type: ignore[assignment]
         batch.samples.extend(*columns, digests)
 
+    def _is_of_another(self, cached: CachedModel, rowid: int, timestamp: int) -> bool:
+        """Whether a row is scored by a model that has forgotten something else."""
+        taught = self._teachings.of(cached.uid)
+        return taught is not None and taught.forgotten(rowid, timestamp) != cached.forgotten
+
+    def _judge(self, batches: Sequence[ShardBatch], scored: BatchScores) -> BatchScores:
+        """Apply what models were taught to their scores; what is silenced is noted in the batches."""
+        why = dict(scored.why)
+        start = 0
+        for batch in batches:
+            samples = batch.samples
+            by_uid: defaultdict[str, list[int]] = defaultdict(list)
+            for position, uid in enumerate(samples.uids):
+                if self._teachings.of(uid) and position not in batch.suppressed:
+                    by_uid[uid].append(position)
+            for uid, own in by_uid.items():
+                taught = self._teachings.of(uid)
+                assert taught is not None
+                silenced = taught.judge(
+                    [samples.rowids[position] for position in own],
+                    [samples.timestamps[position] for position in own],
+                    [samples.values[position] for position in own],
+                    scored.scores,
+                    why,
+                    [start + position for position in own],
+                )
+                for place, label in silenced.items():
+                    batch.silenced[place - start] = label
+                    why.pop(place, None)
+            start += len(batch)
+        return scored._replace(why=why)
+
     def _score(self, batches: Sequence[ShardBatch]) -> list[ModelOutput]:
         """Score all that was taken, in one call."""
         outputs: list[ModelOutput] = []
@@ -301,6 +363,8 @@ class ModelScheduler:
             scored = self._memory.cache.pool.score(
                 keys, timestamps, values + 0.0, threads=self._settings.threads, explain_from=ALARM
             )
+            if self._teachings:
+                scored = self._judge(batches, scored)
             self._step(f"{NAME}.scored")
             self.counters.add("rows_scored", len(keys))
             self._scored_last.update(keys)

@@ -24,6 +24,8 @@ class ShardBatch:
         """With the digests of samples and models."""
         self.suppressed: set[int] = set()
         """Positions whose scores are not given out: they are stored already."""
+        self.silenced: dict[int, int] = {}
+        """The labels by which samples do not alarm, by position."""
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -49,6 +51,8 @@ class ShardBatch:
             given["predictions"] = [_named(prediction) for prediction in scored.predictions[start:end]]
         if any(start <= place < end for place in scored.why):
             given["why"] = [why_of(scored.why.get(place)) for place in range(start, end)]
+        if self.silenced:
+            given["silenced"] = [self.silenced.get(position, 0) for position in range(len(self))]
         shown = [position for position in range(len(self)) if position not in self.suppressed]
         if self.suppressed:
             given = {name: [column[position] for position in shown] for name, column in given.items()}

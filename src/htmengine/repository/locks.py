@@ -34,6 +34,11 @@ def lock_alarms(conn: Connection) -> None:
     _take_or_make(conn, OperationLock.ALARMS)
 
 
+def lock_teachings(conn: Connection) -> None:
+    """Keep everybody else from teaching until this transaction ends. Take it behind the metric."""
+    _take_or_make(conn, OperationLock.TEACHINGS)
+
+
 def _take_or_make(conn: Connection, name: str) -> None:
     if not take(conn, name):
         # An application made the tables without this row. A second one that finds it missing fails at the key, and

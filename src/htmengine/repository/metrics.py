@@ -20,6 +20,7 @@ from htmengine.repository import (
     running_totals,
     samples,
     schema,
+    teachings,
 )
 from htmengine.repository.locks import lock_metrics
 from htmengine.repository.lookup import IN_LIST, Lookup
@@ -70,6 +71,8 @@ class Definition(NamedTuple):
     model_params: str | None
     tail_digest: int = identity.UNKNOWN
     model_digest: int = identity.UNKNOWN
+    tail_timestamp: int | None = None
+    """Of the row `last_rowid`, in seconds since the epoch."""
 
 
 class Description(NamedTuple):
@@ -117,6 +120,7 @@ _DEFINITIONS: Final = Lookup(
     _metric.scored_rowid,
     _metric.model_params,
     *_DIGESTS,
+    _metric.tail_timestamp,
 )
 _DESCRIPTIONS: Final = Lookup(
     _metric.uid,
@@ -409,6 +413,7 @@ def clear_scores(conn: Connection, uid: str, *, limit: int = CLEARED_BATCH_SIZE)
     )
     conn.execute(update(schema.metric).where(_metric.uid == uid).values(scored_rowid=kept))
     alarms.remove_of(conn, uid, kept)
+    teachings.take_back_silenced(conn, uid, kept)
     hours.take_back(conn, uid, kept)
     return bool(kept > floor)
 
@@ -452,6 +457,7 @@ def delete_metric(conn: Connection, uid: str, *, limit: int = CLEARED_BATCH_SIZE
         running_totals.forget(conn, name)
         backfill.forget_held(conn, name)
         gathered_samples.forget(conn, name)
+    teachings.forget(conn, uid)
     conn.execute(delete(schema.metric).where(_metric.uid == uid))
     return False
 

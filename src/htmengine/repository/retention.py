@@ -12,9 +12,10 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, and_, delete, func, or_, select
 
-from htmengine.repository import hours, schema
+from htmengine.repository import hours, samples, schema, teachings
 from htmengine.repository.checkpoints import ModelKey
 from htmengine.repository.status import WITH_MODEL, MetricStatus
+from htmengine.repository.teachings import Teaching
 from htmengine.repository.times import bound, from_epoch, to_epoch
 
 METRICS_BATCH_SIZE: Final = 200
@@ -48,7 +49,8 @@ def remove_older(
     """Remove rows whose timestamp lies before a time, at most `limit`, metric by metric.
 
     A metric with a model loses the rows up to its newest checkpoint from before that time, if all of them have scores; one
-    that waits for data keeps all. Metric by metric, since the rows that must stay may be the oldest of all: a search by
+    that waits for data keeps all, and so does one whose model was taught to forget, until that has expired: it is made again
+    from its first row. Metric by metric, since the rows that must stay may be the oldest of all: a search by
     time would find them again and again.
 
     Parameters
@@ -63,7 +65,9 @@ def remove_older(
     query = query.where(_metric.uid >= from_uid).order_by(_metric.uid).limit(METRICS_BATCH_SIZE + 1)
     query = query.with_for_update()  # a model that starts meanwhile begins at the oldest row that it finds
     metrics = conn.execute(query).all()
-    known = checkpoints([row.uid for row in metrics[:METRICS_BATCH_SIZE] if row[1] in WITH_MODEL])
+    modelled = [row.uid for row in metrics[:METRICS_BATCH_SIZE] if row[1] in WITH_MODEL]
+    known = checkpoints(modelled)
+    taught = teachings.read_all(conn, modelled)
     removed = 0
     anchors: dict[ModelKey, int] = {}
     for uid, state, generation, scored in metrics[:METRICS_BATCH_SIZE]:
@@ -73,7 +77,7 @@ def remove_older(
         if state in WITH_MODEL:
             able = [rowid for rowid in known.get((uid, generation), ()) if rowid <= scored]
             last = _anchor(conn, uid, able, before)
-            if last is None:
+            if last is None or _is_made_again(conn, uid, last, taught.get(uid, ())):
                 continue
         count = _remove(conn, uid, generation, last, before, limit - removed)
         removed += count
@@ -97,6 +101,18 @@ def _anchor(conn: Connection, uid: str, rowids: Sequence[int], before: int) -> i
 def _has_rows_to(conn: Connection, uid: str, rowid: int) -> bool:
     older = select(_data.rowid).where(_data.uid == uid, _data.rowid <= rowid).limit(1)
     return conn.scalar(older) is not None
+
+
+def _is_made_again(conn: Connection, uid: str, checkpoint: int, taught: Sequence[Teaching]) -> bool:
+    """Whether a model is still to be made from its first row on, since what it has forgotten changes behind its checkpoint."""
+    forgets = [one for one in taught if one.how == "forget"]
+    if not forgets:
+        return False
+    row = samples.read(conn, uid, checkpoint, checkpoint, 1)
+    return not row.rowids or any(
+        (one.undone_rowid is None or one.undone_rowid > checkpoint) and row.timestamps[0] < one.expires
+        for one in forgets
+    )
 
 
 def _remove(conn: Connection, uid: str, generation: int, last: int | None, before: int, limit: int) -> int:

@@ -29,6 +29,15 @@ class Rows(NamedTuple):
     values: list[float]
     digests: list[int]
 
+    def part(self, start: int, end: int | None = None) -> Rows:
+        """Return the rows at these places."""
+        return Rows(
+            self.rowids[start:end],
+            self.timestamps[start:end],
+            self.values[start:end],
+            self.digests[start:end],
+        )
+
 
 class Row(NamedTuple):
     """A sample of a metric."""

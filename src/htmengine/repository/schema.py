@@ -84,7 +84,7 @@ lock: Final = Table(
 
 @event.listens_for(lock, "after_create")
 def _seed_lock(table: Table, connection: Connection, **options: Any) -> None:
-    names = OperationLock.METRICS, OperationLock.ALARMS
+    names = OperationLock.METRICS, OperationLock.ALARMS, OperationLock.TEACHINGS
     connection.execute(insert(table), [{"name": name} for name in names])
 
 
@@ -333,6 +333,38 @@ label: Final = Table(
     Column("expires", BigInteger),
     Index("label_uid_idx", "uid", "begins"),
     sqlite_autoincrement=True,  # an id is not given again
+    **_ON_MYSQL,
+)
+
+teaching: Final = Table(
+    "teaching",  # what people have taught models: rows are added, never changed; an undoing is a row of its own
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("uid", String(40), nullable=False),
+    Column("label", BigInteger, nullable=False),  # which says so
+    Column("how", String(10), nullable=False),  # values, times or forget; undo: the label counts no longer
+    Column("begins", BigInteger, nullable=False),  # both included; times are seconds since the epoch
+    Column("ends", BigInteger, nullable=False),
+    Column("low", Double),  # values: the least and the greatest of the span
+    Column("high", Double),
+    Column("needed", Double),  # times: the log score that an alarm needs
+    Column("effective_rowid", BigInteger, nullable=False),  # of the first row for which it counts
+    Column("expires", BigInteger, nullable=False),  # it counts for samples before this time
+    Column("author", String(100), nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Index("teaching_uid_idx", "uid"),
+    sqlite_autoincrement=True,  # an id is not given again
+    **_ON_MYSQL,
+)
+
+silenced_alarm: Final = Table(
+    "silenced_alarm",  # rows that would have alarmed, had nobody taught that it is normal
+    metadata,
+    Column("uid", String(40), primary_key=True, nullable=False),
+    Column("rowid", BigInteger, primary_key=True, nullable=False, autoincrement=False),
+    Column("label", BigInteger, nullable=False),
+    Column("timestamp", BigInteger, nullable=False),  # seconds since the epoch
+    Index("silenced_alarm_label_idx", "label"),
     **_ON_MYSQL,
 )
 

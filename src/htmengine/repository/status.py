@@ -33,3 +33,5 @@ class OperationLock:
     """Held by whoever creates metrics."""
     ALARMS = "alarms"
     """Held by whoever stores alarms, so that they become visible in the order of their ids."""
+    TEACHINGS = "teachings"
+    """Held by whoever teaches, for the same reason."""

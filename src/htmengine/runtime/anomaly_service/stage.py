@@ -12,12 +12,13 @@ from htmengine import htmengineerrno, messages
 from htmengine.bus import Bus, Delivery, Fanout
 from htmengine.config import Settings
 from htmengine.messages import CommandResult, MalformedMessage, ModelFailure, Scores, Why
-from htmengine.repository import alarms, hours, metrics, samples, schema
+from htmengine.repository import alarms, hours, metrics, samples, schema, teachings
 from htmengine.repository import scores as repository_scores
 from htmengine.repository.alarms import Alarm
 from htmengine.repository.errors import WriteConflict
 from htmengine.repository.metrics import MetricState, StatusChange
 from htmengine.repository.status import WITH_MODEL, MetricStatus
+from htmengine.repository.teachings import Silenced
 from htmengine.runtime.anomaly_service import results_messages
 from htmengine.runtime.anomaly_service.alarms import new_alarms
 from htmengine.runtime.anomaly_service.hourly_sums import HourlySums
@@ -261,7 +262,16 @@ def _write(conn: Connection, chosen: _Chosen) -> None:
         raise WriteConflict("rows are missing, or are of other samples")
     if not hours.store(conn, chosen.hours):
         raise WriteConflict("hours were summed up meanwhile")
+    teachings.store_silenced(conn, _silenced(chosen.accepted))
     alarms.store(conn, new_alarms(chosen.accepted))
+
+
+def _silenced(scores: Scores) -> list[Silenced]:
+    return [
+        Silenced(scores.uids[place], scores.rowids[place], label, scores.timestamps[place])
+        for place, label in enumerate(scores.silenced or ())
+        if label
+    ]
 
 
 def store_scores(conn: Connection, scores: Scores, digests: Sequence[int] | None = None) -> int:

@@ -21,6 +21,7 @@ _OPTIONAL: Final[Mapping[str, Any]] = {
     "one_in": nan,
     "predictions": None,
     "why": None,
+    "silenced": 0,
 }
 """Columns that a message has only if one of its samples needs them, and what stands in them for the others."""
 
