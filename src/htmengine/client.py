@@ -46,6 +46,11 @@ from htmengine.web.shapes import (
     Incident,
     IncidentPage,
     JobAnswer,
+    Label,
+    LabelHow,
+    LabelKind,
+    LabelPage,
+    LabelPreview,
     MetricDetail,
     MetricPage,
     MetricRow,
@@ -376,6 +381,53 @@ class Client:
     def judge(self, incident: str, verdict: Verdict, note: str = "") -> Incident:
         """Say whether something was wrong: `true`, `false` or `not_mine`."""
         return self._act(incident, "verdict", {"verdict": verdict, "note": note})
+
+    # -- Labels, and what models are taught
+
+    def labels(self, **parameters: Any) -> Iterator[Label]:
+        """Yield labels by the times at which they begin; parameters are those of GET /labels."""
+        yield from self._pages("/labels", LabelPage, parameters)
+
+    def teach(
+        self,
+        uid: str,
+        since: float,
+        until: float,
+        how: LabelHow,
+        *,
+        kind: LabelKind = "normal",
+        note: str = "",
+        expires: float | None = None,
+    ) -> Label:
+        """Teach a metric's model that a span is normal, or was an anomaly, from its next row on, and return the label.
+
+        Parameters
+        ----------
+        since, until : the span, in seconds since the epoch, both included.
+        how : values, times or forget; an anomaly is always forgotten.
+        expires : it counts for samples from before this time; for 90 days if it is not given.
+        """
+        body = {
+            "uid": uid,
+            "from": since,
+            "to": until,
+            "how": how,
+            "kind": kind,
+            "note": note,
+            "expires": expires,
+        }
+        return self._post("/labels", body, Label)
+
+    def preview_teaching(
+        self, uid: str, since: float, until: float, how: LabelHow, *, kind: LabelKind = "normal"
+    ) -> LabelPreview:
+        """Return what a teaching would have silenced and added from its span on; nothing is stored."""
+        body = {"uid": uid, "from": since, "to": until, "how": how, "kind": kind}
+        return self._post("/labels/preview", body, LabelPreview)
+
+    def remove_label(self, label: str) -> None:
+        """Remove a label; what it taught a model is undone from the metric's next row on."""
+        self._ask("DELETE", f"/labels/{quote(label, safe='')}")
 
     def _act(self, incident: str, action: str, body: Mapping[str, Any]) -> Incident:
         return self._post(f"/incidents/{quote(incident, safe='')}/{action}", body, Incident)

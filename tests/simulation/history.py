@@ -255,7 +255,7 @@ class History:
                 known = metrics.states_by_name(conn, self.fleet.names)
                 taught = [one.label for own in teachings.read_all(conn).values() for one in own]
             if taught and chance.random() < 0.4:
-                teaching.take_back(context.database, chance.choice(taught), by="", now=now)
+                teaching.take_back(context.database, [chance.choice(taught)], by="", now=now)
             elif known:
                 state = known[chance.choice(sorted(known))]
                 with suppress(teaching.CannotTeach):  # one that has no samples yet

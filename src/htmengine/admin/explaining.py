@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection
 
 from htmengine.errors import ExplainedError
-from htmengine.htm.explanation import Explanation
+from htmengine.htm.explanation import Explanation, Scores, SeriesScores
 from htmengine.htm.model import Model, OutOfOrderSample, UnreadableModel
 from htmengine.model_swapper import definition
 from htmengine.model_swapper.checkpoint import UnreadableCheckpoint
 from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
+from htmengine.model_swapper.teaching import Forgotten, Taught, digest_of, without
 from htmengine.repository import identity, metrics, samples
 from htmengine.repository.metrics import Definition
+from htmengine.repository.samples import Rows
 from htmengine.repository.status import WITH_MODEL
+from htmengine.repository.teachings import read_all
 from htmengine.service.context import Context
 
 MAX_ROWS: Final = 100_000
@@ -34,6 +38,9 @@ class Explained(NamedTuple):
     timestamp: int
     value: float
     explanation: Explanation
+    """With the scores that the row has by what the model was taught."""
+    silenced_by: int | None = None
+    """The number of the label by which it does not alarm."""
 
 
 def explain(context: Context, uid: str, rowid: int) -> Explained:
@@ -57,6 +64,11 @@ def explain(context: Context, uid: str, rowid: int) -> Explained:
                 f"{found.scored_rowid}.",
                 hint="Name one of these rows.",
             )
+        row = samples.read(conn, uid, rowid, rowid, 1)
+        if not row.rowids:
+            raise CannotExplain(f"Row {rowid} was removed.", hint="Newer rows can be explained.")
+        taught = Taught(read_all(conn, [uid]).get(uid, ()))
+        forgotten = taught.forgotten(rowid, row.timestamps[0])
         for key in keys:
             if key.generation != found.generation or not found.base_rowid < key.last_rowid < rowid:
                 continue
@@ -65,9 +77,16 @@ def explain(context: Context, uid: str, rowid: int) -> Explained:
                 model = Model.load(checkpoint.block()) if checkpoint else None
             except (UnreadableCheckpoint, UnreadableModel):
                 model = None
-            if model and found.base_rowid + model.rows == key.last_rowid:
-                return _explained(conn, uid, model, key.last_rowid + 1, rowid)
-        return _explained(conn, uid, _new(conn, uid, found), found.base_rowid + 1, rowid)
+            if model is None or checkpoint is None or found.base_rowid + model.rows != key.last_rowid:
+                continue
+            began_with = found.model_digest ^ digest_of(forgotten)
+            if taught.ever_forgot and (
+                identity.with_model(checkpoint.digest, began_with)
+                != samples.digest_at(conn, uid, key.last_rowid)
+            ):
+                continue  # of a model that has forgotten something else
+            return _explained(conn, uid, model, key.last_rowid + 1, row, taught, forgotten)
+        return _explained(conn, uid, _new(conn, uid, found), found.base_rowid + 1, row, taught, forgotten)
 
 
 def _new(conn: Connection, uid: str, found: Definition) -> Model:
@@ -84,7 +103,10 @@ def _new(conn: Connection, uid: str, found: Definition) -> Model:
         raise CannotExplain(f"The model cannot be made: {error}.", hint="Monitor the metric anew.") from error
 
 
-def _explained(conn: Connection, uid: str, model: Model, first: int, rowid: int) -> Explained:
+def _explained(
+    conn: Connection, uid: str, model: Model, first: int, row: Rows, taught: Taught, forgotten: Forgotten
+) -> Explained:
+    (rowid,) = row.rowids
     if rowid - first > MAX_ROWS:
         raise CannotExplain(
             f"{rowid - first} rows lie between the nearest checkpoint and row {rowid}, more than {MAX_ROWS}.",
@@ -97,12 +119,10 @@ def _explained(conn: Connection, uid: str, model: Model, first: int, rowid: int)
                 raise CannotExplain(
                     f"Row {first} or a later one was removed.", hint="Newer rows can be explained."
                 )
-            model.score_series(page.timestamps, np.array(page.values) + 0.0)
+            values = without(forgotten, page.timestamps, page.values)
+            model.score_series(page.timestamps, np.array(values) + 0.0)
             first += len(page.rowids)
-        row = samples.read(conn, uid, rowid, rowid, 1)
-        if not row.rowids:
-            raise CannotExplain(f"Row {rowid} was removed.", hint="Newer rows can be explained.")
-        model.score_series(row.timestamps, np.array(row.values) + 0.0)
+        scores = model.score_series(row.timestamps, np.array(row.values) + 0.0)
     except OutOfOrderSample as error:
         raise CannotExplain(
             f"The rows' times go back: {error}.", hint="`htmengine verify` tells more."
@@ -112,4 +132,9 @@ def _explained(conn: Connection, uid: str, model: Model, first: int, rowid: int)
         raise CannotExplain(
             "Models of this parameter set do not explain their scores.", hint="Those of the set default do."
         )
-    return Explained(rowid, row.timestamps[0], row.values[0], explanation)
+    scores = SeriesScores(*(column.copy() for column in scores))
+    silenced = taught.judge(row.rowids, row.timestamps, row.values, scores, {0: explanation})
+    if taught:
+        judged = Scores(*(float(column[0]) for column in scores))
+        explanation = replace(explanation, scores=judged)
+    return Explained(rowid, row.timestamps[0], row.values[0], explanation, silenced.get(0))

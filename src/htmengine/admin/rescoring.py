@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from random import Random
 from typing import Final, NamedTuple
 
@@ -14,11 +15,14 @@ from htmengine.htm.model import Model, OutOfOrderSample, UnreadableModel
 from htmengine.model_swapper import definition
 from htmengine.model_swapper.checkpoint import Checkpoint, UnreadableCheckpoint
 from htmengine.model_swapper.checkpoint_store import CheckpointStore
+from htmengine.model_swapper.teaching import Taught, TaughtModel, digest_of
 from htmengine.repository import identity, metrics, samples
 from htmengine.repository import verification as stored
 from htmengine.repository.database import Database
 from htmengine.repository.metrics import Definition
+from htmengine.repository.samples import Rows
 from htmengine.repository.status import WITH_MODEL
+from htmengine.repository.teachings import read_all, silenced_rows
 from htmengine.repository.times import from_epoch
 from htmengine.repository.verification import RowCounts
 
@@ -62,14 +66,17 @@ def rescore(
             for checkpoint in [store.read(key)]
             if checkpoint is not None
         ]
-        findings = list(_foreign_checkpoints(conn, found, blocks))
+        taught = Taught(read_all(conn, [uid]).get(uid, ()))
+        findings = list(_foreign_checkpoints(conn, found, blocks, taught))
         findings += [
             f"the hour that begins {from_epoch(hour)} has other sums than its rows make"
             for hour, _, _ in stored.other_hours(conn, uid, most=most or found.last_rowid)
         ]
         rows = 0
-        if begin := _begin(conn, uid, found, blocks, most):
-            rows, wrong = _compared(conn, uid, found, *begin, most)
+        if begin := _begin(conn, uid, found, blocks, most, taught):
+            make, first, before = begin
+            model = TaughtModel(make, partial(_read, conn, uid), taught, first=first)
+            rows, wrong = _compared(conn, uid, found, model, first, before, most)
             findings += wrong
     if findings:
         with database.read() as conn:
@@ -79,18 +86,34 @@ def rescore(
     return Rescored(rows, [f"{name}: {finding}" for finding in findings])
 
 
-def _foreign_checkpoints(conn: Connection, found: Definition, blocks: Sequence[Checkpoint]) -> Iterator[str]:
+def _foreign_checkpoints(
+    conn: Connection, found: Definition, blocks: Sequence[Checkpoint], taught: Taught
+) -> Iterator[str]:
+    models = [found.model_digest ^ digest_of(forgotten) for forgotten in taught.models()]
     for checkpoint in blocks:
-        digest = identity.with_model(checkpoint.digest, found.model_digest)
+        digests = [identity.with_model(checkpoint.digest, model) for model in models]
         of_row = samples.digest_at(conn, checkpoint.uid, checkpoint.last_rowid)
-        if identity.UNKNOWN not in (digest, of_row) and digest != of_row:
+        if identity.UNKNOWN not in (*digests, of_row) and of_row not in digests:
             yield f"the checkpoint of row {checkpoint.last_rowid} has taken other samples than those that are stored"
 
 
+def _read(conn: Connection, uid: str, first: int, last: int) -> Rows:
+    """Return the rows between two, all of them. Raises OutOfOrderSample where one is missing: nothing can be compared."""
+    rows = samples.read(conn, uid, first, last, last - first + 1)
+    if len(rows.rowids) != last - first + 1:
+        raise OutOfOrderSample("a row is missing")
+    return rows
+
+
 def _begin(
-    conn: Connection, uid: str, found: Definition, blocks: Sequence[Checkpoint], most: int | None
-) -> tuple[Model, int, int] | None:
-    """Return a model, the first row that it takes, and the digest before that; None where none can be had."""
+    conn: Connection,
+    uid: str,
+    found: Definition,
+    blocks: Sequence[Checkpoint],
+    most: int | None,
+    taught: Taught,
+) -> tuple[Callable[[], Model], int, int] | None:
+    """Return how to make a model, the first row that it takes, and the digest before that; None where none can be had."""
     first = found.base_rowid + 1
     range_ = samples.stored_range(conn, uid)
     is_new = found.model_digest in (
@@ -98,18 +121,27 @@ def _begin(
         identity.of(found.model_params, found.base_rowid),
     )  # and no copy of another metric's
     has_past = is_new and range_ is not None and range_.oldest <= first
+    if taught.ever_forgot:
+        most = None  # a checkpoint is of one of several models
+        blocks = ()
     if not has_past or (most is not None and found.scored_rowid - found.base_rowid > most):
         for checkpoint in blocks:
             if model := _usable(checkpoint, found):
                 digest = identity.with_model(checkpoint.digest, found.model_digest)
-                return model, checkpoint.last_rowid + 1, digest
+                return partial(_self, model), checkpoint.last_rowid + 1, digest
     if not has_past:
         return None
     try:
         parameters = definition.parse(found.model_params)
-        return Model(parameters, generation=found.generation), first, samples.digest_at(conn, uid, first - 1)
+        make = partial(Model, parameters, generation=found.generation)
+        make()
+        return make, first, samples.digest_at(conn, uid, first - 1)
     except ValueError:
         return None  # the scheduler says so of the metric
+
+
+def _self(model: Model) -> Model:
+    return model
 
 
 def _usable(checkpoint: Checkpoint, found: Definition) -> Model | None:
@@ -122,7 +154,13 @@ def _usable(checkpoint: Checkpoint, found: Definition) -> Model | None:
 
 
 def _compared(
-    conn: Connection, uid: str, found: Definition, model: Model, first: int, before: int, most: int | None
+    conn: Connection,
+    uid: str,
+    found: Definition,
+    model: TaughtModel,
+    first: int,
+    before: int,
+    most: int | None,
 ) -> tuple[int, list[str]]:
     """Return how many rows were compared, and what is wrong with the first that is wrong."""
     last = found.scored_rowid if most is None else min(found.scored_rowid, first + most - 1)
@@ -137,7 +175,7 @@ def _compared(
             if identity.UNKNOWN not in (digest, follows) and digest != follows:
                 return rows, [f"row {rowid} does not follow on row {rowid - 1}: one of them was changed"]
         try:
-            series = model.score_series(page.timestamps, np.array(page.values) + 0.0)
+            series, _, silenced = model.score(Rows(page.rowids, page.timestamps, page.values, page.digests))
         except OutOfOrderSample:
             break  # likewise
         of_samples = np.column_stack(series.stored)
@@ -164,6 +202,11 @@ def _compared(
             return rows, [
                 f"row {page.rowids[at]} has another forecast, or other usual values, than its samples make: "
                 f"{_numbers(kept[at])}, not {_numbers(of_samples[at])}"
+            ]
+        stored_as = silenced_rows(conn, uid, page.rowids[0], page.rowids[-1])
+        if stored_as != {page.rowids[place]: label for place, label in silenced.items()}:
+            return rows, [
+                f"of rows {page.rowids[0]} to {page.rowids[-1]}, others are stored as silenced than are taught"
             ]
         first += len(page.rowids)
         before = page.digests[-1]

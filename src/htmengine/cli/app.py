@@ -26,6 +26,7 @@ from htmengine.cli.commands.results import results
 from htmengine.cli.commands.rules import rules
 from htmengine.cli.commands.send import send
 from htmengine.cli.commands.status import status
+from htmengine.cli.commands.teach import teach
 from htmengine.cli.commands.tokens import tokens
 from htmengine.cli.commands.unmonitor import unmonitor
 from htmengine.cli.commands.up import up
@@ -75,6 +76,7 @@ app.add_typer(rules, name="rules")
 app.command()(incidents)
 app.add_typer(alerts, name="alerts")
 app.add_typer(labels, name="labels")
+app.add_typer(teach, name="teach")
 app.command()(results)
 app.command()(backtest)
 app.command()(status)

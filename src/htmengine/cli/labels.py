@@ -10,12 +10,13 @@ from pathlib import Path
 
 import typer
 
-from htmengine.cli.incidents import time_of as time_ago
+from htmengine.cli import incidents
 from htmengine.cli.monitoring import known
 from htmengine.cli.session import print_json, print_table, utc
 from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.errors import MisuseError
 from htmengine.incidents import labels as stored
+from htmengine.incidents import teaching
 from htmengine.incidents.labels import Label
 from htmengine.labels import files
 from htmengine.readable import counted
@@ -85,13 +86,13 @@ def add(
     label = Label(
         uid=state and state.uid,
         match=None if state else name,
-        begins=_time("--from", begins),
-        ends=_time("--to", ends),
+        begins=time_of("--from", begins),
+        ends=time_of("--to", ends),
         kind=chosen,
         note=note,
         by=getpass.getuser(),
         created=now,
-        expires=None if expires is None else _time("--expires", expires),
+        expires=None if expires is None else time_of("--expires", expires),
     )
     try:
         stored.check(label)
@@ -104,15 +105,18 @@ def add(
 
 
 def remove(context: Context, ids: Sequence[str]) -> None:
-    """Remove labels, all of them or none."""
-    with context.database.write() as conn:
-        for id_ in ids:
-            number = stored.number_of(id_)
-            if number is None or not stored.remove(conn, number):
-                raise MisuseError(
-                    f"{id_}: there is no label of this id; none was removed.",
-                    hint="`htmengine labels list` shows them; a verdict is changed with its incident.",
-                )
+    """Remove labels, all of them or none; what they taught models is taken back."""
+    numbers = {id_: stored.number_of(id_) for id_ in ids}
+    given = [number for number in numbers.values() if number is not None]
+    missing = given
+    if len(given) == len(numbers):
+        missing = teaching.take_back(context.database, given, by=getpass.getuser(), now=int(time.time()))
+    for id_, number in numbers.items():
+        if number is None or (number in missing and len(given) == len(numbers)):
+            raise MisuseError(
+                f"{id_}: there is no label of this id; none was removed.",
+                hint="`htmengine labels list` shows them; a verdict is changed with its incident.",
+            )
     echo_stderr(f"{counted(len(ids), 'label')} removed.")
 
 
@@ -181,8 +185,6 @@ def _labels(context: Context, uid: str | None) -> tuple[list[Label], dict[str, s
         return stored.labels(conn, now=time.time(), uid=uid), {state.uid: state.name for state in every}
 
 
-def _time(option: str, text: str) -> int:
-    try:
-        return int(time_ago(text))
-    except MisuseError as error:
-        raise MisuseError(str(error).replace("--since", option), hint=error.hint) from None
+def time_of(option: str, text: str) -> int:
+    """Return the time that an option names, in seconds since the epoch. Raises MisuseError."""
+    return int(incidents.time_of(text, option=option))

@@ -131,6 +131,11 @@ def uid_of(conn: Connection, number: int) -> str | None:
     return conn.scalar(select(_label.uid).where(_label.id == number))
 
 
+def exists(conn: Connection, number: int) -> bool:
+    """Tell whether there is a label of this number."""
+    return conn.scalar(select(_label.id).where(_label.id == number)) is not None
+
+
 def _holds() -> ColumnElement[bool]:
     """Whether a label was not taken back: those that taught a model stay, for who asks what that was."""
     undone = schema.teaching.c
@@ -145,6 +150,7 @@ def labels(
     kind: Kind | None = None,
     since: float | None = None,
     until: float | None = None,
+    undone: bool = False,
 ) -> list[Label]:
     """Return labels and verdicts by the times at which they begin.
 
@@ -153,8 +159,11 @@ def labels(
     now : those that have expired are left out.
     uid : those of this metric, by its uid or by a pattern.
     since, until : those that lie at least partly between these times, both included.
+    undone : also those that taught a model and were taken back.
     """
-    query = _columns().where(or_(_label.expires.is_(None), _label.expires > now), _holds())
+    query = _columns().where(or_(_label.expires.is_(None), _label.expires > now))
+    if not undone:
+        query = query.where(_holds())
     if kind is not None:
         query = query.where(_label.kind == kind)
     query = query.where(*_between(_label.begins, _label.ends, since, until))

@@ -5,6 +5,7 @@ What a teaching does to scores is told in `htmengine.model_swapper.teaching`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, func, select
@@ -195,23 +196,31 @@ def _expiry(state: MetricState, wanted: Wanted) -> int:
 
 
 @again_if_rolled_back
-def take_back(database: Database, number: int, *, by: str, now: int) -> bool:
-    """Remove a label; where it has taught a model, undo that from the next row on. Return whether there was such a label."""
+def take_back(database: Database, numbers: Sequence[int], *, by: str, now: int) -> list[int]:
+    """Remove labels; what they taught models is undone from each metric's next row on.
+
+    Returns
+    -------
+    The numbers of which there is no label, or one that was taken back before; nothing is done if there are any.
+    """
     with database.write() as conn:
-        uid = labels.uid_of(conn, number)
-        if uid is not None:
-            metrics.lock(conn, [uid])
-            own = teachings.read_all(conn, [uid]).get(uid, [])
-            taught = next((one for one in own if one.label == number), None)
-            if taught is not None:
-                if taught.undone_rowid is not None:
-                    return False
-                following = metrics.state(conn, uid).last_rowid + 1
-                teachings.undo(conn, taught, effective_rowid=following, by=by[: labels.MAX_AUTHOR], now=now)
-                undone = True
+        uids = {number: labels.uid_of(conn, number) for number in numbers}
+        metrics.lock(conn, [uid for uid in uids.values() if uid is not None])
+        own = teachings.read_all(conn, {uid for uid in uids.values() if uid is not None})
+        taught = {one.label: one for some in own.values() for one in some}
+        missing = [
+            number
+            for number in numbers
+            if (taught[number].undone is not None if number in taught else not labels.exists(conn, number))
+        ]
+        if missing:
+            return missing
+        for number in dict.fromkeys(numbers):
+            if number in taught:
+                following = metrics.state(conn, taught[number].uid).last_rowid + 1
+                author = by[: labels.MAX_AUTHOR]
+                teachings.undo(conn, taught[number], effective_rowid=following, by=author, now=now)
             else:
-                undone = labels.remove(conn, number)
-        else:
-            undone = labels.remove(conn, number)
+                labels.remove(conn, number)
     database.sync()
-    return undone
+    return []

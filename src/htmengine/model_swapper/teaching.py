@@ -82,6 +82,14 @@ class Taught:
         counting = self.counting(rowid, timestamp)
         return tuple(sorted((one.begins, one.ends) for one in counting if one.how == "forget"))
 
+    def models(self) -> list[Forgotten]:
+        """Return what models may have forgotten that score a row of the metric: each once, nothing at first."""
+        forgets = [one for one in self.teachings if one.how == "forget"]
+        rowids = {rowid for one in forgets for rowid in (one.effective_rowid, one.undone_rowid) if rowid}
+        times = {-math.inf, *(one.expires for one in forgets)}
+        found = {self.forgotten(rowid, time) for rowid in rowids for time in times}
+        return [NOTHING, *sorted(found - {NOTHING})]
+
     def same_until(self, rows: Rows, forgotten: Forgotten, after: int = 0) -> int:
         """Return how many of these rows, from the first on, are scored by a model that has not seen these spans.
 

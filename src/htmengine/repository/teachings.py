@@ -52,6 +52,8 @@ class Teaching(NamedTuple):
     created: int = 0
     undone_rowid: int | None = None
     """It counts no longer from this row on."""
+    undone: int | None = None
+    """When it was taken back."""
 
     def counts_at(self, rowid: int, timestamp: float) -> bool:
         """Tell whether it counts for a row of its metric."""
@@ -104,15 +106,18 @@ def read_all(conn: Connection, uids: Collection[str] | None = None) -> dict[str,
     if uids is not None:
         query = query.where(_teaching.uid.in_(uids))
     found: defaultdict[str, list[Teaching]] = defaultdict(list)
-    undone: dict[int, int] = {}
+    undone: dict[int, tuple[int, int]] = {}
     for row in conn.execute(query):
         if row.how == _UNDO:
-            undone[row.label] = row.effective_rowid
+            undone[row.label] = row.effective_rowid, row.created
         else:
             found[row.uid].append(Teaching(*row))
-    return {
-        uid: [one._replace(undone_rowid=undone.get(one.label)) for one in own] for uid, own in found.items()
-    }
+    for own in found.values():
+        for place, one in enumerate(own):
+            if one.label in undone:
+                rowid, when = undone[one.label]
+                own[place] = one._replace(undone_rowid=rowid, undone=when)
+    return dict(found)
 
 
 def add(conn: Connection, teaching: Teaching) -> None:
@@ -128,7 +133,7 @@ def undo(conn: Connection, teaching: Teaching, *, effective_rowid: int, by: str,
 def _insert(conn: Connection, teaching: Teaching, how: str) -> None:
     lock_teachings(conn)
     values = teaching._asdict() | {"how": how, "author": teaching.by}
-    del values["by"], values["undone_rowid"]
+    del values["by"], values["undone_rowid"], values["undone"]
     conn.execute(insert(schema.teaching).values(**values))
 
 

@@ -1,0 +1,243 @@
+"""What is taught counts from its row to the one from which it was undone, or to its expiry, and for nothing else."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from sqlalchemy import update
+
+from htmengine.admin import teaching as previews
+from htmengine.admin.rescoring import rescore
+from htmengine.incidents import labels, teaching
+from htmengine.incidents.labels import Label
+from htmengine.incidents.teaching import CannotTeach
+from htmengine.repository import metrics, schema, teachings
+from tests.unit.incidents.season import DAY, INTERVAL_S, START, Season, wave
+
+DAYS = 14
+
+
+def at(day: float) -> int:
+    """Return the row, counted from 0, at a day of the season."""
+    return round(day * DAY)
+
+
+SPIKES = {at(5.5): 40.0, at(8.0): 40.0, at(10.5): 40.0, at(12.5): 40.0}
+"""All as high; the first and the last at the same hour of the week."""
+DROP = at(11.3)
+VALUES = wave(DAYS, **{f"at_{row}": height for row, height in SPIKES.items()}, **{f"at_{DROP}": -60.0})
+SPAN = at(5.5), at(5.5) + 2
+
+
+@pytest.fixture
+def season(fresh, tmp_path):
+    found = Season(fresh(), tmp_path)
+    yield found
+    found.close()
+
+
+def in_events(alarms):
+    """Return the rows, counted from 0, at which alarms lie."""
+    return sorted({row for row in (*SPIKES, DROP) for alarm in alarms if row <= alarm - 1 < row + 3})
+
+
+def previewed(season, uid, how, first, last):
+    context = SimpleNamespace(settings=season.settings, database=season.database)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(previews, "open_checkpoint_store", lambda settings, database: season.store)
+        return previews.preview(context, season.wanted(uid, first, last, how))
+
+
+@pytest.mark.parametrize(
+    ("how", "silenced"),
+    [("values", [at(8.0), at(10.5), at(12.5)]), ("times", [at(12.5)]), ("forget", None)],
+)
+def test_exactly_the_previewed_alarms_go(season, how, silenced):
+    never, taught = season.metric("never"), season.metric("taught")
+    season.feed(never, VALUES)
+    found = previewed(season, never, how, *SPAN)
+    assert found.reaches_the_span
+    assert found.lesson.teaching.effective_rowid == len(VALUES) + 1
+
+    until = SPAN[1] + 1
+    season.feed(taught, VALUES[:until])
+    label = season.teach(taught, *SPAN, how)
+    season.feed(taught, VALUES[until:])
+
+    gone = season.alarms(never) - season.alarms(taught)
+    came = season.alarms(taught) - season.alarms(never)
+    behind = [alarm.rowid for alarm in found.would_silence if alarm.rowid > until]
+    assert gone == set(behind)
+    assert came == {alarm.rowid for alarm in found.would_add}
+    if silenced is not None:
+        assert in_events(gone) == silenced
+        assert not came
+        assert season.silenced(taught) == dict.fromkeys(gone, label)
+        assert DROP + 1 in season.alarms(taught)
+    assert rescore(season.database, season.store, taught, "taught").findings == []
+
+
+def test_what_is_forgotten_does_not_blind(season):
+    wild = list(VALUES)
+    sensor = range(at(6), at(6) + 60)
+    for row in sensor:
+        wild[row] = 5000.0 + row % 7
+    never, taught = season.metric("never"), season.metric("taught")
+    for uid in never, taught:
+        season.feed(uid, wild[: sensor.stop])
+    season.teach(taught, sensor.start, sensor.stop - 1, "forget")
+    for uid in never, taught:
+        season.feed(uid, wild[sensor.stop :])
+    assert in_events(season.alarms(taught)) > in_events(season.alarms(never))
+    # The model is the one that took the span for missing, and scored nothing of it.
+    without = season.metric("without")
+    season.feed(without, wild)
+    rows = season.rows(taught)[sensor.stop :]
+    assert rows != season.rows(without)[sensor.stop :]
+
+
+@pytest.mark.parametrize("how", teachings.HOWS)
+def test_rows_behind_an_undoing_score_as_if_never_taught(season, how):
+    never, taught = season.metric("never"), season.metric("taught")
+    season.feed(never, VALUES)
+    until, undone = SPAN[1] + 1, at(13)
+    season.feed(taught, VALUES[:until])
+    label = season.teach(taught, *SPAN, how)
+    season.feed(taught, VALUES[until:undone], live=True)
+    season.undo(label)
+    season.feed(taught, VALUES[undone:], live=True)
+    one, other = season.rows(never), season.rows(taught)
+    assert one[:until] == other[:until]
+    assert one[until:undone] != other[until:undone]
+    assert one[undone:] == other[undone:]
+    assert rescore(season.database, season.store, taught, "taught").findings == []
+
+
+@pytest.mark.parametrize("how", teachings.HOWS)
+def test_it_expires_by_the_time_of_samples(season, how):
+    never, taught = season.metric("never"), season.metric("taught")
+    season.feed(never, VALUES)
+    until, expired = SPAN[1] + 1, at(13)
+    season.feed(taught, VALUES[:until])
+    season.teach(taught, *SPAN, how, expires=START + expired * INTERVAL_S)
+    season.feed(taught, VALUES[until:])
+    one, other = season.rows(never), season.rows(taught)
+    assert one[until:expired] != other[until:expired]
+    assert one[expired:] == other[expired:]
+    assert rescore(season.database, season.store, taught, "taught").findings == []
+
+
+def test_several_teachings_are_independent(season):
+    """Taking one back leaves what the others make, as if that one had never been."""
+    once, both = season.metric("once"), season.metric("both")
+    until, undone = SPAN[1] + 1, at(13)
+    for uid in once, both:
+        season.feed(uid, VALUES[:until])
+        season.teach(uid, *SPAN, "forget")
+    label = season.teach(both, at(3), at(3) + 40, "forget")
+    for uid in once, both:
+        season.feed(uid, VALUES[until:undone])
+    season.undo(label)
+    for uid in once, both:
+        season.feed(uid, VALUES[undone:])
+    assert season.rows(once)[until:undone] != season.rows(both)[until:undone]
+    assert season.rows(once)[undone:] == season.rows(both)[undone:]
+
+
+@pytest.mark.parametrize("how", teachings.HOWS)
+def test_a_scheduler_that_is_killed_goes_on_with_what_was_taught(season, how):
+    calm, killed = season.metric("calm"), season.metric("killed")
+    until = SPAN[1] + 1
+    for uid in calm, killed:
+        season.feed(uid, VALUES[:until])
+        season.teach(uid, *SPAN, how)
+    season.feed(calm, VALUES[until:])
+    for start in range(until, len(VALUES), 777):
+        season.start()
+        season.feed(killed, VALUES[start : start + 777])
+    assert season.rows(calm) == season.rows(killed)
+
+
+def test_verify_finds_a_teaching_that_was_applied_at_another_row(season):
+    uid = season.metric()
+    until = SPAN[1] + 1
+    season.feed(uid, VALUES[:until])
+    season.teach(uid, *SPAN, "values")
+    season.feed(uid, VALUES[until : until + 100])
+    assert rescore(season.database, season.store, uid, "a").findings == []
+    with season.database.write() as conn:
+        moved = schema.teaching.c.effective_rowid + 1
+        conn.execute(update(schema.teaching).values(effective_rowid=moved))
+    assert "usual values" in rescore(season.database, season.store, uid, "a").findings[0]
+
+
+def test_what_cannot_be_taught_is_refused_with_a_reason(season):
+    uid = season.metric()
+    with pytest.raises(CannotTeach, match="no model that could be taught"):
+        season.teach(uid, 0, 1, "values")
+    season.feed(uid, VALUES[:400])
+    for options, reason in (
+        ({"first": 10, "last": 9}, "ends before it begins"),
+        ({"first": 10_000, "last": 10_001}, "ends before|No sample"),
+        ({"how": "times", "last": 300}, "less than a day"),
+        ({"kind": "anomaly"}, "only be forgotten"),
+        ({"kind": "ignore"}, "nothing that can be taught"),
+        ({"expires": START}, "expired before"),
+    ):
+        given = {"first": 0, "last": 9, "how": "values"} | options
+        with pytest.raises(CannotTeach, match=reason):
+            season.teach(uid, **given)
+    season.teach(uid, 0, 9, "values")
+    season.now -= 7000
+    with pytest.raises(CannotTeach, match="within the last hour"):
+        season.teach(uid, 20, 29, "values")
+    for number in range(1, teaching.MAX_COUNTING):
+        season.teach(uid, 10 * number, 10 * number + 9, "times")
+    with pytest.raises(CannotTeach, match="20 teachings"):
+        season.teach(uid, 300, 309, "values")
+    with season.database.write() as conn:
+        conn.execute(schema.metric_data.delete().where(schema.metric_data.c.rowid < 3))
+    with pytest.raises(CannotTeach, match="first rows are not stored"):
+        season.teach(uid, 300, 309, "forget")
+
+
+def test_a_teaching_is_a_label_until_it_is_taken_back(season):
+    uid = season.metric()
+    season.feed(uid, VALUES[:400])
+    number = season.teach(uid, 10, 19, "forget", kind="anomaly", note="disk full")
+
+    def found(**options):
+        with season.database.read() as conn:
+            return [
+                (one.number, one.kind, one.note) for one in labels.labels(conn, now=0, uid=uid, **options)
+            ]
+
+    assert found() == [(number, "anomaly", "disk full")]
+    season.undo(number)
+    assert found() == []
+    assert found(undone=True) == [(number, "anomaly", "disk full")]
+    assert teaching.take_back(season.database, [number], by="", now=0) == [number]
+    with season.database.write() as conn:  # the same can be said again, and is another label
+        again = labels.add(
+            conn, Label(uid, None, START + 10 * INTERVAL_S, START + 19 * INTERVAL_S, kind="anomaly")
+        )
+    assert again.number != number
+    with season.database.write() as conn:
+        metrics.end_model(conn, uid)
+        while metrics.delete_metric(conn, uid):
+            pass
+        assert teachings.read_all(conn) == {}
+
+
+def test_an_alarm_that_is_silenced_stays_below_in_its_order(season):
+    uid = season.metric()
+    until = SPAN[1] + 1
+    season.feed(uid, VALUES[:until])
+    season.teach(uid, *SPAN, "values")
+    season.feed(uid, VALUES[until:])
+    rows = {row[0]: row for row in season.rows(uid)}
+    scores = [rows[rowid][2 + schema.SCORES.index("log_score")] for rowid in season.silenced(uid)]
+    assert scores
+    assert max(scores) < 0.5
+    low = np.array([row[2 + schema.SCORES.index("usual_low")] for row in season.rows(uid)[until:]])
+    assert (low <= min(VALUES[SPAN[0] : SPAN[1] + 1])).all()
