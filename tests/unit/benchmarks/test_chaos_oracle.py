@@ -53,7 +53,7 @@ def database(tmp_path, fleet):
             columns = {
                 name: getattr(message, name)
                 for name in message.__struct_fields__
-                if name not in ("generations", "timestamps", "values", "digests", "one_in", "why")
+                if name not in ("generations", "timestamps", "values", "digests", "one_in", "why", "silenced")
             }
             scores.store(conn, **columns)
             alarms.store(conn, new_alarms(message))

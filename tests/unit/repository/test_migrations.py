@@ -24,7 +24,7 @@ def differences(database):
 
 
 KEPT = ("metric", "metric_data")
-LOCKS = ["alarms", "metrics"]
+LOCKS = ["alarms", "metrics", "teachings"]
 
 
 def reflected(database, table):
