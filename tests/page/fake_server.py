@@ -477,7 +477,7 @@ class _Api(alerts.Answers, monitor_rules.Answers):
             else [],
             "new_names": [{"name": name, "time": NOW - 2220} for name in fleet.LEARNING],
             "capacity": {"metrics": len(self.world.names), "possible": 31_000, "limit": "processor"},
-            "checkpoints": {"oldest_s": 540},
+            "checkpoints": {"last_age_s": 540, "saved": 5012},
             "versions": {
                 "htmengine": "0.1.0",
                 "python": "3.11.2",
@@ -558,9 +558,22 @@ class _Api(alerts.Answers, monitor_rules.Answers):
             "port": 2003,
             "samples_10s": 0 if quiet else 32,
             "last_sample": None if quiet else NOW - 1,
-            "last_refusal": {"reason": "a line has three fields", "sample": "hello", "time": NOW - 30},
+            "last_refusal": {
+                "reason": "a line has three fields",
+                "sample": "hello",
+                "last": NOW - 30,
+                "peer": "10.0.4.31:40112",
+            },
+            "samples": 0 if quiet else 41_200,
         }
-        silent = {**door, "samples_10s": 0, "last_sample": None, "last_refusal": None, "port": 2080}
+        silent = {
+            **door,
+            "samples_10s": 0,
+            "last_sample": None,
+            "last_refusal": None,
+            "port": 2080,
+            "samples": 0,
+        }
         return {
             "items": [
                 door,

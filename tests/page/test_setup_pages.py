@@ -21,7 +21,14 @@ def test_a_sender_is_told_this_host_and_port_and_a_light_shows_samples(site):
     expect(page.get_by_role("tabpanel")).to_contain_text('Host "metrics.example"')
     expect(page.get_by_role("tabpanel")).to_contain_text('Port "2003"')
     expect(page.get_by_text("32 samples in the last 10 s by Graphite text.")).to_be_visible()
-    expect(page.locator(".light-refused")).to_contain_text("a line has three fields")
+    expect(page.locator(".light-refused")).to_contain_text(
+        "30 s ago, from 10.0.4.31:40112: a line has three fields"
+    )
+    doors = page.get_by_role("region", name="Doors").locator("tbody tr")
+    expect(doors).to_have_count(3)
+    expect(doors.first).to_have_text(re.compile(r"Graphite text\s*metrics.example:2003\s*32\s*now"))
+    expect(doors.first.locator(".lamp.on")).to_be_visible()
+    expect(doors.nth(1)).to_contain_text("none yet")
     page.get_by_role("tab", name="collectd").press("ArrowRight")
     expect(page.get_by_role("tab", name="Telegraf")).to_be_focused()
     expect(page).to_have_url(re.compile("agent=telegraf"))

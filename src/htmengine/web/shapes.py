@@ -528,6 +528,14 @@ class Disk(Struct, frozen=True):
     total_bytes: int
 
 
+class Checkpoints(Struct, frozen=True):
+    """Models that were saved since the start of the scheduler."""
+
+    last_age_s: float | None
+    """Since the last one; null: none was yet."""
+    saved: int
+
+
 class HealthAnswer(Struct, frozen=True):
     """The engine: the path of a sample, and what is beside it."""
 
@@ -541,6 +549,8 @@ class HealthAnswer(Struct, frozen=True):
     disk: Disk | None
     findings: list[str]
     """As `htmengine doctor` lists them."""
+    checkpoints: Checkpoints | None = None
+    """Null where no models are scored."""
 
 
 class Refusal(Struct, frozen=True):
@@ -594,8 +604,10 @@ class Door(Struct, frozen=True):
     samples_10s: int | None
     """About how many came in the last ten seconds."""
     last_sample: float | None
-    """Time of the newest sample of all."""
+    """When samples came through it last, to a few seconds; null: none since this server looked first."""
     last_refusal: Refusal | None
+    samples: int = 0
+    """That came through it since the start of its service."""
 
 
 class Doors(Struct, frozen=True):

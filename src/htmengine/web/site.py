@@ -51,7 +51,7 @@ class Site:
 
     def __post_init__(self) -> None:
         """Make what fills the memory; it works from `start` on."""
-        self.watch = Watch(self.context, look=self.look)
+        self.watch = Watch(self.context, look=self.look, clock=self.clock)
         self.feed = Feed(self.context, self.fleet, self.hub, self.access, self.watch, clock=self.clock)
         self.feed.tell_health = lambda: self.hub.publish("health", self.overview())
 

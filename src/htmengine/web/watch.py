@@ -15,6 +15,7 @@ from htmengine.admin.health import Health, health_of
 from htmengine.readable import duration
 from htmengine.service.context import Context
 from htmengine.service.health import ServiceHealth, lag_of
+from htmengine.web.door_counts import door_counts
 from htmengine.web.shapes import Latency, Trouble
 
 FRESH_S: Final = 6.0
@@ -37,6 +38,8 @@ log = logging.getLogger(__name__)
 class _Look(NamedTuple):
     at: float
     health: Health
+    doors: dict[str, int]
+    """Samples that have come, by door."""
 
 
 class Latencies(NamedTuple):
@@ -54,6 +57,7 @@ class Watch:
     Parameters
     ----------
     timer : seconds that only grow.
+    clock : seconds since the epoch.
     """
 
     def __init__(
@@ -62,10 +66,13 @@ class Watch:
         *,
         look: Callable[[Context], Health] = health_of,
         timer: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._context = context
         self._look = look
         self._timer = timer
+        self._clock = clock
+        self._last_samples: dict[str, float] = {}
         self._lock = threading.Lock()
         self._seen: deque[_Look] = deque(maxlen=KEPT)
         self._ages: deque[tuple[float, float]] = deque(maxlen=MAX_AGES)
@@ -77,20 +84,52 @@ class Watch:
         with self._lock:
             now = self._timer()
             if not self._seen or now - self._seen[-1].at > FRESH_S:
-                self._seen.append(_Look(now, self._look(self._context)))
+                found = self._look(self._context)
+                self._count_doors(_Look(now, found, door_counts(found)))
             return self._seen[-1].health
+
+    def _count_doors(self, look: _Look) -> None:
+        before = self._seen[-1].doors if self._seen else look.doors
+        # Less than before: the service was started again, and what it counts came since.
+        grown = [door for door, count in look.doors.items() if count and count != before.get(door, 0)]
+        self._last_samples |= dict.fromkeys(grown, self._clock())
+        self._seen.append(look)
+
+    def last_sample(self, door: str) -> float | None:
+        """Return when samples came through a door last, to a few seconds; None if none did since the first look."""
+        with self._lock:
+            return self._last_samples.get(door)
+
+    def samples(self, door: str) -> int:
+        """Return how many samples have come through a door since the start of the service that it belongs to."""
+        with self._lock:
+            return self._seen[-1].doors.get(door, 0) if self._seen else 0
+
+    def door_rate(self, door: str) -> float | None:
+        """Return how many samples come through a door, each second; None where that is not known yet."""
+        with self._lock:
+            looks = self._looks_of_rate()
+        if looks is None:
+            return None
+        before, newest = looks
+        return max(0, newest.doors.get(door, 0) - before.doors.get(door, 0)) / (newest.at - before.at)
 
     def rate(self, service: str, counter: str) -> float | None:
         """Return by how much a counter of a service grew, each second; None where that is not known yet."""
         with self._lock:
-            if len(self._seen) < 2:
-                return None
-            newest = self._seen[-1]
-            before = next(
-                (look for look in reversed(self._seen) if newest.at - look.at >= RATE_S), self._seen[0]
-            )
+            looks = self._looks_of_rate()
+        if looks is None:
+            return None
+        before, newest = looks
         grown = _count(newest.health, service, counter) - _count(before.health, service, counter)
         return max(0.0, grown) / (newest.at - before.at)  # less after a restart
+
+    def _looks_of_rate(self) -> tuple[_Look, _Look] | None:
+        if len(self._seen) < 2:
+            return None
+        newest = self._seen[-1]
+        before = next((look for look in reversed(self._seen) if newest.at - look.at >= RATE_S), self._seen[0])
+        return before, newest
 
     def rates(self, service: str, counter: str) -> list[float]:
         """Return by how much a counter of a service grew each second from each look to the next, the oldest first."""

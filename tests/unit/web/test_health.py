@@ -3,8 +3,10 @@ from types import SimpleNamespace
 import pytest
 
 from htmengine.bus import Outgoing
-from htmengine.web.api.health import refused
+from htmengine.web.api.health import checkpoints_of, refused
 from htmengine.web.doors import DOORS
+from htmengine.web.shapes import Checkpoints
+from htmengine.web.watch import Watch
 from tests.unit.web.house import NOW
 
 
@@ -105,6 +107,54 @@ def test_the_page_gets_what_the_sender_should_do(house):
         assert house.get("/refusals") == {"items": []}
         doors = house.get("/doors")["items"]
         assert {door["id"] for door in doors} == {door.name for door in DOORS}  # no listener runs
+
+
+def test_a_door_tells_when_samples_came_through_it_last():
+    counters = {"lines": 10, "samples_graphite-pickle": 4, "samples_statsd": 1, "statsd_values": 50}
+    listener, web = (
+        SimpleNamespace(name="metric_listener", counters=counters),
+        SimpleNamespace(name="web", counters={}),
+    )
+    now = [0.0]
+    watch = Watch(
+        SimpleNamespace(),
+        look=lambda _: SimpleNamespace(services=[listener, web]),
+        timer=lambda: now[0],
+        clock=lambda: NOW + now[0],
+    )
+    watch.health()
+    assert [watch.samples(door) for door in ("graphite-text", "graphite-pickle", "statsd", "json")] == [
+        5,
+        4,
+        50,
+        0,
+    ]
+    assert watch.last_sample("graphite-text") is None
+    assert watch.door_rate("graphite-text") is None
+    now[0] = 10.0
+    listener.counters = counters | {"lines": 30, "samples_graphite-pickle": 14}
+    web.counters = {"samples_json": 7}
+    watch.health()
+    assert (watch.door_rate("graphite-text"), watch.door_rate("json")) == (1.0, 0.7)
+    assert watch.last_sample("graphite-text") == watch.last_sample("graphite-pickle") == NOW + 10
+    assert watch.last_sample("statsd") is None
+    now[0] = 20.0
+    web.counters = {"samples_json": 2}  # it was started again, and took two
+    listener.counters = listener.counters | {"lines": 30}
+    watch.health()
+    assert (watch.last_sample("graphite-text"), watch.door_rate("json")) == (NOW + 10, 0.0)
+    assert watch.last_sample("json") == NOW + 20
+
+
+def test_health_tells_how_old_the_last_checkpoint_is():
+    scheduler = SimpleNamespace(
+        name="model_scheduler", counters={"checkpointed_at": NOW - 40.0, "checkpoints": 3}
+    )
+    found = SimpleNamespace(services=[scheduler])
+    assert checkpoints_of(found, NOW) == Checkpoints(40.0, 3)
+    scheduler.counters = {}
+    assert checkpoints_of(found, NOW) == Checkpoints(None, 0)
+    assert checkpoints_of(SimpleNamespace(services=[]), NOW) is None
 
 
 def test_refused_input_is_told_by_the_door_that_it_came_to():

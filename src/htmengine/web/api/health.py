@@ -26,6 +26,7 @@ from htmengine.web.fleet import SILENT, Fleet
 from htmengine.web.operations import Call, Operations
 from htmengine.web.problems import Problem
 from htmengine.web.shapes import (
+    Checkpoints,
     Cursor,
     DeadLetter,
     DeadLetters,
@@ -46,6 +47,7 @@ from htmengine.web.shapes import (
     number,
 )
 from htmengine.web.site import Site
+from htmengine.web.watch import service_of
 
 operations = Operations()
 
@@ -99,6 +101,7 @@ def health(call: Call) -> HealthAnswer:
             "bus": settings.bus,
         },
         config=[str(folder) if folder else site.context.database.place],
+        checkpoints=checkpoints_of(found, now),
         disk=_disk(str(folder)) if folder else None,
         findings=found.findings,
     )
@@ -117,6 +120,17 @@ def refusals(call: Call) -> Refusals:
     """List input that was refused since the services' start, by its reason, with an example and what to do."""
     found = refused(call.site.watch.health())
     return Refusals(sorted(found, key=lambda one: (-one.count, one.reason)))
+
+
+def checkpoints_of(found: Health, now: float) -> Checkpoints | None:
+    """Return how the models were saved; None where none are scored."""
+    scheduler = service_of(found, "model_scheduler")
+    if scheduler is None:
+        return None
+    saved_at = scheduler.counters.get("checkpointed_at")
+    return Checkpoints(
+        None if not saved_at else max(0.0, now - saved_at), scheduler.counters.get("checkpoints", 0)
+    )
 
 
 def refused(found: Health) -> list[Refusal]:
@@ -205,11 +219,9 @@ def doors(call: Call) -> Doors:
     found, settings = site.watch.health(), site.context.settings
     listener, statsd, http = settings.listener, settings.statsd, settings.http
     all_refused = refused(found)
-    with site.fleet.lock:
-        newest = number(np.fmax.reduce(site.fleet.column("time"))) if len(site.fleet) else None
 
-    def door(name: str, host: str, port: int, service: str, counter: str | None) -> Door:
-        rate = site.watch.rate(service, counter) if counter else None
+    def door(name: str, host: str, port: int) -> Door:
+        rate = site.watch.door_rate(name)
         mine = [one for one in all_refused if one.door == name]
         return Door(
             id=name,
@@ -217,22 +229,21 @@ def doors(call: Call) -> Doors:
             host=host,
             port=port,
             samples_10s=None if rate is None else round(10 * rate),
-            last_sample=newest,
+            last_sample=site.watch.last_sample(name),
+            samples=site.watch.samples(name),
             last_refusal=max(mine, key=lambda one: one.last or 0.0, default=None),
         )
 
     items = []
     if found.runs("metric_listener"):
-        at = "metric_listener"
-        items.append(door(door_names.GRAPHITE_TEXT, listener.host, listener.port, at, "lines"))
+        items.append(door(door_names.GRAPHITE_TEXT, listener.host, listener.port))
         if listener.pickle_port:
-            items.append(door(door_names.GRAPHITE_PICKLE, listener.host, listener.pickle_port, at, None))
+            items.append(door(door_names.GRAPHITE_PICKLE, listener.host, listener.pickle_port))
         if statsd.port:
-            items.append(door(door_names.STATSD, statsd.host, statsd.port, at, "statsd_values"))
+            items.append(door(door_names.STATSD, statsd.host, statsd.port))
     if found.runs("udp_listener"):
-        at = "udp_listener"
-        items.append(door(door_names.GRAPHITE_UDP, listener.host, listener.port, at, "lines"))
-    items += [door(name, http.host, http.port, NAME, f"samples_{name}") for name in door_names.OVER_HTTP]
+        items.append(door(door_names.GRAPHITE_UDP, listener.host, listener.port))
+    items += [door(name, http.host, http.port) for name in door_names.OVER_HTTP]
     return Doors(items)
 
 

@@ -130,7 +130,7 @@ export interface Health {
   silent: { uid: string; name: string; expected_s: number; silent_s: number }[] | null;
   new_names: { name: string; time: number }[] | null;
   capacity: { metrics: number; possible: number; limit: string } | null;
-  checkpoints: { oldest_s: number } | null; versions: Record<string, string> | null; config: string[] | null;
+  checkpoints: { last_age_s: number | null; saved: number } | null; versions: Record<string, string> | null; config: string[] | null;
   disk: { free_bytes: number; total_bytes: number } | null; findings: string[];
 }
 
@@ -139,8 +139,8 @@ export interface DeadLetter { id: string; queue: string; reason: string; time: n
 export interface Step { stage: string; state: "done" | "waiting" | "stopped"; time: number | null; text: string }
 
 export interface Door {
-  id: string; title: string; host: string; port: number; samples_10s: number; last_sample: number | null;
-  last_refusal: { reason: string; sample: string; time?: number | null; last?: number | null } | null;
+  id: string; title: string; host: string; port: number; samples_10s: number | null; last_sample: number | null;
+  last_refusal: { reason: string; sample: string | null; peer?: string | null; last?: number | null } | null; samples?: number;
 }
 
 export interface MonitorRule {

@@ -206,7 +206,7 @@ function engineSection(now) {
   /** @type {[string, string][]} */
   const facts = [];
   if (now.capacity) facts.push(["Capacity", `${count(now.capacity.metrics)} of about ${count(now.capacity.possible)} metrics at this rate; first limit: ${now.capacity.limit}`]);
-  if (now.checkpoints) facts.push(["Oldest checkpoint", span(now.checkpoints.oldest_s)]);
+  if (now.checkpoints) facts.push(["Checkpoints", now.checkpoints.last_age_s === null ? "none yet" : `the last one ${span(now.checkpoints.last_age_s)} ago; ${count(now.checkpoints.saved)} since the start`]);
   if (now.disk) facts.push(["Disk", `${short(now.disk.free_bytes)}B of ${short(now.disk.total_bytes)}B free`]);
   for (const [name, version] of Object.entries(now.versions ?? {})) facts.push([name, version]);
   for (const path of now.config ?? []) facts.push(["Configuration", path]);

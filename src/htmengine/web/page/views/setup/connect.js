@@ -1,9 +1,10 @@
 /** Connecting a sender, by any door that is open here: its configuration with this host and port filled in, and a light that shows whether samples come. */
 import { get } from "../../lib/api.js";
-import { ago, plural } from "../../lib/format.js";
+import { ago, count, iso, moment, plural } from "../../lib/format.js";
 import { h, replace, setText } from "../../lib/h.js";
 import { link, root, setQuery } from "../../lib/router.js";
 import { session } from "../../lib/session.js";
+import { dataTable } from "../table.js";
 import { AGENTS } from "./agents.js";
 
 const POLL_MS = 2_000;
@@ -18,7 +19,8 @@ export function connectPart(query) {
   const lamp = h("span.lamp", { "aria-hidden": true });
   const said = h("span");
   const refused = h("div.light-refused");
-  const element = h("div", null, tabs, panel, h("p.light", { role: "status" }, lamp, said), refused);
+  const every = h("tbody");
+  const element = h("div", null, tabs, panel, h("p.light", { role: "status" }, lamp, said), refused, h("h2", null, "Doors"), dataTable("Doors", ["Door", "Address", "Samples in 10 s", "Last sample", "Last refusal"], every, "small"));
 
   /** Senders whose door is open here; those of the first one until that is known. */
   const agents = () => AGENTS.filter(({ door }) => (doors.length ? doors.some(({ id }) => id === door) : door === AGENTS[0].door));
@@ -56,16 +58,34 @@ export function connectPart(query) {
     showLight(door);
   }
 
+  /** All doors that are open here, each with its light: what comes in, by whichever. */
+  function showDoors() {
+    replace(
+      every,
+      doors.map((door) =>
+        h(
+          "tr",
+          null,
+          h("td", null, h("span.lamp", { class: isLive(door) ? "on" : "", "aria-hidden": true }), ` ${door.title}`),
+          h("td", null, h("code", null, `${door.host}:${door.port}`)),
+          h("td.number", null, door.samples_10s === null ? "–" : count(door.samples_10s)),
+          h("td", null, door.last_sample ? h("time", { datetime: iso(door.last_sample), title: moment(door.last_sample) }, ago(door.last_sample)) : door.samples ? `${plural(door.samples, "sample")} before` : "none yet"),
+          h("td", null, door.last_refusal ? h("a", { href: link("health", { show: "refused", door: door.id }) }, door.last_refusal.reason) : ""),
+        ),
+      ),
+    );
+  }
+
   /** @param {import("../../shapes").Door | undefined} door */
   function showLight(door) {
-    const live = (door?.samples_10s ?? 0) > 0;
+    const live = isLive(door);
     lamp.classList.toggle("on", live);
     setText(
       said,
-      !door ? "Not known yet whether samples arrive." : live ? `${plural(door.samples_10s, "sample")} in the last 10 s by ${door.title}.` : door.last_sample ? `No sample in the last 10 s by ${door.title}; the last one ${ago(door.last_sample)}.` : `Waiting for the first sample by ${door.title}.`,
+      !door ? "Not known yet whether samples arrive." : live ? `${plural(door.samples_10s ?? 0, "sample")} in the last 10 s by ${door.title}.` : door.last_sample ? `No sample in the last 10 s by ${door.title}; the last one ${ago(door.last_sample)}.` : `Waiting for the first sample by ${door.title}.`,
     );
     const refusal = door?.last_refusal;
-    replace(refused, refusal ? [h("p.hint", null, `Last refused line${(refusal.time ?? refusal.last) ? `, ${ago(refusal.time ?? refusal.last)}` : ""}: ${refusal.reason}`), h("pre", { tabindex: "0" }, refusal.sample)] : null);
+    replace(refused, refusal ? [h("p.hint", null, `Last refused line${refusal.last ? `, ${ago(refusal.last)}` : ""}${refusal.peer ? `, from ${refusal.peer}` : ""}: ${refusal.reason}`), refusal.sample === null ? null : h("pre", { tabindex: "0" }, refusal.sample)] : null);
   }
 
   let before = "";
@@ -75,6 +95,7 @@ export function connectPart(query) {
     } catch {
       return; // The notice above says that the server is away.
     }
+    showDoors();
     const places = JSON.stringify(doors.map(({ host, port }) => [host, port]));
     if (places !== before) show();
     else showLight(doors.find(({ id }) => id === chosen().door));
@@ -97,6 +118,9 @@ export function connectPart(query) {
     },
   };
 }
+
+/** @param {import("../../shapes").Door | undefined} door */
+const isLive = (door) => (door?.samples_10s ?? 0) > 0;
 
 /**
  * @param {HTMLElement} button
