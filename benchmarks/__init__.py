@@ -26,6 +26,7 @@ How good detection is:
     nab           the Numenta Anomaly Benchmark
     ops           operations metrics with known events: generated, or recorded and labelled
     capture       the metrics of a real machine: how often they alarm, and how soon in an incident
+    node_exporter an hour of node_exporter's whole output through remote write: whether models see rates, and alarms
     behaviour     series that are awkward in one respect each
     incidents     how well alarms are put together to incidents, in generated fleets and on a real machine
     alert_budget  whether as many incidents a week are told of as a budget says

@@ -104,6 +104,13 @@ _COUNTERS: Final = {
     Type.SUMMARY: ("_sum", "_count"),
 }
 """Suffixes of running totals."""
+_UNTYPED_COUNTERS: Final = (
+    "node_netstat_",
+    *("node_vmstat_oom_kill", "node_vmstat_pgfault", "node_vmstat_pgmajfault"),
+    *("node_vmstat_pgpg", "node_vmstat_psw"),
+)
+_UNTYPED_GAUGES: Final = ("_CurrEstab", "_Forwarding")
+"""Of node_exporter, which gives them without a type: counters of the kernel, and what is none among them."""
 
 
 class Received(NamedTuple):
@@ -222,6 +229,8 @@ def kind_of(base: str, tags: Mapping[str, str], kind: Type = Type.UNSPECIFIED) -
     if base.endswith("_bucket") and "le" in tags and kind in (Type.UNSPECIFIED, Type.HISTOGRAM):
         return None
     counts = kind is Type.COUNTER or base.endswith(_COUNTERS.get(kind, ()))
+    if kind is Type.UNSPECIFIED and not counts:
+        counts = base.startswith(_UNTYPED_COUNTERS) and not base.endswith(_UNTYPED_GAUGES)
     return Kind.COUNTER if counts else Kind.GAUGE
 
 

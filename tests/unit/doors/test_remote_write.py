@@ -152,6 +152,11 @@ def test_absent_numbers_are_zero():
         ("latency_count", {}, Kind.COUNTER),
         ("latency", {"quantile": "0.9"}, Kind.GAUGE),
         ("leaky_bucket", {}, Kind.GAUGE),
+        ("node_netstat_Tcp_InSegs", {}, Kind.COUNTER),
+        ("node_netstat_Tcp_CurrEstab", {}, Kind.GAUGE),
+        ("node_netstat_Ip_Forwarding", {}, Kind.GAUGE),
+        ("node_vmstat_pgfault", {}, Kind.COUNTER),
+        ("node_vmstat_nr_free_pages", {}, Kind.GAUGE),
     ],
 )
 def test_version_1_tells_counters_by_their_suffix(name, labels, kind):
