@@ -48,6 +48,8 @@ class World:
         self.monitor_rules = monitor_rules.RULES
         self.stage = {}
         self.jobs = {}
+        self.jobs_last = False
+        self.grafana = None
         self.rules = alerts.RULES
         self.targets = alerts.targets()
         self.notices = alerts.notices() if names else []
@@ -177,6 +179,7 @@ class _Api(alerts.Answers, monitor_rules.Answers):
                 "graphite_port": 2003,
                 "http_port": 2080,
                 "hostname": "metrics.example",
+                "grafana_url": world.grafana,
             }
         )
 
@@ -615,8 +618,55 @@ class _Api(alerts.Answers, monitor_rules.Answers):
         self.world.jobs["j2"] = job
         return JSONResponse(job, 202)
 
+    async def post_backtest(self, request):
+        self.world.backtest = await request.json()
+        job = {
+            "id": "j3",
+            "kind": "backtest",
+            "state": "running",
+            "done": 40_000,
+            "total": 200_000,
+            "stage": "Scoring",
+            "started": NOW,
+            "result_url": "jobs/j3/result",
+        }
+        self.world.jobs["j3"] = job
+        return JSONResponse(job, 202)
+
+    async def delete_jobs(self, _request, key):
+        self.world.jobs[key] |= {"state": "cancelled"}
+        return self.world.jobs[key]
+
+    def _backtest(self):
+        asked = self.world.backtest
+        rules = [f", rules {i}" for i in range(1, len(asked["rules"]) + 1)] or [""]
+        variants = [f"{model}{one}" for model in ["as it was", *asked["models"]] for one in rules]
+        return {
+            "since": asked["since"],
+            "until": NOW,
+            "variants": [
+                {
+                    "variant": variant,
+                    "metrics": 40,
+                    "alarms": 412 - 31 * i,
+                    "incidents": 131 - 9 * i,
+                    "notices": 36 - 8 * i,
+                    "notices_a_week": 9.0 - 2 * i,
+                    "labels": 8,
+                    "alarmed": 8,
+                    "found": 7,
+                    "recall": 0.875,
+                    "precision": 0.4 + 0.1 * i,
+                    "delay_s": 240.0,
+                }
+                for i, variant in enumerate(variants)
+            ],
+        }
+
     async def get_jobs(self, _request, *rest):
         job = self.world.jobs[rest[0]]
+        if len(rest) > 1 and job["kind"] == "backtest":
+            return {"document": self._backtest()}
         if len(rest) > 1:
             name = "db.primary.latency_p95"
             columns = fleet.series(name, NOW - 86_400, NOW)
@@ -649,7 +699,8 @@ class _Api(alerts.Answers, monitor_rules.Answers):
                 "incidents": [incident],
             }
             return {"document": document}
-        self.world.jobs[rest[0]] = {**job, "state": "done", "done": job["total"]}
+        if not self.world.jobs_last and job["state"] == "running":
+            self.world.jobs[rest[0]] = {**job, "state": "done", "done": job["total"]}
         return job
 
     async def get_tokens(self, _request):

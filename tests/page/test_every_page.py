@@ -27,6 +27,7 @@ PAGES = {
     "detect": ("/setup/detect", ".drop"),
     "alerts": ("/setup/alerts", ".preview-summary strong"),
     "rule": ("/setup/alerts?rule=databases", ".budget output:not(:empty)"),
+    "backtest": ("/setup/backtest", "#backtest-match"),
     "targets": ("/setup/targets", ".target"),
     "deliveries": ("/setup/deliveries", ".deliveries td .state"),
     "access": ("/setup/access", "tbody td"),

@@ -10,6 +10,27 @@ from tests.page.fleet import NOW, uid_of
 
 pytestmark = pytest.mark.acceptance
 
+
+def test_a_metric_leads_to_the_same_time_in_grafana(world, site):
+    world.grafana = "https://grafana.example/d/x?var-metric={metric}&from={from}&to={to}"
+    world.names = ["a&b;dc=fra", *world.names]
+    page = site.open(f"/m/{fleet.uid_of('a&b;dc=fra')}?w=3h")
+    link = page.get_by_role("link", name="Open in Grafana")
+    expect(link).to_have_attribute(
+        "href",
+        f"https://grafana.example/d/x?var-metric=a%26b%3Bdc%3Dfra&from={(NOW - 10_800) * 1000}&to={NOW * 1000}",
+    )
+    page.get_by_role("button", name="6h", exact=True).or_(
+        page.get_by_role("button", name="24h", exact=True)
+    ).first.click()
+    link.focus()
+    expect(link).not_to_have_attribute("href", re.compile(f"from={(NOW - 10_800) * 1000}"))
+    world.grafana = None
+    page.reload()
+    expect(page.get_by_role("button", name="Copy link")).to_be_visible()
+    expect(link).to_have_count(0)
+
+
 NAME = "db.primary.latency_p95"
 PATH = f"/m/{uid_of(NAME)}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import difflib
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
@@ -207,6 +208,15 @@ def web_address(text: str) -> str:
     if not text.startswith(("http://", "https://")) or not urlsplit(text).hostname:
         raise ValueError("is not an address such as https://metrics.example.com")
     return text.rstrip("/")
+
+
+def metric_address(text: str) -> str:
+    """Return the address of a metric on another site: a template that may name its placeholders."""
+    known = ("metric", "from", "to")
+    for name in re.findall(r"\{([^{}]*)\}", text):
+        if name not in known:
+            raise ValueError(f"has {{{name}}}; known are {', '.join(f'{{{one}}}' for one in known)}")
+    return web_address(text)
 
 
 def receiving_address(text: str) -> str:

@@ -22,6 +22,7 @@ from htmengine.config.options import (
     boolean,
     count,
     host_and_port,
+    metric_address,
     names,
     port,
     port_or_none,
@@ -179,6 +180,8 @@ class Http(msgspec.Struct, frozen=True, kw_only=True):
     key: Path | None = None
     public_url: str | None = None
     """Where users reach the page, if not at `host` and `port`: behind a proxy."""
+    grafana_url: str | None = None
+    """Address of a metric in Grafana: `{metric}`, `{from}` and `{to}` stand for its name and for milliseconds since the epoch."""
     allowed_hosts: tuple[str, ...] = ()
     """Names that requests may ask for, beside this machine's own and that of `public_url`."""
     trusted_proxies: tuple[str, ...] = ()
@@ -591,6 +594,7 @@ def _http(reader: OptionReader) -> Http:
         certificate=section.get("tls_certificate", absolute_path, None),
         key=section.get("tls_key", absolute_path, None),
         public_url=section.get("public_url", web_address, None),
+        grafana_url=section.get("grafana_url", metric_address, None),
         allowed_hosts=section.get("allowed_hosts", names, ()),
         trusted_proxies=section.get("trusted_proxies", names, ()),
         require_token=section.get("require_token", boolean, defaults.require_token),

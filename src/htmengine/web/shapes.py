@@ -743,6 +743,8 @@ class Session(Struct, frozen=True):
     graphite_port: int
     http_port: int
     hostname: str
+    grafana_url: str | None = None
+    """Where a metric stands in Grafana; `{metric}`, `{from}` and `{to}` are to be filled in, the times in milliseconds."""
     record: str | None = None
     """What is served, if it is no installation but a record that nothing is added to."""
 

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from htmengine import config
 from htmengine.cli.app import app
 from htmengine.config import settings, templates
+from htmengine.config.options import metric_address
 from htmengine.errors import ConfigError
 
 
@@ -322,3 +323,12 @@ def test_what_statsd_gives_is_chosen_by_options(application):
     assert "has p90; there are count, count_ps" in str(caught.value)
     assert "has 0; a percentile is above 0" in str(caught.value)
     assert "cannot begin a name" in str(caught.value)
+
+
+def test_the_address_of_a_metric_in_grafana_names_what_it_takes():
+    address = "https://grafana.example.com/d/x?var-metric={metric}&from={from}&to={to}"
+    assert metric_address(address) == address
+    with pytest.raises(ValueError, match=r"has \{name\}; known are \{metric\}, \{from\}, \{to\}"):
+        metric_address("https://grafana.example.com/{name}")
+    with pytest.raises(ValueError, match="no address|not an address"):
+        metric_address("grafana.example.com/{metric}")

@@ -32,6 +32,12 @@ def test_a_back_test_is_a_job_with_an_entry_for_each_variant(house):
     ]
 
 
+def test_targets_of_rules_that_are_tried_are_not_opened(house, tmp_path):
+    rules = '[targets.me]\nkind = "script"\ncommand = ["/nowhere"]\n[[rules]]\nname = "x"\n'
+    with house.client as client:
+        assert client.post("/api/v1/backtest", json={"since": 0, "rules": [rules]}).status_code == 202
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final
 from msgspec import Meta, Struct, field
 
 from htmengine.admin import backtest
-from htmengine.alerts import configuration
+from htmengine.alerts import configuration, rules_file
 from htmengine.alerts.rules import Rules, default_rule
 from htmengine.config.settings import ModelName
 from htmengine.errors import ExplainedError
@@ -96,8 +96,8 @@ def _rules(texts: list[str], in_use: Path | None) -> dict[str, Rules]:
     found: dict[str, Rules] = {}
     for number, text in enumerate(texts, start=1):
         name = f"rules {number}"
-        parsed = configuration.parse(text, Path(name))
-        configuration.close(parsed)
+        parsed = rules_file.parse(text, Path(name))  # targets are not opened: nothing is sent
+        rules_file.check(Path(name), parsed)
         found[name] = parsed.rules
     if not found:
         used = configuration.current(in_use)

@@ -34,6 +34,7 @@ def session(call: Call) -> Session:
         graphite_port=settings.listener.port,
         http_port=int(server[1] or 0),
         hostname=socket.gethostname(),
+        grafana_url=settings.http.grafana_url,
         record=call.site.record,
     )
 

@@ -116,7 +116,7 @@ export interface Data {
 
 export interface Session {
   version: string; token_needed: boolean; scopes: string[]; server_time: number; public_url: string | null;
-  graphite_port: number | null; http_port: number; hostname: string; record: string | null;
+  graphite_port: number | null; http_port: number; hostname: string; grafana_url?: string | null; record: string | null;
 }
 
 export interface Stage {
@@ -167,6 +167,13 @@ export interface Detection {
   }[];
 }
 
+export interface Backtest {
+  since: number; until: number;
+  variants: {
+    variant: string; metrics: number; alarms: number; incidents: number; notices: number; notices_a_week: number;
+    labels: number; alarmed: number; found: number; recall: number | null; precision: number | null; delay_s: number | null;
+  }[];
+}
 export interface Job { id: string; kind: string; state: "queued" | "running" | "done" | "failed" | "cancelled"; done: number; total: number | null; stage: string; started: number | null; result_url: string | null; error?: string | null }
 export interface Token { id: string; name: string; scopes: string[]; created: number; last_used: number | null; by: string | null; token?: string }
 

@@ -12,6 +12,7 @@ import { createStore } from "./store.js";
  * @property {number | null} graphite_port
  * @property {number} http_port
  * @property {string} hostname
+ * @property {string | null} grafana_url where a metric stands in Grafana, with places to fill in
  * @property {string | null} record what is shown, if it is no running engine but a record that nothing is added to
  * @property {import("../shapes").Overview | null} overview
  * @property {number | null} lostAt when the live stream broke off, if it has
@@ -28,6 +29,7 @@ export const session = createStore(
     graphite_port: 2003,
     http_port: 2080,
     hostname: location.hostname,
+    grafana_url: null,
     record: null,
     overview: null,
     lostAt: null,

@@ -1,6 +1,7 @@
 /** The page of a metric: is it real, and why? */
 import { fetchFile, get, post, url } from "../lib/api.js";
 import { addKeys } from "../lib/keys.js";
+import { grafanaAddress } from "../lib/grafana.js";
 import { ago, clock, count, iso, moment, plural, range, score, short, span as spanOf } from "../lib/format.js";
 import { h, replace, setText } from "../lib/h.js";
 import { go, link, query, setQuery } from "../lib/router.js";
@@ -87,6 +88,7 @@ class MetricPage {
     this.facts = h("p.facts");
     this.said = h("div.said");
     this.actions = h("div.actions");
+    this.told = "";
     this.ranges = h("div.windows", { role: "group", "aria-label": "Range" });
     this.compare = h(
       "select",
@@ -147,6 +149,7 @@ class MetricPage {
         { keys: "Escape", says: "to the overview", run: () => go(link("")) },
       ]),
       settings.follow(() => this.detail && this.showHead()),
+      session.follow(() => this.sessionTold()),
     );
     const refresh = setInterval(() => document.hidden || (this.span().live && this.load(true)), REFRESH_MS);
     this.closing.push(() => clearInterval(refresh));
@@ -196,6 +199,15 @@ class MetricPage {
     }
   }
 
+  /** Who we are, and where Grafana is, may be known a moment after the metric. */
+  sessionTold() {
+    const { known, scopes, grafana_url: grafana } = session.get();
+    const told = `${known} ${scopes} ${grafana}`;
+    if (told === this.told) return;
+    this.told = told;
+    if (this.detail) this.showHead();
+  }
+
   showHead() {
     const detail = /** @type {import("../shapes").MetricDetail} */ (this.detail);
     const [base, ...tags] = detail.name.split(";");
@@ -235,9 +247,18 @@ class MetricPage {
       this.actions,
       h("button", { type: "button", onclick: (/** @type {Event} */ event) => copyLink(/** @type {HTMLElement} */ (event.currentTarget)) }, "Copy link"),
       detail.rows ? h("a.button", { href: url(`/metrics/${this.uid}/rows`).href, download: "", title: "Values, scores, forecasts and usual bands, as CSV" }, "Export rows") : null,
+      this.grafanaLink(),
       detail.model && may("admin") && !session.get().record ? h("button", { type: "button", title: "What the model has learned, for another installation", onclick: () => this.exportModel() }, "Export model") : null,
       may("admin") && !session.get().record ? h("button", { type: "button", onclick: () => this.monitor(!monitored) }, monitored ? "Stop watching" : "Watch") : null,
     );
+  }
+
+  /** Leads to the time that is shown when it is followed. */
+  grafanaLink() {
+    const template = session.get().grafana_url;
+    if (!template) return null;
+    const fill = (/** @type {Event} */ event) => /** @type {HTMLElement} */ (event.currentTarget).setAttribute("href", grafanaAddress(template, /** @type {import("../shapes").MetricDetail} */ (this.detail).name, this.span()));
+    return h("a.button", { href: grafanaAddress(template, /** @type {import("../shapes").MetricDetail} */ (this.detail).name, this.span()), rel: "noreferrer", onpointerdown: fill, onfocus: fill }, "Open in Grafana");
   }
 
   async exportModel() {

@@ -6,6 +6,7 @@ import { may } from "../lib/session.js";
 import { accessPart } from "./setup/access.js";
 import { alertsPart } from "./setup/alerts.js";
 import { backfillPart } from "./setup/backfill.js";
+import { backtestPart } from "./setup/backtest.js";
 import { connectPart } from "./setup/connect.js";
 import { deliveriesPart } from "./setup/deliveries.js";
 import { detectPart } from "./setup/detect.js";
@@ -24,6 +25,7 @@ const PARTS = [
   { id: "alerts", title: "Alert rules", scope: "admin", open: alertsPart },
   { id: "targets", title: "Targets", scope: "read", open: targetsPart },
   { id: "deliveries", title: "Deliveries", scope: "read", open: deliveriesPart },
+  { id: "backtest", title: "Back-test", scope: "read", open: backtestPart },
   { id: "access", title: "Access", scope: "admin", open: accessPart },
 ];
 
