@@ -76,6 +76,12 @@ class Site:
         page.goto(self.url + path)
         return page
 
+    def resize(self, page, size):
+        """Make the screen another one, for what is opened from now on."""
+        page.set_viewport_size(dict(zip(("width", "height"), SIZES[size], strict=True)))
+        session = page.context.new_cdp_session(page)
+        session.send("Emulation.setTouchEmulationEnabled", {"enabled": size == 390})
+
     def _console(self, message):
         if message.type in ("error", "warning"):
             self.complaints.append(f"{message.text} {message.location.get('url', '')}")
