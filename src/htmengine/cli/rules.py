@@ -15,7 +15,7 @@ from htmengine.doors import names
 from htmengine.doors.reasons import BadSample, Reason
 from htmengine.errors import MisuseError
 from htmengine.readable import counted
-from htmengine.repository import metrics
+from htmengine.repository import metrics, renaming
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer import monitor_rules, rule_words
@@ -84,12 +84,16 @@ class _Plan(NamedTuple):
     delete: list[MetricState]
     unmonitor: list[MetricState]
     monitor: list[tuple[MetricState, Rule]]
-    renamed: list[tuple[MetricState, str]]
-    """Their samples are stored under another name now."""
+    rename: list[tuple[MetricState, str]]
+    """They go on under the name that their samples are stored under now."""
+    stays: list[tuple[MetricState, str]]
+    """Their samples are stored under the name of another metric now, which has rows of its own."""
 
     def lines(self) -> Iterator[str]:
         for state in self.delete:
             yield f"delete     {state.name}"
+        for state, name in self.rename:
+            yield f"rename     {state.name}  {name}"
         for state in self.unmonitor:
             yield f"unmonitor  {state.name}"
         for state, rule in self.monitor:
@@ -101,42 +105,52 @@ def apply(context: Context, *, dry_run: bool, yes: bool) -> None:
     plan = _plan(context, _load(context.settings.storer.rules))
     for line in plan.lines():
         echo_stdout(line)
-    for state, name in plan.renamed[: monitoring.MAX_SHOWN]:
-        echo_stderr(f"{state.name}: new samples of it are stored as {name}; what is stored stays.")
-    if len(plan.renamed) > monitoring.MAX_SHOWN:
+    for state, name in plan.stays[: monitoring.MAX_SHOWN]:
         echo_stderr(
-            f"… and {len(plan.renamed) - monitoring.MAX_SHOWN:,} more are stored under other names now."
+            f"{state.name}: new samples of it are stored as {name}, which has rows of its own; what is stored stays."
         )
-    count = len(plan.delete) + len(plan.unmonitor) + len(plan.monitor)
+    if len(plan.stays) > monitoring.MAX_SHOWN:
+        echo_stderr(
+            f"… and {len(plan.stays) - monitoring.MAX_SHOWN:,} more are stored under other names now."
+        )
+    count = len(list(plan.lines()))
     if not count:
         echo_stderr("All metrics are as the rules say.")
         return
+    if plan.rename:
+        echo_stderr(
+            f"{counted(len(plan.rename), 'metric')} would go on under the new name, with history, scores and model."
+        )
     if dry_run:
-        echo_stderr(f"{counted(count, 'metric')} would be changed; nothing was.")
+        echo_stderr(f"{counted(count, 'change')} would be made; nothing was changed.")
         return
     confirm(
-        f"Delete {len(plan.delete):,}, unmonitor {len(plan.unmonitor):,}, monitor {len(plan.monitor):,}: change",
+        f"Delete {len(plan.delete):,}, rename {len(plan.rename):,}, unmonitor {len(plan.unmonitor):,}, "
+        f"monitor {len(plan.monitor):,}: change",
         count,
         yes=yes,
         always=True,
     )
     _do(context, plan)
-    echo_stderr(f"{counted(count, 'metric')} changed.")
+    echo_stderr(f"{counted(count, 'change')} made.")
 
 
 def _plan(context: Context, rules: Rules) -> _Plan:
     with context.database.read() as conn:
         known = metrics.custom(conn)
     quota = Quota(rules, known)
-    plan = _Plan([], [], [], [])
+    plan = _Plan([], [], [], [], [])
+    names = _new_names(rules, known)
     for state in sorted(known, key=lambda state: state.name):
-        rule = rules.first(state.name)
+        rule = rules.first(names.get(state.name, state.name))
         way = rules.way(state.name)
         if way.refusal is Reason.DROPPED or (rule and rule.action == "drop"):
             plan.delete.append(state)
             continue
-        if way.name != state.name and not way.refusal:
-            plan.renamed.append((state, way.name))
+        if state.name in names:
+            plan.rename.append((state, names[state.name]))
+        elif way.name != state.name and not way.refusal:
+            plan.stays.append((state, way.name))
         if rule is None:
             continue
         unmonitored = state.status == MetricStatus.UNMONITORED
@@ -148,10 +162,44 @@ def _plan(context: Context, rules: Rules) -> _Plan:
     return plan
 
 
+def _new_names(rules: Rules, known: Sequence[MetricState]) -> dict[str, str]:
+    """Return the new names of metrics that can go on under them, by their names.
+
+    Of several that become one, that is the one whose rows are the newest. A name that the rules would change again is left:
+    it may be one that they have made.
+    """
+    taken = {state.name for state in known}
+    found: dict[str, MetricState] = {}
+    for state in known:
+        way = rules.way(state.name)
+        if way.refusal or way.name in taken or rules.way(way.name).name != way.name:
+            continue
+        other = found.get(way.name)
+        if other is None or _newest(state) > _newest(other):
+            found[way.name] = state
+    return {state.name: name for name, state in found.items()}
+
+
+def _newest(state: MetricState) -> tuple[float, str]:
+    last = state.tail_timestamp
+    return (float("-inf") if last is None else last), state.name
+
+
 def _do(context: Context, plan: _Plan) -> None:
     custom = monitoring.adapter(context)
     uids = {state.name: state.uid for state in plan.unmonitor}
     rules = {state.name: (state.uid, rule) for state, rule in plan.monitor}
+    new = {state.name: (state.uid, name) for state, name in plan.rename}
+
+    def rename(some: Sequence[str]) -> None:
+        uid, name = new[some[0]]
+        with context.database.write() as conn:
+            if not renaming.rename(conn, uid, name):
+                raise MisuseError(
+                    f"{some[0]} was not renamed: {name} is there meanwhile, or history of it is being sent.",
+                    hint="Apply the rules again later.",
+                )
+
     adapters: dict[str | None, CustomAdapter] = {}
 
     def start(some: Sequence[str]) -> None:
@@ -166,6 +214,7 @@ def _do(context: Context, plan: _Plan) -> None:
             lambda some: custom.deleteMetricByName(some[0]),
             "Deleting",
         ),
+        monitoring.changed(list(new), rename, "Renaming"),
         monitoring.changed(list(uids), lambda some: custom.unmonitorMetric(uids[some[0]]), "Unmonitoring"),
         monitoring.changed(list(rules), start, "Monitoring"),
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, delete, func, select, update
 
 from htmengine.repository import bulk, schema
 from htmengine.repository.chunks import in_chunks
@@ -60,6 +60,11 @@ def newest(conn: Connection) -> dict[str, int]:
     """Return the time of the newest sample that waits, by metric."""
     query = select(_sample.name, func.max(_sample.timestamp)).group_by(_sample.name)
     return {name: int(timestamp) for name, timestamp in conn.execute(query)}
+
+
+def rename(conn: Connection, before: str, name: str) -> None:
+    """Let what waits of a metric wait under its new name."""
+    conn.execute(update(schema.gathered_sample).where(_sample.name == before).values(name=name))
 
 
 def forget(conn: Connection, name: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 from htmengine import config
 from htmengine.cli import rules
 from htmengine.errors import ConfigError, MisuseError
-from htmengine.repository import metrics
+from htmengine.repository import metrics, samples
 from htmengine.repository.status import MetricStatus
 from htmengine.service.context import opened
 
@@ -95,7 +95,7 @@ def test_rules_are_applied_to_the_metrics_that_there_are(tmp_path, path, capsys)
             "monitor    web.b  [web]",
         ]
         assert "app.a: new samples of it are stored as web.a" in planned.err
-        assert "3 metrics would be changed" in planned.err
+        assert "3 changes would be made" in planned.err
         with pytest.raises(MisuseError, match="change 3 metrics"):
             rules.apply(context, dry_run=False, yes=False)
         rules.apply(context, dry_run=False, yes=True)
@@ -105,3 +105,63 @@ def test_rules_are_applied_to_the_metrics_that_there_are(tmp_path, path, capsys)
             assert len(metrics.custom(conn)) == 7
         rules.apply(context, dry_run=False, yes=False)
         assert capsys.readouterr().err.endswith("All metrics are as the rules say.\n")
+
+
+def test_a_metric_goes_on_under_its_new_name_with_all_that_is_known_of_it(tmp_path, path, capsys):
+    path.write_text("[apps]\nregex = app\\.(.*)\nrename = web.\\1\n\n[all]\npattern = *\naction = monitor\n")
+    with opened(config.embedded(tmp_path)) as context:
+        with context.database.write() as conn:
+            uids = metrics.create_custom(conn, ["app.a", "app.b", "web.b", "other"])
+            for name, uid in uids.items():
+                metrics.start_model(
+                    conn,
+                    uid,
+                    parameters=json.dumps({"metricSpec": {"metric": name}}),
+                    model_params="{}",
+                    status=MetricStatus.ACTIVE,
+                )
+        rules.apply(context, dry_run=True, yes=False)
+        planned = capsys.readouterr()
+        assert planned.out.splitlines() == ["rename     app.a  web.a"]
+        assert "1 metric would go on under the new name" in planned.err
+        assert "app.b: new samples of it are stored as web.b, which has rows of its own" in planned.err
+        rules.apply(context, dry_run=False, yes=True)
+        with context.database.read() as conn:
+            found = metrics.states_by_name(conn, ["app.a", "web.a", "app.b", "web.b"])
+            described = metrics.descriptions(conn, [uids["app.a"]])[uids["app.a"]]
+        assert {name: state.uid for name, state in found.items()} == {
+            "web.a": uids["app.a"],
+            "app.b": uids["app.b"],
+            "web.b": uids["web.b"],
+        }
+        assert found["web.a"].status == MetricStatus.ACTIVE
+        assert '"metric": "web.a"' in described.parameters
+        assert described.server == "web.a"
+        capsys.readouterr()
+        rules.apply(context, dry_run=False, yes=False)
+        assert capsys.readouterr().err.endswith("All metrics are as the rules say.\n")
+
+
+def test_of_several_that_become_one_that_with_the_newest_row_goes_on(tmp_path, path, capsys):
+    path.write_text("[pods]\npattern = load;pod=*\ndrop_tags = pod\n")
+    with opened(config.embedded(tmp_path)) as context:
+        with context.database.write() as conn:
+            uids = metrics.create_custom(conn, ["load;pod=a", "load;pod=b", "load;pod=c"])
+            advances = [
+                samples.Advance(uids[f"load;pod={pod}"], 0, 1, at, 0)
+                for pod, at in zip("abc", (5, 9, 7), strict=True)
+            ]
+            samples.advance_last(conn, advances)
+        rules.apply(context, dry_run=True, yes=False)
+        planned = capsys.readouterr()
+    assert planned.out.splitlines() == ["rename     load;pod=b  load"]
+    assert "load;pod=a: new samples of it are stored as load" in planned.err
+
+
+def test_a_name_that_a_rule_would_change_each_time_is_left(tmp_path, path, capsys):
+    path.write_text("[all]\nregex = (.*)\nrename = x.\\1\n")
+    with opened(config.embedded(tmp_path)) as context:
+        with context.database.write() as conn:
+            metrics.create_custom(conn, ["x.a"])
+        rules.apply(context, dry_run=False, yes=True)
+        assert not capsys.readouterr().out

@@ -47,7 +47,7 @@ def apply(
 ) -> None:
     """Do with the metrics that there are what the rules say of them now.
 
-    Those that a rule monitors get a model, also where one was deleted; those that one ignores lose theirs; those that one drops are deleted. It shows what would be changed, and asks. Names that are stored are not changed.
+    Those that a rule monitors get a model, also where one was deleted; those that one ignores lose theirs; those that one drops are deleted; those whose samples are stored under another name go on under it, with all that is known of them, where no metric has it yet. It shows what would be changed, and asks.
     """
     from htmengine.cli import rules as work
     from htmengine.cli.session import installation

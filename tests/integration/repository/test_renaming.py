@@ -1,0 +1,3 @@
+"""The tests of tests/unit/repository/test_renaming.py, on servers."""
+
+from tests.unit.repository.test_renaming import *  # noqa: F403
