@@ -46,6 +46,8 @@ def random_values(rng, times):
         values[stretch] = rng.choice([0.0, values[first], 1e3, -1e6, 1e40, 1e300, -1e300])
     spikes = rng.random(count) < rng.choice([0.0, 0.02])
     values[spikes] += rng.choice([3.0, 20.0, -1e5]) * rng.random(spikes.sum())
+    stand_ins = rng.random(count) < rng.choice([0.0, 0.02])
+    values[stand_ins] = rng.choice([-9999.0, 1e30])
     return np.clip(values, -1e300, 1e300)
 
 

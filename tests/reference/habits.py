@@ -53,7 +53,7 @@ class Habits:
         now = min(int(time_of_day(timestamp) / 1800.0), 47)
         if now == self.now:
             return
-        if self.now is not None:
+        if self.values:
             self.half_hours[self.now].learn(self.strengths, self.values, self.kept)
         self.now, self.strengths, self.values = now, [0.0], []
 

@@ -5,6 +5,7 @@ import math
 from tests.reference.alarm_size import AlarmSize
 from tests.reference.deviation import HIGHEST, Tail
 from tests.reference.expectation import Expectation, within
+from tests.reference.far_records import LoneBurst, StandIn
 from tests.reference.habits import Habits
 
 LEAST_SHARE = 0.1
@@ -13,6 +14,9 @@ FURTHEST_RECENT = 20.0
 FOLLOWED_AT_ONCE = 9.0
 HABITUAL_STRENGTH = 0.5
 ASSUMED_RECORDS = 5
+FAR_SIZE = 20.0
+WILD_SIZE = 100.0
+BULK_RECORDS = 8
 LONGEST_OUTSIDE = 30
 TINY = 1e-300
 
@@ -85,6 +89,8 @@ class SeasonalDeviation:
         self.distance_tail, self.error_tail, self.offset_tail, self.unrest_tail = (
             Tail(**tail) for _ in range(4)
         )
+        self.burst = LoneBurst()
+        self.stand_in = StandIn()
         self.records = 0
         self.outside = 0
         self.offset = self.recent_offset = self.unrest = 0.0
@@ -110,7 +116,9 @@ class SeasonalDeviation:
         distance_size = self.size_of(distance, self.distances.unit())
         unit = self.distances.unit()
         units_away = within(distance / unit, FURTHEST_RECENT) if unit > 0.0 else 0.0
-        self.offset += self.own["offset_rate"] * (units_away - self.offset)
+        kept = self.stand_in.observe(value, self.varies() and distance_size >= FAR_SIZE)
+        if kept is None:
+            self.offset += self.own["offset_rate"] * (units_away - self.offset)
 
         margin = self.errors.unit() * self.alarm_error.usual()
         expected = forecast, forecast - margin, forecast + margin, self.errors.unit()
@@ -122,9 +130,12 @@ class SeasonalDeviation:
         relative = value - self.expectation.origin
         habitual = self.habits.usual_strength() > HABITUAL_STRENGTH or self.habits.usual_value(relative)
         beyond = [self.habits.beyond_usual(strength) for strength in strengths]
+        if kept is not None:
+            return *expected, *(kept * strength for strength in beyond), (0.0, 0.0, 0.0, 0.0), True
         rareness = self.rareness(error, distance)
 
-        self.learn(value, forecast, level)
+        lone = self.burst.observe(self.varies() and distance_size >= WILD_SIZE)
+        self.learn(value, forecast, level, follows=not lone)
         self.alarm_error.learn(error_size)
         self.alarm_distance.learn(distance_size)
         self.alarm_offset.learn(abs(self.offset))
@@ -147,6 +158,9 @@ class SeasonalDeviation:
             self.unrest_tail.update(self.unrest),
         )
 
+    def varies(self):
+        return self.alarm_error.varies if self.alarm_error.size() > 0.0 else self.records >= BULK_RECORDS
+
     def size_of(self, deviation, unit):
         if unit > 0.0:
             return min(abs(deviation) / unit, FURTHEST_SIZE)
@@ -154,7 +168,7 @@ class SeasonalDeviation:
             return 0.0
         return min(self.least * self.records / self.own["constant_records"], FURTHEST_SIZE)
 
-    def learn(self, value, forecast, level):
+    def learn(self, value, forecast, level, *, follows):
         error, distance = value - forecast, value - level
         known = self.records + (ASSUMED_RECORDS if self.assumed else 0)
 
@@ -170,7 +184,8 @@ class SeasonalDeviation:
             "profile": self.own["profile_limit"] * largest or math.inf,
             "spread": recent_distance or 1.0,
         }
-        self.expectation.learn(value, level, 1.0 / (known + 1.0), limits)
+        if follows:
+            self.expectation.learn(value, level, 1.0 / (known + 1.0), limits)
         self.errors.learn(error, 1.0 / known)
         self.distances.learn(distance, 1.0 / known)
         self.records += 1

@@ -131,6 +131,41 @@ def test_spread_glitches_hide_no_later_spike(row, size):
     assert set(spikes) <= set(alarms(values))
 
 
+@pytest.mark.parametrize("wave", [0.0, 20.0])
+@pytest.mark.parametrize("size", [1e12, -1e6, 5000.0])
+@pytest.mark.parametrize("row", [30, 100, 255, 511, 990])
+def test_a_burst_of_ten_unlike_glitches_hides_no_later_spike(row, size, wave):
+    values, spikes = with_glitches([], 0.0, seed=row)
+    values += wave * np.sin(np.arange(len(values)) * 2 * np.pi / DAY)
+    values[row : row + 10] += size * np.linspace(1.0, 1.5, 10)
+    assert set(spikes) <= set(alarms(values))
+
+
+@pytest.mark.parametrize("wave", [0.0, 20.0])
+@pytest.mark.parametrize("share", [0.005, 0.02, 0.1])
+@pytest.mark.parametrize("sentinel", [-9999.0, 65535.0, 1e30])
+def test_a_sentinel_that_comes_back_hides_nothing_and_is_usual_when_it_comes_often(sentinel, share, wave):
+    values, spikes = with_glitches([], 0.0, seed=7)
+    values += wave * np.sin(np.arange(len(values)) * 2 * np.pi / DAY)
+    missing = np.random.default_rng(8).random(len(values)) < share
+    missing[[spike + near for spike in spikes for near in (-1, 0, 1)]] = False
+    values[missing] = sentinel
+    found = set(alarms(values))
+    assert set(spikes) <= found
+    if share >= 0.02:
+        assert len(found & set(np.flatnonzero(missing))) <= 25
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_level_that_is_one_far_value_is_followed(seed):
+    values = noise(seed, 3000, level=10.0)
+    values[1000:1002] = values[1500:1502] = 500.0
+    values[2000:] = 500.0  # what was a stand-in stays
+    scores = score(values)
+    assert abs(scores.forecast[2400] - 500.0) < 5.0
+    assert not np.any(scores.log_score[2100:] >= 0.5)
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_forecast_and_the_usual_range_come_before_the_value(seed):
     values = noise(seed, 2000, level=10.0)

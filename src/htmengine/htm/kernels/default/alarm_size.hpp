@@ -48,6 +48,9 @@ class AlarmSize {
     /// The size that one in a hundred exceeds, by the last fit; NaN on probation.
     double usual() const { return usual_; }
 
+    /// Whether the metric rarely stands still, by the last fit; false on probation.
+    bool varies() const { return varies_ != 0; }
+
     /// Counts a size, at least 0. Amortised constant time.
     void learn(double size);
 

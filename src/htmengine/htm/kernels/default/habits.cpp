@@ -50,6 +50,7 @@ void Habits::visit(double timestamp) {
 }
 
 void Habits::end_visit() {
+    if (low_ > high_) return;  // none of its values was the metric's own
     const double kept = 1.0 - parameters_.fading;
     const double middle = 0.5 * (low_ + high_);
     float& peak = peaks_[time_];

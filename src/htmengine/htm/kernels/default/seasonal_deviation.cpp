@@ -19,6 +19,11 @@ constexpr double habitual_strength = 0.5;    // of deviations from which a time 
 constexpr std::uint64_t assumed_records = 5;  // that the bulk's scale weighs
 constexpr std::int32_t longest_outside = 30;
 
+constexpr double far_size = 20.0;             // usual distances from which a value may stand for something else
+constexpr double wild_size = 100.0;           // and from which it is wild
+constexpr std::uint64_t bulk_records = 8;     // after which a usual distance is one
+constexpr double share_of_known = 0.5;        // of its strength that a stand-in keeps until it is usual
+
 constexpr double tiny = 1e-300;
 
 double within(double x, double limit) { return std::min(std::max(x, -limit), limit); }
@@ -85,8 +90,9 @@ SeasonalDeviation::Score SeasonalDeviation::update(double timestamp, double valu
     const double distance_unit = unit_of(recent_distance, long_distance_);
     const double error_size = size_of(error, error_unit);
     const double distance_size = size_of(distance, distance_unit);
+    const StandIn::Kind stands_in = stand_in_.observe(value, varies() && distance_size >= far_size);
     const double units_away = distance_unit > 0.0 ? within(distance / distance_unit, furthest_recent) : 0.0;
-    offset_ += parameters_.offset_rate * (units_away - offset_);
+    if (stands_in == StandIn::Kind::none) offset_ += parameters_.offset_rate * (units_away - offset_);
 
     score.forecast = expected.forecast;
     const double margin = error_unit * alarm_error_.usual();
@@ -99,6 +105,12 @@ SeasonalDeviation::Score SeasonalDeviation::update(double timestamp, double valu
     const double strength = score.strength();
     score.habitual = habits_.usual_strength() > habitual_strength || habits_.usual_value(value - expectation_.origin());
     for (double* found : {&score.distance, &score.error, &score.offset}) *found = habits_.beyond_usual(*found);
+    if (stands_in != StandIn::Kind::none) {
+        for (double* found : {&score.distance, &score.error, &score.offset})
+            *found *= stands_in == StandIn::Kind::usual ? 0.0 : share_of_known;
+        score.habitual = true;
+        return score;
+    }
 
     const double far = recent_distance > 0.0 ? within(distance / recent_distance, Tail::highest) : 0.0;
     const double surprising = recent_error > 0.0 ? within(std::fabs(error) / recent_error, Tail::highest) : 0.0;
@@ -107,7 +119,7 @@ SeasonalDeviation::Score SeasonalDeviation::update(double timestamp, double valu
     score.rareness = {distance_tail_.update(std::fabs(far)), error_tail_.update(surprising),
                       offset_tail_.update(std::fabs(recent_offset_)), unrest_tail_.update(unrest_)};
 
-    learn(value, expected, recent_error, recent_distance);
+    learn(value, expected, !burst_.observe(varies() && distance_size >= wild_size), recent_error, recent_distance);
     alarm_error_.learn(error_size);
     alarm_distance_.learn(distance_size);
     alarm_offset_.learn(std::fabs(offset_));
@@ -122,8 +134,13 @@ double SeasonalDeviation::size_of(double deviation, double unit) const {
     return std::min(alarm_size_parameters_.least * static_cast<double>(records_) / parameters_.constant_records, furthest_size);
 }
 
+/// Whether the metric rarely stands still; on probation it is taken to vary.
+bool SeasonalDeviation::varies() const {
+    return alarm_error_.size() > 0.0 ? alarm_error_.varies() : records_ >= bulk_records;
+}
+
 /// Follows the metric; single values count up to the limit.
-void SeasonalDeviation::learn(double value, const Expectation::Expected& expected, double recent_error,
+void SeasonalDeviation::learn(double value, const Expectation::Expected& expected, bool follows, double recent_error,
                               double recent_distance) {
     const auto& p = parameters_;
     const double infinity = std::numeric_limits<double>::infinity();
@@ -150,7 +167,7 @@ void SeasonalDeviation::learn(double value, const Expectation::Expected& expecte
     limits.rest = furthest_distance > 0.0 ? p.limit * furthest_distance : infinity;
     limits.profile = furthest_distance > 0.0 ? p.profile_limit * furthest_distance : infinity;
     limits.spread = recent_distance > 0.0 ? recent_distance : 1.0;
-    expectation_.learn(value, expected, 1.0 / (known + 1.0), limits);
+    if (follows) expectation_.learn(value, expected, 1.0 / (known + 1.0), limits);
 
     const double counted_error = std::fabs(recent_error > 0.0 ? within(error, p.limit * recent_error) : error);
     const double counted_distance = std::fabs(recent_distance > 0.0 ? within(distance, p.limit * recent_distance) : distance);
@@ -168,6 +185,8 @@ void SeasonalDeviation::restored() const {
     if (assumed_ > 1) throw StateError("the mark of an assumed scale is neither 0 nor 1");
     expectation_.restored();
     habits_.restored();
+    burst_.restored();
+    stand_in_.restored();
     for (const AlarmSize* size : {&alarm_error_, &alarm_distance_, &alarm_offset_}) size->restored();
     for (const Tail* tail : {&distance_tail_, &error_tail_, &offset_tail_, &unrest_tail_}) tail->restored();
 }

@@ -7,6 +7,9 @@
 // - in units of their recent size, by how rare that is among the last thousands of records (see Tail). So is unrest, the
 //   average size of errors.
 // Deviations that repeat at the same time of day are usual there (see Habits); others are measured relative to them.
+//
+// Where a metric varies, the expectation does not follow a lone burst of wild values, and a far value that comes back bit
+// for bit teaches nothing (see LoneBurst, StandIn).
 #pragma once
 
 #include <algorithm>
@@ -14,6 +17,7 @@
 
 #include "default/alarm_size.hpp"
 #include "default/expectation.hpp"
+#include "default/far_records.hpp"
 #include "default/habits.hpp"
 #include "default/tail.hpp"
 
@@ -84,7 +88,7 @@ class SeasonalDeviation {
         archive(self.records_, self.assumed_, self.expectation_, self.habits_, self.recent_error_, self.long_error_,
                 self.recent_distance_, self.long_distance_, self.outside_, self.offset_, self.recent_offset_,
                 self.unrest_, self.alarm_error_, self.alarm_distance_, self.alarm_offset_, self.distance_tail_,
-                self.error_tail_, self.offset_tail_, self.unrest_tail_);
+                self.error_tail_, self.offset_tail_, self.unrest_tail_, self.burst_, self.stand_in_);
     }
 
     /// Throws StateError unless the state fits.
@@ -92,7 +96,9 @@ class SeasonalDeviation {
 
    private:
     double size_of(double deviation, double unit) const;
-    void learn(double value, const Expectation::Expected& expected, double error_size, double distance_size);
+    bool varies() const;
+    void learn(double value, const Expectation::Expected& expected, bool follows, double recent_error,
+               double recent_distance);
 
     SeasonalDeviationParameters parameters_;
     ExpectationParameters expectation_parameters_;
@@ -118,6 +124,8 @@ class SeasonalDeviation {
     Tail error_tail_;
     Tail offset_tail_;
     Tail unrest_tail_;
+    LoneBurst burst_;
+    StandIn stand_in_;
 };
 
 }  // namespace htmengine
