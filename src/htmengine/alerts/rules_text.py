@@ -60,6 +60,14 @@ class RulesNotSeparable(ValueError):
     """The rules of a text are not written as tables of their own, or not as the API can show them."""
 
 
+def rule_of(values: Mapping[str, Any]) -> WrittenRule:
+    """Return a rule of its settings; lists of one may be that one. Raises RulesNotSeparable."""
+    try:
+        return msgspec.convert(_listed(values), WrittenRule)
+    except (msgspec.ValidationError, TypeError) as error:
+        raise RulesNotSeparable(str(error)) from error
+
+
 def written_rules(text: str) -> list[WrittenRule]:
     """Return the rules of a text. Raises RulesNotSeparable."""
     return [rule for _block, rule in _blocks_of_rules(_lines(text))]

@@ -208,6 +208,8 @@ class Mcp(msgspec.Struct, frozen=True, kw_only=True):
     """Tools for language models."""
 
     enabled: bool = False
+    write: bool = False
+    """Whether there are tools that acknowledge, snooze and label, for tokens with the scope `teach`."""
 
 
 class Graphite(msgspec.Struct, frozen=True, kw_only=True):
@@ -627,7 +629,11 @@ def _branch(text: str) -> str:
 
 
 def _mcp(reader: OptionReader) -> Mcp:
-    mcp = Mcp(enabled=reader.section(APPLICATION, "mcp").get("enabled", boolean, Mcp().enabled))
+    section, defaults = reader.section(APPLICATION, "mcp"), Mcp()
+    mcp = Mcp(
+        enabled=section.get("enabled", boolean, defaults.enabled),
+        write=section.get("write", boolean, defaults.write),
+    )
     reader.refuse_others(APPLICATION, "mcp")
     return mcp
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from contextvars import ContextVar
 from typing import Any, Final
 
 import anyio.to_thread
@@ -20,7 +21,10 @@ from starlette.types import Receive, Scope, Send
 import htmengine
 from htmengine.bus import BusError
 from htmengine.errors import DependencyUnavailable, ExplainedError
-from htmengine.web.mcp.tools import Answer, Tools
+from htmengine.web.access import Principal
+from htmengine.web.mcp.actions import Actions
+from htmengine.web.mcp.answers import Answer
+from htmengine.web.mcp.tools import Tools
 from htmengine.web.problems import Problem
 from htmengine.web.site import Site
 
@@ -35,11 +39,21 @@ READ_ONLY: Final = ToolAnnotations(
 )
 
 
-def made(tools: Tools) -> MCPServer:
-    """Return a server of these tools."""
+CHANGES: Final = ToolAnnotations(
+    read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=False
+)
+
+_asks: Final[ContextVar[Principal | None]] = ContextVar("asks", default=None)
+"""Who sends the request that is worked on."""
+
+
+def made(tools: Tools, actions: Actions | None = None) -> MCPServer:
+    """Return a server of these tools; `actions`: of those that change something, too."""
     server = MCPServer("htmengine", instructions=INSTRUCTIONS, version=htmengine.__version__)
     for tool in tools.all:
         server.tool(annotations=READ_ONLY)(_threaded(tool))
+    for action in actions.all if actions else ():
+        server.tool(annotations=CHANGES)(_threaded(action))
     return server
 
 
@@ -63,7 +77,8 @@ class Mounted:
 
     def __init__(self, site: Site, base: str) -> None:
         self._site = site
-        self._server = made(Tools(site, base))
+        tools = Tools(site, base)
+        self._server = made(tools, Actions(tools, _asks.get) if site.context.settings.mcp.write else None)
         self._app = self._server.streamable_http_app(
             streamable_http_path=PATH,
             json_response=True,
@@ -83,8 +98,9 @@ class Mounted:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
         try:
-            await run_in_threadpool(self._site.access.require, Request(scope), "read")
+            principal = await run_in_threadpool(self._site.access.require, Request(scope), "read")
         except Problem as problem:
             await problem.response(scope.get("htmengine.request_id", ""))(scope, receive, send)
             return
+        _asks.set(principal)  # what works for this request is begun within its context
         await self._app(scope, receive, send)

@@ -9,11 +9,9 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 
 from htmengine.admin.metric_report import inspect
-from htmengine.errors import ExplainedError
 from htmengine.incidents import store
 from htmengine.readable import counted, duration
 from htmengine.repository import fleet as alarms_of_fleet
@@ -22,22 +20,16 @@ from htmengine.repository.schema import ALARM_LOG_SCORE
 from htmengine.runtime.metric_storer import name_patterns
 from htmengine.web import rows
 from htmengine.web.downsampling import downsample, step_for
+from htmengine.web.mcp.answers import Answer, CannotAnswer, bounded
+from htmengine.web.mcp.rules import previewed
 from htmengine.web.site import Site
 
-MAX_CHARACTERS: Final = 12_000
-"""Of an answer as JSON: some four thousand tokens."""
 MAX_ITEMS: Final = 100
 MAX_POINTS: Final = 200
 MAX_COMPARED: Final = 20
 MAX_ROWS: Final = 200_000
 """Of a metric that are read for an answer."""
 MAX_WINDOW_S: Final = 400 * 86400.0
-
-Answer = dict[str, Any]
-
-
-class CannotAnswer(ExplainedError):
-    """A tool cannot do what it is asked for."""
 
 
 class Tools:
@@ -49,17 +41,17 @@ class Tools:
     """
 
     def __init__(self, site: Site, base: str) -> None:
-        self._site = site
+        self.site = site
         self._base = base
 
     def whats_odd(self, minutes: float = 60, limit: int = 20) -> Answer:
         """List the metrics that alarmed within the last minutes, the most unusual first."""
-        now = self._site.clock()
-        with self._site.context.database.read() as conn:
+        now = self.site.clock()
+        with self.site.context.database.read() as conn:
             found = alarms_of_fleet.ranked(
                 conn, now - _minutes(minutes) * 60, now + 3600, limit=_count(limit)
             )
-        shown = {row.uid: row for row in rows.metric_rows(self._site, [one.uid for one in found])}
+        shown = {row.uid: row for row in rows.metric_rows(self.site, [one.uid for one in found])}
         items = [
             {
                 "metric": shown[one.uid].name,
@@ -77,7 +69,7 @@ class Tools:
             if one.uid in shown
         ]
         said = f"{counted(len(items), 'metric')} alarmed within the last {duration(minutes * 60)}"
-        return _answer(f"{said}." if items else f"Nothing: {said}.", items)
+        return bounded(f"{said}." if items else f"Nothing: {said}.", items)
 
     def list_incidents(self, state: str = "open", since_minutes: float = 1440, limit: int = 20) -> Answer:
         """List incidents (state: open, resolved or all) that alarmed within the last minutes."""
@@ -85,22 +77,22 @@ class Tools:
             raise CannotAnswer(
                 f"state {state[:20]!r} is not known.", hint="There are open, resolved and all."
             )
-        since = self._site.clock() - _minutes(since_minutes) * 60
-        with self._site.context.database.read() as conn:
+        since = self.site.clock() - _minutes(since_minutes) * 60
+        with self.site.context.database.read() as conn:
             found = store.list_incidents(
                 conn, state=None if state == "all" else state, since=since, limit=_count(limit)
             )
         kinds = "" if state == "all" else f"{state} "
         said = f"{counted(len(found), f'{kinds}incident')} within the last {duration(since_minutes * 60)}."
-        return _answer(said, [self._incident(one, metrics=3) for one in found])
+        return bounded(said, [self._incident(one, metrics=3) for one in found])
 
     def get_incident(self, incident: str) -> Answer:
         """Give an incident with its metrics, those that moved first before the others, and what people did about it."""
-        with self._site.context.database.read() as conn:
+        with self.site.context.database.read() as conn:
             found = store.get_incident(conn, incident)
         if found is None:
             raise CannotAnswer(f"There is no incident {incident[:40]!r}.", hint="list_incidents tells ids.")
-        return _answer(
+        return bounded(
             f"The incident {found['id']} is {found['state']}.",
             [self._incident(found, metrics=40) | {"history": found["history"][-20:]}],
         )
@@ -111,7 +103,7 @@ class Tools:
             fits = name_patterns.glob(pattern[:300])
         except ValueError as error:
             raise CannotAnswer(f"pattern: {error}.", hint="* fits every metric.") from None
-        fleet = self._site.fleet
+        fleet = self.site.fleet
         with fleet.lock:
             found = [uid for uid, name in zip(fleet.uids, fleet.names, strict=True) if fits(name)]
         items = [
@@ -124,13 +116,13 @@ class Tools:
                 "max_log_score_1h": round(row.max_1h or 0.0, 3),
                 "url": f"{self._base}m/{row.uid}",
             }
-            for row in rows.metric_rows(self._site, found[: _count(limit)])
+            for row in rows.metric_rows(self.site, found[: _count(limit)])
         ]
-        return _answer(f"{counted(len(found), 'metric')} fit the pattern; {len(items)} are shown.", items)
+        return bounded(f"{counted(len(found), 'metric')} fit the pattern; {len(items)} are shown.", items)
 
     def get_series(self, metric: str, start: float, end: float, points: int = 100) -> Answer:
         """Give a metric's values, log scores and usual band between two times (seconds since the epoch), in few points."""
-        uid = self._uid(metric)
+        uid = self.uid(metric)
         since, until = _window(start, end)
         found = self._rows(uid, since, until)
         step = step_for(until - since, min(max(points, 1), MAX_POINTS))
@@ -146,7 +138,7 @@ class Tools:
             [_number(one) for one in row]
             for row in zip(*(column.tolist() for column in columns), strict=True)
         ]
-        answer = _answer(
+        answer = bounded(
             f"{counted(len(found.rowids), 'row')} in points of {step} seconds; of several rows in a point the last "
             "value and the highest log score.",
             items,
@@ -158,12 +150,12 @@ class Tools:
 
     def explain(self, metric: str, time: float) -> Answer:
         """Say why the row of a metric at a time, or the last one before it, got its score: the model's own reason."""
-        uid = self._uid(metric)
-        with self._site.context.database.read() as conn:
+        uid = self.uid(metric)
+        with self.site.context.database.read() as conn:
             rowid = series.first_from(conn, uid, time + 1) - 1
         if rowid < 1:
             raise CannotAnswer("The metric has no row at that time or before it.", hint="See get_series.")
-        found = self._site.explain(self._site.context, uid, rowid)
+        found = self.site.explain(self.site.context, uid, rowid)
         why = found.explanation
         item = {
             "time": found.timestamp,
@@ -181,12 +173,12 @@ class Tools:
             "url": f"{self._base}m/{uid}",
         }
         kind = "an alarm" if item["alarm"] else "no alarm"
-        return _answer(f"The row is {kind}, with a log score of {item['log_score']}.", [item])
+        return bounded(f"The row is {kind}, with a log score of {item['log_score']}.", [item])
 
     def metric_status(self, metric: str) -> Answer:
         """Say how a metric stands, and why it has no score or no new one."""
-        (report,) = inspect(self._site.context, [metric], self._site.watch.health())
-        return _answer("What the doctor says of the metric is in the data.", [report.document()])
+        (report,) = inspect(self.site.context, [metric], self.site.watch.health())
+        return bounded("What the doctor says of the metric is in the data.", [report.document()])
 
     def compare(self, metrics: list[str], start: float, end: float) -> Answer:
         """Say which of several metrics moved first between two times: when each alarmed first, and how high it scored."""
@@ -197,7 +189,7 @@ class Tools:
         since, until = _window(start, end)
         items = []
         for name in metrics:
-            found = self._rows(self._uid(name), since, until)
+            found = self._rows(self.uid(name), since, until)
             alarms = found.timestamps[found.log_scores >= ALARM_LOG_SCORE]
             known = found.log_scores[~np.isnan(found.log_scores)]
             items.append(
@@ -211,13 +203,13 @@ class Tools:
             )
         items.sort(key=lambda one: math.inf if one["first_alarm"] is None else one["first_alarm"])
         moved = sum(one["first_alarm"] is not None for one in items)
-        return _answer(
+        return bounded(
             f"{moved} of {counted(len(items), 'metric')} alarmed; the first one stands first.", items
         )
 
     def doctor(self) -> Answer:
         """Say whether the engine itself is well: services, what waits, what was refused, and findings."""
-        found = self._site.watch.health()
+        found = self.site.watch.health()
         services = [
             {"service": one.name, "alive": one.alive, "waiting": one.queued, "restarts": one.restarts}
             for one in found.services
@@ -227,13 +219,22 @@ class Tools:
             if not found.findings
             else f"{counted(len(found.findings), 'finding')}: see the data."
         )
-        return _answer(said, services) | {
+        return bounded(said, services) | {
             "findings": found.findings[:20],
             "metrics": found.totals.by_status,
             "waiting_for_scores": found.totals.unscored,
             "dead_letters": found.dead_letters,
             "url": f"{self._base}health",
         }
+
+    def preview_rule(self, rule: dict[str, Any], days: float = 30) -> Answer:
+        """Say which of the incidents of the last days an alert rule would have told of; nothing is sent or changed.
+
+        A rule may have match, exclude (patterns of names), tags ("dc=fra"), min_score (0.5 to 1) or budget (incidents a week),
+        direction (up, down), min_deviation ({"percent": 20}), causes, at_least ({"rows": 3, "metrics": 2}), active and
+        maintenance (names of windows), severity, cooldown ("30min").
+        """
+        return previewed(self.site, self._base, rule, days)
 
     @property
     def all(self) -> Sequence[Callable[..., Answer]]:
@@ -248,10 +249,12 @@ class Tools:
             self.metric_status,
             self.compare,
             self.doctor,
+            self.preview_rule,
         )
 
-    def _uid(self, metric: str) -> str:
-        fleet = self._site.fleet
+    def uid(self, metric: str) -> str:
+        """Return the uid of a metric by its name. Raises CannotAnswer."""
+        fleet = self.site.fleet
         with fleet.lock:
             for uid, name in zip(fleet.uids, fleet.names, strict=True):
                 if name == metric:
@@ -259,7 +262,7 @@ class Tools:
         raise CannotAnswer("There is no metric of this name.", hint="find_metrics finds names by a pattern.")
 
     def _rows(self, uid: str, since: float, until: float) -> series.Series:
-        with self._site.context.database.read() as conn:
+        with self.site.context.database.read() as conn:
             first, last = series.first_from(conn, uid, since), series.first_from(conn, uid, until)
             if last - first > MAX_ROWS:
                 raise CannotAnswer(
@@ -295,20 +298,6 @@ class Tools:
             ],
             "url": f"{self._base}{incident['url']}",
         }
-
-
-def _answer(sentence: str, items: list[Any]) -> Answer:
-    """Return an answer; what is too much is left out, and how much that is."""
-    kept = len(items)
-    sizes = [len(msgspec.json.encode(item)) + 1 for item in items]
-    total = sum(sizes)
-    while total > MAX_CHARACTERS:
-        kept -= 1
-        total -= sizes[kept]
-    answer: Answer = {"answer": sentence, "data": items[:kept]}
-    if kept < len(items):
-        answer["left_out"] = len(items) - kept
-    return answer
 
 
 def _number(value: float | None) -> float | None:
