@@ -28,8 +28,10 @@ from htmengine.system import private
 
 BUSY_TIMEOUT_S: Final = 30.0
 """How long a process waits for another that writes to the same file."""
-CACHE_KIB: Final = 131_072
+WRITER_CACHE_KIB: Final = 131_072
 """At most: pages all over the index on scores are written to."""
+READER_CACHE_KIB: Final = 8_192
+"""At most, of each. What it holds is void once somebody has written; the operating system keeps the file."""
 
 _locks: WeakValueDictionary[Path, FairLock] = WeakValueDictionary()
 """The lock of each open file. It belongs to the file, whoever opened it: threads that write to one file queue here,
@@ -63,9 +65,9 @@ def open_sqlite(path: Path | None) -> Database:
     # A connection's cache is void once another connection has written: writers take turns with the same one.
     writer = create_engine(url, hide_parameters=True, pool_size=1, max_overflow=0)
     presence = Presence(path)
-    for one in (engine, writer):
+    for one, cache_kib in ((engine, READER_CACHE_KIB), (writer, WRITER_CACHE_KIB)):
         event.listen(one, "do_connect", partial(_connect, presence))
-        event.listen(one, "connect", _prepare)
+        event.listen(one, "connect", partial(_prepare, cache_kib))
     lock = _lock_of(path)
     checkpointer = Checkpointer(path, lock)
 
@@ -115,10 +117,10 @@ def _lock_of(path: Path) -> FairLock:
         return _locks.setdefault(path.resolve(), FairLock())
 
 
-def _prepare(connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
+def _prepare(cache_kib: int, connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # the module begins no transactions of its own: _begin does
     pragmas.configure(
-        connection, busy_timeout_s=BUSY_TIMEOUT_S, cache_kib=CACHE_KIB, wal_pages=WAL_AUTOCHECKPOINT_PAGES
+        connection, busy_timeout_s=BUSY_TIMEOUT_S, cache_kib=cache_kib, wal_pages=WAL_AUTOCHECKPOINT_PAGES
     )
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
