@@ -120,3 +120,19 @@ def test_health_and_setup_know_this_engine(site, folder):
     expect(page.locator(".preview-summary")).to_contain_text("metrics would be watched")
     page.goto(site.url + "/setup/access")
     expect(page.get_by_text("No token yet.")).to_be_visible()
+
+
+def test_a_model_is_taught_and_that_is_taken_back(site):
+    page = site.open(f"/m?name={NAMES[2]}", moment=None)
+    page.get_by_text("Teach the model").click()
+    page.get_by_placeholder("Why (optional)").fill("planned")
+    page.get_by_role("button", name="What would it do?").click()
+    found = page.locator(".teach .found")
+    expect(found).to_contain_text("it would have silenced")
+    expect(found.get_by_role("list", name="Silenced").get_by_role("listitem")).not_to_have_count(0)
+    page.get_by_role("button", name="Teach it", exact=True).click()
+    labels = page.get_by_role("region", name="Labels")
+    expect(labels).to_contain_text("planned")
+    expect(labels).to_contain_text("Such values are normal: silenced nothing yet")
+    labels.get_by_role("button", name="Take back").click()
+    expect(page.get_by_role("button", name="Take back")).to_have_count(0)

@@ -52,6 +52,15 @@ export interface Alarm {
 export interface Label {
   id: string; uid: string | null; match: string | null; from: number; to: number; kind: "normal" | "anomaly" | "ignore";
   note: string; by: string; created: number; expires: number | null; incident: string | null;
+  how: "values" | "times" | "forget" | null; effective_rowid: number | null; silenced: number | null; last_silenced: number | null; undone: number | null;
+}
+
+export interface PreviewedAlarm { rowid: number; time: number; value: number; log_score: number; cause: string | null; real: boolean }
+
+/** What a teaching would have done. */
+export interface LabelPreview {
+  rows_replayed: number; seconds: number; from: number; reaches_span: boolean; would_silence: PreviewedAlarm[];
+  of_these_called_real: number; would_add: PreviewedAlarm[]; effective_rowid: number; expires: number;
 }
 
 /** Something that was done to the fleet, such as a deployment. */

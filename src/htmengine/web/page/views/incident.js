@@ -14,6 +14,7 @@ import { drawSpark } from "../draw/spark.js";
 import { VERDICTS, actionKeys, incidentActions } from "./incident/actions.js";
 import { showTimeline } from "./incident/timeline.js";
 import { problemNote } from "./problem.js";
+import { teachPanel } from "./teach.js";
 
 /** @typedef {import("../shapes").Incident} Incident */
 
@@ -35,7 +36,9 @@ export function incident({ params: [id] }) {
   const axis = new LaneAxis();
   const timeline = h("section.timeline");
   const said = h("div");
-  const element = h("div.page.incident", null, h("div.metric-head", null, head, actions), said, lanes, axis.element, timeline);
+  const teach = teachPanel(() => (now?.metrics ?? []).slice(0, MOST_LANES).map(({ uid, name, first, last }) => ({ uid, name, from: first, to: last })), () => {});
+  teach.hidden = true;
+  const element = h("div.page.incident", null, h("div.metric-head", null, head, actions), said, lanes, axis.element, teach, timeline);
   /** @type {Incident | null} */
   let now = null;
   /** @type {import("../shapes").Sparks | null} */
@@ -106,6 +109,7 @@ export function incident({ params: [id] }) {
       h("button", { type: "button", onclick: copyMarkdown }, "Copy as Markdown"),
       one.history && may("teach") ? incidentActions(one, act) : null,
     );
+    teach.hidden = !one.history || !may("teach");
     const metrics = [...one.metrics].sort((a, b) => a.first - b.first || (a.name < b.name ? -1 : 1));
     replace(
       lanes,

@@ -17,6 +17,7 @@ import { loadData } from "./metric/load.js";
 import { showLabels, showRail } from "./metric/rail.js";
 import { showWhy } from "./metric/why.js";
 import { problemNote } from "./problem.js";
+import { teachPanel } from "./teach.js";
 
 const RANGES = ["1h", "3h", "12h", "24h", "7d", "30d", "all"];
 const COMPARE = { "": "no overlay", "1d": "1 day before", "1w": "1 week before" };
@@ -28,6 +29,7 @@ const MOST_ALARMS = 1000;
 const MOST_LABELS = 200;
 const MOST_EVENTS = 200;
 const LISTED_EVENTS = 5;
+const NEXT_ROWS = 10; // from one alarming row to the next of the same alarm
 const ZOOM_SETTLE_MS = 140;
 const REFRESH_MS = 60_000;
 const SHORTEST_S = 60;
@@ -69,6 +71,8 @@ class MetricPage {
     /** @type {import("../shapes").Label[]} */
     this.labels = [];
     this.labelList = h("section", { "aria-label": "Labels" });
+    this.teach = teachPanel(() => this.toTeach(), () => this.load(true));
+    this.teach.hidden = true; // until it is known which alarms there are
     /** @type {import("../lib/columns.js").Series} */
     this.data = { time: [], columns: {} };
     /** @type {import("../lib/columns.js").Series | null} */
@@ -76,6 +80,7 @@ class MetricPage {
     /** @type {AbortController | null} */
     this.loading = null;
     this.loaded = "";
+    this.isLoaded = false;
     this.chosenKey = "";
     this.zooms = 0;
     this.zoomedAt = -Infinity;
@@ -120,7 +125,7 @@ class MetricPage {
       this.said,
       h("div.metric-panes", null,
         h("div.metric-main", null, h("div.chart-bar", null, this.ranges, this.compare, h("details.more-series", null, h("summary", null, "Parts of the score"), h("div.windows", { role: "group", "aria-label": "Parts of the score" }, this.partButtons)), this.tableButton, h("span.spacer"), h("span.legend", { "aria-hidden": true }, legend())), this.figure, this.minimap.element, this.table),
-        h("aside.rail", { "aria-label": "Explanation and facts" }, this.why, this.labelList, this.rail)),
+        h("aside.rail", { "aria-label": "Explanation and facts" }, this.why, this.labelList, this.teach, this.rail)),
     );
     this.chart = new MetricChart(this.plot, {
       zoom: (span) => this.zoomByHand(span),
@@ -173,6 +178,7 @@ class MetricPage {
       this.detail = await get(`/metrics/${this.uid}`);
       this.showHead();
       showRail(this.rail, /** @type {import("../shapes").MetricDetail} */ (this.detail));
+      this.teach.hidden = !this.mayTeach();
       this.loadMap();
       this.fitWindow();
       if (this.span().name === "all") this.load(false);
@@ -347,7 +353,9 @@ class MetricPage {
       this.labels = labels.items;
       this.before = before && { time: before.time.map((at) => at + shift), columns: before.columns };
       this.chart.show(this.data, this.alarms, [from, to], this.before, [], this.labels);
-      showLabels(this.labelList, this.labels);
+      showLabels(this.labelList, this.labels, this.mayTeach() ? () => this.load(true) : null);
+      this.isLoaded = true;
+      this.teach.hidden = !this.mayTeach();
       this.showEvents(events);
       this.describe();
       this.showChosen();
@@ -360,6 +368,22 @@ class MetricPage {
         this.figure.setAttribute("aria-busy", "false");
       }
     }
+  }
+
+  mayTeach() {
+    return this.isLoaded && may("teach") && !session.get().record && Boolean(this.detail?.model);
+  }
+
+  /** What may be taught: the time of the alarm that is explained, with those next to it; without one, what is shown. */
+  toTeach() {
+    const name = this.detail?.name ?? "";
+    const [from, to] = this.shown();
+    const chosen = this.alarms.find(({ rowid }) => rowid === Number(this.params.get("row"))) ?? this.alarms[0];
+    if (!chosen) return [{ uid: this.uid, name, from, to }];
+    const run = [chosen];
+    for (const alarm of [...this.alarms].sort((a, b) => a.rowid - b.rowid)) if (alarm.rowid > run[run.length - 1].rowid && alarm.rowid - run[run.length - 1].rowid <= NEXT_ROWS) run.push(alarm);
+    for (const alarm of [...this.alarms].sort((a, b) => b.rowid - a.rowid)) if (alarm.rowid < run[0].rowid && run[0].rowid - alarm.rowid <= NEXT_ROWS) run.unshift(alarm);
+    return [{ uid: this.uid, name, from: run[0].time, to: run[run.length - 1].time }];
   }
 
   /** @param {import("../shapes").FleetEvent[]} events */

@@ -4,6 +4,7 @@ import { clock, count, moment, plural, span } from "../../lib/format.js";
 import { h, replace } from "../../lib/h.js";
 import { link } from "../../lib/router.js";
 import { ruleWay } from "../rule_way.js";
+import { effect, undoButton } from "../teach.js";
 
 const KINDS = { anomaly: "an anomaly", normal: "normal", ignore: "to be ignored" };
 
@@ -11,13 +12,14 @@ const KINDS = { anomaly: "an anomaly", normal: "normal", ignore: "to be ignored"
  * What people say of the time that is shown.
  * @param {HTMLElement} element
  * @param {import("../../shapes").Label[]} labels
+ * @param {(() => void) | null} changed called when one was taken back; null where we may not
  */
-export function showLabels(element, labels) {
+export function showLabels(element, labels, changed) {
   replace(
     element,
     labels.length ? h("h3", null, "Labels") : null,
     labels.length
-      ? h("ul.labels", null, labels.map((one) => h("li", null, `${clock(one.from)} to ${clock(one.to)}: ${KINDS[one.kind]}`, one.match ? ` (${one.match})` : "", one.note ? h("p.hint", null, one.note) : null, h("p.hint", null, one.by ? `by ${one.by}` : "", one.incident ? [" of ", h("a", { href: link(`i/${one.incident}`) }, one.incident)] : null))))
+      ? h("ul.labels", null, labels.map((one) => h("li", null, `${clock(one.from)} to ${clock(one.to)}: ${KINDS[one.kind]}`, one.match ? ` (${one.match})` : "", one.note ? h("p.hint", null, one.note) : null, h("p.hint", null, one.by ? `by ${one.by}` : "", one.incident ? [" of ", h("a", { href: link(`i/${one.incident}`) }, one.incident)] : null), one.how ? h("p.hint", null, effect(one), " ", changed ? undoButton(one, changed) : null) : null)))
       : null,
   );
 }
