@@ -13,12 +13,13 @@ from htmengine.alerts import configuration, deliveries
 from htmengine.doors.door_names import divided
 from htmengine.errors import ConfigError
 from htmengine.readable import counted, duration
-from htmengine.repository import metrics, overview
+from htmengine.repository import metrics, overview, writeback
 from htmengine.repository.overview import STATUS_NAMES, Totals
 from htmengine.repository.status import MetricStatus
-from htmengine.runtime.metric_storer import monitor_rules
+from htmengine.runtime.metric_storer import monitor_rules, name_patterns
 from htmengine.service.context import LEAST_FREE_BYTES, Context, data_folder, free_bytes
 from htmengine.service.health import MAX_DEAD_LETTERS, ServiceHealth, services_of
+from htmengine.writeback import receivers, writer
 
 DEAD_NOTICES_S: Final = 7 * 86_400.0
 """Notices that were given up longer ago are not reported."""
@@ -77,6 +78,7 @@ def health_of(context: Context) -> Health:
         if totals.by_status.get(STATUS_NAMES[MetricStatus.UNMONITORED]):
             findings += _beyond_limits(context, conn)
         findings += _untold(context, conn)
+        findings += _not_written_back(context, conn, services)
     if failed := totals.by_status.get("error", 0):
         findings.append(
             f"{counted(failed, 'model')} stopped with an error: `htmengine doctor NAME` says which."
@@ -154,4 +156,22 @@ def _untold(context: Context, conn: Connection) -> list[str]:
         findings.append(
             f"{counted(dead, 'notice')} could not be delivered: `htmengine alerts list --state dead` says why."
         )
+    return findings
+
+
+def _not_written_back(context: Context, conn: Connection, services: Sequence[ServiceHealth]) -> list[str]:
+    """Say which receivers of scores take nothing, for how long, and what waits for them."""
+    settings = context.settings.writeback
+    fits = name_patterns.glob(settings.match)
+    findings = []
+    for service in services:
+        if service.name != writer.NAME or not service.alive:
+            continue
+        for receiver in (one.name for one in receivers.configured(settings)):
+            if away_s := service.counters.get(writer.away_counter(receiver), 0):
+                rows = sum(count for name, count in writeback.waiting(conn, receiver).items() if fits(name))
+                findings.append(
+                    f"[writeback] {receiver} has taken nothing for {duration(away_s)}: {counted(rows, 'scored row')} wait, "
+                    "and are written when it does. The log of writeback says why."
+                )
     return findings

@@ -78,6 +78,22 @@ def pending(conn: Connection, receiver: str, after: str, *, limit: int) -> list[
     return [Pending(row.uid, row.name, row.scored_rowid, row.rowid) for row in conn.execute(query)]
 
 
+def waiting(conn: Connection, receiver: str) -> dict[str, int]:
+    """Return how many scored rows of each metric a receiver does not have, by name; those of which it has all are left out."""
+    rows = _metric.scored_rowid - func.coalesce(_position.rowid, 0)
+    query = (
+        select(_metric.name, rows)
+        .join_from(
+            schema.metric,
+            schema.writeback_position,
+            and_(_position.receiver == receiver, _position.uid == _metric.uid),
+            isouter=True,
+        )
+        .where(_metric.datasource == CUSTOM, rows > 0)
+    )
+    return {name: int(count) for name, count in conn.execute(query)}
+
+
 def advance(conn: Connection, receiver: str, sent: Sequence[tuple[Pending, int]]) -> None:
     """Store the last row of metrics that a receiver has."""
     new = [(one.uid, rowid) for one, rowid in sent if one.position is None]

@@ -38,6 +38,11 @@ CLEAN_EVERY_S: Final = 3600.0
 log = logging.getLogger(__name__)
 
 
+def away_counter(receiver: str) -> str:
+    """Return the name of the counter that tells for how many seconds a receiver has taken nothing; 0 while it does."""
+    return f"seconds_without_{receiver}"
+
+
 class NotActive(Exception):
     """Another process writes to the receiver."""
 
@@ -151,6 +156,7 @@ class Writer:
         """Send a batch until the receiver has it. Raises NotActive where the service ends or another one writes."""
         receiver = self._receiver.name
         backoff = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S)
+        began = self._timer()
         while True:
             try:
                 self._receiver.send([rows for _, _, rows in batch if rows.timestamps])
@@ -164,18 +170,23 @@ class Writer:
                 if not backoff.pauses or backoff.next_s >= MAX_PAUSE_S:
                     log.warning("%s.waiting receiver=%s reason=%s", NAME, receiver, error)
                 self._counters.add(f"failures_of_{receiver}")
-            if self._waits(backoff.pause()):
+            if self._waits(backoff.pause(), began):
                 raise NotActive
+        self._counters.set(away_counter(receiver), 0)
         if backoff.pauses:
             log.warning("%s.goes_on receiver=%s waited_s=%.0f", NAME, receiver, backoff.waited_s)
         self._step(f"{NAME}.sent")
         self._advance([(one, rowid) for one, rowid, _ in batch])
         return size
 
-    def _waits(self, seconds: float) -> bool:
-        """Wait, and keep the lease; return whether the service ends. Raises NotActive where another has taken over."""
+    def _waits(self, seconds: float, began: float) -> bool:
+        """Wait, and keep the lease; return whether the service ends. Raises NotActive where another has taken over.
+
+        `began`: when the receiver was tried first.
+        """
         until = self._timer() + seconds
         while (left := until - self._timer()) > 0:
+            self._counters.set(away_counter(self._receiver.name), max(1, round(self._timer() - began)))
             if self._wait(min(left, 1.0)):
                 return True
             if self._lease.is_due() and not self._renewed(self._standing):

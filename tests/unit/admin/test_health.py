@@ -1,14 +1,17 @@
-"""What the doctor says of alerts."""
+"""What the doctor says of alerts, and of receivers of scores."""
 
 import re
 import time
+from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import update
 
 from htmengine import config
 from htmengine.admin import health
 from htmengine.alerts import deliveries
 from htmengine.alerts.notice import trial_notice
+from htmengine.repository import metrics, schema, writeback
 from htmengine.service.context import Context
 from tests.unit.alerts.kinds import fake_kind
 from tests.unit.incidents.conftest import database, fresh, template  # noqa: F401  # fixtures
@@ -66,3 +69,25 @@ def test_a_target_that_wants_nothing_any_more_is_told(findings):
 def test_notices_that_were_given_up_lately_are_counted(findings):
     (said,) = findings(TWO, ("ops", "dead", 10), ("ops", "dead", 8 * 86_400), ("ops", "delivered", 5))
     assert said.startswith("1 notice could not be delivered")
+
+
+def test_a_receiver_of_scores_that_takes_nothing_is_told_with_what_waits(database):  # noqa: F811  # a fixture
+    with database.write() as conn:
+        uids = metrics.create_custom(conn, ["web.a", "web.b", "db.a"])
+        conn.execute(update(schema.metric).values(scored_rowid=3, last_rowid=5))
+        writeback.begin(conn, "graphite", history=True)
+        assert len(uids) == 3
+    settings = config.Settings(writeback=config.Writeback(graphite=("127.0.0.1", 2003), match="web.*"))
+    context = Context(settings=settings, bus=None, database=database, shards=1)
+
+    def of(seconds, *, alive=True):
+        service = SimpleNamespace(
+            name="writeback", alive=alive, counters={"seconds_without_graphite": seconds}
+        )
+        with database.read() as conn:
+            return health._not_written_back(context, conn, [service])
+
+    assert of(0) == []
+    assert of(720, alive=False) == []
+    (said,) = of(720)
+    assert said.startswith("[writeback] graphite has taken nothing for 12 min: 6 scored rows wait")

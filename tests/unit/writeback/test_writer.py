@@ -124,6 +124,31 @@ def test_a_receiver_that_is_away_gets_everything_when_it_is_back(database, recei
     assert receiver.got == expected("a", 1, 3)
 
 
+def test_how_long_a_receiver_is_away_is_counted_and_what_waits_is_known(database, receiver):
+    counters, away = Counters(), []
+
+    def send(metrics):
+        with database.read() as conn:
+            away.append(
+                (counters.snapshot().get("seconds_without_graphite", 0), writeback.waiting(conn, "graphite"))
+            )
+        if len(away) < 4:
+            raise Unavailable("away")
+
+    receiver.send = send
+    one = writer(database, receiver, counters=counters)
+    one.work()
+    add(database, "a", 3)
+    assert one.work() == 3
+    seconds = [waited for waited, _ in away]
+    assert seconds[0] == 0
+    assert sorted(set(seconds)) == seconds
+    assert [rows for _, rows in away] == [{"a": 3}] * 4
+    assert counters.snapshot()["seconds_without_graphite"] == 0
+    with database.read() as conn:
+        assert writeback.waiting(conn, "graphite") == {}
+
+
 def test_what_a_receiver_refuses_keeps_nothing_else_waiting(database, receiver):
     counters = Counters()
     one = writer(database, receiver, counters=counters)
