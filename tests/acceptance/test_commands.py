@@ -498,3 +498,18 @@ def test_a_newcomer_has_scores_of_this_machine_without_an_agent(tmp_path):
     scored = {metric["metric"].split(".", 1)[1]: metric["scored"] for metric in listed}
     assert scored["memory.used_percent"] >= 2
     assert scored["system.context_switches_per_s"] >= 1
+
+
+def test_the_machine_is_measured_on_the_disk_of_the_data_and_nothing_of_it_stays(tmp_path):
+    folder = Folder(tmp_path / "data")
+    found = json.loads(folder.cli("capacity", "--seconds", "5", "--json"))
+    measured = found["measured"]
+    assert measured["samplesPerSecond"] > 0
+    assert measured["cpuUsPerSample"] > 0
+    assert measured["bytesPerRow"] > 0
+    assert [promise["intervalS"] for promise in found["promises"]] == [10, 60, 300]
+    assert not measured["besideEngine"]
+    assert [path.name for path in folder.path.iterdir() if path.name.startswith("capacity")] == [
+        "capacity.json"
+    ]
+    assert folder.json("status", "--json")["totals"]["metrics"] == 0

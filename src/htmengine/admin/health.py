@@ -17,6 +17,7 @@ from htmengine.repository import metrics, overview, writeback
 from htmengine.repository.overview import STATUS_NAMES, Totals
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer import monitor_rules, name_patterns
+from htmengine.service import capacity
 from htmengine.service.context import LEAST_FREE_BYTES, Context, data_folder, free_bytes
 from htmengine.service.health import MAX_DEAD_LETTERS, ServiceHealth, services_of
 from htmengine.writeback import receivers, writer
@@ -79,6 +80,7 @@ def health_of(context: Context) -> Health:
             findings += _beyond_limits(context, conn)
         findings += _untold(context, conn)
         findings += _not_written_back(context, conn, services)
+    findings += _near_capacity(context, services, totals)
     if failed := totals.by_status.get("error", 0):
         findings.append(
             f"{counted(failed, 'model')} stopped with an error: `htmengine doctor NAME` says which."
@@ -113,6 +115,21 @@ def _disk_full(context: Context) -> list[str]:
         return []
     return [
         f"{place}: the disk is full: {free >> 20} MiB are left. Make room: what cannot be written waits until then."
+    ]
+
+
+def _near_capacity(context: Context, services: Sequence[ServiceHealth], totals: Totals) -> list[str]:
+    """Say when the fleet comes near what `htmengine capacity` measured."""
+    measured = capacity.load(context.settings)
+    if measured is None:
+        return []
+    rates = [one.counters.get("rows_stored", 0) / one.up_s for one in services if one.up_s]
+    found = capacity.use(measured, models=totals.monitored, samples_per_second=max(rates, default=None))
+    if found.share < capacity.WARNS_FROM:
+        return []
+    return [
+        f"{found.share:.0%} of what this machine was measured to carry: {found.sentence}. "
+        "`htmengine capacity` measures again; more memory, longer intervals or another machine make room."
     ]
 
 

@@ -26,6 +26,8 @@ from htmengine.errors import DependencyUnavailable
 from htmengine.readable import counted, duration
 from htmengine.repository import overview
 from htmengine.repository.database import Database
+from htmengine.service import capacity
+from htmengine.service.capacity import Measured
 from htmengine.service.context import LEAST_FREE_BYTES, Context, data_folder
 from htmengine.service.health import MAX_DEAD_LETTERS, lag_of, rejected_by, services_of
 from htmengine.system.thread_names import show_thread_name
@@ -58,6 +60,9 @@ class Look(NamedTuple):
     free_bytes: int | None
     """Of the disk of the data folder; None where there is none, as `size_bytes`."""
     size_bytes: int | None
+    models: int = 0
+    capacity: Measured | None = None
+    """What this machine was measured to carry."""
 
 
 class Reading(NamedTuple):
@@ -79,16 +84,18 @@ def look(context: Context) -> Look:
     dead = Counter(letter.queue for letter in context.bus.dead_letters(limit=MAX_DEAD_LETTERS))
     services = services_of(context, status, dead)
     with context.database.read() as conn:
-        rows = overview.totals(conn).rows
+        totals = overview.totals(conn)
     folder = data_folder(context.settings)
     usage = shutil.disk_usage(folder) if folder else None
     return Look(
-        rows=rows,
+        rows=totals.rows,
         rejected=rejected_by(services),
         lag_s=lag_of(services),
         dead_letters=dead.total(),
         free_bytes=usage.free if usage else None,
         size_bytes=usage.total if usage else None,
+        models=totals.monitored,
+        capacity=capacity.load(context.settings),
     )
 
 
@@ -139,6 +146,7 @@ class _Reader:
                 "`htmengine dead list` says why, `htmengine dead requeue` gives them back.",
             ),
             self._disk(seen, limits),
+            self._capacity(seen, now),
         ]
 
     def _no_samples(self, seen: Look, limits: Limits, now: float) -> Reading:
@@ -202,6 +210,24 @@ class _Reader:
             is_wrong,
             sentence,
             "Make room, or set [engine] retention_days of application.conf; what cannot be written waits until then.",
+        )
+
+    def _capacity(self, seen: Look, now: float) -> Reading:
+        """Tell when the fleet comes near what this machine was measured to carry."""
+        is_wrong: bool | None = False
+        sentence = ""
+        if seen.capacity is not None:
+            since, before = self._looks[0]
+            rate = max(0, seen.rows - before.rows) / (now - since) if now > since else None
+            used = capacity.use(seen.capacity, models=seen.models, samples_per_second=rate)
+            is_wrong = _beyond(used.share, capacity.WARNS_FROM, 0.9 * capacity.WARNS_FROM)
+            sentence = f"{used.share:.0%} of what this machine was measured to carry: {used.sentence}"
+        return Reading(
+            "capacity",
+            "warning",
+            is_wrong,
+            sentence,
+            "More memory, longer intervals or another machine make room; `htmengine capacity` measures again.",
         )
 
 

@@ -7,6 +7,7 @@ import typer
 from htmengine.cli.commands.alerts import alerts
 from htmengine.cli.commands.backfill import backfill
 from htmengine.cli.commands.backtest import backtest
+from htmengine.cli.commands.capacity import capacity
 from htmengine.cli.commands.config import app as config
 from htmengine.cli.commands.db import database
 from htmengine.cli.commands.dead import dead
@@ -81,6 +82,7 @@ app.command()(results)
 app.command()(backtest)
 app.command()(status)
 app.command()(doctor)
+app.command()(capacity)
 app.command()(export)
 app.command("import")(import_)
 app.add_typer(dead, name="dead")

@@ -251,8 +251,10 @@ class Storer(msgspec.Struct, frozen=True, kw_only=True):
     max_future_s: int = 3600
     """A sample whose timestamp lies further ahead of the clock is refused."""
     rules: Path | None = None
-    new_series_per_minute: int = 0
+    new_series_per_minute: int = 100_000
     """Metrics that samples may create; 0 for as many as there are."""
+    max_series: int = 1_000_000
+    """Metrics in all, beyond which samples create none; 0 for as many as there are."""
     sweep_interval_s: float = 5.0
 
 
@@ -677,6 +679,7 @@ def _storer(reader: OptionReader) -> Storer:
         max_future_s=engine.get("max_future", positive_count, Storer().max_future_s),
         rules=rules if rules.exists() else None,
         new_series_per_minute=limits.get("new_series_per_minute", count, Storer().new_series_per_minute),
+        max_series=limits.get("max_series", count, Storer().max_series),
     )
 
 

@@ -54,6 +54,7 @@ class Reason(StrEnum):
     DUPLICATE = "the metric has a value for this second already"
     OLDER = "the metric has a later sample already"
     MANY_NEW = "more new metrics a minute than new_series_per_minute"
+    MANY_METRICS = "more metrics than max_series"
     LATE = "later than the delay of its rule: what is of its time was stored"
 
     # -- Another protocol than the port's
@@ -121,6 +122,7 @@ _BY_POLICY: Final = frozenset(
 )
 _REMEDIES: Final = {
     Reason.MANY_NEW: "their samples are stored when a later minute has room; raise new_series_per_minute in [limits] of application.conf for a fleet that grows. Where one sender's names change all the time, let a rule of monitor-rules.conf leave the tag out that does",
+    Reason.MANY_METRICS: "raise max_series in [limits] of application.conf if this machine can carry more: `htmengine capacity`. Where names change all the time, let a rule of monitor-rules.conf leave the part out that does, and delete what is over: `htmengine delete 'web.old-*'`",
     Reason.PICKLE_HERE: "let the relay send lines: carbon with DESTINATION_PROTOCOL = line, carbon-relay-ng with pickle = false; or set pickle_port in [metric_listener] and send there",
     Reason.HTTP_HERE: "this port takes lines `name value timestamp`; requests go to the port of the web server, [http] port",
     Reason.TLS_HERE: "set tls_certificate and tls_key in [metric_listener], or let the sender connect without TLS",

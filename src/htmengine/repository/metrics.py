@@ -134,6 +134,11 @@ _DESCRIPTIONS: Final = Lookup(
 )
 
 
+def count(conn: Connection) -> int:
+    """Return how many metrics there are."""
+    return conn.scalar(select(func.count()).select_from(schema.metric)) or 0
+
+
 def states_by_name(conn: Connection, names: Sequence[str]) -> dict[str, MetricState]:
     """Return the custom metrics that have these names, case-sensitive; unknown names are left out."""
     wanted = set(names)

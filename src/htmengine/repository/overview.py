@@ -91,6 +91,11 @@ class Totals(NamedTuple):
     """Samples that were ever stored."""
     unscored: int
 
+    @property
+    def monitored(self) -> int:
+        """Metrics that have a model."""
+        return sum(self.by_status.get(STATUS_NAMES[status], 0) for status in WITH_MODEL)
+
 
 def totals(conn: Connection) -> Totals:
     """Return the sums over all metrics; rows of the samples' table are not looked at."""

@@ -15,8 +15,10 @@ from htmengine.alerts.self_watch import (
     look,
 )
 from htmengine.config import embedded
+from htmengine.service import capacity
 from htmengine.service.context import opened
 from tests.unit.alerts.world import FakeTarget, stored
+from tests.unit.service.test_capacity import MEASURED
 
 WELL = Look(rows=1000, rejected=0, lag_s=0.0, dead_letters=0, free_bytes=50 << 30, size_bytes=100 << 30)
 FULL = {"free_bytes": 1 << 30}
@@ -247,3 +249,16 @@ def test_a_look_reads_the_engine(tmp_path):
 def test_a_notice_of_the_engine_names_what_to_do(engine, world):
     engine.run(LASTING, **FULL)
     assert stored(world.rows()[0]).hint.startswith("Make room")
+
+
+def test_a_fleet_near_what_the_machine_was_measured_to_carry_is_told(engine):
+    promised = capacity.promised_rate(MEASURED)
+    engine.samples = round(0.5 * promised * INTERVAL_S)
+    engine.run(1200, capacity=MEASURED)
+    assert engine.states() == []
+    engine.samples = round(0.95 * promised * INTERVAL_S)
+    engine.run(1200)
+    assert engine.states() == [("capacity", "opened")]
+    engine.samples = round(0.5 * promised * INTERVAL_S)
+    engine.run(1800)
+    assert engine.states()[-1] == ("capacity", "resolved")

@@ -42,9 +42,12 @@ def test_a_fresh_configuration_runs_without_servers_below_its_own_folder(applica
 
 
 def test_new_metrics_may_be_limited(application):
-    assert config.load(application).storer.new_series_per_minute == 0
+    limits = config.load(application).storer
+    assert (limits.new_series_per_minute, limits.max_series) == (100_000, 1_000_000)
     path = application / "application.conf"
-    path.write_text(path.read_text().replace("#new_series_per_minute = 0", "new_series_per_minute = 500"))
+    path.write_text(
+        path.read_text().replace("#new_series_per_minute = 100000", "new_series_per_minute = 500")
+    )
     assert config.load(application).storer.new_series_per_minute == 500
     path.write_text(path.read_text().replace("minute = 500", "minute = -1"))
     with pytest.raises(ConfigError, match=r"new_series_per_minute.*negative"):
@@ -237,7 +240,7 @@ def test_an_empty_variable_of_the_environment_overrides_as_well(application, mon
 def test_an_option_of_ours_that_nobody_knows_is_a_fault(application):
     change(application, "application.conf", "#retention_days = 90", "retention_day = 90")
     change(application, "application.conf", "#flush = 60", "flash = 60")
-    change(application, "application.conf", "#new_series_per_minute = 0", "new_series = 7")
+    change(application, "application.conf", "#new_series_per_minute = 100000", "new_series = 7")
     change(application, "rabbitmq.conf", "#ca_file", "cafile")
     with pytest.raises(ConfigError) as caught:
         config.load(application)

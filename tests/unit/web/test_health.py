@@ -1,12 +1,16 @@
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
+from htmengine.admin.health import health_of
 from htmengine.bus import Outgoing
+from htmengine.service import capacity
 from htmengine.web.api.health import checkpoints_of, refused
 from htmengine.web.doors import DOORS
 from htmengine.web.shapes import Checkpoints
 from htmengine.web.watch import Watch
+from tests.unit.service.test_capacity import MEASURED
 from tests.unit.web.house import NOW
 
 
@@ -24,7 +28,6 @@ def test_a_metric_is_told_in_the_doctors_words(house):
 
 
 def test_the_doctor_says_over_http_what_it_says_on_the_terminal(house):
-    from htmengine.admin.health import health_of
     from htmengine.admin.metric_report import inspect
 
     house.metric("a", [5.0] * 20)
@@ -192,3 +195,32 @@ def test_latency_is_that_of_samples_that_are_sent_live(house):
         assert house.get("/health")["latency"] is None  # history
         house.take(house.batch((other, "b", 301, NOW - 2, 1.0, 0.1)))
         assert house.get("/health")["latency"] == {"median_s": 2.0, "p99_s": 2.0}
+
+
+def test_what_the_machine_can_carry_is_told_once_it_was_measured(house):
+    house.metric("a", [5.0])
+    with house.client:
+        assert house.get("/capacity") == {
+            "measured": None,
+            "promises": [],
+            "models": 1,
+            "models_promised": None,
+            "samples_per_second_promised": None,
+        }
+        capacity.store(house.context.settings, MEASURED)
+        found = house.get("/capacity")
+        assert found["measured"]["bytes_per_row"] == MEASURED.bytes_per_row
+        assert [one["limit"] for one in found["promises"]] == ["cpu", "memory", "memory"]
+        assert found["samples_per_second_promised"] == capacity.promised_rate(MEASURED)
+
+
+def test_the_doctor_warns_of_a_fleet_that_memory_will_not_hold(house):
+    house.metric("a", [5.0])
+    house.metric("b", [5.0], monitored=False)
+    capacity.store(
+        house.context.settings, msgspec.structs.replace(MEASURED, memory_bytes=1 << 20, bytes_per_model=1e6)
+    )
+    (found,) = [text for text in health_of(house.context).findings if "capacity" in text]
+    assert "1 model where 0 find room" in found
+    capacity.store(house.context.settings, MEASURED)
+    assert not [text for text in health_of(house.context).findings if "capacity" in text]

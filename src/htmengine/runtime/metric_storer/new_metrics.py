@@ -7,39 +7,66 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from htmengine.doors.reasons import Reason
 from htmengine.repository import backfill, gathered_samples, metrics, running_totals
 
 MINUTE_S: Final = 60.0
+UNLIMITED: Final = 1 << 62
+AMPLE: Final = 1000
+"""With room for so many more than there can be new ones, nobody looks which are."""
 _ROUNDING: Final = 1e-9
 
 
 class NewMetrics:
-    """So many new metrics a minute; what is not used is kept for later, up to those of a minute.
+    """So many new metrics a minute; what is not used is kept for later, up to those of a minute. And so many in all.
 
     Parameters
     ----------
     per_minute : 0 for as many as there are.
     timer : seconds that only grow.
+    most : of all that there are; 0 for as many as there are.
     """
 
-    def __init__(self, per_minute: int, timer: Callable[[], float]) -> None:
-        self.limited = per_minute > 0
+    def __init__(self, per_minute: int, timer: Callable[[], float], most: int = 0) -> None:
+        self.limited = per_minute > 0 or most > 0
         """Whether there is a limit."""
         self._per_minute = per_minute
         self._timer = timer
         self._left = float(per_minute)
         self._at = timer()
+        self._most = most
+        self._there = 0
+        self._counted_at: float | None = None
+
+    def look(self, conn: Connection) -> None:
+        """Count the metrics that there are, if that is a minute ago: others create and delete some, too."""
+        now = self._timer()
+        if self._most and (self._counted_at is None or now - self._counted_at >= MINUTE_S):
+            self._there, self._counted_at = metrics.count(conn), now
 
     def left(self) -> int:
         """Return how many there may be now."""
+        if not self._per_minute:
+            return self._room() if self._most else UNLIMITED
         now = self._timer()
         self._left = min(float(self._per_minute), self._left + (now - self._at) * self._per_minute / MINUTE_S)
         self._at = now
-        return int(self._left + _ROUNDING)
+        left = int(self._left + _ROUNDING)
+        return min(left, self._room()) if self._most else left
+
+    @property
+    def reason(self) -> Reason:
+        """Why there may be no more."""
+        by_all = self._most and (not self._per_minute or self._room() < self._left)
+        return Reason.MANY_METRICS if by_all else Reason.MANY_NEW
 
     def count(self, created: int) -> None:
         """Count new metrics that are committed."""
         self._left -= created
+        self._there += created
+
+    def _room(self) -> int:
+        return max(0, self._most - self._there)
 
 
 def new(conn: Connection, names: Mapping[str, str], sent_history: Iterable[str]) -> list[str]:

@@ -165,7 +165,7 @@ class MetricStorer(Stage):
         self._models = models
         self._automatic = automatic
         self._intake = Intake()
-        self._new_metrics = NewMetrics(settings.new_series_per_minute, timer)
+        self._new_metrics = NewMetrics(settings.new_series_per_minute, timer, settings.max_series)
         self._waiting: dict[str, _Waiting] = {}
         """By metric, what waits to become rows."""
         self._waiting_seen = False
@@ -304,7 +304,7 @@ class MetricStorer(Stage):
                         with self._database.write() as conn:
                             insert(conn, planned.rows)
                     return 0, planned
-        admitted = 0
+        admitted: int | None = 0
         with self._database.write() as conn:
             if self._new_metrics.limited:
                 admitted, totals = self._admit(conn, arrived, totals, refusals)
@@ -327,15 +327,16 @@ class MetricStorer(Stage):
             if names:
                 stored.states.update(metrics.states_by_name(conn, sorted(names - stored.states.keys())))
         self._note_waiting(waiting)
-        self._new_metrics.count(admitted)
+        self._new_metrics.count(len(stored.new) if admitted is None else admitted)
         return len(plan.held.names), stored
 
     def _admit(
         self, conn: Connection, arrived: list[_Arrived], totals: Mapping[int, Samples], refusals: Refusals
-    ) -> tuple[int, Mapping[int, Samples]]:
+    ) -> tuple[int | None, Mapping[int, Samples]]:
         """Refuse samples of more new metrics than there may be now; return how many new ones there are, and the totals left.
 
-        A history names its metric itself, and is always taken.
+        Nobody looks how many, and None is returned, where there is ample room. A history names its metric itself, and is
+        always taken.
         """
         names: dict[str, str] = {}
         for place, one in enumerate(arrived):
@@ -345,19 +346,23 @@ class MetricStorer(Stage):
                     if kind is not Kind.ENDED and sent not in names:
                         names[sent] = self._intake.name(sent)
         histories = [one.backfill.metric for one in arrived if one.backfill]
-        new = new_metrics.new(conn, names, histories)
+        self._new_metrics.look(conn)
         left = self._new_metrics.left()
+        if left >= len(names) + new_metrics.AMPLE:
+            return None, totals
+        new = new_metrics.new(conn, names, histories)
         if len(new) <= left:
             return len(new), totals
         beyond = set(new[left:])
         refused = {sent for sent, name in names.items() if name in beyond}
+        reason = self._new_metrics.reason
         kept_totals = dict(totals)
         for place, one in enumerate(arrived):
             if one.backfill or refused.isdisjoint(one.samples.names):
                 continue
             for sent, timestamp, value in zip(*one.samples, strict=True):
                 if sent in refused:
-                    refusals.add(Reason.MANY_NEW, f"{sent} {value!r} {timestamp}")
+                    refusals.add(reason, f"{sent} {value!r} {timestamp}")
             kept = [sent not in refused for sent in one.samples.names]
             arrived[place] = one._replace(samples=NewSamples(*_where(kept, one.samples)))
             if place in totals:

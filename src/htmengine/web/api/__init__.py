@@ -8,6 +8,7 @@ from htmengine.web.api import (
     alerts,
     backfill,
     backtest,
+    capacity,
     data,
     detect,
     events,
@@ -46,6 +47,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = tuple(
         jobs,
         tokens,
         health,
+        capacity,
         stream,
     )
     for operation in module.operations.all

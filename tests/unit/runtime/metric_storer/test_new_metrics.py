@@ -6,6 +6,8 @@ from htmengine import messages
 from htmengine.doors import queue_lines
 from htmengine.doors.reasons import Reason, remedy_of
 from htmengine.doors.samples import Kind, Samples
+from htmengine.repository import metrics
+from htmengine.runtime.metric_storer import new_metrics
 from htmengine.runtime.metric_storer.new_metrics import NewMetrics
 from tests.unit.runtime.metric_storer.storer import NOW, Killed, Storer, at, lines, with_rules
 
@@ -60,8 +62,54 @@ class TestBucket:
         assert bucket.left() == 7
 
 
+class TestTotal:
+    def test_has_as_much_room_as_there_are_fewer(self, tmp_path):
+        now = 100.0
+        total = NewMetrics(0, lambda: now, 3)
+        with Storer(tmp_path).database.write() as conn:
+            total.look(conn)
+            assert (total.limited, total.left(), total.reason) == (True, 3, Reason.MANY_METRICS)
+            total.count(3)
+            assert (total.left(), total.reason) == (0, Reason.MANY_METRICS)
+            metrics.create_custom(conn, ["a"])
+            now += 59.0
+            total.look(conn)
+            assert total.left() == 0
+            now += 1.0
+            total.look(conn)  # others may have deleted some
+            assert total.left() == 2
+
+    def test_the_smaller_of_both_limits_holds(self, tmp_path):
+        both = NewMetrics(2, lambda: 0.0, 3)
+        with Storer(tmp_path).database.read() as conn:
+            both.look(conn)
+        assert both.left() == 2
+        both.count(2)
+        assert (both.left(), both.reason) == (0, Reason.MANY_NEW)
+
+
+def test_beyond_the_limit_of_all_samples_are_refused_until_metrics_are_deleted(tmp_path):
+    storer = Storer(tmp_path, new_series_per_minute=0, max_series=2)
+    storer.process(one_each("abc"))
+    assert there(storer, "abc") == "ab"
+    storer.process(lines(at(2, name="a"), at(2, name="c")))
+    assert (len(storer.rows("a")), there(storer, "c")) == (2, "")
+    rejected = storer.stage.counters.snapshot()["rejected"]
+    assert rejected[Reason.MANY_METRICS]["count"] == 2
+    assert "max_series" in remedy_of(Reason.MANY_METRICS)
+
+
+@pytest.mark.parametrize("ample", [0, 1000])
+def test_with_ample_room_they_are_counted_once_they_are_made(tmp_path, monkeypatch, ample):
+    monkeypatch.setattr(new_metrics, "AMPLE", ample)
+    storer = Storer(tmp_path, new_series_per_minute=4)
+    storer.process(one_each("abc"))
+    storer.process(one_each("def"))
+    assert there(storer, "abcdef") == "abcd"
+
+
 def test_without_a_limit_all_are_created(tmp_path):
-    storer = Storer(tmp_path)
+    storer = Storer(tmp_path, new_series_per_minute=0, max_series=0)
     storer.process(one_each("abcdefgh"))
     assert there(storer, "abcdefgh") == "abcdefgh"
 
