@@ -64,7 +64,7 @@ test: setup
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
 unit: setup
-	$(BIN)/python -m pytest -n auto tests/unit
+	$(BIN)/python -m pytest -n auto --dist worksteal tests/unit
 
 # The page's scripts have no build step: their types stand in comments, and only this looks at them.
 types:

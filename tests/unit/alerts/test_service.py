@@ -17,6 +17,12 @@ WITHIN_S = 60
 OPS = '[targets.ops]\nkind = "fake"\nurl = "http://a"\n'
 
 
+@pytest.fixture(autouse=True)
+def looking_often(monkeypatch):
+    """Let the service look soon again for what has changed."""
+    monkeypatch.setattr(service, "POLL_INTERVAL_S", 0.02)
+
+
 @pytest.fixture
 def made():
     with fake_kind() as made:

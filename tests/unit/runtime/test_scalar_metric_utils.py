@@ -47,7 +47,7 @@ def uid(installation):
 def announced(installation):
     """Take what the scheduler would get: kind of message, and rowids of samples."""
     with installation.bus.consume([installation.settings.model_input_queue(0)]) as consumer:
-        deliveries = consumer.receive(max_messages=100, timeout_s=0.1)
+        deliveries = consumer.receive(max_messages=100, timeout_s=0)
         consumer.ack(deliveries)
     found = [message for delivery in deliveries for message in decode_model_input(delivery.body)]
     return ["define" if isinstance(message, DefineModel) else message.rowids for message in found]

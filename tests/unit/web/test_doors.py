@@ -48,7 +48,7 @@ def queued(context):
 
     def take():
         with context.bus.consume([context.settings.listener.queue]) as consumer:
-            found = consumer.receive(max_messages=100, timeout_s=0.5)
+            found = consumer.receive(max_messages=100, timeout_s=0)
             consumer.ack(found)
         return [line for delivery in found for line in decode_metric_lines(delivery.body).data]
 
@@ -236,7 +236,7 @@ def messages(context):
 
     def take():
         with context.bus.consume([context.settings.listener.queue]) as consumer:
-            found = consumer.receive(max_messages=100, timeout_s=0.5)
+            found = consumer.receive(max_messages=100, timeout_s=0)
             consumer.ack(found)
         return {(m := decode_metric_lines(delivery.body)).protocol: m.data for delivery in found}
 
