@@ -9,8 +9,12 @@ from sqlalchemy import Connection, delete, func, select, update
 
 from htmengine.repository import bulk, schema
 from htmengine.repository.chunks import in_chunks
+from htmengine.repository.lookup import Lookup
 
 _sample: Final = schema.gathered_sample.c
+_SPANS: Final = Lookup(
+    _sample.name, _sample.name, func.min(_sample.timestamp), func.max(_sample.timestamp), group=True
+)
 
 
 class Gathered(NamedTuple):
@@ -27,11 +31,28 @@ class Gathered(NamedTuple):
     value: float
 
 
-def read(conn: Connection, names: Sequence[str]) -> dict[str, list[Gathered]]:
-    """Return what waits of these metrics, in the order in which it came; of some nothing may."""
+class Span(NamedTuple):
+    """The times between which samples of a metric wait, in whole seconds since the epoch."""
+
+    first: int
+    newest: int
+
+
+def spans(conn: Connection, names: Sequence[str]) -> dict[str, Span]:
+    """Return between which times samples of these metrics wait; of some nothing may."""
+    return {name: Span(first, newest) for name, first, newest in _SPANS.rows(conn, names)}
+
+
+def read(conn: Connection, names: Sequence[str], since: int | None = None) -> dict[str, list[Gathered]]:
+    """Return what waits of these metrics, in the order in which it came; of some nothing may.
+
+    `since`: only what is of this time, in seconds since the epoch, or later.
+    """
     wanted = set(names)
     found: dict[str, list[Gathered]] = {}
     query = select(_sample.id, _sample.name, _sample.source, _sample.timestamp, _sample.metric_value)
+    if since is not None:
+        query = query.where(_sample.timestamp >= since)
     for some in in_chunks(list(wanted)):
         for row in conn.execute(query.where(_sample.name.in_(some)).order_by(_sample.id)):
             if row.name in wanted:

@@ -21,13 +21,21 @@ class Lookup:
     SQLite gets all keys as one value and gives all rows as one. A row by itself would cost a step of the statement,
     and each step gives the interpreter's lock away (see `bulk`). The columns are text and whole numbers, which JSON
     carries as they are.
+
+    `group`: one row for each key; the columns are the key and aggregates.
     """
 
-    def __init__(self, key: ColumnElement[str], *columns: ColumnElement[Any]) -> None:
+    def __init__(self, key: ColumnElement[str], *columns: ColumnElement[Any], group: bool = False) -> None:
         keys = func.json_each(bindparam("keys")).table_valued("value")
-        found = select(func.json_group_array(func.json_array(*columns)))
-        self._sqlite = found.where(key.in_(select(keys.c.value)))
+        is_wanted = key.in_(select(keys.c.value))
         self._portable = select(*columns).where(key.in_(bindparam("keys", expanding=True)))
+        if group:
+            self._portable = self._portable.group_by(key)
+            named = (column.label(f"column_{number}") for number, column in enumerate(columns))
+            rows = select(*named).where(is_wanted).group_by(key).subquery()
+            self._sqlite = select(func.json_group_array(func.json_array(*rows.c)))
+        else:
+            self._sqlite = select(func.json_group_array(func.json_array(*columns))).where(is_wanted)
 
     def rows(self, conn: Connection, keys: Sequence[str]) -> list[Sequence[Any]]:
         """Return the rows in any order. A key that is given twice counts once."""

@@ -601,7 +601,7 @@ gathered_sample: Final = Table(
     Column("source", String(255), nullable=False),  # the name as sent, before rules changed it
     Column("timestamp", BigInteger, nullable=False),
     Column("metric_value", Double, nullable=False),
-    Index("gathered_sample_name_idx", "name"),
+    Index("gathered_sample_time_idx", "name", "timestamp"),
     **_ON_MYSQL,
 )
 

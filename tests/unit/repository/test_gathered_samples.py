@@ -40,3 +40,22 @@ def test_many_samples_of_many_metrics_are_read_and_removed(database):
         assert len(found) == 1200
         gathered_samples.remove(conn, [one.id for some in found.values() for one in some])
         assert gathered_samples.newest(conn) == {}
+
+
+def test_between_which_times_samples_wait_and_what_is_of_a_time_or_later(database):
+    with database.write() as conn:
+        gathered_samples.store(
+            conn,
+            [
+                Gathered(None, name, name, time, 1.0)
+                for name, time in (("m", 5), ("m", 9), ("M", 7), ("m", 1), ("ä 'x\\", 3))
+            ],
+        )
+        assert gathered_samples.spans(conn, ["m", "M", "ä 'x\\", "n", "m"]) == {
+            "m": (1, 9),
+            "M": (7, 7),
+            "ä 'x\\": (3, 3),
+        }
+        assert gathered_samples.spans(conn, []) == {}
+        found = gathered_samples.read(conn, ["m", "M"], 6)
+        assert {name: [one.timestamp for one in some] for name, some in found.items()} == {"m": [9], "M": [7]}

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from htmengine.doors.reasons import Reason
 from htmengine.doors.samples import Refusals, check_value
-from htmengine.repository.gathered_samples import Gathered
+from htmengine.repository.gathered_samples import Gathered, Span
 from htmengine.runtime.metric_storer.monitor_rules import Aggregation, Gathering
 from htmengine.runtime.metric_storer.numbering import NewSamples
 
@@ -67,7 +67,9 @@ def parse_closings(lines: Iterable[str], refusals: Refusals) -> list[Closing]:
 class _Metric:
     """What waits of a metric."""
 
-    def __init__(self, waiting: Iterable[Gathered], tail: int | None, rule: Gathering) -> None:
+    def __init__(
+        self, waiting: Iterable[Gathered], tail: int | None, rule: Gathering, span: Span | None
+    ) -> None:
         self.waiting = list(waiting)
         """In the order in which it came."""
         self.tail = tail
@@ -76,6 +78,14 @@ class _Metric:
         self.newest = max((sample.timestamp for sample in self.waiting), default=None)
         self.first = min((stamp(sample.timestamp, rule) for sample in self.waiting), default=None)
         """The first row that is to be made."""
+        self.is_whole = span is None
+        if span:
+            self.newest, self.first = span.newest, stamp(span.first, rule)
+
+
+def may_make_rows(span: Span, rule: Gathering) -> bool:
+    """Whether rows are made once all of a metric's samples between two times are there."""
+    return span.newest - rule.delay_s >= stamp(span.first, rule)
 
 
 class Gatherer:
@@ -84,6 +94,8 @@ class Gatherer:
     Parameters
     ----------
     waiting : what waits of each metric that has a sample here, in the order in which it came.
+    spans : of the metrics of which no rows can be made here, the times between which samples wait. Of these `waiting` needs only what is
+        as late as the first sample that comes.
     tails : the time of each metric's newest row, None where there is none.
     rule_of : returns how a metric's samples are gathered.
     """
@@ -94,8 +106,10 @@ class Gatherer:
         tails: Mapping[str, int | None],
         rule_of: Callable[[str], Gathering],
         refusals: Refusals,
+        spans: Mapping[str, Span] | None = None,
     ) -> None:
         self._before = waiting
+        self._spans = spans or {}
         self._tails = tails
         self._rule_of = rule_of
         self._refusals = refusals
@@ -143,7 +157,7 @@ class Gatherer:
     def _of(self, name: str) -> _Metric:
         if name not in self._metrics:
             self._metrics[name] = _Metric(
-                self._before.get(name, ()), self._tails.get(name), self._rule_of(name)
+                self._before.get(name, ()), self._tails.get(name), self._rule_of(name), self._spans.get(name)
             )
         return self._metrics[name]
 
@@ -160,6 +174,8 @@ class Gatherer:
         """Make rows of a metric up to a time."""
         if metric.first is None or metric.first > until:
             return
+        if not metric.is_whole:
+            raise RuntimeError(f"rows of {name} are made of a part of what waits")
         rows: dict[int, list[Gathered]] = {}
         left = []
         for sample in metric.waiting:

@@ -36,6 +36,8 @@ class Intake:
         self._changes = self._gathers = False
         """Whether any rule changes samples, or lets them wait."""
         self._known: dict[str, _Known] = {}
+        self._gatherings: dict[str, Gathering | None] = {}
+        """How samples of metrics wait, by the names that these have."""
         self._sources: dict[str, list[str]] = {}
         """Of names that rules gave, the names as sent."""
 
@@ -45,6 +47,7 @@ class Intake:
             self._rules = rules
             self._changes, self._gathers = rules.of_samples, rules.gather
             self._known.clear()
+            self._gatherings.clear()
             self._sources.clear()
 
     @property
@@ -85,7 +88,15 @@ class Intake:
 
     def gathering_of(self, name: str) -> Gathering | None:
         """Return the same by the name that a metric has."""
-        return self._rules.way_of_stored(name).gathering if self._gathers else None
+        if not self._gathers:
+            return None
+        try:
+            return self._gatherings[name]
+        except KeyError:
+            if len(self._gatherings) >= MAX_KNOWN:
+                self._gatherings.clear()
+            found = self._gatherings[name] = self._rules.way_of_stored(name).gathering
+            return found
 
     def sources(self, name: str) -> Sequence[str]:
         """Return some of the names as sent that rules made this name of."""

@@ -39,6 +39,7 @@ from htmengine.repository import backfill, gathered_samples, metrics, running_to
 from htmengine.repository.chunks import in_chunks
 from htmengine.repository.database import Database
 from htmengine.repository.errors import WriteConflict
+from htmengine.repository.gathered_samples import Span
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.runtime.metric_storer import new_metrics, numbering, rates, sweep
@@ -57,10 +58,12 @@ from htmengine.runtime.metric_storer.gathering import (
     CLOSINGS,
     Closing,
     Gatherer,
+    may_make_rows,
     parse_closings,
     stamp,
 )
 from htmengine.runtime.metric_storer.intake import Intake
+from htmengine.runtime.metric_storer.monitor_rules import Gathering
 from htmengine.runtime.metric_storer.new_metrics import NewMetrics
 from htmengine.runtime.metric_storer.numbering import NewSamples, whole_seconds
 from htmengine.runtime.metric_storer.sent_by import SentLines, SentRefusals
@@ -396,11 +399,18 @@ class MetricStorer(Stage):
     ) -> tuple[list[Batch], Mapping[str, int | None]]:
         """Let samples of these metrics wait; return what becomes rows now, and the last row that each is to get."""
         states = metrics.states_by_name(conn, sorted(names))
+        rules = {name: self._intake.gathering_of(name) or AT_ONCE for name in names}
+        partly = self._not_due(conn, arrived, rules)
+        waiting = gathered_samples.read(conn, sorted(names - partly.keys()))
+        if partly:
+            earliest = min(came.first for came, _ in partly.values())
+            waiting |= gathered_samples.read(conn, sorted(partly), earliest)
         gatherer = Gatherer(
-            gathered_samples.read(conn, sorted(names)),
+            waiting,
             {name: state.tail_timestamp for name, state in states.items()},
-            lambda name: self._intake.gathering_of(name) or AT_ONCE,
+            rules.__getitem__,
             refusals,
+            {name: span for name, (_, span) in partly.items() if span},
         )
         batches = []
         for one in arrived:
@@ -422,6 +432,38 @@ class MetricStorer(Stage):
         gathered_samples.remove(conn, gatherer.done)
         gathered_samples.store(conn, gatherer.added)
         return batches, gatherer.waiting
+
+    def _not_due(
+        self, conn: Connection, arrived: Iterable[_Arrived], rules: Mapping[str, Gathering]
+    ) -> dict[str, tuple[Span, Span | None]]:
+        """Return the metrics of which no rows can be made now: the times of what comes, and of what waits, if anything does.
+
+        Of these, what waits need not be read again with each sample that comes.
+        """
+        came: dict[str, Span] = {}
+        closed: set[str] = set()
+        for one in arrived:
+            closed.update(closing.name for closing in one.closings)
+            if one.backfill:
+                continue
+            for sent, timestamp in zip(one.samples.names, one.samples.timestamps, strict=True):
+                name = self._intake.name(sent)
+                if name in rules:
+                    before = came.get(name)
+                    came[name] = (
+                        Span(min(before.first, timestamp), max(before.newest, timestamp))
+                        if before
+                        else Span(timestamp, timestamp)
+                    )
+        asked = [name for name in came if name not in closed and not may_make_rows(came[name], rules[name])]
+        waits = gathered_samples.spans(conn, asked)
+        found: dict[str, tuple[Span, Span | None]] = {}
+        for name in asked:
+            new, old = came[name], waits.get(name)
+            whole = Span(min(new.first, old.first), max(new.newest, old.newest)) if old else new
+            if not may_make_rows(whole, rules[name]):
+                found[name] = new, old
+        return found
 
     def _note_waiting(self, waiting: Mapping[str, int | None]) -> None:
         now = self._timer()

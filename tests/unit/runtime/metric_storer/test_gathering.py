@@ -1,6 +1,7 @@
 """Samples wait for the end of their interval, or for late ones: the same rows, however they are delivered."""
 
 import math
+import random
 import statistics
 
 import pytest
@@ -342,3 +343,52 @@ def test_deaths_and_second_deliveries_change_no_row(storer, tmp_path_factory, to
         storer.process(*some, deliveries=2)
     assert (storer.rows("sum"), waiting(storer)) == undisturbed(tmp_path_factory)
     assert len(storer.rows("sum")) == 2
+
+
+def test_what_waits_is_read_again_only_when_a_row_is_made(storer, monkeypatch):
+    read, before = [], gathered_samples.read
+
+    def reading(*arguments):
+        found = before(*arguments)
+        read.append(sum(map(len, found.values())))
+        return found
+
+    monkeypatch.setattr(gathered_samples, "read", reading)
+    for second in range(121):
+        storer.process(sums((second, 1.0)))
+    assert storer.rows("sum") == [(T + 60, 60.0), (T + 120, 60.0)]
+    assert sum(read) <= 121
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_depends_on_how_much_of_what_waits_is_read(tmp_path, monkeypatch, seed):
+    drawn = random.Random(seed)
+    storers = []
+    for name in ("whole", "partly"):
+        (tmp_path / name).mkdir()
+        rules = with_rules(tmp_path / name, PODS + MINUTES + LATE)
+        storers.append(Storer(tmp_path / name, rules=rules))
+    monkeypatch.setattr(storers[0].stage, "_not_due", lambda *arguments: {})
+    now, sent = 0, []
+    for _ in range(60):
+        texts = []
+        for _ in range(drawn.choice([1, 1, 3, 8])):
+            now += drawn.choice([0, 1, 7, 25])
+            second = max(0, now + drawn.choice([0, 0, 0, -1, -20, -70]))
+            name = drawn.choice(["sum", "sum;pod=a", "sum;pod=b", "late", "at.once"])
+            texts.append(f"{name} {drawn.randrange(9)}.5 {T + second}")
+        sent.append(lines(*texts))
+        bodies = sent[-drawn.choice([1, 1, 2]) :]  # some are delivered again
+        for storer in storers:
+            storer.process(*bodies)
+    whole, partly = storers
+    for name in ("sum", "late", "at.once"):
+        assert partly.rows(name) == whole.rows(name)
+        assert partly.rows(name)
+    assert rejected(partly) == rejected(whole)
+    with partly.database.read() as one, whole.database.read() as other:
+        of = ["sum", "late"]
+        left, right = gathered_samples.read(one, of), gathered_samples.read(other, of)
+        assert {n: [s[1:] for s in found] for n, found in left.items()} == {
+            n: [s[1:] for s in found] for n, found in right.items()
+        }
