@@ -1,7 +1,8 @@
 import pytest
 
-from htmengine.repository import metrics, retention, samples, schema
+from htmengine.repository import metrics, retention, samples, schema, teachings
 from htmengine.repository.status import MetricStatus
+from htmengine.repository.teachings import Teaching
 from tests.unit.repository.rows import FIRST_SECOND, add_rows, score_rows
 
 AFTER_ROW_8 = FIRST_SECOND + 8 * 60 + 1
@@ -39,6 +40,35 @@ def test_what_stays_of_a_model_begins_behind_a_checkpoint(database, monitored, b
     with database.write() as conn:
         removal = retention.remove_older(conn, before, limit=100, checkpoints=lambda uids: checkpoints)
         assert removal[:2] == (left - 1, None)
+        assert oldest(conn, monitored) == left
+
+
+@pytest.mark.parametrize(
+    ("how", "expires", "undone", "left"),
+    [
+        ("forget", LATE, None, 1),  # undone later, the model is made again from the first row
+        ("values", LATE, None, 5),  # to be undone needs no row
+        ("forget", LATE, 5, 1),  # the checkpoint has not seen the row from which it is undone
+        ("forget", LATE, 4, 5),
+        (
+            "forget",
+            FIRST_SECOND + 3 * 60 + 1,
+            None,
+            1,
+        ),  # the checkpoint's row is of before the expiry, or of after it
+        ("forget", FIRST_SECOND + 4 * 60, None, 5),
+    ],
+)
+def test_a_model_that_is_still_to_be_made_again_keeps_its_rows(
+    database, monitored, how, expires, undone, left
+):
+    taught = Teaching(monitored, 1, how, FIRST_SECOND, FIRST_SECOND + 60, 3, expires)
+    with database.write() as conn:
+        teachings.add(conn, taught)
+        if undone:
+            teachings.undo(conn, taught, effective_rowid=undone, by="me", now=1)
+        found = {(monitored, 0): [4]}
+        retention.remove_older(conn, LATE, limit=100, checkpoints=lambda uids: found)
         assert oldest(conn, monitored) == left
 
 
