@@ -160,7 +160,8 @@ class ModelScheduler:
         self.counters.add("commands", len(commands))
         if self._suspected:
             self._resolve_suspected()
-        self._teachings.refresh()  # behind the samples that came
+        if inputs or self._backlog:
+            self._teachings.refresh()  # behind the samples that came
         work = self._memory.load(chain.from_iterable(item.samples.uids for item in inputs))
         batches = [ShardBatch() for _ in range(self._shards)]
         self._take_backlog(work.waiting, batches)

@@ -710,6 +710,8 @@ class Explanation(Struct, frozen=True):
     """The same by each cause."""
     damped: bool
     """Whether an alarm just before lowered the score."""
+    silenced_by: str | None = None
+    """The label by which the row does not alarm, since it teaches that such a row is normal."""
 
 
 class Event(Struct, frozen=True):

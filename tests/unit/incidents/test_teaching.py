@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 
+from htmengine.admin import explaining
 from htmengine.admin import teaching as previews
 from htmengine.admin.rescoring import rescore
 from htmengine.incidents import labels, teaching
@@ -227,6 +228,26 @@ def test_a_teaching_is_a_label_until_it_is_taken_back(season):
         while metrics.delete_metric(conn, uid):
             pass
         assert teachings.read_all(conn) == {}
+
+
+@pytest.mark.parametrize("how", teachings.HOWS)
+def test_a_row_is_explained_by_what_was_taught_by_then(season, how):
+    uid = season.metric()
+    until = SPAN[1] + 1
+    season.feed(uid, VALUES[:until])
+    label = season.teach(uid, *SPAN, how)
+    season.feed(uid, VALUES[until:])
+    score = 2 + schema.SCORES.index("log_score")
+    silenced = season.silenced(uid)
+    rows = {row[0]: row for row in season.rows(uid)}
+    context = SimpleNamespace(settings=season.settings, database=season.database)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(explaining, "open_checkpoint_store", lambda settings, database: season.store)
+        for rowid in (until - 10, until + 1, *list(silenced)[:2], DROP + 1):
+            found = explaining.explain(context, uid, rowid)
+            assert found.explanation.scores.log_score == rows[rowid][score]
+            assert found.silenced_by == (label if rowid in silenced else None)
+    assert bool(silenced) == (how != "forget")
 
 
 def test_an_alarm_that_is_silenced_stays_below_in_its_order(season):

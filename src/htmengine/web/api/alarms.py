@@ -146,6 +146,7 @@ def explain(call: Call, uid: Uid, rowid: RowId) -> Explanation:
         channels=channels,
         strengths={str(cause): strength for cause, strength in explanation.strengths.items()},
         damped=explanation.damped,
+        silenced_by=None if found.silenced_by is None else f"l{found.silenced_by}",
     )
     while len(site.explanations) >= MAX_EXPLANATIONS:
         site.explanations.pop(next(iter(site.explanations)), None)
