@@ -46,15 +46,13 @@ def test_a_written_page_draws_the_series_without_any_server(file_site, size, the
     page = file_site.open("", size=size, theme=theme, moment=None, offline=True)
     expect(page.get_by_role("heading", level=1)).to_contain_text("requests.csv: value")
     expect(page.locator("canvas")).to_have_count(3)
-    page.wait_for_timeout(300)
-    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
-    drawn = page.evaluate(
-        """() => [...document.querySelectorAll('canvas')].map((canvas) => {
+    page.wait_for_function(
+        """() => [...document.querySelectorAll('canvas')].every((canvas) => {
             const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
             return data.some((value) => value > 0);
         })"""
     )
-    assert drawn == [True, True, True]
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
     found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
     if os.environ.get("HTMENGINE_PICTURES") and size == 1440:
