@@ -75,9 +75,12 @@ class _Metric:
         self.tail = tail
         self.rule = rule
         self.known = {(sample.source, sample.timestamp) for sample in self.waiting}
-        self.newest = max((sample.timestamp for sample in self.waiting), default=None)
-        self.first = min((stamp(sample.timestamp, rule) for sample in self.waiting), default=None)
+        self.newest: int | None = None
+        self.first: int | None = None
         """The first row that is to be made."""
+        if self.waiting and not span:
+            self.newest = max(sample.timestamp for sample in self.waiting)
+            self.first = min(stamp(sample.timestamp, rule) for sample in self.waiting)
         self.is_whole = span is None
         if span:
             self.newest, self.first = span.newest, stamp(span.first, rule)

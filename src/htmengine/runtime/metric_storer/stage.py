@@ -315,8 +315,10 @@ class MetricStorer(Stage):
             for place, columns in _rates(conn, totals, refusals).items():
                 arrived[place] = _Arrived(columns)
             waiting: Mapping[str, int | None] = {}
+            before: Mapping[str, MetricState] = {}
             if gathered:
-                batches, waiting = self._gather(conn, arrived, gathered, refusals)
+                before = metrics.states_by_name(conn, sorted(gathered))
+                batches, waiting = self._gather(conn, arrived, before, gathered, refusals)
             else:
                 batches = self._batches(arrived)
             tokens = backfill.running(conn)
@@ -328,6 +330,8 @@ class MetricStorer(Stage):
             # Metrics of running totals, and of samples that wait, may have to be passed on, even if nothing is stored now.
             names = {self._intake.name(name) for given in totals.values() for name in given.names} | gathered
             if names:
+                known = {name: state for name, state in before.items() if name not in stored.states}
+                stored.states.update(known)
                 stored.states.update(metrics.states_by_name(conn, sorted(names - stored.states.keys())))
         self._note_waiting(waiting)
         self._new_metrics.count(len(stored.new) if admitted is None else admitted)
@@ -395,10 +399,14 @@ class MetricStorer(Stage):
         return found
 
     def _gather(
-        self, conn: Connection, arrived: Iterable[_Arrived], names: Set[str], refusals: Refusals
+        self,
+        conn: Connection,
+        arrived: Iterable[_Arrived],
+        states: Mapping[str, MetricState],
+        names: Set[str],
+        refusals: Refusals,
     ) -> tuple[list[Batch], Mapping[str, int | None]]:
         """Let samples of these metrics wait; return what becomes rows now, and the last row that each is to get."""
-        states = metrics.states_by_name(conn, sorted(names))
         rules = {name: self._intake.gathering_of(name) or AT_ONCE for name in names}
         partly = self._not_due(conn, arrived, rules)
         waiting = gathered_samples.read(conn, sorted(names - partly.keys()))
