@@ -135,7 +135,7 @@ def grown(different: int, trained: int) -> tuple[list[bytes], list[int], NDArray
         model = Model(params.parameter_set("default"))
         rowids = np.arange(1, count + 1)
         model.score_series(FIRST_TIMESTAMP + rowids * float(INTERVAL_S), series[rowids % len(series)])
-        blocks.append(model.save())
+        blocks.append(model.pack())
         rows.append(count)
     return blocks, rows, values
 

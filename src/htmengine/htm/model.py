@@ -8,7 +8,7 @@ import sys
 import zlib
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -20,6 +20,9 @@ from htmengine.htm.arrays import FloatArray, real, reals
 from htmengine.htm.build import build_model
 from htmengine.htm.explanation import ALARM, Explanation, Scores, SeriesScores
 
+PARAMETERS_KEPT: Final = 256
+"""Most blocks of an installation have the same ones."""
+
 
 class OutOfOrderSample(ValueError):
     """A timestamp lies before the one of the sample before it."""
@@ -27,6 +30,21 @@ class OutOfOrderSample(ValueError):
 
 class UnreadableModel(ValueError):
     """A block of bytes is not a model that this version can read."""
+
+
+class Block(NamedTuple):
+    """What a block says of its model, and the state."""
+
+    parameters: params.Parameters
+    generation: int
+    rows: int
+    packed: bool
+    state: memoryview
+
+    @classmethod
+    def read(cls, block: bytes, *, check: bool = True) -> Block:
+        """Return what a block says. Raises UnreadableModel; without `check`, damage is not looked for."""
+        return _unpack(block, check=check)
 
 
 class Model:
@@ -185,7 +203,7 @@ class Model:
 
         The block holds the parameters too, so `load` needs nothing else. Its size is bounded by the parameters.
         """
-        return _pack(self.parameters, self.generation, self.rows, self.kernel.save())
+        return _pack(parameters_in_block(self.parameters), self.generation, self.rows, self.kernel.save())
 
     def pack(self) -> bytes:
         """Return the model as a block of fewer bytes, which needs no compression.
@@ -194,7 +212,9 @@ class Model:
         """
         if not self.kernel.packs:
             return self.save()
-        return _pack(self.parameters, self.generation, self.rows, self.kernel.pack(), packed=True)
+        return _pack(
+            parameters_in_block(self.parameters), self.generation, self.rows, self.kernel.pack(), packed=True
+        )
 
     @classmethod
     def load(cls, block: bytes) -> Model:
@@ -204,21 +224,33 @@ class Model:
         ------
         UnreadableModel : the block is damaged, not a model, or of a version that this one does not read.
         """
-        parameters, generation, rows, state, packed = _unpack(block)
-        model = cls(parameters, generation=generation)
+        return cls.of(Block.read(block))
+
+    @classmethod
+    def of(cls, block: Block) -> Model:
+        """Return the model of a block that was read. Raises as `load` does."""
+        model = cls(block.parameters, generation=block.generation)
         try:
-            if packed:
+            if block.packed:
                 if not model.kernel.packs:
                     raise UnreadableModel("model block: packed, as no model of its parameters is")
-                model.kernel.unpack(np.frombuffer(state, dtype=np.uint8))
+                model.kernel.unpack(np.frombuffer(block.state, dtype=np.uint8))
             else:
-                model.kernel.load(bytes(state))
+                model.kernel.load(bytes(block.state))
         except _kernels.StateError as error:
             raise UnreadableModel(f"model block: its state does not fit its parameters: {error}") from error
+        rows = block.rows
         if model.rows != rows:
             raise UnreadableModel(f"model block: header says {rows} rows, state says {model.rows}")
         if not math.isfinite(model.last_timestamp) if rows else model.last_timestamp != -math.inf:
             raise UnreadableModel(f"model block: the last timestamp of {rows} rows is {model.last_timestamp}")
+        return model
+
+    @classmethod
+    def around(cls, kernel: _kernels.Model, parameters: params.Parameters, generation: int) -> Model:
+        """Return the model whose state a kernel holds, which was built from these parameters."""
+        model = cls.__new__(cls)
+        model.parameters, model.generation, model.kernel = parameters, generation, kernel
         return model
 
 
@@ -262,9 +294,6 @@ def _second(moment: Any) -> float:
     return second if abs(second) < sys.float_info.max else math.inf  # an integer that no float can be
 
 
-PARAMETERS_KEPT: Final = 256
-"""Most blocks of an installation have the same ones."""
-
 _TIMES: Final = "seconds since the epoch, datetime or datetime64"
 
 # A block: header, parameters as JSON in their short form, state of the kernel. Little-endian.
@@ -283,11 +312,12 @@ def is_packed(block: bytes) -> bool:
 
 
 def _pack(
-    parameters: params.Parameters, generation: int, rows: int, state: bytes, *, packed: bool = False
+    parameters: tuple[bytes, bytes], generation: int, rows: int, state: bytes, *, packed: bool = False
 ) -> bytes:
-    body = _parameters_in_block(parameters) + state
+    text, digest = parameters
+    body = text + state
     begin = (_PACKED, _PACKED_LAYOUT) if packed else (_MAGIC, _LAYOUT)
-    fields = (*begin, generation, rows, parameters.digest(), len(body) - len(state), len(state))
+    fields = (*begin, generation, rows, digest, len(text), len(state))
     return _HEADER.pack(*fields, _checksum(fields, body)) + body
 
 
@@ -299,15 +329,20 @@ def _checksum(fields: tuple[Any, ...], body: bytes | memoryview) -> int:
     return zlib.crc32(body, begin)
 
 
-def _parameters_in_block(parameters: params.Parameters) -> bytes:
+def parameters_in_block(parameters: params.Parameters) -> tuple[bytes, bytes]:
+    """Return parameters as blocks have them, and their digest."""
     if isinstance(parameters, params.DefaultParametersV1):
-        return (
-            parameters.to_json()
-        )  # written out, so that a release that knows no other version reads it, too
-    return msgspec.json.encode(params.to_short_form(parameters), order="sorted")
+        # Written out, so that a release that knows no other version reads it, too.
+        return parameters.to_json(), parameters.digest()
+    return msgspec.json.encode(params.to_short_form(parameters), order="sorted"), parameters.digest()
 
 
-def _unpack(block: bytes) -> tuple[params.Parameters, int, int, memoryview, bool]:
+def packed_block(parameters: tuple[bytes, bytes], generation: int, rows: int, state: bytes) -> bytes:
+    """Return the block of a model whose kernel is packed; its parameters as `parameters_in_block` gives them."""
+    return _pack(parameters, generation, rows, state, packed=True)
+
+
+def _unpack(block: bytes, *, check: bool) -> Block:
     if len(block) < _HEADER.size:
         raise UnreadableModel(f"model block: {len(block)} bytes are less than a header")
     *fields, checksum = _HEADER.unpack_from(block)
@@ -322,12 +357,12 @@ def _unpack(block: bytes) -> tuple[params.Parameters, int, int, memoryview, bool
         raise UnreadableModel(
             f"model block: {len(block)} bytes where {_HEADER.size + parameters_size + state_size} belong"
         )
-    if _checksum(tuple(fields), body) != checksum:
+    if check and _checksum(tuple(fields), body) != checksum:
         raise UnreadableModel("model block: damaged, its checksum does not match")
     parameters, parameters_digest = _parameters_of(bytes(body[:parameters_size]))
     if parameters_digest != digest:
         raise UnreadableModel("model block: its parameters mean something else in this version")
-    return parameters, generation, rows, body[parameters_size:], magic == _PACKED
+    return Block(parameters, generation, rows, magic == _PACKED, body[parameters_size:])
 
 
 @lru_cache(PARAMETERS_KEPT)

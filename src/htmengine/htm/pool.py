@@ -126,8 +126,11 @@ class Pool(Generic[Key]):
     def _by_steps(
         self, keys: Sequence[Key], predictions: FloatArray, outcomes: NDArray[np.uint8]
     ) -> list[dict[int, float] | None]:
-        steps = (self._models[key].prediction_steps for key in keys)
+        steps = (self._prediction_steps(key) for key in keys)
         return [
             dict(zip(ahead, values, strict=False)) if ahead and outcome == SCORED else None
             for ahead, values, outcome in zip(steps, predictions.tolist(), outcomes, strict=True)
         ]
+
+    def _prediction_steps(self, key: Key) -> tuple[int, ...]:
+        return self._models[key].prediction_steps

@@ -72,7 +72,7 @@ class CheckpointStore:
         epochs : under which the shards were claimed.
         scored : by uid, the rowid up to which scores are stored. Of each model the newest checkpoint stays, and
             the newest that does not lie beyond this rowid, from which lost scores can be made again, and anchors: see
-            `repository.checkpoints.prune`. Of a model that is not in it, all stay.
+            `repository.checkpoints.store`. Of a model that is not in it, all stay.
         now : seconds since the epoch.
 
         Returns
@@ -84,8 +84,9 @@ class CheckpointStore:
             stale = stored.stale_shards(conn, {checkpoint.shard for checkpoint in checkpoints}, epochs)
             # Of one key the last counts; a key that is there already is the same block, written by an earlier life.
             unique = {item[:3]: item for item in checkpoints if item.shard not in stale}
-            stored.store(conn, [StoredCheckpoint(*item[:6]) for item in unique.values()], now=now)
-            stored.prune(conn, {item[:2] for item in unique.values()}, scored)
+            stored.store(
+                conn, [StoredCheckpoint(*item[:6]) for item in unique.values()], scored=scored, now=now
+            )
         return stale
 
     def newest(self, uids: Sequence[str]) -> dict[ModelKey, Checkpoint]:

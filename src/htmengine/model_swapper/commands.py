@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from htmengine.htmengineerrno import ERR_INVALID_ARG, ERR_MODEL_ALREADY_EXISTS, ERR_NO_SUCH_MODEL, SUCCESS
 from htmengine.messages import CloneModel, CommandResult, DefineModel, DeleteModel, ModelCommand
 from htmengine.model_swapper import definition
-from htmengine.model_swapper.model_cache import CachedModel
+from htmengine.model_swapper.model_cache import ModelCache
 from htmengine.model_swapper.recovery import Recovery
 from htmengine.repository.metrics import Definition
 from htmengine.repository.status import WITH_MODEL
@@ -32,14 +32,14 @@ class Commands:
     def __init__(
         self,
         recovery: Recovery,
-        cached: Callable[[str], CachedModel | None],
+        cache: ModelCache,
         *,
         begin: Callable[[str, int], None],
         delete: Callable[[str, int], None],
     ) -> None:
         """`begin` lets a metric's rows be scored up to a rowid; `delete` drops a metric's generations up to one."""
         self._recovery = recovery
-        self._cached = cached
+        self._cache = cache
         self._begin = begin
         self._delete = delete
 
@@ -76,12 +76,12 @@ class Commands:
     def _define(self, command: DefineModel, found: Definition | None) -> _Answer:
         if found is None or found.generation != command.generation:
             return _Answer(ERR_NO_SUCH_MODEL, "the metric was deleted, or monitored anew, meanwhile")
-        cached = self._cached(command.uid)
+        cached = self._cache.get(command.uid)
         try:
             parameters = definition.parse(found.model_params)
             if cached is None or cached.generation != command.generation:
                 self._recovery.check(parameters)
-            elif cached.model.parameters != parameters:
+            elif self._cache.pool.parameters(command.uid) != parameters:
                 return _Answer(ERR_MODEL_ALREADY_EXISTS, "there is a model already, with another definition")
         except ValueError as error:
             return _Answer(ERR_INVALID_ARG, f"the definition makes no model: {error}")
@@ -89,14 +89,17 @@ class Commands:
         return _DONE
 
     def _clone(self, command: CloneModel) -> _Answer:
-        source = self._cached(command.uid)
+        cached = self._cache.get(command.uid)
         try:
-            if source is None or source.generation != command.generation:
+            if cached is not None and cached.generation == command.generation:
+                source = self._cache.pool[command.uid]
+            else:
                 found = self._recovery.definitions([command.uid]).get(command.uid)
                 if found is None or found.generation != command.generation or found.status not in WITH_MODEL:
                     return _Answer(ERR_NO_SUCH_MODEL, "there is no such model to be copied")
-                source = self._recovery.restore(command.uid, found, at_or_below=found.last_rowid)
-                self._recovery.catch_up(source, found.scored_rowid)
+                restored = self._recovery.restore(command.uid, found, at_or_below=found.last_rowid)
+                source = restored.model()
+                self._recovery.catch_up(restored.cached, source, found.scored_rowid)
             if not self._recovery.clone(source, command.new_uid, command.new_generation):
                 return _Answer(ERR_NO_SUCH_MODEL, "the metric of the copy was deleted, or monitored anew")
         except ValueError as error:

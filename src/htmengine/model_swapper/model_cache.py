@@ -1,28 +1,31 @@
-"""The models in memory, within a budget of bytes; the least recently used leave first."""
+"""The models in memory, within a budget of bytes: some ready for use, the others packed."""
 
 from __future__ import annotations
 
+import os
+import random
 from collections import OrderedDict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
-from htmengine.htm.model import Model
-from htmengine.htm.pool import Pool
+from htmengine.htm.model import Block, Model
+from htmengine.htm.packing_pool import PackingPool
+from htmengine.htm.params import Parameters
 from htmengine.model_swapper.teaching import NOTHING, Forgotten, digest_of
 from htmengine.repository import identity
 
-OWN_BYTES: Final = 4 << 10
+OWN_BYTES: Final = 1 << 10
 """What Python keeps of a model."""
-BYTES_PER_BLOCK_BYTE: Final = 3
-"""What a model that does not know how much memory it takes does so beside its block's bytes, on the safe side: arrays
-that have room to grow, and what is derived from them."""
-
-
-def memory_of(model: Model) -> int:
-    """Return how much memory a model takes."""
-    known = model.kernel.memory
-    return OWN_BYTES + (known or (16 << 10) + BYTES_PER_BLOCK_BYTE * len(model.save()))
+UNPACKED_SHARE: Final = 0.1
+"""Of the budget, for unpacked models, at least: to unpack and pack one takes as long as scoring some twenty rows."""
+MIN_UNPACKED: Final = 8
+PACKED_BYTES, UNPACKED_BYTES = 25 << 10, 48 << 10
+"""Of a model, as long as there is none to be measured."""
+CANDIDATES: Final = 12
+"""So many models are drawn, and the one that will not be used for longest is evicted."""
+THREADS: Final = min(4, os.cpu_count() or 1)
+"""That pack and unpack."""
 
 
 @dataclass(slots=True, eq=False)
@@ -34,7 +37,6 @@ class CachedModel:
     shard: int
     base: int
     """The last rowid before the first that this model takes."""
-    model: Model
     next_rowid: int
     """The rowid that comes next."""
     stored_rowid: int
@@ -44,18 +46,36 @@ class CachedModel:
     by the uid: models that began together are not saved together."""
     published_rowid: int
     """The rowid up to which scores were published; beyond it no checkpoint may be written."""
-    bytes: int
     digest: int
     """Of the samples that the model has taken."""
     model_digest: int
     """Of what it began with."""
     forgotten: Forgotten = NOTHING
     """What it was taught to forget."""
+    used: float = 0.0
+    """When it was used last, in seconds that only grow."""
+    interval: float | None = None
+    """From the use before to that one."""
 
     @property
     def checkpoint_digest(self) -> int:
         """Of the samples that it has taken, of what it began with, and of what it has forgotten."""
         return identity.with_model(self.digest, self.model_digest ^ digest_of(self.forgotten))
+
+    @property
+    def rows(self) -> int:
+        """How many rows the model has taken."""
+        return self.next_rowid - 1 - self.base
+
+    @property
+    def unsaved(self) -> int:
+        """How many rows it has taken since its checkpoint, of those whose scores were published."""
+        return self.published_rowid - self.checkpointed_rowid
+
+    @property
+    def behind(self) -> int:
+        """How many of them it would have to take again, if it were loaded now."""
+        return min(self.unsaved, self.rows)
 
     def may_follow(self, digest: int) -> bool:
         """Whether a sample that follows on a row of this digest follows on what the model has taken."""
@@ -66,67 +86,190 @@ class CachedModel:
         """Whether a checkpoint would say more than the last one, and may be written."""
         return max(self.checkpointed_rowid, self.base) < self.published_rowid == self.next_rowid - 1
 
+    def next_use(self, now: float) -> float:
+        """Return when it will be used again, as far as its past tells.
+
+        One that was not used a second time yet comes after all others, since most of a fleet that does not fit into
+        memory comes in turns, and some of it must stay; of several such the newest is the last.
+        """
+        if self.interval is None:
+            return self.used + NEVER_S
+        expected = self.used + self.interval
+        return expected if expected >= now else now + (now - self.used)
+
+
+NEVER_S: Final = 1e9
+
+
+class Restored(NamedTuple):
+    """A model that comes into memory."""
+
+    cached: CachedModel
+    state: Model | Block | Parameters
+    """The model, its packed block, or the parameters of one that has taken nothing."""
+
+    def model(self) -> Model:
+        """Return the model. Raises UnreadableModel where its block is damaged."""
+        if isinstance(self.state, Model):
+            return self.state
+        if isinstance(self.state, Block):
+            return Model.of(self.state)
+        return Model(self.state, generation=self.cached.generation)
+
 
 class ModelCache:
-    """Models in a pool, by uid, and in the order of their use."""
+    """Models in a pool, by uid.
 
-    def __init__(self, budget: int) -> None:
-        self.pool: Pool[str] = Pool()
+    As long as all fit, all are ready for use. Otherwise those that were used least recently are packed; and where all
+    of them packed do not fit, those leave that will not be used for longest, as far as one can tell. Whoever comes once
+    and not again so evicts nobody.
+    """
+
+    def __init__(self, budget: int, *, threads: int = THREADS) -> None:
+        self.pool: PackingPool[str] = PackingPool()
         self.budget = budget
-        self.bytes = 0
-        self._used: OrderedDict[str, CachedModel] = OrderedDict()
-        self.get = self._used.get
+        self._threads = threads
+        self._models: dict[str, CachedModel] = {}
+        self._uids: list[str] = []
+        """In no order, so that some can be drawn."""
+        self._places: dict[str, int] = {}
+        """In that list."""
+        self._recent: OrderedDict[str, None] = OrderedDict()
+        """Those that may be unpacked, the least recently used first."""
+        self._chance = random.Random(0)
+        self.get = self._models.get
 
     def __len__(self) -> int:
         """Return the number of models."""
-        return len(self._used)
+        return len(self._models)
 
     def __contains__(self, uid: object) -> bool:
         """Tell whether a metric's model is in memory."""
-        return uid in self._used
+        return uid in self._models
 
     def __getitem__(self, uid: str) -> CachedModel:
         """Return a metric's model. Raises KeyError when it is not in memory."""
-        return self._used[uid]
+        return self._models[uid]
 
     def __iter__(self) -> Iterator[CachedModel]:
-        """Iterate over the models, the least recently used first."""
-        return iter(list(self._used.values()))
+        """Iterate over the models."""
+        return iter(list(self._models.values()))
 
-    def add(self, cached: CachedModel) -> None:
-        """Take a model in, as the most recently used."""
-        self.pool.add(cached.uid, cached.model)
-        self._used[cached.uid] = cached
-        self.bytes += cached.bytes
+    @property
+    def memory(self) -> int:
+        """How much memory they take."""
+        return self.pool.memory + OWN_BYTES * len(self._models)
+
+    def add(self, restored: Restored) -> int:
+        """Take a model in, and return about how much memory it takes at the least."""
+        cached, state = restored
+        uid = cached.uid
+        if isinstance(state, Block):
+            self.pool.add_block(uid, state)
+            size = len(state.state)
+        else:
+            before = self.pool.memory
+            if isinstance(state, Model):
+                self.pool.add(uid, state)
+            else:
+                self.pool.add_new(uid, state)
+            self._recent[uid] = None
+            size = self.pool.memory - before
+        self._models[uid] = cached
+        self._places[uid] = len(self._uids)
+        self._uids.append(uid)
+        return size + OWN_BYTES
 
     def remove(self, uid: str) -> CachedModel | None:
         """Let a model go and return it, if it is here."""
-        cached = self._used.pop(uid, None)
+        cached = self._models.pop(uid, None)
         if cached:
-            self.pool.remove(uid)
-            self.bytes -= cached.bytes
+            self.pool.discard(uid)
+            self._recent.pop(uid, None)
+            place, last = self._places.pop(uid), self._uids.pop()
+            if last != uid:
+                self._uids[place] = last
+                self._places[last] = place
         return cached
 
-    def touch(self, uids: Iterable[str]) -> None:
-        """Say that these were used just now."""
-        move = self._used.move_to_end
+    def touch(self, uids: Iterable[str], now: float) -> None:
+        """Say that these are used now."""
+        move, recent = self._recent.move_to_end, self._recent
         for uid in uids:
+            cached = self._models[uid]
+            if cached.used:
+                cached.interval = now - cached.used
+            cached.used = now
+            recent[uid] = None
             move(uid)
 
-    def resize(self, cached: CachedModel) -> None:
-        """Correct a model's size after it has grown."""
-        self.bytes -= cached.bytes
-        cached.bytes = memory_of(cached.model)
-        self.bytes += cached.bytes
+    def unpack(self, uids: Collection[str]) -> list[str]:
+        """Unpack models that were just loaded, and return those that cannot be: they are removed."""
+        damaged = self.pool.unpack(list(uids), threads=self._threads)
+        for uid in damaged:
+            self.remove(uid)
+        return damaged
 
-    def least_used(self, keep: Collection[str]) -> list[CachedModel]:
-        """Return the least recently used models that must go so that the rest fits; none of those in `keep`."""
-        excess = self.bytes - self.budget
-        found = []
-        for cached in self._used.values():
-            if excess <= 0:
-                break
-            if cached.uid not in keep:
-                excess -= cached.bytes
-                found.append(cached)
-        return found
+    def make_ready(self, working: Collection[str], coming: int = 0) -> None:
+        """Pack the least recently used so that those that work, and some that come, can be unpacked within the budget."""
+        pool, count = self.pool, len(self._models) + coming
+        unpacked = pool.unpacked
+        size = pool.unpacked_bytes / unpacked if unpacked else UNPACKED_BYTES
+        packed = len(self._models) - unpacked
+        packed_size = pool.packed_bytes / packed if pool.packed_bytes else PACKED_BYTES
+        free = self.budget - OWN_BYTES * count - packed_size * count
+        most = max(UNPACKED_SHARE * self.budget / size, free / max(size - packed_size, 1), MIN_UNPACKED)
+        wanted = unpacked + coming + sum(pool.is_packed(uid) for uid in working)
+        pool.keep_unpacked(None if most >= count else int(most))
+        if wanted <= most:
+            return
+        excess = int(min(wanted - most, unpacked))
+        packing: list[str] = []
+        passed: list[str] = []
+        while self._recent and len(packing) < excess:
+            uid, _ = self._recent.popitem(last=False)
+            if uid in working:
+                passed.append(uid)
+            elif pool.packs(uid) and not pool.is_packed(uid):
+                packing.append(uid)
+        for uid in reversed(passed):
+            self._recent[uid] = None
+            self._recent.move_to_end(uid, last=False)
+        pool.pack(packing, threads=self._threads)
+
+    def blocks(self, models: Collection[CachedModel]) -> list[bytes]:
+        """Return the blocks of models."""
+        return self.pool.blocks(
+            [cached.uid for cached in models],
+            [cached.generation for cached in models],
+            threads=self._threads,
+        )
+
+    def excess(
+        self, keep: Collection[str], waiting: Container[str], now: float, most: int
+    ) -> list[CachedModel]:
+        """Return models that must go so that the rest fits, a bounded number at a time.
+
+        None of those in `keep`, and of those in `waiting`, which will be used soon, only where nearly all of them wait.
+        """
+        excess = self.memory - self.budget
+        if excess <= 0 or not self._models:
+            return []
+        size = max(1.0, self.memory / len(self._models))
+        count = min(most, int(excess / size) + 1)
+        found: dict[str, CachedModel] = {}
+        tries = 0
+        while len(found) < count and tries < 2 * count:
+            tries += 1
+            drawn = [self._uids[self._chance.randrange(len(self._uids))] for _ in range(CANDIDATES)]
+            able = [self._models[uid] for uid in drawn if uid not in keep and uid not in found]
+            if able:
+                last = max(able, key=lambda cached: 0.0 if cached.uid in waiting else cached.next_use(now))
+                found[last.uid] = last
+        if not found:
+            for uid in self._uids:
+                if uid not in keep:
+                    found[uid] = self._models[uid]
+                    if len(found) >= count:
+                        break
+        return list(found.values())

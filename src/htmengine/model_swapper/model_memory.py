@@ -6,17 +6,19 @@ import logging
 import math
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 from typing import Final, NamedTuple
 
 from htmengine import config
 from htmengine.errors import DependencyUnavailable
+from htmengine.htm.model import Block
 from htmengine.messages import ModelFailure, shard_of
 from htmengine.model_swapper.backlog import Backlog
+from htmengine.model_swapper.byte_allowance import ByteAllowance
 from htmengine.model_swapper.checkpoint import Checkpoint
 from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.model_swapper.checkpoint_writer import LAST_TIMEOUT_S, TIMEOUT_S, CheckpointWriter, Write
-from htmengine.model_swapper.model_cache import CachedModel, ModelCache
+from htmengine.model_swapper.model_cache import CachedModel, ModelCache, Restored
 from htmengine.model_swapper.ownership import ShardOwnership
 from htmengine.model_swapper.recovery import Recovery
 from htmengine.model_swapper.suspected_losses import SuspectedLosses
@@ -27,12 +29,24 @@ from htmengine.repository.metrics import Definition
 from htmengine.repository.status import WITH_MODEL
 from htmengine.service.counters import Counters
 
-MODELS_BATCH_SIZE: Final = 64
-"""Of how many models missing rows are read in a round, and how many models are loaded between two looks at the budget."""
+BACKLOG_BATCH_SIZE: Final = 64
+"""Of how many models missing rows are read in a round."""
+MODELS_BATCH_SIZE: Final = 500
+"""How many models are loaded between two looks at the budget."""
+EVICTED_BATCH_SIZE: Final = 200
+LAST_BATCH_SIZE: Final = 200
+"""Models that are saved together when a scheduler ends."""
 ROWS_WORTH_A_BLOCK: Final = 20
 """Scoring so many rows again costs as much as compressing and writing a block."""
 SAVES_BATCH_SIZE: Final = 16
 """Checkpoints that are due are taken in so many a round, so that a round does not wait for many."""
+ROWS_WRITTEN_BEHIND: Final = 40
+"""A model that took so many rows since its checkpoint is saved as far as the rate allows. What is lost by a kill, and what
+is left to be saved at the end, is so bounded by rows, and what is written by the bytes of a block for so many rows."""
+BYTES_WRITTEN_BEHIND_S: Final = 4 << 20
+"""A second, for that. What took as many rows as the settings say is saved in any case."""
+SAVING_TIMEOUT_S: Final = 12.0
+"""When a scheduler ends; models that are not saved by then take their last rows again."""
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +76,16 @@ class ModelMemory:
         ownership: ShardOwnership,
         counters: Counters,
         teachings: Teachings,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`backlog` and `suspected` follow the models that are loaded and dropped; `ownership` has the epochs for checkpoints."""
+        """Begin without models.
+
+        Parameters
+        ----------
+        backlog, suspected : follow the models that are loaded and dropped.
+        ownership : has the epochs for checkpoints.
+        timer : gives seconds that only grow.
+        """
         self.cache = ModelCache(settings.resident_bytes)
         self._failures: list[ModelFailure] = []
         """Not reported yet."""
@@ -77,22 +99,27 @@ class ModelMemory:
         self._ownership = ownership
         self._counters = counters
         self._teachings = teachings
+        self._timer = timer
         self._failed: dict[str, int] = {}
         """Generations whose model cannot go on, by uid: reported once."""
         self._due: dict[str, None] = {}
         """Whose checkpoint is due."""
+        self._behind: dict[str, None] = {}
+        """Who is saved as far as the rate allows; who waits longest comes first."""
+        self._allowance = ByteAllowance(BYTES_WRITTEN_BEHIND_S, timer)
 
     @property
     def may_save(self) -> bool:
-        """Whether a checkpoint is due, and the writer has room for it."""
-        return bool(self._due and self._writer.room)
+        """Whether a checkpoint is to be written now, and the writer has room for it."""
+        wanted = self._due or (self._behind and self._allowance.bytes > 0)
+        return bool(wanted and self._writer.room)
 
     # -- Loading.
 
     def load(self, live: Iterable[str]) -> Loaded:
         """Load the models of live input and of the backlog, as far as the budget allows, and return which work now."""
         live = dict.fromkeys(live)
-        waiting = self._backlog.first(MODELS_BATCH_SIZE)
+        waiting = self._backlog.first(BACKLOG_BATCH_SIZE)
         wanted = dict.fromkeys(chain(waiting, live))
         missing = [uid for uid in wanted if uid not in self.cache]
         working = set(wanted).difference(missing)
@@ -103,9 +130,9 @@ class ModelMemory:
             refused = self._load_missing(missing, working, served)
             for uid in refused:
                 self._backlog.pop(uid)
-        if self.cache.bytes > self.cache.budget:
-            self._evict(working)
-        self.cache.touch(working)
+        self._evict(working)
+        self.cache.make_ready(working)
+        self.cache.touch(working, self._timer())
         self._counters.set("models_resident", len(self.cache))
         return Loaded([uid for uid in waiting if uid in working], refused)
 
@@ -118,36 +145,52 @@ class ModelMemory:
         defined = self._recovery.definitions(missing)
         able = [uid for uid in missing if self._may_work(uid, defined.get(uid))]
         refused = set(missing).difference(able)
-        used = sum(self.cache[uid].bytes for uid in working)
-        newest: Mapping[ModelKey, Checkpoint] | None = None
-        for place, uid in enumerate(able):
-            if place % MODELS_BATCH_SIZE == 0:
-                some = able[place : place + MODELS_BATCH_SIZE]
-                # Without room in the budget hardly one of them is loaded.
-                newest = (
-                    self._recovery.newest([(it, defined[it].generation) for it in some])
-                    if used < budget
-                    else None
+        used = self.cache.memory * len(working) / max(1, len(self.cache))
+        for place in range(0, len(able), MODELS_BATCH_SIZE):
+            some = able[place : place + MODELS_BATCH_SIZE]
+            self._evict(working)
+            self.cache.make_ready(working, len(some))
+            # Without room in the budget hardly one of them is loaded.
+            newest = (
+                self._recovery.newest([(uid, defined[uid].generation) for uid in some])
+                if used < budget
+                else None
+            )
+            packed = []
+            for uid in some:
+                behind = uid in self._backlog
+                if served[behind] and used >= budget / (2 if behind else 1):
+                    continue
+                found = defined[uid]
+                restored = self._restored(
+                    uid, found, at_or_below=found.last_rowid, newest=newest, unpack=False
                 )
-            behind = uid in self._backlog
-            if served[behind] and used >= budget / (2 if behind else 1):
-                continue
-            found = defined[uid]
-            cached = self._restored(uid, found, at_or_below=found.last_rowid, newest=newest)
-            if cached is None:
-                refused.add(uid)
-                continue
-            if cached.published_rowid > cached.stored_rowid:
-                # Scores that were published before its checkpoint are on their way, or lost: nothing else would tell,
-                # if the model is gone again when its rows are asked for the next time.
-                self._suspected.note(uid, cached.generation, cached.published_rowid)
-            self.cache.add(cached)
-            served[behind] = True
-            working.add(uid)
-            used += cached.bytes
-            if self.cache.bytes > budget:
-                self._evict(working)
+                if restored is None:
+                    refused.add(uid)
+                    continue
+                if isinstance(restored.state, Block):
+                    packed.append(uid)
+                served[behind] = True
+                working.add(uid)
+                used += self._add(restored)
+            for uid in self.cache.unpack(packed):
+                # Its checksum holds, so a model of another make wrote it. What can be used is found one by one.
+                again = self._restored(uid, defined[uid], at_or_below=defined[uid].last_rowid)
+                if again is None:
+                    refused.add(uid)
+                    working.discard(uid)
+                else:
+                    self._add(again)
         return refused
+
+    def _add(self, restored: Restored) -> int:
+        """Take a model into the cache, and return how much memory it takes."""
+        cached = restored.cached
+        if cached.published_rowid > cached.stored_rowid:
+            # Scores that were published before its checkpoint are on their way, or lost: nothing else would tell,
+            # if the model is gone again when its rows are asked for the next time.
+            self._suspected.note(cached.uid, cached.generation, cached.published_rowid)
+        return self.cache.add(restored)
 
     def _may_work(self, uid: str, found: Definition | None) -> bool:
         """Whether there is to be a model, and it has not failed."""
@@ -162,7 +205,8 @@ class ModelMemory:
         newest: Mapping[ModelKey, Checkpoint] | None = None,
         compare: bool = False,
         forgotten: Forgotten | None = None,
-    ) -> CachedModel | None:
+        unpack: bool = True,
+    ) -> Restored | None:
         """Return a model as it was at some row at or below the given one; None where there cannot be one.
 
         `forgotten` : what it has not seen; None for what it is likely to have forgotten at its next row without scores.
@@ -171,21 +215,23 @@ class ModelMemory:
         if taught and taught.ever_forgot and forgotten is None:
             forgotten = taught.forgotten(found.scored_rowid + 1, found.tail_timestamp or -math.inf)
         try:
-            cached = self._recovery.restore(
+            restored = self._recovery.restore(
                 uid,
                 found,
                 at_or_below=at_or_below,
                 newest=newest,
                 compare=compare,
                 forgotten=forgotten,
+                unpack=unpack,
             )
         except ValueError as error:
             self.fail(uid, found.generation, str(error))
             return None
-        self._counters.add("models_loaded" if cached.model.rows else "models_made")
+        cached = restored.cached
+        self._counters.add("models_loaded" if cached.rows else "models_made")
         if cached.next_rowid <= cached.stored_rowid:
             self._backlog.note(uid, cached.stored_rowid)
-        return cached
+        return restored
 
     def begin(self, uid: str, last_rowid: int) -> None:
         """Score a metric's rows up to the last, whatever was said of its model before."""
@@ -232,7 +278,7 @@ class ModelMemory:
             return
         if found.scored_rowid < rowid - 1:
             self._suspected.note(uid, found.generation, rowid - 1)  # on their way, or lost
-        restored.stored_rowid = max(found.scored_rowid, rowid - 1)
+        restored.cached.stored_rowid = max(found.scored_rowid, rowid - 1)
         self.cache.add(restored)
         self._backlog.note(uid, found.last_rowid)
 
@@ -256,70 +302,82 @@ class ModelMemory:
         for uid in uids:
             if cached := self.cache.get(uid):
                 cached.published_rowid = cached.next_rowid - 1
-                if (
-                    cached.published_rowid - cached.checkpointed_rowid
-                    >= self._settings.requests_per_checkpoint
-                ):
+                if cached.unsaved >= self._settings.requests_per_checkpoint:
                     self._due[uid] = None
+                    self._behind.pop(uid, None)
+                elif cached.behind >= ROWS_WRITTEN_BEHIND:
+                    self._behind.setdefault(uid)
 
     def save_due(self) -> None:
-        """Hand over the checkpoints that are due, as far as the writer has room."""
-        for _ in range(min(len(self._due), SAVES_BATCH_SIZE, self._writer.room)):
-            uid = next(iter(self._due))
-            del self._due[uid]
-            if cached := self.cache.get(uid):
-                self._save(cached)
+        """Hand over the checkpoints that are due, and those that the rate allows, as far as the writer has room."""
+        room = max(0, min(SAVES_BATCH_SIZE, self._writer.room))
+        taken = list(islice(self._due, room))
+        if self._allowance.bytes > 0:
+            taken += islice(self._behind, room - len(taken))
+        self._allowance.spend(self._save([cached for uid in taken if (cached := self.cache.get(uid))]))
+        for uid in taken:
+            self._due.pop(uid, None)
+            self._behind.pop(uid, None)
 
     def save_all(self, progress: Callable[[str], None]) -> None:
-        """Save every model whose scores were published, as far as the store is available.
+        """Save the models whose scores were published, as far as the store is available and time allows.
 
-        `progress`: called with how far it is.
+        Those that would have to take most rows again come first. `progress`: called with how far it is.
         """
-        unsaved = [cached for cached in self.cache if cached.dirty]
+        unsaved = sorted(
+            (cached for cached in self.cache if cached.dirty), key=lambda cached: cached.behind, reverse=True
+        )
+        end = self._timer() + SAVING_TIMEOUT_S
         try:
-            for number, cached in enumerate(unsaved):
-                progress(f"{number:,} of {len(unsaved):,} models saved")
-                self._save(cached, timeout_s=LAST_TIMEOUT_S)
+            for start in range(0, len(unsaved), LAST_BATCH_SIZE):
+                if self._timer() > end:
+                    log.info("model_scheduler.saved models=%d of=%d", start, len(unsaved))
+                    break
+                progress(f"{start:,} of {len(unsaved):,} models saved")
+                self._save(unsaved[start : start + LAST_BATCH_SIZE], timeout_s=LAST_TIMEOUT_S)
         except DependencyUnavailable as error:
             log.warning("model_scheduler.not_saved reason=%s", error)
 
-    def _save(self, cached: CachedModel, *, timeout_s: float = TIMEOUT_S) -> None:
-        """Hand a model's block to the writer, if it says more than the last. Raises DependencyUnavailable, nothing done."""
-        if not cached.dirty:
-            return
-        block = cached.model.pack()
-        self._writer.put(
-            Write(
-                Checkpoint.of(
-                    cached.uid,
-                    cached.generation,
-                    cached.published_rowid,
-                    cached.shard,
-                    block,
-                    cached.checkpoint_digest,
+    def _save(self, models: Sequence[CachedModel], *, timeout_s: float = TIMEOUT_S) -> int:
+        """Hand blocks to the writer, of the models of which they say more than the last; return their bytes.
+
+        Raises DependencyUnavailable; then those before were handed over.
+        """
+        models, size = [cached for cached in models if cached.dirty], 0
+        for cached, block in zip(models, self.cache.blocks(models), strict=True):
+            self._writer.put(
+                Write(
+                    Checkpoint.of(
+                        cached.uid,
+                        cached.generation,
+                        cached.published_rowid,
+                        cached.shard,
+                        block,
+                        cached.checkpoint_digest,
+                    ),
+                    self._ownership.store_epoch(cached.shard),
                 ),
-                self._ownership.store_epoch(cached.shard),
-            ),
-            timeout_s=timeout_s,
-        )
-        self._counters.add("checkpoints")
-        self._counters.set("checkpointed_at", int(time.time()))
-        cached.checkpointed_rowid = cached.published_rowid
-        self.cache.resize(cached)
+                timeout_s=timeout_s,
+            )
+            self._counters.add("checkpoints")
+            cached.checkpointed_rowid = cached.published_rowid
+            size += len(block)
+        if models:
+            self._counters.set("checkpointed_at", int(time.time()))
+        return size
 
     def _evict(self, keep: Collection[str]) -> None:
-        """Let the least recently used models go until the rest fits or is in use.
+        """Let models go until the rest fits or is in use.
 
         One that took only a few rows since its checkpoint takes them again when it comes back: where there is room for
         a part of the fleet only, to write its block each time would cost more, and wear the disk out.
         """
-        for cached in self.cache.least_used(keep):
-            if cached.published_rowid - cached.checkpointed_rowid >= min(
-                ROWS_WORTH_A_BLOCK, self._settings.requests_per_checkpoint
-            ):
-                self._save(cached)
-            self.cache.remove(cached.uid)
-            self._counters.add("models_evicted")
+        worth = min(ROWS_WORTH_A_BLOCK, self._settings.requests_per_checkpoint)
+        while leaving := self.cache.excess(keep, self._backlog, self._timer(), EVICTED_BATCH_SIZE):
+            self._save([cached for cached in leaving if cached.unsaved >= worth])
+            for cached in leaving:
+                self.cache.remove(cached.uid)
+            self._counters.add("models_evicted", len(leaving))
 
     def drop_shard(self, shard: int) -> None:
         """Drop all that is known of a shard's models: another owns it, or has in the meantime."""
@@ -329,8 +387,9 @@ class ModelMemory:
         for noted in (self._backlog, self._suspected):
             for uid in [uid for uid in noted if shard_of(uid, self._shards) == shard]:
                 noted.pop(uid)
-        for uid in [uid for uid in self._due if shard_of(uid, self._shards) == shard]:
-            del self._due[uid]
+        for due in (self._due, self._behind):
+            for uid in [uid for uid in due if shard_of(uid, self._shards) == shard]:
+                del due[uid]
 
     def forget(self, uid: str) -> None:
         """Drop a model and all that was noted of it."""
@@ -338,6 +397,7 @@ class ModelMemory:
         self._backlog.pop(uid)
         self._suspected.pop(uid)
         self._due.pop(uid, None)
+        self._behind.pop(uid, None)
 
     def delete(self, uid: str, generation: int) -> None:
         """Drop a model of this generation or an earlier one, and have its checkpoints deleted."""

@@ -11,14 +11,14 @@ from typing import Final
 import numpy as np
 
 from htmengine import config
-from htmengine.htm.model import Model, UnreadableModel
+from htmengine.htm.model import Block, Model, UnreadableModel
 from htmengine.htm.params import Parameters
 from htmengine.messages import shard_of
 from htmengine.model_swapper import definition
-from htmengine.model_swapper.checkpoint import Checkpoint, UnreadableCheckpoint
+from htmengine.model_swapper.checkpoint import CODEC_PACKED, Checkpoint, UnreadableCheckpoint
 from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.model_swapper.checkpoint_writer import CheckpointWriter
-from htmengine.model_swapper.model_cache import CachedModel, memory_of
+from htmengine.model_swapper.model_cache import CachedModel, Restored
 from htmengine.model_swapper.teaching import NOTHING, Forgotten, digest_of
 from htmengine.repository import identity, metrics, samples
 from htmengine.repository.checkpoints import ModelKey
@@ -28,6 +28,7 @@ from htmengine.repository.status import MetricStatus
 
 MODELS_BATCH_SIZE: Final = 500
 ROWS_BATCH_SIZE: Final = 10_000
+COMPARED_KEPT: Final = 1024
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +69,8 @@ class Recovery:
         self._shards = shards
         self._clock = clock
         self._requests = settings.requests_per_checkpoint
+        self._same: dict[tuple[int, int], tuple[Parameters, Parameters, bool]] = {}
+        """Parameters that were compared, by their identities, which are theirs as long as they are kept here."""
 
     def definitions(self, uids: Sequence[str]) -> dict[str, Definition]:
         """Return what the repository says of these metrics."""
@@ -94,7 +97,8 @@ class Recovery:
         newest: Mapping[ModelKey, Checkpoint] | None = None,
         compare: bool = False,
         forgotten: Forgotten | None = None,
-    ) -> CachedModel:
+        unpack: bool = True,
+    ) -> Restored:
         """Return a metric's model as it was at some row, as near below the given one as can be had.
 
         Checkpoints beyond that row are discarded: they were made from rows that the repository lost, or from rows
@@ -107,33 +111,41 @@ class Recovery:
             of other samples is found out when it meets its next row.
         forgotten : what the model has not seen, where its metric was ever taught to forget: checkpoints of a model that
             has forgotten something else are discarded.
+        unpack : find out whether a packed block is damaged in a way that its checksum does not tell. Without it, whoever
+            unpacks it finds out.
         """
         parameters = definition.parse(found.model_params)
         checkpoints = self.newest([(uid, found.generation)]) if newest is None else newest
         checkpoint = checkpoints.get((uid, found.generation))
-        model, digest = self._from_checkpoint(
-            uid, found, parameters, at_or_below, checkpoint, compare=compare, forgotten=forgotten
+        state, digest = self._from_checkpoint(
+            uid,
+            found,
+            parameters,
+            at_or_below,
+            checkpoint,
+            compare=compare,
+            forgotten=forgotten,
+            unpack=unpack,
         )
-        if model is None:
-            model = Model(parameters, generation=found.generation)
+        rows = 0 if state is None else state.rows
+        if state is None:
             saved = found.base_rowid - zlib.crc32(uid.encode()) % self._requests
         else:
-            saved = found.base_rowid + model.rows
-        return CachedModel(
+            saved = found.base_rowid + rows
+        cached = CachedModel(
             uid=uid,
             generation=found.generation,
             shard=shard_of(uid, self._shards),
             base=found.base_rowid,
-            model=model,
-            next_rowid=found.base_rowid + model.rows + 1,
+            next_rowid=found.base_rowid + rows + 1,
             stored_rowid=found.scored_rowid,
             checkpointed_rowid=saved,
-            published_rowid=found.base_rowid + model.rows,
-            bytes=memory_of(model),
+            published_rowid=found.base_rowid + rows,
             digest=digest,
             model_digest=found.model_digest,
             forgotten=forgotten or NOTHING,
         )
+        return Restored(cached, parameters if state is None else state)
 
     def _from_checkpoint(
         self,
@@ -145,33 +157,44 @@ class Recovery:
         *,
         compare: bool,
         forgotten: Forgotten | None,
-    ) -> tuple[Model | None, int]:
-        """Return a model, and the digest of its samples, which may be unknown."""
+        unpack: bool,
+    ) -> tuple[Model | Block | None, int]:
+        """Return a model or its block, and the digest of its samples, which may be unknown."""
         key = uid, found.generation
         while checkpoint is not None:
             rowid = checkpoint.last_rowid
             try:
                 if rowid > limit:
                     raise UnreadableCheckpoint(f"it lies beyond row {limit}")
-                block = checkpoint.block()
+                # Its own checksum covers a packed block.
+                block = Block.read(checkpoint.block(), check=checkpoint.codec != CODEC_PACKED)
                 began_with = found.model_digest ^ digest_of(forgotten or NOTHING)
                 digest = identity.with_model(checkpoint.digest, began_with)
                 if forgotten is not None and digest == identity.UNKNOWN:
                     raise UnreadableCheckpoint("it does not tell what it has forgotten")
                 self._check_samples(uid, found, rowid, digest, read=compare or forgotten is not None)
-                model = Model.load(block)
-                if model.generation != found.generation or model.rows != rowid - found.base_rowid:
-                    raise UnreadableCheckpoint(f"it holds {model.rows} rows of generation {model.generation}")
-                if model.parameters != parameters:
+                if block.generation != found.generation or block.rows != rowid - found.base_rowid:
+                    raise UnreadableCheckpoint(f"it holds {block.rows} rows of generation {block.generation}")
+                if not self._are_same(block.parameters, parameters):
                     raise UnreadableCheckpoint("it has other parameters than the metric")
+                state = block if block.packed and not unpack else Model.of(block)
             except (UnreadableCheckpoint, UnreadableModel) as error:
                 log.warning("model_scheduler.discarded uid=%s rowid=%d reason=%s", uid, rowid, error)
                 self._writer.flush()
                 self._store.discard(uid, found.generation, above=min(rowid - 1, limit))
                 checkpoint = self.newest([key]).get(key)
             else:
-                return model, digest
+                return state, digest
         return None, identity.UNKNOWN
+
+    def _are_same(self, some: Parameters, others: Parameters) -> bool:
+        """Compare parameters: those of most blocks are the same objects, so that it is done once."""
+        key = id(some), id(others)
+        if key not in self._same:
+            if len(self._same) >= COMPARED_KEPT:
+                self._same.clear()
+            self._same[key] = (some, others, some == others)
+        return self._same[key][2]
 
     def _check_samples(self, uid: str, found: Definition, rowid: int, digest: int, *, read: bool) -> None:
         """Raise UnreadableCheckpoint where a checkpoint of a row has taken other samples than those of the repository."""
@@ -202,7 +225,7 @@ class Recovery:
                 found.update({uid: _whole(read[uid], first) for uid in uids})
         return found
 
-    def catch_up(self, cached: CachedModel, last: int) -> None:
+    def catch_up(self, cached: CachedModel, model: Model, last: int) -> None:
         """Let a model that nobody else uses take its rows up to one. Raises ValueError where one is not stored."""
         while cached.next_rowid <= last:
             upto = min(last, cached.next_rowid + ROWS_BATCH_SIZE - 1)
@@ -211,7 +234,7 @@ class Recovery:
                 raise ValueError(f"row {cached.next_rowid} is not stored")
             cached.digest = rows.digests[-1]
             # As the scheduler does: a database may store -0.0 as 0.0.
-            cached.model.score_series(rows.timestamps, np.array(rows.values) + 0.0)
+            model.score_series(rows.timestamps, np.array(rows.values) + 0.0)
             cached.next_rowid += len(rows.rowids)
 
     def begin_again(self, cached: CachedModel) -> int | None:
@@ -263,8 +286,8 @@ class Recovery:
         )
         return found.last_rowid
 
-    def clone(self, source: CachedModel, uid: str, generation: int) -> bool:
-        """Let another metric's model begin as a copy of this one; it goes on at that metric's first row without score.
+    def clone(self, source: Model, uid: str, generation: int) -> bool:
+        """Let another metric's model begin as a copy of a model; it goes on at that metric's first row without score.
 
         What was done already is left as it is. The copy's first rows are not in its own metric: if its checkpoint is
         lost, the metric begins again.
@@ -278,16 +301,15 @@ class Recovery:
         if found is None or found.generation != generation:
             return False
         begin = found.scored_rowid
-        if found.base_rowid != begin or not source.model.rows:
+        if found.base_rowid != begin or not source.rows:
             return True  # it has a past of its own, or there is none to be copied
-        copy = Model.load(source.model.save())
+        copy = Model.load(source.save())
         copy.generation = generation
         shard = shard_of(uid, self._shards)
-        block = copy.save()
-        model_digest = identity.of(block)
+        model_digest = identity.of(copy.save())
         with self._database.read() as conn:
             digest = identity.with_model(samples.digest_at(conn, uid, begin), model_digest)
-        checkpoint = Checkpoint.of(uid, generation, begin, shard, block, digest)
+        checkpoint = Checkpoint.of(uid, generation, begin, shard, copy.pack(), digest)
         self._store.write([checkpoint], {shard: self._store.epoch(shard)}, scored={}, now=int(self._clock()))
         with self._database.write() as conn:
             metrics.begin_as_copy(

@@ -121,9 +121,10 @@ class ModelScheduler:
             ownership=self._ownership,
             counters=self.counters,
             teachings=self._teachings,
+            timer=timer,
         )
         self._commands = Commands(
-            self._recovery, self._memory.cache.get, begin=self._memory.begin, delete=self._memory.delete
+            self._recovery, self._memory.cache, begin=self._memory.begin, delete=self._memory.delete
         )
         self._scored_last: set[str] = set()
         """Whose samples were scored in the round that is not settled yet."""

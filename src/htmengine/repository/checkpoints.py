@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import groupby
 from typing import Final, NamedTuple
 
 from sqlalchemy import (
     Connection,
-    and_,
     bindparam,
     delete,
     func,
     insert,
     inspect,
-    or_,
     select,
     update,
 )
@@ -86,52 +83,58 @@ def stale_shards(conn: Connection, shards: Iterable[int], epochs: Mapping[int, i
     return frozenset(shard for shard in shards if current.get(shard, 0) != epochs.get(shard))
 
 
-def store(conn: Connection, checkpoints: Sequence[StoredCheckpoint], *, now: int) -> None:
-    """Store checkpoints of different keys; one that is stored under the same key is replaced.
+def store(
+    conn: Connection, checkpoints: Sequence[StoredCheckpoint], *, scored: Mapping[str, int], now: int
+) -> None:
+    """Store checkpoints of different keys, and drop those that they make needless.
 
-    `now`: seconds since the epoch.
+    One that is stored under the same key is replaced. Of each model the newest stays, the newest that does not lie
+    beyond the watermark, and anchors. These lie about ANCHOR_ROWS from each other, or twice as much, or four times, so that
+    there are at most ANCHORS.
+
+    Parameters
+    ----------
+    scored : watermarks by uid. Of a model that is not in it, all stay.
+    now : seconds since the epoch.
     """
     if not checkpoints:
         return
-    _delete(conn, [checkpoint[:3] for checkpoint in checkpoints])
-    conn.execute(
-        insert(schema.model_checkpoint),
-        [checkpoint._asdict() | {"written_at": now} for checkpoint in checkpoints],
-    )
-
-
-def prune(conn: Connection, models: Iterable[ModelKey], scored: Mapping[str, int]) -> None:
-    """Keep some checkpoints of each model: the newest, the newest that does not lie beyond the watermark, and anchors.
-
-    Anchors lie about ANCHOR_ROWS from each other, or twice as much, or four times, so that there are at most ANCHORS.
-
-    `scored`: watermarks by uid. Of a model that is not in it, all stay.
-    """
-    wanted = sorted(model for model in set(models) if model[0] in scored)
-    keys = [
-        tuple(row)
-        for start in range(0, len(wanted), IN_LIST)
-        for row in conn.execute(
-            select(_model.uid, _model.generation, _model.last_rowid)
-            .where(
-                or_(
-                    *(
-                        and_(_model.uid == uid, _model.generation == generation)
-                        for uid, generation in wanted[start : start + IN_LIST]
-                    )
-                )
-            )
-            .order_by(_model.uid, _model.generation, _model.last_rowid)
-        )
+    given: dict[ModelKey, set[int]] = {}
+    for checkpoint in checkpoints:
+        given.setdefault((checkpoint.uid, checkpoint.generation), set()).add(checkpoint.last_rowid)
+    there: dict[ModelKey, set[int]] = {}
+    for uid, generation, rowid in _rowids(conn, sorted({uid for uid, _ in given})):
+        there.setdefault((uid, generation), set()).add(rowid)
+    leaving = []
+    for model, rowids in given.items():
+        stored = there.get(model, set())
+        keep = stored | rowids
+        if model[0] in scored:
+            newest = max(keep)
+            safe = max((rowid for rowid in keep if rowid <= scored[model[0]]), default=newest)
+            keep = {newest, safe} | _anchors(sorted(keep))
+        leaving += [(*model, rowid) for rowid in sorted(stored - keep | stored & rowids)]
+        rowids &= keep
+    _delete(conn, leaving)
+    rows = [
+        checkpoint._asdict() | {"written_at": now}
+        for checkpoint in checkpoints
+        if checkpoint.last_rowid in given[checkpoint.uid, checkpoint.generation]
     ]
-    needless = []
-    for (uid, _), group in groupby(keys, key=lambda key: key[:2]):
-        *older, newest = group
-        safe = [key for key in [*older, newest] if key[2] <= scored[uid]][-1:]
-        anchors = _anchors([key[2] for key in [*older, newest]])
-        needless += [key for key in older if key not in safe and key[2] not in anchors]
-    if needless:
-        _delete(conn, needless)
+    if rows:
+        conn.execute(insert(schema.model_checkpoint), rows)
+
+
+def _rowids(conn: Connection, uids: Sequence[str]) -> list[tuple[str, int, int]]:
+    """Return the keys of the checkpoints of some metrics."""
+    query = select(_model.uid, _model.generation, _model.last_rowid).where(
+        _model.uid.in_(bindparam("uids", expanding=True))
+    )
+    return [
+        (uid, generation, rowid)
+        for start in range(0, len(uids), IN_LIST)
+        for uid, generation, rowid in conn.execute(query, {"uids": uids[start : start + IN_LIST]})
+    ]
 
 
 def _anchors(rowids: Sequence[int]) -> set[int]:
@@ -227,6 +230,9 @@ def delete_models(conn: Connection, models: Iterable[ModelKey]) -> None:
 
 
 def _delete(conn: Connection, keys: Iterable[tuple[str, int, int]]) -> None:
+    keys = list(keys)
+    if not keys:
+        return
     same = (
         _model.uid == bindparam("of_uid"),
         _model.generation == bindparam("of_generation"),

@@ -127,6 +127,11 @@ def test_a_deleted_model_takes_the_generations_before_it_along(store):
     assert store.models() == [("uid", 2)]
 
 
+def test_a_checkpoint_that_is_needless_when_it_comes_is_not_stored(store):
+    assert written(store, 10, 20, scored={"uid": 20}) == [20]
+    assert written(store, 5, scored={"uid": 20}) == [20]
+
+
 def test_rowids_of_checkpoints_say_up_to_where_rows_may_be_removed(store):
     written(store, 20, 10, scored={})
     written(store, 5, scored={}, uid="other")

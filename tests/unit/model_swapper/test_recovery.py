@@ -9,9 +9,10 @@ from sqlalchemy import delete, insert, null, select, update
 from htmengine.htm import params
 from htmengine.htm.model import Model
 from htmengine.messages import Samples, shard_of
+from htmengine.model_swapper import model_memory
 from htmengine.model_swapper.checkpoint import CODEC_PACKED, CODEC_ZSTD, Checkpoint
 from htmengine.model_swapper.checkpoint_writer import Write
-from htmengine.model_swapper.model_memory import ROWS_WORTH_A_BLOCK
+from htmengine.model_swapper.model_memory import ROWS_WORTH_A_BLOCK, ROWS_WRITTEN_BEHIND
 from htmengine.model_swapper.scheduler import ORPHANS_INTERVAL_S
 from htmengine.repository import metrics, samples, schema
 from htmengine.repository.retention import remove_older
@@ -367,8 +368,54 @@ def test_models_that_find_no_room_take_a_few_rows_again_rather_than_be_saved_eac
     assert 4 * 2 <= saved <= 4 * 4
 
 
+def test_models_are_saved_as_the_rate_allows_before_a_checkpoint_is_due(make_world):
+    world = make_world(metrics_count=4, requests_per_checkpoint=1000)
+    rows = 2 * ROWS_WRITTEN_BEHIND + 5
+    for _ in range(rows):
+        world.publish(*[(metric, rowid) for metric in range(4) for rowid in world.append(metric, 1)])
+        world.settle_all()
+    world.scheduler._writer.flush()
+    unsaved = [cached.unsaved for cached in world.scheduler._memory.cache]
+    assert max(unsaved) <= ROWS_WRITTEN_BEHIND
+    assert world.scheduler.counters.snapshot()["checkpoints"] <= 4 * 3
+    world.kill()
+    world.start()
+    world.sweep()
+    world.heal()
+    for metric in range(4):
+        assert world.finals(metric) == world.expected(metric, rows)
+
+
+def test_saving_at_the_end_takes_those_first_that_have_most_to_take_again_and_ends_in_time(
+    make_world, monkeypatch
+):
+    world = make_world(requests_per_checkpoint=1000)
+    monkeypatch.setattr(model_memory, "LAST_BATCH_SIZE", 1)
+    monkeypatch.setattr(model_memory, "SAVING_TIMEOUT_S", 5.0)
+    for metric, count in enumerate([10, 30, 20]):
+        world.publish(*[(metric, rowid) for rowid in world.append(metric, count)])
+    world.settle_all()
+    world.store_all()
+    behind = sorted(cached.behind for cached in world.scheduler._memory.cache if cached.dirty)
+    assert behind == [10, 20, 30]
+
+    def slow(text):
+        world.clock.now += 10
+
+    monkeypatch.setattr(world.scheduler, "_progress", slow)
+    saved = world.scheduler.counters.snapshot().get("checkpoints", 0)
+    world.close()
+    assert world.scheduler.counters.snapshot()["checkpoints"] == saved + 1
+    assert world.scheduler._memory.cache[world.uids[1]].unsaved == 0
+    world.start()
+    world.heal()
+    for metric, count in enumerate([10, 30, 20]):
+        assert world.finals(metric) == world.expected(metric, count)
+
+
 def test_a_scheduler_that_ends_says_how_far_saving_is(world, monkeypatch):
     said = []
+    monkeypatch.setattr(model_memory, "LAST_BATCH_SIZE", 1)
     monkeypatch.setattr(world.scheduler, "_progress", said.append)
     world.publish(*[(metric, rowid) for metric in range(3) for rowid in world.append(metric, 2)])
     world.settle_all()

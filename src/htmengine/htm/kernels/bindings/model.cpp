@@ -87,6 +87,7 @@ void bind_base_model(nb::module_& module) {
                  nb::gil_scoped_release released;
                  self.unpack(bytes.data(), bytes.size());
              })
+        .def("clone", [](const Model& self) -> std::shared_ptr<Model> { return self.clone(); })
         .def("explain", &Model::explain)
         // Scores up to the first sample out of order; as many outcomes as samples taken. Samples whose log score is
         // at least `explain_from` are explained, each with its place in the series.
@@ -178,8 +179,59 @@ void bind_nupic_model(nb::module_& module) {
 void bind_pool(nb::module_& module) {
     nb::class_<Pool>(module, "Pool")
         .def(nb::init<>())
-        .def("add", &Pool::add, "model"_a)
+        .def(
+            "add",
+            [](Pool& self, std::shared_ptr<Model> model, std::shared_ptr<Model> prototype) {
+                return self.add(std::move(model), std::move(prototype));
+            },
+            "model"_a, "prototype"_a.none() = nb::none())
+        .def(
+            "add_packed",
+            [](Pool& self, std::shared_ptr<Model> prototype, std::uint64_t rows, In<std::uint8_t> state) {
+                return self.add_packed(std::move(prototype), rows, state.data(), state.size());
+            },
+            "prototype"_a, "rows"_a, "state"_a)
         .def("remove", &Pool::remove, "slot"_a)
+        .def("model", &Pool::at, "slot"_a)
+        .def("is_packed", &Pool::is_packed, "slot"_a)
+        .def(
+            "unpack",
+            [](Pool& self, In<std::uint32_t> slots, unsigned threads) {
+                std::vector<std::uint8_t> ok(slots.size());
+                {
+                    nb::gil_scoped_release released;
+                    self.unpack({slots.data(), slots.size()}, threads, ok);
+                }
+                return to_numpy(std::move(ok));
+            },
+            "slots"_a, "threads"_a)
+        .def(
+            "pack",
+            [](Pool& self, In<std::uint32_t> slots, unsigned threads) {
+                nb::gil_scoped_release released;
+                self.pack({slots.data(), slots.size()}, threads);
+            },
+            "slots"_a, "threads"_a)
+        // Of each slot: rows and state.
+        .def(
+            "states",
+            [](Pool& self, In<std::uint32_t> slots, unsigned threads) {
+                std::vector<Pool::State> states;
+                {
+                    nb::gil_scoped_release released;
+                    states = self.states({slots.data(), slots.size()}, threads);
+                }
+                nb::list found;
+                for (const Pool::State& state : states)
+                    found.append(nb::make_tuple(state.rows, nb::bytes(reinterpret_cast<const char*>(state.bytes.data()),
+                                                                      state.bytes.size())));
+                return found;
+            },
+            "slots"_a, "threads"_a)
+        .def("set_most_unpacked", &Pool::set_most_unpacked, "count"_a)
+        .def_prop_ro("unpacked", &Pool::unpacked)
+        .def_prop_ro("unpacked_bytes", &Pool::unpacked_bytes)
+        .def_prop_ro("packed_bytes", &Pool::packed_bytes)
         .def(
             "score",
             [](Pool& self, In<std::uint32_t> slots, In<double> timestamps, In<double> values, unsigned threads,

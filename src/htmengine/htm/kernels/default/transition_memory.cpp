@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::uint16_t none = 0xffff;
 constexpr std::uint32_t permanence_bits = 6;
+constexpr std::size_t segments_at_once = 64;
 constexpr std::uint32_t highest_permanence = (1u << permanence_bits) - 1;
 
 std::uint32_t source(std::uint16_t synapse) { return synapse >> permanence_bits; }
@@ -141,6 +142,7 @@ std::uint16_t TransitionMemory::new_segment(std::uint16_t column) {
     std::uint16_t segment;
     if (owners_.size() < parameters_.max_segments) {
         segment = static_cast<std::uint16_t>(owners_.size());
+        if (owners_.size() == owners_.capacity()) reserve(owners_.size() + segments_at_once);
         synapses_.resize(synapses_.size() + synapses_per_segment);
         synapse_counts_.push_back(0);
         owners_.push_back(column);
@@ -157,6 +159,15 @@ std::uint16_t TransitionMemory::new_segment(std::uint16_t column) {
     nexts_[segment] = heads_[column];
     heads_[column] = segment;
     return segment;
+}
+
+/// Makes room for segments. A little at a time: a fleet has many memories, and what they do not use adds up.
+void TransitionMemory::reserve(std::size_t segments) {
+    synapses_.reserve(segments * synapses_per_segment);
+    synapse_counts_.reserve(segments);
+    owners_.reserve(segments);
+    nexts_.reserve(segments);
+    last_used_.reserve(segments);
 }
 
 void TransitionMemory::unlink(std::uint16_t segment) {

@@ -100,6 +100,7 @@ class TransitionMemory {
     void reinforce(std::uint16_t segment, std::uint32_t potential);
     void grow(std::uint16_t segment, std::uint32_t wanted);
     std::uint16_t new_segment(std::uint16_t column);
+    void reserve(std::size_t segments);
     void unlink(std::uint16_t segment);
     void mark_previous(std::uint8_t mark);
     std::vector<std::uint16_t> places() const;

@@ -156,11 +156,12 @@ void TransitionMemory::pack_segments(std::vector<std::uint8_t>& bytes) const {
         }
         RecentSources::Sources own;
         // Without branches: no processor foresees which sources are shared.
+        std::size_t told = 0;
         const auto add_if_there = [&](std::uint16_t column) {
             const bool there = strengths[column] > 0;
-            own.columns[own.count] = column;
+            own.columns[told] = column;
             permanences[written] = strengths[column];
-            own.count += there;
+            told += there;
             written += there;
             strengths[column] = 0;
             return there;
@@ -196,6 +197,7 @@ void TransitionMemory::pack_segments(std::vector<std::uint8_t>& bytes) const {
             expected = columns[i] + 1u;
             add_if_there(columns[i]);
         }
+        own.count = told;
         past.push(own);
     }
     encode_bytes({permanences.get(), written}, bytes);
@@ -252,10 +254,12 @@ std::size_t TransitionMemory::unpack_segments(const std::uint8_t* data, std::siz
         if (reader.take(1)) {
             const auto& other = past[reader.take(3)];
             const std::uint32_t mask = reader.take(static_cast<unsigned>(other.count));
+            std::size_t shared = 0;  // a local number, which stays in a register
             for (std::size_t i = 0; i < other.count; ++i) {
-                own.columns[own.count] = other.columns[i];
-                own.count += mask >> i & 1u;
+                own.columns[shared] = other.columns[i];
+                shared += mask >> i & 1u;
             }
+            own.count = shared;
             if (own.count > count) throw StateError("a segment has too many synapses");
         }
         const unsigned low = remainder_bits(count - own.count);
