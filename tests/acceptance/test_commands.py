@@ -513,3 +513,21 @@ def test_the_machine_is_measured_on_the_disk_of_the_data_and_nothing_of_it_stays
         "capacity.json"
     ]
     assert folder.json("status", "--json")["totals"]["metrics"] == 0
+
+
+def test_metrics_are_listed_in_pages(tmp_path):
+    folder = Folder(tmp_path / "data")
+    with folder.up():
+        folder.send([f"{name} 1 1600000000" for name in ("a", "b.x", "b.y", "c")])
+        wait_until(lambda: folder.json("status", "--json")["totals"]["metrics"] == 4, "four metrics")
+
+    def listed(*arguments):
+        return [
+            json.loads(line)["metric"] for line in folder.cli("metrics", "--json", *arguments).splitlines()
+        ]
+
+    assert listed("--limit", "2") == ["a", "b.x"]
+    assert listed("--limit", "2", "--after", "b.x") == ["b.y", "c"]
+    assert listed("--after", "b.y") == ["c"]
+    assert listed("b.*", "--limit", "1") == ["b.x"]
+    assert listed("b.*", "--after", "b.x") == ["b.y"]

@@ -77,6 +77,15 @@ def metrics(conn: Connection, names: Sequence[str] | None = None) -> list[Metric
     return sorted(found, key=attrgetter("name"))
 
 
+def page(conn: Connection, after: str | None, limit: int) -> list[MetricOverview]:
+    """Return the first custom metrics by name, behind one if it is given, at most `limit`; others are not read."""
+    column = schema.metric.c
+    query = _columns().where(column.datasource == CUSTOM).order_by(column.name).limit(limit)
+    if after is not None:
+        query = query.where(column.name > after)
+    return [MetricOverview(*row) for row in conn.execute(query)]
+
+
 def metric(conn: Connection, name: str) -> MetricOverview | None:
     """Return the custom metric of this name, or None."""
     return next(iter(metrics(conn, [name])), None)

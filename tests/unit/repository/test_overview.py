@@ -111,3 +111,14 @@ def test_no_more_rows_are_read_than_needed(database, uids, options, index):
     with database.read() as conn:
         plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
         assert index in str(plan.all())
+
+
+def test_metrics_are_read_in_pages(database):
+    with database.write() as conn:
+        metrics.create_custom(conn, list("dbace"))
+    with database.read() as conn:
+        pages, after = [], None
+        while not pages or pages[-1]:
+            pages.append([metric.name for metric in overview.page(conn, after, 2)])
+            after = pages[-1][-1] if pages[-1] else after
+    assert pages == [["a", "b"], ["c", "d"], ["e"], []]

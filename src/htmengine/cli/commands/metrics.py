@@ -1,5 +1,6 @@
 """`htmengine metrics`: what metrics there are."""
 
+import sys
 from typing import Annotated
 
 import typer
@@ -15,6 +16,11 @@ def metrics(
         ),
     ] = None,
     regex: RegexOption = False,
+    limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="At most so many.")] = None,
+    after: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only those behind this name: where the last call ended."),
+    ] = None,
     json: JsonOption = False,
     data: DataOption = None,
     config: ConfigOption = None,
@@ -28,7 +34,12 @@ def metrics(
     with installation(config, data) as context:
         selection = select(context, names, regex=regex) if names else None
         with context.database.read() as conn:
-            found = overview.metrics(conn, selection and [state.name for state in selection.found])
+            if selection is None and (limit or after is not None):
+                found = overview.page(conn, after, (limit or sys.maxsize - 1) + 1)
+            else:
+                found = overview.metrics(conn, selection and [state.name for state in selection.found])
+                found = [row for row in found if after is None or row.name > after]
+            more, found = limit is not None and len(found) > limit, found[:limit]
             silent = {silence.uid: silence.since for silence in silences.lasting(conn)}
     if json:
         for row in found:
@@ -59,7 +70,9 @@ def metrics(
                 for row in found
             ],
         )
-    elif not names:
+    elif not names and after is None:
         echo_stderr("There are no metrics yet. Send a sample: htmengine send 'cpu.load 0.42'")
+    if more:
+        echo_stderr(f"There are more: --after '{found[-1].name}' goes on.")
     if selection:
         require_all(selection)
