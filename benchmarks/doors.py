@@ -2,9 +2,10 @@
 
     .venv/bin/python -m benchmarks.doors
     .venv/bin/python -m benchmarks.doors --door influx --repeats 50 --json
+    .venv/bin/python -m benchmarks.doors --durable
 
 Each door reads a request as its usual sender writes it, again and again; the median of the runs counts, in processor
-time of this process.
+time of this process. With `--durable` its samples are put on the embedded bus as well, on the disk, as before the answer.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ import json
 import pickle
 import statistics
 import struct
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 import cramjam
@@ -23,6 +27,9 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from benchmarks.machine import machine
+from htmengine import config
+from htmengine.bus import Bus
+from htmengine.bus.opening import open_bus
 from htmengine.doors import (
     graphite_pickle,
     influx,
@@ -31,6 +38,7 @@ from htmengine.doors import (
     otlp,
     plaintext,
     protobuf,
+    queue_lines,
     remote_write,
     statsd,
     statsd_aggregation,
@@ -38,6 +46,7 @@ from htmengine.doors import (
 )
 from htmengine.doors.limits import Limits, inflate
 from htmengine.doors.samples import Refusals, Samples
+from htmengine.service.lines import line_messages
 
 NOW: Final = 1_700_000_000
 LIMITS: Final = Limits()
@@ -194,6 +203,39 @@ def statsd_packets() -> Read:
     return read
 
 
+QUEUE: Final = "metric.custom.data"
+
+
+def durable(read: Read, bus: Bus) -> Read:
+    """Return a reading that puts its samples on a queue. What StatsD gathers waits there for the end of its interval."""
+
+    def work() -> Samples:
+        samples = read()
+        if samples.values:
+            bus.publish(
+                [
+                    message
+                    for protocol, lines in queue_lines.written(samples).items()
+                    for message in line_messages(QUEUE, lines, accepted_at=NOW, protocol=protocol)
+                ]
+            )
+        return samples
+
+    return work
+
+
+@contextmanager
+def embedded_bus() -> Iterator[Bus]:
+    """Give a bus of its own with the queue."""
+    with tempfile.TemporaryDirectory() as folder:
+        bus = open_bus(config.embedded(Path(folder)))
+        try:
+            bus.declare_queue(QUEUE)
+            yield bus
+        finally:
+            bus.close()
+
+
 DOORS: Final = {
     "graphite-text": text,
     "graphite-text-tags": text_with_tags,
@@ -226,9 +268,14 @@ def main() -> None:
     )
     parser.add_argument("--door", choices=list(DOORS), action="append", help="all, unless given")
     parser.add_argument("--repeats", type=int, default=50)
+    parser.add_argument("--durable", action="store_true", help="put the samples on the embedded bus, too")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    results = {name: round(measure(DOORS[name](), options.repeats)) for name in options.door or DOORS}
+    results = {}
+    for name in options.door or DOORS:
+        with embedded_bus() as bus:
+            read = DOORS[name]()
+            results[name] = round(measure(durable(read, bus) if options.durable else read, options.repeats))
     if options.json:
         print(json.dumps({"samples_per_second": results, "machine": machine()}))
         return

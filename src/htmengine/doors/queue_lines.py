@@ -17,6 +17,7 @@ TOTALS: Final = "totals"
 """The protocol of a message with running totals."""
 
 _KINDS: Final = {kind.name.lower(): kind for kind in Kind if kind is not Kind.GAUGE}
+_TEXTS: Final = {kind: text for text, kind in _KINDS.items()}
 _UNKNOWN: Final = "-"
 
 
@@ -28,7 +29,7 @@ def written(samples: Samples) -> dict[str, list[str]]:
         if kind is Kind.GAUGE:
             plain.append(f"{name} {value!r} {int(timestamp // 1)}")
         else:
-            totals.append(f"{name} {value!r} {timestamp!r} {kind.name.lower()} {_text(start)} {_text(count)}")
+            totals.append(f"{name} {value!r} {timestamp!r} {_TEXTS[kind]} {_text(start)} {_text(count)}")
     return {protocol: lines for protocol, lines in ((plaintext.PROTOCOL, plain), (TOTALS, totals)) if lines}
 
 

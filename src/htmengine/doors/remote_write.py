@@ -178,22 +178,23 @@ class _Series(NamedTuple):
     kind: Kind | None
     """None for a bucket."""
     refused: Reason | None = None
-
-    def family(self) -> tuple[str, tuple[str, str]] | None:
-        """Return the suffix of a running sum or count, and the base without it and the tags; None for all else."""
-        for suffix in ("_sum", "_count"):
-            if self.kind is Kind.COUNTER and self.name[: self.stem].endswith(suffix):
-                return suffix, (self.name[: self.stem - len(suffix)], self.name[self.stem :])
-        return None
+    family: tuple[str, tuple[str, str]] | None = None
+    """Of a running sum or count: the suffix, and the base without it and the tags."""
 
 
 def _described(labels: dict[str, str], kind: Type, drop: frozenset[str]) -> _Series:
     base = labels.pop(NAME, "")
     of = kind_of(base, labels, kind)
+    stem = len(base)
     try:
-        return _Series(_name(base, labels, drop), len(base), of)
+        name = _name(base, labels, drop)
     except BadSample as error:
-        return _Series(names.joined(base, labels), len(base), of, error.reason)
+        return _Series(names.joined(base, labels), stem, of, error.reason)
+    family = None
+    if of is Kind.COUNTER and base.endswith(("_sum", "_count")):
+        suffix = base[base.rindex("_") :]
+        family = suffix, (name[: stem - len(suffix)], name[stem:])
+    return _Series(name, stem, of, family=family)
 
 
 def _series(encoded: tuple[bytes, ...], drop: frozenset[str]) -> _Series:
@@ -275,7 +276,7 @@ class _Reading:
         self.seen += len(points)
         if self.seen + self.histograms > self._most:
             raise UnreadableBody(Reason.TOO_MANY)
-        name, stem, kind, refused = of
+        name, stem, kind, refused, family = of
         if kind is None:
             if not self._buckets:
                 self.refusals.add(Reason.BUCKET, name[:stem], count=len(points))
@@ -289,7 +290,7 @@ class _Reading:
         counts = kind is Kind.COUNTER
         if counts:
             kind = self._of_counters
-            if family := of.family():
+            if family:
                 totals = (self._sums if family[0] == "_sum" else self._counts).setdefault(family[1], {})
         for point in points:
             value, timestamp = point.value, point.timestamp / 1000
