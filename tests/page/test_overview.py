@@ -268,3 +268,18 @@ def test_many_metrics_are_all_reached_by_scrolling(world, site, size):
         "[...document.querySelectorAll('.metric-row')].map(row => Number(row.getAttribute('aria-rowindex')))"
     )
     assert order == sorted(order)
+
+
+def test_values_go_on_being_live_after_the_list_was_read_again(world, site):
+    name = "db.primary.latency_p95"
+    page = site.open(f"/?q={name}")
+    row = page.locator(".metric-row")
+    expect(row).to_have_count(1)
+    row.focus()  # the row stays where it is, and is current all the same
+    page.wait_for_timeout(300)  # the stream is open
+    world.row(name)["snoozed_until"] = NOW + 600
+    with page.expect_response(lambda response: "/api/v1/metrics?" in response.url):
+        world.push("reset", {"reason": "a test"})
+    expect(row.locator(".state")).to_have_text("snoozed until 15:36")
+    world.push("results", [[fleet.uid_of(name), 10**7, NOW + 1, 432.1, 0.2, None]])
+    expect(row.locator(".value-cell")).to_have_text("432")

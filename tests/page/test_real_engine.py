@@ -21,6 +21,7 @@ RISES_AT = 560
 def folder(tmp_path_factory):
     """Return an engine with an hour of samples, in the end of which three metrics rise one after the other."""
     folder = Folder(tmp_path_factory.mktemp("page") / "data")
+    (folder.path / "monitor-rules.conf").write_text("[everything]\npattern = *\naction = monitor\n")
     rng, now = random.Random(7), int(time.time())
     with folder.up():
         for name in [*NAMES, QUIET]:
@@ -136,3 +137,66 @@ def test_a_model_is_taught_and_that_is_taken_back(site):
     expect(labels).to_contain_text("Such values are normal: silenced nothing yet")
     labels.get_by_role("button", name="Take back").click()
     expect(page.get_by_role("button", name="Take back")).to_have_count(0)
+
+
+def test_rules_are_made_tried_and_saved_and_targets_are_tested(site, folder):
+    (folder.path / "alerts.toml").write_text('# ours\n[targets.here]\nkind = "terminal"\n')
+    page = site.open("/setup/targets", moment=None)
+    target = page.get_by_role("article", name="here")
+    target.get_by_role("button").click()
+    expect(target.get_by_role("status")).to_contain_text("✓ Taken")
+    page.goto(site.url + "/setup/alerts?rule=new")
+    form = page.get_by_role("form", name="New rule")
+    form.get_by_label("Name").fill("shop")
+    form.get_by_label("Metrics", exact=True).fill("shop.*")
+    expect(form.locator(".budget output")).to_contain_text("from 0.50 on")
+    expect(page.get_by_text("would have been told").last).to_be_visible()
+    form.get_by_role("button", name="Save the rule").click()
+    expect(page.locator(".rule-list li")).to_contain_text("shop.*")
+    assert (folder.path / "alerts.toml").read_text().startswith("# ours\n[targets.here]")
+    page.goto(site.url + "/setup/deliveries")
+    expect(page.get_by_role("region", name="Deliveries").locator("tbody tr").first).to_be_visible()
+
+
+def test_monitor_rules_are_saved_and_told_with_each_metric(site, folder):
+    page = site.open("/setup/monitor", moment=None)
+    page.get_by_label("Metrics that fit").fill("shop.api.*")
+    page.get_by_role("button", name="Add as the first rule").click()
+    expect(page.get_by_role("region", name="Rules")).to_contain_text("shop.api.*action = monitor2")
+    page.get_by_role("button", name="Save rules").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    assert "pattern = shop.api.*" in (folder.path / "monitor-rules.conf").read_text()
+    page.goto(f"{site.url}/m?name={NAMES[0]}")
+    expect(page.locator(".rail .rule-way")).to_contain_text("action = monitor")
+
+
+def test_what_people_say_of_an_incident_is_seen_in_the_list_at_once(site):
+    page = site.open(f"/?q={NAMES[0]}", moment=None)
+    chip = page.locator(".metric-row .state")
+    expect(page.locator(".metric-row")).to_have_count(1)
+    page.locator(".metric-row").focus()
+    page.keyboard.press("a")
+    expect(chip).to_contain_text("taken by this machine")
+    expect(page.locator(".chosen")).to_contain_text("1 incident.")
+    page.keyboard.press("s")
+    expect(page.locator(".chosen")).to_contain_text("Snoozed")
+    expect(chip).to_contain_text("snoozed until")
+
+
+def test_a_back_test_runs_to_its_end(site):
+    page = site.open("/setup/backtest", moment=None)
+    page.get_by_label("Metrics").fill("shop.*")
+    page.get_by_label("over", exact=True).select_option("7")
+    page.get_by_label("default", exact=False).check()
+    page.get_by_role("button", name="Start").click()
+    rows = page.get_by_role("region", name="Variants").locator("tbody tr")
+    expect(rows).to_have_count(2, timeout=60_000)
+    expect(rows.first).to_contain_text("as it was")
+
+
+def test_doors_tell_when_samples_came(site, folder):
+    page = site.open("/setup/connect?agent=shell", moment=None)
+    folder.send([f"{QUIET} 100 {int(time.time()) + 2}"])
+    door = page.get_by_role("region", name="Doors").locator("tbody tr").filter(has_text="Graphite text").first
+    expect(door).to_contain_text(str(folder.port))
+    expect(door).to_contain_text("ago", timeout=30_000)

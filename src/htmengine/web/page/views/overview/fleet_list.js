@@ -208,7 +208,8 @@ export class Fleet {
         this.element.setAttribute("aria-busy", "false");
       }
     }
-    if (!quietly && !loading.signal.aborted) this.settle(true);
+    if (quietly) this.list.refresh(() => true);
+    else if (!loading.signal.aborted) this.settle(true);
     this.wantSparks();
   }
 

@@ -39,7 +39,8 @@ export class Ranking {
       const live = oddness(row);
       // Between the answer's making and its arrival the stream may have told more.
       const newer = known && (known.row.last?.rowid ?? 0) > (row.last?.rowid ?? 0) ? { ...row, last: known.row.last, log_score: known.row.log_score } : row;
-      return [row.uid, { row: newer, key: known?.key ?? live, live }];
+      // A row that is known is changed in place: the list holds it, wherever it stands.
+      return [row.uid, { row: known ? Object.assign(known.row, newer) : newer, key: known?.key ?? live, live }];
     }));
     this.given = rows.map(({ uid }) => uid);
     if (keep) {
