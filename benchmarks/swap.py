@@ -21,7 +21,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import os
 import statistics
 import tempfile
 import time
@@ -285,9 +284,9 @@ class Driver:
 
 
 def rss_mib() -> float:
-    """Return the memory that this process holds."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGESIZE") / 2**20
+    """Return the memory that this process holds for itself, without the files that it has mapped."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(status["RssAnon"].split()[0]) / 2**10
 
 
 def disk_mib(settings: config.Settings) -> float:

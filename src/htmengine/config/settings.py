@@ -40,6 +40,7 @@ from htmengine.doors.statsd_aggregation import STATISTICS
 from htmengine.doors.statsd_aggregation import Series as StatsdSeries
 from htmengine.errors import ConfigError
 from htmengine.exceptions import ApplicationNotConfiguredError
+from htmengine.system.memory import available_bytes
 
 BusName = Literal["embedded", "rabbitmq"]
 Dialect = Literal["sqlite", "mysql", "postgresql"]
@@ -49,6 +50,8 @@ ModelName = Literal["default", "nupic", "nupic-tm", "nupic-0.3"]
 APPLICATION: Final = "application.conf"
 SWAPPER: Final = "model-swapper.conf"
 POSTGRESQL_PORT: Final = 5432
+MIN_RESIDENT_MEBIBYTES, UNKNOWN_MEBIBYTES = 256, 2048
+"""For models, where nothing else is said: at least, and where it is not known how much memory there is."""
 SHARDS_ON_RABBITMQ: Final = 16
 MAX_SHARDS: Final = 256
 CONFIG_PATH_VARIABLE: Final = "APPLICATION_CONFIG_PATH"
@@ -258,12 +261,18 @@ class Storer(msgspec.Struct, frozen=True, kw_only=True):
     sweep_interval_s: float = 5.0
 
 
+def _resident_bytes() -> int:
+    """Return how much memory models get by default, whole mebibytes: a quarter of what there is."""
+    available = available_bytes() >> 20
+    return (max(MIN_RESIDENT_MEBIBYTES, available // 4) if available else UNKNOWN_MEBIBYTES) << 20
+
+
 class Scheduler(msgspec.Struct, frozen=True, kw_only=True):
     """The models."""
 
     model: ModelName = "default"
     """Parameter set of a metric that is monitored without parameters of its own."""
-    resident_bytes: int = 2 << 30
+    resident_bytes: int = msgspec.field(default_factory=_resident_bytes)
     requests_per_checkpoint: int = 500
     threads: int = 1
     chunk_size: int = 1440

@@ -54,6 +54,13 @@ def test_new_metrics_may_be_limited(application):
         config.load(application)
 
 
+def test_models_get_a_quarter_of_the_memory_that_there_is(application, monkeypatch):
+    for available, mebibytes in ((16 << 30, 4096), (512 << 20, 256), (0, 2048)):
+        monkeypatch.setattr(settings, "available_bytes", lambda available=available: available)
+        assert config.load(application).scheduler.resident_bytes == mebibytes << 20
+        assert config.Scheduler().resident_bytes == mebibytes << 20
+
+
 def test_the_template_says_the_defaults(application):
     written, built_in = config.load(application), config.Settings()
     assert written.scheduler == built_in.scheduler
@@ -69,7 +76,7 @@ def test_every_commented_default_is_an_option_that_is_read(application):
     path.write_text(path.read_text().replace("\n#", "\n").replace("\n ", "\n# "))
     settings = config.load(application)
     assert settings.retention.days == 90
-    assert settings.scheduler == config.Scheduler()
+    assert settings.scheduler == config.Scheduler(resident_bytes=2048 << 20)
 
 
 def test_every_fault_is_reported_at_once_with_its_file_and_section(application):
