@@ -140,3 +140,24 @@ def test_hostile_rules_are_only_text(world, site):
     expect(page.get_by_label("But not")).to_have_value(HOSTILE)
     expect(page.locator(".rule-list")).to_contain_text(HOSTILE)
     assert page.locator("main img").count() == 0
+
+
+def test_a_rule_is_changed_by_keys_alone(world, site):
+    page = site.open("/setup/connect")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Connect")
+    for title in ("What is watched", "Load history", "Score a file", "Alert rules"):
+        page.keyboard.press("j")
+        expect(page.get_by_role("heading", level=1)).to_have_text(title)
+    expect(page.locator(".rule-list li")).to_have_count(2)
+    edit = page.get_by_role("button", name="Edit databases")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if edit.evaluate("button => button === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Name")).to_be_focused()
+    page.keyboard.press("End")
+    page.keyboard.type(" of ours")
+    page.keyboard.press("Enter")
+    expect(page.locator(".rule-list li").first).to_contain_text("databases of ours")
+    assert names(world)[0] == "databases of ours"
