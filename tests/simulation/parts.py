@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,9 @@ from htmengine.bus.embedded import bus as embedded_bus
 from htmengine.bus.embedded import ownership
 from htmengine.bus.embedded.bus import EmbeddedBus
 from htmengine.model_swapper import checkpoint_store, checkpoint_writer, model_input
-from htmengine.repository import metrics, sqlite_file
+from htmengine.model_swapper.checkpoint_store import CheckpointStore
+from htmengine.repository import checkpoints, metrics, sqlite_file
+from htmengine.repository.checkpoints import StoredCheckpoint
 from htmengine.repository.database import Database
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.repository.opening import open_database
@@ -206,6 +209,35 @@ class _Numbers:
 
 
 @contextmanager
+def _fence_watched(machine: Machine) -> Iterator[None]:
+    """Tell of checkpoints that are written for a shard which somebody else has claimed.
+
+    They do no harm to the scores, which are the same whoever makes them; but whoever claimed a shard relies on nobody else
+    writing, and on what he deleted staying so.
+    """
+    write, store = CheckpointStore.write, checkpoints.store
+    given: dict[int, Mapping[int, int]] = {}
+
+    def writing(
+        self: CheckpointStore, some: Any, epochs: Mapping[int, int], **options: Any
+    ) -> frozenset[int]:
+        given[threading.get_ident()] = epochs
+        return write(self, some, epochs, **options)
+
+    def storing(conn: Connection, some: Sequence[StoredCheckpoint], **options: Any) -> None:
+        epochs = given[threading.get_ident()]
+        for shard in {checkpoint.shard for checkpoint in some}:
+            if (owner := checkpoints.epoch(conn, shard)) != epochs.get(shard):
+                machine.failures.append(
+                    f"a checkpoint of shard {shard} was written under epoch {epochs.get(shard)}, while {owner} owns it"
+                )
+        store(conn, some, **options)
+
+    with patch.object(CheckpointStore, "write", writing), patch.object(checkpoints, "store", storing):
+        yield
+
+
+@contextmanager
 def simulated(machine: Machine) -> Iterator[None]:
     """Let the code of the services run on a simulated machine."""
 
@@ -233,4 +265,5 @@ def simulated(machine: Machine) -> Iterator[None]:
             (model_input, "uuid", numbers),
         ):
             stack.enter_context(patch.object(where, name, what))
+        stack.enter_context(_fence_watched(machine))
         yield

@@ -10,6 +10,7 @@ import pytest
 
 from htmengine.model_swapper import teachings as scheduled
 from htmengine.model_swapper.suspected_losses import SuspectedLosses
+from htmengine.repository import checkpoints
 from htmengine.runtime.metric_storer.stage import MetricStorer
 from htmengine.runtime.metric_storer.sweep import Sweep
 from tests.simulation.history import run
@@ -60,6 +61,11 @@ def nobody_suspects():
     return replaced(SuspectedLosses, "note", lambda note: lambda self, uid, generation, rowid: None)
 
 
+def late_writers_are_let_in():
+    """The store takes checkpoints of a scheduler whose shard somebody else has claimed meanwhile."""
+    return replaced(checkpoints, "stale_shards", lambda stale: lambda conn, shards, epochs: frozenset())
+
+
 def taught_a_row_late():
     """The scheduler takes what is taught, and what is undone, for a row behind the one from which it counts."""
 
@@ -88,6 +94,7 @@ def taught_a_row_late():
         acknowledged_before_the_disk,
         nobody_sweeps,
         nobody_suspects,
+        late_writers_are_let_in,
         taught_a_row_late,
     ],
 )
