@@ -17,7 +17,7 @@ const EXAMPLES = 3;
 /** @param {URLSearchParams} query */
 export function monitorPart(query) {
   let params = query;
-  const area = /** @type {HTMLTextAreaElement} */ (h("textarea.file-text", { id: "monitor-text", rows: "16", spellcheck: "false", autocomplete: "off", oninput: later }));
+  const area = /** @type {HTMLTextAreaElement} */ (h("textarea.file-text", { id: "monitor-text", rows: "16", disabled: true, spellcheck: "false", autocomplete: "off", oninput: later }));
   const save = /** @type {HTMLButtonElement} */ (h("button.primary", { type: "submit" }, "Save rules"));
   const said = h("div");
   const faults = h("div", { role: "status" });
@@ -143,6 +143,7 @@ export function monitorPart(query) {
       save.hidden = command.element.hidden = !editable;
       replace(place, kept.path && kept.editable ? ["The rules are kept in ", h("code", null, kept.path), editable ? "." : "; to save them needs a token with the scope “admin”."] : ["This engine was started without a file of rules. What you try here holds once it stands in ", h("code", null, "monitor-rules.conf"), " in its folder, and the engine is started again."]);
       area.value = kept.text;
+      area.disabled = false; // what is typed before would be lost
       replace(said);
       show(kept.rules);
       await preview();
