@@ -46,6 +46,7 @@ from htmengine.htm.arrays import FloatArray
 from htmengine.htm.model import Model
 from htmengine.repository import metrics as repository_metrics
 from htmengine.repository import migrations, samples, scores
+from htmengine.repository.embedded import merging
 from htmengine.repository.opening import open_database
 
 FIRST_SECOND: Final = 1_700_000_100
@@ -171,6 +172,10 @@ class Tables(Candidate):
                 usual_lows=low,
                 usual_highs=high,
             )
+
+        with self.database.write() as conn:
+            if merging.is_due(conn):
+                merging.merge(conn, 2 * len(uids))
 
     def read(self, metric: int, rows: int) -> int:
         with self.database.read() as conn:

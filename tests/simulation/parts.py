@@ -23,8 +23,11 @@ from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.repository import checkpoints, metrics, sqlite_file
 from htmengine.repository.checkpoints import StoredCheckpoint
 from htmengine.repository.database import Database
+from htmengine.repository.embedded import merging
+from htmengine.repository.embedded import rows as embedded_rows
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.repository.opening import open_database
+from htmengine.runtime.metric_storer import stage as storer_stage
 from htmengine.sqlite.presence import Presence
 from htmengine.system.processes import Process as Identity
 from tests.simulation.machine import Machine, Process, Threading
@@ -263,6 +266,9 @@ def simulated(machine: Machine) -> Iterator[None]:
             (backfill, "uuid", numbers),
             (metrics, "uuid", numbers),
             (model_input, "uuid", numbers),
+            (embedded_rows, "MIN_RUN_ROWS", 12),  # so that a short history merges some runs
+            (merging, "RUNS_TO_MERGE", 2),
+            (storer_stage, "MIN_MERGED_ROWS", 5),
         ):
             stack.enter_context(patch.object(where, name, what))
         stack.enter_context(_fence_watched(machine))

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Select, case, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, select, tuple_, update
 
 from htmengine.repository import bulk, schema
+from htmengine.repository.chunks import in_chunks
 from htmengine.repository.times import FIRST_SECOND, epoch_seconds, whole
 
 HOUR_S: Final = 3600
@@ -72,35 +73,32 @@ def hour_of(timestamp: float) -> int:
 
 def waiting(conn: Connection, from_uid: str = "", *, limit: int) -> list[Due]:
     """Return metrics with scored rows that are not summed up, by uid, those behind `from_uid`."""
-    behind = (
-        select(_data.timestamp)
-        .where(_data.uid == _metric.uid, _data.rowid > _metric.hourly_rowid)
-        .order_by(_data.rowid)
-        .limit(1)
-        .scalar_subquery()
-    )
-    newest = (
-        select(_data.timestamp)
-        .where(_data.uid == _metric.uid, _data.rowid == _metric.scored_rowid)
-        .scalar_subquery()
-    )
     query = (
-        select(
-            _metric.uid,
-            _metric.generation,
-            _metric.hourly_rowid,
-            _metric.scored_rowid,
-            epoch_seconds(behind),
-            epoch_seconds(newest),
-        )
+        select(_metric.uid, _metric.generation, _metric.hourly_rowid, _metric.scored_rowid)
         .where(_metric.uid > from_uid, _metric.scored_rowid > _metric.hourly_rowid)
         .order_by(_metric.uid)
         .limit(limit)
     )
-    return [
-        Due(uid, generation, hourly, scored, None not in (first, last) and hour_of(first) < hour_of(last))
-        for uid, generation, hourly, scored, first, last in conn.execute(query)
-    ]
+    found = conn.execute(query).all()
+    uids = [row.uid for row in found]
+    first, last = (_times(conn, uids, at) for at in (_metric.hourly_rowid + 1, _metric.scored_rowid))
+    for uid, _, hourly, _ in found:
+        if uid not in first and uid in last:  # rows were removed
+            behind = select(epoch_seconds(_data.timestamp)).where(_data.uid == uid, _data.rowid > hourly)
+            first[uid] = conn.execute(behind.order_by(_data.rowid).limit(1)).scalar_one()
+    return [Due(*row, row[0] in last and hour_of(first[row[0]]) < hour_of(last[row[0]])) for row in found]
+
+
+def _times(conn: Connection, uids: Sequence[str], at: ColumnElement[int]) -> dict[str, int]:
+    """Return, by uid, the time of the row of each metric that a column names; those that are not stored are left out."""
+    query = select(_data.uid, epoch_seconds(_data.timestamp)).join_from(
+        schema.metric, schema.metric_data, (_data.uid == _metric.uid) & (_data.rowid == at)
+    )
+    return {
+        uid: time
+        for some in in_chunks(uids)
+        for uid, time in conn.execute(query.where(_metric.uid.in_(some)))
+    }
 
 
 def over(conn: Connection, metric: Due, *, rows: int) -> Sums | None:
@@ -206,7 +204,7 @@ def take_back(conn: Connection, uid: str, kept: int) -> None:
     state = select(_metric.hourly_rowid).where(_metric.uid == uid)
     if (conn.scalar(state) or 0) <= kept:
         return
-    oldest = conn.scalar(select(func.min(_data.rowid)).where(_data.uid == uid))
+    oldest = conn.scalar(select(_data.rowid).where(_data.uid == uid).order_by(_data.rowid).limit(1))
     if oldest is None:
         return
     conn.execute(

@@ -13,7 +13,7 @@ from htmengine.repository.alarms import Alarm, alarms_at
 from htmengine.repository.chunks import in_chunks
 from htmengine.repository.metrics import CUSTOM, states
 from htmengine.repository.status import WITH_MODEL, MetricStatus
-from htmengine.repository.times import epoch_seconds
+from htmengine.repository.times import by_time, epoch_seconds
 
 STATUS_NAMES: Final = {status.value: status.name.lower().replace("_", " ") for status in MetricStatus}
 
@@ -199,11 +199,10 @@ def latest_scores(
         queries = [by_index]
     else:
         # In two steps: an order by more than the index has makes newer releases of SQLite sort the whole table.
-        newest = (
-            query.with_only_columns(data.timestamp).order_by(data.timestamp.desc()).limit(limit).subquery()
-        )
-        query = query.where(data.timestamp >= select(func.min(newest.c.timestamp)).scalar_subquery())
-        queries = [query.order_by(data.timestamp.desc(), data.uid.desc(), data.rowid.desc())]
+        time = by_time(conn, data.timestamp)
+        newest = conn.scalars(query.with_only_columns(time).order_by(time.desc()).limit(limit)).all()
+        queries = [query.where(time >= newest[-1])] if newest else []
+        queries = [one.order_by(time.desc(), data.uid.desc(), data.rowid.desc()) for one in queries]
     rows = [row for one in queries for row in conn.execute(one.limit(limit))]
     if len(queries) > 1:
         rows = sorted(rows, key=lambda row: (row[2], row.uid, row.rowid), reverse=True)[:limit]

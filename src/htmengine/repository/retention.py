@@ -116,7 +116,7 @@ def _is_made_again(conn: Connection, uid: str, checkpoint: int, taught: Sequence
 
 
 def _remove(conn: Connection, uid: str, generation: int, last: int | None, before: int, limit: int) -> int:
-    oldest = conn.scalar(select(func.min(_data.rowid)).where(_data.uid == uid))
+    oldest = conn.scalar(select(_data.rowid).where(_data.uid == uid).order_by(_data.rowid).limit(1))
     if oldest is None or (last is not None and oldest > last):
         return 0
     # Locked where a server has more than one writer: no other model begins with these rows until they are gone.
@@ -125,11 +125,12 @@ def _remove(conn: Connection, uid: str, generation: int, last: int | None, befor
         return 0
     end = oldest + limit - 1 if last is None else min(last, oldest + limit - 1)
     rows = _data.uid == uid, _data.rowid.between(oldest, end), _data.timestamp < from_epoch(before)
-    newest = conn.scalar(select(func.max(_data.rowid)).where(*rows))
-    if newest is None:
+    newest, count = conn.execute(select(func.max(_data.rowid), func.count()).where(*rows)).one()
+    if not count:
         return 0
     _sum_up(conn, uid, generation, newest)
-    return conn.execute(delete(schema.metric_data).where(*rows)).rowcount
+    conn.execute(delete(schema.metric_data).where(*rows))
+    return int(count)
 
 
 def _sum_up(conn: Connection, uid: str, generation: int, to_rowid: int) -> None:

@@ -8,8 +8,9 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, bindparam, exists, func, select
 
 from htmengine.repository import bulk, identity, schema
+from htmengine.repository.embedded import rows as runs
 from htmengine.repository.lookup import IN_LIST
-from htmengine.repository.times import epoch_seconds
+from htmengine.repository.times import check_seconds, epoch_seconds
 
 _data: Final = schema.metric_data.c
 _metric: Final = schema.metric.c
@@ -82,6 +83,12 @@ def append(
     Raises ValueError for a timestamp that no datetime holds, and SQLAlchemy's IntegrityError for a row that is there
     already, a metric that is not, and a value that is not a number.
     """
+    if conn.dialect.name == "sqlite":
+        check_seconds(timestamps)
+        runs.append(
+            conn, uids, rowids, timestamps, values, [None] * len(uids) if digests is None else digests
+        )
+        return
     rows: dict[str, Sequence[Any]] = {
         "uid": uids,
         "rowid": rowids,
@@ -202,5 +209,5 @@ def value_range(conn: Connection, uid: str) -> tuple[float, float] | None:
 
 def tail(conn: Connection, uid: str, limit: int) -> Rows:
     """Return the newest samples of a metric, oldest first."""
-    newest = conn.scalar(select(func.max(_data.rowid)).where(_data.uid == uid))
+    newest = conn.scalar(select(_data.rowid).where(_data.uid == uid).order_by(_data.rowid.desc()).limit(1))
     return Rows([], [], [], []) if newest is None else read(conn, uid, newest - limit + 1, newest, limit)

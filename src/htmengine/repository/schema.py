@@ -34,6 +34,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from htmengine.repository.embedded import tables as embedded
 from htmengine.repository.status import MetricStatus, OperationLock
 
 metadata: Final = MetaData()
@@ -189,7 +190,7 @@ metric_data: Final = Table(
     metadata,
     Column("uid", String(40), primary_key=True, nullable=False, server_default=""),
     Column("rowid", Integer, primary_key=True, nullable=False, autoincrement=False, server_default=text("0")),
-    Column("timestamp", DateTime, nullable=False),
+    Column("timestamp", DateTime, nullable=False, info={"sqlite_epoch": "time"}),
     Column("metric_value", Double, nullable=False),
     Column("raw_anomaly_score", Double),
     Column("anomaly_score", Double),
@@ -216,18 +217,15 @@ metric_data: Final = Table(
     **_ON_MYSQL,
 )
 
-SCORES: Final = (
-    "raw_anomaly_score",
-    "anomaly_score",
-    "display_value",
-    "multi_step_best_predictions",
-    "log_score",
-    "sequence_score",
-    "novelty_score",
-    "forecast",
-    "usual_low",
-    "usual_high",
-)
+
+@event.listens_for(metric_data, "after_create")
+def _runs_on_sqlite(table: Table, connection: Connection, **options: Any) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"DROP TABLE {table.name}")
+        embedded.create(connection)
+
+
+SCORES: Final = embedded.SCORES
 """Columns of `metric_data` that a model fills, above the watermark none of them. The last three stay NULL where the model
 has no forecast yet or makes none."""
 

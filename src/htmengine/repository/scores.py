@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from htmengine.repository import bulk, schema
+from htmengine.repository.embedded import rows as runs
 from htmengine.repository.times import epoch_seconds
 
 RED_BAR: Final = 1_000_000_001
@@ -93,20 +94,21 @@ def store(
     else:
         best = [msgspec.json.encode(prediction).decode() for prediction in predictions]
     expected = {"forecast": forecasts, "usual_low": usual_lows, "usual_high": usual_highs}
+    columns: dict[str, Sequence[Any]] = {
+        "raw_anomaly_score": raw_anomaly_scores,
+        "anomaly_score": anomaly_scores,
+        "display_value": [rescale_for_display(score) for score in anomaly_scores],
+        "multi_step_best_predictions": best,
+        "log_score": log_scores,
+        "sequence_score": sequence_scores,
+        "novelty_score": novelty_scores,
+    }
+    columns |= {name: finite(column) for name, column in expected.items() if column is not None}
+    if conn.dialect.name == "sqlite":
+        return runs.store_scores(conn, uids, rowids, digests, columns)
+    rows: dict[str, Sequence[Any]] = {"uid": uids, "rowid": rowids}
     return bulk.update(
-        conn,
-        schema.metric_data,
-        {"uid": uids, "rowid": rowids} | ({} if digests is None else {"digest": digests}),
-        {
-            "raw_anomaly_score": raw_anomaly_scores,
-            "anomaly_score": anomaly_scores,
-            "display_value": [rescale_for_display(score) for score in anomaly_scores],
-            "multi_step_best_predictions": best,
-            "log_score": log_scores,
-            "sequence_score": sequence_scores,
-            "novelty_score": novelty_scores,
-        }
-        | {name: finite(column) for name, column in expected.items() if column is not None},
+        conn, schema.metric_data, rows if digests is None else rows | {"digest": digests}, columns
     )
 
 

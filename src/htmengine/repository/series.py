@@ -10,6 +10,7 @@ import numpy.typing as npt
 from sqlalchemy import Connection, Label, Select, bindparam, func, select
 
 from htmengine.repository import hours, schema
+from htmengine.repository.embedded import rows as runs
 from htmengine.repository.hours import HOUR_S, Hour, hour_of
 from htmengine.repository.times import FIRST_SECOND, bound, epoch_seconds, whole
 
@@ -225,6 +226,8 @@ def first_from(conn: Connection, uid: str, time: float) -> int:
 
     No index has a metric's times; they ascend with its rowids, so that the row is found by halves.
     """
+    if conn.dialect.name == "sqlite":
+        return runs.first_from(conn, uid, whole(time))
     query = select(_data.rowid, _data.timestamp).where(_data.uid == uid)
     newest = conn.execute(query.order_by(_data.rowid.desc()).limit(1)).first()
     if newest is None:

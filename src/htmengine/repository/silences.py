@@ -9,44 +9,22 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import Connection, Select, delete, insert, or_, select, update
 
 from htmengine.repository import bulk, schema
 from htmengine.repository.chunks import in_chunks
-from htmengine.repository.times import epoch_seconds
+from htmengine.repository.windows import Span, rows_of
 
 MAX_ROWS: Final = 512
 """So many of a metric's newest rows are read at a time; gaps before them are not known."""
 OVERDUE_S: Final = 300
 """A metric is silent so long after its next sample was due, or longer."""
-_PAIRS: Final = 200
-"""Metrics with their rowids in a statement."""
 _PART: Final = 5000
 _NAME: Final = "writer"
 
 _silence: Final = schema.metric_silence.c
 _rhythm: Final = schema.metric_rhythm.c
 _writer: Final = schema.silence_writer.c
-_data: Final = schema.metric_data.c
-_SPANS: Final = 200
-"""Spans in a statement. It is made once, and always has so many: to make it costs more than to run it."""
-_ROWS_IN_SPANS: Final = select(_data.uid, _data.rowid, epoch_seconds(_data.timestamp)).where(
-    or_(
-        *(
-            and_(
-                _data.uid == bindparam(f"uid{place}"),
-                _data.rowid > bindparam(f"before{place}"),
-                _data.rowid <= bindparam(f"last{place}"),
-            )
-            for place in range(_SPANS)
-        )
-    )
-)
-_NO_SPANS: Final[dict[str, str | int]] = {
-    f"{name}{place}": nothing
-    for place in range(_SPANS)
-    for name, nothing in (("uid", ""), ("before", 0), ("last", 0))
-}
 
 
 class Silence(NamedTuple):
@@ -176,33 +154,21 @@ def timestamps(
     spans : by uid, the rowid before the first row that is wanted, and that of the last one.
     limit : of so many rows of each metric, the newest.
     """
-    found: dict[str, list[tuple[int, int]]] = {uid: [] for uid in spans}
-    for some in in_chunks(sorted(spans), _SPANS):
-        given: dict[str, str | int] = dict(_NO_SPANS)
-        for place, uid in enumerate(some):
-            before, last = spans[uid]
-            given |= {
-                f"uid{place}": uid,
-                f"before{place}": max(before, last - limit),
-                f"last{place}": last,
-            }
-        for uid, rowid, timestamp in conn.execute(_ROWS_IN_SPANS, given):
-            found[uid].append((rowid, timestamp))
-    for rows in found.values():
-        rows.sort()
-    return found
+    wanted = [Span(uid, max(before, last - limit) + 1, last) for uid, (before, last) in spans.items()]
+    return {
+        span.uid: list(zip(rows.rowids.tolist(), rows.timestamps.tolist(), strict=True))
+        for span, rows in zip(wanted, rows_of(conn, wanted, ()), strict=True)
+    }
 
 
 def values(conn: Connection, rows: Sequence[tuple[str, int]]) -> dict[tuple[str, int], float]:
     """Return the values of rows, given by uid and rowid; those that are not stored are left out."""
-    found: dict[tuple[str, int], float] = {}
-    for some in in_chunks(rows, _PAIRS):
-        wanted = or_(*(and_(_data.uid == uid, _data.rowid == rowid) for uid, rowid in some))
-        for uid, rowid, value in conn.execute(
-            select(_data.uid, _data.rowid, _data.metric_value).where(wanted)
-        ):
-            found[uid, rowid] = value
-    return found
+    wanted = [Span(uid, rowid, rowid) for uid, rowid in rows]
+    return {
+        (span.uid, span.last): float(found.columns["value"][0])
+        for span, found in zip(wanted, rows_of(conn, wanted, ("value",)), strict=True)
+        if len(found.rowids)
+    }
 
 
 def rhythms(conn: Connection, *, part: int = _PART) -> Iterator[list[tuple[str, str]]]:

@@ -266,7 +266,7 @@ def other_hours(conn: Connection, uid: str, *, most: int) -> list[OtherHour]:
     `most` : of the newest rows that are summed up.
     """
     hourly = conn.scalar(select(_metric.hourly_rowid).where(_metric.uid == uid)) or 0
-    oldest = conn.scalar(select(func.min(_data.rowid)).where(_data.uid == uid))
+    oldest = conn.scalar(select(_data.rowid).where(_data.uid == uid).order_by(_data.rowid).limit(1))
     if oldest is None:
         return []
     first = max(oldest, hourly - most + 1)

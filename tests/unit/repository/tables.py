@@ -5,16 +5,21 @@ import re
 from sqlalchemy import Connection, MetaData, select
 
 from htmengine.repository.database import Database
+from htmengine.repository.embedded import tables as embedded
 
 
 def definitions(database: Database) -> list[str]:
     """Return the columns, keys and indexes in the database's own words, in whatever order they were made.
 
-    Of SQLite the indexes only: it cannot give a column a default later, and none of the engine's code goes without the
-    value.
+    Of SQLite's older tables the indexes only: it cannot give a column a default later, and none of the engine's code goes
+    without the value.
     """
+    runs = ", ".join(f"'{statement.split()[2]}'" for statement in embedded.TABLES)
     statement = {
-        "sqlite": "SELECT name, replace(replace(sql, char(10), ''), '\"', '') FROM sqlite_schema WHERE type = 'index'",
+        "sqlite": (
+            "SELECT name, replace(replace(sql, char(10), ''), '\"', '') FROM sqlite_schema"
+            f" WHERE type IN ('index', 'view', 'trigger') OR name IN ({runs})"
+        ),
         "postgresql": (
             "SELECT table_name, column_name, data_type, character_maximum_length, is_nullable, column_default"
             " FROM information_schema.columns WHERE table_schema = 'public'"

@@ -89,11 +89,11 @@ def test_rows_of_one_metric_are_chosen(database, uids):
 @pytest.mark.parametrize(
     ("options", "index"),
     [
-        ({}, "timestamp_idx"),
-        ({"least_log_score": 0.1}, "timestamp_idx"),
-        ({"least_log_score": 0.5}, "anomaly_score_idx"),
-        ({"uids": ["u"], "least_log_score": 0.5}, "autoindex_metric_data"),
-        ({"uids": ["u", "v"], "least_log_score": 0.5}, "anomaly_score_idx"),
+        ({}, "merged_row_time_idx"),
+        ({"least_log_score": 0.1}, "merged_row_time_idx"),
+        ({"least_log_score": 0.5}, "merged_row_notable_idx"),
+        ({"uids": ["u"], "least_log_score": 0.5}, "SEARCH sample USING PRIMARY KEY (metric=?"),
+        ({"uids": ["u", "v"], "least_log_score": 0.5}, "merged_row_notable_idx"),
     ],
 )
 def test_no_more_rows_are_read_than_needed(database, uids, options, index):
@@ -107,10 +107,11 @@ def test_no_more_rows_are_read_than_needed(database, uids, options, index):
             executed.append((statement, parameters))
 
     latest(database, **options)
-    ((statement, parameters),) = executed
+    assert executed
     with database.read() as conn:
-        plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-        assert index in str(plan.all())
+        for statement, parameters in tuple(executed):
+            plan = conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            assert index in str(plan.all())
 
 
 def test_metrics_are_read_in_pages(database):

@@ -114,5 +114,6 @@ def test_no_more_rows_are_read_than_needed(database, scored):
         series.rows_between(conn, scored, FIRST_SECOND, FIRST_SECOND + 100)
         series.steps_between(conn, scored, FIRST_SECOND, FIRST_SECOND + 100, 60)
     for plan in plans():
-        assert "SEARCH metric_data USING INDEX sqlite_autoindex_metric_data_1 (uid=?" in plan
-        assert "timestamp_idx" not in plan
+        assert "SEARCH" in plan
+        assert "SCAN number" not in plan
+        assert "SCAN sample" not in plan

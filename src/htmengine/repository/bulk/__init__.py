@@ -13,7 +13,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, DateTime, Table
 
 from htmengine.repository.bulk import mysql, postgresql, sqlite
-from htmengine.repository.times import FIRST_SECOND, LAST_SECOND
+from htmengine.repository.times import check_seconds
 
 Columns = Mapping[str, Sequence[Any]]
 
@@ -52,7 +52,5 @@ def _check(table: Table, columns: Sequence[tuple[str, Sequence[Any]]]) -> int:
         raise ValueError(f"columns of {sorted(lengths)} rows")
     for name, column in columns:
         if isinstance(table.c[name].type, DateTime) and column:
-            for second in (min(column), max(column)):
-                if not FIRST_SECOND <= second <= LAST_SECOND:
-                    raise ValueError(f"timestamp {second} lies outside of the years 1 to 9999")
+            check_seconds(column)
     return lengths.pop()

@@ -12,10 +12,12 @@ from htmengine.repository.database import Database
 from htmengine.repository.errors import RepositoryError
 from htmengine.repository.locks import lock_metrics, lock_tables
 
-NEWEST: Final = "8d41b7e6c025"
+NEWEST: Final = "9b3e5d41f7a2"
 """Revision of the tables that this version works with."""
 DOCUMENTED: Final = ("57ab75d58038", "1d2eddc43366", "872a895b8e8", "315d6ad6c19f")
 """Revisions of the documented schema, oldest first; the last one adds the column for predictions."""
+FIRST_WITH_RUNS: Final = "9b3e5d41f7a2"
+"""Revision from which on `metric_data` is a view in SQLite."""
 
 _SHARDS: Final = "shards"
 
@@ -37,9 +39,9 @@ def upgrade(database: Database, shards: int) -> None:
     """
     with database.write() as conn:
         lock_tables(conn)
-        tables = set(inspect(conn).get_table_names())
         found = revision(conn)
-        if found is None and schema.metric_data.name not in tables:  # which is made after the metrics'
+        # Which is made after the metrics'.
+        if found is None and not inspect(conn).has_table(schema.metric_data.name):
             schema.metadata.create_all(conn)
             _version.create(conn, checkfirst=True)
             conn.execute(insert(_version).values(version_num=NEWEST))
@@ -81,7 +83,9 @@ def _migrate(conn: Connection, found: str | None, where: str) -> None:
     settings = Config()
     settings.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     settings.attributes["connection"] = conn
-    if found is None:
+    if found is None and schema.metric_data.name in inspect(conn).get_view_names():
+        command.stamp(settings, FIRST_WITH_RUNS)  # made by an application from the tables of `schema`
+    elif found is None:
         # Made from the documented statements, or by an application from the tables of `schema`. The newest documented
         # revision adds one column; what comes after it adds only what is not there.
         columns = {column["name"] for column in inspect(conn).get_columns(schema.metric_data.name)}

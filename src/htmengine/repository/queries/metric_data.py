@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Result, Row, Select, func, select, update
@@ -14,7 +14,7 @@ from htmengine.repository import identity, samples, schema
 from htmengine.repository.queries.metrics import getMetric, getMetricWithUpdateLock
 from htmengine.repository.queries.transactions import Fields, all_rows, columns, joined, storable, stored_time
 from htmengine.repository.status import MetricStatus
-from htmengine.repository.times import epoch_seconds, to_epoch
+from htmengine.repository.times import by_time, epoch_seconds, time_bound, to_epoch
 
 BARS: Final = 24
 """Into so many blocks the period is divided that metrics are sorted by."""
@@ -171,13 +171,14 @@ def getMetricIdsSortedByDisplayValue(conn: Connection, period: int | str) -> dic
     if length_s <= 0:
         raise ValueError(f"a period of {period} hours has no samples")
     with joined(conn, writes=False):
-        newest = conn.scalar(select(func.max(_data.timestamp)))
+        time = by_time(conn, _data.timestamp)
+        newest = conn.scalar(select(epoch_seconds(_data.timestamp)).order_by(time.desc()).limit(1))
         if newest is None:
             return {}
-        age = to_epoch(newest) - epoch_seconds(_data.timestamp)
+        age = newest - epoch_seconds(_data.timestamp)
         highest = (
             select(_data.uid, func.max(func.coalesce(_data.display_value, 0)).label("bar"))
-            .where(_data.timestamp > newest - timedelta(seconds=length_s))
+            .where(time > time_bound(conn, newest - length_s))
             .group_by(_data.uid, age // (length_s // BARS))
             .subquery()
         )

@@ -38,6 +38,7 @@ from htmengine.model_swapper.model_input import ModelInputBuilder, requests
 from htmengine.repository import backfill, gathered_samples, metrics, running_totals, samples
 from htmengine.repository.chunks import in_chunks
 from htmengine.repository.database import Database
+from htmengine.repository.embedded import merging
 from htmengine.repository.errors import WriteConflict
 from htmengine.repository.gathered_samples import Span
 from htmengine.repository.metrics import MetricState
@@ -82,6 +83,8 @@ MAX_MESSAGES: Final = 200
 LINES_BATCH_SIZE: Final = 4000
 """So many messages are taken as have this number of lines together, going by the last ones; and a transaction ends with
 the message that reaches it."""
+MIN_MERGED_ROWS: Final = 500
+"""So many rows are merged between two batches, where there are some to merge."""
 CLOSINGS_BATCH_SIZE: Final = 1000
 """Metrics of which one message says that an interval is over."""
 MAX_POLL_S: Final = 1.0
@@ -172,6 +175,8 @@ class MetricStorer(Stage):
         self._waiting: dict[str, _Waiting] = {}
         """By metric, what waits to become rows."""
         self._waiting_seen = False
+        self._stored_rows = 0
+        """Since rows were merged."""
         self._clock = clock
         self._timer = timer
         self._step = step
@@ -216,7 +221,15 @@ class MetricStorer(Stage):
 
     @override
     def settle(self) -> None:
-        """Nothing is kept that must be saved."""
+        """Merge rows of full runs, about twice as many as were stored: so they never pile up, and nobody waits long."""
+        rows, self._stored_rows = max(MIN_MERGED_ROWS, 2 * self._stored_rows), 0
+        with self._database.read() as conn:
+            is_due = merging.is_due(conn)
+        if is_due:
+            with self._database.write() as conn:
+                merged = merging.merge(conn, rows)
+            self.counters.add("rows_merged", merged)
+            self._step(f"{NAME}.merged")
 
     @override
     def close(self) -> None:
@@ -553,6 +566,7 @@ class MetricStorer(Stage):
             refusals.add(key[0], rows.examples[key], count=count)
         refusals.report(self.counters, self._intake.shown)
         self.counters.add("rows_stored", len(rows.uids))
+        self._stored_rows += len(rows.uids)
         if new:
             self.counters.add("metrics_created", len(new))
             self._automatic.created(new)

@@ -1,0 +1,131 @@
+"""Rows appended to runs, and scores beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import Connection
+
+from htmengine.repository.bulk.statements import chunks
+
+ROWS_OF_METRIC: Final = 4
+"""Rows that a run has of each metric, if all come equally often. A page is then shared by a dozen of metrics."""
+MIN_RUN_ROWS: Final = 1000
+ROWS_IN_STATEMENT: Final = 512
+
+
+def append(
+    conn: Connection,
+    uids: Sequence[str],
+    rowids: Sequence[int],
+    timestamps: Sequence[int],
+    values: Sequence[float],
+    digests: Sequence[int | None],
+) -> None:
+    """Append rows to the newest run, or begin another. Parameters and errors as of `samples.append`."""
+    if len({len(uids), len(rowids), len(timestamps), len(values), len(digests)}) > 1:
+        raise ValueError(f"columns of {len(uids)}, {len(rowids)}, {len(timestamps)} and {len(values)} rows")
+    if not uids:
+        return
+    run = _run(conn)
+    conn.exec_driver_sql("UPDATE sample_run SET rows = rows + ? WHERE id = ?", (len(uids), run))
+    for count, parameters in chunks(
+        [uids, rowids, timestamps, values, digests], ROWS_IN_STATEMENT, again=True
+    ):
+        given = ", ".join(["(?, ?, ?, ?, ?)"] * count)
+        # A metric that is not there has no number, which the table refuses.
+        conn.exec_driver_sql(
+            "INSERT INTO run_sample (run, metric, rowid, time, value, digest)"
+            f" SELECT {run:d}, number.id, column2, column3, column4, column5 FROM (VALUES {given})"
+            " LEFT JOIN metric_number AS number ON number.uid = column1",
+            parameters,
+        )
+
+
+def store_scores(
+    conn: Connection,
+    uids: Sequence[str],
+    rowids: Sequence[int],
+    digests: Sequence[int] | None,
+    columns: Mapping[str, Sequence[Any]],
+) -> int:
+    """Store columns of SCORES beside rows; return how many of the rows are there, and have these digests if any are given.
+
+    Columns that are not given stay as they are.
+    """
+    given = [uids, rowids, uids if digests is None else digests, *columns.values()]
+    is_same = "" if digests is None else " AND ifnull(sample.digest, 0) = column3"
+    names = ", ".join(columns)
+    sources = ", ".join(f"column{place}" for place in range(4, 4 + len(columns)))
+    excluded = ", ".join(f"{name} = excluded.{name}" for name in columns)
+    own = ", ".join(f"{name} = given.column{place}" for place, name in enumerate(columns, 4))
+    row = f"({', '.join('?' * len(given))})"
+    runs = [run for (run,) in conn.exec_driver_sql("SELECT id FROM sample_run ORDER BY id DESC")]
+    found = 0
+    for count, parameters in chunks(given, ROWS_IN_STATEMENT, again=True):
+        values = ", ".join([row] * count)
+        missing = count
+        for run in runs:  # usually all of them are in the newest
+            missing -= conn.exec_driver_sql(
+                f"INSERT INTO run_score (run, metric, rowid, {names})"
+                f" SELECT sample.run, sample.metric, sample.rowid, {sources} FROM (VALUES {values})"
+                " CROSS JOIN metric_number AS number ON number.uid = column1 CROSS JOIN run_sample AS sample"
+                f" ON sample.run = {run:d} AND sample.metric = number.id AND sample.rowid = column2{is_same}"
+                f" WHERE true ON CONFLICT (run, metric, rowid) DO UPDATE SET {excluded}",
+                parameters,
+            ).rowcount
+            if not missing:
+                break
+        if missing:
+            same = is_same.replace("sample", "merged_row").replace("column", "given.column")
+            missing -= conn.exec_driver_sql(
+                f"UPDATE merged_row SET {own} FROM (VALUES {values}) AS given"
+                " JOIN metric_number AS number ON number.uid = given.column1"
+                f" WHERE merged_row.metric = number.id AND merged_row.rowid = given.column2{same}",
+                parameters,
+            ).rowcount
+        found += count - missing
+    return found
+
+
+def first_from(conn: Connection, uid: str, second: int) -> int:
+    """Return a rowid so that rows from there on are at this time or later; see `series.first_from`."""
+    metric = conn.exec_driver_sql("SELECT id FROM metric_number WHERE uid = ?", (uid,)).scalar()
+    in_runs = conn.exec_driver_sql(
+        "SELECT min(CASE WHEN time >= ? THEN sample.rowid END), max(sample.rowid) FROM sample_run AS run"
+        " CROSS JOIN run_sample AS sample ON sample.run = run.id AND sample.metric = ?",
+        (second, metric),
+    ).one()
+    own = "SELECT rowid, time FROM merged_row WHERE metric = ?"
+    newest = conn.exec_driver_sql(f"{own} ORDER BY rowid DESC LIMIT 1", (metric,)).first()
+    found = [] if in_runs[0] is None else [int(in_runs[0])]
+    if newest is not None and newest.time >= second:
+        low, high = 0, int(newest.rowid)
+        while low < high:  # by halves: times ascend with the rowids
+            middle = (low + high) // 2
+            row = conn.exec_driver_sql(f"{own} AND rowid >= ? ORDER BY rowid LIMIT 1", (metric, middle)).one()
+            if row.time >= second:
+                high = middle
+            else:
+                low = row.rowid + 1
+        first = conn.exec_driver_sql(f"{own} AND rowid >= ? ORDER BY rowid LIMIT 1", (metric, low)).one()
+        found.append(int(first.rowid))  # a row of a run may lie before it
+    if found:
+        return min(found)
+    last = [int(rowid) for rowid in (in_runs[1], newest and newest.rowid) if rowid is not None]
+    return max(last) + 1 if last else 0
+
+
+def _run(conn: Connection) -> int:
+    """Return the run to which rows are appended."""
+    newest = conn.exec_driver_sql("SELECT id, rows FROM sample_run ORDER BY id DESC LIMIT 1").first()
+    if newest is not None and newest.rows < MIN_RUN_ROWS:
+        return int(newest.id)
+    # Numbers are not given again, so that this is at least how many metrics there are.
+    metrics = conn.exec_driver_sql("SELECT max(id) FROM metric_number").scalar() or 0
+    if newest is not None and newest.rows < ROWS_OF_METRIC * metrics:
+        return int(newest.id)
+    run = 1 if newest is None else int(newest.id) + 1
+    conn.exec_driver_sql("INSERT INTO sample_run (id, rows) VALUES (?, 0)", (run,))
+    return run
