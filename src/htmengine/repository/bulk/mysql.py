@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, DateTime, Table
 
-from htmengine.repository.bulk.statements import chunks, in_order, insert_values, may_be_null
+from htmengine.repository.bulk.statements import in_order, insert_values, may_be_null
+from htmengine.repository.chunks import in_statements
 
 ROWS: Final = 250
 """Rows in a statement. More are no faster."""
@@ -37,7 +38,7 @@ def update(
     ours = ", ".join(f"ours.`{name}` = given.c{i}" for i, name in enumerate(to, len(where)))
     found = 0
     rows = in_order([*where.values(), *to.values()]) if shared else [*where.values(), *to.values()]
-    for count, parameters in chunks(rows, ROWS):
+    for count, parameters in in_statements(rows, ROWS):
         given = " UNION ALL SELECT ".join([first] + [others] * (count - 1))
         # The given rows are read first, one after the other: rows are locked in their order, and found by the key.
         found += conn.exec_driver_sql(

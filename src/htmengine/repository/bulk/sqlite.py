@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from sqlalchemy import Column, Connection, DateTime, Table
 
-from htmengine.repository.bulk.statements import chunks, insert_values, may_be_null
+from htmengine.repository.bulk.statements import insert_values, may_be_null
+from htmengine.repository.chunks import in_statements
 
 ROWS: Final = 512
 """Rows in a statement at most. More are no faster."""
@@ -36,7 +37,7 @@ def update(
     ours = ", ".join(f'"{name}" = given.column{i}' for i, name in enumerate(to, len(where) + 1))
     same = " AND ".join(f"{_key(table.c[name])} = given.column{i}" for i, name in enumerate(where, 1))
     found = 0
-    for count, parameters in chunks([*where.values(), *to.values()], ROWS, again=True):
+    for count, parameters in in_statements([*where.values(), *to.values()], ROWS, again=True):
         values = ", ".join([f"({row})"] * count)
         statement = f'UPDATE "{table.name}" SET {ours} FROM (VALUES {values}) AS given WHERE {same}'
         found += conn.exec_driver_sql(statement, parameters).rowcount

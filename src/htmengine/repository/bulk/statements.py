@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Column, Connection, Table
+
+from htmengine.repository.chunks import in_statements
 
 
 def insert_values(
@@ -23,26 +24,9 @@ def insert_values(
     quoted = conn.dialect.identifier_preparer.quote_identifier
     names = ", ".join(map(quoted, rows))
     row = ", ".join(placeholder(table.c[name]) for name in rows)
-    for count, parameters in chunks(list(rows.values()), size, again=again):
+    for count, parameters in in_statements(list(rows.values()), size, again=again):
         values = ", ".join([f"({row})"] * count)
         conn.exec_driver_sql(f"INSERT INTO {quoted(table.name)} ({names}) VALUES {values}", parameters)
-
-
-def chunks(
-    columns: Sequence[Sequence[Any]], size: int, *, again: bool = False
-) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Give the number of rows and the parameters of each statement, row by row.
-
-    `again`: the numbers are powers of two, so that the same few statements come again and are compiled already.
-    """
-    rows = list(zip(*columns, strict=True))
-    start = 0
-    while start < len(rows):
-        count = min(size, len(rows) - start)
-        if again:
-            count = 1 << (count.bit_length() - 1)
-        yield count, tuple(chain.from_iterable(rows[start : start + count]))
-        start += count
 
 
 def in_order(columns: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:

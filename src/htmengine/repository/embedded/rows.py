@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
-from htmengine.repository.bulk.statements import chunks
+from htmengine.repository.chunks import in_statements
 
 ROWS_OF_METRIC: Final = 4
 """Rows that a run has of each metric, if all come equally often. A page is then shared by a dozen of metrics."""
@@ -30,7 +30,7 @@ def append(
         return
     run = _run(conn)
     conn.exec_driver_sql("UPDATE sample_run SET rows = rows + ? WHERE id = ?", (len(uids), run))
-    for count, parameters in chunks(
+    for count, parameters in in_statements(
         [uids, rowids, timestamps, values, digests], ROWS_IN_STATEMENT, again=True
     ):
         given = ", ".join(["(?, ?, ?, ?, ?)"] * count)
@@ -63,7 +63,7 @@ def store_scores(
     row = f"({', '.join('?' * len(given))})"
     runs = [run for (run,) in conn.exec_driver_sql("SELECT id FROM sample_run ORDER BY id DESC")]
     found = 0
-    for count, parameters in chunks(given, ROWS_IN_STATEMENT, again=True):
+    for count, parameters in in_statements(given, ROWS_IN_STATEMENT, again=True):
         values = ", ".join([row] * count)
         missing = count
         for run in runs:  # usually all of them are in the newest
