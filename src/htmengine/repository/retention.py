@@ -16,7 +16,7 @@ from htmengine.repository import hours, samples, schema, teachings
 from htmengine.repository.checkpoints import ModelKey
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.repository.teachings import Teaching
-from htmengine.repository.times import bound, from_epoch, to_epoch
+from htmengine.repository.times import bound, by_time, epoch_seconds, from_epoch
 
 METRICS_BATCH_SIZE: Final = 200
 
@@ -143,8 +143,9 @@ def _sum_up(conn: Connection, uid: str, generation: int, to_rowid: int) -> None:
 
 def oldest_timestamp(conn: Connection) -> int | None:
     """Return the time of the oldest row of all metrics, in seconds since the epoch; None where there is none."""
-    found = conn.scalar(select(_data.timestamp).order_by(_data.timestamp).limit(1))
-    return None if found is None else to_epoch(found)
+    time = by_time(conn, _data.timestamp)
+    found: int | None = conn.scalar(select(epoch_seconds(_data.timestamp)).order_by(time).limit(1))
+    return found
 
 
 def remove_alarms(conn: Connection, before: int, *, limit: int) -> int:
