@@ -164,7 +164,7 @@ def test_rows_of_the_revision_before_runs_stay_as_they_are(database, uid, rows_a
     script = ScriptDirectory(str(Path(migrations.__file__).parent))
     monkeypatch.setattr(ScriptDirectory, "from_config", lambda config: script)
     revision = script.get_revision(upgrade.revision).module
-    monkeypatch.setattr(revision, "_AT_ONCE", rows_at_once)
+    monkeypatch.setattr(revision, "_BATCH_SIZE", rows_at_once)
     monkeypatch.setattr(revision, "_SAID_EVERY_S", 0.0)
     with caplog.at_level(logging.INFO):
         migrations.upgrade(database, shards=4)

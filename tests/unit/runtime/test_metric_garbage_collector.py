@@ -152,16 +152,16 @@ def test_the_oldest_rows_go_when_the_file_is_too_large(tmp_path):
     )
     now = 30 * 86_400
     with opened(settings) as context:
-        old = fill(context.database, "old", 3000, every_s=200)
-        new = fill(context.database, "new", 9000, every_s=280)
+        old = fill(context.database, "old", 8000, every_s=75)
+        new = fill(context.database, "new", 24_000, every_s=105)
         store = open_checkpoint_store(context.settings, context.database)
         assert metric_garbage_collector.excess_bytes(context) > 0
         removed = metric_garbage_collector.collect_excess(context, store, now, pause_s=0)
         assert metric_garbage_collector.excess_bytes(context) == 0
         left = len(rowids(context.database, old)) + len(rowids(context.database, new))
-        assert left == 12_000 - removed
+        assert left == 32_000 - removed
         assert left > 1000
-        assert rowids(context.database, new)[-1] == 9000
+        assert rowids(context.database, new)[-1] == 24_000
         with context.database.read() as conn:
             assert file_space(conn).reusable > 0  # new rows use it again
         assert metric_garbage_collector.collect_excess(context, store, now, pause_s=0) == 0

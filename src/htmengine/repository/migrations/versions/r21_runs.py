@@ -9,7 +9,7 @@ from alembic import op
 revision = "9b3e5d41f7a2"
 down_revision = "5f0c2e8ab914"
 
-_AT_ONCE = 50_000
+_BATCH_SIZE = 50_000
 _SAID_EVERY_S = 5.0
 
 log = logging.getLogger("htmengine.repository.migrations")
@@ -128,11 +128,11 @@ def _take_over(bind: sa.Connection) -> None:
     # The column "rowid" hides SQLite's own number of a row.
     last = bind.exec_driver_sql("SELECT max(_rowid_) FROM metric_data").scalar() or 0
     said = monotonic()
-    for first in range(1, last + 1, _AT_ONCE):
-        bind.exec_driver_sql(_COPY, (first, first + _AT_ONCE - 1))
+    for first in range(1, last + 1, _BATCH_SIZE):
+        bind.exec_driver_sql(_COPY, (first, first + _BATCH_SIZE - 1))
         if monotonic() - said >= _SAID_EVERY_S:
             said = monotonic()
-            log.info("repository.upgrading rows=%d of=%d", first + _AT_ONCE - 1, last)
+            log.info("repository.upgrading rows=%d of=%d", first + _BATCH_SIZE - 1, last)
 
 
 _COPY = (
