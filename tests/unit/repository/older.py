@@ -4,7 +4,7 @@ from sqlalchemy import Connection
 
 from htmengine.repository.embedded import tables
 
-REVISION = "5f0c2e8ab914"
+REVISION = "8d41b7e6c025"
 TABLE = """CREATE TABLE metric_data (
     uid VARCHAR(40) DEFAULT '' NOT NULL, rowid INTEGER DEFAULT 0 NOT NULL, timestamp DATETIME NOT NULL,
     metric_value DOUBLE NOT NULL, raw_anomaly_score DOUBLE, anomaly_score DOUBLE, display_value INTEGER,

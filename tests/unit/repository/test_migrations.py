@@ -160,7 +160,7 @@ def test_rows_of_the_revision_before_runs_stay_as_they_are(database, uid, rows_a
         before = conn.execute(select(schema.metric_data).order_by("rowid")).all()
         as_before_runs(conn)
         assert conn.execute(select(schema.metric_data).order_by("rowid")).all() == before
-    upgrade = importlib.import_module("htmengine.repository.migrations.versions.r21_runs")
+    upgrade = importlib.import_module("htmengine.repository.migrations.versions.r22_runs")
     script = ScriptDirectory(str(Path(migrations.__file__).parent))
     monkeypatch.setattr(ScriptDirectory, "from_config", lambda config: script)
     revision = script.get_revision(upgrade.revision).module

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "9b3e5d41f7a2"
-down_revision = "5f0c2e8ab914"
+down_revision = "8d41b7e6c025"
 
 _BATCH_SIZE = 50_000
 _SAID_EVERY_S = 5.0
