@@ -343,7 +343,7 @@ def test_status_shows_what_every_service_counts(engine):
             and counts["metric_storer"].get("rows_stored", 0) >= 21
             and counts["model_scheduler"].get("rows_scored", 0) >= 21
             and counts["anomaly_service"].get("scores_stored", 0) >= 21
-            and counts["udp_listener"].get("rejected", {}).keys() == {"the line is not UTF-8"}
+            and counts["udp_listener"].get("rejected", {}).keys() == {"graphite-udp: the line is not UTF-8"}
         )
 
     wait_until(counted, "reports")
@@ -458,7 +458,7 @@ def test_a_repository_is_made_by_hand_and_upgraded_twice(tmp_path):
     folder = Folder(tmp_path / "data")
     for _ in range(2):
         assert folder.json("db", "upgrade") == {"upgraded": True, "shards": 4}
-    assert sorted(folder.select("SELECT name FROM lock")) == [("alarms",), ("metrics",)]
+    assert sorted(folder.select("SELECT name FROM lock")) == [("alarms",), ("metrics",), ("teachings",)]
 
 
 # -- A demonstration
