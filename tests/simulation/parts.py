@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from greenlet import getcurrent, greenlet
 from sqlalchemy import Connection
 
 from htmengine import config
@@ -219,16 +219,16 @@ def _fence_watched(machine: Machine) -> Iterator[None]:
     writing, and on what he deleted staying so.
     """
     write, store = CheckpointStore.write, checkpoints.store
-    given: dict[int, Mapping[int, int]] = {}
+    given: dict[greenlet, Mapping[int, int]] = {}  # by task: others run while one waits for the database
 
     def writing(
         self: CheckpointStore, some: Any, epochs: Mapping[int, int], **options: Any
     ) -> frozenset[int]:
-        given[threading.get_ident()] = epochs
+        given[getcurrent()] = epochs
         return write(self, some, epochs, **options)
 
     def storing(conn: Connection, some: Sequence[StoredCheckpoint], **options: Any) -> None:
-        epochs = given[threading.get_ident()]
+        epochs = given[getcurrent()]
         for shard in {checkpoint.shard for checkpoint in some}:
             if (owner := checkpoints.epoch(conn, shard)) != epochs.get(shard):
                 machine.failures.append(
