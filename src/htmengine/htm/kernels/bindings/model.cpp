@@ -221,10 +221,11 @@ void bind_pool(nb::module_& module) {
                     nb::gil_scoped_release released;
                     states = self.states({slots.data(), slots.size()}, threads);
                 }
-                nb::list found;
+                std::vector<std::pair<std::uint64_t, nb::bytes>> found;
+                found.reserve(states.size());
                 for (const Pool::State& state : states)
-                    found.append(nb::make_tuple(state.rows, nb::bytes(reinterpret_cast<const char*>(state.bytes.data()),
-                                                                      state.bytes.size())));
+                    found.emplace_back(state.rows, nb::bytes(reinterpret_cast<const char*>(state.bytes.data()),
+                                                             state.bytes.size()));
                 return found;
             },
             "slots"_a, "threads"_a)
