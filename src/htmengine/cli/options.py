@@ -112,3 +112,11 @@ StartOption: TypeAlias = Annotated[
         "--start", metavar="TIME", help="Time of the first row with --every; day of clocks without a date."
     ),
 ]
+
+# What is said of a span of time.
+
+FromOption: TypeAlias = Annotated[
+    str, typer.Option("--from", metavar="TIME", help="Such as 2024-05-01T14:00Z, or 90m ago.")
+]
+ToOption: TypeAlias = Annotated[str, typer.Option("--to", metavar="TIME", help="Likewise; it is included.")]
+NoteOption: TypeAlias = Annotated[str, typer.Option(metavar="TEXT", help="Why.")]

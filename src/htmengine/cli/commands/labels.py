@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from htmengine.cli.group import Commands
-from htmengine.cli.options import ConfigOption, DataOption, JsonOption
+from htmengine.cli.options import ConfigOption, DataOption, FromOption, JsonOption, NoteOption, ToOption
 
 labels = typer.Typer(
     cls=Commands, no_args_is_help=True, help="List and change what people say of metrics at a time."
@@ -34,12 +34,10 @@ def list_(
 @labels.command()
 def add(
     name: Name,
-    begins: Annotated[
-        str, typer.Option("--from", metavar="TIME", help="Such as 2024-05-01T14:00Z, or 90m ago.")
-    ],
-    ends: Annotated[str, typer.Option("--to", metavar="TIME", help="Likewise; it is included.")],
+    begins: FromOption,
+    ends: ToOption,
     kind: Annotated[str, typer.Option(metavar="KIND", help="normal, anomaly, or ignore.")],
-    note: Annotated[str, typer.Option(metavar="TEXT", help="Why.")] = "",
+    note: NoteOption = "",
     expires: Annotated[
         str | None, typer.Option(metavar="TIME", help="When it goes by itself. [default: never]")
     ] = None,

@@ -5,14 +5,12 @@ from typing import Annotated
 import typer
 
 from htmengine.cli.group import Commands
-from htmengine.cli.options import ConfigOption, DataOption, JsonOption
+from htmengine.cli.options import ConfigOption, DataOption, FromOption, JsonOption, NoteOption, ToOption
 
 teach = typer.Typer(
     cls=Commands, no_args_is_help=True, help="Tell a metric's model what is normal, and take it back."
 )
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A metric.")]
-From = Annotated[str, typer.Option("--from", metavar="TIME", help="Such as 2024-05-01T14:00Z, or 90m ago.")]
-To = Annotated[str, typer.Option("--to", metavar="TIME", help="Likewise; it is included.")]
 How = Annotated[
     str,
     typer.Option(
@@ -21,7 +19,6 @@ How = Annotated[
         "forget: the model has not seen the span.",
     ),
 ]
-Note = Annotated[str, typer.Option(metavar="TEXT", help="Why.")]
 Expires = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="It counts for samples before this time. [default: for 90 days]"),
@@ -32,8 +29,8 @@ Anomaly = Annotated[bool, typer.Option("--anomaly", help="The span was an anomal
 @teach.command()
 def preview(
     name: Name,
-    begins: From,
-    ends: To,
+    begins: FromOption,
+    ends: ToOption,
     how: How,
     anomaly: Anomaly = False,
     json: JsonOption = False,
@@ -51,10 +48,10 @@ def preview(
 @teach.command()
 def normal(
     name: Name,
-    begins: From,
-    ends: To,
+    begins: FromOption,
+    ends: ToOption,
     how: How,
-    note: Note = "",
+    note: NoteOption = "",
     expires: Expires = None,
     data: DataOption = None,
     config: ConfigOption = None,
@@ -72,9 +69,9 @@ def normal(
 @teach.command()
 def anomaly(
     name: Name,
-    begins: From,
-    ends: To,
-    note: Note = "",
+    begins: FromOption,
+    ends: ToOption,
+    note: NoteOption = "",
     expires: Expires = None,
     data: DataOption = None,
     config: ConfigOption = None,
