@@ -84,6 +84,8 @@ class Engine:
         http = [] if http_port is None else ["--http-port", str(http_port)]
         self._arguments = [*program, *self._place, *own_port, *http]
         self.port = port
+        self.http_port = http_port
+        self.config = config
         self._service = service
         self._log_before = 0
         self.log = data / f"{service or 'engine'}.log"

@@ -122,6 +122,9 @@ class SimulatedConsumer:
         self._late = late
         return [delivery for delivery in came if delivery not in late] if late else came
 
+    def still_has(self, deliveries: Sequence[Delivery]) -> bool:
+        return not self._is_cut_off and self._inner.still_has(deliveries)
+
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         self._bus.process.point("bus.ack")
         if not self._is_cut_off:

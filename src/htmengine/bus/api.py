@@ -114,6 +114,13 @@ class Consumer(Protocol):
         """
         ...
 
+    def still_has(self, deliveries: Sequence[Delivery]) -> bool:
+        """Tell whether these are this consumer's yet, as far as is known here; False once they come again to another.
+
+        A process that stood still, or a connection that broke, finds out late.
+        """
+        ...
+
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """Say that these are done: their effects are durable. An unknown or old one is ignored."""
         ...

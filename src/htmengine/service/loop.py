@@ -32,6 +32,9 @@ class Outcome(NamedTuple):
     dead_letters: Sequence[tuple[Delivery, str]] = ()
     best_effort: Sequence[Outgoing] = ()
     """Published too, but dropped for a queue that stays full: the messages can be made again from the repository."""
+    as_owner: bool = False
+    """Publish only while the messages are this consumer's. Whoever gets them instead publishes the same, in their order; to
+    publish what comes of later ones before that would not be in order."""
     secure: Callable[[], None] | None = None
     """Called once all is published, before anything is acknowledged: brings to the disk what the messages became."""
 
@@ -97,8 +100,9 @@ def run(
                 outcome = retrying(partial(stage.process, deliveries))
                 watch.lap("process")
                 step(f"{stage.name}.processed")
-                if outcome.publish:
-                    retrying(partial(bus.publish, outcome.publish))
+                if outcome.publish and not retrying(partial(_publish, bus, consumer, deliveries, outcome)):
+                    log.warning("%s.lost_its_messages messages=%d", stage.name, len(deliveries))
+                    continue
                 if outcome.best_effort:
                     retrying(partial(best_effort.publish, outcome.best_effort))
                 if outcome.publish or outcome.best_effort:
@@ -121,6 +125,14 @@ def run(
             stage.close()
         except DependencyUnavailable as error:
             log.warning("%s.not_saved reason=%s", stage.name, error)  # as after a crash: it is made again
+
+
+def _publish(bus: Bus, consumer: Consumer, deliveries: Sequence[Delivery], outcome: Outcome) -> bool:
+    """Publish an outcome; return False, and publish nothing, where only an owner may and this one no longer is."""
+    if outcome.as_owner and not consumer.still_has(deliveries):
+        return False
+    bus.publish(outcome.publish)
+    return True
 
 
 class Stopwatch:

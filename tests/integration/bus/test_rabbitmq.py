@@ -236,9 +236,11 @@ def test_a_lost_connection_is_said_so_and_everything_goes_on(bus, broker, rabbit
     put(bus, "q", *"ab")
     with bus.consume(["q"]) as consumer:
         (first,) = take(consumer, 1, ack=False)
+        assert consumer.still_has([first])
         rabbitmq_server.control("close_all_connections", "-p", broker.virtual_host, "test")
         with pytest.raises(BusUnavailable, match=r"127\.0\.0\.1"):
             receive_until_it_fails(consumer)
+        assert not consumer.still_has([first])
         consumer.ack([first])  # too late: it comes again
         assert sorted(bodies(take(consumer, 2))) == [b"a", b"b"]
     retry_while_unavailable(lambda: put(bus, "q", "c"))

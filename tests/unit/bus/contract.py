@@ -223,7 +223,9 @@ class BusContract:
         first = take(one, 3, ack=False)
         assert self.nothing_comes(other)
         one.ack(first[:1])
+        assert [one.still_has(part) for part in (first[1:], first, [])] == [True, False, True]
         one.close()
+        assert not one.still_has(first[1:])
         second = take(other, 2)
         assert [(d.body, d.deliveries) for d in second] == [(b"b", 2), (b"c", 2)]
         assert second[0].epoch > first[0].epoch

@@ -37,6 +37,7 @@ class World:
         self.stop = Stop()
         self.done = []
         self.batches = []
+        self.has_lost = set()  # tags of messages that others have by now
         self.failures = {}  # by what is done: errors, raised one after the other
         self.outcome = lambda deliveries: Outcome([Outgoing("out", d.body) for d in deliveries])
 
@@ -65,6 +66,9 @@ class World:
             self.stop.set()
             return []
         return self.batches.pop(0)
+
+    def still_has(self, deliveries):
+        return not any(d.tag in self.has_lost for d in deliveries)
 
     def ack(self, deliveries):
         self.note("ack", *(d.tag for d in deliveries))
@@ -176,6 +180,42 @@ def test_dead_letters_leave_with_their_reason_and_their_neighbours_are_acknowled
         ("publish", Fanout("results", b"r")),
         ("dead_letter", 4, "is even"),
     ]
+
+
+def test_what_only_an_owner_publishes_is_left_to_the_next_one_that_gets_the_messages(world, caplog):
+    world.batches = [[message(1)], [message(2), message(3)], [message(4)]]
+    world.has_lost = {3}
+    world.outcome = lambda deliveries: Outcome([Outgoing("out", b"x")] * len(deliveries), as_owner=True)
+    done = world.run()
+    assert times(done, "publish") == 2
+    assert [what for what in done if what[0] == "ack"] == [("ack", 1), ("ack", 4)]
+    assert "stage.lost_its_messages messages=2" in caplog.text
+
+
+def test_an_owner_that_loses_its_messages_while_the_bus_is_away_publishes_nothing_behind_that(world):
+    world.batches = [[message(1)]]
+    world.outcome = lambda deliveries: Outcome([Outgoing("out", b"x")] * len(deliveries), as_owner=True)
+    world.failures = {"publish": [BusUnavailable("away")]}
+    world.has_lost = _LostLater()
+    done = world.run()
+    assert times(done, "publish") == 1
+    assert times(done, "ack") == 0
+
+
+def test_what_others_publish_too_is_published_whoever_has_the_messages(world):
+    world.batches = [[message(1)]]
+    world.has_lost = {1}
+    assert times(world.run(), "publish") == 1
+
+
+class _LostLater:
+    """Has a message from the second time on that it is asked for."""
+
+    def __init__(self):
+        self.times_asked = itertools.count()
+
+    def __contains__(self, tag):
+        return next(self.times_asked) > 0
 
 
 @pytest.mark.parametrize("what", ["consume", "receive", "process", "publish", "dead_letter", "ack", "settle"])

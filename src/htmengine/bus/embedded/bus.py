@@ -425,6 +425,11 @@ class EmbeddedConsumer(Closing, Consumer):
         return deliveries
 
     @override
+    def still_has(self, deliveries: Sequence[Delivery]) -> bool:
+        # Nobody takes them from a process that lives.
+        return not self._closed and all(delivery.tag in self._unacked for delivery in deliveries)
+
+    @override
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         tags = {delivery.tag for delivery in deliveries} & self._unacked.keys()
         if tags and not self._closed:

@@ -141,6 +141,12 @@ class RabbitConsumer(Closing, Consumer):
                     self._condition.wait(early if early > 0 else min(remaining, self._until_due()))
 
     @override
+    def still_has(self, deliveries: Sequence[Delivery]) -> bool:
+        with self._condition:
+            held = [self._unacked.get(delivery.tag) for delivery in deliveries]
+            return all(one is not None and one[0].subscription.channel.is_open for one in held)
+
+    @override
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         done: dict[Channel, list[int]] = {}
         survived = []

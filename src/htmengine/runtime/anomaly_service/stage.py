@@ -109,7 +109,7 @@ class AnomalyStage:
         publications = self._publications(received, publication, wanted)
         for name, count in (*publication.counts.items(), ("messages_published", len(publications))):
             self.counters.add(name, count)
-        return Outcome(publications, dead_letters)
+        return Outcome(publications, dead_letters, as_owner=True)
 
     def settle(self) -> None:
         """Sum up some of the hours that ended without being seen whole: nobody waits for them."""
