@@ -33,6 +33,16 @@ from htmengine.web.alert_shapes import (
     TargetList,
     TargetTest,
 )
+from htmengine.web.label_shapes import (
+    Label,
+    LabelHow,
+    LabelKind,
+    LabelPage,
+    LabelPreview,
+    SilencedPage,
+    SilencedRow,
+    TaughtPast,
+)
 from htmengine.web.rule_shapes import MonitorRules
 from htmengine.web.shapes import (
     Alarm,
@@ -46,11 +56,6 @@ from htmengine.web.shapes import (
     Incident,
     IncidentPage,
     JobAnswer,
-    Label,
-    LabelHow,
-    LabelKind,
-    LabelPage,
-    LabelPreview,
     MetricDetail,
     MetricPage,
     MetricRow,
@@ -195,12 +200,14 @@ class Client:
         *,
         points: int = 2000,
         series: str = "value,log_score,low,high",
+        rescored: bool = False,
     ) -> dict[str, NDArray[np.float64]]:
         """Return a metric's rows of a time as columns, down-sampled where they are more than so many points.
 
         Parameters
         ----------
         since, until : seconds since the epoch; the last day without them.
+        rescored : scores and usual bands as `taught_past` would have found them.
 
         Returns
         -------
@@ -208,6 +215,8 @@ class Client:
         is nothing.
         """
         parameters = {"from": since, "to": until, "points": points, "series": series, "format": "bin"}
+        if rescored:
+            parameters["rescored"] = "true"
         response, body = self._ask("GET", f"/metrics/{uid}/data", parameters)
         names = (response.getheader("X-Columns") or "").split(",")
         columns = np.frombuffer(body, "<f8").reshape(len(names), -1)
@@ -424,6 +433,16 @@ class Client:
         """Return what a teaching would have silenced and added from its span on; nothing is stored."""
         body = {"uid": uid, "from": since, "to": until, "how": how, "kind": kind}
         return self._post("/labels/preview", body, LabelPreview)
+
+    def taught_past(self, uid: str) -> TaughtPast:
+        """Return which alarms would not have been, had all that a model was taught counted from its span on."""
+        return self._get(f"/metrics/{uid}/taught-past", TaughtPast)
+
+    def silenced(
+        self, uid: str, since: float | None = None, until: float | None = None
+    ) -> Iterator[SilencedRow]:
+        """Yield the rows that would have alarmed, had nobody taught that they are normal, the newest first."""
+        yield from self._pages(f"/metrics/{uid}/silenced", SilencedPage, {"from": since, "to": until})
 
     def remove_label(self, label: str) -> None:
         """Remove a label; what it taught a model is undone from the metric's next row on."""

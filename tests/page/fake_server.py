@@ -39,6 +39,8 @@ class World:
         self._uids = {}
         self.incidents = copy.deepcopy(fleet.INCIDENTS) if names else []
         self.events = []
+        self.taught = fleet.taught() if names else []
+        self.silenced = []  # rows of each metric
         self.troubles = []
         self.token = None
         self.requests = []
@@ -226,9 +228,21 @@ class _Api(alerts.Answers, monitor_rules.Answers):
         }
 
     async def get_labels(self, request):
-        uid = request.query_params.get("uid")
-        own = [one for one in fleet.labels() if one["uid"] in (None, uid)]
-        return {"items": own, "next": None}
+        params = request.query_params
+        uid = params.get("uid")
+        if "taught" in params:
+            found = [one for one in self.world.taught if "undone" in params or one["undone"] is None]
+            return {"items": [one for one in found if uid in (None, one["uid"])], "next": None}
+        return {"items": [one for one in fleet.labels() if one["uid"] in (None, uid)], "next": None}
+
+    async def post_labels(self, request):
+        self.world.taught.append({**self.world.taught[0], **await request.json(), "id": "l9", "created": NOW})
+        return self.world.taught[-1]
+
+    async def delete_labels(self, _request, key):
+        one = next(one for one in self.world.taught if one["id"] == key)
+        one |= {"undone": NOW, "counts": False}
+        return Response(status_code=204)
 
     async def get_metrics(self, request, *rest):
         world, params = self.world, request.query_params
@@ -259,7 +273,22 @@ class _Api(alerts.Answers, monitor_rules.Answers):
         alarms = [one for one in fleet.alarms(name) if since <= one["time"] <= until]
         if rest[1] == "alarms":
             return {"items": alarms[: int(params.get("limit", 100))], "next": None}
+        if rest[1] == "silenced":
+            return {"items": [one for one in world.silenced if since <= one["time"] <= until], "next": None}
+        if rest[1] == "taught-past":
+            gone = [{**one, "real": False} for one in fleet.alarms(name)[:3]]
+            return {
+                "rows": 5001,
+                "seconds": 0.12,
+                "from": NOW - 9e5,
+                "first_rowid": 1,
+                "gone": gone,
+                "added": [],
+            }
         found = next((one for one in fleet.alarms(name) if str(one["rowid"]) == rest[2]), None)
+        if silenced := [one for one in world.silenced if str(one["rowid"]) == rest[2]]:
+            label, score = silenced[0]["label"], silenced[0]["log_score"]
+            found = {**fleet.alarms(name)[0], **silenced[0], "log_score": score, "silenced_by": label}
         if found is None:
             return problem(404, "Row not found", "The row is not kept any more.")
         channels = {

@@ -487,3 +487,37 @@ def labels():
             "incident": None,
         }
     ]
+
+
+def taught():
+    """Return what models were taught: what counts, what was taken back, what has expired."""
+    day = 86_400
+    lessons = [
+        ("l2", "db.primary.latency_p95", 2, "values", "anna", "The nightly copy.", 7, None),
+        ("l3", "queue.orders.depth", 12, "times", "bert", "", 0, None),
+        ("l4", "web.eu1.requests", 40, "forget", "anna", "Moved to the new rack.", 0, 30),
+        ("l5", "db.primary.latency_p95", 100, "values", "bert", "", 2, None),
+    ]
+    return [
+        {
+            "id": key,
+            "uid": uid_of(name),
+            "name": name,
+            "match": None,
+            "from": NOW - days * day - 3600,
+            "to": NOW - days * day - 1800,
+            "kind": "normal",
+            "how": how,
+            "note": note,
+            "by": by,
+            "created": NOW - days * day,
+            "expires": NOW + (90 - days) * day,
+            "incident": None,
+            "effective_rowid": 5000 + days,
+            "silenced": silenced,
+            "last_silenced": NOW - day if silenced else None,
+            "undone": None if undone is None else NOW - undone * day,
+            "counts": undone is None and days < 90,
+        }
+        for key, name, days, how, by, note, silenced, undone in lessons
+    ]

@@ -30,6 +30,7 @@ PAGES = {
     "backtest": ("/setup/backtest", "#backtest-match"),
     "targets": ("/setup/targets", ".target"),
     "deliveries": ("/setup/deliveries", ".deliveries td .state"),
+    "labels": ("/setup/labels", ".taught td .state"),
     "access": ("/setup/access", "tbody td"),
     "groups": ("/?group=prefix&open=web.", ".level-2"),
     "learning": (f"/m/{uid_of('shop.orders.pl')}", "progress"),

@@ -251,3 +251,39 @@ def test_what_was_done_to_the_fleet_stands_in_the_chart_as_flags(world, site):
     expect(page.locator(".readout")).to_contain_text("⚑ checkout 2.14 <b>")
     page.mouse.move(plot["x"] + plot["width"] / 4, plot["y"] + 20)
     expect(page.locator(".readout")).not_to_contain_text("⚑")
+
+
+def test_the_past_is_shown_as_what_was_taught_makes_it(world, site):
+    page = site.open(f"{PATH}?w=3h")
+    expect(caption(page)).to_contain_text("alarms")
+    alarms = int(re.search(r"(\d+) alarms", caption(page).text_content())[1])
+    button = page.get_by_role("button", name="As re-scored")
+    expect(button).to_have_attribute("title", re.compile("takes 5.099 rows again"))
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "true")
+    expect(page).to_have_url(re.compile("rescored=1"))
+    expect(page.get_by_text("As re-scored: 3 alarms would not have been, 0 would have come.")).to_be_visible()
+    expect(caption(page)).to_contain_text(f"{alarms - 3} alarms")
+    assert any(path.endswith("/data") and params.get("rescored") for _, path, params in world.requests)
+    button.click()
+    expect(caption(page)).to_contain_text(f"{alarms} alarms")
+    page.goto(f"{site.url}/m/{uid_of('queue.orders.age')}")
+    expect(caption(page)).to_contain_text("alarm")
+    expect(page.get_by_role("button", name="As re-scored")).to_be_hidden()
+
+
+def test_what_a_teaching_silenced_is_drawn_and_explained(world, site):
+    at = NOW - 5400
+    world.silenced = [{"rowid": 77, "time": at, "value": 130.0, "log_score": 0.31, "label": "l2"}]
+    page = site.open(f"{PATH}?w=3h")
+    expect(caption(page)).to_contain_text("1 silenced by what the model was taught.")
+    plot = page.locator(".plot.values .u-over").bounding_box()
+    page.mouse.move(plot["x"] + plot["width"] / 2, plot["y"] + 20)
+    expect(page.locator(".readout")).to_contain_text("silenced by l2")
+    page.mouse.click(plot["x"] + plot["width"] / 2, plot["y"] + 20)
+    expect(page).to_have_url(re.compile("row=77"))
+    why = page.get_by_role("region", name="Why")
+    expect(why.get_by_role("heading", level=2)).to_contain_text("silenced")
+    why.get_by_role("link", name="l2").click()
+    expect(page).to_have_url(re.compile(r"/setup/labels\?id=l2$"))
+    expect(page.locator(".taught tbody tr")).to_have_count(1)

@@ -193,3 +193,27 @@ def test_logging_in_leads_to_no_other_site(world, site):
     expect(page.locator(".sentence").first).to_contain_text("2 incidents open")
     assert page.url == site.url + "/"
     site.expected = "Failed to load resource"
+
+
+def test_what_models_were_taught_is_listed_taken_back_and_taught_again(world, site):
+    page = site.open("/setup/labels")
+    rows = page.locator(".taught tbody tr")
+    expect(rows).to_have_count(3)
+    expect(rows.first).to_contain_text("db.primary.latency_p95")
+    expect(rows.first).to_contain_text("Such values are normal")
+    expect(rows.first).to_contain_text("anna")
+    expect(rows.first).to_contain_text("silenced 7 alarms")
+    expect(rows.nth(2)).to_contain_text("expired")
+    page.get_by_label("Metric").fill("orders")
+    expect(rows).to_have_count(1)
+    rows.get_by_role("button", name="Take back").click()
+    expect(page.get_by_text("Nothing that was taught is of such a metric.")).to_be_visible()
+    page.get_by_label("also what was taken back").check()
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("taken back")
+    expect(page).to_have_url(re.compile("q=orders&all=1"))
+    rows.get_by_role("button", name="Teach queue.orders.depth again").click()
+    page.get_by_label("also what was taken back").uncheck()
+    page.get_by_label("Metric").fill("")
+    expect(rows).to_have_count(3)
+    assert world.taught[-1]["how"] == "times"

@@ -18,7 +18,8 @@ from htmengine.model_swapper import definition
 from htmengine.model_swapper.checkpoint import UnreadableCheckpoint
 from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 from htmengine.model_swapper.teaching import ScoredRows, Taught, TaughtModel
-from htmengine.repository import metrics, samples
+from htmengine.repository import metrics, samples, series
+from htmengine.repository.metrics import Definition
 from htmengine.repository.samples import Rows
 from htmengine.repository.teachings import Teaching, read_all
 from htmengine.service.context import Context
@@ -75,45 +76,17 @@ def preview(context: Context, wanted: Wanted) -> Preview:
     """
     began = time.monotonic()
     uid = wanted.uid
-    store = open_checkpoint_store(context.settings, context.database)
-    keys = sorted(store.listing(uid), key=lambda key: key.last_rowid)
     with context.database.read() as conn:
         lesson = drafted(conn, wanted, limited=False)
         found = metrics.definitions(conn, [uid])[uid]
         known = read_all(conn, [uid]).get(uid, [])
-        first = found.base_rowid + 1
-        make: Callable[[], Model] | None = None
-        if has_whole_past(conn, uid):
-            make = partial(Model, definition.parse(found.model_params), generation=found.generation)
-        elif not Taught(known).ever_forgot:
-            for key in keys:
-                checkpoint = store.read(key) if key.generation == found.generation else None
-                try:
-                    model = Model.load(checkpoint.block()) if checkpoint else None
-                except (UnreadableCheckpoint, UnreadableModel):
-                    continue
-                if model and found.base_rowid + model.rows == key.last_rowid:
-                    make, first = partial(_self, model), key.last_rowid + 1
-                    break
-        if make is None:
-            raise CannotTeach(
-                "What it would do cannot be told: the model's first rows were removed, and it has no checkpoint.",
-                hint="It can be taught all the same; `htmengine teach list` tells what that silences.",
-            )
-        if found.last_rowid - first >= MAX_ROWS:
-            raise CannotTeach(
-                f"{found.last_rowid - first + 1} rows are to be scored again, more than {MAX_ROWS}.",
-                hint="It can be taught all the same; `htmengine teach list` tells what that silences.",
-            )
-        compare_from = _first_row(conn, lesson.teaching, first, found.last_rowid)
+        make, first = beginning(context, conn, uid, found, Taught(known))
+        compare_from = first_row(conn, lesson.teaching, first, found.last_rowid)
         tried = lesson.teaching._replace(label=_THIS, effective_rowid=compare_from)
         without, with_it, replayed, begins = _both(
             conn, uid, make, first, found.last_rowid, known, tried, compare_from
         )
-        real = [
-            (label.begins, label.ends)
-            for label in labels.labels(conn, now=wanted.created, uid=uid, kind="anomaly")
-        ]
+        real = called_real(conn, uid, wanted.created)
     silenced, added = _only(without, with_it, real), _only(with_it, without, real)
     return Preview(
         lesson=lesson,
@@ -127,21 +100,54 @@ def preview(context: Context, wanted: Wanted) -> Preview:
     )
 
 
+def beginning(
+    context: Context, conn: Connection, uid: str, found: Definition, taught: Taught
+) -> tuple[Callable[[], Model], int]:
+    """Return how to make a metric's model, and the first row that it takes: as far back as rows and checkpoints reach.
+
+    Raises
+    ------
+    CannotTeach : the model cannot be made, or more rows than MAX_ROWS are to be scored.
+    """
+    first = found.base_rowid + 1
+    make: Callable[[], Model] | None = None
+    if has_whole_past(conn, uid):
+        make = partial(Model, definition.parse(found.model_params), generation=found.generation)
+    elif not taught.ever_forgot:  # a checkpoint is of one of several models, then
+        store = open_checkpoint_store(context.settings, context.database)
+        for key in sorted(store.listing(uid), key=lambda key: key.last_rowid):
+            checkpoint = store.read(key) if key.generation == found.generation else None
+            try:
+                model = Model.load(checkpoint.block()) if checkpoint else None
+            except (UnreadableCheckpoint, UnreadableModel):
+                continue
+            if model and found.base_rowid + model.rows == key.last_rowid:
+                make, first = partial(_self, model), key.last_rowid + 1
+                break
+    if make is None:
+        raise CannotTeach(
+            "Its past cannot be scored again: the model's first rows were removed, and it has no checkpoint.",
+            hint="What is taught counts all the same; `htmengine teach list` tells what it silences.",
+        )
+    if found.last_rowid - first >= MAX_ROWS:
+        raise CannotTeach(
+            f"{found.last_rowid - first + 1} rows are to be scored again, more than {MAX_ROWS}.",
+            hint="What is taught counts all the same; `htmengine teach list` tells what it silences.",
+        )
+    return make, first
+
+
 def _self(model: Model) -> Model:
     return model
 
 
-def _first_row(conn: Connection, teaching: Teaching, first: int, last: int) -> int:
-    """Return the first row that it would have counted for, of those that can be scored."""
-    while first <= last:
-        page = samples.read(conn, teaching.uid, first, last, ROWS_BATCH_SIZE)
-        for rowid, timestamp in zip(page.rowids, page.timestamps, strict=True):
-            if timestamp > teaching.ends or (teaching.how != "forget" and timestamp >= teaching.begins):
-                return rowid
-        if not page.rowids:
-            break
-        first = page.rowids[-1] + 1
-    return last + 1
+def first_row(conn: Connection, teaching: Teaching, first: int, last: int) -> int:
+    """Return the row from which a teaching counts, had it been there from its span on, of those from `first` to `last`.
+
+    What is forgotten counts behind the span; `last` + 1 where there is no such row.
+    """
+    time = teaching.ends + 1 if teaching.how == "forget" else teaching.begins
+    return min(max(series.first_from(conn, teaching.uid, time), first), last + 1)
 
 
 class _Alarm(NamedTuple):
@@ -162,7 +168,7 @@ def _both(
     compare_from: int,
 ) -> tuple[dict[int, _Alarm], dict[int, _Alarm], int, int]:
     """Return the alarms without and with it, by rowid, how many rows were scored, and the time of the first compared."""
-    read = partial(_read, conn, uid)
+    read = partial(rows_of, conn, uid)
     taught = Taught(known), Taught([*known, tried])
     if tried.how == "forget":
         models = [TaughtModel(make, read, one, first=first) for one in taught]
@@ -199,18 +205,25 @@ def _judged(taught: Taught, rows: Rows, found: ScoredRows) -> ScoredRows:
     return ScoredRows(scores, found.why, silenced)
 
 
-def _read(conn: Connection, uid: str, first: int, last: int) -> Rows:
+def rows_of(conn: Connection, uid: str, first: int, last: int) -> Rows:
+    """Return the rows between two, all of them. Raises CannotTeach where one was removed meanwhile."""
     rows = samples.read(conn, uid, first, last, last - first + 1)
     if len(rows.rowids) != last - first + 1:
         raise CannotTeach(f"Row {first} or a later one was removed while it was tried.", hint="Try it again.")
     return rows
 
 
+def called_real(conn: Connection, uid: str, now: float) -> Callable[[float], bool]:
+    """Return what tells of times whether somebody said that something was wrong with a metric then."""
+    spans = [(one.begins, one.ends) for one in labels.labels(conn, now=now, uid=uid, kind="anomaly")]
+    return lambda time: any(begins <= time <= ends for begins, ends in spans)
+
+
 def _only(
-    alarms: dict[int, _Alarm], others: dict[int, _Alarm], real: list[tuple[int, int]]
+    alarms: dict[int, _Alarm], others: dict[int, _Alarm], real: Callable[[float], bool]
 ) -> list[PastAlarm]:
     return [
-        PastAlarm(rowid, *alarm, any(begins <= alarm.timestamp <= ends for begins, ends in real))
+        PastAlarm(rowid, *alarm, real(alarm.timestamp))
         for rowid, alarm in alarms.items()
         if rowid not in others
     ]

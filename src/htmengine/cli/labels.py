@@ -12,6 +12,7 @@ import typer
 
 from htmengine.cli import incidents
 from htmengine.cli.monitoring import known
+from htmengine.cli.options import one_of
 from htmengine.cli.session import print_json, print_table, utc
 from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.errors import MisuseError
@@ -80,15 +81,12 @@ def add(
     if state is None and not _SPECIAL & set(name):
         known(context, name)  # which says that there is none
     now = int(time.time())
-    chosen = next((one for one in files.KINDS if one == kind), None)
-    if chosen is None:
-        raise MisuseError(f'--kind "{kind}" is not known.', hint=f"Give one of {', '.join(files.KINDS)}.")
     label = Label(
         uid=state and state.uid,
         match=None if state else name,
         begins=time_of("--from", begins),
         ends=time_of("--to", ends),
-        kind=chosen,
+        kind=one_of("--kind", kind, files.Kind),
         note=note,
         by=getpass.getuser(),
         created=now,

@@ -6,9 +6,11 @@ import getpass
 import time
 
 from htmengine.admin import teaching as previews
+from htmengine.admin.taught_past import taught_past
 from htmengine.admin.teaching import PastAlarm, Preview
 from htmengine.cli.labels import time_of
 from htmengine.cli.monitoring import known
+from htmengine.cli.options import one_of
 from htmengine.cli.session import print_json, print_table, utc
 from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.errors import MisuseError
@@ -17,7 +19,7 @@ from htmengine.incidents.teaching import Wanted
 from htmengine.labels.files import Kind
 from htmengine.readable import counted
 from htmengine.repository import metrics, teachings
-from htmengine.repository.teachings import HOWS, Effect, Teaching
+from htmengine.repository.teachings import Effect, How, Teaching
 from htmengine.service.context import Context
 
 ALARMS_SHOWN = 20
@@ -179,6 +181,34 @@ def _silenced(effect: Effect | None) -> str:
     return f"{effect.alarms}, last {utc(effect.last)}" if effect else "0"
 
 
+def past(context: Context, name: str, *, json: bool) -> None:
+    """Print what would have been, had all that a metric was taught counted from its span on."""
+    found = taught_past(context, known(context, name).uid, now=time.time())
+    if json:
+        print_json(
+            {
+                "rows": found.rows,
+                "seconds": round(found.seconds, 3),
+                "from": found.begins,
+                "gone": [alarm._asdict() for alarm in found.gone],
+                "added": [alarm._asdict() for alarm in found.added],
+            }
+        )
+        return
+    echo_stdout(
+        f"Had all that {name} was taught counted from its span on, {counted(len(found.gone), 'alarm')} "
+        f"would not have been, and {counted(len(found.added), 'alarm')} would have come."
+    )
+    for title, alarms in (("Gone", found.gone), ("Added", found.added)):
+        if alarms:
+            _print_alarms(title, alarms)
+    since = f", from {utc(found.begins)} UTC on," if found.rows else ""
+    echo_stderr(
+        f"{counted(found.rows, 'row')}{since} scored again in {found.seconds:.1f} s. Nothing is stored: "
+        "rows keep the scores that they got."
+    )
+
+
 def undo(context: Context, id_: str) -> None:
     """Take it back."""
     number = labels.number_of(id_)
@@ -205,13 +235,10 @@ def _wanted(
     note: str = "",
     expires: str | None = None,
 ) -> Wanted:
-    chosen = next((one for one in HOWS if one == how), None)
-    if chosen is None:
-        raise MisuseError(f'--how "{how}" is not known.', hint=f"Give one of {', '.join(HOWS)}.")
     return Wanted(
         uid=known(context, name).uid,
         kind=kind,
-        how=chosen,
+        how=one_of("--how", how, How),
         begins=time_of("--from", begins),
         ends=time_of("--to", ends),
         note=note,

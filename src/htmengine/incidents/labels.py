@@ -151,6 +151,7 @@ def labels(
     since: float | None = None,
     until: float | None = None,
     undone: bool = False,
+    taught: bool = False,
 ) -> list[Label]:
     """Return labels and verdicts by the times at which they begin.
 
@@ -160,8 +161,11 @@ def labels(
     uid : those of this metric, by its uid or by a pattern.
     since, until : those that lie at least partly between these times, both included.
     undone : also those that taught a model and were taken back.
+    taught : only those that taught a model.
     """
     query = _columns().where(or_(_label.expires.is_(None), _label.expires > now))
+    if taught:
+        query = query.where(_label.id.in_(select(schema.teaching.c.label)))
     if not undone:
         query = query.where(_holds())
     if kind is not None:
@@ -173,7 +177,8 @@ def labels(
     if uid is not None:
         name = conn.scalar(select(schema.metric.c.name).where(schema.metric.c.uid == uid)) or ""
         found = [one for one in found if one.match is None or name_patterns.glob(one.match)(name)]
-    found += (one for one in _verdicts(conn, uid, since, until) if kind in (None, one.kind))
+    if not taught:
+        found += (one for one in _verdicts(conn, uid, since, until) if kind in (None, one.kind))
     return sorted(found, key=lambda one: (one.begins, one.ends, one.id, one.uid or ""))
 
 

@@ -27,6 +27,7 @@ _UNDO: Final = "undo"
 
 _teaching: Final = schema.teaching.c
 _silenced: Final = schema.silenced_alarm.c
+_data: Final = schema.metric_data.c
 
 
 class Teaching(NamedTuple):
@@ -161,6 +162,41 @@ def silenced_rows(conn: Connection, uid: str, first: int, last: int) -> dict[int
     query = select(_silenced.rowid, _silenced.label)
     query = query.where(_silenced.uid == uid, _silenced.rowid.between(first, last))
     return {row.rowid: row.label for row in conn.execute(query)}
+
+
+class SilencedRow(NamedTuple):
+    """A row that would have alarmed, as it is stored. Without its value and score where the row was removed."""
+
+    rowid: int
+    timestamp: int
+    label: int
+    value: float | None
+    log_score: float | None
+
+
+def silenced_between(
+    conn: Connection,
+    uid: str,
+    since: float | None,
+    until: float | None,
+    *,
+    before_rowid: int | None,
+    limit: int,
+) -> list[SilencedRow]:
+    """Return rows that teachings have silenced from one time up to another, which is left out, the newest first."""
+    of_row = (_data.uid == _silenced.uid) & (_data.rowid == _silenced.rowid)
+    query = (
+        select(_silenced.rowid, _silenced.timestamp, _silenced.label, _data.metric_value, _data.log_score)
+        .join_from(schema.silenced_alarm, schema.metric_data, of_row, isouter=True)
+        .where(_silenced.uid == uid)
+    )
+    if since is not None:
+        query = query.where(_silenced.timestamp >= since)
+    if until is not None:
+        query = query.where(_silenced.timestamp < until)
+    if before_rowid is not None:
+        query = query.where(_silenced.rowid < before_rowid)
+    return [SilencedRow(*row) for row in conn.execute(query.order_by(_silenced.rowid.desc()).limit(limit))]
 
 
 def take_back_silenced(conn: Connection, uid: str, above: int) -> None:

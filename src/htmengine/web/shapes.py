@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from htmengine.web.alert_shapes import Delivery
+from htmengine.web.label_shapes import LabelKind
 
 Uid = Annotated[str, Meta(min_length=1, max_length=40, pattern="^[0-9A-Za-z_.:-]+$")]
 Time = Annotated[float, Meta(ge=-62135596800, le=253402300799)]
@@ -34,8 +35,6 @@ ReasonCode = Literal[
 ]
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]
 Direction = Literal["up", "down", "pattern"]
-LabelKind = Literal["normal", "anomaly", "ignore"]
-LabelHow = Literal["values", "times", "forget"]
 Verdict = Literal["true", "false", "not_mine"]
 """Whether something was wrong; or it was, and others are to look after it."""
 
@@ -237,71 +236,6 @@ class AlarmPage(Struct, frozen=True):
     """Some alarms, the newest first."""
 
     items: list[Alarm]
-    next: str | None
-
-
-class Label(Struct, frozen=True, rename={"from_": "from"}):
-    """What somebody says of a metric, or of those whose names fit a pattern, at a time."""
-
-    id: str
-    """`l12`; of a verdict the incident's."""
-    uid: str | None
-    match: str | None
-    from_: float
-    """Both times are included."""
-    to: float
-    kind: LabelKind
-    note: str
-    by: str
-    created: float
-    expires: float | None
-    incident: str | None
-    """Whose verdict it is; it is changed there."""
-    how: LabelHow | None = None
-    """How it teaches the model; null for one that changes no score. The four below are of those that teach."""
-    effective_rowid: int | None = None
-    """The first row for which it counts. It `expires` by the time of samples."""
-    silenced: int | None = None
-    """How many alarms it has silenced."""
-    last_silenced: float | None = None
-    undone: float | None = None
-    """When it was taken back."""
-
-
-class PreviewedAlarm(Struct, frozen=True):
-    """An alarm that a teaching would change."""
-
-    rowid: int
-    time: float
-    value: float
-    log_score: float
-    cause: str | None
-    real: bool
-    """Whether somebody said that something was wrong at this time."""
-
-
-class LabelPreview(Struct, frozen=True, rename={"from_": "from"}):
-    """What a teaching would have done, had it counted from its span on."""
-
-    rows_replayed: int
-    seconds: float
-    """That it took."""
-    from_: float
-    """Time of the first row that was compared."""
-    reaches_span: bool
-    """Whether all rows from the span on were compared; false where earlier ones were removed."""
-    would_silence: list[PreviewedAlarm]
-    of_these_called_real: int
-    would_add: list[PreviewedAlarm]
-    effective_rowid: int
-    """The first row for which it would count, if it were saved now."""
-    expires: float
-
-
-class LabelPage(Struct, frozen=True):
-    """Some labels, by the times at which they begin."""
-
-    items: list[Label]
     next: str | None
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from htmengine.admin.explaining import Explained, explain
 from htmengine.admin.health import Health, health_of
+from htmengine.admin.taught_past import TaughtPasts
 from htmengine.service.context import Context
 from htmengine.web.access import Access
 from htmengine.web.feed import Feed
@@ -46,6 +47,7 @@ class Site:
     jobs: Jobs = field(default_factory=Jobs)
     explanations: dict[tuple[str, int, int], Explanation] = field(default_factory=dict)
     """Those that were asked for last, by uid, generation and rowid."""
+    taught_pasts: TaughtPasts = field(default_factory=TaughtPasts)
     feed: Feed = field(init=False)
     watch: Watch = field(init=False)
 

@@ -63,7 +63,7 @@ def test_labels_of_metrics_and_patterns_are_made_listed_and_removed(context, cap
     ("name", "options", "words"),
     [
         ("nobody", {}, "there is no metric of this name"),
-        ("db", {"kind": "odd"}, '--kind "odd" is not known'),
+        ("db", {"kind": "odd"}, "--kind odd is not known"),
         ("db", {"begins": "soon"}, '--from "soon" is not a time'),
         ("db", {"ends": "2024-05-01T13:00"}, "it ends before it begins"),
     ],

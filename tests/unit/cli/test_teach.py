@@ -9,7 +9,8 @@ from htmengine.errors import MisuseError
 from htmengine.htm import params
 from htmengine.incidents.teaching import CannotTeach
 from htmengine.model_swapper import definition
-from htmengine.repository import identity, metrics, samples
+from htmengine.repository import alarms, identity, metrics, samples, scores
+from htmengine.repository.alarms import NewAlarm
 from htmengine.repository.status import MetricStatus
 from htmengine.service.context import opened
 
@@ -64,8 +65,26 @@ def test_it_is_previewed_taught_listed_and_taken_back(context, capsys):
     assert one["undone"] == pytest.approx(time.time(), abs=3600)
 
 
+def test_the_past_is_told_as_what_was_taught_makes_it(context, capsys):
+    with pytest.raises(CannotTeach, match="db was taught nothing"):
+        teach.past(context, "db", json=False)
+    teach.teach(context, "db", **SPAN, how="values", kind="normal", note="", expires=None)
+    with context.database.write() as conn:
+        uid = metrics.states_by_name(conn, ["db"])["db"].uid
+        scores.advance_watermarks(conn, [scores.WatermarkAdvance(uid, 0, 0, ROWS)])
+        alarms.store(conn, [NewAlarm(uid, 100, 1_700_005_940, 1.0, 0.7)])
+    capsys.readouterr()
+    teach.past(context, "db", json=False)
+    said = capsys.readouterr()
+    assert "1 alarm would not have been, and" in said.out
+    assert "2023-11-14 23:52:20" in said.out
+    assert "300 rows, from 2023-11-14 22:13:20 UTC on, scored again" in said.err
+    teach.past(context, "db", json=True)
+    assert [one["rowid"] for one in json.loads(capsys.readouterr().out)["gone"]] == [100]
+
+
 def test_what_is_no_way_to_teach_is_told(context):
-    with pytest.raises(MisuseError, match='--how "odd" is not known'):
+    with pytest.raises(MisuseError, match="--how odd is not known"):
         teach.preview(context, "db", **SPAN, how="odd", anomaly=False, json=False)
     with pytest.raises(MisuseError, match="l7: no model was taught by this"):
         teach.undo(context, "l7")

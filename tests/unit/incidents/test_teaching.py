@@ -9,6 +9,7 @@ from sqlalchemy import update
 from htmengine.admin import explaining
 from htmengine.admin import teaching as previews
 from htmengine.admin.rescoring import rescore
+from htmengine.admin.taught_past import TaughtPasts, taught_past
 from htmengine.incidents import labels, teaching
 from htmengine.incidents.labels import Label
 from htmengine.incidents.teaching import CannotTeach
@@ -42,8 +43,12 @@ def in_events(alarms):
     return sorted({row for row in (*SPIKES, DROP) for alarm in alarms if row <= alarm - 1 < row + 3})
 
 
+def context_of(season):
+    return SimpleNamespace(settings=season.settings, database=season.database)
+
+
 def previewed(season, uid, how, first, last):
-    context = SimpleNamespace(settings=season.settings, database=season.database)
+    context = context_of(season)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(previews, "open_checkpoint_store", lambda settings, database: season.store)
         return previews.preview(context, season.wanted(uid, first, last, how))
@@ -95,6 +100,60 @@ def test_what_is_forgotten_does_not_blind(season):
     season.feed(without, wild)
     rows = season.rows(taught)[sensor.stop :]
     assert rows != season.rows(without)[sensor.stop :]
+
+
+LOG_SCORE = 2 + schema.SCORES.index("log_score")
+
+
+@pytest.mark.parametrize("how", teachings.HOWS)
+def test_the_past_scored_again_is_that_of_a_metric_that_was_taught_in_time(season, how):
+    never, in_time, late = season.metric("never"), season.metric("in time"), season.metric("late")
+    season.feed(never, VALUES)
+    until, taught = SPAN[1] + 1, at(13)
+    season.feed(in_time, VALUES[:until])
+    season.teach(in_time, *SPAN, how)
+    season.feed(in_time, VALUES[until:])
+    season.feed(late, VALUES[:taught])
+    label = season.teach(late, *SPAN, how)
+    season.feed(late, VALUES[taught:])
+
+    found = taught_past(context_of(season), late, now=0)
+    assert (found.first, found.rows, found.begins) == (1, taught, START)
+    scores = {place: row[LOG_SCORE] for place, row in enumerate(season.rows(in_time))}
+    assert found.scores.log_score.tolist()[until:] == [scores[place] for place in range(until, taught)]
+    assert season.rows(late)[:taught] == season.rows(never)[:taught], "what is stored stays"
+    assert season.rows(late)[taught:] == season.rows(in_time)[taught:]
+
+    def behind(alarms):
+        return {one for one in alarms if until < one <= taught}
+
+    gone, added = {one.rowid for one in found.gone}, {one.rowid for one in found.added}
+    assert behind(gone) == behind(season.alarms(late) - season.alarms(in_time))
+    assert behind(added) == behind(season.alarms(in_time) - season.alarms(late))
+    assert gone or how == "forget"
+    assert gone <= season.alarms(late)
+
+    season.undo(label)
+    season.feed(late, VALUES[:10])
+    silenced = set(season.silenced(late))
+    taken_back = taught_past(context_of(season), late, now=0)
+    assert taken_back.rows == len(VALUES)
+    assert taken_back.scores.log_score.tolist() == [row[LOG_SCORE] for row in season.rows(never)]
+    assert not {one.rowid for one in taken_back.gone} & silenced
+    assert silenced <= {one.rowid for one in taken_back.added}
+
+
+def test_the_past_is_remembered_until_something_else_is_taught(season):
+    uid, pasts = season.metric(), TaughtPasts()
+    season.feed(uid, VALUES[:400])
+    with pytest.raises(CannotTeach, match="taught nothing"):
+        pasts.of(context_of(season), uid, now=0)
+    label = season.teach(uid, 10, 19, "values")
+    found = pasts.of(context_of(season), uid, now=0)
+    season.feed(uid, VALUES[400:500])
+    assert pasts.of(context_of(season), uid, now=0) is found
+    season.undo(label)
+    assert pasts.of(context_of(season), uid, now=0) is not found
 
 
 @pytest.mark.parametrize("how", teachings.HOWS)
@@ -237,15 +296,14 @@ def test_a_row_is_explained_by_what_was_taught_by_then(season, how):
     season.feed(uid, VALUES[:until])
     label = season.teach(uid, *SPAN, how)
     season.feed(uid, VALUES[until:])
-    score = 2 + schema.SCORES.index("log_score")
     silenced = season.silenced(uid)
     rows = {row[0]: row for row in season.rows(uid)}
-    context = SimpleNamespace(settings=season.settings, database=season.database)
+    context = context_of(season)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(explaining, "open_checkpoint_store", lambda settings, database: season.store)
         for rowid in (until - 10, until + 1, *list(silenced)[:2], DROP + 1):
             found = explaining.explain(context, uid, rowid)
-            assert found.explanation.scores.log_score == rows[rowid][score]
+            assert found.explanation.scores.log_score == rows[rowid][LOG_SCORE]
             assert found.silenced_by == (label if rowid in silenced else None)
     assert bool(silenced) == (how != "forget")
 
@@ -257,7 +315,7 @@ def test_an_alarm_that_is_silenced_stays_below_in_its_order(season):
     season.teach(uid, *SPAN, "values")
     season.feed(uid, VALUES[until:])
     rows = {row[0]: row for row in season.rows(uid)}
-    scores = [rows[rowid][2 + schema.SCORES.index("log_score")] for rowid in season.silenced(uid)]
+    scores = [rows[rowid][LOG_SCORE] for rowid in season.silenced(uid)]
     assert scores
     assert max(scores) < 0.5
     low = np.array([row[2 + schema.SCORES.index("usual_low")] for row in season.rows(uid)[until:]])

@@ -56,6 +56,68 @@ def test_a_teaching_is_previewed_made_listed_and_undone(house):
         assert [one["undone"] for one in undone] == [NOW]
 
 
+def test_what_was_taught_is_shown_in_the_past_and_not_stored_there(house):
+    uid = metric(house)
+    times, values = [at(row) for row in range(ROWS)], [0.0] * ROWS
+    scores = [0.1] * ROWS
+    scores[380] = scores[381] = 0.8  # what is stored of them; the model itself finds others
+    house.score(uid, times, values, scores)
+    window = {"from": at(0), "to": at(ROWS - 1) + 1, "series": "log_score,low,high,sequence"}
+    refused = house.get(f"/metrics/{uid}/taught-past", status=409)
+    assert "was taught nothing" in refused["detail"]
+    with house.client as client:
+        label = client.post("/api/v1/labels", json=body(uid)).json()["id"]
+        past = house.get(f"/metrics/{uid}/taught-past")
+        assert (past["rows"], past["first_rowid"], past["from"]) == (ROWS, 1, at(0))
+        assert {alarm["rowid"] for alarm in past["gone"]} == {381, 382}
+        for points in (2000, 50):
+            plain = house.get(f"/metrics/{uid}/data", **window, points=points)
+            again = house.get(f"/metrics/{uid}/data", **window, points=points, rescored=True)
+            assert len(plain["rows"]) == len(again["rows"])
+            place = again["columns"].index("log_score")
+            assert max(row[place] for row in plain["rows"]) == 0.8
+            assert max(row[place] for row in again["rows"][-20 * len(again["rows"]) // ROWS :]) < 0.5
+            assert [row[0] for row in plain["rows"]] == [row[0] for row in again["rows"]]
+        wrong = client.get(f"/api/v1/metrics/{uid}/data?since_rowid=1&rescored=true")
+        assert wrong.status_code == 400
+        client.delete(f"/api/v1/labels/{label}")
+        assert house.get(f"/metrics/{uid}/taught-past")["gone"] != past["gone"]
+
+
+def test_silenced_rows_are_listed_the_newest_first(house):
+    uid = metric(house)
+    with house.context.database.write() as conn:
+        rows = [Silenced(uid, row, 7, at(row - 1)) for row in (300, 301, 302, 900)]
+        teachings.store_silenced(conn, rows)
+    found = house.get(f"/metrics/{uid}/silenced")["items"]
+    assert [(one["rowid"], one["label"]) for one in found] == [(row, "l7") for row in (900, 302, 301, 300)]
+    assert found[0]["value"] is None
+    assert (found[1]["time"], found[1]["log_score"]) == (at(301), 0.1)
+    first = house.get(f"/metrics/{uid}/silenced", **{"from": at(299), "to": at(301), "limit": 1})
+    assert [one["rowid"] for one in first["items"]] == [301]
+    rest = house.get(f"/metrics/{uid}/silenced", **{"from": at(299), "to": at(301), "after": first["next"]})
+    assert ([one["rowid"] for one in rest["items"]], rest["next"]) == ([300], None)
+    house.get("/metrics/nobody/silenced", status=404)
+
+
+def test_only_what_models_were_taught_is_listed_with_whether_it_counts(house):
+    uid = metric(house)
+    with house.client as client:
+        client.post("/api/v1/labels", json={"uid": uid, "from": at(1), "to": at(2), "kind": "ignore"})
+        label = client.post("/api/v1/labels", json=body(uid, expires=NOW + 600)).json()
+        (one,) = house.get("/labels", taught=True)["items"]
+        assert (one["id"], one["name"], one["counts"]) == (label["id"], "web.a", True)
+        client.delete(f"/api/v1/labels/{label['id']}")
+        assert house.get("/labels", taught=True)["items"] == []
+        (one,) = house.get("/labels", taught=True, undone=True)["items"]
+        assert one["counts"] is False
+        house.now += 7200
+        client.post("/api/v1/labels", json=body(uid, expires=NOW + 600))
+        house.take(house.batch((uid, "web.a", ROWS + 1, NOW + 700, 1.0, 0.1)))
+        (one,) = house.get("/labels", taught=True)["items"]
+        assert (one["counts"], one["undone"]) == (False, None)
+
+
 def test_what_cannot_be_taught_is_told(house):
     uid = metric(house)
     house.metric("bare", [1.0], last=NOW)

@@ -104,6 +104,21 @@ def list_(
 
 
 @teach.command()
+def past(
+    name: Name,
+    json: JsonOption = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Say which alarms would not have been, had all that it was taught counted from its span on. Nothing is stored."""
+    from htmengine.cli import teach as work
+    from htmengine.cli.session import installation
+
+    with installation(config, data) as context:
+        work.past(context, name, json=json)
+
+
+@teach.command()
 def undo(
     id_: Annotated[str, typer.Argument(metavar="ID", help="As `htmengine teach list` shows it.")],
     data: DataOption = None,

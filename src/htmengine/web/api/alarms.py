@@ -123,6 +123,7 @@ def explain(call: Call, uid: Uid, rowid: RowId) -> Explanation:
     for cause, strength in explanation.strengths.items():
         channel = cause if cause in ("sequence", "jump", "extreme") else "deviation"
         channels[channel] = max(strength, channels.get(channel, 0.0))
+    alarms = explanation.scores.log_score >= ALARM_LOG_SCORE
     forecast = math.nan if explanation.forecast is None else explanation.forecast
     answer = Explanation(
         uid=uid,
@@ -140,9 +141,7 @@ def explain(call: Call, uid: Uid, rowid: RowId) -> Explanation:
         foreseen=explanation.foreseen(),
         alarms_before=explanation.alarms_before,
         last_alarm=explanation.last_alarm,
-        sentence=(sentence if explanation.scores.log_score >= ALARM_LOG_SCORE else calm_sentence)(
-            why, found.value
-        ),
+        sentence=(sentence if alarms or found.silenced_by is not None else calm_sentence)(why, found.value),
         channels=channels,
         strengths={str(cause): strength for cause, strength in explanation.strengths.items()},
         damped=explanation.damped,

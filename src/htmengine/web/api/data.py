@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from starlette.responses import Response, StreamingResponse
 
 from htmengine.admin import export
+from htmengine.admin.taught_past import TaughtPast
 from htmengine.htm.arrays import FloatArray
 from htmengine.repository import metrics, series
 from htmengine.repository.hours import HOUR_S
@@ -33,6 +34,8 @@ MAX_POINTS: Final = 10_000
 DAY_S: Final = 86400.0
 MAX_ROWS: Final = 200_000
 """A time with more rows than this, by its newest ones, is drawn from hours."""
+MAX_RESCORED: Final = 500_000
+"""Rows of a time that are given as they would have scored."""
 COLUMNS: Final = ("value", "log_score", "low", "high", "forecast", "anomaly_score", *SCORE_PARTS)
 MIN_ROWS_PER_POINT: Final = 3
 """From so many rows for each point on the database makes the points: it takes longer to read them."""
@@ -55,6 +58,8 @@ class DataQuery(Struct, frozen=True, rename={"from_": "from"}):
     """Of rows, with `since_rowid`."""
     scored: bool = False
     """With `since_rowid`: only up to the row that the model has reached, so that no score comes later."""
+    rescored: bool = False
+    """Of a time: scores and usual bands as they would have been, had all that the model was taught counted from its span on."""
     format: Literal["json", "bin"] = "json"
 
 
@@ -70,6 +75,7 @@ class RowsQuery(Struct, frozen=True):
     "/metrics/{uid}/data",
     "read",
     problems.METRIC_NOT_FOUND,
+    problems.CONFLICT,
     media={BINARY: {"type": "string", "format": "binary"}},
 )
 def data(call: Call, uid: Uid, query: DataQuery) -> Data | Response:
@@ -95,6 +101,8 @@ def data(call: Call, uid: Uid, query: DataQuery) -> Data | Response:
             )
         if query.from_ is not None or query.to is not None:
             raise Problem(problems.BAD_REQUEST, "Give since_rowid, or from and to, not both.")
+        if query.rescored:
+            raise Problem(problems.BAD_REQUEST, "rescored: is given with from and to, not with since_rowid.")
         answer = _behind(call, uid, wanted, query)
     else:
         answer = _between(call, uid, wanted, query, newest, last_rowid)
@@ -155,20 +163,29 @@ def _between(
     if since > until:
         raise Problem(problems.BAD_REQUEST, f"from={since:g} lies behind to={until:g}.")
     step = step_for(until - since, query.points)
+    past = (
+        call.site.taught_pasts.of(call.site.context, uid, now=call.site.clock()) if query.rescored else None
+    )
     names = [name for name in wanted if name in SCORE_PARTS]
     with call.site.context.database.read() as conn:
         first, end = (series.first_from(conn, uid, time) for time in (since, until))
         rows = end - first
-        if step >= HOUR_S and rows > MAX_ROWS:
+        if past is None and step >= HOUR_S and rows > MAX_ROWS:
             columns = _of_hours(conn, uid, wanted, since, until, step)
             return _Answer(uid, columns, last_rowid, since, until, float(step))
-        if rows > MIN_ROWS_PER_POINT * query.points:
+        if past is None and rows > MIN_ROWS_PER_POINT * query.points:
             steps = series.steps_between(conn, uid, since, until, step)
             parts = series.score_parts(conn, uid, since, until, names, step) if names else {}
             columns = _of_steps(steps, parts, wanted)
             return _Answer(uid, columns, last_rowid, since, until, float(step))
+        if past is not None and rows > MAX_RESCORED:
+            raise Problem(
+                problems.CONFLICT, f"These are more than {MAX_RESCORED} rows. Ask for a shorter time."
+            )
         found = series.rows_between(conn, uid, since, until)
         parts = series.score_parts(conn, uid, since, until, names) if names else {}
+    if past is not None:
+        found, parts = _rescored(past, found, parts)
     next_rowid = int(found.rowids[-1]) if len(found.rowids) else last_rowid
     times = found.timestamps.astype(np.float64)
     if len(times) <= query.points:
@@ -192,6 +209,35 @@ def _between(
         else:
             columns[name] = points.others[name]
     return _Answer(uid, columns, next_rowid, since, until, float(step))
+
+
+def _rescored(
+    past: TaughtPast, found: Series, parts: dict[str, FloatArray]
+) -> tuple[Series, dict[str, FloatArray]]:
+    """Return rows, and further scores of them, with what they would have scored where the past was scored again."""
+    places = found.rowids - past.first
+    again = (places >= 0) & (places < past.rows)
+    places = places[again]
+
+    def mended(column: FloatArray, other: FloatArray) -> FloatArray:
+        result = column.copy()
+        result[again] = other[places]
+        return result
+
+    scores = past.scores
+    rows = found._replace(
+        anomaly_scores=mended(found.anomaly_scores, scores.anomaly_score),
+        log_scores=mended(found.log_scores, scores.log_score),
+        forecasts=mended(found.forecasts, scores.forecast),
+        usual_lows=mended(found.usual_lows, scores.usual_low),
+        usual_highs=mended(found.usual_highs, scores.usual_high),
+    )
+    of_parts = {
+        "raw": scores.raw_anomaly_score,
+        "sequence": scores.sequence_score,
+        "novelty": scores.novelty_score,
+    }
+    return rows, {name: mended(column, of_parts[name]) for name, column in parts.items()}
 
 
 def _of_steps(found: Steps, parts: dict[str, FloatArray], wanted: list[str]) -> dict[str, FloatArray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Annotated, Final
 
@@ -16,20 +17,21 @@ from htmengine.repository import teachings
 from htmengine.repository.teachings import Effect, Teaching
 from htmengine.web import problems
 from htmengine.web.api.alarms import decoded, encoded
-from htmengine.web.operations import Call, Operations
-from htmengine.web.problems import FieldError, Problem, unknown_metric
-from htmengine.web.shapes import (
-    Cursor,
+from htmengine.web.label_shapes import (
     Label,
     LabelHow,
     LabelKind,
     LabelPage,
     LabelPreview,
-    Limit,
     PreviewedAlarm,
-    Time,
-    Uid,
+    SilencedPage,
+    SilencedRow,
+    TaughtPast,
 )
+from htmengine.web.operations import Call, Operations
+from htmengine.web.problems import FieldError, Problem, unknown_metric
+from htmengine.web.shapes import Cursor, Limit, Time, Uid, number
+from htmengine.web.site import Site
 
 operations = Operations()
 _FIELDS: Final = (("ends before", "/to"), ("expires", "/expires"), ("pattern", "/match"))
@@ -46,6 +48,8 @@ class LabelsQuery(Struct, frozen=True, rename={"from_": "from"}):
     to: Time | None = None
     undone: bool = False
     """Also those that taught a model and were taken back."""
+    taught: bool = False
+    """Only those that taught a model."""
     limit: Limit = 100
     after: Cursor | None = None
 
@@ -63,6 +67,7 @@ def labels(call: Call, query: LabelsQuery) -> LabelPage:
             since=query.from_,
             until=query.to,
             undone=query.undone,
+            taught=query.taught,
         )
     left = [label for label in found if after is None or _place(label) > after]
     page = left[: query.limit]
@@ -95,7 +100,7 @@ def add_label(call: Call, body: LabelBody) -> Label:
         raise unknown_metric(body.uid)
     if body.how is not None:
         lesson = teaching.teach(call.site.context.database, _wanted(call, body))
-        return shown(lesson.label, lesson.teaching)
+        return shown(call.site, lesson.label, lesson.teaching)
     label = stored.Label(
         uid=body.uid,
         match=body.match,
@@ -114,7 +119,7 @@ def add_label(call: Call, body: LabelBody) -> Label:
         errors = [FieldError(pointer, str(error))] if pointer else []
         raise Problem(problems.BAD_REQUEST, f"The label cannot be: {error}.", errors=errors) from None
     with call.site.context.database.write() as conn:
-        return shown(stored.add(conn, label))
+        return shown(call.site, stored.add(conn, label))
 
 
 @operations("DELETE", "/labels/{label}", "teach", problems.NOT_FOUND)
@@ -153,6 +158,55 @@ def _previewed(alarm: PastAlarm) -> PreviewedAlarm:
     )
 
 
+@operations("GET", "/metrics/{uid}/taught-past", "read", problems.METRIC_NOT_FOUND, problems.CONFLICT)
+def taught_past(call: Call, uid: Uid) -> TaughtPast:
+    """Say which alarms of a metric would not have been, had all that its model was taught counted from its span on.
+
+    The model takes the rows again; nothing is stored. `GET /metrics/{uid}/data` gives their scores with `rescored=true`.
+    """
+    if uid not in call.site.fleet.index:
+        raise unknown_metric(uid)
+    found = call.site.taught_pasts.of(call.site.context, uid, now=call.site.clock())
+    return TaughtPast(
+        rows=found.rows,
+        seconds=round(found.seconds, 3),
+        from_=float(found.begins),
+        first_rowid=found.first,
+        gone=[_previewed(alarm) for alarm in found.gone],
+        added=[_previewed(alarm) for alarm in found.added],
+    )
+
+
+class SilencedQuery(Struct, frozen=True, rename={"from_": "from"}):
+    """Which rows."""
+
+    from_: Time | None = None
+    to: Time | None = None
+    """Left out itself."""
+    limit: Limit = 100
+    after: Cursor | None = None
+
+
+@operations("GET", "/metrics/{uid}/silenced", "read", problems.METRIC_NOT_FOUND)
+def silenced(call: Call, uid: Uid, query: SilencedQuery) -> SilencedPage:
+    """List the rows of a metric that would have alarmed, had nobody taught that they are normal, the newest first."""
+    if uid not in call.site.fleet.index:
+        raise unknown_metric(uid)
+    before = decoded(query.after, int) if query.after else None
+    with call.site.context.database.read() as conn:
+        found = teachings.silenced_between(
+            conn, uid, query.from_, query.to, before_rowid=before, limit=query.limit + 1
+        )
+    page = found[: query.limit]
+    items = [
+        SilencedRow(
+            row.rowid, float(row.timestamp), number(row.value), number(row.log_score), f"l{row.label}"
+        )
+        for row in page
+    ]
+    return SilencedPage(items, encoded(page[-1].rowid) if len(found) > query.limit else None)
+
+
 def _wanted(call: Call, body: LabelBody) -> Wanted:
     if body.uid is None or body.match is not None or body.how is None:
         pointer = "/how" if body.how is None else "/uid"
@@ -178,17 +232,28 @@ def _wanted(call: Call, body: LabelBody) -> Wanted:
 def _with_effects(call: Call, found: Sequence[stored.Label]) -> list[Label]:
     """Return labels as the API shows them, with what those have silenced that teach."""
     numbers = {label.number for label in found if label.number is not None and label.uid is not None}
-    if not numbers:
-        return [shown(label) for label in found]
-    with call.site.context.database.read() as conn:
-        uids = {label.uid for label in found if label.number in numbers and label.uid is not None}
-        known = {one.label: one for own in teachings.read_all(conn, uids).values() for one in own}
-        effects = teachings.effects(conn, numbers & known.keys()) if known else {}
-    return [shown(label, known.get(label.number or 0), effects.get(label.number or 0)) for label in found]
+    known: dict[int, Teaching] = {}
+    effects: dict[int, Effect] = {}
+    if numbers:
+        with call.site.context.database.read() as conn:
+            uids = {label.uid for label in found if label.number in numbers and label.uid is not None}
+            known = {one.label: one for own in teachings.read_all(conn, uids).values() for one in own}
+            effects = teachings.effects(conn, numbers & known.keys()) if known else {}
+    return [
+        shown(call.site, label, known.get(label.number or 0), effects.get(label.number or 0))
+        for label in found
+    ]
 
 
-def shown(label: stored.Label, taught: Teaching | None = None, effect: Effect | None = None) -> Label:
+def shown(
+    site: Site, label: stored.Label, taught: Teaching | None = None, effect: Effect | None = None
+) -> Label:
     """Return a label as the API shows it; `taught`: what it taught a model, and what that has silenced."""
+    fleet = site.fleet
+    with fleet.lock:
+        place = fleet.index.get(label.uid or "")
+        name = None if place is None else fleet.names[place]
+        newest = math.nan if place is None else float(fleet.column("time")[place])
     found = Label(
         id=label.id,
         uid=label.uid,
@@ -201,6 +266,7 @@ def shown(label: stored.Label, taught: Teaching | None = None, effect: Effect | 
         created=label.created,
         expires=label.expires,
         incident=label.incident,
+        name=name,
     )
     if taught is None:
         return found
@@ -212,6 +278,7 @@ def shown(label: stored.Label, taught: Teaching | None = None, effect: Effect | 
         silenced=effect.alarms if effect else 0,
         last_silenced=effect.last if effect else None,
         undone=taught.undone,
+        counts=taught.undone is None and not newest >= taught.expires,
     )
 
 

@@ -46,13 +46,14 @@ export interface Alarm {
   uid: string; rowid: number; time: number; value: number; log_score: number; one_in: number | null;
   cause: string; channel: string; direction: Direction; forecast: number | null; usual: Range | null;
   foreseen: Range[]; alarms_before: number; last_alarm: number | null; sentence: string; verdict: string | null;
-  channels?: Record<string, number | null>; name?: string;
+  channels?: Record<string, number | null>; name?: string; silenced_by?: string | null;
 }
 
 export interface Label {
   id: string; uid: string | null; match: string | null; from: number; to: number; kind: "normal" | "anomaly" | "ignore";
   note: string; by: string; created: number; expires: number | null; incident: string | null;
   how: "values" | "times" | "forget" | null; effective_rowid: number | null; silenced: number | null; last_silenced: number | null; undone: number | null;
+  name: string | null; counts: boolean | null;
 }
 
 export interface PreviewedAlarm { rowid: number; time: number; value: number; log_score: number; cause: string | null; real: boolean }
@@ -62,6 +63,12 @@ export interface LabelPreview {
   rows_replayed: number; seconds: number; from: number; reaches_span: boolean; would_silence: PreviewedAlarm[];
   of_these_called_real: number; would_add: PreviewedAlarm[]; effective_rowid: number; expires: number;
 }
+
+/** What would have been, had all that a model was taught counted from its span on. */
+export interface TaughtPast { rows: number; seconds: number; from: number; first_rowid: number; gone: PreviewedAlarm[]; added: PreviewedAlarm[] }
+
+/** A row that would have alarmed, had nobody taught that it is normal. */
+export interface SilencedRow { rowid: number; time: number; value: number | null; log_score: number | null; label: string }
 
 /** Something that was done to the fleet, such as a deployment. */
 export interface FleetEvent { id: number; time: number; what: string; tags: string[]; data: string; by: string }

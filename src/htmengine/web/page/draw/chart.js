@@ -5,16 +5,17 @@
  *
  * @typedef {import("../lib/columns.js").Series} Series
  * @typedef {import("../shapes").Alarm} Alarm
+ * @typedef {import("../shapes").SilencedRow} SilencedRow
  *
  * @typedef {object} Options
  * @property {boolean} [compact] low, without keys and wheel
  * @property {(span: [number, number]) => void} [zoom] a span was chosen
  * @property {() => void} [back] what was before the last zoom is wanted
- * @property {(alarm: Alarm) => void} [choose] an alarm was chosen
+ * @property {(row: {rowid: number}) => void} [choose] an alarm, or a row that was silenced, was chosen
  * @property {(at: Cursor | null) => void} [point] the cursor moved
  * @property {number} [threshold] score of an alarm
  *
- * @typedef {{time: number, values: Record<string, number | null>, alarm: Alarm | null, events: import("../shapes").FleetEvent[]}} Cursor
+ * @typedef {{time: number, values: Record<string, number | null>, alarm: Alarm | null, silenced: SilencedRow | null, events: import("../shapes").FleetEvent[]}} Cursor
  */
 import { h } from "../lib/h.js";
 import { settings } from "../lib/settings.js";
@@ -53,6 +54,8 @@ export class MetricChart {
     this.labels = [];
     /** @type {import("../shapes").FleetEvent[]} */
     this.events = [];
+    /** @type {SilencedRow[]} */
+    this.silenced = [];
     /** @type {number | null} rowid of the alarm that is explained */
     this.chosen = null;
     /** @type {[number, number]} */
@@ -119,6 +122,12 @@ export class MetricChart {
     this.values.redraw(false, false);
   }
 
+  /** Shows rows that would have alarmed as rings. @param {SilencedRow[]} silenced */
+  showSilenced(silenced) {
+    this.silenced = silenced;
+    this.values.redraw(false, false);
+  }
+
   /** Adds a row at the end. @param {{time: number, value: number, log_score: number | null}} row @param {[number, number]} span */
   append(row, span) {
     const { time, columns } = this.series;
@@ -129,9 +138,9 @@ export class MetricChart {
     this.draw();
   }
 
-  /** @param {Alarm | null} alarm */
-  choose(alarm) {
-    this.chosen = alarm?.rowid ?? null;
+  /** @param {{rowid: number} | null} row */
+  choose(row) {
+    this.chosen = row?.rowid ?? null;
     this.values.redraw(false, false);
   }
 
@@ -240,7 +249,7 @@ export class MetricChart {
         ],
         hooks: {
           drawClear: [() => (this.shade(this.values), this.hatch(this.values))],
-          draw: [() => this.drawEvents(), () => this.drawAlarms(), () => this.drawAlone()],
+          draw: [() => this.drawEvents(), () => this.drawSilenced(), () => this.drawAlarms(), () => this.drawAlone()],
           setSelect: [(/** @type {any} */ chart) => this.selected(chart)],
           setCursor: [(/** @type {any} */ chart) => this.pointed(chart)],
           ready: [(/** @type {any} */ chart) => chart.over.addEventListener("click", (/** @type {MouseEvent} */ event) => this.clicked(event))],
@@ -421,6 +430,22 @@ export class MetricChart {
     ctx.restore();
   }
 
+  /** A ring around each value that would have alarmed, had nobody taught that it is normal. */
+  drawSilenced() {
+    const { ctx } = this.values;
+    const ratio = devicePixelRatio || 1;
+    ctx.save();
+    for (const { rowid, time, value } of this.silenced) {
+      if (value === null || time < this.span[0] || time > this.span[1]) continue;
+      ctx.strokeStyle = colour(rowid === this.chosen ? "ink" : "soft");
+      ctx.lineWidth = (rowid === this.chosen ? 2.5 : 1.5) * ratio;
+      ctx.beginPath();
+      ctx.arc(this.values.valToPos(time, "x", true), this.values.valToPos(value, "y", true), 5 * ratio, 0, 7);
+      ctx.stroke();
+    }
+    ctx.restore();
+  }
+
   /** A value without neighbours is on no line: it is drawn as a point. */
   drawAlone() {
     const { time, columns } = this.series;
@@ -462,25 +487,31 @@ export class MetricChart {
     this.options.point?.({
       time: time[this.index],
       values: Object.fromEntries(Object.entries(columns).map(([name, column]) => [name, column[this.index]])),
-      alarm: this.alarmAt(left),
+      alarm: this.nearby(this.alarms, left),
+      silenced: this.nearby(this.silenced, left),
       events: this.events.filter(({ time }) => Math.abs(this.values.valToPos(time, "x") - left) < FLAG_PX),
     });
   }
 
-  /** @param {number} left */
-  alarmAt(left) {
-    let [best, distance] = [/** @type {Alarm | null} */ (null), NEAR_PX];
-    for (const alarm of this.alarms) {
-      const away = Math.abs(this.values.valToPos(alarm.time, "x") - left);
-      if (away < distance || (away === distance && best && alarm.log_score > best.log_score)) [best, distance] = [alarm, away];
+  /**
+   * Returns what lies nearest to a place, of those equally near the worst.
+   * @template {{time: number, log_score: number | null}} Row
+   * @param {Row[]} rows
+   * @param {number} left
+   */
+  nearby(rows, left) {
+    let [best, distance] = [/** @type {Row | null} */ (null), NEAR_PX];
+    for (const row of rows) {
+      const away = Math.abs(this.values.valToPos(row.time, "x") - left);
+      if (away < distance || (away === distance && best && (row.log_score ?? 0) > (best.log_score ?? 0))) [best, distance] = [row, away];
     }
     return best;
   }
 
   /** @param {MouseEvent} event */
   clicked(event) {
-    const alarm = this.alarmAt(event.offsetX);
-    if (alarm) this.options.choose?.(alarm);
+    const row = this.nearby(this.alarms, event.offsetX) ?? this.nearby(this.silenced, event.offsetX);
+    if (row) this.options.choose?.(row);
   }
 
   /** @param {WheelEvent} event */

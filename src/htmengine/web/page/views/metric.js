@@ -14,6 +14,7 @@ import { MetricChart } from "../draw/chart.js";
 import { Minimap } from "../draw/minimap.js";
 import { dataTable } from "./metric/data_table.js";
 import { loadData } from "./metric/load.js";
+import { taughtPast } from "./metric/past.js";
 import { showLabels, showRail } from "./metric/rail.js";
 import { showWhy } from "./metric/why.js";
 import { problemNote } from "./problem.js";
@@ -71,7 +72,10 @@ class MetricPage {
     /** @type {import("../shapes").Label[]} */
     this.labels = [];
     this.labelList = h("section", { "aria-label": "Labels" });
-    this.teach = teachPanel(() => this.toTeach(), () => this.load(true));
+    this.past = taughtPast(uid);
+    /** @type {import("../shapes").SilencedRow[]} */
+    this.silenced = [];
+    this.teach = teachPanel(() => this.toTeach(), () => this.taught());
     this.teach.hidden = true; // until it is known which alarms there are
     /** @type {import("../lib/columns.js").Series} */
     this.data = { time: [], columns: {} };
@@ -112,6 +116,7 @@ class MetricPage {
       this.readout,
       this.plot,
       this.caption,
+      this.past.note,
       this.eventList,
     );
     this.table = h("div.table-box", { hidden: true });
@@ -124,13 +129,13 @@ class MetricPage {
       h("header.metric-head", null, h("div", null, this.title, this.chips, this.facts), this.actions),
       this.said,
       h("div.metric-panes", null,
-        h("div.metric-main", null, h("div.chart-bar", null, this.ranges, this.compare, h("details.more-series", null, h("summary", null, "Parts of the score"), h("div.windows", { role: "group", "aria-label": "Parts of the score" }, this.partButtons)), this.tableButton, h("span.spacer"), h("span.legend", { "aria-hidden": true }, legend())), this.figure, this.minimap.element, this.table),
+        h("div.metric-main", null, h("div.chart-bar", null, this.ranges, this.compare, h("details.more-series", null, h("summary", null, "Parts of the score"), h("div.windows", { role: "group", "aria-label": "Parts of the score" }, this.partButtons)), this.past.button, this.tableButton, h("span.spacer"), h("span.legend", { "aria-hidden": true }, legend())), this.figure, this.minimap.element, this.table),
         h("aside.rail", { "aria-label": "Explanation and facts" }, this.why, this.labelList, this.teach, this.rail)),
     );
     this.chart = new MetricChart(this.plot, {
       zoom: (span) => this.zoomByHand(span),
       back: () => this.unzoom(),
-      choose: (alarm) => setQuery({ row: alarm.rowid }, { push: true }),
+      choose: ({ rowid }) => setQuery({ row: rowid }, { push: true }),
       point: (at) => this.pointed(at),
     });
   }
@@ -159,6 +164,7 @@ class MetricPage {
     const refresh = setInterval(() => document.hidden || (this.span().live && this.load(true)), REFRESH_MS);
     this.closing.push(() => clearInterval(refresh));
     this.loadDetail();
+    this.past.offer();
     this.update(this.params);
     return {
       element: this.element,
@@ -317,11 +323,12 @@ class MetricPage {
     );
     /** @type {HTMLSelectElement} */ (this.compare).value = params.get("compare") ?? "";
     this.tableButton.setAttribute("aria-pressed", String(params.has("table")));
+    this.past.press(params.has("rescored"));
     this.minimap.place(this.shown());
     this.partButtons.forEach((button, i) => button.setAttribute("aria-pressed", String(this.shownParts().includes(PARTS[i]))));
     if (this.shownParts().length) /** @type {HTMLDetailsElement} */ (this.element.querySelector(".more-series")).open = true;
     this.chart.showParts(this.shownParts());
-    const wanted = ["w", "from", "to", "at", "compare", "show"].map((key) => params.get(key) ?? "").join(" ");
+    const wanted = ["w", "from", "to", "at", "compare", "show", "rescored"].map((key) => params.get(key) ?? "").join(" ");
     if (wanted !== this.loaded) {
       this.loaded = wanted;
       // What is there already is moved at once; the rest follows.
@@ -339,21 +346,28 @@ class MetricPage {
     const loading = (this.loading = new AbortController());
     const [from, to] = this.shown();
     const shift = SHIFTS[/** @type {"1d" | "1w"} */ (this.params.get("compare"))] ?? 0;
+    const rescored = this.params.has("rescored");
     this.figure.setAttribute("aria-busy", "true");
     try {
-      const [data, alarms, labels, before, events] = await Promise.all([
-        loadData(this.uid, { from, to, points: POINTS, also: this.shownParts() }, loading.signal),
+      const [data, alarms, labels, silenced, past, before, events] = await Promise.all([
+        loadData(this.uid, { from, to, points: POINTS, also: this.shownParts(), rescored }, loading.signal),
         get(`/metrics/${this.uid}/alarms`, { from, to, limit: MOST_ALARMS }, loading.signal),
         get("/labels", { uid: this.uid, from, to, limit: MOST_LABELS }, loading.signal),
+        get(`/metrics/${this.uid}/silenced`, { from, to, limit: MOST_ALARMS }, loading.signal),
+        rescored ? get(`/metrics/${this.uid}/taught-past`, {}, loading.signal) : null,
         shift ? loadData(this.uid, { from: from - shift, to: to - shift, points: POINTS / 2, series: "value" }, loading.signal) : null,
         session.get().record ? [] : get("/events", { from, to, limit: MOST_EVENTS }, loading.signal).then(({ items }) => items, () => []),
       ]);
       this.data = data;
-      this.alarms = alarms.items;
+      const gone = new Set(past?.gone.map((/** @type {import("../shapes").PreviewedAlarm} */ { rowid }) => rowid));
+      this.alarms = alarms.items.filter((/** @type {import("../shapes").Alarm} */ { rowid }) => !gone.has(rowid));
+      if (past) this.past.say(past);
+      this.silenced = silenced.items;
+      this.chart.showSilenced(this.silenced);
       this.labels = labels.items;
       this.before = before && { time: before.time.map((at) => at + shift), columns: before.columns };
       this.chart.show(this.data, this.alarms, [from, to], this.before, [], this.labels);
-      showLabels(this.labelList, this.labels, this.mayTeach() ? () => this.load(true) : null);
+      showLabels(this.labelList, this.labels, this.mayTeach() ? () => this.taught() : null);
       this.isLoaded = true;
       this.teach.hidden = !this.mayTeach();
       this.showEvents(events);
@@ -368,6 +382,12 @@ class MetricPage {
         this.figure.setAttribute("aria-busy", "false");
       }
     }
+  }
+
+  /** Something was taught, or taken back. */
+  taught() {
+    this.past.offer();
+    this.load(true);
   }
 
   mayTeach() {
@@ -403,7 +423,7 @@ class MetricPage {
     const worst = this.alarms.reduce((/** @type {import("../shapes").Alarm | null} */ best, alarm) => (!best || alarm.log_score > best.log_score ? alarm : best), null);
     const rows = this.data.columns.value?.some((value) => value !== null) ?? false;
     const what = !rows ? "no sample" : worst ? `${plural(this.alarms.length, "alarm")}, the highest ${score(worst.log_score)} at ${clock(worst.time)}` : "no alarm";
-    setText(this.caption, `${clock(from)} to ${clock(to)}: ${what}.`);
+    setText(this.caption, `${clock(from)} to ${clock(to)}: ${what}${this.silenced.length ? `; ${count(this.silenced.length)} silenced by what the model was taught` : ""}.`);
   }
 
   /** The alarm that is explained: the one of the address, else the newest in sight, else the newest of all. */
@@ -411,7 +431,7 @@ class MetricPage {
     const row = Number(this.params.get("row"));
     let alarm = this.alarms.find(({ rowid }) => rowid === row) ?? (row ? null : this.alarms[0]) ?? null;
     const key = `${row} ${alarm?.rowid ?? ""} ${this.alarms.length}`;
-    if (key === this.chosenKey) return this.chart.choose(alarm);
+    if (key === this.chosenKey) return this.chart.choose(alarm ?? { rowid: row });
     this.chosenKey = key;
     try {
       if (!alarm && row) alarm = await get(`/metrics/${this.uid}/explain/${row}`);
@@ -505,6 +525,7 @@ class MetricPage {
     if (forecast != null) parts.push(`forecast ${short(forecast)}`);
     if (unusual != null) parts.push(`score ${score(unusual)}`);
     for (const name of this.shownParts()) if (at.values[name] != null) parts.push(`${name} ${score(at.values[name])}`);
+    if (at.silenced) parts.push(`silenced by ${at.silenced.label}`);
     for (const { what } of at.events) parts.push(`⚑ ${what}`);
     setText(this.readout, parts.join(" · "));
   }

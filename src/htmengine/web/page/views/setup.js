@@ -10,6 +10,7 @@ import { backtestPart } from "./setup/backtest.js";
 import { connectPart } from "./setup/connect.js";
 import { deliveriesPart } from "./setup/deliveries.js";
 import { detectPart } from "./setup/detect.js";
+import { labelsPart } from "./setup/labels.js";
 import { monitorPart } from "./setup/monitor.js";
 import { targetsPart } from "./setup/targets.js";
 import { missing } from "./missing.js";
@@ -25,6 +26,7 @@ const PARTS = [
   { id: "alerts", title: "Alert rules", scope: "admin", open: alertsPart },
   { id: "targets", title: "Targets", scope: "read", open: targetsPart },
   { id: "deliveries", title: "Deliveries", scope: "read", open: deliveriesPart },
+  { id: "labels", title: "What was taught", scope: "read", open: labelsPart },
   { id: "backtest", title: "Back-test", scope: "read", open: backtestPart },
   { id: "access", title: "Access", scope: "admin", open: accessPart },
 ];

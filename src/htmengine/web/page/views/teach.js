@@ -21,12 +21,19 @@ const LESSONS = [
 ];
 const MOST_SHOWN = 8;
 
+/** What a label says to its model; nothing for one that changes no score. @param {Label} label */
+export function lesson({ kind, how }) {
+  return LESSONS.find((one) => one.kind === kind && one.how === how)?.says ?? how ?? "";
+}
+
+/** What a label has silenced. @param {Label} label */
+export function silencedBy({ silenced, last_silenced: last }) {
+  return silenced ? `silenced ${plural(silenced, "alarm")}, last ${clock(/** @type {number} */ (last))}` : "silenced nothing yet";
+}
+
 /** What a label does to its model, in short; nothing for one that changes no score. @param {Label} label */
 export function effect(label) {
-  if (!label.how) return "";
-  const found = LESSONS.find(({ kind, how }) => kind === label.kind && how === label.how);
-  const silenced = label.silenced ? `silenced ${plural(label.silenced, "alarm")}, last ${clock(/** @type {number} */ (label.last_silenced))}` : "silenced nothing yet";
-  return `${found?.says ?? label.how}: ${silenced}${label.expires ? `, until ${clock(label.expires)}` : ""}`;
+  return label.how ? `${lesson(label)}: ${silencedBy(label)}${label.expires ? `, until ${clock(label.expires)}` : ""}` : "";
 }
 
 /**

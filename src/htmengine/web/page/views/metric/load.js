@@ -7,14 +7,14 @@ const GAP_STEPS = 3.5;
 
 /**
  * @param {string} uid
- * @param {{from?: number, to?: number, points: number, series?: string, also?: string[]}} span without from and to: all there is
+ * @param {{from?: number, to?: number, points: number, series?: string, also?: string[], rescored?: boolean}} span without from and to: all there is
  * @param {AbortSignal} [signal]
  * @returns {Promise<import("../../lib/columns.js").Series>}
  */
-export async function loadData(uid, { from, to, points, series = COLUMNS, also = [] }, signal) {
+export async function loadData(uid, { from, to, points, series = COLUMNS, also = [], rescored = false }, signal) {
   let response;
   try {
-    response = await fetch(url(`/metrics/${uid}/data`, { from, to, points, series: [series, ...also].join(","), format: "bin" }), { signal });
+    response = await fetch(url(`/metrics/${uid}/data`, { from, to, points, series: [series, ...also].join(","), format: "bin", rescored: rescored ? "true" : null }), { signal });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Problem(0, "The server does not answer");

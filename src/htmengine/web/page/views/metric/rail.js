@@ -19,7 +19,7 @@ export function showLabels(element, labels, changed) {
     element,
     labels.length ? h("h3", null, "Labels") : null,
     labels.length
-      ? h("ul.labels", null, labels.map((one) => h("li", null, `${clock(one.from)} to ${clock(one.to)}: ${KINDS[one.kind]}`, one.match ? ` (${one.match})` : "", one.note ? h("p.hint", null, one.note) : null, h("p.hint", null, one.by ? `by ${one.by}` : "", one.incident ? [" of ", h("a", { href: link(`i/${one.incident}`) }, one.incident)] : null), one.how ? h("p.hint", null, effect(one), " ", changed ? undoButton(one, changed) : null) : null)))
+      ? h("ul.labels", null, labels.map((one) => h("li", null, `${clock(one.from)} to ${clock(one.to)}: ${KINDS[one.kind]}`, one.match ? ` (${one.match})` : "", one.note ? h("p.hint", null, one.note) : null, h("p.hint", null, one.by ? `by ${one.by}` : "", one.incident ? [" of ", h("a", { href: link(`i/${one.incident}`) }, one.incident)] : null), one.how ? h("p.hint", null, effect(one), " ", h("a", { href: link("setup/labels", { id: one.id }) }, one.id), " ", changed ? undoButton(one, changed) : null) : null)))
       : null,
   );
 }

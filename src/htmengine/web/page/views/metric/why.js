@@ -25,13 +25,15 @@ export function showWhy(element, uid, alarm) {
   const around = h("div.around");
   const said = rarity(alarm.one_in);
   const calm = alarm.log_score < ALARM;
+  const silenced = alarm.silenced_by ?? null;
   const before = alarm.alarms_before === 1 ? "once" : `${alarm.alarms_before} times`;
   replace(
     element,
     calm
-      ? h("h2", null, `${clock(alarm.time)}, no alarm`)
+      ? h("h2", null, `${clock(alarm.time)}, ${silenced ? "silenced" : "no alarm"}`)
       : h("h2", null, h("span.mark", { class: `step-${scoreStep(alarm.log_score)}`, "aria-hidden": true }, mark(alarm.direction).glyph), ` ${clock(alarm.time)}, ${causeInShort(alarm.cause)}`),
     h("p.why-score", { title: moment(alarm.time) }, `score ${score(alarm.log_score)}`, said ? `, ${said} of this metric's samples` : ""),
+    silenced ? h("p.silenced", null, "It would have alarmed, but ", h("a", { href: link("setup/labels", { id: silenced }) }, silenced), " teaches the model that this is normal.") : null,
     h("p.why-sentence", null, sentence(alarm.sentence, alarm.name)),
     numberLine(alarm),
     channels,
