@@ -1,20 +1,23 @@
 """The stream of results: a ring of what was published last, from which every reader takes at its own pace.
 
-What came within the last five minutes is there for those that resume. The texts that readers get are made on demand, once
+What came within the last five minutes is there for those that resume. The frames that readers get are made on demand, once
 for all readers that want the same, and kept for the last seconds, in which most of them ask.
 
 Readers have no buffers of their own. Each knows its place in the ring; one that is so slow, or was away for so long,
-that its place has left the ring is told so and begins anew. Whoever publishes never waits for a reader.
+that its place has left the ring is told so and begins anew. Whoever publishes never waits for a reader. What comes after
+a pause reaches those that wait at once; what comes shortly after that is gathered, and written together.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
 import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Any, Final, Literal, NamedTuple
 
@@ -25,7 +28,11 @@ from htmengine.web.results import COLUMNS, Metrics, Results, Wanted
 
 KEPT_S: Final = 300.0
 KEPT_RESULTS: Final = 500_000
-TEXTS_KEPT_S: Final = 5.0
+FRAMES_KEPT_S: Final = 5.0
+MAX_EVENTS: Final = 50
+"""That are written together to a reader."""
+GATHERED_S: Final = 0.1
+"""Readers that wait are woken at most this often. To write to hundreds of readers costs by the number of writes."""
 PING_S: Final = 15.0
 RETRY_MS: Final = 2000
 
@@ -60,30 +67,30 @@ class Event:
         """Of its results."""
         self._results = results
         self._document = document
-        self._texts: dict[Wanted, bytes] | None = {}
+        self._frames: dict[Wanted, bytes] | None = {}
 
-    def forget_texts(self) -> None:
-        """Make texts anew for everybody who still asks."""
-        self._texts = None
+    def forget_frames(self) -> None:
+        """Make frames anew for everybody who still asks."""
+        self._frames = None
 
     def rows_for(self, wanted: Filter) -> list[list[Any]]:
         """Return the results that a reader wants, as arrays in the order of COLUMNS."""
         return [] if self._results is None else self._results.shown(wanted.results)
 
-    def data_for(self, wanted: Filter) -> bytes:
-        """Return the event's data as JSON; empty if the reader does not want it."""
+    def frame_for(self, wanted: Filter, epoch: str) -> bytes:
+        """Return the event as a reader gets it; empty if the reader does not want it. `epoch`: begins the hub's cursors."""
         if self.kind not in wanted.kinds:
             return b""
-        if self._results is None:
-            return msgspec.json.encode(self._document)
-        texts = self._texts
-        data = None if texts is None else texts.get(wanted.results)
-        if data is None:
-            rows = self.rows_for(wanted)
-            data = msgspec.json.encode(rows) if rows else b""
-            if texts is not None:
-                texts[wanted.results] = data
-        return data
+        frames = self._frames
+        made = None if frames is None else frames.get(wanted.results)
+        if made is None:
+            document = self._document if self._results is None else self.rows_for(wanted)
+            is_wanted = self._results is None or document
+            cursor = f"{epoch}-{self.number}"
+            made = frame(self.kind, msgspec.json.encode(document), cursor) if is_wanted else b""
+            if frames is not None:
+                frames[wanted.results] = made
+        return made
 
 
 class Hub:
@@ -91,6 +98,7 @@ class Hub:
 
     Parameters
     ----------
+    gathered_s : how often readers that wait are woken at most.
     clock : seconds that only grow.
     """
 
@@ -99,6 +107,7 @@ class Hub:
         *,
         kept_s: float = KEPT_S,
         kept_results: int = KEPT_RESULTS,
+        gathered_s: float = GATHERED_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.epoch = secrets.token_hex(4)
@@ -108,16 +117,23 @@ class Hub:
         """How many there are."""
         self._kept_s = kept_s
         self._kept_results = kept_results
+        self._gathered_s = gathered_s
         self._clock = clock
         self._lock = threading.Lock()
         self._ring: deque[Event] = deque()
         self._results = 0
         self._metrics = Metrics()
-        self._without_texts = 0
-        """Of events before this number no texts are kept."""
+        self._without_frames = 0
+        """Of events before this number no frames are kept."""
         self._last = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
+        self._told = 0
+        """The newest event when those that wait were woken last."""
+        self._told_at = -math.inf
+        """When those that wait were woken last, by the event loop's clock."""
+        self._telling: asyncio.TimerHandle | None = None
+        """Wakes those that wait later."""
 
     @property
     def last(self) -> int:
@@ -160,6 +176,7 @@ class Hub:
     def close(self) -> None:
         """End every reader."""
         self.closed = True
+        self._gathered_s = 0.0
         self._wake()
 
     def position(self, cursor: str | None) -> int | None:
@@ -185,12 +202,11 @@ class Hub:
     async def wait(self, place: int, timeout_s: float) -> None:
         """Wait until there is something behind a place, at most so long."""
         news = self._news
-        if self._last > place or self.closed:
+        if self._told > place or self.closed:
             return
-        try:
-            await asyncio.wait_for(news.wait(), timeout_s)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await news.wait()
 
     def _append(self, event: Event) -> None:
         self._ring.append(event)
@@ -205,18 +221,29 @@ class Hub:
             self._results -= self._ring.popleft().count
         if self._ring:
             first = self._ring[0].number
-            for event in islice(self._ring, max(0, self._without_texts - first), None):
-                if event.at >= now - TEXTS_KEPT_S:
+            for event in islice(self._ring, max(0, self._without_frames - first), None):
+                if event.at >= now - FRAMES_KEPT_S:
                     break
-                event.forget_texts()
-                self._without_texts = event.number + 1
+                event.forget_frames()
+                self._without_frames = event.number + 1
 
     def _wake(self) -> None:
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._tell)
+            loop.call_soon_threadsafe(self._tell_soon, loop)
 
-    def _tell(self) -> None:
+    def _tell_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        wait_s = self._told_at + self._gathered_s - loop.time()
+        if wait_s <= 0:
+            self._tell(loop)
+        elif self._telling is None:
+            self._telling = loop.call_later(wait_s, self._tell, loop)
+
+    def _tell(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._told, self._told_at = self._last, loop.time()
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
         news, self._news = self._news, asyncio.Event()
         news.set()
 
@@ -224,7 +251,7 @@ class Hub:
 async def events(
     hub: Hub, wanted: Filter, cursor: str | None, *, version: str, clock: Callable[[], float] = time.time
 ) -> AsyncIterator[bytes]:
-    """Yield a stream of server-sent events until the hub is closed, from a cursor on where it is known."""
+    """Yield server-sent events, one or several at a time, until the hub is closed, from a cursor on where it is known."""
     hub.readers += 1
     try:
         async for event in _events(hub, wanted, cursor, version=version, clock=clock):
@@ -253,10 +280,11 @@ async def _events(
             reason = b'{"reason":"what came after your last event is not kept any more: read the list again"}'
             yield frame("reset", reason, hub.cursor(place))
             continue
-        for event in found:
-            place = event.number
-            if data := event.data_for(wanted):
-                yield frame(event.kind, data, hub.cursor(place))
+        for first in range(0, len(found), MAX_EVENTS):
+            some = found[first : first + MAX_EVENTS]
+            place = some[-1].number
+            if frames := b"".join(event.frame_for(wanted, hub.epoch) for event in some):
+                yield frames
         assert place is not None
         await hub.wait(place, PING_S)
         if hub.last == place and not hub.closed:

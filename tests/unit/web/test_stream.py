@@ -5,7 +5,7 @@ import pytest
 
 from htmengine.messages import BatchRow
 from htmengine.web.results import Wanted
-from htmengine.web.stream import KINDS, Filter, Hub, events
+from htmengine.web.stream import GATHERED_S, KINDS, Filter, Hub, events
 from tests.unit.web.house import NOW
 
 
@@ -35,9 +35,14 @@ class Reader:
         self.hub = hub
         kinds = wanted.pop("kinds", frozenset(KINDS))
         self.frames = events(hub, Filter(kinds, Wanted(**wanted)), cursor, version="1")
+        self.came = []
 
     async def read(self, count):
-        return [self.parsed(await asyncio.wait_for(anext(self.frames), 5)) for _ in range(count)]
+        while len(self.came) < count:
+            chunk = await asyncio.wait_for(anext(self.frames), 5)
+            self.came += [self.parsed(frame) for frame in chunk.split(b"\n\n") if frame]
+        frames, self.came = self.came[:count], self.came[count:]
+        return frames
 
     @staticmethod
     def parsed(frame):
@@ -60,6 +65,41 @@ def test_a_reader_gets_what_is_published_after_it_came():
         assert event == "results"
         assert [one[1] for one in data] == [2, 3]
 
+    asyncio.run(run())
+
+
+def test_what_comes_shortly_after_another_is_gathered_and_what_comes_after_a_pause_is_not():
+    async def run():
+        loop = asyncio.get_running_loop()
+        loop.time = lambda: now[0]
+        hub = Hub()
+        hub.attach()
+        reader = Reader(hub)
+        await reader.read(1)
+        waiting = asyncio.create_task(reader.read(1))
+        for rowid in range(1, 4):
+            await turns()
+            publish(hub, row(rowid))
+        await turns()
+        chunks = [(await waiting)[0][2]]
+        waiting = asyncio.create_task(reader.read(2))
+        await turns()
+        assert not waiting.done()
+        now[0] += GATHERED_S
+        chunks += [data for _, _, data in await waiting]
+        assert [one[1] for data in chunks for one in data] == [1, 2, 3]
+        now[0] += GATHERED_S
+        waiting = asyncio.create_task(reader.read(1))
+        await turns()
+        publish(hub, row(4))
+        await turns()
+        assert waiting.done()
+
+    async def turns():
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    now = [0.0]
     asyncio.run(run())
 
 
@@ -100,7 +140,7 @@ def test_a_place_that_is_not_known_begins_anew(cursor):
 
 def test_a_slow_reader_is_told_to_begin_anew_and_holds_nobody_up():
     async def run():
-        hub = Hub(kept_results=10)
+        hub = Hub(kept_results=10, gathered_s=0.0)
         hub.attach()
         slow, quick = Reader(hub), Reader(hub)
         await slow.read(1)
@@ -117,7 +157,7 @@ def test_a_slow_reader_is_told_to_begin_anew_and_holds_nobody_up():
     asyncio.run(run())
 
 
-def test_what_a_reader_resumes_to_is_the_same_when_its_texts_are_not_kept_any_more():
+def test_what_a_reader_resumes_to_is_the_same_when_its_frames_are_not_kept_any_more():
     now = [0.0]
     hub = Hub(clock=lambda: now[0])
     published = [[row(n, name, n / 100) for name in ("a", "b")] for n in range(1, 30)]
@@ -131,7 +171,8 @@ def test_what_a_reader_resumes_to_is_the_same_when_its_texts_are_not_kept_any_mo
         [[one.uid, one.rowid, one.ts, 1.0, one.log_score, None, None, None]] if one.rowid >= 10 else []
         for _, one in published
     ]
-    assert [json.loads(event.data_for(wanted) or b"[]") for event in events] == got
+    frames = [event.frame_for(wanted, hub.epoch) for event in events]
+    assert [Reader.parsed(frame)[2] if frame else [] for frame in frames] == got
 
 
 def test_results_leave_the_ring_after_five_minutes():
