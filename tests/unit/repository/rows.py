@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from sqlalchemy import Connection, Select, event
+from sqlalchemy import Connection, Engine, Select, event
 
 from htmengine.repository import alarms, metrics, samples, schema, scores
 from htmengine.repository.database import Database
@@ -91,26 +91,34 @@ def rolled_back(database: Database) -> Iterator[Connection]:
 
 
 @contextmanager
-def explained(database: Database) -> Iterator[Callable[[], list[str]]]:
-    """Give what returns how a SQLite file found the rows of each query that is made meanwhile."""
-    executed = []
+def executed(by: Connection | Engine) -> Iterator[list[tuple[str, tuple]]]:
+    """Give the statements that a connection executes meanwhile, or all of an engine's, with their parameters."""
+    found = []
 
     def note(conn, cursor, statement, parameters, context, executemany):
-        if statement.startswith("SELECT"):
-            executed.append((statement, parameters))
+        found.append((statement, parameters))
 
-    def plans() -> list[str]:
-        with database.read() as conn:
-            return [
-                str(conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
-                for statement, parameters in executed
-            ]
-
-    event.listen(database.engine, "before_cursor_execute", note)
+    event.listen(by, "before_cursor_execute", note)
     try:
-        yield plans
+        yield found
     finally:
-        event.remove(database.engine, "before_cursor_execute", note)
+        event.remove(by, "before_cursor_execute", note)
+
+
+@contextmanager
+def explained(database: Database) -> Iterator[Callable[[], list[str]]]:
+    """Give what returns how a SQLite file found the rows of each query that is made meanwhile."""
+    with executed(database.engine) as found:
+
+        def plans() -> list[str]:
+            with database.read() as conn:
+                return [
+                    str(conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
+                    for statement, parameters in list(found)
+                    if statement.startswith("SELECT")
+                ]
+
+        yield plans
 
 
 def plan(conn: Connection, query: Select) -> str:

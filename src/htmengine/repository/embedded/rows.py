@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -13,6 +14,8 @@ ROWS_OF_METRIC: Final = 4
 """Rows that a run has of each metric, if all come equally often. A page is then shared by a dozen of metrics."""
 MIN_RUN_ROWS: Final = 1000
 ROWS_IN_STATEMENT: Final = 512
+MERGED: Final = 0
+"""Stands for the rows that were merged, where a run is named."""
 
 
 def append(
@@ -37,9 +40,9 @@ def append(
         # A metric that is not there has no number, which the table refuses.
         conn.exec_driver_sql(
             "INSERT INTO run_sample (run, metric, rowid, time, value, digest)"
-            f" SELECT {run:d}, number.id, column2, column3, column4, column5 FROM (VALUES {given})"
+            f" SELECT ?, number.id, column2, column3, column4, column5 FROM (VALUES {given})"
             " LEFT JOIN metric_number AS number ON number.uid = column1",
-            parameters,
+            (run, *parameters),
         )
 
 
@@ -56,37 +59,59 @@ def store_scores(
     """
     given = [uids, rowids, uids if digests is None else digests, *columns.values()]
     is_same = "" if digests is None else " AND ifnull(sample.digest, 0) = column3"
+    same = is_same.replace("sample", "merged_row").replace("column", "given.column")
     names = ", ".join(columns)
     sources = ", ".join(f"column{place}" for place in range(4, 4 + len(columns)))
     excluded = ", ".join(f"{name} = excluded.{name}" for name in columns)
     own = ", ".join(f"{name} = given.column{place}" for place, name in enumerate(columns, 4))
     row = f"({', '.join('?' * len(given))})"
-    runs = [run for (run,) in conn.exec_driver_sql("SELECT id FROM sample_run ORDER BY id DESC")]
-    found = 0
+    places: list[int] = [run for (run,) in conn.exec_driver_sql("SELECT id FROM sample_run ORDER BY id DESC")]
+    places.append(MERGED)
+    found = at = 0
     for count, parameters in in_statements(given, ROWS_IN_STATEMENT, again=True):
         values = ", ".join([row] * count)
         missing = count
-        for run in runs:  # usually all of them are in the newest
-            missing -= conn.exec_driver_sql(
-                f"INSERT INTO run_score (run, metric, rowid, {names})"
-                f" SELECT sample.run, sample.metric, sample.rowid, {sources} FROM (VALUES {values})"
-                " CROSS JOIN metric_number AS number ON number.uid = column1 CROSS JOIN run_sample AS sample"
-                f" ON sample.run = {run:d} AND sample.metric = number.id AND sample.rowid = column2{is_same}"
-                f" WHERE true ON CONFLICT (run, metric, rowid) DO UPDATE SET {excluded}",
-                parameters,
-            ).rowcount
+        ends = {(uids[place], rowids[place]): None for place in (at, at + count - 1)}
+        for place in _likely_first(conn, places, list(ends)):
+            if place == MERGED:
+                done = conn.exec_driver_sql(
+                    f"UPDATE merged_row SET {own} FROM (VALUES {values}) AS given"
+                    " JOIN metric_number AS number ON number.uid = given.column1"
+                    f" WHERE merged_row.metric = number.id AND merged_row.rowid = given.column2{same}",
+                    parameters,
+                )
+            else:
+                done = conn.exec_driver_sql(
+                    f"INSERT INTO run_score (run, metric, rowid, {names})"
+                    f" SELECT sample.run, sample.metric, sample.rowid, {sources} FROM (VALUES {values})"
+                    " CROSS JOIN metric_number AS number ON number.uid = column1 CROSS JOIN run_sample AS sample"
+                    f" ON sample.run = ? AND sample.metric = number.id AND sample.rowid = column2{is_same}"
+                    f" WHERE true ON CONFLICT (run, metric, rowid) DO UPDATE SET {excluded}",
+                    (*parameters, place),
+                )
+            missing -= done.rowcount
             if not missing:
                 break
-        if missing:
-            same = is_same.replace("sample", "merged_row").replace("column", "given.column")
-            missing -= conn.exec_driver_sql(
-                f"UPDATE merged_row SET {own} FROM (VALUES {values}) AS given"
-                " JOIN metric_number AS number ON number.uid = given.column1"
-                f" WHERE merged_row.metric = number.id AND merged_row.rowid = given.column2{same}",
-                parameters,
-            ).rowcount
         found += count - missing
+        at += count
     return found
+
+
+def _likely_first(conn: Connection, places: Sequence[int], rows: Sequence[tuple[str, int]]) -> list[int]:
+    """Return runs, and MERGED, beginning with those where these rows are: their neighbours came with them."""
+    given = ", ".join(["(?, ?)"] * len(rows))
+    likely = {
+        run
+        for (run,) in conn.exec_driver_sql(
+            f"SELECT run.id FROM (VALUES {given}) CROSS JOIN metric_number AS number ON number.uid = column1"
+            " CROSS JOIN sample_run AS run CROSS JOIN run_sample AS sample"
+            " ON sample.run = run.id AND sample.metric = number.id AND sample.rowid = column2",
+            tuple(chain.from_iterable(rows)),
+        )
+    }
+    if len(likely) < len(rows):
+        likely.add(MERGED)
+    return sorted(places, key=lambda place: place not in likely)
 
 
 def first_from(conn: Connection, uid: str, second: int) -> int:

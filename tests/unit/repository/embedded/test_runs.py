@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from htmengine.repository import metrics, samples, schema, scores, series
 from htmengine.repository.embedded import merging, rows
 from htmengine.repository.times import from_epoch
-from tests.unit.repository.rows import FIRST_SECOND, add_rows, rolled_back, score_rows
+from tests.unit.repository.rows import FIRST_SECOND, add_rows, executed, rolled_back, score_rows
 
 data = schema.metric_data.c
 SEEDS = range(12)
@@ -193,6 +193,28 @@ def test_a_row_that_was_merged_before_it_was_scored_gets_its_scores(database, ui
         assert [row.raw_anomaly_score for row in scores.stored(conn, uid, 1, 36)] == [
             1 / rowid for rowid in range(1, 37)
         ]
+
+
+def test_scores_of_older_runs_are_stored_without_a_search_through_the_newer_ones(database, uid):
+    def statements(first, last):
+        rowids = range(first, last + 1)
+        names = ("raw_anomaly_scores", "anomaly_scores", "log_scores", "sequence_scores", "novelty_scores")
+        columns = {name: [0.5] * len(rowids) for name in names}
+        with database.write() as conn, executed(conn) as found:
+            assert scores.store(conn, uids=[uid] * len(rowids), rowids=rowids, **columns) == len(rowids)
+        return [statement for statement, _ in found]
+
+    with database.write() as conn:
+        for _ in range(9):
+            add_rows(conn, uid, 6)
+    newest = statements(49, 54)
+    assert statements(13, 18) == newest
+    assert len(statements(22, 27)) == len(newest) + 1  # of two runs
+    merge_all(database)
+    assert len(statements(7, 12)) == len(newest)
+    with database.read() as conn:
+        scored = [row.rowid for row in scores.stored(conn, uid, 1, 54)]
+    assert scored == [*range(7, 19), *range(22, 28), *range(49, 55)]
 
 
 def test_rows_of_a_deleted_metric_are_gone_everywhere(database, uids):
