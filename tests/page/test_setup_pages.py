@@ -104,10 +104,10 @@ def test_a_metric_shows_the_rules_that_apply_to_it(site):
     expect(page.get_by_label("Of the metric")).to_have_value("shop.orders.de")
 
 
-def test_rules_of_an_engine_without_a_file_can_only_be_tried(world, site):
+def test_rules_of_an_engine_without_a_place_for_them_can_only_be_tried(world, site):
     world.rules_editable = False
     page = site.open("/setup/monitor")
-    expect(page.get_by_text("was started without a file of rules")).to_be_visible()
+    expect(page.get_by_text("has no place for a file of rules")).to_be_visible()
     expect(page.get_by_role("button", name="Save rules")).to_be_hidden()
 
 

@@ -135,7 +135,7 @@ def _near_capacity(context: Context, services: Sequence[ServiceHealth], totals: 
 
 def _beyond_limits(context: Context, conn: Connection) -> list[str]:
     """Say which limits of the rules keep metrics from being monitored."""
-    path = context.settings.storer.rules
+    path = context.settings.storer.rules_in_use
     if path is None:
         return []
     try:

@@ -132,7 +132,7 @@ def _stored_elsewhere(context: Context, name: str) -> str | None:
         waiting = gathered_samples.count(conn, name)
     if waiting:
         return f"{counted(waiting, 'sample')} of {name} wait for the end of an interval, or for late ones."
-    path = context.settings.storer.rules
+    path = context.settings.storer.rules_in_use
     try:
         way = monitor_rules.load(path).way(name) if path else None
     except ConfigError as error:
@@ -150,7 +150,7 @@ def _stored_elsewhere(context: Context, name: str) -> str | None:
 
 def _left_out(context: Context, metric: MetricOverview) -> str | None:
     """Say why the rules give a metric no model; None where they will."""
-    path = context.settings.storer.rules
+    path = context.settings.storer.rules_in_use
     if metric.generation:
         return "its model was deleted, and the rules leave such metrics alone"
     if path is None:

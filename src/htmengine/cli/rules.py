@@ -102,7 +102,7 @@ class _Plan(NamedTuple):
 
 def apply(context: Context, *, dry_run: bool, yes: bool) -> None:
     """Do with the metrics that there are what the rules say of them."""
-    plan = _plan(context, _load(context.settings.storer.rules))
+    plan = _plan(context, _load(context.settings.storer.rules_in_use))
     for line in plan.lines():
         echo_stdout(line)
     for state, name in plan.stays[: monitoring.MAX_SHOWN]:

@@ -254,11 +254,19 @@ class Storer(msgspec.Struct, frozen=True, kw_only=True):
     max_future_s: int = 3600
     """A sample whose timestamp lies further ahead of the clock is refused."""
     rules: Path | None = None
+    """Where the file of rules is, or where it is made; None for no place."""
+    rules_without_file: Path | None = None
+    """The rules that hold while there is no such file; None for none."""
     new_series_per_minute: int = 100_000
     """Metrics that samples may create; 0 for as many as there are."""
     max_series: int = 1_000_000
     """Metrics in all, beyond which samples create none; 0 for as many as there are."""
     sweep_interval_s: float = 5.0
+
+    @property
+    def rules_in_use(self) -> Path | None:
+        """The file whose rules hold now; None for none."""
+        return self.rules if self.rules is not None and self.rules.exists() else self.rules_without_file
 
 
 def _resident_bytes() -> int:
@@ -361,9 +369,8 @@ def embedded(data: Path) -> Settings:
     Which new metrics get a model, the file `monitor-rules.conf` in the folder says; without it all of them do. Who is told
     of incidents, the file `alerts.toml` says; without it nobody is.
     """
-    rules = data / RULES_FILE
     return Settings(
-        storer=Storer(rules=rules if rules.exists() else MONITOR_EVERYTHING),
+        storer=Storer(rules=data / RULES_FILE, rules_without_file=MONITOR_EVERYTHING),
         bus_path=data / "bus.sqlite",
         checkpoint_root=data / "checkpoints",
         repository=Repository(path=data / "repository.sqlite"),
@@ -686,7 +693,7 @@ def _storer(reader: OptionReader) -> Storer:
     limits = reader.section(APPLICATION, "limits")
     return Storer(
         max_future_s=engine.get("max_future", positive_count, Storer().max_future_s),
-        rules=rules if rules.exists() else None,
+        rules=rules,
         new_series_per_minute=limits.get("new_series_per_minute", count, Storer().new_series_per_minute),
         max_series=limits.get("max_series", count, Storer().max_series),
     )

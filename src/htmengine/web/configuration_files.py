@@ -47,9 +47,17 @@ class HasText(Protocol):
         """The text."""
 
 
-def read(path: Path | None, check: Callable[[Path], object]) -> Found:
-    """Return a file's text, and what is wrong with it; `check` raises ConfigError where it cannot be used."""
+def read(path: Path | None, check: Callable[[Path], object], *, without: Path | None = None) -> Found:
+    """Return a file's text, and what is wrong with it.
+
+    Parameters
+    ----------
+    check : raises ConfigError where it cannot be used.
+    without : what is read while there is no file.
+    """
     text, fault = "", None
+    if path is None or not path.exists():
+        path = without
     if path is not None and path.exists():
         try:
             text = path.read_bytes().decode("utf-8", errors="replace")
@@ -70,8 +78,15 @@ def checked(text: str, path: Path, parse: Callable[[str, Path], T]) -> T:
         raise Problem(problems.BAD_REQUEST, f"{error} Nothing was changed.", errors=errors) from error
 
 
-def write(call: Call, path: Path, text: str, check: Callable[[], object]) -> None:
-    """Replace a file's text. Nothing is changed where the request has not seen what is replaced, or `check` raises Problem."""
+def write(
+    call: Call, path: Path, text: str, check: Callable[[], object], *, without: Path | None = None
+) -> None:
+    """Replace a file's text, or make the file. Nothing is changed where the request has not seen what is replaced, or `check` raises Problem.
+
+    Parameters
+    ----------
+    without : what `read` gives while there is no file.
+    """
     wanted = [one.strip() for one in call.request.headers.get("if-match", "").split(",") if one.strip()]
     if not wanted:
         asked = call.request.url.path
@@ -79,7 +94,7 @@ def write(call: Call, path: Path, text: str, check: Callable[[], object]) -> Non
             problems.BAD_REQUEST, f"Send the header If-Match with the ETag of what GET {asked} returned."
         )
     with _writing:
-        if tag(read(path, bool)) not in wanted:
+        if tag(read(path, bool, without=without)) not in wanted:
             raise Problem(
                 problems.CHANGED, f"{path.name} is another one by now; read it again, and change that."
             )

@@ -207,12 +207,26 @@ class TestFileOfRules:
         assert rules.has_changed()
         assert not rules.rules.first("web.a").monitor
 
-    def test_of_the_package_is_never_written(self, house):
+    def test_is_made_where_there_was_none_and_the_one_of_the_package_is_never_written(self, house):
         before = MONITOR_EVERYTHING.read_bytes()
+        storer = house.context.settings.storer
+        running = RulesFile(storer.rules, "metric_storer", without=storer.rules_without_file)
+        assert running.rules.first("db.a").monitor
         with house.client:
-            _, match = self.read(house)
-            assert "start it again" in self.put(house, OTHERS, match, 409).json()["detail"]
+            found, match = self.read(house)
+            assert (found["text"], found["editable"]) == (before.decode(), True)
+            assert house.get("/monitor-rules/way", name="db.a")["action"] == "monitor"
+            self.put(house, OTHERS, {"If-Match": '"another"'}, 412)
+            assert not storer.rules.exists()
+            assert self.put(house, OTHERS, match).json()["text"] == OTHERS
+            assert house.get("/monitor-rules/way", name="web.a")["action"] == "ignore"
+        assert storer.rules.read_text() == OTHERS
         assert MONITOR_EVERYTHING.read_bytes() == before
+        assert running.has_changed()
+        assert not running.rules.first("web.a").monitor
+        storer.rules.unlink()  # an editor may do so before it writes another
+        assert not running.has_changed()
+        assert not running.rules.first("web.a").monitor
 
     def test_leaves_a_line_in_the_log_that_says_who_wrote_it(self, one, caplog):
         with caplog.at_level("INFO"):
@@ -231,5 +245,5 @@ class TestFileOfRules:
             ).status_code
 
         assert (status("GET", "write"), status("GET", "read")) == (403, 200)
-        assert (status("PUT", "teach"), status("PUT", "admin")) == (403, 409)
+        assert (status("PUT", "teach"), status("PUT", "admin")) == (403, 400)  # without If-Match
         house.site.close()

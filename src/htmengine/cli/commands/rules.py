@@ -34,7 +34,7 @@ def what_applies(
     from htmengine.cli import rules as work
     from htmengine.service.context import settings_for
 
-    path = file or settings_for(config, data).storer.rules
+    path = file or settings_for(config, data).storer.rules_in_use
     work.tell(path, names, json=json)
 
 

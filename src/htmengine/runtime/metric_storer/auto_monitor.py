@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
 from htmengine.config import ModelName
@@ -55,15 +54,14 @@ class AutoMonitor:
 
     Parameters
     ----------
-    path : the file; None for no rules.
+    file : the rules.
     models : for the name of a parameter set, None for the engine's, returns who starts models of it.
     """
 
     def __init__(
-        self, path: Path | None, database: Database, models: Callable[[ModelName | None], Models]
+        self, file: RulesFile, database: Database, models: Callable[[ModelName | None], Models]
     ) -> None:
-        """Raises ConfigError for a file that cannot be used."""
-        self._file = RulesFile(path, "metric_storer")
+        self._file = file
         self._database = database
         self._models = models
         self._candidates: deque[_Candidate] = deque()

@@ -238,16 +238,18 @@ class RulesFile:
 
     Parameters
     ----------
-    path : None for no rules.
+    path : it need not be there yet; None for no rules.
     owner : the service, in the log.
+    without : the file whose rules hold until there is one at `path`; None for no rules.
     """
 
-    def __init__(self, path: Path | None, owner: str) -> None:
+    def __init__(self, path: Path | None, owner: str, *, without: Path | None = None) -> None:
         """Raises ConfigError for a file that cannot be used."""
         self._path = path
         self._owner = owner
         self._seen = self._changed_at()
-        self.rules = load(path) if path else Rules()
+        used = without if self._seen is None else path
+        self.rules = load(used) if used else Rules()
 
     def has_changed(self) -> bool:
         """Read the file if it has changed, and tell whether it has; one with faults leaves the rules as they are."""

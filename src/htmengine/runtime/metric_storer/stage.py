@@ -64,7 +64,7 @@ from htmengine.runtime.metric_storer.gathering import (
     stamp,
 )
 from htmengine.runtime.metric_storer.intake import Intake
-from htmengine.runtime.metric_storer.monitor_rules import Gathering
+from htmengine.runtime.metric_storer.monitor_rules import Gathering, RulesFile
 from htmengine.runtime.metric_storer.new_metrics import NewMetrics
 from htmengine.runtime.metric_storer.numbering import NewSamples, whole_seconds
 from htmengine.runtime.metric_storer.sent_by import SentLines, SentRefusals
@@ -722,7 +722,11 @@ def build(context: Context) -> MetricStorer:
         database=context.database,
         shards=context.shards,
         models=models(None),
-        automatic=AutoMonitor(settings.storer.rules, context.database, cache(models)),
+        automatic=AutoMonitor(
+            RulesFile(settings.storer.rules, "metric_storer", without=settings.storer.rules_without_file),
+            context.database,
+            cache(models),
+        ),
         clock=context.clock,
         timer=context.timer,
         step=context.step,

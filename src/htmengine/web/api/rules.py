@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import numpy as np
 from msgspec import Meta, Struct
 
-from htmengine.config.settings import MONITOR_EVERYTHING, RULES_FILE
+from htmengine.config import RULES_FILE
 from htmengine.doors import names
 from htmengine.doors.reasons import BadSample
 from htmengine.errors import ConfigError
@@ -45,34 +45,32 @@ def rules(call: Call) -> MonitorRules:
 
 @operations("PUT", "/monitor-rules", "admin", problems.CONFLICT, problems.CHANGED, tagged=tag)
 def write_monitor_rules(call: Call, body: TextBody) -> MonitorRules:
-    """Write monitor-rules.conf, if all of it can be used; a running engine takes it within seconds.
+    """Write monitor-rules.conf, or make it, if all of it can be used; a running engine takes it within seconds.
 
     The header If-Match has the ETag of what is replaced.
     """
-    path = call.site.context.settings.storer.rules
-    if path is None or path == MONITOR_EVERYTHING:
-        raise Problem(
-            problems.CONFLICT,
-            f"This engine was started without a {RULES_FILE}. Create one in its folder, on the machine where it is, and start it again.",
-        )
+    storer = call.site.context.settings.storer
+    path = storer.rules
+    if path is None:
+        raise Problem(problems.CONFLICT, f"This engine has no place for {RULES_FILE}.")
 
     def check() -> None:
         configuration_files.checked(body.text, path, lambda text, path: monitor_rules.parse(text, str(path)))
 
-    configuration_files.write(call, path, body.text, check)
+    configuration_files.write(call, path, body.text, check, without=storer.rules_without_file)
     return _rules(call)
 
 
 def _rules(call: Call) -> MonitorRules:
-    path = call.site.context.settings.storer.rules
-    text, fault = configuration_files.read(path, monitor_rules.load)
+    storer = call.site.context.settings.storer
+    path = storer.rules
+    text, fault = configuration_files.read(path, monitor_rules.load, without=storer.rules_without_file)
     try:
         found = Rules() if path is None else monitor_rules.parse(text, str(path))
     except ConfigError:  # told as the fault
         found = Rules()
-    editable = path is not None and path != MONITOR_EVERYTHING
     return MonitorRules(
-        _listed(found, _names(call)), None, None if path is None else str(path), editable, text, fault
+        _listed(found, _names(call)), None, None if path is None else str(path), path is not None, text, fault
     )
 
 
@@ -119,7 +117,7 @@ class WayQuery(Struct, frozen=True):
 @operations("GET", "/monitor-rules/way", "read", problems.CONFLICT)
 def way(call: Call, query: WayQuery) -> RuleWay:
     """Say which rules apply to a metric, and what becomes of its samples; as `htmengine rules test` does."""
-    path = call.site.context.settings.storer.rules
+    path = call.site.context.settings.storer.rules_in_use
     try:
         sent = names.read(query.name)
         rules = Rules() if path is None else monitor_rules.load(path)

@@ -5,6 +5,7 @@ from htmengine.bus import Delivery
 from htmengine.repository import metrics, samples
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer.auto_monitor import AutoMonitor
+from htmengine.runtime.metric_storer.monitor_rules import RulesFile
 from htmengine.runtime.metric_storer.stage import MetricStorer
 from tests.support.repository import new_repository
 
@@ -57,7 +58,9 @@ class Storer:
             database=self.database,
             shards=SHARDS,
             models=self.models,
-            automatic=AutoMonitor(self.settings.rules, self.database, lambda model: self.models),
+            automatic=AutoMonitor(
+                RulesFile(self.settings.rules, "metric_storer"), self.database, lambda model: self.models
+            ),
             clock=lambda: self.now,
             timer=lambda: self.elapsed,
             step=self.step,

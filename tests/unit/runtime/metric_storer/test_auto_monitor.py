@@ -8,6 +8,7 @@ from htmengine.repository import metrics
 from htmengine.repository.metrics import NewModel
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer.auto_monitor import MODELS_BATCH_SIZE, AutoMonitor
+from htmengine.runtime.metric_storer.monitor_rules import RulesFile
 from tests.support.repository import new_repository
 
 
@@ -57,9 +58,13 @@ def models(database):
 @pytest.fixture
 def automatic(tmp_path, database, models):
     def automatic(text):
-        return AutoMonitor(rules(tmp_path, text), database, models)
+        return AutoMonitor(file_of(rules(tmp_path, text)), database, models)
 
     return automatic
+
+
+def file_of(path):
+    return RulesFile(path, "metric_storer")
 
 
 def rules(folder, text, *, changed_at=None):
@@ -84,7 +89,7 @@ ALL = "[all]\npattern = *\naction = monitor\n"
 
 
 def test_without_a_file_nothing_is_monitored(database, models):
-    found = AutoMonitor(None, database, models)
+    found = AutoMonitor(file_of(None), database, models)
     found.created(create(database, "a"))
     assert not found.waiting
     assert found.work() == []
@@ -148,7 +153,7 @@ def test_metrics_monitored_by_hand_count_when_a_rule_fits_them(database, models,
 
 def test_a_changed_file_is_applied_to_all_metrics(database, models, tmp_path):
     path = rules(tmp_path, "[x]\npattern = x\naction = monitor\n", changed_at=1000)
-    found = AutoMonitor(path, database, models)
+    found = AutoMonitor(file_of(path), database, models)
     found.created(create(database, "a"))
     found.work()
     found.look_at_file()
@@ -161,7 +166,7 @@ def test_a_changed_file_is_applied_to_all_metrics(database, models, tmp_path):
 
 def test_a_changed_file_with_faults_leaves_the_rules_as_they_were(database, models, tmp_path):
     path = rules(tmp_path, ALL, changed_at=1000)
-    found = AutoMonitor(path, database, models)
+    found = AutoMonitor(file_of(path), database, models)
     rules(tmp_path, "[x]\n", changed_at=2000)
     found.look_at_file()
     path.unlink()

@@ -141,7 +141,7 @@ export function monitorPart(query) {
       const kept = /** @type {import("../../shapes").MonitorRules} */ (await get("/monitor-rules"));
       const editable = kept.editable && may("admin");
       save.hidden = command.element.hidden = !editable;
-      replace(place, kept.path && kept.editable ? ["The rules are kept in ", h("code", null, kept.path), editable ? "." : "; to save them needs a token with the scope “admin”."] : ["This engine was started without a file of rules. What you try here holds once it stands in ", h("code", null, "monitor-rules.conf"), " in its folder, and the engine is started again."]);
+      replace(place, kept.path && kept.editable ? ["The rules are kept in ", h("code", null, kept.path), editable ? "." : "; to save them needs a token with the scope “admin”."] : "This engine has no place for a file of rules: start it with a data folder or a configuration directory.");
       area.value = kept.text;
       area.disabled = false; // what is typed before would be lost
       replace(said);
