@@ -24,7 +24,7 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from htmengine.alerts import rules_file, rules_text
-from htmengine.alerts.rules_text import RulesNotSeparable
+from htmengine.alerts.toml_blocks import NotSeparable
 from htmengine.doors import (
     graphite_pickle,
     influx,
@@ -247,7 +247,7 @@ def _alert_rules(data: bytes) -> None:
     try:
         written = rules_text.written_rules(text)
         again = rules_text.with_rules(text, written)
-    except RulesNotSeparable:
+    except NotSeparable:
         return
     assert rules_text.written_rules(again) == written
 

@@ -6,18 +6,24 @@ keeps the comments above it.
 
 from __future__ import annotations
 
-import json
-import re
-import tomllib
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
-_HEADER: Final = re.compile(r"\s*\[")
-_OF_RULES: Final = re.compile(r"\s*\[\[?\s*(?:rules|\"rules\"|'rules')\s*[\].]")
-_NEW_RULE: Final = re.compile(r"\s*\[\[\s*(?:rules|\"rules\"|'rules')\s*\]\]")
+from htmengine.alerts.toml_blocks import (
+    Block,
+    Header,
+    NotSeparable,
+    block,
+    headers,
+    joined,
+    lines_of,
+    parsed,
+    value,
+)
+
 _LISTS: Final = ("match", "exclude", "tags", "causes", "active", "maintenance", "targets")
 """What may stand without brackets where it is one alone."""
 
@@ -56,81 +62,60 @@ class WrittenRule(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields
     targets: list[str] = []
 
 
-class RulesNotSeparable(ValueError):
-    """The rules of a text are not written as tables of their own, or not as the API can show them."""
-
-
 def rule_of(values: Mapping[str, Any]) -> WrittenRule:
-    """Return a rule of its settings; lists of one may be that one. Raises RulesNotSeparable."""
+    """Return a rule of its settings; lists of one may be that one. Raises NotSeparable."""
     try:
         return msgspec.convert(_listed(values), WrittenRule)
     except (msgspec.ValidationError, TypeError) as error:
-        raise RulesNotSeparable(str(error)) from error
+        raise NotSeparable(str(error)) from error
 
 
 def written_rules(text: str) -> list[WrittenRule]:
-    """Return the rules of a text. Raises RulesNotSeparable."""
-    return [rule for _block, rule in _blocks_of_rules(_lines(text))]
+    """Return the rules of a text. Raises NotSeparable."""
+    return [rule for _, rule in _blocks_of_rules(lines_of(text))]
 
 
 def with_rules(text: str, rules: Sequence[WrittenRule]) -> str:
-    """Return a text with other rules. Raises RulesNotSeparable."""
-    lines = _lines(text)
+    """Return a text with other rules. Raises NotSeparable."""
+    lines = lines_of(text)
     blocks = _blocks_of_rules(lines)
-    before = {rule.name: (block, rule) for block, rule in blocks}
+    before = {rule.name: (own, rule) for own, rule in blocks}
     pieces = [_piece(lines, rule, before.get(rule.name)) for rule in rules]
     made: list[str] = []
     at = 0
-    for place, (block, _rule) in enumerate(blocks):
-        made += lines[at : block.begin]
+    for place, (own, _rule) in enumerate(blocks):
+        made += lines[at : own.begin]
         if place < len(pieces):
             made += pieces[place]
         if place == len(blocks) - 1:
             for piece in pieces[len(blocks) :]:
                 made += ["", *piece]
-        at = block.end
+        at = own.end
     made += lines[at:]
     if not blocks:
         while made and not made[-1].strip():
             made.pop()
         for piece in pieces:
             made += ["", *piece] if made else piece
-    written = "\n".join(made).strip("\n")
-    return written + "\n" if written else ""
+    return joined(made)
 
 
-class _Block(NamedTuple):
-    """The lines of a rule."""
-
-    begin: int
-    """The first comment above it."""
-    header: int
-    end: int
-
-
-def _lines(text: str) -> list[str]:
-    return text.replace("\r\n", "\n").split("\n")
-
-
-def _blocks_of_rules(lines: Sequence[str]) -> list[tuple[_Block, WrittenRule]]:
-    """Return where the rules of a text stand, and what they say. Raises RulesNotSeparable."""
+def _blocks_of_rules(lines: Sequence[str]) -> list[tuple[Block, WrittenRule]]:
+    """Return where the rules of a text stand, and what they say. Raises NotSeparable."""
+    found = parsed(lines).get("rules", [])
     try:
-        found = tomllib.loads("\n".join(lines)).get("rules", [])
         rules = msgspec.convert([_listed(rule) for rule in found], list[WrittenRule])
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise RulesNotSeparable(f"the file is no TOML: {error}") from error
     except (msgspec.ValidationError, TypeError) as error:
-        raise RulesNotSeparable(str(error)) from error
-    headers = _headers(lines)
+        raise NotSeparable(str(error)) from error
+    marks = headers(lines)
     blocks = []
-    for place, line in enumerate(headers):
-        if not _NEW_RULE.match(lines[line]):
+    for place, mark in enumerate(marks):
+        if mark.path != ("rules", 0):
             continue
-        following = [one for one in headers[place + 1 :] if not _is_part_of_rule(lines[one])]
-        end = following[0] if following else len(lines)
-        blocks.append(_Block(_with_comments(lines, line), line, _without_comments(lines, line, end)))
+        following = [one.line for one in marks[place + 1 :] if not _is_part_of_rule(one)]
+        blocks.append(block(lines, mark.line, following[0] if following else len(lines)))
     if len(blocks) != len(rules):
-        raise RulesNotSeparable("the rules are not tables of their own, [[rules]]")
+        raise NotSeparable("the rules are not tables of their own, [[rules]]")
     return list(zip(blocks, rules, strict=True))
 
 
@@ -143,63 +128,24 @@ def _listed(rule: Any) -> Any:
     }
 
 
-def _headers(lines: Sequence[str]) -> list[int]:
-    """Return the lines that begin a table; brackets within a value that goes over several lines do not."""
-    found: list[int] = []
-    begin = 0
-    for line, text in enumerate(lines):
-        if not _HEADER.match(text):
-            continue
-        try:
-            tomllib.loads("\n".join(lines[begin:line]))
-        except tomllib.TOMLDecodeError:
-            continue
-        found.append(line)
-        begin = line
-    return found
-
-
-def _is_part_of_rule(line: str) -> bool:
+def _is_part_of_rule(mark: Header) -> bool:
     """Tell whether a header is of a table within a rule."""
-    return bool(_OF_RULES.match(line)) and not _NEW_RULE.match(line)
+    return mark.path[:1] == ("rules",) and mark.path != ("rules", 0)
 
 
-def _with_comments(lines: Sequence[str], header: int) -> int:
-    begin = header
-    while begin > 0 and lines[begin - 1].lstrip().startswith("#"):
-        begin -= 1
-    return begin
-
-
-def _without_comments(lines: Sequence[str], header: int, end: int) -> int:
-    """Return the end of a block without the comments and empty lines behind it, which belong to what follows."""
-    while end > header + 1 and (not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#")):
-        end -= 1
-    return end
-
-
-def _piece(lines: Sequence[str], rule: WrittenRule, before: tuple[_Block, WrittenRule] | None) -> list[str]:
+def _piece(lines: Sequence[str], rule: WrittenRule, before: tuple[Block, WrittenRule] | None) -> list[str]:
     if before is None:
         return _rendered(rule)
-    block, as_was = before
+    own, as_was = before
     if as_was == rule:
-        return list(lines[block.begin : block.end])
-    return [*lines[block.begin : block.header], *_rendered(rule)]
+        return list(lines[own.begin : own.end])
+    return [*lines[own.begin : own.header], *_rendered(rule)]
 
 
 def _rendered(rule: WrittenRule) -> list[str]:
     values: dict[str, Any] = msgspec.to_builtins(rule)
-    return ["[[rules]]", *(f"{key} = {_value(key, value)}" for key, value in values.items() if value != {})]
+    return ["[[rules]]", *(f"{name} = {_shown(given)}" for name, given in values.items() if given != {})]
 
 
-def _value(key: str, value: Any) -> str:
-    if isinstance(value, list):
-        shown = [_value(key, one) for one in value]
-        return shown[0] if len(shown) == 1 else f"[{', '.join(shown)}]"
-    if isinstance(value, dict):
-        return f"{{ {', '.join(f'{name} = {_value(name, one)}' for name, one in value.items())} }}"
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return str(value)
+def _shown(given: Any) -> str:
+    return value(given[0] if isinstance(given, list) and len(given) == 1 else given)

@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 from htmengine.alerts.rules_text import WrittenRule
+from htmengine.alerts.tables_text import WrittenTarget, WrittenWindow
 
 
 class Delivery(Struct, frozen=True):
@@ -81,6 +82,14 @@ class AlertWindow(Struct, frozen=True):
     """From when to when it is now, or next; null where nobody knows of another."""
 
 
+class WindowPreview(Struct, frozen=True):
+    """When a window of time is."""
+
+    words: str
+    next: list[tuple[float, float]]
+    """From when to when it is now, or next, and after that."""
+
+
 class AlertRules(Struct, frozen=True):
     """The file of targets, windows and rules."""
 
@@ -93,6 +102,9 @@ class AlertRules(Struct, frozen=True):
     """As they are written; null where the file writes them in another way than as tables `[[rules]]`, or is no TOML."""
     windows: list[AlertWindow] = []
     targets: list[str] = []
+    written_targets: list[WrittenTarget] | None = None
+    """As they are written, with the names of what holds their secrets; null like `rules`."""
+    written_windows: list[WrittenWindow] | None = None
     maintenance: list[str] = []
     """Windows in which no rule tells of anything."""
     mode: str = "first"

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from htmengine.alerts.rules_text import (
     AtLeast,
     Deviation,
-    RulesNotSeparable,
     WrittenRule,
     with_rules,
     written_rules,
 )
+from htmengine.alerts.toml_blocks import NotSeparable
 
 TEXT = """\
 # Who is told.
@@ -95,7 +95,7 @@ def test_a_rule_is_added_behind_the_others_and_removed():
     ['rules = [{ name = "a" }]\n', "rules = 1\n", "[[rules]]\nmax = 1\n", "[[rules]]\nname = 1\n", "[[rules"],
 )
 def test_rules_that_are_written_otherwise_are_left_alone(text):
-    with pytest.raises(RulesNotSeparable):
+    with pytest.raises(NotSeparable):
         with_rules(text, [REST])
 
 

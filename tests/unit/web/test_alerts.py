@@ -1,9 +1,12 @@
 """Alerts over HTTP: deliveries, targets, and the file of rules."""
 
+from itertools import pairwise
+
 import pytest
 
 from htmengine.alerts import deliveries
 from htmengine.alerts.notice import trial_notice
+from htmengine.alerts.tables_text import WrittenTarget, with_targets, written_targets
 from htmengine.incidents.writer import Writer
 from tests.unit.alerts.kinds import fake_kind
 from tests.unit.web.house import NOW, House
@@ -155,13 +158,127 @@ class TestRules:
         assert path.read_text() == OPS
 
     @pytest.mark.parametrize(
-        "text", ["", OPS.replace("/a", "/b"), OPS + '[targets.x]\nkind = "script"\ncommand = ["/bin/sh"]\n']
+        ("kind", "settings", "field"),
+        [
+            ("script", {"command": ["/bin/sh"]}, "kind"),
+            ("webhook", {"url": "http://x/", "token_file": "/etc/shadow"}, "settings/token_file"),
+            ("webhook", {"url": "http://x/", "token_file": "secrets/../alerts.toml"}, "settings/token_file"),
+            ("webhook", {"url": "http://x/", "token_env": "PATH"}, "settings/token_env"),
+            ("webhook", {"url": "https://x/", "ca_file": "alerts.toml"}, "settings/ca_file"),
+            (
+                "webhook",
+                {"url": "http://169.254.169.254/", "allow_link_local": True},
+                "settings/allow_link_local",
+            ),
+        ],
     )
-    def test_leave_the_targets_as_they_are(self, one, path, text):
+    def test_run_no_program_and_read_no_file_of_this_machine(self, one, path, kind, settings, field):
         _, match = self.read(one)
-        assert "machine" in ask(one, "PUT", "/rules", status=409, headers=match, text=text)["detail"]
-        assert "machine" in ask(one, "POST", "/rules/preview", status=409, text=text)["detail"]
-        assert path.read_text() == OPS
+        wanted = [{"name": "ops", "kind": "webhook"}, {"name": "x", "kind": kind, "settings": settings}]
+        found = ask(one, "PUT", "/rules", status=400, headers=match, targets=wanted)
+        assert f"/targets/1/{field}" in [error["pointer"] for error in found["errors"]]
+        text = with_targets(OPS, [*written_targets(OPS), WrittenTarget("x", kind, settings)])
+        for method, asked in (("PUT", "/rules"), ("POST", "/rules/preview")):
+            assert ask(one, method, asked, status=409, headers=match, text=text)["errors"]
+        path.write_text(text)  # what stands there stays, and others are changed beside it
+        if field != "settings/token_env":
+            return  # which names what is not here
+        found, match = self.read(one)
+        others = [{**target, "settings": {"url": "http://y/"}} for target in found["written_targets"][:1]]
+        ask(one, "PUT", "/rules", headers=match, targets=[*others, *found["written_targets"][1:]])
+
+    def test_read_no_other_file_than_a_calendar_beside_them(self, one, path):
+        for ical in ("alerts.toml", "/etc/passwd", "../x.ics"):
+            for method, asked, body in (
+                ("PUT", "/rules", {"windows": [{"name": "w", "ical": ical}]}),
+                ("POST", "/windows/preview", {"name": "w", "ical": ical}),
+            ):
+                found = ask(one, method, asked, status=400, headers=self.read(one)[1], **body)
+                assert [error["pointer"].split("/")[-1] for error in found["errors"]] == ["ical"]
+                assert "*.ics in the folder" in found["detail"]
+
+    def test_have_targets_that_are_added_changed_and_removed(self, one, path, monkeypatch):
+        (path.parent / "secrets").mkdir()
+        (path.parent / "secrets" / "key").write_text("k" * 32)
+        monkeypatch.setenv("HTMENGINE_SECRET_TOKEN", "t0p-secret")
+        found, match = self.read(one)
+        (ops,) = found["written_targets"]
+        pager = {"name": "on call", "kind": "pagerduty", "settings": {"routing_key_file": "secrets/key"}}
+        team = {
+            "name": "team",
+            "kind": "webhook",
+            "settings": {"url": "http://x/", "token_env": "HTMENGINE_SECRET_TOKEN"},
+        }
+        answer = one.client.put("/api/v1/rules", json={"targets": [ops, pager, team]}, headers=match)
+        assert answer.status_code == 200, answer.text
+        assert answer.json()["written_targets"] == [ops, pager, team]
+        assert "t0p-secret" not in answer.text
+        assert [target["name"] for target in one.get("/targets")["items"]] == ["ops", "on call", "team"]
+        match = {"If-Match": answer.headers["ETag"]}
+        wrong = [ops, {**team, "name": "ops"}, {**team, "name": " "}]
+        found = ask(one, "PUT", "/rules", status=400, headers=match, targets=wrong)
+        assert [error["pointer"] for error in found["errors"]] == ["/targets/1/name", "/targets/2/name"]
+        wrong = [
+            {"name": "a", "kind": "mail", "settings": {"host": "x y", "port": 0}},
+            {"name": "b", "kind": "no"},
+        ]
+        found = ask(one, "PUT", "/rules", status=400, headers=match, targets=wrong)
+        assert {error["pointer"] for error in found["errors"]} >= {
+            "/targets/0",
+            "/targets/0/settings/host",
+            "/targets/0/settings/port",
+            "/targets/1/kind",
+        }
+        answer = one.client.put("/api/v1/rules", json={"targets": [pager]}, headers=match)
+        assert [target["name"] for target in one.get("/targets")["items"]] == ["on call"]
+
+    def test_have_windows_that_are_added_changed_and_removed(self, one, path):
+        found, match = self.read(one)
+        assert found["written_windows"] == []
+        night = {"name": "night", "cron": "0 22 * * *", "duration": "8h"}
+        move = {"name": "move", "from": "2031-01-02T10:00", "to": "2031-01-02T12:00:00+01:00"}
+        answer = one.client.put(
+            "/api/v1/rules", json={"windows": [night, move], "maintenance": ["night"]}, headers=match
+        )
+        assert answer.status_code == 200, answer.text
+        found = answer.json()
+        assert found["maintenance"] == ["night"]
+        assert found["written_windows"] == [night, {**move, "from": "2031-01-02T10:00:00"}]
+        assert path.read_text().startswith('maintenance = "night"\n')
+        match = {"If-Match": answer.headers["ETag"]}
+        wrong = [
+            {"name": "a", "cron": "0 99 * * *", "duration": "no"},
+            {"name": "b", "from": "soon", "to": "x"},
+        ]
+        found = ask(one, "PUT", "/rules", status=400, headers=match, windows=wrong)
+        assert {error["pointer"] for error in found["errors"]} >= {
+            "/windows/0/cron",
+            "/windows/0/duration",
+            "/windows/1/from",
+        }
+        # One that is still named is not removed.
+        assert "night" in ask(one, "PUT", "/rules", status=400, headers=match, windows=[])["detail"]
+        ask(one, "PUT", "/rules", headers=match, windows=[], maintenance=[])
+        assert path.read_text().strip() == OPS.strip()
+
+    def test_have_windows_whose_next_times_are_told_before(self, one):
+        found = ask(one, "POST", "/windows/preview", name="night", cron="0 22 * * *", duration="8h")
+        assert found["words"] == "At 22:00 every day, for 8 h (UTC)"
+        assert len(found["next"]) == 5
+        assert [end - begin for begin, end in found["next"]] == [8 * 3600] * 5
+        assert {round(after[0] - before[0]) for before, after in pairwise(found["next"])} == {86_400}
+        once = ask(
+            one,
+            "POST",
+            "/windows/preview",
+            name="x",
+            **{"from": "2031-01-02T10:00", "to": "2031-01-03T10:00"},
+        )
+        assert len(once["next"]) == 1
+        found = ask(one, "POST", "/windows/preview", status=400, name="night", cron="0 22 * *", duration="8h")
+        assert [error["pointer"] for error in found["errors"]] == ["/cron"]
+        found = ask(one, "POST", "/windows/preview", status=400, name="night")
+        assert [error["pointer"] for error in found["errors"]] == ["/"]
 
     def test_that_cannot_be_used_are_shown_with_their_faults(self, one, path):
         path.write_text(OPS + "[[rules]]\n")
@@ -250,6 +367,7 @@ class TestRules:
         ("GET", "/rules", "admin"),
         ("PUT", "/rules", "admin"),
         ("POST", "/rules/preview", "admin"),
+        ("POST", "/windows/preview", "admin"),
     ],
 )
 def test_each_needs_its_scope(context, method, asked, scope):

@@ -3,39 +3,68 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct
 
-from htmengine.alerts import configuration, preview, rules_file
+from htmengine.alerts import configuration, from_afar, preview, rules_file
 from htmengine.alerts.configuration import Configuration
-from htmengine.alerts.rules_text import RulesNotSeparable, WrittenRule, with_rules, written_rules
+from htmengine.alerts.rules_text import WrittenRule, with_rules, written_rules
+from htmengine.alerts.tables_text import (
+    WrittenTarget,
+    WrittenWindow,
+    with_maintenance,
+    with_targets,
+    with_windows,
+    written_targets,
+    written_windows,
+)
+from htmengine.alerts.targets import kinds
+from htmengine.alerts.toml_blocks import NotSeparable
+from htmengine.alerts.toml_tables import Fault
 from htmengine.alerts.windows import Window
 from htmengine.errors import ConfigError
 from htmengine.web import configuration_files, problems
-from htmengine.web.alert_shapes import AlertRules, AlertsPreview, AlertWindow, BudgetCurve, BudgetPoint
+from htmengine.web.alert_shapes import (
+    AlertRules,
+    AlertsPreview,
+    AlertWindow,
+    BudgetCurve,
+    BudgetPoint,
+    WindowPreview,
+)
 from htmengine.web.api.alerts import current
 from htmengine.web.configuration_files import Text, tag
 from htmengine.web.operations import Call, Operations
 from htmengine.web.problems import FieldError, Problem
 
 operations = Operations()
+T = TypeVar("T")
 
 MAX_DAYS: Final = 366.0
 MAX_RULES: Final = 200
 DAY_S: Final = 86_400.0
 
+NEXT_TIMES: Final = 5
+_TABLES: Final = ("rules", "targets", "windows", "maintenance")
+
 Rules = Annotated[list[WrittenRule], Meta(max_length=MAX_RULES)]
+Targets = Annotated[list[WrittenTarget], Meta(max_length=MAX_RULES)]
+Windows = Annotated[list[WrittenWindow], Meta(max_length=MAX_RULES)]
 
 
 class RulesBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """The new text of alerts.toml, or the rules that it is to have instead of those that it has."""
+    """The new text of alerts.toml, or the rules, targets and windows that it is to have instead of those that it has."""
 
     text: Text | None = None
     rules: Rules | None = None
+    targets: Targets | None = None
+    windows: Windows | None = None
+    maintenance: Annotated[list[str], Meta(max_length=MAX_RULES)] | None = None
+    """Names of windows in which no rule tells of anything."""
 
 
 @operations("GET", "/rules", "admin", tagged=tag)
@@ -48,21 +77,22 @@ def alert_rules(call: Call) -> AlertRules:
 def write_rules(call: Call, body: RulesBody) -> AlertRules:
     """Write alerts.toml, if all of it can be used; a running engine takes it within seconds.
 
-    The header If-Match has the ETag of what is replaced. Of rules that are given one by one each fault names its field. Targets
-    stay as they are: they name files, programs and addresses, and who may write those into the file is up to this machine.
+    The header If-Match has the ETag of what is replaced. Of tables that are given one by one each fault names its field. What runs
+    programs or reads files of this machine is changed in the file itself: targets of the kind script, and certificates. Secrets
+    of targets are in files of the folder `secrets` beside it, or in environment variables `HTMENGINE_SECRET_…`.
     """
     path = call.site.context.settings.alerts
     if path is None:
         raise Problem(problems.CONFLICT, "This engine has no place for alerts.toml.")
-    text = _wanted(body.text, body.rules, path)
+    text = _wanted(body, path)
     if text is None:
-        raise Problem(problems.BAD_REQUEST, "Give either text or rules.")
+        raise Problem(problems.BAD_REQUEST, f"Give either text, or some of {', '.join(_TABLES)}.")
     configuration_files.write(call, path, text, lambda: configuration.close(_parsed(text, path)))
     return _rules(call)
 
 
 class PreviewBody(RulesBody, frozen=True, forbid_unknown_fields=True):
-    """What to try: a text or rules, with the targets that the file has now; what is in use without both."""
+    """What to try, a text or rules; what is in use without both."""
 
     days: Annotated[float, Meta(gt=0, le=MAX_DAYS)] = 30.0
     """So far back."""
@@ -76,7 +106,7 @@ class PreviewBody(RulesBody, frozen=True, forbid_unknown_fields=True):
 def preview_alerts(call: Call, body: PreviewBody) -> AlertsPreview:
     """Say what rules would have told of the incidents that are stored. Nothing is sent or changed."""
     path = call.site.context.settings.alerts
-    text = None if path is None else _wanted(body.text, body.rules, path)
+    text = None if path is None else _wanted(body, path)
     found = current(call) if text is None or path is None else _parsed(text, path)
     configuration.close(found)
     now = call.site.clock()
@@ -106,10 +136,15 @@ def _rules(call: Call) -> AlertRules:
     answer = AlertRules(found.text, None if path is None else str(path), found.fault)
     if path is None:
         return answer
+    answer = msgspec.structs.replace(
+        answer,
+        rules=_separate(written_rules, found.text),
+        written_targets=_separate(written_targets, found.text),
+        written_windows=_separate(written_windows, found.text),
+    )
     try:
-        answer = msgspec.structs.replace(answer, rules=written_rules(found.text))
         parsed = rules_file.parse(found.text, path)
-    except (RulesNotSeparable, ConfigError):  # told as the fault, where it is one
+    except ConfigError:  # told as the fault
         return answer
     everywhere = tomllib.loads(found.text.replace("\r\n", "\n")).get("maintenance", [])
     return msgspec.structs.replace(
@@ -122,39 +157,112 @@ def _rules(call: Call) -> AlertRules:
     )
 
 
-def _window(window: Window, now: float) -> AlertWindow:
-    following = window.at_or_after(now)
-    return AlertWindow(window.name, window.words, following and (following.begin, following.end))
-
-
-def _wanted(text: str | None, rules: Sequence[WrittenRule] | None, path: Path) -> str | None:
-    """Return the text that is wanted; None where none is. Raises Problem with the fields of rules that are wrong."""
-    if text is not None and rules is not None:
-        raise Problem(problems.BAD_REQUEST, "Give either text or rules.")
-    if rules is None:
-        return text
+def _separate(read: Callable[[str], T], text: str) -> T | None:
     try:
-        made = with_rules(_text_of(path), rules)
-    except RulesNotSeparable as error:
+        return read(text)
+    except NotSeparable:
+        return None
+
+
+def _window(window: Window, now: float) -> AlertWindow:
+    return AlertWindow(window.name, window.words, next(iter(_next_times(window, now, 1)), None))
+
+
+def _next_times(window: Window, now: float, count: int) -> list[tuple[float, float]]:
+    found: list[tuple[float, float]] = []
+    while len(found) < count and (following := window.at_or_after(now)):
+        found.append((following.begin, following.end))
+        now = following.end
+    return found
+
+
+@operations("POST", "/windows/preview", "admin", problems.CONFLICT, audited=False)
+def preview_window(call: Call, body: WrittenWindow) -> WindowPreview:
+    """Say in words when a window of time is, and the next times. Nothing is changed."""
+    path = call.site.context.settings.alerts
+    if path is None:
+        raise Problem(problems.CONFLICT, "This engine has no place for alerts.toml.")
+    before = _text_of(path)
+    text = with_windows("", [body])
+    faults = from_afar.faults(before, text, path.parent)
+    found = None if faults else rules_file.parse(text, path)
+    faults = faults or (found.faults if found else [])
+    if found is None or faults or not found.windows:
         raise Problem(
-            problems.CONFLICT, f"The rules of {path} can only be changed in its text: {error}."
-        ) from error
-    faults = [fault for fault in rules_file.parse(made, path).faults if fault.path[:1] == ("rules",)]
+            problems.BAD_REQUEST,
+            f"{'; '.join(fault.text for fault in faults) or 'It cannot be used'}.",
+            errors=[FieldError("/" + "/".join(map(str, fault.path[2:])), fault.text) for fault in faults],
+        )
+    (window,) = found.windows
+    return WindowPreview(window.words, _next_times(window, call.site.clock(), NEXT_TIMES))
+
+
+def _wanted(body: RulesBody, path: Path) -> str | None:
+    """Return the text that is wanted; None where none is. Raises Problem with the fields of tables that are wrong."""
+    given = {name: getattr(body, name) for name in _TABLES if getattr(body, name) is not None}
+    if body.text is not None and given:
+        raise Problem(problems.BAD_REQUEST, f"Give either text or {', '.join(given)}.")
+    if not given:
+        return body.text
+    before = made = _text_of(path)
+    faults = [*_doubled("windows", body.windows or []), *_doubled("targets", body.targets or [])]
+    try:
+        if body.windows is not None:
+            made = with_windows(made, body.windows)
+        if body.targets is not None:
+            made = with_targets(made, body.targets)
+        if body.maintenance is not None:
+            made = with_maintenance(made, body.maintenance)
+        if body.rules is not None:
+            made = with_rules(made, body.rules)
+    except NotSeparable as error:
+        raise Problem(problems.CONFLICT, f"{path} can only be changed in its text: {error}.") from error
+    faults = faults or from_afar.faults(before, made, path.parent)
+    if not faults:  # what targets name is not looked at before
+        found = rules_file.parse(made, path)
+        if body.targets is not None:
+            for target in kinds.make_all(found.targets, path.parent).values():
+                target.close()
+        faults = [fault for fault in found.faults if fault.path[:1] and fault.path[0] in given]
     if faults:
         raise Problem(
             problems.BAD_REQUEST,
             f"{'; '.join(fault.text for fault in faults)}. Nothing was changed.",
-            errors=[FieldError("/" + "/".join(map(str, fault.path)), fault.text) for fault in faults],
+            errors=[FieldError(_pointer(fault, body), fault.text) for fault in faults],
         )
     return made
 
 
+def _doubled(kind: str, tables: Sequence[WrittenWindow | WrittenTarget]) -> list[Fault]:
+    """Return what is wrong with names that become keys."""
+    names = [one.name for one in tables]
+    return [
+        Fault((kind, place, "name"), "the name is that of another" if name.strip() else "the name is missing")
+        for place, name in enumerate(names)
+        if not name.strip() or name in names[:place]
+    ]
+
+
+def _pointer(fault: Fault, body: RulesBody) -> str:
+    """Return where in the request a fault is: tables that have names stand there in a list."""
+    kind, *rest = fault.path
+    if kind in ("windows", "targets") and rest and isinstance(rest[0], str):
+        tables: Sequence[WrittenWindow | WrittenTarget] = getattr(body, kind) or []
+        rest[0] = next((place for place, one in enumerate(tables) if one.name == rest[0]), rest[0])
+        if kind == "targets" and rest[1:] and rest[1] != "kind":
+            rest.insert(1, "settings")
+    return "/" + "/".join(map(str, (kind, *rest)))
+
+
 def _parsed(text: str, path: Path) -> Configuration:
-    """Return what a text says. Raises Problem where it cannot be used, or has other targets than the file."""
-    if _targets(text) != _targets(_text_of(path)):  # before anything that they name is looked at
+    """Return what a text says. Raises Problem where it cannot be used, or where it changes what is not changed from afar."""
+    if refused := from_afar.faults(
+        _text_of(path), text, path.parent
+    ):  # before anything that they name is looked at
         raise Problem(
             problems.CONFLICT,
-            "Targets are changed in the file itself, on the machine where it is; here they stay as they are.",
+            f"{'; '.join(fault.text for fault in refused)}. Nothing was changed.",
+            errors=[FieldError("/text", fault.text) for fault in refused],
         )
     return configuration_files.checked(text, path, configuration.parse)
 
@@ -164,10 +272,3 @@ def _text_of(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
-
-
-def _targets(text: str) -> Any:
-    try:
-        return tomllib.loads(text.replace("\r\n", "\n")).get("targets", {})
-    except (tomllib.TOMLDecodeError, RecursionError):
-        return {}

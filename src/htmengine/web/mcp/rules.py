@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from htmengine.alerts import preview, rules_file
-from htmengine.alerts.rules_text import RulesNotSeparable, rule_of, with_rules
+from htmengine.alerts.rules_text import rule_of, with_rules
+from htmengine.alerts.toml_blocks import NotSeparable
 from htmengine.web.mcp.answers import Answer, CannotAnswer, bounded
 from htmengine.web.site import Site
 
@@ -31,7 +32,7 @@ def previewed(site: Site, base: str, rule: dict[str, Any], days: float) -> Answe
         text = with_rules(text, [rule_of({"name": NAME} | rule)])
         if not rules_file.parse(text, path).targets:
             text += NOBODY
-    except RulesNotSeparable as error:
+    except NotSeparable as error:
         raise CannotAnswer(
             f"The rule cannot be read: {error}.", hint="The tool's description names its settings."
         ) from error

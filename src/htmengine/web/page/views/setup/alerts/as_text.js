@@ -1,4 +1,4 @@
-/** The file of rules as text: whatever it may say can be written here, but for targets. */
+/** The file of rules as text: whatever it may say can be written here, but for programs and files of the machine. */
 import { etagOf, put } from "../../../lib/api.js";
 import { h, replace } from "../../../lib/h.js";
 import { problemNote } from "../../problem.js";
