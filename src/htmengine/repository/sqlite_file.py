@@ -25,11 +25,14 @@ from htmengine.sqlite.checkpointer import WAL_AUTOCHECKPOINT_PAGES, Checkpointer
 from htmengine.sqlite.presence import DELETED, Presence
 from htmengine.sqlite.write_lock import FairLock
 from htmengine.system import private
+from htmengine.system.memory import available_bytes
 
 BUSY_TIMEOUT_S: Final = 30.0
 """How long a process waits for another that writes to the same file."""
-WRITER_CACHE_KIB: Final = 131_072
-"""At most: pages all over the index on scores are written to."""
+WRITER_CACHE_KIB: Final = 16_384, 131_072
+"""At least and at most: what it writes to lies all over the file where there are many metrics."""
+WRITER_CACHE_SHARE: Final = 1 / 64
+"""Of the memory that there is, between the two."""
 READER_CACHE_KIB: Final = 8_192
 """At most, of each. What it holds is void once somebody has written; the operating system keeps the file."""
 
@@ -37,6 +40,12 @@ _locks: WeakValueDictionary[Path, FairLock] = WeakValueDictionary()
 """The lock of each open file. It belongs to the file, whoever opened it: threads that write to one file queue here,
 since those that wait inside SQLite sleep in growing steps and may be passed over for long."""
 _locks_guard: Final = threading.Lock()
+
+
+def writer_cache_kib(memory: int) -> int:
+    """Return how large the writer's cache may grow, in KiB. `memory`: bytes that there are; 0 if it is not known."""
+    least, most = WRITER_CACHE_KIB
+    return min(max(least, int(memory * WRITER_CACHE_SHARE) >> 10), most) if memory else most
 
 
 def open_sqlite(path: Path | None) -> Database:
@@ -65,7 +74,7 @@ def open_sqlite(path: Path | None) -> Database:
     # A connection's cache is void once another connection has written: writers take turns with the same one.
     writer = create_engine(url, hide_parameters=True, pool_size=1, max_overflow=0)
     presence = Presence(path)
-    for one, cache_kib in ((engine, READER_CACHE_KIB), (writer, WRITER_CACHE_KIB)):
+    for one, cache_kib in ((engine, READER_CACHE_KIB), (writer, writer_cache_kib(available_bytes()))):
         event.listen(one, "do_connect", partial(_connect, presence))
         event.listen(one, "connect", partial(_prepare, cache_kib))
     lock = _lock_of(path)

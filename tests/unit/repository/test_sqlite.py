@@ -24,6 +24,17 @@ def test_a_file_is_opened_as_writers_and_readers_need_it(database):
     assert pragma(database, "busy_timeout") == 30_000
 
 
+@pytest.mark.parametrize(
+    "mebibytes, kib", [(0, 131_072), (256, 16_384), (2048, 32_768), (4096, 65_536), (24_576, 131_072)]
+)
+def test_the_cache_of_who_writes_goes_by_the_memory_that_there_is(tmp_path, monkeypatch, mebibytes, kib):
+    monkeypatch.setattr(sqlite_file, "available_bytes", lambda: mebibytes << 20)
+    database = open_database(config.Repository(path=tmp_path / "repository.sqlite"))
+    with database.write() as conn:
+        assert conn.exec_driver_sql("PRAGMA cache_size").scalar() == -kib
+    database.close()
+
+
 def test_opening_creates_the_folder_and_no_file(tmp_path):
     path = tmp_path / "some" / "folder" / "repository.sqlite"
     open_database(config.Repository(path=path))
