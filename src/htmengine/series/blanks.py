@@ -221,6 +221,8 @@ def _fields(text: str) -> list[str]:
     fields: list[str] = []
     for quoted, bracketed, word in _FIELD.findall(text):
         field = (quoted or bracketed or word).strip()
+        if field.endswith(",") and field[-2:-1].isdigit():
+            field = field[:-1]  # as in a list for people: `load average: 0.50, 0.40, 0.30`
         if (
             len(field) > 1
             and fields

@@ -92,6 +92,8 @@ def named(table: Table, wanted: str, option: str, name: str) -> int:
     ):
         if candidates.count(key) == 1:
             return candidates.index(key)
+    if names.count(unescaped := wanted.strip().replace("\\\\", "\\")) == 1:
+        return names.index(unescaped)  # as a shell or JSON shows it
     if wanted.isascii() and wanted.isdecimal() and 1 <= int(wanted) <= table.width:
         return int(wanted) - 1
     if wanted.strip() in names:

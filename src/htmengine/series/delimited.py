@@ -15,6 +15,7 @@ DELIMITERS: Final = (",", ";", "\t", "|")
 _WIDTHS = 3  # numbers of fields that are tried
 _MAX_LINES = 100  # of a row whose quoted fields hold line ends
 _MAX_ABOVE = 50  # lines above the header: titles and the like are no rows
+_OFTEN_SHORT = 0.1  # of the rows of the head: so many that lack their last fields are no broken ones
 
 
 class _Form(NamedTuple):
@@ -24,6 +25,7 @@ class _Form(NamedTuple):
     width: int
     header: list[str] | None
     header_lines: range  # their numbers; empty without header
+    short: bool = False  # rows may lack their last fields, which are empty then
 
 
 def is_comment(text: str) -> bool:
@@ -87,7 +89,16 @@ def _forms(head: Sequence[Line], delimiter: str, narrowest: int) -> Iterator[tup
         numbers, first = same_width[titled]
         below = [(where.start, fields) for where, fields in same_width[titled + 1 :]]
         if tables.is_header(first, below):
-            form = _Form(delimiter, width, first, numbers)
+            shorter = [
+                (where.start, [*fields, *[""] * (width - len(fields))])
+                for narrow, others in rows.items()
+                for where, fields in others
+                if narrow < width and where.start >= numbers.stop
+            ]
+            short = len(shorter) >= _OFTEN_SHORT * (len(shorter) + len(below))
+            form = _Form(delimiter, width, first, numbers, short)
+            if short:
+                below = sorted(below + shorter)
         else:
             below = [(where.start, fields) for where, fields in same_width]
             form = _Form(delimiter, width, None, range(0))
@@ -199,6 +210,8 @@ def _read(
         if len(fields) != width:
             while len(fields) > width and not fields[-1]:
                 fields.pop()  # delimiters at the end of a line carry nothing
+            if form.short and len(fields) < width and usable(padded := fields + [""] * (width - len(fields))):
+                fields = padded
             if len(fields) != width:
                 bad.add(number, f"{len(fields)} field{'s' * (len(fields) != 1)} instead of {width}")
                 continue

@@ -1,4 +1,4 @@
-"""JSON: documents of monitoring tools, and a document a line.
+"""JSON: documents of monitoring tools, a document a line, and documents one after the other.
 
 No tool is known by name. Series stand in JSON in five ways, and what stands around them tells them apart:
 
@@ -20,6 +20,7 @@ from htmengine.series.lines import Line
 from htmengine.series.tables import BadRows, Row, Table
 
 HEAD_ROWS: Final = 1000
+_SEPARATOR: Final = "\x1e"  # before each document of a sequence, RFC 7464
 _BEGINS = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*(?:[\[\]{\"]|-?\d+(?:\.\d+)?\s*,|$))|\s*[\[{]\s*$")
 _NAMES = ("columns", "fields", "labels", "names", "header", "schema", "meta")
 _NAME_KEYS = ("name", "text", "title", "label", "id")
@@ -36,7 +37,7 @@ class _Fragment(NamedTuple):
 
 def is_json(first: str) -> bool:
     """Whether a text whose first line that is not blank is `first` may be JSON."""
-    return bool(_BEGINS.match(first))
+    return bool(_BEGINS.match(first.lstrip(_SEPARATOR)))
 
 
 def tables(lines: Iterable[Line], name: str) -> list[Table] | None:
@@ -46,13 +47,14 @@ def tables(lines: Iterable[Line], name: str) -> list[Table] | None:
     ------
     MisuseError : the text is JSON without series, or JSON that is broken.
     """
-    texts = [(number, text) for number, text in lines if text and not text.isspace()]
+    stripped = ((number, text.lstrip(_SEPARATOR)) for number, text in lines if text)
+    texts = [(number, text) for number, text in stripped if text and not text.isspace()]
     by_line = len(texts) > 1 and all(_document(text) is not _BROKEN for _, text in texts[:2])
     if by_line:
         return _of_lines(texts, name)
     whole = "\n".join(text for _, text in texts)
     try:
-        document = _loads(whole)
+        document = _in_sequence(whole)
     except (ValueError, RecursionError) as error:
         if whole.lstrip().startswith("["):
             return None  # a log whose times stand in brackets
@@ -74,6 +76,18 @@ def tables(lines: Iterable[Line], name: str) -> list[Table] | None:
 def _loads(text: str) -> Any:
     # Numbers stay as they are written: they become cells.
     return json.loads(text, parse_int=str, parse_float=str, parse_constant=str)
+
+
+def _in_sequence(text: str) -> Any:
+    """Return the document of a text, or the list of those that stand one after the other, as jq prints them."""
+    decoder = json.JSONDecoder(parse_int=str, parse_float=str, parse_constant=str)
+    documents = []
+    position = len(text) - len(text.lstrip())
+    while position < len(text):
+        document, end = decoder.raw_decode(text, position)
+        documents.append(document)
+        position = end + len(text[end:]) - len(text[end:].lstrip()) if end < len(text) else end
+    return documents[0] if len(documents) == 1 else documents
 
 
 _BROKEN: Final = object()

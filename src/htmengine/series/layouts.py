@@ -9,14 +9,14 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from htmengine.errors import MisuseError
-from htmengine.series import blanks, columns, delimited, documents, keys, numbers, sheets
+from htmengine.series import blanks, columns, delimited, documents, keys, sheets
 from htmengine.series.columns import Column, Columns, Value, Wanted, column, listing, named
 from htmengine.series.container import Member
 from htmengine.series.lines import Line, numbered_lines
 from htmengine.series.options import Options
 from htmengine.series.tables import Table
 from htmengine.series.time_columns import find_time
-from htmengine.series.value_columns import find_values
+from htmengine.series.value_columns import find_values, format_of
 
 HEAD_LINES: Final = 1_000  # from which the layout is found out
 MAX_HEAD_LINES: Final = (
@@ -100,10 +100,7 @@ def find(table: Table, name: str, wanted: Wanted, exclude: Sequence[Column] = ()
             notes.append(
                 f"The value is taken from {column(table, chosen[0])}, {reason}; --value chooses another: {listed}{more}."
             )
-    values = tuple(
-        Value(column(table, index), numbers.detect(table.cells(index), delimiter=table.delimiter))
-        for index in dict.fromkeys(chosen)
-    )
+    values = tuple(Value(column(table, index), format_of(table, index)) for index in dict.fromkeys(chosen))
     return Columns(time, values, tuple(notes))
 
 
@@ -159,7 +156,8 @@ def _best_layout(lines: _Lines, name: str, options: Options) -> list[Layout]:
         except MisuseError as error:
             failures.append((len(table.head), error))
         else:
-            if not best or layout.usable > best[0].usable:
+            # Of two readings of as many rows, the one that has names for its columns has not cut them.
+            if not best or _merit(layout) > _merit(best[0]):
                 best = [layout]
     if not best or 2 * best[0].usable < filled:
         between_blanks = blanks.candidates(lines.head, lines.all, alone=alone)
@@ -187,6 +185,10 @@ def _best_layout(lines: _Lines, name: str, options: Options) -> list[Layout]:
         hint="Give a file with a time and a value in each row, and , ; | blanks or tabs between them; --every 5m takes rows "
         "of a value alone.",
     )
+
+
+def _merit(layout: Layout) -> tuple[int, bool]:
+    return layout.usable, layout.table.names is not None
 
 
 def _laid_out(tables: Sequence[Table], name: str, options: Options) -> list[Layout]:

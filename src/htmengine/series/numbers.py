@@ -10,7 +10,28 @@ from htmengine import foreign
 from htmengine.series import units
 
 MISSING = frozenset(
-    {"", "-", "--", "na", "n/a", "#n/a", "nan", "-nan", "none", "null", "nil", "<na>", "nat", "\\n"}
+    {
+        *(
+            "",
+            "-",
+            "--",
+            ".",
+            "?",
+            "na",
+            "n/a",
+            "n.a.",
+            "nan",
+            "-nan",
+            "none",
+            "null",
+            "nil",
+            "<na>",
+            "nat",
+            "\\n",
+        ),
+        *("missing", "no data", "nodata"),
+        *("#n/a", "#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!"),  # errors of spreadsheets
+    }
 )
 """In lower case."""
 
@@ -21,6 +42,9 @@ _WITH_COMMA = re.compile(
 _PERCENT = re.compile(r"(?<=[\d.,])\s?%\Z", re.ASCII)
 _GROUPING = re.compile(r"[' \u00a0\u202f]")
 _MINUS = "\u2212"  # as typographers write it
+
+
+_STATES = {"true": 1.0, "yes": 1.0, "on": 1.0, "up": 1.0, "false": 0.0, "no": 0.0, "off": 0.0, "down": 0.0}
 
 
 class NumberFormat(NamedTuple):
@@ -63,6 +87,18 @@ def _finite(value: float) -> float:
         raise ValueError("not a finite number")
     return value
 
+
+def _parse_state(text: str) -> float:
+    state = text.lower()
+    if state in MISSING:
+        return math.nan
+    if state not in _STATES:
+        raise ValueError("neither on nor off")
+    return _STATES[state]
+
+
+STATES = NumberFormat("", _parse_state)
+"""Words such as `true` and `off`, as 1 and 0. `detect` does not look for it."""
 
 POINT = NumberFormat(".", _parse_with_point)
 COMMA = NumberFormat(",", _parse_with_comma)

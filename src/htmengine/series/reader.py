@@ -34,6 +34,7 @@ from htmengine.series.layouts import SERIES_NAMED, Layout
 from htmengine.series.options import NO_OPTIONS, Options
 from htmengine.series.order import Order, put_in_order
 from htmengine.series.tables import BadRows
+from htmengine.series.time_columns import changing_zone
 
 _PROGRESS_ROWS = 20_000
 _EXAMPLES = 3  # of rows that are dropped
@@ -129,6 +130,12 @@ class _Reading:
         self._show = show
         self._bad = BadRows()
         self._notes = list(self._columns.notes)
+        time = self._columns.time
+        if time and options.tz is None and (changing := changing_zone(time.columns[0].name)):
+            self._notes.append(
+                f"The times are read as UTC, but their name tells a zone whose clocks are changed, {changing}: "
+                "--tz Europe/Berlin, or another zone, reads them right."
+            )
 
     def series(self, several: bool) -> Iterator[Series]:
         """Yield the series that are wanted. Raises MisuseError if most rows cannot be used."""
@@ -257,7 +264,7 @@ class _Reading:
             return moments
         day = options.start
         if day is None and self._table.day:
-            detection = timestamps.detect([self._table.day], day_first=options.day_first or False)
+            detection = timestamps.detect([self._table.day], day_first=options.day_first)
             day = detection.format.parse(self._table.day) if detection else None
         advice = "" if day is not None else "; --start 2024-03-04 sets the day of the first row"
         day = math.floor((day or 0.0) / _DAY_S) * _DAY_S

@@ -104,6 +104,8 @@ def is_header(first: Sequence[str], rows: Sequence[Row]) -> bool:
         return True
     if any(_is_date(cell) for cell in filled):
         return False
+    if not first[0] and _are_numbers_of_columns(filled) and _holds_dates(0, rows):
+        return True  # of a table whose index has no name
     return any(_names_times(cell, index, rows) for index, cell in enumerate(first))
 
 
@@ -113,6 +115,14 @@ def _names_times(cell: str, index: int, rows: Sequence[Row]) -> bool:
     name = normalised(cell)
     if name in TIME_NAMES or any(name in names for names in PART_NAMES.values()):
         return True
+    return _holds_dates(index, rows)
+
+
+def _are_numbers_of_columns(cells: Sequence[str]) -> bool:
+    return len(set(cells)) == len(cells) and all(cell.isascii() and cell.isdecimal() for cell in cells)
+
+
+def _holds_dates(index: int, rows: Sequence[Row]) -> bool:
     below = [fields[index] for _, fields in rows[:SAMPLED] if fields[index]]
     return bool(below) and 2 * sum(map(_is_date, below)) > len(below)
 

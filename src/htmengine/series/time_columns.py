@@ -216,6 +216,10 @@ def _time(
             f"The times are read as {detection.format.name.removeprefix('epoch ')} since 1970, so they begin at {timestamps.isoformat(parsed[0])}. "
             "If they count something else, such as days, write them as dates."
         )
+    if detection.format is timestamps.SPREADSHEET or detection.format in timestamps.OTHER_EPOCHS:
+        notes.append(
+            f"The times are read as {detection.format.name}: they begin at {timestamps.isoformat(parsed[0])}."
+        )
     ahead = _zone_in_name(header)
     format_ = detection.format
     if ahead is not None and not any(
@@ -231,6 +235,7 @@ def _time(
 
 
 _PDH = re.compile(r"\(PDH-[A-Z]+ [\d.]+\) \((?P<zone>[^()]*)\)\((?P<minutes>-?\d{1,4})\)")
+_CHANGING_ZONE = re.compile(r"\b(?P<one>[A-Z]{2,5})/(?P<other>[A-Z]{2,5})\b")
 _ZONE_IN_BRACKETS = re.compile(r"[(\[](?P<zone>[A-Z]{3,4}|(?:UTC|GMT)[+-]\d\d?(?::?\d\d)?)[)\]]$")
 
 
@@ -247,6 +252,15 @@ def _zone_in_name(name: str | None) -> tuple[float, str] | None:
     zone = bracketed["zone"] if bracketed else name
     seconds = timestamps.zone_offset(zone) if zone.isupper() else None
     return None if seconds is None else (float(seconds), zone)
+
+
+def changing_zone(name: str | None) -> str | None:
+    """Return the two zones of a column's name such as `MTU (CET/CEST)`, whose clocks are changed; None if it has none."""
+    for match in _CHANGING_ZONE.finditer(name or ""):
+        offsets = {timestamps.zone_offset(match[part]) for part in ("one", "other")}
+        if len(offsets) == 2 and None not in offsets:
+            return match.group()
+    return None
 
 
 def _clocks(table: Table, day: int, excluded: set[int]) -> Iterable[tuple[tuple[int, ...], Join]]:
@@ -339,12 +353,24 @@ def _reads(table: Table, indices: tuple[int, ...], join: Join, cells: int) -> bo
 def _fractions(
     table: Table, seconds: int, others: Sequence[int], cells: Sequence[str]
 ) -> Iterable[tuple[tuple[int, ...], Join]]:
-    """Yield the column of microseconds that goes with one of whole seconds, as pgbench writes them."""
+    """Yield the column of micro- or nanoseconds that goes with one of whole seconds, as pgbench writes them."""
     if not all(re.fullmatch(r"1\d{9}", cell) for cell in cells):
         return
-    for index in others:
-        if is_named(table, index, ("timeus", "us", "usec", "usecs", "microseconds", "tvusec")):
-            yield (seconds, index), lambda fields, index=index: f"{fields[seconds]}.{fields[index]:0>6}"  # type: ignore[misc]
+    for digits, names in _FRACTION_NAMES.items():
+        for index in others:
+            if is_named(table, index, names):
+                yield (seconds, index), _with_fraction(seconds, index, digits)
+
+
+_FRACTION_NAMES: Final = {
+    6: ("timeus", "us", "usec", "usecs", "microseconds", "tvusec"),
+    9: ("timens", "ns", "nsec", "nanos", "nanoseconds", "tvnsec"),
+}
+"""Of columns that hold what is left of a second, by how many digits it has."""
+
+
+def _with_fraction(seconds: int, fraction: int, digits: int) -> Join:
+    return lambda fields: f"{fields[seconds]}.{fields[fraction].zfill(digits)}"
 
 
 def _part(table: Table, part: str, indices: Iterable[int]) -> int | None:
@@ -354,6 +380,7 @@ def _part(table: Table, part: str, indices: Iterable[int]) -> int | None:
 def _joined_parts(table: Table, excluded: set[int]) -> Iterable[tuple[tuple[int, ...], Join]]:
     """Yield the columns of year, month, day and so on, and how their cells are joined to a time."""
     free = [index for index in range(table.width) if index not in excluded]
+    yield from _joined_weeks_and_days(table, free)
     found: dict[str, int | None] = {}
     for part in PART_NAMES:  # MM is the month and mm the minute: the first of them is the larger one
         found[part] = _part(table, part, [index for index in free if index not in found.values()])
@@ -388,6 +415,39 @@ def _joined_parts(table: Table, excluded: set[int]) -> Iterable[tuple[tuple[int,
     indices = tuple(known) if clock is None else (*known, clock)
     if _reads(table, indices, safe, min(len(table.head), SAMPLED)):
         yield indices, safe
+
+
+def _joined_weeks_and_days(table: Table, free: Sequence[int]) -> Iterable[tuple[tuple[int, ...], Join]]:
+    """Yield the columns of the year and its week, or of the year, its day and perhaps the hour."""
+    year, hour = _part(table, "year", free), _part(table, "hour", free)
+    week, day = (
+        next((index for index in free if is_named(table, index, names)), None)
+        for names in (_WEEK_NAMES, _YEAR_DAY_NAMES)
+    )
+    if year is None:
+        return
+    if day is not None:
+        indices = (year, day) if hour is None else (year, day, hour)
+
+        def join(fields: Sequence[str]) -> str:
+            date = f"{int(float(fields[year])):04d}-{int(float(fields[day])):03d}"
+            return date if hour is None else f"{date} {int(float(fields[hour])):02d}:00"
+
+    elif week is not None:
+        indices = (year, week)
+
+        def join(fields: Sequence[str]) -> str:
+            return f"{int(float(fields[year])):04d}-W{int(float(fields[week])):02d}"
+
+    else:
+        return
+    safe = _unless_broken(join)
+    if _reads(table, indices, safe, min(len(table.head), SAMPLED)):
+        yield indices, safe
+
+
+_WEEK_NAMES: Final = ("week", "weekno", "weeknumber", "isoweek", "weekofyear", "kw", "semaine", "semana")
+_YEAR_DAY_NAMES: Final = ("doy", "dayofyear", "yearday", "yday", "julianday", "jday")
 
 
 def _without_date(table: Table, name: str, wanted: Wanted, excluded: set[int]) -> Time:

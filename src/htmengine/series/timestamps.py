@@ -18,7 +18,7 @@ PLAUSIBLE_CLOCK = 1e8
 """Seconds, in 1973: a count of less, in a column of any name, counts from another beginning."""
 
 # Offsets in seconds. The American names are those that RFC 2822 keeps from RFC 822; of the others those with one meaning.
-_ZONES = {"": 0, "Z": 0, "UT": 0, "UTC": 0, "GMT": 0} | {
+_ZONES = {"": 0, "Z": 0, "UT": 0, "UTC": 0, "GMT": 0, "ETC/UTC": 0, "ETC/GMT": 0} | {
     name: round(3600 * hours)
     for name, hours in (
         ("EDT", -4),
@@ -37,6 +37,8 @@ _ZONES = {"": 0, "Z": 0, "UT": 0, "UTC": 0, "GMT": 0} | {
         ("BST", 1),
         ("CET", 1),
         ("CEST", 2),
+        ("MEZ", 1),
+        ("MESZ", 2),
         ("EET", 2),
         ("EEST", 3),
         ("SAST", 2),
@@ -55,24 +57,47 @@ _ZONES = {"": 0, "Z": 0, "UT": 0, "UTC": 0, "GMT": 0} | {
     )
 }
 _MONTH_ABBREVIATIONS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTHS = {name: number for number, name in enumerate(_MONTH_ABBREVIATIONS, start=1)}
+# How names of months begin: in English, then where German, French, Spanish, Portuguese, Italian and Dutch differ.
+_MONTHS = {name: number for number, name in enumerate(_MONTH_ABBREVIATIONS, start=1)} | {
+    name: number
+    for number, names in (
+        (1, "jän ene gen"),
+        (2, "fév fev"),
+        (3, "mär mrz mrt maa"),
+        (4, "avr abr"),
+        (5, "mai mei mag"),
+        (6, "juin giu"),
+        (7, "juil lug"),
+        (8, "aoû aou ago"),
+        (9, "set"),
+        (10, "okt ott out"),
+        (12, "dez déc dic"),
+    )
+    for name in names.split()
+}
 
 _FRACTION = r"(?:[.,:](?P<fraction>\d{1,18}))?"
 _CLOCK = rf"(?P<hour>\d{{1,2}})(?P<colon>[:.h])(?P<minute>\d\d)(?:(?P=colon)(?P<second>\d\d){_FRACTION})?"
-_HALF = r"(?:\s*(?P<half>[AP])\.?\s?M\.?)?"
+_HALF = r"(?:\s*(?P<half>[AP])\.?\s?M\.?)?(?:\s*Uhr)?"
 _ZONE_NAMES = "|".join(sorted(filter(None, _ZONES), key=len, reverse=True))
-# Programs name the region behind the offset, which says it all: [Europe/Berlin], (Central European Standard Time).
-_ZONE = rf"(?:\s*(?P<zone>(?:UTC|GMT)?[+-]\d\d?(?::?\d\d)?|{_ZONE_NAMES})(?:\[[\w/+-]+\]|\s*\([^()]*\))?)?"
-_BETWEEN = r"(?:\s*[T,_]\s*|\s+)"
+# Programs name the region behind the offset, which says it all: [Europe/Berlin], (Central European Standard Time); Go
+# adds the abbreviation and its clock that never goes back: +0100 CET m=+0.012.
+_ZONE = (
+    rf"(?:\s*(?P<zone>(?:UTC|GMT)?[+-]\d\d?(?::?\d\d)?|{_ZONE_NAMES})"
+    r"(?:\[[\w/+-]+\]|\s*\([^()]*\)|(?<=\d)\s+[A-Z]{3,4}(?:\s+m=[+-][\d.]+)?)?)?"
+)
+_BETWEEN = r"(?:\s*[T,_/]\s*|\s+)"
 _OPTIONAL_CLOCK = rf"(?:{_BETWEEN}{_CLOCK}{_HALF}{_ZONE})?"
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
-_MONTH_NAME = rf"(?P<month>{'|'.join(_MONTH_ABBREVIATIONS)})[a-z]*\.?"
+_ANY_WEEKDAY = r"(?:[a-z]{2,9}\.?,?\s+)?"  # before dates of digits, which no other word precedes
+_MONTH_NAME = rf"(?P<month>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})[a-z]*\.?"
 _GROUPS = ("year", "month", "day", "hour", "minute", "second", "fraction", "half", "zone")
 # What programs write around a time: the brackets of a log, the constructors of Python and .NET.
-_SPAN = re.compile(r"(.*\d.*?)(?:\s+(?:-|–|to)\s+|/)(.*\d.*)")  # of which the beginning counts
+_SPAN = re.compile(r"(.*\d.*?)(?:\s+(?:-|–|to)\s+|(?<=.{8})/)(.*\d.*)")  # of which the beginning counts
 _WRAPPED = re.compile(
-    r"""\[(.+)\]|(?:\w+\.)*(?:Timestamp|datetime64)\('([^']+)'.*\)|\\?/Date\((-?\d+)\)\\?/"""
+    r"""\[(.+)\]|(?:\w+\.)*(?:Timestamp|datetime64)\('([^']+)'.*\)|\\?/Date\((-?\d+)\)\\?/|'([^']+)'|="([^"]+)\""""
 )
+_GROUPED = re.compile(r"\d{1,3}(?:,\d{3}){3,}", re.ASCII)
 _CONSTRUCTED = re.compile(r"(?:datetime\.)?datetime\((\d+(?:,\s*\d+){2,6})(?:,\s*tzinfo=.*utc.*)?\)", re.I)
 
 
@@ -130,7 +155,7 @@ def _seconds(
     years = int(year)
     if len(year) == 2:
         years += 1900 if years >= 69 else 2000  # as POSIX strptime does
-    months = int(month) if month.isdigit() else _MONTHS[month[:3].lower()]
+    months = int(month) if month.isdigit() else _MONTHS[month.lower()]
     days = _days(date(_plausible(years), months, int(day or 1)))
     return _moment(days, hour, minute, second, fraction, half, zone)
 
@@ -189,16 +214,22 @@ def _offset(zone: str) -> int:
 
 
 def zone_offset(name: str) -> int | None:
-    """Return how many seconds the zone of this abbreviation is ahead of UTC; None if it is none that is known."""
+    """Return how many seconds a zone such as `CET` or `UTC+1` is ahead of UTC; None if it is none that is known."""
+    if re.fullmatch(r"(?:UTC|GMT)[+-]\d\d?(?::?\d\d)?", name, re.ASCII):
+        try:
+            return _offset(name)
+        except ValueError:
+            return None
     return _ZONES.get(name.upper()) if name else None
 
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?", re.ASCII)
 
 
-def _epoch(unit: str, per_second: int, low: float, high: float) -> TimestampFormat:
-    """Return the format of a count of `unit` since the epoch whose magnitude lies in [low, high)."""
-    name = f"epoch {unit}"
+def _epoch(unit: str, per_second: int, low: float, high: float, *, year: int = 1970) -> TimestampFormat:
+    """Return the format of a count of `unit` since the beginning of a year whose magnitude lies in [low, high)."""
+    name = f"epoch {unit}" if year == 1970 else f"{unit} since {year}"
+    ahead = (date(year, 1, 1).toordinal() - _EPOCH_ORDINAL) * _DAY_S * per_second
 
     def parse(text: str) -> float:
         match = _NUMBER.fullmatch(text)
@@ -207,19 +238,34 @@ def _epoch(unit: str, per_second: int, low: float, high: float) -> TimestampForm
         # Nanoseconds need more digits than a float has: stay with integers as long as possible.
         count = int(text) if match.end(1) == match.end(2) == -1 else float(text)
         if not low <= abs(count) < high or count < _EARLIEST * per_second:
-            raise ValueError(f"not a plausible count of {unit} since 1970")
-        return count / per_second
+            raise ValueError(f"not a plausible count of {unit} since {year}")
+        return (count + ahead) / per_second
 
     return TimestampFormat(name, parse, lambda _text: True)
 
 
+def _spreadsheet_days(text: str) -> float:
+    """Return the time of a count of days since the end of 1899, as spreadsheets keep dates, to the millisecond."""
+    if not _NUMBER.fullmatch(text) or not 20_000 <= (days := float(text)) < 80_000:
+        raise ValueError("not a plausible count of days since 1899")
+    return round((days - _SPREADSHEET_DAYS) * _DAY_S, 3)
+
+
+_SPREADSHEET_DAYS = 25_569  # from 1899-12-30 to 1970-01-01
+SPREADSHEET = TimestampFormat("days since 1899", _spreadsheet_days, lambda _text: False)
+"""What a spreadsheet shows of a date whose cell is formatted as a number."""
+
+
 def _ordered(name: str, date_pattern: str) -> TimestampFormat:
-    return _calendar(name, date_pattern + _OPTIONAL_CLOCK)
+    return _calendar(name, _ANY_WEEKDAY + date_pattern + _OPTIONAL_CLOCK)
 
 
 def _by_date(name: str, pattern: str, day: Callable[[re.Match[str]], date]) -> TimestampFormat:
     """Return the format whose dates need more than year, month and day: `day` makes a date of a match."""
-    compiled = re.compile(pattern + _OPTIONAL_CLOCK, re.IGNORECASE | re.ASCII)
+    clock = r"(?P<hour>\d\d)(?P<colon>[:.]?)(?P<minute>\d\d)" rf"(?:(?P=colon)(?P<second>\d\d){_FRACTION})?"
+    compiled = re.compile(
+        rf"{pattern}(?:(?:{_BETWEEN}|(?<=\d)[.:-]){clock}{_HALF}{_ZONE})?", re.IGNORECASE | re.ASCII
+    )
 
     def match(text: str) -> re.Match[str]:
         matched = compiled.fullmatch(text)
@@ -247,15 +293,17 @@ def _ordinal_date(match: re.Match[str]) -> date:
 def _iso_year_month_day() -> TimestampFormat:
     """Return the commonest format, which has a short cut: a day is looked up, and its clock read off its places."""
     general = _ordered(
-        "year-month-day", r"(?P<year>\d{4})(?P<separator>[-/.])(?P<month>\d\d?)(?P=separator)(?P<day>\d\d?)"
+        "year-month-day", r"(?P<year>\d{4})(?P<separator>[-/.:])(?P<month>\d\d?)(?P=separator)(?P<day>\d\d?)"
     )
-    with_hyphen = _calendar(  # of DB2, and of SQL that stops at the hour
+    without_colons = _calendar(  # of DB2, and of names of files
         general.name,
-        r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
-        rf"(?:-(?P<hour>\d\d)\.(?P<minute>\d\d)\.(?P<second>\d\d){_FRACTION})",
+        r"(?P<year>\d{4})(?P<separator>[-_])(?P<month>\d\d)(?P=separator)(?P<day>\d\d)"
+        rf"[-_T\s](?P<hour>\d\d)(?P<colon>[-_.])(?P<minute>\d\d)(?P=colon)(?P<second>\d\d){_FRACTION}{_ZONE}",
     )
-    hour_alone = _calendar(
-        general.name, rf"(?P<year>\d{{4}})-(?P<month>\d\d)-(?P<day>\d\d)[T\s](?P<hour>\d\d){_ZONE}"
+    compact_clock = _calendar(  # and of SQL that stops at the hour
+        general.name,
+        r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)[T\s]"
+        rf"(?P<hour>\d\d)(?:(?P<minute>\d\d)(?:(?P<second>\d\d){_FRACTION})?)?{_ZONE}",
     )
     short_cut = re.compile(r"\d{4}-\d\d-\d\d[T ][012]\d:[0-5]\d:[0-5]\dZ?", re.ASCII).fullmatch
     days: dict[str, float] = {}
@@ -273,7 +321,7 @@ def _iso_year_month_day() -> TimestampFormat:
         try:
             return general.parse(text)
         except ValueError:
-            for other in (with_hyphen, hour_alone):
+            for other in (without_colons, compact_clock):
                 try:
                     return other.parse(text)
                 except ValueError:
@@ -281,7 +329,7 @@ def _iso_year_month_day() -> TimestampFormat:
             raise
 
     def is_absolute(text: str) -> bool:
-        for candidate in (general, with_hyphen, hour_alone):
+        for candidate in (general, without_colons, compact_clock):
             try:
                 return candidate.is_absolute(text)
             except ValueError:
@@ -292,15 +340,20 @@ def _iso_year_month_day() -> TimestampFormat:
 
 
 _NUMERIC = r"(?P<{}>\d\d?)(?P<separator>[-/.])(?P<{}>\d\d?)(?P=separator)(?P<year>\d{{4}}|\d\d)"
-_DOTTED_DATE = re.compile(r"\d\d?\.\d\d?\.\d", re.ASCII)
-_NAMED_DAY = rf"{_WEEKDAY}(?P<day>\d\d?)(?:st|nd|rd|th)?[\s/-]+{_MONTH_NAME},?[\s/-]+(?P<year>\d{{4}}|\d\d)"
+_DOTTED_DATE = re.compile(r"(?:\D+\s)?\d\d?\.\d\d?\.\d", re.ASCII)
+_NAMED_DAY = rf"{_WEEKDAY}(?P<day>\d\d?)(?:st|nd|rd|th|\.)?[\s/-]+(?:de\s+)?{_MONTH_NAME},?[\s/-]+(?:de\s+)?(?P<year>\d{{4}}|\d\d)"
 DAY_FIRST = _ordered("day/month/year", _NUMERIC.format("day", "month"))
 MONTH_FIRST = _ordered("month/day/year", _NUMERIC.format("month", "day"))
+OTHER_EPOCHS = (  # of sizes that seconds since 1970, and their parts, have in years of which nobody keeps series
+    _epoch("tenths of microseconds", 10**7, 1.2e17, 1.5e17, year=1601),  # of Windows' files
+    _epoch("tenths of microseconds", 10**7, 6.2e17, 6.6e17, year=1),  # of .NET
+)
 EPOCHS = (
     _epoch("seconds", 1, 0, 1e11),
     _epoch("milliseconds", 10**3, 1e11, 1e14),
     _epoch("microseconds", 10**6, 1e14, 1e17),
     _epoch("nanoseconds", 10**9, 1e17, 1e20),
+    *OTHER_EPOCHS,
 )
 # Where the column's name tells the unit, counts may be as small as they like.
 _NAMED_EPOCHS = {
@@ -320,13 +373,15 @@ _UNIT_IN_NAME = re.compile(
 )
 TEXT_FORMATS = (
     _iso_year_month_day(),
-    _calendar("year-month", r"(?P<year>\d{4})[-/](?P<month>\d\d)"),
+    _calendar("year-month", r"(?P<year>\d{4})[-/M](?P<month>\d\d)"),
+    _calendar("month/year", r"(?P<month>\d\d?)[-/](?P<year>\d{4})"),
+    _calendar("month-name year", rf"{_MONTH_NAME}(?:,?\s+|-)(?P<year>\d{{4}}|(?<=-)\d\d)"),
     # Before the epochs: eight, twelve or fourteen digits that are all dates are meant as dates.
     _calendar(
         "compact year-month-day",
         r"(?P<year>(?:19|20)\d\d)(?P<month>\d\d)(?P<day>\d\d)"
         r"(?:(?:\s*T\s*|[\s_-])?(?P<hour>\d\d)(?:(?P<minute>\d\d)(?:(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,18}))?)?)?"
-        rf"(?<!^\d{{10}}){_ZONE})?",
+        rf"{_ZONE})?",
     ),
     _ordered("compact year-month-day", r"(?P<year>(?:19|20)\d\d)(?P<month>\d\d)(?P<day>\d\d)"),
     DAY_FIRST,
@@ -352,11 +407,16 @@ TEXT_FORMATS = (
             int(match["year"]), int(match["week"]), int(match["weekday"] or 1)
         ),
     ),
-    _by_date("year-day", r"(?P<year>\d{4})-(?P<ordinal>\d{3})", _ordinal_date),
+    _by_date("year-day", r"(?P<year>\d{4})(?:[-.:]|(?=\d{3}T))(?P<ordinal>\d{3})", _ordinal_date),
     _by_date(
         "year-quarter",
         r"(?P<year>\d{4})[\s-]?Q(?P<quarter>[1-4])",
         lambda match: date(int(match["year"]), 3 * int(match["quarter"]) - 2, 1),
+    ),
+    _calendar(
+        "year 年 month 月 day 日",
+        r"(?P<year>\d{4})年\s*(?P<month>\d\d?)月\s*(?P<day>\d\d?)日"
+        r"(?:\s*(?P<hour>\d\d?)[:时時点](?P<minute>\d\d?)(?:[:分](?P<second>\d\d?))?[分秒]?)?",
     ),
 )
 _CLOCK_ALONE = re.compile(
@@ -405,14 +465,14 @@ def detect(
 def unwrapped(text: str) -> str | None:
     """Return the time within what a program wrote around it, such as brackets; None if there is nothing around."""
     if match := _WRAPPED.fullmatch(text):
-        return match[1] or match[2] or match[3]
+        return str(next(filter(None, match.groups())))
     if match := _CONSTRUCTED.fullmatch(text):
         year, month, day, *clock = (int(part) for part in match[1].split(","))
         hour, minute, second, microsecond = (*clock, 0, 0, 0, 0)[:4]
         return f"{year:04d}-{month:02d}-{day:02d} {hour:02d}:{minute:02d}:{second:02d}.{microsecond:06d}"
     if match := _SPAN.fullmatch(text):
         return match[1].strip()
-    return None
+    return text.replace(",", "") if _GROUPED.fullmatch(text) else None
 
 
 def _wrapped(inner: TimestampFormat) -> TimestampFormat:
@@ -426,9 +486,11 @@ def _wrapped(inner: TimestampFormat) -> TimestampFormat:
 def _detect(cells: Sequence[str], day_first: bool | None, name: str | None) -> Detection | None:
     if (named := _named_epoch(name)) and cells and all(_reads(named, cell) for cell in cells):
         return Detection(named, len(cells), False)
+    if _are_days_of_a_spreadsheet(cells, name):
+        return Detection(SPREADSHEET, len(cells), False)
     excluded = {None: None, True: MONTH_FIRST, False: DAY_FIRST}[day_first]
     counts: dict[TimestampFormat, int] = {}
-    for candidate in (*TEXT_FORMATS, *EPOCHS):
+    for candidate in (*TEXT_FORMATS, *OTHER_EPOCHS, *EPOCHS):
         if candidate is not excluded:
             counts[candidate] = sum(_reads(candidate, cell) for cell in cells)
             if counts[candidate] == len(cells) and candidate is not DAY_FIRST:
@@ -444,6 +506,16 @@ def _detect(cells: Sequence[str], day_first: bool | None, name: str | None) -> D
     if ambiguous:
         best = min((MONTH_FIRST, DAY_FIRST), key=lambda order: _unevenness(order, cells))
     return Detection(best, counts[best], ambiguous)
+
+
+def _are_days_of_a_spreadsheet(cells: Sequence[str], name: str | None) -> bool:
+    """Whether numbers count days: such that lie less than a day apart, or days that a name tells. Others may be seconds."""
+    if not cells or not all(_reads(SPREADSHEET, cell) for cell in cells):
+        return False
+    days = [float(cell) for cell in cells]
+    if all(map(float.is_integer, days)):
+        return re.search(r"date|datum|fecha|day|tag", name or "", re.IGNORECASE) is not None
+    return sum(0 < abs(after - before) < 1 for before, after in pairwise(days)) > len(days) // 2
 
 
 def is_count(candidate: TimestampFormat) -> bool:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from htmengine.errors import MisuseError
@@ -24,6 +25,8 @@ VALUE_NAMES: Final = (
     "mean",
 )
 _ID_NAMES: Final = ("", "id", "index", "idx", "row", "rowid", "no", "nr", "num", "unnamed0", "key", "seq", "seqno", "sequence", "offset", "record", "entry")  # fmt: skip
+_OTHER_NAMES: Final = ("status", "statuscode", "httpstatus", "responsecode", "year", "month", "day", "hour", "weekday", "dayofweek", "dow", "week", "weekofyear", "quarter", "dayofyear", "doy", "hourofday", "weekend", "isweekend", "jahr", "monat", "tag", "stunde", "wochentag")  # fmt: skip
+"""Of codes, and of parts of the time: numbers that are no measurement."""
 _ID_ENDING = re.compile(
     r"(?:^|[\W_])(?:id|uid|gid|pid|tid|uuid|guid|no|nr|idx|index|code|port|zip|zipcode|version|interval|seq)$|[a-z](?:Id|ID)$"
 )
@@ -34,7 +37,8 @@ def find_values(
 ) -> tuple[list[int], str, list[int]]:
     """Return the index of the value column, why it was taken, and those that might have been meant as well.
 
-    By name; else the first with numbers that is neither an id, a running number, a constant nor a second time column.
+    By name; else the first with numbers that is neither an id, a running number, a counter, a constant nor a second time
+    column. Words such as `up` and `down` are numbers where there are no others.
     """
     shares = {}
     for index in range(table.width):
@@ -43,9 +47,14 @@ def find_values(
             shares[index] = numbers.count_numbers(
                 numbers.detect(cells, delimiter=table.delimiter), cells
             ) / len(cells)
-    candidates = [index for index, share in shares.items() if share >= 0.5]
-    if not candidates:  # so that the rows without a number are told
+    whole = [index for index, share in shares.items() if share >= 0.9]
+    candidates = whole or [index for index, share in shares.items() if share >= 0.5]
+    if not candidates and not any(
+        _holds_states(table, index) for index in shares
+    ):  # so that the rows without a number are told
         candidates = [index for index, share in shares.items() if share > 0 and share == max(shares.values())]
+    if not candidates:
+        candidates = [index for index in shares if _holds_states(table, index)]
     if not candidates:
         beside = f" beside {column(table, time.columns[0].at)}" if time else ""
         raise MisuseError(
@@ -78,10 +87,41 @@ def find_values(
 def _is_secondary(table: Table, index: int, time: Time | None) -> bool:
     if table.names is not None:
         name = table.names[index]
-        if is_named(table, index, (*_ID_NAMES, *TIME_NAMES)) or _ID_ENDING.search(name.strip()):
+        if is_named(table, index, (*_ID_NAMES, *_OTHER_NAMES, *TIME_NAMES)) or _ID_ENDING.search(
+            name.strip()
+        ):
             return True
     cells = table.cells(index, SAMPLED)
-    return _counts_by_ones(cells) or (time is not None and _is_same_time(table, index, time))
+    return (
+        _counts_by_ones(cells)
+        or _only_grows(table.cells(index))
+        or (time is not None and _is_same_time(table, index, time))
+    )
+
+
+def _only_grows(cells: Sequence[str]) -> bool:
+    """Whether whole numbers grow with each row, as a counter does, and a measurement hardly."""
+    return (
+        len(cells) >= _LEAST_COUNTED
+        and all(cell.isascii() and cell.isdecimal() for cell in cells)
+        and all(int(before) < int(after) for before, after in pairwise(cells))
+    )
+
+
+_LEAST_COUNTED: Final = 20
+
+
+def _holds_states(table: Table, index: int) -> bool:
+    """Whether a column has words such as `up` and `down` alone, two of them."""
+    cells = table.cells(index, SAMPLED)
+    return len(set(table.cells(index))) == 2 and numbers.count_numbers(numbers.STATES, cells) == len(cells)
+
+
+def format_of(table: Table, index: int) -> numbers.NumberFormat:
+    """Return how the numbers of a column are written."""
+    plain = numbers.detect(table.cells(index), delimiter=table.delimiter)
+    is_plain = numbers.count_numbers(plain, table.cells(index, SAMPLED)) > 0
+    return numbers.STATES if not is_plain and _holds_states(table, index) else plain
 
 
 def _counts_by_ones(cells: Sequence[str]) -> bool:

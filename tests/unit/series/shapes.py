@@ -396,6 +396,70 @@ def grafana_units(given: Sequence[Point]) -> str:
     return joined(["sep=;", '"Time";"a"', *(f"{m:%Y-%m-%d %H:%M:%S};{v} GiB" for m, v in given)])
 
 
+def seconds_and_nanoseconds(given: Sequence[Point]) -> str:
+    """Seconds and their fraction in two columns, as Protocol Buffers have them."""
+    return joined(["seconds,nanos,load", *(f"{epoch(m)},0,{v}" for m, v in given)])
+
+
+def zone_in_name(given: Sequence[Point]) -> str:
+    ahead = timedelta(hours=1)
+    return joined(["Time (UTC+1),load", *(f"{m + ahead:%Y-%m-%d %H:%M:%S},{v}" for m, v in given)])
+
+
+def numbered_columns(given: Sequence[Point]) -> str:
+    """A table of pandas: its index has no name, its columns have numbers."""
+    return joined([",101,102", *(f"{m:%Y-%m-%d %H:%M:%S},{v},{v + 1}" for m, v in given)])
+
+
+def parts_beside_time(given: Sequence[Point]) -> str:
+    """Hour and weekday of a time stand before the value, and a status."""
+    return joined(
+        [
+            "timestamp,hour,weekday,status,requests",
+            *(
+                f"{iso(m)},{m.hour},{m.weekday()},{200 if i % 9 else 500},{v}"
+                for i, (m, v) in enumerate(given)
+            ),
+        ]
+    )
+
+
+def growing_counter(given: Sequence[Point]) -> str:
+    return joined(
+        ["time,rx_bytes,load", *(f"{iso(m)},{10**9 + i * i * 977 + i},{v}" for i, (m, v) in enumerate(given))]
+    )
+
+
+def often_short(given: Sequence[Point]) -> str:
+    """The remark at the end of a row is mostly left out, with its delimiter."""
+    return joined(
+        ["time,load,note", *(f"{iso(m)},{v}{'' if i % 3 else ',ok'}" for i, (m, v) in enumerate(given))]
+    )
+
+
+def sar_of_processors(given: Sequence[Point]) -> str:
+    """`sar -P ALL` where dates have dots: a row for all of them, and for each."""
+    lines = ["Linux 6.1.0-18-amd64 (web1) \t04.03.2024 \t_x86_64_\t(2 CPU)", ""]
+    for moment, value in given:
+        lines += [f"{moment - STEP:%H:%M:%S}        CPU     %user     %idle"]
+        lines += [
+            f"{moment:%H:%M:%S}     {cpu} {value + i:9.2f} {99 - value:9.2f}"
+            for i, cpu in enumerate(("all", "0", "1"))
+        ]
+        lines += [""]
+    return joined(lines)
+
+
+def pretty_documents(given: Sequence[Point]) -> str:
+    """`jq '.[]'`: documents of several lines, one after the other."""
+    return joined([json.dumps({"time": iso(m), "load": v}, indent=2) for m, v in given])
+
+
+def json_sequence(given: Sequence[Point]) -> str:
+    """RFC 7464."""
+    return "".join(f"\x1e{json.dumps({'time': iso(m), 'load': v})}\n" for m, v in given)
+
+
 def counter_first(given: Sequence[Point]) -> str:
     """A counter that grows as clocks do stands before the time; an id and a constant before the value."""
     return joined(
@@ -459,6 +523,36 @@ TIMES: dict[str, Callable[[datetime], str]] = {
     "underscore": lambda m: f"{m:%Y-%m-%d_%H:%M:%S}",
     "compact": lambda m: f"{m:%Y%m%dT%H%M%SZ}",
     "colon before the fraction": lambda m: f"{m:%Y-%m-%d %H:%M:%S}:000",
+    "Go": lambda m: f"{m:%Y-%m-%d %H:%M:%S}.000000000 +0000 UTC",
+    "Go, with its steady clock": lambda m: (
+        f"{m + timedelta(hours=1):%Y-%m-%d %H:%M:%S}.000000 +0100 CET m=+1.25"
+    ),
+    "o'clock": lambda m: f"{m:%d.%m.%Y %H:%M} Uhr",
+    "German zone": lambda m: f"{m + timedelta(hours=1):%d.%m.%Y %H:%M:%S} MEZ",
+    "region of UTC": lambda m: f"{m:%Y-%m-%d %H:%M:%S} Etc/UTC",
+    "weekday before ISO": lambda m: f"{named(m)[0]} {m:%Y-%m-%d %H:%M:%S}",
+    "weekday before digits": lambda m: f"{('Mo', 'Di')[m.weekday() % 2]} {m:%d.%m.%Y %H:%M}",
+    "month in German": lambda m: f"{m.day}. März {m.year} {m:%H:%M}",
+    "month in Spanish": lambda m: f"{m.day} de marzo de {m.year}, {m:%H:%M}",
+    "Chinese": lambda m: f"{m.year}年{m.month}月{m.day}日 {m:%H:%M:%S}",
+    "Chinese, clock": lambda m: f"{m.year}年{m.month:02d}月{m.day:02d}日 {m.hour}时{m.minute}分{m.second}秒",
+    "name of a file": lambda m: f"{m:%Y-%m-%d_%H-%M-%S}",
+    "underscores": lambda m: f"{m:%Y_%m_%d_%H_%M_%S}",
+    "compact clock": lambda m: f"{m:%Y-%m-%dT%H%M%S}Z",
+    "camera": lambda m: f"{m:%Y:%m:%d %H:%M:%S}",
+    "slash before the clock": lambda m: f"{m:%d.%m.%Y/%H:%M:%S}",
+    "week, compact": lambda m: (
+        f"{m.isocalendar()[0]}W{m.isocalendar()[1]:02d}{m.isocalendar()[2]}T{m:%H%M%S}"
+    ),
+    "day of the year, compact": lambda m: f"{m:%Y%jT%H%M%S}",
+    "day of the year, dots": lambda m: f"{m:%Y.%j.%H.%M.%S}",
+    "day of the year, colons": lambda m: f"{m:%Y:%j:%H:%M:%S}",
+    "milliseconds in groups": lambda m: f"{epoch(m) * 1000:,}",
+    "apostrophes": lambda m: f"'{m:%Y-%m-%d %H:%M:%S}'",
+    "text of a spreadsheet": lambda m: f'=""{m:%Y-%m-%d %H:%M:%S}""',
+    "days of a spreadsheet": lambda m: f"{25569 + epoch(m) / 86400:.10f}",
+    "Windows' files": lambda m: str((epoch(m) + 11_644_473_600) * 10**7),
+    ".NET, ticks": lambda m: str((epoch(m) + 62_135_596_800) * 10**7),
 }
 
 SHAPES: dict[str, Shape] = {
@@ -477,7 +571,15 @@ SHAPES: dict[str, Shape] = {
         ),
         *(datadog, elasticsearch, google_monitoring, victoriametrics, json_lines, json_rows, pandas_split),
         *(pandas_columns, pandas_numbered, open_meteo, azure, parts, named_month, digits, with_microseconds),
-        *(performance_monitor, counter_first),
+        *(performance_monitor, counter_first, seconds_and_nanoseconds, zone_in_name, numbered_columns),
+        *(
+            parts_beside_time,
+            growing_counter,
+            often_short,
+            sar_of_processors,
+            pretty_documents,
+            json_sequence,
+        ),
     )
 }
 

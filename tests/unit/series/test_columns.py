@@ -1,3 +1,6 @@
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from htmengine.errors import MisuseError
@@ -209,3 +212,82 @@ def test_times_of_day_that_are_not_understood_are_not_left_out_in_silence():
         read_one(
             table(["2014-07-01"] * 20, [f"noon {i}" for i in range(20)], VALUES, header="date,time,value")
         )
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "start"),
+    [
+        ("year,week,load", lambda week: f"2024,{week}", "2024-01-01"),
+        ("Year,DOY,load", lambda day: f"2024,{day}", "2024-01-01"),
+        ("Year,DOY,Hour,load", lambda hour: f"2024,64,{hour}", "2024-03-04T01:00"),
+    ],
+)
+def test_weeks_and_days_of_the_year_have_columns_of_their_own(header, row, start):
+    step = {"week": 7 * 86400, "DOY": 86400, "Hour": 3600}[header.split(",")[-2]]
+    first = datetime.fromisoformat(f"{start}+00:00").timestamp()
+    data = "\n".join([header, *(f"{row(i)},{i % 7}.5" for i in range(1, 21))])
+    assert read(data) == [(first + i * step, (i + 1) % 7 + 0.5) for i in range(20)]
+
+
+def test_a_counter_is_not_the_value_where_there_is_another():
+    data = "time,bytes,load\n" + "".join(f"{60 * i + 1_700_000_000},{i * i},{i % 5}\n" for i in range(50))
+    assert columns(read_one(data)) == ("time", "load")
+
+
+@pytest.mark.parametrize(("up", "down"), [("true", "false"), ("UP", "DOWN"), ("on", "off")])
+def test_words_for_states_are_the_value_where_there_are_no_numbers(up, down):
+    lines = [f"{60 * i + 1_700_000_000},{down if i % 7 == 0 else up}" for i in range(50)]
+    assert [value for _, value in read("time,state\n" + "\n".join(lines))] == [
+        float(i % 7 != 0) for i in range(50)
+    ]
+    numbered = read_one("time,state,load\n" + "\n".join(f"{line},{i % 5}" for i, line in enumerate(lines)))
+    assert columns(numbered) == ("time", "load")
+
+
+def test_errors_of_a_spreadsheet_are_missing_values():
+    cells = ["1", "#DIV/0!", "2", "#VALUE!", ".", "3", "?", "no data", "4"]
+    data = "time,load\n" + "".join(f"{60 * i + 1_700_000_000},{cell}\n" for i, cell in enumerate(cells))
+    assert [value for _, value in read(data)] == [1.0, None, 2.0, None, None, 3.0, None, None, 4.0]
+
+
+def test_decimal_commas_of_a_column_alone_are_no_delimiters():
+    data = "wert\n" + "".join(f"{i},{i % 10}5\n" for i in range(20))
+    assert read(data, every_s=60.0) == [(60.0 * i, float(f"{i}.{i % 10}5")) for i in range(20)]
+
+
+def test_a_few_short_rows_are_broken_ones():
+    lines = [f"{60 * i + 1_700_000_000},{i}{'' if i == 30 else ',ok'}" for i in range(50)]
+    series = read_one("time,load,note\n" + "\n".join(lines))
+    assert [row.reason for row in series.bad.first] == ["2 fields instead of 3"]
+
+
+def test_a_name_of_a_column_may_come_as_a_shell_shows_it():
+    data = "time,\\\\PC1\\cpu,\\\\PC1\\idle\n" + "".join(
+        f"{60 * i + 1_700_000_000},{i},7\n" for i in range(9)
+    )
+    assert columns(read_one(data, values=(r"\\\\PC1\\idle",))) == ("time", r"\\PC1\idle")
+
+
+def test_a_name_that_tells_two_zones_is_pointed_out():
+    data = "MTU (CET/CEST),load\n" + "".join(f"2024-03-04 {i:02d}:00,{i}\n" for i in range(20))
+    assert [note for note in read_one(data).notes if "CET/CEST" in note and "--tz" in note]
+    assert not [note for note in read_one(data, tz=ZoneInfo("Europe/Berlin")).notes if "CET/CEST" in note]
+
+
+@pytest.mark.parametrize(
+    ("cells", "first", "step"),
+    [
+        ([f"{45355 + i / 288:.6f}" for i in range(20)], "2024-03-04", 300.0),
+        ([f"{45355 + i}" for i in range(20)], "2024-03-04", 86400.0),
+    ],
+)
+def test_days_of_a_spreadsheet_are_dates_and_it_is_said(cells, first, step):
+    series = read_one("date,load\n" + "".join(f"{cell},{i % 3}\n" for i, cell in enumerate(cells)))
+    start = datetime.fromisoformat(f"{first}+00:00").timestamp()
+    assert series.timestamps.tolist() == pytest.approx([start + i * step for i in range(20)], abs=0.1)
+    assert [note for note in series.notes if "days since 1899" in note and first in note]
+
+
+def test_seconds_that_count_from_another_beginning_are_no_days_of_a_spreadsheet():
+    series = read_one("time,load\n" + "".join(f"{45000 + 30 * i},{i % 3}\n" for i in range(20)))
+    assert series.timestamps.tolist() == [45000.0 + 30 * i for i in range(20)]
