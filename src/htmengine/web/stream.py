@@ -128,11 +128,11 @@ class Hub:
         self._last = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
-        self._told = 0
+        self._announced = 0
         """The newest event when those that wait were woken last."""
-        self._told_at = -math.inf
+        self._announced_at = -math.inf
         """When those that wait were woken last, by the event loop's clock."""
-        self._telling: asyncio.TimerHandle | None = None
+        self._announcing: asyncio.TimerHandle | None = None
         """Wakes those that wait later."""
 
     @property
@@ -202,7 +202,7 @@ class Hub:
     async def wait(self, place: int, timeout_s: float) -> None:
         """Wait until there is something behind a place, at most so long."""
         news = self._news
-        if self._told > place or self.closed:
+        if self._announced > place or self.closed:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
@@ -230,20 +230,20 @@ class Hub:
     def _wake(self) -> None:
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._tell_soon, loop)
+            loop.call_soon_threadsafe(self._announce_soon, loop)
 
-    def _tell_soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        wait_s = self._told_at + self._gathered_s - loop.time()
+    def _announce_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        wait_s = self._announced_at + self._gathered_s - loop.time()
         if wait_s <= 0:
-            self._tell(loop)
-        elif self._telling is None:
-            self._telling = loop.call_later(wait_s, self._tell, loop)
+            self._announce(loop)
+        elif self._announcing is None:
+            self._announcing = loop.call_later(wait_s, self._announce, loop)
 
-    def _tell(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._told, self._told_at = self._last, loop.time()
-        if self._telling is not None:
-            self._telling.cancel()
-            self._telling = None
+    def _announce(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._announced, self._announced_at = self._last, loop.time()
+        if self._announcing is not None:
+            self._announcing.cancel()
+            self._announcing = None
         news, self._news = self._news, asyncio.Event()
         news.set()
 

@@ -25,7 +25,7 @@ def test_a_file_is_opened_as_writers_and_readers_need_it(database):
 
 
 @pytest.mark.parametrize(
-    "mebibytes, kib", [(0, 131_072), (256, 16_384), (2048, 32_768), (4096, 65_536), (24_576, 131_072)]
+    ("mebibytes", "kib"), [(0, 131_072), (256, 16_384), (2048, 32_768), (4096, 65_536), (24_576, 131_072)]
 )
 def test_the_cache_of_who_writes_goes_by_the_memory_that_there_is(tmp_path, monkeypatch, mebibytes, kib):
     monkeypatch.setattr(sqlite_file, "available_bytes", lambda: mebibytes << 20)
