@@ -15,7 +15,7 @@ from htmengine.repository import bulk, schema
 from htmengine.repository.chunks import in_chunks
 from htmengine.repository.windows import Span, rows_of
 
-MAX_ROWS: Final = 512
+MAX_ROWS: Final = 128
 """So many of a metric's newest rows are read at a time; gaps before them are not known."""
 OVERDUE_S: Final = 300
 """A metric is silent so long after its next sample was due, or longer."""

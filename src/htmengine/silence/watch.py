@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import heapq
 import math
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from htmengine.silence.rhythm import Rhythm
 
 LEARNING_S: Final = 120.0
-"""A metric of which too little is known is looked at so often, in the beginning more often; one that is never silent, too."""
+"""A metric of which too little is known is looked at about so often, in the beginning more often; one that is never silent,
+too. Each after a share of its own of that time, so that those that were entered together are not all looked at together."""
 MIN_PAUSE_S: Final = 5.0
 MAX_PAUSE_S: Final = 60.0
 PAUSE_SHARE: Final = 0.05
@@ -254,7 +256,12 @@ class Watch:
         else:
             overdue = self._overdue_at(metric)
             known_s = now - metric.watched_since
-            soon = now + min(max(known_s, MIN_PAUSE_S), LEARNING_S)
+            soon = now + min(max(known_s, MIN_PAUSE_S), LEARNING_S) * _share(uid)
             due = soon if overdue is None else max(overdue, now + 1.0)
         metric.due = due
         heapq.heappush(self._queue, (due, uid))
+
+
+def _share(uid: str) -> float:
+    """Return a number from 0.5 to 1.5, for each metric another, and always the same."""
+    return 0.5 + zlib.crc32(uid.encode()) / (1 << 32)

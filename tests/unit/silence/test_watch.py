@@ -180,3 +180,18 @@ def test_silences_begin_and_end_in_turn_and_no_metric_is_forgotten(found):
         for _, event in run.events:
             if event.uid == uid and isinstance(event, Ended):
                 assert event.until in {time for _, time in rows}
+
+
+def test_metrics_that_were_entered_together_are_looked_at_one_after_the_other():
+    watch = Watch(lambda _: None, MONDAY)
+    for number in range(1000):
+        watch.enter(f"metric{number}", f"metric{number}", 0, None, MONDAY)
+    looks = []
+    for now in range(MONDAY, MONDAY + HOUR_S, TICK_S):
+        due = watch.due(now, 1000)
+        looks.append(len(due))
+        for uid in due:
+            watch.look(uid, 0, None, (), now)
+    later = looks[len(looks) // 2 :]
+    assert max(later) < 5 * sum(later) / len(later)
+    assert 800 <= sum(later) * 120 / (HOUR_S / 2) <= 1300  # each once in two minutes, about
