@@ -1,16 +1,33 @@
 """Fixed answers about alerts: targets, what they were told, and the rules."""
 
+import tomllib
 from pathlib import Path
 
 import msgspec
 from starlette.responses import JSONResponse
 
-from htmengine.alerts import rules_file
+from htmengine.alerts import from_afar, rules_file
 from htmengine.alerts.rules_text import WrittenRule, with_rules, written_rules
+from htmengine.alerts.tables_text import (
+    WrittenTarget,
+    WrittenWindow,
+    with_maintenance,
+    with_targets,
+    with_windows,
+    written_targets,
+    written_windows,
+)
+from htmengine.alerts.targets import kinds
 from tests.page.fleet import NOW
 from tests.page.problem import problem
 
 PATH = "/etc/htmengine/alerts.toml"
+TABLES = {
+    "windows": (WrittenWindow, with_windows),
+    "targets": (WrittenTarget, with_targets),
+    "maintenance": (str, with_maintenance),
+    "rules": (WrittenRule, with_rules),
+}
 HOSTILE = "<img/src=x/onerror=alert(1)>"
 
 RULES = """\
@@ -124,6 +141,20 @@ def targets():
     ]
 
 
+def _maintenance(text):
+    found = tomllib.loads(text).get("maintenance", [])
+    return [found] if isinstance(found, str) else found
+
+
+def _pointer(path, body):
+    kind, *rest = path
+    if kind in ("windows", "targets"):
+        rest[0] = [one["name"] for one in body[kind]].index(rest[0])
+        if kind == "targets" and rest[1:] and rest[1] != "kind":
+            rest.insert(1, "settings")
+    return "/" + "/".join(map(str, (kind, *rest)))
+
+
 class Answers:
     """What the server answers about alerts."""
 
@@ -175,7 +206,9 @@ class Answers:
             "rules": msgspec.to_builtins(written_rules(text)),
             "windows": windows,
             "targets": list(parsed.targets),
-            "maintenance": ["upgrades"],
+            "written_targets": msgspec.to_builtins(written_targets(text)),
+            "written_windows": msgspec.to_builtins(written_windows(text)),
+            "maintenance": _maintenance(text),
             "mode": parsed.rules.mode,
             "max_age_s": 3600,
         }
@@ -186,13 +219,20 @@ class Answers:
         if "text" in body:
             text = body["text"]
         else:
-            text = with_rules(self.world.rules, msgspec.convert(body.get("rules", []), list[WrittenRule]))
-        faults = rules_file.parse(text, Path(PATH)).faults
+            text = self.world.rules
+            for name, (kind, put) in TABLES.items():
+                if name in body:
+                    text = put(text, msgspec.convert(body[name], list[kind]))
+        found = rules_file.parse(text, Path(PATH))
+        for name, table in found.targets.items():
+            if name in {one["name"] for one in body.get("targets", [])} - {"ops", "pager"}:
+                kinds.make(name, table, Path(PATH).parent)
+        faults = from_afar.faults(self.world.rules, text, Path(PATH).parent) or found.faults
         if not faults:
             return text
         errors = [
             {
-                "pointer": "/text" if "text" in body else "/" + "/".join(map(str, one.path)),
+                "pointer": "/text" if "text" in body else _pointer(one.path, body),
                 "detail": one.text,
             }
             for one in faults
@@ -209,6 +249,17 @@ class Answers:
             return text
         self.world.rules = text
         return self._rules()
+
+    async def post_windows(self, request, _preview):
+        text = with_windows("", [msgspec.convert(await request.json(), WrittenWindow)])
+        found = rules_file.parse(text, Path(PATH))
+        if found.faults:
+            errors = [{"pointer": f"/{'/'.join(one.path[2:])}", "detail": one.text} for one in found.faults]
+            return problem(400, "Bad request", "It cannot be used.", errors)
+        (window,) = found.windows
+        first = window.at_or_after(NOW)
+        times = [first, window.at_or_after(first.end)]
+        return {"words": window.words, "next": [_next(one) for one in times if one]}
 
     async def post_rules(self, request, _preview):
         body = await request.json()

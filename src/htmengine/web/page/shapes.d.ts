@@ -104,10 +104,14 @@ export interface AlertRule {
   at_least?: { rows?: number | null; metrics?: number | null } | null; active?: string[]; maintenance?: string[];
   severity?: string | null; cooldown?: string | null; targets?: string[];
 }
+/** A target and a window as alerts.toml has them. */
+export interface WrittenTarget { name: string; kind: string; settings?: Record<string, any> }
+export interface WrittenWindow { name: string; cron?: string; duration?: string; ical?: string; from?: string; to?: string; timezone?: string }
+export interface WindowPreview { words: string; next: Range[] }
 export interface AlertWindow { name: string; words: string; next: Range | null }
 export interface AlertRules {
   text: string; path: string | null; fault: string | null; rules: AlertRule[] | null; windows: AlertWindow[];
-  targets: string[]; maintenance: string[]; mode: string; max_age_s: number;
+  targets: string[]; written_targets: WrittenTarget[] | null; written_windows: WrittenWindow[] | null; maintenance: string[]; mode: string; max_age_s: number;
 }
 export interface BudgetCurve { points: { min_score: number; per_week: number }[]; weeks: number; min_score: number }
 export interface AlertsPreview {

@@ -13,6 +13,7 @@ import { detectPart } from "./setup/detect.js";
 import { labelsPart } from "./setup/labels.js";
 import { monitorPart } from "./setup/monitor.js";
 import { targetsPart } from "./setup/targets.js";
+import { windowsPart } from "./setup/windows.js";
 import { missing } from "./missing.js";
 
 /** @typedef {{element: HTMLElement, update?: (query: URLSearchParams) => void, close?: () => void}} Part */
@@ -25,6 +26,7 @@ const PARTS = [
   { id: "detect", title: "Score a file", scope: "read", open: detectPart },
   { id: "alerts", title: "Alert rules", scope: "admin", open: alertsPart },
   { id: "targets", title: "Targets", scope: "read", open: targetsPart },
+  { id: "windows", title: "Windows of time", scope: "admin", open: windowsPart },
   { id: "deliveries", title: "Deliveries", scope: "read", open: deliveriesPart },
   { id: "labels", title: "What was taught", scope: "read", open: labelsPart },
   { id: "backtest", title: "Back-test", scope: "read", open: backtestPart },

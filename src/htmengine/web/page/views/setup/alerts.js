@@ -11,6 +11,7 @@ import { ruleFields } from "./alerts/rule_form.js";
 import { newRule, ruleInWords } from "./alerts/rule_words.js";
 import { windowsSection } from "./alerts/windows.js";
 import { asCommand } from "./command.js";
+import { faultsBelow } from "./fields.js";
 
 /**
  * @typedef {import("../../shapes").AlertRule} AlertRule
@@ -93,13 +94,10 @@ export function alertsPart(query) {
        * @param {number} at
        */
       faults(problem, at) {
-        const errors = /** @type {import("../../lib/api.js").Problem} */ (problem)?.errors ?? [];
-        const start = `/rules/${at}`;
-        const isOwn = (/** @type {string} */ pointer) => pointer === start || pointer.startsWith(`${start}/`);
-        const own = errors.filter(({ pointer }) => isOwn(pointer)).map(({ pointer, detail }) => ({ pointer: pointer.slice(start.length + 1), detail }));
-        const rest = [...fields.show(own), ...errors.filter(({ pointer }) => !isOwn(pointer))];
+        const { own, others: foreign } = faultsBelow(problem, `/rules/${at}`);
+        const rest = [...fields.show(own), ...foreign];
         replace(others, rest.map(({ detail }) => problemNote(detail)));
-        return errors.length > 0;
+        return own.length + foreign.length > 0;
       },
     };
   }

@@ -1,4 +1,4 @@
-/** Targets: who is told, how each took its last notice, and a test message. They are written in a file, on the machine itself. */
+/** Targets: who is told, how each took its last notice, and a test message; they are added, changed and removed. */
 import { get, post, url } from "../../lib/api.js";
 import { ago, moment } from "../../lib/format.js";
 import { h, replace } from "../../lib/h.js";
@@ -7,30 +7,52 @@ import { may } from "../../lib/session.js";
 import { deliveryInWords } from "../../lib/words.js";
 import { problemNote } from "../problem.js";
 import { asCommand } from "./command.js";
+import { tableEditor } from "./table_editor.js";
+import { hasForm, targetFields } from "./target_form.js";
 
 /** @typedef {import("../../shapes").Target} Target */
 
-const EXAMPLE = `[targets.ops]
-kind = "webhook"
-url = "https://hooks.example.com/htmengine"
-secret_file = "secrets/ops-webhook"`;
-
-export function targetsPart() {
+/** @param {URLSearchParams} query */
+export function targetsPart(query) {
   const list = h("div.targets");
   const place = h("div");
   const command = asCommand();
-  const element = h("div", null, list, place, command.element);
+  const editor = tableEditor({
+    kind: "targets",
+    key: "target",
+    what: "target",
+    tables: (/** @type {import("../../shapes").AlertRules} */ rules) => rules.written_targets,
+    form: targetFields,
+    loaded: (/** @type {import("../../shapes").AlertRules} */ rules) => {
+      const before = written;
+      written = rules.written_targets;
+      if (before) load(); // something was changed
+      else show();
+    },
+  });
+  /** @type {import("../../shapes").WrittenTarget[] | null} as the file has them, where we may change them */
+  let written = null;
+  const element = h("div", null, editor.said, list, editor.place, place, command.element);
   command.show("POST", url("/targets/NAME/test"));
+
+  /** @type {{items: Target[], path: string | null} | null} */
+  let found = null;
 
   async function load() {
     try {
-      const { items, path } = await get("/targets");
-      replace(list, items.length ? items.map(card) : h("p", null, "Nobody is told of incidents yet: there is no target."));
-      command.element.hidden = !items.length;
-      replace(place, whereTheyStand(path, items.length > 0));
+      found = await get("/targets");
+      show();
     } catch (problem) {
       replace(list, problemNote(problem, load));
     }
+  }
+
+  function show() {
+    if (!found) return;
+    const { items, path } = found;
+    replace(list, items.length ? items.map(card) : h("p", null, "Nobody is told of incidents yet: there is no target."));
+    command.element.hidden = !items.length;
+    replace(place, written && path ? h("p", null, editor.add) : null, whereTheyStand(path));
   }
 
   /** @param {Target} target */
@@ -58,25 +80,30 @@ export function targetsPart() {
       h("dl.fact-list.wide", null, facts.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value)))),
       target.enabled ? null : h("p.problem", null, `Nothing is sent to it: ${target.disabled_reason}. A test message that it takes switches it on again.`),
       h("p", null, last ? [h("a", { href: link("setup/deliveries", { target: target.name }) }, `Last notice: ${deliveryInWords(last)}`), h("span.hint", { title: moment(last.done ?? last.created) }, `, ${ago(last.done ?? last.created)}`)] : "It was told of nothing yet."),
-      may("admin") ? h("div.actions", null, test) : null,
+      may("admin") ? h("div.actions", null, test, changes(target.name)) : null,
       said,
     );
   }
 
+  /** @param {string} name */
+  function changes(name) {
+    const own = written?.find((one) => one.name === name);
+    if (!own) return null;
+    const [change, remove] = editor.buttons(own);
+    return hasForm(own.kind) ? [change, remove] : [remove];
+  }
+
+  editor.update(query);
   load();
-  return { element };
+  if (may("admin")) editor.load();
+  return { element, update: editor.update };
 }
 
 /**
- * Says where targets are changed. Over HTTP they are not: a target names programs, files with secrets and addresses.
+ * Says what is changed in the file alone.
  * @param {string | null} path
- * @param {boolean} some
  */
-function whereTheyStand(path, some) {
-  return [
-    h("h2", null, some ? "To change them" : "To add one"),
-    h("p", null, path ? ["Edit ", h("code", null, path), " on the machine of the engine, which takes each change within seconds; "] : "This engine has no place for alerts.toml: start it with a data folder or a configuration directory. ", "targets name programs, files with secrets and addresses, so that they cannot be changed from here."),
-    some ? null : h("pre", { tabindex: "0" }, h("code", null, EXAMPLE)),
-    h("p", null, h("code", null, "htmengine alerts check"), " names every fault of the file with its line."),
-  ];
+function whereTheyStand(path) {
+  if (!path) return h("p", null, "This engine has no place for alerts.toml: start it with a data folder or a configuration directory.");
+  return h("p.hint", null, "They stand in ", h("code", null, path), ". A target that runs a program, certificates, and secrets at other places are written there, on the machine of the engine; ", h("code", null, "htmengine alerts check"), " names every fault with its line.");
 }

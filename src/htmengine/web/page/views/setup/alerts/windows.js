@@ -1,23 +1,25 @@
 /** Windows of time, in words: when alarms count, and when they do not. */
 import { clock, iso, moment } from "../../../lib/format.js";
 import { h } from "../../../lib/h.js";
+import { link } from "../../../lib/router.js";
 
 /**
  * @param {import("../../../shapes").AlertRules} rules
  */
-export function windowsSection({ windows, maintenance, path, rules }) {
+export function windowsSection({ windows, maintenance, rules }) {
   return h(
     "section.windows-of-time",
     null,
     h("h2", null, "Windows of time"),
     windows.length
       ? h("dl.fact-list.wide", null, windows.map((one) => h("div", null, h("dt", null, one.name), h("dd", null, `${one.words}.`, when(one.next), uses(one.name, maintenance, rules ?? []).map((use) => h("p.hint", null, use))))))
-      : h("p", null, "There are none: rules hold at all times. ", h("code", null, "[windows.NAME]"), " in ", path ? h("code", null, path) : "alerts.toml", " makes one, by cron, a calendar, or from one time to another."),
+      : h("p", null, "There are none: rules hold at all times."),
+    h("p", null, h("a", { href: link("setup/windows") }, windows.length ? "Change windows of time" : "Add a window of time")),
   );
 }
 
 /** @param {[number, number] | null} next */
-function when(next) {
+export function when(next) {
   if (!next) return " It does not come again soon.";
   const [from, to] = next;
   const now = Date.now() / 1000;
@@ -29,7 +31,7 @@ function when(next) {
  * @param {string[]} everywhere
  * @param {import("../../../shapes").AlertRule[]} rules
  */
-function uses(name, everywhere, rules) {
+export function uses(name, everywhere, rules) {
   const active = rules.filter((rule) => rule.active?.includes(name)).map((rule) => rule.name);
   const held = rules.filter((rule) => rule.maintenance?.includes(name)).map((rule) => rule.name);
   return [
