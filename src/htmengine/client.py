@@ -26,12 +26,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from htmengine.web.alert_shapes import (
+    AlertRules,
     AlertsPreview,
     Delivery,
     DeliveryPage,
     TargetAnswer,
     TargetList,
     TargetTest,
+    WindowPreview,
+)
+from htmengine.web.engine_shapes import (
+    DeadLetter,
+    DeadLetters,
+    Discarded,
+    Door,
+    Doors,
+    HealthAnswer,
+    Refusal,
+    Refusals,
+    Requeued,
+    Road,
 )
 from htmengine.web.label_shapes import (
     Label,
@@ -43,7 +57,7 @@ from htmengine.web.label_shapes import (
     SilencedRow,
     TaughtPast,
 )
-from htmengine.web.rule_shapes import MonitorRules
+from htmengine.web.rule_shapes import MonitorRules, RulesPreview, RuleWay
 from htmengine.web.shapes import (
     Alarm,
     AlarmPage,
@@ -52,19 +66,24 @@ from htmengine.web.shapes import (
     Event,
     Events,
     Explanation,
-    HealthAnswer,
+    FleetStrip,
     Incident,
     IncidentPage,
     JobAnswer,
+    JobList,
     MetricDetail,
     MetricPage,
     MetricRow,
+    Monitored,
     Overview,
     RankedMetric,
     RankedMetrics,
-    Refusal,
-    Refusals,
+    ResultsAnswer,
     Session,
+    Sparks,
+    TokenAnswer,
+    TokenList,
+    TreeAnswer,
     Verdict,
 )
 
@@ -184,6 +203,20 @@ class Client:
         """Yield the metrics that a search finds, in an order: those at the top first."""
         yield from self._pages("/metrics", MetricPage, {"q": q, "sort": sort, **parameters})
 
+    def groups(self, prefix: str = "", *, q: str = "", tag: str | None = None) -> TreeAnswer:
+        """Return the groups below a prefix of names, or those of a tag, with how many metrics each has and the worst."""
+        return self._get("/metrics/tree", TreeAnswer, {"prefix": prefix, "q": q, "tag": tag})
+
+    def fleet(
+        self, since: float | None = None, until: float | None = None, *, step: int | None = None
+    ) -> FleetStrip:
+        """Return how many metrics alarmed in each step of a time; of the last day without times."""
+        return self._get("/fleet", FleetStrip, {"from": since, "to": until, "step": step})
+
+    def sparks(self, uids: Iterable[str], since: float | None = None, until: float | None = None) -> Sparks:
+        """Return small pictures of metrics: values and highest scores in sixty cells each."""
+        return self._get("/metrics/sparks", Sparks, {"uid": list(uids), "from": since, "to": until})
+
     def find(self, name: str) -> MetricRow | None:
         """Return the metric of a name; None if there is none."""
         return next(iter(self._get("/metrics", MetricPage, {"name": name}).items), None)
@@ -236,6 +269,10 @@ class Client:
                 return
             since_rowid = page["next_rowid"]
 
+    def export_rows(self, uid: str, since_rowid: int = 0) -> str:
+        """Return all rows behind a rowid as CSV, with their scores, forecasts and usual bands."""
+        return self._ask("GET", f"/metrics/{uid}/rows", {"since_rowid": since_rowid})[1].decode()
+
     def alarms(self, uid: str, **parameters: Any) -> Iterator[Alarm]:
         """Yield the alarms of a metric, the newest first."""
         yield from self._pages(f"/metrics/{uid}/alarms", AlarmPage, parameters)
@@ -279,9 +316,25 @@ class Client:
         """Return what rules would have told: those of a `text` of alerts.toml, or those in use; of so many `days`."""
         return self._post("/rules/preview", body, AlertsPreview)
 
+    def preview_window(self, **window: Any) -> WindowPreview:
+        """Return when a window of time is: by `cron` and `duration`, `ical`, or `from` and `to`; and its `timezone`."""
+        return self._post("/windows/preview", window, WindowPreview)
+
+    def alert_rules(self) -> AlertRules:
+        """Return alerts.toml: its text, its rules, targets and windows, and what is wrong with it."""
+        return self._get("/rules", AlertRules)
+
     def monitor_rules(self) -> MonitorRules:
         """Return monitor-rules.conf: its text, its rules, and how many metrics each decides about."""
         return self._get("/monitor-rules", MonitorRules)
+
+    def preview_monitor_rules(self, **body: Any) -> RulesPreview:
+        """Return which metrics other rules would give a model: those of a `text` of monitor-rules.conf, or `rules`."""
+        return self._post("/monitor-rules/preview", body, RulesPreview)
+
+    def rules_for(self, name: str, *, stored: bool = False) -> RuleWay:
+        """Return which rules apply to a name that is sent, or with `stored` to that of a metric, and what comes of it."""
+        return self._get("/monitor-rules/way", RuleWay, {"name": name, "stored": str(stored).lower()})
 
     def health(self) -> HealthAnswer:
         """Return the state of the engine, stage by stage."""
@@ -294,6 +347,29 @@ class Client:
     def refusals(self) -> list[Refusal]:
         """Return what was refused, and what to do about it."""
         return self._get("/refusals", Refusals).items
+
+    def doors(self) -> list[Door]:
+        """Return the ways in, and what comes by each."""
+        return self._get("/doors", Doors).items
+
+    def capacity(self) -> dict[str, Any]:
+        """Return what `htmengine capacity` measured of this machine, and how much of it is used."""
+        return self._get("/capacity", dict[str, Any])
+
+    def follow_sample(self, metric: str, time: float) -> Road:
+        """Return how far the sample of a metric at a time has come, stage by stage."""
+        return self._get("/follow", Road, {"metric": metric, "time": time})
+
+    def dead_letters(self) -> Iterator[DeadLetter]:
+        """Yield messages that no service could use."""
+        yield from self._pages("/dead", DeadLetters, {})
+
+    def results_after(self, cursor: str | None = None, **parameters: Any) -> ResultsAnswer:
+        """Wait for results that come after a cursor, and return them with the next one; without it only the cursor.
+
+        For programs that ask now and then; `follow` yields the same as they come.
+        """
+        return self._get("/results", ResultsAnswer, {"after": cursor, **parameters})
 
     def follow(self, match: str = "", *, min_score: float = 0.0) -> Iterator[Result | Missed]:
         """Yield results as they come, for ever; after a broken connection it goes on exactly where it was.
@@ -355,21 +431,27 @@ class Client:
         """Delete a metric's model."""
         return self._post(f"/metrics/{uid}/unmonitor", {}, MetricRow)
 
+    def monitor_some(self, pattern: str) -> int:
+        """Give a model to every metric whose name fits a pattern such as `web.*`, and return how many have got one."""
+        return self._until_none_is_left("/metrics/monitor", pattern, Monitored, lambda one: one.monitored)
+
+    def unmonitor_some(self, pattern: str) -> int:
+        """Delete the models of all metrics whose names fit a pattern, and return how many those were."""
+        return self._until_none_is_left("/metrics/unmonitor", pattern, Changed, lambda one: one.changed)
+
     def change_monitor_rules(self, change: Callable[[str], str]) -> MonitorRules:
         """Replace the text of monitor-rules.conf by what `change` makes of it.
 
         Raises ApiError with status 412 where somebody else changed it meanwhile, and 400 with every fault of the new text.
         """
-        response, content = self._ask("GET", "/monitor-rules")
-        text = change(msgspec.json.decode(content, type=MonitorRules).text)
-        _, answer = self._ask(
-            "PUT",
-            "/monitor-rules",
-            body=msgspec.json.encode({"text": text}),
-            media="application/json",
-            if_match=response.headers["ETag"],
-        )
-        return msgspec.json.decode(answer, type=MonitorRules)
+        return self._change("/monitor-rules", MonitorRules, lambda found: {"text": change(found.text)})
+
+    def change_alert_rules(self, change: Callable[[AlertRules], Mapping[str, Any]]) -> AlertRules:
+        """Change alerts.toml by what `change` makes of it: `rules`, `targets`, `windows` and `maintenance`, or `text`.
+
+        What is not named stays as it is. Raises ApiError as `change_monitor_rules` does.
+        """
+        return self._change("/rules", AlertRules, change)
 
     def acknowledge(self, incident: str, note: str = "") -> Incident:
         """Say that somebody looks after an incident: nobody is told any more what is new of it, but of its end."""
@@ -396,6 +478,29 @@ class Client:
     def labels(self, **parameters: Any) -> Iterator[Label]:
         """Yield labels by the times at which they begin; parameters are those of GET /labels."""
         yield from self._pages("/labels", LabelPage, parameters)
+
+    def add_label(
+        self,
+        since: float,
+        until: float,
+        kind: LabelKind,
+        *,
+        uid: str | None = None,
+        match: str | None = None,
+        note: str = "",
+        expires: float | None = None,
+    ) -> Label:
+        """Say what was of a metric, or of those whose names fit a pattern, and return the label; it changes no score."""
+        body = {
+            "uid": uid,
+            "match": match,
+            "from": since,
+            "to": until,
+            "kind": kind,
+            "note": note,
+            "expires": expires,
+        }
+        return self._post("/labels", body, Label)
 
     def teach(
         self,
@@ -466,12 +571,7 @@ class Client:
 
     def delete_some(self, pattern: str) -> int:
         """Delete every metric whose name fits a pattern such as `web.*`, and return how many that were."""
-        deleted = 0
-        while True:
-            changed = self._post("/metrics/delete", {"pattern": pattern}, Changed)
-            deleted += changed.changed
-            if not changed.left:
-                return deleted
+        return self._until_none_is_left("/metrics/delete", pattern, Changed, lambda one: one.changed)
 
     def export_model(self, uid: str) -> dict[str, Any]:
         """Return what `import_model` takes: a model's specification, and its samples."""
@@ -498,6 +598,19 @@ class Client:
         _, body = self._ask("POST", "/detect", parameters, body=content, media="application/octet-stream")
         return msgspec.json.decode(body, type=JobAnswer)
 
+    def backtest(self, since: float, until: float | None = None, **wanted: Any) -> JobAnswer:
+        """Try other models and rules on a time that has passed; the answer tells the job that does it.
+
+        Parameters
+        ----------
+        wanted : of `POST /backtest`, such as `match`, `models` and `rules`.
+        """
+        return self._post("/backtest", {"since": since, "until": until, **wanted}, JobAnswer)
+
+    def jobs(self) -> list[JobAnswer]:
+        """Return the jobs that are known."""
+        return self._get("/jobs", JobList).items
+
     def result(self, job: JobAnswer | str) -> dict[str, Any]:
         """Return the result of a job that is done."""
         return self._get(f"/jobs/{job if isinstance(job, str) else job.id}/result", Document).document
@@ -517,7 +630,48 @@ class Client:
             time.sleep(POLL_S)
         return found
 
+    # -- The engine itself
+
+    def requeue(self, ids: Iterable[str] | None = None) -> int:
+        """Put dead letters back into the queues that they came from, all without `ids`, and return how many those were."""
+        body = {"ids": None if ids is None else list(ids)}
+        return self._post("/dead/requeue", body, Requeued).requeued
+
+    def discard(self, ids: Iterable[str] | None = None) -> int:
+        """Delete dead letters for good, all without `ids`, and return how many those were."""
+        body = {"ids": None if ids is None else list(ids)}
+        return self._post("/dead/discard", body, Discarded).discarded
+
+    def tokens(self) -> list[TokenAnswer]:
+        """Return who may use the server."""
+        return self._get("/tokens", TokenList).items
+
+    def create_token(self, name: str, scopes: Iterable[str]) -> TokenAnswer:
+        """Make a token; its text is in the answer, and nowhere else."""
+        return self._post("/tokens", {"name": name, "scopes": list(scopes)}, TokenAnswer)
+
+    def revoke_token(self, id_: str) -> None:
+        """Let a token count no longer."""
+        self._ask("DELETE", f"/tokens/{quote(id_, safe='')}")
+
     # -- Requests
+
+    def _until_none_is_left(self, path: str, pattern: str, kind: type[T], count: Callable[[T], int]) -> int:
+        total = 0
+        while True:
+            answer: Any = self._post(path, {"pattern": pattern}, kind)
+            done = count(answer)
+            total += done
+            if not answer.left or not done:
+                return total
+
+    def _change(self, path: str, kind: type[T], change: Callable[[T], Mapping[str, Any]]) -> T:
+        """Replace what GET returns by what `change` makes of it, if nobody else has changed it meanwhile."""
+        response, content = self._ask("GET", path)
+        body = msgspec.json.encode(change(msgspec.json.decode(content, type=kind)))
+        tag = response.headers["ETag"]
+        _, answer = self._ask("PUT", path, body=body, media="application/json", if_match=tag)
+        return msgspec.json.decode(answer, type=kind)
 
     def _get(self, path: str, kind: type[T], parameters: Mapping[str, Any] | None = None) -> T:
         return msgspec.json.decode(self._ask("GET", path, parameters)[1], type=kind)

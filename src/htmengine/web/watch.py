@@ -16,7 +16,8 @@ from htmengine.readable import duration
 from htmengine.service.context import Context
 from htmengine.service.health import ServiceHealth, lag_of
 from htmengine.web.door_counts import door_counts
-from htmengine.web.shapes import Latency, Trouble
+from htmengine.web.engine_shapes import Latency
+from htmengine.web.shapes import Trouble
 
 FRESH_S: Final = 6.0
 """What was seen within this time is told again; it is looked every five seconds."""

@@ -8,7 +8,7 @@ from htmengine.bus import Outgoing
 from htmengine.service import capacity
 from htmengine.web.api.health import checkpoints_of, refused
 from htmengine.web.doors import DOORS
-from htmengine.web.shapes import Checkpoints
+from htmengine.web.engine_shapes import Checkpoints
 from htmengine.web.watch import Watch
 from tests.unit.service.test_capacity import MEASURED
 from tests.unit.web.house import NOW

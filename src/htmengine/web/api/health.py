@@ -22,30 +22,28 @@ from htmengine.service.context import data_folder
 from htmengine.service.health import MAX_DEAD_LETTERS, ServiceHealth
 from htmengine.web import problems
 from htmengine.web.api.alarms import decoded, encoded
-from htmengine.web.fleet import SILENT, Fleet
-from htmengine.web.operations import Call, Operations
-from htmengine.web.problems import Problem
-from htmengine.web.shapes import (
+from htmengine.web.engine_shapes import (
     Checkpoints,
-    Cursor,
     DeadLetter,
     DeadLetters,
+    Discarded,
     Disk,
-    Document,
     Door,
     Doors,
     HealthAnswer,
-    Limit,
     NewName,
     Refusal,
     Refusals,
+    Requeued,
     Road,
     RoadStep,
     SilentMetric,
     Stage,
-    Time,
-    number,
 )
+from htmengine.web.fleet import SILENT, Fleet
+from htmengine.web.operations import Call, Operations
+from htmengine.web.problems import Problem
+from htmengine.web.shapes import Cursor, Document, Limit, Time, number
 from htmengine.web.site import Site
 from htmengine.web.watch import service_of
 
@@ -180,18 +178,6 @@ class DeadBody(Struct, frozen=True, forbid_unknown_fields=True):
 
     ids: Annotated[list[Annotated[str, Meta(pattern="^[0-9]{1,18}$")]], Meta(max_length=1000)] | None = None
     """null: all."""
-
-
-class Requeued(Struct, frozen=True):
-    """What became of it."""
-
-    requeued: int
-
-
-class Discarded(Struct, frozen=True):
-    """What became of it."""
-
-    discarded: int
 
 
 @operations("POST", "/dead/requeue", "admin", problems.CONFLICT)

@@ -18,7 +18,7 @@ from htmengine.runtime.metric_storer import name_patterns
 from htmengine.web import problems, rows
 from htmengine.web.operations import Call, Operations
 from htmengine.web.problems import Problem, unknown_metric
-from htmengine.web.shapes import Changed, MetricRow, Uid
+from htmengine.web.shapes import Changed, MetricRow, Monitored, Uid
 
 operations = Operations()
 
@@ -75,15 +75,6 @@ class SomeBody(Struct, frozen=True, forbid_unknown_fields=True):
 
     pattern: Annotated[str, Meta(min_length=1, max_length=300)]
     """Of the names, such as `web.*`."""
-
-
-class Monitored(Struct, frozen=True):
-    """What became of it."""
-
-    monitored: int
-    """Metrics that got a model."""
-    left: int
-    """Metrics without a model that the pattern fits and that were left for the next request."""
 
 
 @operations("POST", "/metrics/monitor", "admin", problems.CONFLICT)

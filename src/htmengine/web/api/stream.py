@@ -12,7 +12,7 @@ from htmengine.web import problems
 from htmengine.web.operations import Call, Operations
 from htmengine.web.problems import FieldError, Problem
 from htmengine.web.results import COLUMNS, Wanted
-from htmengine.web.shapes import Cursor, Pattern, Uid
+from htmengine.web.shapes import Cursor, Pattern, ResultsAnswer, Uid
 from htmengine.web.stream import Filter, events, kinds_of
 
 operations = Operations()
@@ -67,17 +67,6 @@ class ResultsQuery(Struct, frozen=True):
     """Seconds to wait for a result."""
     match: Pattern = ""
     min_score: Annotated[float, Meta(ge=0, le=1)] = 0.0
-
-
-class ResultsAnswer(Struct, frozen=True):
-    """Results that came after a cursor."""
-
-    columns: list[str]
-    rows: list[list[str | float | int | None]]
-    next: str
-    """The cursor for the next request."""
-    reset: bool
-    """Whether what came after the given cursor is not kept any more: read the list again."""
 
 
 @operations("GET", "/results", "read")
