@@ -6,7 +6,11 @@
 Makes an installation with a checkpoint of each model and its history: `grown.py` says of what. Then it starts the engine,
 sends one sample of each metric as fast as they are taken, so that each model is loaded (`ready_s`, `loads_per_second`),
 and then one of each in every interval, spread over it, for some minutes: that is what is measured. `--interval 0` sends
-as many as come out again. At the end the engine is asked to stop.
+as many as come out again. At the end the engine is asked to stop. `--made FOLDER` keeps the installation there as it was made,
+for the next time: then it is copied.
+
+`--restarts` starts the engine twice more, after the stop and after a kill -9, and each time sends a sample of each metric:
+`start_s` until it listens, `ready_s` until all are scored, and the seconds of the processor for both.
 
 cpu_us_per_sample, bytes_written_per_sample, rss_mib : of the engine with all its services, its page, one subscriber's
     queue and what it starts; not of the generator and the subscriber.
@@ -21,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -94,12 +99,12 @@ class Stream:
         self._subscriber.start()
         ready.wait()
 
-    def one_of_each(self) -> float:
-        """Send the first sample of all metrics, and return the seconds until all results are there."""
+    def one_of_each(self, sample: int = 0) -> float:
+        """Send the sample of this number of all metrics, and return the seconds until all results are there."""
         began = time.monotonic()
         with socket.create_connection(("127.0.0.1", self.engine.port)) as peer:
             for first in range(0, self.fleet.count, load.MAX_CHUNK):
-                peer.sendall(self.fleet.lines(0, first, first + load.MAX_CHUNK))
+                peer.sendall(self.fleet.lines(sample, first, first + load.MAX_CHUNK))
         self.offered = self.fleet.count
         self.drain()
         return time.monotonic() - began
@@ -173,20 +178,21 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     directory = configure(folder / "app", None, None, **memory)
     settings = config.load(directory)
     data = folder / "app" / "data"
-    data.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {}
     began = time.monotonic()
-    build(settings, fleet, kept)
+    if options.made and (options.made / "data").exists():
+        shutil.copytree(options.made / "data", data)
+    else:
+        data.mkdir(parents=True, exist_ok=True)
+        build(settings, fleet, kept)
+        if options.made:
+            shutil.copytree(data, options.made / "data")
     report["built_s"] = round(time.monotonic() - began, 1)
     _say(f"{fleet.count} metrics with {kept} rows each were made in {report['built_s']} s")
 
     engine = Engine(data, free_port(), config=directory, http_port=free_port())
-    began = time.monotonic()
-    engine.start()
     try:
-        if not engine.wait_until_it_listens():
-            raise RuntimeError(f"the engine ended: {engine.log.read_text()[-2000:]}")
-        report["start_s"] = round(time.monotonic() - began, 2)
+        report["start_s"] = _started(engine)
         stream = Stream(settings, fleet, engine, folder)
         try:
             report |= _measured(options, settings, fleet, engine, stream)
@@ -194,12 +200,15 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             stream.close()
         if options.operations:
             report["operations"] = _operations(engine, fleet)
-        began = time.monotonic()
-        try:
-            code: int | None = engine.stop()
-        except subprocess.TimeoutExpired:
-            code = None
-        report |= {"exit_code": code, "stop_s": round(time.monotonic() - began, 1)}
+        report |= _stopped(engine)
+        if options.restarts:
+            report["restarts"] = {}
+            sent = stream.offered // fleet.count + 1
+            for number, after in enumerate(("stop", "kill")):
+                report["restarts"][after] = _restarted(settings, fleet, engine, folder, sent + number)
+                if after == "stop":
+                    engine.kill()
+            report["restarts"]["end"] = _stopped(engine)
     finally:
         engine.kill()
     rows, checkpoints = row_count(settings), settings.checkpoint_root
@@ -215,6 +224,53 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     if checkpoints:
         report["bytes_per_model"]["disk"] = round(_size(list(checkpoints.rglob("*"))) / fleet.count)
     return report
+
+
+def _started(engine: Engine) -> float:
+    """Start the engine and return the seconds until it listens."""
+    began = time.monotonic()
+    engine.start()
+    if not engine.wait_until_it_listens():
+        raise RuntimeError(f"the engine ended: {engine.log.read_text()[-2000:]}")
+    return round(time.monotonic() - began, 2)
+
+
+def _stopped(engine: Engine) -> dict[str, float | None]:
+    """Ask the engine to stop, and return what it took; no exit code where it did not within some time."""
+    began, cpu = time.monotonic(), Usage.of(engine.pid).cpu_s
+    children = _children_cpu_s()
+    try:
+        code: int | None = engine.stop()
+    except subprocess.TimeoutExpired:
+        return {"exit_code": None, "stop_s": round(time.monotonic() - began, 1), "stop_cpu_s": None}
+    took = time.monotonic() - began
+    return {
+        "exit_code": code,
+        "stop_s": round(took, 1),
+        "stop_cpu_s": round(_children_cpu_s() - children - cpu, 1),
+    }
+
+
+def _restarted(
+    settings: config.Settings, fleet: GrownFleet, engine: Engine, folder: Path, sample: int
+) -> dict[str, float]:
+    """Start the engine again, and score the sample of this number of all metrics."""
+    start_s = _started(engine)
+    started = Usage.of(engine.pid)
+    stream = Stream(settings, fleet, engine, folder)
+    try:
+        ready_s = stream.one_of_each(sample)
+    finally:
+        stream.close()
+    ready = Usage.of(engine.pid)
+    _say(f"started again in {start_s} s, all scored {ready_s:.1f} s after the first line")
+    return {
+        "start_s": start_s,
+        "start_cpu_s": round(started.cpu_s, 1),
+        "ready_s": round(ready_s, 1),
+        "ready_cpu_s": round(ready.cpu_s - started.cpu_s, 1),
+        "rss_mib": round(ready.resident / 2**20),
+    }
 
 
 def _measured(
@@ -253,6 +309,7 @@ def _measured(
         },
         "loads_per_second": round(fleet.count / ready_s),
         "ready_s": round(ready_s, 1),
+        "ready_cpu_s": round(full.cpu_s - empty.cpu_s, 1),
         "drain_s": round(time.monotonic() - began, 2),
         "lost": stream.offered - stream.seen.value,
         "models_resident": counters.get("models_resident"),
@@ -322,7 +379,13 @@ def main() -> None:
     parser.add_argument("--history-days", type=float, default=1.0, help="rows of so many days are there")
     parser.add_argument("--memory", type=int, metavar="MIB", help="for models [default: the engine's]")
     parser.add_argument("--operations", action="store_true", help="measure commands, too, before the stop")
-    parser.add_argument("--folder", type=Path, help="where it is made [default: the temporary folder]")
+    parser.add_argument("--restarts", action="store_true", help="start again after the stop and a kill -9")
+    parser.add_argument("--folder", type=Path, help="where it runs [default: the temporary folder]")
+    parser.add_argument(
+        "--made",
+        type=Path,
+        help="where it is kept as it was made, for the next time, which must be of the same options",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="fleet-", dir=options.folder) as folder:

@@ -126,7 +126,7 @@ def _train(fleet: GrownFleet, like: int, kept: int) -> Trained:
     calm = SeriesScores(*(column[rows - kept :] for column in found))
     quiet = np.where(calm.log_score < ALARM, calm.log_score, 0.0)
     return Trained(
-        model.save(),
+        model.pack(),
         rows,
         digests[rows - kept - 1 :] if kept < rows else [identity.start(0, None), *digests],
         times[rows - kept :].tolist(),
