@@ -215,15 +215,10 @@ class Recovery:
 
         Empty where the repository does not have the next row. Never with a gap: what lies behind one is left out.
         """
-        spans: dict[tuple[int, int], list[str]] = {}
-        for cached, last in wanted:
-            spans.setdefault((cached.next_rowid, last), []).append(cached.uid)
-        found = {}
+        spans = {cached.uid: (cached.next_rowid, last) for cached, last in wanted}
         with self._database.read() as conn:
-            for (first, last), uids in spans.items():
-                read = samples.read_span(conn, uids, first, last)
-                found.update({uid: _whole(read[uid], first) for uid in uids})
-        return found
+            found = samples.read_spans(conn, spans)
+        return {uid: _whole(rows, spans[uid][0]) for uid, rows in found.items()}
 
     def catch_up(self, cached: CachedModel, model: Model, last: int) -> None:
         """Let a model that nobody else uses take its rows up to one. Raises ValueError where one is not stored."""

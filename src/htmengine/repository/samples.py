@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, exists, func, select
@@ -128,24 +128,35 @@ def read(conn: Connection, uid: str, first: int, last: int, limit: int) -> Rows:
     return Rows(*map(list, zip(*rows, strict=True))) if rows else Rows([], [], [], [])
 
 
-def read_span(conn: Connection, uids: Sequence[str], first: int, last: int) -> dict[str, Rows]:
-    """Return the samples of each of these metrics with rowids `first` … `last`; those that are not stored are left out."""
+def read_spans(conn: Connection, spans: Mapping[str, tuple[int, int]]) -> dict[str, Rows]:
+    """Return, by uid, the samples from the first to the last of two rowids; those that are not stored are left out."""
+    found = {uid: Rows([], [], [], []) for uid in spans}
+    for uid, rowid, timestamp, value, digest in (
+        runs.read_spans(conn, spans) if conn.dialect.name == "sqlite" else _read_spans(conn, spans)
+    ):
+        rows = found[uid]
+        rows.rowids.append(rowid)
+        rows.timestamps.append(timestamp)
+        rows.values.append(value)
+        rows.digests.append(digest)
+    return found
+
+
+def _read_spans(conn: Connection, spans: Mapping[str, tuple[int, int]]) -> Iterator[Sequence[Any]]:
+    """Return uid and sample of the rows, in the order of their rowids for each metric."""
     query = (
         select(_data.uid, *_SAMPLE)
         .where(_data.uid.in_(bindparam("uids", expanding=True)))
         .where(_data.rowid.between(bindparam("first"), bindparam("last")))
         .order_by(_data.uid, _data.rowid)
     )
-    found = {uid: Rows([], [], [], []) for uid in uids}
-    for start in range(0, len(uids), IN_LIST):
-        given = {"uids": uids[start : start + IN_LIST], "first": first, "last": last}
-        for uid, rowid, timestamp, value, digest in conn.execute(query, given):
-            rows = found[uid]
-            rows.rowids.append(rowid)
-            rows.timestamps.append(timestamp)
-            rows.values.append(value)
-            rows.digests.append(digest)
-    return found
+    of_span: dict[tuple[int, int], list[str]] = {}
+    for uid, span in spans.items():
+        of_span.setdefault(span, []).append(uid)
+    for (first, last), uids in of_span.items():
+        for start in range(0, len(uids), IN_LIST):
+            given = {"uids": uids[start : start + IN_LIST], "first": first, "last": last}
+            yield from conn.execute(query, given)
 
 
 def newest(conn: Connection, uids: Sequence[str]) -> dict[str, Row]:

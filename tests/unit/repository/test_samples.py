@@ -146,15 +146,15 @@ def test_the_newest_row_of_metrics_is_the_one_that_they_name(database, uid):
         assert samples.newest(conn, []) == {}
 
 
-def test_a_span_of_several_metrics_is_read_at_once(database, uid):
+def test_spans_of_several_metrics_are_read_at_once(database, uid):
     with database.write() as conn:
-        other = metrics.create_custom(conn, ["other"])["other"]
-        add_rows(conn, uid, 5)
-        add_rows(conn, other, 3)
-        found = samples.read_span(conn, [uid, other, "unknown"], 2, 4)
-        assert found == {
-            uid: samples.read(conn, uid, 2, 4, 3),
-            other: samples.read(conn, other, 2, 4, 3),
-            "unknown": samples.Rows([], [], [], []),
-        }
+        other, third = metrics.create_custom(conn, ["other", "third"]).values()
+        for metric, rows in ((uid, 5), (other, 3), (third, 9)):
+            add_rows(conn, metric, rows)
+        spans = {uid: (2, 4), other: (2, 4), third: (1, 8), "unknown": (1, 9)}
+        found = samples.read_spans(conn, spans)
+        assert list(found) == list(spans)
+        for metric, (first, last) in spans.items():
+            assert found[metric] == samples.read(conn, metric, first, last, 9)
         assert found[other].rowids == [2, 3]
+        assert samples.read_spans(conn, {}) == {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
@@ -112,6 +112,21 @@ def _likely_first(conn: Connection, places: Sequence[int], rows: Sequence[tuple[
     if len(likely) < len(rows):
         likely.add(MERGED)
     return sorted(places, key=lambda place: place not in likely)
+
+
+def read_spans(conn: Connection, spans: Mapping[str, tuple[int, int]]) -> Iterator[Sequence[Any]]:
+    """Yield uid, rowid, timestamp, value and digest of rows, by uid those between two rowids; see `samples.read_spans`."""
+    firsts, lasts = zip(*spans.values(), strict=True) if spans else ((), ())
+    for count, parameters in in_statements([list(spans), firsts, lasts], ROWS_IN_STATEMENT, again=True):
+        given = f"(VALUES {', '.join(['(?, ?, ?)'] * count)}) CROSS JOIN metric_number AS number ON number.uid = column1"
+        found = "SELECT column1, sample.rowid, sample.time, sample.value, ifnull(sample.digest, 0)"
+        own = "sample.metric = number.id AND sample.rowid BETWEEN column2 AND column3"
+        yield from conn.exec_driver_sql(
+            f"{found} FROM {given} CROSS JOIN merged_row AS sample ON {own} UNION ALL"
+            f" {found} FROM {given} CROSS JOIN sample_run AS run"
+            f" CROSS JOIN run_sample AS sample ON sample.run = run.id AND {own} ORDER BY 1, 2",
+            parameters * 2,
+        )
 
 
 def first_from(conn: Connection, uid: str, second: int) -> int:
