@@ -219,15 +219,21 @@ def _rows(database: Database, uids: list[str], trained: list[Trained]) -> None:
         if rows_of:
             conn.execute(insert(copy), rows_of)
     ordered = sorted(uids[DIFFERENT:])
+    with database.write() as conn:
+        embedded = conn.dialect.name == "sqlite"
+        if embedded:  # made at the end, it is sorted once
+            conn.exec_driver_sql("DROP INDEX merged_row_time_idx")
     for first, last in pairwise([*ordered[::BATCH], "~"] if ordered else []):
         with database.write() as conn:
-            if conn.dialect.name == "sqlite":
+            if embedded:
                 _copy_merged(conn, first, last)
             else:
                 _copy(conn, schema.metric_data, copy, first, last)
             _copy(conn, schema.metric_hour, copy, first, last)
     with database.write() as conn:
         copy.drop(conn)
+        if embedded:
+            conn.exec_driver_sql("CREATE INDEX merged_row_time_idx ON merged_row (time)")
 
 
 def _copy(conn: Connection, table: Table, copy: Table, first: str, last: str) -> None:

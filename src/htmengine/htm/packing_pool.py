@@ -111,7 +111,10 @@ class PackingPool(Pool[Key]):
             self._unpackable[key] = OWN_BYTES + BYTES_PER_BLOCK_BYTE * len(model.save())
 
     def add_block(self, key: Key, block: Block) -> None:
-        """Add the model of a packed block, as it is. Raises ValueError when the key is taken, or the block is another one."""
+        """Add the model of a packed block, as it is: whether it is damaged is seen when it is used.
+
+        Raises ValueError when the key is taken, or the block is another one.
+        """
         self._check(key)
         kind = self._kind(block.parameters)
         if not block.packed or kind.prototype is None:
@@ -142,11 +145,6 @@ class PackingPool(Pool[Key]):
     def keep_unpacked(self, count: int | None) -> None:
         """Let a packed model that is used stay unpacked only if so many are at most; None for any number."""
         self._kernel.set_most_unpacked(ANY_NUMBER if count is None else count)
-
-    def unpack(self, keys: Sequence[Key], *, threads: int = 1) -> list[Key]:
-        """Unpack models, as many as may be, and return those that cannot be: their blocks are damaged. Raises KeyError."""
-        ok = self._kernel.unpack(self._numbers(keys), threads)
-        return [key for key, is_well in zip(keys, ok, strict=True) if not is_well]
 
     def pack(self, keys: Collection[Key], *, threads: int = 1) -> None:
         """Pack those of some models that can be. Raises KeyError."""

@@ -17,7 +17,7 @@ from htmengine.htm.model import Model, checked_series
 
 Key = TypeVar("Key", bound=Hashable)
 
-SCORED, MISSING, OUT_OF_ORDER = 0, 1, 2
+SCORED, MISSING, OUT_OF_ORDER, UNREADABLE = 0, 1, 2, 3
 
 
 class BatchScores(NamedTuple):
@@ -27,7 +27,7 @@ class BatchScores(NamedTuple):
     """Shape (n,) each; NaN where nothing was scored."""
     outcomes: NDArray[np.uint8]
     """Shape (n,): SCORED; MISSING for a sample without a value; OUT_OF_ORDER for one that was refused because its
-    timestamp goes back, which changed nothing."""
+    timestamp goes back, which changed nothing; UNREADABLE for one of a packed model whose state is damaged."""
     predictions: list[dict[int, float] | None] | None = None
     """For each sample what its model predicts: the likeliest value by number of samples ahead; None where nothing was
     scored or the model has no classifier. None altogether if no model of the batch has one."""

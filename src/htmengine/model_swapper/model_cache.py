@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 from collections import OrderedDict
@@ -203,35 +204,36 @@ class ModelCache:
             recent[uid] = None
             move(uid)
 
-    def unpack(self, uids: Collection[str]) -> list[str]:
-        """Unpack models that were just loaded, and return those that cannot be: they are removed."""
-        damaged = self.pool.unpack(list(uids), threads=self._threads)
-        for uid in damaged:
-            self.remove(uid)
-        return damaged
+    def make_ready(self, working: Collection[str], now: float) -> None:
+        """Pack models that those which work now can be unpacked for, within the budget: as far as it is worth it.
 
-    def make_ready(self, working: Collection[str], coming: int = 0) -> None:
-        """Pack the least recently used so that those that work, and some that come, can be unpacked within the budget."""
-        pool, count = self.pool, len(self._models) + coming
+        To unpack and pack takes as long as scoring some twenty rows. So a packed model that works takes the place of
+        another only where that one was not used for twice as long as this one takes from use to use.
+        """
+        pool, count = self.pool, len(self._models)
         unpacked = pool.unpacked
         size = pool.unpacked_bytes / unpacked if unpacked else UNPACKED_BYTES
-        packed = len(self._models) - unpacked
+        packed = count - unpacked
         packed_size = pool.packed_bytes / packed if pool.packed_bytes else PACKED_BYTES
         free = self.budget - OWN_BYTES * count - packed_size * count
         most = max(UNPACKED_SHARE * self.budget / size, free / max(size - packed_size, 1), MIN_UNPACKED)
-        wanted = unpacked + coming + sum(pool.is_packed(uid) for uid in working)
         pool.keep_unpacked(None if most >= count else int(most))
-        if wanted <= most:
+        intervals = sorted(self._models[uid].interval or math.inf for uid in working if pool.is_packed(uid))
+        excess = unpacked - int(most)
+        if excess + len(intervals) <= 0:
             return
-        excess = int(min(wanted - most, unpacked))
         packing: list[str] = []
         passed: list[str] = []
-        while self._recent and len(packing) < excess:
-            uid, _ = self._recent.popitem(last=False)
+        while self._recent and len(packing) < excess + len(intervals):
+            uid = next(iter(self._recent))
             if uid in working:
                 passed.append(uid)
             elif pool.packs(uid) and not pool.is_packed(uid):
+                taker = len(packing) - excess
+                if taker >= 0 and now - self._models[uid].used <= 2 * intervals[taker]:
+                    break
                 packing.append(uid)
+            del self._recent[uid]
         for uid in reversed(passed):
             self._recent[uid] = None
             self._recent.move_to_end(uid, last=False)

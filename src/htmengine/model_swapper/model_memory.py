@@ -11,7 +11,6 @@ from typing import Final, NamedTuple
 
 from htmengine import config
 from htmengine.errors import DependencyUnavailable
-from htmengine.htm.model import Block
 from htmengine.messages import ModelFailure, shard_of
 from htmengine.model_swapper.backlog import Backlog
 from htmengine.model_swapper.byte_allowance import ByteAllowance
@@ -102,6 +101,8 @@ class ModelMemory:
         self._timer = timer
         self._failed: dict[str, int] = {}
         """Generations whose model cannot go on, by uid: reported once."""
+        self._unreadable: set[str] = set()
+        """Whose checkpoint has a good checksum, and cannot be unpacked: a model of another make wrote it."""
         self._due: dict[str, None] = {}
         """Whose checkpoint is due."""
         self._behind: dict[str, None] = {}
@@ -131,8 +132,9 @@ class ModelMemory:
             for uid in refused:
                 self._backlog.pop(uid)
         self._evict(working)
-        self.cache.make_ready(working)
-        self.cache.touch(working, self._timer())
+        now = self._timer()
+        self.cache.make_ready(working, now)
+        self.cache.touch(working, now)
         self._counters.set("models_resident", len(self.cache))
         return Loaded([uid for uid in waiting if uid in working], refused)
 
@@ -149,38 +151,28 @@ class ModelMemory:
         for place in range(0, len(able), MODELS_BATCH_SIZE):
             some = able[place : place + MODELS_BATCH_SIZE]
             self._evict(working)
-            self.cache.make_ready(working, len(some))
+            self.cache.make_ready(working, self._timer())
             # Without room in the budget hardly one of them is loaded.
             newest = (
                 self._recovery.newest([(uid, defined[uid].generation) for uid in some])
                 if used < budget
                 else None
             )
-            packed = []
             for uid in some:
                 behind = uid in self._backlog
                 if served[behind] and used >= budget / (2 if behind else 1):
                     continue
                 found = defined[uid]
                 restored = self._restored(
-                    uid, found, at_or_below=found.last_rowid, newest=newest, unpack=False
+                    uid, found, at_or_below=found.last_rowid, newest=newest, unpack=uid in self._unreadable
                 )
                 if restored is None:
                     refused.add(uid)
                     continue
-                if isinstance(restored.state, Block):
-                    packed.append(uid)
+                self._unreadable.discard(uid)
                 served[behind] = True
                 working.add(uid)
                 used += self._add(restored)
-            for uid in self.cache.unpack(packed):
-                # Its checksum holds, so a model of another make wrote it. What can be used is found one by one.
-                again = self._restored(uid, defined[uid], at_or_below=defined[uid].last_rowid)
-                if again is None:
-                    refused.add(uid)
-                    working.discard(uid)
-                else:
-                    self._add(again)
         return refused
 
     def _add(self, restored: Restored) -> int:
@@ -239,6 +231,12 @@ class ModelMemory:
         self._backlog.note(uid, last_rowid)
 
     # -- Returning to an earlier state.
+
+    def unreadable(self, uid: str, last_rowid: int) -> None:
+        """Drop a model that could not be unpacked; it is loaded again from a checkpoint that can."""
+        self.cache.remove(uid)
+        self._unreadable.add(uid)
+        self._backlog.note(uid, last_rowid)
 
     def rewind(self, uid: str, found: Definition) -> None:
         """Go back to a model as it was before the first row that needs scores, and let it take the rows again."""

@@ -20,7 +20,7 @@ from htmengine import messages
 from htmengine.bus import Delivery
 from htmengine.config import Settings
 from htmengine.htm.explanation import ALARM
-from htmengine.htm.pool import OUT_OF_ORDER, BatchScores
+from htmengine.htm.pool import OUT_OF_ORDER, UNREADABLE, BatchScores
 from htmengine.messages import (
     MalformedMessage,
     ModelCommand,
@@ -371,7 +371,7 @@ class ModelScheduler:
             self.counters.add("rows_scored", len(keys))
             self._scored_last.update(keys)
             start = 0
-            refusals = bool((scored.outcomes == OUT_OF_ORDER).any())
+            refusals = bool((scored.outcomes >= OUT_OF_ORDER).any())
             for batch in batches:
                 if refusals:
                     self._refuse(batch, scored, start)
@@ -383,10 +383,13 @@ class ModelScheduler:
         return outputs
 
     def _refuse(self, batch: ShardBatch, scored: BatchScores, start: int) -> None:
-        """Fail the models whose rows go back in time; their scores end before the first such row."""
+        """Fail the models whose rows go back in time: their scores end before the first such row; drop damaged ones."""
         failed: set[str] = set()
         for position, uid in enumerate(batch.samples.uids):
-            if uid not in failed and scored.outcomes[start + position] == OUT_OF_ORDER:
+            outcome = scored.outcomes[start + position]
+            if outcome == UNREADABLE:
+                self._memory.unreadable(uid, batch.samples.rowids[position])
+            elif uid not in failed and outcome == OUT_OF_ORDER:
                 failed.add(uid)
                 reason = (
                     f"row {batch.samples.rowids[position]} has timestamp {batch.samples.timestamps[position]}, "

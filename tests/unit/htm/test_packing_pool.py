@@ -6,6 +6,7 @@ import pytest
 from htmengine.htm import params
 from htmengine.htm.model import Block, Model
 from htmengine.htm.packing_pool import PackingPool
+from htmengine.htm.pool import SCORED, UNREADABLE
 
 DEFAULT = params.parameter_set("default")
 SETS = [
@@ -37,9 +38,7 @@ def test_packing_changes_no_score(threads):
         match random.integers(8):
             case 0:
                 pool.pack(random.choice(count, 5).tolist(), threads=threads)
-            case 1:
-                assert not pool.unpack(random.choice(count, 5).tolist(), threads=threads)
-            case 2:
+            case 1 | 2:
                 pool.keep_unpacked(int(random.integers(6)))
             case 3:
                 some = random.choice(count, 4, replace=False).tolist()
@@ -91,7 +90,7 @@ def test_what_is_packed_takes_less_memory_and_what_is_gone_none():
     packed = pool.memory
     assert pool.unpacked == 0
     assert packed < 50 * (len(block.state) + 1024)
-    pool.unpack(range(50))
+    pool.score(range(50), [1e6] * 50, [1.0] * 50)
     assert (pool.unpacked, pool.packed_bytes) == (50, 0)
     assert pool.memory > 1.5 * packed
     pool.pack(range(50))
@@ -111,10 +110,14 @@ def test_a_damaged_state_is_told_and_costs_its_neighbours_nothing():
     damaged[:4] = b"\xff\xff\xff\x7f"
     for key in "abc":
         pool.add_block(key, block if key != "b" else block._replace(state=memoryview(bytes(damaged))))
-    assert pool.unpack("abc", threads=2) == ["b"]
+    alone = Model.load(grown().pack()).score_series([1e6, 2e6], [1.0, 2.0])
+    found = pool.score("ababcc", [1e6, 1e6, 2e6, 2e6, 1e6, 2e6], [1.0, 1.0, 2.0, 2.0, 1.0, 2.0], threads=2)
+    assert found.outcomes.tolist() == [SCORED, UNREADABLE] * 2 + [SCORED] * 2
     assert [pool.is_packed(key) for key in "abc"] == [False, True, False]
+    for column, expected in zip(found.scores, alone, strict=True):
+        assert np.isnan(column[[1, 3]]).all()
+        np.testing.assert_array_equal(column[[0, 2, 4, 5]], [*expected, *expected])
     pool.discard("b")
-    pool.score(["a", "c"], [1e6] * 2, [1.0] * 2)
 
 
 def test_a_key_is_taken_once_and_only_packed_blocks_are_taken():

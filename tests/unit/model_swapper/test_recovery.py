@@ -7,7 +7,7 @@ import zstandard
 from sqlalchemy import delete, insert, null, select, update
 
 from htmengine.htm import params
-from htmengine.htm.model import Model
+from htmengine.htm.model import Block, Model
 from htmengine.messages import Samples, shard_of
 from htmengine.model_swapper import model_memory
 from htmengine.model_swapper.checkpoint import CODEC_PACKED, CODEC_ZSTD, Checkpoint
@@ -75,6 +75,18 @@ def frame(block):
 )
 def test_a_block_that_cannot_be_read_is_discarded_and_the_rows_are_learned_again(trained, values):
     in_checkpoints(trained, update(schema.model_checkpoint).values(values))
+    goes_on(trained, 30)
+    assert not trained.failures
+
+
+def test_a_packed_state_that_its_checksum_does_not_betray_is_discarded_when_it_is_used(trained):
+    newest = trained.store.newest(trained.uids)[trained.uids[0], 0]
+    block = newest.block()
+    state = len(Block.read(block).state)
+    damaged = block[:-state] + bytes(255 - byte for byte in block[-state:])
+    whole = Checkpoint.of(*newest[:4], damaged, newest.digest).compressed()
+    of_newest = schema.model_checkpoint.c.last_rowid == newest.last_rowid
+    in_checkpoints(trained, update(schema.model_checkpoint).where(of_newest).values(block=whole.data))
     goes_on(trained, 30)
     assert not trained.failures
 

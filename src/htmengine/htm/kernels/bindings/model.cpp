@@ -195,17 +195,6 @@ void bind_pool(nb::module_& module) {
         .def("model", &Pool::at, "slot"_a)
         .def("is_packed", &Pool::is_packed, "slot"_a)
         .def(
-            "unpack",
-            [](Pool& self, In<std::uint32_t> slots, unsigned threads) {
-                std::vector<std::uint8_t> ok(slots.size());
-                {
-                    nb::gil_scoped_release released;
-                    self.unpack({slots.data(), slots.size()}, threads, ok);
-                }
-                return to_numpy(std::move(ok));
-            },
-            "slots"_a, "threads"_a)
-        .def(
             "pack",
             [](Pool& self, In<std::uint32_t> slots, unsigned threads) {
                 nb::gil_scoped_release released;

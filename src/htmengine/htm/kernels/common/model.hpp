@@ -22,6 +22,7 @@ enum class Outcome : std::uint8_t {
     scored = 0,
     missing = 1,       // no finite value: counted as a row, otherwise nothing changes
     out_of_order = 2,  // a timestamp before the last one: refused, nothing changes
+    unreadable = 3,    // in a pool: the model was packed, and what was packed is damaged
 };
 
 class Model {

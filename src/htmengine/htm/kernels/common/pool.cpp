@@ -168,22 +168,6 @@ void Pool::unpack(Slot& slot) {
     measure(slot);
 }
 
-/// The same, but that the slot stays as it is where as many are unpacked as may be.
-void Pool::try_to_unpack(Slot& slot) {
-    std::shared_ptr<Model> model = model_of(slot);
-    const std::lock_guard<std::mutex> alone(guard_);
-    if (unpacked_ >= most_unpacked_) {
-        keep(slot.prototype, std::move(model));
-        return;
-    }
-    slot.model = std::move(model);
-    slot.behind.clear();
-    slab_.drop(slot.packed);
-    slot.packed = {};
-    ++unpacked_;
-    measure(slot);
-}
-
 void Pool::pack(Slot& slot) {
     const std::vector<std::uint8_t> bytes = slot.model->pack();
     const std::lock_guard<std::mutex> alone(guard_);
@@ -216,19 +200,6 @@ void Pool::measure(Slot& slot) {
     const std::size_t memory = slot.model->memory();
     unpacked_bytes_ += memory - slot.memory;
     slot.memory = memory;
-}
-
-void Pool::unpack(Span<const std::uint32_t> slots, unsigned threads, Span<std::uint8_t> ok) {
-    check(slots);
-    in_parallel(slots.size(), threads, slots.size() / models_per_thread, [&](std::size_t i) {
-        Slot& slot = slots_[slots[i]];
-        try {
-            if (!slot.model) try_to_unpack(slot);
-            ok[i] = 1;
-        } catch (const StateError&) {
-            ok[i] = 0;
-        }
-    });
 }
 
 void Pool::pack(Span<const std::uint32_t> slots, unsigned threads) {
@@ -304,11 +275,19 @@ void Pool::score(Span<const std::uint32_t> slots, Span<const double> timestamps,
             const std::lock_guard<std::mutex> alone(guard_);
             goes_back = unpacked_ >= most_unpacked_ && slot.behind.size() + samples <= most_behind;
         }
-        if (goes_back) {
-            model = model_of(slot);
-        } else if (!model) {
-            unpack(slot);
-            model = slot.model;
+        try {
+            if (goes_back) {
+                model = model_of(slot);
+            } else if (!model) {
+                unpack(slot);
+                model = slot.model;
+            }
+        } catch (const StateError&) {
+            for (std::size_t i = starts[run]; i < starts[run + 1]; ++i) {
+                outcomes[order[i]] = static_cast<std::uint8_t>(Outcome::unreadable);
+                store(Scores{}, &scores[order[i] * Scores::count]);
+            }
+            return;
         }
         for (std::size_t i = starts[run]; i < starts[run + 1]; ++i) {
             const std::uint32_t sample = order[i];

@@ -44,15 +44,12 @@ class Pool {
     /// Whether the model in a slot is packed. Throws std::out_of_range when it is empty.
     bool is_packed(std::uint32_t slot) const { return !checked(slot).model; }
 
-    /// Unpacks the models in slots, on so many threads; ok[i] tells whether slots[i] could be. Where there are as many as
-    /// may be unpacked, it is only tried. Throws std::out_of_range, before anything is done, when a slot is empty.
-    void unpack(Span<const std::uint32_t> slots, unsigned threads, Span<std::uint8_t> ok);
-
-    /// Packs the models in slots that can be packed. Throws as unpack() does.
+    /// Packs the models in slots that can be packed, on so many threads. Throws std::out_of_range, before anything is done,
+    /// when a slot is empty.
     void pack(Span<const std::uint32_t> slots, unsigned threads);
 
-    /// The packed states of the models in slots, which stay as they are. Throws as unpack() does, and std::logic_error
-    /// when a slot has no prototype.
+    /// The packed states of the models in slots, which stay as they are. Throws as pack() does, std::logic_error when a
+    /// slot has no prototype, and StateError when a model cannot be unpacked.
     std::vector<State> states(Span<const std::uint32_t> slots, unsigned threads);
 
     /// Packed models that are used stay unpacked as long as there are no more than so many.
@@ -74,8 +71,8 @@ class Pool {
     /// Samples whose log score is at least `explain_from` are explained: with the sample's number, in no order.
     ///
     /// scores: Scores::count numbers per sample. predictions: `prediction_width` numbers per sample, NaN where there
-    /// is none. Throws std::out_of_range, before anything is scored, when a slot is empty; StateError, with other models
-    /// scored, when one cannot be unpacked.
+    /// is none. Samples of a model that cannot be unpacked are Outcome::unreadable, and it stays as it is. Throws
+    /// std::out_of_range, before anything is scored, when a slot is empty.
     void score(Span<const std::uint32_t> slots, Span<const double> timestamps, Span<const double> values,
                unsigned threads, Span<double> scores, Span<double> predictions, std::size_t prediction_width,
                Span<std::uint8_t> outcomes, double explain_from,
@@ -104,7 +101,6 @@ class Pool {
     std::uint32_t free_slot();
     std::shared_ptr<Model> model_of(const Slot& slot);
     void unpack(Slot& slot);
-    void try_to_unpack(Slot& slot);
     void pack(Slot& slot);
     void measure(Slot& slot);
     void release(Slot& slot);

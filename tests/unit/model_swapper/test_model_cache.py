@@ -1,0 +1,81 @@
+"""Which models in memory are ready for use."""
+
+import numpy as np
+import pytest
+
+from htmengine.htm import params
+from htmengine.htm.model import Block, Model
+from htmengine.model_swapper.model_cache import MIN_UNPACKED, CachedModel, ModelCache, Restored
+
+COUNT = 30
+
+
+class Users:
+    """Models that are used at times that a test gives."""
+
+    def __init__(self):
+        model = Model(params.parameter_set("default"))
+        model.score_series(300.0 * np.arange(100), np.sin(np.arange(100.0)))
+        self.cache = ModelCache(1 << 19)
+        self.uids = [f"uid-{number}" for number in range(COUNT)]
+        for uid in self.uids:
+            cached = CachedModel(
+                uid=uid,
+                generation=0,
+                shard=0,
+                base=0,
+                next_rowid=101,
+                stored_rowid=100,
+                checkpointed_rowid=100,
+                published_rowid=100,
+                digest=0,
+                model_digest=0,
+            )
+            self.cache.add(Restored(cached, Block.read(model.pack())))
+
+    def use(self, uids, now):
+        self.cache.make_ready(set(uids), now)
+        self.cache.touch(uids, now)
+        self.cache.pool.score(uids, [1e6 + now] * len(uids), [0.0] * len(uids))
+
+    @property
+    def ready(self):
+        return {uid for uid in self.uids if not self.cache.pool.is_packed(uid)}
+
+
+@pytest.fixture
+def users():
+    return Users()
+
+
+def test_where_models_come_in_turns_none_is_packed_for_another(users):
+    ready = set()
+    for now in range(1, 200):
+        users.use(users.uids[now % 6 :: 6], float(now))
+        if now == 6:
+            ready = users.ready
+    assert len(ready) == MIN_UNPACKED
+    assert users.ready == ready
+
+
+def test_one_that_is_used_more_often_takes_the_place_of_one_that_is_not(users):
+    users.use(users.uids, 1.0)
+    often = min(set(users.uids) - users.ready)
+    before = users.ready
+    users.use([often], 2.0)  # after one use nothing is known of it
+    assert users.ready == before
+    users.use([often], 3.0)
+    assert users.ready == before  # the others may come as often
+    users.use([often], 4.0)
+    assert often in users.ready
+    assert len(users.ready) == MIN_UNPACKED
+
+
+def test_those_beyond_the_budget_are_packed_whoever_works(users):
+    users.cache.budget = 1 << 30
+    users.use(users.uids, 1.0)
+    assert len(users.ready) == COUNT
+    users.cache.budget = 1 << 19
+    users.use(users.uids[:1], 2.0)
+    assert users.uids[0] in users.ready
+    assert len(users.ready) == MIN_UNPACKED
