@@ -36,10 +36,22 @@ def work(context: Context) -> None:
         context.database,
         follower.configuration.rules,
         page=page_of(context.settings.http),
+        clock=context.clock,
+        timer=context.timer,
         step=context.step,
     )
-    sender = Sender(context.database, {}, stop=context.stop, wake=wake.set, step=context.step)
-    watch = SelfWatch(context.database, writer, partial(look, context))
+    sender = Sender(
+        context.database,
+        {},
+        stop=context.stop,
+        wake=wake.set,
+        clock=context.clock,
+        timer=context.timer,
+        step=context.step,
+    )
+    watch = SelfWatch(
+        context.database, writer, partial(look, context), clock=context.clock, timer=context.timer
+    )
     watching = threading.Thread(target=watch.run, args=(context.stop,), name="self_watch", daemon=True)
     context.counters[NAME] = lambda: writer.counters.snapshot() | sender.counters.snapshot()
 

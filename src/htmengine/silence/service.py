@@ -26,6 +26,13 @@ def work(context: Context) -> None:
         except BusError:
             return math.inf
 
-    writer = Writer(context.database, waiting_s, LimitsFile(settings.storer.rules), step=context.step)
+    writer = Writer(
+        context.database,
+        waiting_s,
+        LimitsFile(settings.storer.rules),
+        clock=context.clock,
+        timer=context.timer,
+        step=context.step,
+    )
     context.counters[NAME] = writer.counters.snapshot
     keep_writing(writer, NAME, context.stop, POLL_INTERVAL_S)

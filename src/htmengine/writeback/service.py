@@ -54,5 +54,13 @@ def _keep_writing(context: Context, receiver: Receiver, counters: Counters) -> N
 
 def _write(context: Context, receiver: Receiver, counters: Counters) -> None:
     settings = context.settings.writeback
-    writer = Writer(settings, context.database, receiver, counters, context.stop.wait, step=context.step)
+    writer = Writer(
+        settings,
+        context.database,
+        receiver,
+        counters,
+        context.stop.wait,
+        timer=context.timer,
+        step=context.step,
+    )
     keep_writing(writer, NAME, context.stop, settings.interval_s)
