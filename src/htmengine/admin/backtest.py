@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import isfinite
+from pathlib import Path
 from statistics import median
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from htmengine.alerts import budget
+from htmengine.alerts import budget, configuration
 from htmengine.alerts.history import PastIncident, past_incidents
 from htmengine.alerts.preview import preview_of
-from htmengine.alerts.rules import MIN_SCORE, AlarmFacts, Rules
+from htmengine.alerts.rules import MIN_SCORE, AlarmFacts, Rules, default_rule
 from htmengine.errors import MisuseError
 from htmengine.htm import params
 from htmengine.htm.model import Model, OutOfOrderSample
@@ -49,6 +50,13 @@ class Variant(NamedTuple):
     model: str | None
     """A parameter set of `htmengine.htm.params`; None: the alarms that were stored."""
     rules: Rules
+
+
+def rules_in_use(path: Path | None) -> Rules:
+    """Return the rules of alerts.toml; where it has none, what holds for whoever is told. Raises ConfigError."""
+    found = configuration.current(path)
+    configuration.close(found)
+    return found.rules if found.rules.rules else Rules((default_rule(["people"]),))
 
 
 def variants_of(models: Iterable[str], rules: Mapping[str, Rules]) -> list[Variant]:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from htmengine.admin.backtest import Outcome, Variant, backtest, document, variants_of
+from htmengine.admin.backtest import Outcome, Variant, backtest, document, rules_in_use, variants_of
 from htmengine.alerts import configuration
-from htmengine.alerts.rules import Rules, default_rule
+from htmengine.alerts.rules import Rules
 from htmengine.cli.progress import counting_bar
 from htmengine.cli.session import duration, print_json, print_table, utc
 from htmengine.cli.terminal import echo_stderr
@@ -52,13 +52,8 @@ def run(context: Context, request: Request) -> None:
 
 
 def _variants(request: Request, in_use: Path | None) -> list[Variant]:
-    rules: dict[str, Rules] = {}
-    for path in request.rules:
-        rules[str(path)] = _rules_of(path)
-    if not rules:
-        has_own = in_use is not None and in_use.exists()
-        rules[""] = _rules_of(in_use) if has_own and in_use else Rules((default_rule(["people"]),))
-    return variants_of(request.models, rules)
+    rules = {str(path): _rules_of(path) for path in request.rules}
+    return variants_of(request.models, rules or {"": rules_in_use(in_use)})
 
 
 def _rules_of(path: Path) -> Rules:

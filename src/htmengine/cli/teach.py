@@ -113,32 +113,28 @@ def show(context: Context, name: str | None, *, json: bool) -> None:
     """Print what models were taught."""
     uid = None if name is None else known(context, name).uid
     with context.database.read() as conn:
-        names = {state.uid: state.name for state in metrics.custom(conn)}
-        tails = {state.uid: state.tail_timestamp or 0 for state in metrics.custom(conn)}
+        states = {state.uid: state for state in metrics.custom(conn)}
         found = [
             one
             for own in teachings.read_all(conn, None if uid is None else [uid]).values()
             for one in own
-            if one.uid in names
+            if one.uid in states
         ]
         effects = teachings.effects(conn, [one.label for one in found]) if found else {}
-        notes = {
-            label.number: label
-            for label in labels.labels(conn, now=time.time(), uid=uid, undone=True)
-            if label.number
-        }
+        taught = labels.labels(conn, now=time.time(), uid=uid, undone=True, taught=True)
+        said = {label.number: label for label in taught}
     if json:
         for one in found:
-            effect = effects.get(one.label)
+            effect, label = effects.get(one.label), said.get(one.label)
             print_json(
                 {
                     "id": f"l{one.label}",
-                    "metric": names[one.uid],
-                    "kind": notes[one.label].kind if one.label in notes else None,
+                    "metric": states[one.uid].name,
+                    "kind": label.kind if label else None,
                     "how": one.how,
                     "from": one.begins,
                     "to": one.ends,
-                    "note": notes[one.label].note if one.label in notes else "",
+                    "note": label.note if label else "",
                     "by": one.by,
                     "created": one.created,
                     "expires": one.expires,
@@ -154,12 +150,12 @@ def show(context: Context, name: str | None, *, json: bool) -> None:
             [
                 (
                     f"l{one.label}",
-                    names[one.uid],
+                    states[one.uid].name,
                     utc(one.begins),
                     utc(one.ends),
-                    f"{notes[one.label].kind if one.label in notes else ''} ({one.how})",
+                    f"{said[one.label].kind if one.label in said else ''} ({one.how})",
                     one.by,
-                    _counts(one, tails[one.uid]),
+                    _counts(one, states[one.uid].tail_timestamp or 0),
                     _silenced(effects.get(one.label)),
                 )
                 for one in found

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 from msgspec import Meta, Struct, field
 
 from htmengine.admin import backtest
-from htmengine.alerts import configuration, rules_file
-from htmengine.alerts.rules import Rules, default_rule
+from htmengine.alerts import rules_file
+from htmengine.alerts.rules import Rules
 from htmengine.config.settings import ModelName
 from htmengine.errors import ExplainedError
 from htmengine.labels.files import Label
@@ -62,7 +61,7 @@ def try_on_history(call: Call, body: WantedBacktest) -> JobAnswer:
     The answer is a job, which tells how far it is and can be cancelled. Its result has an entry in `variants` for each model
     and rules, those without new models first.
     """
-    until = time.time() if body.until is None else body.until
+    until = call.site.clock() if body.until is None else body.until
     if body.since >= until:
         raise Problem(problems.BAD_REQUEST, "`since` is not before `until`.")
     context = call.site.context
@@ -99,8 +98,4 @@ def _rules(texts: list[str], in_use: Path | None) -> dict[str, Rules]:
         parsed = rules_file.parse(text, Path(name))  # targets are not opened: nothing is sent
         rules_file.check(Path(name), parsed)
         found[name] = parsed.rules
-    if not found:
-        used = configuration.current(in_use)
-        configuration.close(used)
-        found[""] = used.rules if used.rules.rules else Rules((default_rule(["people"]),))
-    return found
+    return found or {"": backtest.rules_in_use(in_use)}
