@@ -25,12 +25,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import numpy as np
 from sqlalchemy import Connection, bindparam, insert, update
 
 from benchmarks.machine import machine
 from benchmarks.servers import DATABASES, explained, private
 from htmengine import config
-from htmengine.repository import identity, metrics, migrations, samples, schema, scores
+from htmengine.repository import display, identity, metrics, migrations, samples, schema, scores
 from htmengine.repository.bulk import mysql, sqlite
 from htmengine.repository.database import Database
 from htmengine.repository.opening import open_database
@@ -157,9 +158,10 @@ def score_by_row(conn: Connection, rows: list[Any]) -> None:
     moved = [{"of_uid": uid, "before": rowid - 1, "after": rowid} for uid, rowid, *_ in rows]
     conn.execute(_WATERMARK, moved)
     names = "of_uid", "of_rowid", *schema.SCORES
+    heights = display.bars(np.array([row[3] for row in rows])).tolist()
     scored = [
-        (uid, rowid, raw, anomaly, scores.rescale_for_display(anomaly), "null", *others)
-        for uid, rowid, raw, anomaly, *others in rows
+        (uid, rowid, raw, anomaly, height, "null", *others)
+        for (uid, rowid, raw, anomaly, *others), height in zip(rows, heights, strict=True)
     ]
     conn.execute(_SCORE, [dict(zip(names, row, strict=True)) for row in scored])
 

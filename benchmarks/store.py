@@ -44,11 +44,13 @@ from htmengine import config
 from htmengine.htm import params
 from htmengine.htm.arrays import FloatArray
 from htmengine.htm.model import Model
+from htmengine.repository import identity, migrations, samples, scores
 from htmengine.repository import metrics as repository_metrics
-from htmengine.repository import migrations, samples, scores
-from htmengine.repository.embedded import merging
+from htmengine.repository.embedded import compaction, merging
 from htmengine.repository.opening import open_database
 
+BLOCKS_BATCH_SIZE: Final = 2
+"""So many blocks are made in a transaction, as the storer does."""
 FIRST_SECOND: Final = 1_700_000_100
 INTERVAL_S: Final = 300
 BUCKET_S: Final = 900
@@ -140,6 +142,8 @@ class Tables(Candidate):
             made = repository_metrics.create_custom(
                 conn, [f"server.{number}.cpu" for number in range(metrics)]
             )
+            # No row is the newest: what is complete becomes blocks.
+            conn.exec_driver_sql("UPDATE metric SET last_rowid = 1000000000")
         self.uids = list(made.values())
 
     def append(self, batch: Batch) -> None:
@@ -176,6 +180,19 @@ class Tables(Candidate):
         with self.database.write() as conn:
             if merging.is_due(conn):
                 merging.merge(conn, 2 * len(uids))
+        left = 2 * len(uids)
+        while left > 0:
+            with self.database.write() as conn:
+                compacted = compaction.compact(conn, BLOCKS_BATCH_SIZE)
+            left -= compacted or left
+
+    def compact(self) -> None:
+        is_due = True
+        while is_due:
+            with self.database.write() as conn:
+                is_due = merging.is_due(conn) or compaction.is_due(conn)
+                merging.merge(conn, 4000)
+                compaction.compact(conn, BLOCKS_BATCH_SIZE)
 
     def read(self, metric: int, rows: int) -> int:
         with self.database.read() as conn:
@@ -480,6 +497,8 @@ def scored(rows: int) -> tuple[FloatArray, FloatArray]:
 def batches(metrics: int, rows: int, size: int, order: str) -> Iterator[Batch]:
     """Yield so many rows of each metric."""
     values, own = scored(rows)
+    times = FIRST_SECOND + INTERVAL_S * np.arange(rows)
+    digests = np.array([list(identity.extended(1, times, own)) for own in values])
     draw = random.Random(1)
     every = list(range(metrics))
     for row in range(rows):
@@ -491,9 +510,9 @@ def batches(metrics: int, rows: int, size: int, order: str) -> Iterator[Batch]:
             yield Batch(
                 some,
                 row + 1,
-                FIRST_SECOND + row * INTERVAL_S,
+                int(times[row]),
                 values[kinds, row].tolist(),
-                [draw.getrandbits(63) for _ in some],
+                digests[kinds, row].tolist(),
                 own[kinds, :, row].T.tolist(),
             )
 

@@ -23,7 +23,7 @@ from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.repository import checkpoints, metrics, sqlite_file
 from htmengine.repository.checkpoints import StoredCheckpoint
 from htmengine.repository.database import Database
-from htmengine.repository.embedded import merging
+from htmengine.repository.embedded import compaction, merging
 from htmengine.repository.embedded import rows as embedded_rows
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.repository.opening import open_database
@@ -271,6 +271,8 @@ def simulated(machine: Machine) -> Iterator[None]:
             (model_input, "uuid", numbers),
             (embedded_rows, "MIN_RUN_ROWS", 12),  # so that a short history merges some runs
             (merging, "RUNS_TO_MERGE", 2),
+            (compaction, "BLOCK_ROWS", 4),
+            (compaction, "MIN_PIECE", 1),
             (storer_stage, "MIN_MERGED_ROWS", 5),
         ):
             stack.enter_context(patch.object(where, name, what))

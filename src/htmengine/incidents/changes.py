@@ -8,22 +8,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from itertools import pairwise
 from statistics import median_low
 from typing import Any, Final, NamedTuple
 
 import msgspec
+import numpy as np
 from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
 
 from htmengine.incidents.grouping import RARE, Alarm, open_s
 from htmengine.incidents.sentences import SILENCE, Missing
-from htmengine.repository import bulk, schema, silences
+from htmengine.repository import bulk, schema, silences, windows
 from htmengine.repository.alarms import Alarm as StoredAlarm
 from htmengine.repository.alarms import alarms_since
 from htmengine.repository.chunks import KEYS_IN_STATEMENT, in_chunks
 from htmengine.repository.silences import Silence
 from htmengine.repository.status import WITH_MODEL
-from htmengine.repository.times import epoch_seconds
+from htmengine.repository.windows import Span
 
 UNKNOWN_INTERVAL_S: Final = 60.0
 """Of a metric whose rows before the alarm are gone."""
@@ -294,21 +294,14 @@ def _names(conn: Connection, uids: Collection[str]) -> dict[str, str]:
 
 def _intervals(conn: Connection, first_id: int, last_id: int) -> dict[int, float]:
     """Return for alarms with ids from one to another the usual time between the rows before them, where these are stored."""
-    alarm, data = schema.metric_alarm.c, schema.metric_data.c
-    near = and_(
-        data.uid == alarm.uid,
-        data.rowid <= alarm.rowid,
-        data.rowid > alarm.rowid - _ROWS_FOR_INTERVAL,
-    )
-    query = select(alarm.id, epoch_seconds(data.timestamp)).join(schema.metric_data, near)
-    query = query.select_from(schema.metric_alarm)
-    times: defaultdict[int, list[int]] = defaultdict(list)
-    for alarm_id, time in conn.execute(query.where(alarm.id.between(first_id, last_id))):
-        times[alarm_id].append(time)
+    alarm = schema.metric_alarm.c
+    query = select(alarm.id, alarm.uid, alarm.rowid).where(alarm.id.between(first_id, last_id))
+    found = conn.execute(query).all()
+    spans = [Span(row.uid, max(1, row.rowid - _ROWS_FOR_INTERVAL + 1), row.rowid) for row in found]
     return {
-        alarm_id: max(1.0, float(median_low(later - earlier for earlier, later in pairwise(sorted(own)))))
-        for alarm_id, own in times.items()
-        if len(own) > 1
+        row.id: max(1.0, float(median_low(np.diff(rows.timestamps).tolist())))
+        for row, rows in zip(found, windows.rows_of(conn, spans, ()), strict=True)
+        if len(rows.timestamps) > 1
     }
 
 

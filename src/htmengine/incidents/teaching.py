@@ -8,20 +8,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, func, select
+import numpy as np
+from sqlalchemy import Connection
 
 from htmengine.errors import ExplainedError
 from htmengine.incidents import labels
 from htmengine.incidents.labels import Label
 from htmengine.labels.files import Kind
 from htmengine.model_swapper.teaching import Taught, needed_beyond
-from htmengine.repository import identity, metrics, samples, schema, teachings
+from htmengine.repository import identity, metrics, samples, series, teachings
 from htmengine.repository.database import Database
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.retrying import again_if_rolled_back
 from htmengine.repository.status import WITH_MODEL
 from htmengine.repository.teachings import HOWS, How, Teaching
-from htmengine.repository.times import bound
 
 DAY_S: Final = 86_400
 EXPIRES_AFTER_S: Final = 90 * DAY_S
@@ -31,8 +31,6 @@ INTERVAL_S: Final = 3600
 """A metric is taught at most once in this time: each teaching makes it blind to something."""
 MAX_TIMES_S: Final = DAY_S
 """How long a span of normal times is at most: hours of one day of the week."""
-
-_data: Final = schema.metric_data.c
 
 
 class CannotTeach(ExplainedError):
@@ -88,12 +86,8 @@ def drafted(conn: Connection, wanted: Wanted, *, limited: bool = True) -> Lesson
     if limited:
         _check_number(conn, state, wanted)
     ends = min(wanted.ends, state.tail_timestamp or wanted.ends)
-    span = _data.uid == wanted.uid, _data.timestamp >= bound(wanted.begins), _data.timestamp < bound(ends + 1)
-    found = select(
-        func.count(), func.min(_data.metric_value), func.max(_data.metric_value), func.max(_data.log_score)
-    )
-    count, low, high, strongest = conn.execute(found.where(*span)).one()
-    if not count:
+    rows = series.rows_between(conn, wanted.uid, wanted.begins, ends + 1)
+    if not len(rows.values):
         raise CannotTeach(
             "No sample of the metric lies in this span.",
             hint="Choose a span that has samples; those of the metric are in its chart.",
@@ -121,9 +115,9 @@ def drafted(conn: Connection, wanted: Wanted, *, limited: bool = True) -> Lesson
         ends=ends,
         effective_rowid=state.last_rowid + 1,
         expires=_expiry(state, wanted),
-        low=float(low) if values else None,
-        high=float(high) if values else None,
-        needed=needed_beyond(float(strongest or 0.0)) if times else None,
+        low=float(rows.values.min()) if values else None,
+        high=float(rows.values.max()) if values else None,
+        needed=needed_beyond(float(np.fmax.reduce(rows.log_scores, initial=0.0))) if times else None,
         by=label.by,
         created=wanted.created,
     )

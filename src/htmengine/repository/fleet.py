@@ -7,19 +7,18 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BindParameter, Connection, bindparam, func, select
 
-from htmengine.repository import schema
+from htmengine.repository import columns, schema
 from htmengine.repository.lookup import IN_LIST
 from htmengine.repository.series import CHART_COLUMNS
 from htmengine.repository.times import bound, epoch_seconds
 
 _metric: Final = schema.metric.c
-_data: Final = schema.metric_data.c
 _alarm: Final = schema.metric_alarm.c
 _UIDS: Final[BindParameter[Any]] = bindparam("uids", expanding=True)
 
 
 class NewestRow(NamedTuple):
-    """The newest row of a metric, in the order of CHART_COLUMNS; its scores are None while they are not stored."""
+    """The newest row of a metric, its rowid and CHART_COLUMNS; its scores are None while they are not stored."""
 
     rowid: int
     timestamp: int
@@ -35,16 +34,24 @@ class NewestRow(NamedTuple):
 def newest_rows(conn: Connection, uids: Sequence[str], *, scored: bool = False) -> dict[str, NewestRow]:
     """Return, by uid, the newest row of each metric, or the newest that has scores; metrics without one are left out."""
     at = _metric.scored_rowid if scored else func.coalesce(_metric.last_rowid, 0)
+    data = columns.recent(conn).c
     query = (
-        select(_data.uid, *CHART_COLUMNS)
-        .join(schema.metric, (_metric.uid == _data.uid) & (_data.rowid == at))
+        select(
+            data.uid, data.rowid, epoch_seconds(data.timestamp), *(data[name] for name in CHART_COLUMNS[1:])
+        )
+        .join(schema.metric, (_metric.uid == data.uid) & (data.rowid == at))
         .where(_metric.uid.in_(_UIDS))
     )
-    return {
+    found = {
         row[0]: NewestRow(*row[1:])
         for start in range(0, len(uids), IN_LIST)
         for row in conn.execute(query, {"uids": uids[start : start + IN_LIST]})
     }
+    for uid in columns.before_recent(conn, [uid for uid in uids if uid not in found]):
+        rowid = conn.execute(select(at).where(_metric.uid == uid)).scalar_one()
+        for rows in zip(*columns.read(conn, uid, CHART_COLUMNS, rowid, rowid), strict=True):
+            found[uid] = NewestRow._make(None if item != item else item.item() for item in rows)
+    return found
 
 
 class Ranked(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, select, tuple_, update
 
-from htmengine.repository import bulk, schema
+from htmengine.repository import bulk, columns, schema
 from htmengine.repository.chunks import in_chunks
 from htmengine.repository.times import FIRST_SECOND, epoch_seconds, whole
 
@@ -84,21 +84,26 @@ def waiting(conn: Connection, from_uid: str = "", *, limit: int) -> list[Due]:
     first, last = (_times(conn, uids, at) for at in (_metric.hourly_rowid + 1, _metric.scored_rowid))
     for uid, _, hourly, _ in found:
         if uid not in first and uid in last:  # rows were removed
-            behind = select(epoch_seconds(_data.timestamp)).where(_data.uid == uid, _data.rowid > hourly)
-            first[uid] = conn.execute(behind.order_by(_data.rowid).limit(1)).scalar_one()
+            first[uid] = int(columns.read(conn, uid, ["time"], hourly + 1, limit=1)[1][0])
     return [Due(*row, row[0] in last and hour_of(first[row[0]]) < hour_of(last[row[0]])) for row in found]
 
 
 def _times(conn: Connection, uids: Sequence[str], at: ColumnElement[int]) -> dict[str, int]:
     """Return, by uid, the time of the row of each metric that a column names; those that are not stored are left out."""
-    query = select(_data.uid, epoch_seconds(_data.timestamp)).join_from(
-        schema.metric, schema.metric_data, (_data.uid == _metric.uid) & (_data.rowid == at)
+    data = columns.recent(conn).c
+    query = select(data.uid, epoch_seconds(data.timestamp)).join_from(
+        schema.metric, data.rowid.table, (data.uid == _metric.uid) & (data.rowid == at)
     )
-    return {
+    found = {
         uid: time
         for some in in_chunks(uids)
         for uid, time in conn.execute(query.where(_metric.uid.in_(some)))
     }
+    for uid in columns.before_recent(conn, [uid for uid in uids if uid not in found]):
+        rowid = conn.execute(select(at).where(_metric.uid == uid)).scalar_one()
+        for time in columns.read(conn, uid, ["time"], rowid, rowid)[1].tolist():
+            found[uid] = time
+    return found
 
 
 def over(conn: Connection, metric: Due, *, rows: int) -> Sums | None:
@@ -143,26 +148,28 @@ def store(conn: Connection, sums: Sequence[Sums]) -> bool:
 
 def of_rows(conn: Connection, uid: str, first: int, last: int | None) -> list[Hour]:
     """Return the rows of a metric from one rowid to another summed up, ascending; None for the newest."""
-    number = ((epoch_seconds(_data.timestamp) - FIRST_SECOND) // HOUR_S).label("number")
+    is_recent = columns.before_recent(conn, [uid]).get(uid, 0) < first
+    data = (columns.recent(conn) if is_recent else schema.metric_data).c
+    number = ((epoch_seconds(data.timestamp) - FIRST_SECOND) // HOUR_S).label("number")
     value = case(
-        (_data.metric_value > MAX_VALUE, MAX_VALUE),
-        (_data.metric_value < -MAX_VALUE, -MAX_VALUE),
-        else_=_data.metric_value,
+        (data.metric_value > MAX_VALUE, MAX_VALUE),
+        (data.metric_value < -MAX_VALUE, -MAX_VALUE),
+        else_=data.metric_value,
     )
-    columns: tuple[Any, ...] = (
+    sums: tuple[Any, ...] = (
         number,
-        func.max(_data.rowid),
+        func.max(data.rowid),
         func.count(),
-        func.min(_data.metric_value),
+        func.min(data.metric_value),
         func.sum(value),
-        func.max(_data.metric_value),
-        func.max(_data.log_score),
-        func.count(case((_data.log_score >= schema.ALARM_LOG_SCORE, 1))),
+        func.max(data.metric_value),
+        func.max(data.log_score),
+        func.count(case((data.log_score >= schema.ALARM_LOG_SCORE, 1))),
     )
-    query: Select[Any] = select(*columns).where(_data.uid == uid, _data.rowid >= first)
+    query: Select[Any] = select(*sums).where(data.uid == uid, data.rowid >= first)
     query = query.group_by("number").order_by("number")
     if last is not None:
-        query = query.where(_data.rowid <= last)
+        query = query.where(data.rowid <= last)
     return [
         Hour(int(number) * HOUR_S + FIRST_SECOND, rowid, samples, least, total / samples, *others)
         for number, rowid, samples, least, total, *others in conn.execute(query)

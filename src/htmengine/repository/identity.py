@@ -28,7 +28,7 @@ _STEP: Final = np.uint64(0x9E3779B97F4A7C15)
 _MASK: Final = np.uint64(MASK)
 
 
-def hashes(timestamps: Sequence[int], values: Sequence[float]) -> list[int]:
+def hashes(timestamps: npt.ArrayLike, values: npt.ArrayLike) -> list[int]:
     """Return a hash of each sample. A database may store -0.0 as 0.0, so that both have the same."""
     return _hashes(timestamps, values).tolist()  # type: ignore[no-any-return]
 
@@ -38,7 +38,7 @@ def start(rowid: int, tail_timestamp: int | None) -> int:
     return of(rowid, tail_timestamp)
 
 
-def extended(digest: int, timestamps: Sequence[int], values: Sequence[float]) -> Iterator[int]:
+def extended(digest: int, timestamps: npt.ArrayLike, values: npt.ArrayLike) -> Iterator[int]:
     """Return the digest of each sample that follows a row with this digest."""
     for own in hashes(timestamps, values):
         digest = (digest + own) & MASK
@@ -66,7 +66,7 @@ def with_model(digest: int, model_digest: int) -> int:
     return digest and digest ^ model_digest
 
 
-def _hashes(timestamps: Sequence[int], values: Sequence[float]) -> _Hashes:
+def _hashes(timestamps: npt.ArrayLike, values: npt.ArrayLike) -> _Hashes:
     seconds = np.array(timestamps, dtype=np.float64).view(np.uint64)
     bits = (np.array(values, dtype=np.float64) + 0.0).view(np.uint64)
     return _mixed(_mixed(seconds + _STEP) ^ bits) & _MASK

@@ -446,8 +446,14 @@ def delete_metric(conn: Connection, uid: str, *, limit: int = CLEARED_BATCH_SIZE
 
     Unlike the cascade from the metric's row, no transaction is longer than others can wait for.
     """
+    oldest = samples.oldest_rowid(conn, uid)
+    newest = samples.newest_rowid(conn, uid)
+    if oldest is not None and newest is not None:
+        last = min(newest, oldest + limit - 1)
+        samples.remove(conn, uid, oldest, last)
+        if last < newest:
+            return True
     for table, key in (
-        (schema.metric_data, _data.rowid),
         (schema.metric_alarm, schema.metric_alarm.c.rowid),
         (schema.metric_hour, schema.metric_hour.c.hour),
     ):

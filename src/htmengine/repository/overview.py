@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, func, select
 
-from htmengine.repository import schema
+from htmengine.repository import columns, schema
 from htmengine.repository.alarms import Alarm, alarms_at
 from htmengine.repository.chunks import in_chunks
 from htmengine.repository.metrics import CUSTOM, states
@@ -64,7 +64,7 @@ class MetricOverview(NamedTuple):
 def metrics(conn: Connection, names: Sequence[str] | None = None) -> list[MetricOverview]:
     """Return custom metrics by name: those of these names, or all."""
     column = schema.metric.c
-    query = _columns().where(column.datasource == CUSTOM).order_by(column.name)
+    query = _of_metric().where(column.datasource == CUSTOM).order_by(column.name)
     if names is None:
         return [MetricOverview(*row) for row in conn.execute(query)]
     wanted = set(names)
@@ -80,7 +80,7 @@ def metrics(conn: Connection, names: Sequence[str] | None = None) -> list[Metric
 def page(conn: Connection, after: str | None, limit: int) -> list[MetricOverview]:
     """Return the first custom metrics by name, behind one if it is given, at most `limit`; others are not read."""
     column = schema.metric.c
-    query = _columns().where(column.datasource == CUSTOM).order_by(column.name).limit(limit)
+    query = _of_metric().where(column.datasource == CUSTOM).order_by(column.name).limit(limit)
     if after is not None:
         query = query.where(column.name > after)
     return [MetricOverview(*row) for row in conn.execute(query)]
@@ -162,6 +162,9 @@ class LatestScore(NamedTuple):
     """Of a row that alarms."""
 
 
+_SHOWN: Final = ("time", "metric_value", "anomaly_score", "log_score", "forecast", "usual_low", "usual_high")
+
+
 def latest_scores(
     conn: Connection, *, uids: Sequence[str] | None = None, least_log_score: float = 0.0, limit: int = 20
 ) -> list[LatestScore]:
@@ -170,7 +173,7 @@ def latest_scores(
     Rows without a log score (written before the engine kept it) count as 0. However many rows there are, few of them are
     read: a metric's by their rowids, notable ones by the index of their scores, others by the index of their times.
     """
-    data = schema.metric_data.c
+    data = columns.recent(conn).c
     query = select(
         data.uid,
         data.rowid,
@@ -203,14 +206,13 @@ def latest_scores(
         newest = conn.scalars(query.with_only_columns(time).order_by(time.desc()).limit(limit)).all()
         queries = [query.where(time >= newest[-1])] if newest else []
         queries = [one.order_by(time.desc(), data.uid.desc(), data.rowid.desc()) for one in queries]
-    rows = [row for one in queries for row in conn.execute(one.limit(limit))]
-    if len(queries) > 1:
-        rows = sorted(rows, key=lambda row: (row[2], row.uid, row.rowid), reverse=True)[:limit]
-    known = states(conn, [row.uid for row in rows])
+    recent = [row for one in queries for row in conn.execute(one.limit(limit))]
+    rows = columns.with_older(conn, recent, _SHOWN, limit, least_log_score=least_log_score, uids=uids)
+    known = states(conn, [row[0] for row in rows])
     alarming: dict[str, list[int]] = {}
-    for row in rows:
-        if (row.log_score or 0.0) >= schema.ALARM_LOG_SCORE:
-            alarming.setdefault(row.uid, []).append(row.rowid)
+    for uid, rowid, _, _, _, log_score, *_ in rows:
+        if (log_score or 0.0) >= schema.ALARM_LOG_SCORE:
+            alarming.setdefault(uid, []).append(rowid)
     alarms = {uid: alarms_at(conn, uid, rowids) for uid, rowids in alarming.items()}
     samples = [
         LatestScore(
@@ -230,7 +232,7 @@ def latest_scores(
     return sorted(samples, key=attrgetter("timestamp", "name", "rowid"))
 
 
-def _columns() -> Select[Any]:
+def _of_metric() -> Select[Any]:
     column = schema.metric.c
     return select(
         column.uid,

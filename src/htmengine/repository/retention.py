@@ -12,11 +12,11 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, and_, delete, func, or_, select
 
-from htmengine.repository import hours, samples, schema, teachings
+from htmengine.repository import columns, hours, samples, schema, series, teachings
 from htmengine.repository.checkpoints import ModelKey
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.repository.teachings import Teaching
-from htmengine.repository.times import bound, by_time, epoch_seconds, from_epoch
+from htmengine.repository.times import bound, by_time, epoch_seconds
 
 METRICS_BATCH_SIZE: Final = 200
 
@@ -93,14 +93,14 @@ def _anchor(conn: Connection, uid: str, rowids: Sequence[int], before: int) -> i
     """Return the newest of these rows from before a time."""
     if not rowids:
         return None
-    old = _data.uid == uid, _data.rowid.in_(rowids), _data.timestamp < from_epoch(before)
-    found: int | None = conn.scalar(select(func.max(_data.rowid)).where(*old))
-    return found
+    end = series.first_from(conn, uid, before)
+    older = sorted((rowid for rowid in rowids if rowid < end), reverse=True)
+    return next((rowid for rowid in older if len(columns.read(conn, uid, (), rowid, rowid)[0])), None)
 
 
 def _has_rows_to(conn: Connection, uid: str, rowid: int) -> bool:
-    older = select(_data.rowid).where(_data.uid == uid, _data.rowid <= rowid).limit(1)
-    return conn.scalar(older) is not None
+    oldest = samples.oldest_rowid(conn, uid)
+    return oldest is not None and oldest <= rowid
 
 
 def _is_made_again(conn: Connection, uid: str, checkpoint: int, taught: Sequence[Teaching]) -> bool:
@@ -116,7 +116,7 @@ def _is_made_again(conn: Connection, uid: str, checkpoint: int, taught: Sequence
 
 
 def _remove(conn: Connection, uid: str, generation: int, last: int | None, before: int, limit: int) -> int:
-    oldest = conn.scalar(select(_data.rowid).where(_data.uid == uid).order_by(_data.rowid).limit(1))
+    oldest = samples.oldest_rowid(conn, uid)
     if oldest is None or (last is not None and oldest > last):
         return 0
     # Locked where a server has more than one writer: no other model begins with these rows until they are gone.
@@ -124,12 +124,13 @@ def _remove(conn: Connection, uid: str, generation: int, last: int | None, befor
     if conn.execute(same).first() is None:
         return 0
     end = oldest + limit - 1 if last is None else min(last, oldest + limit - 1)
-    rows = _data.uid == uid, _data.rowid.between(oldest, end), _data.timestamp < from_epoch(before)
-    newest, count = conn.execute(select(func.max(_data.rowid), func.count()).where(*rows)).one()
-    if not count:
+    rowids, times = columns.read(conn, uid, ["time"], oldest, end)
+    old = rowids[times < before]
+    if not len(old):
         return 0
+    newest, count = int(old[-1]), len(old)
     _sum_up(conn, uid, generation, newest)
-    conn.execute(delete(schema.metric_data).where(*rows))
+    samples.remove(conn, uid, oldest, newest)
     return int(count)
 
 
@@ -143,9 +144,11 @@ def _sum_up(conn: Connection, uid: str, generation: int, to_rowid: int) -> None:
 
 def oldest_timestamp(conn: Connection) -> int | None:
     """Return the time of the oldest row of all metrics, in seconds since the epoch; None where there is none."""
-    time = by_time(conn, _data.timestamp)
-    found: int | None = conn.scalar(select(epoch_seconds(_data.timestamp)).order_by(time).limit(1))
-    return found
+    data = columns.recent(conn).c
+    time = by_time(conn, data.timestamp)
+    recent: int | None = conn.scalar(select(epoch_seconds(data.timestamp)).order_by(time).limit(1))
+    before = columns.oldest_before_recent(conn)
+    return min((found for found in (recent, before) if found is not None), default=None)
 
 
 def remove_alarms(conn: Connection, before: int, *, limit: int) -> int:

@@ -5,21 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, exists, func, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, select
 
-from htmengine.repository import bulk, identity, schema
+from htmengine.repository import bulk, columns, identity, schema
 from htmengine.repository.embedded import rows as runs
 from htmengine.repository.lookup import IN_LIST
 from htmengine.repository.times import check_seconds, epoch_seconds
 
 _data: Final = schema.metric_data.c
 _metric: Final = schema.metric.c
-_SAMPLE: Final = (
-    _data.rowid,
-    epoch_seconds(_data.timestamp),
-    _data.metric_value,
-    func.coalesce(_data.digest, identity.UNKNOWN),
-)
 
 
 class Rows(NamedTuple):
@@ -118,14 +112,8 @@ def advance_last(conn: Connection, advances: Sequence[Advance]) -> int:
 
 def read(conn: Connection, uid: str, first: int, last: int, limit: int) -> Rows:
     """Return the samples with rowids `first` … `last`, at most `limit` of them; those that are not stored are left out."""
-    query = (
-        select(*_SAMPLE)
-        .where(_data.uid == uid, _data.rowid.between(first, last))
-        .order_by(_data.rowid)
-        .limit(limit)
-    )
-    rows = conn.execute(query).all()
-    return Rows(*map(list, zip(*rows, strict=True))) if rows else Rows([], [], [], [])
+    found = columns.read(conn, uid, ("time", "metric_value", "digest"), first, last, limit)
+    return Rows(*(column.tolist() for column in found))
 
 
 def read_spans(conn: Connection, spans: Mapping[str, tuple[int, int]]) -> dict[str, Rows]:
@@ -139,13 +127,17 @@ def read_spans(conn: Connection, spans: Mapping[str, tuple[int, int]]) -> dict[s
         rows.timestamps.append(timestamp)
         rows.values.append(value)
         rows.digests.append(digest)
+    for uid, before in columns.before_recent(conn, list(spans)).items():
+        first, last = spans[uid]
+        if before >= first:
+            found[uid] = read(conn, uid, first, last, last - first + 1)
     return found
 
 
 def _read_spans(conn: Connection, spans: Mapping[str, tuple[int, int]]) -> Iterator[Sequence[Any]]:
     """Return uid and sample of the rows, in the order of their rowids for each metric."""
     query = (
-        select(_data.uid, *_SAMPLE)
+        select(_data.uid, *_sample(_data))
         .where(_data.uid.in_(bindparam("uids", expanding=True)))
         .where(_data.rowid.between(bindparam("first"), bindparam("last")))
         .order_by(_data.uid, _data.rowid)
@@ -161,16 +153,31 @@ def _read_spans(conn: Connection, spans: Mapping[str, tuple[int, int]]) -> Itera
 
 def newest(conn: Connection, uids: Sequence[str]) -> dict[str, Row]:
     """Return the row `last_rowid` of each of these metrics; metrics without it are left out."""
+    data = columns.recent(conn).c
     query = (
-        select(_data.uid, *_SAMPLE)
-        .join(schema.metric, (_metric.uid == _data.uid) & (_metric.last_rowid == _data.rowid))
+        select(data.uid, *_sample(data))
+        .join(schema.metric, (_metric.uid == data.uid) & (_metric.last_rowid == data.rowid))
         .where(_metric.uid.in_(bindparam("uids", expanding=True)))
     )
-    return {
+    found = {
         uid: Row(*row)
         for first in range(0, len(uids), IN_LIST)
         for uid, *row in conn.execute(query, {"uids": uids[first : first + IN_LIST]})
     }
+    for uid in columns.before_recent(conn, [uid for uid in uids if uid not in found]):
+        last = conn.scalar(select(_metric.last_rowid).where(_metric.uid == uid))
+        if last and (rows := read(conn, uid, last, last, 1)).rowids:
+            found[uid] = Row(rows.rowids[0], rows.timestamps[0], rows.values[0], rows.digests[0])
+    return found
+
+
+def _sample(data: Any) -> tuple[ColumnElement[Any], ...]:
+    return (
+        data.rowid,
+        epoch_seconds(data.timestamp),
+        data.metric_value,
+        func.coalesce(data.digest, identity.UNKNOWN),
+    )
 
 
 def digest_at(conn: Connection, uid: str, rowid: int) -> int:
@@ -220,5 +227,26 @@ def value_range(conn: Connection, uid: str) -> tuple[float, float] | None:
 
 def tail(conn: Connection, uid: str, limit: int) -> Rows:
     """Return the newest samples of a metric, oldest first."""
-    newest = conn.scalar(select(_data.rowid).where(_data.uid == uid).order_by(_data.rowid.desc()).limit(1))
+    newest = newest_rowid(conn, uid)
     return Rows([], [], [], []) if newest is None else read(conn, uid, newest - limit + 1, newest, limit)
+
+
+def oldest_rowid(conn: Connection, uid: str) -> int | None:
+    """Return the lowest rowid of a metric's rows; None if it has none."""
+    found = columns.read(conn, uid, (), 0, limit=1)[0]
+    return int(found[0]) if len(found) else None
+
+
+def newest_rowid(conn: Connection, uid: str) -> int | None:
+    """Return the highest rowid of a metric's rows; None if it has none."""
+    data = columns.recent(conn).c
+    newest = conn.scalar(select(data.rowid).where(data.uid == uid).order_by(data.rowid.desc()).limit(1))
+    return newest if newest is not None else columns.before_recent(conn, [uid]).get(uid)
+
+
+def remove(conn: Connection, uid: str, first: int, last: int) -> None:
+    """Remove the rows of a metric from one rowid to another."""
+    if conn.dialect.name == "sqlite":
+        runs.remove(conn, uid, first, last)
+    else:
+        conn.execute(delete(schema.metric_data).where(_data.uid == uid, _data.rowid.between(first, last)))

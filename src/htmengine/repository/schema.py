@@ -225,6 +225,9 @@ def _runs_on_sqlite(table: Table, connection: Connection, **options: Any) -> Non
         embedded.create(connection)
 
 
+recent_row: Final = metric_data.to_metadata(MetaData(), name="recent_row")
+"""A view that SQLite has: rows that are not in blocks."""
+
 SCORES: Final = embedded.SCORES
 """Columns of `metric_data` that a model fills, above the watermark none of them. The last three stay NULL where the model
 has no forecast yet or makes none."""

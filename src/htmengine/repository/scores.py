@@ -7,15 +7,12 @@ from math import isfinite
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from sqlalchemy import Connection, select
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy import Connection
 
-from htmengine.repository import bulk, schema
+from htmengine.repository import bulk, columns, display, schema
 from htmengine.repository.embedded import rows as runs
-from htmengine.repository.times import epoch_seconds
-
-RED_BAR: Final = 1_000_000_001
-YELLOW_BAR: Final = 1_000_000
-GREEN_BAR: Final = 1_000
 
 _data: Final = schema.metric_data.c
 
@@ -94,21 +91,21 @@ def store(
     else:
         best = [msgspec.json.encode(prediction).decode() for prediction in predictions]
     expected = {"forecast": forecasts, "usual_low": usual_lows, "usual_high": usual_highs}
-    columns: dict[str, Sequence[Any]] = {
+    scored: dict[str, Sequence[Any]] = {
         "raw_anomaly_score": raw_anomaly_scores,
         "anomaly_score": anomaly_scores,
-        "display_value": [rescale_for_display(score) for score in anomaly_scores],
+        "display_value": display.bars(np.array(anomaly_scores, np.float64)).astype(np.int64).tolist(),
         "multi_step_best_predictions": best,
         "log_score": log_scores,
         "sequence_score": sequence_scores,
         "novelty_score": novelty_scores,
     }
-    columns |= {name: finite(column) for name, column in expected.items() if column is not None}
+    scored |= {name: finite(column) for name, column in expected.items() if column is not None}
     if conn.dialect.name == "sqlite":
-        return runs.store_scores(conn, uids, rowids, digests, columns)
+        return runs.store_scores(conn, uids, rowids, digests, scored)
     rows: dict[str, Sequence[Any]] = {"uid": uids, "rowid": rowids}
     return bulk.update(
-        conn, schema.metric_data, rows if digests is None else rows | {"digest": digests}, columns
+        conn, schema.metric_data, rows if digests is None else rows | {"digest": digests}, scored
     )
 
 
@@ -137,19 +134,16 @@ def advance_watermarks(
 
 def stored(conn: Connection, uid: str, first: int, last: int) -> list[ScoredSample]:
     """Return the rows `first` … `last` of a metric that have scores, by rowid."""
-    query = (
-        select(
-            _data.rowid,
-            epoch_seconds(_data.timestamp),
-            _data.metric_value,
-            *SCORE_COLUMNS,
-            *EXPECTED_COLUMNS,
-            _data.multi_step_best_predictions,
-        )
-        .where(_data.uid == uid, _data.rowid.between(first, last), _data.anomaly_score.is_not(None))
-        .order_by(_data.rowid)
+    names = [column.name for column in (_data.metric_value, *SCORE_COLUMNS, *EXPECTED_COLUMNS)]
+    *found, predictions = columns.read(
+        conn, uid, ("time", *names, "multi_step_best_predictions"), first, last
     )
-    return [ScoredSample(*row)._replace(predictions=_decoded(row[-1])) for row in conn.execute(query)]
+    rows = zip(*map(_known, found), map(_decoded, predictions), strict=True)
+    return [sample for sample in map(ScoredSample._make, rows) if sample.anomaly_score is not None]
+
+
+def _known(column: npt.NDArray[Any]) -> list[Any]:
+    return [None if item != item else item for item in column.tolist()]
 
 
 def finite(column: Sequence[float]) -> list[float | None]:
@@ -161,17 +155,3 @@ def _decoded(text: str | None) -> dict[str, float] | None:
     if text is None or text == "null":
         return None
     return msgspec.json.decode(text, type=dict[str, float])
-
-
-def rescale_for_display(score: float) -> int:
-    """Return the height of the bar that applications draw for an anomaly score.
-
-    It is the documented 1e3, 1e6 or 1e9, plus ln(1.0000000001 - score) / ln(1 - 0.9999999999), in a column of whole
-    numbers. Of that only these steps are left; they need no logarithm, whose last bit differs between machines.
-    """
-    size = abs(score)
-    if size == 0.0:
-        return 0
-    if size > 0.99999:
-        return RED_BAR
-    return YELLOW_BAR if size >= 0.9999000001 else GREEN_BAR

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Label, Select, bindparam, func, select
 
-from htmengine.repository import hours, schema
+from htmengine.repository import columns, hours, schema
 from htmengine.repository.embedded import rows as runs
 from htmengine.repository.hours import HOUR_S, Hour, hour_of
 from htmengine.repository.times import FIRST_SECOND, bound, epoch_seconds, whole
@@ -37,22 +37,21 @@ class Series(NamedTuple):
 
 
 CHART_COLUMNS: Final = (
-    _data.rowid,
-    epoch_seconds(_data.timestamp),
-    _data.metric_value,
-    _data.anomaly_score,
-    _data.log_score,
-    _data.forecast,
-    _data.usual_low,
-    _data.usual_high,
+    "time",
+    "metric_value",
+    "anomaly_score",
+    "log_score",
+    "forecast",
+    "usual_low",
+    "usual_high",
 )
-"""Of a row, in the order of `Series`."""
+"""Behind the rowid, in the order of `Series`; `time` in seconds since the epoch."""
+_NOT_NUMBERS: Final = ("display_value", "multi_step_best_predictions")
 
 
 def rows_since(conn: Connection, uid: str, since_rowid: int, limit: int) -> Series:
     """Return the rows behind a rowid, at most `limit`; what was removed is left out."""
-    query = select(*CHART_COLUMNS).where(_data.uid == uid, _data.rowid > since_rowid)
-    return _series(conn, query.order_by(_data.rowid).limit(limit))
+    return Series(*columns.read(conn, uid, CHART_COLUMNS, since_rowid + 1, limit=limit))
 
 
 class ScoredRows(NamedTuple):
@@ -76,40 +75,24 @@ class ScoredRows(NamedTuple):
 
 def scored_since(conn: Connection, uid: str, since_rowid: int, limit: int) -> ScoredRows:
     """Return the rows behind a rowid with all that is stored of them, at most `limit`; what was removed is left out."""
-    query = (
-        select(
-            _data.rowid,
-            epoch_seconds(_data.timestamp),
-            _data.metric_value,
-            _data.raw_anomaly_score,
-            _data.anomaly_score,
-            _data.log_score,
-            _data.sequence_score,
-            _data.novelty_score,
-            _data.forecast,
-            _data.usual_low,
-            _data.usual_high,
-            schema.metric_alarm.c.one_in,
+    names = ("time", "metric_value", *(name for name in schema.SCORES if name not in _NOT_NUMBERS))
+    found = columns.read(conn, uid, names, since_rowid + 1, limit=limit)
+    rowids = found[0]
+    one_in = np.full(len(rowids), np.nan)
+    if len(rowids):
+        alarm = schema.metric_alarm.c
+        known = select(alarm.rowid, alarm.one_in).where(
+            alarm.uid == uid, alarm.rowid.between(int(rowids[0]), int(rowids[-1])), alarm.one_in.is_not(None)
         )
-        .join_from(
-            schema.metric_data,
-            schema.metric_alarm,
-            (schema.metric_alarm.c.uid == _data.uid) & (schema.metric_alarm.c.rowid == _data.rowid),
-            isouter=True,
-        )
-        .where(_data.uid == uid, _data.rowid > since_rowid)
-        .order_by(_data.rowid)
-        .limit(limit)
-    )
-    rowids, timestamps, *numbers = _columns(conn, query, len(ScoredRows._fields))
-    return ScoredRows(rowids.astype(np.int64), timestamps.astype(np.int64), *numbers)
+        for rowid, number in conn.execute(known):
+            one_in[rowids == rowid] = number
+    return ScoredRows._make((*found, one_in))
 
 
 def rows_between(conn: Connection, uid: str, since: float, until: float) -> Series:
     """Return the rows from one time up to another, which is left out; both in seconds since the epoch."""
-    query = select(*CHART_COLUMNS).where(_data.uid == uid, _data.rowid >= first_from(conn, uid, since))
-    query = query.where(_data.rowid < first_from(conn, uid, until))
-    return _series(conn, query.order_by(_data.rowid))
+    first, end = first_from(conn, uid, since), first_from(conn, uid, until)
+    return Series(*columns.read(conn, uid, CHART_COLUMNS, first, end - 1))
 
 
 class Steps(NamedTuple):
@@ -132,8 +115,10 @@ class Steps(NamedTuple):
 def steps_between(conn: Connection, uid: str, since: float, until: float, step: int) -> Steps:
     """Return the rows from one time up to another, which is left out, in steps of so many seconds.
 
-    The database sums them up: that takes a tenth of the time in which rows are read.
+    Servers sum them up: that takes a tenth of the time in which rows are sent.
     """
+    if conn.dialect.name == "sqlite":
+        return _steps_of_rows(rows_between(conn, uid, since, until), step)
     number, shift = number_of_step(step)
     of_rows = (
         select(
@@ -169,6 +154,31 @@ def steps_between(conn: Connection, uid: str, since: float, until: float, step: 
     return Steps(numbers.astype(np.int64) * step - shift, *others)
 
 
+def _steps_of_rows(rows: Series, step: int) -> Steps:
+    begins, starts = steps_in(rows.timestamps, step)
+    if not len(starts):
+        return Steps(begins, *(np.empty(0) for _ in Steps._fields[1:]))
+    last = np.append(starts[1:], len(rows.timestamps)) - 1
+    return Steps(
+        begins,
+        rows.values[last],
+        np.minimum.reduceat(rows.values, starts),
+        np.maximum.reduceat(rows.values, starts),
+        np.fmax.reduceat(rows.anomaly_scores, starts),
+        np.fmax.reduceat(rows.log_scores, starts),
+        rows.forecasts[last],
+        rows.usual_lows[last],
+        rows.usual_highs[last],
+    )
+
+
+def steps_in(timestamps: Integers, step: int) -> tuple[Integers, Integers]:
+    """Return when the steps of rows begin whose times ascend, and the place of the first row of each."""
+    numbers = timestamps // step
+    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[:1] - 1))
+    return numbers[starts] * step, starts
+
+
 SCORE_PARTS: Final = {
     "raw": _data.raw_anomaly_score,
     "sequence": _data.sequence_score,
@@ -184,16 +194,18 @@ def score_parts(
 
     With `step` the highest of each step that `steps_between` gives.
     """
-    columns = [SCORE_PARTS[name] for name in names]
-    rows = [_data.uid == uid, _data.rowid >= first_from(conn, uid, since)]
-    rows.append(_data.rowid < first_from(conn, uid, until))
-    query: Select[Any]
-    if step is None:
-        query = select(_data.rowid, *columns).where(*rows).order_by(_data.rowid)
-    else:
+    parts = [SCORE_PARTS[name] for name in names]
+    first, end = first_from(conn, uid, since), first_from(conn, uid, until)
+    if step is not None and conn.dialect.name != "sqlite":
         number, _shift = number_of_step(step)
-        query = select(number, *map(func.max, columns)).where(*rows).group_by("number").order_by("number")
-    _places, *found = _columns(conn, query, len(names) + 1)
+        rows = _data.uid == uid, _data.rowid >= first, _data.rowid < end
+        query = select(number, *map(func.max, parts)).where(*rows).group_by("number").order_by("number")
+        _places, *found = _columns(conn, query, len(names) + 1)
+    else:
+        _, times, *found = columns.read(conn, uid, ("time", *(part.name for part in parts)), first, end - 1)
+        if step is not None:
+            _, starts = steps_in(times, step)
+            found = [np.fmax.reduceat(part, starts) if len(starts) else part for part in found]
     return dict(zip(names, found, strict=True))
 
 
@@ -244,11 +256,6 @@ def first_from(conn: Connection, uid: str, time: float) -> int:
         else:
             low = row.rowid + 1
     return low
-
-
-def _series(conn: Connection, query: Select[Any]) -> Series:
-    rowids, timestamps, *numbers = _columns(conn, query, len(CHART_COLUMNS))
-    return Series(rowids.astype(np.int64), timestamps.astype(np.int64), *numbers)
 
 
 def _columns(conn: Connection, query: Select[Any], count: int) -> Iterator[Floats]:

@@ -19,6 +19,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from htmengine.errors import ConfigError
 from htmengine.repository.database import Database, writes
+from htmengine.repository.embedded import functions
 from htmengine.repository.errors import GONE_HINT, RepositoryError
 from htmengine.sqlite import pragmas
 from htmengine.sqlite.checkpointer import WAL_AUTOCHECKPOINT_PAGES, Checkpointer
@@ -131,6 +132,7 @@ def _prepare(cache_kib: int, connection: sqlite3.Connection, entry: ConnectionPo
     pragmas.configure(
         connection, busy_timeout_s=BUSY_TIMEOUT_S, cache_kib=cache_kib, wal_pages=WAL_AUTOCHECKPOINT_PAGES
     )
+    functions.register(connection)
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("PRAGMA temp_store = MEMORY")
 

@@ -23,7 +23,8 @@ from sqlalchemy import (
 
 from htmengine.repository import schema
 from htmengine.repository.chunks import in_chunks
-from htmengine.repository.series import first_from, number_of_step
+from htmengine.repository.columns import before_recent, read
+from htmengine.repository.series import first_from, number_of_step, steps_in
 from htmengine.repository.times import epoch_seconds
 
 Floats = npt.NDArray[np.float64]
@@ -44,12 +45,8 @@ COLUMNS: Final = {
     "usual_high": _data.usual_high,
 }
 """Columns of rows by their names here."""
-_AGGREGATES: Final[dict[str, Callable[..., Any]]] = {
-    "value": func.avg,
-    "forecast": func.avg,
-    "usual_low": func.min,
-}
-"""What becomes of many rows in a step, by column; the highest of those that are not here."""
+_AGGREGATES: Final = {"value": "avg", "forecast": "avg", "usual_low": "min"}
+"""The function of SQL that makes one of many rows in a step, by column; "max" for those that are not here."""
 
 
 class Span(NamedTuple):
@@ -99,11 +96,12 @@ def _statement(dialect: Dialect, count: int, columns: tuple[str, ...]) -> _State
             for place in range(count)
         )
     ).subquery()
-    wanted = (COLUMNS[name] for name in columns)
-    query = select(parts.c.place, _data.rowid, epoch_seconds(_data.timestamp), *wanted).join_from(
+    data = (schema.recent_row if dialect.name == "sqlite" else schema.metric_data).c
+    wanted = (data[COLUMNS[name].name] for name in columns)
+    query = select(parts.c.place, data.rowid, epoch_seconds(data.timestamp), *wanted).join_from(
         parts,
-        schema.metric_data,
-        and_(_data.uid == parts.c.uid, _data.rowid.between(parts.c.first, parts.c.last)),
+        data.rowid.table,
+        and_(data.uid == parts.c.uid, data.rowid.between(parts.c.first, parts.c.last)),
     )
     compiled = query.compile(dialect=dialect)
     return _Statement(str(compiled), list(compiled.positiontup or ()) if compiled.positional else None)
@@ -123,13 +121,19 @@ def rows_of(
         check()
         statement = _statement(conn.dialect, len(some), tuple(columns))
         # The driver's own rows: they become arrays in a fraction of the time that SQLAlchemy's take.
-        found = conn.exec_driver_sql(statement.text, statement.parameters(some)).cursor.fetchall()
-        table = np.array(found, dtype=np.float64).reshape(-1, 3 + len(columns)).T
+        rows = conn.exec_driver_sql(statement.text, statement.parameters(some)).cursor.fetchall()
+        table = np.array(rows, dtype=np.float64).reshape(-1, 3 + len(columns)).T
         order = np.lexsort((table[1], table[0]))
         table = table[:, order]
         ends = np.searchsorted(table[0], np.arange(len(some) + 1))
-        for begin, end in zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True):
-            rowids, timestamps, *numbers = table[1:, begin:end]
+        before = before_recent(conn, [span.uid for span in some])
+        names = "time", *(COLUMNS[name].name for name in columns)
+        for span, begin, end in zip(some, ends[:-1].tolist(), ends[1:].tolist(), strict=True):
+            if before.get(span.uid, 0) < span.first:
+                found: Any = table[1:, begin:end]
+            else:
+                found = read(conn, span.uid, names, span.first, span.last)
+            rowids, timestamps, *numbers = found
             yield Rows(
                 rowids.astype(np.int64),
                 timestamps.astype(np.int64),
@@ -144,18 +148,40 @@ def steps_of(
 
     The database sums them up: values by their average, scores by the highest, the lower end of the band by the lowest.
     """
+    first, end = first_from(conn, uid, since), first_from(conn, uid, until)
+    if conn.dialect.name == "sqlite":
+        names = "time", *(COLUMNS[name].name for name in columns)
+        _, times, *found = read(conn, uid, names, first, end - 1)
+        begins, starts = steps_in(times, step)
+        return begins, {name: _summed(name, part, starts) for name, part in zip(columns, found, strict=True)}
     number, shift = number_of_step(step)
-    wanted = [_AGGREGATES.get(name, func.max)(COLUMNS[name]) for name in columns]
+    wanted = [getattr(func, _AGGREGATES.get(name, "max"))(COLUMNS[name]) for name in columns]
     query = (
         select(number, *wanted)
-        .where(_data.uid == uid, _data.rowid >= first_from(conn, uid, since))
-        .where(_data.rowid < first_from(conn, uid, until))
+        .where(_data.uid == uid, _data.rowid >= first, _data.rowid < end)
         .group_by("number")
         .order_by("number")
     )
-    found = conn.execute(query).cursor.fetchall()
-    table = np.array(found, dtype=np.float64).reshape(-1, 1 + len(wanted)).T
+    rows = conn.execute(query).cursor.fetchall()
+    table = np.array(rows, dtype=np.float64).reshape(-1, 1 + len(wanted)).T
     return table[0].astype(np.int64) * step - shift, dict(zip(columns, table[1:], strict=True))
+
+
+def _summed(name: str, part: Floats, starts: npt.NDArray[np.int64]) -> Floats:
+    """Return what becomes of a column in steps that begin at these places, as databases do: NULL does not count."""
+    if not len(starts):
+        return part
+    aggregate = _AGGREGATES.get(name, "max")
+    if aggregate != "avg":
+        extreme: Floats = (np.fmin if aggregate == "min" else np.fmax).reduceat(part, starts)
+        return extreme
+    there = ~np.isnan(part)
+    sums, counts = (
+        np.add.reduceat(some, starts) for some in (np.where(there, part, 0.0), there.astype(float))
+    )
+    with np.errstate(invalid="ignore"):
+        mean: Floats = sums / counts
+    return mean
 
 
 def intervals(conn: Connection, newest: Sequence[tuple[str, int]]) -> list[float]:

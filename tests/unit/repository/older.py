@@ -21,10 +21,11 @@ def as_before_runs(conn: Connection) -> None:
     """Make the tables those of the revision before, with the same rows; other databases have had no runs."""
     if conn.dialect.name == "sqlite":
         conn.exec_driver_sql("CREATE TEMPORARY TABLE kept AS SELECT * FROM metric_data")
-        conn.exec_driver_sql("DROP VIEW metric_data")
+        for view in ("metric_data", "recent_row"):
+            conn.exec_driver_sql(f"DROP VIEW {view}")
         for action in ("insert", "update", "delete"):
             conn.exec_driver_sql(f"DROP TRIGGER metric_number_{action}")
-        for statement in tables.TABLES:
+        for statement in (*tables.TABLES, *tables.BLOCKS):
             if statement.startswith("CREATE TABLE"):
                 conn.exec_driver_sql(f"DROP TABLE {statement.split()[2]}")
         conn.exec_driver_sql(TABLE)

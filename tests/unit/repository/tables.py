@@ -14,7 +14,7 @@ def definitions(database: Database) -> list[str]:
     Of SQLite's older tables the indexes only: it cannot give a column a default later, and none of the engine's code goes
     without the value.
     """
-    runs = ", ".join(f"'{statement.split()[2]}'" for statement in embedded.TABLES)
+    runs = ", ".join(f"'{statement.split()[2]}'" for statement in (*embedded.TABLES, *embedded.BLOCKS))
     statement = {
         "sqlite": (
             "SELECT name, replace(replace(sql, char(10), ''), '\"', '') FROM sqlite_schema"

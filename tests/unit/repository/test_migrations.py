@@ -30,7 +30,7 @@ def differences(database):
             database.dialect == "sqlite"
         ):  # which has a view in the place of this table: `definitions` compares it
             apart |= {"metric_data", "timestamp_idx", "anomaly_score_idx"}
-            apart |= {statement.split()[2] for statement in embedded.TABLES}
+            apart |= {statement.split()[2] for statement in (*embedded.TABLES, *embedded.BLOCKS)}
         wanted = {"compare_type": True, "include_object": lambda _, name, *__: name not in apart}
         return compare_metadata(MigrationContext.configure(conn, opts=wanted), schema.metadata)
 

@@ -103,7 +103,7 @@ def test_no_more_rows_are_read_than_needed(database, uids, options, index):
 
     @event.listens_for(database.engine, "before_cursor_execute")
     def note(conn, cursor, statement, parameters, context, executemany):
-        if "FROM metric_data" in statement:
+        if "FROM recent_row" in statement:
             executed.append((statement, parameters))
 
     latest(database, **options)

@@ -2,8 +2,6 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
 from htmengine.repository import metrics, schema, scores
 from tests.unit.repository.rows import add_rows, add_scored, score_rows
@@ -85,12 +83,3 @@ def test_many_rows_are_scored_in_one_call(database, uid):
         add_rows(conn, uid, 1001)
         score_rows(conn, uid, 1, 1001)
         assert len(scores.stored(conn, uid, 1, 1001)) == 1001
-
-
-@given(score=st.floats(-1, 1) | st.floats(0.9998, 1.0))
-def test_the_bar_is_as_high_as_documented(score):
-    size = abs(score)
-    level = 1.0 if size > 0.99999 else math.log(1.0000000001 - size) / math.log(1.0 - 0.9999999999)
-    assume(abs(level - 0.4) > 1e-12)
-    documented = 0 if score == 0 else round(level + (1e9 if level >= 0.5 else 1e6 if level >= 0.4 else 1e3))
-    assert scores.rescale_for_display(score) == documented

@@ -148,7 +148,7 @@ def test_what_stays_is_scored_again_bit_for_bit(tmp_path):
 
 def test_the_oldest_rows_go_when_the_file_is_too_large(tmp_path):
     settings = msgspec.structs.replace(
-        config.embedded(tmp_path), retention=config.Retention(gibibytes=1 / 2048)
+        config.embedded(tmp_path), retention=config.Retention(gibibytes=1 / 1600)
     )
     now = 30 * 86_400
     with opened(settings) as context:

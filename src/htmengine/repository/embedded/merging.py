@@ -6,6 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Row
 
+from htmengine.repository.embedded import compaction
 from htmengine.repository.embedded.tables import SCORES
 
 RUNS_TO_MERGE: Final = 8
@@ -49,6 +50,7 @@ def merge(conn: Connection, rows: int) -> int:
     if beyond > metrics:
         conn.exec_driver_sql("DELETE FROM sample_run WHERE id <= ?", (last,))
         conn.exec_driver_sql("DELETE FROM run_merge")
+        compaction.begin(conn)
     else:
         conn.exec_driver_sql("UPDATE run_merge SET next_metric = ?", (beyond,))
     return found

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final
 
+import numpy as np
 from sqlalchemy import Connection
 
 from htmengine.repository.chunks import in_statements
+from htmengine.repository.embedded import compaction
+from htmengine.repository.embedded.blocks import Block
 
 ROWS_OF_METRIC: Final = 4
 """Rows that a run has of each metric, if all come equally often. A page is then shared by a dozen of metrics."""
@@ -70,16 +73,16 @@ def store_scores(
     found = at = 0
     for count, parameters in in_statements(given, ROWS_IN_STATEMENT, again=True):
         values = ", ".join([row] * count)
-        missing = count
+        merged = (
+            f"UPDATE merged_row SET {own} FROM (VALUES {values}) AS given"
+            " JOIN metric_number AS number ON number.uid = given.column1"
+            f" WHERE merged_row.metric = number.id AND merged_row.rowid = given.column2{same}"
+        )
+        missing, of_merged = count, 0
         ends = {(uids[place], rowids[place]): None for place in (at, at + count - 1)}
         for place in _likely_first(conn, places, list(ends)):
             if place == MERGED:
-                done = conn.exec_driver_sql(
-                    f"UPDATE merged_row SET {own} FROM (VALUES {values}) AS given"
-                    " JOIN metric_number AS number ON number.uid = given.column1"
-                    f" WHERE merged_row.metric = number.id AND merged_row.rowid = given.column2{same}",
-                    parameters,
-                )
+                of_merged = done = conn.exec_driver_sql(merged, parameters).rowcount
             else:
                 done = conn.exec_driver_sql(
                     f"INSERT INTO run_score (run, metric, rowid, {names})"
@@ -88,13 +91,28 @@ def store_scores(
                     f" ON sample.run = ? AND sample.metric = number.id AND sample.rowid = column2{is_same}"
                     f" WHERE true ON CONFLICT (run, metric, rowid) DO UPDATE SET {excluded}",
                     (*parameters, place),
-                )
-            missing -= done.rowcount
+                ).rowcount
+            missing -= done
             if not missing:
                 break
+        if missing and _spread(conn, values, parameters):
+            missing -= conn.exec_driver_sql(merged, parameters).rowcount - of_merged
         found += count - missing
         at += count
     return found
+
+
+def _spread(conn: Connection, values: str, parameters: Sequence[Any]) -> bool:
+    """Bring blocks that have some of these rows back into rows; return whether there are any.
+
+    They are few: where people teach, or an application writes scores itself.
+    """
+    having = (
+        f"id IN (SELECT other.id FROM (VALUES {values}) AS given JOIN metric_number AS number"
+        " ON number.uid = given.column1 JOIN row_block AS other ON other.metric = number.id"
+        " AND given.column2 BETWEEN other.first AND other.last)"
+    )
+    return compaction.spread(conn, having, parameters)
 
 
 def _likely_first(conn: Connection, places: Sequence[int], rows: Sequence[tuple[str, int]]) -> list[int]:
@@ -129,6 +147,18 @@ def read_spans(conn: Connection, spans: Mapping[str, tuple[int, int]]) -> Iterat
         )
 
 
+def remove(conn: Connection, uid: str, first: int, last: int) -> None:
+    """Delete the rows of a metric from one rowid to another; blocks of which all rows go are not opened."""
+    metric = conn.exec_driver_sql("SELECT id FROM metric_number WHERE uid = ?", (uid,)).scalar()
+    span = (metric, first, last)
+    conn.exec_driver_sql("DELETE FROM row_block WHERE metric = ? AND first >= ? AND last <= ?", span)
+    compaction.spread(conn, "metric = ? AND last >= ? AND first <= ?", span)
+    rows = "metric = ? AND rowid BETWEEN ? AND ?"
+    for table in ("run_score", "run_sample"):
+        conn.exec_driver_sql(f"DELETE FROM {table} WHERE run IN (SELECT id FROM sample_run) AND {rows}", span)
+    conn.exec_driver_sql(f"DELETE FROM merged_row WHERE {rows}", span)
+
+
 def first_from(conn: Connection, uid: str, second: int) -> int:
     """Return a rowid so that rows from there on are at this time or later; see `series.first_from`."""
     metric = conn.exec_driver_sql("SELECT id FROM metric_number WHERE uid = ?", (uid,)).scalar()
@@ -140,6 +170,13 @@ def first_from(conn: Connection, uid: str, second: int) -> int:
     own = "SELECT rowid, time FROM merged_row WHERE metric = ?"
     newest = conn.exec_driver_sql(f"{own} ORDER BY rowid DESC LIMIT 1", (metric,)).first()
     found = [] if in_runs[0] is None else [int(in_runs[0])]
+    block = conn.exec_driver_sql(
+        "SELECT first, columns FROM row_block WHERE id = (SELECT id FROM row_block WHERE metric = ? AND last_time >= ?"
+        " ORDER BY first LIMIT 1)",
+        (metric, second),
+    ).first()
+    if block is not None:
+        found.append(int(block.first + np.searchsorted(Block(block.columns).column("time"), second)))
     if newest is not None and newest.time >= second:
         low, high = 0, int(newest.rowid)
         while low < high:  # by halves: times ascend with the rowids
@@ -153,7 +190,8 @@ def first_from(conn: Connection, uid: str, second: int) -> int:
         found.append(int(first.rowid))  # a row of a run may lie before it
     if found:
         return min(found)
-    last = [int(rowid) for rowid in (in_runs[1], newest and newest.rowid) if rowid is not None]
+    in_blocks = conn.exec_driver_sql("SELECT max(last) FROM row_block WHERE metric = ?", (metric,)).scalar()
+    last = [int(rowid) for rowid in (in_runs[1], newest and newest.rowid, in_blocks) if rowid is not None]
     return max(last) + 1 if last else 0
 
 

@@ -12,12 +12,14 @@ from htmengine.repository.database import Database
 from htmengine.repository.errors import RepositoryError
 from htmengine.repository.locks import lock_metrics, lock_tables
 
-NEWEST: Final = "9b3e5d41f7a2"
+NEWEST: Final = "c41f7a90d2e6"
 """Revision of the tables that this version works with."""
 DOCUMENTED: Final = ("57ab75d58038", "1d2eddc43366", "872a895b8e8", "315d6ad6c19f")
 """Revisions of the documented schema, oldest first; the last one adds the column for predictions."""
 FIRST_WITH_RUNS: Final = "9b3e5d41f7a2"
 """Revision from which on `metric_data` is a view in SQLite."""
+FIRST_WITH_BLOCKS: Final = "c41f7a90d2e6"
+"""Revision from which on it shows blocks, too."""
 
 _SHARDS: Final = "shards"
 
@@ -84,7 +86,9 @@ def _migrate(conn: Connection, found: str | None, where: str) -> None:
     settings.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     settings.attributes["connection"] = conn
     if found is None and schema.metric_data.name in inspect(conn).get_view_names():
-        command.stamp(settings, FIRST_WITH_RUNS)  # made by an application from the tables of `schema`
+        # Made by an application from the tables of `schema`.
+        has_blocks = inspect(conn).has_table("row_block")
+        command.stamp(settings, FIRST_WITH_BLOCKS if has_blocks else FIRST_WITH_RUNS)
     elif found is None:
         # Made from the documented statements, or by an application from the tables of `schema`. The newest documented
         # revision adds one column; what comes after it adds only what is not there.

@@ -38,7 +38,7 @@ from htmengine.model_swapper.model_input import ModelInputBuilder, requests
 from htmengine.repository import backfill, gathered_samples, metrics, running_totals, samples
 from htmengine.repository.chunks import in_chunks
 from htmengine.repository.database import Database
-from htmengine.repository.embedded import merging
+from htmengine.repository.embedded import compaction, merging
 from htmengine.repository.errors import WriteConflict
 from htmengine.repository.gathered_samples import Span
 from htmengine.repository.metrics import MetricState
@@ -85,6 +85,8 @@ LINES_BATCH_SIZE: Final = 4000
 the message that reaches it."""
 MIN_MERGED_ROWS: Final = 500
 """So many rows are merged between two batches, where there are some to merge."""
+BLOCKS_BATCH_SIZE: Final = 2
+"""So many blocks are made in a transaction."""
 CLOSINGS_BATCH_SIZE: Final = 1000
 """Metrics of which one message says that an interval is over."""
 MAX_POLL_S: Final = 1.0
@@ -221,15 +223,23 @@ class MetricStorer(Stage):
 
     @override
     def settle(self) -> None:
-        """Merge rows of full runs, about twice as many as were stored: so they never pile up, and nobody waits long."""
+        """Merge and compact rows of full runs, about twice as many as were stored: so none pile up, and nobody waits long."""
         rows, self._stored_rows = max(MIN_MERGED_ROWS, 2 * self._stored_rows), 0
         with self._database.read() as conn:
             is_due = merging.is_due(conn)
+            may_compact = compaction.is_due(conn)
         if is_due:
             with self._database.write() as conn:
                 merged = merging.merge(conn, rows)
             self.counters.add("rows_merged", merged)
             self._step(f"{NAME}.merged")
+        while may_compact and rows > 0:  # each time so few that others do not wait
+            with self._database.write() as conn:
+                compacted = compaction.compact(conn, BLOCKS_BATCH_SIZE)
+            self.counters.add("rows_compacted", compacted)
+            self._step(f"{NAME}.compacted")
+            may_compact = compacted > 0
+            rows -= compacted
 
     @override
     def close(self) -> None:

@@ -4,12 +4,13 @@ import random
 import sqlite3
 from contextlib import closing
 
+import numpy as np
 import pytest
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from htmengine.repository import metrics, samples, schema, scores, series
-from htmengine.repository.embedded import merging, rows
+from htmengine.repository import display, metrics, samples, schema, scores, series
+from htmengine.repository.embedded import compaction, functions, merging, rows
 from htmengine.repository.times import from_epoch
 from tests.unit.repository.rows import FIRST_SECOND, add_rows, executed, rolled_back, score_rows
 
@@ -22,6 +23,7 @@ def small_runs(monkeypatch):
     monkeypatch.setattr(rows, "MIN_RUN_ROWS", 6)
     monkeypatch.setattr(rows, "ROWS_OF_METRIC", 2)
     monkeypatch.setattr(merging, "RUNS_TO_MERGE", 3)
+    monkeypatch.setattr(compaction, "BLOCK_ROWS", 4)
 
 
 @pytest.fixture
@@ -93,8 +95,8 @@ class Twin:
         assert found == (0 if others else len(keys))
         if not others:
             for key, one in zip(keys, raw, strict=True):
-                display = scores.rescale_for_display(one)
-                self.rows[key][2:9] = [one, one, display, "null", one, one, one]
+                height = int(display.bars(np.array([one]))[0])
+                self.rows[key][2:9] = [one, one, height, "null", one, one, one]
                 self.rows[key][10:] = [0.5, 0.5, 0.5]
 
     def change(self, conn):
@@ -116,21 +118,25 @@ class Twin:
 def test_the_view_shows_what_was_written_wherever_it_lies(database, uids, seed):
     draw = random.Random(seed)
     twin = Twin(draw)
+    with database.write() as conn:
+        conn.execute(update(schema.metric).values(last_rowid=1000))  # none of these rows is the newest
     for _ in range(60):
         with database.write() as conn:
             twin.append(conn, uids)
-        action = draw.choice(["score", "score", "merge", "merge", "change"])
+        action = draw.choice(["score", "merge", "merge", "merge", "change"])
         with database.write() as conn:
             if action == "score":
                 twin.score(conn)
             elif action == "merge":
                 merging.merge(conn, draw.choice([1, 3, 100]))
+                compaction.compact(conn, draw.choice([1, 2, 100]))
             elif twin.rows:
                 twin.change(conn)
         with database.read() as conn:
             assert list(map(tuple, content(conn))) == twin.content()
     with database.read() as conn:
         assert count(conn, "merged_row") > 0
+        assert count(conn, "row_block") > 0
         for uid in uids:
             own = sorted(rowid for other, rowid in twin.rows if other == uid)
             for at in range(0, twin.last[uid] + 2):
@@ -226,7 +232,7 @@ def test_rows_of_a_deleted_metric_are_gone_everywhere(database, uids):
         for uid in uids:
             conn.execute(delete(schema.metric).where(schema.metric.c.uid == uid))
         assert content(conn) == []
-        for table in ("metric_number", "run_sample", "run_score", "merged_row"):
+        for table in ("metric_number", "run_sample", "run_score", "merged_row", "row_block"):
             assert count(conn, table) == 0
 
 
@@ -256,10 +262,18 @@ def test_applications_insert_rows_as_into_a_table(database, uid, merged):
         conn.execute(update(schema.metric_data).where(data.rowid == 31).values(rowid=30))
 
 
-def test_any_client_of_sqlite_reads_and_writes_the_view(database, uid):
+def test_a_client_of_sqlite_reads_and_writes_the_view_with_two_functions_of_ours(database, uid):
     with database.write() as conn:
         add_rows(conn, uid, 3)
     with closing(sqlite3.connect(database.place)) as connection:
+        with pytest.raises(sqlite3.OperationalError, match="htmengine_block"):
+            connection.execute("SELECT rowid FROM metric_data")
+        assert connection.execute("SELECT rowid FROM recent_row ORDER BY rowid").fetchall() == [
+            (1,),
+            (2,),
+            (3,),
+        ]
+        functions.register(connection)
         connection.execute("UPDATE metric_data SET metric_value = 7.5 WHERE rowid = 2")
         connection.commit()
         found = connection.execute("SELECT rowid, metric_value, timestamp FROM metric_data ORDER BY rowid")

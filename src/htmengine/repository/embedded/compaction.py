@@ -1,0 +1,129 @@
+"""Compaction: merged rows that hardly change any more become blocks, a few in a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+import numpy as np
+from sqlalchemy import Connection
+
+from htmengine.repository.embedded import blocks
+from htmengine.repository.embedded.tables import BLOCK_ROWS, SCORES, SPREAD
+from htmengine.repository.status import WITH_MODEL
+
+METRICS_BATCH_SIZE: Final = 200
+"""So many metrics are looked at in a transaction."""
+MIN_PIECE: Final = 64
+"""Fewer rows between two gaps stay rows."""
+
+_STORED: Final = ("time", "value", *SCORES, "digest")
+_INTEGERS: Final = ("time", "digest")
+
+
+def begin(conn: Connection) -> None:
+    """Have all metrics looked through, those at hand and then those before."""
+    conn.exec_driver_sql(
+        "INSERT INTO row_compaction (next_metric) SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM row_compaction)"
+    )
+
+
+def is_due(conn: Connection) -> bool:
+    """Tell whether there may be rows to compact. Always false on servers."""
+    if conn.dialect.name != "sqlite":
+        return False
+    return conn.exec_driver_sql("SELECT 1 FROM row_compaction").first() is not None
+
+
+def compact(conn: Connection, most: int) -> int:
+    """Make at most so many blocks, of BLOCK_ROWS rows each at most; return how many rows are in them.
+
+    A block begins behind a multiple of BLOCK_ROWS. Only rows before the last that has its scores are taken, or before the
+    newest of a metric without a model, so that the ends of a metric are found without blocks.
+    """
+    state = conn.exec_driver_sql("SELECT next_metric FROM row_compaction").first()
+    if state is None:
+        return 0
+    rows = 0
+    metrics = conn.exec_driver_sql(_METRICS, (state.next_metric, METRICS_BATCH_SIZE)).all()
+    for metric, oldest, before in metrics:
+        while oldest is not None and (last := _end(oldest)) < before:
+            for piece in _pieces(conn, metric, oldest, last):
+                _replace(conn, metric, piece)
+                rows += len(piece)
+                most -= 1
+                if most <= 0:
+                    conn.exec_driver_sql("UPDATE row_compaction SET next_metric = ?", (metric,))
+                    return rows
+            oldest = conn.exec_driver_sql(_OLDEST, (metric, last)).scalar()
+    if len(metrics) < METRICS_BATCH_SIZE:
+        conn.exec_driver_sql("DELETE FROM row_compaction")
+    else:
+        conn.exec_driver_sql("UPDATE row_compaction SET next_metric = ?", (metrics[-1].id + 1,))
+    return rows
+
+
+def spread(conn: Connection, condition: str, parameters: Sequence[Any]) -> bool:
+    """Bring blocks for which a condition of SQL holds back into rows, so that these can change; return whether there are any."""
+    found = conn.exec_driver_sql(
+        f"SELECT id FROM row_block AS block WHERE {condition}", tuple(parameters)
+    ).all()
+    for (block,) in found:
+        conn.exec_driver_sql(f"{SPREAD} WHERE block.id = ?", (block,))
+        conn.exec_driver_sql("DELETE FROM row_block WHERE id = ?", (block,))
+    return bool(found)
+
+
+_WITH_MODEL: Final = ", ".join(str(int(status)) for status in WITH_MODEL)
+_OLDEST: Final = "SELECT rowid FROM merged_row WHERE metric = ? AND rowid > ? ORDER BY rowid LIMIT 1"
+_METRICS: Final = (
+    "SELECT number.id, (SELECT rowid FROM merged_row WHERE metric = number.id ORDER BY rowid LIMIT 1) AS oldest,"
+    f" CASE WHEN metric.status IN ({_WITH_MODEL}) THEN metric.scored_rowid ELSE coalesce(metric.last_rowid, 0) END"
+    " FROM metric_number AS number JOIN metric ON metric.uid = number.uid WHERE number.id >= ? ORDER BY number.id LIMIT ?"
+)
+
+
+def _end(rowid: int) -> int:
+    """Return the last rowid of the block in which a row would be."""
+    return -(-rowid // BLOCK_ROWS) * BLOCK_ROWS
+
+
+def _pieces(conn: Connection, metric: int, first: int, last: int) -> Iterator[list[Any]]:
+    """Return the merged rows of a metric from one rowid to another, those without a gap together."""
+    rows = conn.exec_driver_sql(
+        f"SELECT rowid, {', '.join(_STORED)} FROM merged_row WHERE metric = ? AND rowid BETWEEN ? AND ? ORDER BY rowid",
+        (metric, first, last),
+    ).all()
+    begin = 0
+    for place in range(1, len(rows) + 1):
+        if place == len(rows) or rows[place].rowid != rows[place - 1].rowid + 1:
+            if place - begin >= min(MIN_PIECE, last - first + 1):
+                yield list(rows[begin:place])
+            begin = place
+
+
+def _replace(conn: Connection, metric: int, rows: list[Any]) -> None:
+    """Put a block in the place of rows."""
+    _, *given = zip(*rows, strict=True)
+    columns: dict[str, Any] = dict(zip(_STORED, given, strict=True))
+    for name, column in columns.items():
+        if name in _INTEGERS:
+            columns[name] = np.array([blocks.NULL if item is None else item for item in column], np.int64)
+        elif name in blocks.TEXTS:
+            columns[name] = list(column)
+        else:
+            columns[name] = np.array(column, np.float64)
+    scores, times = columns["anomaly_score"], columns["time"]
+    highest = None if np.isnan(scores).all() else float(np.nanmax(scores))
+    block = blocks.encode(columns)
+    checksum = int.from_bytes(blake2b(block, digest_size=8).digest(), "little", signed=True)
+    first, last = rows[0].rowid, rows[-1].rowid
+    conn.exec_driver_sql(
+        "DELETE FROM merged_row WHERE metric = ? AND rowid BETWEEN ? AND ?", (metric, first, last)
+    )
+    conn.exec_driver_sql(
+        "INSERT INTO row_block (metric, first, last, first_time, last_time, highest, checksum, columns)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (metric, first, last, int(times.min()), int(times.max()), highest, checksum, block),
+    )
