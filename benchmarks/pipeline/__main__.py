@@ -81,7 +81,7 @@ class Run:
                 self.offered += len(self.fleet.names)
                 while self.offered - self.seen.value > load.MAX_UNDER_WAY:
                     self._pause(begin)
-        self._drain()
+        self.drain()
         seconds = time.monotonic() - begin
         return {
             "rows_of_each_metric": rows,
@@ -123,7 +123,7 @@ class Run:
             "resident_mib_at_start_and_end": [memory[0][1], memory[-1][1]],
             "samples_under_way": memory[-1][2],
             "memory_and_lag": memory,
-            "drain_seconds": self._drain(),
+            "drain_seconds": self.drain(),
         }
 
     def _cpu_seconds(self) -> Counter[str]:
@@ -135,12 +135,8 @@ class Run:
 
     def latencies(self, first: int) -> dict[str, float]:
         """Stop the subscriber and return the latencies of the samples from `first` on, past the warm-up."""
-        self._stop.set()
-        self._subscriber.join()
-        sent, seen = np.load(self.folder / f"sent-{first}.npy"), np.load(self._seen_times)
-        seen = seen[(seen[:, 0] >= first)]
-        sent_at = sent[np.searchsorted(sent[:, 0], seen[:, 0], side="right") - 1, 1]
-        milliseconds = 1e3 * (seen[:, 1] - sent_at)[sent_at > sent[0, 1] + WARM_UP_S]
+        sent_at, seconds = self.seen_after(first)
+        milliseconds = 1e3 * seconds[sent_at > sent_at.min() + WARM_UP_S]
         return {
             "samples": len(milliseconds),
             "p50_ms": round(float(np.percentile(milliseconds, 50)), 1),
@@ -148,12 +144,21 @@ class Run:
             "max_ms": round(float(milliseconds.max()), 1),
         }
 
+    def seen_after(self, first: int) -> tuple[np.ndarray, np.ndarray]:
+        """Stop the subscriber; return of each sample from `first` on when it was sent, and how long its result took."""
+        self.close()
+        sent, seen = np.load(self.folder / f"sent-{first}.npy"), np.load(self._seen_times)
+        seen = seen[(seen[:, 0] >= first)]
+        sent_at = sent[np.searchsorted(sent[:, 0], seen[:, 0], side="right") - 1, 1]
+        return sent_at, seen[:, 1] - sent_at
+
     def close(self) -> None:
         """End the subscriber."""
         self._stop.set()
         self._subscriber.join()
 
-    def _drain(self) -> float:
+    def drain(self) -> float:
+        """Wait until everything has come out; return how long that took, in seconds."""
         begin = time.monotonic()
         while self.seen.value < self.offered:
             self._pause(begin)

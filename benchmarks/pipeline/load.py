@@ -97,7 +97,7 @@ class _Batch(msgspec.Struct):
 def subscribe(
     settings: Settings, fleet: Lines, ready: Event, stop: Event, seen: Synchronized[int], times: Path
 ) -> None:
-    """Take results from the exchange of batches until told to stop.
+    """Take results of a fleet from the exchange of batches until told to stop.
 
     times : where to write when each sample was seen: rows of (number of the sample, seconds of the monotonic clock).
     """
@@ -112,7 +112,7 @@ def subscribe(
             deliveries = consumer.receive(max_messages=100, timeout_s=0.2)
             now = time.monotonic()
             for delivery in deliveries:
-                rows = decoder.decode(delivery.body).rows
+                rows = [row for row in decoder.decode(delivery.body).rows if row.name in index]
                 timestamps = np.array([row.ts for row in rows], dtype=np.int64)
                 of = np.array([index[row.name] for row in rows], dtype=np.int64)
                 numbers.append(fleet.samples_at(timestamps) * len(index) + of)

@@ -27,6 +27,7 @@ from htmengine.repository.embedded import compaction, merging
 from htmengine.repository.embedded import rows as embedded_rows
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.repository.opening import open_database
+from htmengine.runtime.metric_storer import lane
 from htmengine.runtime.metric_storer import stage as storer_stage
 from htmengine.sqlite.presence import Presence
 from htmengine.system.processes import Process as Identity
@@ -274,6 +275,7 @@ def simulated(machine: Machine) -> Iterator[None]:
             (compaction, "BLOCK_ROWS", 4),
             (compaction, "MIN_PIECE", 1),
             (storer_stage, "MIN_MERGED_ROWS", 5),
+            (lane, "AT_ONCE", 1),  # so that new metrics wait for each other
         ):
             stack.enter_context(patch.object(where, name, what))
         stack.enter_context(_fence_watched(machine))

@@ -1,4 +1,7 @@
-"""Metrics whose history is being sent: their live samples are held until it is complete."""
+"""Metrics whose history is being sent: their live samples are held until it is complete.
+
+So are samples of names that nobody knows yet, until their metrics are created: see `runtime.metric_storer.lane`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, delete, insert, select, update
 
 from htmengine.repository import bulk, schema
+from htmengine.repository.chunks import in_chunks
 
 _backfill: Final = schema.backfill.c
 _held: Final = schema.held_sample.c
@@ -61,6 +65,29 @@ def held(conn: Connection, name: str, limit: int) -> HeldSamples:
 def release(conn: Connection, name: str, last_id: int) -> int:
     """Drop the samples that are held for a metric, up to this id: they are stored now. Return their number."""
     return conn.execute(delete(schema.held_sample).where(_held.name == name, _held.id <= last_id)).rowcount
+
+
+def held_without_history(conn: Connection) -> list[str]:
+    """Return the names of which samples are held although no history is sent, those first of which they have waited longest."""
+    running = select(_backfill.name)
+    query = select(_held.name).where(_held.name.not_in(running)).order_by(_held.id)
+    return list(dict.fromkeys(conn.scalars(query)))
+
+
+def take_held(conn: Connection, names: Sequence[str]) -> tuple[list[str], list[int], list[float]]:
+    """Take out what is held of some metrics; return names, timestamps and values, in the order in which they came."""
+    wanted = set(names)
+    query = select(_held.id, _held.name, _held.timestamp, _held.metric_value)
+    # Where the database takes A for a, it gives names that nobody asked for.
+    rows = sorted(
+        row
+        for some in in_chunks(names)
+        for row in conn.execute(query.where(_held.name.in_(some)))
+        if row.name in wanted
+    )
+    for some_ids in in_chunks([row.id for row in rows]):
+        conn.execute(delete(schema.held_sample).where(_held.id.in_(some_ids)))
+    return [row.name for row in rows], [row.timestamp for row in rows], [row.metric_value for row in rows]
 
 
 def forget_held(conn: Connection, name: str) -> None:

@@ -38,11 +38,14 @@ class NewMetrics:
         self._there = 0
         self._counted_at: float | None = None
 
-    def look(self, conn: Connection) -> None:
-        """Count the metrics that there are, if that is a minute ago: others create and delete some, too."""
+    def look(self, conn: Connection, waiting: int) -> None:
+        """Count the metrics that there are, and those that wait to be created, if that is a minute ago.
+
+        Others create and delete some, too.
+        """
         now = self._timer()
         if self._most and (self._counted_at is None or now - self._counted_at >= MINUTE_S):
-            self._there, self._counted_at = metrics.count(conn), now
+            self._there, self._counted_at = metrics.count(conn) + waiting, now
 
     def left(self) -> int:
         """Return how many there may be now."""
@@ -69,7 +72,7 @@ class NewMetrics:
         return max(0, self._most - self._there)
 
 
-def new(conn: Connection, names: Mapping[str, str], sent_history: Iterable[str]) -> list[str]:
+def new(conn: Connection, names: Mapping[str, str], admitted: Iterable[str]) -> list[str]:
     """Return the metrics of which nothing is stored yet, in the order of their first samples.
 
     A running total, a sample that waits and a history that has begun are something.
@@ -77,10 +80,10 @@ def new(conn: Connection, names: Mapping[str, str], sent_history: Iterable[str])
     Parameters
     ----------
     names : by the name that samples are sent under, in their order, that which they are stored under.
-    sent_history : metrics of which a history comes along.
+    admitted : metrics of which a history comes along, or that wait to be created.
     """
     stored = list(dict.fromkeys(names.values()))
-    known = {*sent_history, *metrics.states_by_name(conn, stored)}
+    known = {*admitted, *metrics.states_by_name(conn, stored)}
     if known.issuperset(stored):
         return []
     known.update(backfill.running(conn))

@@ -43,7 +43,7 @@ from htmengine.repository.errors import WriteConflict
 from htmengine.repository.gathered_samples import Span
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import WITH_MODEL, MetricStatus
-from htmengine.runtime.metric_storer import new_metrics, numbering, rates, sweep
+from htmengine.runtime.metric_storer import lane, new_metrics, numbering, rates, sweep
 from htmengine.runtime.metric_storer.auto_monitor import AutoMonitor, Models
 from htmengine.runtime.metric_storer.backfill import (
     MAX_HELD,
@@ -64,6 +64,7 @@ from htmengine.runtime.metric_storer.gathering import (
     stamp,
 )
 from htmengine.runtime.metric_storer.intake import Intake
+from htmengine.runtime.metric_storer.lane import NewMetricLane
 from htmengine.runtime.metric_storer.monitor_rules import Gathering, RulesFile
 from htmengine.runtime.metric_storer.new_metrics import NewMetrics
 from htmengine.runtime.metric_storer.numbering import NewSamples, whole_seconds
@@ -125,6 +126,9 @@ class _Stored(NamedTuple):
     states: dict[str, MetricState]
     """Of the metrics, as they were before."""
     new: list[MetricState]
+    waiting: Sequence[str] = ()
+    """Names of the samples that wait in the lane of new metrics; and those of which none waits any more."""
+    released: Sequence[str] = ()
 
 
 class MetricStorer(Stage):
@@ -174,6 +178,7 @@ class MetricStorer(Stage):
         self._automatic = automatic
         self._intake = Intake()
         self._new_metrics = NewMetrics(settings.new_series_per_minute, timer, settings.max_series)
+        self._lane = NewMetricLane()
         self._waiting: dict[str, _Waiting] = {}
         """By metric, what waits to become rows."""
         self._waiting_seen = False
@@ -195,7 +200,7 @@ class MetricStorer(Stage):
     @property
     @override
     def poll_interval_s(self) -> float:
-        if self._automatic.waiting:
+        if self._automatic.waiting or self._lane:
             return 0.0
         return max(0.0, min(MAX_POLL_S, self._sweep_due - self._timer()))
 
@@ -211,6 +216,8 @@ class MetricStorer(Stage):
         in_doubt, self._in_doubt = self._in_doubt, True
         for some in _transactions(messages):
             self._take(some, again=in_doubt or any(message.redelivered for message in some))
+        if self._lane:
+            self._create_some()
         if monitored := self._automatic.work():
             self._ask(monitored)
         if self._sweep.suspicious or self._timer() >= self._sweep_due:
@@ -323,7 +330,7 @@ class MetricStorer(Stage):
         """
         gathered = self._gathered_names(arrived)
         if not (totals or gathered):
-            planned = self._plan_optimistically(batches := self._batches(arrived))
+            planned = self._plan_optimistically(self._batches(arrived))
             if planned:
                 with suppress(WriteConflict):
                     if planned.rows.uids:
@@ -345,11 +352,15 @@ class MetricStorer(Stage):
             else:
                 batches = self._batches(arrived)
             tokens = backfill.running(conn)
+            # Held for another reason from here on, or behind what is to be made of them.
+            at_once = {*tokens, *gathered, *(one.backfill.metric for one in arrived if one.backfill)}
+            released = [name for name in at_once if name in self._lane]
+            batches.insert(0, Batch(lane.taken(conn, released), None))
             plan = partition(batches, tokens, lambda name: _held(conn, name))
             self._note_backfills(conn, tokens, plan.tokens)
             if plan.held.names:
                 backfill.hold(conn, plan.held.names, plan.held.timestamps, plan.held.values)
-            stored = self._store(conn, plan.samples)
+            stored = self._store(conn, plan.samples, at_once)._replace(released=released)
             # Metrics of running totals, and of samples that wait, may have to be passed on, even if nothing is stored now.
             names = {self._intake.name(name) for given in totals.values() for name in given.names} | gathered
             if names:
@@ -357,7 +368,8 @@ class MetricStorer(Stage):
                 stored.states.update(known)
                 stored.states.update(metrics.states_by_name(conn, sorted(names - stored.states.keys())))
         self._note_waiting(waiting)
-        self._new_metrics.count(len(stored.new) if admitted is None else admitted)
+        self._new_metrics.count(self._new_ones(stored) if admitted is None else admitted)
+        self._note_lane(stored)
         return len(plan.held.names), stored
 
     def _admit(
@@ -375,12 +387,14 @@ class MetricStorer(Stage):
                 for sent, kind in zip(one.samples.names, kinds, strict=False):
                     if kind is not Kind.ENDED and sent not in names:
                         names[sent] = self._intake.name(sent)
-        histories = [one.backfill.metric for one in arrived if one.backfill]
-        self._new_metrics.look(conn)
+        self._new_metrics.look(conn, len(self._lane))
         left = self._new_metrics.left()
         if left >= len(names) + new_metrics.AMPLE:
             return None, totals
-        new = new_metrics.new(conn, names, histories)
+        admitted = [one.backfill.metric for one in arrived if one.backfill]
+        new = new_metrics.new(
+            conn, names, [*admitted, *(name for name in names.values() if name in self._lane)]
+        )
         if len(new) <= left:
             return len(new), totals
         beyond = set(new[left:])
@@ -508,6 +522,7 @@ class MetricStorer(Stage):
         """Find out what waits: at the start, and when the last attempt ended in an error."""
         with self._database.read() as conn:
             newest = gathered_samples.newest(conn)
+            self._lane.see(conn)
         self._intake.use(self._automatic.rules)
         self._waiting.clear()
         self._note_waiting(
@@ -538,6 +553,8 @@ class MetricStorer(Stage):
             return None
         columns = together(batches)
         names = list(dict.fromkeys(columns.names))
+        if self._lane and any(name in self._lane for name in names):
+            return None
         with self._database.read() as conn:
             if backfill.running(conn):
                 return None
@@ -557,21 +574,45 @@ class MetricStorer(Stage):
             elif name in before:
                 backfill.end(conn, name, before[name])
 
-    def _store(self, conn: Connection, columns: NewSamples) -> _Stored:
-        """Insert samples as rows, creating the metrics that are new."""
+    def _store(self, conn: Connection, columns: NewSamples, at_once: Set[str]) -> _Stored:
+        """Insert samples as rows, creating metrics that are new: those of `at_once`, and some of the others, which wait."""
         names = list(dict.fromkeys(columns.names))
         states = metrics.states_by_name(conn, names)
+        columns, later = self._lane.divide(columns, states, at_once)
+        if later.names:
+            backfill.hold(conn, *later)
+            names = list(dict.fromkeys(columns.names))
         new = [name for name in names if name not in states]
         if new:
             metrics.create_custom(conn, new)
             states.update(metrics.states_by_name(conn, new))
         rows = numbering.number(columns, states)
         insert(conn, rows)
-        return _Stored(rows, states, [states[name] for name in new])
+        return _Stored(rows, states, [states[name] for name in new], later.names)
+
+    # -- New metrics that wait
+
+    def _new_ones(self, stored: _Stored) -> int:
+        """Return how many new metrics came, created or not; those that have waited so far came before."""
+        waiting = {name for name in stored.waiting if name not in self._lane}
+        return len(waiting) + sum(state.name not in self._lane for state in stored.new)
+
+    def _note_lane(self, stored: _Stored) -> None:
+        self._lane.left(stored.released)
+        self._lane.entered(stored.waiting)
+
+    def _create_some(self) -> None:
+        """Create the metrics that have waited longest, and store all that waits of them."""
+        names = self._lane.next()
+        with self._database.write() as conn:
+            stored = self._store(conn, lane.taken(conn, names), set(names))._replace(released=names)
+        self._step(f"{NAME}.committed")
+        self._note_lane(stored)
+        self._pass_on(stored, SentRefusals(self._intake.sources))
 
     def _pass_on(self, stored: _Stored, refusals: SentRefusals) -> None:
         """Hand committed rows to the models, and start the models that have waited for them; count what was refused."""
-        rows, states, new = stored
+        rows, states, new = stored[:3]
         for key, count in rows.refused.items():
             refusals.add(key[0], rows.examples[key], count=count)
         refusals.report(self.counters, self._intake.shown)
@@ -625,6 +666,8 @@ class MetricStorer(Stage):
             )
             asked = requests(conn, chosen, self._shards, self._input_queue)
             running = backfill.running(conn)
+            if not self._lane:  # a storer that was taken for dead may have let some wait
+                self._lane.see(conn)
         if chosen:
             log.info("%s.asked metrics=%d", NAME, len(chosen))
         self._messages += asked
@@ -640,7 +683,7 @@ class MetricStorer(Stage):
         with self._database.write() as conn:
             if not backfill.end(conn, name, token):
                 return
-            stored = self._store(conn, in_time_order(name, _held(conn, name)))
+            stored = self._store(conn, in_time_order(name, _held(conn, name)), {name})
         self._step(f"{NAME}.committed")
         log.warning("%s.backfill_ended metric=%s reason=its sender has died", NAME, name)
         self._pass_on(stored, SentRefusals(self._intake.sources))

@@ -67,22 +67,22 @@ class TestTotal:
         now = 100.0
         total = NewMetrics(0, lambda: now, 3)
         with Storer(tmp_path).database.write() as conn:
-            total.look(conn)
+            total.look(conn, 0)
             assert (total.limited, total.left(), total.reason) == (True, 3, Reason.MANY_METRICS)
             total.count(3)
             assert (total.left(), total.reason) == (0, Reason.MANY_METRICS)
             metrics.create_custom(conn, ["a"])
             now += 59.0
-            total.look(conn)
+            total.look(conn, 0)
             assert total.left() == 0
             now += 1.0
-            total.look(conn)  # others may have deleted some
+            total.look(conn, 0)  # others may have deleted some
             assert total.left() == 2
 
     def test_the_smaller_of_both_limits_holds(self, tmp_path):
         both = NewMetrics(2, lambda: 0.0, 3)
         with Storer(tmp_path).database.read() as conn:
-            both.look(conn)
+            both.look(conn, 0)
         assert both.left() == 2
         both.count(2)
         assert (both.left(), both.reason) == (0, Reason.MANY_NEW)

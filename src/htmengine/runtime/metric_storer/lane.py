@@ -1,0 +1,82 @@
+"""The lane of new metrics: samples of names that nobody knows wait in it while those of known ones are stored.
+
+To create a metric and to begin its model costs a hundred times what a sample of a known one does. So a transaction creates a
+few; what comes of other new names is held, in that transaction, and a few are created between two batches.
+
+A metric's samples leave the lane together, in the order in which they came, and in the transaction that creates it. Until
+then every sample of the name is held behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Sequence
+from itertools import compress, islice
+from typing import Final
+
+from sqlalchemy import Connection
+
+from htmengine.repository import backfill
+from htmengine.runtime.metric_storer.numbering import NewSamples
+
+AT_ONCE: Final = 500
+"""So many new metrics are created in one transaction."""
+
+
+class NewMetricLane:
+    """Names whose samples wait. They are in the repository, and here so that nobody has to ask it."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def see(self, conn: Connection) -> None:
+        """Find out what waits."""
+        self._names = dict.fromkeys(backfill.held_without_history(conn))
+
+    def entered(self, names: Iterable[str]) -> None:
+        """Note names of which samples were held, and committed."""
+        self._names.update(dict.fromkeys(names))
+
+    def left(self, names: Iterable[str]) -> None:
+        """Note names of which nothing is held any more, as is committed."""
+        for name in names:
+            self._names.pop(name, None)
+
+    def next(self) -> list[str]:
+        """Return the names that have waited longest, as many as are created at once."""
+        return list(islice(self._names, AT_ONCE))
+
+    def divide(
+        self, samples: NewSamples, known: Container[str], at_once: Container[str]
+    ) -> tuple[NewSamples, NewSamples]:
+        """Return the samples that may become rows now, and those that have to wait.
+
+        Parameters
+        ----------
+        known : names of metrics. Of new ones, some are taken now.
+        at_once : names that do not wait in any case.
+        """
+        names = dict.fromkeys(samples.names)
+        new = [name for name in names if not (name in known or name in at_once or name in self._names)]
+        waiting = {*new[AT_ONCE:], *(name for name in names if name in self._names and name not in at_once)}
+        if not waiting:
+            return samples, NewSamples([], [], [])
+        wait = [name in waiting for name in samples.names]
+        return _of(samples, [not waits for waits in wait]), _of(samples, wait)
+
+
+def _of(samples: NewSamples, chosen: Sequence[bool]) -> NewSamples:
+    names, timestamps, values = samples
+    return NewSamples(
+        list(compress(names, chosen)), list(compress(timestamps, chosen)), list(compress(values, chosen))
+    )
+
+
+def taken(conn: Connection, names: Iterable[str]) -> NewSamples:
+    """Take out what waits of these names, in the order in which it came."""
+    return NewSamples(*backfill.take_held(conn, list(names)))
