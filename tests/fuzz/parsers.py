@@ -16,14 +16,14 @@ import struct
 import zipfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import cramjam
 import zstandard
 from google.protobuf import json_format
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
-from htmengine.alerts import rules_file, rules_text
+from htmengine.alerts import rules_file, rules_text, tables_text
 from htmengine.alerts.toml_blocks import NotSeparable
 from htmengine.doors import (
     graphite_pickle,
@@ -244,12 +244,17 @@ def _alert_rules(data: bytes) -> None:
     except ConfigError as error:
         _check_error(error)
         return
-    try:
-        written = rules_text.written_rules(text)
-        again = rules_text.with_rules(text, written)
-    except NotSeparable:
-        return
-    assert rules_text.written_rules(again) == written
+    for read, put in (
+        (rules_text.written_rules, rules_text.with_rules),
+        (tables_text.written_targets, tables_text.with_targets),
+        (tables_text.written_windows, tables_text.with_windows),
+    ):
+        try:
+            written: Any = read(text)
+            again = put(text, written)
+        except NotSeparable:
+            continue
+        assert read(again) == written
 
 
 SERIES: Final = {
