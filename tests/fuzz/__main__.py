@@ -30,7 +30,6 @@ HANGS_AFTER_S: Final = 5
 CHILD: Final = "child"
 MEMORY_MB: Final = 1024
 """Of the whole process, of which libraries and the fuzzer itself take a quarter."""
-MAX_INPUT: Final = 16_384
 _RUNS: Final = re.compile(r"Done (\d+) runs|#(\d+)\s")
 _COVERED: Final = re.compile(r"ft: (\d+)")
 
@@ -52,7 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"{', '.join(sorted(unknown))} not known; known are {', '.join(PARSERS)}")
     found = False
     for name in options.parsers or PARSERS:
-        result = fuzz(name, PARSERS[name].examples, options.minutes, options.findings, options.seed)
+        result = fuzz(name, PARSERS[name], options.minutes, options.findings, options.seed)
         found = found or bool(result["findings"])
         if options.json:
             print(json.dumps(result), flush=True)
@@ -62,17 +61,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     return int(found)
 
 
-def fuzz(name: str, examples: Any, minutes: float, findings: Path, seed: int) -> dict[str, Any]:
+def fuzz(name: str, parser: Any, minutes: float, findings: Path, seed: int) -> dict[str, Any]:
     """Fuzz a parser in a process of its own, until there is a finding or the time is over."""
     findings.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as corpus:
-        for number, example in enumerate(examples):
+        for number, example in enumerate(parser.examples):
             (Path(corpus) / f"example{number}").write_bytes(example)
         command = [
             *(sys.executable, "-m", "tests.fuzz", CHILD, name, str(minutes), corpus),
             f"-timeout={HANGS_AFTER_S}",
             f"-rss_limit_mb={MEMORY_MB}",
-            f"-max_len={MAX_INPUT}",
+            f"-max_len={parser.longest}",
             f"-artifact_prefix={findings}/{name}-",
             f"-seed={seed}",
             "-print_final_stats=1",

@@ -76,6 +76,8 @@ class Parser(NamedTuple):
     work: Callable[[bytes], None]
     """Raises for a finding."""
     examples: Iterable[bytes]
+    longest: int = 16_384
+    """Bytes of an input."""
 
 
 def check(samples: Samples, refusals: Refusals) -> None:
@@ -286,13 +288,13 @@ def _times(data: bytes) -> None:
 
 
 def _file(data: bytes) -> None:
-    for options in (Options(), Options(all_series=True)):
-        try:
-            for series in reader.read(files.stream(data), "series.csv", options):
-                assert len(series.timestamps) == len(series.values) == len(series.lines)
-                assert "\x00" not in "".join(series.notes)
-        except ExplainedError as error:
-            _check_error(error, error.hint)
+    options = Options(all_series=len(data) % 2 == 0)  # one of them, so that twice as many inputs are tried
+    try:
+        for series in reader.read(files.stream(data), "series.csv", options):
+            assert len(series.timestamps) == len(series.values) == len(series.lines)
+            assert "\x00" not in "".join(series.notes)
+    except ExplainedError as error:
+        _check_error(error, error.hint)
 
 
 # -- Examples
@@ -500,7 +502,7 @@ def _packed(data: bytes) -> list[bytes]:
 
 
 def _file_examples() -> list[bytes]:
-    given = shapes.points(8)
+    given = shapes.points(4)  # a file takes the longer the more rows there are to look at
     found = [shape(given).encode() for shape in shapes.SHAPES.values()]
     found += [shapes.workbook(given), shapes.parquet(given), found[0].decode().encode("utf-16")]
     return found + _packed(found[0])
@@ -565,5 +567,5 @@ PARSERS: Final = {
         _times,
         (b"-1h", b"now-15min", b"08:30am yesterday", b"20240304", b"noon 03/04/24", b"5min", b"monday"),
     ),
-    "files": Parser(_file, _file_examples()),
+    "files": Parser(_file, _file_examples(), longest=6_000),
 }

@@ -49,6 +49,8 @@ class Reason(StrEnum):
     QUEUE_FULL = "the queue took no more"
     MANY_NAMES = "more names than are gathered at a time"
 
+    FASTER = "faster than one sample a second"
+
     # -- What only the metric storer knows
     FUTURE = "the timestamp lies too far in the future"
     DUPLICATE = "the metric has a value for this second already"
@@ -121,6 +123,7 @@ _BY_POLICY: Final = frozenset(
     }
 )
 _REMEDIES: Final = {
+    Reason.FASTER: "a metric has one row a second, the first sample that comes: let the sender gather the others, by the mean or the sum, or send one a second",
     Reason.MANY_NEW: "their samples are stored when a later minute has room; raise new_series_per_minute in [limits] of application.conf for a fleet that grows. Where one sender's names change all the time, let a rule of monitor-rules.conf leave the tag out that does",
     Reason.MANY_METRICS: "raise max_series in [limits] of application.conf if this machine can carry more: `htmengine capacity`. Where names change all the time, let a rule of monitor-rules.conf leave the part out that does, and delete what is over: `htmengine delete 'web.old-*'`",
     Reason.PICKLE_HERE: "let the relay send lines: carbon with DESTINATION_PROTOCOL = line, carbon-relay-ng with pickle = false; or set pickle_port in [metric_listener] and send there",

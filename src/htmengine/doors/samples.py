@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Final, Literal, NamedTuple
+from itertools import compress
+from typing import Any, Final, Literal, NamedTuple
 
 from htmengine import foreign
 from htmengine.doors.reasons import BadSample, Reason
@@ -151,6 +152,28 @@ class Parsed(NamedTuple):
 
     samples: Samples
     refusals: Refusals
+
+
+def once_a_second(samples: Samples) -> Parsed:
+    """Return samples without the gauges of whose name and second there is an earlier one, at another part of the second.
+
+    Only here are these parts known: in messages gauges have whole seconds. What is sent again has the same time, and is left
+    to the metric storer.
+    """
+    refusals = Refusals()
+    if not any(timestamp % 1.0 for timestamp in samples.timestamps):
+        return Parsed(samples, refusals)
+    firsts: dict[tuple[str, float], float] = {}
+    kept = []
+    for name, timestamp, value, kind in zip(*samples[:4], strict=True):
+        first = firsts.setdefault((name, timestamp // 1), timestamp) if kind is Kind.GAUGE else timestamp
+        kept.append(first == timestamp)
+        if first != timestamp:
+            refusals.add(Reason.FASTER, f"{name} {value!r} {timestamp!r}")
+    if refusals:
+        columns: tuple[list[Any], ...] = samples
+        samples = Samples(*(list(compress(column, kept)) for column in columns))
+    return Parsed(samples, refusals)
 
 
 class UnreadableBody(ValueError):

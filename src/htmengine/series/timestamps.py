@@ -8,6 +8,7 @@ is one of the two. `detect` therefore looks at many cells at once. Times without
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -453,10 +454,11 @@ def detect(
         smallest steps. `ambiguous` then says that no cell was proof. With dots the day is always first.
     name : of the column, which may tell the unit of a count: `time_ms`.
     """
-    found = _detect(cells, day_first, name)
+    detect_ = _remembered if len(cells) <= _REMEMBERED_CELLS else _detect
+    found = detect_(tuple(cells), day_first, name)
     if found is None and any(map(unwrapped, cells)):
         bare = [unwrapped(cell) or cell for cell in cells]
-        found = _detect(bare, day_first, name)
+        found = detect_(tuple(bare), day_first, name)
         if found is not None:
             return found._replace(format=_wrapped(found.format))
     return found
@@ -516,6 +518,11 @@ def _are_days_of_a_spreadsheet(cells: Sequence[str], name: str | None) -> bool:
     if all(map(float.is_integer, days)):
         return re.search(r"date|datum|fecha|day|tag", name or "", re.IGNORECASE) is not None
     return sum(0 < abs(after - before) < 1 for before, after in pairwise(days)) > len(days) // 2
+
+
+# A column is looked at again for each question that is asked of it: is it a header's, a time, the same time?
+_remembered = lru_cache(maxsize=256)(_detect)
+_REMEMBERED_CELLS = 100  # more are of the column that is taken, which is looked at once
 
 
 def is_count(candidate: TimestampFormat) -> bool:

@@ -33,7 +33,7 @@ from htmengine.doors import (
 )
 from htmengine.doors.limits import Limits, inflate
 from htmengine.doors.reasons import Reason
-from htmengine.doors.samples import Parsed, Samples, UnreadableBody
+from htmengine.doors.samples import Parsed, Samples, UnreadableBody, once_a_second
 from htmengine.errors import DependencyUnavailable
 from htmengine.service.counters import Counters
 from htmengine.service.lines import line_messages
@@ -109,11 +109,14 @@ def _endpoint(site: Site, door: Door, counters: Counters) -> Callable[[Request],
         except UnreadableBody as error:
             counters.reject(error.reason, [str(error)], door=door.name, peer=peer)
             raise Refused(_STATUS.get(error.reason, 400), f"{error}.") from error
-        _publish(site, parsed.samples, now, door.name, peer)
+        taken, faster = once_a_second(parsed.samples)
+        _publish(site, taken, now, door.name, peer)
         site.context.step("web.accepted")
         counters.add("samples", len(parsed.samples.names))
         counters.add(f"samples_{door.name}", len(parsed.samples.names))
         counters.reject_all(parsed.refusals, door.name, peer)
+        # As what the metric storer refuses, this is no part of the answer: a sender could mend nothing by sending again.
+        counters.reject_all(faster, door.name, peer)
         return door.answer(parsed, request)
 
     async def endpoint(request: Request) -> Response:

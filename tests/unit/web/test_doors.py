@@ -10,6 +10,7 @@ import pytest
 from htmengine import config
 from htmengine.bus import BusUnavailable, QueueFull
 from htmengine.doors.limits import Limits
+from htmengine.doors.reasons import Reason
 from htmengine.messages import decode_metric_lines
 from htmengine.repository import tokens
 from htmengine.service.context import Context
@@ -72,6 +73,28 @@ def test_a_body_may_be_compressed(house, queued, path):
     assert house.client.post(path, content=b"no gzip", headers=headers).status_code == 400
     headers["Content-Encoding"] = "br"
     assert house.client.post(path, content=b"x", headers=headers).status_code == 415
+
+
+def test_a_sender_that_is_faster_than_a_second_is_told_in_the_report(house, queued):
+    lines = [f"a value={i} {SECOND}{i * 250 % 1000:03d}000000" for i in range(4)]
+    lines += [f"b value=7 {SECOND}500000000", f"b value=7 {SECOND}500000000"]  # sent again
+    lines += [f"c value=8 {SECOND}500000000", f"c value=9 {SECOND + 1}000000000"]
+    assert house.client.post("/write", content="\n".join(lines)).status_code == 204
+    kept = [f"a 0.0 {SECOND}", *[f"b 7.0 {SECOND}"] * 2, f"c 8.0 {SECOND}", f"c 9.0 {SECOND + 1}"]
+    assert queued() == kept
+    rejected = house.context.counters["web"]()["rejected"]
+    assert {reason: found["count"] for reason, found in rejected.items()} == {f"influx: {Reason.FASTER}": 3}
+
+
+def test_running_totals_may_come_faster_than_a_second(house, queued):
+    points = [
+        {"startTimeUnixNano": "1", "timeUnixNano": f"{SECOND}{part}00000000", "asInt": str(part)}
+        for part in (1, 5)
+    ]
+    total = {"dataPoints": points, "aggregationTemporality": 2, "isMonotonic": True}
+    document = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "t", "sum": total}]}]}]}
+    assert house.client.post("/v1/metrics", json=document).is_success
+    assert len(queued()) == 2
 
 
 @pytest.mark.parametrize("path", BAD)
