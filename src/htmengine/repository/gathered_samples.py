@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, delete, func, or_, select, update
 
 from htmengine.repository import bulk, schema
 from htmengine.repository.chunks import in_chunks
@@ -43,16 +43,18 @@ def spans(conn: Connection, names: Sequence[str]) -> dict[str, Span]:
     return {name: Span(first, newest) for name, first, newest in _SPANS.rows(conn, names)}
 
 
-def read(conn: Connection, names: Sequence[str], since: int | None = None) -> dict[str, list[Gathered]]:
+def read(
+    conn: Connection, names: Sequence[str], part: tuple[int, int] | None = None
+) -> dict[str, list[Gathered]]:
     """Return what waits of these metrics, in the order in which it came; of some nothing may.
 
-    `since`: only what is of this time, in seconds since the epoch, or later.
+    `part`: two times, in seconds since the epoch; only what is of the first or earlier, or of the second or later.
     """
     wanted = set(names)
     found: dict[str, list[Gathered]] = {}
     query = select(_sample.id, _sample.name, _sample.source, _sample.timestamp, _sample.metric_value)
-    if since is not None:
-        query = query.where(_sample.timestamp >= since)
+    if part is not None:
+        query = query.where(or_(_sample.timestamp <= part[0], _sample.timestamp >= part[1]))
     for some in in_chunks(list(wanted)):
         for row in conn.execute(query.where(_sample.name.in_(some)).order_by(_sample.id)):
             if row.name in wanted:

@@ -42,7 +42,7 @@ def test_many_samples_of_many_metrics_are_read_and_removed(database):
         assert gathered_samples.newest(conn) == {}
 
 
-def test_between_which_times_samples_wait_and_what_is_of_a_time_or_later(database):
+def test_between_which_times_samples_wait_and_what_lies_outside_of_two_times(database):
     with database.write() as conn:
         gathered_samples.store(
             conn,
@@ -57,5 +57,8 @@ def test_between_which_times_samples_wait_and_what_is_of_a_time_or_later(databas
             "ä 'x\\": (3, 3),
         }
         assert gathered_samples.spans(conn, []) == {}
-        found = gathered_samples.read(conn, ["m", "M"], 6)
-        assert {name: [one.timestamp for one in some] for name, some in found.items()} == {"m": [9], "M": [7]}
+        found = gathered_samples.read(conn, ["m", "M"], (1, 6))
+        assert {name: [one.timestamp for one in some] for name, some in found.items()} == {
+            "m": [9, 1],
+            "M": [7],
+        }

@@ -64,31 +64,42 @@ def parse_closings(lines: Iterable[str], refusals: Refusals) -> list[Closing]:
     return found
 
 
+class Part(NamedTuple):
+    """What is known of a metric's samples of which not all that wait are read."""
+
+    waits: Span
+    """The times between which samples wait."""
+    newest: int
+    """The newest time of these and of the samples that come."""
+
+    def read_until(self, rule: Gathering) -> int:
+        """Return up to which time samples must be read: those that can become rows are not newer."""
+        until = self.newest - rule.delay_s
+        return until // rule.interval_s * rule.interval_s - 1 if rule.interval_s else until
+
+
 class _Metric:
     """What waits of a metric."""
 
+    __slots__ = ("first", "known", "newest", "part", "rule", "tail", "waiting")
+
     def __init__(
-        self, waiting: Iterable[Gathered], tail: int | None, rule: Gathering, span: Span | None
+        self, waiting: Iterable[Gathered], tail: int | None, rule: Gathering, part: Part | None
     ) -> None:
         self.waiting = list(waiting)
-        """In the order in which it came."""
+        """In the order in which it came; of a part without those that can neither become rows nor come again."""
         self.tail = tail
         self.rule = rule
+        self.part = part
         self.known = {(sample.source, sample.timestamp) for sample in self.waiting}
         self.newest: int | None = None
         self.first: int | None = None
-        """The first row that is to be made."""
-        if self.waiting and not span:
-            self.newest = max(sample.timestamp for sample in self.waiting)
-            self.first = min(stamp(sample.timestamp, rule) for sample in self.waiting)
-        self.is_whole = span is None
-        if span:
-            self.newest, self.first = span.newest, stamp(span.first, rule)
-
-
-def may_make_rows(span: Span, rule: Gathering) -> bool:
-    """Whether rows are made once all of a metric's samples between two times are there."""
-    return span.newest - rule.delay_s >= stamp(span.first, rule)
+        """The first row that is to be made; of a part it may be a later one."""
+        if part:
+            self.newest, self.first = part.waits.newest, stamp(part.waits.first, rule)
+        elif self.waiting:
+            times = [sample.timestamp for sample in self.waiting]
+            self.newest, self.first = max(times), stamp(min(times), rule)
 
 
 class Gatherer:
@@ -97,8 +108,8 @@ class Gatherer:
     Parameters
     ----------
     waiting : what waits of each metric that has a sample here, in the order in which it came.
-    spans : of the metrics of which no rows can be made here, the times between which samples wait. Of these `waiting` needs only what is
-        as late as the first sample that comes.
+    parts : what is known of metrics of which `waiting` has only what may become rows here, `Part.read_until`, and what is as
+        late as the first sample that comes.
     tails : the time of each metric's newest row, None where there is none.
     rule_of : returns how a metric's samples are gathered.
     """
@@ -109,10 +120,10 @@ class Gatherer:
         tails: Mapping[str, int | None],
         rule_of: Callable[[str], Gathering],
         refusals: Refusals,
-        spans: Mapping[str, Span] | None = None,
+        parts: Mapping[str, Part] | None = None,
     ) -> None:
         self._before = waiting
-        self._spans = spans or {}
+        self._parts = parts or {}
         self._tails = tails
         self._rule_of = rule_of
         self._refusals = refusals
@@ -160,7 +171,7 @@ class Gatherer:
     def _of(self, name: str) -> _Metric:
         if name not in self._metrics:
             self._metrics[name] = _Metric(
-                self._before.get(name, ()), self._tails.get(name), self._rule_of(name), self._spans.get(name)
+                self._before.get(name, ()), self._tails.get(name), self._rule_of(name), self._parts.get(name)
             )
         return self._metrics[name]
 
@@ -177,7 +188,7 @@ class Gatherer:
         """Make rows of a metric up to a time."""
         if metric.first is None or metric.first > until:
             return
-        if not metric.is_whole:
+        if metric.part and until > metric.part.newest - metric.rule.delay_s:
             raise RuntimeError(f"rows of {name} are made of a part of what waits")
         rows: dict[int, list[Gathered]] = {}
         left = []
@@ -189,8 +200,12 @@ class Gatherer:
                 left.append(sample)
         metric.waiting = left
         metric.known = {(sample.source, sample.timestamp) for sample in left}
-        metric.newest = max((sample.timestamp for sample in left), default=None)
-        metric.first = min((stamp(sample.timestamp, metric.rule) for sample in left), default=None)
+        if metric.newest is None or stamp(metric.newest, metric.rule) <= until:
+            metric.newest = metric.first = None
+        elif metric.part:
+            metric.first = until + 1  # or later
+        else:
+            metric.first = stamp(min(sample.timestamp for sample in left), metric.rule)
         for time, samples in sorted(rows.items()):
             self.done += [sample.id for sample in samples if sample.id is not None]
             self._make(name, metric, time, sorted(samples, key=lambda sample: sample.timestamp))

@@ -40,7 +40,7 @@ from htmengine.repository.chunks import in_chunks
 from htmengine.repository.database import Database
 from htmengine.repository.embedded import compaction, merging
 from htmengine.repository.errors import WriteConflict
-from htmengine.repository.gathered_samples import Span
+from htmengine.repository.gathered_samples import Gathered
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.runtime.metric_storer import lane, new_metrics, numbering, rates, sweep
@@ -59,7 +59,7 @@ from htmengine.runtime.metric_storer.gathering import (
     CLOSINGS,
     Closing,
     Gatherer,
-    may_make_rows,
+    Part,
     parse_closings,
     stamp,
 )
@@ -445,17 +445,13 @@ class MetricStorer(Stage):
     ) -> tuple[list[Batch], Mapping[str, int | None]]:
         """Let samples of these metrics wait; return what becomes rows now, and the last row that each is to get."""
         rules = {name: self._intake.gathering_of(name) or AT_ONCE for name in names}
-        partly = self._not_due(conn, arrived, rules)
-        waiting = gathered_samples.read(conn, sorted(names - partly.keys()))
-        if partly:
-            earliest = min(came.first for came, _ in partly.values())
-            waiting |= gathered_samples.read(conn, sorted(partly), earliest)
+        waiting, parts = self._read_waiting(conn, arrived, rules)
         gatherer = Gatherer(
             waiting,
             {name: state.tail_timestamp for name, state in states.items()},
             rules.__getitem__,
             refusals,
-            {name: span for name, (_, span) in partly.items() if span},
+            parts,
         )
         batches = []
         for one in arrived:
@@ -478,14 +474,15 @@ class MetricStorer(Stage):
         gathered_samples.store(conn, gatherer.added)
         return batches, gatherer.waiting
 
-    def _not_due(
+    def _read_waiting(
         self, conn: Connection, arrived: Iterable[_Arrived], rules: Mapping[str, Gathering]
-    ) -> dict[str, tuple[Span, Span | None]]:
-        """Return the metrics of which no rows can be made now: the times of what comes, and of what waits, if anything does.
+    ) -> tuple[dict[str, list[Gathered]], dict[str, Part]]:
+        """Return what waits of these metrics, and of which of them it is a part.
 
-        Of these, what waits need not be read again with each sample that comes.
+        What can neither become rows now nor come again is not read with each sample that comes.
         """
-        came: dict[str, Span] = {}
+        newest: dict[str, int] = {}
+        first: dict[str, int] = {}
         closed: set[str] = set()
         for one in arrived:
             closed.update(closing.name for closing in one.closings)
@@ -493,22 +490,24 @@ class MetricStorer(Stage):
                 continue
             for sent, timestamp in zip(one.samples.names, one.samples.timestamps, strict=True):
                 name = self._intake.name(sent)
-                if name in rules:
-                    before = came.get(name)
-                    came[name] = (
-                        Span(min(before.first, timestamp), max(before.newest, timestamp))
-                        if before
-                        else Span(timestamp, timestamp)
-                    )
-        asked = [name for name in came if name not in closed and not may_make_rows(came[name], rules[name])]
-        waits = gathered_samples.spans(conn, asked)
-        found: dict[str, tuple[Span, Span | None]] = {}
-        for name in asked:
-            new, old = came[name], waits.get(name)
-            whole = Span(min(new.first, old.first), max(new.newest, old.newest)) if old else new
-            if not may_make_rows(whole, rules[name]):
-                found[name] = new, old
-        return found
+                if name not in rules:
+                    continue
+                before = newest.get(name)
+                if before is None:
+                    newest[name] = first[name] = timestamp
+                elif timestamp > before:
+                    newest[name] = timestamp
+                elif timestamp < first[name]:
+                    first[name] = timestamp
+        came = newest.keys() - closed
+        waits = gathered_samples.spans(conn, sorted(came))
+        parts = {name: Part(span, max(span.newest, newest[name])) for name, span in waits.items()}
+        waiting = gathered_samples.read(conn, sorted(rules.keys() - came))
+        if parts:
+            until = max(part.read_until(rules[name]) for name, part in parts.items())
+            since = min(first[name] for name in parts)
+            waiting |= gathered_samples.read(conn, sorted(parts), (until, since))
+        return waiting, parts
 
     def _note_waiting(self, waiting: Mapping[str, int | None]) -> None:
         now = self._timer()

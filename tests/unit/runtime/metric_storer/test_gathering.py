@@ -358,6 +358,11 @@ def test_what_waits_is_read_again_only_when_a_row_is_made(storer, monkeypatch):
         storer.process(sums((second, 1.0)))
     assert storer.rows("sum") == [(T + 60, 60.0), (T + 120, 60.0)]
     assert sum(read) <= 121
+    read.clear()
+    for second in range(121):
+        storer.process(sums((second, 1.0), name="late"))
+    assert len(storer.rows("late")) == 91
+    assert sum(read) <= 121
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -368,7 +373,11 @@ def test_nothing_depends_on_how_much_of_what_waits_is_read(tmp_path, monkeypatch
         (tmp_path / name).mkdir()
         rules = with_rules(tmp_path / name, PODS + MINUTES + LATE)
         storers.append(Storer(tmp_path / name, rules=rules))
-    monkeypatch.setattr(storers[0].stage, "_not_due", lambda *arguments: {})
+    monkeypatch.setattr(
+        storers[0].stage,
+        "_read_waiting",
+        lambda conn, _arrived, rules: (gathered_samples.read(conn, sorted(rules)), {}),
+    )
     now, sent = 0, []
     for _ in range(60):
         texts = []
