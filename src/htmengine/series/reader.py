@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from htmengine import readable
+from htmengine import foreign, readable
 from htmengine.errors import MisuseError
 from htmengine.htm.arrays import FloatArray
 from htmengine.series import (
@@ -116,7 +116,7 @@ def read(
         note = f"Of the files in {name} {columns.quoted(label)} is read" + (
             f", not {others}; --all reads each." if others else "."
         )
-        series = [one._replace(notes=(note, *one.notes)) for one in series]
+        series = [one._replace(notes=(foreign.visible(note), *one.notes)) for one in series]
     yield from series
 
 
@@ -361,7 +361,7 @@ class _Reading:
             time=self._columns.time,
             value=value,
             repeated=order.repeated,
-            notes=tuple(notes),
+            notes=tuple(map(foreign.visible, notes)),
         )
 
     def _with_strays(self, order: Order, lines: npt.NDArray[np.int64], times: FloatArray) -> BadRows:

@@ -67,6 +67,14 @@ def test_a_running_number_is_not_the_value(header):
     assert read_one(table(TIMES, range(20))).value.column.number == 2  # but if there is no other
 
 
+def test_what_nobody_sees_of_a_name_is_written_out_in_notes():
+    data = "time,\x00\x1b[2J a,b\n" + "".join(
+        f"{60 * i + 1_700_000_000},{i % 5},{i % 3}\n" for i in range(20)
+    )
+    (note,) = read_one(data).notes
+    assert r"\x00\x1b[2J a" in note
+
+
 def test_the_note_on_many_columns_ends_in_one_full_stop():
     (note,) = read_one(table(TIMES, *[VALUES] * 9)).notes
     assert note.endswith("column 7 and more.")
