@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from htmengine.errors import MisuseError
-from htmengine.series import blanks, columns, delimited, documents, keys, sheets
+from htmengine.series import blanks, columns, delimited, documents, graphite_raw, keys, sheets
 from htmengine.series.columns import Column, Columns, Value, Wanted, column, listing, named
 from htmengine.series.container import Member
 from htmengine.series.lines import Line, numbered_lines
@@ -57,6 +57,8 @@ def of_member(member: Member, name: str, options: Options) -> list[Layout]:
         return _laid_out(found, name, options)
     lines = _Lines(numbered_lines(member.stream, name))
     first = next((text for _, text in lines.head if text and not text.isspace()), "")
+    if graphite_raw.is_raw(first):
+        return _laid_out([graphite_raw.table(lines.keep())], name, options)
     if documents.is_json(first):
         read = lines.keep()
         if (tables := documents.tables(read, name)) is not None:

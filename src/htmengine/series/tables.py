@@ -22,6 +22,7 @@ TIME_NAMES: Final = (
     "epoch",
     "starttime",
     "intervalstarttime",
+    "begintime",
     "endtime",
 )
 """Names of columns of times, in the order of preference; in lower case without punctuation."""

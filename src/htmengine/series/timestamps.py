@@ -395,7 +395,7 @@ TEXT_FORMATS = (
     _calendar(
         "month-name day year",
         rf"{_WEEKDAY}{_MONTH_NAME}\s+(?P<day>\d\d?)(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})"
-        rf"(?:(?:\s*[T,]\s*|\s+(?:at\s+)?){_CLOCK}{_HALF}{_ZONE})?",
+        rf"(?:(?:\s*[T,]\s*|\s+(?:(?:at|@)\s+)?){_CLOCK}{_HALF}{_ZONE})?",
     ),
     _calendar(
         "month-name day clock year",  # what `date`, asctime and Apache's errors print

@@ -178,6 +178,15 @@ def prometheus(given: Sequence[Point]) -> str:
     )
 
 
+def graphite_raw(given: Sequence[Point]) -> str:
+    """`/render?format=raw`."""
+    first, last = epoch(given[0][0]), epoch(given[-1][0])
+    values = ",".join(str(v) for _, v in given)
+    return (
+        f'web.a.cpu,{first},{last + 900},900|{values}\nsummarize(b, "1h"),{first},{first + 3600},3600|None\n'
+    )
+
+
 def graphite(given: Sequence[Point]) -> str:
     """`/render?format=json`."""
     return json.dumps(
@@ -504,6 +513,7 @@ TIMES: dict[str, Callable[[datetime], str]] = {
     "Apache, errors": lambda m: f"[{named(m)[0]} {named(m)[1]} {m:%d %H:%M:%S}.123456 {m:%Y}]",
     "Google": lambda m: f"{m:%Y-%m-%dT%H:%M:%S}.000000000Z",
     "Google, console": lambda m: f"{named(m)[1]} {m.day}, {m.year}, {m:%I:%M:%S %p}",
+    "Kibana": lambda m: f"{named(m)[1]} {m.day}, {m.year} @ {m:%H:%M:%S}.000",
     "Python": lambda m: repr(m.replace(tzinfo=None)),
     "Python, aware": lambda m: str(m),
     "pandas": lambda m: f"Timestamp('{m:%Y-%m-%d %H:%M:%S}')",
@@ -564,6 +574,7 @@ SHAPES: dict[str, Shape] = {
             cloudwatch_data,
             prometheus,
             graphite,
+            graphite_raw,
             grafana_frames,
             influxdb,
             opentsdb,
