@@ -6,6 +6,7 @@ the last row at which a teaching or an undoing began to count, rows have these s
 
 from __future__ import annotations
 
+import threading
 import time
 from functools import partial
 from typing import Final, NamedTuple
@@ -48,9 +49,13 @@ class TaughtPast(NamedTuple):
 
 
 class TaughtPasts:
-    """Knows the past of metrics as they are taught; those that were asked for last are remembered."""
+    """Knows the past of metrics as they are taught; those that were asked for last are remembered.
+
+    Several threads may ask. One at a time scores rows: a page asks for scores and for alarms of the same past at once.
+    """
 
     def __init__(self) -> None:
+        self._scoring = threading.Lock()
         self._known: dict[tuple[object, ...], TaughtPast] = {}
 
     def of(self, context: Context, uid: str, *, now: float) -> TaughtPast:
@@ -65,14 +70,15 @@ class TaughtPasts:
         CannotTeach : why not.
         ObjectNotFoundError : there is no such metric.
         """
-        with context.database.read() as conn:
-            state = metrics.state(conn, uid)
-            key = uid, state.generation, newest(conn)
-        found = self._known.pop(key, None) or taught_past(context, uid, now=now)
-        self._known[key] = found
-        while len(self._known) > MAX_REMEMBERED:
-            self._known.pop(next(iter(self._known)), None)
-        return found
+        with self._scoring:
+            with context.database.read() as conn:
+                state = metrics.state(conn, uid)
+                key = uid, state.generation, newest(conn)
+            found = self._known.pop(key, None) or taught_past(context, uid, now=now)
+            self._known[key] = found
+            while len(self._known) > MAX_REMEMBERED:
+                del self._known[next(iter(self._known))]
+            return found
 
 
 def taught_past(context: Context, uid: str, *, now: float) -> TaughtPast:

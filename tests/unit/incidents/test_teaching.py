@@ -1,5 +1,6 @@
 """What is taught counts from its row to the one from which it was undone, or to its expiry, and for nothing else."""
 
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import numpy as np
@@ -149,7 +150,9 @@ def test_the_past_is_remembered_until_something_else_is_taught(season):
     with pytest.raises(CannotTeach, match="taught nothing"):
         pasts.of(context_of(season), uid, now=0)
     label = season.teach(uid, 10, 19, "values")
-    found = pasts.of(context_of(season), uid, now=0)
+    with ThreadPoolExecutor(2) as threads:  # as a page asks
+        found, same = threads.map(lambda _: pasts.of(context_of(season), uid, now=0), range(2))
+    assert found is same
     season.feed(uid, VALUES[400:500])
     assert pasts.of(context_of(season), uid, now=0) is found
     season.undo(label)
