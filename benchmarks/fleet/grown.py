@@ -21,7 +21,7 @@ from htmengine.model_swapper.checkpoint import Checkpoint
 from htmengine.model_swapper.checkpoint_store import CheckpointStore, open_checkpoint_store
 from htmengine.repository import hours, identity, metrics, migrations, samples, schema, scores
 from htmengine.repository.database import Database
-from htmengine.repository.embedded.tables import SCORES
+from htmengine.repository.embedded.tables import SCORES, STATISTICS
 from htmengine.repository.opening import open_database
 from htmengine.repository.status import MetricStatus
 
@@ -234,6 +234,8 @@ def _rows(database: Database, uids: list[str], trained: list[Trained]) -> None:
         copy.drop(conn)
         if embedded:
             conn.exec_driver_sql("CREATE INDEX merged_row_time_idx ON merged_row (time)")
+            for statement in STATISTICS:
+                conn.exec_driver_sql(statement)
 
 
 def _copy(conn: Connection, table: Table, copy: Table, first: str, last: str) -> None:

@@ -15,6 +15,7 @@ from htmengine.repository.metrics import CUSTOM, states
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.repository.times import by_time, epoch_seconds
 
+ANY_NUMBER: Final = 1 << 62
 STATUS_NAMES: Final = {status.value: status.name.lower().replace("_", " ") for status in MetricStatus}
 
 
@@ -177,7 +178,7 @@ def latest_scores(
     query = select(
         data.uid,
         data.rowid,
-        epoch_seconds(data.timestamp),
+        epoch_seconds(data.timestamp).label("seconds"),
         data.metric_value,
         data.anomaly_score,
         data.log_score,
@@ -204,8 +205,11 @@ def latest_scores(
         # In two steps: an order by more than the index has makes newer releases of SQLite sort the whole table.
         time = by_time(conn, data.timestamp)
         newest = conn.scalars(query.with_only_columns(time).order_by(time.desc()).limit(limit)).all()
-        queries = [query.where(time >= newest[-1])] if newest else []
-        queries = [one.order_by(time.desc(), data.uid.desc(), data.rowid.desc()) for one in queries]
+        queries = []
+        if newest:
+            # With a limit of their own these are read by the index, and sorted then; else SQLite may read all merged rows.
+            last = query.where(time >= newest[-1]).order_by(time.desc()).limit(ANY_NUMBER).subquery().c
+            queries.append(select(*last).order_by(last.seconds.desc(), last.uid.desc(), last.rowid.desc()))
     recent = [row for one in queries for row in conn.execute(one.limit(limit))]
     rows = columns.with_older(conn, recent, _SHOWN, limit, least_log_score=least_log_score, uids=uids)
     known = states(conn, [row[0] for row in rows])
