@@ -96,8 +96,8 @@ class AutoMonitor:
         self.look_at_all()
         self._reached.clear()
 
-    def work(self) -> list[str]:
-        """Give models to some metrics and return their uids.
+    def work(self, most: int = MODELS_BATCH_SIZE) -> list[str]:
+        """Give models to some metrics, at most so many, and return their uids.
 
         Raises
         ------
@@ -105,7 +105,7 @@ class AutoMonitor:
         """
         if self._all_unseen:
             self._see_all()
-        some = self._choose(MODELS_BATCH_SIZE)
+        some = self._choose(most)
         try:
             return self._monitor(some)
         except (HTMEngineError, ValueError, TypeError):

@@ -20,6 +20,9 @@ from htmengine.runtime.metric_storer.numbering import NewSamples
 
 AT_ONCE: Final = 500
 """So many new metrics are created in one transaction."""
+SHARE_BEHIND: Final = 0.1
+"""While the storer takes as many messages as it takes at a time, so that more may wait, it does this share of what is to be
+done for new metrics: what is known among these messages goes first."""
 
 
 class NewMetricLane:
@@ -47,23 +50,24 @@ class NewMetricLane:
         for name in names:
             self._names.pop(name, None)
 
-    def next(self) -> list[str]:
-        """Return the names that have waited longest, as many as are created at once."""
-        return list(islice(self._names, AT_ONCE))
+    def next(self, most: int) -> list[str]:
+        """Return the names that have waited longest, at most so many."""
+        return list(islice(self._names, most))
 
     def divide(
-        self, samples: NewSamples, known: Container[str], at_once: Container[str]
+        self, samples: NewSamples, known: Container[str], at_once: Container[str], most: int
     ) -> tuple[NewSamples, NewSamples]:
         """Return the samples that may become rows now, and those that have to wait.
 
         Parameters
         ----------
-        known : names of metrics. Of new ones, some are taken now.
+        known : names of metrics.
         at_once : names that do not wait in any case.
+        most : so many of the other names may become metrics now.
         """
         names = dict.fromkeys(samples.names)
         new = [name for name in names if not (name in known or name in at_once or name in self._names)]
-        waiting = {*new[AT_ONCE:], *(name for name in names if name in self._names and name not in at_once)}
+        waiting = {*new[most:], *(name for name in names if name in self._names and name not in at_once)}
         if not waiting:
             return samples, NewSamples([], [], [])
         wait = [name in waiting for name in samples.names]

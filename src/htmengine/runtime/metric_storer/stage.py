@@ -44,7 +44,7 @@ from htmengine.repository.gathered_samples import Gathered
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.runtime.metric_storer import lane, new_metrics, numbering, rates, sweep
-from htmengine.runtime.metric_storer.auto_monitor import AutoMonitor, Models
+from htmengine.runtime.metric_storer.auto_monitor import MODELS_BATCH_SIZE, AutoMonitor, Models
 from htmengine.runtime.metric_storer.backfill import (
     MAX_HELD,
     Batch,
@@ -179,6 +179,8 @@ class MetricStorer(Stage):
         self._intake = Intake()
         self._new_metrics = NewMetrics(settings.new_series_per_minute, timer, settings.max_series)
         self._lane = NewMetricLane()
+        self._share = 1.0
+        """Of what is otherwise done for new metrics, how much is done now."""
         self._waiting: dict[str, _Waiting] = {}
         """By metric, what waits to become rows."""
         self._waiting_seen = False
@@ -207,6 +209,7 @@ class MetricStorer(Stage):
     @override
     def process(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Samples that were stored before are refused, so messages may come again."""
+        self._share = lane.SHARE_BEHIND if len(deliveries) >= self.max_messages else 1.0
         messages, dead = self._decoded(deliveries)
         if self._in_doubt:
             self._automatic.look_at_all()
@@ -218,7 +221,7 @@ class MetricStorer(Stage):
             self._take(some, again=in_doubt or any(message.redelivered for message in some))
         if self._lane:
             self._create_some()
-        if monitored := self._automatic.work():
+        if monitored := self._automatic.work(self._some(MODELS_BATCH_SIZE)):
             self._ask(monitored)
         if self._sweep.suspicious or self._timer() >= self._sweep_due:
             self._look_after()
@@ -577,7 +580,7 @@ class MetricStorer(Stage):
         """Insert samples as rows, creating metrics that are new: those of `at_once`, and some of the others, which wait."""
         names = list(dict.fromkeys(columns.names))
         states = metrics.states_by_name(conn, names)
-        columns, later = self._lane.divide(columns, states, at_once)
+        columns, later = self._lane.divide(columns, states, at_once, self._some(lane.AT_ONCE))
         if later.names:
             backfill.hold(conn, *later)
             names = list(dict.fromkeys(columns.names))
@@ -596,13 +599,17 @@ class MetricStorer(Stage):
         waiting = {name for name in stored.waiting if name not in self._lane}
         return len(waiting) + sum(state.name not in self._lane for state in stored.new)
 
+    def _some(self, most: int) -> int:
+        """Return how much of this is done for new metrics now."""
+        return max(1, int(self._share * most))
+
     def _note_lane(self, stored: _Stored) -> None:
         self._lane.left(stored.released)
         self._lane.entered(stored.waiting)
 
     def _create_some(self) -> None:
         """Create the metrics that have waited longest, and store all that waits of them."""
-        names = self._lane.next()
+        names = self._lane.next(self._some(lane.AT_ONCE))
         with self._database.write() as conn:
             stored = self._store(conn, lane.taken(conn, names), set(names))._replace(released=names)
         self._step(f"{NAME}.committed")

@@ -65,6 +65,19 @@ def test_samples_of_a_name_that_waits_stay_behind_each_other(storer):
     assert storer.stage.counters.snapshot()["rejected"] == {}
 
 
+def test_new_metrics_get_less_while_more_messages_may_wait(storer, monkeypatch):
+    monkeypatch.setattr(lane, "AT_ONCE", 10)
+    names = [f"metric{number:02}" for number in range(40)]
+    created = []
+    for most in (1, 1, 2):
+        storer.stage.max_messages = most
+        storer.process(one_each(names, 1 + len(created)))
+        created.append(sum(storer.state(name) is not None for name in names))
+    assert created == [2, 3, 13]  # first one with what came; and then one, and ten, of those that wait
+    until_nothing_waits(storer)
+    assert seconds(storer, names[-1]) == [1, 2, 3]
+
+
 @pytest.mark.parametrize("deaths", [1, 2, 3])
 def test_a_death_loses_and_doubles_nothing(storer, deaths):
     bodies = [one_each("abcde", second) for second in (1, 2)]
