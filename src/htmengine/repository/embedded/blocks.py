@@ -115,7 +115,7 @@ class _Writer:
         bits = numbers.view(np.int64)
         if (bits == bits[0]).all():
             return ["same", len(bits), int(bits[0])]
-        if _decimals(numbers[:: len(numbers) // 8 + 1]) and (found := _decimals(numbers)):
+        if found := _decimals(numbers):
             decimals, whole = found
             return ["decimals", decimals, self.integers(whole)]
         some = bits[:: len(bits) // 64 + 1].tolist()
@@ -211,17 +211,19 @@ def _floats(how: Any, arrays: Iterator[Array]) -> Floats:
 
 def _decimals(numbers: Floats) -> tuple[int, Integers] | None:
     """Return by how many decimals numbers are exact, and the whole numbers of the last one; None if by none."""
-    if not np.all(np.abs(numbers) * 10.0**_MAX_DECIMALS < _MAX_WHOLE):
-        least = range(1)
+    if not (np.abs(numbers) * 10.0**_MAX_DECIMALS < _MAX_WHOLE).all():
+        most = 0 if (np.abs(numbers) < _MAX_WHOLE).all() else -1
     else:
-        least = range(_MAX_DECIMALS + 1)
-    for decimals in least:
-        scaled = np.rint(numbers * 10.0**decimals)
-        if not np.all(np.abs(scaled) < _MAX_WHOLE):
-            return None
-        whole = scaled.astype(np.int64)
-        if np.array_equal(_of_decimals(whole, decimals).view(np.int64), numbers.view(np.int64)):
-            return decimals, whole
+        most = _MAX_DECIMALS
+    bits = numbers.view(np.int64)
+    some = numbers[
+        :: len(numbers) // 8 + 1
+    ].tolist()  # in passing: most columns have more digits, which a few tell
+    for decimals in range(most + 1):
+        if all(round(number * 10.0**decimals) / 10.0**decimals == number for number in some):
+            whole = np.rint(numbers * 10.0**decimals).astype(np.int64)
+            if (_of_decimals(whole, decimals).view(np.int64) == bits).all():
+                return decimals, whole
     return None
 
 

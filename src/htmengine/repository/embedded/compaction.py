@@ -91,21 +91,21 @@ def _end(rowid: int) -> int:
 
 def _pieces(conn: Connection, metric: int, first: int, last: int) -> Iterator[list[Any]]:
     """Return the merged rows of a metric from one rowid to another, those without a gap together."""
+    # The driver's own rows: SQLAlchemy's take longer than what becomes of them.
     rows = conn.exec_driver_sql(
         f"SELECT rowid, {', '.join(_STORED)} FROM merged_row WHERE metric = ? AND rowid BETWEEN ? AND ? ORDER BY rowid",
         (metric, first, last),
-    ).all()
+    ).cursor.fetchall()
     begin = 0
-    for place in range(1, len(rows) + 1):
-        if place == len(rows) or rows[place].rowid != rows[place - 1].rowid + 1:
-            if place - begin >= min(MIN_PIECE, last - first + 1):
-                yield list(rows[begin:place])
-            begin = place
+    for end in [*(np.flatnonzero(np.diff([row[0] for row in rows]) != 1) + 1).tolist(), len(rows)]:
+        if end - begin >= min(MIN_PIECE, last - first + 1):
+            yield list(rows[begin:end])
+        begin = end
 
 
 def _replace(conn: Connection, metric: int, rows: list[Any]) -> None:
     """Put a block in the place of rows."""
-    _, *given = zip(*rows, strict=True)
+    rowids, *given = zip(*rows, strict=True)
     columns: dict[str, Any] = dict(zip(_STORED, given, strict=True))
     for name, column in columns.items():
         if name in _INTEGERS:
@@ -118,7 +118,7 @@ def _replace(conn: Connection, metric: int, rows: list[Any]) -> None:
     highest = None if np.isnan(scores).all() else float(np.nanmax(scores))
     block = blocks.encode(columns)
     checksum = int.from_bytes(blake2b(block, digest_size=8).digest(), "little", signed=True)
-    first, last = rows[0].rowid, rows[-1].rowid
+    first, last = rowids[0], rowids[-1]
     conn.exec_driver_sql(
         "DELETE FROM merged_row WHERE metric = ? AND rowid BETWEEN ? AND ?", (metric, first, last)
     )
