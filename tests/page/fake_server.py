@@ -236,7 +236,10 @@ class _Api(alerts.Answers, monitor_rules.Answers):
         return {"items": [one for one in fleet.labels() if one["uid"] in (None, uid)], "next": None}
 
     async def post_labels(self, request):
-        self.world.taught.append({**self.world.taught[0], **await request.json(), "id": "l9", "created": NOW})
+        body, taught = await request.json(), self.world.taught
+        taught.append(
+            {**taught[0], **body, "id": "l9", "name": self.world.name_of(body["uid"]), "created": NOW}
+        )
         return self.world.taught[-1]
 
     async def delete_labels(self, _request, key):

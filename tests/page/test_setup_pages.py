@@ -213,6 +213,7 @@ def test_what_models_were_taught_is_listed_taken_back_and_taught_again(world, si
     expect(rows).to_contain_text("taken back")
     expect(page).to_have_url(re.compile("q=orders&all=1"))
     rows.get_by_role("button", name="Teach queue.orders.depth again").click()
+    expect(page.locator(".taught tbody .state")).to_have_count(2)
     page.get_by_label("also what was taken back").uncheck()
     page.get_by_label("Metric").fill("")
     expect(rows).to_have_count(3)

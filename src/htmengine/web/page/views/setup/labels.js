@@ -19,6 +19,7 @@ export function labelsPart(query) {
   let params = query;
   /** @type {Label[]} the newest first */
   let labels = [];
+  let asked = 0;
   const search = /** @type {HTMLInputElement} */ (h("input", { id: "taught-metric", type: "search", placeholder: "Part of a metric’s name", oninput: () => setQuery({ q: search.value }) }));
   const all = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", onchange: () => setQuery({ all: all.checked ? "1" : null }) }));
   const said = h("div");
@@ -34,22 +35,24 @@ export function labelsPart(query) {
   );
 
   async function load() {
+    const mine = ++asked;
     const undone = params.has("all") || params.has("id");
-    const asked = { taught: "true", undone: undone ? "true" : null, limit: PAGE };
-    command.show("GET", url("/labels", asked));
+    const wanted = { taught: "true", undone: undone ? "true" : null, limit: PAGE };
+    command.show("GET", url("/labels", wanted));
     try {
-      labels = [];
-      for (let after = ""; ; ) {
-        const { items, next } = await get("/labels", { ...asked, after });
-        labels.push(...items);
-        if (next === null) break;
+      /** @type {Label[]} */
+      const found = [];
+      for (let after = ""; after !== null; ) {
+        const { items, next } = await get("/labels", { ...wanted, after });
+        found.push(...items);
         after = next;
       }
-      labels.sort((a, b) => b.created - a.created);
+      if (mine !== asked) return; // what is asked for is another by now
+      labels = found.sort((a, b) => b.created - a.created);
       replace(said);
       show();
     } catch (problem) {
-      replace(said, problemNote(problem, load));
+      if (mine === asked) replace(said, problemNote(problem, load));
     }
   }
 
