@@ -28,7 +28,7 @@ from sqlalchemy import Connection, insert
 from benchmarks.machine import machine
 from htmengine import config
 from htmengine.client import Client
-from htmengine.repository import bulk, schema
+from htmengine.repository import bulk, schema, watermarks
 from htmengine.repository.metrics import CUSTOM
 from htmengine.repository.status import MetricStatus
 from htmengine.repository.times import from_epoch
@@ -59,12 +59,13 @@ def fill(conn: Connection, metrics: int, alarms: int, now: int) -> list[str]:
                     "parameters": "{}",
                     "model_params": "{}",
                     "last_rowid": 1000,
-                    "scored_rowid": 1000,
                     "tail_timestamp": now - chance.randrange(60),
                 }
                 for i in some
             ],
         )
+        watermarks.add(conn, part := [uids[i] for i in some])
+        watermarks.update(conn, {"uid": part}, {"scored_rowid": [1000] * len(part)})
         bulk.insert(
             conn,
             schema.metric_data,
@@ -139,8 +140,9 @@ def fill_year(conn: Connection, uid: str, now: int) -> None:
     conn.execute(
         schema.metric.update()
         .where(schema.metric.c.uid == uid)
-        .values(last_rowid=last, scored_rowid=last, hourly_rowid=last, tail_timestamp=now - 60)
+        .values(last_rowid=last, tail_timestamp=now - 60)
     )
+    watermarks.move(conn, uid, scored_rowid=last, hourly_rowid=last)
 
 
 @contextmanager

@@ -40,7 +40,7 @@ from benchmarks.machine import machine
 from benchmarks.running import Engine, free_port
 from htmengine import config
 from htmengine.doors import protobuf
-from htmengine.repository import schema
+from htmengine.repository import metrics, schema
 from htmengine.repository.opening import open_database
 
 SERIES: Final = 1000
@@ -244,13 +244,12 @@ def _post(address: str, body: bytes) -> None:
 def _wait_for_scores(data: Path) -> None:
     """Wait until all rows that are stored are scored, and no more are stored."""
     database = open_database(config.embedded(data).repository)
-    metric = schema.metric.c
     before, deadline = None, time.monotonic() + STORED_WITHIN_S
     try:
         while time.monotonic() < deadline:
             with database.read() as conn:
-                now = conn.execute(select(metric.name, metric.last_rowid, metric.scored_rowid)).all()
-            if now and now == before and all(row.last_rowid == row.scored_rowid for row in now):
+                now = [(one.uid, one.last_rowid, one.scored_rowid) for one in metrics.custom(conn)]
+            if now and now == before and all(last == scored for _, last, scored in now):
                 return
             before = now
             time.sleep(2)

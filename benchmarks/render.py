@@ -53,7 +53,8 @@ def fill_days(conn: Connection, uids: list[str], now: int) -> None:
             },
         )
     last = 1000 + DAY_ROWS
-    conn.execute(update(schema.metric).values(last_rowid=last, scored_rowid=last, tail_timestamp=now - 60))
+    conn.execute(update(schema.metric).values(last_rowid=last, tail_timestamp=now - 60))
+    conn.execute(update(schema.metric_watermark).values(scored_rowid=last))
 
 
 def requests(names: list[str], year: str, now: int) -> dict[str, dict[str, Any]]:

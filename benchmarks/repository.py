@@ -6,7 +6,8 @@
 
 Each transaction appends one row to each of many metrics and moves their highest rowid, as the storer does; another
 stores the scores of these rows and moves the watermarks, as the anomaly service does. Both indexes and the foreign key
-are in place. `executemany` is one statement for each row; a number is that many rows in a statement; `columns` is one
+are in place. At the end both are done at the same time, the scores of one row while the next is appended: how long that
+takes, and how many connections wait for a lock of the server meanwhile. `executemany` is one statement for each row; a number is that many rows in a statement; `columns` is one
 statement with a parameter for each column. With `--busy` a second thread runs Python all the time: then every step of a
 statement has to wait for the interpreter lock. Servers are private ones, on the same machine.
 """
@@ -21,6 +22,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -29,9 +31,10 @@ import numpy as np
 from sqlalchemy import Connection, bindparam, insert, update
 
 from benchmarks.machine import machine
+from benchmarks.pipeline.usage import lock_waits
 from benchmarks.servers import DATABASES, explained, private
 from htmengine import config
-from htmengine.repository import display, identity, metrics, migrations, samples, schema, scores
+from htmengine.repository import display, identity, metrics, migrations, samples, schema, scores, watermarks
 from htmengine.repository.bulk import mysql, sqlite
 from htmengine.repository.database import Database
 from htmengine.repository.opening import open_database
@@ -48,6 +51,7 @@ VARIANTS: Final = {
 
 _data: Final = schema.metric_data.c
 _metric: Final = schema.metric.c
+_watermark: Final = schema.metric_watermark.c
 _SCORE: Final = (
     update(schema.metric_data)
     .where(_data.uid == bindparam("of_uid"), _data.rowid == bindparam("of_rowid"))
@@ -59,9 +63,9 @@ _LAST: Final = (
     .values(last_rowid=bindparam("after"), tail_timestamp=bindparam("tail"))
 )
 _WATERMARK: Final = (
-    update(schema.metric)
-    .where(_metric.uid == bindparam("of_uid"), _metric.generation == 0)
-    .where(_metric.scored_rowid == bindparam("before"))
+    update(schema.metric_watermark)
+    .where(_watermark.uid == bindparam("of_uid"), _watermark.generation == 0)
+    .where(_watermark.scored_rowid == bindparam("before"))
     .values(scored_rowid=bindparam("after"))
 )
 
@@ -87,20 +91,38 @@ class Fleet:
             names = [f"server.{number}.cpu" for number in range(count)]
             self.uids = list(metrics.create_custom(conn, names).values())
             conn.execute(update(schema.metric).values(status=1, model_params="x" * description_bytes))
+            watermarks.add(conn, self.uids)
 
     def append(self, write: Callable[[Connection, list[Any]], None]) -> Cost:
         """Append a row to every metric and return what it took."""
         self.rowid += 1
-        stamp = FIRST_SECOND + 60 * self.rowid
-        rows = [(uid, self.rowid, stamp, self.random.random()) for uid in self.uids]
-        return self._timed(write, rows)
+        return self._timed(write, self._samples(self.rowid))
 
     def score(self, write: Callable[[Connection, list[Any]], None]) -> Cost:
         """Score the newest row of every metric and return what it took."""
-        rows = [
-            (uid, self.rowid, *(self.random.random() for _ in range(5)), 0.5, 0.25, 0.75) for uid in self.uids
-        ]
-        return self._timed(write, rows)
+        return self._timed(write, self._scores(self.rowid))
+
+    def both(
+        self,
+        append: Callable[[Connection, list[Any]], None],
+        score: Callable[[Connection, list[Any]], None],
+    ) -> float:
+        """Score the newest row of every metric while the next is appended; return how long that took, in seconds."""
+        scored = self._scores(self.rowid)
+        self.rowid += 1
+        appended = self._samples(self.rowid)
+        begin = time.perf_counter()
+        with ThreadPoolExecutor(2) as pool:
+            done = [pool.submit(self._timed, append, appended), pool.submit(self._timed, score, scored)]
+        for one in done:
+            one.result()
+        return time.perf_counter() - begin
+
+    def _samples(self, rowid: int) -> list[Any]:
+        return [(uid, rowid, FIRST_SECOND + 60 * rowid, self.random.random()) for uid in self.uids]
+
+    def _scores(self, rowid: int) -> list[Any]:
+        return [(uid, rowid, *(self.random.random() for _ in range(5)), 0.5, 0.25, 0.75) for uid in self.uids]
 
     def _timed(self, write: Callable[[Connection, list[Any]], None], rows: list[Any]) -> Cost:
         wall, cpu = time.perf_counter(), time.thread_time()
@@ -186,7 +208,9 @@ def busy_thread(wanted: bool) -> Iterator[None]:
             thread.join()
 
 
-def measure(repository: config.Repository, variant: str, arguments: argparse.Namespace) -> dict[str, float]:
+def measure(
+    repository: config.Repository, variant: str, arguments: argparse.Namespace
+) -> dict[str, float | None]:
     """Return rows per second of one variant, over a database of its own."""
     by_row = variant == EXECUTEMANY
     database = open_database(repository)
@@ -198,6 +222,9 @@ def measure(repository: config.Repository, variant: str, arguments: argparse.Nam
         for _ in range(arguments.batches):
             appends.append(fleet.append(append_by_row if by_row else append_in_bulk))
             stores.append(fleet.score(score_by_row if by_row else score_in_bulk))
+        fleet.append(append_in_bulk)
+        with lock_waits(database) as waits:
+            together = [fleet.both(append_in_bulk, score_in_bulk) for _ in range(arguments.batches)]
         reads = []
         for uid in fleet.uids[:20]:
             start = time.perf_counter()
@@ -208,6 +235,8 @@ def measure(repository: config.Repository, variant: str, arguments: argparse.Nam
     return {
         **_summary("append", appends, arguments.metrics),
         **_summary("score", stores, arguments.metrics),
+        "both_ms_p50": round(statistics.median(together) * 1e3, 1),
+        "lock_waits": waits(),
         "read_rows_per_s": round(statistics.median(reads)),
     }
 

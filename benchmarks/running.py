@@ -54,7 +54,7 @@ def free_port() -> int:
 
 def scored_samples(conn: Connection) -> int:
     """Return how many samples of all metrics are scored."""
-    return int(conn.scalar(select(func.sum(schema.metric.c.scored_rowid))) or 0)
+    return int(conn.scalar(select(func.sum(schema.metric_watermark.c.scored_rowid))) or 0)
 
 
 SERVICES = {

@@ -190,8 +190,9 @@ def build(folder: Path, count: int, different: int, trained: int) -> Fleet:
         epochs = {shard: store.epoch(shard) for shard in range(settings.shards)}
         store.write(written, epochs, scored={}, now=0)
         uids += some
+    watermark = schema.metric_watermark
     with database.write() as conn:
-        conn.execute(update(schema.metric).values(hourly_rowid=schema.metric.c.scored_rowid))
+        conn.execute(update(watermark).values(hourly_rowid=watermark.c.scored_rowid))
     database.close()
     return Fleet(
         uids,

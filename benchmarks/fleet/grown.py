@@ -19,7 +19,7 @@ from htmengine.messages import shard_of
 from htmengine.model_swapper import definition
 from htmengine.model_swapper.checkpoint import Checkpoint
 from htmengine.model_swapper.checkpoint_store import CheckpointStore, open_checkpoint_store
-from htmengine.repository import hours, identity, metrics, migrations, samples, schema, scores
+from htmengine.repository import hours, identity, metrics, migrations, samples, schema, scores, watermarks
 from htmengine.repository.database import Database
 from htmengine.repository.embedded.tables import SCORES, STATISTICS
 from htmengine.repository.opening import open_database
@@ -174,8 +174,9 @@ def _metrics(
         ]
         store.write(written, epochs, scored={}, now=0)
         uids += some
+    watermark = schema.metric_watermark
     with database.write() as conn:
-        conn.execute(update(schema.metric).values(hourly_rowid=schema.metric.c.scored_rowid))
+        conn.execute(update(watermark).values(hourly_rowid=watermark.c.scored_rowid))
     return uids
 
 
@@ -201,9 +202,7 @@ def _rows(database: Database, uids: list[str], trained: list[Trained]) -> None:
         with database.write() as conn:
             samples.append(conn, of, rows, one.timestamps, one.values, one.digests[1:])
             scores.store(conn, uids=of, rowids=rows, **{name: column.tolist() for name, column in columns})
-            conn.execute(
-                update(schema.metric).where(schema.metric.c.uid == uid).values(hourly_rowid=rows[0] - 1)
-            )
+            watermarks.move(conn, uid, hourly_rowid=rows[0] - 1)
             hours.store(conn, [hours.summed_to(conn, uid, 0, rows[0] - 1, rows[-1])])
     copy = Table(
         "benchmark_copy",

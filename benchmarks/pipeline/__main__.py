@@ -3,6 +3,7 @@
     .venv/bin/python -m benchmarks.pipeline --bus embedded --db sqlite --metrics 1000 --seconds 30 --json
     .venv/bin/python -m benchmarks.pipeline --metrics 1000 --rate 1000 --seconds 600 --json
     .venv/bin/python -m benchmarks.pipeline --bus rabbitmq --db mariadb --metrics 1000 --seconds 30 --json
+    .venv/bin/python -m benchmarks.pipeline --bus rabbitmq --db postgresql --schedulers 4 --json
 
 Every metric gets its model and a history first (``--history``), so that models are grown up. Then, at saturation, the
 generator sends as fast as samples come out again, and results are counted in the window after a warm-up. At last at half
@@ -20,8 +21,8 @@ import socket
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,12 @@ import numpy as np
 from benchmarks.fleet import generate
 from benchmarks.machine import machine
 from benchmarks.pipeline import load
-from benchmarks.pipeline.usage import cpu_kinds, cpu_seconds, resident_mib, server_cpu_seconds
+from benchmarks.pipeline.usage import cpu_kinds, cpu_seconds, lock_waits, resident_mib, server_cpu_seconds
 from benchmarks.running import Engine, running
 from benchmarks.servers import DATABASES, application, explained
 from htmengine.bus.opening import open_bus
 from htmengine.config import Settings, embedded
+from htmengine.repository.opening import open_database
 
 WARM_UP_S = 5.0
 GROWN_UP = 1100
@@ -50,13 +52,18 @@ SPAWN = multiprocessing.get_context("spawn")
 class Run:
     """One engine, one subscriber, and phases of load one after the other."""
 
-    def __init__(self, engine: Engine, settings: Settings, folder: Path, metrics: int) -> None:
+    def __init__(
+        self, engine: Engine, settings: Settings, folder: Path, metrics: int, others: Sequence[Engine] = ()
+    ) -> None:
+        """`others`: programs whose processor time is counted, too."""
         self.engine = engine
+        self.others = others
         self.server_ports = {}
         if settings.repository.dialect != "sqlite":
             self.server_ports[DATABASE] = settings.repository.port
         if settings.bus == "rabbitmq":
             self.server_ports[BROKER] = settings.broker.port
+        self.database = open_database(settings.repository)
         self.folder = folder
         self.fleet = generate(metrics, load.HISTORY)
         self.offered = 0  # samples sent in all phases so far
@@ -103,11 +110,12 @@ class Run:
         time.sleep(WARM_UP_S)
         profile = cpu_kinds(self.engine.pid, seconds, self.folder)
         memory, before, begin, count = [], self._cpu_seconds(), time.monotonic(), self.seen.value
-        while (elapsed := time.monotonic() - begin) < seconds:
-            memory.append(
-                (round(elapsed), resident_mib(self.engine.pid), sent.value + first - self.seen.value)
-            )
-            time.sleep(min(seconds / 20, seconds - elapsed + 0.01))
+        with lock_waits(self.database) as waits:
+            while (elapsed := time.monotonic() - begin) < seconds:
+                memory.append(
+                    (round(elapsed), resident_mib(self.engine.pid), sent.value + first - self.seen.value)
+                )
+                time.sleep(min(seconds / 20, seconds - elapsed + 0.01))
         elapsed, scored = time.monotonic() - begin, self.seen.value - count
         used = self._cpu_seconds()
         used.subtract(before)
@@ -122,6 +130,7 @@ class Run:
             "cpu_share_by_kind": profile(),
             "resident_mib_at_start_and_end": [memory[0][1], memory[-1][1]],
             "samples_under_way": memory[-1][2],
+            "lock_waits": waits(),
             "memory_and_lag": memory,
             "drain_seconds": self.drain(),
         }
@@ -129,6 +138,8 @@ class Run:
     def _cpu_seconds(self) -> Counter[str]:
         """Return what each thread of the engine has used, and each server."""
         used = cpu_seconds(self.engine.pid)
+        for other in self.others:
+            used.update(cpu_seconds(other.pid))
         for name, port in self.server_ports.items():
             used[name] = server_cpu_seconds(port)  # type: ignore[assignment]
         return used
@@ -156,6 +167,7 @@ class Run:
         """End the subscriber."""
         self._stop.set()
         self._subscriber.join()
+        self.database.close()
 
     def drain(self) -> float:
         """Wait until everything has come out; return how long that took, in seconds."""
@@ -198,15 +210,34 @@ def started(bus: str, db: str, folder: Path) -> Iterator[tuple[Engine, Settings]
         yield engine, app.settings
 
 
+@contextmanager
+def more_schedulers(count: int, folder: Path) -> Iterator[list[Engine]]:
+    """Start schedulers, each a program of its own, beside the one of the engine."""
+    with ExitStack() as stack:
+        found = []
+        for number in range(count):
+            one = Engine(folder / f"scheduler-{number}", 0, folder / "app" / "conf", "model_scheduler")
+            stack.callback(one.kill)
+            one.start()
+            found.append(one)
+        for one in found:
+            if not one.wait_until_it_works():
+                raise RuntimeError(f"a scheduler ended with {one.wait(1)}")
+        yield found
+
+
 def measure(
-    *, bus: str, db: str, metrics: int, seconds: float, rate: float | None, history: int
+    *, bus: str, db: str, metrics: int, seconds: float, rate: float | None, history: int, schedulers: int
 ) -> dict[str, Any]:
     """Start an engine and measure it."""
-    result: dict[str, Any] = {"bus": bus, "db": db, "metrics": metrics}
+    result: dict[str, Any] = {"bus": bus, "db": db, "metrics": metrics, "schedulers": schedulers}
     with tempfile.TemporaryDirectory(prefix="pipeline-") as temporary:
         folder = Path(temporary)
-        with started(bus, db, folder) as (engine, settings):
-            run = Run(engine, settings, folder, metrics)
+        with (
+            started(bus, db, folder) as (engine, settings),
+            more_schedulers(schedulers - 1, folder) as others,
+        ):
+            run = Run(engine, settings, folder, metrics, others)
             try:
                 result["history"] = run.begin(history)
                 if rate is None:
@@ -240,8 +271,13 @@ def main() -> None:
         metavar="ROWS",
         help="of each metric, before anything is measured [default: %(default)s]",
     )
+    parser.add_argument(
+        "--schedulers", type=int, default=1, help="more than one: programs of their own, with RabbitMQ"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     arguments = parser.parse_args()
+    if arguments.schedulers > 1 and arguments.bus != "rabbitmq":
+        parser.error("several schedulers need --bus rabbitmq")
     result = measure(
         bus=arguments.bus,
         db=arguments.db,
@@ -249,6 +285,7 @@ def main() -> None:
         seconds=arguments.seconds,
         rate=arguments.rate,
         history=arguments.history,
+        schedulers=arguments.schedulers,
     )
     print(json.dumps(result) if arguments.json else json.dumps(result, indent=2))
 

@@ -8,12 +8,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import threading
+import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
+from sqlalchemy import text
+
+from htmengine.repository.database import Database
 
 TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 KINDS = {
@@ -92,3 +97,43 @@ def cpu_kinds(pid: int, seconds: float, folder: Path) -> Callable[[], dict[str, 
         return {kind: round(share, 3) for kind, share in found.most_common()} or None
 
     return shares
+
+
+LOCK_POLL_S = 0.02
+_WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+_WAITED_MS = text("SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_time'")
+
+
+@contextmanager
+def lock_waits(database: Database) -> Iterator[Callable[[], float | None]]:
+    """Measure meanwhile how many connections wait for a lock of the database server, on average; None for SQLite.
+
+    PostgreSQL is asked who waits fifty times a second; MariaDB counts the time itself.
+    """
+    if database.dialect == "sqlite":
+        yield lambda: None
+        return
+    done, waiting = threading.Event(), []
+
+    def look() -> None:
+        while not done.wait(LOCK_POLL_S):
+            with database.read() as conn:
+                waiting.append(conn.scalar(_WAITING) or 0)
+
+    def waited_s() -> float:
+        with database.read() as conn:
+            return int(conn.execute(_WAITED_MS).one()[1]) / 1e3
+
+    if database.dialect == "mysql":
+        before, begin = waited_s(), time.monotonic()
+        share: list[float] = []
+        yield lambda: round(share[0], 3)
+        share.append((waited_s() - before) / (time.monotonic() - begin))
+        return
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield lambda: round(sum(waiting) / max(1, len(waiting)), 3)
+    finally:
+        done.set()
+        thread.join()

@@ -113,7 +113,7 @@ class Folder:
 
     def wait_for_scores(self, name: str, count: int) -> None:
         """Wait until so many samples of a metric are scored."""
-        query = "SELECT 1 FROM metric WHERE name = ? AND scored_rowid >= ?"
+        query = "SELECT 1 FROM metric JOIN metric_watermark USING (uid) WHERE name = ? AND metric_watermark.scored_rowid >= ?"
         wait_until(lambda: self.select(query, name, count), f"{count} scores of {name}")
 
     def select(self, query: str, *parameters, file: str = "repository.sqlite") -> list[tuple]:

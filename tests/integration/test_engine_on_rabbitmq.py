@@ -77,7 +77,8 @@ class Application:
 
     def scored(self):
         with closing(sqlite3.connect(self.repository)) as database:
-            rows = database.execute("SELECT scored_rowid FROM metric WHERE name = ?", (METRIC,)).fetchall()
+            query = "SELECT metric_watermark.scored_rowid FROM metric JOIN metric_watermark USING (uid) WHERE name = ?"
+            rows = database.execute(query, (METRIC,)).fetchall()
         return rows[0][0] if rows else 0
 
 

@@ -46,6 +46,10 @@ SERVICES: dict[str, Callable[[Context], Any]] = {
     "anomaly_service": anomaly_service.build,
 }
 SUBSCRIBER = "simulation.subscriber"
+_SCORED = (
+    "SELECT name, metric_watermark.scored_rowid FROM metric JOIN metric_watermark USING (uid) ORDER BY name"
+)
+_BEHIND = "SELECT count(*) FROM metric JOIN metric_watermark USING (uid) WHERE metric_watermark.scored_rowid < last_rowid"
 FILES = ["repository.sqlite", "bus.sqlite", "checkpoints/checkpoints.sqlite"]
 CHANCES = {
     "switch": 0.3,
@@ -342,7 +346,7 @@ class History:
         shutil.rmtree(before.folder)
         with closing(sqlite3.connect(self.disk.path("repository.sqlite"))) as repository:
             # What was published of them may be lost with the subscriber's queue: nobody promises otherwise.
-            for name, scored in repository.execute("SELECT name, scored_rowid FROM metric ORDER BY name"):
+            for name, scored in repository.execute(_SCORED):
                 self.published += [(name, rowid) for rowid in range(1, scored + 1)]
         self.life += 1
         self.boot()
@@ -361,9 +365,7 @@ class History:
                     machine.turn()
                     turns += 1
                 (waiting,) = bus.execute("SELECT sum(length) FROM queue").fetchone()
-                (behind,) = repository.execute(
-                    "SELECT count(*) FROM metric WHERE scored_rowid < last_rowid"
-                ).fetchone()
+                (behind,) = repository.execute(_BEHIND).fetchone()
                 if not waiting and not behind:
                     break
         machine.now += 601.0  # hours that were not seen whole are looked for every ten minutes

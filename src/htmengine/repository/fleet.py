@@ -33,13 +33,14 @@ class NewestRow(NamedTuple):
 
 def newest_rows(conn: Connection, uids: Sequence[str], *, scored: bool = False) -> dict[str, NewestRow]:
     """Return, by uid, the newest row of each metric, or the newest that has scores; metrics without one are left out."""
-    at = _metric.scored_rowid if scored else func.coalesce(_metric.last_rowid, 0)
+    at = schema.scored_rowid if scored else func.coalesce(_metric.last_rowid, 0)
     data = columns.recent(conn).c
     query = (
         select(
             data.uid, data.rowid, epoch_seconds(data.timestamp), *(data[name] for name in CHART_COLUMNS[1:])
         )
-        .join(schema.metric, (_metric.uid == data.uid) & (data.rowid == at))
+        .select_from(schema.watermarked)
+        .join(data.rowid.table, (_metric.uid == data.uid) & (data.rowid == at))
         .where(_metric.uid.in_(_UIDS))
     )
     found = {
@@ -48,7 +49,8 @@ def newest_rows(conn: Connection, uids: Sequence[str], *, scored: bool = False) 
         for row in conn.execute(query, {"uids": uids[start : start + IN_LIST]})
     }
     for uid in columns.before_recent(conn, [uid for uid in uids if uid not in found]):
-        rowid = conn.execute(select(at).where(_metric.uid == uid)).scalar_one()
+        newest = select(at).select_from(schema.watermarked).where(_metric.uid == uid)
+        rowid = conn.execute(newest).scalar_one()
         for rows in zip(*columns.read(conn, uid, CHART_COLUMNS, rowid, rowid), strict=True):
             found[uid] = NewestRow._make(None if item != item else item.item() for item in rows)
     return found

@@ -1,7 +1,7 @@
 """Scored rows summed up by the hour: what stays of them when they are removed.
 
-Each row is counted once. `metric.hourly_rowid` tells up to which row a metric's rows are summed up; it moves in the
-transaction that stores the sums, and only from where it was read. An hour is summed up when it is over: the rows behind
+Each row is counted once. `metric_watermark.hourly_rowid` tells up to which row a metric's rows are summed up; it moves in
+the transaction that stores the sums, and only from where it was read. An hour is summed up when it is over: the rows behind
 are few, and who reads adds them (`htmengine.repository.series`). So an hour costs one written row, however its samples
 come.
 """
@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, select, tuple_
 
-from htmengine.repository import bulk, columns, schema
+from htmengine.repository import bulk, columns, schema, watermarks
 from htmengine.repository.chunks import in_chunks
 from htmengine.repository.times import FIRST_SECOND, epoch_seconds, whole
 
@@ -21,7 +21,7 @@ HOUR_S: Final = 3600
 MAX_VALUE: Final = 1e300
 """Values beyond count as this in the mean, as they do in a model."""
 
-_metric: Final = schema.metric.c
+_watermark: Final = schema.metric_watermark.c
 _data: Final = schema.metric_data.c
 _hour: Final = schema.metric_hour.c
 
@@ -74,14 +74,14 @@ def hour_of(timestamp: float) -> int:
 def waiting(conn: Connection, from_uid: str = "", *, limit: int) -> list[Due]:
     """Return metrics with scored rows that are not summed up, by uid, those behind `from_uid`."""
     query = (
-        select(_metric.uid, _metric.generation, _metric.hourly_rowid, _metric.scored_rowid)
-        .where(_metric.uid > from_uid, _metric.scored_rowid > _metric.hourly_rowid)
-        .order_by(_metric.uid)
+        select(_watermark.uid, _watermark.generation, _watermark.hourly_rowid, _watermark.scored_rowid)
+        .where(_watermark.uid > from_uid, _watermark.scored_rowid > _watermark.hourly_rowid)
+        .order_by(_watermark.uid)
         .limit(limit)
     )
     found = conn.execute(query).all()
     uids = [row.uid for row in found]
-    first, last = (_times(conn, uids, at) for at in (_metric.hourly_rowid + 1, _metric.scored_rowid))
+    first, last = (_times(conn, uids, at) for at in (_watermark.hourly_rowid + 1, _watermark.scored_rowid))
     for uid, _, hourly, _ in found:
         if uid not in first and uid in last:  # rows were removed
             first[uid] = int(columns.read(conn, uid, ["time"], hourly + 1, limit=1)[1][0])
@@ -92,15 +92,15 @@ def _times(conn: Connection, uids: Sequence[str], at: ColumnElement[int]) -> dic
     """Return, by uid, the time of the row of each metric that a column names; those that are not stored are left out."""
     data = columns.recent(conn).c
     query = select(data.uid, epoch_seconds(data.timestamp)).join_from(
-        schema.metric, data.rowid.table, (data.uid == _metric.uid) & (data.rowid == at)
+        schema.metric_watermark, data.rowid.table, (data.uid == _watermark.uid) & (data.rowid == at)
     )
     found = {
         uid: time
         for some in in_chunks(uids)
-        for uid, time in conn.execute(query.where(_metric.uid.in_(some)))
+        for uid, time in conn.execute(query.where(_watermark.uid.in_(some)))
     }
     for uid in columns.before_recent(conn, [uid for uid in uids if uid not in found]):
-        rowid = conn.execute(select(at).where(_metric.uid == uid)).scalar_one()
+        rowid = conn.execute(select(at).where(_watermark.uid == uid)).scalar_one()
         for time in columns.read(conn, uid, ["time"], rowid, rowid)[1].tolist():
             found[uid] = time
     return found
@@ -136,7 +136,7 @@ def store(conn: Connection, sums: Sequence[Sums]) -> bool:
         return True
     uids, generations, before, after, hours, _ = zip(*sums, strict=True)
     same = {"uid": uids, "generation": generations, "hourly_rowid": before}
-    if bulk.update(conn, schema.metric, same, {"hourly_rowid": after}, shared=True) != len(sums):
+    if watermarks.advance(conn, same, {"hourly_rowid": after}) != len(sums):
         return False
     if parts := [(some.uid, some.hours[0].hour) for some in sums if some.is_stored]:
         conn.execute(delete(schema.metric_hour).where(tuple_(_hour.uid, _hour.hour).in_(parts)))
@@ -208,8 +208,7 @@ def take_back(conn: Connection, uid: str, kept: int) -> None:
 
     Hours whose rows were removed stay.
     """
-    state = select(_metric.hourly_rowid).where(_metric.uid == uid)
-    if (conn.scalar(state) or 0) <= kept:
+    if summed_up(conn, uid) <= kept:
         return
     oldest = conn.scalar(select(_data.rowid).where(_data.uid == uid).order_by(_data.rowid).limit(1))
     if oldest is None:
@@ -220,4 +219,9 @@ def take_back(conn: Connection, uid: str, kept: int) -> None:
         )
     )
     last = conn.scalar(select(func.max(_hour.last_rowid)).where(_hour.uid == uid))
-    conn.execute(update(schema.metric).where(_metric.uid == uid).values(hourly_rowid=last or 0))
+    watermarks.move(conn, uid, hourly_rowid=last or 0)
+
+
+def summed_up(conn: Connection, uid: str) -> int:
+    """Return up to which row those of a metric are summed up."""
+    return conn.scalar(select(_watermark.hourly_rowid).where(_watermark.uid == uid)) or 0

@@ -39,9 +39,10 @@ _PART: Final = (
         _metric.generation,
         _metric.base_rowid,
         func.coalesce(_metric.last_rowid, 0),
-        _metric.scored_rowid,
+        schema.scored_rowid,
         _metric.tail_timestamp,
     )
+    .select_from(schema.watermarked)
     .where(_metric.uid > bindparam("after"), _metric.datasource == CUSTOM)
     .order_by(_metric.uid)
     .limit(bindparam("part"))

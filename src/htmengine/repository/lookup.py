@@ -7,7 +7,7 @@ from itertools import islice
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, Connection, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, FromClause, bindparam, func, select
 
 IN_LIST: Final = 500
 """Keys in a statement."""
@@ -22,20 +22,31 @@ class Lookup:
     and each step gives the interpreter's lock away (see `bulk`). The columns are text and whole numbers, which JSON
     carries as they are.
 
+    `source`: the tables, where the columns are of several.
     `group`: one row for each key; the columns are the key and aggregates.
     """
 
-    def __init__(self, key: ColumnElement[str], *columns: ColumnElement[Any], group: bool = False) -> None:
+    def __init__(
+        self,
+        key: ColumnElement[str],
+        *columns: ColumnElement[Any],
+        source: FromClause | None = None,
+        group: bool = False,
+    ) -> None:
         keys = func.json_each(bindparam("keys")).table_valued("value")
         is_wanted = key.in_(select(keys.c.value))
-        self._portable = select(*columns).where(key.in_(bindparam("keys", expanding=True)))
+        tables = [] if source is None else [source]
+        self._portable = (
+            select(*columns).select_from(*tables).where(key.in_(bindparam("keys", expanding=True)))
+        )
         if group:
             self._portable = self._portable.group_by(key)
             named = (column.label(f"column_{number}") for number, column in enumerate(columns))
-            rows = select(*named).where(is_wanted).group_by(key).subquery()
+            rows = select(*named).select_from(*tables).where(is_wanted).group_by(key).subquery()
             self._sqlite = select(func.json_group_array(func.json_array(*rows.c)))
         else:
-            self._sqlite = select(func.json_group_array(func.json_array(*columns))).where(is_wanted)
+            rows_of_keys = select(func.json_group_array(func.json_array(*columns))).select_from(*tables)
+            self._sqlite = rows_of_keys.where(is_wanted)
 
     def rows(self, conn: Connection, keys: Sequence[str]) -> list[Sequence[Any]]:
         """Return the rows in any order. A key that is given twice counts once."""

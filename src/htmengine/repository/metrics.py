@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, delete, func, null, select, update
+from sqlalchemy import ColumnElement, Connection, Select, delete, func, null, select, update
 
 from htmengine.exceptions import MetricStatusChangedError, ObjectNotFoundError
 from htmengine.repository import (
@@ -21,6 +21,7 @@ from htmengine.repository import (
     samples,
     schema,
     teachings,
+    watermarks,
 )
 from htmengine.repository.locks import lock_metrics
 from htmengine.repository.lookup import IN_LIST, Lookup
@@ -36,6 +37,7 @@ CLEARED_BATCH_SIZE: Final = 5000
 """Rows whose scores one statement clears."""
 
 _metric: Final = schema.metric.c
+_watermark: Final = schema.metric_watermark.c
 _data: Final = schema.metric_data.c
 
 
@@ -100,16 +102,16 @@ _STATE: Final = (
     _metric.generation,
     _metric.base_rowid,
     _last_rowid,
-    _metric.scored_rowid,
+    schema.scored_rowid,
     _metric.tail_timestamp,
     *_DIGESTS,
-    _metric.hourly_rowid,
+    schema.hourly_rowid,
 )
 
 
-_STATES: Final = Lookup(_metric.uid, *_STATE)
+_STATES: Final = Lookup(_metric.uid, *_STATE, source=schema.watermarked)
 # The data source is compared here: with it, databases read all custom metrics by its index instead of the names'.
-_STATES_BY_NAME: Final = Lookup(_metric.name, *_STATE)
+_STATES_BY_NAME: Final = Lookup(_metric.name, *_STATE, source=schema.watermarked)
 _DEFINITIONS: Final = Lookup(
     _metric.uid,
     _metric.uid,
@@ -117,10 +119,11 @@ _DEFINITIONS: Final = Lookup(
     _status,
     _metric.base_rowid,
     _last_rowid,
-    _metric.scored_rowid,
+    schema.scored_rowid,
     _metric.model_params,
     *_DIGESTS,
     _metric.tail_timestamp,
+    source=schema.watermarked,
 )
 _DESCRIPTIONS: Final = Lookup(
     _metric.uid,
@@ -171,7 +174,10 @@ def not_found(uid: str) -> ObjectNotFoundError:
 
 
 def lock(conn: Connection, uids: Sequence[str]) -> None:
-    """Keep others from changing these metrics until the transaction ends: for one that changes several, in any order."""
+    """Keep others from changing these metrics until the transaction ends: for one that changes several, in any order.
+
+    Of one that also changes their watermarks, `watermarks.lock` comes before.
+    """
     if conn.dialect.name != "sqlite":  # where one writes at a time
         ordered = sorted(set(uids))
         for start in range(0, len(ordered), IN_LIST):
@@ -317,6 +323,7 @@ def start_models(conn: Connection, models: Sequence[NewModel]) -> None:
     MetricStatusChangedError : one has a model already, or had one that failed; `end_model` comes first.
     """
     uids = [model.uid for model in models]
+    watermarks.lock(conn, uids)
     known = states(conn, uids)
     for uid in uids:
         state = known.get(uid)
@@ -328,17 +335,17 @@ def start_models(conn: Connection, models: Sequence[NewModel]) -> None:
             while clear_scores(conn, uid):
                 pass
     first = samples.first_without_gap(conn, uids)
+    begins = {uid: first[uid] - 1 if uid in first else state.last_rowid for uid, state in known.items()}
     for own_server in (False, True):  # a column is set for all metrics of a statement or for none
         some = [model for model in models if (model.server is None) == own_server]
         before = [known[model.uid] for model in some]
-        base = [first[it.uid] - 1 if it.uid in first else it.last_rowid for it in before]
+        base = [begins[it.uid] for it in before]
         changes: dict[str, Sequence[Any]] = {
             "parameters": [model.parameters for model in some],
             "model_params": [model.model_params for model in some],
             "status": [int(model.status) for model in some],
             "message": [None] * len(some),
             "base_rowid": base,
-            "scored_rowid": base,
             "model_digest": [
                 identity.of(model.model_params, begin) for model, begin in zip(some, base, strict=True)
             ],
@@ -352,6 +359,15 @@ def start_models(conn: Connection, models: Sequence[NewModel]) -> None:
         }
         if bulk.update(conn, schema.metric, same, changes, shared=True) != len(some):
             raise MetricStatusChangedError("the status of a metric was changed at the same time")
+    watermarks.add(conn, uids)
+    watermarks.update(
+        conn,
+        {"uid": uids},
+        {
+            "generation": [known[uid].generation for uid in uids],
+            "scored_rowid": [begins[uid] for uid in uids],
+        },
+    )
 
 
 def begin_as_copy(
@@ -368,7 +384,9 @@ def begin_as_copy(
 
     Nothing happens where the metric has another generation, or its watermark does not lie at `at_rowid` any more.
     """
-    unscored = _metric.base_rowid == at_rowid, _metric.scored_rowid == at_rowid
+    watermarks.lock(conn, [uid])
+    scored = select(_watermark.scored_rowid).where(_watermark.uid == uid).scalar_subquery()
+    unscored = _metric.base_rowid == at_rowid, scored == at_rowid
     conn.execute(
         update(schema.metric)
         .where(_metric.uid == uid, _metric.generation == generation, *unscored)
@@ -382,6 +400,7 @@ def end_model(conn: Connection, uid: str) -> int:
     The metric is unmonitored from now on, and scores that still come for its model are refused. Its old scores are left
     for `clear_scores`. Raises ObjectNotFoundError.
     """
+    watermarks.lock(conn, [uid])
     statement = (
         update(schema.metric)
         .where(_metric.uid == uid)
@@ -396,7 +415,9 @@ def end_model(conn: Connection, uid: str) -> int:
     )
     if not conn.execute(statement).rowcount:
         raise not_found(uid)
-    return int(conn.execute(select(_metric.generation).where(_metric.uid == uid)).scalar_one())
+    generation = int(conn.execute(select(_metric.generation).where(_metric.uid == uid)).scalar_one())
+    watermarks.move(conn, uid, generation=generation)
+    return generation
 
 
 def clear_scores(conn: Connection, uid: str, *, limit: int = CLEARED_BATCH_SIZE) -> bool:
@@ -405,8 +426,13 @@ def clear_scores(conn: Connection, uid: str, *, limit: int = CLEARED_BATCH_SIZE)
     The newest go first, each with its alarms and hours. The watermark goes down with them, so that it agrees with the scores after each transaction: one that dies between
     is continued by the next call. A metric that has a model is left alone.
     """
-    query = select(_metric.scored_rowid, _metric.base_rowid).where(_metric.uid == uid)
-    row = conn.execute(query.where(_status.in_(WITHOUT_MODEL)).with_for_update()).first()
+    watermarks.lock(conn, [uid])
+    query = (
+        select(schema.scored_rowid.label("scored_rowid"), _metric.base_rowid)
+        .select_from(schema.watermarked)
+        .where(_metric.uid == uid, _status.in_(WITHOUT_MODEL))
+    )
+    row = conn.execute(query.with_for_update(of=schema.metric)).first()
     floor = 0 if row is None else max(row.base_rowid, 0)
     if row is None or row.scored_rowid <= floor:
         return False
@@ -416,7 +442,7 @@ def clear_scores(conn: Connection, uid: str, *, limit: int = CLEARED_BATCH_SIZE)
         .where(_data.uid == uid, _data.rowid > kept, _data.rowid <= row.scored_rowid)
         .values(dict.fromkeys(schema.SCORES, null()))
     )
-    conn.execute(update(schema.metric).where(_metric.uid == uid).values(scored_rowid=kept))
+    watermarks.move(conn, uid, scored_rowid=kept)
     alarms.remove_of(conn, uid, kept)
     teachings.take_back_silenced(conn, uid, kept)
     hours.take_back(conn, uid, kept)
@@ -437,7 +463,7 @@ def clear_model(conn: Connection, uid: str) -> int:
 
 def custom(conn: Connection) -> list[MetricState]:
     """Return every custom metric, by uid."""
-    query = select(*_STATE).where(_metric.datasource == CUSTOM).order_by(_metric.uid)
+    query = _of_states().where(_metric.datasource == CUSTOM).order_by(_metric.uid)
     return [MetricState(*row) for row in conn.execute(query)]
 
 
@@ -469,6 +495,7 @@ def delete_metric(conn: Connection, uid: str, *, limit: int = CLEARED_BATCH_SIZE
         backfill.forget_held(conn, name)
         gathered_samples.forget(conn, name)
     teachings.forget(conn, uid)
+    watermarks.lock(conn, [uid])
     conn.execute(delete(schema.metric).where(_metric.uid == uid))
     return False
 
@@ -478,11 +505,15 @@ def lagging(conn: Connection, *, limit: int = MAX_LAGGING) -> list[MetricState]:
 
     By default all of them: those that stand still hide among those that are merely busy.
     """
-    query = select(*_STATE).where(schema.lagging(conn.dialect)).order_by(_metric.uid).limit(limit)
+    query = _of_states().where(schema.lagging(conn.dialect)).order_by(_metric.uid).limit(limit)
     return [MetricState(*row) for row in conn.execute(query)]
 
 
 def pending(conn: Connection) -> list[MetricState]:
     """Return the metrics whose model was asked for and is not confirmed, by uid."""
-    query = select(*_STATE).where(schema.pending(conn.dialect)).order_by(_metric.uid)
+    query = _of_states().where(schema.pending()).order_by(_metric.uid)
     return [MetricState(*row) for row in conn.execute(query)]
+
+
+def _of_states() -> Select[Any]:
+    return select(*_STATE).select_from(schema.watermarked)

@@ -110,12 +110,16 @@ class Totals(NamedTuple):
 def totals(conn: Connection) -> Totals:
     """Return the sums over all metrics; rows of the samples' table are not looked at."""
     column = schema.metric.c
-    query = select(
-        column.status,
-        func.count(),
-        func.coalesce(func.sum(column.last_rowid), 0),
-        func.coalesce(func.sum(column.last_rowid - column.scored_rowid), 0),
-    ).group_by(column.status)
+    query = (
+        select(
+            column.status,
+            func.count(),
+            func.coalesce(func.sum(column.last_rowid), 0),
+            func.coalesce(func.sum(column.last_rowid - schema.scored_rowid), 0),
+        )
+        .select_from(schema.watermarked)
+        .group_by(column.status)
+    )
     count = rows = unscored = 0
     by_status: dict[str, int] = {}
     for status, number, last, behind in conn.execute(query):
@@ -246,7 +250,7 @@ def _of_metric() -> Select[Any]:
         column.generation,
         column.base_rowid,
         func.coalesce(column.last_rowid, 0),
-        column.scored_rowid,
+        schema.scored_rowid,
         column.tail_timestamp,
         column.model_params,
-    )
+    ).select_from(schema.watermarked)

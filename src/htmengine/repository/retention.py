@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, and_, delete, func, or_, select
 
-from htmengine.repository import columns, hours, samples, schema, series, teachings
+from htmengine.repository import columns, hours, samples, schema, series, teachings, watermarks
 from htmengine.repository.checkpoints import ModelKey
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.repository.teachings import Teaching
@@ -61,10 +61,13 @@ def remove_older(
     from_uid : `next_uid` of the step before.
     """
     status = func.coalesce(_metric.status, 0)
-    query = select(_metric.uid, status, _metric.generation, _metric.scored_rowid)
-    query = query.where(_metric.uid >= from_uid).order_by(_metric.uid).limit(METRICS_BATCH_SIZE + 1)
-    query = query.with_for_update()  # a model that starts meanwhile begins at the oldest row that it finds
-    metrics = conn.execute(query).all()
+    some = select(_metric.uid).where(_metric.uid >= from_uid).order_by(_metric.uid)
+    uids = conn.scalars(some.limit(METRICS_BATCH_SIZE + 1)).all()
+    watermarks.lock(conn, uids)
+    query = select(_metric.uid, status, _metric.generation, schema.scored_rowid)
+    query = query.select_from(schema.watermarked).where(_metric.uid.in_(uids)).order_by(_metric.uid)
+    # A model that starts meanwhile begins at the oldest row that it finds.
+    metrics = conn.execute(query.with_for_update(of=schema.metric)).all()
     modelled = [row.uid for row in metrics[:METRICS_BATCH_SIZE] if row[1] in WITH_MODEL]
     known = checkpoints(modelled)
     taught = teachings.read_all(conn, modelled)
@@ -135,8 +138,8 @@ def _remove(conn: Connection, uid: str, generation: int, last: int | None, befor
 
 
 def _sum_up(conn: Connection, uid: str, generation: int, to_rowid: int) -> None:
-    """Let the hours tell of rows that are about to be removed. The metric is locked."""
-    hourly = int(conn.execute(select(_metric.hourly_rowid).where(_metric.uid == uid)).scalar_one())
+    """Let the hours tell of rows that are about to be removed. The metric and its watermark are locked."""
+    hourly = hours.summed_up(conn, uid)
     if hourly < to_rowid:
         sums = hours.summed_to(conn, uid, generation, hourly, to_rowid)
         hours.store(conn, [sums])

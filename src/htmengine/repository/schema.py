@@ -25,7 +25,9 @@ from sqlalchemy import (
     Table,
     Text,
     TextClause,
+    and_,
     event,
+    func,
     insert,
     literal_column,
     text,
@@ -93,9 +95,6 @@ _OFTEN_UPDATED: Final = {"fillfactor": 40, "toast_tuple_target": 256}
 """PostgreSQL writes a new version of a row with each update. With room for it on the same page, and no index that knows
 of the columns that change, it touches no index and the old one goes away without a vacuum; with long texts elsewhere,
 little is written."""
-_LAGGING: Final = (
-    f"scored_rowid < last_rowid AND status IN ({MetricStatus.ACTIVE:d}, {MetricStatus.CREATE_PENDING:d})"
-)
 _PENDING: Final = f"status = {MetricStatus.CREATE_PENDING:d}"
 NOTABLE_SCORE: Final = 0.99
 """Anomaly scores from here on are indexed; on MySQL, which has no indexes of some rows, all of them are.
@@ -109,17 +108,11 @@ ALARM_LOG_SCORE: Final = 0.5
 _NOTABLE: Final = f"anomaly_score >= {NOTABLE_SCORE}"
 
 
-def lagging(dialect: Dialect) -> TextClause:
-    """Return the condition for a metric with a model and with rows that have no score.
+def pending() -> TextClause:
+    """Return the condition for a metric whose model was asked for and is not confirmed.
 
-    Written out: an index is used only for the same text. MySQL has no indexes of some rows; there a column tells.
-    PostgreSQL reads all metrics: an index would have to be changed with each of their updates, and cost ten times that.
+    Written out: an index is used only for the same text.
     """
-    return text("is_lagging = 1" if dialect.name == "mysql" else _LAGGING)
-
-
-def pending(dialect: Dialect) -> TextClause:
-    """Return the condition for a metric whose model was asked for and is not confirmed."""
     return text(_PENDING)
 
 
@@ -153,8 +146,6 @@ metric: Final = Table(
     # The engine's own.
     _counter("generation"),  # of the model; grows whenever the metric's model is deleted
     _counter("base_rowid"),  # the last rowid before the first that this generation's model has seen
-    _counter("scored_rowid"),  # the watermark: scores are stored for every rowid up to this one
-    _counter("hourly_rowid"),  # the rows up to this one are summed up in metric_hour
     Column(
         "tail_timestamp", BigInteger
     ),  # timestamp of last_rowid, seconds since the epoch; survives retention
@@ -164,7 +155,6 @@ metric: Final = Table(
     Index("server_idx", "server"),
     Index("location_idx", "location"),
     Index("name_idx", "name"),
-    Index("metric_lagging_idx", "uid", sqlite_where=text(_LAGGING)).ddl_if(dialect="sqlite"),
     Index("metric_pending_idx", "uid", sqlite_where=text(_PENDING), postgresql_where=text(_PENDING)).ddl_if(
         callable_=_has_partial_indexes
     ),
@@ -172,17 +162,54 @@ metric: Final = Table(
     **_ON_MYSQL,
 )
 
-_MYSQL_INDEXES: Final = (
-    "ALTER TABLE metric"
-    f" ADD COLUMN is_lagging BOOLEAN GENERATED ALWAYS AS ({_LAGGING}) VIRTUAL,"
-    " ADD INDEX metric_lagging_idx (is_lagging, uid), ADD INDEX metric_pending_idx (status, uid)"
-)
+
+def lagging(dialect: Dialect) -> ColumnElement[bool] | TextClause:
+    """Return the condition for a metric with a model and with rows that have no score, in a query of `watermarked`.
+
+    On SQLite an index finds these; servers read all metrics, whose rows and watermarks lie in two tables.
+    """
+    if dialect.name == "sqlite":
+        return text(embedded.LAGGING)
+    with_rows = MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING
+    return and_(metric.c.status.in_(with_rows), scored_rowid < func.coalesce(metric.c.last_rowid, 0))
 
 
 @event.listens_for(metric, "after_create")
 def _index_on_mysql(table: Table, connection: Connection, **options: Any) -> None:
-    if connection.dialect.name == "mysql":
-        connection.exec_driver_sql(_MYSQL_INDEXES)
+    if connection.dialect.name == "mysql":  # which has no indexes of some rows
+        connection.exec_driver_sql("ALTER TABLE metric ADD INDEX metric_pending_idx (status, uid)")
+
+
+metric_watermark: Final = Table(
+    # How far the scores of a metric are. On servers apart from `metric`, so that who stores rows and who stores their
+    # scores never wait for each other; on SQLite, where one writes at a time, a view of `metric`. A metric that never had
+    # a model may have no row: `scored_rowid` counts it as 0.
+    "metric_watermark",
+    metadata,
+    Column("uid", String(40), primary_key=True, nullable=False),
+    _counter("generation"),  # the metric's
+    _counter("scored_rowid"),  # the watermark: scores are stored for every rowid up to this one
+    _counter("hourly_rowid"),  # the rows up to this one are summed up in metric_hour
+    ForeignKeyConstraint(
+        ["uid"], ["metric.uid"], name="metric_watermark_to_metric_fk", ondelete="CASCADE", onupdate="CASCADE"
+    ),
+    postgresql_with={"fillfactor": _OFTEN_UPDATED["fillfactor"]},
+    **_ON_MYSQL,
+)
+
+
+@event.listens_for(metric_watermark, "after_create")
+def _watermarks_on_sqlite(table: Table, connection: Connection, **options: Any) -> None:
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"DROP TABLE {table.name}")
+        embedded.create_watermarks(connection)
+
+
+scored_rowid: Final[ColumnElement[int]] = func.coalesce(metric_watermark.c.scored_rowid, 0)
+"""Of a metric, in a query of `watermarked`; this and the next one."""
+hourly_rowid: Final[ColumnElement[int]] = func.coalesce(metric_watermark.c.hourly_rowid, 0)
+watermarked: Final = metric.outerjoin(metric_watermark, metric_watermark.c.uid == metric.c.uid)
+"""Metrics beside their watermarks."""
 
 
 metric_data: Final = Table(

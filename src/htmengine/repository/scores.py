@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection
 
-from htmengine.repository import bulk, columns, display, schema
+from htmengine.repository import bulk, columns, display, schema, watermarks
 from htmengine.repository.embedded import rows as runs
 
 _data: Final = schema.metric_data.c
@@ -114,7 +114,7 @@ def advance_watermarks(
 ) -> int:
     """Move watermarks, each only if it stands at `from_rowid` and the model's generation is the metric's.
 
-    Metrics are locked by uid, as `samples.advance_last` does, so that writers do not wait for each other in a circle.
+    They are locked by uid, so that writers do not wait for each other in a circle.
 
     Returns
     -------
@@ -123,12 +123,8 @@ def advance_watermarks(
     if not advances:
         return 0
     uids, generations, before, after = zip(*advances, strict=True)
-    return bulk.update(
-        conn,
-        schema.metric,
-        {"uid": uids, "generation": generations, "scored_rowid": before},
-        {"scored_rowid": after},
-        shared=True,
+    return watermarks.advance(
+        conn, {"uid": uids, "generation": generations, "scored_rowid": before}, {"scored_rowid": after}
     )
 
 

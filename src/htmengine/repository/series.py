@@ -14,7 +14,6 @@ from htmengine.repository.embedded import rows as runs
 from htmengine.repository.hours import HOUR_S, Hour, hour_of
 from htmengine.repository.times import FIRST_SECOND, bound, epoch_seconds, whole
 
-_metric: Final = schema.metric.c
 _data: Final = schema.metric_data.c
 
 Integers = npt.NDArray[np.int64]
@@ -220,9 +219,7 @@ def hours_between(conn: Connection, uid: str, since: float, until: float) -> lis
 
     Rows that are not summed up yet are summed up here, so that nothing is missing; rows without a score, too.
     """
-    behind = conn.scalar(select(_metric.hourly_rowid).where(_metric.uid == uid))
-    if behind is None:
-        return []
+    behind = hours.summed_up(conn, uid)
     found = hours.stored(conn, uid, since, until)
     since, until = (hour_of(whole(time) + HOUR_S - 1) for time in (since, until))  # whole hours
     first, end = max(behind + 1, first_from(conn, uid, since)), first_from(conn, uid, until)

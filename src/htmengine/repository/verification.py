@@ -122,7 +122,7 @@ def row_counts(conn: Connection, part: Part) -> list[RowCounts]:
             _metric.generation,
             _metric.base_rowid,
             func.coalesce(_metric.last_rowid, 0),
-            _metric.scored_rowid,
+            schema.scored_rowid,
             _metric.tail_timestamp,
             func.coalesce(rows.c.rows, 0),
             rows.c.first,
@@ -132,7 +132,7 @@ def row_counts(conn: Connection, part: Part) -> list[RowCounts]:
             rows.c.newest,
             oldest,
         )
-        .outerjoin_from(schema.metric, rows, rows.c.uid == _metric.uid)
+        .outerjoin_from(schema.watermarked, rows, rows.c.uid == _metric.uid)
         .where(_metric.uid.in_(part.uids))
         .order_by(_metric.uid)
     )
@@ -233,14 +233,14 @@ def alarms_of_other_rows(conn: Connection, *, since: float | None = None, limit:
     alarm = schema.metric_alarm.c
     query = (
         select(alarm.uid, alarm.rowid)
-        .join_from(schema.metric_alarm, schema.metric, alarm.uid == _metric.uid)
+        .join_from(schema.metric_alarm, schema.watermarked, alarm.uid == _metric.uid)
         .outerjoin(
             schema.metric_data,
             (alarm.uid == _data.uid) & (alarm.rowid == _data.rowid),
         )
         .where(
             or_(
-                alarm.rowid > _metric.scored_rowid,
+                alarm.rowid > schema.scored_rowid,
                 _data.log_score != alarm.log_score,
                 _data.metric_value != alarm.metric_value,
                 _data.timestamp != alarm.timestamp,
@@ -265,7 +265,7 @@ def other_hours(conn: Connection, uid: str, *, most: int) -> list[OtherHour]:
 
     `most` : of the newest rows that are summed up.
     """
-    hourly = conn.scalar(select(_metric.hourly_rowid).where(_metric.uid == uid)) or 0
+    hourly = hours.summed_up(conn, uid)
     oldest = conn.scalar(select(_data.rowid).where(_data.uid == uid).order_by(_data.rowid).limit(1))
     if oldest is None:
         return []

@@ -37,7 +37,8 @@ def begin(conn: Connection, receiver: str, *, history: bool) -> tuple[str, int]:
         return row.owner, row.beat
     conn.execute(insert(schema.writeback_writer).values(receiver=receiver, owner="", beat=0))
     if not history:
-        now = select(literal(receiver), _metric.uid, _metric.scored_rowid).where(_metric.datasource == CUSTOM)
+        now = select(literal(receiver), _metric.uid, schema.scored_rowid).select_from(schema.watermarked)
+        now = now.where(_metric.datasource == CUSTOM)
         conn.execute(insert(schema.writeback_position).from_select(["receiver", "uid", "rowid"], now))
     return "", 0
 
@@ -57,9 +58,9 @@ def renew(conn: Connection, receiver: str, owner: str, before: tuple[str, int]) 
 def pending(conn: Connection, receiver: str, after: str, *, limit: int) -> list[Pending]:
     """Return metrics with rows that a receiver does not have, by uid, those behind `after`."""
     query = (
-        select(_metric.uid, _metric.name, _metric.scored_rowid, _position.rowid)
+        select(_metric.uid, _metric.name, schema.scored_rowid.label("scored_rowid"), _position.rowid)
         .join_from(
-            schema.metric,
+            schema.watermarked,
             schema.writeback_position,
             and_(_position.receiver == receiver, _position.uid == _metric.uid),
             isouter=True,
@@ -68,8 +69,8 @@ def pending(conn: Connection, receiver: str, after: str, *, limit: int) -> list[
             _metric.datasource == CUSTOM,
             _metric.uid > after,
             or_(
-                _metric.scored_rowid > func.coalesce(_position.rowid, 0),
-                and_(_metric.last_rowid < _position.rowid, _metric.scored_rowid > 0),
+                schema.scored_rowid > func.coalesce(_position.rowid, 0),
+                and_(_metric.last_rowid < _position.rowid, schema.scored_rowid > 0),
             ),
         )
         .order_by(_metric.uid)
@@ -80,11 +81,11 @@ def pending(conn: Connection, receiver: str, after: str, *, limit: int) -> list[
 
 def waiting(conn: Connection, receiver: str) -> dict[str, int]:
     """Return how many scored rows of each metric a receiver does not have, by name; those of which it has all are left out."""
-    rows = _metric.scored_rowid - func.coalesce(_position.rowid, 0)
+    rows = schema.scored_rowid - func.coalesce(_position.rowid, 0)
     query = (
         select(_metric.name, rows)
         .join_from(
-            schema.metric,
+            schema.watermarked,
             schema.writeback_position,
             and_(_position.receiver == receiver, _position.uid == _metric.uid),
             isouter=True,

@@ -11,7 +11,7 @@ from htmengine import config
 from htmengine.admin import health
 from htmengine.alerts import deliveries
 from htmengine.alerts.notice import trial_notice
-from htmengine.repository import metrics, schema, writeback
+from htmengine.repository import metrics, schema, scores, writeback
 from htmengine.service.context import Context
 from tests.unit.alerts.kinds import fake_kind
 from tests.unit.incidents.conftest import database, fresh, template  # noqa: F401  # fixtures
@@ -74,7 +74,8 @@ def test_notices_that_were_given_up_lately_are_counted(findings):
 def test_a_receiver_of_scores_that_takes_nothing_is_told_with_what_waits(database):  # noqa: F811  # a fixture
     with database.write() as conn:
         uids = metrics.create_custom(conn, ["web.a", "web.b", "db.a"])
-        conn.execute(update(schema.metric).values(scored_rowid=3, last_rowid=5))
+        conn.execute(update(schema.metric).values(last_rowid=5))
+        scores.advance_watermarks(conn, [(uid, 0, 0, 3) for uid in uids.values()])
         writeback.begin(conn, "graphite", history=True)
         assert len(uids) == 3
     settings = config.Settings(writeback=config.Writeback(graphite=("127.0.0.1", 2003), match="web.*"))

@@ -14,7 +14,7 @@ from htmengine.model_swapper.checkpoint import CODEC_PACKED, CODEC_ZSTD, Checkpo
 from htmengine.model_swapper.checkpoint_writer import Write
 from htmengine.model_swapper.model_memory import ROWS_WORTH_A_BLOCK, ROWS_WRITTEN_BEHIND
 from htmengine.model_swapper.scheduler import ORPHANS_INTERVAL_S
-from htmengine.repository import metrics, samples, schema
+from htmengine.repository import metrics, samples, schema, watermarks
 from htmengine.repository.retention import remove_older
 from htmengine.repository.status import MetricStatus
 from tests.unit.model_swapper.world import PARAMETERS, SHARDS, START, value_of
@@ -199,8 +199,9 @@ def test_a_checkpoint_of_rows_that_the_repository_lost_is_discarded(trained):
         conn.execute(
             update(schema.metric)
             .where(schema.metric.c.uid == trained.uids[0])
-            .values(last_rowid=8, scored_rowid=8, tail_timestamp=START + 300 * 8)
+            .values(last_rowid=8, tail_timestamp=START + 300 * 8)
         )
+        watermarks.move(conn, trained.uids[0], scored_rowid=8)
     del trained.final[trained.uids[0], 0][8:]
     goes_on(trained, 20)
     assert all(key.last_rowid <= 20 for key in trained.store.listing(trained.uids[0]))

@@ -8,13 +8,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, Table, inspect, select, text
 
-from htmengine.repository import alarms, metrics, migrations, schema, scores
+from htmengine.repository import alarms, hours, metrics, migrations, schema, scores
 from htmengine.repository.embedded import tables as embedded
 from htmengine.repository.errors import RepositoryError
 from tests.support.concurrency import at_the_same_time
 from tests.unit.repository import documented
-from tests.unit.repository.older import as_before_runs
-from tests.unit.repository.rows import add_rows, add_scored
+from tests.unit.repository.older import as_before_runs, as_before_watermarks
+from tests.unit.repository.rows import add_rows, add_scored, score_rows
 from tests.unit.repository.tables import content, definitions
 
 
@@ -23,13 +23,12 @@ def differences(database):
     with database.read() as conn:
         apart = {"alembic_version"}
         if database.dialect == "mysql":  # has them in a form of its own
-            apart |= {"is_lagging", "metric_lagging_idx", "metric_pending_idx"}
-        elif database.dialect == "postgresql":  # does without
-            apart.add("metric_lagging_idx")
+            apart.add("metric_pending_idx")
         elif (
             database.dialect == "sqlite"
-        ):  # which has a view in the place of this table: `definitions` compares it
+        ):  # which has views in the place of these tables: `definitions` compares them
             apart |= {"metric_data", "timestamp_idx", "anomaly_score_idx"}
+            apart |= {"metric_watermark", "scored_rowid", "hourly_rowid", "metric_lagging_idx"}
             apart |= {statement.split()[2] for statement in (*embedded.TABLES, *embedded.BLOCKS)}
         wanted = {"compare_type": True, "include_object": lambda _, name, *__: name not in apart}
         return compare_metadata(MigrationContext.configure(conn, opts=wanted), schema.metadata)
@@ -174,6 +173,28 @@ def test_rows_of_the_revision_before_runs_stay_as_they_are(database, uid, rows_a
         assert conn.execute(select(schema.metric_data).order_by("rowid")).all() == before
         add_rows(conn, uid, 2)
         assert metrics.state(conn, uid).last_rowid == 9
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_watermarks_move_out_of_the_metrics_as_they_are(database, uid, cut_off):
+    expected = definitions(database)
+    with database.write() as conn:
+        add_scored(conn, uid, [60, 120, 3700, 3760], [1.0, 2.0, 3.0, 4.0], [0.1, 0.6, 0.2, 0.1])
+        add_rows(conn, uid, 2)
+        hours.store(conn, [hours.summed_to(conn, uid, 0, 0, 2)])
+        other = metrics.create_custom(conn, ["other"])["other"]
+        before = metrics.states(conn, [uid, other])
+        as_before_watermarks(conn)
+        if cut_off and conn.dialect.name != "sqlite":  # behind the first rows of the new table
+            schema.metric_watermark.create(conn)
+            conn.execute(schema.metric_watermark.insert().values(uid=uid, scored_rowid=4, hourly_rowid=2))
+    migrations.upgrade(database, shards=4)
+    assert definitions(database) == expected
+    assert differences(database) == []
+    with database.write() as conn:
+        assert metrics.states(conn, [uid, other]) == before
+        assert (before[uid].scored_rowid, before[uid].hourly_rowid, before[uid].last_rowid) == (4, 2, 6)
+        score_rows(conn, uid, 5, 6)
 
 
 def test_dates_of_the_oldest_revision_stay_readable(empty_database):

@@ -70,11 +70,38 @@ def test_a_watermark_moves_only_in_its_generation_and_from_where_it_stands(
         assert scores.advance_watermarks(conn, []) == 0
 
 
+def test_scores_are_stored_while_the_storer_has_the_metric(database, uid):
+    if database.dialect == "sqlite":
+        return  # where one writes at a time
+    limit = {"mysql": "SET innodb_lock_wait_timeout = 1", "postgresql": "SET LOCAL lock_timeout = '1s'"}
+    with database.write() as conn:
+        add_rows(conn, uid, 3)
+        score_rows(conn, uid, 1, 1)
+    with database.write() as storer:
+        add_rows(storer, uid, 1)
+        with database.write() as conn:
+            conn.exec_driver_sql(limit[database.dialect])
+            score_rows(conn, uid, 2, 3)
+    with database.read() as conn:
+        assert metrics.state(conn, uid)[6:8] == (4, 3)
+
+
+def test_a_metric_that_an_application_gave_a_model_gets_its_watermark_with_the_first_scores(database, uid):
+    with database.write() as conn:
+        add_rows(conn, uid, 3)
+        other = metrics.create_custom(conn, ["other"])["other"]
+        add_rows(conn, other, 3)
+        score_rows(conn, other, 1, 1)
+        advances = [(uid, 0, 0, 3), (other, 0, 1, 2)]
+        assert scores.advance_watermarks(conn, advances) == 2
+        assert {state.uid: state.scored_rowid for state in metrics.custom(conn)} == {uid: 3, other: 2}
+
+
 def test_rows_that_get_the_scores_they_have_are_found(database, uid):
     with database.write() as conn:
         add_rows(conn, uid, 3)
         score_rows(conn, uid, 1, 3)
-        conn.execute(schema.metric.update().values(scored_rowid=0))
+        conn.execute(schema.metric_watermark.update().values(scored_rowid=0))
         score_rows(conn, uid, 1, 3)
 
 

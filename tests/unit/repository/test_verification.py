@@ -93,9 +93,9 @@ def test_rows_that_were_removed_by_age_are_no_finding(healthy):
     [
         (delete(schema.metric_data).where(data.rowid == 3), "some are missing"),
         (delete(schema.metric_data).where(data.rowid == ROWS), "last_rowid is 6, but the last row is 5"),
-        (update(schema.metric).values(scored_rowid=SCORED + 1), "4 rows have scores"),
-        (update(schema.metric).values(scored_rowid=SCORED - 1), "4 rows have scores"),
-        (update(schema.metric).values(scored_rowid=ROWS + 3), "is beyond last_rowid"),
+        (update(schema.metric_watermark).values(scored_rowid=SCORED + 1), "4 rows have scores"),
+        (update(schema.metric_watermark).values(scored_rowid=SCORED - 1), "4 rows have scores"),
+        (update(schema.metric_watermark).values(scored_rowid=ROWS + 3), "is beyond last_rowid"),
         (update(schema.metric).values(tail_timestamp=9), "tail_timestamp is 9"),
         (
             update(schema.metric_data).where(data.rowid == 2).values(anomaly_score=null()),

@@ -120,7 +120,8 @@ def test_a_model_keeps_the_rows_that_it_may_be_made_again_from(database):
     with database.write() as conn:
         metrics.start_model(conn, uid, parameters="{}", model_params="{}", status=1)
     with database.engine.begin() as conn:
-        conn.exec_driver_sql("UPDATE metric SET scored_rowid = 40, base_rowid = 0, status = 1")
+        conn.exec_driver_sql("UPDATE metric SET base_rowid = 0, status = 1")
+        conn.exec_driver_sql("UPDATE metric_watermark SET scored_rowid = 40")
     arguments = {"stop": threading.Event(), "pause_s": 0}
     assert collect(database, 60 * 50, checkpoints=nothing, **arguments) == 0
     forgotten = []

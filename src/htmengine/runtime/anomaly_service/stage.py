@@ -12,7 +12,7 @@ from htmengine import htmengineerrno, messages
 from htmengine.bus import Bus, Delivery, Fanout
 from htmengine.config import Settings
 from htmengine.messages import CommandResult, MalformedMessage, ModelFailure, Scores, Why
-from htmengine.repository import alarms, hours, metrics, samples, schema, teachings
+from htmengine.repository import alarms, hours, metrics, samples, schema, teachings, watermarks
 from htmengine.repository import scores as repository_scores
 from htmengine.repository.alarms import Alarm
 from htmengine.repository.errors import WriteConflict
@@ -146,6 +146,7 @@ class AnomalyStage:
         """
         if received.commands or received.failures:
             with self._database.write() as conn:
+                watermarks.lock(conn, received.uids)
                 metrics.lock(conn, received.uids)  # statuses are changed one by one, after the watermarks
                 chosen = self._choose(conn, received, wanted, compare=compare)
                 _write(conn, chosen)
@@ -254,7 +255,7 @@ def _write(conn: Connection, chosen: _Chosen) -> None:
     """Move the watermarks and store the scores. Raises WriteConflict."""
     if not chosen.advances:
         return
-    # The watermarks first: they fence off a second owner, and lock the metrics before their rows.
+    # The watermarks first: they fence off a second owner.
     if repository_scores.advance_watermarks(conn, chosen.advances) != len(chosen.advances):
         raise WriteConflict("watermarks moved")
     digests = row_digests(chosen.accepted, chosen.states)

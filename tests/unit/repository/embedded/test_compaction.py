@@ -102,7 +102,8 @@ def test_rows_without_scores_of_a_metric_with_a_model_stay_rows(database, uid):
     with database.write() as conn:
         for _ in range(10):
             add_rows(conn, uid, 4)
-        conn.execute(update(schema.metric).values(status=1, scored_rowid=20))
+        conn.execute(update(schema.metric).values(status=1))
+        conn.execute(update(schema.metric_watermark).values(scored_rowid=20))
     compact_all(database)
     with database.read() as conn:
         assert reading.last_in_blocks(conn, [uid]) == {uid: 16}
