@@ -121,7 +121,9 @@ def _memory() -> str | None:
 
 
 def _settings(folder: Path, **scheduler: Any) -> config.Settings:
-    settings = msgspec.structs.replace(config.embedded(folder), shards=SHARDS)
+    settings = config.embedded(folder)
+    storer = msgspec.structs.replace(settings.storer, compress_rows=True)
+    settings = msgspec.structs.replace(settings, storer=storer, shards=SHARDS)
     return settings.with_scheduler(**scheduler) if scheduler else settings
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from htmengine.repository.embedded import blocks
-from htmengine.repository.embedded.tables import BLOCK_ROWS, SCORES, SPREAD
+from htmengine.repository.embedded.tables import BLOCK_ROWS, SCORES, SPREAD, show_blocks
 from htmengine.repository.status import WITH_MODEL
 
 METRICS_BATCH_SIZE: Final = 200
@@ -50,6 +50,8 @@ def compact(conn: Connection, most: int) -> int:
     for metric, oldest, before in metrics:
         while oldest is not None and (last := _end(oldest)) < before:
             for piece in _pieces(conn, metric, oldest, last):
+                if not rows:
+                    show_blocks(conn)
                 _replace(conn, metric, piece)
                 rows += len(piece)
                 most -= 1

@@ -90,10 +90,7 @@ _IN_BLOCKS: Final = (
     f" FROM metric_number AS number JOIN row_block AS block ON block.metric = number.id"
     " JOIN block_place AS place ON place.id <= block.last - block.first"
 )
-VIEWS: Final = (
-    f"CREATE VIEW recent_row AS {_RECENT}",
-    f"CREATE VIEW metric_data AS {_RECENT} UNION ALL {_IN_BLOCKS}",
-)
+RECENT_VIEW: Final = f"CREATE VIEW recent_row AS {_RECENT}"
 
 SPREAD: Final = (
     f"INSERT INTO merged_row (metric, rowid, time, value, {', '.join(SCORES)}, digest)"
@@ -107,19 +104,21 @@ _IN_RUNS: Final = "run IN (SELECT id FROM sample_run)"
 _OF_OLD: Final = (
     "metric = (SELECT id FROM metric_number WHERE uid = OLD.uid) AND first <= OLD.rowid AND last >= OLD.rowid"
 )
+_SPREAD_OLD: Final = f"{SPREAD} WHERE {_OF_OLD}; DELETE FROM row_block WHERE {_OF_OLD}; "
 _REMOVE: Final = (
-    f"{SPREAD} WHERE {_OF_OLD}; DELETE FROM row_block WHERE {_OF_OLD};"
-    f" DELETE FROM run_score WHERE {_IN_RUNS} AND {_OLD};"
+    f"DELETE FROM run_score WHERE {_IN_RUNS} AND {_OLD};"
     f" DELETE FROM run_sample WHERE {_IN_RUNS} AND {_OLD};"
     f" DELETE FROM merged_row WHERE {_OLD};"
+)
+_REFUSE_OF_BLOCK: Final = (
+    "SELECT RAISE(ABORT, 'UNIQUE constraint failed: metric_data.uid, metric_data.rowid') FROM metric_number AS number"
+    " JOIN row_block AS block ON block.metric = number.id AND coalesce(NEW.rowid, 0) BETWEEN block.first AND block.last"
+    " WHERE number.uid = NEW.uid; "
 )
 _ADD: Final = (
     "SELECT RAISE(ABORT, 'UNIQUE constraint failed: metric_data.uid, metric_data.rowid') FROM metric_number AS number"
     " JOIN sample_run AS run JOIN run_sample AS sample ON sample.run = run.id AND sample.metric = number.id"
     " WHERE number.uid = NEW.uid AND sample.rowid = coalesce(NEW.rowid, 0);"
-    " SELECT RAISE(ABORT, 'UNIQUE constraint failed: metric_data.uid, metric_data.rowid') FROM metric_number AS number"
-    " JOIN row_block AS block ON block.metric = number.id AND coalesce(NEW.rowid, 0) BETWEEN block.first AND block.last"
-    " WHERE number.uid = NEW.uid;"
     f" INSERT INTO merged_row (metric, rowid, time, value, digest, {', '.join(SCORES)})"
     " VALUES ((SELECT id FROM metric_number WHERE uid = coalesce(NEW.uid, '')), coalesce(NEW.rowid, 0),"
     " CAST(strftime('%s', NEW.timestamp) AS INTEGER), NEW.metric_value, NEW.digest,"
@@ -127,10 +126,24 @@ _ADD: Final = (
 )
 _GONE: Final = "metric = (SELECT id FROM metric_number WHERE uid = OLD.uid)"
 
+
+def _metric_data(more: str = "", remove: str = _REMOVE, add: str = _ADD) -> tuple[str, ...]:
+    return (
+        f"CREATE VIEW metric_data AS {_RECENT}{more}",
+        f"CREATE TRIGGER metric_data_insert INSTEAD OF INSERT ON metric_data BEGIN {add} END",
+        f"CREATE TRIGGER metric_data_update INSTEAD OF UPDATE ON metric_data BEGIN {remove} {add} END",
+        f"CREATE TRIGGER metric_data_delete INSTEAD OF DELETE ON metric_data BEGIN {remove} END",
+    )
+
+
+DATA_VIEW: Final = _metric_data()
+"""Where no row is in a block: any client of SQLite reads and writes it."""
+DATA_VIEW_WITH_BLOCKS: Final = _metric_data(
+    f" UNION ALL {_IN_BLOCKS}", _SPREAD_OLD + _REMOVE, _REFUSE_OF_BLOCK + _ADD
+)
+"""SQLite looks for the functions that read a block already when it looks at a view, whether there are blocks or not."""
+
 TRIGGERS: Final = (
-    f"CREATE TRIGGER metric_data_insert INSTEAD OF INSERT ON metric_data BEGIN {_ADD} END",
-    f"CREATE TRIGGER metric_data_update INSTEAD OF UPDATE ON metric_data BEGIN {_REMOVE} {_ADD} END",
-    f"CREATE TRIGGER metric_data_delete INSTEAD OF DELETE ON metric_data BEGIN {_REMOVE} END",
     "CREATE TRIGGER metric_number_insert AFTER INSERT ON metric BEGIN INSERT INTO metric_number (uid)"
     " SELECT NEW.uid WHERE NOT EXISTS (SELECT 1 FROM metric_number WHERE uid = NEW.uid); END",
     "CREATE TRIGGER metric_number_update AFTER UPDATE OF uid ON metric WHEN NEW.uid <> OLD.uid"
@@ -182,7 +195,17 @@ def create_watermarks(conn: Connection) -> None:
         conn.exec_driver_sql(statement)
 
 
+def show_blocks(conn: Connection) -> None:
+    """Let `metric_data` show blocks, too; nothing happens where it does so."""
+    shown = conn.exec_driver_sql(
+        "SELECT sql LIKE '%row_block%' FROM sqlite_schema WHERE type = 'view' AND name = 'metric_data'"
+    ).scalar()
+    if not shown:
+        for statement in ("DROP VIEW metric_data", *DATA_VIEW_WITH_BLOCKS):
+            conn.exec_driver_sql(statement)
+
+
 def create(conn: Connection) -> None:
     """Create what stands for the table `metric_data`; that of the metrics is there, and has no row."""
-    for statement in (*TABLES, *BLOCKS, *VIEWS, *TRIGGERS, *STATISTICS):
+    for statement in (*TABLES, *BLOCKS, RECENT_VIEW, *DATA_VIEW, *TRIGGERS, *STATISTICS):
         conn.exec_driver_sql(statement)

@@ -237,7 +237,7 @@ class MetricStorer(Stage):
         rows, self._stored_rows = max(MIN_MERGED_ROWS, 2 * self._stored_rows), 0
         with self._database.read() as conn:
             is_due = merging.is_due(conn)
-            may_compact = compaction.is_due(conn)
+            may_compact = self._settings.compress_rows and compaction.is_due(conn)
         if is_due:
             with self._database.write() as conn:
                 merged = merging.merge(conn, rows)

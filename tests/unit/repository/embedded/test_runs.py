@@ -10,7 +10,7 @@ from sqlalchemy import delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from htmengine.repository import display, metrics, samples, schema, scores, series
-from htmengine.repository.embedded import compaction, functions, merging, rows
+from htmengine.repository.embedded import compaction, functions, merging, rows, tables
 from htmengine.repository.times import from_epoch
 from tests.unit.repository.rows import FIRST_SECOND, add_rows, executed, rolled_back, score_rows
 
@@ -262,18 +262,19 @@ def test_applications_insert_rows_as_into_a_table(database, uid, merged):
         conn.execute(update(schema.metric_data).where(data.rowid == 31).values(rowid=30))
 
 
-def test_a_client_of_sqlite_reads_and_writes_the_view_with_two_functions_of_ours(database, uid):
+@pytest.mark.parametrize("compressed", [False, True])
+def test_any_client_of_sqlite_reads_and_writes_the_view_until_it_shows_blocks(database, uid, compressed):
     with database.write() as conn:
         add_rows(conn, uid, 3)
+        if compressed:
+            tables.show_blocks(conn)
     with closing(sqlite3.connect(database.place)) as connection:
-        with pytest.raises(sqlite3.OperationalError, match="htmengine_block"):
-            connection.execute("SELECT rowid FROM metric_data")
-        assert connection.execute("SELECT rowid FROM recent_row ORDER BY rowid").fetchall() == [
-            (1,),
-            (2,),
-            (3,),
-        ]
-        functions.register(connection)
+        if compressed:
+            with pytest.raises(sqlite3.OperationalError, match="htmengine_block"):
+                connection.execute("SELECT rowid FROM metric_data")
+            found = connection.execute("SELECT rowid FROM recent_row ORDER BY rowid")
+            assert found.fetchall() == [(1,), (2,), (3,)]
+            functions.register(connection)
         connection.execute("UPDATE metric_data SET metric_value = 7.5 WHERE rowid = 2")
         connection.commit()
         found = connection.execute("SELECT rowid, metric_value, timestamp FROM metric_data ORDER BY rowid")

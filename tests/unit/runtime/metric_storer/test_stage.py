@@ -11,6 +11,8 @@ from htmengine.doors.reasons import Reason
 from htmengine.errors import DependencyUnavailable
 from htmengine.repository import samples, schema
 from htmengine.repository.database import Database
+from htmengine.repository.embedded import compaction, merging
+from htmengine.repository.embedded import rows as embedded_rows
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer import stage
@@ -25,6 +27,22 @@ def test_a_line_becomes_a_row_of_a_new_metric(storer):
     assert storer.state("test.metric").status == MetricStatus.UNMONITORED
     assert outcome.dead_letters == () or outcome.dead_letters == []
     assert fed(outcome) == []
+
+
+@pytest.mark.parametrize("compress_rows", [False, True])
+def test_older_rows_are_compressed_where_that_is_wanted(tmp_path, monkeypatch, compress_rows):
+    monkeypatch.setattr(embedded_rows, "MIN_RUN_ROWS", 4)
+    monkeypatch.setattr(merging, "RUNS_TO_MERGE", 2)
+    monkeypatch.setattr(compaction, "BLOCK_ROWS", 8)
+    storer = Storer(tmp_path, compress_rows=compress_rows)
+    for second in range(60):
+        storer.process(lines(at(second)))
+        storer.stage.settle()
+    with storer.database.read() as conn:
+        blocks = conn.exec_driver_sql("SELECT count(*) FROM row_block").scalar()
+    assert (blocks > 0) == compress_rows
+    assert len(storer.rows("m")) == 60
+    storer.database.close()
 
 
 def test_a_message_that_is_no_message_is_set_aside_and_its_neighbours_are_stored(storer):

@@ -1,4 +1,4 @@
-"""In SQLite rows that hardly change any more become blocks; `metric_data` shows them, too."""
+"""In SQLite there is room for blocks, which rows that hardly change any more may become."""
 
 from alembic import op
 
@@ -49,73 +49,15 @@ _RECENT = (
     " FROM metric_number AS number JOIN merged_row AS sample ON sample.metric = number.id"
 )
 
+RECENT_VIEW = f"CREATE VIEW recent_row AS {_RECENT}"
 
-def _item(name: str) -> str:
-    """Return a row's part of a column of a block; the column is taken up only where it is not known from the row before."""
-    item = f"htmengine_block_item(block.checksum, place.id, '{name}')"
-    return (
-        f"CASE WHEN htmengine_block_is_open(block.checksum) THEN {item}"
-        f" ELSE htmengine_block_item(block.checksum, place.id, '{name}', block.columns) END"
-    )
-
-
-_BLOCK = "row_block AS block JOIN block_place AS place ON place.id <= block.last - block.first"
-_IN_BLOCKS = (
-    "SELECT number.uid AS uid, block.first + place.id AS rowid,"
-    f" strftime('%Y-%m-%d %H:%M:%S.000000', {_item('time')}, 'unixepoch') AS timestamp,"
-    f" {_item('value')} AS metric_value, {', '.join(f'{_item(name)} AS {name}' for name in NAMES)},"
-    f" {_item('digest')} AS digest, {_item('time')} AS time"
-    f" FROM metric_number AS number JOIN row_block AS block ON block.metric = number.id"
-    " JOIN block_place AS place ON place.id <= block.last - block.first"
-)
-VIEWS = (
-    f"CREATE VIEW recent_row AS {_RECENT}",
-    f"CREATE VIEW metric_data AS {_RECENT} UNION ALL {_IN_BLOCKS}",
-)
-
-SPREAD = (
-    f"INSERT INTO merged_row (metric, rowid, time, value, {', '.join(NAMES)}, digest)"
-    f" SELECT block.metric, block.first + place.id, {_item('time')}, {_item('value')},"
-    f" {', '.join(map(_item, NAMES))}, {_item('digest')} FROM {_BLOCK}"
-)
-
-_OLD = "metric = (SELECT id FROM metric_number WHERE uid = OLD.uid) AND rowid = OLD.rowid"
 _IN_RUNS = "run IN (SELECT id FROM sample_run)"
-_OF_OLD = (
-    "metric = (SELECT id FROM metric_number WHERE uid = OLD.uid) AND first <= OLD.rowid AND last >= OLD.rowid"
-)
-_REMOVE = (
-    f"{SPREAD} WHERE {_OF_OLD}; DELETE FROM row_block WHERE {_OF_OLD};"
-    f" DELETE FROM run_score WHERE {_IN_RUNS} AND {_OLD};"
-    f" DELETE FROM run_sample WHERE {_IN_RUNS} AND {_OLD};"
-    f" DELETE FROM merged_row WHERE {_OLD};"
-)
-_ADD = (
-    "SELECT RAISE(ABORT, 'UNIQUE constraint failed: metric_data.uid, metric_data.rowid') FROM metric_number AS number"
-    " JOIN sample_run AS run JOIN run_sample AS sample ON sample.run = run.id AND sample.metric = number.id"
-    " WHERE number.uid = NEW.uid AND sample.rowid = coalesce(NEW.rowid, 0);"
-    " SELECT RAISE(ABORT, 'UNIQUE constraint failed: metric_data.uid, metric_data.rowid') FROM metric_number AS number"
-    " JOIN row_block AS block ON block.metric = number.id AND coalesce(NEW.rowid, 0) BETWEEN block.first AND block.last"
-    " WHERE number.uid = NEW.uid;"
-    f" INSERT INTO merged_row (metric, rowid, time, value, digest, {', '.join(NAMES)})"
-    " VALUES ((SELECT id FROM metric_number WHERE uid = coalesce(NEW.uid, '')), coalesce(NEW.rowid, 0),"
-    " CAST(strftime('%s', NEW.timestamp) AS INTEGER), NEW.metric_value, NEW.digest,"
-    f" {', '.join(f'NEW.{name}' for name in NAMES)});"
-)
 _GONE = "metric = (SELECT id FROM metric_number WHERE uid = OLD.uid)"
-
-TRIGGERS = (
-    f"CREATE TRIGGER metric_data_insert INSTEAD OF INSERT ON metric_data BEGIN {_ADD} END",
-    f"CREATE TRIGGER metric_data_update INSTEAD OF UPDATE ON metric_data BEGIN {_REMOVE} {_ADD} END",
-    f"CREATE TRIGGER metric_data_delete INSTEAD OF DELETE ON metric_data BEGIN {_REMOVE} END",
-    "CREATE TRIGGER metric_number_insert AFTER INSERT ON metric BEGIN INSERT INTO metric_number (uid)"
-    " SELECT NEW.uid WHERE NOT EXISTS (SELECT 1 FROM metric_number WHERE uid = NEW.uid); END",
-    "CREATE TRIGGER metric_number_update AFTER UPDATE OF uid ON metric WHEN NEW.uid <> OLD.uid"
-    " BEGIN UPDATE metric_number SET uid = NEW.uid WHERE uid = OLD.uid; END",
+DELETE_TRIGGER = (
     "CREATE TRIGGER metric_number_delete AFTER DELETE ON metric BEGIN"
     f" DELETE FROM run_score WHERE {_IN_RUNS} AND {_GONE}; DELETE FROM run_sample WHERE {_IN_RUNS} AND {_GONE};"
     f" DELETE FROM merged_row WHERE {_GONE}; DELETE FROM row_block WHERE {_GONE};"
-    " DELETE FROM metric_number WHERE uid = OLD.uid; END",
+    " DELETE FROM metric_number WHERE uid = OLD.uid; END"
 )
 
 STATISTICS = (
@@ -139,13 +81,11 @@ STATISTICS = (
 
 
 def upgrade() -> None:
-    """Make the tables and the views; rows become blocks as time goes by."""
+    """Make the tables and the view of what is in none; rows become blocks as time goes by, where people want them to."""
     bind = op.get_bind()
     if bind.dialect.name != "sqlite":
         return
-    bind.exec_driver_sql("DROP VIEW metric_data")
-    for action in ("insert", "update", "delete"):
-        bind.exec_driver_sql(f"DROP TRIGGER metric_number_{action}")
-    for statement in (*BLOCKS, *VIEWS, *TRIGGERS, *STATISTICS):
+    bind.exec_driver_sql("DROP TRIGGER metric_number_delete")
+    for statement in (*BLOCKS, RECENT_VIEW, DELETE_TRIGGER, *STATISTICS):
         bind.exec_driver_sql(statement)
     bind.exec_driver_sql("INSERT INTO row_compaction (next_metric) VALUES (1)")
