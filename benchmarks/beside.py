@@ -5,7 +5,7 @@
 
 The engine is at saturation all the time; of its results so many metrics are read, or written back, as give a rate of
 results (`--rate`). Readers: 200 of the stream, each gets all of these. Write-back: to a real VictoriaMetrics and a real
-carbon, Debian's packages; the engine starts anew for each phase, and what waits in its logs of rows is the same.
+carbon, Debian's packages; there the engine starts anew for each phase, with the rows and models that it has.
 Everything shares the machine: readers and receivers take their own processor time too, which `ratio` has in it.
 `cpu_ratio` is what the engine itself takes for a sample more, whoever else runs.
 """
@@ -14,13 +14,9 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import configparser
 import json
-import multiprocessing
 import statistics
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from multiprocessing.synchronize import Event
@@ -28,15 +24,14 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.machine import machine
-from benchmarks.pipeline.__main__ import GROWN_UP, Run
+from benchmarks.pipeline.__main__ import GROWN_UP, SPAWN, Run
 from benchmarks.running import Engine, free_port
-from benchmarks.servers import configure
-from benchmarks.write_back import START_S, carbon_command, victoria_metrics_command
+from benchmarks.servers import change, configure
+from benchmarks.write_back import running_receivers
 from htmengine import config
 
 KINDS: Final = ("readers", "write-back")
 READERS: Final = 200
-SPAWN: Final = multiprocessing.get_context("spawn")
 
 
 def read_stream(port: int, match: str, ready: Event, stop: Event) -> None:
@@ -80,19 +75,18 @@ def readers(engine: Engine, match: str) -> Iterator[None]:
 
 @contextmanager
 def write_back(engine: Engine, match: str, ports: tuple[int, int]) -> Iterator[None]:
-    """Let the engine start anew with receivers, and again without them."""
+    """Let the engine start anew with receivers; it has none when it starts the next time."""
     assert engine.config is not None
     path = engine.config / "application.conf"
     before = path.read_text()
-    parser = configparser.ConfigParser()
-    parser.read_string(before)
-    parser["writeback"] = {
-        "remote_write": f"http://127.0.0.1:{ports[0]}/api/v1/write",
-        "graphite": f"127.0.0.1:{ports[1]}",
-        "match": match,
-    }
-    with path.open("w") as file:
-        parser.write(file)
+    change(
+        path,
+        writeback={
+            "remote_write": f"http://127.0.0.1:{ports[0]}/api/v1/write",
+            "graphite": f"127.0.0.1:{ports[1]}",
+            "match": match,
+        },
+    )
     _restart(engine)
     try:
         yield
@@ -106,27 +100,6 @@ def _restart(engine: Engine) -> None:
     engine.wait_until_it_listens()
 
 
-@contextmanager
-def receivers(folder: Path) -> Iterator[tuple[int, int]]:
-    """Give the ports of a VictoriaMetrics and a carbon that run."""
-    ports = free_port(), free_port()
-    (folder / "metrics").mkdir(parents=True)
-    commands = (
-        victoria_metrics_command(folder / "metrics", ports[0]),
-        carbon_command(folder / "carbon", ports[1]),
-    )
-    running = [
-        subprocess.Popen(one, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for one in commands
-    ]
-    time.sleep(START_S)
-    try:
-        yield ports
-    finally:
-        for process in running:
-            process.terminate()
-            process.wait()
-
-
 def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Return what came out a second, and what it cost, in turn without and with what runs beside."""
     directory = configure(folder / "app")
@@ -135,7 +108,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     engine.wait_until_it_listens()
     is_written = options.kind == "write-back"
     run = Run(engine, config.load(directory), folder, options.metrics)
-    with receivers(folder / "receivers") if is_written else nullcontext((0, 0)) as ports:
+    with running_receivers(folder / "receivers") if is_written else nullcontext((0, 0)) as ports:
         try:
             run.begin(options.history)
             first = run.phase(options.seconds, None)["samples_per_second"]

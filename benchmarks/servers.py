@@ -91,7 +91,7 @@ def configure(
     directory = folder / "conf"
     if repository is not None:
         engine["repository"] = repository.dialect
-        _change(
+        change(
             directory / "application.conf",
             repository={
                 "db": repository.db,
@@ -104,7 +104,7 @@ def configure(
         )
     if broker is not None:
         engine["bus"] = "rabbitmq"
-        _change(
+        change(
             directory / "rabbitmq.conf",
             connection={
                 "host": broker.host,
@@ -115,11 +115,12 @@ def configure(
             credentials={"user": broker.user, "password": broker.password},
             management={"port": str(broker.management_port)},
         )
-    _change(directory / "application.conf", engine=engine)
+    change(directory / "application.conf", engine=engine)
     return directory
 
 
-def _change(path: Path, **sections: dict[str, str]) -> None:
+def change(path: Path, **sections: dict[str, str]) -> None:
+    """Set options of a file of the configuration."""
     parser = configparser.ConfigParser()
     parser.read(path)
     for section, options in sections.items():

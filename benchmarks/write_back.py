@@ -78,9 +78,10 @@ def victoria_metrics_command(folder: Path, port: int) -> list[str]:
 
 
 @contextmanager
-def receivers(folder: Path) -> Iterator[list[Receiver]]:
-    """Give receivers that run."""
+def running_receivers(folder: Path) -> Iterator[tuple[int, int]]:
+    """Give the ports of a VictoriaMetrics and of a carbon's plaintext protocol that run, with their files below a folder."""
     metrics_port, carbon_port = free_port(), free_port()
+    (folder / "metrics").mkdir(parents=True)
     commands = (
         victoria_metrics_command(folder / "metrics", metrics_port),
         carbon_command(folder / "carbon", carbon_port),
@@ -91,11 +92,7 @@ def receivers(folder: Path) -> Iterator[list[Receiver]]:
     ]
     time.sleep(START_S)
     try:
-        yield [
-            RemoteWrite(f"http://127.0.0.1:{metrics_port}/api/v1/write", "htm", None),
-            Influx(f"http://127.0.0.1:{metrics_port}/write?db=x", "htm", None),
-            Graphite("127.0.0.1", carbon_port, "htm"),
-        ]
+        yield metrics_port, carbon_port
     finally:
         for process in running:
             process.terminate()
@@ -137,16 +134,20 @@ def main() -> None:
     now = int(time.time()) // 60 * 60
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "metrics").mkdir()
-        with receivers(folder) as running, opened(config.embedded(folder / "engine")) as context:
+        with running_receivers(folder) as ports, opened(config.embedded(folder / "engine")) as context:
             with context.database.write() as conn:
                 uids = fill(conn, options.metrics, 10, now)
             with context.database.write() as conn:
                 fill_days(conn, uids, now)
             rows = min(options.rows, 400, DAY_ROWS)
-            for receiver in running:
+            receivers: list[Receiver] = [
+                RemoteWrite(f"http://127.0.0.1:{ports[0]}/api/v1/write", "htm", None),
+                Influx(f"http://127.0.0.1:{ports[0]}/write?db=x", "htm", None),
+                Graphite("127.0.0.1", ports[1], "htm"),
+            ]
+            for receiver in receivers:
                 measured(context, receiver, 1)  # what is done once is not counted
-            found = {receiver.name: measured(context, receiver, rows) for receiver in running}
+            found = {receiver.name: measured(context, receiver, rows) for receiver in receivers}
     if options.json:
         print(json.dumps({"machine": machine(), "metrics": options.metrics, "receivers": found}))
         return

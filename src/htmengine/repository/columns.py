@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-import numpy as np
 from sqlalchemy import Connection, Table, func, select
 
 from htmengine.repository import identity, schema
 from htmengine.repository.chunks import in_chunks
-from htmengine.repository.embedded import blocks, reading
+from htmengine.repository.embedded import reading
 from htmengine.repository.times import epoch_seconds
 
 _data: Final = schema.metric_data.c
-_INTEGERS: Final = ("time", "digest")
 
 
 def read(
@@ -45,13 +43,7 @@ def read(
         query = query.where(_data.rowid <= last)
     # The driver's own rows: they become arrays in a fraction of the time that SQLAlchemy's take.
     rows = conn.execute(query.order_by(_data.rowid).limit(limit)).cursor.fetchall()
-    found = zip(*rows, strict=True) if rows else ((),) * (1 + len(names))
-    return tuple(
-        list(column)
-        if name in blocks.TEXTS
-        else np.array(column, np.int64 if name in ("rowid", *_INTEGERS) else np.float64)
-        for name, column in zip(("rowid", *names), found, strict=True)
-    )
+    return reading.as_columns(("rowid", *names), rows)
 
 
 def _column(name: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, select, tuple_
 
-from htmengine.repository import bulk, columns, schema, watermarks
+from htmengine.repository import bulk, columns, samples, schema, watermarks
 from htmengine.repository.chunks import in_chunks
 from htmengine.repository.times import FIRST_SECOND, epoch_seconds, whole
 
@@ -210,7 +210,7 @@ def take_back(conn: Connection, uid: str, kept: int) -> None:
     """
     if summed_up(conn, uid) <= kept:
         return
-    oldest = conn.scalar(select(_data.rowid).where(_data.uid == uid).order_by(_data.rowid).limit(1))
+    oldest = samples.oldest_rowid(conn, uid)
     if oldest is None:
         return
     conn.execute(

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Select, func, or_, select
 
-from htmengine.repository import hours, identity, schema
+from htmengine.repository import hours, identity, samples, schema
 from htmengine.repository.hours import Hour
 from htmengine.repository.metrics import CUSTOM
 from htmengine.repository.scores import EXPECTED_COLUMNS, SCORE_COLUMNS
@@ -266,7 +266,7 @@ def other_hours(conn: Connection, uid: str, *, most: int) -> list[OtherHour]:
     `most` : of the newest rows that are summed up.
     """
     hourly = hours.summed_up(conn, uid)
-    oldest = conn.scalar(select(_data.rowid).where(_data.uid == uid).order_by(_data.rowid).limit(1))
+    oldest = samples.oldest_rowid(conn, uid)
     if oldest is None:
         return []
     first = max(oldest, hourly - most + 1)

@@ -77,8 +77,8 @@ class Event:
         """Return the results that a reader wants, as arrays in the order of COLUMNS."""
         return [] if self._results is None else self._results.shown(wanted.results)
 
-    def frame_for(self, wanted: Filter, epoch: str) -> bytes:
-        """Return the event as a reader gets it; empty if the reader does not want it. `epoch`: begins the hub's cursors."""
+    def frame_for(self, wanted: Filter, cursor: str) -> bytes:
+        """Return the event as a reader gets it; empty if the reader does not want it. `cursor`: the place behind it."""
         if self.kind not in wanted.kinds:
             return b""
         frames = self._frames
@@ -86,7 +86,6 @@ class Event:
         if made is None:
             document = self._document if self._results is None else self.rows_for(wanted)
             is_wanted = self._results is None or document
-            cursor = f"{epoch}-{self.number}"
             made = frame(self.kind, msgspec.json.encode(document), cursor) if is_wanted else b""
             if frames is not None:
                 frames[wanted.results] = made
@@ -283,7 +282,7 @@ async def _events(
         for first in range(0, len(found), MAX_EVENTS):
             some = found[first : first + MAX_EVENTS]
             place = some[-1].number
-            if frames := b"".join(event.frame_for(wanted, hub.epoch) for event in some):
+            if frames := b"".join(event.frame_for(wanted, hub.cursor(event.number)) for event in some):
                 yield frames
         assert place is not None
         await hub.wait(place, PING_S)

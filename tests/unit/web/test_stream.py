@@ -171,7 +171,7 @@ def test_what_a_reader_resumes_to_is_the_same_when_its_frames_are_not_kept_any_m
         [[one.uid, one.rowid, one.ts, 1.0, one.log_score, None, None, None]] if one.rowid >= 10 else []
         for _, one in published
     ]
-    frames = [event.frame_for(wanted, hub.epoch) for event in events]
+    frames = [event.frame_for(wanted, hub.cursor(event.number)) for event in events]
     assert [Reader.parsed(frame)[2] if frame else [] for frame in frames] == got
 
 

@@ -404,3 +404,5 @@ COLUMNS: Final = tuple(_CODECS)
 """Of a block, each behind those from which it follows."""
 TEXTS: Final = ("multi_step_best_predictions",)
 """Those of them that are text."""
+INTEGERS: Final = ("time", "digest")
+"""Those that are whole numbers of 64 bits."""

@@ -19,7 +19,6 @@ MIN_PIECE: Final = 64
 """Fewer rows between two gaps stay rows."""
 
 _STORED: Final = ("time", "value", *SCORES, "digest")
-_INTEGERS: Final = ("time", "digest")
 
 
 def begin(conn: Connection) -> None:
@@ -110,7 +109,7 @@ def _replace(conn: Connection, metric: int, rows: list[Any]) -> None:
     rowids, *given = zip(*rows, strict=True)
     columns: dict[str, Any] = dict(zip(_STORED, given, strict=True))
     for name, column in columns.items():
-        if name in _INTEGERS:
+        if name in blocks.INTEGERS:
             columns[name] = np.array([blocks.NULL if item is None else item for item in column], np.int64)
         elif name in blocks.TEXTS:
             columns[name] = list(column)

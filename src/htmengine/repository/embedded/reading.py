@@ -76,8 +76,7 @@ def _recent(
         f"SELECT {', '.join(['rowid', *wanted])} FROM recent_row WHERE uid = ? AND rowid BETWEEN ? AND ? ORDER BY rowid LIMIT ?",
         (uid, first, last, -1 if limit is None else limit),
     ).cursor.fetchall()
-    found = zip(*rows, strict=True) if rows else ((),) * (1 + len(names))
-    return tuple(_array(name, column) for name, column in zip(("rowid", *names), found, strict=True))
+    return as_columns(("rowid", *names), rows)
 
 
 def _of_block(block: Block, name: str) -> Any:
@@ -85,13 +84,18 @@ def _of_block(block: Block, name: str) -> Any:
     return np.where(column == blocks.NULL, identity.UNKNOWN, column) if name == "digest" else column
 
 
-def _array(name: str, column: Sequence[Any]) -> Any:
-    if name in blocks.TEXTS:
-        return list(column)
-    return np.array(column, np.int64 if name in _INTEGERS else np.float64)
+def as_columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+    """Return rows as columns, of the types of `columns`. `names`: of the columns, those of the rowids included."""
+    found = zip(*rows, strict=True) if rows else ((),) * len(names)
+    return tuple(
+        list(column)
+        if name in blocks.TEXTS
+        else np.array(column, np.int64 if name in _INTEGERS else np.float64)
+        for name, column in zip(names, found, strict=True)
+    )
 
 
-_INTEGERS: Final = ("rowid", "time", "digest")
+_INTEGERS: Final = ("rowid", *blocks.INTEGERS)
 
 
 def _joined(names: Sequence[str], parts: list[tuple[Any, ...]], limit: int | None) -> tuple[Any, ...]:

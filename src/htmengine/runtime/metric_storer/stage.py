@@ -618,7 +618,7 @@ class MetricStorer(Stage):
 
     def _pass_on(self, stored: _Stored, refusals: SentRefusals) -> None:
         """Hand committed rows to the models, and start the models that have waited for them; count what was refused."""
-        rows, states, new = stored[:3]
+        rows, states, new = stored.rows, stored.states, stored.new
         for key, count in rows.refused.items():
             refusals.add(key[0], rows.examples[key], count=count)
         refusals.report(self.counters, self._intake.shown)
