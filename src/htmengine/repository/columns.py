@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy.typing as npt
 from sqlalchemy import Connection, Table, func, select
 
 from htmengine.repository import identity, schema
@@ -50,6 +51,11 @@ def _column(name: str) -> Any:
     if name == "time":
         return epoch_seconds(_data.timestamp)
     return func.coalesce(_data.digest, identity.UNKNOWN) if name == "digest" else _data[name]
+
+
+def items(column: npt.NDArray[Any]) -> list[Any]:
+    """Return a column of numbers as rows have it: None for NaN."""
+    return [None if item != item else item for item in column.tolist()]
 
 
 def recent(conn: Connection) -> Table:

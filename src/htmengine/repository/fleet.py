@@ -51,8 +51,10 @@ def newest_rows(conn: Connection, uids: Sequence[str], *, scored: bool = False) 
     for uid in columns.before_recent(conn, [uid for uid in uids if uid not in found]):
         newest = select(at).select_from(schema.watermarked).where(_metric.uid == uid)
         rowid = conn.execute(newest).scalar_one()
-        for rows in zip(*columns.read(conn, uid, CHART_COLUMNS, rowid, rowid), strict=True):
-            found[uid] = NewestRow._make(None if item != item else item.item() for item in rows)
+        for row in zip(
+            *map(columns.items, columns.read(conn, uid, CHART_COLUMNS, rowid, rowid)), strict=True
+        ):
+            found[uid] = NewestRow._make(row)
     return found
 
 

@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 from sqlalchemy import Connection
 
 from htmengine.repository import bulk, columns, display, schema, watermarks
@@ -134,12 +133,8 @@ def stored(conn: Connection, uid: str, first: int, last: int) -> list[ScoredSamp
     *found, predictions = columns.read(
         conn, uid, ("time", *names, "multi_step_best_predictions"), first, last
     )
-    rows = zip(*map(_known, found), map(_decoded, predictions), strict=True)
+    rows = zip(*map(columns.items, found), map(_decoded, predictions), strict=True)
     return [sample for sample in map(ScoredSample._make, rows) if sample.anomaly_score is not None]
-
-
-def _known(column: npt.NDArray[Any]) -> list[Any]:
-    return [None if item != item else item for item in column.tolist()]
 
 
 def finite(column: Sequence[float]) -> list[float | None]:

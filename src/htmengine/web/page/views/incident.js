@@ -1,7 +1,7 @@
 /** The page of an incident: which metric moved first, which followed, and who knows of it. */
 import { get, post } from "../lib/api.js";
 import { addKeys } from "../lib/keys.js";
-import { clock, iso, moment, plural, score, span } from "../lib/format.js";
+import { clock, iso, plural, score, span } from "../lib/format.js";
 import { h, replace, setText } from "../lib/h.js";
 import { go, link, query } from "../lib/router.js";
 import { may, session } from "../lib/session.js";
@@ -11,6 +11,7 @@ import { causeInShort, mark, sentence } from "../lib/words.js";
 import { whenColoursChange, scoreStep } from "../draw/colours.js";
 import { LaneAxis } from "../draw/lane_axis.js";
 import { drawSpark } from "../draw/spark.js";
+import { clockTime } from "./clock_time.js";
 import { VERDICTS, actionKeys, incidentActions } from "./incident/actions.js";
 import { showTimeline } from "./incident/timeline.js";
 import { problemNote } from "./problem.js";
@@ -97,7 +98,7 @@ export function incident({ params: [id] }) {
         null,
         h("span.state", { dataset: { state: open ? "error" : "" } }, one.state),
         ` ${one.severity} · ${plural(one.metric_count, "metric")} · began `,
-        h("time", { datetime: iso(one.opened), title: moment(one.opened) }, clock(one.opened)),
+        clockTime(one.opened),
         open ? ` · for ${span(Date.now() / 1000 - one.opened)}` : ` · ${span(one.changed - one.opened)} long`,
         one.ack ? ` · taken by ${one.ack.by}, ${clock(one.ack.at)}` : "",
         (one.snoozed_until ?? 0) > Date.now() / 1000 ? ` · nothing is told of it until ${clock(/** @type {number} */ (one.snoozed_until))}` : "",

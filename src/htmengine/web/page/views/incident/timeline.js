@@ -1,8 +1,9 @@
 /** What happened to an incident, in order: what the engine saw, what people did, and who was told. */
-import { clock, iso, moment } from "../../lib/format.js";
+import { clock } from "../../lib/format.js";
 import { h, replace } from "../../lib/h.js";
 import { may } from "../../lib/session.js";
 import { deliveryInWords } from "../../lib/words.js";
+import { clockTime } from "../clock_time.js";
 import { sendAgainButton } from "../delivery.js";
 import { VERDICTS } from "./actions.js";
 
@@ -30,7 +31,7 @@ export function showTimeline(element, one, { act, again }) {
   replace(
     element,
     h("h2", null, "Timeline"),
-    h("ol", null, events.map(({ at, text: what }) => h("li", null, h("time", { datetime: iso(at), title: moment(at) }, clock(at)), h("span", null, what)))),
+    h("ol", null, events.map(({ at, text: what }) => h("li", null, clockTime(at), h("span", null, what)))),
     said,
     one.history && may("teach")
       ? h("form", { onsubmit: (/** @type {SubmitEvent} */ event) => {

@@ -1,9 +1,9 @@
 /** All that models were taught: by whom, until when, what each has silenced; taken back, or taught again. */
 import { get, post, url } from "../../lib/api.js";
-import { clock, iso, moment } from "../../lib/format.js";
 import { h, replace } from "../../lib/h.js";
 import { link, setQuery } from "../../lib/router.js";
 import { may } from "../../lib/session.js";
+import { clockTime } from "../clock_time.js";
 import { problemNote } from "../problem.js";
 import { dataTable } from "../table.js";
 import { lesson, silencedBy, undoButton } from "../teach.js";
@@ -73,10 +73,10 @@ export function labelsPart(query) {
       "tr",
       null,
       h("td", null, h("a", { href: link(`m/${one.uid}`) }, one.name ?? "(deleted)"), h("div.hint", null, one.id)),
-      h("td", null, h("a", { href: link(`m/${one.uid}`, { from: Math.round(one.from - AROUND_S), to: Math.round(one.to + AROUND_S) }) }, time(one.from), " to ", time(one.to))),
+      h("td", null, h("a", { href: link(`m/${one.uid}`, { from: Math.round(one.from - AROUND_S), to: Math.round(one.to + AROUND_S) }) }, clockTime(one.from), " to ", clockTime(one.to))),
       h("td", null, lesson(one), one.note ? h("div.hint", null, one.note) : null),
-      h("td", null, one.by || "somebody", h("div.hint", null, time(one.created))),
-      h("td", null, h("span.state", { dataset: { state: one.counts ? "" : "unmonitored" } }, one.counts ? "counts" : one.undone ? "taken back" : "expired"), h("div.hint", null, one.undone ? time(one.undone) : ["until ", time(/** @type {number} */ (one.expires))])),
+      h("td", null, one.by || "somebody", h("div.hint", null, clockTime(one.created))),
+      h("td", null, h("span.state", { dataset: { state: one.counts ? "" : "unmonitored" } }, one.counts ? "counts" : one.undone ? "taken back" : "expired"), h("div.hint", null, one.undone ? clockTime(one.undone) : ["until ", clockTime(/** @type {number} */ (one.expires))])),
       h("td", null, silencedBy(one)),
       change,
     );
@@ -110,6 +110,3 @@ export function labelsPart(query) {
     },
   };
 }
-
-/** @param {number} at */
-const time = (at) => h("time", { datetime: iso(at), title: moment(at) }, clock(at));

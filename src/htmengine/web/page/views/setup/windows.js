@@ -1,8 +1,8 @@
 /** Windows of time: when alarms count, and when they do not; by cron, by a calendar, or once. */
 import { post, url } from "../../lib/api.js";
-import { clock, iso, moment } from "../../lib/format.js";
 import { h, replace } from "../../lib/h.js";
 import { link } from "../../lib/router.js";
+import { clockTime } from "../clock_time.js";
 import { problemNote } from "../problem.js";
 import { uses, when } from "./alerts/windows.js";
 import { asCommand } from "./command.js";
@@ -95,7 +95,7 @@ export function windowsPart(query) {
         const found = /** @type {import("../../shapes").WindowPreview} */ (await post("/windows/preview", { ...value(), name: "window" }));
         if (mine !== asked) return;
         show([]);
-        replace(next, h("p", null, `${found.words}.`), found.next.length ? h("ul", { "aria-label": "Next times" }, found.next.map(([from, to]) => h("li", null, time(from), " to ", time(to)))) : h("p.hint", null, "It does not come again soon."));
+        replace(next, h("p", null, `${found.words}.`), found.next.length ? h("ul", { "aria-label": "Next times" }, found.next.map(([from, to]) => h("li", null, clockTime(from), " to ", clockTime(to)))) : h("p.hint", null, "It does not come again soon."));
       } catch (problem) {
         if (mine !== asked) return;
         const errors = /** @type {import("../../lib/api.js").Problem} */ (problem).errors ?? [];
@@ -122,6 +122,3 @@ export function windowsPart(query) {
   editor.load();
   return { element: h("div.alerts", null, editor.said, list, editor.place, command.element), update: editor.update };
 }
-
-/** @param {number} at */
-const time = (at) => h("time", { datetime: iso(at), title: moment(at) }, clock(at));

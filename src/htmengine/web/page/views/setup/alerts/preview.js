@@ -1,7 +1,8 @@
 /** What rules would have told of the incidents that are stored. */
-import { clock, count, iso, moment, plural, score } from "../../../lib/format.js";
+import { count, plural, score } from "../../../lib/format.js";
 import { h, replace } from "../../../lib/h.js";
 import { link } from "../../../lib/router.js";
+import { clockTime } from "../../clock_time.js";
 import { dataTable } from "../../table.js";
 
 /** @typedef {import("../../../shapes").AlertsPreview} AlertsPreview */
@@ -22,7 +23,7 @@ export function showPreview(element, would, days) {
   const stored = first === null ? 0 : Math.min(days, (Date.now() / 1000 - first) / 86_400);
   const each = [...told].sort((a, b) => b[1] - a[1]).map(([target, many]) => `${target} ${count(many)}`);
   const held = Object.entries(silenced).map(([why, many]) => `${count(many)} (${why})`);
-  const body = h("tbody", null, [...messages].sort((a, b) => b.time - a.time).slice(0, MOST).map((message) => h("tr", null, h("td", null, h("time", { datetime: iso(message.time), title: moment(message.time) }, clock(message.time))), h("td", null, h("a", { href: link(`i/${message.incident}`) }, message.incident), h("div.hint", null, `${plural(message.metrics, "metric")}, ${plural(message.alarms, "alarm")}`)), h("td.number", null, score(message.max)), h("td", null, message.rule), h("td", null, message.severity), h("td", null, message.targets.join(", ")))));
+  const body = h("tbody", null, [...messages].sort((a, b) => b.time - a.time).slice(0, MOST).map((message) => h("tr", null, h("td", null, clockTime(message.time)), h("td", null, h("a", { href: link(`i/${message.incident}`) }, message.incident), h("div.hint", null, `${plural(message.metrics, "metric")}, ${plural(message.alarms, "alarm")}`)), h("td.number", null, score(message.max)), h("td", null, message.rule), h("td", null, message.severity), h("td", null, message.targets.join(", ")))));
   replace(
     element,
     h(

@@ -1,7 +1,7 @@
 /** Windows of time, in words: when alarms count, and when they do not. */
-import { clock, iso, moment } from "../../../lib/format.js";
 import { h } from "../../../lib/h.js";
 import { link } from "../../../lib/router.js";
+import { clockTime } from "../../clock_time.js";
 
 /**
  * @param {import("../../../shapes").AlertRules} rules
@@ -23,7 +23,7 @@ export function when(next) {
   if (!next) return " It does not come again soon.";
   const [from, to] = next;
   const now = Date.now() / 1000;
-  return [from <= now ? " It is now, until " : " Next ", h("time", { datetime: iso(from <= now ? to : from), title: moment(from <= now ? to : from) }, clock(from <= now ? to : from)), "."];
+  return [from <= now ? " It is now, until " : " Next ", clockTime(from <= now ? to : from), "."];
 }
 
 /**
