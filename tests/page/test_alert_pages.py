@@ -130,6 +130,26 @@ def test_a_window_is_added_with_its_next_times_changed_and_removed(world, site):
     site.expected = "Failed to load resource"
 
 
+def test_the_next_change_does_not_wait_for_the_list_to_be_read_again(world, site):
+    page = site.open("/setup/windows?window=new")
+    form = page.get_by_role("form", name="New window")
+    form.get_by_label("Name").fill("lunch")
+    form.get_by_label("Begins at").fill("0 12 * * *")
+    form.get_by_label("Goes on for").fill("1h")
+    held = []
+    page.route(
+        "**/api/v1/rules",
+        lambda route: held.append(route) if route.request.method == "GET" else route.continue_(),
+    )
+    form.get_by_role("button", name="Save the window").click()
+    expect(form).to_have_count(0)
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Remove upgrades").click()
+    expect(page.get_by_text("Removed. The engine goes by it within seconds.")).to_be_visible()
+    assert "[windows.lunch]" in world.rules
+    assert "[windows.upgrades]" not in world.rules
+
+
 def test_notices_are_found_by_state_and_target_and_sent_again(world, site):
     page = site.open("/setup/deliveries?target=pager")
     rows = page.get_by_role("region", name="Deliveries").locator("tbody tr")

@@ -75,7 +75,7 @@ async function call(method, path, { params, json, body, type, ifMatch, signal } 
     throw problem;
   }
   const etag = response.headers.get("ETag");
-  if (method === "GET" && etag) remember(address, etag, answer);
+  if (etag && (method === "GET" || method === "PUT")) remember(address, etag, answer); // a PUT answers what a GET would now
   return answer;
 }
 
@@ -140,5 +140,5 @@ export async function fetchFile(path) {
   throw new Problem(response.status, answer?.title ?? response.statusText, answer?.detail);
 }
 
-/** @param {string} path the ETag of the newest answer, for If-Match */
+/** @param {string} path the ETag of the newest answer to a GET or a PUT, for If-Match */
 export const etagOf = (path) => known.get(url(path).href)?.etag;
