@@ -32,7 +32,10 @@ FRAMES_KEPT_S: Final = 5.0
 MAX_EVENTS: Final = 50
 """That are written together to a reader."""
 GATHERED_S: Final = 0.1
-"""Readers that wait are woken at most this often. To write to hundreds of readers costs by the number of writes."""
+"""Readers that wait are woken at most this often."""
+GATHERED_READER_S: Final = 0.002
+"""So much longer for each reader: to write to hundreds costs by the number of writes more than by what is written."""
+MOST_GATHERED_S: Final = 1.0
 PING_S: Final = 15.0
 RETRY_MS: Final = 2000
 
@@ -97,7 +100,7 @@ class Hub:
 
     Parameters
     ----------
-    gathered_s : how often readers that wait are woken at most.
+    gathered_s : how often readers that wait are woken at most, while there are few.
     clock : seconds that only grow.
     """
 
@@ -175,7 +178,6 @@ class Hub:
     def close(self) -> None:
         """End every reader."""
         self.closed = True
-        self._gathered_s = 0.0
         self._wake()
 
     def position(self, cursor: str | None) -> int | None:
@@ -232,7 +234,8 @@ class Hub:
             loop.call_soon_threadsafe(self._announce_soon, loop)
 
     def _announce_soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        wait_s = self._announced_at + self._gathered_s - loop.time()
+        pause_s = min(MOST_GATHERED_S, self._gathered_s + GATHERED_READER_S * self.readers)
+        wait_s = 0.0 if self.closed else self._announced_at + pause_s - loop.time()
         if wait_s <= 0:
             self._announce(loop)
         elif self._announcing is None:

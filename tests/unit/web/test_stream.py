@@ -5,7 +5,7 @@ import pytest
 
 from htmengine.messages import BatchRow
 from htmengine.web.results import Wanted
-from htmengine.web.stream import GATHERED_S, KINDS, Filter, Hub, events
+from htmengine.web.stream import KINDS, MOST_GATHERED_S, Filter, Hub, events
 from tests.unit.web.house import NOW
 
 
@@ -85,10 +85,10 @@ def test_what_comes_shortly_after_another_is_gathered_and_what_comes_after_a_pau
         waiting = asyncio.create_task(reader.read(2))
         await turns()
         assert not waiting.done()
-        now[0] += GATHERED_S
+        now[0] += MOST_GATHERED_S
         chunks += [data for _, _, data in await waiting]
         assert [one[1] for data in chunks for one in data] == [1, 2, 3]
-        now[0] += GATHERED_S
+        now[0] += MOST_GATHERED_S
         waiting = asyncio.create_task(reader.read(1))
         await turns()
         publish(hub, row(4))
@@ -101,6 +101,23 @@ def test_what_comes_shortly_after_another_is_gathered_and_what_comes_after_a_pau
 
     now = [0.0]
     asyncio.run(run())
+
+
+def test_the_more_readers_there_are_the_more_is_gathered():
+    async def pause(readers):
+        loop = asyncio.get_running_loop()
+        later = []
+        loop.call_later = lambda delay, *rest: later.append(delay)
+        hub = Hub()
+        hub.attach()
+        hub.readers = readers
+        for rowid in (1, 2):
+            publish(hub, row(rowid))
+            await asyncio.sleep(0)
+        return later[0]
+
+    pauses = [asyncio.run(pause(readers)) for readers in (1, 200, 100_000)]
+    assert pauses == pytest.approx([0.1, 0.5, 1.0], abs=0.05)
 
 
 def test_a_reader_resumes_exactly_where_it_broke_off():
