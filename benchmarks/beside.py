@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import math
 import statistics
 import tempfile
 from collections.abc import Iterator
@@ -112,8 +113,8 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         try:
             run.begin(options.history)
             first = run.phase(options.seconds, None)["samples_per_second"]
-            # By the last figure of the hosts' numbers: so many tenths of the metrics as give the rate.
-            tenths = max(1, min(10, round(10 * options.rate / first)))
+            # By the last figure of the hosts' numbers: so many tenths of the metrics as give the rate or more.
+            tenths = max(1, min(10, math.ceil(10 * options.rate / first)))
             match = f"fleet.host*[0-{tenths - 1}].load"
             alone: list[dict[str, Any]] = []
             beside: list[dict[str, Any]] = []
@@ -133,6 +134,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "kind": options.kind,
         "metrics": options.metrics,
         "match": match,
+        "results_per_second": round(tenths / 10 * min(phase["samples_per_second"] for phase in beside)),
         "samples_per_second": [
             [phase["samples_per_second"] for phase in phases] for phases in (alone, beside)
         ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from itertools import accumulate, pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -107,10 +108,22 @@ def _statement(dialect: Dialect, count: int, columns: tuple[str, ...]) -> _State
     return _Statement(str(compiled), list(compiled.positiontup or ()) if compiled.positional else None)
 
 
-def rows_of(
+class Table(NamedTuple):
+    """Rows of several metrics, one after the other, each ascending: arrays of shape (n,)."""
+
+    ends: list[int]
+    """The rows of metric i begin at the i-th of these, and end before the next."""
+    rowids: npt.NDArray[np.int64]
+    timestamps: npt.NDArray[np.int64]
+    """Seconds since the epoch."""
+    columns: dict[str, Floats]
+    """NaN where a row has nothing."""
+
+
+def tables_of(
     conn: Connection, spans: Sequence[Span], columns: Sequence[str], check: Callable[[], None] = lambda: None
-) -> Iterator[Rows]:
-    """Yield the rows of each span, in their order.
+) -> Iterator[Table]:
+    """Yield the rows of the spans in their order, of many in a table.
 
     Parameters
     ----------
@@ -123,21 +136,39 @@ def rows_of(
         # The driver's own rows: they become arrays in a fraction of the time that SQLAlchemy's take.
         rows = conn.exec_driver_sql(statement.text, statement.parameters(some)).cursor.fetchall()
         table = np.array(rows, dtype=np.float64).reshape(-1, 3 + len(columns)).T
-        order = np.lexsort((table[1], table[0]))
-        table = table[:, order]
-        ends = np.searchsorted(table[0], np.arange(len(some) + 1))
+        table = table[:, np.lexsort((table[1], table[0]))]
+        ends = np.searchsorted(table[0], np.arange(len(some) + 1)).tolist()
+        table = table[1:]
         before = before_recent(conn, [span.uid for span in some])
-        names = "time", *(COLUMNS[name].name for name in columns)
-        for span, begin, end in zip(some, ends[:-1].tolist(), ends[1:].tolist(), strict=True):
-            if before.get(span.uid, 0) < span.first:
-                found: Any = table[1:, begin:end]
-            else:
-                found = read(conn, span.uid, names, span.first, span.last)
-            rowids, timestamps, *numbers = found
+        if any(before.get(span.uid, 0) >= span.first for span in some):
+            names = "time", *(COLUMNS[name].name for name in columns)
+            parts = [
+                table[:, begin:end]
+                if before.get(span.uid, 0) < span.first
+                else np.array(read(conn, span.uid, names, span.first, span.last), dtype=np.float64)
+                for span, begin, end in zip(some, ends[:-1], ends[1:], strict=True)
+            ]
+            table = np.concatenate(parts, axis=1)
+            ends = [0, *accumulate(part.shape[1] for part in parts)]
+        rowids, timestamps, *numbers = table
+        yield Table(
+            ends,
+            rowids.astype(np.int64),
+            timestamps.astype(np.int64),
+            dict(zip(columns, numbers, strict=True)),
+        )
+
+
+def rows_of(
+    conn: Connection, spans: Sequence[Span], columns: Sequence[str], check: Callable[[], None] = lambda: None
+) -> Iterator[Rows]:
+    """Yield the rows of each span, in their order. Parameters as of `tables_of`."""
+    for table in tables_of(conn, spans, columns, check):
+        for begin, end in pairwise(table.ends):
             yield Rows(
-                rowids.astype(np.int64),
-                timestamps.astype(np.int64),
-                dict(zip(columns, numbers, strict=True)),
+                table.rowids[begin:end],
+                table.timestamps[begin:end],
+                {name: numbers[begin:end] for name, numbers in table.columns.items()},
             )
 
 

@@ -35,7 +35,7 @@ GATHERED_S: Final = 0.1
 """Readers that wait are woken at most this often."""
 GATHERED_READER_S: Final = 0.002
 """So much longer for each reader: to write to hundreds costs by the number of writes more than by what is written."""
-MOST_GATHERED_S: Final = 1.0
+MAX_GATHERED_S: Final = 1.0
 PING_S: Final = 15.0
 RETRY_MS: Final = 2000
 
@@ -234,7 +234,7 @@ class Hub:
             loop.call_soon_threadsafe(self._announce_soon, loop)
 
     def _announce_soon(self, loop: asyncio.AbstractEventLoop) -> None:
-        pause_s = min(MOST_GATHERED_S, self._gathered_s + GATHERED_READER_S * self.readers)
+        pause_s = min(MAX_GATHERED_S, self._gathered_s + GATHERED_READER_S * self.readers)
         wait_s = 0.0 if self.closed else self._announced_at + pause_s - loop.time()
         if wait_s <= 0:
             self._announce(loop)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import cramjam
@@ -12,6 +13,7 @@ import cramjam
 from htmengine.writeback.series import MetricRows
 
 _NO_LABEL: Final = re.compile(r"[^A-Za-z0-9_]")
+_DOUBLE: Final = struct.Struct("<d").pack
 
 
 def graphite_lines(metrics: Iterable[MetricRows], prefix: str) -> bytes:
@@ -55,25 +57,43 @@ def _parts(name: str) -> tuple[str, list[tuple[str, str]]]:
 
 def remote_write(metrics: Iterable[MetricRows], prefix: str) -> bytes:
     """Return a request of remote write 1.0: series `htm_log_score{metric="web.requests"}` with the metric's tags."""
+    start = _label(prefix)
     written = []
     for metric in metrics:
-        base, tags = _parts(metric.name)
-        labels = {label: value for key, value in tags if (label := _label(key)) != "metric"}
-        labels["metric"] = base
+        before, behind = _labels(metric.name)
         for series, points in metric.series():
-            labels["__name__"] = f"{_label(prefix)}_{series}"
-            body = b"".join(
-                _field(1, _field(1, name.encode()) + _field(2, value.encode()))
-                for name, value in sorted(labels.items())
-            )
-            body += b"".join(
-                _field(2, b"\x09" + struct.pack("<d", number) + b"\x10" + _varint(at * 1000))
-                for at, number in points
-            )
-            written.append(_field(1, body))
+            samples: list[bytes] = []
+            for at, number in points:
+                head, tail = _time(at)
+                samples += (head, _DOUBLE(number), tail)
+            name = _label_field("__name__", f"{start}_{series}")
+            written.append(_field(1, b"".join((before, name, behind, *samples))))
     return bytes(cramjam.snappy.compress_raw(b"".join(written)))
 
 
+def _labels(name: str) -> tuple[bytes, bytes]:
+    """Return the labels of a metric, sorted as receivers want them: those that come before `__name__`, and those behind it."""
+    base, tags = _parts(name)
+    labels = {_label(key): value for key, value in tags} | {"metric": base}
+    fields = [(label, _label_field(label, labels[label])) for label in sorted(labels)]
+    return (
+        b"".join(field for label, field in fields if label < "__name__"),
+        b"".join(field for label, field in fields if label > "__name__"),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _time(at: int) -> tuple[bytes, bytes]:
+    """Return what stands before and behind the number of a sample; many metrics have rows at the same time."""
+    tail = b"\x10" + _varint(at * 1000)
+    return b"\x12" + _varint(9 + len(tail)) + b"\x09", tail
+
+
+def _label_field(name: str, value: str) -> bytes:
+    return _field(1, _field(1, name.encode()) + _field(2, value.encode()))
+
+
+@lru_cache(maxsize=1024)
 def _label(text: str) -> str:
     label = _NO_LABEL.sub("_", text)
     return f"_{label}" if label[:1].isdigit() else label
@@ -81,7 +101,10 @@ def _label(text: str) -> str:
 
 def _field(number: int, body: bytes) -> bytes:
     """Return a field of protobuf that has a length."""
-    return bytes((number << 3 | 2,)) + _varint(len(body)) + body
+    size = len(body)
+    if size < 128:
+        return bytes((number << 3 | 2, size)) + body
+    return bytes((number << 3 | 2,)) + _varint(size) + body
 
 
 def _varint(number: int) -> bytes:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from htmengine.repository.schema import ALARM_LOG_SCORE
-from htmengine.repository.windows import Rows
+from htmengine.repository.windows import Table
 
 ALARM: Final = "alarm"
 COLUMNS: Final = {
@@ -42,12 +43,18 @@ class MetricRows(NamedTuple):
                 yield name, points
 
 
-def of_rows(name: str, rows: Rows, wanted: Sequence[str]) -> MetricRows:
-    """Return rows as they are written back."""
-    columns = {}
-    for series in wanted:
-        column = rows.columns[COLUMNS[series]]
-        if series == ALARM:
-            column = np.where(np.isnan(column), np.nan, (column >= ALARM_LOG_SCORE).astype(np.float64))
-        columns[series] = np.where(np.isfinite(column), column, np.nan).tolist()
-    return MetricRows(name, rows.timestamps.tolist(), columns)
+def of_table(names: Sequence[str], table: Table, wanted: Sequence[str]) -> Iterator[MetricRows]:
+    """Yield the rows of each metric of a table as they are written back."""
+    timestamps = table.timestamps.tolist()
+    columns = {series: _numbers(series, table) for series in wanted}
+    for name, (begin, end) in zip(names, pairwise(table.ends), strict=True):
+        of_metric = {series: numbers[begin:end] for series, numbers in columns.items()}
+        yield MetricRows(name, timestamps[begin:end], of_metric)
+
+
+def _numbers(series: str, table: Table) -> list[float]:
+    column = table.columns[COLUMNS[series]]
+    if series == ALARM:
+        column = np.where(np.isnan(column), np.nan, column >= ALARM_LOG_SCORE)
+    found: list[float] = np.where(np.isfinite(column), column, np.nan).tolist()
+    return found

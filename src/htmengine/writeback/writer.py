@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from itertools import chain, islice
 from typing import Final
 
 from htmengine import config
@@ -22,7 +23,7 @@ from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.lease import Lease
 from htmengine.system.backoff import Backoff
 from htmengine.writeback.receivers import Receiver, Refused, Unavailable
-from htmengine.writeback.series import COLUMNS, MetricRows, of_rows
+from htmengine.writeback.series import COLUMNS, MetricRows, of_table
 
 NAME: Final = "writeback"
 METRICS_BATCH_SIZE: Final = 1000
@@ -143,9 +144,14 @@ class Writer:
             Span(one.uid, one.first, min(one.scored_rowid, one.first + ROWS_OF_METRIC - 1)) for one in wanted
         ]
         with self._database.read() as conn:
-            read = list(windows.rows_of(conn, spans, self._columns))
+            tables = list(windows.tables_of(conn, spans, self._columns))
+        names = iter([one.name for one in wanted])
+        read = chain.from_iterable(
+            of_table(list(islice(names, len(table.ends) - 1)), table, self._settings.series)
+            for table in tables
+        )
         for one, span, rows in zip(wanted, spans, read, strict=True):
-            batch.append((one, span.last, of_rows(one.name, rows, self._settings.series)))
+            batch.append((one, span.last, rows))
             size += len(rows.timestamps)
             if size >= ROWS_BATCH_SIZE:
                 count += self._deliver(batch, size)

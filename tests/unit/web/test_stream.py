@@ -5,7 +5,7 @@ import pytest
 
 from htmengine.messages import BatchRow
 from htmengine.web.results import Wanted
-from htmengine.web.stream import KINDS, MOST_GATHERED_S, Filter, Hub, events
+from htmengine.web.stream import KINDS, MAX_GATHERED_S, Filter, Hub, events
 from tests.unit.web.house import NOW
 
 
@@ -85,10 +85,10 @@ def test_what_comes_shortly_after_another_is_gathered_and_what_comes_after_a_pau
         waiting = asyncio.create_task(reader.read(2))
         await turns()
         assert not waiting.done()
-        now[0] += MOST_GATHERED_S
+        now[0] += MAX_GATHERED_S
         chunks += [data for _, _, data in await waiting]
         assert [one[1] for data in chunks for one in data] == [1, 2, 3]
-        now[0] += MOST_GATHERED_S
+        now[0] += MAX_GATHERED_S
         waiting = asyncio.create_task(reader.read(1))
         await turns()
         publish(hub, row(4))

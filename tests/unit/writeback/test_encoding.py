@@ -62,3 +62,12 @@ def test_remote_write_is_read_as_it_was_written(metrics):
         pairs = sorted([*tags, f"metric={base}"])
         written += [(f"htm_log_score;{';'.join(pairs)}", NOW + 60 * i, n) for i, n in enumerate(numbers)]
     assert read == sorted(written)
+
+
+def test_labels_are_sorted_by_their_names():
+    metric = METRIC._replace(name="web.requests;Zone=z;_=low;dc=a", columns={"alarm": [0.0, 1.0]})
+    body = bytes(cramjam.snappy.decompress_raw(encoding.remote_write([metric], "htm")))
+    labels = [b"Zone", b"_", b"__name__", b"dc", b"metric"]
+    assert (
+        sorted(labels, key=lambda label: body.index(b"\n" + bytes([len(label)]) + label + b"\x12")) == labels
+    )
