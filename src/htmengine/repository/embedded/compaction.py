@@ -7,10 +7,13 @@ from hashlib import blake2b
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 from sqlalchemy import Connection
 
+from htmengine.htm import _kernels
 from htmengine.repository.embedded import blocks
-from htmengine.repository.embedded.tables import BLOCK_ROWS, SCORES, SPREAD, show_blocks
+from htmengine.repository.embedded.blocks import Rows
+from htmengine.repository.embedded.tables import BLOCK_ROWS, SPREAD, show_blocks
 from htmengine.repository.status import WITH_MODEL
 
 METRICS_BATCH_SIZE: Final = 200
@@ -18,7 +21,7 @@ METRICS_BATCH_SIZE: Final = 200
 MIN_PIECE: Final = 64
 """Fewer rows between two gaps stay rows."""
 
-_STORED: Final = ("time", "value", *SCORES, "digest")
+Integers = npt.NDArray[np.int64]
 
 
 def begin(conn: Connection) -> None:
@@ -48,11 +51,11 @@ def compact(conn: Connection, most: int) -> int:
     metrics = conn.exec_driver_sql(_METRICS, (state.next_metric, METRICS_BATCH_SIZE)).all()
     for metric, oldest, before in metrics:
         while oldest is not None and (last := _end(oldest)) < before:
-            for piece in _pieces(conn, metric, oldest, last):
+            for rowids, piece in _pieces(conn, metric, oldest, last):
                 if not rows:
                     show_blocks(conn)
-                _replace(conn, metric, piece)
-                rows += len(piece)
+                _replace(conn, metric, rowids, piece)
+                rows += len(rowids)
                 most -= 1
                 if most <= 0:
                     conn.exec_driver_sql("UPDATE row_compaction SET next_metric = ?", (metric,))
@@ -83,6 +86,10 @@ _METRICS: Final = (
     f" CASE WHEN metric.status IN ({_WITH_MODEL}) THEN metric.scored_rowid ELSE coalesce(metric.last_rowid, 0) END"
     " FROM metric_number AS number JOIN metric ON metric.uid = number.uid WHERE number.id >= ? ORDER BY number.id LIMIT ?"
 )
+_ROWS: Final = (
+    f"SELECT rowid, {', '.join((*blocks.INTEGERS, *blocks.REALS, *blocks.TEXTS))} FROM merged_row"
+    " WHERE metric = ? AND rowid BETWEEN ? AND ? ORDER BY rowid"
+)
 
 
 def _end(rowid: int) -> int:
@@ -90,36 +97,31 @@ def _end(rowid: int) -> int:
     return -(-rowid // BLOCK_ROWS) * BLOCK_ROWS
 
 
-def _pieces(conn: Connection, metric: int, first: int, last: int) -> Iterator[list[Any]]:
-    """Return the merged rows of a metric from one rowid to another, those without a gap together."""
+def _pieces(conn: Connection, metric: int, first: int, last: int) -> Iterator[tuple[Integers, Rows]]:
+    """Return the merged rows of a metric from one rowid to another, those without a gap together, and their rowids."""
     # The driver's own rows: SQLAlchemy's take longer than what becomes of them.
-    rows = conn.exec_driver_sql(
-        f"SELECT rowid, {', '.join(_STORED)} FROM merged_row WHERE metric = ? AND rowid BETWEEN ? AND ? ORDER BY rowid",
-        (metric, first, last),
-    ).cursor.fetchall()
+    found = conn.exec_driver_sql(_ROWS, (metric, first, last)).cursor.fetchall()
+    integers, reals = _kernels.rows_as_columns(
+        found, 1 + len(blocks.INTEGERS), len(blocks.REALS), blocks.NULL
+    )
+    rowids = integers[0]
     begin = 0
-    for end in [*(np.flatnonzero(np.diff([row[0] for row in rows]) != 1) + 1).tolist(), len(rows)]:
+    for end in [*(np.flatnonzero(np.diff(rowids) != 1) + 1).tolist(), len(rowids)]:
         if end - begin >= min(MIN_PIECE, last - first + 1):
-            yield list(rows[begin:end])
+            own = slice(begin, end)
+            texts = [row[-1] for row in found[own]]
+            yield rowids[own], Rows(integers[1:, own].copy(), reals[:, own].copy(), texts)
         begin = end
 
 
-def _replace(conn: Connection, metric: int, rows: list[Any]) -> None:
+def _replace(conn: Connection, metric: int, rowids: Integers, rows: Rows) -> None:
     """Put a block in the place of rows."""
-    rowids, *given = zip(*rows, strict=True)
-    columns: dict[str, Any] = dict(zip(_STORED, given, strict=True))
-    for name, column in columns.items():
-        if name in blocks.INTEGERS:
-            columns[name] = np.array([blocks.NULL if item is None else item for item in column], np.int64)
-        elif name in blocks.TEXTS:
-            columns[name] = list(column)
-        else:
-            columns[name] = np.array(column, np.float64)
-    scores, times = columns["anomaly_score"], columns["time"]
+    times = rows.integers[blocks.INTEGERS.index("time")]
+    scores = rows.reals[blocks.REALS.index("anomaly_score")]
     highest = None if np.isnan(scores).all() else float(np.nanmax(scores))
-    block = blocks.encode(columns)
+    block = blocks.encode(rows)
     checksum = int.from_bytes(blake2b(block, digest_size=8).digest(), "little", signed=True)
-    first, last = rowids[0], rowids[-1]
+    first, last = int(rowids[0]), int(rowids[-1])
     conn.exec_driver_sql(
         "DELETE FROM merged_row WHERE metric = ? AND rowid BETWEEN ? AND ?", (metric, first, last)
     )

@@ -43,7 +43,7 @@ def columns(
         block = Block(data)
         part = slice(max(first - begin, 0), min(end, finish) - begin + 1)
         rowids = np.arange(begin, finish + 1)[part]
-        parts.append((rowids, *(_of_block(block, name)[part] for name in names)))
+        parts.append((rowids, *(column[part] for column in _of_block(block, names))))
         found += len(rowids)
         if limit is not None and found >= limit:
             overlapping.close()
@@ -79,9 +79,12 @@ def _recent(
     return as_columns(("rowid", *names), rows)
 
 
-def _of_block(block: Block, name: str) -> Any:
-    column = block.column(_NAMES.get(name, name))
-    return np.where(column == blocks.NULL, identity.UNKNOWN, column) if name == "digest" else column
+def _of_block(block: Block, names: Sequence[str]) -> list[Any]:
+    found = block.columns([_NAMES.get(name, name) for name in names])
+    if "digest" in names:
+        digests = found[names.index("digest")]
+        digests[digests == blocks.NULL] = identity.UNKNOWN
+    return found
 
 
 def as_columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
@@ -154,11 +157,12 @@ def _scored(
 ) -> list[tuple[Any, ...]]:
     first, data = conn.exec_driver_sql("SELECT first, columns FROM row_block WHERE id = ?", (block,)).one()
     opened = Block(data)
-    is_wanted = ~np.isnan(opened.column("anomaly_score"))
+    scores, log_scores = opened.columns(("anomaly_score", "log_score"))
+    is_wanted = ~np.isnan(scores)
     if least > 0:
-        is_wanted &= opened.column("log_score") >= least
+        is_wanted &= log_scores >= least
     places = np.flatnonzero(is_wanted)
-    found = (as_stored(_of_block(opened, name)[places]) for name in names)
+    found = (as_stored(column[places]) for column in _of_block(opened, names))
     return list(zip([uid] * len(places), (first + places).tolist(), *found, strict=True))
 
 

@@ -3,74 +3,19 @@
 import numpy as np
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from htmengine.htm import params
-from htmengine.htm.model import Model
-from htmengine.repository import display, identity
-from htmengine.repository.embedded import blocks
-from htmengine.repository.embedded.blocks import COLUMNS, NULL, Block
-
-numbers = st.one_of(
-    st.floats(width=64),
-    st.floats(width=32),
-    st.integers(-(10**6), 10**6).map(lambda whole: whole / 1000),
-    st.sampled_from([0.0, -0.0, 0.05, np.inf, -np.inf, np.nan, 5e-324, 1e300]),
-)
-whole = st.integers(-(2**63), 2**63 - 1)
-
-
-@st.composite
-def rows_of_any_kind(draw):
-    rows = draw(st.integers(1, 40))
-
-    def column(kind):
-        some = draw(st.lists(kind, min_size=1, max_size=draw(st.sampled_from([1, 3, rows]))))
-        return [some[place % len(some)] for place in range(rows)]
-
-    columns = {name: np.array(column(numbers), np.float64) for name in COLUMNS}
-    columns["time"] = np.array(column(whole), np.int64)
-    columns["digest"] = np.array(column(st.one_of(st.just(NULL), st.integers(0, 2**63 - 1))), np.int64)
-    columns["multi_step_best_predictions"] = column(st.one_of(st.none(), st.text(max_size=5)))
-    return columns
-
-
-def same(columns, block):
-    for name in COLUMNS:
-        found = block.column(name)
-        if name == "multi_step_best_predictions":
-            assert found == columns[name]
-        else:
-            assert found.dtype == columns[name].dtype
-            assert np.array_equal(np.isnan(found), np.isnan(columns[name]))
-            known = ~np.isnan(found)
-            assert found[known].tobytes() == columns[name][known].tobytes(), name
+from htmengine.repository.embedded.blocks import COLUMNS, NULL, Block, encode
+from tests.reference.row_block_cases import rows_of_any_kind, same, scored, tables
 
 
 @given(rows_of_any_kind())
 def test_every_bit_comes_back_whatever_the_rows_are(columns):
-    same(columns, Block(blocks.encode(columns)))
-
-
-def scored(rows, seed=1):
-    """Return rows of a metric with values of three decimals and what a model says of them."""
-    draw = np.random.default_rng(seed)
-    place = np.arange(400 + rows)
-    times = 1_700_000_100 + 300 * place
-    values = np.round(50 + 20 * np.sin(place / 46) + draw.normal(0, 2, len(place)), 3)
-    series = Model(params.parameter_set("default")).score_series(times, values)
-    names = ["raw_anomaly_score", "anomaly_score", "log_score", "sequence_score", "novelty_score"]
-    names += ["forecast", "usual_low", "usual_high"]
-    columns = dict(zip(names, (*series.stored, *series.expected), strict=True))
-    columns |= {"time": times, "value": values, "display_value": display.bars(columns["anomaly_score"])}
-    columns["digest"] = np.array(list(identity.extended(7, times, values)), np.int64)
-    columns = {name: column[400:] for name, column in columns.items()}
-    return columns | {"multi_step_best_predictions": ["null"] * rows}
+    same(columns, Block(encode(tables(columns))))
 
 
 def test_scores_and_band_with_their_row_take_less_than_30_bytes():
     columns = scored(512)
-    block = blocks.encode(columns)
+    block = encode(tables(columns))
     assert len(block) < 27 * 512
     same(columns, Block(block))
 
@@ -81,7 +26,7 @@ def test_rows_that_one_model_scored_and_another_did_not_come_back():
         if name not in ("time", "value", "digest", "multi_step_best_predictions"):
             column[:20] = np.nan
     columns["multi_step_best_predictions"] = [None] * 20 + ['{"1":0.5}'] * 44
-    same(columns, Block(blocks.encode(columns)))
+    same(columns, Block(encode(tables(columns))))
 
 
 def test_a_score_that_does_not_follow_from_the_others_is_kept():
@@ -89,11 +34,11 @@ def test_a_score_that_does_not_follow_from_the_others_is_kept():
     columns["anomaly_score"][7] = np.nextafter(columns["anomaly_score"][7], 1)
     columns["display_value"][9] = 7
     columns["usual_high"][3] = 0.1  # no 32-bit float
-    same(columns, Block(blocks.encode(columns)))
+    same(columns, Block(encode(tables(columns))))
 
 
 def test_a_block_of_another_format_or_a_damaged_one_is_refused():
-    block = blocks.encode(scored(64))
+    block = encode(tables(scored(64)))
     with pytest.raises(ValueError, match="format 2"):
         Block(b"\x02" + block[1:])
     with pytest.raises(ValueError, match="damaged"):

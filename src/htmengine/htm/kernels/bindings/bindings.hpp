@@ -69,5 +69,6 @@ void bind_temporal_memory(nb::module_& module);  // plain and backtracking
 void bind_likelihood(nb::module_& module);       // likelihood, classifier, portable mathematics
 void bind_model(nb::module_& module);            // what all models have in common, NuPIC's models, the pool
 void bind_default_models(nb::module_& module);   // and their parts; after bind_model
+void bind_row_block(nb::module_& module);        // stored rows as bytes
 
 }  // namespace htmengine

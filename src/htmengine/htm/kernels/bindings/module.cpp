@@ -11,4 +11,5 @@ NB_MODULE(_kernels, module) {
     bind_likelihood(module);
     bind_model(module);
     bind_default_models(module);
+    bind_row_block(module);
 }
