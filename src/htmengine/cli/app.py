@@ -26,6 +26,7 @@ from htmengine.cli.commands.replay import replay
 from htmengine.cli.commands.results import results
 from htmengine.cli.commands.rules import rules
 from htmengine.cli.commands.send import send
+from htmengine.cli.commands.sql import sql
 from htmengine.cli.commands.status import status
 from htmengine.cli.commands.teach import teach
 from htmengine.cli.commands.tokens import tokens
@@ -83,6 +84,7 @@ app.command()(backtest)
 app.command()(status)
 app.command()(doctor)
 app.command()(capacity)
+app.command()(sql)
 app.command()(export)
 app.command("import")(import_)
 app.add_typer(dead, name="dead")
