@@ -92,7 +92,7 @@ class Reason(StrEnum):
 
     @property
     def remedy(self) -> str | None:
-        """What to do about it, where the reason alone does not say it."""
+        """What to do about it; None where the sender did nothing wrong."""
         return _REMEDIES.get(self)
 
 
@@ -123,6 +123,39 @@ _BY_POLICY: Final = frozenset(
     }
 )
 _REMEDIES: Final = {
+    Reason.LONG_LINE: "end each sample by a line feed; a longer line needs a higher max_line_bytes in [engine] of application.conf",
+    Reason.NOT_UTF8: "let the sender write names in UTF-8",
+    Reason.UNFINISHED: "let the sender end its last line by a line feed before it closes the connection",
+    Reason.LONG_FRAME: "let the sender put fewer points into a frame: carbon with a lower MAX_DATAPOINTS_PER_MESSAGE",
+    Reason.NOT_POINTS: "a frame is a list of points, as carbon's relays pickle it: [(name, (timestamp, value)), …]",
+    Reason.NOT_A_POINT: "a point is (name, (timestamp, value)), as carbon's relays pickle it",
+    Reason.NOT_DECODABLE: "check that the address is that of the sender's protocol, and that Content-Encoding says how the body is compressed",
+    Reason.NOT_JSON: "a body is one JSON document, or one for each line with Content-Type: application/x-ndjson",
+    Reason.SHAPE: 'send {"name": "web.requests", "value": 42, "time": 1700000000}, or a list of such, to /api/v1/samples',
+    Reason.TOO_LARGE: "let the sender send smaller batches, or raise body and inflated in [limits] of application.conf",
+    Reason.TOO_MANY: "let the sender send smaller batches, or raise samples in [limits] of application.conf",
+    Reason.FIELDS: "write `name value timestamp`, with blanks between these three alone: replace blanks in names and tags by _",
+    Reason.SYNTAX: "compare the line with the protocol's: a comma, a quote or a blank without a backslash is what is wrong most often",
+    Reason.NO_NAME: "let the sender give each sample a name",
+    Reason.LONG_NAME: "let the sender shorten it, or leave tags out",
+    Reason.NAME_CHARACTERS: "let the sender replace them, such as by _",
+    Reason.BAD_TAG: "write tags as `name;key=value;key=value`, none of them empty",
+    Reason.VALUE: "send a number, such as 0.42, without a unit and with a point, not a comma",
+    Reason.NOT_FINITE: "leave samples out that are NaN or infinite: a gap says the same",
+    Reason.TIMESTAMP: "send seconds since 1970, such as 1700000000",
+    Reason.TIMESTAMP_RANGE: "divide milliseconds by a thousand",
+    Reason.PRECISION: "let the sender name the unit of its timestamps by precision=, such as precision=s",
+    Reason.UNEQUAL_COLUMNS: "send one timestamp for each value",
+    Reason.BUCKETS: "check the sender's library: such a histogram says nothing",
+    Reason.NO_START: "let the sender set the start time of its deltas, or send cumulative sums",
+    Reason.STATSD_TYPE: "send c, g, ms, h, d or s as a type",
+    Reason.SAMPLE_RATE: "write the sample rate as @0.1",
+    Reason.QUEUE_FULL: "see which stage is behind: samples come faster than they are stored",
+    Reason.MANY_NAMES: "let the sender count by fewer names, such as without an id in each",
+    Reason.FUTURE: "set the clock of the sender by NTP; where the time is right, raise max_future in [engine] of application.conf",
+    Reason.DUPLICATE: "a metric has one row a second: let senders of the same name use names of their own. After a resend nothing needs to be done",
+    Reason.OLDER: "rows go forward in time: send a metric from one place, the oldest sample first. History goes in by `htmengine backfill`, before live samples",
+    Reason.LATE: "raise the delay of the rule in monitor-rules.conf, or let the sender send sooner",
     Reason.FASTER: "a metric has one row a second, the first sample that comes: let the sender gather the others, by the mean or the sum, or send one a second",
     Reason.MANY_NEW: "their samples are stored when a later minute has room; raise new_series_per_minute in [limits] of application.conf for a fleet that grows. Where one sender's names change all the time, let a rule of monitor-rules.conf leave the tag out that does",
     Reason.MANY_METRICS: "raise max_series in [limits] of application.conf if this machine can carry more: `htmengine capacity`. Where names change all the time, let a rule of monitor-rules.conf leave the part out that does, and delete what is over: `htmengine delete 'web.old-*'`",
