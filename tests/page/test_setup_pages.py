@@ -15,6 +15,12 @@ CSV = "timestamp,value\n" + "\n".join(
 )
 
 
+def test_the_setup_begins_with_senders(site):
+    page = site.open("/setup")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Connect")
+    expect(page).to_have_url(re.compile("/setup/connect$"))
+
+
 def test_a_sender_is_told_this_host_and_port_and_a_light_shows_samples(site):
     page = site.open("/setup/connect")
     page.get_by_role("tab", name="collectd").click()

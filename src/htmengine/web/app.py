@@ -80,6 +80,8 @@ def create_app(context: Context, *, site: Site | None = None) -> Starlette:
         ],
         exception_handlers=EXCEPTION_HANDLERS,
     )
+    # A redirection would name the host that the server knows, which is not the one that users reach behind a proxy.
+    app.router.redirect_slashes = False
     app.state.site = site
     return app
 
@@ -153,7 +155,25 @@ def problem_kinds(request: Request) -> Response:
 
 
 def _problem(request: Request, error: Exception) -> Response:
-    return _as_problem(request, error).response(request.scope.get("htmengine.request_id", ""))
+    problem = _as_problem(request, error)
+    if problem.kind is problems.NOT_FOUND and _is_for_people(request):
+        answer: Response = request.app.state.site.page.document(request)
+        answer.status_code = problem.kind.status
+        return answer
+    return problem.response(request.scope.get("htmengine.request_id", ""))
+
+
+def _is_for_people(request: Request) -> bool:
+    """Return whether a browser asks for a page."""
+    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    return "text/html" in request.headers.get("accept", "") and not path.startswith((PREFIX, "/static/"))
+
+
+_DETAILS: Final = {
+    404: f"GET {PREFIX}/openapi.json describes every address of the API.",
+    405: "The header Allow names those that it has.",
+}
+"""By status, what to do where there is nothing to answer a request."""
 
 
 def _as_problem(request: Request, error: Exception) -> Problem:
@@ -161,7 +181,7 @@ def _as_problem(request: Request, error: Exception) -> Problem:
         case Problem():
             return error
         case HTTPException():
-            return Problem.of_status(error.status_code, error.headers)
+            return Problem.of_status(error.status_code, _DETAILS.get(error.status_code, ""), error.headers)
         case ObjectNotFoundError():
             return Problem(problems.METRIC_NOT_FOUND, str(error))
         case DependencyUnavailable() | BusError():

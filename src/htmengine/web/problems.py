@@ -86,9 +86,9 @@ class Problem(Exception):
         self.headers = dict(headers or {})
 
     @classmethod
-    def of_status(cls, status: int, headers: Mapping[str, str] | None = None) -> Problem:
+    def of_status(cls, status: int, detail: str = "", headers: Mapping[str, str] | None = None) -> Problem:
         """Return the problem of a bare status."""
-        return cls(_BY_STATUS.get(status, BAD_REQUEST if status < 500 else INTERNAL), headers=headers)
+        return cls(_BY_STATUS.get(status, BAD_REQUEST if status < 500 else INTERNAL), detail, headers=headers)
 
     def response(self, request_id: str) -> Response:
         """Return the answer to a request."""

@@ -84,7 +84,7 @@ export function start(routes, show) {
       if (!match) continue;
       view?.close?.();
       shown = here;
-      view = route.open({ params: match.slice(1).map(decodeURIComponent), query: query(), path: here });
+      view = route.open({ params: match.slice(1).map((part) => decodeURIComponent(part ?? "")), query: query(), path: here });
       show(route, view);
       return;
     }

@@ -35,11 +35,12 @@ const PARTS = [
 
 /** @type {import("../lib/router.js").Open} */
 export function setup(place) {
-  const chosen = PARTS.find(({ id }) => id === (place.params[0] || "connect"));
-  if (!chosen || place.params[0] === undefined) {
-    if (chosen) queueMicrotask(() => go(link("setup/connect"), true));
-    return chosen ? { element: h("div.page") } : missing(place);
+  if (!place.params[0]) {
+    queueMicrotask(() => go(link("setup/connect"), true));
+    return { element: h("div.page") };
   }
+  const chosen = PARTS.find(({ id }) => id === place.params[0]);
+  if (!chosen) return missing(place);
   document.title = `${chosen.title} · setup · htmengine`;
   const part = chosen.open(place.query);
   const by = (/** @type {number} */ step) => {

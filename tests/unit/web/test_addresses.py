@@ -1,0 +1,33 @@
+"""Addresses: what is answered where there is nothing."""
+
+import pytest
+
+
+@pytest.mark.parametrize("path", ["/api/v1/metrics/", "/static/x", "/healthz/", "/metrics/"])
+def test_no_address_is_redirected_since_a_proxy_may_have_another(house, path):
+    with house.client:
+        answer = house.client.get(path, follow_redirects=False)
+    assert answer.status_code == 404
+    assert answer.json()["type"] == "/docs/problems#not-found"
+
+
+def test_a_program_is_led_to_the_description_of_the_api(house):
+    with house.client:
+        assert "/api/v1/openapi.json" in house.get("/nothing", status=404)["detail"]
+        assert "Allow" in house.client.patch("/api/v1/metrics").json()["detail"]
+
+
+@pytest.mark.parametrize(("path", "up"), [("/nowhere", ""), ("/incidents/", "../"), ("/a/b/c", "../../")])
+def test_a_person_gets_the_page_that_says_so(house, path, up):
+    with house.client:
+        answer = house.client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")
+    assert f'href="{up}static/{house.site.page.hash}/' in answer.text
+
+
+def test_what_is_missing_of_the_api_or_of_files_is_never_a_page(house):
+    with house.client:
+        for path in ("/api/v1/nothing", "/static/old/main.js"):
+            answer = house.client.get(path, headers={"Accept": "text/html"})
+            assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
