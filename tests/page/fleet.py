@@ -467,6 +467,7 @@ def spark(name, since, until, cells=60):
         "low": low,
         "high": high,
         "bars": bars,
+        "bridge": int(3.5 * INTERVAL / (until - since) * cells),
     }
 
 

@@ -101,3 +101,26 @@ def test_a_mark_at_zero_is_not_cut_off_at_the_edge_of_the_chart(site, direction,
 def test_sentences_begin_with_a_capital_but_names_stay_as_they_are(module):
     assert module("lib/words.js", "sentence", "began with a.b", "a.b") == "Began with a.b"
     assert module("lib/words.js", "sentence", "web.x rose", "web.x") == "web.x rose"
+
+
+@pytest.mark.parametrize(("bridge", "ends"), [(0, [6, 26, 65]), (1, [25, 65]), (2, [25, 55, 65])])
+def test_a_line_goes_on_over_cells_that_are_shorter_than_the_interval(site, bridge, ends):
+    page = site.open("/login")
+    address = page.evaluate("document.querySelector('script[type=module]').src").replace(
+        "main.js", "draw/spark.js"
+    )
+    drawn = page.evaluate(
+        """async ([address, bridge]) => {
+            const { drawSpark } = await import(address);
+            const canvas = document.createElement("canvas");
+            const context = canvas.getContext("2d");
+            const ends = [];
+            context.lineTo = (x) => ends.push(x);
+            const spark = { spark: [0, null, 100, null, null, 200, 255, null], bars: [], low: 0, high: 1, bridge };
+            drawSpark(canvas, spark, null, 80, 40);
+            return ends;
+        }""",
+        [address, bridge],
+    )
+    # Cells of ten pixels; what stands alone is a dash of one.
+    assert drawn == ends

@@ -90,8 +90,20 @@ def scored_since(conn: Connection, uid: str, since_rowid: int, limit: int) -> Sc
 
 def rows_between(conn: Connection, uid: str, since: float, until: float) -> Series:
     """Return the rows from one time up to another, which is left out; both in seconds since the epoch."""
-    first, end = first_from(conn, uid, since), first_from(conn, uid, until)
-    return Series(*columns.read(conn, uid, CHART_COLUMNS, first, end - 1))
+    rowids = rowids_between(conn, uid, since, until)
+    return Series(*columns.read(conn, uid, CHART_COLUMNS, rowids.start, rowids.stop - 1))
+
+
+def rowids_between(conn: Connection, uid: str, since: float, until: float) -> range:
+    """Return between which rowids the rows from one time up to another lie, which is left out."""
+    return range(first_from(conn, uid, since), first_from(conn, uid, until))
+
+
+def values_of(conn: Connection, uid: str, rowids: range) -> tuple[Integers, Floats, Floats]:
+    """Return times in seconds since the epoch, values and log scores of rows, each of shape (n,); NaN without a score."""
+    _, *found = columns.read(conn, uid, ("time", "metric_value", "log_score"), rowids.start, rowids.stop - 1)
+    times, values, log_scores = found
+    return times, values, log_scores
 
 
 class Steps(NamedTuple):

@@ -362,19 +362,22 @@ class Fleet:
                 np.array([alarm.log_score for alarm in known], dtype=np.float64),
             )
 
-    def fill(self, uid: str, rows: Sequence[Any], hours: Sequence[Any]) -> None:
+    def fill(self, uid: str, rows: Sequence[Any], hours: Sequence[Any], interval: float = np.nan) -> None:
         """Take what was before the start into the cells of a metric, where they are empty.
 
         Parameters
         ----------
         rows : time, value and log score of the last hour's rows, as columns; a score is NaN where there is none.
         hours : begin, mean and highest log score of the last day's hours, as columns.
+        interval : seconds from a row to the next, usually; NaN where it is not known.
         """
         with self.lock:
             i = self.index.get(uid)
             if i is None:
                 return
             self._columns["filled"][i] = True
+            if np.isnan(self._columns["interval"][i]):
+                self._columns["interval"][i] = interval
             times, values, scores = (np.asarray(column, dtype=np.float64) for column in rows)
             _fill(self.minutes, i, times, values, scores)
             begins, means, worst = (np.asarray(column, dtype=np.float64) for column in hours)

@@ -55,6 +55,10 @@ def _know_last_rows(site: Site, uids: Sequence[str]) -> None:
             fleet.know_newest(uid, row, scored.get(uid, row))
 
 
+INTERVAL_ROWS: Final = 100
+"""Newest rows of which the interval of a metric is the median gap, until results tell it."""
+
+
 def fill_cells(site: Site, uids: Sequence[str]) -> None:
     """Read what was before the start into the cells of metrics, once for each."""
     fleet = site.fleet
@@ -67,16 +71,19 @@ def fill_cells(site: Site, uids: Sequence[str]) -> None:
     now = site.clock()
     with site.context.database.read() as conn:
         for uid in empty:
-            last = series.rows_between(conn, uid, now - CELLS * CELL_S, now + HOUR_S)
+            rowids = series.rowids_between(conn, uid, now - CELLS * CELL_S, now + HOUR_S)
+            newest = range(max(rowids.stop - INTERVAL_ROWS, 1), rowids.stop)
             hours = series.hours_between(conn, uid, now - 25 * HOUR_S, now + HOUR_S)
+            gaps = np.diff(series.values_of(conn, uid, newest)[0])
             fleet.fill(
                 uid,
-                (last.timestamps, last.values, last.log_scores),
+                series.values_of(conn, uid, rowids),
                 (
                     [hour.hour for hour in hours],
                     [hour.mean_value for hour in hours],
                     [np.nan if hour.max_log_score is None else hour.max_log_score for hour in hours],
                 ),
+                float(np.median(gaps)) if len(gaps) else np.nan,
             )
 
 

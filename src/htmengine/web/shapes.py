@@ -179,6 +179,8 @@ class Spark(Struct, frozen=True):
     high: float | None
     bars: list[int]
     """Highest log score in each cell, 0 to 255 for 0 to 1."""
+    bridge: int
+    """So many empty cells in a row are no gap: the metric's samples come less often than the cells."""
 
 
 class Sparks(Struct, frozen=True):

@@ -180,6 +180,23 @@ def test_sparks_have_sixty_cells_whose_last_ends_now(house):
             assert max(spark["bars"]) == 153
 
 
+def test_few_rows_of_fast_metrics_are_drawn_where_they_lie(house):
+    names = [f"fast.{i}" for i in range(20)]
+    uids = [house.metric(name, [1.0, 2.0] * 30, last=NOW, interval=1) for name in names]
+    with house.client:
+        answer = house.get("/metrics/sparks", uid=uids, **{"from": NOW - 10800})
+    for spark in answer["items"].values():
+        assert [cell is not None for cell in spark["spark"]] == [False] * 59 + [True]
+
+
+def test_cells_shorter_than_the_interval_are_bridged(house):
+    uid = house.metric("a", [float(i) for i in range(30)], last=NOW, interval=300)
+    with house.client:
+        assert house.get("/metrics/sparks", uid=[uid], **{"from": NOW - 3600})["items"][uid]["bridge"] == 17
+        assert house.get("/metrics/sparks", uid=[uid], **{"from": NOW - 86400})["items"][uid]["bridge"] == 0
+        assert house.get("/metrics/sparks", uid=[uid], **{"from": NOW - 6000})["items"][uid]["bridge"] == 10
+
+
 def test_a_metric_that_has_just_come_is_new_and_not_without_a_model(house):
     house.metric("old", [1.0], monitored=False)
     with house.client:
@@ -220,3 +237,9 @@ def test_a_metric_is_silent_from_the_moment_it_is_found_until_it_sends_again(hou
             silences.move_position(conn, before._replace(seq=before.seq + 1))
         house.site.feed.take_silences()
         assert state() == ("active", None)
+
+
+def test_the_interval_is_known_of_rows_from_before_the_start(house):
+    uid = house.metric("hourly", [1.0, 2.0, 3.0], last=NOW - 4000, interval=3600)
+    with house.client:
+        assert house.get(f"/metrics/{uid}")["interval"] == 3600

@@ -47,7 +47,10 @@ WINDOWS: Final[dict[str, float]] = {
     "7d": 604800.0,
 }
 MAX_SPARKS: Final = 200
-MAX_SPARK_ROWS: Final = 50_000
+MAX_SPARK_ROWS: Final = 200_000
+"""That one answer is made of; more are summed up by hours."""
+GAP_INTERVALS: Final = 3.5
+"""A line has a gap where a metric sent nothing for so many of its intervals, as in its chart."""
 """More rows than these are drawn from hours."""
 
 
@@ -175,25 +178,26 @@ def sparks(call: Call, query: SparksQuery) -> Sparks:
         if abs(until - now) <= ring.step_s and abs(until - since - length) <= ring.step_s:
             return _sparks_in_memory(call, uids, ring)
     step = (until - since) / CELLS
-    with site.fleet.lock:
-        rates = [1.0 / (site.fleet.column("interval")[site.fleet.index[uid]] or 60.0) for uid in uids]
-    by_rows = np.nansum(rates) * (until - since) <= MAX_SPARK_ROWS
+    rows.fill_cells(site, uids)
+    intervals = _intervals(call, uids)
     items = {}
     with site.context.database.read() as conn:
-        for uid in uids:
+        spans = {uid: series.rowids_between(conn, uid, since, until + 1) for uid in uids}
+        by_rows = sum(map(len, spans.values())) <= MAX_SPARK_ROWS
+        for uid, rowids in spans.items():
             values, scores = np.full(CELLS, np.nan), np.zeros(CELLS)
             if by_rows:
-                found = series.rows_between(conn, uid, since, until + 1)
-                cells = np.clip((found.timestamps - since) // step, 0, CELLS - 1).astype(np.int64)
-                values[cells] = found.values
-                np.fmax.at(scores, cells, found.log_scores)
+                times, found, log_scores = series.values_of(conn, uid, rowids)
+                cells = np.clip((times - since) // step, 0, CELLS - 1).astype(np.int64)
+                values[cells] = found
+                np.fmax.at(scores, cells, log_scores)
             else:
                 for hour in series.hours_between(conn, uid, since - 3600, until):
                     first, last = (int((time - since) // step) for time in (hour.hour, hour.hour + 3599))
                     some = slice(max(first, 0), max(last + 1, 0))
                     values[some] = hour.mean_value
                     scores[some] = np.fmax(scores[some], hour.max_log_score or 0.0)
-            items[uid] = _spark(values, np.round(scores * FULL))
+            items[uid] = _spark(values, np.round(scores * FULL), intervals[uid] / step)
     return Sparks(step, until, items)
 
 
@@ -201,18 +205,30 @@ def _sparks_in_memory(call: Call, uids: list[str], ring: Ring) -> Sparks:
     site, fleet = call.site, call.site.fleet
     rows.fill_cells(site, uids)
     fleet.advance(site.clock())
+    intervals = _intervals(call, uids)
     with fleet.lock:
         known = [uid for uid in uids if uid in fleet.index]
         indexes = [fleet.index[uid] for uid in known]
         values, scores = ring.in_order("value", indexes), ring.in_order("score", indexes)
         step, end = float(ring.step_s), float((ring.newest + 1) * ring.step_s)
-    return Sparks(step, end, {uid: _spark(values[:, i], scores[:, i]) for i, uid in enumerate(known)})
+    items = {uid: _spark(values[:, i], scores[:, i], intervals[uid] / step) for i, uid in enumerate(known)}
+    return Sparks(step, end, items)
 
 
-def _spark(values: np.ndarray, scores: np.ndarray) -> Spark:
+def _intervals(call: Call, uids: list[str]) -> dict[str, float]:
+    """Return the intervals of metrics, in seconds; 0 where none is known yet."""
+    fleet = call.site.fleet
+    with fleet.lock:
+        found = {uid: fleet.column("interval")[fleet.index[uid]] for uid in uids if uid in fleet.index}
+    return {uid: float(np.nan_to_num(found.get(uid, np.nan))) for uid in uids}
+
+
+def _spark(values: np.ndarray, scores: np.ndarray, cells_apart: float) -> Spark:
+    """Put values and scores into bytes; `cells_apart`: cells from a sample to the next, usually."""
+    bridge = int(GAP_INTERVALS * cells_apart)
     known = np.isfinite(values)
     if not known.any():
-        return Spark([None] * len(values), None, None, [int(score) for score in scores])
+        return Spark([None] * len(values), None, None, [int(score) for score in scores], bridge)
     low, high = float(values[known].min()), float(values[known].max())
     span = (high - low) or 1.0
     cells = [
@@ -224,6 +240,7 @@ def _spark(values: np.ndarray, scores: np.ndarray) -> Spark:
         number(low),
         number(high),
         [int(score) for score in scores],
+        bridge,
     )
 
 
@@ -231,6 +248,7 @@ def _spark(values: np.ndarray, scores: np.ndarray) -> Spark:
 def metric(call: Call, uid: Uid) -> MetricDetail:
     """Tell everything that is known of a metric, and why it has no score, as `htmengine doctor` says it."""
     site = call.site
+    rows.fill_cells(site, [uid])
     found = rows.metric_rows(site, [uid])
     if not found:
         raise unknown_metric(uid)

@@ -25,7 +25,7 @@ export interface MetricDetail extends MetricRow {
 
 export interface Page<T> { items: T[]; next: string | null; total?: number }
 
-export interface Spark { spark: (number | null)[]; bars: (number | null)[]; low: number | null; high: number | null; usual?: Range | null }
+export interface Spark { spark: (number | null)[]; bars: (number | null)[]; low: number | null; high: number | null; bridge: number; usual?: Range | null }
 
 /** Cells of `step` seconds, the last of which ends at `end`. */
 export interface Sparks { step: number; end: number; items: Record<string, Spark> }

@@ -1,11 +1,11 @@
 /** The time axis under the lanes of an incident, and the mark of each lane's first alarm. */
 import { h } from "../lib/h.js";
-import { clock, time } from "../lib/format.js";
+import { clock, time, timeOfSecond } from "../lib/format.js";
 import { prepare } from "./canvas.js";
 import { colour } from "./colours.js";
 
 const HEIGHT = 22;
-const STEPS = [60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800];
+const STEPS = [1, 5, 10, 15, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800];
 
 export class LaneAxis {
   constructor() {
@@ -28,7 +28,7 @@ export class LaneAxis {
     for (let at = Math.ceil((from - shift) / step) * step + shift; at <= to; at += step) {
       const x = ((at - from) / (to - from)) * width;
       context.fillRect(Math.round(x), 0, 1, 4);
-      if (x > 18 && x < width - 18) context.fillText(step >= 86_400 ? clock(at).replace(/ \d\d:\d\d$/, "") : time(at), x, 16);
+      if (x > 18 && x < width - 18) context.fillText(labelOf(at, step), x, 16);
     }
   }
 
@@ -42,4 +42,13 @@ export class LaneAxis {
     context.fillStyle = colour("ink");
     context.fillRect(Math.round(share * canvas.clientWidth), 0, 1, height);
   }
+}
+
+/**
+ * @param {number} at
+ * @param {number} step from a label to the next, in seconds
+ */
+function labelOf(at, step) {
+  if (step >= 86_400) return clock(at).replace(/ \d\d:\d\d$/, "");
+  return step < 60 ? timeOfSecond(at) : time(at);
 }

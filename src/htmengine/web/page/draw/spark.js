@@ -34,17 +34,17 @@ export function drawSpark(canvas, spark, usual, width, height, ribbon = RIBBON) 
   context.lineWidth = 1.1;
   context.lineJoin = "round";
   context.beginPath();
-  let drawing = false;
+  let before = -Infinity;
   spark.spark.forEach((level, i) => {
-    if (level === null) {
-      drawing = false;
-      return;
-    }
+    if (level === null) return;
     const x = (i + 0.5) * step;
-    if (drawing) context.lineTo(x, y(level));
-    else context.moveTo(x, y(level));
-    if (!drawing && (spark.spark[i + 1] ?? null) === null) context.lineTo(x + 1, y(level));
-    drawing = true;
+    const ends = spark.spark.slice(i + 1, i + 2 + spark.bridge).every((next) => next === null);
+    if (i - before <= spark.bridge + 1) context.lineTo(x, y(level));
+    else {
+      context.moveTo(x, y(level));
+      if (ends) context.lineTo(x + 1, y(level)); // alone
+    }
+    before = i;
   });
   context.stroke();
 
