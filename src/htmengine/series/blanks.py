@@ -21,6 +21,7 @@ _ZONE = r"(?:[A-Z]{3,4}|Z|[+-]\d\d:?\d\d)(?![\w%/.-])"
 _TIME = (
     rf"(?:{_DATE},?[T\s]+{_CLOCK}(?:\s?[AP]M\b)?(?:\s*(?:Z|[+-]\d\d:?\d\d))?"
     rf"|(?:[a-z]{{3}}\s+)?{_MONTH}\s+\d\d?\s+{_CLOCK}(?:\s+{_ZONE})?\s+\d{{4}}"
+    rf"|{_MONTH}\s+\d\d?\s+{_CLOCK}"
     rf"|{_CLOCK}\s?[AP]M\b)"
 )
 _LEADING = re.compile(rf"\s*({_TIME})(?=\s|$)", re.IGNORECASE | re.ASCII)
@@ -159,13 +160,13 @@ class _Parser:
                 self._time = text.strip()
                 continue
             fields = _fields(text)
-            if pairs := _pairs(fields):
+            time_first = _LEADING.match(text) or _CLOCK_FIRST.match(text)
+            if pairs := _pairs(fields, in_log=bool(time_first)):
                 yield (
                     _Form(tuple(name for name, _ in pairs), len(pairs)),
                     (number, [cell for _, cell in pairs]),
                 )
                 continue
-            time_first = _LEADING.match(text) or _CLOCK_FIRST.match(text)
             rest = fields[1:] if time_first else fields
             if _BANNER.match(text) or (rest and not any(map(_is_data, rest))):
                 if self._is_known(" ".join(rest)):
@@ -236,10 +237,15 @@ def _fields(text: str) -> list[str]:
     return before + fields + after
 
 
-def _pairs(fields: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the names and cells of a line such as `level=info latency=12ms`; empty if it is none."""
+def _pairs(fields: Sequence[str], *, in_log: bool) -> list[tuple[str, str]]:
+    """Return the names and cells of a line such as `level=info latency=12ms`; empty if it is none.
+
+    `in_log`: a time stands before it, so that one pair with a number makes it one.
+    """
     found = [_PAIR.fullmatch(field) for field in fields]
-    if 2 * sum(map(bool, found)) <= len(found):
+    if 2 * sum(map(bool, found)) <= len(found) and not (
+        in_log and any(pair and _is_data(pair[2]) for pair in found)
+    ):
         return []
     return [(pair[1], pair[2]) if pair else ("", field) for pair, field in zip(found, fields, strict=True)]
 

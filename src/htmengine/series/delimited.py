@@ -1,8 +1,9 @@
 """Text whose fields stand between commas, semicolons, tabs or bars, with or without quotes."""
 
 import csv
+import re
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple
@@ -25,7 +26,9 @@ class _Form(NamedTuple):
     width: int
     header: list[str] | None
     header_lines: range  # their numbers; empty without header
+    quote: str  # what fields may stand between
     short: bool = False  # rows may lack their last fields, which are empty then
+    fractions: range = range(0)  # columns whose numbers have commas, so that each may stand in two fields
 
 
 def is_comment(text: str) -> bool:
@@ -44,12 +47,14 @@ class _Unfinished(ValueError):
     """A quoted field has not ended at the end of the text: it may on a later line."""
 
 
-def split(text: str, delimiter: str) -> list[str]:
+def split(text: str, delimiter: str, quote: str = '"') -> list[str]:
     """Return the fields of one row, stripped; ValueError if a quoted field does not end in it, or before a delimiter."""
-    if '"' not in text:
+    if quote not in text:
         return [field.strip() for field in text.split(delimiter)]
     try:
-        rows = list(csv.reader([text], delimiter=delimiter, strict=True, skipinitialspace=True))
+        rows = list(
+            csv.reader([text], delimiter=delimiter, quotechar=quote, strict=True, skipinitialspace=True)
+        )
     except csv.Error as error:
         kind = _Unfinished if str(error) == "unexpected end of data" else ValueError
         raise kind("a quoted field does not end on its line") from error
@@ -66,21 +71,45 @@ def candidates(
     lines : gives all lines, those of the head among them.
     alone : whether rows of a single field are rows.
     """
+    quote = _quote(head)
     return [
-        Table("", form.header, form.width, delimiter, rows, partial(_read, form, lines))
+        Table(
+            "",
+            form.header,
+            form.width,
+            delimiter,
+            rows,
+            partial(_read, form, lines),
+            notes=_SAID if form.fractions else (),
+        )
         for delimiter in DELIMITERS
-        for form, rows in _forms(head, delimiter, 1 if alone else 2)
+        for form, rows in _forms(head, delimiter, quote, 1 if alone else 2)
     ]
 
 
-def _forms(head: Sequence[Line], delimiter: str, narrowest: int) -> Iterator[tuple[_Form, list[Row]]]:
+def _quote(head: Sequence[Line]) -> str:
+    """Return what fields stand between where they are quoted: apostrophes only where they do nothing else."""
+    lines = [text for _, text in head if text and not text.isspace() and not is_comment(text)]
+    if any('"' in text for text in lines):
+        return '"'
+    return "'" if 2 * sum(map(bool, map(_IN_APOSTROPHES.search, lines))) > len(lines) else '"'
+
+
+_IN_APOSTROPHES: Final = re.compile(r"(?:^|[,;\t|])\s*'(?:[^']|'')*'\s*(?:[,;\t|]|$)")
+
+
+def _forms(
+    head: Sequence[Line], delimiter: str, quote: str, narrowest: int
+) -> Iterator[tuple[_Form, list[Row]]]:
     rows: defaultdict[int, list[tuple[range, list[str]]]] = defaultdict(list)
     comment: tuple[range, list[str]] | None = None
-    for numbers, text, fields in _joined(head, delimiter):
+    for numbers, text, fields in _joined(head, delimiter, quote):
         if is_comment(text):
             comment = comment if rows else (numbers, fields)
         elif len(fields) >= narrowest:
             rows[len(fields)].append((numbers, fields))
+    if delimiter == "," and (with_fractions := _decimal_commas(rows, quote)):
+        yield with_fractions
     for same_width in sorted(rows.values(), key=len, reverse=True)[:_WIDTHS]:
         width = len(same_width[0][1])
         titled = next(
@@ -96,26 +125,96 @@ def _forms(head: Sequence[Line], delimiter: str, narrowest: int) -> Iterator[tup
                 if narrow < width and where.start >= numbers.stop
             ]
             short = len(shorter) >= _OFTEN_SHORT * (len(shorter) + len(below))
-            form = _Form(delimiter, width, first, numbers, short)
+            form = _Form(delimiter, width, first, numbers, quote, short)
             if short:
                 below = sorted(below + shorter)
         else:
             below = [(where.start, fields) for where, fields in same_width]
-            form = _Form(delimiter, width, None, range(0))
+            form = _Form(delimiter, width, None, range(0), quote)
             if comment and len(comment[1]) == width and tables.is_header(comment[1], below):
                 numbers, (first_name, *others) = comment
-                form = _Form(delimiter, width, [first_name.lstrip("# "), *others], numbers)
+                form = _Form(delimiter, width, [first_name.lstrip("# "), *others], numbers, quote)
         if below:
             yield form, below
 
 
-def _joined(head: Sequence[Line], delimiter: str) -> Iterator[tuple[range, str, list[str]]]:
+def _decimal_commas(
+    rows: Mapping[int, Sequence[tuple[range, list[str]]]], quote: str
+) -> tuple[_Form, list[Row]] | None:
+    """Return the form of rows whose numbers have decimal commas that nothing tells from those between the fields.
+
+    Under a header they have a field more for each such number; without one, fractions are known by zeros in front: `05`.
+    """
+    found = sorted((where.start, where, fields) for of_width in rows.values() for where, fields in of_width)
+    if len(found) < 2:
+        return None
+    _, where, first = found[0]
+    body = [(number, fields) for number, _, fields in found[1:]]
+    header: list[str] | None = None
+    widest = max(len(fields) for _, fields in body)
+    if len(first) < widest and not any(map(_is_number, first)):
+        header, width = first, len(first)
+    else:
+        if {len(fields) for _, _, fields in found} != {3}:
+            return None
+        body, where, width = [(number, fields) for number, _, fields in found], range(0), 2
+    for fractions in _columns_with_fractions(width, widest):
+        form = _Form(",", width, header, where, quote, fractions=fractions)
+        joined = [(number, _with_fractions(form, fields)) for number, fields in body]
+        whole = [(number, fields) for number, fields in joined if len(fields) == width]
+        found_fractions = {fields[column].partition(".")[2] for _, fields in whole for column in fractions}
+        if len(whole) < _MOST * len(joined) or len(found_fractions) < min(_FRACTIONS, len(whole)):
+            continue
+        if header is None and not any(re.match(r"0\d", digits) for digits in found_fractions):
+            continue
+        if header is None or tables.is_header(header, whole):
+            return form, whole
+    return None
+
+
+def _columns_with_fractions(width: int, widest: int) -> Iterator[range]:
+    more = widest - width
+    if 0 < more < width:
+        yield range(width - more, width)
+        if more == 1:
+            yield from (range(column, column + 1) for column in range(width - 2, -1, -1))
+
+
+def _with_fractions(form: _Form, fields: list[str]) -> list[str]:
+    """Return fields in which each number with a decimal comma is one, with a point; unchanged where they are none."""
+    if len(fields) <= form.width:
+        return fields
+    joined, at = fields[: form.fractions.start], form.fractions.start
+    rest = len(fields) - form.width  # numbers that have a fraction
+    if rest != len(form.fractions):
+        return fields
+    for _ in form.fractions:
+        whole, fraction = fields[at], fields[at + 1]
+        if not (_WHOLE.fullmatch(whole) and _DIGITS.fullmatch(fraction)):
+            return fields
+        joined.append(f"{whole}.{fraction}")
+        at += 2
+    return joined + fields[at:]
+
+
+_SAID: Final = ("Decimal commas stand in the numbers without quotes: 12,5 is read as one number.",)
+_MOST: Final = 0.9  # of the rows of the head
+_WHOLE: Final = re.compile(r"[+-]?(?:0|[1-9]\d{0,8})", re.ASCII)  # no count of seconds
+_DIGITS: Final = re.compile(r"\d{1,9}", re.ASCII)
+_FRACTIONS: Final = 3  # that differ: less may be a flag that has no name
+
+
+def _is_number(cell: str) -> bool:
+    return bool(cell) and cell[0].isdigit()
+
+
+def _joined(head: Sequence[Line], delimiter: str, quote: str) -> Iterator[tuple[range, str, list[str]]]:
     """Yield the rows of the head with the numbers of their lines, whatever their width."""
     widths: defaultdict[int, int] = defaultdict(int)
     for _, text in head:
         if text:
             try:
-                widths[len(split(text, delimiter))] += 1
+                widths[len(split(text, delimiter, quote))] += 1
             except ValueError:
                 continue
     commonest = max(widths, key=lambda width: widths[width], default=0)
@@ -126,10 +225,10 @@ def _joined(head: Sequence[Line], delimiter: str) -> Iterator[tuple[range, str, 
         if not text or text.isspace():
             continue
         try:
-            yield range(number, number + 1), text, split(text, delimiter)
+            yield range(number, number + 1), text, split(text, delimiter, quote)
         except _Unfinished:
             following = (text for _, text in head[position : position + _MAX_LINES])
-            for more, fields in _longer(text, following, delimiter, lambda _fields: False):
+            for more, fields in _longer(text, following, delimiter, quote, lambda _fields: False):
                 if widths[len(fields)] or commonest <= 1:
                     yield range(number, number + more + 1), text, fields
                     position += more
@@ -139,7 +238,11 @@ def _joined(head: Sequence[Line], delimiter: str) -> Iterator[tuple[range, str, 
 
 
 def _longer(
-    text: str, following: Iterable[str | None], delimiter: str, is_row: Callable[[list[str]], bool]
+    text: str,
+    following: Iterable[str | None],
+    delimiter: str,
+    quote: str,
+    is_row: Callable[[list[str]], bool],
 ) -> Iterator[tuple[int, list[str]]]:
     """Yield the row that a line begins whose quoted field holds line ends, with how many lines more it takes.
 
@@ -150,12 +253,12 @@ def _longer(
             return
         if delimiter in line:
             with suppress(ValueError):
-                if is_row(split(line, delimiter)):
+                if is_row(split(line, delimiter, quote)):
                     return
         text = f"{text}\n{line}"
-        if '"' in line:
+        if quote in line:
             try:
-                fields = split(text, delimiter)
+                fields = split(text, delimiter, quote)
             except _Unfinished:
                 continue
             except ValueError:
@@ -166,7 +269,7 @@ def _longer(
 def _read(
     form: _Form, lines: Callable[[], Iterable[Line]], bad: BadRows, usable: Callable[[list[str]], bool]
 ) -> Iterator[Row]:
-    delimiter, width = form.delimiter, form.width
+    delimiter, width, quote = form.delimiter, form.width, form.quote
     source = iter(lines())
     waiting: deque[Line] = deque()  # lines that were looked at already
     above = 0
@@ -190,7 +293,7 @@ def _read(
         if _is_no_row(text):
             continue
         try:
-            fields = split(text, delimiter)
+            fields = split(text, delimiter, quote)
         except ValueError as error:
             if not isinstance(error, _Unfinished):
                 bad.add(number, str(error))
@@ -198,7 +301,7 @@ def _read(
             while len(waiting) < _MAX_LINES and (ahead := next(source, None)) is not None:
                 waiting.append(ahead)
             following = [after for _, after in waiting]
-            for more, joined in _longer(text, following, delimiter, is_row):
+            for more, joined in _longer(text, following, delimiter, quote, is_row):
                 if is_row(joined):
                     for _ in range(more):
                         waiting.popleft()
@@ -208,6 +311,8 @@ def _read(
                 bad.add(number, str(error))
             continue
         if len(fields) != width:
+            if form.fractions:
+                fields = _with_fractions(form, fields)
             while len(fields) > width and not fields[-1]:
                 fields.pop()  # delimiters at the end of a line carry nothing
             if form.short and len(fields) < width and usable(padded := fields + [""] * (width - len(fields))):

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from htmengine.errors import MisuseError
-from htmengine.series import blanks, columns, delimited, documents, graphite_raw, keys, sheets
+from htmengine.series import blanks, columns, delimited, documents, graphite_raw, influx_lines, keys, sheets
 from htmengine.series.columns import Column, Columns, Value, Wanted, column, listing, named
 from htmengine.series.container import Member
 from htmengine.series.lines import Line, numbered_lines
@@ -59,6 +59,8 @@ def of_member(member: Member, name: str, options: Options) -> list[Layout]:
     first = next((text for _, text in lines.head if text and not text.isspace()), "")
     if graphite_raw.is_raw(first):
         return _laid_out([graphite_raw.table(lines.keep())], name, options)
+    if influx_lines.is_line(next((text for _, text in lines.head if text and text[0] not in "# \t"), "")):
+        return _laid_out([influx_lines.table(lines.keep())], name, options)
     if documents.is_json(first):
         read = lines.keep()
         if (tables := documents.tables(read, name)) is not None:
@@ -81,7 +83,7 @@ def find(table: Table, name: str, wanted: Wanted, exclude: Sequence[Column] = ()
     taken = {column.at for column in exclude}
     time = find_time(table, name, wanted, taken) if wanted.timed else None
     taken |= {column.at for column in time.columns} if time else set()
-    notes = list(time.notes) if time else []
+    notes = [*table.notes, *(time.notes if time else ())]
     if wanted.values:
         chosen = [named(table, value, "--value", name) for value in wanted.values]
         if (

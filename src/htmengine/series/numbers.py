@@ -42,6 +42,7 @@ _WITH_COMMA = re.compile(
 _PERCENT = re.compile(r"(?<=[\d.,])\s?%\Z", re.ASCII)
 _GROUPING = re.compile(r"[' \u00a0\u202f]")
 _MINUS = "\u2212"  # as typographers write it
+_BOOKED = re.compile(r"\((?=[\d.,])(.*)\)")  # a negative number, as accountants write it
 
 
 _STATES = {"true": 1.0, "yes": 1.0, "on": 1.0, "up": 1.0, "false": 0.0, "no": 0.0, "off": 0.0, "down": 0.0}
@@ -63,8 +64,8 @@ def _parse_with_point(text: str) -> float:
             return math.nan
         if _PERCENT.search(text):
             return _parse_with_point(_PERCENT.sub("", text))
-        if text.startswith(_MINUS):
-            return _parse_with_point("-" + text[1:])
+        if (positive := _without_minus(text)) is not None:
+            return -_parse_with_point(positive)
         if not _GROUPS_WITH_POINT.fullmatch(text):
             raise ValueError("not a number") from None
         value = float(_GROUPING.sub("", text).replace(",", ""))
@@ -77,9 +78,16 @@ def _parse_with_comma(text: str) -> float:
         return _finite(float(_GROUPING.sub("", text).replace(".", "").replace(",", ".")))
     if text.lower() in MISSING:
         return math.nan
-    if text.startswith(_MINUS):
-        return _parse_with_comma("-" + text[1:])
+    if (positive := _without_minus(text)) is not None:
+        return -_parse_with_comma(positive)
     raise ValueError("not a number")
+
+
+def _without_minus(text: str) -> str | None:
+    """Return a number without the sign that only people write; None where there is none, or another one behind it."""
+    found = _BOOKED.fullmatch(text)
+    positive = found[1] if found else text[1:] if text.startswith(_MINUS) else ""
+    return positive if positive[:1].isdigit() or positive[:1] in tuple(".,") else None
 
 
 def _finite(value: float) -> float:

@@ -39,6 +39,8 @@ from htmengine.series.time_columns import changing_zone
 _PROGRESS_ROWS = 20_000
 _EXAMPLES = 3  # of rows that are dropped
 _DAY_S = 86400.0
+_YEAR_S = 366 * _DAY_S
+_YEAR_EXAMPLE = "2024-01-01"
 
 
 class Series(NamedTuple):
@@ -260,6 +262,8 @@ class _Reading:
                 + ("." if options.start else "; --start sets another time.")
             )
             return start + (options.every_s or 1.0) * moments
+        if time.format in timestamps.WITHOUT_YEAR:
+            return self._with_years(moments)
         if time.format is not timestamps.TIME_OF_DAY:
             return moments
         day = options.start
@@ -275,6 +279,24 @@ class _Reading:
         # A step back of more than half a day is midnight; a smaller one is a row that is late.
         midnights = np.cumsum(np.diff(moments, prepend=moments[:1]) < -_DAY_S / 2)
         return day + moments + _DAY_S * midnights
+
+    def _with_years(self, moments: FloatArray) -> FloatArray:
+        """Return times whose dates have no year, in years that follow each other."""
+        start = self._options.start
+        year = timestamps.YEAR_UNKNOWN if start is None else int(timestamps.isoformat(start)[:4])
+        advice = "" if start is not None else f"; --start {_YEAR_EXAMPLE} sets the year of the first row"
+        self._notes.append(
+            f"The dates have no year: {year} is that of the first row, and where they go back by months a year begins{advice}."
+        )
+        steps = np.diff(moments, prepend=moments[:1])
+        # From December to January, or the other way where the rows run from the newest to the oldest.
+        years = np.cumsum((steps < -_YEAR_S / 2).astype(np.int64) - (steps > _YEAR_S / 2)) + year
+        whole = np.floor(moments).astype(np.int64)
+        months = whole.astype("datetime64[s]").astype("datetime64[M]")
+        within = moments - months.astype("datetime64[s]").astype(np.float64)
+        others = months + np.array(12 * (years - timestamps.YEAR_UNKNOWN), dtype="timedelta64[M]")
+        in_years: FloatArray = others.astype("datetime64[s]").astype(np.float64) + within
+        return in_years
 
     def _groups(
         self, times: FloatArray, codes: Mapping[Column, keys.Codes], coder: keys.Coder

@@ -76,6 +76,7 @@ class Table(NamedTuple):
     head: Sequence[Row]  # the first rows, at least one; what the columns hold is found out from them
     read: Reader
     day: str | None = None  # a date that stands above the rows
+    notes: tuple[str, ...] = ()  # how its rows were understood, as sentences for the user
 
     def cells(self, index: int, limit: int | None = None) -> list[str]:
         """Return the cells of a column in the head that hold something, at most `limit`, in the order of the rows."""

@@ -451,7 +451,12 @@ _YEAR_DAY_NAMES: Final = ("doy", "dayofyear", "yearday", "yday", "julianday", "j
 
 
 def _without_date(table: Table, name: str, wanted: Wanted, excluded: set[int]) -> Time:
-    """Return the time of rows that have clocks alone. Raises MisuseError if they have none either."""
+    """Return the time of rows whose dates have no year, or that have clocks alone. Raises MisuseError if they have none either."""
+    for index in range(table.width):
+        cells = table.cells(index, SAMPLED)
+        for one in timestamps.WITHOUT_YEAR if index not in excluded and cells else ():
+            if all(parses(one.parse, cell) for cell in cells):
+                return Time((column(table, index),), None, one, False, ())
     for index in range(table.width):
         if index not in excluded and _holds_clocks(table, index):
             return _of_clocks(table, index)

@@ -420,6 +420,30 @@ TEXT_FORMATS = (
         r"(?:\s*(?P<hour>\d\d?)[:时時点](?P<minute>\d\d?)(?:[:分](?P<second>\d\d?))?[分秒]?)?",
     ),
 )
+YEAR_UNKNOWN = 1972
+"""Of dates without one: a leap year, so that each day exists."""
+
+
+def _without_year(name: str, pattern: str) -> TimestampFormat:
+    plain = _calendar(
+        name,
+        rf"(?P<year>\d{{4}}) {_WEEKDAY}{pattern}(?:(?:\s*[T,]\s*|\s+(?:(?:at|@)\s+)?){_CLOCK}{_HALF}{_ZONE})",
+    )
+    return TimestampFormat(
+        name,
+        lambda text: plain.parse(f"{YEAR_UNKNOWN} {text}"),
+        lambda text: plain.is_absolute(f"{YEAR_UNKNOWN} {text}"),
+    )
+
+
+WITHOUT_YEAR = (
+    _without_year("month-name day", rf"{_MONTH_NAME}\s+(?P<day>\d\d?)(?:st|nd|rd|th)?"),  # of syslog
+    _without_year("day month-name", rf"(?P<day>\d\d?)(?:st|nd|rd|th|\.)?[\s/-]+{_MONTH_NAME}"),
+    _without_year("month-day", r"(?P<month>\d\d)[-/](?P<day>\d\d)"),  # of Android's log
+    _without_year("day.month.", r"(?P<day>\d\d?)\.(?P<month>\d\d?)\.?"),
+    _without_year("day/month", r"(?P<day>\d\d)[-/](?P<month>\d\d)"),
+)
+"""Dates without a year and a time of day. `detect` does not look for them."""
 _CLOCK_ALONE = re.compile(
     rf"(?P<hour>\d{{1,3}})(?P<colon>[:.])(?P<minute>[0-5]\d)(?:(?P=colon)(?P<second>[0-5]\d){_FRACTION})?{_HALF}{_ZONE}",
     re.IGNORECASE | re.ASCII,

@@ -479,6 +479,33 @@ def counter_first(given: Sequence[Point]) -> str:
     )
 
 
+def in_apostrophes(given: Sequence[Point]) -> str:
+    """Fields between apostrophes, with a comma in one of them."""
+    return joined(["'time','host','load'", *(f"'{m:%Y-%m-%d %H:%M:%S}','web, one','{v}'" for m, v in given)])
+
+
+def decimal_commas(given: Sequence[Point]) -> str:
+    """Numbers with decimal commas between commas, without quotes."""
+    return joined(["time,load", *(f"{iso(m)},{v:g}".replace(".", ",") for m, v in given)])
+
+
+def decimal_commas_without_names(given: Sequence[Point]) -> str:
+    """The same without a header: fractions such as `05` tell."""
+    return joined([f"{iso(m)},{v:.2f}".replace(".", ",") for m, v in given])
+
+
+def several_decimal_commas(given: Sequence[Point]) -> str:
+    """Two such numbers in each row."""
+    return joined(["time,load,twice", *(f"{iso(m)},{v:.2f},{2 * v:.2f}".replace(".", ",") for m, v in given)])
+
+
+def influxdb_lines(given: Sequence[Point]) -> str:
+    """InfluxDB's line protocol, in nanoseconds, with a field of text."""
+    return joined(
+        ["# DML", *(f'cpu,host=web1 load={v},state="up, ok" {epoch(m)}000000000' for m, v in given)]
+    )
+
+
 def as_written(pattern: Callable[[datetime], str]) -> Shape:
     """A time in one column, in a format."""
 
@@ -565,6 +592,14 @@ TIMES: dict[str, Callable[[datetime], str]] = {
     ".NET, ticks": lambda m: str((epoch(m) + 62_135_596_800) * 10**7),
 }
 
+TIMES_WITHOUT_YEAR: dict[str, Callable[[datetime], str]] = {
+    "syslog": lambda m: f"{named(m)[1]} {m.day:2d} {m:%H:%M:%S}",
+    "day first": lambda m: f"{m.day}. {named(m)[1]} {m:%H:%M}",
+    "Android": lambda m: f"{m:%m-%d %H:%M:%S}.000",
+    "German": lambda m: f"{m:%d.%m. %H:%M}",
+    "a.m.": lambda m: f"{named(m)[1]} {m.day}, {m:%I:%M %p}",
+}
+
 SHAPES: dict[str, Shape] = {
     shape.__name__: shape
     for shape in (
@@ -590,6 +625,13 @@ SHAPES: dict[str, Shape] = {
             sar_of_processors,
             pretty_documents,
             json_sequence,
+        ),
+        *(
+            in_apostrophes,
+            decimal_commas,
+            decimal_commas_without_names,
+            several_decimal_commas,
+            influxdb_lines,
         ),
     )
 }

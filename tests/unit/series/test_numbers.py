@@ -27,6 +27,9 @@ def test_a_number_with_decimal_comma_reads_back(group, value):
         (numbers.COMMA, "-0,5 %", -0.5),
         (numbers.POINT, "1e-3%", 0.001),
         (numbers.COMMA, "1,5E-05", 1.5e-5),
+        (numbers.POINT, "(1,234.5)", -1234.5),
+        (numbers.COMMA, "(0,4)", -0.4),
+        (numbers.POINT, "(5 %)", -5.0),
     ],
 )
 def test_a_percentage_counts_in_percent_and_a_decimal_comma_may_have_an_exponent(written, text, expected):
@@ -48,6 +51,11 @@ def test_a_missing_value_is_nan(written, text):
         "12 apples",
         "1,23,4",
         "0x10",
+        "(-5)",
+        "((5))",
+        "(5",
+        "()",
+        "(na)",
         "\x00",
         "5\x00",
         "1.2.3",

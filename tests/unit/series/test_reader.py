@@ -400,3 +400,21 @@ def test_damaged_files_of_every_kind_are_read_or_refused_in_words(packed, seed):
         data[at : at + damage.randint(0, 2)] = damage.randbytes(damage.randint(0, 2))
     with suppress(ExplainedError):
         read_all(bytes(data))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{i},2014-07-01 00:{i:02d},{v}",
+        "{i},14041728{i:02d},{v}",
+        "2014-07-01 00:{i:02d},{v},1",
+        "2014-07-01 00:{i:02d},{v},{epoch}",
+    ],
+)
+def test_a_column_that_has_no_name_is_no_fraction(line):
+    lines = [line.format(i=i, v=(i * i) % 37, epoch=1_404_172_800 + i) for i in range(60)]
+    try:
+        series = read_one("time,value\n" + "\n".join(lines))
+    except MisuseError:
+        return
+    assert all(value == int(value) for value in series.values)

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.unit.series import shapes
@@ -40,3 +42,30 @@ def test_a_workbook_is_read():
 def test_a_parquet_file_is_read(unit):
     pytest.importorskip("pyarrow")
     agree(read_one(shapes.parquet(POINTS, unit)))
+
+
+@pytest.mark.parametrize("written", shapes.TIMES_WITHOUT_YEAR)
+def test_dates_without_a_year_are_of_that_of_the_start(written):
+    text = shapes.as_written(shapes.TIMES_WITHOUT_YEAR[written])(POINTS)
+    series = read_one(text, start=POINTS[0][0].timestamp())
+    agree(series)
+    assert "The dates have no year: 2024 is that of the first row" in series.notes[0]
+    assert "--start 2024-01-01 sets the year" in read_one(text).notes[0]
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_dates_without_a_year_go_on_in_the_next_one(newest_first):
+    days = [(datetime(2023, 12, 20, tzinfo=UTC) + timedelta(hours=6 * i), float(i * i)) for i in range(400)]
+    given = days[::-1] if newest_first else days
+    text = shapes.as_written(shapes.TIMES_WITHOUT_YEAR["syslog"])(given)
+    agree(read_one(text, start=given[0][0].timestamp()), given=days)
+
+
+def test_a_number_in_the_words_of_a_log_is_the_value():
+    lines = [
+        f"{shapes.TIMES_WITHOUT_YEAR['syslog'](m)} web1 app[12]: request done latency={v} ms"
+        for m, v in POINTS
+    ]
+    series = read_one("\n".join(lines), start=POINTS[0][0].timestamp())
+    agree(series)
+    assert series.value.column.name == "latency"
