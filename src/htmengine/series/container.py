@@ -10,6 +10,7 @@ import codecs
 import gzip
 import io
 import lzma
+import re
 import struct
 import zipfile
 import zlib
@@ -61,6 +62,9 @@ _DAMAGES: Final = (
     lzma.LZMAError,
     zstandard.ZstdError,
     zipfile.BadZipFile,
+)
+_MARKUP: Final = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*<(?:\?xml|!--|!doctype|html|table|rrd|xport)\b", re.IGNORECASE
 )
 _TAR_MARK_AT, _TAR_MARK = 257, b"ustar"
 _CSV_HINT: Final = "Give a file of text with a time and a value in each row, such as CSV."
@@ -138,19 +142,21 @@ def _members(stream: io.BufferedReader[Any], name: str, label: str, layers: int)
     if first.startswith(b"PAR1"):
         yield Member(label, "parquet", stream)
         return
-    if found := _binary(first):
+    if found := _unread(first):
         what, hint = found
         raise MisuseError(f"{name}: is {what}, which is not read.", hint=hint)
     yield Member(label, "text", stream)
 
 
-def _binary(first: bytes) -> tuple[str, str] | None:
-    """Return what kind of binary file begins like this, and what to do with it; None if it may be text."""
+def _unread(first: bytes) -> tuple[str, str] | None:
+    """Return what kind of file that is not read begins like this, and what to do with it; None if it may be text in rows."""
     for mark, what, hint in _BINARY_MARKS:
         if first.startswith(mark):
             return what, hint
     if first[_TAR_MARK_AT : _TAR_MARK_AT + len(_TAR_MARK)] == _TAR_MARK:
         return "a tar archive", "Unpack it with `tar -xf`, and give its folder."
+    if _MARKUP.match(first):
+        return "XML or HTML", "Export CSV or JSON and give that: `rrdtool xport --json`, for example."
     if first.startswith(_MARKS) or is_utf16(first):
         return None
     # Bytes that no text holds; a stray one in a cell is no reason to refuse the file.

@@ -115,6 +115,7 @@ def _forms(
         titled = next(
             (i for i, (_, fields) in enumerate(same_width) if sum(map(bool, fields)) >= min(2, width)), 0
         )
+        titled = _last_of_names(same_width, titled)
         numbers, first = same_width[titled]
         below = [(where.start, fields) for where, fields in same_width[titled + 1 :]]
         if tables.is_header(first, below):
@@ -136,6 +137,21 @@ def _forms(
                 form = _Form(delimiter, width, [first_name.lstrip("# "), *others], numbers, quote)
         if below:
             yield form, below
+
+
+def _last_of_names(rows: Sequence[tuple[range, list[str]]], first: int) -> int:
+    """Return which of the rows that begin with `first` has the names: of several lines of words the last one that is fuller."""
+    names = first
+    for place in range(first + 1, min(first + _HEADERS, len(rows) - 1)):
+        fields = rows[place][1]
+        if not tables.is_header(rows[names][1], []) or not tables.is_header(fields, []):
+            break
+        if sum(map(bool, fields)) > sum(map(bool, rows[names][1])):
+            names = place
+    return names
+
+
+_HEADERS: Final = 4  # lines of words above the rows that are looked at
 
 
 def _decimal_commas(

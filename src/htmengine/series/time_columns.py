@@ -144,6 +144,8 @@ def _is_clock(table: Table, index: int, epoch: timestamps.TimestampFormat, cells
     if not times or min(map(abs, times)) < timestamps.PLAUSIBLE_CLOCK:
         return False
     steps = [after - before for before, after in pairwise(times) if after != before]
+    if not steps and len(times) > 1:
+        return False  # a limit, or a size
     back = sum(step < 0 for step in steps)
     if (10 * min(back, len(steps) - back) > len(times) or min(times) < 0) and not _recurs(steps):
         return False
@@ -453,10 +455,10 @@ _YEAR_DAY_NAMES: Final = ("doy", "dayofyear", "yearday", "yday", "julianday", "j
 def _without_date(table: Table, name: str, wanted: Wanted, excluded: set[int]) -> Time:
     """Return the time of rows whose dates have no year, or that have clocks alone. Raises MisuseError if they have none either."""
     for index in range(table.width):
-        cells = table.cells(index, SAMPLED)
-        for one in timestamps.WITHOUT_YEAR if index not in excluded and cells else ():
-            if all(parses(one.parse, cell) for cell in cells):
-                return Time((column(table, index),), None, one, False, ())
+        if index not in excluded and (
+            found := timestamps.detect_without_year(table.cells(index), wanted.day_first)
+        ):
+            return Time((column(table, index),), None, found, False, ())
     for index in range(table.width):
         if index not in excluded and _holds_clocks(table, index):
             return _of_clocks(table, index)

@@ -436,14 +436,28 @@ def _without_year(name: str, pattern: str) -> TimestampFormat:
     )
 
 
+_MONTH_DAY = _without_year("month-day", r"(?P<month>\d\d)[-/](?P<day>\d\d)")  # of Android's log
+_DAY_MONTH = _without_year("day-month", r"(?P<day>\d\d)[-/](?P<month>\d\d)")  # of dstat
 WITHOUT_YEAR = (
-    _without_year("month-name day", rf"{_MONTH_NAME}\s+(?P<day>\d\d?)(?:st|nd|rd|th)?"),  # of syslog
+    _without_year("month-name day", rf"{_MONTH_NAME}[\s-]+(?P<day>\d\d?)(?:st|nd|rd|th)?"),  # of syslog
     _without_year("day month-name", rf"(?P<day>\d\d?)(?:st|nd|rd|th|\.)?[\s/-]+{_MONTH_NAME}"),
-    _without_year("month-day", r"(?P<month>\d\d)[-/](?P<day>\d\d)"),  # of Android's log
     _without_year("day.month.", r"(?P<day>\d\d?)\.(?P<month>\d\d?)\.?"),
-    _without_year("day/month", r"(?P<day>\d\d)[-/](?P<month>\d\d)"),
+    _MONTH_DAY,
+    _DAY_MONTH,
 )
-"""Dates without a year and a time of day. `detect` does not look for them."""
+"""Dates without a year, with a time of day. `detect` does not look for them."""
+
+
+def detect_without_year(cells: Sequence[str], day_first: bool | None = None) -> TimestampFormat | None:
+    """Return the format of WITHOUT_YEAR that reads all of `cells`, which are of one column; None if there is none."""
+    found = [one for one in WITHOUT_YEAR if cells and all(_reads(one, cell) for cell in cells)]
+    if len(found) < 2:
+        return found[0] if found else None
+    if day_first is not None:
+        return _DAY_MONTH if day_first else _MONTH_DAY
+    return min(found, key=lambda order: _unevenness(order, cells)[:2])
+
+
 _CLOCK_ALONE = re.compile(
     rf"(?P<hour>\d{{1,3}})(?P<colon>[:.])(?P<minute>[0-5]\d)(?:(?P=colon)(?P<second>[0-5]\d){_FRACTION})?{_HALF}{_ZONE}",
     re.IGNORECASE | re.ASCII,

@@ -506,6 +506,22 @@ def influxdb_lines(given: Sequence[Point]) -> str:
     )
 
 
+def dstat(given: Sequence[Point]) -> str:
+    """`dstat --output`: lines of words above, two of names, days before months, sizes as large as times."""
+    return joined(
+        [
+            '"pcp-dstat 5.3.7 CSV Output"',
+            '"Host:","web1",,,,"User:","root"',
+            '"system","total usage",,"memory usage",',
+            '"time","usr","sys","used","free"',
+            *(
+                f"{m:%d-%m %H:%M:%S},{v},1.25,{1_500_000_000 + i * i * 977 % 10_007 * 4096},2000000000.0"
+                for i, (m, v) in enumerate(given)
+            ),
+        ]
+    )
+
+
 def as_written(pattern: Callable[[datetime], str]) -> Shape:
     """A time in one column, in a format."""
 

@@ -176,6 +176,15 @@ def test_a_file_of_another_kind_is_named_and_not_printed(data, what):
     assert (str(caught.value) + caught.value.hint).isprintable()
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['<?xml version="1.0"?>\n<xport>', "<!DOCTYPE html>\n<html>", " <table><tr><td>1</td></tr></table>"],
+)
+def test_markup_is_named(text):
+    with pytest.raises(MisuseError, match="is XML or HTML, which is not read"):
+        read_one(text)
+
+
 def test_a_file_whose_rows_all_lack_values_is_refused():
     assert len(read("time,value\n2014-07-01,1\n2014-07-02,\n")) == 2
     with pytest.raises(MisuseError, match=r"not one row is usable \(2 without a value\)"):

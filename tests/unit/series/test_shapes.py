@@ -69,3 +69,9 @@ def test_a_number_in_the_words_of_a_log_is_the_value():
     series = read_one("\n".join(lines), start=POINTS[0][0].timestamp())
     agree(series)
     assert series.value.column.name == "latency"
+
+
+def test_names_may_stand_below_those_of_groups_and_sizes_are_no_times():
+    series = read_one(shapes.dstat(POINTS), start=POINTS[0][0].timestamp())
+    agree(series)
+    assert series.value.column.name == "usr"
