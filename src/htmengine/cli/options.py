@@ -38,7 +38,9 @@ def input_text(path: str) -> str:
 DataOption: TypeAlias = Annotated[
     Path | None,
     typer.Option(
-        "--data", metavar="DIR", help="Folder of the engine's files. [default: htmengine-data, here]"
+        "--data",
+        metavar="DIR",
+        help="Folder of the engine's files, and of its settings: application.conf. [default: htmengine-data, here]",
     ),
 ]
 ConfigOption: TypeAlias = Annotated[

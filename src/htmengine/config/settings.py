@@ -369,8 +369,18 @@ def embedded(data: Path) -> Settings:
     """Return settings for one machine without servers, everything below one folder.
 
     Which new metrics get a model, the file `monitor-rules.conf` in the folder says; without it all of them do. Who is told
-    of incidents, the file `alerts.toml` says; without it nobody is.
+    of incidents, the file `alerts.toml` says; without it nobody is. What else is to be other than usual, the file
+    `application.conf` says.
+
+    Raises
+    ------
+    ConfigError : a value in `application.conf` cannot be used. The message lists every fault.
+    PackageMissing : it asks for something that needs a package that is not installed.
     """
+    if (data / APPLICATION).is_file():
+        settings = _loaded(data, data)
+        storer = msgspec.structs.replace(settings.storer, rules_without_file=MONITOR_EVERYTHING)
+        return msgspec.structs.replace(settings, storer=storer)
     return Settings(
         storer=Storer(rules=data / RULES_FILE, rules_without_file=MONITOR_EVERYTHING),
         bus_path=data / "bus.sqlite",
@@ -409,8 +419,13 @@ def load(directory: Path) -> Settings:
             f"{directory}: there is no such configuration directory.",
             hint=f"Set {CONFIG_PATH_VARIABLE} to the directory that holds application.conf.",
         )
+    return _loaded(directory)
+
+
+def _loaded(directory: Path, data: Path | None = None) -> Settings:
+    """Return what the files in a directory say; `data`: the folder of embedded parts, where they do not name it."""
     reader = OptionReader(directory)
-    settings = _settings(reader)
+    settings = _settings(reader, data)
     reader.raise_faults()
     file = directory / APPLICATION
     if settings.mcp.enabled:
@@ -436,13 +451,15 @@ def load_broker(directory: Path | None) -> Broker:
     return broker
 
 
-def _settings(reader: OptionReader) -> Settings:
+def _settings(reader: OptionReader, folder: Path | None) -> Settings:
     defaults = Settings()
     engine = reader.section(APPLICATION, "engine", required=True)
     interface = reader.section(SWAPPER, "interface_bus")
     # A configuration of the original engine knows no [engine]: it was written for RabbitMQ and MySQL.
-    original = not engine.exists
-    data = engine.get("data_dir", absolute_path, None)
+    original = folder is None and not engine.exists
+    data = engine.get("data_dir", absolute_path, folder)
+    if folder is not None and data != folder:
+        engine.fault(f"data_dir is {data}, but this file lies in a data folder itself; leave the option out")
     dialect: Dialect = engine.choice("repository", get_args(Dialect), "mysql" if original else "sqlite")
     bus: BusName = engine.choice("bus", get_args(BusName), "rabbitmq" if original else "embedded")
     if data is None and (bus == "embedded" or dialect == "sqlite"):

@@ -120,10 +120,11 @@ class RateLimit:
             self._buckets.move_to_end(client)
             wait_s = bucket.take(self._rate, self._burst, now)
         if wait_s:
+            wait = int(wait_s) + 1
             raise Problem(
                 problems.TOO_MANY_REQUESTS,
-                f"Wait {wait_s:.1f} seconds; {self._rate:g} a second are answered in the long run.",
-                headers={"Retry-After": str(int(wait_s) + 1)},
+                f"Wait {wait} s; {self._rate:g} requests a second are answered in the long run.",
+                headers={"Retry-After": str(wait)},
             )
 
 

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from htmengine.htm.explanation import Cause
 from htmengine.runtime.metric_storer import name_patterns
 from htmengine.web.fleet import FULL, STATES, Fleet
 from htmengine.web.shapes import State
@@ -73,6 +74,8 @@ def parse(text: str) -> Search:
         elif colon and kind == "score":
             scores.append(_comparison(word, rest))
         elif colon and kind == "cause":
+            if rest not in get_args(Cause):
+                raise SearchError(f"{word}: the causes are {', '.join(get_args(Cause))}.")
             causes.append(rest)
         elif any(sign in word for sign in "*?["):
             patterns.append(word)

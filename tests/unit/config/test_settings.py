@@ -342,3 +342,29 @@ def test_the_address_of_a_metric_in_grafana_names_what_it_takes():
         metric_address("https://grafana.example.com/{name}")
     with pytest.raises(ValueError, match="not an address"):
         metric_address("grafana.example.com/{metric}")
+
+
+def test_a_data_folder_may_have_settings_of_its_own(tmp_path):
+    plain = config.embedded(tmp_path)
+    (tmp_path / "application.conf").write_text("# Nothing yet.\n")
+    assert config.embedded(tmp_path) == plain
+    (tmp_path / "application.conf").write_text(
+        "[http]\npublic_url = https://engine.example\n[prometheus]\nscores = true\n[engine]\nretention_days = 7\n"
+    )
+    changed = config.embedded(tmp_path)
+    assert (changed.http.public_url, changed.prometheus.scores) == ("https://engine.example", True)
+    assert changed.retention.days == 7
+    assert (changed.bus_path, changed.repository, changed.storer, changed.alerts) == (
+        plain.bus_path,
+        plain.repository,
+        plain.storer,
+        plain.alerts,
+    )
+
+
+def test_settings_in_a_data_folder_are_read_as_strictly_and_move_no_data(tmp_path):
+    (tmp_path / "application.conf").write_text("[engine]\ndata_dir = /elsewhere\n[mcp]\nenable = true\n")
+    with pytest.raises(ConfigError) as raised:
+        config.embedded(tmp_path)
+    assert "[engine] data_dir is /elsewhere, but this file lies in a data folder itself" in str(raised.value)
+    assert "[mcp] enable is not known; do you mean enabled?" in str(raised.value)

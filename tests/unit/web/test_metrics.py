@@ -75,7 +75,7 @@ def test_the_search_finds(house, q, names):
     assert found["total"] == len(names)
 
 
-@pytest.mark.parametrize("q", ["score:>x", "tag:dc", "state:odd", "-state:odd"])
+@pytest.mark.parametrize("q", ["score:>x", "tag:dc", "state:odd", "-state:odd", "cause:odd"])
 def test_a_search_that_means_nothing_is_explained(house, q):
     with house.client:
         problem = house.get("/metrics", status=400, q=q)
