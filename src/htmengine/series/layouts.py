@@ -9,7 +9,17 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from htmengine.errors import MisuseError
-from htmengine.series import blanks, columns, delimited, documents, graphite_raw, influx_lines, keys, sheets
+from htmengine.series import (
+    blanks,
+    columns,
+    delimited,
+    documents,
+    graphite_raw,
+    influx_lines,
+    keys,
+    sheets,
+    wide,
+)
 from htmengine.series.columns import Column, Columns, Value, Wanted, column, listing, named
 from htmengine.series.container import Member
 from htmengine.series.lines import Line, numbered_lines
@@ -202,7 +212,8 @@ def _laid_out(tables: Sequence[Table], name: str, options: Options) -> list[Layo
     )
     found = []
     failures = []
-    for table in tables:
+    for given in tables:
+        table = wide.lengthened(given) or given
         try:
             known = [columns.column(table, columns.named(table, by, "--by", name)) for by in options.by]
             known += [

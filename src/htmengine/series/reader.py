@@ -1,7 +1,7 @@
 """Read time series from a file of any kind that is known: what it holds is found out, and said.
 
 Each step answers one question and knows nothing of the others: what the file is packed in (`container`), how its text
-is encoded (`lines`), how rows stand in it (`delimited`, `blanks`, `documents`, `graphite_raw`, `sheets`), what their columns hold
+is encoded (`lines`), how rows stand in it (`delimited`, `blanks`, `documents`, `graphite_raw`, `influx_lines`, `sheets`; `wide` turns those whose times stand in the header), what their columns hold
 (`time_columns`, `value_columns`, `timestamps`, `numbers`), which of these readings fits best (`layouts`), what tells series apart (`keys`), in which zone the clocks were (`zones`), and in
 what order the rows are (`order`).
 """

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.unit.series import shapes
-from tests.unit.series.files import read_one
+from tests.unit.series.files import read_all, read_one
 
 POINTS = shapes.points()
 
@@ -75,3 +75,18 @@ def test_names_may_stand_below_those_of_groups_and_sizes_are_no_times():
     series = read_one(shapes.dstat(POINTS), start=POINTS[0][0].timestamp())
     agree(series)
     assert series.value.column.name == "usr"
+
+
+def test_times_may_stand_in_the_header():
+    moments = ",".join(f"{m:%Y-%m-%d %H:%M}" for m, _ in POINTS)
+    text = "\n".join(
+        [
+            f"metric,host,{moments}",
+            *(f"load,{host}," + ",".join(str(v * n) for _, v in POINTS) for n, host in ((1, "a"), (2, "b"))),
+        ]
+    )
+    agree(read_one(text, where=(("host", "a"),)))
+    first, second = read_all(text, all_series=True)
+    assert (first.label, second.label) == ("host=a", "host=b")
+    agree(second, scale=2.0)
+    assert "The times stand in the header: a row is a series." in first.notes
