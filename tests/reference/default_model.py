@@ -6,11 +6,11 @@ import math
 from tests.reference import hash_encoder
 from tests.reference.classifier import SoftmaxClassifier
 from tests.reference.default_model_v1 import digits_of_latest, graded, likelihood_of_log, stretched
-from tests.reference.deviation import HIGHEST, Tail
+from tests.reference.deviation import HIGHEST
 from tests.reference.expectation import rounded, within
 from tests.reference.likelihood import Likelihood, Parameters
 from tests.reference.novelty import Novelty
-from tests.reference.portable_math import exp
+from tests.reference.odds import Odds
 from tests.reference.seasonal_deviation import SeasonalDeviation
 from tests.reference.transition_memory import TransitionMemory
 from tests.reference.value_resolution import VALUES_TO_SETTLE, ValueResolution
@@ -62,7 +62,7 @@ class DefaultModel:
         self.novelty = Novelty(**parameters["novelty"])
         self.deviation = SeasonalDeviation(**parameters["deviation"])
         self.jump_likelihood = Likelihood(Parameters(**parameters["jump_likelihood"]))
-        self.odds = Tail(**parameters["odds"])
+        self.odds = Odds(**parameters["odds"])
         self.since_alarm = self.combination["quiet_records"]
         self.last_detection = -math.inf
         self.peak = 0.0
@@ -198,11 +198,9 @@ class DefaultModel:
         return max(SHARE_BELOW_ALARM * found, large)
 
     def one_in(self, combined):
-        odds = combined / (1.0 - combined)
-        digits = self.odds.update(min(odds * odds, HIGHEST))
-        if self.odds.distribution is None:
-            return math.nan
-        return min(exp(2.302585092994046 * digits), ONE_IN_BY_RECORDS * len(self.samples))
+        strength = combined / (1.0 - combined)
+        found = self.odds.update(min(strength * strength, HIGHEST))
+        return found if math.isnan(found) else min(found, ONE_IN_BY_RECORDS * len(self.samples))
 
     def learn_scale_again(self):
         """Learn the scale of deviations from the bulk when a wild value has set it, at each power of two."""

@@ -63,7 +63,7 @@ def _default(parameters: params.DefaultParameters) -> _kernels.DefaultModel:
             ),
             "sequence_likelihood": _likelihood(parameters.sequence_likelihood),
             "jump_likelihood": _likelihood(parameters.jump_likelihood),
-            "odds": _made(_kernels.Tail, _fields(parameters.odds)),
+            "odds": _kernels.Odds(_made(_kernels.TailParameters, _fields(parameters.odds))),
             "channels": _channels(parameters.channels),
             **_fields(parameters.combination),
         },

@@ -326,6 +326,22 @@ void bind_default_model_v1(nb::module_& module) {
             "jump_likelihood"_a, "quiet_records"_a, "damping"_a, "channels"_a);
 }
 
+void bind_odds(nb::module_& module) {
+    nb::class_<Odds> bound(module, "Odds");
+    bound
+        .def(nb::init<const TailParameters&>(), "parameters"_a)
+        // One in how many numbers is as high as this, which is from 0 to 1000.
+        .def(
+            "update",
+            [](Odds& self, double number) {
+                if (!(number >= 0.0 && number <= Tail::highest))
+                    throw std::invalid_argument("a number must be from 0 to 1000");
+                return self.update(number);
+            },
+            "number"_a);
+    bind_state(bound);
+}
+
 void bind_default_model(nb::module_& module) {
     using P = CombinationParameters;
     nb::class_<DefaultModel, Model>(module, "DefaultModel")
@@ -333,7 +349,7 @@ void bind_default_model(nb::module_& module) {
             "__init__",
             [](DefaultModel* self, const ValueResolution& resolution, const HashEncoder& encoder,
                const TransitionMemory& memory, const Novelty& novelty, const SeasonalDeviation& deviation,
-               const Likelihood& sequence_likelihood, const Likelihood& jump_likelihood, const Tail& odds,
+               const Likelihood& sequence_likelihood, const Likelihood& jump_likelihood, const Odds& odds,
                std::uint32_t quiet_records, double quiet_seconds, double damping, double surpassing,
                double sequence_evidence, double jump_evidence, double extreme_evidence, double rareness_evidence,
                double young_evidence, std::uint32_t channels) {
@@ -361,6 +377,7 @@ void bind_default_models(nb::module_& module) {
     bind_alarm_size(module);
     bind_habits(module);
     bind_seasonal_deviation(module);
+    bind_odds(module);
     bind_default_model_v1(module);
     bind_default_model(module);
 }

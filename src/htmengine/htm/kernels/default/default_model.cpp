@@ -76,7 +76,7 @@ BulkScale bulk_scale(const std::vector<PastSample>& samples) {
 
 DefaultModel::DefaultModel(ValueResolution resolution, HashEncoder encoder, TransitionMemory memory, Novelty novelty,
                            SeasonalDeviation deviation, Likelihood sequence_likelihood, Likelihood jump_likelihood,
-                           Tail odds, const CombinationParameters& combination)
+                           Odds odds, const CombinationParameters& combination)
     : combination_(combination),
       resolution_(std::move(resolution)),
       encoder_(std::move(encoder)),
@@ -201,11 +201,10 @@ void DefaultModel::decide(const Novelty::Score& novelty, const SeasonalDeviation
 
 /// One in how many records is as unusual, by the metric's own past; NaN on probation.
 double DefaultModel::one_in(double combined) {
-    // Squares, since to the squares of calm deviations an exponential tail fits best.
+    // Squares, so that the bins of equal ratio are narrow.
     const double strength = combined / (1.0 - combined);
-    const double digits = odds_.update(std::min(strength * strength, Tail::highest));
-    if (!odds_.fitted()) return std::numeric_limits<double>::quiet_NaN();
-    return std::min(portable::exp(ln_10 * digits), one_in_by_records * static_cast<double>(odds_.numbers()));
+    const double found = odds_.update(std::min(strength * strength, Tail::highest));
+    return std::isnan(found) ? found : std::min(found, one_in_by_records * static_cast<double>(odds_.numbers()));
 }
 
 std::optional<Explanation> DefaultModel::explain() const {

@@ -19,6 +19,7 @@
 #include "common/likelihood.hpp"
 #include "common/model.hpp"
 #include "default/novelty.hpp"
+#include "default/odds.hpp"
 #include "default/seasonal_deviation.hpp"
 #include "default/softmax_classifier.hpp"
 #include "default/transition_memory.hpp"
@@ -52,10 +53,10 @@ struct CombinationParameters {
 
 class DefaultModel final : public PredictingModel<SoftmaxClassifier> {
    public:
-    /// The parts are those of a new model; `odds` is the tail of the combined strength. Throws std::invalid_argument when
+    /// The parts are those of a new model; `odds` are those of the combined strength. Throws std::invalid_argument when
     /// they do not fit each other or a parameter is out of range.
     DefaultModel(ValueResolution resolution, HashEncoder encoder, TransitionMemory memory, Novelty novelty,
-                 SeasonalDeviation deviation, Likelihood sequence_likelihood, Likelihood jump_likelihood, Tail odds,
+                 SeasonalDeviation deviation, Likelihood sequence_likelihood, Likelihood jump_likelihood, Odds odds,
                  const CombinationParameters& combination);
 
     std::vector<std::uint8_t> save() const override { return save_state<true>(*this); }
@@ -115,7 +116,7 @@ class DefaultModel final : public PredictingModel<SoftmaxClassifier> {
     SeasonalDeviation deviation_;
     Likelihood sequence_likelihood_;
     Likelihood jump_likelihood_;
-    Tail odds_;
+    Odds odds_;
     std::uint32_t since_alarm_;  // records since the last one that would have been an alarm, at most quiet_records
     double peak_ = 0.0;          // greatest strength of the incident
     std::uint64_t alarms_ = 0;
