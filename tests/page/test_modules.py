@@ -1,5 +1,7 @@
 """Modules of the page by themselves: what they return for what they are given."""
 
+import math
+
 import pytest
 
 pytestmark = pytest.mark.acceptance
@@ -124,3 +126,14 @@ def test_a_line_goes_on_over_cells_that_are_shorter_than_the_interval(site, brid
     )
     # Cells of ten pixels; what stands alone is a dash of one.
     assert drawn == ends
+
+
+def test_a_metric_that_has_just_come_does_not_widen_the_window(module):
+    def history(stored, interval, time):
+        row = {"stored": stored, "interval": interval, "last": time and {"time": time}}
+        return module("lib/windows.js", "historyOf", row, 10_000)
+
+    assert history(100, 60, 9_990) == 6_000
+    assert history(1, None, 9_400) == 600
+    assert history(0, None, None) == 0
+    assert math.isinf(history(50, None, 9_990))

@@ -49,6 +49,10 @@ def asked(tools, name, **arguments):
     return asyncio.run(ask())
 
 
+def test_the_terminal_stays_as_quiet_as_without_it(tools):
+    assert server.made(tools).settings.log_level == "WARNING"
+
+
 def test_every_tool_says_that_it_only_reads(tools):
     async def listed():
         async with mcp.Client(server.made(tools)) as client:

@@ -49,7 +49,9 @@ _asks: Final[ContextVar[Principal | None]] = ContextVar("asks", default=None)
 
 def made(tools: Tools, actions: Actions | None = None) -> MCPServer:
     """Return a server of these tools; `actions`: of those that change something, too."""
-    server = MCPServer("htmengine", instructions=INSTRUCTIONS, version=htmengine.__version__)
+    server = MCPServer(
+        "htmengine", instructions=INSTRUCTIONS, version=htmengine.__version__, log_level="WARNING"
+    )
     for tool in tools.all:
         server.tool(annotations=READ_ONLY)(_threaded(tool))
     for action in actions.all if actions else ():

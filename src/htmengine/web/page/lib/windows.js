@@ -42,3 +42,13 @@ export function fittingWindow(history) {
   const name = WINDOWS.find((one) => readSpan(one, 0) >= history);
   return name && readSpan(name, 0) < readSpan(USUAL_WINDOW, 0) ? name : null;
 }
+
+/**
+ * Returns how far the rows of a metric reach back, in seconds; Infinity where that is not known.
+ * @param {Pick<import("../shapes").MetricRow, "stored" | "interval" | "last">} row
+ * @param {number} now
+ */
+export function historyOf({ stored = 0, interval, last }, now) {
+  if (stored < 2) return last?.time ? now - last.time : 0;
+  return interval ? stored * interval : Infinity;
+}

@@ -7,7 +7,7 @@ import { clock, plural } from "../../lib/format.js";
 import { h, replace, setText } from "../../lib/h.js";
 import { go, link, setQuery } from "../../lib/router.js";
 import { VirtualList } from "../../lib/vlist.js";
-import { WINDOWS, USUAL_WINDOW, fittingWindow, readTime, windowOf } from "../../lib/windows.js";
+import { WINDOWS, USUAL_WINDOW, fittingWindow, historyOf, readTime, windowOf } from "../../lib/windows.js";
 import { whenColoursChange } from "../../draw/colours.js";
 import { settings } from "../../lib/settings.js";
 import { problemNote } from "../problem.js";
@@ -244,7 +244,8 @@ export class Fleet {
   fitWindow(rows) {
     if (this.fitted || !rows.length) return;
     this.fitted = true;
-    const longest = Math.max(...rows.map(({ stored, interval }) => (stored && interval ? stored * interval : Infinity)));
+    const now = Date.now() / 1000;
+    const longest = Math.max(...rows.map((row) => historyOf(row, now)));
     const { name } = windowOf(this.params);
     if (!this.params.has("w") && !this.params.has("at") && name === USUAL_WINDOW) setQuery({ w: fittingWindow(longest) });
   }
