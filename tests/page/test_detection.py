@@ -103,6 +103,8 @@ def test_the_served_page_hides_what_belongs_to_a_running_engine_and_explains_any
         expect(page.locator(".record-name")).to_have_text("requests")
         expect(page.get_by_role("link", name="Export rows")).to_be_visible()
         expect(page.get_by_role("button", name="Stop watching")).to_have_count(0)
+        expect(page.locator(".rail .fact-list")).to_be_visible()
+        expect(page.get_by_role("link", name="Rules that apply")).to_have_count(0)
         page.keyboard.press("g")
         page.keyboard.press("h")
         expect(page).to_have_url(re.compile(r"/m/"))

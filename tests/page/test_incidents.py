@@ -135,3 +135,24 @@ def test_who_was_told_stands_in_the_timeline_and_what_failed_is_sent_again(world
     expect(timeline).to_contain_text("pager could not be told (opened), given up after 8 tries: answered 404")
     timeline.get_by_role("button", name="Send again").click()
     expect(timeline).to_contain_text("pager is being told (opened)")
+
+
+def test_a_metric_says_who_was_told_of_its_incident_and_why_others_were_not(world, site):
+    about = {"severity": "warning", "incident": "i7k2", "due": None, "title": "t", "tries": 1, "done": NOW}
+    one = next(one for one in world.incidents if one["id"] == "i7k2")
+    one["deliveries"] = [
+        {"id": 7, "target": "ops", "rule": "databases", "kind": "opened", "state": "delivered"}
+        | {"created": NOW - 900, "reason": None, **about},
+        {"id": 8, "target": "pager", "rule": "databases", "kind": "opened", "state": "suppressed"}
+        | {"created": NOW - 900, "reason": "cool-down", **about},
+        {"id": 9, "target": "ops", "rule": "databases", "kind": "resolved", "state": "pending"}
+        | {"created": NOW - 300, "reason": None, **about},
+    ]
+    page = site.open(f"/m/{one['first_mover']['uid']}")
+    told = page.locator(".rail .told")
+    expect(told).to_contain_text(
+        "ops was told by the rule databases; pager was not told (opened): cool-down."
+    )
+    one["deliveries"] = []
+    page.reload()
+    expect(told).to_contain_text("nobody was told")

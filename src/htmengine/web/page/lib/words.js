@@ -59,6 +59,21 @@ export function deliveryInWords({ target, kind, state, tries, reason }) {
   }
 }
 
+/**
+ * Returns what the first notices of an incident say: who was told by which rule, and why others were not.
+ * @param {import("../shapes").Delivery[]} deliveries
+ */
+export function toldInWords(deliveries) {
+  const first = deliveries.filter(({ target, id }) => !deliveries.some((other) => other.target === target && other.id < id));
+  const told = first.filter(({ state }) => state === "delivered");
+  const by = [...new Set(told.map(({ rule }) => rule))].map((rule) => {
+    const targets = told.filter((one) => one.rule === rule).map(({ target }) => target);
+    return `${targets.join(", ")} ${targets.length === 1 ? "was" : "were"} told by the rule ${rule}`;
+  });
+  const others = first.filter(({ state }) => state !== "delivered").map(deliveryInWords);
+  return [...by, ...others].join("; ") || "nobody was told: no rule asked for it, or there is no target";
+}
+
 /** @type {Record<string, string>} */
 export const SEVERITIES = { info: "info", warning: "warning", critical: "critical" };
 

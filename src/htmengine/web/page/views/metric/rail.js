@@ -3,6 +3,8 @@ import { get } from "../../lib/api.js";
 import { clock, count, moment, plural, span } from "../../lib/format.js";
 import { h, replace } from "../../lib/h.js";
 import { link } from "../../lib/router.js";
+import { session } from "../../lib/session.js";
+import { toldInWords } from "../../lib/words.js";
 import { ruleWay } from "../rule_way.js";
 import { effect, undoButton } from "../teach.js";
 
@@ -31,13 +33,15 @@ export function showLabels(element, labels, changed) {
 export function showRail(element, detail) {
   const incidents = h("section");
   const rules = h("section");
+  const told = h("p.hint.told");
   const { model } = detail;
   /** @type {[string, string][]} */
   const facts = [["Rows", count(detail.rows)]];
   if (detail.first !== null) facts.push(["First", moment(detail.first)]);
   if (detail.last) facts.push(["Last", moment(detail.last.time)]);
   if (model) {
-    facts.push(["Model", model.parameter_set], ["Learned from", plural(model.samples, "sample")]);
+    if (model.parameter_set) facts.push(["Model", model.parameter_set]);
+    facts.push(["Learned from", plural(model.samples, "sample")]);
     if (model.checkpoint_age_s !== null) facts.push(["Checkpoint", `${span(model.checkpoint_age_s)} old`]);
   }
   replace(
@@ -49,10 +53,7 @@ export function showRail(element, detail) {
       : null,
     h("section", null, h("h3", null, "Data"), h("dl.fact-list", null, facts.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value))))),
   );
-  get("/monitor-rules/way", { name: detail.name, stored: "true" }).then(
-    (way) => replace(rules, h("h3", null, h("a", { href: link("setup/monitor", { name: detail.name }) }, "Rules that apply")), ruleWay(way)),
-    () => {},
-  );
+  if (!session.get().record) showRules(rules, detail.name);
   get("/incidents", { state: "all", uid: detail.uid, limit: 6 }).then(
     ({ items: mine }) => {
       if (!mine.length) return;
@@ -60,8 +61,26 @@ export function showRail(element, detail) {
         incidents,
         h("h3", null, "Incidents"),
         h("ul.moved", null, mine.map((/** @type {import("../../shapes").Incident} */ one) => h("li", null, h("a", { href: link(`i/${one.id}`) }, clock(one.opened)), h("span", null, one.state === "open" ? "open" : plural(one.metric_count, "metric"))))),
+        told,
       );
+      if (!session.get().record) showTold(told, mine[0].id);
     },
+    () => {},
+  );
+}
+
+/** Which rules decide about samples of a metric. @param {HTMLElement} element @param {string} name */
+function showRules(element, name) {
+  get("/monitor-rules/way", { name, stored: "true" }).then(
+    (way) => replace(element, h("h3", null, h("a", { href: link("setup/monitor", { name }) }, "Rules that apply")), ruleWay(way)),
+    () => {},
+  );
+}
+
+/** Who was told of an incident, and why others were not. @param {HTMLElement} element @param {string} id */
+function showTold(element, id) {
+  get(`/incidents/${id}`).then(
+    ({ opened, deliveries }) => replace(element, `Of that from ${clock(opened)} `, toldInWords(deliveries ?? []), ". ", h("a", { href: link("setup/alerts") }, "Alert rules")),
     () => {},
   );
 }
