@@ -274,6 +274,7 @@ def simulated(machine: Machine) -> Iterator[None]:
             (merging, "RUNS_TO_MERGE", 2),
             (compaction, "BLOCK_ROWS", 4),
             (compaction, "MIN_PIECE", 1),
+            (compaction, "PLAIN_S", 0.0),
             (storer_stage, "MIN_MERGED_ROWS", 5),
             (lane, "AT_ONCE", 1),  # so that new metrics wait for each other
         ):

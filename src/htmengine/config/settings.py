@@ -261,8 +261,8 @@ class Storer(msgspec.Struct, frozen=True, kw_only=True):
     """Metrics that samples may create; 0 for as many as there are."""
     max_series: int = 1_000_000
     """Metrics in all, beyond which samples create none; 0 for as many as there are."""
-    compress_rows: bool = False
-    """Where the repository is a SQLite file: older rows become blocks."""
+    compress_rows: bool | None = None
+    """Where the repository is a SQLite file: older rows become blocks. None: as the file says, which `htmengine db compress` changes."""
     sweep_interval_s: float = 5.0
 
     @property
@@ -715,7 +715,7 @@ def _storer(reader: OptionReader) -> Storer:
         rules=rules,
         new_series_per_minute=limits.get("new_series_per_minute", count, Storer().new_series_per_minute),
         max_series=limits.get("max_series", count, Storer().max_series),
-        compress_rows=engine.get("compress_rows", boolean, Storer().compress_rows),
+        compress_rows=engine.get("compress_rows", boolean, None),
     )
 
 

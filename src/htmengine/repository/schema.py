@@ -419,7 +419,7 @@ web_session: Final = Table(
 )
 
 installation: Final = Table(
-    "installation",  # what is fixed when the repository is created: the number of shards
+    "installation",  # what holds for all of it: the number of shards; whether a SQLite file compresses its older rows
     metadata,
     Column("name", String(40), primary_key=True, nullable=False),
     Column("setting", String(200), nullable=False),

@@ -28,6 +28,7 @@ def folder(tmp_path_factory):
         patch.setattr(rows, "ROWS_OF_METRIC", 2)
         patch.setattr(merging, "RUNS_TO_MERGE", 2)
         patch.setattr(compaction, "BLOCK_ROWS", 8)
+        patch.setattr(compaction, "PLAIN_S", 0.0)
         with opened(config.embedded(path)) as context:
             with context.database.write() as conn:
                 uid = metrics.create_custom(conn, ["web.a"])["web.a"]
@@ -110,3 +111,19 @@ def test_a_long_question_can_be_interrupted(folder):
     with pytest.raises(KeyboardInterrupt), questions.asked(folder / "repository.sqlite", endless) as answer:
         list(answer.rows)
     timer.join()
+
+
+def test_rows_are_compressed_where_that_is_said_and_plain_again_where_that_is(folder):
+    said = CliRunner().invoke(app, ["db", "compress", "--data", str(folder)])
+    assert said.exit_code == 0
+    assert "from now on" in said.stderr
+    with opened(config.embedded(folder)) as context, context.database.read() as conn:
+        assert compaction.is_wanted(conn)
+    assert (
+        "No rows are compressed."
+        in CliRunner().invoke(app, ["db", "compress", "--undo", "--data", str(folder)]).stderr
+    )
+    with opened(config.embedded(folder)) as context, context.database.read() as conn:
+        assert not compaction.is_wanted(conn)
+    with sqlite3.connect(folder / "repository.sqlite") as plain:
+        assert plain.execute(COUNT).fetchall() == [("web.a", 40, 40)]

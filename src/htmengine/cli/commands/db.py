@@ -1,11 +1,14 @@
 """`htmengine db`: the repository's schema."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from htmengine.cli.group import Commands
 from htmengine.cli.options import ConfigOption, DataOption
+
+UNDONE_BATCH_SIZE: Final = 4
+"""So many blocks of rows become plain rows in a transaction."""
 
 database = typer.Typer(cls=Commands, no_args_is_help=True, help="The repository's schema.")
 
@@ -53,6 +56,44 @@ def create(data: DataOption = None, config: ConfigOption = None) -> None:
 
     create_database(settings_for(config, data))
     echo_stderr("The database is there, with the newest schema.")
+
+
+@database.command()
+def compress(
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Compress no more rows, and make plain rows of those that are.")
+    ] = False,
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Compress older rows of an embedded repository.
+
+    They take a fifth of the room then. It is said once; the storer does it beside other work, and needs no new start. Clients
+    of SQLite other than ours do not read `metric_data` any more: docs/reference/tables.md.
+    """
+    from htmengine.cli.session import installation
+    from htmengine.cli.terminal import echo_stderr
+    from htmengine.errors import MisuseError
+    from htmengine.repository.embedded import compaction
+
+    with installation(config, data) as context:
+        if context.database.dialect != "sqlite":
+            raise MisuseError(
+                "The rows of this installation are on a server, which keeps them as they are.",
+                hint="Only those of an embedded repository are compressed.",
+            )
+        if context.settings.storer.compress_rows is not None:
+            raise MisuseError(
+                "application.conf: [engine] compress_rows says whether rows are compressed.",
+                hint="Change it there and start the engine again, or take it out.",
+            )
+        with context.database.write() as conn:
+            compaction.want(conn, not undo)
+        is_left = undo
+        while is_left:  # so few at a time that others do not wait
+            with context.database.write() as conn:
+                is_left = compaction.undo(conn, UNDONE_BATCH_SIZE)
+    echo_stderr("No rows are compressed." if undo else "Rows older than a day are compressed from now on.")
 
 
 @database.command()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy import Connection
@@ -195,14 +196,28 @@ def create_watermarks(conn: Connection) -> None:
         conn.exec_driver_sql(statement)
 
 
-def show_blocks(conn: Connection) -> None:
-    """Let `metric_data` show blocks, too; nothing happens where it does so."""
-    shown = conn.exec_driver_sql(
-        "SELECT sql LIKE '%row_block%' FROM sqlite_schema WHERE type = 'view' AND name = 'metric_data'"
-    ).scalar()
-    if not shown:
-        for statement in ("DROP VIEW metric_data", *DATA_VIEW_WITH_BLOCKS):
-            conn.exec_driver_sql(statement)
+def show_blocks(conn: Connection) -> bool:
+    """Let `metric_data` show blocks, too; return whether it did not yet."""
+    if _shows_blocks(conn):
+        return False
+    _replace_view(conn, DATA_VIEW_WITH_BLOCKS)
+    return True
+
+
+def hide_blocks(conn: Connection) -> None:
+    """Let any client of SQLite read `metric_data`: there are no blocks."""
+    if _shows_blocks(conn):
+        _replace_view(conn, DATA_VIEW)
+
+
+def _shows_blocks(conn: Connection) -> bool:
+    query = "SELECT sql LIKE '%row_block%' FROM sqlite_schema WHERE type = 'view' AND name = 'metric_data'"
+    return bool(conn.exec_driver_sql(query).scalar())
+
+
+def _replace_view(conn: Connection, statements: Sequence[str]) -> None:
+    for statement in ("DROP VIEW metric_data", *statements):
+        conn.exec_driver_sql(statement)
 
 
 def create(conn: Connection) -> None:

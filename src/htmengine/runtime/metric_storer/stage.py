@@ -237,7 +237,7 @@ class MetricStorer(Stage):
         rows, self._stored_rows = max(MIN_MERGED_ROWS, 2 * self._stored_rows), 0
         with self._database.read() as conn:
             is_due = merging.is_due(conn)
-            may_compact = self._settings.compress_rows and compaction.is_due(conn)
+            may_compact = compaction.is_due(conn) and self._compresses(conn)
         if is_due:
             with self._database.write() as conn:
                 merged = merging.merge(conn, rows)
@@ -250,6 +250,10 @@ class MetricStorer(Stage):
             self._step(f"{NAME}.compacted")
             may_compact = compacted > 0
             rows -= compacted
+
+    def _compresses(self, conn: Connection) -> bool:
+        wanted = self._settings.compress_rows
+        return compaction.is_wanted(conn) if wanted is None else wanted
 
     @override
     def close(self) -> None:

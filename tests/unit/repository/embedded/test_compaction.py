@@ -1,5 +1,8 @@
 """Rows become blocks, and stay what they are for whoever reads or changes them."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from sqlalchemy import delete, select, update
 
@@ -17,6 +20,7 @@ def small_blocks(monkeypatch):
     monkeypatch.setattr(rows, "ROWS_OF_METRIC", 2)
     monkeypatch.setattr(merging, "RUNS_TO_MERGE", 2)
     monkeypatch.setattr(compaction, "BLOCK_ROWS", 8)
+    monkeypatch.setattr(compaction, "PLAIN_S", 0.0)
 
 
 def compact_all(database, most=100):
@@ -96,6 +100,52 @@ def test_compaction_that_is_undone_changes_nothing(database, filled):
         assert conn.scalar(select(data.metric_value).where(data.rowid == 3)) == 7.5
     with database.read() as conn:
         assert conn.scalar(select(data.metric_value).where(data.rowid == 3)) == 3.0
+
+
+def test_blocks_become_rows_again_that_any_client_reads(database, filled):
+    plain = "SELECT uid, rowid, metric_value, anomaly_score FROM metric_data"
+    with database.write() as conn:
+        before = content(conn)
+    with (
+        closing(sqlite3.connect(database.place)) as stranger,
+        pytest.raises(sqlite3.OperationalError, match="no such function: htmengine_block_item"),
+    ):
+        stranger.execute(plain)
+    steps = 0
+    is_left = True
+    while is_left:
+        with database.write() as conn:
+            is_left = compaction.undo(conn, 3)
+        steps += 1
+    assert steps == 3  # four blocks, and none
+    with closing(sqlite3.connect(database.place)) as stranger:
+        assert len(stranger.execute(plain).fetchall()) == 40
+    with database.read() as conn:
+        assert content(conn) == before
+        assert count(conn, "row_block") == 0
+
+
+def test_the_last_day_stays_rows_that_any_client_reads(database, uid, monkeypatch):
+    monkeypatch.setattr(compaction, "PLAIN_S", 20 * 60.0)
+    with database.write() as conn:
+        for _ in range(10):
+            add_rows(conn, uid, 4)  # a minute apart
+        score_rows(conn, uid, 1, 40)
+    compact_all(database)
+    with database.read() as conn:
+        newest = conn.exec_driver_sql("SELECT max(rowid) FROM merged_row").scalar()
+        assert reading.last_in_blocks(conn, [uid]) == {uid: (newest - 20) // 8 * 8}
+
+
+def test_a_file_is_compressed_where_that_is_said(database, uid):
+    with database.write() as conn:
+        assert not compaction.is_wanted(conn)
+        conn.exec_driver_sql("DELETE FROM row_compaction")
+        compaction.want(conn, True)
+        assert compaction.is_wanted(conn)
+        assert compaction.is_due(conn)  # rows that were merged before
+        compaction.want(conn, False)
+        assert not compaction.is_wanted(conn)
 
 
 def test_rows_without_scores_of_a_metric_with_a_model_stay_rows(database, uid):

@@ -24,6 +24,7 @@ def small_runs(monkeypatch):
     monkeypatch.setattr(rows, "ROWS_OF_METRIC", 2)
     monkeypatch.setattr(merging, "RUNS_TO_MERGE", 3)
     monkeypatch.setattr(compaction, "BLOCK_ROWS", 4)
+    monkeypatch.setattr(compaction, "PLAIN_S", 0.0)
 
 
 @pytest.fixture

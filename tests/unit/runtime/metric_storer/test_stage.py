@@ -29,18 +29,32 @@ def test_a_line_becomes_a_row_of_a_new_metric(storer):
     assert fed(outcome) == []
 
 
-@pytest.mark.parametrize("compress_rows", [False, True])
-def test_older_rows_are_compressed_where_that_is_wanted(tmp_path, monkeypatch, compress_rows):
+@pytest.mark.parametrize(
+    ("said", "by_file", "wanted"),
+    [
+        (None, None, False),
+        (None, False, False),
+        (None, True, True),
+        (False, True, False),
+        (True, False, True),
+    ],
+)
+def test_older_rows_are_compressed_where_that_is_wanted(tmp_path, monkeypatch, said, by_file, wanted):
+    """The configuration comes before the file."""
     monkeypatch.setattr(embedded_rows, "MIN_RUN_ROWS", 4)
     monkeypatch.setattr(merging, "RUNS_TO_MERGE", 2)
     monkeypatch.setattr(compaction, "BLOCK_ROWS", 8)
-    storer = Storer(tmp_path, compress_rows=compress_rows)
+    monkeypatch.setattr(compaction, "PLAIN_S", 0.0)
+    storer = Storer(tmp_path, compress_rows=said)
+    if by_file is not None:
+        with storer.database.write() as conn:
+            compaction.want(conn, by_file)
     for second in range(60):
         storer.process(lines(at(second)))
         storer.stage.settle()
     with storer.database.read() as conn:
         blocks = conn.exec_driver_sql("SELECT count(*) FROM row_block").scalar()
-    assert (blocks > 0) == compress_rows
+    assert (blocks > 0) == wanted
     assert len(storer.rows("m")) == 60
     storer.database.close()
 
