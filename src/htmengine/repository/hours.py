@@ -183,7 +183,8 @@ def stored(conn: Connection, uid: str, since: float, until: float) -> list[Hour]
         .where(_hour.uid == uid, _hour.hour >= whole(since), _hour.hour < whole(until))
         .order_by(_hour.hour)
     )
-    return [Hour(*row) for row in conn.execute(query)]
+    # The driver's own rows: a year of them takes half of the time that SQLAlchemy's take.
+    return list(map(Hour._make, conn.execute(query).cursor.fetchall()))
 
 
 def joined(before: Hour, after: Hour) -> Hour:
