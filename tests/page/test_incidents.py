@@ -149,10 +149,10 @@ def test_a_metric_says_who_was_told_of_its_incident_and_why_others_were_not(worl
         | {"created": NOW - 300, "reason": None, **about},
     ]
     page = site.open(f"/m/{one['first_mover']['uid']}")
-    told = page.locator(".rail .told")
-    expect(told).to_contain_text(
+    line = page.locator(".rail .told")
+    expect(line).to_contain_text(
         "ops was told by the rule databases; pager was not told (opened): cool-down."
     )
     one["deliveries"] = []
     page.reload()
-    expect(told).to_contain_text("nobody was told")
+    expect(line).to_contain_text("nobody was told")

@@ -86,6 +86,22 @@ class TestDeliveries:
         assert [each["id"] for each in one.get("/incidents/i1")["deliveries"]] == [1, 2]
         assert one.get("/incidents")["items"][0]["deliveries"] == []
 
+    def test_are_the_end_of_the_road_of_a_sample(self, one):
+        assert one.get("/follow", metric="web.cpu")["steps"][-1] == {
+            "stage": "Alerts",
+            "state": "stopped",
+            "time": None,
+            "text": "nobody was told of it",
+        }
+        store(
+            one, ("ops", "delivered", 1), ("mail", "suppressed", 1), ("ops", "pending", 1), ("ops", "dead", 2)
+        )
+        last = [step for step in one.get("/follow", metric="web.cpu")["steps"] if step["stage"] == "Alerts"]
+        assert [(step["state"], step["text"]) for step in last] == [
+            ("stopped", "mail was not told: HTTP 503"),
+            ("done", "ops was told by the rule test"),
+        ]
+
     def test_are_sent_again(self, one):
         store(one, ("ops", "dead", 1))
         found = ask(one, "POST", "/deliveries/1/send-again")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from msgspec import Meta, Struct
 import htmengine
 from htmengine.admin.health import Health
 from htmengine.admin.metric_report import inspect
+from htmengine.alerts import deliveries
 from htmengine.doors import door_names
 from htmengine.doors.reasons import remedy_of
 from htmengine.incidents import store
@@ -277,10 +279,34 @@ def follow(call: Call, query: FollowQuery) -> Road:
         if is_alarm:
             mine = store.list_incidents(conn, uid=uid, since=at, until=at, limit=1)
             if mine:
-                steps.append(RoadStep("Incidents", "done", None, f"in the incident {mine[0]['id']}"))
+                incident = mine[0]["id"]
+                steps.append(RoadStep("Incidents", "done", None, f"in the incident {incident}"))
+                number = store.number_of(incident) or 0
+                steps += _alert_steps(deliveries.of_incidents(conn, [number]).get(number, []))
             else:
                 steps.append(RoadStep("Incidents", "waiting", None, "in no incident yet"))
     return Road(steps)
+
+
+def _alert_steps(notices: Sequence[deliveries.Delivery]) -> list[RoadStep]:
+    """Return what became of the first notice of an incident to each target; `notices`: all, the oldest first."""
+    first = {notice.target: notice for notice in reversed(notices)}
+    if not first:
+        return [RoadStep("Alerts", "stopped", None, "nobody was told of it")]
+    steps: list[RoadStep] = []
+    for target, notice in sorted(first.items()):
+        why = f": {notice.reason}" if notice.reason else ""
+        match notice.state:
+            case "delivered":
+                step = RoadStep("Alerts", "done", notice.done, f"{target} was told by the rule {notice.rule}")
+            case "suppressed":
+                step = RoadStep("Alerts", "stopped", notice.created, f"{target} was not told{why}")
+            case "dead":
+                step = RoadStep("Alerts", "stopped", notice.done, f"{target} could not be told{why}")
+            case _:
+                step = RoadStep("Alerts", "waiting", notice.due, f"{target} is being told{why}")
+        steps.append(step)
+    return steps
 
 
 def _place(service: ServiceHealth) -> int:
