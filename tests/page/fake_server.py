@@ -372,7 +372,14 @@ class _Api(alerts.Answers, monitor_rules.Answers):
             }
             if not why or why["code"] == "too_few_samples"
             else None,
-            "doctor": "All samples are scored." if not why else f"No score yet: {why['text']}.",
+            "doctor": "All samples are scored."
+            + (
+                ""
+                if not why
+                else f" The model has seen {why['have']} and is young."
+                if why.get("have")
+                else why["text"]
+            ),
             "needs_attention": row["state"] == "error",
             "refused": [
                 {

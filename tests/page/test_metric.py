@@ -205,7 +205,10 @@ def test_a_short_history_is_not_shown_at_the_end_of_an_empty_day(site):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("shop.orders.pl", "No score: No score yet: sample 37 of 100."),
+        (
+            "shop.orders.pl",
+            "Learning: All samples are scored. The model has seen 37 and is young. At this rate there are 100 in 63 min.",
+        ),
         ("queue.thumbnails.rate", "the model stopped with an error"),
     ],
 )

@@ -137,7 +137,10 @@ def _up_to_date(facts: Facts) -> Diagnosis:
     metric = facts.metric
     age_s = facts.now - (metric.tail_timestamp or facts.now)
     seen = metric.last_rowid - metric.base_rowid
-    young = f" The model has seen {seen}, and while it is young its scores stay low."
+    young = (
+        f" The model has seen {seen} and is young: at first only very large deviations alarm, "
+        "jumps and sequences from some hundred on."
+    )
     more = young if seen < ROWS_FOR_RANGE else ""
     if -age_s > AHEAD_S:
         return Diagnosis(

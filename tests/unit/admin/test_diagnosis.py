@@ -57,10 +57,10 @@ def facts(
             "not monitored: [few] allows no more than 2. Give it a model",
             False,
         ),
-        (facts(last_rowid=40, scored_rowid=40), "The model has seen 40,", False),
+        (facts(last_rowid=40, scored_rowid=40), "The model has seen 40 and is young", False),
         (
             facts(last_rowid=40, scored_rowid=40, tail_timestamp=int(NOW) - 7200),
-            "2 h ago: nothing newer has arrived. The model has seen 40,",
+            "2 h ago: nothing newer has arrived. The model has seen 40 and is young",
             False,
         ),
         (

@@ -251,7 +251,14 @@ class MetricPage {
     replace(
       this.said,
       why || detail.needs_attention
-        ? h("p.no-score-note", { dataset: { attention: String(detail.needs_attention) } }, h("strong", null, "No score: "), detail.doctor || why?.text || "", why?.have !== undefined && why.need ? progress(why.have, why.need) : null)
+        ? h(
+            "p.no-score-note",
+            { dataset: { attention: String(detail.needs_attention) } },
+            h("strong", null, why?.code === "too_few_samples" ? "Learning: " : "No score: "),
+            detail.doctor || why?.text || "",
+            why?.eta ? ` At this rate there are ${count(why.need ?? 0)} in ${spanOf(why.eta)}.` : null,
+            why?.have !== undefined && why.need ? progress(why.have, why.need) : null,
+          )
         : null,
     );
     const monitored = detail.state !== "unmonitored" && detail.state !== "no_model";
