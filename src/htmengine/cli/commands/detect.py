@@ -76,7 +76,7 @@ def detect(
     http_port: Annotated[
         int,
         typer.Option(
-            min=0, max=65535, metavar="PORT", help="Port of that page, on this machine. [default: a free one]"
+            min=0, max=65535, metavar="PORT", help="Port of that page, on this machine; 0 takes a free one."
         ),
     ] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document instead of a table.")] = False,

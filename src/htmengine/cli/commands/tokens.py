@@ -94,7 +94,12 @@ def list_(json: JsonOption = False, data: DataOption = None, config: ConfigOptio
 
 @tokens.command()
 def revoke(
-    token_id: Annotated[str, typer.Argument(metavar="ID", help="As `htmengine tokens list` shows it.")],
+    token: Annotated[
+        str,
+        typer.Argument(
+            metavar="ID", help="As `htmengine tokens list` shows it; or a name that only one has."
+        ),
+    ],
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
@@ -105,8 +110,11 @@ def revoke(
     from htmengine.repository import tokens as stored
 
     with installation(config, data) as context, context.database.write() as conn:
-        if not stored.revoke(conn, token_id):
-            raise MisuseError(
-                f"{token_id}: there is no such token.", hint="`htmengine tokens list` lists them."
-            )
-    echo_stderr(f"{token_id}: revoked.")
+        found = [one.id for one in stored.every_token(conn).values() if token in (one.id, one.name)]
+        if token in found:
+            found = [token]
+        if len(found) != 1:
+            what = f"there are {len(found)} tokens of this name" if found else "there is no such token"
+            raise MisuseError(f"{token}: {what}.", hint="`htmengine tokens list` lists them, with their ids.")
+        stored.revoke(conn, found[0])
+    echo_stderr(f"{token}: revoked.")
