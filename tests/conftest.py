@@ -1,5 +1,6 @@
 """Servers, started once for a run of the tests, and how examples are drawn."""
 
+import gc
 import logging
 import os
 import shutil
@@ -55,15 +56,30 @@ GROUPS = {
     "mariadb_server": "mysql",
     "postgresql_server": "postgresql",
     "encrypting": "encrypting",
+    "mysql": "mysql",
+    "postgresql": "postgresql",
 }
+"""By the name of a fixture, or by that of the parameter that asks for it. The first that fits counts."""
 
 
+@pytest.hookimpl(tryfirst=True)  # the plugin reads the marks in the same hook
 def pytest_collection_modifyitems(items):
     for item in items:
-        database = item.callspec.params.get("database_server") if hasattr(item, "callspec") else None
-        groups = [group for fixture, group in GROUPS.items() if fixture in item.fixturenames]
-        if groups or database:
-            item.add_marker(pytest.mark.xdist_group(groups[0] if groups else database))
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        needed = {*item.fixturenames, *(name for name in parameters if isinstance(name, str))}
+        group = next((group for name, group in GROUPS.items() if name in needed), None)
+        if group:
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish(session):
+    """Let the collector of garbage pass over what lives until the end: modules, and thousands of tests."""
+    if session.config.getoption(
+        "loadgroup", False
+    ):  # or each worker would start every server, and nobody would know
+        assert all("@" in item.nodeid for item in session.items if item.get_closest_marker("xdist_group"))
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -122,7 +122,10 @@ def on_servers(request, database):
 
 def also_on(servers):
     """Run a test on embedded parts and on servers: each database has one of the examples."""
-    both = [on_embedded_parts, pytest.param(servers, marks=pytest.mark.integration)]
+    both = [
+        on_embedded_parts,
+        pytest.param(servers, marks=[pytest.mark.integration, pytest.mark.xdist_group("rabbitmq")]),
+    ]
     return pytest.mark.parametrize("parts", both, indirect=True)
 
 

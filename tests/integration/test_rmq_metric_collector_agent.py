@@ -8,7 +8,7 @@ from htmengine.monitors import rmq_metric_collector_agent as agent
 from nta.utils.message_bus_connector import MessageBusConnector
 from tests.acceptance.engine import wait_until
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("rabbitmq")]
 
 
 @pytest.mark.parametrize("configured", ["broker_config", "encrypted_broker_config"])
