@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import starlette.routing
 import typer.testing
 from sqlalchemy import Engine
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
@@ -11,8 +12,9 @@ STATEMENTS = LRUCache(5000)
 
 
 def make_once() -> None:
-    """Compile each statement once for all SQLite files, which are alike; build the commands of the command line once."""
+    """Compile each statement once for all SQLite files, which are alike; and so commands, and addresses of the web server."""
     SQLiteDialect_pysqlite.__eq__ = lambda one, other: type(one) is type(other)
     SQLiteDialect_pysqlite.__hash__ = lambda one: hash(type(one))
     Engine._compiled_cache = property(lambda engine: STATEMENTS, lambda engine, own: None)
     typer.testing._get_command = cache(typer.testing._get_command)
+    starlette.routing.compile_path = cache(starlette.routing.compile_path)

@@ -36,10 +36,13 @@ def test_a_packed_model_goes_on_as_if_never_stopped(parameters, rows):
     again = Model.load(block)
     assert (again.rows, again.generation, again.parameters) == (rows, 3, parameters)
     assert again.save() == model.save()
-    expected = model.score_and_explain(times[rows:], values[rows:], threshold=0.0)
-    found = again.score_and_explain(times[rows:], values[rows:], threshold=0.0)
+    explained, scored = slice(rows, rows + 50), slice(rows + 50, None)
+    expected = model.score_and_explain(times[explained], values[explained], threshold=0.0)
+    found = again.score_and_explain(times[explained], values[explained], threshold=0.0)
     np.testing.assert_array_equal(found[0], expected[0])
     assert repr(found[1]) == repr(expected[1])  # numbers that are not there are equal in print alone
+    expected, found = (one.score_series(times[scored], values[scored]) for one in (model, again))
+    np.testing.assert_array_equal(found, expected)
     assert again.save() == model.save()
 
 

@@ -9,11 +9,12 @@ from htmengine.htm.packing_pool import PackingPool
 from htmengine.htm.pool import SCORED, UNREADABLE
 
 DEFAULT = params.parameter_set("default")
+PREDICTING = params.parameter_set("default", predict=(1, 3))
+NEVER_PACKED = params.parameter_set("nupic-tm", minimum=0, maximum=9)
 SETS = [
-    DEFAULT,
-    params.parameter_set("default", predict=(1, 3)),
-    params.parameter_set("nupic-tm", minimum=0, maximum=9),
-]
+    *[DEFAULT, PREDICTING] * 4,
+    NEVER_PACKED,
+]  # the last kind once: to load it takes a hundred times as long
 
 
 def series(model, rows):
@@ -26,13 +27,12 @@ def series(model, rows):
 @pytest.mark.parametrize("threads", [1, 3])
 def test_packing_changes_no_score(threads):
     random = np.random.default_rng(5)
-    count, rows = 9, 100
+    count, rows = len(SETS), 100
     data = [series(number, rows) for number in range(count)]
-    parameters = [SETS[number % 3] for number in range(count)]
-    expected = [Model(parameters[number]).score_and_predict(*data[number]) for number in range(count)]
+    expected = [Model(SETS[number]).score_and_predict(*data[number]) for number in range(count)]
     pool = PackingPool()
     for number in range(count):
-        pool.add_new(number, parameters[number])
+        pool.add_new(number, SETS[number])
     at = [0] * count
     while min(at) < rows:
         match random.integers(8):

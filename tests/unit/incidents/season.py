@@ -45,15 +45,15 @@ class _Nobody:
 
 
 class Season:
-    """The installation."""
+    """The installation; `epoch` is that of the scheduler it had before."""
 
-    def __init__(self, database, folder: Path, *, chunk_size: int = 2000) -> None:
+    def __init__(self, database, folder: Path, *, chunk_size: int = 2000, epoch: int = 0) -> None:
         settings = config.embedded(folder).with_scheduler(chunk_size=chunk_size, requests_per_checkpoint=500)
         self.settings, self.database = settings, database
         self.checkpoints = open_database(config.Repository(path=folder / "checkpoints.sqlite"))
         CheckpointStore(self.checkpoints).create()
         self.anomaly = AnomalyStage(database, _Nobody(), settings, shards=SHARDS)
-        self.epoch = 0
+        self.epoch = epoch
         self.now = 1_000_000_000
         self.start()
 
@@ -75,9 +75,11 @@ class Season:
         self.checkpoints.close()
 
     def metric(self, name: str = "season") -> str:
-        """Make a metric with a model and return its uid."""
+        """Make a metric with a model, where there is none yet, and return its uid."""
         with self.database.write() as conn:
             uid = metrics.create_custom(conn, [name])[name]
+            if metrics.state(conn, uid).status == MetricStatus.ACTIVE:
+                return uid
             metrics.start_model(
                 conn,
                 uid,

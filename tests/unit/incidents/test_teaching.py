@@ -1,12 +1,15 @@
 """What is taught counts from its row to the one from which it was undone, or to its expiry, and for nothing else."""
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sqlalchemy import update
 
+from htmengine import config
 from htmengine.admin import explaining
 from htmengine.admin import teaching as previews
 from htmengine.admin.rescoring import rescore
@@ -15,6 +18,7 @@ from htmengine.incidents import labels, teaching
 from htmengine.incidents.labels import Label
 from htmengine.incidents.teaching import CannotTeach
 from htmengine.repository import metrics, schema, teachings
+from htmengine.repository.opening import open_database
 from tests.unit.incidents.season import DAY, INTERVAL_S, START, Season, wave
 
 DAYS = 14
@@ -30,6 +34,8 @@ SPIKES = {at(5.5): 40.0, at(8.0): 40.0, at(10.5): 40.0, at(12.5): 40.0}
 DROP = at(11.3)
 VALUES = wave(DAYS, **{f"at_{row}": height for row, height in SPIKES.items()}, **{f"at_{DROP}": -60.0})
 SPAN = at(5.5), at(5.5) + 2
+UNTIL = SPAN[1] + 1
+"""The row at which most tests teach."""
 
 
 @pytest.fixture
@@ -37,6 +43,34 @@ def season(fresh, tmp_path):
     found = Season(fresh(), tmp_path)
     yield found
     found.close()
+
+
+@contextmanager
+def in_folder(folder, *, epoch):
+    database = open_database(config.Repository(path=folder / "repository.sqlite"))
+    season = Season(database, folder, epoch=epoch)
+    yield season, season.metric("never"), season.metric("taught")
+    season.close()
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def lived(template, tmp_path_factory):
+    """Give the folder of an installation: one metric is never taught and has all values, another has those until `UNTIL`."""
+    folder = tmp_path_factory.mktemp("lived")
+    shutil.copy(template, folder)
+    with in_folder(folder, epoch=0) as (season, never, taught):
+        season.feed(never, VALUES)
+        season.feed(taught, VALUES[:UNTIL])
+    return folder
+
+
+@pytest.fixture
+def later(lived, tmp_path):
+    """Give such an installation of the test's own, started again, and the two metrics."""
+    shutil.copytree(lived, tmp_path, dirs_exist_ok=True)
+    with in_folder(tmp_path, epoch=1) as season_and_metrics:
+        yield season_and_metrics
 
 
 def in_events(alarms):
@@ -59,21 +93,18 @@ def previewed(season, uid, how, first, last):
     ("how", "silenced"),
     [("values", [at(8.0), at(10.5), at(12.5)]), ("times", [at(12.5)]), ("forget", None)],
 )
-def test_exactly_the_previewed_alarms_go(season, how, silenced):
-    never, taught = season.metric("never"), season.metric("taught")
-    season.feed(never, VALUES)
+def test_exactly_the_previewed_alarms_go(later, how, silenced):
+    season, never, taught = later
     found = previewed(season, never, how, *SPAN)
     assert found.reaches_the_span
     assert found.lesson.teaching.effective_rowid == len(VALUES) + 1
 
-    until = SPAN[1] + 1
-    season.feed(taught, VALUES[:until])
     label = season.teach(taught, *SPAN, how)
-    season.feed(taught, VALUES[until:])
+    season.feed(taught, VALUES[UNTIL:])
 
     gone = season.alarms(never) - season.alarms(taught)
     came = season.alarms(taught) - season.alarms(never)
-    behind = [alarm.rowid for alarm in found.would_silence if alarm.rowid > until]
+    behind = [alarm.rowid for alarm in found.would_silence if alarm.rowid > UNTIL]
     assert gone == set(behind)
     assert came == {alarm.rowid for alarm in found.would_add}
     if silenced is not None:
@@ -107,13 +138,11 @@ LOG_SCORE = 2 + schema.SCORES.index("log_score")
 
 
 @pytest.mark.parametrize("how", teachings.HOWS)
-def test_the_past_scored_again_is_that_of_a_metric_that_was_taught_in_time(season, how):
-    never, in_time, late = season.metric("never"), season.metric("in time"), season.metric("late")
-    season.feed(never, VALUES)
-    until, taught = SPAN[1] + 1, at(13)
-    season.feed(in_time, VALUES[:until])
+def test_the_past_scored_again_is_that_of_a_metric_that_was_taught_in_time(later, how):
+    season, never, in_time = later
     season.teach(in_time, *SPAN, how)
-    season.feed(in_time, VALUES[until:])
+    season.feed(in_time, VALUES[UNTIL:])
+    late, taught = season.metric("late"), at(13)
     season.feed(late, VALUES[:taught])
     label = season.teach(late, *SPAN, how)
     season.feed(late, VALUES[taught:])
@@ -121,12 +150,12 @@ def test_the_past_scored_again_is_that_of_a_metric_that_was_taught_in_time(seaso
     found = taught_past(context_of(season), late, now=0)
     assert (found.first, found.rows, found.begins) == (1, taught, START)
     scores = {place: row[LOG_SCORE] for place, row in enumerate(season.rows(in_time))}
-    assert found.scores.log_score.tolist()[until:] == [scores[place] for place in range(until, taught)]
+    assert found.scores.log_score.tolist()[UNTIL:] == [scores[place] for place in range(UNTIL, taught)]
     assert season.rows(late)[:taught] == season.rows(never)[:taught], "what is stored stays"
     assert season.rows(late)[taught:] == season.rows(in_time)[taught:]
 
     def behind(alarms):
-        return {one for one in alarms if until < one <= taught}
+        return {one for one in alarms if UNTIL < one <= taught}
 
     gone, added = {one.rowid for one in found.gone}, {one.rowid for one in found.added}
     assert behind(gone) == behind(season.alarms(late) - season.alarms(in_time))
@@ -160,32 +189,28 @@ def test_the_past_is_remembered_until_something_else_is_taught(season):
 
 
 @pytest.mark.parametrize("how", teachings.HOWS)
-def test_rows_behind_an_undoing_score_as_if_never_taught(season, how):
-    never, taught = season.metric("never"), season.metric("taught")
-    season.feed(never, VALUES)
-    until, undone = SPAN[1] + 1, at(13)
-    season.feed(taught, VALUES[:until])
+def test_rows_behind_an_undoing_score_as_if_never_taught(later, how):
+    season, never, taught = later
+    undone = at(13)
     label = season.teach(taught, *SPAN, how)
-    season.feed(taught, VALUES[until:undone], live=True)
+    season.feed(taught, VALUES[UNTIL:undone], live=True)
     season.undo(label)
     season.feed(taught, VALUES[undone:], live=True)
     one, other = season.rows(never), season.rows(taught)
-    assert one[:until] == other[:until]
-    assert one[until:undone] != other[until:undone]
+    assert one[:UNTIL] == other[:UNTIL]
+    assert one[UNTIL:undone] != other[UNTIL:undone]
     assert one[undone:] == other[undone:]
     assert rescore(season.database, season.store, taught, "taught").findings == []
 
 
 @pytest.mark.parametrize("how", teachings.HOWS)
-def test_it_expires_by_the_time_of_samples(season, how):
-    never, taught = season.metric("never"), season.metric("taught")
-    season.feed(never, VALUES)
-    until, expired = SPAN[1] + 1, at(13)
-    season.feed(taught, VALUES[:until])
+def test_it_expires_by_the_time_of_samples(later, how):
+    season, never, taught = later
+    expired = at(13)
     season.teach(taught, *SPAN, how, expires=START + expired * INTERVAL_S)
-    season.feed(taught, VALUES[until:])
+    season.feed(taught, VALUES[UNTIL:])
     one, other = season.rows(never), season.rows(taught)
-    assert one[until:expired] != other[until:expired]
+    assert one[UNTIL:expired] != other[UNTIL:expired]
     assert one[expired:] == other[expired:]
     assert rescore(season.database, season.store, taught, "taught").findings == []
 
@@ -193,29 +218,28 @@ def test_it_expires_by_the_time_of_samples(season, how):
 def test_several_teachings_are_independent(season):
     """Taking one back leaves what the others make, as if that one had never been."""
     once, both = season.metric("once"), season.metric("both")
-    until, undone = SPAN[1] + 1, at(13)
+    undone = at(13)
     for uid in once, both:
-        season.feed(uid, VALUES[:until])
+        season.feed(uid, VALUES[:UNTIL])
         season.teach(uid, *SPAN, "forget")
     label = season.teach(both, at(3), at(3) + 40, "forget")
     for uid in once, both:
-        season.feed(uid, VALUES[until:undone])
+        season.feed(uid, VALUES[UNTIL:undone])
     season.undo(label)
     for uid in once, both:
         season.feed(uid, VALUES[undone:])
-    assert season.rows(once)[until:undone] != season.rows(both)[until:undone]
+    assert season.rows(once)[UNTIL:undone] != season.rows(both)[UNTIL:undone]
     assert season.rows(once)[undone:] == season.rows(both)[undone:]
 
 
 @pytest.mark.parametrize("how", teachings.HOWS)
 def test_a_scheduler_that_is_killed_goes_on_with_what_was_taught(season, how):
     calm, killed = season.metric("calm"), season.metric("killed")
-    until = SPAN[1] + 1
     for uid in calm, killed:
-        season.feed(uid, VALUES[:until])
+        season.feed(uid, VALUES[:UNTIL])
         season.teach(uid, *SPAN, how)
-    season.feed(calm, VALUES[until:])
-    for start in range(until, len(VALUES), 777):
+    season.feed(calm, VALUES[UNTIL:])
+    for start in range(UNTIL, len(VALUES), 777):
         season.start()
         season.feed(killed, VALUES[start : start + 777])
     assert season.rows(calm) == season.rows(killed)
@@ -223,10 +247,9 @@ def test_a_scheduler_that_is_killed_goes_on_with_what_was_taught(season, how):
 
 def test_verify_finds_a_teaching_that_was_applied_at_another_row(season):
     uid = season.metric()
-    until = SPAN[1] + 1
-    season.feed(uid, VALUES[:until])
+    season.feed(uid, VALUES[:UNTIL])
     season.teach(uid, *SPAN, "values")
-    season.feed(uid, VALUES[until : until + 100])
+    season.feed(uid, VALUES[UNTIL : UNTIL + 100])
     assert rescore(season.database, season.store, uid, "a").findings == []
     with season.database.write() as conn:
         moved = schema.teaching.c.effective_rowid + 1
@@ -295,16 +318,15 @@ def test_a_teaching_is_a_label_until_it_is_taken_back(season):
 @pytest.mark.parametrize("how", teachings.HOWS)
 def test_a_row_is_explained_by_what_was_taught_by_then(season, how):
     uid = season.metric()
-    until = SPAN[1] + 1
-    season.feed(uid, VALUES[:until])
+    season.feed(uid, VALUES[:UNTIL])
     label = season.teach(uid, *SPAN, how)
-    season.feed(uid, VALUES[until:])
+    season.feed(uid, VALUES[UNTIL:])
     silenced = season.silenced(uid)
     rows = {row[0]: row for row in season.rows(uid)}
     context = context_of(season)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(explaining, "open_checkpoint_store", lambda settings, database: season.store)
-        for rowid in (until - 10, until + 1, *list(silenced)[:2], DROP + 1):
+        for rowid in (UNTIL - 10, UNTIL + 1, *list(silenced)[:2], DROP + 1):
             found = explaining.explain(context, uid, rowid)
             assert found.explanation.scores.log_score == rows[rowid][LOG_SCORE]
             assert found.silenced_by == (label if rowid in silenced else None)
@@ -313,13 +335,12 @@ def test_a_row_is_explained_by_what_was_taught_by_then(season, how):
 
 def test_an_alarm_that_is_silenced_stays_below_in_its_order(season):
     uid = season.metric()
-    until = SPAN[1] + 1
-    season.feed(uid, VALUES[:until])
+    season.feed(uid, VALUES[:UNTIL])
     season.teach(uid, *SPAN, "values")
-    season.feed(uid, VALUES[until:])
+    season.feed(uid, VALUES[UNTIL:])
     rows = {row[0]: row for row in season.rows(uid)}
     scores = [rows[rowid][LOG_SCORE] for rowid in season.silenced(uid)]
     assert scores
     assert max(scores) < 0.5
-    low = np.array([row[2 + schema.SCORES.index("usual_low")] for row in season.rows(uid)[until:]])
+    low = np.array([row[2 + schema.SCORES.index("usual_low")] for row in season.rows(uid)[UNTIL:]])
     assert (low <= min(VALUES[SPAN[0] : SPAN[1] + 1])).all()

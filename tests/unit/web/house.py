@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -36,6 +37,12 @@ ALARMING = Why(
 )
 
 
+@cache
+def page_of_the_package() -> Page:
+    """Return the page, whose files are read once for all tests."""
+    return Page()
+
+
 class House:
     """The installation; `client` speaks to its server from this machine."""
 
@@ -46,7 +53,7 @@ class House:
         self.site = Site(
             self.context,
             Access(self.context.settings.http, context.database, clock=lambda: self.now),
-            page or Page(),
+            page or page_of_the_package(),
             clock=lambda: self.now,
         )
         self.app = create_app(self.context, site=self.site)
