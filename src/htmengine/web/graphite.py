@@ -264,10 +264,14 @@ def incident_event(incident: store.Incident, base: str) -> dict[str, Any]:
 
 
 def _fields(request: Request, body: bytes) -> Fields:
-    """Return the fields of the address and of a form, those of the address first. Raises TargetError."""
+    """Return the fields of the address and of a form, those of the address first. Raises TargetError.
+
+    One without a value is as one that is not there: clients send `expr=&limit=` where nothing was chosen.
+    """
     fields: dict[str, list[str]] = {}
     for key, value in request.query_params.multi_items():
-        fields.setdefault(key, []).append(value)
+        if value:
+            fields.setdefault(key, []).append(value)
     text = body.decode("utf-8", "replace")
     if request.url.path.startswith("/events") and text.lstrip().startswith("{"):
         return fields | {BODY: [text]}
@@ -275,7 +279,7 @@ def _fields(request: Request, body: bytes) -> Fields:
         # Grafana's editor does not encode it: what it has of + and { stands for itself.
         return fields | {"query": [unquote(text.removeprefix("query="))]}
     try:
-        posted = parse_qs(text, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+        posted = parse_qs(text, max_num_fields=MAX_FIELDS)
     except ValueError:
         raise TargetError(f"the form has more than {MAX_FIELDS:,} fields") from None
     for key, values in posted.items():

@@ -111,6 +111,17 @@ def test_variables(fleet):
     assert values.json() == ["db1"]
 
 
+def test_a_field_without_a_value_is_as_one_that_is_not_there(fleet):
+    for path, what in (("tags", "expr=&tagPrefix=&limit="), ("values", "expr=&tag=dc&valuePrefix=&limit=")):
+        empty = fleet.client.get(f"/tags/autoComplete/{path}?{what}")
+        assert empty.status_code == 200, empty.text
+        assert empty.json() == fleet.client.get(f"/tags/autoComplete/{path}", params={"tag": "dc"}).json()
+    answer = fleet.client.post(
+        "/render", content="target=constantLine(1)&format=&from=&until=&maxDataPoints=&tz="
+    )
+    assert answer.json()[0]["target"] == "1"
+
+
 def test_the_editor_knows_the_functions_and_ours_among_them(fleet):
     answer = fleet.client.get("/functions")
     assert "Infinity" not in answer.text
