@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,6 +32,9 @@ PREFIX: Final = "/api/v1"
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 JSON: Final = "application/json"
 MAX_PATH_PART: Final = 300
+MAX_SHOWN: Final = 40
+"""Characters of what was sent that an error repeats."""
+_NO_NUMBER: Final = re.compile(r"Expected `(int|float)( \| null)?`, got `str`")
 
 
 @dataclass(frozen=True)
@@ -156,7 +160,8 @@ def _arguments(operation: Operation, request: Request) -> dict[str, Any]:
             arguments["query"] = decode_query(operation.hints["query"], request)
         except msgspec.ValidationError as error:
             message, _, where = str(error).partition(" - at ")
-            errors.append(FieldError("?" + where.strip("`").removeprefix("$").removeprefix("."), message))
+            name = where.strip("`").removeprefix("$").removeprefix(".")
+            errors.append(FieldError(f"?{name}", _in_words(message, operation.hints["query"], request, name)))
     elif request.query_params:
         errors.append(
             FieldError(f"?{next(iter(request.query_params))}", "This operation takes no parameters")
@@ -166,6 +171,26 @@ def _arguments(operation: Operation, request: Request) -> dict[str, Any]:
             problems.BAD_REQUEST, "; ".join(f"{e.pointer}: {e.detail}" for e in errors), errors=errors
         )
     return arguments
+
+
+def _in_words(message: str, kind: type[Any], request: Request, name: str) -> str:
+    """Return what is wrong with a parameter as its user would say it, and what it may be."""
+    text = request.query_params.get(name, "")[:MAX_SHOWN]
+    if _NO_NUMBER.fullmatch(message):
+        return f"{text!r} is no number"
+    choices = [
+        c for one in msgspec.structs.fields(kind) if one.encode_name == name for c in _choices(one.type)
+    ]
+    if choices and message.startswith("Invalid enum value"):
+        return f"{text!r} is none of {', '.join(choices)}"
+    return message
+
+
+def _choices(hint: Any) -> list[str]:
+    """Return the texts that a parameter may have."""
+    if typing.get_origin(hint) is typing.Literal:
+        return [str(one) for one in typing.get_args(hint)]
+    return [choice for part in typing.get_args(hint) for choice in _choices(part)]
 
 
 def decode_query(kind: type[Any], request: Request) -> Any:

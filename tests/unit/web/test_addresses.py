@@ -31,3 +31,19 @@ def test_what_is_missing_of_the_api_or_of_files_is_never_a_page(house):
         for path in ("/api/v1/nothing", "/static/old/main.js"):
             answer = house.client.get(path, headers={"Accept": "text/html"})
             assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "value", "said"),
+    [
+        ("/metrics", "sort", "odd", "'odd' is none of oddness, name, last, lag, "),
+        ("/metrics", "limit", "many", "'many' is no number"),
+        ("/fleet", "from", "-1h", "'-1h' is no number"),
+        ("/metrics", "limit", "0", "Expected `int` >= 1"),
+    ],
+)
+def test_a_parameter_that_cannot_be_is_explained(house, path, name, value, said):
+    with house.client:
+        (error,) = house.get(path, status=400, **{name: value})["errors"]
+    assert error["pointer"] == f"?{name}"
+    assert error["detail"].startswith(said)
