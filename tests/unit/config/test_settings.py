@@ -368,3 +368,19 @@ def test_settings_in_a_data_folder_are_read_as_strictly_and_move_no_data(tmp_pat
         config.embedded(tmp_path)
     assert "[engine] data_dir is /elsewhere, but this file lies in a data folder itself" in str(raised.value)
     assert "[mcp] enable is not known; do you mean enabled?" in str(raised.value)
+
+
+def test_settings_in_a_data_folder_are_checked(tmp_path):
+    def check():
+        return CliRunner().invoke(app, ["config", "check", "--data", str(tmp_path)])
+
+    (tmp_path / "application.conf").write_text("[http]\nport = 2090\n")
+    checked = check()
+    assert (checked.exit_code, '"bus": "embedded"' in checked.output, "2090" in checked.output) == (
+        0,
+        True,
+        True,
+    )
+    (tmp_path / "application.conf").write_text("[http]\nport = many\n")
+    checked = check()
+    assert (checked.exit_code, "[http] port" in checked.output) == (2, True)

@@ -21,6 +21,12 @@ def check(
         Path | None,
         typer.Argument(metavar="DIR", help="Configuration directory. [default: APPLICATION_CONFIG_PATH]"),
     ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", metavar="DIR", help="Instead of one: the data folder that `htmengine up` uses."
+        ),
+    ] = None,
 ) -> None:
     """Report every fault of a configuration at once.
 
@@ -35,7 +41,9 @@ def check(
     from htmengine.service.context import data_folder
     from htmengine.system import private
 
-    named = directory or config.config_dir_from_environment()
+    if directory and data:
+        raise MisuseError(f"{directory} and --data {data} are both given.", hint="Check one after the other.")
+    named = data or directory or config.config_dir_from_environment()
     if named is None:
         raise MisuseError(
             f"No configuration directory was named, and {config.CONFIG_PATH_VARIABLE} is not set.",
@@ -43,7 +51,7 @@ def check(
         )
     faults: list[ConfigError] = []
     try:
-        settings = config.load(named)
+        settings = config.embedded(data.absolute()) if data else config.load(named)
     except ConfigError as error:
         faults.append(error)
     rules = named / config.RULES_FILE
