@@ -181,7 +181,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     report: dict[str, Any] = {}
     began = time.monotonic()
     if options.made and (options.made / "data").exists():
-        shutil.copytree(options.made / "data", data)
+        shutil.copytree(options.made / "data", data, dirs_exist_ok=True)
     else:
         data.mkdir(parents=True, exist_ok=True)
         build(settings, fleet, kept)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, case, delete, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, delete, func, select
 
 from htmengine.repository import bulk, columns, samples, schema, watermarks
 from htmengine.repository.chunks import in_chunks
@@ -138,8 +138,10 @@ def store(conn: Connection, sums: Sequence[Sums]) -> bool:
     same = {"uid": uids, "generation": generations, "hourly_rowid": before}
     if watermarks.advance(conn, same, {"hourly_rowid": after}) != len(sums):
         return False
-    if parts := [(some.uid, some.hours[0].hour) for some in sums if some.is_stored]:
-        conn.execute(delete(schema.metric_hour).where(tuple_(_hour.uid, _hour.hour).in_(parts)))
+    if parts := [{"of_uid": some.uid, "of_hour": some.hours[0].hour} for some in sums if some.is_stored]:
+        # One by one: SQLite looks through the whole table for a list of pairs.
+        of_part = and_(_hour.uid == bindparam("of_uid"), _hour.hour == bindparam("of_hour"))
+        conn.execute(delete(schema.metric_hour).where(of_part), parts)
     rows = [(uid, *hour) for uid, some in zip(uids, hours, strict=True) for hour in some]
     columns = zip(*rows, strict=True)
     bulk.insert(conn, schema.metric_hour, dict(zip(("uid", *Hour._fields), columns, strict=True)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, event
 
@@ -107,18 +108,23 @@ def executed(by: Connection | Engine) -> Iterator[list[tuple[str, tuple]]]:
 
 @contextmanager
 def explained(database: Database) -> Iterator[Callable[[], list[str]]]:
-    """Give what returns how a SQLite file found the rows of each query that is made meanwhile."""
-    with executed(database.engine) as found:
+    """Give what returns how a SQLite file found the rows of each statement that is executed meanwhile."""
+    with executed(database.engine) as read, executed(database._writer) as written:
 
         def plans() -> list[str]:
             with database.read() as conn:
                 return [
-                    str(conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters).all())
-                    for statement, parameters in list(found)
-                    if statement.startswith("SELECT")
+                    str(conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", _first(parameters)).all())
+                    for statement, parameters in [*read, *written]
+                    if statement.startswith(("SELECT", "INSERT", "UPDATE", "DELETE"))
                 ]
 
         yield plans
+
+
+def _first(parameters: Any) -> Any:
+    """Return the parameters of a statement, or of many those of the first."""
+    return parameters[0] if isinstance(parameters, list) else parameters
 
 
 def plan(conn: Connection, query: Select) -> str:

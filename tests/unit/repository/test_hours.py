@@ -214,10 +214,17 @@ TIMES = [(0, 4 * HOUR), (1, 3 * HOUR), (HOUR, 3 * HOUR + 0.5), (HOUR + 1, 2 * HO
 def test_metrics_are_found_by_key(database, modelled):
     if database.dialect != "sqlite":
         return  # it decides by how many rows there are
-    add(database, modelled, ROWS)
-    with explained(database) as plans, database.read() as conn:
-        hours.waiting(conn, limit=100)
-        hours.of_rows(conn, modelled, 1, 9)
-        hours.stored(conn, modelled, 0, 1)
+    with database.write() as conn:
+        other = metrics.create_custom(conn, ["other"])["other"]
+        metrics.start_model(conn, other, parameters=None, model_params="{}", status=MetricStatus.ACTIVE)
+    for one in (modelled, other):
+        add(database, one, ROWS)
+    sum_up(database, 4)
+    with explained(database) as plans:
+        sum_up(database, 4)  # more of the same hours
+        with database.read() as conn:
+            hours.waiting(conn, limit=100)
+            hours.of_rows(conn, modelled, 1, 9)
+            hours.stored(conn, modelled, 0, 1)
     found = "".join(plans())
     assert not [name for name in ("number", "sample", "score", "metric_hour") if f"SCAN {name}" in found]
