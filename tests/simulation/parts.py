@@ -251,7 +251,7 @@ def simulated(machine: Machine) -> Iterator[None]:
     def this_process() -> Identity:
         return Identity(machine.current.number, "simulated")
 
-    def opened(repository: config.Repository) -> Database:
+    def opened(repository: config.Repository, **_: bool) -> Database:
         assert repository.path is not None
         return database_of(machine.current, repository.path)
 

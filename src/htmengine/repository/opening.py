@@ -8,10 +8,13 @@ from htmengine.repository.server import open_server
 from htmengine.repository.sqlite_file import open_sqlite
 
 
-def open_database(repository: config.Repository, *, serving: bool = False) -> Database:
+def open_database(repository: config.Repository, *, serving: bool = False, shrinks: bool = True) -> Database:
     """Return the database of the settings; nothing is connected yet. A SQLite file's folder is created.
 
-    `serving`: for services, which must not wait for long; see `repository.waiting`.
+    Parameters
+    ----------
+    serving : for services, which must not wait for long; see `repository.waiting`.
+    shrinks : a SQLite file that is made then can give pages back to the disk; see `repository.file_space`.
 
     Raises
     ------
@@ -20,5 +23,5 @@ def open_database(repository: config.Repository, *, serving: bool = False) -> Da
     PackageMissing : the server's driver is not installed.
     """
     if repository.dialect == "sqlite":
-        return open_sqlite(repository.path)
+        return open_sqlite(repository.path, shrinks=shrinks)
     return open_server(repository, serving=serving)

@@ -49,8 +49,10 @@ def writer_cache_kib(memory: int) -> int:
     return min(max(least, int(memory * WRITER_CACHE_SHARE) >> 10), most) if memory else most
 
 
-def open_sqlite(path: Path | None) -> Database:
+def open_sqlite(path: Path | None, *, shrinks: bool = True) -> Database:
     """Return the database in a file; nothing is connected yet. Its folder is created.
+
+    `shrinks`: see `open_database`.
 
     Raises
     ------
@@ -77,7 +79,7 @@ def open_sqlite(path: Path | None) -> Database:
     presence = Presence(path)
     for one, cache_kib in ((engine, READER_CACHE_KIB), (writer, writer_cache_kib(available_bytes()))):
         event.listen(one, "do_connect", partial(_connect, presence))
-        event.listen(one, "connect", partial(_prepare, cache_kib))
+        event.listen(one, "connect", partial(_prepare, cache_kib, shrinks))
     lock = _lock_of(path)
     checkpointer = Checkpointer(path, lock)
 
@@ -127,8 +129,12 @@ def _lock_of(path: Path) -> FairLock:
         return _locks.setdefault(path.resolve(), FairLock())
 
 
-def _prepare(cache_kib: int, connection: sqlite3.Connection, entry: ConnectionPoolEntry) -> None:
+def _prepare(
+    cache_kib: int, shrinks: bool, connection: sqlite3.Connection, entry: ConnectionPoolEntry
+) -> None:
     connection.isolation_level = None  # the module begins no transactions of its own: _begin does
+    if shrinks and connection.execute("PRAGMA page_count").fetchone() == (0,):
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # heard of before the first page is written
     pragmas.configure(
         connection, busy_timeout_s=BUSY_TIMEOUT_S, cache_kib=cache_kib, wal_pages=WAL_AUTOCHECKPOINT_PAGES
     )

@@ -24,7 +24,7 @@ from htmengine.errors import DependencyUnavailable, MisuseError
 from htmengine.model_swapper.checkpoint_store import CheckpointStore, open_checkpoint_store
 from htmengine.repository.checkpoints import ModelKey
 from htmengine.repository.database import Database
-from htmengine.repository.file_space import file_space
+from htmengine.repository.file_space import can_shrink, file_space, shrink
 from htmengine.repository.retention import (
     Checkpoints,
     Removal,
@@ -167,6 +167,21 @@ def collect_history(
     return sum(_in_steps(database, step, stop, pause_s) for step in steps)
 
 
+def give_back(database: Database, *, stop: threading.Event, pause_s: float = PAUSE_S) -> int:
+    """Give pages that new rows will not need for long back to the disk, in small steps; return how many bytes."""
+    given = 0
+    while not stop.is_set():
+        with database.read() as conn:
+            if not can_shrink(conn):
+                break
+            before = file_space(conn).reusable
+        with database.write() as conn:
+            shrink(conn)
+            given += max(0, before - file_space(conn).reusable)
+        stop.wait(pause_s)
+    return given
+
+
 def _in_steps(
     database: Database,
     step: Callable[[Connection, str], Removal],
@@ -229,6 +244,8 @@ def work(context: Context) -> None:
                 removed = collect_history(context.database, before, stop=context.stop)
                 if removed:
                     log.info("%s.removed alarms_silences_incidents_and_hours=%d", NAME, removed)
+            if given := give_back(context.database, stop=context.stop):
+                log.info("%s.gave_back bytes=%d", NAME, given)
         except DependencyUnavailable as error:
             log.warning("%s.waiting reason=%s", NAME, error)
         context.stop.wait(context.settings.retention.interval_s)

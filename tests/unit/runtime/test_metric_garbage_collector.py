@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,10 +11,12 @@ from htmengine import config
 from htmengine.admin.verify import verify
 from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 from htmengine.repository import alarms, hours, metrics, retention, samples
+from htmengine.repository import file_space as space
 from htmengine.repository.alarms import NewAlarm
-from htmengine.repository.file_space import file_space
+from htmengine.repository.file_space import can_shrink, file_space
+from htmengine.repository.sqlite_file import open_sqlite
 from htmengine.runtime import metric_garbage_collector
-from htmengine.runtime.metric_garbage_collector import collect, collect_history, work
+from htmengine.runtime.metric_garbage_collector import collect, collect_history, give_back, work
 from htmengine.service.context import opened
 from tests.support.repository import new_repository
 from tests.unit.admin.test_verify import ROWS, scored
@@ -166,6 +169,39 @@ def test_the_oldest_rows_go_when_the_file_is_too_large(tmp_path):
         with context.database.read() as conn:
             assert file_space(conn).reusable > 0  # new rows use it again
         assert metric_garbage_collector.collect_excess(context, store, now, pause_s=0) == 0
+
+
+def test_room_that_new_rows_do_not_need_is_given_back(database, monkeypatch):
+    monkeypatch.setattr(space, "KEPT_BYTES", 50_000)
+    monkeypatch.setattr(space, "PAGES_BATCH_SIZE", 4)
+    uid = fill(database, "m", 20_000)
+    kept = fill(database, "kept", 100)
+    with database.write() as conn:
+        full = file_space(conn)
+        samples.remove(conn, uid, 1, 19_900)
+    given = give_back(database, stop=threading.Event(), pause_s=0)
+    with database.read() as conn:
+        left = file_space(conn)
+        assert not can_shrink(conn)
+        assert conn.exec_driver_sql("PRAGMA integrity_check").scalar() == "ok"
+    assert 30_000 < left.reusable <= 50_000
+    assert given > full.used / 3
+    assert rowids(database, uid) == list(range(19_901, 20_001))
+    assert rowids(database, kept) == list(range(1, 101))
+    assert give_back(database, stop=threading.Event(), pause_s=0) == 0
+    database.close()
+    assert Path(database.place).stat().st_size == left.used + left.reusable
+
+
+def test_a_file_of_an_earlier_version_keeps_its_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(space, "KEPT_BYTES", 0)
+    database = open_sqlite(tmp_path / "old.sqlite", shrinks=False)
+    with database.write() as conn:
+        conn.exec_driver_sql("CREATE TABLE t (x)")
+        conn.exec_driver_sql("INSERT INTO t VALUES (zeroblob(1000000))")
+        conn.exec_driver_sql("DELETE FROM t")
+    assert give_back(database, stop=threading.Event(), pause_s=0) == 0
+    database.close()
 
 
 def test_a_small_file_is_not_what_fills_the_disk(tmp_path, monkeypatch):
