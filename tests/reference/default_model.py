@@ -22,6 +22,7 @@ SHARE_BELOW_ALARM = 0.4
 JUST_BELOW_ALARM = 0.49
 WILD_FACTOR = 200.0
 ONE_IN_BY_RECORDS = 100.0
+CALM_BETWEEN = 3
 LONGEST_QUIET = 21600.0
 
 
@@ -137,11 +138,17 @@ class DefaultModel:
         since = timestamp - self.last_detection
         few_records = self.since_alarm < self.combination["quiet_records"]
         quiet = since < self.combination["quiet_seconds"] or (few_records and since < LONGEST_QUIET)
-        surpassing = strength >= 1.0 and strength > self.combination["surpassing"] * self.peak
-        damped = quiet and not surpassing
+        side = -1.0 if value < forecast else 1.0
+        other_side = side * self.peak < 0.0 and min(deviations[:2]) >= 1.0
+        calm = self.since_alarm >= CALM_BETWEEN and since >= self.combination["quiet_seconds"]
+        another = calm and other_side
+        surpassing = strength > self.combination["surpassing"] * abs(self.peak)
+        damped = quiet and not (strength >= 1.0 and (surpassing or another))
         alarms_before, last_alarm = len(self.alarms), self.alarms[-1] if self.alarms else math.nan
         if combined >= 0.5:
-            self.peak = max(self.peak if quiet else 0.0, strength, 1.0)
+            own = max(strength, 1.0)
+            if not quiet or another or own > abs(self.peak):
+                self.peak = side * own
             self.since_alarm = 1
             self.last_detection = timestamp
             if not damped:

@@ -81,6 +81,26 @@ def test_a_nightly_job_that_does_not_run_is_found(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("later", [3, 5])
+def test_a_job_that_runs_some_hours_late_is_found_when_it_does_not_run_and_when_it_does(seed, later):
+    values = noise(seed, 24 * 62, level=10.0)
+    values[2::24] += 80.0
+    missed = 24 * 60 + 2
+    values[missed] -= 80.0
+    values[missed + later] += 80.0
+    assert {missed, missed + later} <= set(alarms(values, interval=3600.0))
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_way_back_from_an_excursion_is_no_second_event(seed):
+    values = noise(seed, 2500, level=50.0)
+    values[2000:2012] += 40.0
+    found = [row for row in alarms(values) if row >= 2000]
+    assert found[0] == 2000
+    assert not [row for row in found if row <= 2030 and values[row] < 60.0]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("interval", [900.0, 3600.0])
 def test_a_batch_at_midnight_is_usual_after_a_few_days(seed, interval):
     a_day = int(86400 / interval)

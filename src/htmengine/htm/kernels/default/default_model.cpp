@@ -33,6 +33,10 @@ constexpr std::uint64_t rows_of_bulk = 8;
 
 constexpr double longest_quiet_s = 21600.0;  // after which another alarm belongs to another incident
 
+// A deviation to the other side so many records (and quiet_seconds) after the last alarm of an incident is another event: of a job that runs
+// at another hour, first that it did not run, then that it does. Earlier it may be the way back.
+constexpr std::uint32_t calm_between = 3;
+
 // A past of so many records cannot tell more than so many times that.
 constexpr double one_in_by_records = 100.0;
 
@@ -125,7 +129,7 @@ Scores DefaultModel::score(double timestamp, double given_value, Stopwatch& watc
 }
 
 /// Combines what the channels find to scores. One incident is one alarm: what follows it at once is damped, so that
-/// order is kept but no new alarm comes, unless it is much stronger.
+/// order is kept but no new alarm comes, unless it is much stronger, or lies to the other side after calm records.
 void DefaultModel::decide(const Novelty::Score& novelty, const SeasonalDeviation::Score& deviation, Verdict& verdict) {
     const auto& c = combination_;
     const double evidence = deviation.strength();
@@ -171,11 +175,17 @@ void DefaultModel::decide(const Novelty::Score& novelty, const SeasonalDeviation
     const double since = verdict.timestamp - last_detection_;
     const bool quiet = since < c.quiet_seconds || (since_alarm_ < c.quiet_records && since < longest_quiet_s);
     verdict.pattern_decided = strength < 1.0 && strengths.pattern() > std::max(rareness, large);
-    verdict.damped = quiet && !(strength >= 1.0 && strength > c.surpassing * peak_);
+    const double side = verdict.value < deviation.forecast ? -1.0 : 1.0;
+    const bool calm = since_alarm_ >= calm_between && since >= c.quiet_seconds;
+    const bool another =
+        calm && side * peak_ < 0.0 && strength >= 1.0 && std::min(deviation.distance, deviation.error) >= 1.0;
+    const bool surpassing = strength >= 1.0 && strength > c.surpassing * std::fabs(peak_);
+    verdict.damped = quiet && !surpassing && !another;
     verdict.alarms_before = alarms_;
     verdict.last_alarm = last_alarm_;
     if (combined >= alarm) {
-        peak_ = std::max(quiet ? peak_ : 0.0, std::max(strength, 1.0));
+        const double own = std::max(strength, 1.0);
+        if (!quiet || another || own > std::fabs(peak_)) peak_ = side * own;
         since_alarm_ = 1;
         last_detection_ = verdict.timestamp;
         if (!verdict.damped) {
@@ -299,7 +309,7 @@ void DefaultModel::restored() {
     sequence_likelihood_.restored();
     jump_likelihood_.restored();
     odds_.restored();
-    if (std::isnan(last_detection_) || !(peak_ >= 0.0))
+    if (std::isnan(last_detection_) || !std::isfinite(peak_))
         throw StateError("the time or the peak of the last detection is out of range");
     if (since_alarm_ > combination_.quiet_records) throw StateError("more quiet records than the parameters allow");
 }

@@ -118,7 +118,7 @@ class DefaultModel final : public PredictingModel<SoftmaxClassifier> {
     Likelihood jump_likelihood_;
     Odds odds_;
     std::uint32_t since_alarm_;  // records since the last one that would have been an alarm, at most quiet_records
-    double peak_ = 0.0;          // greatest strength of the incident
+    double peak_ = 0.0;          // greatest strength of the incident; negative when it lay below the forecast
     std::uint64_t alarms_ = 0;
     double last_alarm_ = std::numeric_limits<double>::quiet_NaN();       // its timestamp
     double last_detection_ = -std::numeric_limits<double>::infinity();  // that of the last one, damped or not
