@@ -68,8 +68,8 @@ def pytest_collection_modifyitems(items):
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
         needed = {*item.fixturenames, *(name for name in parameters if isinstance(name, str))}
         group = next((group for name, group in GROUPS.items() if name in needed), None)
-        if group:
-            item.add_marker(pytest.mark.xdist_group(group))
+        if group or any(made[-1].scope == "module" for made in item._fixtureinfo.name2fixturedefs.values()):
+            item.add_marker(pytest.mark.xdist_group(group or item.nodeid.partition("::")[0]))
 
 
 def pytest_collection_finish(session):
