@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, delete, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, delete, func, select
 
 from htmengine.repository import bulk, columns, samples, schema, watermarks
 from htmengine.repository.chunks import in_chunks
@@ -73,13 +73,25 @@ def hour_of(timestamp: float) -> int:
 
 def waiting(conn: Connection, from_uid: str = "", *, limit: int) -> list[Due]:
     """Return metrics with scored rows that are not summed up, by uid, those behind `from_uid`."""
-    query = (
-        select(_watermark.uid, _watermark.generation, _watermark.hourly_rowid, _watermark.scored_rowid)
-        .where(_watermark.uid > from_uid, _watermark.scored_rowid > _watermark.hourly_rowid)
-        .order_by(_watermark.uid)
-        .limit(limit)
-    )
-    found = conn.execute(query).all()
+    return _due(conn, conn.execute(_WAITING.where(_watermark.uid > from_uid).limit(limit)).all())
+
+
+def waiting_of(conn: Connection, uids: Sequence[str]) -> list[Due]:
+    """Return those of these metrics that have scored rows that are not summed up."""
+    found = [
+        row for some in in_chunks(uids) for row in conn.execute(_WAITING.where(_watermark.uid.in_(some)))
+    ]
+    return _due(conn, found)
+
+
+_WAITING: Final = (
+    select(_watermark.uid, _watermark.generation, _watermark.hourly_rowid, _watermark.scored_rowid)
+    .where(_watermark.scored_rowid > _watermark.hourly_rowid)
+    .order_by(_watermark.uid)
+)
+
+
+def _due(conn: Connection, found: Sequence[Row[str, int, int, int]]) -> list[Due]:
     uids = [row.uid for row in found]
     first, last = (_times(conn, uids, at) for at in (_watermark.hourly_rowid + 1, _watermark.scored_rowid))
     for uid, _, hourly, _ in found:

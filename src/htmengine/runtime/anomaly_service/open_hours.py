@@ -45,8 +45,8 @@ class OpenHours:
         self._uids: list[str] = []
         self._open: _Parts = np.zeros(0, _PART)
         """By the metric's place."""
-        self.missed = False
-        """An hour ended that must be summed up from its rows."""
+        self.missed: set[str] = set()
+        """Metrics of which an hour ended that must be summed up from its rows."""
 
     def forget(self, uids: Iterable[str]) -> None:
         """Forget what was seen of these metrics: whether it was stored is not known."""
@@ -104,7 +104,7 @@ class OpenHours:
             if summed_up + 1 == part["first"] and (hour := _hour(part)):
                 found.append(hour)
             else:
-                self.missed = True
+                self.missed.add(uid)
         return [
             Sums(
                 uid, states[uid].generation, states[uid].hourly_rowid, of[-1].last_rowid, of, is_stored=False

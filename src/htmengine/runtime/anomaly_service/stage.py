@@ -113,9 +113,8 @@ class AnomalyStage:
 
     def settle(self) -> None:
         """Sum up some of the hours that ended without being seen whole: nobody waits for them."""
-        if self._open_hours.missed:
-            self._open_hours.missed = False
-            self._hourly_sums.hurry()
+        self._hourly_sums.add(self._open_hours.missed)
+        self._open_hours.missed.clear()
         if rows := self._hourly_sums.advance():
             self.counters.add("rows_summed_up", rows)
             self._step("anomaly_service.summed_up")

@@ -7,7 +7,7 @@ import pytest
 from htmengine.repository import hours, metrics
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.anomaly_service import hourly_sums
-from htmengine.runtime.anomaly_service.hourly_sums import PASS_INTERVAL_S, SOON_S, HourlySums
+from htmengine.runtime.anomaly_service.hourly_sums import PASS_INTERVAL_S, HourlySums
 from tests.unit.repository.rows import add_scored
 from tests.unit.repository.test_hours import ROWS, expected
 
@@ -86,12 +86,30 @@ def test_two_that_sum_up_at_the_same_time_count_each_row_once(database, uids, cl
     assert [stored(database, uid) for uid in uids] == [expected(ROWS[:18])] * 5
 
 
-def test_a_pass_comes_soon_where_something_is_known_to_be_missing(database, uids, clock):
+@pytest.mark.parametrize("at_once", [1, 7, 1000])
+def test_metrics_that_are_known_to_miss_hours_come_first_and_alone(
+    database, uids, clock, monkeypatch, at_once
+):
     sums = HourlySums(database, timer=clock)
-    assert sums.advance() == 5 * 18
-    with database.write() as conn:
-        add_scored(conn, uids[2], [ROWS[-1][0] + 3600], [1.0], [0.1])
-    assert sums.advance() == 0
-    sums.hurry()
-    clock.now += SOON_S
-    assert sums.advance() == 2
+    sums.advance()
+    for uid in uids:
+        with database.write() as conn:
+            add_scored(conn, uid, [ROWS[-1][0] + 3600, ROWS[-1][0] + 7200], [1.0, 2.0], [0.1, 0.2])
+    monkeypatch.setattr(hourly_sums, "ROWS_BATCH_SIZE", at_once)
+    sums.add([uids[3], uids[1], "gone"])
+    assert sum(sums.advance() for _ in range(10)) == 2 * 3
+    assert [len(stored(database, uid)) for uid in uids] == [3, 5, 3, 5, 3]
+
+
+def test_missed_hours_are_tried_again_where_somebody_else_was_faster(database, uids, clock, monkeypatch):
+    real = hours.store
+
+    def overtaken(conn, sums):
+        monkeypatch.setattr(hours, "store", real)
+        return False
+
+    sums = HourlySums(database, timer=clock)
+    monkeypatch.setattr(hours, "store", overtaken)
+    sums.add(uids)
+    assert [sums.advance() for _ in range(2)] == [0, 5 * 18]
+    assert [stored(database, uid) for uid in uids] == [expected(ROWS[:18])] * 5

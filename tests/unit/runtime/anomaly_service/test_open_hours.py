@@ -53,8 +53,7 @@ def test_an_hour_is_stored_with_the_first_scores_behind_it_and_no_row_is_read(at
     assert stored_sums(at, other)[:3] == naive(179)
 
 
-def test_an_hour_that_was_not_seen_whole_is_summed_up_from_its_rows(at, monkeypatch):
-    monkeypatch.setattr("htmengine.runtime.anomaly_service.hourly_sums.SOON_S", 0.0)
+def test_an_hour_that_was_not_seen_whole_is_summed_up_from_its_rows(at):
     uid = at.monitored("m", ROWS)
     at.give(some(at, uid, 1, 100))
     at.stage = at.new_stage()
