@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+import numpy as np
 import numpy.typing as npt
 from sqlalchemy import Connection, Table, func, select
 
 from htmengine.repository import identity, schema
 from htmengine.repository.chunks import in_chunks
-from htmengine.repository.embedded import reading
+from htmengine.repository.embedded import blocks, reading
 from htmengine.repository.times import epoch_seconds
 
 _data: Final = schema.metric_data.c
@@ -44,7 +45,21 @@ def read(
         query = query.where(_data.rowid <= last)
     # The driver's own rows: they become arrays in a fraction of the time that SQLAlchemy's take.
     rows = conn.execute(query.order_by(_data.rowid).limit(limit)).cursor.fetchall()
-    return reading.as_columns(("rowid", *names), rows)
+    return _as_columns(("rowid", *names), rows)
+
+
+def _as_columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
+    """Return rows as columns, of the types of `read`. `names`: of the columns, those of the rowids included."""
+    found = zip(*rows, strict=True) if rows else ((),) * len(names)
+    return tuple(
+        list(column)
+        if name in blocks.TEXTS
+        else np.array(column, np.int64 if name in _INTEGERS else np.float64)
+        for name, column in zip(names, found, strict=True)
+    )
+
+
+_INTEGERS: Final = ("rowid", *blocks.INTEGERS)
 
 
 def _column(name: str) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection
 
+from htmengine.htm import _kernels
 from htmengine.repository import identity
 from htmengine.repository.embedded import blocks
 from htmengine.repository.embedded.blocks import Block
@@ -71,12 +72,19 @@ _BLOCKS: Final = (
 def _recent(
     conn: Connection, uid: str, names: Sequence[str], first: int, last: int, limit: int | None
 ) -> tuple[Any, ...]:
-    wanted = [f"ifnull({name}, {identity.UNKNOWN})" if name == "digest" else name for name in names]
+    integers = [name for name in names if name in blocks.INTEGERS]
+    texts = [name for name in names if name in blocks.TEXTS]
+    reals = [name for name in names if name not in (*integers, *texts)]
     rows = conn.exec_driver_sql(
-        f"SELECT {', '.join(['rowid', *wanted])} FROM recent_row WHERE uid = ? AND rowid BETWEEN ? AND ? ORDER BY rowid LIMIT ?",
+        f"SELECT {', '.join(['rowid', *integers, *reals, *texts])} FROM recent_row"
+        " WHERE uid = ? AND rowid BETWEEN ? AND ? ORDER BY rowid LIMIT ?",
         (uid, first, last, -1 if limit is None else limit),
     ).cursor.fetchall()
-    return as_columns(("rowid", *names), rows)
+    whole, real = _kernels.rows_as_columns(rows, 1 + len(integers), len(reals), identity.UNKNOWN)
+    found: dict[str, Any] = dict(zip(["rowid", *integers], whole.view(np.int64), strict=True))
+    found |= zip(reals, real, strict=True)
+    found |= {name: [row[place] for row in rows] for place, name in enumerate(texts, -len(texts))}
+    return tuple(found[name] for name in ("rowid", *names))
 
 
 def _of_block(block: Block, names: Sequence[str]) -> list[Any]:
@@ -85,20 +93,6 @@ def _of_block(block: Block, names: Sequence[str]) -> list[Any]:
         digests = found[names.index("digest")]
         digests[digests == blocks.NULL] = identity.UNKNOWN
     return found
-
-
-def as_columns(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> tuple[Any, ...]:
-    """Return rows as columns, of the types of `columns`. `names`: of the columns, those of the rowids included."""
-    found = zip(*rows, strict=True) if rows else ((),) * len(names)
-    return tuple(
-        list(column)
-        if name in blocks.TEXTS
-        else np.array(column, np.int64 if name in _INTEGERS else np.float64)
-        for name, column in zip(names, found, strict=True)
-    )
-
-
-_INTEGERS: Final = ("rowid", *blocks.INTEGERS)
 
 
 def _joined(names: Sequence[str], parts: list[tuple[Any, ...]], limit: int | None) -> tuple[Any, ...]:
