@@ -40,7 +40,7 @@ CHANCE_RATE: Final = 1 / 2000
 RARE: Final = 100_000.0
 """Alarms with such odds, one in so many, or rarer ones look for their like, too."""
 RARE_RATE: Final = 1 / 50_000
-"""What these are per sample where nothing happens: measured over all kinds of calm series, 1.3 times what they promise."""
+"""What these are per sample where nothing happens: of each kind of calm series at most 1.8 times what they promise."""
 UNLIKELY: Final = 0.01
 """Probability under which a coincidence is none, in a group of at most `SMALL` metrics; in larger ones it is less, so that
 none alarms more often as a crowd by chance than a small one."""
