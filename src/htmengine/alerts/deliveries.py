@@ -11,13 +11,14 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
-from sqlalchemy import Connection, Select, and_, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, insert, literal, or_, select, update
 
 from htmengine.alerts import notice as notices
 from htmengine.alerts.notice import Kind, Notice, Severity
 from htmengine.incidents.store import id_of
 from htmengine.repository import bulk, schema
 from htmengine.repository.chunks import in_chunks
+from htmengine.repository.writer_row import WriterRow
 
 State: TypeAlias = Literal["pending", "retrying", "delivered", "dead", "suppressed"]
 """Not tried yet; tried, to be tried again; taken by the receiver; given up; and never to be sent, for the reason that is told."""
@@ -27,10 +28,8 @@ UNFINISHED_LIMIT: Final = 5000
 """So many of what is left to do are looked at together."""
 
 _delivery: Final = schema.alert_delivery.c
-_writer: Final = schema.alert_writer.c
 _target: Final = schema.alert_target.c
 _installation: Final = schema.installation.c
-_NAME: Final = "writer"
 _INSTALLATION_ID: Final = "id"
 
 
@@ -90,32 +89,25 @@ def document(delivery: Delivery) -> dict[str, Any]:
 _DELIVERY: Final = tuple(_delivery[name] for name in Delivery._fields)
 
 
+_WRITER: Final = WriterRow(schema.alert_writer, Position)
+
+
 def begin(conn: Connection, seq: int) -> Position:
     """Return how far the outbox is, and keep other writers waiting until this transaction ends.
 
     `seq` is where it begins if there is none yet: what happened to incidents before that is not told.
     """
-    row = conn.execute(_position().with_for_update()).first()
-    if row is not None:
-        return Position(*row)
-    first = Position(seq=seq, delivery_id=0, owner="", beat=0)
-    conn.execute(insert(schema.alert_writer).values(name=_NAME, **first._asdict()))
-    return first
+    return _WRITER.lock(conn, Position(seq=seq, delivery_id=0, owner="", beat=0))
 
 
 def read_position(conn: Connection) -> Position | None:
     """Return how far the outbox is; None if it was never begun."""
-    row = conn.execute(_position()).first()
-    return None if row is None else Position(*row)
+    return _WRITER.read(conn)
 
 
 def move(conn: Connection, position: Position) -> None:
     """Store how far the outbox is."""
-    conn.execute(update(schema.alert_writer).where(_writer.name == _NAME).values(**position._asdict()))
-
-
-def _position() -> Select[Any]:
-    return select(*(_writer[name] for name in Position._fields)).where(_writer.name == _NAME)
+    _WRITER.move(conn, position)
 
 
 def installation_id(conn: Connection) -> str:

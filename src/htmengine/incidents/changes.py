@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, Select, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, and_, delete, func, or_, select, update
 
 from htmengine.incidents.grouping import RARE, Alarm, open_s
 from htmengine.incidents.sentences import SILENCE, Missing
@@ -24,6 +24,7 @@ from htmengine.repository.chunks import KEYS_IN_STATEMENT, in_chunks
 from htmengine.repository.silences import Silence
 from htmengine.repository.status import WITH_MODEL
 from htmengine.repository.windows import Span
+from htmengine.repository.writer_row import WriterRow
 
 UNKNOWN_INTERVAL_S: Final = 60.0
 """Of a metric whose rows before the alarm are gone."""
@@ -32,13 +33,11 @@ SILENCE_OPEN_S: Final = 48 * 3600
 SILENCE_SCORE: Final = 1.0
 """Log score by which a silence is ranked among alarms: it has none."""
 _ROWS_FOR_INTERVAL: Final = 16
-_NAME: Final = "writer"
 
 _incident: Final = schema.incident.c
 _part: Final = schema.incident_metric.c
 _member: Final = schema.incident_alarm.c
 _action: Final = schema.incident_action.c
-_writer: Final = schema.incident_writer.c
 
 
 class Position(NamedTuple):
@@ -64,6 +63,7 @@ class Position(NamedTuple):
         return self._replace(owner="", beat=0) == other._replace(owner="", beat=0)
 
 
+_WRITER: Final = WriterRow(schema.incident_writer, Position)
 BEGIN: Final = Position(alarm_id=0, incident_id=0, seq=0, slowest_s=1.0, owner="", beat=0)
 
 
@@ -114,26 +114,17 @@ class Totals(NamedTuple):
 
 def read_position(conn: Connection) -> Position | None:
     """Return how far the writer has come; None if it has never run."""
-    row = conn.execute(_position()).first()
-    return None if row is None else Position(*row)
+    return _WRITER.read(conn)
 
 
 def lock_position(conn: Connection) -> Position:
     """Return the same, and keep other writers waiting until this transaction ends."""
-    row = conn.execute(_position().with_for_update()).first()
-    if row is not None:
-        return Position(*row)
-    conn.execute(insert(schema.incident_writer).values(name=_NAME, **BEGIN._asdict()))
-    return BEGIN
+    return _WRITER.lock(conn, BEGIN)
 
 
 def move_position(conn: Connection, position: Position) -> None:
     """Store how far the writer has come."""
-    conn.execute(update(schema.incident_writer).where(_writer.name == _NAME).values(**position._asdict()))
-
-
-def _position() -> Select[Any]:
-    return select(*(_writer[name] for name in Position._fields)).where(_writer.name == _NAME)
+    _WRITER.move(conn, position)
 
 
 class NewAlarm(NamedTuple):

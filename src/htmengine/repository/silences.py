@@ -7,24 +7,23 @@ number.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Select, delete, insert, or_, select, update
+from sqlalchemy import Connection, delete, or_, select
 
 from htmengine.repository import bulk, schema
 from htmengine.repository.chunks import in_chunks
 from htmengine.repository.windows import Span, rows_of
+from htmengine.repository.writer_row import WriterRow
 
 MAX_ROWS: Final = 128
 """So many of a metric's newest rows are read at a time; gaps before them are not known."""
 OVERDUE_S: Final = 300
 """A metric is silent so long after its next sample was due, or longer."""
 _PART: Final = 5000
-_NAME: Final = "writer"
 
 _silence: Final = schema.metric_silence.c
 _rhythm: Final = schema.metric_rhythm.c
-_writer: Final = schema.silence_writer.c
 
 
 class Silence(NamedTuple):
@@ -66,31 +65,23 @@ class Position(NamedTuple):
     """Grows while the owner lives."""
 
 
+_WRITER: Final = WriterRow(schema.silence_writer, Position)
 BEGIN: Final = Position(silence_id=0, seq=0, owner="", beat=0)
 
 
 def read_position(conn: Connection) -> Position | None:
     """Return how far the writer has come; None if it has never run."""
-    row = conn.execute(_position()).first()
-    return None if row is None else Position(*row)
+    return _WRITER.read(conn)
 
 
 def lock_position(conn: Connection) -> Position:
     """Return the same, and keep other writers waiting until this transaction ends."""
-    row = conn.execute(_position().with_for_update()).first()
-    if row is not None:
-        return Position(*row)
-    conn.execute(insert(schema.silence_writer).values(name=_NAME, **BEGIN._asdict()))
-    return BEGIN
+    return _WRITER.lock(conn, BEGIN)
 
 
 def move_position(conn: Connection, position: Position) -> None:
     """Store how far the writer has come."""
-    conn.execute(update(schema.silence_writer).where(_writer.name == _NAME).values(**position._asdict()))
-
-
-def _position() -> Select[Any]:
-    return select(*(_writer[name] for name in Position._fields)).where(_writer.name == _NAME)
+    _WRITER.move(conn, position)
 
 
 def add(conn: Connection, found: Sequence[Silence]) -> None:
