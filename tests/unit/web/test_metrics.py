@@ -151,8 +151,10 @@ def test_the_tree_groups_by_the_next_segment_of_the_name(house):
             ("web", 3, "web."),
         ]
         assert roots[0]["uid"]
-        below = house.get("/metrics/tree", prefix="web.")["items"]
-        assert [(node["label"], node["count"]) for node in below] == [("a", 2), ("b", 1)]
+        for prefix in ("web.", "web"):
+            below = house.get("/metrics/tree", prefix=prefix)
+            assert below["prefix"] == "web."
+            assert [(node["label"], node["count"]) for node in below["items"]] == [("a", 2), ("b", 1)]
 
 
 def test_the_tree_groups_by_a_tag(house):

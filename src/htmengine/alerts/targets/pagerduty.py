@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import msgspec
 
-from htmengine.alerts.notice import RESOLVED, Notice, metric_line, sentence_of
-from htmengine.alerts.targets.api import Outcome, Retry
+from htmengine.alerts.notice import RESOLVED, TEST, Notice, metric_line, sentence_of
+from htmengine.alerts.targets.api import Delivered, Outcome, Retry
 from htmengine.alerts.targets.http import Receiver
 from htmengine.alerts.targets.secrets import Secret, SecretUnavailable
 from htmengine.alerts.targets.settings import Settings
@@ -46,8 +46,13 @@ class PagerDuty:
             key = self._routing_key.reveal()
         except SecretUnavailable as error:
             return Retry(str(error))
-        body = msgspec.json.encode({"routing_key": key} | event(notice))
-        return self._receiver.post(body, hidden=[key])
+        outcome = self._post(event(notice), key)
+        if notice.kind == TEST and isinstance(outcome, Delivered):
+            return self._post(_resolved(notice), key)  # or it would stay open
+        return outcome
+
+    def _post(self, document: Mapping[str, Any], key: str) -> Outcome:
+        return self._receiver.post(msgspec.json.encode({"routing_key": key, **document}), hidden=[key])
 
     def describe(self) -> Mapping[str, str]:
         """Return its settings, without secrets."""
@@ -62,10 +67,10 @@ class PagerDuty:
 
 def event(notice: Notice) -> dict[str, Any]:
     """Return the event of a notice, without the key that says whose it is."""
-    key = {"dedup_key": f"htmengine:{notice.installation}:{notice.incident}"}
     if notice.kind == RESOLVED:
-        return key | {"event_action": "resolve"}
+        return _resolved(notice)
     found: dict[str, Any] = {
+        "dedup_key": _key_of(notice),
         "event_action": "trigger",
         "client": "htmengine",
         "payload": {
@@ -97,7 +102,15 @@ def event(notice: Notice) -> dict[str, Any]:
     ]
     if links:
         found["links"] = links
-    return key | found
+    return found
+
+
+def _resolved(notice: Notice) -> dict[str, Any]:
+    return {"dedup_key": _key_of(notice), "event_action": "resolve"}
+
+
+def _key_of(notice: Notice) -> str:
+    return f"htmengine:{notice.installation}:{notice.incident}"
 
 
 def read(settings: Settings) -> PagerDuty | None:

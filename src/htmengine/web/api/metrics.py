@@ -119,7 +119,7 @@ class TreeQuery(Struct, frozen=True):
     """Whose children."""
 
     prefix: Pattern = ""
-    """As a node gives it; empty for the roots."""
+    """As a node gives it, with or without the dot at its end; empty for the roots."""
     q: Pattern = ""
     tag: Annotated[str, Meta(max_length=100)] = ""
     """Group by this tag instead; metrics without it are left out."""
@@ -131,9 +131,10 @@ def tree(call: Call, query: TreeQuery) -> TreeAnswer:
     site = call.site
     fleet = site.fleet
     wanted = parsed(query.q)
+    prefix = query.prefix if query.prefix.endswith(".") or not query.prefix else f"{query.prefix}."
     with fleet.lock:
-        grouped = site.groupings(fleet, query.prefix, query.tag)
-        found = search.matching(fleet, wanted, query.prefix, site.name_matches, site.clock())
+        grouped = site.groupings(fleet, prefix, query.tag)
+        found = search.matching(fleet, wanted, prefix, site.name_matches, site.clock())
         unusual, worst = fleet.unusual(3600.0), fleet.worst(3600.0)
         items = [
             TreeNode(
@@ -148,7 +149,7 @@ def tree(call: Call, query: TreeQuery) -> TreeAnswer:
             if len(some := group.indexes[found[group.indexes]])
         ]
     items.sort(key=lambda node: (-node.worst if node.worst >= 0.5 else 0.0, node.label))
-    return TreeAnswer(query.prefix, items[:MAX_CHILDREN], grouped.tags[:MAX_CHILDREN])
+    return TreeAnswer(prefix, items[:MAX_CHILDREN], grouped.tags[:MAX_CHILDREN])
 
 
 MAX_CHILDREN: Final = 1000

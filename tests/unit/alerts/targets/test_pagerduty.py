@@ -45,9 +45,10 @@ def test_an_incident_that_became_part_of_another_is_resolved(receiver, target):
     assert receiver.requests[0].json["event_action"] == "resolve"
 
 
-def test_a_trial_triggers_an_alert_of_its_own(receiver, target):
-    target.send(trial_notice("test-1", "here", 1.0))
-    said = receiver.requests[0].json
+def test_a_trial_triggers_an_alert_of_its_own_and_resolves_it(receiver, target):
+    assert target.send(trial_notice("test-1", "here", 1.0)) == Delivered()
+    said, resolved = (request.json for request in receiver.requests)
+    assert resolved == {"routing_key": KEY, "dedup_key": "htmengine:here:test", "event_action": "resolve"}
     assert (said["event_action"], said["dedup_key"]) == ("trigger", "htmengine:here:test")
     assert said["payload"]["severity"] == "info"
     assert said["payload"]["group"]
