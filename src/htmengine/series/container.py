@@ -177,8 +177,14 @@ def is_utf16(first: bytes) -> str | None:
 
 
 def _of_zip(stream: io.BufferedReader[Any], name: str, label: str, layers: int) -> Iterator[Member]:
-    with reading(name):
-        archive = zipfile.ZipFile(stream if stream.seekable() else io.BytesIO(stream.read()))
+    try:
+        with reading(name):
+            archive = zipfile.ZipFile(stream if stream.seekable() else io.BytesIO(stream.read()))
+    except NotImplementedError as error:
+        raise ExplainedError(
+            f"{name}: the ZIP archive is of a kind that is not read: {error}.",
+            hint="Unpack it first, and give what is in it.",
+        ) from error
     with archive:
         inner = archive.namelist()
         if "xl/workbook.xml" in inner or "xl/workbook.bin" in inner:

@@ -135,6 +135,15 @@ def test_damaged_data_is_an_error_that_says_how_far_it_was_read(packed):
         read(data[: len(data) // 2])
 
 
+def test_a_zip_archive_that_only_later_programs_read_is_an_error():
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.csv", HEADER + "\n".join(GOOD))
+    data = packed.getvalue().replace(b"PK\x01\x02\x14\x03\x14", b"PK\x01\x02\x14\x03\xff")
+    with pytest.raises(ExplainedError, match="of a kind that is not read"):
+        read_one(data)
+
+
 def test_a_zip_archive_that_is_cut_off_is_an_error():
     data = zipped((HEADER + "\n".join(GOOD)).encode())
     with pytest.raises(ExplainedError, match="damaged"):
