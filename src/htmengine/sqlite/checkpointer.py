@@ -59,6 +59,9 @@ class Checkpointer:
                 # Not created again, should it have been deleted.
                 uri = f"{self._path.absolute().as_uri()}?mode=rw"
                 with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
+                    # Opens the log, which SQLite does not until it reads. Were the file replaced in between, the log of
+                    # the new one would be written back into the old one, and be lost.
+                    connection.execute("PRAGMA schema_version")
                     self._keep_short(connection)
             except sqlite3.Error as error:  # the log merely grows; writers meet the same error if it stays
                 log.debug("sqlite.not_checkpointed path=%s reason=%s", self._path, error)
