@@ -13,6 +13,7 @@ import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, Literal
 from urllib.parse import urlencode
@@ -26,6 +27,7 @@ from starlette.routing import Route
 from htmengine.web import problems
 from htmengine.web.access import Principal, Scope
 from htmengine.web.problems import FieldError, Kind, Problem
+from htmengine.web.shapes import Time
 from htmengine.web.site import Site
 
 PREFIX: Final = "/api/v1"
@@ -177,13 +179,20 @@ def _in_words(message: str, kind: type[Any], request: Request, name: str) -> str
     """Return what is wrong with a parameter as its user would say it, and what it may be."""
     text = request.query_params.get(name, "")[:MAX_SHOWN]
     if _NO_NUMBER.fullmatch(message):
-        return f"{text!r} is no number"
+        is_time = any(_is_time(one.type) for one in msgspec.structs.fields(kind) if one.encode_name == name)
+        return f"{text!r} is no {_A_TIME if is_time else 'number'}"
     choices = [
         c for one in msgspec.structs.fields(kind) if one.encode_name == name for c in _choices(one.type)
     ]
     if choices and message.startswith("Invalid enum value"):
         return f"{text!r} is none of {', '.join(choices)}"
     return message
+
+
+_A_TIME: Final = "time: give seconds since the epoch, or one such as 2026-11-29T12:00:00Z"
+_RFC_3339: Final = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+ -]\d\d:\d\d)", re.ASCII | re.IGNORECASE
+)
 
 
 def _choices(hint: Any) -> list[str]:
@@ -206,8 +215,23 @@ def decode_query(kind: type[Any], request: Request) -> Any:
         elif name in given:
             raise msgspec.ValidationError(f"Is given twice - at `$.{name}`")
         else:
-            given[name] = text
+            given[name] = _seconds(text) if _is_time(one.type) else text
     return msgspec.convert(given, kind, strict=False)
+
+
+def _is_time(hint: Any) -> bool:
+    return hint == Time or any(map(_is_time, typing.get_args(hint)))
+
+
+def _seconds(text: str) -> str:
+    """Return a time as the number of seconds that it says, if it is one of RFC 3339."""
+    if not _RFC_3339.fullmatch(text):
+        return text
+    try:
+        # A plus sign that was not encoded arrives as a blank.
+        return repr(datetime.fromisoformat(text.replace(" ", "+")).timestamp())
+    except ValueError:
+        return text
 
 
 def _is_response(kind: Any) -> bool:

@@ -38,7 +38,9 @@ def test_what_is_missing_of_the_api_or_of_files_is_never_a_page(house):
     [
         ("/metrics", "sort", "odd", "'odd' is none of oddness, name, last, lag, "),
         ("/metrics", "limit", "many", "'many' is no number"),
-        ("/fleet", "from", "-1h", "'-1h' is no number"),
+        ("/fleet", "from", "-1h", "'-1h' is no time: give seconds since the epoch, or one such as"),
+        ("/fleet", "from", "2026-02-30T00:00:00Z", "'2026-02-30T00:00:00Z' is no time"),
+        ("/fleet", "from", "2026-02-03T00:00:00", "'2026-02-03T00:00:00' is no time"),  # of which zone?
         ("/metrics", "limit", "0", "Expected `int` >= 1"),
     ],
 )

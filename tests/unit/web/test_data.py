@@ -1,5 +1,6 @@
 import csv
 import io
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -48,6 +49,16 @@ def test_few_rows_of_a_time_are_given_as_they_are(house):
         [NOW - 30, 3.0, 3.0, 3.0, 0.1, 4.0, 6.0],
     ]
     assert not answer["downsampled"]
+
+
+@pytest.mark.parametrize("zone", ["Z", "+01:00", "-05:30", " 01:00"])
+def test_times_are_taken_as_text_too(house, zone):
+    uid = house.metric("a", [1.0, 2.0, 3.0])
+    tz = UTC if zone == "Z" else datetime.fromisoformat(f"2000-01-01T00:00:00{zone.replace(' ', '+')}").tzinfo
+    begin, end = (datetime.fromtimestamp(time, tz).isoformat()[:19] + zone for time in (NOW - 100, NOW))
+    with house.client:
+        answer = house.get(f"/metrics/{uid}/data", **{"from": begin, "to": end})
+    assert [row[0] for row in answer["rows"]] == [NOW - 90, NOW - 30]
 
 
 def test_a_spike_survives_however_few_points_there_are(house):
