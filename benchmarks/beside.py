@@ -6,8 +6,9 @@
 The engine is at saturation all the time; of its results so many metrics are read, or written back, as give a rate of
 results (`--rate`). Readers: 200 of the stream, each gets all of these. Write-back: to a real VictoriaMetrics and a real
 carbon, Debian's packages; there the engine starts anew for each phase, with the rows and models that it has.
-Everything shares the machine: readers and receivers take their own processor time too, which `ratio` has in it.
-`cpu_ratio` is what the engine itself takes for a sample more, whoever else runs.
+Everything shares the machine: readers and receivers take their own processor time too, which `ratio` has in it; how much
+that is, `others_cpu_us_per_sample` tells (generator and subscriber are in it in both). `cpu_ratio` is what the engine itself takes
+for a sample more, whoever else runs.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ import math
 import statistics
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any, Final
+
+import psutil
 
 from benchmarks.machine import machine
 from benchmarks.pipeline.__main__ import GROWN_UP, SPAWN, Run
@@ -121,12 +124,12 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             for _ in range(options.turns):
                 if is_written:
                     _restart(engine)
-                alone.append(run.phase(options.seconds, None))
+                alone.append(_phase(run, options.seconds))
                 other: AbstractContextManager[None] = (
                     write_back(engine, match, ports) if is_written else readers(engine, match)
                 )
                 with other:
-                    beside.append(run.phase(options.seconds, None))
+                    beside.append(_phase(run, options.seconds))
         finally:
             run.close()
             exit_code = engine.stop()
@@ -150,11 +153,33 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             statistics.median(_cpu(there) / _cpu(here) for here, there in zip(alone, beside, strict=True)),
             3,
         ),
+        "others_cpu_us_per_sample": [
+            [round(phase["others_us"], 1) for phase in phases] for phases in (alone, beside)
+        ],
         "threads_beside": beside[-1]["cpu_us_per_sample_by_thread"],
         "threads_alone": alone[-1]["cpu_us_per_sample_by_thread"],
         "exit_code": exit_code,
         "machine": machine(),
     }
+
+
+def _phase(run: Run, seconds: float) -> dict[str, Any]:
+    """Return what a phase says, with what all but the engine took for a sample in it, from its warm-up until it has come out."""
+    before, offered = _others_s(run.engine), run.offered
+    phase = run.phase(seconds, None)
+    return phase | {"others_us": 1e6 * (_others_s(run.engine) - before) / (run.offered - offered)}
+
+
+def _others_s(engine: Engine) -> float:
+    """Return the seconds of the processor that all below this process have taken but the engine; those that ended, too."""
+    own = psutil.Process()
+    ended = own.cpu_times()
+    found: float = ended.children_user + ended.children_system
+    for process in own.children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if process.pid != engine.pid:
+                found += sum(process.cpu_times()[:2])
+    return found
 
 
 def _cpu(phase: dict[str, Any]) -> float:
