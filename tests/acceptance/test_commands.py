@@ -363,7 +363,7 @@ def test_doctor_says_why_there_is_no_score_yet(engine):
     send_and_wait(engine, "young", 3)
     young = report(engine, "young")
     assert (young["stored"], young["scored"], young["unscored"], young["modelRows"]) == (3, 3, 0, 3)
-    assert "The model has seen 3," in young["why"]
+    assert "The model has seen 3 and is young" in young["why"]
     engine.send(["never.stored 1 soon"])
     wait_until(
         lambda: "not a number of seconds" in report(engine, "never.stored", code=None)["why"],
