@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from tests.acceptance.engine import Folder
+from tests.acceptance.engine import Folder, wait_until
 
 pytestmark = pytest.mark.acceptance
 
@@ -41,6 +41,14 @@ def test_variants_are_compared_by_what_people_have_marked(tmp_path):
         folder.send(lines)
         for name in names:
             folder.wait_for_scores(name, ROWS)
+        wait_until(
+            lambda: (
+                [(0,)]
+                < folder.select("SELECT count(*) FROM metric_alarm")
+                == folder.select("SELECT count(*) FROM incident_alarm")
+            ),
+            "all alarms in incidents",
+        )
         found = folder.json(
             *("backtest", "web.*", "--since", begin, "--until", end, "--labels", labels, "--json"),
             *("--model", "default", "--model", "nupic", "--rules", lone, "--rules", strict),
