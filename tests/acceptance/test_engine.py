@@ -85,7 +85,7 @@ def test_bad_lines_cost_their_neighbours_nothing_and_doctor_tells_the_reason(fol
         in report
     )
     assert "graphite-text: not three fields" in report
-    assert "The model has seen 1," in report
+    assert "The model has seen 1 and is young" in report
     assert "Lines of it were refused: the value is not a number." in report
 
 
