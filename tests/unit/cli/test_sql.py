@@ -106,11 +106,18 @@ def test_rows_on_a_server_are_asked_there():
 
 def test_a_long_question_can_be_interrupted(folder):
     endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
-    timer = threading.Timer(0.1, signal.raise_signal, [signal.SIGINT])
-    timer.start()
-    with pytest.raises(KeyboardInterrupt), questions.asked(folder / "repository.sqlite", endless) as answer:
-        list(answer.rows)
-    timer.join()
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # programs in the background ignore it
+    try:
+        timer = threading.Timer(0.1, signal.raise_signal, [signal.SIGINT])
+        timer.start()
+        with (
+            pytest.raises(KeyboardInterrupt),
+            questions.asked(folder / "repository.sqlite", endless) as answer,
+        ):
+            list(answer.rows)
+        timer.join()
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_rows_are_compressed_where_that_is_said_and_plain_again_where_that_is(folder):
