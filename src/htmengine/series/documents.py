@@ -11,15 +11,14 @@ No tool is known by name. Series stand in JSON in five ways, and what stands aro
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from htmengine.errors import MisuseError
 from htmengine.series import timestamps
 from htmengine.series.lines import Line
-from htmengine.series.tables import BadRows, Row, Table
+from htmengine.series.tables import Row, Table, in_memory
 
-HEAD_ROWS: Final = 1000
 _SEPARATOR: Final = "\x1e"  # before each document of a sequence, RFC 7464
 _BEGINS = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*(?:[\[\]{\"]|-?\d+(?:\.\d+)?\s*,|$))|\s*[\[{]\s*$")
 _NAMES = ("columns", "fields", "labels", "names", "header", "schema", "meta")
@@ -130,22 +129,7 @@ def _of_lines(texts: Sequence[tuple[int, str]], name: str) -> list[Table]:
         )
     for _, fields in rows:
         fields += [""] * (len(columns) - len(fields))
-    return [_table("", _leaves(list(columns)), len(columns), rows, broken)]
-
-
-def _table(
-    label: str,
-    names: Sequence[str] | None,
-    width: int,
-    rows: list[Row],
-    broken: Sequence[tuple[int, str]] = (),
-) -> Table:
-    def read(bad: BadRows, _usable: Callable[[list[str]], bool]) -> Iterator[Row]:
-        for number, reason in broken:
-            bad.add(number, reason)
-        yield from rows
-
-    return Table(label, names, width, ",", rows[:HEAD_ROWS], read)
+    return [in_memory("", _leaves(list(columns)), len(columns), rows, broken)]
 
 
 def _merged(fragments: Sequence[_Fragment]) -> list[Table]:
@@ -167,7 +151,7 @@ def _merged(fragments: Sequence[_Fragment]) -> list[Table]:
         named = None if names is None and not varying else _leaves([*varying, *(names or _unnamed(same))])
         title = next(iter(labels[0].values()), "") if len(kinds) > 1 else ""
         numbered = [(number, row) for number, row in enumerate(rows, start=1)]
-        found.append(_table(title, named, len(varying) + width, numbered))
+        found.append(in_memory(title, named, len(varying) + width, numbered))
     return found
 
 

@@ -1,17 +1,17 @@
 """What Graphite's render API gives as `format=raw`: a series a line, `name,start,end,step|value,value,…`."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
+from htmengine.series import tables
 from htmengine.series.lines import Line
-from htmengine.series.tables import BadRows, Row, Table
+from htmengine.series.tables import Row, Table
 
 _SERIES: Final = re.compile(
     r"(?P<target>[^|]+),(?P<start>\d{1,12}),\d{1,12},(?P<step>[1-9]\d{0,8})\|(?P<values>[^|]*)", re.ASCII
 )
 _NAMES: Final = ("target", "time", "value")
-_HEAD_ROWS: Final = 1000
 
 
 def is_raw(first: str) -> bool:
@@ -22,13 +22,13 @@ def is_raw(first: str) -> bool:
 def table(lines: Iterable[Line]) -> Table:
     """Return the samples of all series as rows."""
     rows: list[Row] = []
-    broken = []
+    broken: list[tuple[int, str]] = []
     for number, text in lines:
         if text is not None and not text.strip():
             continue
         match = _SERIES.fullmatch(text.strip()) if text is not None else None
         if match is None:
-            broken.append(number)
+            broken.append((number, "not a series of Graphite"))
             continue
         start, step = int(match["start"]), int(match["step"])
         rows += [
@@ -36,9 +36,4 @@ def table(lines: Iterable[Line]) -> Table:
             for i, value in enumerate(match["values"].split(","))
         ]
 
-    def read(bad: BadRows, _usable: Callable[[list[str]], bool]) -> Iterator[Row]:
-        for number in broken:
-            bad.add(number, "not a series of Graphite")
-        yield from rows
-
-    return Table("", _NAMES, len(_NAMES), ",", rows[:_HEAD_ROWS], read)
+    return tables.in_memory("", _NAMES, len(_NAMES), rows, broken)

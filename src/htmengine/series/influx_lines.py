@@ -1,13 +1,14 @@
 """InfluxDB's line protocol in a file, as `influx query --raw`, `influxd inspect export-lp` and Telegraf's file output write it."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from htmengine.doors import influx
 from htmengine.doors.limits import Limits
+from htmengine.series import tables
 from htmengine.series.lines import Line
-from htmengine.series.tables import BadRows, Row, Table
+from htmengine.series.tables import Row, Table
 
 _LINE: Final = re.compile(
     r'[^#\s,=](?:\\.|[^\\, =])*(?:,(?:\\.|[^\\,= ])+=(?:\\.|[^\\,= ])+)* +(?:\\.|[^\\,= ])+=(?:"[^"]*"|[^" ])+ +(?P<time>-?\d{9,19})'
@@ -15,7 +16,6 @@ _LINE: Final = re.compile(
 _PRECISIONS: Final = {"ns": 17, "us": 14, "ms": 11, "s": 1}
 """Digits that a time has at least, by its precision: in nanoseconds since 1970 it has 19."""
 _NAMES: Final = ("series", "time", "value")
-_HEAD_ROWS: Final = 1000
 
 
 def is_line(first: str) -> bool:
@@ -47,12 +47,7 @@ def table(lines: Iterable[Line]) -> Table:
         if not samples.names:
             refused.append((number, "has no numeric field"))
 
-    def read(bad: BadRows, _usable: Callable[[list[str]], bool]) -> Iterator[Row]:
-        for number, reason in refused:
-            bad.add(number, reason)
-        yield from rows
-
-    return Table("", _NAMES, len(_NAMES), ",", rows[:_HEAD_ROWS], read)
+    return tables.in_memory("", _NAMES, len(_NAMES), rows, refused)
 
 
 _LIMITS: Final = Limits()

@@ -87,7 +87,7 @@ def _without_minus(text: str) -> str | None:
     """Return a number without the sign that only people write; None where there is none, or another one behind it."""
     found = _BOOKED.fullmatch(text)
     positive = found[1] if found else text[1:] if text.startswith(_MINUS) else ""
-    return positive if positive[:1].isdigit() or positive[:1] in tuple(".,") else None
+    return positive if positive[:1].isdigit() or positive[:1] in (".", ",") else None
 
 
 def _finite(value: float) -> float:

@@ -5,14 +5,13 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 
 from htmengine import extras
 from htmengine.errors import ExplainedError
 from htmengine.series import tables
-from htmengine.series.tables import BadRows, Row, Table
+from htmengine.series.tables import HEAD_ROWS, BadRows, Row, Table
 
-HEAD_ROWS: Final = 1000
 _BATCH_ROWS = 10_000
 
 
@@ -118,7 +117,7 @@ def _of_sheet(title: str, rows: Sequence[Row]) -> Table | None:
         del below[0]
     if not below:
         return None
-    return Table(title, names, len(used), ",", below[:HEAD_ROWS], lambda _bad, _usable: iter(below))
+    return tables.in_memory(title, names, len(used), below)
 
 
 def _text(cell: Any) -> str:

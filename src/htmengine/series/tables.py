@@ -1,10 +1,12 @@
 """Rows of cells under the names of their columns: what every kind of file is read as, before anything is guessed."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
 from htmengine.series import numbers, timestamps
 
+HEAD_ROWS: Final = 1000
+"""First rows of a table, from which it is found out what its columns hold."""
 SAMPLED: Final = 40
 """Rows that show whether a column may hold times or numbers."""
 TIME_NAMES: Final = (
@@ -89,6 +91,23 @@ class Table(NamedTuple):
         return found
 
 
+def in_memory(
+    label: str,
+    names: Sequence[str] | None,
+    width: int,
+    rows: Sequence[Row],
+    broken: Iterable[tuple[int, str]] = (),
+) -> Table:
+    """Return a table of rows that were read already. `broken`: numbers of lines that are none, and why."""
+
+    def read(bad: BadRows, _usable: Callable[[list[str]], bool]) -> Iterator[Row]:
+        for number, reason in broken:
+            bad.add(number, reason)
+        yield from rows
+
+    return Table(label, names, width, ",", rows[:HEAD_ROWS], read)
+
+
 def normalised(name: str) -> str:
     """Return a column's name in lower case without punctuation."""
     return "".join(character for character in name.lower() if character.isalnum())
@@ -104,7 +123,7 @@ def is_header(first: Sequence[str], rows: Sequence[Row]) -> bool:
         return False
     if not any(_is_data(cell) for cell in filled):
         return True
-    if any(_is_date(cell) for cell in filled):
+    if any(is_date(cell) for cell in filled):
         return False
     if not first[0] and _are_numbers_of_columns(filled) and _holds_dates(0, rows):
         return True  # of a table whose index has no name
@@ -126,7 +145,7 @@ def _are_numbers_of_columns(cells: Sequence[str]) -> bool:
 
 def _holds_dates(index: int, rows: Sequence[Row]) -> bool:
     below = [fields[index] for _, fields in rows[:SAMPLED] if fields[index]]
-    return bool(below) and 2 * sum(map(_is_date, below)) > len(below)
+    return bool(below) and 2 * sum(map(is_date, below)) > len(below)
 
 
 def _is_data(cell: str) -> bool:
@@ -136,6 +155,7 @@ def _is_data(cell: str) -> bool:
     )
 
 
-def _is_date(cell: str) -> bool:
+def is_date(cell: str) -> bool:
+    """Whether a cell is a time that is no count."""
     detection = timestamps.detect([cell])
     return detection is not None and detection.format not in timestamps.EPOCHS

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from htmengine.series import numbers, timestamps
-from htmengine.series.tables import SAMPLED, BadRows, Row, Table
+from htmengine.series.tables import HEAD_ROWS, SAMPLED, BadRows, Row, Table, is_date
 
 _TIMES: Final = 3
 """So many at least, and half of the cells."""
-_HEAD_ROWS: Final = 1000
 _NOTE: Final = "The times stand in the header: a row is a series."
 
 
@@ -17,7 +16,7 @@ def lengthened(table: Table) -> Table | None:
     if table.names is not None or len(table.head) < 2:
         return None
     (_, first), *rows = table.head
-    times = [at for at, cell in enumerate(first) if _is_date(cell)]
+    times = [at for at, cell in enumerate(first) if is_date(cell)]
     if (
         len(times) < _TIMES
         or 2 * len(times) < len(first)
@@ -49,7 +48,7 @@ def lengthened(table: Table) -> Table | None:
         for row in given:
             yield from longer(row)
 
-    head: Sequence[Row] = [one for row in rows for one in longer(row)][:_HEAD_ROWS]
+    head: Sequence[Row] = [one for row in rows for one in longer(row)][:HEAD_ROWS]
     return table._replace(
         names=[*names, "time", "value"],
         width=len(others) + 2,
@@ -57,8 +56,3 @@ def lengthened(table: Table) -> Table | None:
         read=read,
         notes=(*table.notes, _NOTE),
     )
-
-
-def _is_date(cell: str) -> bool:
-    found = timestamps.detect([cell]) if cell else None
-    return found is not None and not timestamps.is_count(found.format)
