@@ -5,16 +5,23 @@ from __future__ import annotations
 import logging
 import sqlite3
 import threading
+import time
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import Any, Final
 
 CHECKPOINT_INTERVAL_S: Final = 0.25
+MAX_CHECKPOINT_INTERVAL_S: Final = 5.0
+"""Where little is written: a page that is written again meanwhile is written back once."""
+LOG_PAGES: Final = 4000
+"""16 MiB: so much is written back at a time, where that does not take longer than the interval above."""
 PAUSE_AFTER_ERROR_S: Final = 5.0
 LONG_LOG_PAGES: Final = 16_000
 """64 MiB: then writers wait for the rest of the log, so that it can begin anew."""
 WAL_AUTOCHECKPOINT_PAGES: Final = 64_000
 """For connections of a file that has a `Checkpointer`: they write the log back only where it does not get to it."""
+
+PAGE_BYTES: Final = 4096
 
 log = logging.getLogger(__name__)
 
@@ -68,13 +75,44 @@ class Checkpointer:
                 self._closed.wait(PAUSE_AFTER_ERROR_S)
 
     def _keep_short(self, connection: sqlite3.Connection) -> None:
-        while not self._closed.wait(CHECKPOINT_INTERVAL_S):
+        pause_s, last = CHECKPOINT_INTERVAL_S, time.monotonic()
+        while True:
+            self._pause(pause_s)
             self._written.wait()
             self._written.clear()
-            if not self._closed.is_set() and _checkpoint(connection) >= LONG_LOG_PAGES:
+            if self._closed.is_set():
+                return
+            pages = _checkpoint(connection)
+            if pages >= LONG_LOG_PAGES:
                 _checkpoint(connection)  # what was added meanwhile, so that little is left
                 with self._write_lock:
                     _checkpoint(connection)
+            now = time.monotonic()
+            pause_s, last = interval_s(pages, now - last), now
+
+    def _pause(self, seconds: float) -> None:
+        """Wait until the time is over, the log has grown faster than it did, or the thread is to end."""
+        end = time.monotonic() + seconds
+        least = size = self._log_bytes()
+        while (left_s := end - time.monotonic()) > 0 and size - least < LOG_PAGES * PAGE_BYTES:
+            if self._closed.wait(min(left_s, CHECKPOINT_INTERVAL_S)):
+                return
+            size = self._log_bytes()
+            least = min(least, size)  # it was cut when it began anew
+
+    def _log_bytes(self) -> int:
+        try:
+            return self._path.with_name(f"{self._path.name}-wal").stat().st_size
+        except OSError:
+            return 0
+
+
+def interval_s(pages: int, in_s: float) -> float:
+    """Return how long to wait before a log is written back again: until it has LOG_PAGES, within limits.
+
+    pages, in_s : its length when it was written back last, and in how many seconds it was written.
+    """
+    return min(max(CHECKPOINT_INTERVAL_S, in_s * LOG_PAGES / max(pages, 1)), MAX_CHECKPOINT_INTERVAL_S)
 
 
 def _checkpoint(connection: sqlite3.Connection) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-WAL_BYTES_KEPT: Final = 64 << 20
-"""A write-ahead log that a long reader let grow is cut to this size when it begins anew."""
+WAL_BYTES_KEPT: Final = 16 << 20
+"""A write-ahead log that a burst or a long reader let grow is cut to this size when it begins anew."""
 
 
 def configure(
@@ -29,5 +29,7 @@ def configure(
         f"cache_size = -{cache_kib}",
         f"wal_autocheckpoint = {wal_pages}",
         f"journal_size_limit = {WAL_BYTES_KEPT}",
+        # Some systems build SQLite so that it overwrites what is deleted: each page that becomes free is written once more.
+        "secure_delete = OFF",
     ):
         connection.execute(f"PRAGMA {pragma}")

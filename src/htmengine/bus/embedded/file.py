@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -17,9 +17,11 @@ from htmengine.system import private
 
 BUSY_TIMEOUT_S: Final = 10.0
 CACHE_KIB: Final = 16_384
-WAL_PAGES: Final = 4000
-"""Of 4096 bytes: how long the write-ahead log grows before it is written back into the file. The file is small, so a longer
-log means fewer writes of the same pages."""
+PAGE_BYTES: Final = 1024
+"""Of a page. Most transactions are small, and each writes the pages that it changes."""
+WAL_BYTES: Final = 16 << 20
+"""How long the write-ahead log grows before it is written back into the file. The file is small, so a longer log means
+fewer writes of the same pages."""
 
 LOST_HINT: Final = (
     "Move away what is left of it, and start again, with a new bus: what is stored is scored all the same, and what was not"
@@ -63,9 +65,15 @@ class SqliteFile:
 
     def _set_up(self, application_id: int, version: int, schema: str) -> None:
         with self._translated():
-            self._is_new(application_id, version)  # nothing is changed in a file of another kind
+            is_new = self._is_new(application_id, version)  # nothing is changed in a file of another kind
+            if self._connection.execute("PRAGMA page_size").fetchone() != (PAGE_BYTES,):
+                self._resize_pages(is_new)
+            (page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
             pragmas.configure(
-                self._connection, busy_timeout_s=BUSY_TIMEOUT_S, cache_kib=CACHE_KIB, wal_pages=WAL_PAGES
+                self._connection,
+                busy_timeout_s=BUSY_TIMEOUT_S,
+                cache_kib=CACHE_KIB,
+                wal_pages=WAL_BYTES // page_bytes,
             )
         with self.writing() as connection:
             if self._is_new(application_id, version):
@@ -73,6 +81,16 @@ class SqliteFile:
                     connection.execute(statement)
                 connection.execute(f"PRAGMA application_id = {application_id}")
                 connection.execute(f"PRAGMA user_version = {version}")
+
+    def _resize_pages(self, is_new: bool) -> None:
+        """Change the size of the pages of a file that nobody else has open; else it stays as it is."""
+        with suppress(sqlite3.OperationalError):
+            if not is_new:
+                self._connection.execute("PRAGMA busy_timeout = 0")
+                self._connection.execute("PRAGMA journal_mode = DELETE")
+            self._connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            if not is_new:
+                self._connection.execute("VACUUM")
 
     def _is_new(self, application_id: int, version: int) -> bool:
         """Tell whether the file is empty. Raises BusError if it is of another kind or version."""

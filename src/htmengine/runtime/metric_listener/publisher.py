@@ -22,6 +22,8 @@ from htmengine.service.loop import Stopwatch
 from htmengine.service.retry import WaitingLog
 from htmengine.system.backoff import Backoff
 
+PUBLISH_INTERVAL_S: Final = 0.05
+"""From one batch that is not full to the next, the first of them at once: each costs every stage behind some transactions."""
 FULL_BATCHES: Final = 10
 """So many batches may wait before the connections are no longer read."""
 FIRST_PAUSE_S: Final = 0.05
@@ -47,7 +49,7 @@ class LinePublisher:
     Parameters
     ----------
     batch_lines : lines of a message at most.
-    flush_interval_s : how long the first line of a batch waits for others.
+    flush_interval_s : how long the first line of a batch waits for others at least.
     on_full, on_room : called when too much waits, and when there is room again.
     profiling : log how long each batch took.
     clock : seconds since the epoch; messages say by it when their lines were accepted.
@@ -86,6 +88,8 @@ class LinePublisher:
         self._enough = asyncio.Event()
         self._closing = asyncio.Event()
         self._last_try_at = math.inf
+        self._next_at = -math.inf
+        """Before this time only a full batch is published."""
         self.full = False
         """Whether more should wait outside."""
 
@@ -118,6 +122,7 @@ class LinePublisher:
         """Publish until closed and empty."""
         with ThreadPoolExecutor(1, thread_name_prefix="listener-publish") as thread:
             while await self._batch_ready():
+                self._next_at = asyncio.get_running_loop().time() + PUBLISH_INTERVAL_S
                 messages, lines = self._taken()
                 await self._publish(messages, lines, thread)
                 if self.full and len(self._lines) <= self._most // 2:
@@ -134,8 +139,9 @@ class LinePublisher:
             await self._some.wait()
         if len(self._lines) < self._batch_lines and not self._closing.is_set():
             self._enough.clear()
+            pause_s = max(self._flush_interval_s, self._next_at - asyncio.get_running_loop().time())
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._enough.wait(), self._flush_interval_s)
+                await asyncio.wait_for(self._enough.wait(), pause_s)
         return bool(self._lines)
 
     async def _in_time(self, publishing: asyncio.Future[None]) -> None:

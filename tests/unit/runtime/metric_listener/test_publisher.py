@@ -1,0 +1,44 @@
+import asyncio
+
+from htmengine.runtime.metric_listener import publisher as publisher_module
+from htmengine.runtime.metric_listener.publisher import LinePublisher
+from htmengine.service.counters import Counters
+from tests.unit.runtime.metric_listener.listening import FakeBus
+
+
+def published(monkeypatch, *parts, interval_s):
+    """Return the batches that parts become, of which each comes once the first is on the queue."""
+    monkeypatch.setattr(publisher_module, "PUBLISH_INTERVAL_S", interval_s)
+    bus = FakeBus()
+
+    async def run():
+        publisher = LinePublisher(
+            bus,
+            "data",
+            Counters(),
+            batch_lines=3,
+            flush_interval_s=0.0,
+            on_full=lambda: None,
+            on_room=lambda: None,
+        )
+        running = asyncio.create_task(publisher.run())
+        publisher.put(parts[0], "door")
+        while not bus.messages:
+            await asyncio.sleep(0)
+        for part in parts[1:]:
+            publisher.put(part, "door")
+            await asyncio.sleep(0.02)
+        publisher.close()
+        await running
+
+    asyncio.run(run())
+    return bus.batches
+
+
+def test_the_first_line_is_published_at_once_and_those_soon_behind_it_together(monkeypatch):
+    assert published(monkeypatch, ["a"], ["b"], ["c"], interval_s=60.0) == [["a"], ["b", "c"]]
+
+
+def test_a_full_batch_waits_for_nothing(monkeypatch):
+    found = published(monkeypatch, ["a"], ["b", "c", "d"], ["e"], ["f"], interval_s=60.0)
+    assert found == [["a"], ["b", "c", "d"], ["e", "f"]]
