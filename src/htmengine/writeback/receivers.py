@@ -6,7 +6,6 @@ import gzip
 import http.client
 import socket
 import ssl
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Protocol
 from urllib.parse import urlsplit
@@ -14,7 +13,7 @@ from urllib.parse import urlsplit
 import htmengine
 from htmengine import config
 from htmengine.writeback import encoding
-from htmengine.writeback.series import MetricRows
+from htmengine.writeback.series import Batch
 
 TIMEOUT_S: Final = 30.0
 MAX_ANSWER: Final = 300
@@ -37,7 +36,7 @@ class Receiver(Protocol):
     def name(self) -> str:
         """Which is one of three."""
 
-    def send(self, metrics: Sequence[MetricRows]) -> None:
+    def send(self, batch: Batch) -> None:
         """Send series; return once the receiver has them. Raises Unavailable or Refused."""
 
 
@@ -65,9 +64,9 @@ class Graphite:
         self._place = (host, port)
         self._prefix = prefix
 
-    def send(self, metrics: Sequence[MetricRows]) -> None:
+    def send(self, batch: Batch) -> None:
         """Send series; return once the receiver has read them. Raises Unavailable."""
-        lines = encoding.graphite_lines(metrics, self._prefix)
+        lines = encoding.graphite_lines(batch, self._prefix)
         if not lines:
             return
         try:
@@ -141,14 +140,14 @@ class RemoteWrite(_Http):
         super().__init__(url, "Bearer", token_file)
         self._prefix = prefix
 
-    def send(self, metrics: Sequence[MetricRows]) -> None:
+    def send(self, batch: Batch) -> None:
         """Send series. Raises Unavailable or Refused."""
         headers = {
             "Content-Type": "application/x-protobuf",
             "Content-Encoding": "snappy",
             "X-Prometheus-Remote-Write-Version": "0.1.0",
         }
-        self.post(encoding.remote_write(metrics, self._prefix), headers)
+        self.post(encoding.remote_write(batch, self._prefix), headers)
 
 
 class Influx(_Http):
@@ -160,9 +159,9 @@ class Influx(_Http):
         super().__init__(url, "Token", token_file)
         self._measurement = measurement
 
-    def send(self, metrics: Sequence[MetricRows]) -> None:
+    def send(self, batch: Batch) -> None:
         """Send series. Raises Unavailable or Refused."""
-        body = encoding.influx_lines(metrics, self._measurement)
+        body = encoding.influx_lines(batch, self._measurement)
         if body:
             headers = {"Content-Type": "text/plain; charset=utf-8", "Content-Encoding": "gzip"}
             self.post(gzip.compress(body, 1), headers, "precision=s")

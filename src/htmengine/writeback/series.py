@@ -1,15 +1,18 @@
-"""What is written back: columns of scored rows, metric by metric."""
+"""What is written back: columns of scored rows, of many metrics at once."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from htmengine.repository.schema import ALARM_LOG_SCORE
-from htmengine.repository.windows import Table
+from htmengine.repository.windows import Floats, Table
+
+Times = npt.NDArray[np.int64]
 
 ALARM: Final = "alarm"
 COLUMNS: Final = {
@@ -24,37 +27,60 @@ COLUMNS: Final = {
 """By the name of a series, the column of rows that it is made of."""
 
 
-class MetricRows(NamedTuple):
-    """Rows of a metric, in their order."""
+class Points(NamedTuple):
+    """The points of one series, of all metrics of a batch."""
 
     name: str
-    timestamps: list[int]
+    ends: list[int]
+    """Those of metric i begin at the i-th of these, and end before the next."""
+    timestamps: Times
+    numbers: Floats
+
+
+class Batch(NamedTuple):
+    """Rows of metrics, one after the other, each ascending: arrays of shape (n,)."""
+
+    names: Sequence[str]
+    ends: list[int]
+    """The rows of metric i begin at the i-th of these, and end before the next."""
+    timestamps: Times
     """Seconds since the epoch."""
-    columns: dict[str, list[float]]
-    """By the name of a series; NaN where a row has nothing."""
+    columns: dict[str, Floats]
+    """By the name of a series; not finite where a row has nothing."""
 
-    def series(self) -> Iterator[tuple[str, list[tuple[int, float]]]]:
-        """Yield each series that has something, with its times and numbers."""
+    def series(self) -> Iterator[Points]:
+        """Yield each series, without the rows in which it has nothing."""
         for name, numbers in self.columns.items():
-            points = [
-                (at, number) for at, number in zip(self.timestamps, numbers, strict=True) if number == number
-            ]
-            if points:
-                yield name, points
+            finite = np.isfinite(numbers)
+            if finite.all():
+                yield Points(name, self.ends, self.timestamps, numbers)
+            elif finite.any():
+                count = np.concatenate([[0], np.cumsum(finite)])
+                yield Points(name, count[self.ends].tolist(), self.timestamps[finite], numbers[finite])
 
 
-def of_table(names: Sequence[str], table: Table, wanted: Sequence[str]) -> Iterator[MetricRows]:
-    """Yield the rows of each metric of a table as they are written back."""
-    timestamps = table.timestamps.tolist()
-    columns = {series: _numbers(series, table) for series in wanted}
-    for name, (begin, end) in zip(names, pairwise(table.ends), strict=True):
-        of_metric = {series: numbers[begin:end] for series, numbers in columns.items()}
-        yield MetricRows(name, timestamps[begin:end], of_metric)
+def batches(
+    names: Sequence[str], tables: Sequence[Table], wanted: Sequence[str], size: int
+) -> Iterator[Batch]:
+    """Yield what is written back of the metrics of some tables: all rows of a metric together, and `size` rows or a few more."""
+    ends = [0]
+    for table in tables:
+        ends += [ends[-1] + end for end in table.ends[1:]]
+    timestamps = np.concatenate([table.timestamps for table in tables])
+    columns = {series: _numbers(series, tables) for series in wanted}
+    first = 0
+    while first < len(names):
+        last = min(bisect_left(ends, ends[first] + size, first + 1), len(names))
+        rows = slice(ends[first], ends[last])
+        yield Batch(
+            names[first:last],
+            [end - rows.start for end in ends[first : last + 1]],
+            timestamps[rows],
+            {series: numbers[rows] for series, numbers in columns.items()},
+        )
+        first = last
 
 
-def _numbers(series: str, table: Table) -> list[float]:
-    column = table.columns[COLUMNS[series]]
-    if series == ALARM:
-        column = np.where(np.isnan(column), np.nan, column >= ALARM_LOG_SCORE)
-    found: list[float] = np.where(np.isfinite(column), column, np.nan).tolist()
-    return found
+def _numbers(series: str, tables: Sequence[Table]) -> Floats:
+    column = np.concatenate([table.columns[COLUMNS[series]] for table in tables])
+    return np.where(np.isnan(column), np.nan, column >= ALARM_LOG_SCORE) if series == ALARM else column

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from itertools import chain, islice
+from itertools import islice
 from typing import Final
 
 from htmengine import config
@@ -23,7 +23,7 @@ from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.lease import Lease
 from htmengine.system.backoff import Backoff
 from htmengine.writeback.receivers import Receiver, Refused, Unavailable
-from htmengine.writeback.series import COLUMNS, MetricRows, of_table
+from htmengine.writeback.series import COLUMNS, Batch, batches
 
 NAME: Final = "writeback"
 METRICS_BATCH_SIZE: Final = 1000
@@ -137,40 +137,37 @@ class Writer:
         others = [(one, one.scored_rowid) for one in metrics if not self._fits(one.name)]
         if others:
             self._advance(others)
-        count = 0
-        batch: list[tuple[Pending, int, MetricRows]] = []
-        size = 0
+        if not wanted:
+            return 0
         spans = [
             Span(one.uid, one.first, min(one.scored_rowid, one.first + ROWS_OF_METRIC - 1)) for one in wanted
         ]
         with self._database.read() as conn:
             tables = list(windows.tables_of(conn, spans, self._columns))
-        names = iter([one.name for one in wanted])
-        read = chain.from_iterable(
-            of_table(list(islice(names, len(table.ends) - 1)), table, self._settings.series)
-            for table in tables
+        positions = iter([(one, span.last) for one, span in zip(wanted, spans, strict=True)])
+        names = [one.name for one in wanted]
+        return sum(
+            self._deliver(batch, list(islice(positions, len(batch.names))))
+            for batch in batches(names, tables, self._settings.series, ROWS_BATCH_SIZE)
         )
-        for one, span, rows in zip(wanted, spans, read, strict=True):
-            batch.append((one, span.last, rows))
-            size += len(rows.timestamps)
-            if size >= ROWS_BATCH_SIZE:
-                count += self._deliver(batch, size)
-                batch, size = [], 0
-        return count + (self._deliver(batch, size) if batch else 0)
 
-    def _deliver(self, batch: Sequence[tuple[Pending, int, MetricRows]], size: int) -> int:
-        """Send a batch until the receiver has it. Raises NotActive where the service ends or another one writes."""
+    def _deliver(self, batch: Batch, positions: Sequence[tuple[Pending, int]]) -> int:
+        """Send a batch until the receiver has it; return how many rows that are.
+
+        Raises NotActive where the service ends or another one writes.
+        """
+        size = len(batch.timestamps)
         receiver = self._receiver.name
         backoff = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S)
         began = self._timer()
         while True:
             try:
-                self._receiver.send([rows for _, _, rows in batch if rows.timestamps])
+                self._receiver.send(batch)
                 self._counters.add(f"rows_to_{receiver}", size)
                 break
             except Refused as error:
                 log.warning("%s.refused receiver=%s rows=%d reason=%s", NAME, receiver, size, error)
-                self._counters.reject(f"{receiver}: {error}"[:200], [batch[0][2].name], size)
+                self._counters.reject(f"{receiver}: {error}"[:200], batch.names[:1], size)
                 break
             except Unavailable as error:
                 if not backoff.pauses or backoff.next_s >= MAX_PAUSE_S:
@@ -182,7 +179,7 @@ class Writer:
         if backoff.pauses:
             log.warning("%s.goes_on receiver=%s waited_s=%.0f", NAME, receiver, backoff.waited_s)
         self._step(f"{NAME}.sent")
-        self._advance([(one, rowid) for one, rowid, _ in batch])
+        self._advance(positions)
         return size
 
     def _waits(self, seconds: float, began: float) -> bool:

@@ -1,11 +1,12 @@
 """Scores are written back in order and at least once, whatever the receiver does."""
 
 import math
+from itertools import pairwise
 
 import pytest
 
 from htmengine import config
-from htmengine.repository import metrics, schema, writeback
+from htmengine.repository import metrics, schema, windows, writeback
 from htmengine.repository.status import MetricStatus
 from htmengine.service.counters import Counters
 from htmengine.writeback import writer as writers
@@ -28,12 +29,13 @@ class Memory:
         self.got = []
         self.answers = []
 
-    def send(self, metrics):
+    def send(self, batch):
         answer = self.answers.pop(0) if self.answers else None
         if answer is not None:
             raise answer
-        for one in metrics:
-            self.got += [(one.name, at) for at in one.timestamps]
+        times = batch.timestamps.tolist()
+        for name, (begin, end) in zip(batch.names, pairwise(batch.ends), strict=True):
+            self.got += [(name, at) for at in times[begin:end]]
 
 
 @pytest.fixture
@@ -96,6 +98,20 @@ def test_every_row_goes_once_and_in_order(database, receiver, monkeypatch):
     assert receiver.got == expected("a", 1, 7) + expected("b", 1, 2)
 
 
+def test_metrics_go_in_batches_of_about_a_size(database, receiver, monkeypatch):
+    monkeypatch.setattr(writers, "ROWS_BATCH_SIZE", 4)
+    monkeypatch.setattr(windows, "METRICS_IN_STATEMENT", 2)
+    one = writer(database, receiver)
+    one.work()
+    sizes, take = [], receiver.send
+    receiver.send = lambda batch: (sizes.append(len(batch.timestamps)), take(batch))
+    for name in "abcdefg":
+        add(database, name, 3)
+    assert one.work() == 21
+    assert sizes == [6, 6, 6, 3]
+    assert sorted(receiver.got) == [row for name in "abcdefg" for row in expected(name, 1, 3)]
+
+
 def test_what_was_scored_before_is_written_where_that_is_wanted(database):
     add(database, "a", 2)
     without, with_history = Memory(), Memory()
@@ -127,7 +143,7 @@ def test_a_receiver_that_is_away_gets_everything_when_it_is_back(database, recei
 def test_how_long_a_receiver_is_away_is_counted_and_what_waits_is_known(database, receiver):
     counters, away = Counters(), []
 
-    def send(metrics):
+    def send(batch):
         with database.read() as conn:
             away.append(
                 (counters.snapshot().get("seconds_without_graphite", 0), writeback.waiting(conn, "graphite"))
@@ -197,7 +213,7 @@ def test_one_that_lost_its_place_notes_nothing(database, receiver):
     first.work()
     add(database, "a", 2)
 
-    def taken_over(metrics):
+    def taken_over(batch):
         with database.write() as conn:
             conn.execute(schema.writeback_writer.update().values(owner="another", beat=99))
 
