@@ -52,10 +52,14 @@ class AlarmSize:
         self.run = 0  # alarms in a row
         self.varies = False
         self.fitted = 0.0
+        self.typical_size = 0.0
         self.usual_size = math.nan
 
     def size(self):
         return self.fitted
+
+    def typical(self):
+        return self.typical_size
 
     def usual(self):
         return self.usual_size
@@ -110,6 +114,12 @@ class AlarmSize:
             raised = min(self.recurring_factor * recurring, self.recurring_limit * self.fitted)
             self.fitted = max(self.fitted, raised)
         self.fitted = max(self.fitted, self.least)
+        records = YOUNG_REFIT if self.sizes <= YOUNG else self.refit
+        if self.typical_size > 0.0:
+            rise = portable_math.log(self.fitted / self.typical_size)
+            self.typical_size *= portable_math.exp(min(records / self.sizes, 1.0) * rise)
+        else:
+            self.typical_size = self.fitted
         self.usual_size = self.exceeded_by(USUAL_SHARE * total)
         still = sum(count for place, count in self.counts.items() if EDGES[place] < STILL)
         self.varies = 3 * still <= total

@@ -18,6 +18,7 @@ from tests.reference.value_resolution import VALUES_TO_SETTLE, ValueResolution
 DAY = 86400.0
 BAND = 0.05
 BAND_BY_DEVIATION = 0.7
+NEAR_ALARM = 0.5
 SHARE_BELOW_ALARM = 0.4
 JUST_BELOW_ALARM = 0.49
 WILD_FACTOR = 200.0
@@ -29,6 +30,13 @@ LONGEST_QUIET = 21600.0
 def scaled(strength):
     """The log scale of a strength: 0.5 at 1."""
     return strength / (strength + 1.0)
+
+
+def ranked(strength, prominence):
+    """What a deviation ranks by: just below an alarm by its strength, otherwise by its prominence."""
+    if strength >= 1.0:
+        return max(prominence, 1.0)
+    return strength if strength >= NEAR_ALARM else min(prominence, NEAR_ALARM)
 
 
 def median(numbers):
@@ -108,7 +116,9 @@ class DefaultModel:
         self.samples.append((timestamp, value))
         raw = self.surprise(timestamp, value)
         jump, extreme = self.novelty.update(value)
-        forecast, low, high, unit, *deviations, rareness, habitual = self.deviation.update(timestamp, value)
+        forecast, low, high, unit, *deviations, prominence, rareness, habitual = self.deviation.update(
+            timestamp, value
+        )
         self.sequence_likelihood.update(raw, value)
         self.jump_likelihood.update(jump, value)
 
@@ -132,9 +142,11 @@ class DefaultModel:
             found["rareness"] = [min(rare, JUST_BELOW_ALARM) for rare in found["rareness"]]
         if "deviation" not in self.parameters["channels"]:
             found["rareness"] = deviations = [0.0] * 4
+            prominence = 0.0
 
         pattern = max(found["sequence"], found["jump"], found["extreme"])
-        combined = self.combine(max(pattern, *found["rareness"]), strength)
+        large = scaled(ranked(strength, prominence))
+        combined = self.combine(max(pattern, *found["rareness"]), strength, large)
         since = timestamp - self.last_detection
         few_records = self.since_alarm < self.combination["quiet_records"]
         quiet = since < self.combination["quiet_seconds"] or (few_records and since < LONGEST_QUIET)
@@ -184,7 +196,7 @@ class DefaultModel:
             "value": value,
             "scores": scores,
             "strengths": strengths,
-            "pattern_decided": strength < 1.0 and pattern > max(*found["rareness"], scaled(strength)),
+            "pattern_decided": strength < 1.0 and pattern > max(*found["rareness"], large),
             "damped": damped,
             "forecast": rounded(forecast),
             "usual_error": unit,
@@ -194,9 +206,8 @@ class DefaultModel:
         self.learn_scale_again()
         return scores
 
-    def combine(self, found, strength):
+    def combine(self, found, strength, large):
         """Rank deviations that are alarms by themselves above all others, and the others well below them."""
-        large = scaled(strength)
         if strength >= 1.0:
             return 0.5 + BAND + (1.0 - 2.0 * BAND) * (large - 0.5)
         if found >= 0.5:

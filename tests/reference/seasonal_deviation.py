@@ -102,13 +102,14 @@ class SeasonalDeviation:
         return self.errors.long() > factor * error or self.distances.long() > factor * distance
 
     def update(self, timestamp, value):
-        """Return what the kernel's binding does: forecast, usual range, unit, strengths, rareness, whether habitual."""
+        """Return what the kernel's binding does: forecast, usual range, unit, strengths, prominence, rareness,
+        whether habitual."""
         self.habits.visit(timestamp)
         if self.records == 0:
             self.expectation.begin(timestamp, value)
             self.habits.add(0.0, value - self.expectation.origin)
             self.records = 1
-            return math.nan, math.nan, math.nan, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0, 0.0, 0.0), False
+            return math.nan, math.nan, math.nan, 0.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0, 0.0, 0.0), False
         followed = FOLLOWED_AT_ONCE * max(self.distances.long(), TINY)
         forecast, level = self.expectation.expect(timestamp, followed)
         error, distance = value - forecast, value - level
@@ -127,9 +128,11 @@ class SeasonalDeviation:
             self.alarm_error.strength(error_size),
             self.alarm_offset.strength(abs(self.offset)),
         ]
+        typical = self.alarm_error.typical()
+        prominence = max(distance_size, error_size) / typical if typical > 0.0 else 0.0
         relative = value - self.expectation.origin
         habitual = self.habits.usual_strength() > HABITUAL_STRENGTH or self.habits.usual_value(relative)
-        beyond = [self.habits.beyond_usual(strength) for strength in strengths]
+        beyond = [self.habits.beyond_usual(strength) for strength in (*strengths, prominence)]
         if kept is not None:
             return *expected, *(kept * strength for strength in beyond), (0.0, 0.0, 0.0, 0.0), True
         rareness = self.rareness(error, distance)

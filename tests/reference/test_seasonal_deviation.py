@@ -122,6 +122,7 @@ def test_the_size_of_an_alarm_agrees_with_its_naive_twin_and_survives_saving(par
         twin.learn(size)
         assert kernel.size() == twin.size(), f"size {i}"
         assert kernel.strength(size) == twin.strength(size)
+        assert kernel.typical() == twin.typical(), f"size {i}"
         np.testing.assert_equal(kernel.usual(), twin.usual())
         if i % 150 == 70:
             kernel = saved_and_loaded(kernel, compiled_alarm_size(parameters))

@@ -243,3 +243,13 @@ def test_times_beyond_all_calendars_are_taken(second):
     times = np.sort(second * (1.0 + 1e-15 * np.arange(50)))
     model.score_series(times, noise(0, 50))
     assert Model.load(model.save()).rows == 50
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_larger_of_two_events_ranks_higher_whatever_was_an_alarm_at_its_time(seed):
+    values = noise(seed, 6000, level=50.0)
+    values[1000] += 40.0
+    values[2000:5000:250] += 35.0  # recurring spikes make the size of an alarm larger
+    values[5500] += 60.0
+    scores = score(values).log_score
+    assert scores[5500] > scores[1000] >= 0.5

@@ -224,6 +224,7 @@ void bind_alarm_size(nb::module_& module) {
             "size"_a)
         .def("size", &AlarmSize::size)
         .def("strength", &AlarmSize::strength, "size"_a)
+        .def("typical", &AlarmSize::typical)
         .def("usual", &AlarmSize::usual);
     bind_state(bound);
 }
@@ -292,7 +293,7 @@ void bind_seasonal_deviation(nb::module_& module) {
                 return self.renewed({level, error, distance});
             },
             "level"_a, "error"_a, "distance"_a)
-        // Forecast, usual low and high, unit; strengths of distance, error, offset; digits of the rareness of distance,
+        // Forecast, usual low and high, unit; strengths of distance, error, offset; prominence; digits of the rareness of distance,
         // error, offset, unrest; whether it is habitual.
         .def(
             "update",
@@ -300,7 +301,7 @@ void bind_seasonal_deviation(nb::module_& module) {
                 const auto s = self.update(timestamp, value);
                 const auto& r = s.rareness;
                 return std::make_tuple(s.forecast, s.usual_low, s.usual_high, s.unit, s.distance, s.error, s.offset,
-                                       std::make_tuple(r.distance, r.error, r.offset, r.unrest), s.habitual);
+                                       s.prominence, std::make_tuple(r.distance, r.error, r.offset, r.unrest), s.habitual);
             },
             "timestamp"_a, "value"_a)
         .def(

@@ -95,6 +95,9 @@ void AlarmSize::fit() {
         size = std::max(size, std::min(p.recurring_factor * recurring, p.recurring_limit * size));
     }
     size_ = std::max(size, p.least);
+    const double records = sizes_ <= young ? young_refit : p.refit;  // since the last fit
+    const double share = std::min(records / static_cast<double>(sizes_), 1.0);
+    typical_ = typical_ > 0.0 ? typical_ * portable::exp(share * portable::log(size_ / typical_)) : size_;
     std::uint64_t still = 0;
     for (std::size_t bin = 0; bin < bins_of_still; ++bin) still += counts_[bin];
     varies_ = most_still * still <= total_;
@@ -108,6 +111,7 @@ void AlarmSize::restored() const {
     if (total != total_) throw StateError("the counts of sizes do not add up");
     if (size_ != 0.0 && !(size_ >= parameters_.least && std::isfinite(size_)))
         throw StateError("the size of an alarm is out of range");
+    if (!(typical_ >= 0.0 && std::isfinite(typical_))) throw StateError("the typical size of an alarm is out of range");
     if (varies_ > 1) throw StateError("the mark of a metric that varies is neither 0 nor 1");
     if (run_ > longest_run) throw StateError("a run of alarms is longer than runs are counted");
 }

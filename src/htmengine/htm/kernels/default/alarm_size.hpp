@@ -45,6 +45,10 @@ class AlarmSize {
     /// The size in units of that of an alarm; 0 on probation.
     double strength(double size) const { return size_ > 0.0 ? size / size_ : 0.0; }
 
+    /// What the size of an alarm mostly was: the geometric mean of the fits, each for the records since the one before;
+    /// 0 on probation.
+    double typical() const { return typical_; }
+
     /// The size that one in a hundred exceeds, by the last fit; NaN on probation.
     double usual() const { return usual_; }
 
@@ -56,7 +60,7 @@ class AlarmSize {
 
     template <class Self, class Archive>
     static void fields(Self& self, Archive& archive) {
-        archive(self.counts_, self.total_, self.sizes_, self.size_, self.usual_, self.varies_, self.run_);
+        archive(self.counts_, self.total_, self.sizes_, self.size_, self.typical_, self.usual_, self.varies_, self.run_);
     }
 
     /// Throws StateError unless the state fits.
@@ -72,6 +76,7 @@ class AlarmSize {
     std::uint64_t total_ = 0;
     std::uint64_t sizes_ = 0;
     double size_ = 0.0;  // 0 before the first fit
+    double typical_ = 0.0;  // 0 before the first fit
     double usual_;
     std::uint8_t varies_ = 0;  // whether the metric rarely stands still, by the last fit
     std::uint8_t run_ = 0;  // alarms in a row up to the last size, as many as count

@@ -25,6 +25,7 @@ constexpr double day_s = 86400.0;
 // The band of the log scale, above and below which deviations that are alarms by themselves lie.
 constexpr double band = 0.05;
 constexpr double band_by_deviation = 0.7;   // share of the order within it that is the deviation's
+constexpr double near_alarm = 0.5;          // strength from which a deviation that is no alarm ranks by it
 constexpr double share_below_alarm = 0.4;   // what is left there of what the other channels find
 
 // A metric's scale is learned again, without the values that set it, when it exceeds that of the bulk by so much.
@@ -42,6 +43,13 @@ constexpr double one_in_by_records = 100.0;
 
 /// The log scale of a strength: 0.5 at 1.
 double scaled(double strength) { return strength / (strength + 1.0); }
+
+/// What a deviation ranks by. Alarms and what falls well short of one rank by prominence, so that within a metric what is
+/// larger ranks higher, be an alarm as large as it is now or not; what falls just short, by how much.
+double ranked(double strength, double prominence) {
+    if (strength >= 1.0) return std::max(prominence, 1.0);
+    return strength >= near_alarm ? strength : std::min(prominence, near_alarm);
+}
 
 /// As a float holds it, so that every store gives it back bit for bit.
 double rounded(double x) { return static_cast<float>(std::min(std::max(x, -largest_float), largest_float)); }
@@ -163,7 +171,7 @@ void DefaultModel::decide(const Novelty::Score& novelty, const SeasonalDeviation
     }
 
     const double found = std::max(strengths.pattern(), rareness);
-    const double large = scaled(strength);
+    const double large = counts(deviation_channel) ? scaled(ranked(strength, deviation.prominence)) : 0.0;
     double combined = std::max(share_below_alarm * found, large);
     if (strength >= 1.0) {
         combined = alarm + band + (1.0 - 2.0 * band) * (large - alarm);

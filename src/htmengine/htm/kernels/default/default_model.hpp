@@ -5,7 +5,8 @@
 // - jumps: how large the steps of the last records were;
 // - extremes: a value beyond all so far.
 //
-// A deviation of the size of an alarm is one, and ranks: above all others, the larger the higher. The other channels, and
+// A deviation of the size of an alarm is one, and ranks: above all others, the larger the higher, by what sizes of alarms
+// mostly were. The other channels, and
 // a deviation that is rare without being large, are alarms when the record adds evidence of its own: a share of such a
 // deviation, more of it while the metric is young, and nothing that is usual at its time of day.
 #pragma once

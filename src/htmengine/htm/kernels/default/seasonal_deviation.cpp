@@ -102,11 +102,14 @@ SeasonalDeviation::Score SeasonalDeviation::update(double timestamp, double valu
     score.distance = alarm_distance_.strength(distance_size);
     score.error = alarm_error_.strength(error_size);
     score.offset = alarm_offset_.strength(std::fabs(offset_));
+    if (alarm_error_.typical() > 0.0)
+        score.prominence = std::max(distance_size, error_size) / alarm_error_.typical();
     const double strength = score.strength();
     score.habitual = habits_.usual_strength() > habitual_strength || habits_.usual_value(value - expectation_.origin());
-    for (double* found : {&score.distance, &score.error, &score.offset}) *found = habits_.beyond_usual(*found);
+    const std::initializer_list<double*> measures = {&score.distance, &score.error, &score.offset, &score.prominence};
+    for (double* found : measures) *found = habits_.beyond_usual(*found);
     if (stands_in != StandIn::Kind::none) {
-        for (double* found : {&score.distance, &score.error, &score.offset})
+        for (double* found : measures)
             *found *= stands_in == StandIn::Kind::usual ? 0.0 : share_of_known;
         score.habitual = true;
         return score;

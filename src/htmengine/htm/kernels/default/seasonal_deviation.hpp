@@ -2,8 +2,9 @@
 //
 // A distance (from the level of the time), an error (of the forecast) and an offset (the distance, averaged over some
 // records) are measured twice:
-// - in units of their usual size, mostly that of the long run. A strength of 1 is the size of an alarm (see AlarmSize).
-//   It ranks: within a metric, what is larger is stronger, today as a month ago;
+// - in units of their usual size, mostly that of the long run. A strength of 1 is the size of an alarm (see AlarmSize),
+//   which changes as the metric shows more of what it does. Prominence is the size in units of what that mostly was. It
+//   ranks: within a metric, what is larger is more prominent, today as a month ago;
 // - in units of their recent size, by how rare that is among the last thousands of records (see Tail). So is unrest, the
 //   average size of errors.
 // Deviations that repeat at the same time of day are usual there (see Habits); others are measured relative to them.
@@ -60,6 +61,7 @@ class SeasonalDeviation {
         double distance = 0.0;    // strengths: 1 is an alarm
         double error = 0.0;
         double offset = 0.0;
+        double prominence = 0.0;  // how large it is, in typical sizes of an alarm
         Rareness rareness;
         bool habitual = false;    // whether alarms are usual at this time, or the value is
 
