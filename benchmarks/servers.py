@@ -49,7 +49,7 @@ def application(bus: str, db: str, folder: Path, **engine: str) -> Iterator[Appl
         settings = config.load(directory)
         if repository is not None:
             tables = open_database(repository)
-            upgrade(tables, settings.shards)
+            upgrade(tables, settings.shards, settings.data_queues or 1)
             tables.close()
         yield Application(directory, settings, processes)
 

@@ -6,6 +6,7 @@ field, one element for each sample, so that a batch over many metrics is decoded
 
 from __future__ import annotations
 
+import hashlib
 import zlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, cast
@@ -27,6 +28,15 @@ class MalformedMessage(ValueError):
 def shard_of(uid: str, shards: int) -> int:
     """Return the shard that a metric belongs to, 0 to `shards` - 1. The one place where this is computed."""
     return zlib.crc32(uid.encode()) % shards
+
+
+def part_of(name: str, parts: int) -> int:
+    """Return which of the metric-data queues samples of a name wait in, 0 to `parts` - 1. The one place where this is computed.
+
+    Names differ in few characters, so that a checksum would put most of them into the same queues.
+    """
+    digest = hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest) % parts
 
 
 # -- The metric-data queue: JSON, as documented; applications publish here too.

@@ -28,11 +28,14 @@ from htmengine.repository import metrics, schema, teachings
 from htmengine.repository.opening import open_database
 from htmengine.repository.times import epoch_seconds
 from htmengine.runtime.anomaly_service import stage as anomaly_service
+from htmengine.runtime.metric_storer import router
 from htmengine.runtime.metric_storer import stage as metric_storer
+from htmengine.runtime.metric_storer.division import Division
 from htmengine.service import context as contexts
 from htmengine.service import loop
 from htmengine.service.context import Context
-from htmengine.service.lines import publish_lines
+from htmengine.service.data_queues import DataQueues
+from htmengine.service.lines import line_messages, publish_lines
 from tests.simulation.disk import Disk
 from tests.simulation.machine import Faults, Machine, Process, Stop, drawn
 from tests.simulation.parts import SimulatedBus, database_of, simulated
@@ -40,7 +43,10 @@ from tests.simulation.parts import SimulatedBus, database_of, simulated
 METRICS, SAMPLES = 3, 40
 SHARDS = 2
 DAY_S = 86_400
+DATA_QUEUES = 3
+"""Where samples are divided among several storers."""
 SERVICES: dict[str, Callable[[Context], Any]] = {
+    "metric_router": router.build,
     "metric_storer": metric_storer.build,
     "model_scheduler": model_scheduler_service.build,
     "anomaly_service": anomaly_service.build,
@@ -151,6 +157,11 @@ class History:
         }
         self.instances = {name: chance.choice((1, 1, 2)) for name in SERVICES}
         """Of each service; where there are two, they share the queues, or one stands by."""
+        self.parts = chance.choice((1, DATA_QUEUES))
+        if self.parts == 1:
+            del self.instances[router.NAME]
+        self.divides = chance.random() < 0.5
+        """Whether the sender of live samples puts them into the queues of their metrics, or into the documented one."""
         self.is_taught = chance.random() < 0.5
         self.lessons = 0
         """How often somebody has taught a model, or taken it back."""
@@ -192,8 +203,9 @@ class History:
         machine = self.machine
         machine.building = process
         settings = _settings(self.disk.folder, **self.scheduler)
-        bus = SimulatedBus(process, self.disk.path("bus.sqlite"), settings.listener.queue)
-        contexts.declare(bus.inner, settings, SHARDS)
+        data_queues = DataQueues.of(settings, self.parts)
+        bus = SimulatedBus(process, self.disk.path("bus.sqlite"), data_queues.every)
+        contexts.declare(bus.inner, settings, SHARDS, self.parts)
         disk, repository = self.disk, "repository.sqlite"
         database = database_of(process, disk.path(repository), lambda: disk.sync(repository))
         machine.building = None
@@ -202,6 +214,7 @@ class History:
             bus=bus,  # type: ignore[arg-type]
             database=database,
             shards=SHARDS,
+            parts=self.parts,
             step=process.point,
             stop=Stop(machine),  # type: ignore[arg-type]
             clock=machine.clock,
@@ -284,9 +297,17 @@ class History:
 
     def _send_live(self, context: Context, sent: int, until: int, metrics: range) -> int:
         upto = min(until, sent + self.machine.random.randint(1, 8))
-        publish_lines(
-            context, [self._line(metric, sample) for sample in range(sent, upto) for metric in metrics]
-        )
+        lines = [self._line(metric, sample) for sample in range(sent, upto) for metric in metrics]
+        if self.divides:  # as the listener
+            parts = Division(context.data_queues, context.settings.storer, "sender").of(lines)
+            messages = [
+                message
+                for queue, part in parts.items()
+                for message in line_messages(queue, part.lines, accepted_at=context.clock())
+            ]
+            context.bus.publish(messages)
+        else:
+            publish_lines(context, lines)
         return upto
 
     def _line(self, metric: int, sample: int) -> str:

@@ -39,10 +39,11 @@ POLL_S = 0.2
 class SimulatedBus:
     """An embedded bus of one process."""
 
-    def __init__(self, process: Process, path: Path, lines_queue: str) -> None:
+    def __init__(self, process: Process, path: Path, ordered: Sequence[str]) -> None:
+        """`ordered`: the queues whose order counts."""
         machine = process.machine
         self.process = process
-        self.lines_queue = lines_queue
+        self.ordered = ordered
         self.inner = EmbeddedBus(path, clock=machine.clock, timer=machine.timer)
         process.on_death.append(self.inner.file.close)
 
@@ -117,7 +118,7 @@ class SimulatedConsumer:
             delivery
             for delivery in came
             if process.mortal
-            and delivery.queue != self._bus.lines_queue
+            and delivery.queue not in self._bus.ordered
             and machine.random.random() < machine.faults.delay
         ]
         self._late = late

@@ -253,6 +253,4 @@ def _size(place: Path | None) -> int:
 
 def _runs(context: Context) -> bool:
     """Whether an engine runs here."""
-    status = {queue.name: queue for queue in context.bus.status()}
-    found = status.get(context.settings.listener.queue)
-    return bool(found and found.consumers)
+    return any(queue.consumers for queue in context.bus.status(context.data_queues.stored))

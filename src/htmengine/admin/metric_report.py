@@ -91,7 +91,7 @@ def _inspect(context: Context, name: str, metric: MetricOverview | None, health:
         *(health.runs(one) for one in ("metric_storer", "model_scheduler", "anomaly_service"))
     )
     if metric is None:
-        queued = health.queues.get(settings.listener.queue, 0)
+        queued = sum(health.queues.get(queue, 0) for queue in context.data_queues.every)
         elsewhere = _stored_elsewhere(context, name)
         said = unknown(name, services, queued, health.refused(name))
         return MetricReport(name, None, 0, None, None, None, Diagnosis(elsewhere) if elsewhere else said)

@@ -10,6 +10,7 @@ from htmengine.model_swapper.checkpoint_store import FILE
 from htmengine.repository import provisioning
 from htmengine.repository.migrations import upgrade
 from htmengine.repository.opening import open_database
+from htmengine.service.data_queues import DataQueues
 
 
 class ServicesRun(ExplainedError):
@@ -59,10 +60,11 @@ def _taken_from(settings: config.Settings) -> list[str]:
 
 
 def _queues(settings: config.Settings) -> list[str]:
-    """Return the engine's queues, however many shards there were."""
+    """Return the engine's queues, however many there were."""
     by_shard = (settings.model_input_queue, settings.results_shard_queue)
-    return [settings.listener.queue] + [
-        name(shard) for shard in range(config.MAX_SHARDS) for name in by_shard
+    return [
+        *DataQueues.of(settings, config.MAX_DATA_QUEUES).every,
+        *(name(shard) for shard in range(config.MAX_SHARDS) for name in by_shard),
     ]
 
 
@@ -83,6 +85,6 @@ def create(settings: config.Settings) -> None:
     provisioning.create(settings.repository)
     database = open_database(settings.repository)
     try:
-        upgrade(database, settings.shards)
+        upgrade(database, settings.shards, settings.data_queues or 1)
     finally:
         database.close()

@@ -253,7 +253,7 @@ def _unsettled(context: Context, counts: Sequence[RowCounts]) -> list[str]:
         for metric in counts
         if _has_model(metric) and metric.scored_rowid < metric.last_rowid
     ]
-    ours = {context.settings.listener.queue} | {
+    ours = set(context.data_queues.every) | {
         name(shard)
         for shard in range(context.shards)
         for name in (context.settings.model_input_queue, context.settings.results_shard_queue)

@@ -70,7 +70,7 @@ def run(request: Request, source: Callable[[Failures], Source]) -> tuple[dict[st
             _tell_failures(failures)
             return {"metrics": len(names), "names": names}, int(bool(failures))
         tell_if_nobody_takes(
-            context, [context.settings.listener.queue], "metric_storer", "what is sent waits in the queue."
+            context, context.data_queues.every, "metric_storer", "what is sent waits in the queue."
         )
         done: list[Sent] = []
         with counting() as show:

@@ -52,7 +52,7 @@ def run(request: Request) -> tuple[dict[str, Any], int]:
         context = stack.enter_context(installation(request.config, request.data))
         # First: a queue that nobody takes from gets full, and then this waits.
         tell_if_nobody_takes(
-            context, [context.settings.listener.queue], "metric_storer", "what is sent waits in the queue."
+            context, context.data_queues.every, "metric_storer", "what is sent waits in the queue."
         )
         with backfill.begun(context, request.metric) as publish:
             with progress_bar(stream, "Reading") as show:

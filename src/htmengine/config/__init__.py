@@ -10,6 +10,9 @@ from htmengine.config.settings import (
     CONFIG_PATH_VARIABLE as CONFIG_PATH_VARIABLE,
 )
 from htmengine.config.settings import (
+    MAX_DATA_QUEUES as MAX_DATA_QUEUES,
+)
+from htmengine.config.settings import (
     MAX_SHARDS as MAX_SHARDS,
 )
 from htmengine.config.settings import (

@@ -18,6 +18,7 @@ import msgspec
 from htmengine import extras, foreign
 from htmengine.config.options import (
     OptionReader,
+    Section,
     absolute_path,
     boolean,
     count,
@@ -54,6 +55,7 @@ MIN_RESIDENT_MEBIBYTES, UNKNOWN_MEBIBYTES = 256, 2048
 """For models, where nothing else is said: at least, and where it is not known how much memory there is."""
 SHARDS_ON_RABBITMQ: Final = 16
 MAX_SHARDS: Final = 256
+MAX_DATA_QUEUES: Final = 64
 CONFIG_PATH_VARIABLE: Final = "APPLICATION_CONFIG_PATH"
 BATCHES_SUFFIX: Final = ".batches"
 """The exchange of batches is named like the documented results exchange, with this behind."""
@@ -320,6 +322,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_root: Path | None = None
     shards: int = 4
     """Used once, when the repository is created; from then on the repository's own number holds."""
+    data_queues: int | None = None
+    """Among which samples are divided by name, so that as many storers can work; 1: all wait in the documented one. The
+    repository's own number holds; `htmengine db upgrade` changes it. None: as it is, or else 1."""
     results_exchange: str = "htmengine.model.results"
     results_queue: str = "htmengine.mswapper.results"
     model_input_queue_prefix: str = "htmengine.mswapper.model.input."
@@ -355,6 +360,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def model_input_queue(self, shard: int) -> str:
         """Return the name of the queue of a shard's model input."""
         return f"{self.model_input_queue_prefix}{shard:04d}"
+
+    def data_queue(self, part: int) -> str:
+        """Return the name of one of several metric-data queues."""
+        return f"{self.listener.queue}.{part:04d}"
 
     def results_shard_queue(self, shard: int) -> str:
         """Return the name of the queue of a shard's results."""
@@ -474,6 +483,7 @@ def _settings(reader: OptionReader, folder: Path | None) -> Settings:
             "checkpoint_store", get_args(CheckpointStoreName), defaults.checkpoint_store
         ),
         shards=engine.get("shards", _shards, SHARDS_ON_RABBITMQ if bus == "rabbitmq" else defaults.shards),
+        data_queues=_data_queues(engine, bus, dialect),
         results_exchange=reader.section(APPLICATION, "metric_streamer").get(
             "results_exchange_name", str, defaults.results_exchange
         ),
@@ -769,6 +779,23 @@ def _broker(reader: OptionReader) -> Broker:
     )
     reader.refuse_others(file, "tls")
     return broker
+
+
+def _data_queues(engine: Section, bus: BusName, dialect: Dialect) -> int | None:
+    number = engine.get("data_queues", _some_data_queues, None)
+    if number and number > 1 and (bus != "rabbitmq" or dialect == "sqlite"):
+        engine.fault(
+            f"data_queues = {number} lets several storers work, which needs bus = rabbitmq and a repository on a server;"
+            " with embedded parts there is one storer: leave the option out"
+        )
+    return number
+
+
+def _some_data_queues(text: str) -> int:
+    number = whole_number(text)
+    if not 1 <= number <= MAX_DATA_QUEUES:
+        raise ValueError(f"is not a number of queues, 1 to {MAX_DATA_QUEUES}")
+    return number
 
 
 def _shards(text: str) -> int:

@@ -17,6 +17,14 @@ _backfill: Final = schema.backfill.c
 _held: Final = schema.held_sample.c
 
 
+class Run(NamedTuple):
+    """A history that is being sent."""
+
+    name: str
+    """Of the metric."""
+    token: str
+
+
 class HeldSamples(NamedTuple):
     """Live samples of one metric that wait, in columns, in the order in which they came."""
 
@@ -32,6 +40,12 @@ def running(conn: Connection) -> dict[str, str]:
     """
     query = select(_backfill.name, _backfill.token).order_by(_backfill.name)
     return {row.name: row.token for row in conn.execute(query)}
+
+
+def runs(conn: Connection) -> dict[Run, int]:
+    """Return, of the backfills that have begun and not ended, a number that changes when something of them comes."""
+    query = select(_backfill.name, _backfill.token, _backfill.renewed_at)
+    return {Run(row.name, row.token): row.renewed_at for row in conn.execute(query)}
 
 
 def begin(conn: Connection, name: str, token: str, now: int) -> None:

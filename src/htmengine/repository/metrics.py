@@ -199,13 +199,13 @@ def descriptions(conn: Connection, uids: Sequence[str]) -> dict[str, Description
 def create_custom(conn: Connection, names: Sequence[str]) -> dict[str, str]:
     """Make sure that each name has a custom metric, and return their uids.
 
-    Whoever else creates metrics waits until this transaction ends. Raises ValueError for a name that is empty or too
+    Whoever else creates metrics of these names waits until this transaction ends. Raises ValueError for a name that is empty or too
     long; then none is created.
     """
     for name in names:
         if not 0 < len(name) <= MAX_NAME:
             raise ValueError(f"a metric's name has 1 to {MAX_NAME} characters, not {len(name)}: {name[:40]}…")
-    lock_metrics(conn)
+    lock_metrics(conn, names)
     uids = {name: state.uid for name, state in states_by_name(conn, names).items()}
     new = [name for name in dict.fromkeys(names) if name not in uids]
     uids.update((name, uuid.uuid4().hex) for name in new)

@@ -20,7 +20,7 @@ def rename(conn: Connection, uid: str, name: str) -> bool:
     """
     if not 0 < len(name) <= metrics.MAX_NAME:
         raise ValueError(f"a metric's name has 1 to {metrics.MAX_NAME} characters, not {len(name)}")
-    lock_metrics(conn)
+    lock_metrics(conn, [name])
     columns = (_metric.name, _metric.description, _metric.server, _metric.parameters)
     row = conn.execute(select(*columns).where(_metric.uid == uid)).one_or_none()
     if row is None or metrics.states_by_name(conn, [name]) or row.name in backfill.running(conn):

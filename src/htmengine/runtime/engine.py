@@ -1,38 +1,20 @@
-"""The whole engine in one process: every service is a thread, and a thread that dies of an error is started again."""
+"""The whole engine in one process: every service is a thread of it."""
 
 from __future__ import annotations
 
 import argparse
-import logging
-import threading
-import time
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
-from typing import Final
 
-from htmengine.errors import DependencyUnavailable, ExplainedError
-from htmengine.service import shutdown
 from htmengine.service.context import Context
-from htmengine.service.program import Work, collect_garbage_rarely, stage_work
-from htmengine.system.thread_names import show_thread_name
-
-log = logging.getLogger(__name__)
-
-MAX_RESTARTS: Final = 20
-WITHIN_S: Final = 300.0
-"""A service that was started again so often within this time is given up, and the engine with it. A message that
-kills its consumer is set aside after five deaths, so one or two of them are survived."""
-PAUSE_S: Final = 0.5
-"""Before a service is started again."""
+from htmengine.service.data_queues import DataQueues
+from htmengine.service.program import Work, stage_work
 
 
-class EngineFailed(ExplainedError):
-    """A service dies again and again, or does not stop."""
-
-
-def services(listening: Callable[[int], None] = lambda _port: None) -> dict[str, Work]:
+def services(
+    listening: Callable[[int], None] = lambda _port: None, *, data_queues: DataQueues
+) -> dict[str, Work]:
     """Return every service by name, in the order of a sample's way; `listening` is called when TCP's port is open."""
     from htmengine.model_swapper.model_scheduler_service import build as scheduler
     from htmengine.runtime.anomaly_service.stage import build as anomaly
@@ -40,7 +22,7 @@ def services(listening: Callable[[int], None] = lambda _port: None) -> dict[str,
     from htmengine.runtime.metric_garbage_collector import work as collect_garbage
     from htmengine.runtime.metric_listener.server import UDP_NAME
     from htmengine.runtime.metric_listener.server import work as listen
-    from htmengine.runtime.metric_storer.stage import build as storer
+    from htmengine.runtime.metric_storer.service import works as storing
 
     def listen_to_datagrams(context: Context) -> None:
         listen(replace(context, options=argparse.Namespace(transport="udp")))
@@ -48,111 +30,8 @@ def services(listening: Callable[[int], None] = lambda _port: None) -> dict[str,
     return {
         "metric_listener": partial(listen, ready=listening),
         UDP_NAME: listen_to_datagrams,
-        "metric_storer": stage_work(storer, "metric_storer"),
+        **storing(data_queues),
         "model_scheduler": stage_work(scheduler, "model_scheduler"),
         "anomaly_service": stage_work(anomaly, "anomaly_service"),
         GARBAGE_COLLECTOR: collect_garbage,
     }
-
-
-class Supervisor:
-    """Keeps services running, each in a thread of its own, until its context's `stop` is set.
-
-    Parameters
-    ----------
-    works : the services by name.
-    context : given to each; its `stop` ends all of them.
-    clock : seconds that only grow.
-    standstill_s : how long nothing may move in services that should stop.
-    """
-
-    def __init__(
-        self,
-        works: Mapping[str, Work],
-        context: Context,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        pause_s: float = PAUSE_S,
-        standstill_s: float = shutdown.STANDSTILL_S,
-    ) -> None:
-        self.context = context
-        self.failure: ExplainedError | None = None
-        self.restarts: dict[str, int] = dict.fromkeys(works, 0)
-        self._clock = clock
-        self._pause_s = pause_s
-        self._standstill_s = standstill_s
-        self._threads = [
-            threading.Thread(target=self._keep_running, args=(name, work), name=name, daemon=True)
-            for name, work in works.items()
-        ]
-
-    def start(self) -> None:
-        """Start every service."""
-        collect_garbage_rarely()
-        for thread in self._threads:
-            thread.start()
-
-    def wait(self, say: Callable[[str], None] = lambda text: None) -> None:
-        """Wait until `stop` is set, and let every service end in good order, however long that takes.
-
-        `say` is called every few seconds with how far they are.
-
-        Raises
-        ------
-        ExplainedError : what a service cannot go on without; a service was given up, or hangs.
-        """
-        self.context.stop.wait()
-        shutdown.outlasted(self._ended, self.context.progress, standstill_s=self._standstill_s, say=say)
-        if self.failure:
-            raise self.failure
-        if hanging := self._running():
-            raise EngineFailed(
-                f"{', '.join(hanging)}: does not stop; it made no progress for {self._standstill_s:.0f} seconds.",
-                hint="Nothing is lost: the work is finished at the next start.",
-            )
-
-    def _running(self) -> list[str]:
-        return [thread.name for thread in self._threads if thread.is_alive()]
-
-    def _ended(self, timeout_s: float) -> bool:
-        for thread in self._threads:
-            if thread.is_alive():
-                thread.join(timeout_s)
-                break
-        return not self._running()
-
-    def _keep_running(self, name: str, work: Work) -> None:
-        show_thread_name()
-        stop = self.context.stop
-        deaths: deque[float] = deque(maxlen=MAX_RESTARTS)
-        while not stop.is_set():
-            try:
-                work(self.context)
-                if stop.is_set():
-                    return
-                log.error("%s.ended: nothing asked it to stop", name)
-            except DependencyUnavailable as error:
-                log.warning("%s.waiting reason=%s", name, error)
-                stop.wait(self._pause_s)
-                continue
-            except ExplainedError as error:
-                self._give_up(error)
-                return
-            except Exception:
-                log.exception("%s.died", name)
-            now = self._clock()
-            if len(deaths) == MAX_RESTARTS and now - deaths[0] < WITHIN_S:
-                self._give_up(
-                    EngineFailed(
-                        f"{name}: died {MAX_RESTARTS + 1} times within {WITHIN_S:.0f} seconds.",
-                        hint="The log above says why. Nothing is lost: start again once the cause is removed.",
-                    )
-                )
-                return
-            deaths.append(now)
-            self.restarts[name] += 1
-            stop.wait(self._pause_s)
-
-    def _give_up(self, error: ExplainedError) -> None:
-        self.failure = self.failure or error
-        self.context.stop.set()

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +20,7 @@ from htmengine.bus import Bus, BusError, BusLost, BusUnavailable
 from htmengine.bus.embedded.file import LOST_HINT
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.service import fault_injection, retry
+from htmengine.service.data_queues import DataQueues
 from htmengine.service.shutdown import Progress
 from htmengine.service.status_files import Snapshot
 from htmengine.system import private
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 DEFAULT_DATA: Final = Path("htmengine-data")
 """Folder of the embedded parts where none is named, below the current directory."""
-DATA_QUEUE_LIMIT: Final = 20_000
-DATA_QUEUE_BYTES: Final = 8 << 20
-"""Some two hundred thousand lines: what waits is worked off in seconds, and beyond it the senders wait."""
 SHARD_QUEUE_LIMIT: Final = 2_000
 LEAST_FREE_BYTES: Final = 16 << 20
 """With less than this left on the disk no program starts: SQLite needs room to roll back what it cannot finish."""
@@ -50,6 +48,8 @@ class Context:
     database: Database
     shards: int
     """Number of shards of this installation."""
+    parts: int = 1
+    """Among how many metric-data queues samples are divided."""
     step: fault_injection.Step = fault_injection.no_step
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the program is to end."""
@@ -63,6 +63,11 @@ class Context:
     """Seconds that only grow, the same for all processes of the machine until it is started again."""
     counters: dict[str, Snapshot] = field(default_factory=dict)
     """By service: what it counts. A service that has something to tell enters itself."""
+
+    @cached_property
+    def data_queues(self) -> DataQueues:
+        """The queues in which samples wait to be stored."""
+        return DataQueues.of(self.settings, self.parts)
 
 
 def settings_for(directory: Path | None, data: Path | None) -> config.Settings:
@@ -130,7 +135,7 @@ def opened(
     stop, progress = stop or threading.Event(), progress or Progress()
     opening = partial(_open, settings, serving)
     try:
-        database, shards, bus = (
+        database, shards, parts, bus = (
             retry.retry_while_unavailable(opening, waiting_as, stop) if waiting_as else opening()
         )
     except (RepositoryUnavailable, BusUnavailable, DBAPIError, sqlite3.Error, OSError) as error:
@@ -156,6 +161,7 @@ def opened(
             bus=bus,
             database=database,
             shards=shards,
+            parts=parts,
             step=progress.following(step),
             stop=stop,
             progress=progress,
@@ -193,25 +199,28 @@ def _server_away(error: Exception, settings: config.Settings) -> str | None:
     return None
 
 
-def _open(settings: config.Settings, serving: bool) -> tuple[Database, int, Bus]:
-    """Return the repository, its number of shards, and the bus."""
+def _open(settings: config.Settings, serving: bool) -> tuple[Database, int, int, Bus]:
+    """Return the repository, its numbers of shards and of metric-data queues, and the bus."""
     from htmengine.bus.opening import open_bus
     from htmengine.repository.opening import open_database
 
     with _alone_in(data_folder(settings), LEAST_FREE_BYTES if serving else 0), ExitStack() as undoing:
         database = open_database(settings.repository, serving=serving)
         undoing.callback(database.close)
-        shards = _prepare_repository(database, settings, serving)
+        shards, parts = _prepare_repository(database, settings, serving)
         bus = open_bus(settings)
         undoing.callback(bus.close)
-        declare(bus, settings, shards)
+        declare(bus, settings, shards, parts)
         undoing.pop_all()
-        return database, shards, bus
+        return database, shards, parts, bus
 
 
-def declare(bus: Bus, settings: config.Settings, shards: int) -> None:
+def declare(bus: Bus, settings: config.Settings, shards: int, parts: int = 1) -> None:
     """Make sure that every queue and exchange of the engine exists."""
-    bus.declare_queue(settings.listener.queue, limit=DATA_QUEUE_LIMIT, limit_bytes=DATA_QUEUE_BYTES)
+    data_queues = DataQueues.of(settings, parts)
+    for queue in data_queues.every:
+        limit, limit_bytes = data_queues.limits(queue)
+        bus.declare_queue(queue, limit=limit, limit_bytes=limit_bytes)
     for shard in range(shards):
         bus.declare_queue(settings.model_input_queue(shard), limit=SHARD_QUEUE_LIMIT)
         bus.declare_queue(settings.results_shard_queue(shard), limit=SHARD_QUEUE_LIMIT)
@@ -219,26 +228,27 @@ def declare(bus: Bus, settings: config.Settings, shards: int) -> None:
     bus.declare_exchange(settings.batches_exchange)
 
 
-def _prepare_repository(database: Database, settings: config.Settings, serving: bool) -> int:
-    """Return the number of shards; an embedded repository is brought to the newest schema first."""
+def _prepare_repository(database: Database, settings: config.Settings, serving: bool) -> tuple[int, int]:
+    """Return the numbers of shards and of metric-data queues; an embedded repository is brought to the newest schema first."""
+    from htmengine.repository.locks import data_queues
     from htmengine.repository.migrations import installed_shards, is_current, upgrade
 
     if settings.repository.dialect == "sqlite":
         if serving or not is_current(database):
-            upgrade(database, settings.shards)
+            upgrade(database, settings.shards, settings.data_queues or 1)
     elif not is_current(database):
         raise StartError(
             f"{_place(settings)}: the database's schema is not the one of this version.",
             hint="Run `htmengine db upgrade` once, then start again.",
         )
     with database.read() as conn:
-        shards = installed_shards(conn)
+        shards, parts = installed_shards(conn), data_queues(conn)
     if shards is None:
         raise StartError(
             f"{_place(settings)}: the number of shards is not recorded in the table `installation`.",
             hint="Restore the table from a backup; `htmengine db upgrade` records it in a new database.",
         )
-    return shards
+    return shards, parts
 
 
 def _place(settings: config.Settings) -> str:

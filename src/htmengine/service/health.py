@@ -14,6 +14,10 @@ MAX_DEAD_LETTERS: Final = 10_000
 """At most so many are counted."""
 
 
+ROUTER: Final = "metric_router"
+"""Where there are several metric-data queues, it divides what applications put into the documented one."""
+
+
 class ServiceHealth(NamedTuple):
     """One service."""
 
@@ -61,7 +65,8 @@ def services_of(
     shards = range(context.shards)
     fed = {
         "metric_listener": [],
-        "metric_storer": [settings.listener.queue],
+        **({ROUTER: [settings.listener.queue]} if context.data_queues.parts else {}),
+        "metric_storer": context.data_queues.stored,
         "model_scheduler": [settings.model_input_queue(shard) for shard in shards],
         "anomaly_service": [settings.results_shard_queue(shard) for shard in shards],
     }

@@ -72,12 +72,15 @@ def publish_lines(
 ) -> bool:
     """Publish lines that are accepted now; wait while the queue is full.
 
+    A history goes to the queue of its metric: what its sender sends afterwards must come behind it.
+
     Returns
     -------
     Whether they were published: not if the context was stopped before there was room.
     """
+    queues = context.data_queues
     messages = line_messages(
-        context.settings.listener.queue,
+        queues.of_name(backfill.metric) if backfill else queues.documented,
         lines,
         accepted_at=context.clock(),
         backfill=backfill,

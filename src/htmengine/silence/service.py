@@ -18,11 +18,10 @@ POLL_INTERVAL_S: Final = 2.0
 def work(context: Context) -> None:
     """Find silences until `context.stop` is set."""
     settings = context.settings
-    queue = settings.listener.queue
 
     def waiting_s() -> float:
         try:
-            return waiting_in(context.bus.status(), [queue])
+            return waiting_in(context.bus.status(), context.data_queues.every)
         except BusError:
             return math.inf
 

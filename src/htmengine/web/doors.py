@@ -153,14 +153,15 @@ def _publish(site: Site, samples: Samples, now: float, door: str, peer: str) -> 
     messages = [
         message
         for protocol, lines in queue_lines.written(samples).items()
+        for queue, part in site.division.of(lines, [(len(lines), peer)] if peer else ()).items()
         for message in line_messages(
-            settings.queue,
-            lines,
+            queue,
+            part.lines,
             accepted_at=now,
             lines_per_message=settings.batch_lines,
             protocol=protocol,
             door=door,
-            peers=[(len(lines), peer)] if peer else (),
+            peers=part.peers,
         )
     ]
     try:

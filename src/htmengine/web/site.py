@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from htmengine.admin.explaining import Explained, explain
 from htmengine.admin.health import Health, health_of
 from htmengine.admin.taught_past import TaughtPasts
+from htmengine.runtime.metric_storer.division import Division
 from htmengine.service.context import Context
 from htmengine.web.access import Access
 from htmengine.web.feed import Feed
@@ -48,11 +49,14 @@ class Site:
     explanations: dict[tuple[str, int, int], Explanation] = field(default_factory=dict)
     """Those that were asked for last, by uid, generation and rowid."""
     taught_pasts: TaughtPasts = field(default_factory=TaughtPasts)
+    division: Division = field(init=False)
+    """Knows the queue of each sample that is sent here."""
     feed: Feed = field(init=False)
     watch: Watch = field(init=False)
 
     def __post_init__(self) -> None:
         """Make what fills the memory; it works from `start` on."""
+        self.division = Division(self.context.data_queues, self.context.settings.storer, "web")
         self.watch = Watch(self.context, look=self.look, clock=self.clock)
         self.feed = Feed(self.context, self.fleet, self.hub, self.access, self.watch, clock=self.clock)
         self.feed.tell_health = lambda: self.hub.publish("health", self.overview())

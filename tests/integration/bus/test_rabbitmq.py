@@ -169,6 +169,71 @@ def start_one_after_the_other(open_bus, queues):
     return consumers
 
 
+@pytest.fixture
+def ordered(open_bus):
+    """Return a bus with some queues whose order holds whoever consumes them, and what opens further ones."""
+    queues = [f"ordered.{number}" for number in range(8)]
+
+    def opened(node):
+        bus = open_bus(node=node, ordered_queues=queues)
+        for queue in queues:
+            bus.declare_queue(queue)
+        return bus
+
+    return queues, opened
+
+
+def test_order_holds_while_queues_change_hands(ordered):
+    queues, opened = ordered
+    publisher = opened("publisher")
+    consumers = [opened(node).consume(queues) for node in NODES]
+    consumers[0].receive(max_messages=4, timeout_s=0)
+    consumers[1].receive(max_messages=4, timeout_s=0)
+    seen = {queue: [] for queue in queues}
+    owners = set()
+    sent = 0
+    deadline = time.monotonic() + 4 * TIMEOUT_S
+    while time.monotonic() < deadline and (sent < 100 or any(len(one) < 100 for one in seen.values())):
+        if sent < 100:
+            publisher.publish(
+                [Outgoing(queue, b"%d" % number) for number in range(sent, sent + 20) for queue in queues]
+            )
+            sent += 20
+        if sent in (40, 80):
+            publisher.rebalance()
+        # The second of them takes more at a time: then it subscribes anew.
+        for number, consumer in enumerate(consumers):
+            got = consumer.receive(max_messages=4 if sent < 60 else 40, timeout_s=0.1)
+            for delivery in got:
+                seen[delivery.queue].append(int(delivery.body))
+                owners.add((number, delivery.queue))
+            consumer.ack(got)
+    assert seen == {queue: list(range(100)) for queue in queues}
+    assert len({number for number, _ in owners}) == 2
+
+
+def test_what_is_in_hand_keeps_a_queue_whose_order_must_hold(ordered):
+    queues, opened = ordered
+    publisher = opened("publisher")
+    one = opened(NODES[0]).consume(queues)
+    one.receive(max_messages=9, timeout_s=0)
+    other = opened(NODES[1]).consume(queues)
+    other.receive(max_messages=9, timeout_s=0)
+    publisher.publish([Outgoing(queue, b"first") for queue in queues])
+    held = []
+    deadline = time.monotonic() + TIMEOUT_S
+    while len(held) < len(queues) and time.monotonic() < deadline:
+        held += one.receive(max_messages=9, timeout_s=0.1)
+    publisher.rebalance()
+    publisher.publish([Outgoing(queue, b"second") for queue in queues])
+    for _ in range(5):
+        assert all(delivery.body == b"second" for delivery in one.receive(max_messages=0, timeout_s=0.1))
+        assert not other.receive(max_messages=9, timeout_s=0.1)
+    one.ack(held)
+    one.receive(max_messages=0, timeout_s=0.1)
+    assert other.receive(max_messages=9, timeout_s=TIMEOUT_S)
+
+
 def test_with_nobody_there_is_nothing_to_rebalance(bus):
     assert bus.rebalance() == {}
 

@@ -60,6 +60,7 @@ class RabbitBus(Bus):
         *,
         application: str = "htmengine",
         plain_queues: Sequence[str] = (),
+        ordered_queues: Sequence[str] = (),
         node: str | None = None,
         spread_s: float = 0.0,
     ) -> None:
@@ -69,6 +70,7 @@ class RabbitBus(Bus):
         ----------
         application : begins the names of what the bus keeps for itself.
         plain_queues : queues that applications declare, too.
+        ordered_queues : queues whose order must hold also when another consumer takes one over.
         node : the name of this consumer among those that share queues; that of the machine and the process by default.
         spread_s : consumers that start within this time of each other share queues; see `RabbitConsumer`.
 
@@ -77,7 +79,12 @@ class RabbitBus(Bus):
         BusUnavailable, BusError
         """
         self.session = Session(
-            broker, application=application, plain_queues=plain_queues, node=node, spread_s=spread_s
+            broker,
+            application=application,
+            plain_queues=plain_queues,
+            ordered_queues=ordered_queues,
+            node=node,
+            spread_s=spread_s,
         )
         self._lock = threading.Lock()
         self._queues: set[str] = set()

@@ -195,7 +195,7 @@ class Channel:
 
         def abandon() -> None:
             if self._raw is not None and self._raw.is_open:
-                self._raw.close()
+                _close_at_once(self._raw)
 
         self._failure = self._failure or BusUnavailable(f"{self.connection.where}: the channel was given up")
         self.connection.later(abandon)
@@ -366,8 +366,17 @@ class Publisher(Channel):
 
 def _close(raw: Any, answer: Callable[[Any], None]) -> None:
     raw.add_on_close_callback(lambda *_: answer(None))
-    raw.close()
+    _close_at_once(raw)
 
 
 def _inspect(name: str, raw: Any, answer: Callable[[Any], None]) -> None:
     raw.queue_declare(name, passive=True, callback=answer)
+
+
+def _close_at_once(raw: Any) -> None:
+    """Close a channel without the cancellation of its consumers, which pika would send first.
+
+    Behind a cancellation the next consumer of a queue gets what comes next, and only then what goes back with the channel.
+    """
+    raw._cancelled.update(raw._consumers)
+    raw.close()

@@ -36,7 +36,7 @@ OWNERSHIP_BY_PRIORITY: Final = (4, 0)
 """Version from which on the broker hands a queue to the consumer with the highest priority."""
 MAX_WAIT_S: Final = 1.0
 BATCH_INTERVAL_S: Final = 0.1
-"""From a queue without arguments, into which applications put small messages, batches come at most this often. What
+"""From the metric-data queues, into which applications put small messages, batches come at most this often. What
 begins as one message for each row costs the broker several times as much as all the rest on the way of the row."""
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,8 @@ class _Subscription:
         self.tag = ""
         self.under_way = 0
         """Messages that came by it and are not acknowledged."""
+        self.given = 0
+        """Of the last batch."""
         self.epoch = 0
         """When its first message came, in nanoseconds: no other subscription has the same."""
 
@@ -87,7 +89,8 @@ class RabbitConsumer(Closing, Consumer):
         self._on_close = on_close
         self._condition = threading.Condition()
         self._channels: dict[str, Channel] = {}
-        """By queue. Those without arguments have one each, since the broker closes it when another has the queue."""
+        """By queue. Those without arguments have one each, since the broker closes it when another has the queue; and those
+        whose order must hold, since to close it gives all that came back before others get more."""
         self._subscriptions: dict[str, _Subscription] = {}
         self._due: dict[str, float] = {}
         """When to subscribe to those that are not subscribed to."""
@@ -105,6 +108,8 @@ class RabbitConsumer(Closing, Consumer):
         self._redelivery_counts: RedeliveryCounts | None = None
         self._redelivery_channel: Channel | None = None
         self._member: Member | None = None
+        self._to_release: set[str] = set()
+        """Queues that another consumer should have."""
         self._closed = False
 
     # -- The contract
@@ -229,13 +234,15 @@ class RabbitConsumer(Closing, Consumer):
         try:
             if not self._channels:
                 self._begin()
-            prefetch = math.ceil(max_messages / len(self.queues))
             now = time.monotonic()
             for queue in [queue for queue, due in self._due.items() if due <= now]:
-                self._subscribe_to(queue, prefetch)
-            for queue in self._member.to_release() if self._member else ():
-                self._subscribe_again(queue, prefetch)
-            for queue, wanted in self._wider(max_messages, prefetch):
+                self._subscribe_to(queue, self._share(queue, max_messages))
+            if self._member:
+                self._to_release |= self._member.to_release()
+            for queue in [queue for queue in self._to_release if self._may_release(queue)]:
+                self._to_release.discard(queue)
+                self._subscribe_again(queue, self._share(queue, max_messages))
+            for queue, wanted in self._wider(max_messages):
                 self._subscribe_again(queue, wanted)
         except BusError:
             self._reset()
@@ -246,7 +253,8 @@ class RabbitConsumer(Closing, Consumer):
         connection = self._session.consuming.connection()
         shared = Channel(connection)
         plain = self._session.plain_queues
-        self._channels = {queue: Channel(connection) if queue in plain else shared for queue in self.queues}
+        own = plain | self._session.ordered_queues
+        self._channels = {queue: Channel(connection) if queue in own else shared for queue in self.queues}
         self._redelivery_channel = Channel(connection)
         self._redelivery_counts = RedeliveryCounts(self._redelivery_channel, self._session.publish)
         shareable = [queue for queue in self.queues if queue not in plain]
@@ -292,26 +300,57 @@ class RabbitConsumer(Closing, Consumer):
             self._due.pop(queue, None)
 
     def _subscribe_again(self, queue: str, prefetch: int) -> None:
-        """Replace a subscription. What came by it stays in hand; where others wait for the queue, they get it now."""
+        """Replace a subscription; where others wait for the queue, they get it now.
+
+        What came by it stays in hand; of a queue whose order must hold it goes back.
+        """
+        ordered = queue in self._session.ordered_queues
         with self._condition:
             old = self._subscriptions.pop(queue, None)
-        if old is not None:
+            if old is not None and ordered:
+                del self._channels[queue]
+                self._fresh[queue].clear()
+                self._again = deque(one for one in self._again if one.subscription is not old)
+        if old is not None and ordered:
+            old.channel.close()
+            self._channels[queue] = Channel(old.channel.connection)
+        elif old is not None:
             old.channel.cancel(old.tag)
         self._subscribe_to(queue, prefetch)
 
-    def _wider(self, max_messages: int, prefetch: int) -> list[tuple[str, int]]:
+    def _may_release(self, queue: str) -> bool:
+        """Whether nothing of a queue whose order must hold is in hand."""
+        with self._condition:
+            return queue not in self._session.ordered_queues or not any(
+                delivery.queue == queue for _, delivery in self._unacked.values()
+            )
+
+    def _share(self, queue: str, max_messages: int) -> int:
+        """Return how many messages of a queue may come before some are acknowledged.
+
+        Of one whose order must hold as many as of one that is nobody else's: to change that gives it away for a moment.
+        """
+        if queue in self._session.ordered_queues:
+            return 2 * max_messages
+        return math.ceil(max_messages / len(self.queues))
+
+    def _wider(self, max_messages: int) -> list[tuple[str, int]]:
         """Return the queues of which more must come at a time, when nothing is there to be given out.
 
-        Those of which all that may come is in the hands of the caller, who wants more; and a queue without arguments,
-        which is nobody else's, as soon as messages come in numbers: then the next batch is here before it is asked for.
+        Those of which all that may come is in the hands of the caller, who wants more; one whose order must hold, when the
+        last batch had all that may come, and nothing is in hand; and a queue without arguments, which is nobody else's, as
+        soon as messages come in numbers: then the next batch is here before it is asked for.
         """
         with self._condition:
             if self._again or any(self._fresh.values()):
                 return []
             wider = []
             for queue, subscription in self._subscriptions.items():
-                if subscription.under_way >= subscription.prefetch:
-                    wider.append((queue, prefetch))
+                if queue in self._session.ordered_queues:
+                    if not self._unacked and subscription.given >= subscription.prefetch < max_messages:
+                        wider.append((queue, self._share(queue, max_messages)))
+                elif subscription.under_way >= subscription.prefetch:
+                    wider.append((queue, self._share(queue, max_messages)))
                 elif (
                     queue in self._session.plain_queues
                     and self._acknowledged
@@ -323,9 +362,9 @@ class RabbitConsumer(Closing, Consumer):
 
     def _gathers(self, max_messages: int) -> bool:
         """Whether what is here should wait for more."""
-        queues = self.queues
+        queues, session = self.queues, self._session
         return (
-            all(queue in self._session.plain_queues for queue in queues)
+            session.plain_queues | session.ordered_queues >= set(queues)
             and not self._unacked
             and sum(len(self._fresh[queue]) for queue in queues) < max_messages
         )
@@ -343,6 +382,7 @@ class RabbitConsumer(Closing, Consumer):
             self._subscriptions = {}
             self._due = {}
             self._redelivery_counts = self._redelivery_channel = self._member = None
+            self._to_release.clear()
             self._gone = None
             for fresh in self._fresh.values():
                 fresh.clear()
@@ -433,7 +473,10 @@ class RabbitConsumer(Closing, Consumer):
                 break
             self._last_turn[queue] = turn
             fresh = self._fresh[queue]
-            deliveries += [self._handed(fresh.popleft(), 1) for _ in range(min(part, len(fresh)))]
+            given = [self._handed(fresh.popleft(), 1) for _ in range(min(part, len(fresh)))]
+            if subscription := self._subscriptions.get(queue):
+                subscription.given = len(given)
+            deliveries += given
         return deliveries
 
     def _handed(self, message: _Message, deliveries: int) -> Delivery:

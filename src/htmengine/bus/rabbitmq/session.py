@@ -28,12 +28,14 @@ class Session:
         *,
         application: str,
         plain_queues: Sequence[str],
+        ordered_queues: Sequence[str] = (),
         node: str | None,
         spread_s: float,
     ) -> None:
         """Connect to the broker; parameters as those of `RabbitBus`. Raises BusUnavailable or BusError."""
         self.application = application
         self.plain_queues = frozenset(plain_queues)
+        self.ordered_queues = frozenset(ordered_queues)
         self.node = node or this_node()
         self.spread_s = spread_s
         # A broker that is short of memory or disk stops reading from those who publish; acknowledgements must go on.

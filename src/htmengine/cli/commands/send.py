@@ -48,7 +48,9 @@ def send(
         refused = refusals.foreseen(context, samples)
         context.bus.publish(line_messages(queue, checked, accepted_at=now))
         print_json({"sent": len(checked), "refused": refused})
-        tell_if_nobody_takes(context, [queue], "metric_storer", "the samples wait in the queue.")
+        tell_if_nobody_takes(
+            context, context.data_queues.every, "metric_storer", "the samples wait in the queue."
+        )
         if code := refusals.tell(refused, len(checked)):
             raise typer.Exit(code)
 

@@ -19,6 +19,7 @@ from htmengine.incidents import service as incidents
 from htmengine.runtime import engine, metric_garbage_collector
 from htmengine.service import fault_injection, program, shutdown
 from htmengine.service.context import Context, data_folder, opened, settings_for
+from htmengine.service.supervisor import Supervisor
 from htmengine.silence import service as silence
 from htmengine.system import private
 from htmengine.web import access, server
@@ -58,7 +59,7 @@ def run(request: Request) -> None:
         opened(settings, step=fault_injection.from_environment(), stop=stop, progress=progress) as context,
     ):
         listening = threading.Event()
-        works = engine.services(lambda _port: listening.set()) | {
+        works = engine.services(lambda _port: listening.set(), data_queues=context.data_queues) | {
             silence.NAME: silence.work,
             incidents.NAME: incidents.work,
             alerts.NAME: alerts.work,
@@ -69,7 +70,7 @@ def run(request: Request) -> None:
         if bound := stack.enter_context(_web_socket(request, settings)):
             access.require_token(context.database, settings.http)
             works[server.NAME] = partial(server.serve, bound=bound, ready=serving.set)
-        supervisor = engine.Supervisor(works, context)
+        supervisor = Supervisor(works, context)
         with program.reporting(context, list(supervisor.restarts), supervisor.restarts):
             supervisor.start()
             while not (stop.is_set() or (listening.is_set() and (serving.is_set() or not bound))):

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from htmengine.bus import Bus, Outgoing, QueueFull
 from htmengine.errors import DependencyUnavailable
+from htmengine.runtime.metric_storer.division import Division
 from htmengine.service.counters import Counters
 from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.lines import line_messages
@@ -48,6 +49,7 @@ class LinePublisher:
 
     Parameters
     ----------
+    division : knows the queue of each line.
     batch_lines : lines of a message at most.
     flush_interval_s : how long the first line of a batch waits for others at least.
     on_full, on_room : called when too much waits, and when there is room again.
@@ -59,7 +61,7 @@ class LinePublisher:
     def __init__(
         self,
         bus: Bus,
-        queue: str,
+        division: Division,
         counters: Counters,
         *,
         batch_lines: int,
@@ -74,7 +76,7 @@ class LinePublisher:
         self._step = step
         self._clock = clock
         self._bus = bus
-        self._queue = queue
+        self._division = division
         self._counters = counters
         self._batch_lines = batch_lines
         self._most = FULL_BATCHES * batch_lines
@@ -178,13 +180,16 @@ class LinePublisher:
         messages = [
             message
             for door, some in lines.items()
+            for queue, part in self._division.of(
+                some, peers[door] if any(peer for _, peer in peers[door]) else ()
+            ).items()
             for message in line_messages(
-                self._queue,
-                some,
+                queue,
+                part.lines,
                 accepted_at=now,
                 lines_per_message=self._batch_lines,
                 door=door,
-                peers=peers[door] if any(peer for _, peer in peers[door]) else (),
+                peers=part.peers,
             )
         ]
         return messages, total

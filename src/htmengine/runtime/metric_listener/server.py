@@ -36,8 +36,10 @@ from htmengine.runtime.metric_listener.pickle_reader import PickleReader
 from htmengine.runtime.metric_listener.publisher import LinePublisher
 from htmengine.runtime.metric_listener.statsd_server import StatsdServer
 from htmengine.runtime.metric_listener.tls_reader import HandshakeFailed, TlsReader
+from htmengine.runtime.metric_storer.division import Division
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
+from htmengine.service.data_queues import DataQueues
 from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.program import run_program
 
@@ -73,6 +75,7 @@ class Listener:
     Parameters
     ----------
     settings : of the listener; port 0 takes a free one, `pickle_port` 0 none.
+    division : knows the queue of each line; without one all go to the documented one.
     statsd : of the port for StatsD, which is served beside TCP's; None or port 0 for none.
     ready : called with the port once it is open.
     profiling : log how long each batch takes to publish.
@@ -85,6 +88,7 @@ class Listener:
         settings: config.Listener,
         bus: Bus,
         *,
+        division: Division | None = None,
         transport: str = "tcp",
         statsd: config.Statsd | None = None,
         counters: Counters | None = None,
@@ -102,6 +106,7 @@ class Listener:
         """Of the ports of TCP, where they are encrypted."""
         self.settings = settings
         self._bus = bus
+        self._division = division or Division(DataQueues(settings.queue), config.Storer(), NAME)
         self._transport = transport
         self._statsd = statsd if statsd and statsd.port and transport == "tcp" else None
         self._ready = ready
@@ -140,7 +145,7 @@ class Listener:
         _call_when_set(stop, asyncio.get_running_loop(), ended.set)
         self.publisher = LinePublisher(
             self._bus,
-            self.settings.queue,
+            self._division,
             self.counters,
             batch_lines=self.settings.batch_lines,
             flush_interval_s=self.settings.flush_interval_s,
@@ -424,6 +429,7 @@ def work(context: Context, *, ready: Callable[[int], None] = lambda port: None) 
     listener = Listener(
         msgspec.structs.replace(settings, **given),
         context.bus,
+        division=Division(context.data_queues, context.settings.storer, reported_as(options), context.timer),
         transport=transport,
         statsd=context.settings.statsd,
         ready=ready,

@@ -69,6 +69,8 @@ class AutoMonitor:
         self._reached: set[Limit] = set()
         """Limits that were reached, to say so once."""
         self._all_unseen = bool(self.rules.rules)
+        self._made = False
+        """Whether models were made since they were counted."""
 
     @property
     def rules(self) -> Rules:
@@ -96,15 +98,24 @@ class AutoMonitor:
         self.look_at_all()
         self._reached.clear()
 
-    def work(self, most: int = MODELS_BATCH_SIZE) -> list[str]:
+    def count_again(self) -> None:
+        """Count the models with the next work, where there are limits and this one made some: others make some, too."""
+        if self._made and any(limit is not None for limit in self.rules.limits):
+            self.look_at_all()
+
+    def work(
+        self, most: int = MODELS_BATCH_SIZE, own: Callable[[str], bool] = lambda name: True
+    ) -> list[str]:
         """Give models to some metrics, at most so many, and return their uids.
+
+        `own`: tells by its name whether a metric without a model is this one's to look at.
 
         Raises
         ------
         DependencyUnavailable : nothing is forgotten; call again.
         """
         if self._all_unseen:
-            self._see_all()
+            self._see_all(own)
         some = self._choose(most)
         try:
             return self._monitor(some)
@@ -124,12 +135,12 @@ class AutoMonitor:
                 log.warning("metric_storer.not_monitored metric=%s reason=%s", one.chosen[0].name, error)
         return monitored
 
-    def _see_all(self) -> None:
+    def _see_all(self, own: Callable[[str], bool]) -> None:
         with self._database.read() as conn:
             self._quota = Quota(self.rules, metrics.custom(conn))
         self._candidates.clear()
-        self.created(self._quota.without)
-        self._all_unseen = False
+        self.created(state for state in self._quota.without if own(state.name))
+        self._all_unseen = self._made = False
 
     def _choose(self, most: int) -> _Some:
         """Take candidates of which up to `most` get a model, all of the same set, within the limits."""
@@ -165,6 +176,7 @@ class AutoMonitor:
         specs = [
             rule.specification(candidate.uid) for candidate, rule in zip(some.chosen, some.rules, strict=True)
         ]
+        self._made = True
         try:
             return self._models(some.rules[0].model).monitorMetrics(specs)
         except DependencyUnavailable:

@@ -9,7 +9,7 @@ then every sample of the name is held behind them.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import compress, islice
 from typing import Final
 
@@ -30,6 +30,8 @@ class NewMetricLane:
 
     def __init__(self) -> None:
         self._names: dict[str, None] = {}
+        self._foreign: str | None = None
+        """Of the names that other storers create, that which had waited longest when it was looked."""
 
     def __len__(self) -> int:
         return len(self._names)
@@ -37,9 +39,16 @@ class NewMetricLane:
     def __contains__(self, name: object) -> bool:
         return name in self._names
 
-    def see(self, conn: Connection) -> None:
-        """Find out what waits."""
-        self._names = dict.fromkeys(backfill.held_without_history(conn))
+    def see(self, conn: Connection, own: Callable[[str], bool]) -> None:
+        """Find out what waits of one's own names; of all where no other storer works on the rest.
+
+        Two that create the same metric do no harm: the second finds its samples stored.
+        """
+        names = backfill.held_without_history(conn)
+        foreign = next((name for name in names if not own(name)), None)
+        forgotten = foreign is not None and foreign == self._foreign
+        self._foreign = foreign
+        self._names = dict.fromkeys(name for name in names if forgotten or own(name))
 
     def entered(self, names: Iterable[str]) -> None:
         """Note names of which samples were held, and committed."""

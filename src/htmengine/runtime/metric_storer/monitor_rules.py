@@ -199,6 +199,11 @@ class Rules(NamedTuple):
         return self.gather or any(rule.change or rule.kind or rule.action == "drop" for rule in self.rules)
 
     @property
+    def limits(self) -> list[int | None]:
+        """How many models there may be, by rule and by all together; None where nothing is said."""
+        return [self.limit, *(rule.limit for rule in self.rules)]
+
+    @property
     def gather(self) -> bool:
         """Whether samples of any metric wait before they become rows."""
         return any(rule.interval_s is not None or rule.delay_s is not None for rule in self.rules)

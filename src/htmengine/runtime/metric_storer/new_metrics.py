@@ -12,6 +12,8 @@ from htmengine.repository import backfill, gathered_samples, metrics, running_to
 
 MINUTE_S: Final = 60.0
 UNLIMITED: Final = 1 << 62
+OTHERS_S: Final = 5.0
+"""So often metrics are counted where other storers create some, too."""
 AMPLE: Final = 1000
 """With room for so many more than there can be new ones, nobody looks which are."""
 _ROUNDING: Final = 1e-9
@@ -32,6 +34,8 @@ class NewMetrics:
         """Whether there is a limit."""
         self._per_minute = per_minute
         self._timer = timer
+        self.share = 1.0
+        """Of those of a minute, where several storers create metrics."""
         self._left = float(per_minute)
         self._at = timer()
         self._most = most
@@ -39,12 +43,13 @@ class NewMetrics:
         self._counted_at: float | None = None
 
     def look(self, conn: Connection, waiting: int) -> None:
-        """Count the metrics that there are, and those that wait to be created, if that is a minute ago.
+        """Count the metrics that there are, and those that wait to be created, if that is some time ago.
 
         Others create and delete some, too.
         """
         now = self._timer()
-        if self._most and (self._counted_at is None or now - self._counted_at >= MINUTE_S):
+        every_s = MINUTE_S if self.share == 1.0 else OTHERS_S
+        if self._most and (self._counted_at is None or now - self._counted_at >= every_s):
             self._there, self._counted_at = metrics.count(conn) + waiting, now
 
     def left(self) -> int:
@@ -52,7 +57,8 @@ class NewMetrics:
         if not self._per_minute:
             return self._room() if self._most else UNLIMITED
         now = self._timer()
-        self._left = min(float(self._per_minute), self._left + (now - self._at) * self._per_minute / MINUTE_S)
+        per_minute = self._per_minute * self.share
+        self._left = min(per_minute, self._left + (now - self._at) * per_minute / MINUTE_S)
         self._at = now
         left = int(self._left + _ROUNDING)
         return min(left, self._room()) if self._most else left

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import cache
@@ -50,7 +51,6 @@ from htmengine.runtime.metric_storer.backfill import (
     Batch,
     Held,
     expired,
-    in_time_order,
     partition,
     together,
 )
@@ -71,6 +71,7 @@ from htmengine.runtime.metric_storer.numbering import NewSamples, whole_seconds
 from htmengine.runtime.metric_storer.sent_by import SentLines, SentRefusals
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
+from htmengine.service.data_queues import DataQueues
 from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.loop import Outcome, Stage
 
@@ -121,6 +122,15 @@ class _Waiting(NamedTuple):
     """When the last of them came, by a clock that only grows."""
 
 
+class _Heard(NamedTuple):
+    """When a backfill was last heard of."""
+
+    mark: int
+    """What its row says; another one, when something of it came."""
+    at: float
+    """By a clock that only grows."""
+
+
 class _Stored(NamedTuple):
     rows: numbering.NumberedRows
     states: dict[str, MetricState]
@@ -137,7 +147,7 @@ class MetricStorer(Stage):
     Parameters
     ----------
     settings : of the storer.
-    queue : the metric-data queue.
+    queues : the metric-data queues.
     input_queue : names the model input queue of a shard; `results_queue` likewise the queue of its results.
     queues_now : returns how the bus's queues stand.
     models : starts the models of metrics that have waited for data.
@@ -152,7 +162,7 @@ class MetricStorer(Stage):
         self,
         settings: config.Storer,
         *,
-        queue: str,
+        queues: DataQueues,
         input_queue: Callable[[int], str],
         results_queue: Callable[[int], str],
         queues_now: Callable[[], Sequence[QueueStatus]],
@@ -165,10 +175,13 @@ class MetricStorer(Stage):
         step: Step = no_step,
         counters: Counters | None = None,
     ) -> None:
-        self.queues: Sequence[str] = [queue]
+        self.queues: Sequence[str] = queues.stored
         self.max_messages = 8
         self.counters = counters or Counters(clock)
         self._settings = settings
+        self._data_queues = queues
+        self._epochs: dict[str, int] = {}
+        """By queue of which a message came, since when it is this storer's."""
         self._input_queue = input_queue
         self._results_queue = results_queue
         self._queues_now = queues_now
@@ -191,8 +204,8 @@ class MetricStorer(Stage):
         self._step = step
         self._sweep = sweep.Sweep(settings.sweep_interval_s)
         self._sweep_due = timer()
-        self._heard: dict[tuple[str, str], float] = {}
-        """By metric and token: when something of a backfill was last worked on, or it was first seen."""
+        self._heard: dict[backfill.Run, _Heard] = {}
+        """By run of a backfill, when something of it was last worked on, by whichever storer."""
         self._clock_is_slow = False
         self._messages: list[Outgoing] = []
         """Committed and not published yet; they stay here while something that is unavailable holds `process` up."""
@@ -211,9 +224,10 @@ class MetricStorer(Stage):
         """Samples that were stored before are refused, so messages may come again."""
         self._share = lane.SHARE_BEHIND if len(deliveries) >= self.max_messages else 1.0
         messages, dead = self._decoded(deliveries)
-        if self._in_doubt:
+        if self._has_taken_over(deliveries) or self._in_doubt:
             self._automatic.look_at_all()
-        if self._in_doubt or not self._waiting_seen:
+            self._waiting_seen = False
+        if not self._waiting_seen:
             self._see_waiting()
             self._waiting_seen = True
         in_doubt, self._in_doubt = self._in_doubt, True
@@ -221,7 +235,7 @@ class MetricStorer(Stage):
             self._take(some, again=in_doubt or any(message.redelivered for message in some))
         if self._lane:
             self._create_some()
-        if monitored := self._automatic.work(self._some(MODELS_BATCH_SIZE)):
+        if monitored := self._automatic.work(self._some(MODELS_BATCH_SIZE), self._is_own):
             self._ask(monitored)
         if self._sweep.suspicious or self._timer() >= self._sweep_due:
             self._look_after()
@@ -258,6 +272,19 @@ class MetricStorer(Stage):
     @override
     def close(self) -> None:
         """Nothing is kept that must be saved."""
+
+    def _has_taken_over(self, deliveries: Iterable[Delivery]) -> bool:
+        """Whether a queue was another storer's before: what that one knew of its metrics stands in the repository alone."""
+        epochs = {delivery.queue: delivery.epoch for delivery in deliveries}
+        if epochs.items() <= self._epochs.items():
+            return False
+        self._epochs |= epochs
+        self._new_metrics.share = len(self._epochs) / len(self.queues)
+        return True
+
+    def _is_own(self, name: str) -> bool:
+        """Whether samples of a metric come to this storer, as far as it knows."""
+        return not self._data_queues.parts or self._data_queues.of_name(name) in self._epochs
 
     def _decoded(self, deliveries: Iterable[Delivery]) -> tuple[list[_Message], list[tuple[Delivery, str]]]:
         messages, dead = [], []
@@ -528,12 +555,16 @@ class MetricStorer(Stage):
         """Find out what waits: at the start, and when the last attempt ended in an error."""
         with self._database.read() as conn:
             newest = gathered_samples.newest(conn)
-            self._lane.see(conn)
+            self._lane.see(conn, self._is_own)
         self._intake.use(self._automatic.rules)
-        self._waiting.clear()
-        self._note_waiting(
-            {name: stamp(time, self._intake.gathering_of(name) or AT_ONCE) for name, time in newest.items()}
-        )
+        until = {
+            name: stamp(time, self._intake.gathering_of(name) or AT_ONCE) for name, time in newest.items()
+        }
+        # Of what did not change, it stays known when that was heard of last.
+        self._waiting = {
+            name: waiting for name, waiting in self._waiting.items() if until.get(name) == waiting.until
+        }
+        self._note_waiting({name: row for name, row in until.items() if name not in self._waiting})
 
     def _close_overdue(self) -> None:
         """Tell the end of intervals whose metric has gone silent: behind everything that is on its way."""
@@ -545,9 +576,13 @@ class MetricStorer(Stage):
             is_silent = now - waiting.heard_at >= rule.interval_s + rule.delay_s
             if is_silent and clock >= waiting.until + rule.delay_s:
                 over.append(Closing(name, waiting.until))
-        for some in in_chunks(over, CLOSINGS_BATCH_SIZE):
-            body = encode_json(MetricLines(protocol=CLOSINGS, data=[closing.line() for closing in some]))
-            self._messages.append(Outgoing(self.queues[0], body))
+        by_queue: defaultdict[str, list[Closing]] = defaultdict(list)
+        for closing in over:
+            by_queue[self._data_queues.of_name(closing.name)].append(closing)
+        for queue, closings in by_queue.items():
+            for some in in_chunks(closings, CLOSINGS_BATCH_SIZE):
+                body = encode_json(MetricLines(protocol=CLOSINGS, data=[closing.line() for closing in some]))
+                self._messages.append(Outgoing(queue, body))
         for closing in over:  # one that is lost is told again
             self._waiting[closing.name] = _Waiting(closing.until, now)
 
@@ -576,7 +611,6 @@ class MetricStorer(Stage):
         for name, token in after.items():
             if token is not None:
                 backfill.begin(conn, name, token, now)
-                self._heard[name, token] = self._timer()
             elif name in before:
                 backfill.end(conn, name, before[name])
 
@@ -660,6 +694,10 @@ class MetricStorer(Stage):
     def _look_after(self) -> None:
         """Ask for metrics that stand still, and end the backfills whose sender has died."""
         self._automatic.look_at_file()
+        if self._data_queues.parts:
+            self._automatic.count_again()
+            if self._intake.gathers:
+                self._see_waiting()
         self._close_overdue()
         now = self._timer()
         self._sweep_due = now + self._settings.sweep_interval_s
@@ -675,28 +713,29 @@ class MetricStorer(Stage):
                 list(behind.values()), lambda uid: waiting[shard_of(uid, self._shards)], now
             )
             asked = requests(conn, chosen, self._shards, self._input_queue)
-            running = backfill.running(conn)
+            runs = backfill.runs(conn)
             if not self._lane:  # a storer that was taken for dead may have let some wait
-                self._lane.see(conn)
+                self._lane.see(conn, self._is_own)
         if chosen:
             log.info("%s.asked metrics=%d", NAME, len(chosen))
         self._messages += asked
-        behind_s = sweep.waiting_in(statuses, self.queues)
+        behind_s = sweep.waiting_in(statuses, self._data_queues.every)
         # Not by the time in the repository: the machine's clock may have been set meanwhile.
-        self._heard = {(name, token): self._heard.get((name, token), now) for name, token in running.items()}
-        for (name, token), heard_at in self._heard.items():
-            if expired(heard_at, now, behind_s):
-                self._release(name, token)
+        before = self._heard
+        self._heard = {
+            run: known if (known := before.get(run)) and known.mark == mark else _Heard(mark, now)
+            for run, mark in runs.items()
+        }
+        for run, heard in self._heard.items():
+            if expired(heard.at, now, behind_s):
+                self._end(run)
 
-    def _release(self, name: str, token: str) -> None:
-        """End a backfill whose sender has died: what waited for it becomes rows."""
-        with self._database.write() as conn:
-            if not backfill.end(conn, name, token):
-                return
-            stored = self._store(conn, in_time_order(name, _held(conn, name)), {name})
-        self._step(f"{NAME}.committed")
-        log.warning("%s.backfill_ended metric=%s reason=its sender has died", NAME, name)
-        self._pass_on(stored, SentRefusals(self._intake.sources))
+    def _end(self, run: backfill.Run) -> None:
+        """End a backfill whose sender has died, as that would have: behind everything that is on its way."""
+        log.warning("%s.backfill_ended metric=%s reason=its sender has died", NAME, run.name)
+        last = Backfill(metric=run.name, token=run.token, done=True)
+        body = encode_json(MetricLines(protocol=PROTOCOL, data=[], backfill=last))
+        self._messages.append(Outgoing(self._data_queues.of_name(run.name), body))
 
 
 def insert(conn: Connection, rows: numbering.NumberedRows) -> None:
@@ -778,7 +817,7 @@ def build(context: Context) -> MetricStorer:
 
     return MetricStorer(
         settings.storer,
-        queue=settings.listener.queue,
+        queues=context.data_queues,
         input_queue=settings.model_input_queue,
         results_queue=settings.results_shard_queue,
         queues_now=context.bus.status,

@@ -7,6 +7,7 @@ from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer.auto_monitor import AutoMonitor
 from htmengine.runtime.metric_storer.monitor_rules import RulesFile
 from htmengine.runtime.metric_storer.stage import MetricStorer
+from htmengine.service.data_queues import DataQueues
 from tests.support.repository import new_repository
 
 NOW = 1_700_000_000
@@ -29,6 +30,11 @@ class FakeModels:
         self.monitored += specs
         return [spec["metricSpec"]["uid"] for spec in specs]
 
+    def take(self):
+        """Return the uids of those that were to be started, once."""
+        found, self.monitored = [spec["metricSpec"]["uid"] for spec in self.monitored], []
+        return found
+
     def activateModel(self, metric_id):  # noqa: N802
         self.activated.append(metric_id)
 
@@ -36,9 +42,22 @@ class FakeModels:
 class Storer:
     """A storer with its repository, and everything around it in hand."""
 
+    data_queues = DataQueues("data")
+
     def __init__(self, folder, **settings):
-        self.database = new_repository(folder / "repository.sqlite", SHARDS)
-        self.settings = config.Storer(**settings)
+        self._begin(new_repository(folder / "repository.sqlite", SHARDS), config.Storer(**settings))
+
+    @classmethod
+    def beside(cls, other):
+        """Return another storer on the same repository."""
+        storer = cls.__new__(cls)
+        storer.data_queues = other.data_queues
+        storer._begin(other.database, other.settings)
+        return storer
+
+    def _begin(self, database, settings):
+        self.database = database
+        self.settings = settings
         self.models = FakeModels()
         self.now = float(NOW)
         self.elapsed = 0.0
@@ -51,7 +70,7 @@ class Storer:
     def start(self):
         self.stage = MetricStorer(
             self.settings,
-            queue="data",
+            queues=self.data_queues,
             input_queue="input.{}".format,
             results_queue="results.{}".format,
             queues_now=lambda: self.queues,
@@ -65,6 +84,15 @@ class Storer:
             timer=lambda: self.elapsed,
             step=self.step,
         )
+
+    def begin_model(self, uid):
+        """Let a metric have a model that was asked for."""
+        with self.database.write() as conn:
+            metrics.start_model(conn, uid, parameters="{}", model_params="{}", status=MetricStatus.ACTIVE)
+
+    def count_models(self):
+        with self.database.read() as conn:
+            return sum(state.status != MetricStatus.UNMONITORED for state in metrics.custom(conn))
 
     def time_passes(self, seconds):
         self.now += seconds

@@ -80,11 +80,29 @@ def test_a_backfill_whose_sender_died_ends_by_itself(storer):
     storer.process()
     assert seconds(storer) == [1]
     storer.time_passes(6)
-    storer.process()
+    storer.process(*ended(storer))
     assert seconds(storer) == [1, 91]
     assert held(storer) == []
     storer.process(lines(at(92)))
     assert seconds(storer) == [1, 91, 92]
+
+
+def ended(storer):
+    """Return what the storer puts into its own queue where a backfill's sender has died."""
+    bodies = [body for queue, body in storer.process().best_effort if queue == "data"]
+    assert len(bodies) == 1
+    return bodies
+
+
+def test_an_end_that_a_storer_tells_twice_changes_nothing(storer):
+    storer.process(history(1), lines(at(91)))
+    storer.time_passes(TIMEOUT_S)
+    first = ended(storer)
+    storer.time_passes(10)
+    second = ended(storer)
+    storer.process(*first, lines(at(92)), *second)
+    assert seconds(storer) == [1, 91, 92]
+    assert held(storer) == []
 
 
 def test_every_message_of_a_backfill_renews_it(storer):
@@ -107,12 +125,13 @@ def test_a_backfill_that_waits_in_the_queue_is_not_over(storer):
 def test_a_death_while_a_backfill_is_ended_loses_nothing(storer):
     storer.process(history(1), lines(at(91)))
     storer.time_passes(TIMEOUT_S)
+    end = ended(storer)
     storer.dies_at = "metric_storer.committed"
     with pytest.raises(Killed):
-        storer.process()
+        storer.process(*end)
     storer.dies_at = None
     storer.start()
-    storer.process()
+    storer.process(*end, deliveries=2)
     assert seconds(storer) == [1, 91]
 
 
@@ -134,7 +153,7 @@ def test_a_backfill_whose_sender_died_ends_though_the_clock_is_set(storer, step)
     storer.process(history(1), lines(at(91)))
     storer.now += step
     storer.time_passes(TIMEOUT_S)
-    storer.process()
+    storer.process(*ended(storer))
     assert seconds(storer) == [1, 91]
 
 
@@ -145,5 +164,5 @@ def test_a_storer_that_starts_gives_a_backfill_its_time(storer):
     storer.process()
     assert seconds(storer) == [1]
     storer.time_passes(TIMEOUT_S)
-    storer.process()
+    storer.process(*ended(storer))
     assert seconds(storer) == [1, 91]

@@ -6,9 +6,9 @@ import pytest
 
 from htmengine import config
 from htmengine.errors import MisuseError
-from htmengine.runtime.engine import MAX_RESTARTS, EngineFailed, Supervisor
 from htmengine.service.context import Context
 from htmengine.service.shutdown import STANDSTILL_S, Progress
+from htmengine.service.supervisor import MAX_RESTARTS, EngineFailed, Supervisor
 
 
 @pytest.fixture

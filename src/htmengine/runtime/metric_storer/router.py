@@ -1,0 +1,75 @@
+"""The stage of the metric router: divides what applications put into the documented metric-data queue, where there are several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+import msgspec
+from typing_extensions import override
+
+from htmengine.bus import Delivery, Outgoing
+from htmengine.messages import MalformedMessage, decode_metric_lines, encode_json
+from htmengine.runtime.metric_storer.division import Division
+from htmengine.service.context import Context
+from htmengine.service.counters import Counters
+from htmengine.service.data_queues import DataQueues
+from htmengine.service.loop import Outcome, Stage
+
+NAME: Final = "metric_router"
+MAX_MESSAGES: Final = 200
+POLL_S: Final = 1.0
+
+
+class MetricRouter(Stage):
+    """A stage: takes messages of the documented queue, and puts their lines into the queues of their metrics.
+
+    Parts that come a second time, since the router died before its acknowledgement, are refused row by row.
+    """
+
+    name: str = NAME
+    max_messages = MAX_MESSAGES
+    poll_interval_s = POLL_S
+
+    def __init__(self, queues: DataQueues, division: Division) -> None:
+        self.queues: Sequence[str] = [queues.documented]
+        self.counters = Counters()
+        self._queues = queues
+        self._division = division
+
+    @override
+    def process(self, deliveries: Sequence[Delivery]) -> Outcome:
+        """Nothing is kept, so messages may come again."""
+        parts: list[Outgoing] = []
+        dead: list[tuple[Delivery, str]] = []
+        for delivery in deliveries:
+            try:
+                parts += self._parts(delivery)
+            except MalformedMessage as error:
+                dead.append((delivery, str(error)))
+        self.counters.add("messages", len(deliveries))
+        self.counters.add("messages_published", len(parts))
+        return Outcome(publish=parts, dead_letters=dead)
+
+    def _parts(self, delivery: Delivery) -> Iterator[Outgoing]:
+        message = decode_metric_lines(delivery.body)
+        if message.backfill:  # a history names its metric itself
+            yield Outgoing(self._queues.of_name(message.backfill.metric), delivery.body)
+            return
+        for queue, part in self._division.of(message.data, message.peers).items():
+            own = msgspec.structs.replace(message, data=list(part.lines), peers=list(part.peers))
+            yield Outgoing(queue, encode_json(own))
+
+    @override
+    def settle(self) -> None:
+        """Nothing is left over."""
+
+    @override
+    def close(self) -> None:
+        """Nothing is kept that must be saved."""
+
+
+def build(context: Context) -> MetricRouter:
+    """Return the router of an installation that has several metric-data queues."""
+    division = Division(context.data_queues, context.settings.storer, NAME, context.timer)
+    return MetricRouter(context.data_queues, division)
