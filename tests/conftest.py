@@ -37,7 +37,7 @@ if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free >= ROOM_BYTES:
 # in .ci/run, with --hypothesis-profile=ci. To look for others: pytest --hypothesis-profile=explore --hypothesis-seed=N
 hypothesis.settings.register_profile("explore", deadline=None, max_examples=1000)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, max_examples=FULL)
-hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, max_examples=FULL // 5)
+hypothesis.settings.register_profile("quick", deadline=None, derandomize=True, max_examples=FULL // 10)
 hypothesis.settings.load_profile("quick")
 
 

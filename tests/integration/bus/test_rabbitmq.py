@@ -15,6 +15,7 @@ from htmengine.bus.rabbitmq.consumer import OWNERSHIP_BY_PRIORITY
 from htmengine.bus.rabbitmq.management import Management
 from htmengine.bus.rabbitmq.rebalancing import rendezvous_weight
 from htmengine.config import Broker
+from tests.integration.bus.killing import KillingContract
 from tests.servers import free_ports
 from tests.unit.bus.contract import (
     TIMEOUT_S,
@@ -57,7 +58,7 @@ def where(broker, plain_queues):
     return {"broker": msgspec.to_builtins(broker), "plain_queues": plain_queues}
 
 
-class RabbitContract(BusContract):
+class RabbitContract(BusContract, KillingContract):
     settle_s = 0.5
 
     def came(self, bus, consumer, queue):

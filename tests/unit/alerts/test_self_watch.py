@@ -48,15 +48,15 @@ class Engine:
         """Let time pass, while the engine is otherwise as before but for this."""
         self.now = self.now._replace(**what)
         self.watch.use(self.limits, self.world.targets)
+        self.world.write()
         for _ in range(int(for_s / INTERVAL_S)):
             self.after_s += INTERVAL_S
             self.now = self.now._replace(rows=self.now.rows + self.samples)
             self.world.at(self.after_s)
-            while self.world.writer.work():  # which renews its lease: no metric alarms here
-                pass
+            self.world.writer._lease.renewed()  # no metric alarms, so that this is all that it would do
             self.watch.work()
-            while self.world.send():
-                pass
+        while self.world.send():
+            pass
 
     def states(self):
         return [(row.rule, row.kind) for row in self.world.rows()]

@@ -1,10 +1,8 @@
-"""Fixtures of the tests of every bus. A test module gives `make_bus`, which opens the bus, and `where` of its `Remote`s."""
+"""Fixtures of the tests of every bus. A test module gives `make_bus`, which opens the bus."""
 
 from contextlib import ExitStack, closing
 
 import pytest
-
-from tests.unit.bus.remote import Remote
 
 
 @pytest.fixture
@@ -30,10 +28,3 @@ def eight(bus):
     for queue in names:
         bus.declare_queue(queue)
     return names
-
-
-@pytest.fixture
-def remote(where):
-    """Give a function that starts a consumer of some queues in a process of its own."""
-    with ExitStack() as started:
-        yield lambda *queues: started.enter_context(closing(Remote(where, *queues)))

@@ -507,28 +507,6 @@ class BusContract:
         assert str(MAX_DELIVERIES) in letter.reason
         assert sorted(done) == [b"after", b"before"]
 
-    def test_a_message_that_kills_its_process_becomes_a_dead_letter_and_its_neighbours_survive(
-        self, bus, remote
-    ):
-        neighbours = [f"n{i}" for i in range(4)]
-        put(bus, "q", *neighbours[:2], "poison", *neighbours[2:])
-        put(bus, "r", *map(str, range(4)))
-        for _ in range(MAX_DELIVERIES):
-            remote("q", "r").receive_and_die("poison")
-        with bus.consume(["q", "r"]) as consumer:
-            left = []
-            deadline = time.monotonic() + TIMEOUT_S
-            while time.monotonic() < deadline:
-                got = consumer.receive(max_messages=10, timeout_s=2 * self.settle_s)
-                if not got and bus.dead_letters():
-                    break
-                left += got
-                consumer.ack(got)
-        assert b"poison" not in bodies(left)
-        (letter,) = bus.dead_letters()
-        assert (letter.body, letter.deliveries) == (b"poison", MAX_DELIVERIES)
-        assert "never acknowledged" in letter.reason
-
     def test_a_dead_letter_keeps_its_reason_and_leaves_its_queue(self, bus, open_bus):
         bus.declare_exchange("e")
         bus.bind("q", "e")

@@ -17,7 +17,7 @@ from htmengine.htm import params
 from htmengine.htm.explanation import SeriesScores
 from htmengine.htm.model import _HEADER, Model, OutOfOrderSample, UnreadableModel
 from htmengine.htm.pool import MISSING, OUT_OF_ORDER, SCORED, Pool
-from tests.support.examples import examples
+from tests.support.examples import examples, part
 
 SETS = {
     "default": params.parameter_set("default"),
@@ -327,12 +327,12 @@ def test_whatever_state_is_loaded_has_scores_from_0_to_1(parameters):
     wild = [struct.pack("<d", x) for x in (math.nan, math.inf, -math.inf, 1e308, -1.0)]
     wild += [struct.pack("<I", x) for x in (0xFFFFFFFF, 0x7FC00000, 0)]
     loaded = 0
-    for _ in range(400 if len(block) < 100_000 else 30):
-        part = wild[rng.integers(len(wild))]
+    for _ in range(part(400 if len(block) < 100_000 else 30)):
+        piece = wild[rng.integers(len(wild))]
 
-        def change(state, part=part):
+        def change(state, piece=piece):
             place = int(rng.integers(0, len(state) - 8))
-            state[place : place + len(part)] = part
+            state[place : place + len(piece)] = piece
 
         try:
             damaged = Model.load(with_state(block, change))

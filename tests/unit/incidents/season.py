@@ -144,7 +144,7 @@ class Season:
         names = ("rowid", "metric_value", *schema.SCORES)
         query = select(*(data[name] for name in names)).where(data.uid == uid).order_by(data.rowid)
         with self.database.read() as conn:
-            return [tuple(row) for row in conn.execute(query)]
+            return [tuple(row) for row in conn.execute(query).all()]
 
     def alarms(self, uid: str) -> set[int]:
         """Return the rows that alarm."""

@@ -12,10 +12,11 @@ from sqlalchemy.exc import IntegrityError
 from htmengine.repository import display, metrics, samples, schema, scores, series
 from htmengine.repository.embedded import compaction, functions, merging, rows, tables
 from htmengine.repository.times import from_epoch
+from tests.support.examples import part
 from tests.unit.repository.rows import FIRST_SECOND, add_rows, executed, rolled_back, score_rows
 
 data = schema.metric_data.c
-SEEDS = range(12)
+SEEDS = range(part(12))
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from htmengine.doors.samples import Refusals
 from htmengine.repository import gathered_samples, metrics
 from htmengine.runtime.metric_storer.gathering import CLOSINGS, Closing, Gatherer, stamp
 from htmengine.runtime.metric_storer.monitor_rules import Gathering
-from tests.support.examples import examples
+from tests.support.examples import examples, part
 from tests.unit.runtime.metric_storer.storer import NOW, Killed, Storer, at, fed, lines, with_rules
 
 T = NOW - 100_000 - (NOW - 100_000) % 3600
@@ -365,7 +365,7 @@ def test_what_waits_is_read_again_only_when_a_row_is_made(storer, monkeypatch):
     assert sum(read) <= 121
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(part(6)))
 def test_nothing_depends_on_how_much_of_what_waits_is_read(tmp_path, monkeypatch, seed):
     drawn = random.Random(seed)
     storers = []

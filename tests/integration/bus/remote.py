@@ -17,7 +17,7 @@ class Remote:
     def __init__(self, where, *queues):
         """`where`: the embedded bus's file, or what a RabbitBus is made with."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.unit.bus.remote", json.dumps(where, default=str), *queues],
+            [sys.executable, "-m", "tests.integration.bus.remote", json.dumps(where, default=str), *queues],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
