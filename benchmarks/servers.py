@@ -54,6 +54,11 @@ def application(bus: str, db: str, folder: Path, **engine: str) -> Iterator[Appl
         yield Application(directory, settings, processes)
 
 
+def sharing(storers: int) -> dict[str, str]:
+    """Return what lets so many storers share the work, for `application`."""
+    return {"data_queues": str(4 * storers)} if storers > 1 else {}
+
+
 @contextmanager
 def private(db: str, folder: Path) -> Iterator[config.Repository]:
     """Give an empty database on a server of its own, with the settings that its package has: commits are durable.

@@ -2,6 +2,7 @@
 
     .venv/bin/python -m benchmarks.chaos --bus embedded --db sqlite --kills 20 --json
     .venv/bin/python -m benchmarks.chaos --bus rabbitmq --db mariadb --kills 20 --broker-kills 2 --database-kills 2 --json
+    .venv/bin/python -m benchmarks.chaos --bus rabbitmq --db postgresql --storers 2 --schedulers 4 --json
 
 With a broker the services are processes of their own, killed in turn; a broker and a database server are killed, too,
 and started again after some seconds, and of the services one at the same time, which starts while the server is away.
@@ -30,7 +31,7 @@ from benchmarks.chaos.sender import Sender
 from benchmarks.fleet import Fleet, generate
 from benchmarks.machine import machine
 from benchmarks.running import SERVICES, Engine, free_port, scored_samples
-from benchmarks.servers import DATABASES, application, explained
+from benchmarks.servers import DATABASES, application, explained, sharing
 from htmengine.bus.opening import open_bus
 from htmengine.config import Settings, embedded
 from htmengine.errors import ExplainedError
@@ -158,9 +159,11 @@ class Installation:
             return scored_samples(conn)
         return 0
 
-    def owner(self, step: str) -> str:
-        """Return the program that passes a step."""
-        return step.partition(".")[0] if len(self.programs) > 1 else next(iter(self.programs))
+    def owner(self, step: str, chance: random.Random) -> str:
+        """Return a program that passes a step."""
+        service = step.partition(".")[0]
+        owners = [name for name in self.programs if name.partition(" ")[0] == service]
+        return chance.choice(owners) if owners else next(iter(self.programs))
 
 
 @contextlib.contextmanager
@@ -279,7 +282,7 @@ def _kill_once(
         step = chance.choice(STEPS)
         # Hours are summed up once after a start.
         step = f"{step}:{1 if step == SUMMED_UP else chance.randint(1, MAX_STEPS)}"
-        name = installation.owner(step)
+        name = installation.owner(step, chance)
         victim = installation.programs[name]
         # It dies by itself, unless the step does not come often enough.
         if installation.start({name: step}):
@@ -328,12 +331,12 @@ def _wait_for(installation: Installation, program: Engine, goal: int, stalled_af
 
 
 @contextlib.contextmanager
-def installed(bus: str, db: str, folder: Path) -> Iterator[Installation]:
+def installed(bus: str, db: str, folder: Path, instances: Mapping[str, int] = {}) -> Iterator[Installation]:
     """Give an engine, in one process, or with a broker as services of their own; see `application` for the servers.
 
-    What runs in the end is killed.
+    What runs in the end is killed. `instances`: of services of their own, how many of each.
     """
-    with _on_servers(bus, db, folder) as installation:
+    with _on_servers(bus, db, folder, instances) as installation:
         try:
             yield installation
         finally:
@@ -342,17 +345,22 @@ def installed(bus: str, db: str, folder: Path) -> Iterator[Installation]:
 
 
 @contextlib.contextmanager
-def _on_servers(bus: str, db: str, folder: Path) -> Iterator[Installation]:
+def _on_servers(bus: str, db: str, folder: Path, instances: Mapping[str, int]) -> Iterator[Installation]:
     if (bus, db) == ("embedded", "sqlite"):
         yield Installation(embedded(folder), {ENGINE: Engine(folder, free_port())}, {})
         return
     checkpoint_store = "sqlite" if db == "sqlite" else "repository"  # as in a new installation
-    with application(bus, db, folder, checkpoint_store=checkpoint_store) as app:
+    options = {"checkpoint_store": checkpoint_store} | sharing(instances.get("metric_storer", 1))
+    with application(bus, db, folder, **options) as app:
         port, data = free_port(), folder / "app" / "data"
         if bus == "embedded":
             programs = {ENGINE: Engine(data, port, app.directory)}
         else:
             programs = {name: Engine(data, port, app.directory, name) for name in SERVICES}
+            for name, count in instances.items():
+                for number in range(2, count + 1):
+                    log = folder / f"{name}-{number}"
+                    programs[f"{name} {number}"] = Engine(log, port, app.directory, name)
         yield Installation(app.settings, programs, app.servers)
 
 
@@ -365,6 +373,8 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--broker-kills", type=int, default=2, help="of a broker, besides")
     parser.add_argument("--database-kills", type=int, default=2, help="of a database server, besides")
+    parser.add_argument("--storers", type=int, default=1, help="with RabbitMQ and a database server")
+    parser.add_argument("--schedulers", type=int, default=1, help="with RabbitMQ")
     parser.add_argument("--metrics", type=int, default=50)
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
@@ -373,7 +383,8 @@ def main() -> int:
     arguments = parser.parse_args()
     with contextlib.ExitStack() as stack:
         folder = arguments.data or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
-        installation = stack.enter_context(installed(arguments.bus, arguments.db, folder))
+        instances = {"metric_storer": arguments.storers, "model_scheduler": arguments.schedulers}
+        installation = stack.enter_context(installed(arguments.bus, arguments.db, folder, instances))
         server_kills = {"broker": arguments.broker_kills, "database": arguments.database_kills}
         result = run(
             installation,
@@ -383,7 +394,7 @@ def main() -> int:
             seed=arguments.seed,
             server_kills={name: server_kills[name] for name in installation.servers},
         )
-        result |= {"bus": arguments.bus, "db": arguments.db}
+        result |= {"bus": arguments.bus, "db": arguments.db, "instances": instances}
     print(json.dumps(result) if arguments.json else json.dumps(result, indent=2))
     return 1 if any(result[name] for name in (*Verdict._fields, "faults")) else 0
 

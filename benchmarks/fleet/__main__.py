@@ -354,8 +354,8 @@ def _scheduler(settings: config.Settings) -> dict[str, Any]:
     """Return what the scheduler counts."""
     folder = program.reports_folder(settings)
     said = status_files.read(folder) if folder else {}
-    report = said.get("model_scheduler")
-    return report.counters if report else {}
+    reports = said.get("model_scheduler")
+    return reports[-1].counters if reports else {}
 
 
 def _size(files: list[Path]) -> int:

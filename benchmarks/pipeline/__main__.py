@@ -3,7 +3,7 @@
     .venv/bin/python -m benchmarks.pipeline --bus embedded --db sqlite --metrics 1000 --seconds 30 --json
     .venv/bin/python -m benchmarks.pipeline --metrics 1000 --rate 1000 --seconds 600 --json
     .venv/bin/python -m benchmarks.pipeline --bus rabbitmq --db mariadb --metrics 1000 --seconds 30 --json
-    .venv/bin/python -m benchmarks.pipeline --bus rabbitmq --db postgresql --schedulers 4 --json
+    .venv/bin/python -m benchmarks.pipeline --bus rabbitmq --db postgresql --schedulers 4 --storers 2 --json
 
 Every metric gets its model and a history first (``--history``), so that models are grown up. Then, at saturation, the
 generator sends as fast as samples come out again, and results are counted in the window after a warm-up. At last at half
@@ -21,7 +21,7 @@ import socket
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from multiprocessing.sharedctypes import Synchronized
 from pathlib import Path
@@ -34,7 +34,7 @@ from benchmarks.machine import machine
 from benchmarks.pipeline import load
 from benchmarks.pipeline.usage import cpu_kinds, cpu_seconds, lock_waits, resident_mib, server_cpu_seconds
 from benchmarks.running import Engine, running
-from benchmarks.servers import DATABASES, application, explained
+from benchmarks.servers import DATABASES, application, explained, sharing
 from htmengine.bus.opening import open_bus
 from htmengine.config import Settings, embedded
 from htmengine.repository.opening import open_database
@@ -196,7 +196,7 @@ def _shares(used: Counter[str], whole: float) -> dict[str, float]:
 
 
 @contextmanager
-def started(bus: str, db: str, folder: Path) -> Iterator[tuple[Engine, Settings]]:
+def started(bus: str, db: str, folder: Path, storers: int = 1) -> Iterator[tuple[Engine, Settings]]:
     """Start an engine on an empty folder, its bus and its repository there too, or on servers of their own."""
     if (bus, db) == ("embedded", "sqlite"):
         data = folder / "data"
@@ -204,38 +204,48 @@ def started(bus: str, db: str, folder: Path) -> Iterator[tuple[Engine, Settings]
             yield engine, embedded(data)
         return
     with (
-        application(bus, db, folder) as app,
+        application(bus, db, folder, **sharing(storers)) as app,
         running(folder / "app" / "data", config=app.directory) as engine,
     ):
         yield engine, app.settings
 
 
 @contextmanager
-def more_schedulers(count: int, folder: Path) -> Iterator[list[Engine]]:
-    """Start schedulers, each a program of its own, beside the one of the engine."""
+def more_programs(counts: Mapping[str, int], folder: Path) -> Iterator[list[Engine]]:
+    """Start so many of these services, each a program of its own, beside those of the engine."""
     with ExitStack() as stack:
         found = []
-        for number in range(count):
-            one = Engine(folder / f"scheduler-{number}", 0, folder / "app" / "conf", "model_scheduler")
+        for number, service in enumerate(Counter(counts).elements()):
+            one = Engine(folder / f"{service}-{number}", 0, folder / "app" / "conf", service)
             stack.callback(one.kill)
             one.start()
             found.append(one)
         for one in found:
             if not one.wait_until_it_works():
-                raise RuntimeError(f"a scheduler ended with {one.wait(1)}")
+                raise RuntimeError(f"a service ended with {one.wait(1)}")
         yield found
 
 
 def measure(
-    *, bus: str, db: str, metrics: int, seconds: float, rate: float | None, history: int, schedulers: int
+    *,
+    bus: str,
+    db: str,
+    metrics: int,
+    seconds: float,
+    rate: float | None,
+    history: int,
+    schedulers: int,
+    storers: int,
 ) -> dict[str, Any]:
     """Start an engine and measure it."""
-    result: dict[str, Any] = {"bus": bus, "db": db, "metrics": metrics, "schedulers": schedulers}
+    programs = {"schedulers": schedulers, "storers": storers}
+    result: dict[str, Any] = {"bus": bus, "db": db, "metrics": metrics} | programs
+    more = {"model_scheduler": schedulers - 1, "metric_storer": storers - 1}
     with tempfile.TemporaryDirectory(prefix="pipeline-") as temporary:
         folder = Path(temporary)
         with (
-            started(bus, db, folder) as (engine, settings),
-            more_schedulers(schedulers - 1, folder) as others,
+            started(bus, db, folder, storers) as (engine, settings),
+            more_programs(more, folder) as others,
         ):
             run = Run(engine, settings, folder, metrics, others)
             try:
@@ -274,10 +284,11 @@ def main() -> None:
     parser.add_argument(
         "--schedulers", type=int, default=1, help="more than one: programs of their own, with RabbitMQ"
     )
+    parser.add_argument("--storers", type=int, default=1, help="likewise, and with a database server")
     parser.add_argument("--json", action="store_true", help="print one JSON line")
     arguments = parser.parse_args()
-    if arguments.schedulers > 1 and arguments.bus != "rabbitmq":
-        parser.error("several schedulers need --bus rabbitmq")
+    if max(arguments.schedulers, arguments.storers) > 1 and arguments.bus != "rabbitmq":
+        parser.error("several schedulers or storers need --bus rabbitmq")
     result = measure(
         bus=arguments.bus,
         db=arguments.db,
@@ -286,6 +297,7 @@ def main() -> None:
         rate=arguments.rate,
         history=arguments.history,
         schedulers=arguments.schedulers,
+        storers=arguments.storers,
     )
     print(json.dumps(result) if arguments.json else json.dumps(result, indent=2))
 

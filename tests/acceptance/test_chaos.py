@@ -11,8 +11,8 @@ from tests.acceptance.engine import wait_until
 
 pytestmark = pytest.mark.acceptance
 
-
 PROMISE = dict.fromkeys(Verdict._fields, 0) | {"faults": []}
+SHARING = {"metric_storer": 2, "model_scheduler": 2}
 
 
 def test_kills_lose_double_and_change_nothing(tmp_path):
@@ -28,6 +28,14 @@ def test_kills_of_the_database_lose_double_and_change_nothing(tmp_path):
         result = run(installation, kills=1, metrics=10, samples=500, seed=3, server_kills={"database": 1})
     assert {name: result[name] for name in PROMISE} == PROMISE
     assert len(result["killed_at"]) == 2
+
+
+@pytest.mark.integration
+def test_kills_of_storers_and_schedulers_that_share_the_work_change_nothing(tmp_path):
+    with installed("rabbitmq", "postgresql", tmp_path, SHARING) as installation:
+        result = run(installation, kills=4, metrics=10, samples=500, seed=3)
+    assert {name: result[name] for name in PROMISE} == PROMISE
+    assert len(result["killed_at"]) == 4
 
 
 def test_what_a_kill_left_unpublished_is_published_before_the_verdict(tmp_path):

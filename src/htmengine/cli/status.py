@@ -36,7 +36,7 @@ def print_health(health: Health) -> None:
         ],
     )
     for one in health.services:
-        for line in _counted(one):
+        for line in [*_counted(one), *_each(one)]:
             echo_stdout(line)
     totals = health.totals
     by_status = ", ".join(f"{count} {name}" for name, count in sorted(totals.by_status.items()))
@@ -47,6 +47,21 @@ def print_health(health: Health) -> None:
     )
     for finding in health.findings:
         echo_stderr(f"! {finding}")
+
+
+def _each(service: ServiceHealth) -> list[str]:
+    """Return a line for each process of a service that has several on this machine."""
+    if len(service.processes) < 2:
+        return []
+    return [
+        f"  process {one.pid}, up {duration(one.up_s)}: "
+        + ", ".join(
+            f"{name.replace('_', ' ')} {count}"
+            for name, count in one.counters.items()
+            if isinstance(count, int)
+        )
+        for one in service.processes
+    ]
 
 
 def _counted(service: ServiceHealth) -> list[str]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from htmengine.doors import door_names
 from htmengine.doors.samples import Refusals, shortened
 
+REJECTED: Final = "rejected"
+"""In a snapshot, what was refused, by its reason."""
 EXAMPLES: Final = 5
 """How many refused lines are kept for each reason; the newest stay."""
 MAX_PEER: Final = 64
@@ -30,6 +32,24 @@ class _Rejected:
 
     def document(self) -> dict[str, Any]:
         return {"count": self.count, "examples": list(self.examples), "peer": self.peer, "last": self.last}
+
+
+def together(snapshots: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what several processes of a service have counted, as `Counters.snapshot`; the newest comes last."""
+    if len(snapshots) == 1:
+        return dict(snapshots[0])
+    counts: Counter[str] = Counter()
+    rejected: dict[str, dict[str, Any]] = {}
+    for snapshot in snapshots:
+        counts.update({name: count for name, count in snapshot.items() if name != REJECTED})
+        for reason, own in snapshot.get(REJECTED, {}).items():
+            before = rejected.get(reason, {"count": 0, "examples": [], "last": 0.0})
+            newer = own if own.get("last", 0.0) >= before["last"] else before
+            rejected[reason] = newer | {
+                "count": before["count"] + own["count"],
+                "examples": [*before["examples"], *own["examples"]][-EXAMPLES:],
+            }
+    return {**counts, REJECTED: rejected}
 
 
 class Counters:
@@ -107,4 +127,4 @@ class Counters:
         """
         with self._lock:
             rejected = {reason: one.document() for reason, one in self._rejected.items()}
-            return {**self._counts, "rejected": rejected}
+            return {**self._counts, REJECTED: rejected}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from htmengine.bus import QueueStatus
 from htmengine.service import program, status_files
 from htmengine.service.context import Context
+from htmengine.service.counters import together
 
 MAX_DEAD_LETTERS: Final = 10_000
 """At most so many are counted."""
@@ -16,6 +17,14 @@ MAX_DEAD_LETTERS: Final = 10_000
 
 ROUTER: Final = "metric_router"
 """Where there are several metric-data queues, it divides what applications put into the documented one."""
+
+
+class ProcessHealth(NamedTuple):
+    """A process of a service, on this machine."""
+
+    pid: int
+    up_s: float
+    counters: dict[str, Any]
 
 
 class ServiceHealth(NamedTuple):
@@ -33,6 +42,9 @@ class ServiceHealth(NamedTuple):
     dead_letters: int
     """Messages to it that were put aside."""
     counters: dict[str, Any]
+    """Of all its processes together."""
+    processes: Sequence[ProcessHealth] = ()
+    """Those on this machine."""
 
     def document(self) -> dict[str, Any]:
         """Return the same for JSON."""
@@ -46,6 +58,9 @@ class ServiceHealth(NamedTuple):
             "oldestS": self.oldest_s,
             "deadLetters": self.dead_letters,
             "counters": self.counters,
+            "processes": [
+                {"pid": one.pid, "upS": one.up_s, "counters": one.counters} for one in self.processes
+            ],
         }
 
 
@@ -71,10 +86,16 @@ def services_of(
         "anomaly_service": [settings.results_shard_queue(shard) for shard in shards],
     }
     # And whoever else says that it is there: a listener for datagrams, the garbage collector.
-    fed |= {name: [] for name, report in said.items() if name not in fed and report.alive(now)}
+    fed |= {
+        name: []
+        for name, reports in said.items()
+        if name not in fed and any(one.alive(now) for one in reports)
+    }
     services = []
     for name, queues in sorted(fed.items(), key=lambda one: not one[0].endswith("listener")):
-        report = said.get(name)
+        reports = said.get(name, [])
+        report = reports[-1] if reports else None
+        living = [one for one in reports if one.alive(now)]
         known = [status[queue] for queue in queues if queue in status]
         consumed = any(queue.consumers for queue in known)
         # One that is fed by no queue is known by what it says on its own machine.
@@ -87,11 +108,15 @@ def services_of(
                 alive=alive,
                 pid=report.pid if report and alive else None,
                 up_s=now - report.started_at if report and alive else None,
-                restarts=report.restarts if report else 0,
+                restarts=sum(one.restarts for one in living or reports[-1:]),
                 queued=sum(queue.ready + queue.unacked for queue in known),
                 oldest_s=max((queue.oldest_age_s or 0.0 for queue in known), default=None),
                 dead_letters=sum(dead.get(queue, 0) for queue in queues),
-                counters=report.counters if report else {},
+                counters=together([one.counters for one in living or reports[-1:]]) if reports else {},
+                processes=[
+                    ProcessHealth(one.pid, now - one.started_at, one.counters)
+                    for one in sorted(living, key=lambda one: one.pid)
+                ],
             )
         )
     return services

@@ -1,12 +1,14 @@
-"""What running services say of themselves: a small file for each in the data folder, for `htmengine doctor`."""
+"""What running services say of themselves: a small file for each and each process, in the data folder, for `htmengine doctor`."""
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -67,7 +69,7 @@ class Reporter:
         self._ended.set()
         self._thread.join()
         for service in self._services:
-            _file(self._folder, service).unlink(missing_ok=True)
+            _file(self._folder, service, os.getpid()).unlink(missing_ok=True)
 
     def write(self) -> None:
         """Write every report now."""
@@ -88,13 +90,21 @@ class Reporter:
                 restarts=self._restarts.get(service, 0),
                 counters=dict(counters()) if counters else {},
             )
-            path = _file(self._folder, service)
-            temporary = path.with_suffix(f".{process.pid}")
+            path = _file(self._folder, service, process.pid)
+            temporary = path.with_suffix(".new")
             private.write_text(temporary, json.dumps(msgspec.to_builtins(report)))
             temporary.replace(path)
 
+    def _forget_the_dead(self) -> None:
+        """Remove the files of processes that were killed."""
+        for path, report in _reports(self._folder):
+            if report.service in self._services and not is_alive(Process(report.pid, report.born)):
+                path.unlink(missing_ok=True)
+
     def _run(self) -> None:
         failing = False
+        with suppress(OSError):
+            self._forget_the_dead()
         while True:
             try:
                 self.write()
@@ -107,17 +117,21 @@ class Reporter:
                 return
 
 
-def read(folder: Path) -> dict[str, ServiceReport]:
-    """Return the last report of every service that has not stopped in good order, by service."""
-    reports = {}
-    for path in sorted(folder.glob("*.json")):
-        try:
-            report = msgspec.json.decode(path.read_bytes(), type=ServiceReport)
-        except (OSError, msgspec.MsgspecError):
-            continue
-        reports[report.service] = report
+def read(folder: Path) -> dict[str, list[ServiceReport]]:
+    """Return, by service, the last report of each process that has not stopped in good order, the newest last."""
+    reports: dict[str, list[ServiceReport]] = {}
+    for _, report in _reports(folder):
+        reports.setdefault(report.service, []).append(report)
+    for own in reports.values():
+        own.sort(key=lambda report: report.written_at)
     return reports
 
 
-def _file(folder: Path, service: str) -> Path:
-    return folder / f"{service}.json"
+def _reports(folder: Path) -> Iterator[tuple[Path, ServiceReport]]:
+    for path in sorted(folder.glob("*.json")):
+        with suppress(OSError, msgspec.MsgspecError):
+            yield path, msgspec.json.decode(path.read_bytes(), type=ServiceReport)
+
+
+def _file(folder: Path, service: str, pid: int) -> Path:
+    return folder / f"{service}.{pid}.json"

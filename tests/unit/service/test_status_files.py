@@ -14,11 +14,11 @@ def test_a_report_tells_process_restarts_and_counters(tmp_path):
         {"metric_storer": 2},
     )
     reporter.write()
-    report = status_files.read(tmp_path)["metric_storer"]
+    (report,) = status_files.read(tmp_path)["metric_storer"]
     assert report.pid == os.getpid()
     assert report.restarts == 2
     assert report.counters == {"lines": 7}
-    assert status_files.read(tmp_path)["metric_listener"].counters == {}
+    assert status_files.read(tmp_path)["metric_listener"][0].counters == {}
     assert report.alive(1001.0)
     assert not report.alive(1000.0 + status_files.STALE_S + 1)
     reporter.close()
@@ -42,11 +42,20 @@ def test_a_report_of_a_process_that_nobody_has_waited_for_is_not_alive(tmp_path)
         [sys.executable, "-c", program, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as child:
         child.stdout.readline()
-        (report,) = status_files.read(tmp_path).values()
+        ((report,),) = status_files.read(tmp_path).values()
         assert report.alive(1000.0)
+        beside = Reporter(tmp_path, timer=lambda: 1001.0)
+        beside.start(["x"], {}, {})
+        beside.write()
+        assert [one.pid for one in status_files.read(tmp_path)["x"]] == [child.pid, os.getpid()]
         child.kill()
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         assert not report.alive(1000.0)
+        beside.close()
+    other = Reporter(tmp_path)
+    other.start(["x"], {}, {})
+    other.close()
+    assert status_files.read(tmp_path) == {}
 
 
 def test_a_file_that_is_no_report_is_passed_over(tmp_path):

@@ -55,7 +55,7 @@ def test_an_installation_is_for_its_user_alone(tmp_path):
         "repository.sqlite",
         "repository.sqlite-wal",
         "services",
-        "metric_storer.json",
+        f"metric_storer.{os.getpid()}.json",
     }
 
 
