@@ -21,7 +21,7 @@ _ZONE = r"(?:[A-Z]{3,4}|Z|[+-]\d\d:?\d\d)(?![\w%/.-])"
 _TIME = (
     rf"(?:{_DATE},?[T\s]+{_CLOCK}(?:\s?[AP]M\b)?(?:\s*(?:Z|[+-]\d\d:?\d\d))?"
     rf"|(?:[a-z]{{3}}\s+)?{_MONTH}\s+\d\d?\s+{_CLOCK}(?:\s+{_ZONE})?\s+\d{{4}}"
-    rf"|{_MONTH}\s+\d\d?\s+{_CLOCK}"
+    rf"|(?:{_MONTH}\s+\d\d?|[DIWEF]\d{{4}})\s+{_CLOCK}"
     rf"|{_CLOCK}\s?[AP]M\b)"
 )
 _LEADING = re.compile(rf"\s*({_TIME})(?=\s|$)", re.IGNORECASE | re.ASCII)
@@ -161,7 +161,7 @@ class _Parser:
                 continue
             fields = _fields(text)
             time_first = _LEADING.match(text) or _CLOCK_FIRST.match(text)
-            if pairs := _pairs(fields, in_log=bool(time_first)):
+            if pairs := _pairs(fields, timed=bool(time_first)):
                 yield (
                     _Form(tuple(name for name, _ in pairs), len(pairs)),
                     (number, [cell for _, cell in pairs]),
@@ -237,17 +237,22 @@ def _fields(text: str) -> list[str]:
     return before + fields + after
 
 
-def _pairs(fields: Sequence[str], *, in_log: bool) -> list[tuple[str, str]]:
+def _pairs(fields: Sequence[str], *, timed: bool) -> list[tuple[str, str]]:
     """Return the names and cells of a line such as `level=info latency=12ms`; empty if it is none.
 
-    `in_log`: a time stands before it, so that one pair with a number makes it one.
+    It is one where most fields are pairs, or where two have numbers; behind a time (`timed`) one is enough.
     """
     found = [_PAIR.fullmatch(field) for field in fields]
-    if 2 * sum(map(bool, found)) <= len(found) and not (
-        in_log and any(pair and _is_data(pair[2]) for pair in found)
-    ):
-        return []
+    if 2 * sum(map(bool, found)) <= len(found):
+        numbered = sum(1 for pair in found if pair and units.split(pair[2]))
+        if numbered < 2 and not (numbered and (timed or _is_time(fields[0]))):
+            return []
     return [(pair[1], pair[2]) if pair else ("", field) for pair, field in zip(found, fields, strict=True)]
+
+
+def _is_time(field: str) -> bool:
+    found = timestamps.detect([field])
+    return found is not None and found.format.parse(field) >= timestamps.PLAUSIBLE_CLOCK
 
 
 def _is_data(field: str) -> bool:

@@ -21,6 +21,7 @@ from htmengine.series.tables import Row, Table, in_memory
 
 _SEPARATOR: Final = "\x1e"  # before each document of a sequence, RFC 7464
 _BEGINS = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*(?:[\[\]{\"]|-?\d+(?:\.\d+)?\s*,|$))|\s*[\[{]\s*$")
+_YAML_ITEM = re.compile(r"\s*-\s+(?:[\w.\"'-]+:\s|\[)")
 _NAMES = ("columns", "fields", "labels", "names", "header", "schema", "meta")
 _NAME_KEYS = ("name", "text", "title", "label", "id")
 _Labels = tuple[tuple[str, str], ...]
@@ -37,6 +38,13 @@ class _Fragment(NamedTuple):
 def is_json(first: str) -> bool:
     """Whether a text whose first line that is not blank is `first` may be JSON."""
     return bool(_BEGINS.match(first.lstrip(_SEPARATOR)))
+
+
+def is_yaml(head: Sequence[Line]) -> bool:
+    """Whether a text of these first lines may be YAML: a document's mark, or lists whose items are mappings or lists."""
+    texts = [text for _, text in head if text and not text.isspace()]
+    items = sum(1 for text in texts if _YAML_ITEM.match(text))
+    return bool(texts) and (texts[0].startswith("---") or 4 * items >= len(texts))
 
 
 def tables(lines: Iterable[Line], name: str) -> list[Table] | None:

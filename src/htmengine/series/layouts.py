@@ -75,22 +75,31 @@ def of_member(member: Member, name: str, options: Options) -> list[Layout]:
         read = lines.keep()
         if (tables := documents.tables(read, name)) is not None:
             return _laid_out(tables, name, options)
-    return _of_text(lines, name, options)
+    is_yaml = documents.is_yaml(lines.head)
+    try:
+        return _of_text(lines, name, options)
+    except MisuseError as error:
+        if not is_yaml:
+            raise
+        raise MisuseError(
+            f"{name}: this looks like YAML, which is not read.",
+            hint="Write it as JSON or CSV; `yq -o=json` turns YAML into JSON.",
+        ) from error
 
 
-def find(table: Table, name: str, wanted: Wanted, exclude: Sequence[Column] = ()) -> Columns:
+def find(table: Table, name: str, wanted: Wanted, key: Sequence[Column] = ()) -> Columns:
     """Return which columns hold the time and the values.
 
     Parameters
     ----------
     name : of the file, for messages.
-    exclude : columns that are known to hold something else, such as what tells series apart.
+    key : columns that tell series apart: they hold neither.
 
     Raises
     ------
     MisuseError : there are no such columns, or one that was named is not there.
     """
-    taken = {column.at for column in exclude}
+    taken = {column.at for column in key}
     time = find_time(table, name, wanted, taken) if wanted.timed else None
     taken |= {column.at for column in time.columns} if time else set()
     notes = [*table.notes, *(time.notes if time else ())]
@@ -105,7 +114,7 @@ def find(table: Table, name: str, wanted: Wanted, exclude: Sequence[Column] = ()
                 hint=f"Choose two of these with --timestamp and --value: {listing(table)}.",
             )
     else:
-        chosen, reason, others = find_values(table, time, taken, name)
+        chosen, reason, others = find_values(table, time, key, taken, name)
         if wanted.every_value:
             chosen += others
         elif others:

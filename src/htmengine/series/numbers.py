@@ -108,6 +108,14 @@ def _parse_state(text: str) -> float:
 STATES = NumberFormat("", _parse_state)
 """Words such as `true` and `off`, as 1 and 0. `detect` does not look for it."""
 
+
+def _parse_clock(text: str) -> float:
+    return math.nan if text.lower() in MISSING else units.clock(text)
+
+
+CLOCKS = NumberFormat(".", _parse_clock, "s")
+"""Durations as clocks show them. `detect` does not look for it: clocks are mostly times of the day."""
+
 POINT = NumberFormat(".", _parse_with_point)
 COMMA = NumberFormat(",", _parse_with_comma)
 

@@ -38,6 +38,9 @@ _CLOCK = re.compile(
     r"\d{1,2}(?:[:h]\d\d(?::\d\d(?:[.,:]\d+)?)?|\.\d\d\.\d\d(?:[.,:]\d+)?)(?:\s*[AP]\.?\s?M\.?)?(?:Z|\s?[+-]\d\d:?\d\d)?(?:\s*(?:Uhr|h|hrs))?",
     re.I | re.ASCII,
 )
+_FRACTION = re.compile(r"\d+\.\d+", re.ASCII)
+_LEAST_ELAPSED: Final = 10
+_ELAPSED_NAME = re.compile(r"time|elapsed|offset|uptime|^t$|^x?$|(?:\b|_)s(?:ec(?:ond)?s?)?\b", re.IGNORECASE)
 _CLOCK_WORD = re.compile(r"\s*(?:Uhr|h|hrs)$", re.I)
 _DOTTED_CLOCK = re.compile(r"\d{1,2}\.\d\d", re.ASCII)
 
@@ -52,7 +55,7 @@ def find_time(table: Table, name: str, wanted: Wanted, taken: set[int]) -> Time:
         return _time(table, name, (index,), None, wanted, [])
     excluded = {named(table, value, "--value", name) for value in wanted.values} | taken
     dates, counts = _time_columns(table, excluded)
-    sure = dates + [index for index in counts if not _counts_from_elsewhere(table, index)]
+    sure = dates + [index for index in counts if not counts_from_elsewhere(table, index)]
     candidates = sure + [index for index in counts if index not in sure]
     best = next(
         (index for known in TIME_NAMES for index in sure or candidates if is_named(table, index, (known,))),
@@ -157,7 +160,7 @@ def _is_clock(table: Table, index: int, epoch: timestamps.TimestampFormat, cells
 _TIME_LIKE_NAME = re.compile(r"time|epoch|unix|date|stamp|utc|^t$|^x$|ts$", re.IGNORECASE)
 
 
-def _counts_from_elsewhere(table: Table, index: int) -> bool:
+def counts_from_elsewhere(table: Table, index: int) -> bool:
     """Whether what could be a count of seconds is too small to be one of our time."""
     detection = timestamps.detect(table.cells(index, SAMPLED))
     return detection is not None and all(
@@ -459,9 +462,17 @@ def _without_date(table: Table, name: str, wanted: Wanted, excluded: set[int]) -
             found := timestamps.detect_without_year(table.cells(index), wanted.day_first)
         ):
             return Time((column(table, index),), None, found, False, ())
+    clocks = [index for index in range(table.width) if index not in excluded and _holds_clocks(table, index)]
+    # One that stands still in many rows is a duration, as of `uptime`.
+    clocks = [
+        index for index in clocks if len(set(table.cells(index))) > 1 or len(table.cells(index)) < SAMPLED
+    ]
+    if clocks:
+        return _of_clocks(table, clocks[0])
     for index in range(table.width):
-        if index not in excluded and _holds_clocks(table, index):
-            return _of_clocks(table, index)
+        if index not in excluded and _holds_elapsed_seconds(table, index):
+            note = f"The times in {column(table, index)} are seconds since a beginning, which are counted from 1970-01-01."
+            return Time((column(table, index),), None, timestamps.SECONDS, False, (note,))
     beside = ""
     if wanted.values:
         beside = (
@@ -477,6 +488,20 @@ def _without_date(table: Table, name: str, wanted: Wanted, excluded: set[int]) -
 def _holds_clocks(table: Table, index: int) -> bool:
     cells = table.cells(index, SAMPLED)
     return bool(cells) and all(_CLOCK.fullmatch(cell) for cell in cells)
+
+
+def _holds_elapsed_seconds(table: Table, index: int) -> bool:
+    """Whether a column has fractions of seconds that grow with each row or stay, in steps that recur: as `perf stat -I` counts.
+
+    Whole numbers may as well number the rows.
+    """
+    if table.names is not None and not _ELAPSED_NAME.search(table.names[index]):
+        return False
+    cells = table.cells(index, SAMPLED)
+    if len(cells) < _LEAST_ELAPSED or not all(_FRACTION.fullmatch(cell) for cell in cells):
+        return False
+    steps = [after - before for before, after in pairwise(map(float, cells))]
+    return min(steps) >= 0 and any(steps) and _recurs([step for step in steps if step])
 
 
 def _of_clocks(table: Table, index: int) -> Time:

@@ -84,10 +84,10 @@ _ZONE_NAMES = "|".join(sorted(filter(None, _ZONES), key=len, reverse=True))
 # Programs name the region behind the offset, which says it all: [Europe/Berlin], (Central European Standard Time); Go
 # adds the abbreviation and its clock that never goes back: +0100 CET m=+0.012.
 _ZONE = (
-    rf"(?:\s*(?P<zone>(?:UTC|GMT)?[+-]\d\d?(?::?\d\d)?|{_ZONE_NAMES})"
+    rf"(?:\s*\(?(?P<zone>(?:UTC|GMT)?[+-]\d\d?(?::?\d\d)?|{_ZONE_NAMES})\)?"
     r"(?:\[[\w/+-]+\]|\s*\([^()]*\)|(?<=\d)\s+[A-Z]{3,4}(?:\s+m=[+-][\d.]+)?)?)?"
 )
-_BETWEEN = r"(?:\s*[T,_/]\s*|\s+)"
+_BETWEEN = r"(?:\s*[T,_/@]\s*|\s+|[-:](?=\d\d?:\d\d:))"
 _OPTIONAL_CLOCK = rf"(?:{_BETWEEN}{_CLOCK}{_HALF}{_ZONE})?"
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
 _ANY_WEEKDAY = r"(?:[a-z]{2,9}\.?,?\s+)?"  # before dates of digits, which no other word precedes
@@ -342,15 +342,16 @@ def _iso_year_month_day() -> TimestampFormat:
 
 _NUMERIC = r"(?P<{}>\d\d?)(?P<separator>[-/.])(?P<{}>\d\d?)(?P=separator)(?P<year>\d{{4}}|\d\d)"
 _DOTTED_DATE = re.compile(r"(?:\D+\s)?\d\d?\.\d\d?\.\d", re.ASCII)
-_NAMED_DAY = rf"{_WEEKDAY}(?P<day>\d\d?)(?:st|nd|rd|th|\.)?[\s/-]+(?:de\s+)?{_MONTH_NAME},?[\s/-]+(?:de\s+)?(?P<year>\d{{4}}|\d\d)"
+_NAMED_DAY = rf"{_WEEKDAY}(?P<day>\d\d?)(?:st|nd|rd|th|\.)?[\s/-]*(?:de\s+)?{_MONTH_NAME},?[\s/-]*(?:de\s+)?(?P<year>\d{{4}}|\d\d)"
 DAY_FIRST = _ordered("day/month/year", _NUMERIC.format("day", "month"))
 MONTH_FIRST = _ordered("month/day/year", _NUMERIC.format("month", "day"))
 OTHER_EPOCHS = (  # of sizes that seconds since 1970, and their parts, have in years of which nobody keeps series
     _epoch("tenths of microseconds", 10**7, 1.2e17, 1.5e17, year=1601),  # of Windows' files
     _epoch("tenths of microseconds", 10**7, 6.2e17, 6.6e17, year=1),  # of .NET
 )
+SECONDS = _epoch("seconds", 1, 0, 1e11)
 EPOCHS = (
-    _epoch("seconds", 1, 0, 1e11),
+    SECONDS,
     _epoch("milliseconds", 10**3, 1e11, 1e14),
     _epoch("microseconds", 10**6, 1e14, 1e17),
     _epoch("nanoseconds", 10**9, 1e17, 1e20),
@@ -444,6 +445,7 @@ WITHOUT_YEAR = (
     _without_year("day.month.", r"(?P<day>\d\d?)\.(?P<month>\d\d?)\.?"),
     _MONTH_DAY,
     _DAY_MONTH,
+    _without_year("level month day", r"[DIWEF](?P<month>\d\d)(?P<day>\d\d)"),  # of glog and klog
 )
 """Dates without a year, with a time of day. `detect` does not look for them."""
 

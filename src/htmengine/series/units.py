@@ -76,7 +76,7 @@ def split(text: str) -> tuple[str, str] | None:
 
 
 _WITH_UNIT = re.compile(
-    r"[$€£¥~≈]?\s*([+-]?(?:\d[\d.,' \u00a0\u202f]*|\.\d+)(?<![\s])(?:[eE][+-]?\d+(?![a-zA-Z]))?)"
+    r"(?:[$€£¥~≈]|[<>]=?|[A-Z]{3}\s)?\s*([+-]?(?:\d[\d.,' \u00a0\u202f]*|\.\d+)(?<![\s])(?:[eE][+-]?\d+(?![a-zA-Z]))?)"
     r"\s*([^\d\s.,;:+\-][^\d;:]{0,20}?|)",
     re.ASCII,
 )
@@ -120,6 +120,19 @@ def _prefixed(unit: str) -> tuple[str, float] | None:
     return None
 
 
+_ISO_DURATION = re.compile(r"P(\d+[DW])?(?:T((?:\d+(?:\.\d+)?[HMS])+))?", re.ASCII)
+_CLOCK = re.compile(r"(?:(\d+)(?:\s+days?,?\s+|-))?(?:(\d+):)?(\d+):([0-5]\d(?:\.\d+)?)", re.ASCII)
+
+
+def clock(text: str) -> float:
+    """Return the seconds of a duration such as `1:02:03.5`, `02:03` or `1 day, 0:02:03`. Raises ValueError."""
+    found = _CLOCK.fullmatch(text)
+    if not found:
+        raise ValueError(f"not a duration: {text!r}")
+    days, hours, minutes, seconds = (float(part or 0) for part in found.groups())
+    return 86400 * days + 3600 * hours + 60 * minutes + seconds
+
+
 class Scale(NamedTuple):
     """The units of a column, on one scale."""
 
@@ -160,7 +173,9 @@ def scale(units: Iterable[str]) -> Scale | None:
 
 
 def duration(text: str) -> float:
-    """Return the seconds of a text such as `1h 5m 3s` or `2 d`. Raises ValueError."""
+    """Return the seconds of a text such as `1h 5m 3s`, `2 d` or `PT5.2S` (ISO 8601). Raises ValueError."""
+    if iso := _ISO_DURATION.fullmatch(text):
+        text = f"{iso[1] or ''}{(iso[2] or '').lower()}"
     if not _PARTS.match(text) or _PARTS.sub("", text):
         raise ValueError(f"not a duration: {text!r}") from None
     seconds = 0.0

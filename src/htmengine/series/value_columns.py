@@ -7,8 +7,9 @@ from typing import Final
 
 from htmengine.errors import MisuseError
 from htmengine.series import numbers, timestamps
-from htmengine.series.columns import Time, beginnings, column, is_named, parses
+from htmengine.series.columns import Column, Time, beginnings, column, is_named, parses
 from htmengine.series.tables import SAMPLED, TIME_NAMES, Table
+from htmengine.series.time_columns import counts_from_elsewhere
 
 VALUE_NAMES: Final = (
     "value",
@@ -33,12 +34,12 @@ _ID_ENDING = re.compile(
 
 
 def find_values(
-    table: Table, time: Time | None, taken: set[int], name: str
+    table: Table, time: Time | None, key: Sequence[Column], taken: set[int], name: str
 ) -> tuple[list[int], str, list[int]]:
     """Return the index of the value column, why it was taken, and those that might have been meant as well.
 
-    By name; else the first with numbers that is neither an id, a running number, a counter, a constant nor a second time
-    column. Words such as `up` and `down` are numbers where there are no others.
+    By name; else the first with numbers that is neither an id, a running number, a counter, a second time column nor
+    constant in each series, which `key` tells apart. Words such as `up` and `down` are numbers where there are no others.
     """
     shares = {}
     for index in range(table.width):
@@ -50,11 +51,11 @@ def find_values(
     whole = [index for index, share in shares.items() if share >= 0.9]
     candidates = whole or [index for index, share in shares.items() if share >= 0.5]
     if not candidates and not any(
-        _holds_states(table, index) for index in shares
+        _unusual(table, index) for index in shares
     ):  # so that the rows without a number are told
         candidates = [index for index, share in shares.items() if share > 0 and share == max(shares.values())]
     if not candidates:
-        candidates = [index for index in shares if _holds_states(table, index)]
+        candidates = [index for index in shares if _unusual(table, index)]
     if not candidates:
         beside = f" beside {column(table, time.columns[0].at)}" if time else ""
         raise MisuseError(
@@ -62,7 +63,7 @@ def find_values(
             hint=f"Write the values as numbers. The columns begin with: {beginnings(table)}.",
         )
     secondary = [index for index in candidates if _is_secondary(table, index, time)]
-    varying = [index for index in candidates if len(set(table.cells(index))) > 1]
+    varying = [index for index in candidates if _varies(table, index, key)]
     for known in VALUE_NAMES:
         for index in candidates:
             if is_named(table, index, (known,)):
@@ -84,12 +85,21 @@ def find_values(
     return [first], reason, others
 
 
+def _varies(table: Table, index: int, key: Sequence[Column]) -> bool:
+    """Whether a column has different cells within a series, of which `key` tells the rows."""
+    rows = [fields for _, fields in table.head if fields[index].lower() not in numbers.MISSING]
+    series = [tuple(fields[one.at] for one in key) for fields in rows]
+    cells = [fields[index] for fields in rows]
+    return len(set(zip(series, cells, strict=True))) > len(set(series))
+
+
 def _is_secondary(table: Table, index: int, time: Time | None) -> bool:
     if table.names is not None:
         name = table.names[index]
-        if is_named(table, index, (*_ID_NAMES, *_OTHER_NAMES, *TIME_NAMES)) or _ID_ENDING.search(
-            name.strip()
-        ):
+        if is_named(table, index, (*_ID_NAMES, *_OTHER_NAMES)) or _ID_ENDING.search(name.strip()):
+            return True
+        # `time=12.3` behind the time of a line is a duration.
+        if is_named(table, index, TIME_NAMES) and not (time and counts_from_elsewhere(table, index)):
             return True
     cells = table.cells(index, SAMPLED)
     return (
@@ -111,17 +121,19 @@ def _only_grows(cells: Sequence[str]) -> bool:
 _LEAST_COUNTED: Final = 20
 
 
-def _holds_states(table: Table, index: int) -> bool:
-    """Whether a column has words such as `up` and `down` alone, two of them."""
+def _unusual(table: Table, index: int) -> numbers.NumberFormat | None:
+    """Return the format of a column of two words such as `up` and `down` alone, or of durations as clocks show them."""
     cells = table.cells(index, SAMPLED)
-    return len(set(table.cells(index))) == 2 and numbers.count_numbers(numbers.STATES, cells) == len(cells)
+    states = [numbers.STATES] if len(set(table.cells(index))) == 2 else []
+    found = (one for one in (*states, numbers.CLOCKS) if numbers.count_numbers(one, cells) == len(cells))
+    return next(found, None)
 
 
 def format_of(table: Table, index: int) -> numbers.NumberFormat:
     """Return how the numbers of a column are written."""
     plain = numbers.detect(table.cells(index), delimiter=table.delimiter)
     is_plain = numbers.count_numbers(plain, table.cells(index, SAMPLED)) > 0
-    return numbers.STATES if not is_plain and _holds_states(table, index) else plain
+    return plain if is_plain else _unusual(table, index) or plain
 
 
 def _counts_by_ones(cells: Sequence[str]) -> bool:

@@ -134,6 +134,38 @@ def access_log(given: Sequence[Point]) -> str:
 # -- JSON
 
 
+def ping(given: Sequence[Point]) -> str:
+    """`ping -D`: pairs among words, of which one is a running number, one a constant, and one the time of the way."""
+    lines = ["PING 10.0.0.1 (10.0.0.1) 56(84) bytes of data."]
+    lines += [
+        f"[{epoch(moment)}.000000] 64 bytes from 10.0.0.1: icmp_seq={i} ttl=64 time={value} ms"
+        for i, (moment, value) in enumerate(given, 1)
+    ]
+    return joined(lines)
+
+
+def free(given: Sequence[Point]) -> str:
+    """`date; free` again and again: two series, of which one has a column that is the same in each row."""
+    lines = []
+    for moment, value in given:
+        lines += [
+            f"{moment:%Y-%m-%d %H:%M:%S}",
+            "               total        used        free",
+            f"Mem:           64000 {value:11} {64000 - value:11}",
+            "Swap:              0           0           0",
+            "",
+        ]
+    return joined(lines)
+
+
+def durations(given: Sequence[Point]) -> str:
+    """Durations as clocks show them, which are values where there are no others."""
+    lines = ["finished,took"]
+    for moment, value in given:
+        lines.append(f"{iso(moment)},0:{int(value // 60):02d}:{value % 60:05.2f}")
+    return joined(lines)
+
+
 def cloudwatch_statistics(given: Sequence[Point]) -> str:
     """`aws cloudwatch get-metric-statistics`: in no order."""
     shuffled = [given[i * 7 % len(given)] for i in range(len(given))] if len(given) % 7 else list(given)
@@ -574,6 +606,9 @@ TIMES: dict[str, Callable[[datetime], str]] = {
     "day first": lambda m: f"{m:%d/%m/%Y %H:%M}",
     "two digits": lambda m: f"{m:%d.%m.%y %H:%M}",
     "underscore": lambda m: f"{m:%Y-%m-%d_%H:%M:%S}",
+    "dash before the clock": lambda m: f"{m:%Y/%m/%d-%H:%M:%S}",
+    "SAS": lambda m: f"{m:%d}{named(m)[1].upper()}{m:%Y:%H:%M:%S}.000",
+    "zone in brackets": lambda m: f"{m:%Y-%m-%d %H:%M:%S} (UTC)",
     "compact": lambda m: f"{m:%Y%m%dT%H%M%SZ}",
     "colon before the fraction": lambda m: f"{m:%Y-%m-%d %H:%M:%S}:000",
     "Go": lambda m: f"{m:%Y-%m-%d %H:%M:%S}.000000000 +0000 UTC",
@@ -614,12 +649,14 @@ TIMES_WITHOUT_YEAR: dict[str, Callable[[datetime], str]] = {
     "Android": lambda m: f"{m:%m-%d %H:%M:%S}.000",
     "German": lambda m: f"{m:%d.%m. %H:%M}",
     "a.m.": lambda m: f"{named(m)[1]} {m.day}, {m:%I:%M %p}",
+    "klog": lambda m: f"I{m:%m%d %H:%M:%S}.000000",
 }
 
 SHAPES: dict[str, Shape] = {
     shape.__name__: shape
     for shape in (
         *(sar, sar_twelve_hours, sadf, vmstat, iostat, pgbench_aggregated, two_words, logfmt, access_log),
+        *(ping, free, durations),
         *(
             cloudwatch_statistics,
             cloudwatch_data,

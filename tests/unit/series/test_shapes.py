@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from htmengine.errors import MisuseError
 from tests.unit.series import shapes
 from tests.unit.series.files import read_all, read_one
 
@@ -69,6 +70,34 @@ def test_a_number_in_the_words_of_a_log_is_the_value():
     series = read_one("\n".join(lines), start=POINTS[0][0].timestamp())
     agree(series)
     assert series.value.column.name == "latency"
+
+
+def test_of_two_clocks_the_one_that_moves_is_the_time():
+    day, _ = POINTS[0]
+    lines = [
+        f" {m:%H:%M:%S} up 12 days,  3:04,  2 users,  load average: {v:.2f}, 0.50, 0.30" for m, v in POINTS
+    ]
+    agree(read_one("\n".join(lines), start=day.timestamp()))
+
+
+@pytest.mark.parametrize(
+    "written", ["{:16.9f} {:12,}      cycles     #    1.234 GHz", "{:.9f},{},,cycles,1000123,100.00,,"]
+)
+def test_fractions_of_seconds_that_grow_are_times_from_a_beginning(written):
+    counts = [50_000 + 1_000 * (i % 7) for i in range(60)]
+    lines = [written.format((i + 1) * 1.0001, count) for i, count in enumerate(counts)]
+    series = read_one("\n".join(["# started on Mon Mar  4 00:00:00 2024", "", *lines]))
+    assert series.timestamps.tolist() == [round((i + 1) * 1.0001, 9) for i in range(60)]
+    assert series.values.tolist() == counts
+    assert "seconds since a beginning" in series.notes[0]
+
+
+@pytest.mark.parametrize(
+    "text", ["---\nname: a\n", "rows:\n  - time: 2024-03-04T00:00:00Z\n    value: 1\n" * 9]
+)
+def test_yaml_is_named(text):
+    with pytest.raises(MisuseError, match="YAML, which is not read"):
+        read_one(text)
 
 
 def test_names_may_stand_below_those_of_groups_and_sizes_are_no_times():

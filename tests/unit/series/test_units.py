@@ -14,6 +14,8 @@ from htmengine.series import numbers, units
         (["2.5 hours", "30 mins"], [9000.0, 1800.0], "s"),
         (["1h 5m", "30s", "2m 3s"], [3900.0, 30.0, 123.0], "s"),
         (["5m", "1h", "30s"], [300.0, 3600.0, 30.0], "s"),
+        (["PT5.2S", "PT1M", "P1DT2H3M"], [5.2, 60.0, 93780.0], "s"),
+        (["<0.1 ms", "USD 12 ms", ">= 3 ms"], [0.0001, 0.012, 0.003], "s"),
         (["250m", "1", "1500m"], [0.25, 1.0, 1.5], ""),
         (["512Mi", "1Gi"], [512 * 2.0**20, 2.0**30], ""),
         (["980", "1.2 K", "1.5 Mil"], [980.0, 1200.0, 1.5e6], ""),
@@ -40,6 +42,14 @@ def test_a_word_behind_a_number_is_no_unit_where_other_cells_have_none():
     found = numbers.detect(["1", "2", "3 broken", "4"], delimiter=",")
     with pytest.raises(ValueError, match="not a number"):
         found.parse("3 broken")
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("1:02:03.5", 3723.5), ("02:03", 123.0), ("1 day, 0:02:03", 86523.0), ("2-00:00:01", 172801.0)],
+)
+def test_durations_as_clocks_show_them(text, seconds):
+    assert units.clock(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "5", "h", "1x", "1h 5", "1 GiB"])
