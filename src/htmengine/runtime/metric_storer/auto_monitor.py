@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from htmengine.config import ModelName
@@ -103,12 +103,10 @@ class AutoMonitor:
         if self._made and any(limit is not None for limit in self.rules.limits):
             self.look_at_all()
 
-    def work(
-        self, most: int = MODELS_BATCH_SIZE, own: Callable[[str], bool] = lambda name: True
-    ) -> list[str]:
+    def work(self, most: int = MODELS_BATCH_SIZE, own: Container[str] | None = None) -> list[str]:
         """Give models to some metrics, at most so many, and return their uids.
 
-        `own`: tells by its name whether a metric without a model is this one's to look at.
+        `own`: the names of which one looks at the metrics, where others look at the rest.
 
         Raises
         ------
@@ -135,11 +133,11 @@ class AutoMonitor:
                 log.warning("metric_storer.not_monitored metric=%s reason=%s", one.chosen[0].name, error)
         return monitored
 
-    def _see_all(self, own: Callable[[str], bool]) -> None:
+    def _see_all(self, own: Container[str] | None) -> None:
         with self._database.read() as conn:
             self._quota = Quota(self.rules, metrics.custom(conn))
         self._candidates.clear()
-        self.created(state for state in self._quota.without if own(state.name))
+        self.created(state for state in self._quota.without if own is None or state.name in own)
         self._all_unseen = self._made = False
 
     def _choose(self, most: int) -> _Some:

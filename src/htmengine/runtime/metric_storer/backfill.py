@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from htmengine.messages import Backfill
+from htmengine.repository.backfill import Run
 from htmengine.runtime.metric_storer.numbering import NewSamples
 
 TIMEOUT_S: Final = 60
@@ -89,6 +90,37 @@ def in_time_order(name: str, held: Held) -> NewSamples:
     """Return held samples of a metric by time; of one time, the first that came stays the first."""
     ordered = sorted(held, key=lambda sample: sample[0])
     return NewSamples([name] * len(ordered), [time for time, _ in ordered], [value for _, value in ordered])
+
+
+class _Heard(NamedTuple):
+    """When a backfill was last heard of."""
+
+    mark: int
+    """What its row says; another one, when something of it came."""
+    at: float
+    """By a clock that only grows."""
+
+
+class Senders:
+    """Knows when something of each backfill was last worked on, by whichever storer."""
+
+    def __init__(self) -> None:
+        self._heard: dict[Run, _Heard] = {}
+
+    def dead(self, runs: Mapping[Run, int], now: float, waiting_s: float) -> list[Run]:
+        """Return the backfills whose sender has died.
+
+        Parameters
+        ----------
+        runs : those that go on, with the marks of their rows. These are times, but the machine's clock may be set meanwhile.
+        now, waiting_s : as for `expired`.
+        """
+        before = self._heard
+        self._heard = {
+            run: known if (known := before.get(run)) and known.mark == mark else _Heard(mark, now)
+            for run, mark in runs.items()
+        }
+        return [run for run, heard in self._heard.items() if expired(heard.at, now, waiting_s)]
 
 
 def expired(heard_at: float, now: float, waiting_s: float) -> bool:

@@ -9,17 +9,23 @@ delivered again is known.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
 
+from htmengine.bus import Outgoing
 from htmengine.doors.reasons import Reason
 from htmengine.doors.samples import Refusals, check_value
+from htmengine.messages import MetricLines, encode_json
+from htmengine.repository.chunks import in_chunks
 from htmengine.repository.gathered_samples import Gathered, Span
 from htmengine.runtime.metric_storer.monitor_rules import Aggregation, Gathering
 from htmengine.runtime.metric_storer.numbering import NewSamples
 
 CLOSINGS: Final = "closings"
 """The protocol of a message that says which intervals are over."""
+CLOSINGS_BATCH_SIZE: Final = 1000
+"""Metrics of which one message says that an interval is over."""
 AT_ONCE: Final = Gathering()
 """Of metrics whose rule gathers no more: what waits becomes rows with the next sample."""
 
@@ -62,6 +68,18 @@ def parse_closings(lines: Iterable[str], refusals: Refusals) -> list[Closing]:
         except ValueError:
             refusals.add(Reason.SYNTAX, line)
     return found
+
+
+def closing_messages(closings: Iterable[Closing], queue_of: Callable[[str], str]) -> list[Outgoing]:
+    """Return messages with closings, each to the queue of its metric."""
+    by_queue: defaultdict[str, list[Closing]] = defaultdict(list)
+    for closing in closings:
+        by_queue[queue_of(closing.name)].append(closing)
+    return [
+        Outgoing(queue, encode_json(MetricLines(protocol=CLOSINGS, data=[one.line() for one in some])))
+        for queue, own in by_queue.items()
+        for some in in_chunks(own, CLOSINGS_BATCH_SIZE)
+    ]
 
 
 class Part(NamedTuple):

@@ -9,7 +9,7 @@ then every sample of the name is held behind them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import compress, islice
 from typing import Final
 
@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from htmengine.repository import backfill
 from htmengine.runtime.metric_storer.numbering import NewSamples
+from htmengine.runtime.metric_storer.own_queues import OwnQueues
 
 AT_ONCE: Final = 500
 """So many new metrics are created in one transaction."""
@@ -39,16 +40,16 @@ class NewMetricLane:
     def __contains__(self, name: object) -> bool:
         return name in self._names
 
-    def see(self, conn: Connection, own: Callable[[str], bool]) -> None:
+    def see(self, conn: Connection, own: OwnQueues) -> None:
         """Find out what waits of one's own names; of all where no other storer works on the rest.
 
         Two that create the same metric do no harm: the second finds its samples stored.
         """
         names = backfill.held_without_history(conn)
-        foreign = next((name for name in names if not own(name)), None)
+        foreign = next((name for name in names if name not in own), None)
         forgotten = foreign is not None and foreign == self._foreign
         self._foreign = foreign
-        self._names = dict.fromkeys(name for name in names if forgotten or own(name))
+        self._names = dict.fromkeys(name for name in names if forgotten or name in own)
 
     def entered(self, names: Iterable[str]) -> None:
         """Note names of which samples were held, and committed."""

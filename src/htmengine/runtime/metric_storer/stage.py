@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import cache
@@ -37,7 +36,6 @@ from htmengine.messages import (
 )
 from htmengine.model_swapper.model_input import ModelInputBuilder, requests
 from htmengine.repository import backfill, gathered_samples, metrics, running_totals, samples
-from htmengine.repository.chunks import in_chunks
 from htmengine.repository.database import Database
 from htmengine.repository.embedded import compaction, merging
 from htmengine.repository.errors import WriteConflict
@@ -50,7 +48,7 @@ from htmengine.runtime.metric_storer.backfill import (
     MAX_HELD,
     Batch,
     Held,
-    expired,
+    Senders,
     partition,
     together,
 )
@@ -60,6 +58,7 @@ from htmengine.runtime.metric_storer.gathering import (
     Closing,
     Gatherer,
     Part,
+    closing_messages,
     parse_closings,
     stamp,
 )
@@ -68,6 +67,7 @@ from htmengine.runtime.metric_storer.lane import NewMetricLane
 from htmengine.runtime.metric_storer.monitor_rules import Gathering, RulesFile
 from htmengine.runtime.metric_storer.new_metrics import NewMetrics
 from htmengine.runtime.metric_storer.numbering import NewSamples, whole_seconds
+from htmengine.runtime.metric_storer.own_queues import OwnQueues
 from htmengine.runtime.metric_storer.sent_by import SentLines, SentRefusals
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
@@ -89,8 +89,6 @@ MIN_MERGED_ROWS: Final = 500
 """So many rows are merged between two batches, where there are some to merge."""
 BLOCKS_BATCH_SIZE: Final = 2
 """So many blocks are made in a transaction."""
-CLOSINGS_BATCH_SIZE: Final = 1000
-"""Metrics of which one message says that an interval is over."""
 MAX_POLL_S: Final = 1.0
 CLOCKS_DIFFER_S: Final = 60.0
 
@@ -120,15 +118,6 @@ class _Waiting(NamedTuple):
     """The last row that is to be made of them."""
     heard_at: float
     """When the last of them came, by a clock that only grows."""
-
-
-class _Heard(NamedTuple):
-    """When a backfill was last heard of."""
-
-    mark: int
-    """What its row says; another one, when something of it came."""
-    at: float
-    """By a clock that only grows."""
 
 
 class _Stored(NamedTuple):
@@ -180,8 +169,7 @@ class MetricStorer(Stage):
         self.counters = counters or Counters(clock)
         self._settings = settings
         self._data_queues = queues
-        self._epochs: dict[str, int] = {}
-        """By queue of which a message came, since when it is this storer's."""
+        self._own = OwnQueues(queues)
         self._input_queue = input_queue
         self._results_queue = results_queue
         self._queues_now = queues_now
@@ -204,8 +192,7 @@ class MetricStorer(Stage):
         self._step = step
         self._sweep = sweep.Sweep(settings.sweep_interval_s)
         self._sweep_due = timer()
-        self._heard: dict[backfill.Run, _Heard] = {}
-        """By run of a backfill, when something of it was last worked on, by whichever storer."""
+        self._senders = Senders()
         self._clock_is_slow = False
         self._messages: list[Outgoing] = []
         """Committed and not published yet; they stay here while something that is unavailable holds `process` up."""
@@ -224,7 +211,9 @@ class MetricStorer(Stage):
         """Samples that were stored before are refused, so messages may come again."""
         self._share = lane.SHARE_BEHIND if len(deliveries) >= self.max_messages else 1.0
         messages, dead = self._decoded(deliveries)
-        if self._has_taken_over(deliveries) or self._in_doubt:
+        # What another storer knew of a queue's metrics stands in the repository alone.
+        if self._own.grow(deliveries) or self._in_doubt:
+            self._new_metrics.share = self._own.share
             self._automatic.look_at_all()
             self._waiting_seen = False
         if not self._waiting_seen:
@@ -235,7 +224,7 @@ class MetricStorer(Stage):
             self._take(some, again=in_doubt or any(message.redelivered for message in some))
         if self._lane:
             self._create_some()
-        if monitored := self._automatic.work(self._some(MODELS_BATCH_SIZE), self._is_own):
+        if monitored := self._automatic.work(self._some(MODELS_BATCH_SIZE), self._own):
             self._ask(monitored)
         if self._sweep.suspicious or self._timer() >= self._sweep_due:
             self._look_after()
@@ -272,19 +261,6 @@ class MetricStorer(Stage):
     @override
     def close(self) -> None:
         """Nothing is kept that must be saved."""
-
-    def _has_taken_over(self, deliveries: Iterable[Delivery]) -> bool:
-        """Whether a queue was another storer's before: what that one knew of its metrics stands in the repository alone."""
-        epochs = {delivery.queue: delivery.epoch for delivery in deliveries}
-        if epochs.items() <= self._epochs.items():
-            return False
-        self._epochs |= epochs
-        self._new_metrics.share = len(self._epochs) / len(self.queues)
-        return True
-
-    def _is_own(self, name: str) -> bool:
-        """Whether samples of a metric come to this storer, as far as it knows."""
-        return not self._data_queues.parts or self._data_queues.of_name(name) in self._epochs
 
     def _decoded(self, deliveries: Iterable[Delivery]) -> tuple[list[_Message], list[tuple[Delivery, str]]]:
         messages, dead = [], []
@@ -555,7 +531,7 @@ class MetricStorer(Stage):
         """Find out what waits: at the start, and when the last attempt ended in an error."""
         with self._database.read() as conn:
             newest = gathered_samples.newest(conn)
-            self._lane.see(conn, self._is_own)
+            self._lane.see(conn, self._own)
         self._intake.use(self._automatic.rules)
         until = {
             name: stamp(time, self._intake.gathering_of(name) or AT_ONCE) for name, time in newest.items()
@@ -576,13 +552,7 @@ class MetricStorer(Stage):
             is_silent = now - waiting.heard_at >= rule.interval_s + rule.delay_s
             if is_silent and clock >= waiting.until + rule.delay_s:
                 over.append(Closing(name, waiting.until))
-        by_queue: defaultdict[str, list[Closing]] = defaultdict(list)
-        for closing in over:
-            by_queue[self._data_queues.of_name(closing.name)].append(closing)
-        for queue, closings in by_queue.items():
-            for some in in_chunks(closings, CLOSINGS_BATCH_SIZE):
-                body = encode_json(MetricLines(protocol=CLOSINGS, data=[closing.line() for closing in some]))
-                self._messages.append(Outgoing(queue, body))
+        self._messages += closing_messages(over, self._data_queues.of_name)
         for closing in over:  # one that is lost is told again
             self._waiting[closing.name] = _Waiting(closing.until, now)
 
@@ -715,27 +685,17 @@ class MetricStorer(Stage):
             asked = requests(conn, chosen, self._shards, self._input_queue)
             runs = backfill.runs(conn)
             if not self._lane:  # a storer that was taken for dead may have let some wait
-                self._lane.see(conn, self._is_own)
+                self._lane.see(conn, self._own)
         if chosen:
             log.info("%s.asked metrics=%d", NAME, len(chosen))
         self._messages += asked
         behind_s = sweep.waiting_in(statuses, self._data_queues.every)
-        # Not by the time in the repository: the machine's clock may have been set meanwhile.
-        before = self._heard
-        self._heard = {
-            run: known if (known := before.get(run)) and known.mark == mark else _Heard(mark, now)
-            for run, mark in runs.items()
-        }
-        for run, heard in self._heard.items():
-            if expired(heard.at, now, behind_s):
-                self._end(run)
-
-    def _end(self, run: backfill.Run) -> None:
-        """End a backfill whose sender has died, as that would have: behind everything that is on its way."""
-        log.warning("%s.backfill_ended metric=%s reason=its sender has died", NAME, run.name)
-        last = Backfill(metric=run.name, token=run.token, done=True)
-        body = encode_json(MetricLines(protocol=PROTOCOL, data=[], backfill=last))
-        self._messages.append(Outgoing(self._data_queues.of_name(run.name), body))
+        for run in self._senders.dead(runs, now, behind_s):
+            log.warning("%s.backfill_ended metric=%s reason=its sender has died", NAME, run.name)
+            # As it would have done: behind everything that is on its way.
+            last = Backfill(metric=run.name, token=run.token, done=True)
+            body = encode_json(MetricLines(protocol=PROTOCOL, data=[], backfill=last))
+            self._messages.append(Outgoing(self._data_queues.of_name(run.name), body))
 
 
 def insert(conn: Connection, rows: numbering.NumberedRows) -> None:
