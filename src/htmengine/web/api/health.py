@@ -21,7 +21,7 @@ from htmengine.incidents import store
 from htmengine.repository import overview, series
 from htmengine.repository.schema import ALARM_LOG_SCORE
 from htmengine.service.context import data_folder
-from htmengine.service.health import MAX_DEAD_LETTERS, ServiceHealth
+from htmengine.service.health import MAX_DEAD_LETTERS, ROUTER, ServiceHealth
 from htmengine.web import problems
 from htmengine.web.api.alarms import decoded, encoded
 from htmengine.web.engine_shapes import (
@@ -56,6 +56,7 @@ MAX_SILENT: Final = 100
 TITLES: Final = {
     "metric_listener": "Listener",
     "udp_listener": "Listener for datagrams",
+    ROUTER: "Router",
     "metric_storer": "Storer",
     "model_scheduler": "Models",
     "anomaly_service": "Scores",
@@ -70,6 +71,7 @@ ROAD: Final = tuple(TITLES)
 RATES: Final = {
     "metric_listener": ("lines", "lines_published"),
     "udp_listener": ("lines", "lines_published"),
+    ROUTER: ("messages", "messages_published"),
     "metric_storer": ("lines", "rows_stored"),
     "model_scheduler": ("rows_scored", "rows_scored"),
     "anomaly_service": ("scores_stored", "scores_stored"),
