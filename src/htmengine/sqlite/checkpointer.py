@@ -13,15 +13,13 @@ from typing import Any, Final
 CHECKPOINT_INTERVAL_S: Final = 0.25
 MAX_CHECKPOINT_INTERVAL_S: Final = 5.0
 """Where little is written: a page that is written again meanwhile is written back once."""
-LOG_PAGES: Final = 4000
-"""16 MiB: so much is written back at a time, where that does not take longer than the interval above."""
+LOG_BYTES: Final = 16 << 20
+"""So much is written back at a time, where that does not take longer than the interval above."""
 PAUSE_AFTER_ERROR_S: Final = 5.0
-LONG_LOG_PAGES: Final = 16_000
-"""64 MiB: then writers wait for the rest of the log, so that it can begin anew."""
-WAL_AUTOCHECKPOINT_PAGES: Final = 64_000
+LONG_LOG_BYTES: Final = 64 << 20
+"""Then writers wait for the rest of the log, so that it can begin anew."""
+WAL_AUTOCHECKPOINT_BYTES: Final = 256 << 20
 """For connections of a file that has a `Checkpointer`: they write the log back only where it does not get to it."""
-
-PAGE_BYTES: Final = 4096
 
 log = logging.getLogger(__name__)
 
@@ -82,19 +80,19 @@ class Checkpointer:
             self._written.clear()
             if self._closed.is_set():
                 return
-            pages = _checkpoint(connection)
-            if pages >= LONG_LOG_PAGES:
+            log_bytes = _checkpoint(connection)
+            if log_bytes >= LONG_LOG_BYTES:
                 _checkpoint(connection)  # what was added meanwhile, so that little is left
                 with self._write_lock:
                     _checkpoint(connection)
             now = time.monotonic()
-            pause_s, last = interval_s(pages, now - last), now
+            pause_s, last = interval_s(log_bytes, now - last), now
 
     def _pause(self, seconds: float) -> None:
         """Wait until the time is over, the log has grown faster than it did, or the thread is to end."""
         end = time.monotonic() + seconds
         least = size = self._log_bytes()
-        while (left_s := end - time.monotonic()) > 0 and size - least < LOG_PAGES * PAGE_BYTES:
+        while (left_s := end - time.monotonic()) > 0 and size - least < LOG_BYTES:
             if self._closed.wait(min(left_s, CHECKPOINT_INTERVAL_S)):
                 return
             size = self._log_bytes()
@@ -107,15 +105,16 @@ class Checkpointer:
             return 0
 
 
-def interval_s(pages: int, in_s: float) -> float:
-    """Return how long to wait before a log is written back again: until it has LOG_PAGES, within limits.
+def interval_s(log_bytes: int, in_s: float) -> float:
+    """Return how long to wait before a log is written back again: until it has LOG_BYTES, within limits.
 
-    pages, in_s : its length when it was written back last, and in how many seconds it was written.
+    log_bytes, in_s : its length when it was written back last, and in how many seconds it was written.
     """
-    return min(max(CHECKPOINT_INTERVAL_S, in_s * LOG_PAGES / max(pages, 1)), MAX_CHECKPOINT_INTERVAL_S)
+    return min(max(CHECKPOINT_INTERVAL_S, in_s * LOG_BYTES / max(log_bytes, 1)), MAX_CHECKPOINT_INTERVAL_S)
 
 
 def _checkpoint(connection: sqlite3.Connection) -> int:
-    """Write back what can be without waiting, and return the length of the log in pages."""
+    """Write back what can be without waiting, and return the length of the log in bytes."""
     _, pages, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-    return int(pages)
+    (page_bytes,) = connection.execute("PRAGMA page_size").fetchone()
+    return int(pages * page_bytes)

@@ -122,3 +122,14 @@ def test_a_disk_that_reports_an_error_is_waited_for(database, monkeypatch):
     monkeypatch.setattr(os, "fsync", fail)
     with pytest.raises(RepositoryUnavailable, match="Input/output error"):
         database.sync()
+
+
+def test_pages_of_rows_are_smaller_than_those_of_checkpoints(tmp_path):
+    sizes = {}
+    for name, shrinks in (("rows", True), ("checkpoints", False)):
+        database = open_database(config.Repository(path=tmp_path / name), shrinks=shrinks)
+        with database.write() as conn:
+            conn.exec_driver_sql("CREATE TABLE t (x)")
+            sizes[name] = conn.exec_driver_sql("PRAGMA page_size").scalar()
+        database.close()
+    assert sizes == {"rows": sqlite_file.PAGE_BYTES, "checkpoints": 4096}

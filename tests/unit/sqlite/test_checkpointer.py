@@ -50,7 +50,7 @@ def test_the_log_of_a_file_that_took_the_place_of_a_deleted_one_is_its_own(tmp_p
 
 
 def test_a_log_is_written_back_when_it_has_its_size_but_not_too_often_nor_too_rarely():
-    of_its_size = checkpointer.LOG_PAGES
+    of_its_size = checkpointer.LOG_BYTES
     assert checkpointer.interval_s(of_its_size, in_s=1.0) == 1.0
     assert checkpointer.interval_s(of_its_size // 2, in_s=1.0) == 2.0
     assert checkpointer.interval_s(8 * of_its_size, in_s=1.0) == checkpointer.CHECKPOINT_INTERVAL_S
@@ -61,7 +61,7 @@ def test_a_log_is_written_back_when_it_has_its_size_but_not_too_often_nor_too_ra
 def test_a_log_that_suddenly_grows_is_written_back_before_its_time(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpointer, "CHECKPOINT_INTERVAL_S", 0.001)
     monkeypatch.setattr(checkpointer, "MAX_CHECKPOINT_INTERVAL_S", 600.0)
-    monkeypatch.setattr(checkpointer, "LOG_PAGES", 20)
+    monkeypatch.setattr(checkpointer, "LOG_BYTES", 20 * 4096)
     path = tmp_path / "data.sqlite"
     with closing(opened(path)) as writer:
         found = Checkpointer(path, threading.Lock())

@@ -55,8 +55,9 @@ PAGES = 3
 @pytest.fixture
 def log_file(tmp_path, monkeypatch):
     """A database whose writers never write their log back, and which has a short one."""
-    monkeypatch.setattr("htmengine.sqlite.checkpointer.LONG_LOG_PAGES", PAGES)
-    monkeypatch.setattr("htmengine.sqlite.checkpointer.CHECKPOINT_INTERVAL_S", 0.001)
+    monkeypatch.setattr("htmengine.sqlite.checkpointer.LONG_LOG_BYTES", PAGES * 4096)
+    for interval in ("CHECKPOINT_INTERVAL_S", "MAX_CHECKPOINT_INTERVAL_S"):
+        monkeypatch.setattr(f"htmengine.sqlite.checkpointer.{interval}", 0.001)
     path = tmp_path / "file.sqlite"
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")

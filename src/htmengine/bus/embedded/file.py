@@ -68,12 +68,8 @@ class SqliteFile:
             is_new = self._is_new(application_id, version)  # nothing is changed in a file of another kind
             if self._connection.execute("PRAGMA page_size").fetchone() != (PAGE_BYTES,):
                 self._resize_pages(is_new)
-            (page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
             pragmas.configure(
-                self._connection,
-                busy_timeout_s=BUSY_TIMEOUT_S,
-                cache_kib=CACHE_KIB,
-                wal_pages=WAL_BYTES // page_bytes,
+                self._connection, busy_timeout_s=BUSY_TIMEOUT_S, cache_kib=CACHE_KIB, wal_bytes=WAL_BYTES
             )
         with self.writing() as connection:
             if self._is_new(application_id, version):
