@@ -179,6 +179,11 @@ def _decimal_commas(
         joined = [(number, _with_fractions(form, fields)) for number, fields in body]
         whole = [(number, fields) for number, fields in joined if len(fields) == width]
         found_fractions = {fields[column].partition(".")[2] for _, fields in whole for column in fractions}
+        shortened = sum(
+            len(after) < len(before) for (_, before), (_, after) in zip(body, joined, strict=True)
+        )
+        if 2 * shortened < len(whole):
+            continue  # they are other rows that have more fields
         if len(whole) < _MOST * len(joined) or len(found_fractions) < min(_FRACTIONS, len(whole)):
             continue
         if header is None and not any(re.match(r"0\d", digits) for digits in found_fractions):

@@ -127,6 +127,8 @@ def is_header(first: Sequence[str], rows: Sequence[Row]) -> bool:
         return False
     if not first[0] and _are_numbers_of_columns(filled) and _holds_dates(0, rows):
         return True  # of a table whose index has no name
+    if _counts_columns(first) and any(_holds_times_of_today(index, rows) for index in range(len(first))):
+        return True  # of a table whose columns have no names
     return any(_names_times(cell, index, rows) for index, cell in enumerate(first))
 
 
@@ -141,6 +143,19 @@ def _names_times(cell: str, index: int, rows: Sequence[Row]) -> bool:
 
 def _are_numbers_of_columns(cells: Sequence[str]) -> bool:
     return len(set(cells)) == len(cells) and all(cell.isascii() and cell.isdecimal() for cell in cells)
+
+
+def _counts_columns(cells: Sequence[str]) -> bool:
+    return any(list(cells) == [str(begin + index) for index in range(len(cells))] for begin in (0, 1))
+
+
+def _holds_times_of_today(index: int, rows: Sequence[Row]) -> bool:
+    """Whether a column holds dates, or counts of seconds or of parts of them that lie after 1973."""
+    below = [fields[index] for _, fields in rows[:SAMPLED] if fields[index]]
+    detection = timestamps.detect(below)
+    if detection is None or detection.parsed < len(below):
+        return False
+    return min(map(detection.format.parse, below)) >= timestamps.PLAUSIBLE_CLOCK
 
 
 def _holds_dates(index: int, rows: Sequence[Row]) -> bool:

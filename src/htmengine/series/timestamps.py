@@ -385,6 +385,10 @@ TEXT_FORMATS = (
         r"(?:(?:\s*T\s*|[\s_-])?(?P<hour>\d\d)(?:(?P<minute>\d\d)(?:(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,18}))?)?)?"
         rf"{_ZONE})?",
     ),
+    _calendar(
+        "compact year-month-day without century",
+        r"(?P<year>\d\d)(?P<month>\d\d)(?P<day>\d\d)[\sT_-]?(?P<hour>\d\d)(?P<minute>\d\d)(?P<second>\d\d)",
+    ),
     _ordered("compact year-month-day", r"(?P<year>(?:19|20)\d\d)(?P<month>\d\d)(?P<day>\d\d)"),
     DAY_FIRST,
     MONTH_FIRST,

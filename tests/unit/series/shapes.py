@@ -166,6 +166,11 @@ def durations(given: Sequence[Point]) -> str:
     return joined(lines)
 
 
+def unnamed_columns(given: Sequence[Point]) -> str:
+    """A table without names, as pandas writes it: its columns are numbered."""
+    return joined(["0,1", *(f"{epoch(moment)},{value}" for moment, value in given)])
+
+
 def cloudwatch_statistics(given: Sequence[Point]) -> str:
     """`aws cloudwatch get-metric-statistics`: in no order."""
     shuffled = [given[i * 7 % len(given)] for i in range(len(given))] if len(given) % 7 else list(given)
@@ -607,6 +612,7 @@ TIMES: dict[str, Callable[[datetime], str]] = {
     "two digits": lambda m: f"{m:%d.%m.%y %H:%M}",
     "underscore": lambda m: f"{m:%Y-%m-%d_%H:%M:%S}",
     "dash before the clock": lambda m: f"{m:%Y/%m/%d-%H:%M:%S}",
+    "compact without century": lambda m: f"{m:%y%m%d%H%M%S}",
     "SAS": lambda m: f"{m:%d}{named(m)[1].upper()}{m:%Y:%H:%M:%S}.000",
     "zone in brackets": lambda m: f"{m:%Y-%m-%d %H:%M:%S} (UTC)",
     "compact": lambda m: f"{m:%Y%m%dT%H%M%SZ}",
@@ -656,7 +662,7 @@ SHAPES: dict[str, Shape] = {
     shape.__name__: shape
     for shape in (
         *(sar, sar_twelve_hours, sadf, vmstat, iostat, pgbench_aggregated, two_words, logfmt, access_log),
-        *(ping, free, durations),
+        *(ping, free, durations, unnamed_columns),
         *(
             cloudwatch_statistics,
             cloudwatch_data,

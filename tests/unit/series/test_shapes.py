@@ -72,6 +72,15 @@ def test_a_number_in_the_words_of_a_log_is_the_value():
     assert series.value.column.name == "latency"
 
 
+def test_rows_that_have_more_fields_are_no_decimal_commas():
+    lines = [f"{shapes.epoch(m)},{v}" for m, v in POINTS]
+    for place in (60, 30, 3):
+        lines.insert(place, "garbage,,")
+    series = read_one("\n".join(["time,value", *lines]))
+    assert (series.bad.count, series.notes) == (3, ())
+    assert series.values.tolist() == [v for _, v in POINTS]
+
+
 def test_of_two_clocks_the_one_that_moves_is_the_time():
     day, _ = POINTS[0]
     lines = [
