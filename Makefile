@@ -60,8 +60,9 @@ demo: setup
 	$(BIN)/htmengine up --demo $(if $(STAY),,--seconds 20) --data demo/engine --port $(DEMO_PORT) --http-port $(DEMO_HTTP_PORT)
 	$(if $(STAY),,@echo "To look around on http://127.0.0.1:$(DEMO_HTTP_PORT)/ while it runs: make demo STAY=1")
 
+# Most of these tests wait for processes most of the time: two for each core are run at once.
 test: setup
-	$(BIN)/python -m pytest -n auto --dist loadgroup
+	$(BIN)/python -m pytest -n $$(( 2 * $$(getconf _NPROCESSORS_ONLN) )) --dist loadgroup
 
 unit: setup
 	$(BIN)/python -m pytest -n auto --dist worksteal tests/unit

@@ -61,9 +61,17 @@ def resolve(name):
     return None
 
 
+def statements(node):
+    """Yield what stands below a node, however deep, but for expressions: there are many, and none of them imports."""
+    for block in ("body", "orelse", "handlers", "finalbody", "cases"):
+        for inner in getattr(node, block, ()):
+            yield inner
+            yield from statements(inner)
+
+
 def imports(path):
     """Yield every name that a file imports, wherever in it, also for type checkers alone."""
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in statements(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -21,6 +21,8 @@ TIMEOUT_S: Final = 120.0
 """A server that is silent for so long is away."""
 TRIES_S: Final = 60.0
 """So long a server is asked again that is away or has too much to do."""
+FIRST_TRIES_S: Final = 3.0
+"""So long one that has not answered yet: its address may be wrong."""
 FIRST_PAUSE_S: Final = 0.5
 MAX_ADDRESS: Final = 4000
 """Characters of a query that stand in an address."""
@@ -77,6 +79,7 @@ class Connection:
             coded = base64.b64encode(f"{user}:{password}".encode()).decode()
             self._headers["Authorization"] = f"Basic {coded}"
         self._sleep = sleep
+        self._has_answered = False
         # Only what is given is asked: the environment's proxies are for other programs.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -109,10 +112,12 @@ class Connection:
 
     def _trying(self, path: str, ask: Callable[[], Any]) -> Any:
         backoff = Backoff(FIRST_PAUSE_S, TRIES_S / 4)
+
+        def worth(_: _Passing) -> bool:
+            return backoff.waited_s < (TRIES_S if self._has_answered else FIRST_TRIES_S)
+
         try:
-            return retry(
-                ask, _Passing, backoff, worth=lambda _: backoff.waited_s < TRIES_S, sleep=self._sleep
-            )
+            return retry(ask, _Passing, backoff, worth=worth, sleep=self._sleep)
         except _Passing as error:
             raise self._failure(path, str(error)) from error
 
@@ -122,8 +127,9 @@ class Connection:
         address, form = (path, asked.encode()) if len(asked) > MAX_ADDRESS else (f"{path}?{asked}", None)
         request = urllib.request.Request(f"{self.url}{address}", data=form, headers=self._headers)
         try:
-            return self._opener.open(request, timeout=TIMEOUT_S)
+            answer = self._opener.open(request, timeout=TIMEOUT_S)
         except urllib.error.HTTPError as error:
+            self._has_answered = True
             with closing(error):
                 said = error.read(4096).decode(errors="replace")
             if error.code in _PASSING:
@@ -131,6 +137,8 @@ class Connection:
             raise self._failure(path, f"answers {error.code}: {_complaint(said)}", error.code) from error
         except (OSError, http.client.HTTPException) as error:
             raise _Passing(f"cannot be reached: {_words(error)}") from error
+        self._has_answered = True
+        return answer
 
     def _failure(self, path: str, what: str, status: int | None = None) -> SourceUnavailable:
         if status in (401, 403):

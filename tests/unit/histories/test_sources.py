@@ -4,6 +4,7 @@ import http.server
 import json
 import math
 import threading
+from contextlib import suppress
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -69,12 +70,25 @@ def test_a_server_that_has_too_much_to_do_is_asked_again(serving):
     assert pauses == [connection.FIRST_PAUSE_S, 2 * connection.FIRST_PAUSE_S]
 
 
-def test_a_server_that_stays_away_is_given_up_with_its_reason():
+def test_a_server_that_never_answers_is_given_up_soon_with_its_reason():
     pauses = []
     away = Connection("http://127.0.0.1:1/base", sleep=pauses.append)
     with pytest.raises(
         SourceUnavailable, match=r"127\.0\.0\.1:1/base/x cannot be reached: Connection refused"
     ):
+        away.document("/x", {})
+    assert connection.FIRST_TRIES_S <= sum(pauses) <= 2 * connection.FIRST_TRIES_S
+
+
+@pytest.mark.parametrize("answer", [(200, {}), (404, b"")], ids=["as asked", "an error"])
+def test_a_server_that_has_answered_once_is_waited_for(serving, answer):
+    server, pauses = serving(answer), []
+    away = Connection(server.url, sleep=pauses.append)
+    with suppress(SourceUnavailable):
+        away.document("/x", {})
+    server.shutdown()
+    server.server_close()
+    with pytest.raises(SourceUnavailable, match="Connection refused"):
         away.document("/x", {})
     assert connection.TRIES_S <= sum(pauses) <= 2 * connection.TRIES_S
 

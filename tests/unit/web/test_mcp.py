@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from importlib.util import find_spec
 
 import msgspec
 import pytest
@@ -13,8 +14,7 @@ from htmengine.web.mcp.answers import CannotAnswer
 from htmengine.web.mcp.tools import Tools
 from tests.unit.web.house import NOW, House
 
-mcp = pytest.importorskip("mcp")
-server = pytest.importorskip("htmengine.web.mcp.server")
+pytestmark = pytest.mark.skipif(not find_spec("mcp"), reason="no mcp")
 
 TOOLS = {
     *("whats_odd", "list_incidents", "get_incident", "find_metrics", "get_series"),
@@ -39,23 +39,36 @@ def tools(fleet):
     return Tools(fleet.site, BASE)
 
 
+def made(tools):
+    """Return the server. To import it takes longer than most tests, so that only a test that has one does it."""
+    from htmengine.web.mcp import server
+
+    return server.made(tools)
+
+
+def speaking_with(tools):
+    from mcp import Client
+
+    return Client(made(tools))
+
+
 def asked(tools, name, **arguments):
     """Return what a client of the protocol gets."""
 
     async def ask():
-        async with mcp.Client(server.made(tools)) as client:
+        async with speaking_with(tools) as client:
             return await client.call_tool(name, arguments)
 
     return asyncio.run(ask())
 
 
 def test_the_terminal_stays_as_quiet_as_without_it(tools):
-    assert server.made(tools).settings.log_level == "WARNING"
+    assert made(tools).settings.log_level == "WARNING"
 
 
 def test_every_tool_says_that_it_only_reads(tools):
     async def listed():
-        async with mcp.Client(server.made(tools)) as client:
+        async with speaking_with(tools) as client:
             return (await client.list_tools()).tools
 
     found = asyncio.run(listed())

@@ -253,11 +253,11 @@ def files(
 
     options = reading_options(
         timestamp=timestamp,
-        values=value or (),
+        values=value,
         day_first=day_first,
-        by=by or (),
-        where=where or (),
-        missing=missing or (),
+        by=by,
+        where=where,
+        missing=missing,
         tz=tz,
         every=every,
         start=start,
