@@ -7,7 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, TypeAlias
 
@@ -79,9 +79,13 @@ class HttpReceiver:
 
 @contextmanager
 def raw_server(serve: Callable[[socket.socket], object]) -> Iterator[int]:
-    """Give the port of a server whose connections `serve` gets, each in a thread of its own."""
+    """Give the port of a server whose connections `serve` gets, each in a thread of its own, until they are closed."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         connections = []
+
+        def serve_one(connection: socket.socket) -> None:
+            with suppress(OSError):
+                serve(connection)
 
         def accept() -> None:
             while True:
@@ -90,7 +94,7 @@ def raw_server(serve: Callable[[socket.socket], object]) -> Iterator[int]:
                 except OSError:
                     return
                 connections.append(connection)
-                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+                threading.Thread(target=serve_one, args=(connection,), daemon=True).start()
 
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
