@@ -20,7 +20,7 @@ def line_messages(
     queue: str,
     lines: Sequence[str],
     *,
-    accepted_at: float,
+    accepted_at: float | None,
     lines_per_message: int = LINES_PER_MESSAGE,
     backfill: Backfill | None = None,
     protocol: str = PROTOCOL,
@@ -31,7 +31,7 @@ def line_messages(
 
     Parameters
     ----------
-    accepted_at : seconds since the Unix epoch; a timestamp that lies far ahead of it is refused.
+    accepted_at : seconds since the Unix epoch; a timestamp that lies far ahead of it is refused. None: when they are stored.
     backfill : the run of history that all these lines belong to.
     protocol : of the lines; `name value timestamp` if it is not said.
     door, peers : by which they came, and from whom: as in `MetricLines`.

@@ -61,6 +61,10 @@ _PORT_OPTIONS: Final = "--port, or plaintext_port and pickle_port in [metric_lis
 log = logging.getLogger(__name__)
 
 
+MAX_FLUSH_S: Final = 0.05
+"""Where lines are divided among several queues, they wait longer for others, so that messages do not become more."""
+
+
 class PortError(ExplainedError):
     """The port cannot be opened."""
 
@@ -148,7 +152,10 @@ class Listener:
             self._division,
             self.counters,
             batch_lines=self.settings.batch_lines,
-            flush_interval_s=self.settings.flush_interval_s,
+            flush_interval_s=max(
+                self.settings.flush_interval_s,
+                min(self.settings.flush_interval_s * self._division.queues, MAX_FLUSH_S),
+            ),
             on_full=self._pause,
             on_room=self._resume,
             profiling=self._profiling,

@@ -61,6 +61,11 @@ class Division:
         """Queues, by the names as they stand in lines."""
         self._due = timer()
 
+    @property
+    def queues(self) -> int:
+        """Among how many queues lines are divided."""
+        return len(self._queues.stored)
+
     def of(self, lines: Sequence[str], peers: Sequence[tuple[int, str]] = ()) -> Mapping[str, Part]:
         """Return the lines of each queue; `peers` as in `MetricLines`."""
         if not self._queues.parts:

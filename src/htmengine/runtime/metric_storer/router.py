@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import Final
 
-import msgspec
 from typing_extensions import override
 
 from htmengine.bus import Delivery, Outgoing
-from htmengine.messages import MalformedMessage, decode_metric_lines, encode_json
+from htmengine.messages import MalformedMessage, MetricLines, decode_metric_lines, encode_json
 from htmengine.runtime.metric_storer.division import Division
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
 from htmengine.service.data_queues import DataQueues
+from htmengine.service.lines import line_messages
 from htmengine.service.loop import Outcome, Stage
 
 NAME: Final = "metric_router"
@@ -41,24 +42,37 @@ class MetricRouter(Stage):
     def process(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Nothing is kept, so messages may come again."""
         parts: list[Outgoing] = []
+        messages: list[MetricLines] = []
         dead: list[tuple[Delivery, str]] = []
         for delivery in deliveries:
             try:
-                parts += self._parts(delivery)
+                messages.append(decode_metric_lines(delivery.body))
             except MalformedMessage as error:
                 dead.append((delivery, str(error)))
+        for _, alike in groupby(messages, _kind):
+            parts += self._parts(list(alike))
         self.counters.add("messages", len(deliveries))
         self.counters.add("messages_published", len(parts))
         return Outcome(publish=parts, dead_letters=dead)
 
-    def _parts(self, delivery: Delivery) -> Iterator[Outgoing]:
-        message = decode_metric_lines(delivery.body)
-        if message.backfill:  # a history names its metric itself
-            yield Outgoing(self._queues.of_name(message.backfill.metric), delivery.body)
+    def _parts(self, messages: Sequence[MetricLines]) -> Iterator[Outgoing]:
+        """Yield the parts of messages that differ in their lines alone: applications put few into each."""
+        first = messages[0]
+        if first.backfill:  # a history names its metric itself
+            queue = self._queues.of_name(first.backfill.metric)
+            yield from (Outgoing(queue, encode_json(message)) for message in messages)
             return
-        for queue, part in self._division.of(message.data, message.peers).items():
-            own = msgspec.structs.replace(message, data=list(part.lines), peers=list(part.peers))
-            yield Outgoing(queue, encode_json(own))
+        lines = [line for message in messages for line in message.data]
+        peers = [peer for message in messages for peer in message.peers]
+        for queue, part in self._division.of(lines, peers).items():
+            yield from line_messages(
+                queue,
+                part.lines,
+                accepted_at=first.accepted_at,
+                protocol=first.protocol,
+                door=first.door,
+                peers=part.peers,
+            )
 
     @override
     def settle(self) -> None:
@@ -67,6 +81,11 @@ class MetricRouter(Stage):
     @override
     def close(self) -> None:
         """Nothing is kept that must be saved."""
+
+
+def _kind(message: MetricLines) -> tuple[object, ...]:
+    """Return what messages must have in common for their lines to go together."""
+    return message.protocol, message.backfill, message.accepted_at, message.door, bool(message.peers)
 
 
 def build(context: Context) -> MetricRouter:

@@ -1,8 +1,11 @@
 import asyncio
 
+from htmengine import config
 from htmengine.runtime.metric_listener import publisher as publisher_module
 from htmengine.runtime.metric_listener.publisher import LinePublisher
+from htmengine.runtime.metric_storer.division import Division
 from htmengine.service.counters import Counters
+from htmengine.service.data_queues import DataQueues
 from tests.unit.runtime.metric_listener.listening import FakeBus
 
 
@@ -14,7 +17,7 @@ def published(monkeypatch, *parts, interval_s):
     async def run():
         publisher = LinePublisher(
             bus,
-            "data",
+            Division(DataQueues("data"), config.Storer(), "test"),
             Counters(),
             batch_lines=3,
             flush_interval_s=0.0,

@@ -32,6 +32,29 @@ def test_lines_keep_what_their_message_says():
     assert sorted(found) == sorted(lines)
 
 
+def test_messages_of_an_application_go_together_in_their_order():
+    names = [f"m{number}" for number in range(5)] * 3
+    bodies = [
+        encode_json(MetricLines(protocol="plain", data=[f"{name} {place} 1000"]))
+        for place, name in enumerate(names)
+    ]
+    published = routed(*bodies).publish
+    assert len(published) == len({QUEUES.of_name(name) for name in names})
+    for queue, body in published:
+        assert decode_metric_lines(body).data == [
+            f"{name} {place} 1000" for place, name in enumerate(names) if QUEUES.of_name(name) == queue
+        ]
+
+
+def test_messages_that_were_accepted_at_other_times_stay_apart():
+    bodies = [
+        encode_json(MetricLines(protocol="plain", data=[f"m {value} 1000"], accepted_at=at))
+        for value, at in enumerate((None, 5.0, None, None))
+    ]
+    found = [decode_metric_lines(body) for _, body in routed(*bodies).publish]
+    assert [(len(part.data), part.accepted_at) for part in found] == [(1, None), (1, 5.0), (2, None)]
+
+
 def test_a_history_goes_to_the_queue_of_its_metric_whatever_its_lines_say():
     body = encode_json(
         MetricLines(protocol="plain", data=["a 1 2", "b 1 2"], backfill=Backfill(metric="m", token="t"))
