@@ -25,6 +25,17 @@ BEST_EFFORT_TIMEOUT_S: Final = 2.0
 """How long a best-effort message waits for a full queue."""
 
 
+def batch_size(*, wanted: int, rows: int, messages: int, least: int, most: int) -> int:
+    """Return how many messages have the wanted number of rows together, going by the last ones.
+
+    Parameters
+    ----------
+    rows, messages : of the last batch; at least one row.
+    least, most : messages to take in any case, and at most.
+    """
+    return min(max(wanted * messages // rows, least), most)
+
+
 class Outcome(NamedTuple):
     """The result of a batch: it is published, then everything but the dead letters is acknowledged."""
 

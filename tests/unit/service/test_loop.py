@@ -405,3 +405,10 @@ def test_profiling_tells_how_long_each_part_of_a_batch_took(world, caplog, profi
         assert parts.pop("messages") == "2"
         assert list(parts) == ["process_ms", "publish_ms", "acknowledge_ms", "settle_ms"]
         assert all(float(taken) >= 0 for taken in parts.values())
+
+
+@pytest.mark.parametrize(
+    ("rows", "messages", "taken"), [(160, 16, 128), (1600, 16, 40), (64_000, 16, 16), (1, 1, 128)]
+)
+def test_the_fewer_rows_messages_have_the_more_are_taken(rows, messages, taken):
+    assert loop.batch_size(wanted=4000, rows=rows, messages=messages, least=16, most=128) == taken

@@ -34,6 +34,8 @@ RETRY_S: Final = 0.2
 PRIORITIES: Final = 65_535
 OWNERSHIP_BY_PRIORITY: Final = (4, 0)
 """Version from which on the broker hands a queue to the consumer with the highest priority."""
+MIN_SHARE: Final = 8
+"""Messages of each of several queues that may come at a time: whoever has few of the queues must not get less in all."""
 MAX_WAIT_S: Final = 1.0
 BATCH_INTERVAL_S: Final = 0.1
 """From the metric-data queues, into which applications put small messages, batches come at most this often. What
@@ -332,7 +334,8 @@ class RabbitConsumer(Closing, Consumer):
         """
         if queue in self._session.ordered_queues:
             return 2 * max_messages
-        return math.ceil(max_messages / len(self.queues))
+        share = math.ceil(max_messages / len(self.queues))
+        return max(share, MIN_SHARE) if len(self.queues) > 1 else share
 
     def _wider(self, max_messages: int) -> list[tuple[str, int]]:
         """Return the queues of which more must come at a time, when nothing is there to be given out.

@@ -73,7 +73,7 @@ from htmengine.service.context import Context
 from htmengine.service.counters import Counters
 from htmengine.service.data_queues import DataQueues
 from htmengine.service.fault_injection import Step, no_step
-from htmengine.service.loop import Outcome, Stage
+from htmengine.service.loop import Outcome, Stage, batch_size
 
 NAME: Final = "metric_storer"
 PARSERS: Final[Mapping[str, Callable[[Iterable[str]], Parsed]]] = {
@@ -278,7 +278,9 @@ class MetricStorer(Stage):
             messages.append(_Message(lines.protocol, sent, lines.backfill, delivery.deliveries > 1))
         self.counters.add("messages", len(messages))
         if lines_taken := sum(len(message.sent.lines) for message in messages):
-            self.max_messages = min(max(LINES_BATCH_SIZE * len(messages) // lines_taken, 1), MAX_MESSAGES)
+            self.max_messages = batch_size(
+                wanted=LINES_BATCH_SIZE, rows=lines_taken, messages=len(messages), least=1, most=MAX_MESSAGES
+            )
         return messages, dead
 
     def _accepted_at(self, said: float | None) -> float:
