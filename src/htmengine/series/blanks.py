@@ -28,7 +28,7 @@ _LEADING = re.compile(rf"\s*({_TIME})(?=\s|$)", re.IGNORECASE | re.ASCII)
 _TRAILING = re.compile(rf"(?<=\s)({_TIME})\s*$", re.IGNORECASE | re.ASCII)
 _CLOCK_FIRST = re.compile(rf"\s*({_CLOCK})(?=\s|$)", re.ASCII)
 _STAMPED = re.compile(r"\s*(1\d{9}):(?=\s)")  # as rrdtool fetch writes times
-_ABOVE = re.compile(rf"\s*(?:{_TIME}|{_DATE})\s*$", re.IGNORECASE | re.ASCII)
+_ABOVE = re.compile(rf"[\s=*~>\[(-]*({_TIME}|{_DATE})[\s=*~<\])-]*$", re.IGNORECASE | re.ASCII)
 _SOME_DATE = re.compile(rf"(?<![\w.]){_DATE}(?![\w.])", re.IGNORECASE | re.ASCII)
 _FIELD = re.compile(r'"([^"]*)"|(\[[^\]]*\])|([^\s"]+="[^"]*"|\S+)')
 _BANNER = re.compile(r"(?:Linux|SunOS|AIX|HP-UX|Darwin|\w*BSD)\s")
@@ -156,8 +156,8 @@ class _Parser:
                 if self._names is None and names and not any(map(_is_data, names)):
                     self._names = names
                 continue
-            if _ABOVE.match(text):
-                self._time = text.strip()
+            if above := _ABOVE.match(text):
+                self._time = above[1]
                 continue
             fields = _fields(text)
             time_first = _LEADING.match(text) or _CLOCK_FIRST.match(text)

@@ -81,6 +81,13 @@ def test_rows_that_have_more_fields_are_no_decimal_commas():
     assert series.values.tolist() == [v for _, v in POINTS]
 
 
+def test_a_time_with_signs_around_it_stands_above_its_rows():
+    lines = [f"=== {m:%Y-%m-%d %H:%M:%S} ===\nqueue 5\nload {v}" for m, v in POINTS]
+    first, second = read_all("\n".join(lines), all_series=True)
+    assert first.values.tolist() == [5.0] * len(POINTS)
+    agree(second)
+
+
 def test_of_two_clocks_the_one_that_moves_is_the_time():
     day, _ = POINTS[0]
     lines = [
@@ -113,6 +120,44 @@ def test_names_may_stand_below_those_of_groups_and_sizes_are_no_times():
     series = read_one(shapes.dstat(POINTS), start=POINTS[0][0].timestamp())
     agree(series)
     assert series.value.column.name == "usr"
+
+
+@pytest.mark.parametrize(
+    ("header", "days", "times"),
+    [
+        ("date,00:00,12:00,18:00", ["2024-03-04", "2024-03-05"], [0, 12, 18, 24, 36, 42]),
+        ("site,date," + ",".join(map(str, range(1, 25))), ["x,04.03.2024", "x,05.03.2024"], list(range(48))),
+    ],
+)
+def test_clocks_in_the_header_go_with_the_days_below(header, days, times):
+    columns = len(times) // 2
+    text = "\n".join(
+        [
+            header,
+            *(
+                f"{day}," + ",".join(str(row * columns + at) for at in range(columns))
+                for row, day in enumerate(days)
+            ),
+        ]
+    )
+    series = read_one(text)
+    start = datetime(2024, 3, 4, tzinfo=UTC).timestamp()
+    assert series.timestamps.tolist() == [start + 3600 * hour for hour in times]
+    assert series.values.tolist() == list(range(len(times)))
+    assert "The times are joined from 'date' and the header: a row has several values." in series.notes
+
+
+def test_months_in_the_header_go_with_the_years_below():
+    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    rows = [
+        f"{2000 + y}," + ",".join(str(12 * y + m) if y < 9 or m < 5 else "" for m in range(12))
+        for y in range(10)
+    ]
+    series = read_one("\n".join(["Year," + ",".join(months), *rows]))
+    moments = [datetime(2000 + i // 12, i % 12 + 1, 1, tzinfo=UTC).timestamp() for i in range(120)]
+    assert series.timestamps.tolist() == moments
+    assert series.values.tolist()[:113] == list(range(113))
+    assert series.missing == 7
 
 
 def test_times_may_stand_in_the_header():
