@@ -8,6 +8,7 @@ from tests.reference.classifier import SoftmaxClassifier
 from tests.reference.default_model_v1 import digits_of_latest, graded, likelihood_of_log, stretched
 from tests.reference.deviation import HIGHEST
 from tests.reference.expectation import rounded, within
+from tests.reference.frozen_value import FrozenValue
 from tests.reference.likelihood import Likelihood, Parameters
 from tests.reference.novelty import Novelty
 from tests.reference.odds import Odds
@@ -71,6 +72,7 @@ class DefaultModel:
         self.novelty = Novelty(**parameters["novelty"])
         self.deviation = SeasonalDeviation(**parameters["deviation"])
         self.jump_likelihood = Likelihood(Parameters(**parameters["jump_likelihood"]))
+        self.frozen = FrozenValue()
         self.odds = Odds(**parameters["odds"])
         self.since_alarm = self.combination["quiet_records"]
         self.last_detection = -math.inf
@@ -121,6 +123,7 @@ class DefaultModel:
         )
         self.sequence_likelihood.update(raw, value)
         self.jump_likelihood.update(jump, value)
+        frozen = self.frozen.update(value)
 
         evidence = max(deviations)
         strength = evidence if "deviation" in self.parameters["channels"] else 0.0
@@ -136,6 +139,8 @@ class DefaultModel:
             no_evidence = evidence < max(self.combination[f"{channel}_evidence"], young)
             if no_evidence or (habitual and channel != "sequence"):
                 found[channel] = min(found[channel], JUST_BELOW_ALARM)
+            if channel == "sequence" and age >= DAY:
+                found[channel] = max(found[channel], frozen)
             if channel not in self.parameters["channels"]:
                 found[channel] = 0.0
         if evidence < max(self.combination["rareness_evidence"], young):

@@ -16,7 +16,7 @@ ALARM: Final = 0.5
 Cause: TypeAlias = Literal["sequence", "jump", "extreme", "distance", "error", "offset", "unrest"]
 """In what respect a sample is unusual.
 
-- sequence: the last values do not follow each other as the memory learned;
+- sequence: the last values do not follow each other as the memory learned, or the value stands still;
 - jump: the last steps are larger than usual;
 - extreme: the value lies beyond all before;
 - distance: it lies far from the metric's level; error: from its forecast;

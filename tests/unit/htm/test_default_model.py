@@ -251,3 +251,18 @@ def test_the_larger_of_two_events_ranks_higher_whatever_was_an_alarm_at_its_time
     values[5500] += 60.0
     scores = score(values).log_score
     assert scores[5500] > scores[1000] >= 0.5
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_value_that_freezes_is_found_once(seed):
+    values = noise(seed, 3000, level=50.0)
+    values[2000:2072] = values[2000]
+    found = [row for row in alarms(values) if 2000 <= row < 2072]
+    assert found == [2005]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_metric_that_often_stands_still_does_not_alarm_when_it_does(seed):
+    values = np.repeat(noise(seed, 700, level=50.0), np.random.default_rng(seed).integers(1, 12, 700))
+    values[-15:] = values[-16]
+    assert [row for row in alarms(values) if row >= len(values) - 15] == []

@@ -327,6 +327,20 @@ void bind_default_model_v1(nb::module_& module) {
             "jump_likelihood"_a, "quiet_records"_a, "damping"_a, "channels"_a);
 }
 
+void bind_frozen_value(nb::module_& module) {
+    nb::class_<FrozenValue> bound(module, "FrozenValue");
+    bound
+        .def(nb::init<>())
+        .def(
+            "update",
+            [](FrozenValue& self, double value) {
+                if (!std::isfinite(value)) throw std::invalid_argument("a value must be finite");
+                return self.update(value);
+            },
+            "value"_a);
+    bind_state(bound);
+}
+
 void bind_odds(nb::module_& module) {
     nb::class_<Odds> bound(module, "Odds");
     bound
@@ -378,6 +392,7 @@ void bind_default_models(nb::module_& module) {
     bind_alarm_size(module);
     bind_habits(module);
     bind_seasonal_deviation(module);
+    bind_frozen_value(module);
     bind_odds(module);
     bind_default_model_v1(module);
     bind_default_model(module);

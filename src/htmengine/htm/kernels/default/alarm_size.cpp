@@ -112,6 +112,7 @@ void AlarmSize::restored() const {
     if (size_ != 0.0 && !(size_ >= parameters_.least && std::isfinite(size_)))
         throw StateError("the size of an alarm is out of range");
     if (!(typical_ >= 0.0 && std::isfinite(typical_))) throw StateError("the typical size of an alarm is out of range");
+    if (usual_ < 0.0 || std::isinf(usual_)) throw StateError("the usual size is out of range");
     if (varies_ > 1) throw StateError("the mark of a metric that varies is neither 0 nor 1");
     if (run_ > longest_run) throw StateError("a run of alarms is longer than runs are counted");
 }

@@ -126,7 +126,7 @@ Scores DefaultModel::score(double timestamp, double given_value, Stopwatch& watc
     watch.lap(2);
     sequence_likelihood_.update(verdict.scores.raw, sample.value);
     jump_likelihood_.update(novelty.jump, sample.value);
-    decide(novelty, deviation, verdict);
+    decide(novelty, deviation, frozen_.update(sample.value), verdict);
     latest_ = verdict;
     latest_expected_ = {verdict.scores.forecast, verdict.scores.usual_low, verdict.scores.usual_high,
                         verdict.scores.one_in};
@@ -138,7 +138,8 @@ Scores DefaultModel::score(double timestamp, double given_value, Stopwatch& watc
 
 /// Combines what the channels find to scores. One incident is one alarm: what follows it at once is damped, so that
 /// order is kept but no new alarm comes, unless it is much stronger, or lies to the other side after calm records.
-void DefaultModel::decide(const Novelty::Score& novelty, const SeasonalDeviation::Score& deviation, Verdict& verdict) {
+void DefaultModel::decide(const Novelty::Score& novelty, const SeasonalDeviation::Score& deviation, double frozen,
+                          Verdict& verdict) {
     const auto& c = combination_;
     const double evidence = deviation.strength();
     const double strength = counts(deviation_channel) ? evidence : 0.0;
@@ -150,9 +151,12 @@ void DefaultModel::decide(const Novelty::Score& novelty, const SeasonalDeviation
     };
 
     Strengths& strengths = verdict.strengths;
-    if (counts(sequence_channel))
-        strengths.sequence =
+    if (counts(sequence_channel)) {
+        const double changed =
             with_evidence(graded(digits_of(sequence_likelihood_.latest_tail())), c.sequence_evidence, false);
+        // A value that stands still is no deviation: its length is evidence enough, but for a metric's first day.
+        strengths.sequence = std::max(changed, age < day_s ? 0.0 : frozen);
+    }
     if (counts(jump_channel))
         strengths.jump = with_evidence(graded(digits_of(jump_likelihood_.latest_tail())), c.jump_evidence,
                                        deviation.habitual);
@@ -316,6 +320,7 @@ void DefaultModel::restored() {
     deviation_.restored();
     sequence_likelihood_.restored();
     jump_likelihood_.restored();
+    frozen_.restored();
     odds_.restored();
     if (std::isnan(last_detection_) || !std::isfinite(peak_))
         throw StateError("the time or the peak of the last detection is out of range");

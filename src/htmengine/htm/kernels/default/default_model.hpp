@@ -1,7 +1,8 @@
 // The recommended model: what its channels find unusual, and one score.
 //
 // - deviation: how far a value lies from what is expected of it at its time, and how rarely (see SeasonalDeviation);
-// - sequence: the hash encoder and the first-order memory; how much of the last records was not foreseen;
+// - sequence: the hash encoder and the first-order memory; how much of the last records was not foreseen; and a
+//   value that stands still (see FrozenValue);
 // - jumps: how large the steps of the last records were;
 // - extremes: a value beyond all so far.
 //
@@ -16,6 +17,7 @@
 #include <optional>
 #include <vector>
 
+#include "default/frozen_value.hpp"
 #include "default/hash_encoder.hpp"
 #include "common/likelihood.hpp"
 #include "common/model.hpp"
@@ -76,7 +78,7 @@ class DefaultModel final : public PredictingModel<SoftmaxClassifier> {
     template <class Self, class Archive>
     static void fields(Self& self, Archive& archive) {
         archive(self.rows_, self.last_timestamp_, self.resolution_, self.memory_, self.novelty_, self.deviation_,
-                self.sequence_likelihood_, self.jump_likelihood_, self.odds_, self.since_alarm_, self.peak_, self.alarms_,
+                self.sequence_likelihood_, self.jump_likelihood_, self.frozen_, self.odds_, self.since_alarm_, self.peak_, self.alarms_,
                 self.last_alarm_, self.last_detection_, self.latest_, self.latest_expected_, self.young_);
         if (self.classifier_) archive(*self.classifier_);
     }
@@ -105,7 +107,7 @@ class DefaultModel final : public PredictingModel<SoftmaxClassifier> {
     void learn_sequence_again();
     void learn_scale_again();
     double surprise(const PastSample& sample, Stopwatch& watch);
-    void decide(const Novelty::Score& novelty, const SeasonalDeviation::Score& deviation, Verdict& verdict);
+    void decide(const Novelty::Score& novelty, const SeasonalDeviation::Score& deviation, double frozen, Verdict& verdict);
     double one_in(double combined);
     bool counts(Channel channel) const { return (combination_.channels & channel) != 0; }
 
@@ -117,6 +119,7 @@ class DefaultModel final : public PredictingModel<SoftmaxClassifier> {
     SeasonalDeviation deviation_;
     Likelihood sequence_likelihood_;
     Likelihood jump_likelihood_;
+    FrozenValue frozen_;
     Odds odds_;
     std::uint32_t since_alarm_;  // records since the last one that would have been an alarm, at most quiet_records
     double peak_ = 0.0;          // greatest strength of the incident; negative when it lay below the forecast
