@@ -194,7 +194,7 @@ class DefaultModel:
             rounded(forecast),
             rounded(low),
             rounded(high),
-            self.one_in(combined),
+            self.one_in(self.combine(max(pattern, *found["rareness"]), strength, scaled(strength))),
         )
         self.latest = {
             "timestamp": timestamp,

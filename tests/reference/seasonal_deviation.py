@@ -138,7 +138,8 @@ class SeasonalDeviation:
         rareness = self.rareness(error, distance)
 
         lone = self.burst.observe(self.varies() and distance_size >= WILD_SIZE)
-        self.learn(value, forecast, level, follows=not lone)
+        first = unit == 0.0 and distance != 0.0 and self.records >= BULK_RECORDS
+        self.learn(value, forecast, level, follows=not lone and not first)
         self.alarm_error.learn(error_size)
         self.alarm_distance.learn(distance_size)
         self.alarm_offset.learn(abs(self.offset))

@@ -218,6 +218,14 @@ def test_glitches_in_the_first_rows_hide_no_later_spike(rows, size):
     assert set(spikes) <= set(alarms(values))
 
 
+@pytest.mark.parametrize("records", [31, 100, 350, 1000])
+@pytest.mark.parametrize(("constant", "other"), [(1.0, 0.0), (0.0, 1.0), (100.0, 101.0)])
+def test_one_other_value_of_a_constant_alarms_at_itself_and_not_on_the_way_back(records, constant, other):
+    values = np.full(records + 300, constant)
+    values[records] = other
+    assert alarms(values) == [records]
+
+
 @pytest.mark.parametrize("wild", [1e6, 1e12, 1e300, -1e300])
 def test_a_wild_first_value_of_a_constant_hides_nothing(wild):
     values = np.full(3000, 5.0)

@@ -118,7 +118,7 @@ class SeasonalDeviation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """up to so many in what is remembered of a time,"""
     furthest: float = 100.0
     """and up to so many in how experts are judged."""
-    constant_records: int = 1000
+    constant_records: int = 30
     """Equal values after which the first other one is an alarm."""
     expectation: Expectation = Expectation()
     alarm_size: AlarmSize = AlarmSize()

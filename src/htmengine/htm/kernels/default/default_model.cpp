@@ -51,6 +51,13 @@ double ranked(double strength, double prominence) {
     return strength >= near_alarm ? strength : std::min(prominence, near_alarm);
 }
 
+/// Ranks deviations that are alarms by themselves above all others, and the others well below them.
+double combine(double found, double strength, double large) {
+    if (strength >= 1.0) return alarm + band + (1.0 - 2.0 * band) * (large - alarm);
+    if (found < alarm) return std::max(share_below_alarm * found, large);
+    return alarm + band * (band_by_deviation * 2.0 * large + (1.0 - band_by_deviation) * std::min(2.0 * (found - alarm), 1.0));
+}
+
 /// As a float holds it, so that every store gives it back bit for bit.
 double rounded(double x) { return static_cast<float>(std::min(std::max(x, -largest_float), largest_float)); }
 
@@ -176,13 +183,7 @@ void DefaultModel::decide(const Novelty::Score& novelty, const SeasonalDeviation
 
     const double found = std::max(strengths.pattern(), rareness);
     const double large = counts(deviation_channel) ? scaled(ranked(strength, deviation.prominence)) : 0.0;
-    double combined = std::max(share_below_alarm * found, large);
-    if (strength >= 1.0) {
-        combined = alarm + band + (1.0 - 2.0 * band) * (large - alarm);
-    } else if (found >= alarm) {
-        combined = alarm + band * (band_by_deviation * 2.0 * large +
-                                   (1.0 - band_by_deviation) * std::min(2.0 * (found - alarm), 1.0));
-    }
+    const double combined = combine(found, strength, large);
 
     const double since = verdict.timestamp - last_detection_;
     const bool quiet = since < c.quiet_seconds || (since_alarm_ < c.quiet_records && since < longest_quiet_s);
@@ -216,7 +217,8 @@ void DefaultModel::decide(const Novelty::Score& novelty, const SeasonalDeviation
     scores.forecast = rounded(deviation.forecast);
     scores.usual_low = rounded(deviation.usual_low);
     scores.usual_high = rounded(deviation.usual_high);
-    scores.one_in = one_in(combined);
+    // How often so strong a record comes is asked of its strength: what ranks it moves with the metric's past alarms.
+    scores.one_in = one_in(combine(found, strength, scaled(strength)));
     verdict.forecast = scores.forecast;
     verdict.usual_error = deviation.unit;
 }

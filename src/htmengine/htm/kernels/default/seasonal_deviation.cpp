@@ -122,7 +122,10 @@ SeasonalDeviation::Score SeasonalDeviation::update(double timestamp, double valu
     score.rareness = {distance_tail_.update(std::fabs(far)), error_tail_.update(surprising),
                       offset_tail_.update(std::fabs(recent_offset_)), unrest_tail_.update(unrest_)};
 
-    learn(value, expected, !burst_.observe(varies() && distance_size >= wild_size), recent_error, recent_distance);
+    const bool lone = burst_.observe(varies() && distance_size >= wild_size);
+    // The first deviation of a metric that stood still says nothing of the next record: what was expected still is.
+    const bool first = distance_unit <= 0.0 && distance != 0.0 && records_ >= bulk_records;
+    learn(value, expected, !lone && !first, recent_error, recent_distance);
     alarm_error_.learn(error_size);
     alarm_distance_.learn(distance_size);
     alarm_offset_.learn(std::fabs(offset_));
