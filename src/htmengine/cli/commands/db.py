@@ -44,7 +44,7 @@ def upgrade(data: DataOption = None, config: ConfigOption = None) -> None:
     finally:
         database.close()
     echo_stderr("The schema is the newest.")
-    print_json({"upgraded": True, "shards": shards, "dataQueues": queues})
+    print_json({"upgraded": True, "shards": shards} | ({"dataQueues": queues} if queues > 1 else {}))
 
 
 @database.command()
