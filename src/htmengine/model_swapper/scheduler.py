@@ -45,17 +45,12 @@ from htmengine.repository.samples import Rows
 from htmengine.repository.status import WITH_MODEL
 from htmengine.service.counters import Counters
 from htmengine.service.fault_injection import Step, no_step
-from htmengine.service.loop import Outcome, batch_size
+from htmengine.service.loop import MessageBatch, Outcome
 
 if TYPE_CHECKING:
     from htmengine.repository.database import Database
 
 NAME: Final = "model_scheduler"
-MESSAGES_BATCH_SIZE: Final = 16
-"""At least, and one of each shard: the more shards there are, the fewer rows stand in a message."""
-ROWS_BATCH_SIZE: Final = 4000
-MAX_MESSAGES_PER_SHARD: Final = 8
-"""So many messages are taken as have this number of rows together, going by the last ones; of each shard so many at most."""
 IDLE_POLL_S: Final = 0.5
 ORPHANS_INTERVAL_S: Final = 600.0
 
@@ -93,8 +88,8 @@ class ModelScheduler:
         progress : called with how far saving is when the service ends.
         """
         self.queues: Sequence[str] = tuple(settings.model_input_queue(shard) for shard in range(shards))
-        self.max_messages = self._min_messages = max(MESSAGES_BATCH_SIZE, shards)
-        self._max_messages = max(self._min_messages, MAX_MESSAGES_PER_SHARD * shards)
+        self._batch = MessageBatch(shards)
+        self.max_messages = self._batch.messages
         self.counters = Counters()
         self._settings = settings.scheduler
         self._shards = shards
@@ -161,14 +156,8 @@ class ModelScheduler:
                     inputs.append(_Input(self._ownership.shard(delivery.queue), item))
                 else:
                     commands.append(item)
-        if rows := sum(len(samples.uids) for _, samples in inputs):
-            self.max_messages = batch_size(
-                wanted=ROWS_BATCH_SIZE,
-                rows=rows,
-                messages=len(deliveries),
-                least=self._min_messages,
-                most=self._max_messages,
-            )
+        rows = sum(len(samples.uids) for _, samples in inputs)
+        self.max_messages = self._batch.follow(rows=rows, messages=len(deliveries))
         outputs += self._commands.execute(commands)
         self.counters.add("commands", len(commands))
         if self._suspected:

@@ -36,6 +36,28 @@ def batch_size(*, wanted: int, rows: int, messages: int, least: int, most: int) 
     return min(max(wanted * messages // rows, least), most)
 
 
+class MessageBatch:
+    """How many messages of the queues of shards are taken at a time: as many as have `ROWS` rows together, going by the last ones."""
+
+    LEAST: Final = 16
+    """And one of each shard: the more shards there are, the fewer rows stand in a message."""
+    ROWS: Final = 4000
+    MAX_PER_SHARD: Final = 8
+
+    def __init__(self, shards: int) -> None:
+        self._least = max(self.LEAST, shards)
+        self._most = max(self._least, self.MAX_PER_SHARD * shards)
+        self.messages = self._least
+
+    def follow(self, *, rows: int, messages: int) -> int:
+        """Return how many are taken after a batch of so many messages, with so many rows; without rows, as many as before."""
+        if rows:
+            self.messages = batch_size(
+                wanted=self.ROWS, rows=rows, messages=messages, least=self._least, most=self._most
+            )
+        return self.messages
+
+
 class Outcome(NamedTuple):
     """The result of a batch: it is published, then everything but the dead letters is acknowledged."""
 

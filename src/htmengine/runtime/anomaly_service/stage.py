@@ -36,7 +36,7 @@ from htmengine.runtime.anomaly_service.watermark import (
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
 from htmengine.service.fault_injection import Step, no_step
-from htmengine.service.loop import Outcome, batch_size
+from htmengine.service.loop import MessageBatch, Outcome
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -44,11 +44,6 @@ if TYPE_CHECKING:
     from htmengine.repository.database import Database
 
 NAME: Final = "anomaly_service"
-MESSAGES_BATCH_SIZE: Final = 16
-"""At least, and one of each shard: the more shards there are, the fewer rows stand in a message."""
-ROWS_BATCH_SIZE: Final = 4000
-MAX_MESSAGES_PER_SHARD: Final = 8
-"""So many messages are taken as have this number of rows together, going by the last ones; of each shard so many at most."""
 POLL_INTERVAL_S: Final = 0.5
 ATTEMPTS: Final = 3
 """How often a batch is tried when others change its metrics at the same time."""
@@ -84,8 +79,8 @@ class AnomalyStage:
         """`bus` is only asked whether anyone listens; the loop publishes. `timer`: seconds that only grow."""
         self.counters = Counters()
         self.queues: Sequence[str] = [settings.results_shard_queue(shard) for shard in range(shards)]
-        self.max_messages = self._min_messages = max(MESSAGES_BATCH_SIZE, shards)
-        self._max_messages = max(self._min_messages, MAX_MESSAGES_PER_SHARD * shards)
+        self._batch = MessageBatch(shards)
+        self.max_messages = self._batch.messages
         self._database = database
         self._bus = bus
         self._exchange = settings.results_exchange
@@ -102,14 +97,7 @@ class AnomalyStage:
         received, dead_letters = _decoded(deliveries, everything_again=self._in_doubt)
         if not received.uids:
             return Outcome(dead_letters=dead_letters)
-        if rows := len(received.scores):
-            self.max_messages = batch_size(
-                wanted=ROWS_BATCH_SIZE,
-                rows=rows,
-                messages=len(deliveries),
-                least=self._min_messages,
-                most=self._max_messages,
-            )
+        self.max_messages = self._batch.follow(rows=len(received.scores), messages=len(deliveries))
         self._in_doubt = True
         wanted = _Subscriptions(
             documented=self._bus.has_subscribers(self._exchange),
