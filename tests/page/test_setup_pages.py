@@ -76,6 +76,17 @@ def test_a_rule_is_added_in_front_of_those_that_decide_and_behind_those_that_cha
     )
 
 
+def test_a_rule_is_added_only_once_the_file_is_here(world, site):
+    page = site.open("/setup/connect?agent=collectd")
+    held = []
+    page.route("**/api/v1/monitor-rules", lambda route: held.append(route))
+    page.get_by_role("link", name="What is watched").click()
+    add = page.get_by_role("button", name="Add as the first rule")
+    expect(add).to_be_disabled()
+    held[0].continue_()
+    expect(add).to_be_enabled()
+
+
 def test_each_fault_of_rules_is_told_with_the_way_to_its_line(world, site):
     page = site.open("/setup/monitor")
     area = page.get_by_label("monitor-rules.conf")

@@ -27,7 +27,8 @@ export function monitorPart(query) {
   const command = asCommand();
   const pattern = /** @type {HTMLInputElement} */ (h("input", { id: "new-pattern", placeholder: "web.*", spellcheck: "false", autocomplete: "off" }));
   const action = /** @type {HTMLSelectElement} */ (h("select", { "aria-label": "What is done with them" }, [["monitor", "are watched"], ["ignore", "are stored, not watched"], ["drop", "are not stored"]].map(([value, words]) => h("option", { value }, words))));
-  const adding = h("form.inline-form", { onsubmit: addRule }, h("label", { for: "new-pattern" }, "Metrics that fit"), pattern, action, h("button", { type: "submit" }, "Add as the first rule"));
+  const add = /** @type {HTMLButtonElement} */ (h("button", { type: "submit", disabled: true }, "Add as the first rule"));
+  const adding = h("form.inline-form", { onsubmit: addRule }, h("label", { for: "new-pattern" }, "Metrics that fit"), pattern, action, add);
   const name = /** @type {HTMLInputElement} */ (h("input", { id: "tried-name", placeholder: "web.requests", spellcheck: "false", autocomplete: "off", value: params.get("name") ?? "" }));
   const way = h("div", { role: "status" });
   const trying = h("form.inline-form", { onsubmit: (/** @type {Event} */ event) => {
@@ -143,7 +144,7 @@ export function monitorPart(query) {
       save.hidden = command.element.hidden = !editable;
       replace(place, kept.path && kept.editable ? ["The rules are kept in ", h("code", null, kept.path), editable ? "." : "; to save them needs a token with the scope “admin”."] : "This engine has no place for a file of rules: start it with a data folder or a configuration directory.");
       area.value = kept.text;
-      area.disabled = false; // what is typed before would be lost
+      area.disabled = add.disabled = false; // what is typed or added before would be lost
       replace(said);
       show(kept.rules);
       await preview();
