@@ -180,6 +180,11 @@ class Channel:
 
         self.connection.later(ack)
 
+    def wait_until_sent(self) -> None:
+        """Return when the broker has done what was asked of it on this channel, acknowledgements too. Raises as `ask`."""
+        # Flow is on already: this changes nothing, and is answered in its turn.
+        self.ask(lambda raw, answer: raw.flow(True, answer))
+
     def send(self, publication: Publication) -> None:
         """Publish a message that may be lost; only for the connection's thread."""
         self._raw.basic_publish(*publication[:4])

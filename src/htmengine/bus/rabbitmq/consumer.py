@@ -162,11 +162,11 @@ class RabbitConsumer(Closing, Consumer):
                 message = self._let_go(delivery)
                 if message is not None:
                     done.setdefault(message.subscription.channel, []).append(message.delivery_tag)
-                    survived += [delivery.queue] if message.redelivered else []
+                    survived += [message] if message.redelivered else []
         for channel, tags in done.items():
             channel.ack(tags)
-        for queue in survived:
-            self._survived(queue)
+        for message in survived:
+            self._survived(message)
 
     @override
     def dead_letter(self, delivery: Delivery, reason: str) -> None:
@@ -449,7 +449,7 @@ class RabbitConsumer(Closing, Consumer):
                 self._again.popleft()
                 message.subscription.under_way -= 1
         message.subscription.channel.ack([message.delivery_tag])
-        self._survived(queue)
+        self._survived(message)
         return True
 
     def _given(self, message: _Message) -> Delivery:
@@ -504,10 +504,15 @@ class RabbitConsumer(Closing, Consumer):
         self._acknowledged = True
         return held[0]
 
-    def _survived(self, queue: str) -> None:
-        """Forget how often a message was redelivered. It does no harm if that fails: the message does not come again."""
+    def _survived(self, message: _Message) -> None:
+        """Forget how often an acknowledged message was redelivered, as soon as it cannot come again.
+
+        Only the newest count is kept: if it came again behind this, it would take the place of the next one's.
+        """
+        queue = message.subscription.queue
         if self._redelivery_counts is not None:
             try:
+                message.subscription.channel.wait_until_sent()
                 self._redelivery_counts.end(queue)
-            except BusUnavailable as error:
+            except BusError as error:
                 log.warning("bus.redelivery_count_not_written queue=%s reason=%s", queue, error)
