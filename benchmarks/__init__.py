@@ -21,6 +21,7 @@ What a part costs:
     deliveries    notices a second to several receivers, one of which may hang
     repository    the repository's statements: rows a second, by the number of rows in a statement
     blocks        older rows as compressed blocks: processor time to make and to read them, by the kernel and its twin
+    charts        a year of a metric read for a chart, from rows and from blocks: processor time
     store         ways in which one machine can keep rows and scores, side by side: time, bytes written and kept, a day read
 
 How good detection is:

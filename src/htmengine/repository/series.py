@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Label, Select, bindparam, func, select
 
 from htmengine.repository import columns, hours, schema
 from htmengine.repository.embedded import rows as runs
+from htmengine.repository.embedded import steps
+from htmengine.repository.embedded.steps import OfStep
 from htmengine.repository.hours import HOUR_S, Hour, hour_of
 from htmengine.repository.times import FIRST_SECOND, bound, epoch_seconds, whole
 
@@ -123,13 +125,28 @@ class Steps(NamedTuple):
     usual_highs: Floats
 
 
+_OF_STEPS: Final = (
+    OfStep("metric_value", "last"),
+    OfStep("metric_value", "min"),
+    OfStep("metric_value", "max"),
+    OfStep("anomaly_score", "max"),
+    OfStep("log_score", "max"),
+    OfStep("forecast", "last"),
+    OfStep("usual_low", "last"),
+    OfStep("usual_high", "last"),
+)
+"""What `Steps` have behind their times, in its order."""
+
+
 def steps_between(conn: Connection, uid: str, since: float, until: float, step: int) -> Steps:
     """Return the rows from one time up to another, which is left out, in steps of so many seconds.
 
-    Servers sum them up: that takes a tenth of the time in which rows are sent.
+    Databases sum them up: that takes a tenth of the time in which servers send rows.
     """
     if conn.dialect.name == "sqlite":
-        return _steps_of_rows(rows_between(conn, uid, since, until), step)
+        rowids = rowids_between(conn, uid, since, until)
+        begins, found = steps.read(conn, uid, _OF_STEPS, rowids.start, rowids.stop - 1, step)
+        return Steps(begins, *found)
     number, shift = number_of_step(step)
     of_rows = (
         select(
@@ -165,31 +182,6 @@ def steps_between(conn: Connection, uid: str, since: float, until: float, step: 
     return Steps(numbers.astype(np.int64) * step - shift, *others)
 
 
-def _steps_of_rows(rows: Series, step: int) -> Steps:
-    begins, starts = steps_in(rows.timestamps, step)
-    if not len(starts):
-        return Steps(begins, *(np.empty(0) for _ in Steps._fields[1:]))
-    last = np.append(starts[1:], len(rows.timestamps)) - 1
-    return Steps(
-        begins,
-        rows.values[last],
-        np.minimum.reduceat(rows.values, starts),
-        np.maximum.reduceat(rows.values, starts),
-        np.fmax.reduceat(rows.anomaly_scores, starts),
-        np.fmax.reduceat(rows.log_scores, starts),
-        rows.forecasts[last],
-        rows.usual_lows[last],
-        rows.usual_highs[last],
-    )
-
-
-def steps_in(timestamps: Integers, step: int) -> tuple[Integers, Integers]:
-    """Return when the steps of rows begin whose times ascend, and the place of the first row of each."""
-    numbers = timestamps // step
-    starts = np.flatnonzero(np.diff(numbers, prepend=numbers[:1] - 1))
-    return numbers[starts] * step, starts
-
-
 SCORE_PARTS: Final = {
     "raw": _data.raw_anomaly_score,
     "sequence": _data.sequence_score,
@@ -207,16 +199,17 @@ def score_parts(
     """
     parts = [SCORE_PARTS[name] for name in names]
     first, end = first_from(conn, uid, since), first_from(conn, uid, until)
-    if step is not None and conn.dialect.name != "sqlite":
+    found: Iterable[Floats]
+    if step is None:
+        _, *found = columns.read(conn, uid, [part.name for part in parts], first, end - 1)
+    elif conn.dialect.name == "sqlite":
+        highest = [OfStep(part.name, "max") for part in parts]
+        _, found = steps.read(conn, uid, highest, first, end - 1, step)
+    else:
         number, _shift = number_of_step(step)
         rows = _data.uid == uid, _data.rowid >= first, _data.rowid < end
         query = select(number, *map(func.max, parts)).where(*rows).group_by("number").order_by("number")
         _places, *found = _columns(conn, query, len(names) + 1)
-    else:
-        _, times, *found = columns.read(conn, uid, ("time", *(part.name for part in parts)), first, end - 1)
-        if step is not None:
-            _, starts = steps_in(times, step)
-            found = [np.fmax.reduceat(part, starts) if len(starts) else part for part in found]
     return dict(zip(names, found, strict=True))
 
 

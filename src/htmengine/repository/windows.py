@@ -25,7 +25,8 @@ from sqlalchemy import (
 from htmengine.repository import schema
 from htmengine.repository.chunks import in_chunks
 from htmengine.repository.columns import before_recent, read
-from htmengine.repository.series import first_from, number_of_step, steps_in
+from htmengine.repository.embedded.steps import steps_in
+from htmengine.repository.series import first_from, number_of_step
 from htmengine.repository.times import epoch_seconds
 
 Floats = npt.NDArray[np.float64]
