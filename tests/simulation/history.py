@@ -437,8 +437,8 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def run(seed: int, *, calm: bool = False) -> Result:
-    """Let a history happen."""
+def run(seed: int, *, calm: bool = False, **chances: float) -> Result:
+    """Let a history happen; faults that `chances` names are as likely as it says, others as drawn."""
     with _quiet(), tempfile.TemporaryDirectory(prefix="history-", dir=_memory()) as folder:
         history = History(seed, Path(folder), fleet(METRICS, SAMPLES))
         faults = Faults(switch=0.3)
@@ -446,4 +446,4 @@ def run(seed: int, *, calm: bool = False) -> Result:
             faults = drawn(history.machine, CHANCES)
             if history.machine.random.random() < 0.25:
                 faults = replace(faults, power_failure=POWER_FAILURE)
-        return history.run(faults)
+        return history.run(replace(faults, **chances))
