@@ -20,11 +20,11 @@ from htmengine.repository import identity, metrics, samples
 from htmengine.repository import verification as stored
 from htmengine.repository.database import Database
 from htmengine.repository.metrics import Definition
+from htmengine.repository.row_checks import RowCounts
 from htmengine.repository.samples import Rows
 from htmengine.repository.status import WITH_MODEL
 from htmengine.repository.teachings import read_all, silenced_rows
 from htmengine.repository.times import from_epoch
-from htmengine.repository.verification import RowCounts
 
 SAMPLED_METRICS: Final = 20
 SAMPLED_ROWS: Final = 2500

@@ -11,10 +11,11 @@ from htmengine.admin import rescoring
 from htmengine.htm.model import Model, UnreadableModel
 from htmengine.model_swapper.checkpoint import UnreadableCheckpoint
 from htmengine.model_swapper.checkpoint_store import CheckpointStore, open_checkpoint_store
+from htmengine.repository import row_checks
 from htmengine.repository import verification as stored
 from htmengine.repository.checkpoints import CheckpointKey
+from htmengine.repository.row_checks import RowCounts, RowKey
 from htmengine.repository.status import WITH_MODEL
-from htmengine.repository.verification import RowCounts, RowKey
 from htmengine.service.context import Context
 
 MAX_FINDINGS: Final = 100
@@ -135,11 +136,12 @@ def _counted(
     halves: list[RowKey] = []
     for start in range(0, len(uids), METRICS_BATCH_SIZE):
         show("Reading rows", start, len(uids))
-        part = stored.Part(uids[start : start + METRICS_BATCH_SIZE], since)
+        part = row_checks.Part(uids[start : start + METRICS_BATCH_SIZE], since)
         with context.database.read() as conn:
-            counts += stored.row_counts(conn, part)
-            reversals += stored.time_reversals(conn, part, limit=MAX_FINDINGS)
-            halves += stored.half_scored(conn, part, limit=MAX_FINDINGS)
+            found = row_checks.checked(conn, part, limit=MAX_FINDINGS)
+        counts += found.counts
+        reversals += found.reversals
+        halves += found.halves
     return counts, [
         *(f"{row.uid}: row {row.rowid} is not later than the row before it" for row in reversals),
         *(

@@ -5,14 +5,14 @@ Each function returns what it found, as few rows; on a healthy repository that i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import Connection, func, or_, select
 
 from htmengine.repository import hours, identity, samples, schema
 from htmengine.repository.hours import Hour
 from htmengine.repository.metrics import CUSTOM
+from htmengine.repository.row_checks import RowKey
 from htmengine.repository.scores import EXPECTED_COLUMNS, SCORE_COLUMNS
 from htmengine.repository.times import bound, epoch_seconds
 
@@ -20,123 +20,10 @@ _metric: Final = schema.metric.c
 _data: Final = schema.metric_data.c
 
 
-class Part(NamedTuple):
-    """What of a repository is looked at: some metrics, few enough for one transaction."""
-
-    uids: Sequence[str]
-    since: float | None = None
-    """Their rows from this time on, in seconds since the epoch; None for all that are stored."""
-
-
 def metric_names(conn: Connection) -> list[tuple[str, str]]:
     """Return uid and name of every metric, by uid."""
     query = select(_metric.uid, func.coalesce(_metric.name, "")).order_by(_metric.uid)
     return [(uid, name) for uid, name in conn.execute(query)]
-
-
-def _rows_of(query: Select[Any], part: Part, *, before: int = 0) -> Select[Any]:
-    """Let a query of samples look at a part alone; with so many rows before the first of each metric."""
-    query = query.where(_data.uid.in_(part.uids))
-    if part.since is None:
-        return query
-    # Backwards from the newest row of each: what is older is not read.
-    other = schema.metric_data.alias()
-    older = (
-        select(other.c.rowid)
-        .where(other.c.uid == _metric.uid, other.c.timestamp < bound(part.since))
-        .order_by(other.c.rowid.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    begin = (
-        select(_metric.uid, func.coalesce(older, 0).label("rowid"))
-        .where(_metric.uid.in_(part.uids))
-        .subquery()
-    )
-    return query.join(begin, begin.c.uid == _data.uid).where(_data.rowid > begin.c.rowid - before)
-
-
-class RowCounts(NamedTuple):
-    """The rows of one metric, as far as they are looked at, against what the metric says of them."""
-
-    uid: str
-    name: str
-    status: int
-    generation: int
-    base_rowid: int
-    last_rowid: int
-    scored_rowid: int
-    tail_timestamp: int | None
-    rows: int
-    first: int | None
-    """Rowid of the first row that is looked at."""
-    last: int | None
-    scored: int
-    """Rows with scores."""
-    scored_to: int | None
-    """Highest rowid with scores."""
-    newest: int | None
-    """Greatest timestamp."""
-    oldest: int | None
-    """Rowid of the first row that is stored; later than 1 where old rows were removed."""
-
-    @property
-    def expected_scored(self) -> int:
-        """How many of the rows that are stored the watermark says have scores."""
-        return 0 if self.first is None else max(0, self.scored_rowid - self.first + 1)
-
-
-def row_counts(conn: Connection, part: Part) -> list[RowCounts]:
-    """Return one element for each metric, by uid."""
-    stored = schema.metric_data.alias()
-    oldest = (
-        select(stored.c.rowid)
-        .where(stored.c.uid == _metric.uid)
-        .order_by(stored.c.rowid)
-        .limit(1)
-        .scalar_subquery()
-    )
-    rows = (
-        _rows_of(
-            select(
-                _data.uid,
-                func.count().label("rows"),
-                func.min(_data.rowid).label("first"),
-                func.max(_data.rowid).label("last"),
-                func.count(_data.anomaly_score).label("scored"),
-                func.max(_data.rowid).filter(_data.anomaly_score.is_not(None)).label("scored_to")
-                if conn.dialect.name != "mysql"
-                else func.max(func.if_(_data.anomaly_score.is_(None), None, _data.rowid)).label("scored_to"),
-                epoch_seconds(func.max(_data.timestamp)).label("newest"),
-            ).select_from(schema.metric_data),
-            part,
-        )
-        .group_by(_data.uid)
-        .subquery()
-    )
-    query: Select[Any] = (
-        select(
-            _metric.uid,
-            _metric.name,
-            func.coalesce(_metric.status, 0),
-            _metric.generation,
-            _metric.base_rowid,
-            func.coalesce(_metric.last_rowid, 0),
-            schema.scored_rowid,
-            _metric.tail_timestamp,
-            func.coalesce(rows.c.rows, 0),
-            rows.c.first,
-            rows.c.last,
-            func.coalesce(rows.c.scored, 0),
-            rows.c.scored_to,
-            rows.c.newest,
-            oldest,
-        )
-        .outerjoin_from(schema.watermarked, rows, rows.c.uid == _metric.uid)
-        .where(_metric.uid.in_(part.uids))
-        .order_by(_metric.uid)
-    )
-    return [RowCounts(*row) for row in conn.execute(query)]
 
 
 class ScoredRows(NamedTuple):
@@ -174,38 +61,6 @@ def scored_rows(conn: Connection, uid: str, first: int, last: int) -> ScoredRows
     )
     stored, expected = (list(zip(*columns, strict=True)) for columns in (others[:scores], others[scores:]))
     return ScoredRows(rowids, timestamps, values, digests, stored, expected)
-
-
-class RowKey(NamedTuple):
-    """One row."""
-
-    uid: str
-    rowid: int
-
-
-def time_reversals(conn: Connection, part: Part, *, limit: int = 100) -> list[RowKey]:
-    """Return rows whose timestamp is not after the one of the row before: stored twice, or out of order."""
-    before = func.lag(_data.timestamp).over(partition_by=_data.uid, order_by=_data.rowid)
-    every = select(_data.uid, _data.rowid, _data.timestamp, before.label("before"))
-    rows = _rows_of(every.select_from(schema.metric_data), part, before=1).subquery()
-    query = select(rows.c.uid, rows.c.rowid).where(rows.c.timestamp <= rows.c.before).limit(limit)
-    return [RowKey(*row) for row in conn.execute(query)]
-
-
-def half_scored(conn: Connection, part: Part, *, limit: int = 100) -> list[RowKey]:
-    """Return rows that have some of their scores but not all, or one outside of 0 to 1."""
-    scores = (_data.raw_anomaly_score, _data.anomaly_score)
-    query = (
-        select(_data.uid, _data.rowid)
-        .select_from(schema.metric_data)
-        .where(
-            or_(
-                scores[0].is_(None) != scores[1].is_(None),
-                *(or_(score < 0, score > 1) for score in scores),
-            )
-        )
-    )
-    return [RowKey(*row) for row in conn.execute(_rows_of(query, part).limit(limit))]
 
 
 def without_alarm(conn: Connection, *, since: float | None = None, limit: int = 100) -> list[RowKey]:

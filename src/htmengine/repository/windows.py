@@ -22,6 +22,7 @@ from sqlalchemy import (
     union_all,
 )
 
+from htmengine.htm import _kernels
 from htmengine.repository import schema
 from htmengine.repository.chunks import in_chunks
 from htmengine.repository.columns import before_recent, read
@@ -136,28 +137,23 @@ def tables_of(
         statement = _statement(conn.dialect, len(some), tuple(columns))
         # The driver's own rows: they become arrays in a fraction of the time that SQLAlchemy's take.
         rows = conn.exec_driver_sql(statement.text, statement.parameters(some)).cursor.fetchall()
-        table = np.array(rows, dtype=np.float64).reshape(-1, 3 + len(columns)).T
-        table = table[:, np.lexsort((table[1], table[0]))]
-        ends = np.searchsorted(table[0], np.arange(len(some) + 1)).tolist()
-        table = table[1:]
+        whole, reals = _kernels.rows_as_columns(rows, 3, len(columns), 0)
+        order = np.lexsort((whole[1], whole[0]))
+        places, rowids, timestamps = whole.view(np.int64)[:, order]
+        numbers: list[Floats] = [*reals[:, order]]
+        ends = np.searchsorted(places, np.arange(len(some) + 1)).tolist()
         before = before_recent(conn, [span.uid for span in some])
-        if any(before.get(span.uid, 0) >= span.first for span in some):
+        if any(before.get(span.uid, -1) >= span.first for span in some):
             names = "time", *(COLUMNS[name].name for name in columns)
             parts = [
-                table[:, begin:end]
-                if before.get(span.uid, 0) < span.first
-                else np.array(read(conn, span.uid, names, span.first, span.last), dtype=np.float64)
+                tuple(column[begin:end] for column in (rowids, timestamps, *numbers))
+                if before.get(span.uid, -1) < span.first
+                else read(conn, span.uid, names, span.first, span.last)
                 for span, begin, end in zip(some, ends[:-1], ends[1:], strict=True)
             ]
-            table = np.concatenate(parts, axis=1)
-            ends = [0, *accumulate(part.shape[1] for part in parts)]
-        rowids, timestamps, *numbers = table
-        yield Table(
-            ends,
-            rowids.astype(np.int64),
-            timestamps.astype(np.int64),
-            dict(zip(columns, numbers, strict=True)),
-        )
+            rowids, timestamps, *numbers = map(np.concatenate, zip(*parts, strict=True))
+            ends = [0, *accumulate(len(part[0]) for part in parts)]
+        yield Table(ends, rowids, timestamps, dict(zip(columns, numbers, strict=True)))
 
 
 def rows_of(

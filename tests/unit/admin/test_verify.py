@@ -17,8 +17,8 @@ from htmengine.model_swapper.checkpoint import Checkpoint
 from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 from htmengine.repository import alarms, hours, identity, metrics, samples, schema, scores
 from htmengine.repository.alarms import NewAlarm
+from htmengine.repository.row_checks import RowCounts
 from htmengine.repository.status import MetricStatus
-from htmengine.repository.verification import RowCounts
 from htmengine.service.context import opened
 
 PARAMETERS = params.parameter_set("default")

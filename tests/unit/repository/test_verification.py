@@ -2,7 +2,7 @@ import pytest
 from sqlalchemy import delete, insert, null, update
 
 from htmengine.admin.verify import row_findings
-from htmengine.repository import backfill, metrics, samples, schema, scores, verification
+from htmengine.repository import backfill, metrics, row_checks, samples, schema, scores, verification
 from htmengine.repository.status import MetricStatus
 
 ROWS, SCORED = 6, 4
@@ -33,27 +33,27 @@ def healthy(database, uid):
 
 
 def everything(conn, since=None):
-    return verification.Part([uid for uid, _ in verification.metric_names(conn)], since)
+    return row_checks.Part([uid for uid, _ in verification.metric_names(conn)], since)
 
 
 def findings(database, since=None):
     with database.read() as conn:
-        counted = verification.row_counts(conn, everything(conn, since))
+        counted = row_checks.checked(conn, everything(conn, since)).counts
     return [finding for counts in counted for finding in row_findings(counts)]
 
 
 def test_a_healthy_metric_has_no_findings(healthy):
     assert findings(healthy) == []
     with healthy.read() as conn:
-        assert verification.time_reversals(conn, everything(conn)) == []
-        assert verification.half_scored(conn, everything(conn)) == []
+        assert row_checks.checked(conn, everything(conn)).reversals == []
+        assert row_checks.checked(conn, everything(conn)).halves == []
         assert verification.names_taken_twice(conn) == []
         assert verification.held_without_backfill(conn) == {}
 
 
 def test_a_part_is_counted_from_a_time_on(healthy, uid):
     with healthy.read() as conn:
-        (counts,) = verification.row_counts(conn, everything(conn, since=103))
+        (counts,) = row_checks.checked(conn, everything(conn, since=103)).counts
     assert (counts.rows, counts.first, counts.last, counts.scored, counts.oldest) == (4, 3, ROWS, 2, 1)
     assert findings(healthy, since=103) == findings(healthy, since=1000) == []
 
@@ -62,8 +62,8 @@ def test_of_other_metrics_nothing_is_counted(healthy, uid):
     with healthy.write() as conn:
         metrics.create_custom(conn, ["another"])
     with healthy.read() as conn:
-        assert [it.uid for it in verification.row_counts(conn, verification.Part([uid]))] == [uid]
-        assert verification.row_counts(conn, verification.Part([])) == []
+        assert [it.uid for it in row_checks.checked(conn, row_checks.Part([uid])).counts] == [uid]
+        assert row_checks.checked(conn, row_checks.Part([])).counts == []
 
 
 def test_what_is_wrong_before_a_part_is_not_found_but_at_its_beginning_it_is(healthy, uid):
@@ -73,9 +73,9 @@ def test_what_is_wrong_before_a_part_is_not_found_but_at_its_beginning_it_is(hea
         conn.execute(update(schema.metric_data).where(data.rowid == 1).values(anomaly_score=1.5))
     with healthy.read() as conn:
         # Rows 3 and 4 have the time 103.
-        assert verification.half_scored(conn, everything(conn, since=103)) == []
-        assert verification.time_reversals(conn, everything(conn, since=103)) == [(uid, 4)]
-        assert verification.time_reversals(conn, everything(conn, since=105)) == []
+        assert row_checks.checked(conn, everything(conn, since=103)).halves == []
+        assert row_checks.checked(conn, everything(conn, since=103)).reversals == [(uid, 4)]
+        assert row_checks.checked(conn, everything(conn, since=105)).reversals == []
 
 
 def test_a_metric_without_rows_has_no_findings(database, uid):
@@ -122,7 +122,7 @@ def test_time_that_stands_still_or_goes_back_is_found(healthy, uid):
         third = conn.execute(data.timestamp.table.select().where(data.rowid == 3)).one()
         conn.execute(update(schema.metric_data).where(data.rowid == 4).values(timestamp=third.timestamp))
     with healthy.read() as conn:
-        assert verification.time_reversals(conn, everything(conn)) == [(uid, 4)]
+        assert row_checks.checked(conn, everything(conn)).reversals == [(uid, 4)]
 
 
 def test_scores_in_part_or_out_of_range_are_found(healthy, uid):
@@ -130,7 +130,7 @@ def test_scores_in_part_or_out_of_range_are_found(healthy, uid):
         conn.execute(update(schema.metric_data).where(data.rowid == 1).values(raw_anomaly_score=null()))
         conn.execute(update(schema.metric_data).where(data.rowid == 2).values(anomaly_score=1.5))
     with healthy.read() as conn:
-        assert verification.half_scored(conn, everything(conn)) == [(uid, 1), (uid, 2)]
+        assert row_checks.checked(conn, everything(conn)).halves == [(uid, 1), (uid, 2)]
 
 
 def test_a_name_that_two_metrics_have_is_found(healthy):

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy import Connection
 
-from htmengine.repository.chunks import in_statements
+from htmengine.repository.chunks import in_chunks, in_statements
 from htmengine.repository.embedded import compaction
 from htmengine.repository.embedded.blocks import Block
 
@@ -157,6 +157,23 @@ def remove(conn: Connection, uid: str, first: int, last: int) -> None:
     for table in ("run_score", "run_sample"):
         conn.exec_driver_sql(f"DELETE FROM {table} WHERE run IN (SELECT id FROM sample_run) AND {rows}", span)
     conn.exec_driver_sql(f"DELETE FROM merged_row WHERE {rows}", span)
+
+
+def oldest(conn: Connection, uids: Sequence[str]) -> dict[str, int]:
+    """Return the first rowid of each of these metrics; those without rows are left out."""
+    query = (
+        "SELECT number.uid, (SELECT first FROM row_block WHERE metric = number.id ORDER BY first LIMIT 1),"
+        " (SELECT rowid FROM merged_row WHERE metric = number.id ORDER BY rowid LIMIT 1),"
+        " (SELECT min(sample.rowid) FROM sample_run AS run CROSS JOIN run_sample AS sample"
+        " ON sample.run = run.id AND sample.metric = number.id)"
+        " FROM metric_number AS number WHERE number.uid IN ({})"
+    )
+    found = {}
+    for some in in_chunks(uids):
+        rows = conn.exec_driver_sql(query.format(", ".join("?" * len(some))), tuple(some))
+        for uid, *firsts in rows:
+            found[uid] = min((first for first in firsts if first is not None), default=None)
+    return {uid: first for uid, first in found.items() if first is not None}
 
 
 def first_from(conn: Connection, uid: str, second: int) -> int:
