@@ -19,6 +19,9 @@ _NIGHTS = 60  # nights before the one that is unusual
 _DAYS_AFTER = 5
 _SETTLING_S = 2 * _HOUR_S
 _WEEKS = 8
+_MINUTES = 60  # of an hour
+_JOB_MINUTE, _JOB_MINUTES = 10, 3
+_HOURS, _HOURS_AFTER = 336, 24  # before the hour that is unusual, and after it
 
 HOURLY, FIVE_MINUTES, QUARTER = 3600.0, 300.0, 900.0
 SAID = {HOURLY: "hourly", FIVE_MINUTES: "every 5 min", QUARTER: "every 15 min"}
@@ -87,6 +90,35 @@ def job_at_another_hour(interval: float) -> Behaviour:
         )
 
     behaviour.__doc__ = f"A nightly job that runs at another hour, {SAID[interval]}."
+    return behaviour
+
+
+def hourly_job(minute: int | None) -> Behaviour:
+    """Return a job that runs every hour at ten past, for three minutes, and after two weeks once at another minute, or not.
+
+    That it does not run at ten past is the event, or else that it runs at the other minute. A sample every minute.
+    """
+
+    def behaviour(rng: np.random.Generator) -> Series:
+        values = _idle(rng, (_HOURS + 1 + _HOURS_AFTER) * _MINUTES)
+        for hour in range(_HOURS + 1 + _HOURS_AFTER):
+            start = hour * _MINUTES + _JOB_MINUTE
+            if hour == _HOURS:
+                missed = start
+                start += 0 if minute is None else minute - _JOB_MINUTE
+            if hour != _HOURS or minute is not None:
+                values[start : start + _JOB_MINUTES] = _running(rng, _JOB_MINUTES)
+        at = missed if minute is None else missed + minute - _JOB_MINUTE
+        return Series(
+            times(len(values), 60.0),
+            values,
+            [range(at, at + 2 * _JOB_MINUTES)],
+            settling=_MINUTES,
+            ignored=[] if minute is None else [range(missed, missed + 2 * _JOB_MINUTES)],
+        )
+
+    what = "does not run" if minute is None else "runs at another minute"
+    behaviour.__doc__ = f"A job of every hour that once {what}, every minute."
     return behaviour
 
 
@@ -185,6 +217,8 @@ def _after_the_change(
 
 BEHAVIOURS: dict[str, Behaviour] = {
     **{f"missed job, {SAID[one]}": missed_job(one) for one in (HOURLY, FIVE_MINUTES)},
+    "missed job of every hour": hourly_job(None),
+    "job of every hour at another minute": hourly_job(35),
     **{f"job at another hour, {SAID[one]}": job_at_another_hour(one) for one in (HOURLY, FIVE_MINUTES)},
     **{f"quiet weekday busy, {SAID[one]}": unusual_day(one, busy=True) for one in (HOURLY, QUARTER)},
     **{f"busy weekday quiet, {SAID[one]}": unusual_day(one, busy=False) for one in (HOURLY, QUARTER)},

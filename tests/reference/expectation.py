@@ -8,12 +8,15 @@ import numpy as np
 DAY = 86400.0
 SLOT = 300.0
 HOUR = 3600.0
+MINUTE = 60.0
 SLOTS_BACK = 12
 
 MOST_VISITS = 250
 SETTLED_VISITS = 3
 MOST_OUTSIDE = 30
 RECORDS_TO_COUNT = 20
+RECORDS_TO_IMPROVE = 100
+SHARE_OF_OTHERS = 0.8
 FURTHEST_POSITION = 10.0
 MOST_WEIGHT = 1e6
 TINY = 1e-300
@@ -46,6 +49,10 @@ def day_slot(timestamp):
 
 def week_slot(timestamp):
     return weekday_of(timestamp), int(time_of_day(timestamp) / HOUR)
+
+
+def minute_of_hour(timestamp):
+    return math.floor(time_of_day(timestamp) / MINUTE + 0.5) % 60
 
 
 class Profile:
@@ -150,13 +157,17 @@ def weighted_mean(numbers, weights):
 
 
 class Expectation:
-    def __init__(self, *, level_rate, day_rate, week_rate, forecast_rate, loss_rate, ridge):
+    def __init__(self, *, level_rate, day_rate, week_rate, hour_rate, forecast_rate, loss_rate, ridge):
         self.level_rate = level_rate
         self.ridge = ridge
         self.rates = {"loss_rate": loss_rate, "forecast_rate": forecast_rate}
         self.day = Profile(day_rate)
         self.week = Profile(week_rate)
+        self.hour = Profile(hour_rate)
         self.experts = [Expert(), Expert(), Expert()]
+        self.by_minute = Expert()
+        self.others_level = None
+        self.others_error = self.others_bias = 0.0
         self.level = None
         self.begun = self.origin = None
 
@@ -173,6 +184,7 @@ class Expectation:
     def visit(self, timestamp, limit):
         self.day.visit(day_slot(timestamp), limit)
         self.week.visit(week_slot(timestamp), limit)
+        self.hour.visit(minute_of_hour(timestamp), limit)
 
     def add(self, value, level, limit):
         self.day.add(value - self.origin, level - self.origin, limit)
@@ -186,12 +198,26 @@ class Expectation:
             levels = [self.level, self.day_level(timestamp), self.week_level(timestamp)]
         for expert, level in zip(self.experts, levels, strict=True):
             expert.expect(level, self.ridge)
-        first = self.experts[0]
-        heard = [first] + [
+        heard = self.experts[:1] + [
             expert
             for expert in self.experts[1:]
             if expert.level is not None and expert.records >= RECORDS_TO_COUNT
         ]
+        _, self.others_level = self.combined(heard)
+        minute = minute_of_hour(timestamp)
+        known = self.hour.visits[minute] >= SETTLED_VISITS
+        self.by_minute.expect(self.others_level + self.hour.means[minute] if known else None, self.ridge)
+        if (
+            known
+            and self.by_minute.records >= RECORDS_TO_IMPROVE
+            and self.by_minute.level_error <= SHARE_OF_OTHERS * self.others_error
+        ):
+            heard.append(self.by_minute)
+        return self.combined(heard)
+
+    def combined(self, heard):
+        """Return the forecast and the level that experts have together."""
+        first = self.experts[0]
         forecast = weighted_mean(
             [expert.forecast for expert in heard],
             [weight(expert.forecast_error, first.forecast_error) for expert in heard],
@@ -230,7 +256,12 @@ class Expectation:
 
     def learn(self, value, level, rate, limits):
         """Take the value for which a level was just expected. Limits as those of the kernel, by name."""
-        for expert in self.experts:
+        for expert in [*self.experts, self.by_minute]:
             expert.learn(value, limits, self.rates)
+        beside = value - self.others_level
+        loss_rate = max(self.rates["loss_rate"], 1.0 / self.experts[0].records)
+        self.others_error += loss_rate * (min(abs(beside), limits["distance"]) - self.others_error)
+        self.others_bias += loss_rate * (within(beside, limits["distance"]) - self.others_bias)
+        self.hour.add(beside - self.others_bias, 0.0, limits["profile"])
         self.level += max(self.level_rate, rate) * within(value - self.level, limits["step"])
         self.add(value, level, limits["profile"])

@@ -58,6 +58,7 @@ expectations = st.fixed_dictionaries(
         "level_rate": st.sampled_from([0.05, 0.5]),
         "day_rate": st.sampled_from([0.1, 0.5]),
         "week_rate": st.sampled_from([0.3, 1.0]),
+        "hour_rate": st.sampled_from([0.1, 1.0]),
         "forecast_rate": st.sampled_from([0.005, 0.3]),
         "loss_rate": st.sampled_from([0.002, 0.1]),
         "ridge": st.sampled_from([0.3, 1e-6]),

@@ -8,6 +8,7 @@ from benchmarks.behaviour.hours import (
     FIVE_MINUTES,
     HOURLY,
     QUARTER,
+    hourly_job,
     job_at_another_hour,
     missed_job,
     unusual_day,
@@ -112,6 +113,19 @@ def test_a_job_is_missed_on_one_night_and_its_event_begins_when_it_should(interv
     assert one.values[due.start] < 20.0
     assert all(one.values[due.start + days * a_day] > 400.0 for days in (-60, -1, 1, 4))
     assert np.count_nonzero(one.values > 400.0) == 65 * (1 if interval == HOURLY else 6)
+
+
+def test_a_job_of_every_hour_is_missed_once_or_runs_at_another_minute_of_that_hour():
+    missed = hourly_job(None)(np.random.default_rng(3))
+    (due,) = missed.events
+    assert missed.timestamps[due.start] % 3600 == 600
+    assert [one for one in range(24 * 15) if missed.values[10 + 60 * one] < 20.0] == [due.start // 60]
+    moved = hourly_job(35)(np.random.default_rng(3))
+    (run,), (left_out,) = moved.events, moved.ignored
+    assert moved.timestamps[run.start] % 3600 == 35 * 60
+    assert (moved.values[run.start : run.start + 3] > 400.0).all()
+    assert left_out.start == due.start
+    assert np.count_nonzero(moved.values > 400.0) == np.count_nonzero(missed.values > 400.0) + 3
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -41,6 +41,8 @@ BOUNDS = {
     "every 60 s": Bounds(0.2),
     "every 300 s": Bounds(0.6),
     "every 3600 s": Bounds(1.0),
+    "missed job of every hour": Bounds(0.1),
+    "job of every hour at another minute": Bounds(0.1),
     "after 50 samples": Bounds(1.0, found=0.0),
     "after 100 samples": Bounds(0.6, found=0.6),
     "after 210 samples": Bounds(0.6),

@@ -39,6 +39,7 @@ def replaced(part, **fields):
         ("expectation", {"level_rate": 0.0}, "each rate of an expectation"),
         ("expectation", {"day_rate": 1.1}, "each rate of an expectation"),
         ("expectation", {"week_rate": -0.1}, "each rate of an expectation"),
+        ("expectation", {"hour_rate": 0.0}, "each rate of an expectation"),
         ("expectation", {"forecast_rate": math.nan}, "each rate of an expectation"),
         ("expectation", {"loss_rate": 0.0}, "each rate of an expectation"),
         ("expectation", {"ridge": 0.0}, "ridge"),

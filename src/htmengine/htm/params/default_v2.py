@@ -30,7 +30,7 @@ class ValueResolution(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
 
 class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a value is expected to be, by experts: the metric's level, the time of day, the hour of the week."""
+    """What a value is expected to be, by experts: the level, the time of day, the hour of the week, the minute of the hour."""
 
     level_rate: float = 0.05
     """Per record, of the metric's own level."""
@@ -38,6 +38,8 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Per visit, of the values at a time of day."""
     week_rate: float = 0.3
     """Per visit, of the values at an hour of the week."""
+    hour_rate: float = 0.1
+    """Per visit, of what a minute of the hour adds."""
     forecast_rate: float = 0.005
     """Per record, of the regression from one value to the next."""
     loss_rate: float = 0.002

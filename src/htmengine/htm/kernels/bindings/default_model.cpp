@@ -259,11 +259,11 @@ void bind_seasonal_deviation(nb::module_& module) {
     nb::class_<ExpectationParameters>(module, "ExpectationParameters")
         .def(
             "__init__",
-            [](ExpectationParameters* self, double level_rate, double day_rate, double week_rate, double forecast_rate,
+            [](ExpectationParameters* self, double level_rate, double day_rate, double week_rate, double hour_rate, double forecast_rate,
                double loss_rate, double ridge) {
-                new (self) ExpectationParameters{level_rate, day_rate, week_rate, forecast_rate, loss_rate, ridge};
+                new (self) ExpectationParameters{level_rate, day_rate, week_rate, hour_rate, forecast_rate, loss_rate, ridge};
             },
-            nb::kw_only(), "level_rate"_a, "day_rate"_a, "week_rate"_a, "forecast_rate"_a, "loss_rate"_a, "ridge"_a);
+            nb::kw_only(), "level_rate"_a, "day_rate"_a, "week_rate"_a, "hour_rate"_a, "forecast_rate"_a, "loss_rate"_a, "ridge"_a);
     nb::class_<TailParameters>(module, "TailParameters")
         .def(
             "__init__",

@@ -18,14 +18,18 @@ namespace {
 
 constexpr double slot_s = 300.0;
 constexpr double hour_s = 3600.0;
+constexpr double minute_s = 60.0;
 constexpr std::size_t day_slots = 288;
 constexpr std::size_t week_slots = 168;
+constexpr std::size_t hour_slots = 60;
 constexpr std::size_t hour_of_slots = 12;  // slots back to which a known one stands for this one: an hour
 
 constexpr std::uint8_t most_visits = 250;
 constexpr std::uint8_t settled_visits = 3;
 constexpr std::uint8_t most_outside = 30;
 constexpr std::uint64_t records_to_count = 20;  // before which a seasonal expert has no weight
+constexpr std::uint64_t records_to_improve = 100;  // before which a minute of the hour has none,
+constexpr double share_of_others = 0.8;            // and after which only if it errs by so much less than the others
 constexpr double furthest_position = 10.0;      // spreads from a level, in the regression
 constexpr double most_weight = 1e6;             // of an expert beside the first one
 constexpr double tiny = 1e-300;
@@ -51,6 +55,11 @@ std::size_t week_slot(double timestamp) {
            static_cast<std::size_t>(time_of_day(timestamp) / hour_s);
 }
 
+/// The minute around a time.
+std::size_t hour_slot(double timestamp) {
+    return static_cast<std::size_t>(std::floor(time_of_day(timestamp) / minute_s + 0.5)) % hour_slots;
+}
+
 }  // namespace
 
 Profile::Profile(std::size_t slots, double rate)
@@ -60,6 +69,8 @@ Profile::Profile(std::size_t slots, double rate)
       visits_(slots, 0),
       outside_(slots, 0),
       slot_(static_cast<std::uint32_t>(slots)) {}
+
+bool Profile::settled(std::size_t slot) const { return visits_[slot] >= settled_visits; }
 
 void Profile::visit(std::size_t slot, double limit) {
     if (slot == slot_) return;
@@ -75,7 +86,7 @@ void Profile::end_visit(double limit) {
     std::uint8_t& outside = outside_[slot_];
     const double mean = sum_ / static_cast<double>(values_);
     const double step = mean - means_[slot_];
-    const double furthest = visits < settled_visits ? std::fabs(step) : std::ldexp(limit, 2 * outside);
+    const double furthest = !settled(slot_) ? std::fabs(step) : std::ldexp(limit, 2 * outside);
     const bool elsewhere = 2 * beyond_ > values_ || (visits > 0 && std::fabs(step) > furthest);
     const bool anew = visits == 0 || (elsewhere && outside > 0);
     if (anew) visits = 0;
@@ -111,9 +122,12 @@ void Profile::restored() const {
 }
 
 Expectation::Expectation(const ExpectationParameters& parameters)
-    : parameters_(parameters), day_(day_slots, parameters.day_rate), week_(week_slots, parameters.week_rate) {
+    : parameters_(parameters),
+      day_(day_slots, parameters.day_rate),
+      week_(week_slots, parameters.week_rate),
+      hour_(hour_slots, parameters.hour_rate) {
     const auto& p = parameters;
-    for (const double rate : {p.level_rate, p.day_rate, p.week_rate, p.forecast_rate, p.loss_rate})
+    for (const double rate : {p.level_rate, p.day_rate, p.week_rate, p.hour_rate, p.forecast_rate, p.loss_rate})
         require(rate > 0.0 && rate <= 1.0, "each rate of an expectation must be above 0 and at most 1", rate);
     require(p.ridge > 0.0, "ridge must be above 0", p.ridge);
 }
@@ -131,37 +145,56 @@ void Expectation::begin(double timestamp, double value) {
     } else {
         level_ = value;
     }
-    day_.visit(day_slot(timestamp), 0.0);
-    week_.visit(week_slot(timestamp), 0.0);
+    visit(timestamp, 0.0);
     // What the first value says of its time cannot be judged yet: it is left out.
 }
 
-Expectation::Expected Expectation::expect(double timestamp, double limit) {
+void Expectation::visit(double timestamp, double limit) {
     day_.visit(day_slot(timestamp), limit);
     week_.visit(week_slot(timestamp), limit);
-    find_levels(timestamp);
-    double forecast = 0.0, level = 0.0, forecast_weights = 0.0, level_weights = 0.0;
-    for (std::size_t k = 0; k < expert_count; ++k) {
-        if (!has_level_[k]) continue;
-        const Expert& expert = experts_[k];
-        // Beyond 1 a forecast would run away from what it forecasts.
-        const double kept = within(1.0 + expert.products / (expert.squares + parameters_.ridge), 1.0);
-        forecasts_[k] = expert.follows ? levels_[k] + kept * expert.rest : levels_[k];
-        if (k > 0 && expert.records < records_to_count) continue;
-        const double by_forecast = weight(expert.forecast_error, experts_[0].forecast_error);
-        const double by_level = weight(expert.level_error, experts_[0].level_error);
-        forecast += by_forecast * forecasts_[k];
-        forecast_weights += by_forecast;
-        level += by_level * levels_[k];
-        level_weights += by_level;
-    }
-    return {forecast / forecast_weights, level / level_weights};
+    hour_.visit(hour_slot(timestamp), limit);
 }
 
-/// The level of each expert that has one at this time.
+Expectation::Expected Expectation::expect(double timestamp, double limit) {
+    visit(timestamp, limit);
+    find_levels(timestamp);
+    Mixture mixture;
+    for (std::size_t k = 0; k < by_minute; ++k) consult(k, mixture);
+    others_level_ = mixture.mean().level;
+    const std::size_t slot = hour_slot(timestamp);
+    has_level_[by_minute] = hour_.settled(slot);
+    levels_[by_minute] = others_level_ + hour_.mean(slot);
+    consult(by_minute, mixture);
+    return mixture.mean();
+}
+
+/// Finds the forecast of an expert that has a level, and adds what it says by what it counts.
+void Expectation::consult(std::size_t k, Mixture& mixture) {
+    if (!has_level_[k]) return;
+    const Expert& expert = experts_[k];
+    // Beyond 1 a forecast would run away from what it forecasts.
+    const double kept = within(1.0 + expert.products / (expert.squares + parameters_.ridge), 1.0);
+    forecasts_[k] = expert.follows ? levels_[k] + kept * expert.rest : levels_[k];
+    if (!counts(k)) return;
+    const double by_forecast = weight(expert.forecast_error, experts_[0].forecast_error);
+    const double by_level = weight(expert.level_error, experts_[0].level_error);
+    mixture.forecast += by_forecast * forecasts_[k];
+    mixture.forecast_weights += by_forecast;
+    mixture.level += by_level * levels_[k];
+    mixture.level_weights += by_level;
+}
+
+bool Expectation::counts(std::size_t k) const {
+    const Expert& expert = experts_[k];
+    if (k == by_minute)
+        return expert.records >= records_to_improve && expert.level_error <= share_of_others * others_error_;
+    return k == 0 || expert.records >= records_to_count;
+}
+
+/// The level of each expert that has one at this time, but for the last one.
 void Expectation::find_levels(double timestamp) {
     levels_[0] = level_;
-    has_level_ = {true, false, false};
+    has_level_ = {true, false, false, false};
     if (timestamp - begun_ < day_s) return;
     const std::size_t slot = day_slot(timestamp);
     for (std::size_t back = 0; back <= hour_of_slots && !has_level_[1]; ++back) {
@@ -222,13 +255,18 @@ void Expectation::learn(double value, const Expected& expected, double rate, con
         expert.rest = within(rest, limits.rest);
         expert.follows = 1;
     }
+    const double beside = value - others_level_;
+    const double others_rate = std::max(p.loss_rate, 1.0 / static_cast<double>(experts_[0].records));
+    others_error_ += others_rate * (std::min(std::fabs(beside), limits.distance) - others_error_);
+    others_bias_ += others_rate * (within(beside, limits.distance) - others_bias_);
+    hour_.add(beside - others_bias_, 0.0, limits.profile);
     level_ += std::max(p.level_rate, rate) * within(value - level_, limits.step);
     day_.add(value - origin_, expected.level - origin_, limits.profile);
     week_.add(value - origin_, expected.level - origin_, limits.profile);
 }
 
 void Expectation::restored() const {
-    for (const double number : {begun_, origin_, level_})
+    for (const double number : {begun_, origin_, level_, others_error_, others_bias_})
         if (!std::isfinite(number)) throw StateError("a number of an expectation is not finite");
     for (const Expert& expert : experts_)
         for (const double number :
@@ -236,6 +274,7 @@ void Expectation::restored() const {
             if (!std::isfinite(number)) throw StateError("a number of an expert of an expectation is not finite");
     day_.restored();
     week_.restored();
+    hour_.restored();
 }
 
 }  // namespace htmengine

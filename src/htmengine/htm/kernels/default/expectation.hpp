@@ -1,11 +1,13 @@
 // What a metric's next value is expected to be, by experts that compete.
 //
-// Each expert has a level: the metric's own; its value at this time of day; its value at this hour of the week. An
-// expert's forecast adds what is left of the last value's distance from that level: a first-order autoregression
+// Each expert has a level: the metric's own; its value at this time of day; its value at this hour of the week; and what
+// these say together, with what this minute of the hour adds to it: much of what runs on a machine runs every hour, or
+// every 5 to 30 minutes. The last one counts only where it clearly errs less than the others together. An expert's forecast adds what is left of the last value's distance from that level: a first-order autoregression
 // around it, as the metric had it. Experts count by the inverse square of their usual errors. The combined forecast is
 // expected of this very record, the combined level of any record at this time.
 //
-// The values of a day are kept for each five minutes, those of a week for each hour, each as a mean over past visits:
+// The values of a day are kept for each five minutes, those of a week for each hour, those of an hour, relative to what
+// the others say, for each minute, each as a mean over past visits:
 // what came in the last minutes is no evidence of what is usual at this time. A weekday that is not known yet is taken
 // for the weekday before it, a Sunday for the Saturday. All times are UTC.
 //
@@ -24,6 +26,7 @@ struct ExpectationParameters {
     double level_rate;     // per record, of the metric's own level
     double day_rate;       // per visit, of the values at a time of day
     double week_rate;      // per visit, of the values at an hour of the week
+    double hour_rate;      // per visit, of what a minute of the hour adds
     double forecast_rate;  // per record, of the regression
     double loss_rate;      // per record, of the experts' usual errors
     double ridge;          // weight of the prior "stays where it is", in squared spreads
@@ -40,6 +43,7 @@ class Profile {
 
     /// Whether the slot was visited before the present visit.
     bool known(std::size_t slot) const { return visits_[slot] > 0; }
+    bool settled(std::size_t slot) const;
     double mean(std::size_t slot) const { return means_[slot]; }
 
     /// Sets the slot of the next value. Where that is another one, the last visit is over, and the mean of a slot
@@ -104,13 +108,14 @@ class Expectation {
     /// Takes the value for which expect() was just asked. `rate` is that of a plain mean over all records.
     void learn(double value, const Expected& expected, double rate, const Limits& limits);
 
-    /// Time of the first record, and what the values of profiles are relative to.
+    /// Time of the first record, and what the values of a day and a week are relative to.
     double begun() const { return begun_; }
     double origin() const { return origin_; }
 
     template <class Self, class Archive>
     static void fields(Self& self, Archive& archive) {
-        archive(self.assumed_, self.begun_, self.origin_, self.level_, self.day_, self.week_);
+        archive(self.assumed_, self.begun_, self.origin_, self.level_, self.day_, self.week_, self.hour_,
+                self.others_error_, self.others_bias_);
         for (auto& expert : self.experts_) archive(expert);
     }
 
@@ -134,23 +139,41 @@ class Expectation {
         }
     };
 
-    static constexpr std::size_t expert_count = 3;
+    static constexpr std::size_t by_minute = 3;  // the expert that builds on all before it
+    static constexpr std::size_t expert_count = 4;
 
+    /// Weighted sums over experts.
+    struct Mixture {
+        double forecast = 0.0;
+        double level = 0.0;
+        double forecast_weights = 0.0;
+        double level_weights = 0.0;
+
+        Expected mean() const { return {forecast / forecast_weights, level / level_weights}; }
+    };
+
+    void visit(double timestamp, double limit);
     void find_levels(double timestamp);
+    void consult(std::size_t expert, Mixture& mixture);
+    bool counts(std::size_t expert) const;
     bool hour_mean(int weekday, int hour, double& mean) const;
 
     ExpectationParameters parameters_;
     std::uint8_t assumed_ = 0;
     double begun_ = 0.0;
-    double origin_ = 0.0;  // the first value, or what is known of the level; profiles hold values relative to it
+    double origin_ = 0.0;  // the first value, or what is known of the level; profiles of day and week are relative to it
     double level_ = 0.0;
     Profile day_;
     Profile week_;
+    Profile hour_;
+    double others_error_ = 0.0;  // usual distance from what the others say together,
+    double others_bias_ = 0.0;   // and the mean one, which says nothing of a minute: what grows is ahead of its level
     std::array<Expert, expert_count> experts_;
     // From expect() to learn().
     std::array<double, expert_count> levels_{};
     std::array<double, expert_count> forecasts_{};
     std::array<bool, expert_count> has_level_{};
+    double others_level_ = 0.0;  // what all but the last expert say together
 };
 
 }  // namespace htmengine
