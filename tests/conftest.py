@@ -1,6 +1,5 @@
 """Servers, started once for a run of the tests, and how examples are drawn."""
 
-import gc
 import logging
 import os
 import shutil
@@ -13,6 +12,7 @@ import pytest
 from htmengine import config
 from htmengine.service import installation
 from htmengine.service.context import opened
+from htmengine.service.program import collect_garbage_rarely
 from tests import servers
 from tests.support import application as applications
 from tests.support.examples import FULL
@@ -73,13 +73,12 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish(session):
-    """Let the collector of garbage pass over what lives until the end: modules, and thousands of tests."""
+    """Let the collector of garbage work rarely, and pass over what lives until the end: modules, and thousands of tests."""
     if session.config.getoption(
         "loadgroup", False
     ):  # or each worker would start every server, and nobody would know
         assert all("@" in item.nodeid for item in session.items if item.get_closest_marker("xdist_group"))
-    gc.collect()
-    gc.freeze()
+    collect_garbage_rarely()
 
 
 @pytest.fixture(autouse=True)

@@ -23,14 +23,12 @@ def receiver():
 
 
 @pytest.fixture
-def folder(tmp_path, receiver):
+def folder(data_folder, receiver):
     """Give a data folder, with an engine's files and a file of alerts."""
-    (tmp_path / "alerts.toml").write_text(
+    (data_folder / "alerts.toml").write_text(
         f'[targets.ops]\nkind = "webhook"\nurl = "{receiver.url}/secret"\n{RULES}'
     )
-    with opened(config.embedded(tmp_path), serving=False):
-        pass
-    return tmp_path
+    return data_folder
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from htmengine.service.context import opened
 
 
 @pytest.fixture
-def context(tmp_path):
-    with opened(config.embedded(tmp_path / "data")) as context:
+def context(data_folder):
+    with opened(config.embedded(data_folder)) as context:
         with context.database.write() as conn:
             metrics.create_custom(conn, ["web.a", "web.b", "db"])
         yield context

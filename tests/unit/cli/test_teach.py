@@ -19,8 +19,8 @@ SPAN = {"begins": "2023-11-14T22:13:20", "ends": "2023-11-14T22:20:00"}
 
 
 @pytest.fixture
-def context(tmp_path):
-    with opened(config.embedded(tmp_path / "data")) as context:
+def context(data_folder):
+    with opened(config.embedded(data_folder)) as context:
         times = [1_700_000_000 + 60 * row for row in range(ROWS)]
         values = [float(row % 7 + 90 * (row == 200)) for row in range(ROWS)]
         digests = list(identity.extended(identity.start(0, None), times, values))

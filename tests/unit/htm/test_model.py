@@ -294,26 +294,24 @@ def with_state(block, change):
 
 
 @every_set
-@pytest.mark.parametrize("second", [math.inf, -math.inf, math.nan])
-def test_a_block_whose_time_is_infinite_is_refused(parameters, second):
+def test_a_block_whose_time_is_infinite_is_refused(parameters):
     model = Model(parameters)
     new = model.save()
     model.score_series(*series(3))
-    packed = struct.pack("<d", model.last_timestamp)
+    begun = model.save()
 
-    def change(state):
-        place = state.index(packed)
-        state[place : place + 8] = struct.pack("<d", second)
+    def with_time(block, before, after):
+        def change(state):
+            place = state.index(struct.pack("<d", before))
+            state[place : place + 8] = struct.pack("<d", after)
 
-    with pytest.raises(UnreadableModel, match="timestamp"):
-        Model.load(with_state(model.save(), change))
+        return with_state(block, change)
 
-    def begun(state):
-        place = state.index(struct.pack("<d", -math.inf))
-        state[place : place + 8] = struct.pack("<d", 5.0)
-
+    for second in (math.inf, -math.inf, math.nan):
+        with pytest.raises(UnreadableModel, match="timestamp"):
+            Model.load(with_time(begun, model.last_timestamp, second))
     with pytest.raises(UnreadableModel, match=r"timestamp of 0 rows is 5.0"):
-        Model.load(with_state(new, begun))
+        Model.load(with_time(new, -math.inf, 5.0))
 
 
 @every_set
