@@ -167,6 +167,7 @@ class Expectation:
         self.experts = [Expert(), Expert(), Expert()]
         self.by_minute = Expert()
         self.others_level = None
+        self.unsettled = False
         self.others_error = self.others_bias = 0.0
         self.level = None
         self.begun = self.origin = None
@@ -194,8 +195,12 @@ class Expectation:
         """Return the forecast and the level. Profiles follow the visits that end by at most the limit."""
         self.visit(timestamp, limit)
         levels = [self.level, None, None]
+        self.unsettled = False
         if timestamp - self.begun >= DAY:
             levels = [self.level, self.day_level(timestamp), self.week_level(timestamp)]
+            slot = self.known_day_slot(timestamp)
+            if slot is not None and self.day.visits[slot] < SETTLED_VISITS:
+                self.unsettled = abs(levels[1] - self.level) > limit
         for expert, level in zip(self.experts, levels, strict=True):
             expert.expect(level, self.ridge)
         heard = self.experts[:1] + [
@@ -228,12 +233,26 @@ class Expectation:
         )
         return forecast, level
 
-    def day_level(self, timestamp):
+    def closest(self, value, forecast, level):
+        """Return what was just expected, or what the first expert says, if the first days had something far from its level."""
+        if not self.unsettled:
+            return forecast, level
+        own = self.experts[0]
+        return (
+            own.forecast if abs(value - own.forecast) < abs(value - forecast) else forecast,
+            own.level if abs(value - own.level) < abs(value - level) else level,
+        )
+
+    def known_day_slot(self, timestamp):
         for back in range(SLOTS_BACK + 1):
             slot = (day_slot(timestamp) - back) % 288
             if slot in self.day.means:
-                return self.origin + self.day.means[slot]
+                return slot
         return None
+
+    def day_level(self, timestamp):
+        slot = self.known_day_slot(timestamp)
+        return None if slot is None else self.origin + self.day.means[slot]
 
     def week_level(self, timestamp):
         hours = time_of_day(timestamp) / HOUR - 0.5

@@ -112,7 +112,8 @@ class SeasonalDeviation:
             return math.nan, math.nan, math.nan, 0.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0, 0.0, 0.0), False
         followed = FOLLOWED_AT_ONCE * max(self.distances.long(), TINY)
         forecast, level = self.expectation.expect(timestamp, followed)
-        error, distance = value - forecast, value - level
+        closest_forecast, closest_level = self.expectation.closest(value, forecast, level)
+        error, distance = value - closest_forecast, value - closest_level
         error_size = self.size_of(error, self.errors.unit())
         distance_size = self.size_of(distance, self.distances.unit())
         unit = self.distances.unit()
@@ -139,7 +140,7 @@ class SeasonalDeviation:
 
         lone = self.burst.observe(self.varies() and distance_size >= WILD_SIZE)
         first = unit == 0.0 and distance != 0.0 and self.records >= BULK_RECORDS
-        self.learn(value, forecast, level, follows=not lone and not first)
+        self.learn(value, closest_forecast, closest_level, follows=not lone and not first)
         self.alarm_error.learn(error_size)
         self.alarm_distance.learn(distance_size)
         self.alarm_offset.learn(abs(self.offset))

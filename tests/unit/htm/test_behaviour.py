@@ -90,3 +90,18 @@ def test_a_level_that_has_moved_is_the_usual_one_after_a_day():
         assert (scores.log_score[2788:] >= 0.5).sum() <= 3  # of 1212 records
         low, high = model.explain().usual
         assert low < 130.0 < high
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_what_came_on_one_day_alone_need_not_come_again(seed):
+    rng = np.random.default_rng(seed)
+    a_day, length = 1440, 5
+    times = 1.7e9 + 60.0 * np.arange(3 * a_day)
+    values = rng.poisson(3.0, 3 * a_day).astype(float)
+    incident = int(rng.integers(a_day // 4, a_day))
+    values[incident : incident + length] += 60.0
+    alarms = Model(params.parameter_set("default")).score_series(times, values).log_score >= 0.5
+    assert alarms[incident]
+    for days in (1, 2):
+        at = incident + days * a_day
+        assert not alarms[at - 10 : at + length + 10].any()

@@ -157,7 +157,7 @@ void Expectation::visit(double timestamp, double limit) {
 
 Expectation::Expected Expectation::expect(double timestamp, double limit) {
     visit(timestamp, limit);
-    find_levels(timestamp);
+    find_levels(timestamp, limit);
     Mixture mixture;
     for (std::size_t k = 0; k < by_minute; ++k) consult(k, mixture);
     others_level_ = mixture.mean().level;
@@ -166,6 +166,14 @@ Expectation::Expected Expectation::expect(double timestamp, double limit) {
     levels_[by_minute] = others_level_ + hour_.mean(slot);
     consult(by_minute, mixture);
     return mixture.mean();
+}
+
+Expectation::Expected Expectation::closest(double value, const Expected& expected) const {
+    if (!unsettled_) return expected;
+    const auto nearer = [&](double one, double other) {
+        return std::fabs(value - other) < std::fabs(value - one) ? other : one;
+    };
+    return {nearer(expected.forecast, forecasts_[0]), nearer(expected.level, levels_[0])};
 }
 
 /// Finds the forecast of an expert that has a level, and adds what it says by what it counts.
@@ -192,15 +200,17 @@ bool Expectation::counts(std::size_t k) const {
 }
 
 /// The level of each expert that has one at this time, but for the last one.
-void Expectation::find_levels(double timestamp) {
+void Expectation::find_levels(double timestamp, double limit) {
     levels_[0] = level_;
     has_level_ = {true, false, false, false};
+    unsettled_ = false;
     if (timestamp - begun_ < day_s) return;
     const std::size_t slot = day_slot(timestamp);
     for (std::size_t back = 0; back <= hour_of_slots && !has_level_[1]; ++back) {
         const std::size_t near = (slot + day_slots - back) % day_slots;
         if (!day_.known(near)) continue;
         levels_[1] = origin_ + day_.mean(near);
+        unsettled_ = !day_.settled(near) && std::fabs(levels_[1] - level_) > limit;
         has_level_[1] = true;
     }
     // Between the middles of two hours.

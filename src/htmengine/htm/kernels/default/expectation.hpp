@@ -43,6 +43,7 @@ class Profile {
 
     /// Whether the slot was visited before the present visit.
     bool known(std::size_t slot) const { return visits_[slot] > 0; }
+    /// Whether enough visits agree.
     bool settled(std::size_t slot) const;
     double mean(std::size_t slot) const { return means_[slot]; }
 
@@ -102,8 +103,13 @@ class Expectation {
     /// The first record.
     void begin(double timestamp, double value);
 
-    /// What is expected at a time. Profiles follow the visits that end by at most `limit`.
+    /// What is expected at a time. Profiles follow the visits that end by at most `limit`; what is further from the metric's own
+    /// level is far.
     Expected expect(double timestamp, double limit);
+
+    /// What was just expected of a value, or where it is closer, what the metric's own level says, if the first days had
+    /// something far from that level at this time: what came once or twice need not come again.
+    Expected closest(double value, const Expected& expected) const;
 
     /// Takes the value for which expect() was just asked. `rate` is that of a plain mean over all records.
     void learn(double value, const Expected& expected, double rate, const Limits& limits);
@@ -153,7 +159,7 @@ class Expectation {
     };
 
     void visit(double timestamp, double limit);
-    void find_levels(double timestamp);
+    void find_levels(double timestamp, double limit);
     void consult(std::size_t expert, Mixture& mixture);
     bool counts(std::size_t expert) const;
     bool hour_mean(int weekday, int hour, double& mean) const;
@@ -173,6 +179,7 @@ class Expectation {
     std::array<double, expert_count> levels_{};
     std::array<double, expert_count> forecasts_{};
     std::array<bool, expert_count> has_level_{};
+    bool unsettled_ = false;     // whether the first days had something far from the level at this time
     double others_level_ = 0.0;  // what all but the last expert say together
 };
 

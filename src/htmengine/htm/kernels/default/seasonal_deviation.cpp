@@ -82,8 +82,9 @@ SeasonalDeviation::Score SeasonalDeviation::update(double timestamp, double valu
     }
     const Expectation::Expected expected =
         expectation_.expect(timestamp, followed_at_once * std::max(long_distance_, tiny));
-    const double error = value - expected.forecast;
-    const double distance = value - expected.level;
+    const Expectation::Expected closest = expectation_.closest(value, expected);
+    const double error = value - closest.forecast;
+    const double distance = value - closest.level;
     const double recent_error = std::max(recent_error_, least_share * long_error_);
     const double recent_distance = std::max(recent_distance_, least_share * long_distance_);
     const double error_unit = unit_of(recent_error, long_error_);
@@ -125,7 +126,7 @@ SeasonalDeviation::Score SeasonalDeviation::update(double timestamp, double valu
     const bool lone = burst_.observe(varies() && distance_size >= wild_size);
     // The first deviation of a metric that stood still says nothing of the next record: what was expected still is.
     const bool first = distance_unit <= 0.0 && distance != 0.0 && records_ >= bulk_records;
-    learn(value, expected, !lone && !first, recent_error, recent_distance);
+    learn(value, closest, !lone && !first, recent_error, recent_distance);
     alarm_error_.learn(error_size);
     alarm_distance_.learn(distance_size);
     alarm_offset_.learn(std::fabs(offset_));
