@@ -18,6 +18,7 @@ FLOORS = [
         "foreign",
         "htm",
         "htmengineerrno",
+        "iso_times",
         "messages",
         "readable",
         "sqlite",

@@ -9,10 +9,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from htmengine import readable
+from htmengine import iso_times, readable
 from htmengine.cli.session import print_json, utc
 from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.errors import ExplainedError, MisuseError
@@ -62,13 +61,12 @@ def time_of(text: str, clock: Callable[[], float] = time.time, *, option: str = 
     if ago := _AGO.fullmatch(text.strip()):
         return clock() - float(ago[1]) * _UNITS[ago[2]]
     try:
-        moment = datetime.fromisoformat(text.strip())
+        return iso_times.seconds(text.strip())
     except ValueError:
         raise MisuseError(
             f'{option} "{text}" is not a time.',
             hint="Give a time ago, such as 90m, 6h or 7d, or a time in UTC, such as 2024-05-01T14:00.",
         ) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def show(context: Context, request: Request) -> None:

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from htmengine import iso_times
 from htmengine.htm.explanation import Scores
 from htmengine.series.columns import Column, Time
 from htmengine.series.incidents import Incident, IncidentFinder, ScoredRow
 from htmengine.series.reader import Series
 from htmengine.series.tables import BadRows
-from htmengine.series.timestamps import isoformat
 
 _TIMES: Final[Mapping[int, str]] = {1: "once", 2: "twice"}
 
@@ -101,8 +101,8 @@ def document(result: Result) -> dict[str, Any]:
         "scored": result.scored,
         "missing": result.missing,
         "bad": {"count": result.bad.count, "first": [row._asdict() for row in result.bad.first]},
-        "from": isoformat(result.first),
-        "to": isoformat(result.last),
+        "from": iso_times.text(result.first),
+        "to": iso_times.text(result.last),
         "parameters": result.choice.params,
         "seed": result.choice.seed,
         "passes": result.choice.passes,
@@ -111,8 +111,8 @@ def document(result: Result) -> dict[str, Any]:
         "threshold": result.choice.threshold,
         "incidents": [
             {
-                "start": isoformat(incident.start.timestamp),
-                "end": isoformat(incident.end.timestamp),
+                "start": iso_times.text(incident.start.timestamp),
+                "end": iso_times.text(incident.end.timestamp),
                 "duration_s": incident.duration_s,
                 "rows": incident.rows,
                 "anomalous": anomalous,
@@ -153,7 +153,7 @@ def _known(number: float) -> float | None:
 def _row(row: ScoredRow) -> dict[str, Any]:
     why = row.why
     return {
-        "timestamp": isoformat(row.timestamp),
+        "timestamp": iso_times.text(row.timestamp),
         "value": row.value,
         "anomaly_score": row.scores.anomaly_score,
         "log_score": row.scores.log_score,
@@ -169,11 +169,11 @@ def _row(row: ScoredRow) -> dict[str, Any]:
             "usual": why.usual,
             "foreseen": why.foreseen(),
             "alarms_before": why.alarms_before,
-            "last_alarm": None if why.last_alarm is None else isoformat(why.last_alarm),
+            "last_alarm": None if why.last_alarm is None else iso_times.text(why.last_alarm),
         },
     }
 
 
 def readable_time(timestamp: float) -> str:
     """Return seconds since the epoch as `2014-07-01 00:05:00`, in UTC."""
-    return isoformat(timestamp).replace("T", " ").removesuffix("Z")
+    return iso_times.text(timestamp).replace("T", " ").removesuffix("Z")

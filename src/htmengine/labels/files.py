@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
+from htmengine import iso_times
 from htmengine.errors import MisuseError
 
 Kind: TypeAlias = Literal["anomaly", "normal", "ignore"]
@@ -90,7 +91,7 @@ def as_csv(labels: Iterable[Label]) -> str:
     writer.writerow(COLUMNS)
     for label in labels:
         times = (
-            "" if time is None else _iso(time)
+            "" if time is None else iso_times.text(time)
             for time in (label.first, label.last, label.created, label.expires)
         )
         first, last, created, expires = times
@@ -186,14 +187,9 @@ def _time(given: Any) -> float:
         if math.isfinite(seconds):
             return seconds
     try:
-        moment = datetime.fromisoformat(text)
+        return iso_times.seconds(text)
     except ValueError:
         raise ValueError(f"{text!r} is no time") from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _iso(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat().replace("+00:00", "Z")
 
 
 def _of_the_benchmark(seconds: float) -> str:

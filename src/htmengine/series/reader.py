@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from htmengine import foreign, readable
+from htmengine import foreign, iso_times, readable
 from htmengine.errors import MisuseError
 from htmengine.htm.arrays import FloatArray
 from htmengine.series import (
@@ -258,7 +258,7 @@ class _Reading:
         start = options.start or 0.0
         if time is None:
             self._notes.append(
-                f"The rows have no times: the first is of {timestamps.isoformat(start)}"
+                f"The rows have no times: the first is of {iso_times.text(start)}"
                 + ("." if options.start else "; --start sets another time.")
             )
             return start + (options.every_s or 1.0) * moments
@@ -273,7 +273,7 @@ class _Reading:
         advice = "" if day is not None else "; --start 2024-03-04 sets the day of the first row"
         day = math.floor((day or 0.0) / _DAY_S) * _DAY_S
         self._notes.append(
-            f"The times are clocks without a date: they are counted from {timestamps.isoformat(day)[:10]}, and where they go "
+            f"The times are clocks without a date: they are counted from {iso_times.text(day)[:10]}, and where they go "
             f"back a day begins{advice}."
         )
         # A step back of more than half a day is midnight; a smaller one is a row that is late.
@@ -283,7 +283,7 @@ class _Reading:
     def _with_years(self, moments: FloatArray) -> FloatArray:
         """Return times whose dates have no year, in years that follow each other."""
         start = self._options.start
-        year = timestamps.YEAR_UNKNOWN if start is None else int(timestamps.isoformat(start)[:4])
+        year = timestamps.YEAR_UNKNOWN if start is None else int(iso_times.text(start)[:4])
         advice = "" if start is not None else f"; --start {_YEAR_EXAMPLE} sets the year of the first row"
         self._notes.append(
             f"The dates have no year: {year} is that of the first row, and where they go back by months a year begins{advice}."
@@ -390,7 +390,7 @@ class _Reading:
         """Return the rows that were skipped, those of a wrong time among them, in the order of the file."""
         bad = BadRows()
         strays = [
-            (int(lines[row]), f"time {timestamps.isoformat(times[row])} lies far off all others")
+            (int(lines[row]), f"time {iso_times.text(times[row])} lies far off all others")
             for row in order.strays.tolist()
         ]
         for line, reason in sorted([*self._bad.first, *strays]):

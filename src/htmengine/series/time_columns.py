@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
+from htmengine import iso_times
 from htmengine.errors import MisuseError
 from htmengine.series import numbers, timestamps
 from htmengine.series.columns import (
@@ -218,12 +219,12 @@ def _time(
     parsed = parse_all(detection.format, times[:SAMPLED])
     if timestamps.is_count(detection.format) and parsed and 0 <= max(parsed) < timestamps.PLAUSIBLE_CLOCK:
         notes.append(
-            f"The times are read as {detection.format.name.removeprefix('epoch ')} since 1970, so they begin at {timestamps.isoformat(parsed[0])}. "
+            f"The times are read as {detection.format.name.removeprefix('epoch ')} since 1970, so they begin at {iso_times.text(parsed[0])}. "
             "If they count something else, such as days, write them as dates."
         )
     if detection.format is timestamps.SPREADSHEET or detection.format in timestamps.OTHER_EPOCHS:
         notes.append(
-            f"The times are read as {detection.format.name}: they begin at {timestamps.isoformat(parsed[0])}."
+            f"The times are read as {detection.format.name}: they begin at {iso_times.text(parsed[0])}."
         )
     ahead = _zone_in_name(header)
     format_ = detection.format

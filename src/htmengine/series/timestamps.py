@@ -7,7 +7,7 @@ is one of the two. `detect` therefore looks at many cells at once. Times without
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -597,11 +597,6 @@ def _unevenness(order: TimestampFormat, cells: Sequence[str]) -> tuple[int, floa
     # No evidence at all: custom puts the month first with slashes, as spreadsheets write, else the day.
     against_custom = (order is DAY_FIRST) == any("/" in cell for cell in cells)
     return against, max(map(abs, steps), default=0.0), against_custom
-
-
-def isoformat(timestamp: float) -> str:
-    """Return seconds since the epoch as ISO 8601 in UTC, `2014-07-01T00:00:00Z`, to the microsecond."""
-    return datetime.fromtimestamp(timestamp, UTC).isoformat()[:-6] + "Z"
 
 
 def shifted(plain: TimestampFormat, ahead_s: float) -> TimestampFormat:

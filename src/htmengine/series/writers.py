@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from htmengine import extras
+from htmengine import extras, iso_times
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.htm.arrays import FloatArray
 from htmengine.htm.explanation import SeriesScores
-from htmengine.series.timestamps import isoformat
 
 SCORES = (
     "raw_anomaly_score",
@@ -83,7 +82,7 @@ def csv_lines(timestamps: FloatArray, *columns: FloatArray) -> Iterator[str]:
     """Yield rows as lines of CSV: arrays of shape (n,), NaN stands for nothing."""
     for timestamp, *numbers in _rows(timestamps, columns):
         fields = ("" if isnan(number) else repr(number) for number in numbers)
-        yield f"{isoformat(timestamp)},{','.join(fields)}\n"
+        yield f"{iso_times.text(timestamp)},{','.join(fields)}\n"
 
 
 class JsonLinesWriter(ScoreWriter):
@@ -96,7 +95,7 @@ class JsonLinesWriter(ScoreWriter):
     def _write(self, labels: tuple[str, ...], timestamps: FloatArray, *columns: FloatArray) -> None:
         for timestamp, *numbers in _rows(timestamps, columns):
             cells = (None if isnan(number) else number for number in numbers)
-            record = dict(zip(self.columns, (*labels, isoformat(timestamp), *cells), strict=True))
+            record = dict(zip(self.columns, (*labels, iso_times.text(timestamp), *cells), strict=True))
             self._file.write(json.dumps(record, allow_nan=False) + "\n")
 
     def close(self) -> None:

@@ -13,7 +13,6 @@ import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cached_property
 from typing import Any, Final, Literal
 from urllib.parse import urlencode
@@ -24,6 +23,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from htmengine import iso_times
 from htmengine.web import problems
 from htmengine.web.access import Principal, Scope
 from htmengine.web.problems import FieldError, Kind, Problem
@@ -229,7 +229,7 @@ def _seconds(text: str) -> str:
         return text
     try:
         # A plus sign that was not encoded arrives as a blank.
-        return repr(datetime.fromisoformat(text.replace(" ", "+")).timestamp())
+        return repr(iso_times.seconds(text.replace(" ", "+")))
     except ValueError:
         return text
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from htmengine import iso_times
 from htmengine.series import timestamps
 
 MOMENTS = st.datetimes(datetime(1975, 1, 1), datetime(2099, 12, 31)).map(
@@ -77,7 +78,7 @@ def test_epoch_seconds_read_back_exactly(seconds):
 
 @given(MOMENTS)
 def test_what_is_written_reads_back(moment):
-    assert parse(timestamps.isoformat(moment.timestamp())) == moment.timestamp()
+    assert parse(iso_times.text(moment.timestamp())) == moment.timestamp()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from htmengine import iso_times
 from htmengine.repository import identity
 from htmengine.repository.samples import Rows
 from htmengine.repository.times import FIRST_SECOND
@@ -64,7 +65,7 @@ def _number(value: Any) -> float:
 def _seconds(timestamp: Any) -> int:
     """Return whole seconds since the epoch, rounded down."""
     if isinstance(timestamp, str):
-        timestamp = datetime.fromisoformat(timestamp)
+        timestamp = iso_times.seconds(timestamp)
     if isinstance(timestamp, datetime):
         timestamp = (timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp()
     return math.floor(_number(timestamp))

@@ -19,11 +19,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from htmengine import iso_times
 from htmengine.alerts.notice import RESOLVED, TEST, Notice, body_lines, sentence_of
 from htmengine.alerts.targets.api import Delivered, Gone, Outcome, Refused, Retry
 from htmengine.alerts.targets.http import Receiver
 from htmengine.alerts.targets.settings import Settings
-from htmengine.alerts.targets.texts import is_address, one_line, rfc3339, shortened
+from htmengine.alerts.targets.texts import is_address, one_line, shortened
 from htmengine.readable import number
 
 KIND: Final = "alertmanager"
@@ -101,7 +102,7 @@ def alert_of(
         # Alertmanager drops labels that are empty, and other characters than those of UTF-8 it refuses.
         {key: _clean(shortened(value, MAX_LABEL)) for key, value in labels.items() if value},
         {key: _clean(shortened(value, max_annotation)) for key, value in annotations.items() if value},
-        rfc3339(notice.started),
+        iso_times.text(notice.started, "seconds"),
         notice.url if is_address(notice.url) else "",
     )
 
@@ -205,7 +206,7 @@ def pushed(notice: Notice, labels: Mapping[str, str], now: float) -> dict[str, A
         "labels": alert.labels,
         "annotations": alert.annotations,
         "startsAt": alert.starts_at,
-        "endsAt": rfc3339(max(end, notice.started)),
+        "endsAt": iso_times.text(max(end, notice.started), "seconds"),
     }
     if alert.url:
         found["generatorURL"] = alert.url
@@ -243,7 +244,7 @@ def _webhook(notice: Notice, alert: Alert, receiver: str) -> dict[str, Any]:
                 "labels": alert.labels,
                 "annotations": alert.annotations,
                 "startsAt": alert.starts_at,
-                "endsAt": NEVER if ended is None else rfc3339(max(ended, notice.started)),
+                "endsAt": NEVER if ended is None else iso_times.text(max(ended, notice.started), "seconds"),
                 "generatorURL": alert.url,
                 "fingerprint": alert.fingerprint,
             }

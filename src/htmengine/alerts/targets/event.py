@@ -7,8 +7,9 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from htmengine import iso_times
 from htmengine.alerts.notice import Link, MetricFacts, Notice, sentence_of
-from htmengine.alerts.targets.texts import rfc3339, shortened
+from htmengine.alerts.targets.texts import shortened
 
 MAX_BYTES: Final = 20_000
 _TYPES: Final = {
@@ -121,7 +122,7 @@ def _cut(event: Event, length: int) -> Event:
 def _event(notice: Notice) -> Event:
     return Event(
         type=_TYPES[notice.kind],
-        timestamp=rfc3339(notice.time),
+        timestamp=iso_times.text(notice.time, "seconds"),
         data=Data(
             installation=notice.installation,
             incident=Incident(

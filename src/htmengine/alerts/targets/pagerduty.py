@@ -8,12 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
+from htmengine import iso_times
 from htmengine.alerts.notice import RESOLVED, TEST, Notice, metric_line, sentence_of
 from htmengine.alerts.targets.api import Delivered, Outcome, Retry
 from htmengine.alerts.targets.http import Receiver
 from htmengine.alerts.targets.secrets import Secret, SecretUnavailable
 from htmengine.alerts.targets.settings import Settings
-from htmengine.alerts.targets.texts import is_address, one_line, rfc3339, shortened
+from htmengine.alerts.targets.texts import is_address, one_line, shortened
 
 KIND: Final = "pagerduty"
 URL: Final = "https://events.pagerduty.com/v2/enqueue"
@@ -77,7 +78,7 @@ def event(notice: Notice) -> dict[str, Any]:
             "summary": one_line(f"{notice.title}: {sentence_of(notice)}", MAX_SUMMARY),
             "source": f"htmengine {notice.installation}",
             "severity": notice.severity,
-            "timestamp": rfc3339(notice.time),
+            "timestamp": iso_times.text(notice.time, "seconds"),
             "component": one_line(notice.first_mover or notice.incident, MAX_TEXT),
             "group": one_line(notice.first.group or notice.incident, MAX_TEXT),
             "class": "anomaly" if notice.subject == "metrics" else "engine",
@@ -86,7 +87,7 @@ def event(notice: Notice) -> dict[str, Any]:
                 "why": shortened(sentence_of(notice), MAX_TEXT),
                 "hint": shortened(notice.hint, MAX_TEXT),
                 "rule": notice.rule,
-                "started": rfc3339(notice.started),
+                "started": iso_times.text(notice.started, "seconds"),
                 "metric_count": notice.metric_count,
                 "alarm_count": notice.alarm_count,
                 "metrics": [one_line(metric_line(metric), MAX_TEXT) for metric in notice.metrics],

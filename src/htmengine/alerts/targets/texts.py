@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import Final
 
 from htmengine.foreign import visible
@@ -19,11 +18,6 @@ def shortened(text: str, characters: int) -> str:
 def one_line(text: str, characters: int) -> str:
     """Return a text on one line, without characters that nobody sees, with at most so many."""
     return shortened(visible(text).replace("\n", "\\n"), characters)
-
-
-def rfc3339(time: float) -> str:
-    """Return a time as `2023-11-14T22:13:20Z`."""
-    return datetime.fromtimestamp(time, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def is_address(text: str) -> bool:
