@@ -46,6 +46,8 @@ BYTES_WRITTEN_BEHIND_S: Final = 4 << 20
 """A second, for that. What took as many rows as the settings say is saved in any case."""
 SAVING_TIMEOUT_S: Final = 12.0
 """When a scheduler ends; models that are not saved by then take their last rows again."""
+GIVE_BACK_INTERVAL_S: Final = 30.0
+"""While models come and go, the C library keeps more and more of what their blocks and rows were read into."""
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +78,7 @@ class ModelMemory:
         counters: Counters,
         teachings: Teachings,
         timer: Callable[[], float] = time.monotonic,
+        give_back: Callable[[], None] = lambda: None,
     ) -> None:
         """Begin without models.
 
@@ -84,6 +87,7 @@ class ModelMemory:
         backlog, suspected : follow the models that are loaded and dropped.
         ownership : has the epochs for checkpoints.
         timer : gives seconds that only grow.
+        give_back : gives the system memory that nobody uses.
         """
         self.cache = ModelCache(settings.resident_bytes)
         self._failures: list[ModelFailure] = []
@@ -108,6 +112,9 @@ class ModelMemory:
         self._behind: dict[str, None] = {}
         """Who is saved as far as the rate allows; who waits longest comes first."""
         self._allowance = ByteAllowance(BYTES_WRITTEN_BEHIND_S, timer)
+        self._give_back = give_back
+        self._give_back_due = math.inf
+        """Without end, while no model has come since memory was given back."""
 
     @property
     def may_save(self) -> bool:
@@ -220,6 +227,7 @@ class ModelMemory:
             self.fail(uid, found.generation, str(error))
             return None
         cached = restored.cached
+        self._give_back_due = min(self._give_back_due, self._timer() + GIVE_BACK_INTERVAL_S)
         self._counters.add("models_loaded" if cached.rows else "models_made")
         if cached.next_rowid <= cached.stored_rowid:
             self._backlog.note(uid, cached.stored_rowid)
@@ -316,6 +324,12 @@ class ModelMemory:
         for uid in taken:
             self._due.pop(uid, None)
             self._behind.pop(uid, None)
+
+    def give_back(self) -> None:
+        """Give the system memory that models have left behind, some time after they came."""
+        if self._timer() >= self._give_back_due:
+            self._give_back_due = math.inf
+            self._give_back()
 
     def save_all(self, progress: Callable[[str], None]) -> None:
         """Save the models whose scores were published, as far as the store is available and time allows.

@@ -15,6 +15,7 @@ from htmengine.bus import Bus, QueueStatus
 from htmengine.model_swapper.checkpoint_store import open_checkpoint_store
 from htmengine.model_swapper.scheduler import NAME, ModelScheduler
 from htmengine.model_swapper.suspected_losses import Ages
+from htmengine.system.memory import give_back
 
 if TYPE_CHECKING:
     from htmengine.service.context import Context
@@ -37,6 +38,7 @@ def build(context: Context) -> ModelScheduler:
         timer=context.timer,
         step=context.step,
         progress=context.progress.moved,
+        give_back=give_back,
     )
 
 

@@ -78,6 +78,7 @@ class ModelScheduler:
         timer: Callable[[], float] = time.monotonic,
         step: Step = no_step,
         progress: Callable[[str], None] = lambda text: None,
+        give_back: Callable[[], None] = lambda: None,
     ) -> None:
         """Make the stage; it owns no shard yet.
 
@@ -86,6 +87,7 @@ class ModelScheduler:
         clock : seconds since the epoch, by which checkpoints are dated.
         timer : seconds that only grow.
         progress : called with how far saving is when the service ends.
+        give_back : gives the system memory that nobody uses; called now and then, while models come and go.
         """
         self.queues: Sequence[str] = tuple(settings.model_input_queue(shard) for shard in range(shards))
         self._batch = MessageBatch(shards)
@@ -121,6 +123,7 @@ class ModelScheduler:
             counters=self.counters,
             teachings=self._teachings,
             timer=timer,
+            give_back=give_back,
         )
         self._commands = Commands(
             self._recovery, self._memory.cache, begin=self._memory.begin, delete=self._memory.delete
@@ -181,6 +184,7 @@ class ModelScheduler:
         self._scored_last.clear()
         self._suspected.published(now)
         self._memory.save_due()
+        self._memory.give_back()
         if now >= self._orphans_due and self._writer.room:
             self._orphans_due = now + ORPHANS_INTERVAL_S
             self._writer.put(self._recovery.remove_orphans)

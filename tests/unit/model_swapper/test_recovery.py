@@ -426,6 +426,24 @@ def test_saving_at_the_end_takes_those_first_that_have_most_to_take_again_and_en
         assert world.finals(metric) == world.expected(metric, count)
 
 
+def test_memory_is_given_back_some_time_after_models_came_and_not_again_before_others_come(
+    world, monkeypatch
+):
+    monkeypatch.setattr(model_memory, "GIVE_BACK_INTERVAL_S", 30.0)
+    world.publish(*[(0, rowid) for rowid in world.append(0, 2)])
+    for _ in range(8):  # ten seconds each
+        world.round()
+    assert world.given_back == [40.0]
+    world.publish(*[(metric, rowid) for metric in (0, 1) for rowid in world.append(metric, 2)])
+    for _ in range(8):
+        world.round()
+    assert world.given_back == [40.0, 120.0]
+    world.publish(*[(metric, rowid) for metric in (0, 1) for rowid in world.append(metric, 2)])
+    for _ in range(8):
+        world.round()
+    assert world.given_back == [40.0, 120.0]
+
+
 def test_a_scheduler_that_ends_says_how_far_saving_is(world, monkeypatch):
     said = []
     monkeypatch.setattr(model_memory, "LAST_BATCH_SIZE", 1)

@@ -107,6 +107,8 @@ class World:
         self.final: dict[tuple[str, int], list[tuple]] = {}
         self.commands: list[CommandResult] = []
         self.failures: list[ModelFailure] = []
+        self.given_back: list[float] = []
+        """When memory was given back."""
         with self.database.write() as conn:
             names = [f"metric.{number}" for number in range(metrics_count)]
             # The same in each run, so that the metrics are of the same shards.
@@ -145,6 +147,7 @@ class World:
                 shards, self.clock.now - self.results[0][0] if self.results else None
             ),
             timer=self.clock,
+            give_back=lambda: self.given_back.append(self.clock.now),
         )
         self.queue.extendleft(
             delivery._replace(deliveries=delivery.deliveries + 1) for delivery in reversed(self.unacked)
