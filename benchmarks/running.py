@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
+from typer.testing import CliRunner
 
+from htmengine.cli.app import app
 from htmengine.repository import schema
 
 STARTS_WITHIN_S = 90.0
@@ -158,6 +160,13 @@ class Engine:
         """Ask the process to stop and return its exit code."""
         os.kill(self.pid, signal.SIGTERM)
         return self.wait(STOPS_WITHIN_S)
+
+    def settled(self) -> bool:
+        """Return whether nothing is on its way any more, and nothing is wrong.
+
+        The command runs in this process: who waits asks often, and to start another one takes longer than to look.
+        """
+        return CliRunner().invoke(app, ["verify", "--settled", *self._place]).exit_code == 0
 
     def command(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         """Run another command of htmengine on the same folder or configuration."""

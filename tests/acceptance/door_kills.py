@@ -160,7 +160,7 @@ class _Victim:
             not may_lack(name, timestamp) for name, rows in expected.items() for timestamp, _ in rows
         )
         _wait(lambda: sum(map(len, self.rows(like).values())) >= required)
-        _wait(lambda: self.engine.command("verify", "--settled").returncode == 0)
+        _wait(self.engine.settled)
         verified = self.engine.command("verify", "--settled")
         faults = [] if verified.returncode == 0 else [verified.stdout.decode()]
         if code := self.engine.stop():

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from benchmarks.running import free_port
 from htmengine.cli.app import app
@@ -77,19 +77,23 @@ class Folder:
             input=data if data is not None else "",
         )
 
+    def _ask(self, *arguments, data=None) -> Result:
+        """Run a command in this process: who waits asks often, and to start another one takes longer than to look."""
+        return CliRunner().invoke(app, [*map(str, arguments), *self.where], input=data or "")
+
     def settles(self) -> None:
         """Wait until nothing is on its way any more, and nothing is wrong then.
 
         A row has its scores a moment before its messages are acknowledged, or a repeated one is found out.
         """
         wait_until(
-            lambda: self._run("verify", "--settled").returncode == 0,
-            lambda: f"that all is done and right: {self._run('verify', '--settled').stdout}",
+            lambda: self._ask("verify", "--settled").exit_code == 0,
+            lambda: f"that all is done and right: {self._ask('verify', '--settled').output}",
         )
 
     def fails(self, *arguments, code=1, data=None) -> str:
         """Run a command that cannot be done, in this process, and return the two lines that say why and what to do."""
-        done = CliRunner().invoke(app, [*map(str, arguments), *self.where], input=data or "")
+        done = self._ask(*arguments, data=data)
         assert done.exit_code == code, f"{arguments}: {done.exit_code}\n{done.output}"
         assert not done.stdout
         assert len(done.stderr.splitlines()) == 2, done.stderr
@@ -103,7 +107,9 @@ class Folder:
 
     def metric(self, name: str) -> dict:
         """Return how a metric stands; {} if there is none."""
-        documents = map(json.loads, self.cli("metrics", "--json").splitlines())
+        done = self._ask("metrics", "--json")
+        assert done.exit_code == 0, done.output
+        documents = map(json.loads, done.stdout.splitlines())
         return next((document for document in documents if document["metric"] == name), {})
 
     def wait_for_rows(self, name: str, count: int) -> None:

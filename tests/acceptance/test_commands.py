@@ -519,7 +519,7 @@ def test_metrics_are_listed_in_pages(tmp_path):
     folder = Folder(tmp_path / "data")
     with folder.up():
         folder.send([f"{name} 1 1600000000" for name in ("a", "b.x", "b.y", "c")])
-        wait_until(lambda: folder.json("status", "--json")["totals"]["metrics"] == 4, "four metrics")
+        wait_until(lambda: folder.select("SELECT count(*) FROM metric") == [(4,)], "four metrics")
 
     def listed(*arguments):
         return [
