@@ -167,7 +167,7 @@ class Expectation:
         self.experts = [Expert(), Expert(), Expert()]
         self.by_minute = Expert()
         self.others_level = None
-        self.unsettled = False
+        self.settled_only = None
         self.others_error = self.others_bias = 0.0
         self.level = None
         self.begun = self.origin = None
@@ -194,21 +194,18 @@ class Expectation:
     def expect(self, timestamp, limit):
         """Return the forecast and the level. Profiles follow the visits that end by at most the limit."""
         self.visit(timestamp, limit)
-        levels = [self.level, None, None]
-        self.unsettled = False
+        levels, settled = [self.level, None, None], [True, False, False]
         if timestamp - self.begun >= DAY:
-            levels = [self.level, self.day_level(timestamp), self.week_level(timestamp)]
-            slot = self.known_day_slot(timestamp)
-            if slot is not None and self.day.visits[slot] < SETTLED_VISITS:
-                self.unsettled = abs(levels[1] - self.level) > limit
+            levels[1:], settled[1:] = zip(self.day_level(timestamp), self.week_level(timestamp), strict=True)
         for expert, level in zip(self.experts, levels, strict=True):
             expert.expect(level, self.ridge)
-        heard = self.experts[:1] + [
-            expert
-            for expert in self.experts[1:]
-            if expert.level is not None and expert.records >= RECORDS_TO_COUNT
+        counted = [
+            (expert, sure)
+            for expert, sure in zip(self.experts, settled, strict=True)
+            if expert is self.experts[0] or (expert.level is not None and expert.records >= RECORDS_TO_COUNT)
         ]
-        _, self.others_level = self.combined(heard)
+        _, self.others_level = self.combined([expert for expert, _ in counted])
+        doubtful = any(not sure and abs(expert.level - self.level) > limit for expert, sure in counted)
         minute = minute_of_hour(timestamp)
         known = self.hour.visits[minute] >= SETTLED_VISITS
         self.by_minute.expect(self.others_level + self.hour.means[minute] if known else None, self.ridge)
@@ -217,7 +214,10 @@ class Expectation:
             and self.by_minute.records >= RECORDS_TO_IMPROVE
             and self.by_minute.level_error <= SHARE_OF_OTHERS * self.others_error
         ):
-            heard.append(self.by_minute)
+            counted.append((self.by_minute, not doubtful))
+        heard = [expert for expert, _ in counted]
+        believed = [expert for expert, sure in counted if sure or abs(expert.level - self.level) <= limit]
+        self.settled_only = self.combined(believed) if doubtful else None
         return self.combined(heard)
 
     def combined(self, heard):
@@ -234,43 +234,43 @@ class Expectation:
         return forecast, level
 
     def closest(self, value, forecast, level):
-        """Return what was just expected, or what the first expert says, if the first days had something far from its level."""
-        if not self.unsettled:
+        """Return what was just expected, or what is closer of that without experts that know something far from a visit or two."""
+        if self.settled_only is None:
             return forecast, level
-        own = self.experts[0]
+        other_forecast, other_level = self.settled_only
         return (
-            own.forecast if abs(value - own.forecast) < abs(value - forecast) else forecast,
-            own.level if abs(value - own.level) < abs(value - level) else level,
+            other_forecast if abs(value - other_forecast) < abs(value - forecast) else forecast,
+            other_level if abs(value - other_level) < abs(value - level) else level,
         )
 
-    def known_day_slot(self, timestamp):
+    def day_level(self, timestamp):
+        """Return the level of the time of day, or None, and whether enough visits say so."""
         for back in range(SLOTS_BACK + 1):
             slot = (day_slot(timestamp) - back) % 288
             if slot in self.day.means:
-                return slot
-        return None
-
-    def day_level(self, timestamp):
-        slot = self.known_day_slot(timestamp)
-        return None if slot is None else self.origin + self.day.means[slot]
+                return self.origin + self.day.means[slot], self.day.visits[slot] >= SETTLED_VISITS
+        return None, False
 
     def week_level(self, timestamp):
+        """Return the level of the hour of the week, or None, and whether enough visits say so."""
         hours = time_of_day(timestamp) / HOUR - 0.5
         hour = math.floor(hours)
-        earlier = self.hour_mean(weekday_of(timestamp), hour)
-        later = self.hour_mean(weekday_of(timestamp), hour + 1)
-        if earlier is None and later is None:
-            return None
-        earlier = later if earlier is None else earlier
-        later = earlier if later is None else later
-        return self.origin + earlier + (hours - hour) * (later - earlier)
+        slots = [
+            self.known_hour(weekday_of(timestamp), hour),
+            self.known_hour(weekday_of(timestamp), hour + 1),
+        ]
+        if slots == [None, None]:
+            return None, False
+        earlier, later = (self.week.means[slot or slots[0] or slots[1]] for slot in slots)
+        settled = all(self.week.visits[slot] >= SETTLED_VISITS for slot in slots if slot is not None)
+        return self.origin + earlier + (hours - hour) * (later - earlier), settled
 
-    def hour_mean(self, weekday, hour):
-        """Return the mean of an hour, -1 to 24, of a weekday, or else of the last weekday of its kind, or None."""
+    def known_hour(self, weekday, hour):
+        """Return the slot of an hour, -1 to 24, of a weekday, or else of the last weekday of its kind, or None."""
         weekday = (weekday + hour // 24) % 7
         for day in (weekday, ALIKE[weekday]):
             if (day, hour % 24) in self.week.means:
-                return self.week.means[day, hour % 24]
+                return day, hour % 24
         return None
 
     def learn(self, value, level, rate, limits):

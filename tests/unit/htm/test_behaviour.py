@@ -105,3 +105,18 @@ def test_what_came_on_one_day_alone_need_not_come_again(seed):
     for days in (1, 2):
         at = incident + days * a_day
         assert not alarms[at - 10 : at + length + 10].any()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_nor_need_what_came_once_come_again_a_week_later(seed):
+    rng = np.random.default_rng(seed)
+    a_day, length = 288, 36
+    values = 100.0 + rng.standard_normal(16 * a_day)
+    incident = int(rng.integers(4 * a_day, 6 * a_day))
+    values[incident : incident + length] += 60.0
+    times = 1.7e9 + 300.0 * np.arange(16 * a_day)
+    alarms = Model(params.parameter_set("default")).score_series(times, values).log_score >= 0.5
+    assert alarms[incident]
+    for days in (1, 7):
+        at = incident + days * a_day
+        assert not alarms[at - 2 : at + length + 2].any()

@@ -155,41 +155,55 @@ void Expectation::visit(double timestamp, double limit) {
     hour_.visit(hour_slot(timestamp), limit);
 }
 
+void Expectation::Mixture::add(const Expected& said, double by_forecast, double by_level) {
+    forecast += by_forecast * said.forecast;
+    forecast_weights += by_forecast;
+    level += by_level * said.level;
+    level_weights += by_level;
+}
+
 Expectation::Expected Expectation::expect(double timestamp, double limit) {
     visit(timestamp, limit);
-    find_levels(timestamp, limit);
+    find_levels(timestamp);
     Mixture mixture;
-    for (std::size_t k = 0; k < by_minute; ++k) consult(k, mixture);
+    settled_only_ = {};
+    doubtful_ = false;
+    for (std::size_t k = 0; k < by_minute; ++k) consult(k, mixture, limit);
     others_level_ = mixture.mean().level;
     const std::size_t slot = hour_slot(timestamp);
     has_level_[by_minute] = hour_.settled(slot);
+    settled_[by_minute] = !doubtful_;
     levels_[by_minute] = others_level_ + hour_.mean(slot);
-    consult(by_minute, mixture);
+    consult(by_minute, mixture, limit);
     return mixture.mean();
 }
 
 Expectation::Expected Expectation::closest(double value, const Expected& expected) const {
-    if (!unsettled_) return expected;
+    if (!doubtful_) return expected;
     const auto nearer = [&](double one, double other) {
         return std::fabs(value - other) < std::fabs(value - one) ? other : one;
     };
-    return {nearer(expected.forecast, forecasts_[0]), nearer(expected.level, levels_[0])};
+    const Expected other = settled_only_.mean();
+    return {nearer(expected.forecast, other.forecast), nearer(expected.level, other.level)};
 }
 
 /// Finds the forecast of an expert that has a level, and adds what it says by what it counts.
-void Expectation::consult(std::size_t k, Mixture& mixture) {
+void Expectation::consult(std::size_t k, Mixture& mixture, double limit) {
     if (!has_level_[k]) return;
     const Expert& expert = experts_[k];
     // Beyond 1 a forecast would run away from what it forecasts.
     const double kept = within(1.0 + expert.products / (expert.squares + parameters_.ridge), 1.0);
     forecasts_[k] = expert.follows ? levels_[k] + kept * expert.rest : levels_[k];
     if (!counts(k)) return;
+    const Expected said{forecasts_[k], levels_[k]};
     const double by_forecast = weight(expert.forecast_error, experts_[0].forecast_error);
     const double by_level = weight(expert.level_error, experts_[0].level_error);
-    mixture.forecast += by_forecast * forecasts_[k];
-    mixture.forecast_weights += by_forecast;
-    mixture.level += by_level * levels_[k];
-    mixture.level_weights += by_level;
+    mixture.add(said, by_forecast, by_level);
+    if (!settled_[k] && std::fabs(levels_[k] - level_) > limit) {
+        doubtful_ = true;
+    } else {
+        settled_only_.add(said, by_forecast, by_level);
+    }
 }
 
 bool Expectation::counts(std::size_t k) const {
@@ -200,17 +214,17 @@ bool Expectation::counts(std::size_t k) const {
 }
 
 /// The level of each expert that has one at this time, but for the last one.
-void Expectation::find_levels(double timestamp, double limit) {
+void Expectation::find_levels(double timestamp) {
     levels_[0] = level_;
     has_level_ = {true, false, false, false};
-    unsettled_ = false;
+    settled_ = {true, false, false, false};
     if (timestamp - begun_ < day_s) return;
     const std::size_t slot = day_slot(timestamp);
     for (std::size_t back = 0; back <= hour_of_slots && !has_level_[1]; ++back) {
         const std::size_t near = (slot + day_slots - back) % day_slots;
         if (!day_.known(near)) continue;
         levels_[1] = origin_ + day_.mean(near);
-        unsettled_ = !day_.settled(near) && std::fabs(levels_[1] - level_) > limit;
+        settled_[1] = day_.settled(near);
         has_level_[1] = true;
     }
     // Between the middles of two hours.
@@ -218,16 +232,17 @@ void Expectation::find_levels(double timestamp, double limit) {
     const double hours = time_of_day(timestamp) / hour_s - 0.5;
     const int hour = static_cast<int>(std::floor(hours));
     double earlier = 0.0, later = 0.0;
-    const bool has_earlier = hour_mean(weekday, hour, earlier);
-    const bool has_later = hour_mean(weekday, hour + 1, later);
+    settled_[2] = true;
+    const bool has_earlier = hour_mean(weekday, hour, earlier, settled_[2]);
+    const bool has_later = hour_mean(weekday, hour + 1, later, settled_[2]);
     if (!has_earlier) earlier = later;
     if (!has_later) later = earlier;
     has_level_[2] = has_earlier || has_later;
     levels_[2] = origin_ + earlier + (hours - hour) * (later - earlier);
 }
 
-/// The mean of an hour, -1 to 24, of a weekday, or else of the last weekday of its kind.
-bool Expectation::hour_mean(int weekday, int hour, double& mean) const {
+/// The mean of an hour, -1 to 24, of a weekday, or else of the last weekday of its kind; clears `settled` unless it is.
+bool Expectation::hour_mean(int weekday, int hour, double& mean, bool& settled) const {
     weekday = (weekday + (hour < 0 ? 6 : hour > 23 ? 1 : 0)) % 7;
     hour = (hour + 24) % 24;
     constexpr int alike[7] = {4, 0, 1, 2, 3, 5, 5};  // Monday is like Friday, Saturday like none before it
@@ -235,6 +250,7 @@ bool Expectation::hour_mean(int weekday, int hour, double& mean) const {
         const std::size_t slot = static_cast<std::size_t>(day * 24 + hour);
         if (!week_.known(slot)) continue;
         mean = week_.mean(slot);
+        settled = settled && week_.settled(slot);
         return true;
     }
     return false;

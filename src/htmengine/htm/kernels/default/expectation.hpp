@@ -107,8 +107,8 @@ class Expectation {
     /// level is far.
     Expected expect(double timestamp, double limit);
 
-    /// What was just expected of a value, or where it is closer, what the metric's own level says, if the first days had
-    /// something far from that level at this time: what came once or twice need not come again.
+    /// What was just expected of a value, or where it is closer, what is expected without those experts who know of this time
+    /// from one or two visits alone, and something far from the metric's own level: what came once or twice need not come again.
     Expected closest(double value, const Expected& expected) const;
 
     /// Takes the value for which expect() was just asked. `rate` is that of a plain mean over all records.
@@ -155,14 +155,15 @@ class Expectation {
         double forecast_weights = 0.0;
         double level_weights = 0.0;
 
+        void add(const Expected& said, double by_forecast, double by_level);
         Expected mean() const { return {forecast / forecast_weights, level / level_weights}; }
     };
 
     void visit(double timestamp, double limit);
-    void find_levels(double timestamp, double limit);
-    void consult(std::size_t expert, Mixture& mixture);
+    void find_levels(double timestamp);
+    void consult(std::size_t expert, Mixture& mixture, double limit);
     bool counts(std::size_t expert) const;
-    bool hour_mean(int weekday, int hour, double& mean) const;
+    bool hour_mean(int weekday, int hour, double& mean, bool& settled) const;
 
     ExpectationParameters parameters_;
     std::uint8_t assumed_ = 0;
@@ -179,7 +180,9 @@ class Expectation {
     std::array<double, expert_count> levels_{};
     std::array<double, expert_count> forecasts_{};
     std::array<bool, expert_count> has_level_{};
-    bool unsettled_ = false;     // whether the first days had something far from the level at this time
+    std::array<bool, expert_count> settled_{};  // whether enough visits say so
+    bool doubtful_ = false;      // whether an expert says something far that it knows from a visit or two
+    Mixture settled_only_;       // without these
     double others_level_ = 0.0;  // what all but the last expert say together
 };
 
