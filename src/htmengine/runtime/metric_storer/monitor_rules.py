@@ -371,11 +371,15 @@ def parse(text: str, source: str) -> Rules:
     return Rules(tuple(rules), limit)
 
 
+_COMMENT: Final = re.compile(r"(?:^|(?<=\s));")
+
+
 def _lines(text: str) -> dict[str, dict[str, int]]:
     """Return the numbers of the lines of all options, by section; those of the sections themselves under no name."""
     found: dict[str, dict[str, int]] = {}
     section: dict[str, int] = {}
-    for number, line in enumerate(io.StringIO(text), 1):  # as the parser divides it
+    for number, written in enumerate(io.StringIO(text), 1):  # as the parser divides it
+        line = _COMMENT.split(written, maxsplit=1)[0]
         if header := configparser.ConfigParser.SECTCRE.match(line.strip()):
             section = found.setdefault(header["header"], {"": number})
         elif line[:1] not in " \t#;":

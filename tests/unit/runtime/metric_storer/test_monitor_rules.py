@@ -147,6 +147,7 @@ def test_the_rules_that_come_with_the_engine_monitor_everything():
         ),
         ("[a]\npattern = *\nkind = rate\n", 'line 3: [a] kind = "rate" is not counter or gauge'),
         ("[a\x0bb]\npattern = *\nkind = rate\n", 'line 3: [a\x0bb] kind = "rate" is not'),
+        ("[a] ; x]\npattern = *\nkind = rate ; y\n", 'line 3: [a] kind = "rate" is not'),
         ("[a]\npattern = *\ninterval = 5 minutes\n", 'line 3: [a] interval = "5 minutes" is not a time'),
         ("[a]\npattern = *\ndelay = 2d\n", 'line 3: [a] delay = "2d" is longer than a day'),
         (
