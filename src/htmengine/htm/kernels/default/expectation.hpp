@@ -1,15 +1,15 @@
 // What a metric's next value is expected to be, by experts that compete.
 //
 // Each expert has a level: the metric's own; its value at this time of day; its value at this hour of the week; and what
-// these say together, with what this minute of the hour adds to it: much of what runs on a machine runs every hour, or
-// every 5 to 30 minutes. The last one counts only where it clearly errs less than the others together. An expert's forecast adds what is left of the last value's distance from that level: a first-order autoregression
-// around it, as the metric had it. Experts count by the inverse square of their usual errors. The combined forecast is
-// expected of this very record, the combined level of any record at this time.
+// these say together, with what this minute of the hour adds: much of what runs on a machine runs every hour, or every 5
+// to 30 minutes. The last one counts only where it clearly errs less than the others together. An expert's forecast adds
+// what is left of the last value's distance from its level: a first-order autoregression around it, as the metric had it.
+// Experts count by the inverse square of their usual errors. The combined forecast is expected of this very record, the
+// combined level of any record at this time.
 //
-// The values of a day are kept for each five minutes, those of a week for each hour, those of an hour, relative to what
-// the others say, for each minute, each as a mean over past visits:
-// what came in the last minutes is no evidence of what is usual at this time. A weekday that is not known yet is taken
-// for the weekday before it, a Sunday for the Saturday. All times are UTC.
+// The values of a day are kept for each five minutes, those of a week for each hour, and for each minute of an hour what
+// it adds: means over past visits, since what came in the last minutes is no evidence of what is usual at this time. A
+// weekday that is not known yet is taken for the weekday before it, a Sunday for the Saturday. All times are UTC.
 //
 // Source: prediction with expert advice, weights by past losses, as in Cesa-Bianchi and Lugosi (2006), "Prediction,
 // Learning, and Games", chapter 2; here with the inverse square of discounted mean errors.
