@@ -180,7 +180,7 @@ class Channel:
 
         self.connection.later(ack)
 
-    def wait_until_sent(self) -> None:
+    def wait_for_broker(self) -> None:
         """Return when the broker has done what was asked of it on this channel, acknowledgements too. Raises as `ask`."""
         # Flow is on already: this changes nothing, and is answered in its turn.
         self.ask(lambda raw, answer: raw.flow(True, answer))

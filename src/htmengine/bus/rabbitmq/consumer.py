@@ -512,7 +512,7 @@ class RabbitConsumer(Closing, Consumer):
         queue = message.subscription.queue
         if self._redelivery_counts is not None:
             try:
-                message.subscription.channel.wait_until_sent()
+                message.subscription.channel.wait_for_broker()
                 self._redelivery_counts.end(queue)
             except BusError as error:
                 log.warning("bus.redelivery_count_not_written queue=%s reason=%s", queue, error)
