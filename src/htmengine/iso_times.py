@@ -18,5 +18,9 @@ def text(seconds: float, timespec: str = "auto") -> str:
 
 def seconds(text: str) -> float:
     """Return the seconds since the epoch of a date with or without a time, in UTC where it names no zone. Raises ValueError."""
-    moment = datetime.fromisoformat(text)
+    return since_epoch(datetime.fromisoformat(text))
+
+
+def since_epoch(moment: datetime) -> float:
+    """Return the seconds since the epoch of a moment, in UTC where it names no zone."""
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import reprlib
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from htmengine import iso_times
@@ -67,5 +67,5 @@ def _seconds(timestamp: Any) -> int:
     if isinstance(timestamp, str):
         timestamp = iso_times.seconds(timestamp)
     if isinstance(timestamp, datetime):
-        timestamp = (timestamp if timestamp.tzinfo else timestamp.replace(tzinfo=UTC)).timestamp()
+        timestamp = iso_times.since_epoch(timestamp)
     return math.floor(_number(timestamp))
