@@ -231,29 +231,24 @@ void Expectation::find_levels(double timestamp) {
     const int weekday = calendar::weekday(timestamp);
     const double hours = time_of_day(timestamp) / hour_s - 0.5;
     const int hour = static_cast<int>(std::floor(hours));
-    double earlier = 0.0, later = 0.0;
-    settled_[2] = true;
-    const bool has_earlier = hour_mean(weekday, hour, earlier, settled_[2]);
-    const bool has_later = hour_mean(weekday, hour + 1, later, settled_[2]);
-    if (!has_earlier) earlier = later;
-    if (!has_later) later = earlier;
-    has_level_[2] = has_earlier || has_later;
-    levels_[2] = origin_ + earlier + (hours - hour) * (later - earlier);
+    const auto earlier = hour_mean(weekday, hour), later = hour_mean(weekday, hour + 1);
+    if (!earlier && !later) return;
+    const HourMean from = earlier ? *earlier : *later, to = later ? *later : *earlier;
+    levels_[2] = origin_ + from.mean + (hours - hour) * (to.mean - from.mean);
+    settled_[2] = from.settled && to.settled;
+    has_level_[2] = true;
 }
 
-/// The mean of an hour, -1 to 24, of a weekday, or else of the last weekday of its kind; clears `settled` unless it is.
-bool Expectation::hour_mean(int weekday, int hour, double& mean, bool& settled) const {
+/// The mean of an hour, -1 to 24, of a weekday, or else of the last weekday of its kind.
+std::optional<Expectation::HourMean> Expectation::hour_mean(int weekday, int hour) const {
     weekday = (weekday + (hour < 0 ? 6 : hour > 23 ? 1 : 0)) % 7;
     hour = (hour + 24) % 24;
     constexpr int alike[7] = {4, 0, 1, 2, 3, 5, 5};  // Monday is like Friday, Saturday like none before it
     for (const int day : {weekday, alike[weekday]}) {
         const std::size_t slot = static_cast<std::size_t>(day * 24 + hour);
-        if (!week_.known(slot)) continue;
-        mean = week_.mean(slot);
-        settled = settled && week_.settled(slot);
-        return true;
+        if (week_.known(slot)) return HourMean{week_.mean(slot), week_.settled(slot)};
     }
-    return false;
+    return std::nullopt;
 }
 
 void Expectation::learn(double value, const Expected& expected, double rate, const Limits& limits) {

@@ -18,6 +18,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace htmengine {
@@ -159,11 +160,16 @@ class Expectation {
         Expected mean() const { return {forecast / forecast_weights, level / level_weights}; }
     };
 
+    struct HourMean {
+        double mean;
+        bool settled;  // whether enough visits say so
+    };
+
     void visit(double timestamp, double limit);
     void find_levels(double timestamp);
     void consult(std::size_t expert, Mixture& mixture, double limit);
     bool counts(std::size_t expert) const;
-    bool hour_mean(int weekday, int hour, double& mean, bool& settled) const;
+    std::optional<HourMean> hour_mean(int weekday, int hour) const;
 
     ExpectationParameters parameters_;
     std::uint8_t assumed_ = 0;
