@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from functools import lru_cache
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from htmengine.htm import _kernels, params
 
 T = TypeVar("T")
+
+POOLERS_KEPT: Final = 2
+"""By default one takes 4 MB; all models with the same encoders and seed begin with the same."""
 
 _ENCODERS: dict[type, Any] = {
     params.DateEncoder: _kernels.DateEncoder,
@@ -96,13 +100,19 @@ def _nupic(parameters: params.NupicParameters) -> _kernels.NupicModel:
             for name, encoder in sorted(parameters.encoders.items())
         ]
     )
-    pooler = _made(_kernels.SpatialPooler, _fields(parameters.pooler) | {"inputs": encoder.width})
+    pooler = _made(_pooler, _fields(parameters.pooler) | {"inputs": encoder.width})
     return _kernels.NupicModel(
         encoder=encoder,
         pooler=pooler,
         memory=_memory(parameters.memory, columns=parameters.pooler.columns),
         likelihood=_likelihood(parameters.likelihood),
     )
+
+
+@lru_cache(POOLERS_KEPT)
+def _pooler(**parameters: Any) -> _kernels.SpatialPooler:
+    """Return a new pooler, to be copied: to draw one takes longer than all else of a model that is made or loaded."""
+    return _kernels.SpatialPooler(**parameters)
 
 
 def _memory(
