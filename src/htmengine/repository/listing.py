@@ -31,17 +31,20 @@ class Listed(NamedTuple):
     """Of the last row, in seconds since the epoch."""
 
 
+COLUMNS: Final = (
+    _metric.uid,
+    func.coalesce(_metric.name, ""),
+    func.coalesce(_metric.status, 0),
+    _metric.generation,
+    _metric.base_rowid,
+    func.coalesce(_metric.last_rowid, 0),
+    schema.scored_rowid,
+    _metric.tail_timestamp,
+)
+"""What `Listed` is made of, from `schema.watermarked`."""
+
 _PART: Final = (
-    select(
-        _metric.uid,
-        func.coalesce(_metric.name, ""),
-        func.coalesce(_metric.status, 0),
-        _metric.generation,
-        _metric.base_rowid,
-        func.coalesce(_metric.last_rowid, 0),
-        schema.scored_rowid,
-        _metric.tail_timestamp,
-    )
+    select(*COLUMNS)
     .select_from(schema.watermarked)
     .where(_metric.uid > bindparam("after"), _metric.datasource == CUSTOM)
     .order_by(_metric.uid)

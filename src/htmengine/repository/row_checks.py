@@ -12,9 +12,10 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from sqlalchemy import Connection, ScalarSelect, Select, func, or_, select
 
-from htmengine.repository import schema, windows
+from htmengine.repository import listing, schema, windows
 from htmengine.repository.chunks import in_chunks
 from htmengine.repository.embedded import rows as runs
+from htmengine.repository.listing import Listed
 from htmengine.repository.times import FIRST_SECOND, bound, epoch_seconds
 from htmengine.repository.windows import Span, Table
 
@@ -33,7 +34,7 @@ class Part(NamedTuple):
 
 
 class RowCounts(NamedTuple):
-    """The rows of one metric, as far as they are looked at, against what the metric says of them."""
+    """The rows of one metric, as far as they are looked at, against what the metric says of them: its `Listed` comes first."""
 
     uid: str
     name: str
@@ -87,19 +88,6 @@ def checked(conn: Connection, part: Part, *, limit: int = 100) -> Checked:
     return Checked(_counts(conn, part), _reversals(conn, part, limit), _halves(conn, part, limit))
 
 
-_STATE: Final = (
-    _metric.uid,
-    _metric.name,
-    func.coalesce(_metric.status, 0),
-    _metric.generation,
-    _metric.base_rowid,
-    func.coalesce(_metric.last_rowid, 0).label("last_rowid"),
-    schema.scored_rowid,
-    _metric.tail_timestamp,
-)
-"""What `RowCounts` begin with."""
-
-
 class _Found:
     """What is found of a metric's rows, which come part by part in their order."""
 
@@ -120,22 +108,22 @@ class _Found:
 class _OfColumns:
     def __init__(self, conn: Connection, part: Part) -> None:
         self._conn = conn
-        query = select(*_STATE).select_from(schema.watermarked).where(_metric.uid.in_(part.uids))
-        self._states = conn.execute(query.order_by(_metric.uid)).all()
+        query = select(*listing.COLUMNS).select_from(schema.watermarked).where(_metric.uid.in_(part.uids))
+        self._metrics = [Listed(*row) for row in conn.execute(query.order_by(_metric.uid))]
         self._oldest = runs.oldest(conn, part.uids)
         self._before = _before(conn, part)
-        self._found = {state.uid: _Found() for state in self._states}
+        self._found = {metric.uid: _Found() for metric in self._metrics}
         self._reversals: list[RowKey] = []
         self._halves: list[RowKey] = []
 
     def checked(self, limit: int) -> Checked:
-        spans = [span for state in self._states for span in self._spans(state.uid, state.last_rowid)]
+        spans = [span for metric in self._metrics for span in self._spans(metric.uid, metric.last_rowid)]
         tables = windows.tables_of(self._conn, spans, ("raw", "anomaly_score"))
         for some, table in zip(in_chunks(spans, windows.METRICS_IN_STATEMENT), tables, strict=True):
             self._look_at([span.uid for span in some], table)
         counts = [
-            RowCounts._make((*state, *self._found[state.uid].counts(), self._oldest.get(state.uid)))
-            for state in self._states
+            RowCounts._make((*metric, *self._found[metric.uid].counts(), self._oldest.get(metric.uid)))
+            for metric in self._metrics
         ]
         return Checked(counts, self._reversals[:limit], self._halves[:limit])
 
@@ -263,7 +251,7 @@ def _counts(conn: Connection, part: Part) -> list[RowCounts]:
     )
     query: Select[Any] = (
         select(
-            *_STATE,
+            *listing.COLUMNS,
             func.coalesce(rows.c.rows, 0),
             rows.c.first,
             rows.c.last,
