@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
-from sqlalchemy import Connection, and_, delete, func, insert, literal, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, delete, func, insert, literal, or_, select, update
 
 from htmengine.alerts import notice as notices
 from htmengine.alerts.notice import Kind, Notice, Severity
@@ -201,13 +201,23 @@ def to_repeat(conn: Connection, target: str, since: float) -> list[int]:
     return sorted(found)
 
 
+_LAST: Final = (
+    select(func.max(_delivery.id).label("id"))
+    .where(
+        _delivery.incident.is_(None),
+        _delivery.rule.in_(bindparam("rules", expanding=True)),
+        _delivery.state != "suppressed",
+    )
+    .group_by(_delivery.rule, _delivery.target)
+    .subquery()
+)
+_LAST_TROUBLES: Final = select(*_DELIVERY).join(_LAST, _delivery.id == _LAST.c.id)
+
+
 def last_troubles(conn: Connection, rules: Collection[str]) -> dict[str, list[Delivery]]:
     """Return, by rule, the last that each target is told of the engine for it."""
-    known = and_(_delivery.incident.is_(None), _delivery.rule.in_(rules), _delivery.state != "suppressed")
-    newest = select(func.max(_delivery.id).label("id")).where(known)
-    last = newest.group_by(_delivery.rule, _delivery.target).subquery()
     found: dict[str, list[Delivery]] = {rule: [] for rule in rules}
-    for row in conn.execute(select(*_DELIVERY).join(last, _delivery.id == last.c.id)):
+    for row in conn.execute(_LAST_TROUBLES, {"rules": list(found)}):
         delivery = Delivery(*row)
         found[delivery.rule].append(delivery)
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Generic, Protocol, TypeVar
 
-from sqlalchemy import Connection, Select, Table, insert, select, update
+from sqlalchemy import Connection, Table, insert, select, update
 
 _NAME: Final = "writer"
 
@@ -30,16 +30,20 @@ class WriterRow(Generic[P]):
     def __init__(self, table: Table, make: Callable[..., P]) -> None:
         self._table = table
         self._make = make
-        self._columns = [column for column in table.c if column is not table.c.name]
+        # Writers ask all the time: to make these statements takes longer than to execute them.
+        own = table.c.name == _NAME
+        self._query = select(*(column for column in table.c if column is not table.c.name)).where(own)
+        self._locking = self._query.with_for_update()
+        self._update = update(table).where(own)
 
     def read(self, conn: Connection) -> P | None:
         """Return how far the writer has come; None if it has never run."""
-        row = conn.execute(self._query()).first()
+        row = conn.execute(self._query).first()
         return None if row is None else self._make(**row._mapping)
 
     def lock(self, conn: Connection, first: P) -> P:
         """Return the same, `first` if it has never run, and keep other writers waiting until this transaction ends."""
-        row = conn.execute(self._query().with_for_update()).first()
+        row = conn.execute(self._locking).first()
         if row is not None:
             return self._make(**row._mapping)
         conn.execute(insert(self._table).values(name=_NAME, **first._asdict()))
@@ -47,7 +51,4 @@ class WriterRow(Generic[P]):
 
     def move(self, conn: Connection, position: P) -> None:
         """Store how far the writer has come."""
-        conn.execute(update(self._table).where(self._table.c.name == _NAME).values(**position._asdict()))
-
-    def _query(self) -> Select[Any]:
-        return select(*self._columns).where(self._table.c.name == _NAME)
+        conn.execute(self._update, position._asdict())
