@@ -126,6 +126,14 @@ class _Victim:
         if not self.engine.wait_until_it_listens():
             raise RuntimeError(f"the engine ended: {self.engine.log.read_text()}")
 
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Wait for something; what has not come in the end is judged. Raises RuntimeError when the engine ends before."""
+        deadline = time.monotonic() + WITHIN_S
+        while not condition() and time.monotonic() < deadline:
+            if not self.engine.running:
+                raise RuntimeError(f"the engine ended: {self.engine.log.read_text()}")
+            time.sleep(0.2)
+
     def rows(self, like: str) -> Rows:
         """Return what is stored of metrics."""
         found: Rows = defaultdict(list)
@@ -159,8 +167,8 @@ class _Victim:
         required = sum(
             not may_lack(name, timestamp) for name, rows in expected.items() for timestamp, _ in rows
         )
-        _wait(lambda: sum(map(len, self.rows(like).values())) >= required)
-        _wait(self.engine.settled)
+        self.wait(lambda: sum(map(len, self.rows(like).values())) >= required)
+        self.wait(self.engine.settled)
         verified = self.engine.command("verify", "--settled")
         faults = [] if verified.returncode == 0 else [verified.stdout.decode()]
         if code := self.engine.stop():
@@ -193,13 +201,6 @@ def _scores_of(rows: Sequence[tuple[int, float]]) -> list[float]:
         Model(params.parameter_set("default")).score_series(timestamps, values).log_score.tolist()
     )
     return scores
-
-
-def _wait(condition: Callable[[], bool]) -> None:
-    """Wait for something; what has not come in the end is judged."""
-    deadline = time.monotonic() + WITHIN_S
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.2)
 
 
 # -- Remote write
@@ -275,7 +276,7 @@ def remote_write(folder: Path, *, kills: int, seed: int = 1) -> Verdict:
         victim.kills()
         time.sleep(5.0)  # what comes undisturbed
         target.close()
-        _wait(lambda: _ups(port)[-1][1] == 0.0)
+        victim.wait(lambda: _ups(port)[-1][1] == 0.0)
         return victim.judge(_rates(port), "kill%")
     finally:
         victim.engine.kill()
@@ -380,9 +381,9 @@ def pickle(folder: Path, *, kills: int, seed: int = 1) -> Verdict:
         with _sending(port) as sent:
             victim.kills(after_each=note)
             points = len(sent["kill.0"])
-            _wait(lambda: len(sent["kill.0"]) > points + 50)
+            victim.wait(lambda: len(sent["kill.0"]) > points + 50)
         last, _ = sent["kill.0"][-1]
-        _wait(
+        victim.wait(
             lambda: len(rows := victim.rows("kill.%")) == POINTS and {rows[n][-1][0] for n in rows} == {last}
         )
         note()
