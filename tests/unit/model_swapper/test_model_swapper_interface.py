@@ -61,7 +61,8 @@ def uid(installation):
 
 
 @pytest.fixture
-def scheduler(installation):
+def scheduler(installation, monkeypatch):
+    monkeypatch.setattr("htmengine.model_swapper.scheduler.IDLE_POLL_S", 0.02)
     stop = threading.Event()
     stage = model_scheduler_service.build(installation)
     thread = threading.Thread(target=loop.run, args=(stage, installation.bus, stop))

@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from htmengine.config import templates
+from nta.utils.bus_connections import embedded
 from nta.utils.message_bus_connector import (
     ConsumerCancelled,
     MessageBusConnector,
@@ -53,7 +54,8 @@ def test_a_queue_that_is_not_there_is_said_so(bus):
     bus.deleteMessageQueue("absent")
 
 
-def test_a_blocking_consumer_waits_and_ends_with_its_queue(bus):
+def test_a_blocking_consumer_waits_and_ends_with_its_queue(bus, monkeypatch):
+    monkeypatch.setattr(embedded, "WAIT_S", 0.05)
     with bus.consume("q") as messages:
         iterator = iter(messages)
         threading.Timer(0.1, lambda: bus.publish("q", b"late", persistent=True)).start()

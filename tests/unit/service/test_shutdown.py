@@ -65,7 +65,7 @@ import threading
 from htmengine.service import program, shutdown
 program.configure_logging()
 stop = threading.Event()
-with program.stopping_on_signals(stop), shutdown.in_time(stop, shutdown.Progress(), "x", standstill_s=0.5):
+with program.stopping_on_signals(stop), shutdown.in_time(stop, shutdown.Progress(), "x", standstill_s=0.1):
     print("ready", flush=True)
     while True:  # as a read from a server that is silent: no signal ends it
         threading.Event().wait(1000)

@@ -105,7 +105,7 @@ def test_services_that_take_long_to_stop_are_waited_for_as_long_as_they_move(con
         for number in range(10):
             now[0] += STANDSTILL_S - 1
             context.progress.moved(f"{number} of 10 saved")
-            time.sleep(0.05)
+            time.sleep(0.02)
 
     supervisor = Supervisor({"saving": saving}, context)
     supervisor.start()

@@ -53,7 +53,7 @@ def test_what_is_not_taken_is_tried_again(receiver, target):
 
 
 def test_a_service_that_keeps_us_waiting_is_given_up(monkeypatch):
-    monkeypatch.setattr(apprise, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(apprise, "TIMEOUT_S", 0.05)
     with raw_server(lambda connection: None) as port:
         target = target_of(
             'kind = "apprise"\nurl_env = "URL"', environment={"URL": f"json://127.0.0.1:{port}?rto=1"}

@@ -238,7 +238,7 @@ def test_a_server_without_starttls_gets_nothing(mailbox, server):
 
 
 def test_a_server_that_says_nothing_is_given_up(monkeypatch):
-    monkeypatch.setattr(mail, "Deadline", lambda: Deadline(0.2))
+    monkeypatch.setattr(mail, "Deadline", lambda: Deadline(0.05))
     with raw_server(lambda connection: None) as port:
         said = target_of(settings(port).replace("localhost", "127.0.0.1")).send(notice())
     assert isinstance(said, Retry)

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from htmengine.alerts.targets import secrets
+from htmengine.alerts.targets import secrets, slack
 from htmengine.alerts.targets.api import Delivered, Gone, Retry
 from htmengine.alerts.targets.http import Receiver
 from htmengine.alerts.targets.slack import Slack, message
@@ -11,7 +11,8 @@ from tests.unit.alerts.targets.receiving import made, nasty_notice, target_of
 
 
 @pytest.fixture
-def target(receiver, tmp_path):
+def target(receiver, tmp_path, monkeypatch):
+    monkeypatch.setattr(slack, "PAUSE_S", 0.0)
     receiver.always = (200, {}, b"ok")
     (tmp_path / "hook").write_text(f"{receiver.url}/services/T0000000/B0000000/abcdefghijkl\n")
     return target_of('kind = "slack"\nurl_file = "hook"', tmp_path)

@@ -151,7 +151,7 @@ def test_connections_are_not_read_while_the_bus_is_slow(bus, running):
     before = -1
     while before != len(taken):  # until the sender cannot go on
         before = len(taken)
-        time.sleep(0.3)
+        time.sleep(0.1)
     assert before < chunks
     assert listener.counters["lines"] < 10_000
     bus.open.set()
