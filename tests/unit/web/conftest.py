@@ -1,3 +1,7 @@
+import shutil
+from contextlib import contextmanager, nullcontext
+
+import anyio.from_thread
 import pytest
 
 from htmengine import config
@@ -5,10 +9,38 @@ from htmengine.service.context import opened
 from tests.unit.web.house import House
 
 
-@pytest.fixture(autouse=True)
-def ending_soon(monkeypatch):
+@pytest.fixture(scope="session", autouse=True)
+def one_event_loop():
+    """Let all servers run on one event loop: to start one and its threads takes longer than to answer most requests."""
+    with anyio.from_thread.start_blocking_portal() as portal, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(anyio.from_thread, "start_blocking_portal", lambda **_: nullcontext(portal))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ending_soon():
     """Let a server end soon: each test waits for the end of its own."""
-    monkeypatch.setattr("htmengine.web.feed.RECEIVE_S", 0.01)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("htmengine.web.feed.RECEIVE_S", 0.01)
+        yield
+
+
+@pytest.fixture(scope="session")
+def tools_described_once():
+    """Let the servers of tools describe these once: to make schemas of all takes longer than most tests."""
+    from mcp.server.mcpserver.tools import base
+
+    describe, known = base.func_metadata, {}
+
+    def described(tool, **options):
+        key = tool.__wrapped__.__func__, repr(options)
+        if key not in known:
+            known[key] = describe(tool, **options)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "func_metadata", described)
+        yield
 
 
 @pytest.fixture
@@ -17,8 +49,23 @@ def context(data_folder):
         yield context
 
 
-@pytest.fixture
-def house(context):
+@contextmanager
+def house_of(context):
     house = House(context)
     yield house
     house.site.close()
+
+
+@pytest.fixture
+def house(context):
+    with house_of(context) as house:
+        yield house
+
+
+@pytest.fixture(scope="module")
+def shared_house(new_installation, tmp_path_factory):
+    """Give a house for those tests of a module that leave it as it is: to furnish one takes longer than to ask it."""
+    folder = tmp_path_factory.mktemp("shared")
+    shutil.copytree(new_installation, folder, dirs_exist_ok=True)
+    with opened(config.embedded(folder)) as context, house_of(context) as house:
+        yield house

@@ -22,9 +22,10 @@ GRAFANA = {"X-Grafana-Org-Id": "1", "X-Dashboard-Id": "7", "X-Panel-Id": "2", "U
 FORM = {"Content-Type": "application/x-www-form-urlencoded", **GRAFANA}
 
 
-@pytest.fixture
-def fleet(house):
+@pytest.fixture(scope="module")
+def fleet(shared_house):
     """Give a house with metrics whose rows come each minute, the last of them at UNTIL."""
+    house = shared_house
     values = [float(i) for i in range(120)]
     scores = [0.1] * 119 + [0.75]
     house.metric("web.a.requests", values, log_scores=scores, last=UNTIL)
@@ -275,15 +276,15 @@ def test_a_token_is_needed_where_others_need_one(context):
 # -- Events
 
 
-def test_deployments_are_stored_and_shown_by_their_tags(fleet):
+def test_deployments_are_stored_and_shown_by_their_tags(house):
     def shown(**fields):
-        return fleet.client.get(
+        return house.client.get(
             "/events/get_data", params={"from": UNTIL - 600, "until": UNTIL, **fields}
         ).json()
 
     sent = {"what": "deploy 1.7", "tags": ["deploy", "web"], "when": UNTIL - 60, "data": "by anne"}
-    assert fleet.client.post("/events/", json=sent).status_code == 200
-    assert fleet.client.post("/events", json={"what": "later", "tags": "deploy db"}).status_code == 200
+    assert house.client.post("/events/", json=sent).status_code == 200
+    assert house.client.post("/events", json={"what": "later", "tags": "deploy db"}).status_code == 200
     (one,) = shown(tags="deploy web")
     assert one == {
         "id": 1,
