@@ -5,7 +5,7 @@ from benchmarks import bus
 
 
 def test_a_small_run_reports_rates_and_hand_overs(monkeypatch, capsys):
-    options = ["--messages", "40", "--batches", "4", "20", "--rounds", "1", "--repeats", "5", "--json"]
+    options = ["--messages", "40", "--batches", "4", "20", "--rounds", "1", "--repeats", "2", "--json"]
     monkeypatch.setattr(sys, "argv", ["bus", *options])
     bus.main()
     report = json.loads(capsys.readouterr().out)

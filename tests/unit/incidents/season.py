@@ -23,7 +23,7 @@ from htmengine.runtime.anomaly_service.stage import AnomalyStage
 
 START = 1_700_006_400
 """A Wednesday, 00:00 UTC."""
-INTERVAL_S = 300
+INTERVAL_S = 900
 DAY = 86_400 // INTERVAL_S
 """Rows of a day."""
 SHARDS = 2
