@@ -266,7 +266,9 @@ def remote_write(folder: Path, *, kills: int, seed: int = 1) -> Verdict:
     target = _Counted(seed)
     config, port = folder / "prometheus.yml", free_port()
     config.write_text(PROMETHEUS.format(target=target.port, engine=victim.http_port))
-    options = (f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}")
+    # It need not try for a minute to write its last samples to an engine that is no more.
+    flush = "--storage.remote.flush-deadline=1s"
+    options = (f"--config.file={config}", f"--storage.tsdb.path={folder / 'tsdb'}", flush)
     prometheus = ServerProcess(
         [program, *options, f"--web.listen-address=127.0.0.1:{port}"],
         lambda: _answers(port),
