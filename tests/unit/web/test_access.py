@@ -145,9 +145,8 @@ def test_a_session_ends_after_twelve_hours(public):
         ({}, 204),
     ],
 )
-def test_another_sites_page_changes_nothing(house, headers, status):
-    with house.client as client:
-        assert client.delete("/api/v1/session", headers=headers).status_code == status
+def test_another_sites_page_changes_nothing(shared_house, headers, status):
+    assert shared_house.client.delete("/api/v1/session", headers=headers).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -162,9 +161,8 @@ def test_another_sites_page_changes_nothing(house, headers, status):
         ("", 421),
     ],
 )
-def test_only_known_hosts_are_served(house, host, status):
-    with house.client as client:
-        assert client.get("/healthz", headers={"Host": host}).status_code == status
+def test_only_known_hosts_are_served(shared_house, host, status):
+    assert shared_house.client.get("/healthz", headers={"Host": host}).status_code == status
 
 
 def test_other_machines_are_not_let_in_while_nobody_has_a_token(public):

@@ -44,8 +44,7 @@ def test_what_is_missing_of_the_api_or_of_files_is_never_a_page(house):
         ("/metrics", "limit", "0", "Expected `int` >= 1"),
     ],
 )
-def test_a_parameter_that_cannot_be_is_explained(house, path, name, value, said):
-    with house.client:
-        (error,) = house.get(path, status=400, **{name: value})["errors"]
+def test_a_parameter_that_cannot_be_is_explained(shared_house, path, name, value, said):
+    (error,) = shared_house.get(path, status=400, **{name: value})["errors"]
     assert error["pointer"] == f"?{name}"
     assert error["detail"].startswith(said)

@@ -119,6 +119,11 @@ def test_binary_columns_hold_the_same_as_json(house):
     assert rows == expected["rows"]
 
 
+@pytest.fixture(scope="module")
+def shared_metric(shared_house):
+    return shared_house.metric("a", [1.0])
+
+
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -131,10 +136,8 @@ def test_binary_columns_hold_the_same_as_json(house):
         {"unknown": 1},
     ],
 )
-def test_a_request_that_makes_no_sense_is_explained(house, parameters):
-    uid = house.metric("a", [1.0])
-    with house.client:
-        problem = house.get(f"/metrics/{uid}/data", status=400, **parameters)
+def test_a_request_that_makes_no_sense_is_explained(shared_house, shared_metric, parameters):
+    problem = shared_house.get(f"/metrics/{shared_metric}/data", status=400, **parameters)
     assert problem["detail"]
 
 

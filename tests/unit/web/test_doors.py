@@ -110,7 +110,11 @@ def test_what_is_refused_is_answered_and_reported_by_door_and_reason(house, queu
 
 @pytest.mark.parametrize("path", REQUESTS)
 @pytest.mark.parametrize("error", [QueueFull("full"), BusUnavailable("away")])
-def test_a_sender_is_asked_to_send_again_while_the_queue_takes_no_more(house, monkeypatch, path, error):
+def test_a_sender_is_asked_to_send_again_while_the_queue_takes_no_more(
+    shared_house, monkeypatch, path, error
+):
+    house = shared_house
+
     def publish(messages):
         raise error
 

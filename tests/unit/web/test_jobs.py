@@ -107,9 +107,10 @@ def test_a_file_packed_in_any_way_is_scored(house):
         ("passes=0", "time,value\n1,2\n"),
     ],
 )
-def test_a_file_that_cannot_be_scored_is_explained(house, query, content):
-    with house.client as client:
-        answer = client.post(f"/api/v1/detect?{query}", content=content, headers={"Content-Type": "text/csv"})
+def test_a_file_that_cannot_be_scored_is_explained(shared_house, query, content):
+    answer = shared_house.client.post(
+        f"/api/v1/detect?{query}", content=content, headers={"Content-Type": "text/csv"}
+    )
     assert answer.status_code == 400
     assert answer.json()["detail"]
 
