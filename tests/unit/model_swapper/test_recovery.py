@@ -12,7 +12,6 @@ from htmengine.messages import Samples, shard_of
 from htmengine.model_swapper import model_memory
 from htmengine.model_swapper.checkpoint import CODEC_PACKED, CODEC_ZSTD, Checkpoint
 from htmengine.model_swapper.checkpoint_writer import Write
-from htmengine.model_swapper.model_memory import ROWS_WORTH_A_BLOCK, ROWS_WRITTEN_BEHIND
 from htmengine.model_swapper.scheduler import ORPHANS_INTERVAL_S
 from htmengine.repository import metrics, samples, schema, watermarks
 from htmengine.repository.retention import remove_older
@@ -366,9 +365,13 @@ def test_a_checkpoint_that_is_still_being_written_counts_as_stored(world):
     assert {key: it.block() for key, it in recovery.newest(models).items()} == {(uid, 0): b"block"}
 
 
-def test_models_that_find_no_room_take_a_few_rows_again_rather_than_be_saved_each_time(make_world):
+def test_models_that_find_no_room_take_a_few_rows_again_rather_than_be_saved_each_time(
+    make_world, monkeypatch
+):
+    worth = 8  # rows of a block
+    monkeypatch.setattr(model_memory, "ROWS_WORTH_A_BLOCK", worth)
     world = make_world(metrics_count=2, resident_bytes=1, requests_per_checkpoint=1000)
-    rows = 3 * ROWS_WORTH_A_BLOCK
+    rows = 3 * worth
     for _ in range(rows):  # each sample of a metric meets a model that was let go
         world.publish(*[(metric, rowid) for metric in range(2) for rowid in world.append(metric, 1)])
         world.settle_all()
@@ -381,15 +384,17 @@ def test_models_that_find_no_room_take_a_few_rows_again_rather_than_be_saved_eac
     assert 2 * 2 <= saved <= 2 * 4
 
 
-def test_models_are_saved_as_the_rate_allows_before_a_checkpoint_is_due(make_world):
+def test_models_are_saved_as_the_rate_allows_before_a_checkpoint_is_due(make_world, monkeypatch):
+    behind = 16  # rows of which a block is written while there is time
+    monkeypatch.setattr(model_memory, "ROWS_WRITTEN_BEHIND", behind)
     world = make_world(metrics_count=4, requests_per_checkpoint=1000)
-    rows = 2 * ROWS_WRITTEN_BEHIND + 5
+    rows = 2 * behind + 5
     for _ in range(rows):
         world.publish(*[(metric, rowid) for metric in range(4) for rowid in world.append(metric, 1)])
         world.settle_all()
     world.scheduler._writer.flush()
     unsaved = [cached.unsaved for cached in world.scheduler._memory.cache]
-    assert max(unsaved) <= ROWS_WRITTEN_BEHIND
+    assert max(unsaved) <= behind
     assert world.scheduler.counters.snapshot()["checkpoints"] <= 4 * 3
     world.kill()
     world.start()
