@@ -15,6 +15,7 @@ however many parts they are read.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 from typing import Final
 
@@ -44,6 +45,8 @@ STEP: Final = 1.1
 """The interval follows a gap by this factor at most: in a few gaps to a new interval, and to no single one."""
 LIVE_S: Final = float(DAY_S)
 """Samples that come later than this are history."""
+
+_PACKED: Final = struct.Struct("<dIqqdddddd?")
 
 
 class Pause(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -75,6 +78,26 @@ class Rhythm(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whether its samples come about when they were taken. Of history nothing is missed."""
     pauses: tuple[Pause, ...] = ()
     """The newest last."""
+
+    def packed(self) -> bytes:
+        """Return everything but the pauses, in a fifth of the memory."""
+        return _PACKED.pack(
+            self.interval_s,
+            self.gaps,
+            self.week,
+            self.in_week,
+            *self.largest,
+            self.before,
+            self.late_s,
+            self.late_before_s,
+            self.live,
+        )
+
+    @classmethod
+    def unpacked(cls, packed: bytes, pauses: tuple[Pause, ...]) -> Rhythm:
+        """Return the rhythm of what `packed` returned, and its pauses."""
+        interval_s, gaps, week, in_week, first, second, third, *others = _PACKED.unpack(packed)
+        return cls(interval_s, gaps, week, in_week, (first, second, third), *others, pauses)
 
     @property
     def is_known(self) -> bool:

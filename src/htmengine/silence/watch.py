@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import heapq
 import math
+import struct
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from htmengine.silence.rhythm import Rhythm
+from htmengine.silence.rhythm import Pause, Rhythm
 
 LEARNING_S: Final = 120.0
 """A metric of which too little is known is looked at about so often, in the beginning more often; one that is never silent,
@@ -50,10 +51,9 @@ class Ended(NamedTuple):
 class _Metric:
     """What is known of a metric."""
 
-    __slots__ = ("due", "limit_s", "name", "rhythm", "rowid", "seen", "silent", "tail", "watched_since")
+    __slots__ = ("due", "limit_s", "rhythm", "rowid", "seen", "silent", "tail", "watched_since")
 
-    def __init__(self, name: str, rowid: int, tail: int | None, rhythm: Rhythm, now: float) -> None:
-        self.name = name
+    def __init__(self, rowid: int, tail: int | None, rhythm: Rhythm, now: float) -> None:
         self.rowid = rowid
         self.tail = tail
         """Timestamp of that row."""
@@ -64,7 +64,37 @@ class _Metric:
         self.seen = False
         """Whether a row came since then: the first one may be late since nobody listened."""
         self.silent = False
-        self.due = now
+        self.due = 0
+        """Second of the next look."""
+
+    def packed(self) -> bytes:
+        """Return all of this but the pauses: most metrics rest, and as objects they would take four times as much."""
+        return (
+            _PACKED.pack(
+                self.rowid,
+                math.nan if self.tail is None else self.tail,
+                math.nan if self.limit_s is None else self.limit_s,
+                self.watched_since,
+                self.due,
+                self.seen,
+                self.silent,
+            )
+            + self.rhythm.packed()
+        )
+
+    @classmethod
+    def unpacked(cls, packed: bytes, pauses: tuple[Pause, ...]) -> _Metric:
+        """Return the metric of what `packed` returned, and its pauses."""
+        rowid, tail, limit_s, watched_since, due, seen, silent = _PACKED.unpack_from(packed)
+        rhythm = Rhythm.unpacked(packed[_PACKED.size :], pauses)
+        metric = cls(rowid, None if math.isnan(tail) else int(tail), rhythm, watched_since)
+        metric.limit_s = None if math.isnan(limit_s) else limit_s
+        metric.due, metric.seen, metric.silent = due, seen, silent
+        return metric
+
+
+_PACKED: Final = struct.Struct("<qdddq??")
+"""Seconds since the epoch are exact as floating-point numbers."""
 
 
 class Watch:
@@ -74,8 +104,13 @@ class Watch:
         self._limit = limit
         self._unwatched: list[tuple[float, float]] = [(-math.inf, now)]
         """Times in which nobody watched: gaps that they reach into teach nothing."""
-        self._metrics: dict[str, _Metric] = {}
-        self._queue: list[tuple[float, str]] = []
+        self._metrics: dict[str, bytes] = {}
+        self._pauses: dict[str, tuple[Pause, ...]] = {}
+        """Of the metrics that have any."""
+        self._due: dict[int, list[str]] = {}
+        """By second, metrics that are to be looked at, unless they are due at another one by now."""
+        self._seconds: list[int] = []
+        """The same seconds, as a heap."""
 
     def __len__(self) -> int:
         """Return the number of metrics."""
@@ -110,7 +145,7 @@ class Watch:
         silent : whether it is known to be silent.
         is_new : it was made while its neighbours were watched, so that its rows have come just now.
         """
-        metric = self._metrics[uid] = _Metric(name, rowid, tail, rhythm or Rhythm(), now)
+        metric = _Metric(rowid, tail, rhythm or Rhythm(), now)
         metric.limit_s = self._limit(name)
         metric.silent = silent
         if is_new and tail is not None:
@@ -120,12 +155,15 @@ class Watch:
     def forget(self, uid: str) -> None:
         """Watch a metric no more."""
         self._metrics.pop(uid, None)
+        self._pauses.pop(uid, None)
 
-    def follow(self, limit: Limit, now: float) -> None:
-        """Go by other rules from now on."""
+    def follow(self, limit: Limit, names: Iterable[tuple[str, str]], now: float) -> None:
+        """Go by other rules from now on. `names`: uid and name of every metric."""
         self._limit = limit
-        for uid, metric in self._metrics.items():
-            limit_s = limit(metric.name)
+        for uid, name in names:
+            if uid not in self._metrics:
+                continue
+            metric, limit_s = self._of(uid), limit(name)
             if limit_s != metric.limit_s:
                 metric.limit_s = limit_s
                 metric.watched_since = now
@@ -135,33 +173,40 @@ class Watch:
         """Begin again: nobody has watched between two times."""
         self._unwatched.append((min(since, now), max(since, now)))
         del self._unwatched[:-MAX_UNWATCHED]
-        for uid, metric in self._metrics.items():
+        for uid in self._metrics:
+            metric = self._of(uid)
             metric.watched_since = now
             metric.seen = False
             self._plan(uid, metric, now)
 
     def rhythm(self, uid: str) -> Rhythm:
         """Return what is known of a metric."""
-        return self._metrics[uid].rhythm
+        return self._of(uid).rhythm
 
     def is_silent(self, uid: str) -> bool:
         """Tell whether a metric is silent."""
-        return uid in self._metrics and self._metrics[uid].silent
+        return uid in self._metrics and self._of(uid).silent
 
     def rowid(self, uid: str) -> int:
         """Return the newest row of a metric that was seen."""
-        return self._metrics[uid].rowid
+        return self._of(uid).rowid
 
     def due(self, now: float, limit: int) -> list[str]:
         """Return metrics that are to be looked at, at most so many; each is due again when it was looked at."""
-        found: list[str] = []
-        while self._queue and self._queue[0][0] <= now and len(found) < limit:
-            due, uid = heapq.heappop(self._queue)
-            metric = self._metrics.get(uid)
-            if metric is not None and metric.due == due:
-                metric.due = math.inf
-                found.append(uid)
-        return found
+        found: dict[str, None] = {}
+        while self._seconds and self._seconds[0] <= now and len(found) < limit:
+            second = self._seconds[0]
+            uids = self._due[second]
+            while uids and len(found) < limit:
+                uid = uids.pop()
+                if uid in self._metrics and self._of(uid).due == second:
+                    found[uid] = None
+            if not uids:
+                del self._due[heapq.heappop(self._seconds)]
+        return list(found)
+
+    def _of(self, uid: str) -> _Metric:
+        return _Metric.unpacked(self._metrics[uid], self._pauses.get(uid, ()))
 
     def look(
         self, uid: str, rowid: int, tail: int | None, rows: Sequence[tuple[int, int]], now: float
@@ -173,7 +218,7 @@ class Watch:
         rowid, tail : of its newest row, and the timestamp of that.
         rows : rowid and timestamp of the rows behind the one that was the newest; the oldest may be left out.
         """
-        metric = self._metrics[uid]
+        metric = self._of(uid)
         event: Begun | Ended | None = None
         if rowid > metric.rowid and tail is not None:
             event = self._came(uid, metric, rowid, tail, rows, now)
@@ -249,7 +294,7 @@ class Watch:
         return max(rhythm.expected_by(metric.tail), least)
 
     def _plan(self, uid: str, metric: _Metric, now: float) -> None:
-        """Say when a metric is looked at next."""
+        """Say when a metric is looked at next, and keep what is known of it."""
         if metric.silent:
             age_s = now - (metric.tail if metric.tail is not None else now)
             due = now + min(max(PAUSE_SHARE * age_s, MIN_PAUSE_S), MAX_PAUSE_S)
@@ -258,8 +303,16 @@ class Watch:
             known_s = now - metric.watched_since
             soon = now + min(max(known_s, MIN_PAUSE_S), LEARNING_S) * _share(uid)
             due = soon if overdue is None else max(overdue, now + 1.0)
-        metric.due = due
-        heapq.heappush(self._queue, (due, uid))
+        metric.due = math.ceil(due)
+        self._metrics[uid] = metric.packed()
+        if metric.rhythm.pauses:
+            self._pauses[uid] = metric.rhythm.pauses
+        else:
+            self._pauses.pop(uid, None)
+        if metric.due not in self._due:
+            self._due[metric.due] = []
+            heapq.heappush(self._seconds, metric.due)
+        self._due[metric.due].append(uid)
 
 
 def _share(uid: str) -> float:

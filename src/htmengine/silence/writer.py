@@ -42,6 +42,7 @@ STOOD_STILL_S: Final = 60.0
 """Of a pause that is longer nobody knows whether samples came in: the machine slept, or its clock was set."""
 MAX_STORED: Final = 5000
 """Rhythms that are stored in one step."""
+MAX_SAME: Final = 1000
 _CHANGED: Final = 1.25
 """A rhythm is stored when what it says has changed by this factor."""
 
@@ -117,7 +118,9 @@ class Writer:
         self._list_s = LIST_S
         self._looked_at = -math.inf
         self._gists: dict[str, object] = {}
-        """What of each rhythm is stored."""
+        """What of each rhythm is stored; many metrics have the same."""
+        self._same: dict[object, object] = {}
+        """Each of these once."""
         self._changed: dict[str, Rhythm] = {}
         """Rhythms that are to be stored."""
         self._silent: dict[str, int] = {}
@@ -171,7 +174,8 @@ class Writer:
             self._watch = self._begin(conn, now)
         else:
             if rules_changed:
-                self._watch.follow(self._limits.limit, now)
+                names = ((metric.uid, metric.name) for part in every_metric(conn) for metric in part)
+                self._watch.follow(self._limits.limit, names, now)
             if not 0 <= now - looked_at <= STOOD_STILL_S:
                 self._watch.resume(looked_at, now)
         return self._watch
@@ -185,7 +189,8 @@ class Writer:
             for uid, rhythm in part
         }
         self._silent = {silence.uid: silence.id for silence in silences.lasting(conn)}
-        self._gists = {uid: _gist(rhythm) for uid, rhythm in rhythms.items()}
+        self._same = {}
+        self._gists = {uid: self._one(_gist(rhythm)) for uid, rhythm in rhythms.items()}
         self._changed = {}
         for part in every_metric(conn):
             for metric in part:
@@ -304,13 +309,19 @@ class Writer:
             self._silent.pop(uid, None)
         self._silent |= {silence.uid: silence.id for silence in found}
         for uid, rhythm in some.items():
-            self._gists[uid] = _gist(rhythm)
+            self._gists[uid] = self._one(_gist(rhythm))
             del self._changed[uid]
         for uid in gone:
             self._gists.pop(uid, None)
             self._changed.pop(uid, None)
         self.counters.add("silences_found", len(found))
         self.counters.add("silences_ended", len(until))
+
+    def _one(self, gist: object) -> object:
+        """Return the same object for what is equal."""
+        if len(self._same) >= MAX_SAME:
+            self._same.clear()
+        return self._same.setdefault(gist, gist)
 
 
 def _gist(rhythm: Rhythm) -> object:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from htmengine.silence.rhythm import DAY_S, LEAST_MARGIN_S, WEEK_S, Rhythm
+from htmengine.silence.rhythm import DAY_S, LEAST_MARGIN_S, WEEK_S, Pause, Rhythm
 from tests.support.examples import examples
 from tests.unit.silence.schedules import HOUR_S, MONDAY, nightly, office, regular, silences
 
@@ -144,3 +144,25 @@ def test_runs_of_short_gaps_are_learned_as_one_gap_after_the_other(gaps, begin):
     for since, until in pairwise(times):
         one_by_one = one_by_one._with_gap(since, until)
     assert Rhythm().learned(times) == one_by_one
+
+
+numbers = st.floats(0, 1e9)
+
+
+@given(
+    st.builds(
+        Rhythm,
+        interval_s=numbers,
+        gaps=st.integers(0, 100),
+        week=st.integers(-10, 10_000),
+        in_week=st.integers(0, 10**6),
+        largest=st.tuples(numbers, numbers, numbers),
+        before=numbers,
+        late_s=numbers,
+        late_before_s=numbers,
+        live=st.booleans(),
+        pauses=st.lists(st.builds(Pause, st.integers(0), st.integers(0)), max_size=3).map(tuple),
+    )
+)
+def test_a_rhythm_is_the_same_when_it_was_packed(rhythm):
+    assert Rhythm.unpacked(rhythm.packed(), rhythm.pauses) == rhythm

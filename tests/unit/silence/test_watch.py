@@ -145,7 +145,7 @@ def test_other_rules_hold_at_once():
     run = Simulation({"a": live(without(regular(30, 1), stops, MONDAY + DAY_S))}, limit=lambda _: math.inf)
     run.run(stops + HOUR_S)
     assert not run.begun()
-    run.watch.follow(lambda _: 600.0, stops + HOUR_S)
+    run.watch.follow(lambda _: 600.0, [("a", "a")], stops + HOUR_S)
     run.run(stops + 2 * HOUR_S)
     assert [now - (stops + HOUR_S) >= 600 for now, _ in run.begun()] == [True]
 
