@@ -129,14 +129,12 @@ class Feed:
         """Read the list of metrics. Raises RepositoryUnavailable."""
         self._fleet.advance(self._clock())
         with self._context.database.read() as conn:
-            listed = [metric for part in every_metric(conn) for metric in part]
-        if not self._filled.is_set():
-            self._fleet.list_all(listed)
-            return
-        now = self._clock()
-        known = self._fleet.index
-        self.new_names.extend((one.name, now) for one in listed if one.uid not in known)
-        self._fleet.list_all(listed, now)
+            if not self._filled.is_set():
+                self._fleet.list_all(every_metric(conn))
+                return
+            now = self._clock()
+            new = self._fleet.list_all(every_metric(conn), now)
+        self.new_names.extend((name, now) for name in new)
 
     def take(self, rows: Sequence[BatchRow]) -> None:
         """Take results that were published."""

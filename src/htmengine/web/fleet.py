@@ -1,8 +1,8 @@
 """What the server keeps in memory of every metric: its last row, and the last hour and day in cells.
 
-Some seven hundred bytes for each metric, in columns, so that a hundred thousand of them are ranked in milliseconds. It is
-a cache: it is filled from the repository at the start, and kept up to date from batches of results. Safe to use from
-several threads.
+Some three hundred bytes for each metric, in columns, so that a hundred thousand of them are ranked in milliseconds; and as
+much again for each of those that somebody looked at. It is a cache: it is filled from the repository at the start, and kept
+up to date from batches of results. Safe to use from several threads.
 """
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ DIRECTIONS: Final = ("up", "down", "pattern")
 STATES: Final = ("active", "learning", "silent", "no_model", "error", "unmonitored")
 ACTIVE, LEARNING, SILENT, NO_MODEL, ERROR, UNMONITORED = range(len(STATES))
 FIRST_CAPACITY: Final = 1024
+GROWTH: Final = 1 / 16
+"""Of the room for metrics at a time, where one by one is added."""
+MAX_SHOWN: Final = 10_000
+"""Metrics of which values are kept in cells. Where more were looked at, all are forgotten, and read again."""
 _COLUMNS: Final[Mapping[str, tuple[type, Any]]] = {
     "status": (np.int8, 0),
     "generation": (np.int64, 0),
@@ -65,7 +69,7 @@ _COLUMNS: Final[Mapping[str, tuple[type, Any]]] = {
     "silent_since": (np.float64, np.nan),  # of the last sample before a silence that lasts
     "expected": (np.float32, np.nan),  # from a sample to the next, usually, of a metric that is silent
     "appeared": (np.float64, -np.inf),  # when it was seen first, if it was not there from the start
-    "filled": (np.bool_, False),  # whether the cells hold what was before the start
+    "shown": (np.int32, -1),  # where its values are in the cells, once somebody looked at it
 }
 """By name, the type of a column and what it holds for a metric of which nothing is known."""
 
@@ -82,26 +86,27 @@ class Alarm(NamedTuple):
 
 
 class Ring:
-    """For each metric, numbers in cells of equal length that end now; what is older falls out."""
+    """Numbers in cells of equal length that end now; what is older falls out.
 
-    def __init__(self, cells: int, step_s: int, **columns: tuple[type, float]) -> None:
-        """`columns`: by name, the type and what stands in an empty cell."""
+    The highest score for each metric; the last value for those that are shown, by their places among these.
+    """
+
+    def __init__(self, cells: int, step_s: int) -> None:
         self.cells = cells
         self.step_s = step_s
         self.newest = 0
         """Number of the newest cell, in steps since the epoch."""
-        self._empty = {name: empty for name, (_, empty) in columns.items()}
         self.columns: dict[str, NDArray[Any]] = {
-            name: np.full((cells, FIRST_CAPACITY), empty, dtype=kind)
-            for name, (kind, empty) in columns.items()
+            "score": np.zeros((cells, FIRST_CAPACITY), dtype=np.uint8),
+            "value": np.full((cells, 0), np.nan, dtype=np.float32),
         }
 
-    def grow(self, capacity: int) -> None:
-        """Make room for so many metrics."""
-        for name, column in self.columns.items():
-            larger = np.full((self.cells, capacity), self._empty[name], dtype=column.dtype)
-            larger[:, : column.shape[1]] = column
-            self.columns[name] = larger
+    def grow(self, name: str, capacity: int) -> None:
+        """Make room for so many metrics, or for the values of so many."""
+        column = self.columns[name]
+        larger = np.full((self.cells, capacity), _EMPTY[name], dtype=column.dtype)
+        larger[:, : column.shape[1]] = column
+        self.columns[name] = larger
 
     def advance(self, now: float) -> None:
         """Empty the cells that begin between the newest so far and now."""
@@ -113,12 +118,7 @@ class Ring:
     def empty_cell(self, number: int) -> None:
         """Empty a cell of all metrics."""
         for name, column in self.columns.items():
-            column[number % self.cells] = self._empty[name]
-
-    def clear(self, index: int) -> None:
-        """Empty all cells of a metric."""
-        for name, column in self.columns.items():
-            column[:, index] = self._empty[name]
+            column[number % self.cells] = _EMPTY[name]
 
     def slots(self, times: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
         """Return which times lie in a cell, and in which; what lies ahead of now counts as now."""
@@ -126,10 +126,17 @@ class Ring:
         return numbers > self.newest - self.cells, numbers % self.cells
 
     def in_order(self, name: str, indexes: Any) -> NDArray[Any]:
-        """Return cells of metrics, shape (cells, metrics), the oldest first."""
+        """Return cells of metrics, shape (cells, metrics), the oldest first; empty ones for the index -1."""
+        indexes = np.asarray(indexes, dtype=np.int64)
+        cells = np.full((self.cells, len(indexes)), _EMPTY[name], dtype=self.columns[name].dtype)
         order = np.arange(self.newest + 1, self.newest + 1 + self.cells) % self.cells
-        cells: NDArray[Any] = self.columns[name][np.ix_(order, indexes)]
+        there = np.flatnonzero(indexes >= 0)
+        cells[:, there] = self.columns[name][np.ix_(order, indexes[there])]
         return cells
+
+
+_EMPTY: Final = {"score": 0, "value": np.nan}
+"""What stands in an empty cell."""
 
 
 class AlarmLog:
@@ -197,10 +204,10 @@ class Fleet:
         self._columns: dict[str, NDArray[Any]] = {
             name: np.full(FIRST_CAPACITY, empty, dtype=kind) for name, (kind, empty) in _COLUMNS.items()
         }
-        self.minutes = Ring(CELLS, CELL_S, value=(np.float32, np.nan), score=(np.uint8, 0))
-        self.day = Ring(
-            CELLS, DAY_CELL_S, value=(np.float32, np.nan), score=(np.uint8, 0), alarms=(np.uint16, 0)
-        )
+        self.minutes = Ring(CELLS, CELL_S)
+        self.day = Ring(CELLS, DAY_CELL_S)
+        self._shown = 0
+        """Metrics whose values are in the cells, or were before they were removed."""
         self.causes: list[str] = []
         self.alarms = AlarmLog()
         self.open_members: Mapping[str, OpenMember] = {}
@@ -220,22 +227,38 @@ class Fleet:
             self.minutes.advance(now)
             self.day.advance(now)
 
-    def list_all(self, listed: Sequence[Listed], now: float = -np.inf) -> None:
+    def list_all(self, parts: Iterable[Sequence[Listed]], now: float = -np.inf) -> list[str]:
         """Take what the repository says of all metrics; those that it does not have any more go.
 
         Parameters
         ----------
+        parts : some of the metrics each: so nobody waits for long, and not all are in memory once more.
         now : when metrics that were not known before have appeared; without it they were there from the start.
+
+        Returns
+        -------
+        The names of those.
         """
         with self.lock:
-            before = len(self.uids)
-            known = {metric.uid for metric in listed}
-            if any(uid not in known for uid in self.uids):
-                self._keep([i for i, uid in enumerate(self.uids) if uid in known])
+            there = np.zeros(len(self.uids), dtype=np.bool_)
+        new: list[str] = []
+        for listed in parts:
+            with self.lock:
                 before = len(self.uids)
-            indexes = self._indexes([(metric.uid, metric.name) for metric in listed])
-            if not len(indexes):
-                return
+                indexes = self._list_some(listed, now)
+                new += self.names[before:]
+            there[indexes[indexes < len(there)]] = True
+        if not there.all():
+            with self.lock:
+                kept = [*np.flatnonzero(there).tolist(), *range(len(there), len(self.uids))]
+                self._keep(kept)
+        return new
+
+    def _list_some(self, listed: Sequence[Listed], now: float) -> NDArray[np.int64]:
+        """Take what the repository says of some metrics, and return where they stand."""
+        before = len(self.uids)
+        indexes = self._indexes([(metric.uid, metric.name) for metric in listed])
+        if len(indexes):
             columns = self._columns
             columns["appeared"][before : len(self.uids)] = now
             generations = np.array([metric.generation for metric in listed], dtype=np.int64)
@@ -249,7 +272,9 @@ class Fleet:
             # A batch may have told of a newer row meanwhile.
             self._columns["time"][indexes] = np.fmax(self._columns["time"][indexes], tails)
             for i, metric in zip(indexes.tolist(), listed, strict=True):
-                self.names[i] = metric.name
+                if self.names[i] != metric.name:
+                    self.names[i] = metric.name
+        return indexes
 
     def apply(self, rows: Sequence[BatchRow]) -> bool:
         """Take scored rows, each metric's in order; return whether rows before some of them were missed."""
@@ -375,16 +400,43 @@ class Fleet:
             i = self.index.get(uid)
             if i is None:
                 return
-            self._columns["filled"][i] = True
+            self._show(i)
             if np.isnan(self._columns["interval"][i]):
                 self._columns["interval"][i] = interval
             times, values, scores = (np.asarray(column, dtype=np.float64) for column in rows)
-            _fill(self.minutes, i, times, values, scores)
+            place = int(self._columns["shown"][i])
+            _fill(self.minutes, i, place, times, values, scores)
             begins, means, worst = (np.asarray(column, dtype=np.float64) for column in hours)
             # An hour has two cells and a half; which of them alarmed, only the alarms themselves tell.
             calm = np.minimum(np.nan_to_num(worst), ALARM - 1.0 / FULL)
             for offset in range(0, 3600, DAY_CELL_S // 2):
-                _fill(self.day, i, begins + offset, means, calm)
+                _fill(self.day, i, place, begins + offset, means, calm)
+
+    def _show(self, i: int) -> None:
+        """Keep the values of a metric from now on."""
+        shown = self._columns["shown"]
+        if shown[i] >= 0:
+            return
+        if self._shown == MAX_SHOWN:
+            shown[:] = -1
+            self._shown = 0
+            for ring in (self.minutes, self.day):
+                ring.columns["value"][:] = np.nan
+        if self._shown == self.minutes.columns["value"].shape[1]:
+            for ring in (self.minutes, self.day):
+                ring.grow("value", min(max(64, 2 * self._shown), MAX_SHOWN))
+        shown[i] = self._shown
+        self._shown += 1
+
+    def sparks(self, ring: Ring, indexes: Sequence[int]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """Return values and scores of metrics in cells, shape (cells, metrics), the oldest first."""
+        return ring.in_order("value", self.column("shown")[indexes]), ring.in_order("score", indexes)
+
+    def alarm_counts(self) -> NDArray[np.int64]:
+        """Return how many alarms each metric had in the last day."""
+        oldest = float((self.day.newest - self.day.cells + 1) * self.day.step_s)
+        indexes, _, _ = self.alarms.between(oldest, np.inf)
+        return np.bincount(indexes, minlength=len(self.uids))
 
     def take_silences(self, changed: Iterable[Silence]) -> None:
         """Take silences that were found or have ended, in the order of their changes."""
@@ -460,21 +512,20 @@ class Fleet:
         scores: NDArray[np.float64],
     ) -> None:
         cells = _in_cells(scores)
+        places = self._columns["shown"][indexes]
         for ring in (self.minutes, self.day):
             inside, slots = ring.slots(times)
-            has_value = inside & ~np.isnan(values)
-            ring.columns["value"][slots[has_value], indexes[has_value]] = values[has_value]
+            has_value = inside & (places >= 0) & ~np.isnan(values)
+            ring.columns["value"][slots[has_value], places[has_value]] = values[has_value]
             np.maximum.at(ring.columns["score"], (slots[inside], indexes[inside]), cells[inside])
         alarms = inside & (scores >= ALARM) & (rowids > self._columns["alarm_rowid"][indexes])
         np.maximum.at(self._columns["alarm_rowid"], indexes[alarms], rowids[alarms])
         self.alarms.add(indexes[alarms], times[alarms], scores[alarms])
-        np.add.at(self.day.columns["alarms"], (slots[alarms], indexes[alarms]), 1)
 
     def _forget_scores(self, i: int) -> None:
         """Forget what a model said of a metric: it was deleted, and its scores with it."""
-        self.minutes.columns["score"][:, i] = 0
-        for name in ("score", "alarms"):
-            self.day.columns[name][:, i] = 0
+        for ring in (self.minutes, self.day):
+            ring.columns["score"][:, i] = 0
         for name in (
             *("scored_time", "log_score", "forecast", "usual_low", "usual_high", "one_in"),
             *("alarm_time", "since"),
@@ -488,6 +539,7 @@ class Fleet:
         index = self.index
         found = [index.get(uid, -1) for uid, _ in metrics]
         if -1 in found:
+            self._make_room(found.count(-1))
             for position, (uid, name) in enumerate(metrics):
                 if found[position] == -1:
                     found[position] = index[uid] if uid in index else self._add(uid, name)
@@ -496,18 +548,23 @@ class Fleet:
 
     def _add(self, uid: str, name: str) -> int:
         i = len(self.uids)
-        if i == self._capacity:
-            self._capacity *= 2
-            for column_name, column in self._columns.items():
-                larger = np.full(self._capacity, _COLUMNS[column_name][1], dtype=column.dtype)
-                larger[:i] = column
-                self._columns[column_name] = larger
-            self.minutes.grow(self._capacity)
-            self.day.grow(self._capacity)
         self.uids.append(uid)
         self.names.append(name)
         self.index[uid] = i
         return i
+
+    def _make_room(self, more: int) -> None:
+        """Make room for so many more metrics."""
+        count = len(self.uids)
+        if count + more <= self._capacity:
+            return
+        self._capacity = count + more + int(GROWTH * count)
+        for name, column in self._columns.items():
+            larger = np.full(self._capacity, _COLUMNS[name][1], dtype=column.dtype)
+            larger[:count] = column[:count]
+            self._columns[name] = larger
+        for ring in (self.minutes, self.day):
+            ring.grow("score", self._capacity)
 
     def _keep(self, kept: list[int]) -> None:
         """Forget all metrics but these."""
@@ -521,10 +578,9 @@ class Fleet:
             column[count:before] = _COLUMNS[name][1]
         self.alarms.keep(kept)
         for ring in (self.minutes, self.day):
-            for column in ring.columns.values():
-                column[:, :count] = column[:, kept]
-            for i in range(count, before):
-                ring.clear(i)
+            scores = ring.columns["score"]
+            scores[:, :count] = scores[:, kept]
+            scores[:, count:before] = 0
 
     def _alarm(self, i: int, time: float, cause: str | None, direction: str | None) -> None:
         columns = self._columns
@@ -552,10 +608,17 @@ def _in_cells(scores: NDArray[np.float64]) -> NDArray[np.uint8]:
 
 
 def _fill(
-    ring: Ring, i: int, times: NDArray[np.float64], values: NDArray[np.float64], scores: NDArray[np.float64]
+    ring: Ring,
+    i: int,
+    place: int,
+    times: NDArray[np.float64],
+    values: NDArray[np.float64],
+    scores: NDArray[np.float64],
 ) -> None:
+    """Take values and scores of a metric into the cells of each that are empty."""
     inside, slots = ring.slots(times)
     values, scores, slots = values[inside], scores[inside], slots[inside]
-    empty = np.isnan(ring.columns["value"][slots, i])
-    ring.columns["value"][slots[empty], i] = values[empty]
+    empty = np.isnan(ring.columns["value"][slots, place])
+    ring.columns["value"][slots[empty], place] = values[empty]
+    empty = ring.columns["score"][slots, i] == 0
     np.maximum.at(ring.columns["score"], (slots[empty], i), _in_cells(scores[empty]))

@@ -85,7 +85,7 @@ def _keys(fleet: Fleet, sort: Sort, window_s: float, now: float) -> NDArray[np.f
     elif sort == "lag":
         keys -= np.where(fleet.monitored(), fleet.column("last_rowid") - fleet.column("scored_rowid"), 0)
     elif sort == "alarms":
-        keys -= fleet.day.columns["alarms"][:, : len(fleet)].sum(axis=0)
+        keys -= fleet.alarm_counts()
     elif sort == "trouble":
         keys += TROUBLE[fleet.states(now)]
     elif sort == "oddness":

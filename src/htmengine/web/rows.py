@@ -27,9 +27,9 @@ def metric_rows(site: Site, uids: Sequence[str]) -> list[MetricRow]:
         indexes = [i for uid in uids if (i := fleet.index.get(uid)) is not None]
         states = fleet.states(now, indexes)
         oddness = fleet.oddness(86400.0, indexes)
-        members = fleet.open_members
+        members, alarms = fleet.open_members, fleet.alarm_counts()
         return [
-            _row(fleet, i, STATES[state], odd, members.get(fleet.uids[i]), now)
+            _row(fleet, i, STATES[state], odd, int(alarms[i]), members.get(fleet.uids[i]), now)
             for i, state, odd in zip(indexes, states.tolist(), oddness.tolist(), strict=True)
         ]
 
@@ -60,11 +60,11 @@ INTERVAL_ROWS: Final = 100
 
 
 def fill_cells(site: Site, uids: Sequence[str]) -> None:
-    """Read what was before the start into the cells of metrics, once for each."""
+    """Read what was before into the cells of metrics of which no values are kept yet; from now on they are."""
     fleet = site.fleet
     with fleet.lock:
         empty = [
-            uid for uid in uids if (i := fleet.index.get(uid)) is not None and not fleet.column("filled")[i]
+            uid for uid in uids if (i := fleet.index.get(uid)) is not None and fleet.column("shown")[i] < 0
         ]
     if not empty:
         return
@@ -88,7 +88,7 @@ def fill_cells(site: Site, uids: Sequence[str]) -> None:
 
 
 def _row(
-    fleet: Fleet, i: int, state: str, oddness: float, member: OpenMember | None, now: float
+    fleet: Fleet, i: int, state: str, oddness: float, alarms: int, member: OpenMember | None, now: float
 ) -> MetricRow:
     def of(name: str) -> float | None:
         return number(fleet.column(name)[i])
@@ -112,7 +112,7 @@ def _row(
         max_1h=float(fleet.minutes.columns["score"][:, i].max()) / FULL,
         max_24h=float(fleet.day.columns["score"][:, i].max()) / FULL,
         one_in=of("one_in"),
-        alarms_24h=int(fleet.day.columns["alarms"][:, i].sum()),
+        alarms_24h=alarms,
         usual=(low, high) if low is not None and high is not None else None,
         forecast=of("forecast"),
         incident=member and member.incident,

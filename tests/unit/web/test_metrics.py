@@ -2,6 +2,7 @@ import pytest
 
 from htmengine.repository import silences
 from htmengine.repository.listing import Listed
+from htmengine.web import fleet as fleet_module
 from htmengine.web.fleet import STATES, Fleet
 from tests.unit.web.house import NOW
 
@@ -220,11 +221,42 @@ def test_a_metric_that_has_just_come_is_new_and_not_without_a_model(house):
 def test_scores_prove_a_model_before_the_next_listing_does(house):
     fleet = Fleet()
     listed = [Listed(uid, uid, 0, 0, 0, 2, 0, int(NOW) - 60) for uid in ("a", "b")]
-    fleet.list_all(listed)
+    fleet.list_all([listed])
     fleet.apply(house.batch(("a", "a", 3, NOW, 5.0, 0.1), ("unheard", "c", 1, NOW, 5.0, 0.1)))
     assert [STATES[state] for state in fleet.states(NOW)] == ["learning", "unmonitored", "learning"]
-    fleet.list_all(listed)
+    fleet.list_all([listed])
     assert [STATES[state] for state in fleet.states(NOW)] == ["unmonitored", "unmonitored"]
+
+
+def test_metrics_are_listed_in_parts_and_those_that_are_gone_leave(house):
+    fleet = Fleet()
+    fleet.advance(NOW)
+    listed = [Listed(f"u{i:04d}", f"m{i:04d}", 0, 0, 0, 2, 0, int(NOW) - i) for i in range(3000)]
+    assert len(fleet.list_all([listed[:1000], listed[1000:]])) == 3000
+    fleet.apply(house.batch(("u2999", "m2999", 3, NOW, 5.0, 0.7)))
+    kept = listed[::3] + listed[2999:]
+    assert fleet.list_all([kept[:500], kept[500:], [Listed("new", "n", 0, 0, 0, 1, 0, None)]]) == ["n"]
+    assert fleet.uids == [*(metric.uid for metric in kept), "new"]
+    assert fleet.column("time")[[1, 999, 1000]].tolist() == [NOW - 3, NOW - 2997, NOW]
+    assert fleet.alarm_counts()[[999, 1000]].tolist() == [0, 1]
+    assert fleet.worst(3600.0).nonzero()[0].tolist() == [1000]
+
+
+def test_values_are_kept_of_the_metrics_that_were_looked_at_last(house, monkeypatch):
+    monkeypatch.setattr(fleet_module, "MAX_SHOWN", 2)
+    uids = [house.metric(name, [1.0, 2.0, 3.0 + number]) for number, name in enumerate("abc")]
+
+    def last_values():
+        found = house.get("/metrics/sparks", uid=uids[:2], **{"from": NOW - 3600})["items"]
+        return [found[uid]["high"] for uid in uids[:2]]
+
+    with house.client:
+        assert last_values() == [3.0, 4.0]
+        house.take(house.batch((uids[0], "a", 4, NOW, 9.0, 0.1)))
+        assert last_values() == [9.0, 4.0]
+        house.get("/metrics/sparks", uid=uids[2:], **{"from": NOW - 3600})
+        shown = house.site.fleet.column("shown")
+        assert [shown[house.site.fleet.index[uid]] for uid in uids] == [-1, -1, 0]
 
 
 def test_a_metric_is_silent_from_the_moment_it_is_found_until_it_sends_again(house):

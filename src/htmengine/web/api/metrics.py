@@ -210,7 +210,7 @@ def _sparks_in_memory(call: Call, uids: list[str], ring: Ring) -> Sparks:
     with fleet.lock:
         known = [uid for uid in uids if uid in fleet.index]
         indexes = [fleet.index[uid] for uid in known]
-        values, scores = ring.in_order("value", indexes), ring.in_order("score", indexes)
+        values, scores = fleet.sparks(ring, indexes)
         step, end = float(ring.step_s), float((ring.newest + 1) * ring.step_s)
     items = {uid: _spark(values[:, i], scores[:, i], intervals[uid] / step) for i, uid in enumerate(known)}
     return Sparks(step, end, items)
