@@ -50,6 +50,7 @@ from htmengine.repository.database import Database
 from htmengine.repository.opening import open_database
 from htmengine.repository.scores import advance_watermarks
 from htmengine.repository.status import MetricStatus
+from htmengine.system.memory import give_back
 
 INTERVAL_S: Final = 300
 LONGEST: Final = 500
@@ -215,6 +216,7 @@ class Driver:
             store,
             shards=settings.shards,
             results_ages=lambda shards: dict.fromkeys(shards),
+            give_back=give_back,
         )
         self.busy_s = 0.0
         self.around_cpu_s = 0.0
@@ -299,7 +301,7 @@ def disk_mib(settings: config.Settings) -> float:
 def measure(folder: Path, fleet: Fleet, options: argparse.Namespace) -> dict[str, Any]:
     """Run the scheduler and return what it took."""
     settings = settings_of(folder, options.memory, options.threads)
-    database = open_database(settings.repository)
+    database = open_database(settings.repository, cache_bytes=settings.scheduler.cache_bytes)
     store = open_checkpoint_store(settings, database)
     driver = Driver(settings, fleet, database, store)
     random = np.random.default_rng(3)

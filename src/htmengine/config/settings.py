@@ -52,6 +52,11 @@ APPLICATION: Final = "application.conf"
 SWAPPER: Final = "model-swapper.conf"
 POSTGRESQL_PORT: Final = 5432
 MIN_RESIDENT_MEBIBYTES, UNKNOWN_MEBIBYTES = 256, 2048
+CACHE_BYTES: Final = 4 << 20, 128 << 20
+"""Of a SQLite file's writer, at least and at most."""
+MAX_CHECKPOINT_CACHE_BYTES: Final = 16 << 20
+ON_THE_WAY_BYTES: Final = 24 << 20
+"""Blocks that are read and written, rows, messages, and what the C library has free between two times that it is given back."""
 """For models, where nothing else is said: at least, and where it is not known how much memory there is."""
 SHARDS_ON_RABBITMQ: Final = 16
 MAX_SHARDS: Final = 256
@@ -285,12 +290,30 @@ class Scheduler(msgspec.Struct, frozen=True, kw_only=True):
     model: ModelName = "default"
     """Parameter set of a metric that is monitored without parameters of its own."""
     resident_bytes: int = msgspec.field(default_factory=_resident_bytes)
+    """What the process may grow by for models: they themselves, pages of files that are kept beside them, and what is on
+    its way between both."""
     requests_per_checkpoint: int = 500
     threads: int = 1
     chunk_size: int = 1440
     """Rows that are read from the repository at a time."""
     profiling: bool = False
     """As `Settings.profiling`, for the scheduler: `model-swapper.conf`."""
+
+    @property
+    def cache_bytes(self) -> int:
+        """Pages that the writer of the repository's file keeps in memory: with many metrics it writes all over the file."""
+        return min(max(CACHE_BYTES[0], self.resident_bytes // 16), CACHE_BYTES[1])
+
+    @property
+    def checkpoint_cache_bytes(self) -> int:
+        """Pages that the writer of the file of checkpoints keeps: it adds blocks, and looks at little of what is there."""
+        return min(max(CACHE_BYTES[0], self.resident_bytes // 32), MAX_CHECKPOINT_CACHE_BYTES)
+
+    @property
+    def model_bytes(self) -> int:
+        """What is left of the memory for the models themselves."""
+        beside = self.cache_bytes + self.checkpoint_cache_bytes + ON_THE_WAY_BYTES
+        return max(self.resident_bytes - beside, self.resident_bytes // 2)
 
 
 class Likelihood(msgspec.Struct, frozen=True, kw_only=True):

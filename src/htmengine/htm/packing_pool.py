@@ -49,25 +49,26 @@ class PackingPool(Pool[Key]):
         """The same: to compare parameters takes longer than all else that is done with a model."""
         self._known: list[params.Parameters] = []
         """Whose identities these are."""
-        self._kind_of: dict[Key, _Kind] = {}
+        self._kind_of: list[_Kind | None] = []
+        """Of the model in each slot."""
         self._unpackable: dict[Key, int] = {}
         """Of models that cannot be packed, how much memory they take."""
 
     def __len__(self) -> int:
         """Return the number of models."""
-        return len(self._kind_of)
+        return len(self._slots)
 
     def __contains__(self, key: object) -> bool:
         """Tell whether a model has this key."""
-        return key in self._kind_of
+        return key in self._slots
 
     def __iter__(self) -> Iterator[Key]:
         """Iterate over the keys."""
-        return iter(self._kind_of)
+        return iter(self._slots)
 
     def __getitem__(self, key: Key) -> Model:
         """Return the model with this key, unpacked, of generation 0. Raises KeyError when there is none."""
-        return Model.around(self._kernel.model(self._slots[key]), self._kind_of[key].parameters, 0)
+        return Model.around(self._kernel.model(self._slots[key]), self._of(key).parameters, 0)
 
     @property
     def memory(self) -> int:
@@ -91,11 +92,11 @@ class PackingPool(Pool[Key]):
 
     def parameters(self, key: Key) -> params.Parameters:
         """Return a model's parameters. Raises KeyError."""
-        return self._kind_of[key].parameters
+        return self._of(key).parameters
 
     def packs(self, key: Key) -> bool:
         """Tell whether a model can be packed. Raises KeyError."""
-        return self._kind_of[key].prototype is not None
+        return self._of(key).prototype is not None
 
     def is_packed(self, key: Key) -> bool:
         """Tell whether a model is packed. Raises KeyError."""
@@ -105,8 +106,7 @@ class PackingPool(Pool[Key]):
         """Add a model, unpacked. Raises ValueError when the key is taken."""
         self._check(key)
         kind = self._kind(model.parameters)
-        self._slots[key] = self._kernel.add(model.kernel, kind.prototype)
-        self._kind_of[key] = kind
+        self._put(key, self._kernel.add(model.kernel, kind.prototype), kind)
         if kind.prototype is None:
             self._unpackable[key] = OWN_BYTES + BYTES_PER_BLOCK_BYTE * len(model.save())
 
@@ -120,8 +120,7 @@ class PackingPool(Pool[Key]):
         if not block.packed or kind.prototype is None:
             raise ValueError(f"{key!r}: the block is not packed")
         state = np.frombuffer(block.state, dtype=np.uint8)
-        self._slots[key] = self._kernel.add_packed(kind.prototype, block.rows, state)
-        self._kind_of[key] = kind
+        self._put(key, self._kernel.add_packed(kind.prototype, block.rows, state), kind)
 
     def add_new(self, key: Key, parameters: params.Parameters) -> None:
         """Add a model that has scored nothing yet. Raises ValueError when the key is taken."""
@@ -131,9 +130,10 @@ class PackingPool(Pool[Key]):
 
     def discard(self, key: Key) -> None:
         """Take a model out, if there is one."""
-        if key in self._kind_of:
-            self._kernel.remove(self._slots.pop(key))
-            del self._kind_of[key]
+        if key in self._slots:
+            slot = self._slots.pop(key)
+            self._kernel.remove(slot)
+            self._kind_of[slot] = None
             self._unpackable.pop(key, None)
 
     def remove(self, key: Key) -> Model:
@@ -158,7 +158,7 @@ class PackingPool(Pool[Key]):
         )
         found = []
         for key, generation in zip(keys, generations, strict=True):
-            kind = self._kind_of[key]
+            kind = self._of(key)
             if key in states:
                 found.append(packed_block(kind.in_block, generation, *states[key]))
             else:
@@ -168,8 +168,19 @@ class PackingPool(Pool[Key]):
         return found
 
     def _check(self, key: Key) -> None:
-        if key in self._kind_of:
+        if key in self._slots:
             raise ValueError(f"{key!r}: the pool has a model with this key")
+
+    def _put(self, key: Key, slot: int, kind: _Kind) -> None:
+        self._slots[key] = slot
+        self._kind_of.extend([None] * (slot + 1 - len(self._kind_of)))
+        self._kind_of[slot] = kind
+
+    def _of(self, key: Key) -> _Kind:
+        """Return what the model shares with others. Raises KeyError when there is none with this key."""
+        kind = self._kind_of[self._slots[key]]
+        assert kind is not None
+        return kind
 
     def _numbers(self, keys: Collection[Key]) -> NDArray[np.uint32]:
         return np.fromiter((self._slots[key] for key in keys), dtype=np.uint32, count=len(keys))
@@ -192,4 +203,4 @@ class PackingPool(Pool[Key]):
         return found
 
     def _prediction_steps(self, key: Key) -> tuple[int, ...]:
-        return self._kind_of[key].steps
+        return self._of(key).steps

@@ -154,7 +154,11 @@ def open_checkpoint_store(settings: config.Settings, repository: Database) -> Ch
     with _files_guard:
         files = _files.setdefault(repository, {})
         if path not in files:
-            database = open_database(config.Repository(path=path), shrinks=False)
+            database = open_database(
+                config.Repository(path=path),
+                shrinks=False,
+                cache_bytes=settings.scheduler.checkpoint_cache_bytes,
+            )
             store = CheckpointStore(database)
             try:
                 store.create()

@@ -15,16 +15,15 @@ from htmengine.htm.packing_pool import PackingPool
 from htmengine.htm.params import Parameters
 from htmengine.model_swapper.teaching import NOTHING, Forgotten, digest_of
 from htmengine.repository import identity
+from htmengine.service.capacity import OWN_BYTES, PACKED_BYTES, UNPACKED_BYTES
 
-OWN_BYTES: Final = 1 << 10
-"""What Python keeps of a model."""
 UNPACKED_SHARE: Final = 0.1
 """Of the budget, for unpacked models, at least: to unpack and pack one takes as long as scoring some twenty rows."""
 MIN_UNPACKED: Final = 8
-PACKED_BYTES, UNPACKED_BYTES = 25 << 10, 48 << 10
-"""Of a model, as long as there is none to be measured."""
 CANDIDATES: Final = 12
 """So many models are drawn, and the one that will not be used for longest is evicted."""
+RECENT_KEPT: Final = 1000
+"""So many that are packed may be among those that were used recently, and as many as are unpacked."""
 THREADS: Final = min(4, os.cpu_count() or 1)
 """That pack and unpack."""
 
@@ -57,6 +56,8 @@ class CachedModel:
     """When it was used last, in seconds that only grow."""
     interval: float | None = None
     """From the use before to that one."""
+    place: int = -1
+    """Where the cache has it, among those that may be drawn."""
 
     @property
     def checkpoint_digest(self) -> int:
@@ -131,13 +132,13 @@ class ModelCache:
         self.budget = budget
         self._threads = threads
         self._models: dict[str, CachedModel] = {}
-        self._uids: list[str] = []
+        self._drawn: list[CachedModel] = []
         """In no order, so that some can be drawn."""
-        self._places: dict[str, int] = {}
-        """In that list."""
         self._recent: OrderedDict[str, None] = OrderedDict()
-        """Those that may be unpacked, the least recently used first."""
+        """Those that are unpacked, the least recently used first, and some that are not any more."""
         self._chance = random.Random(0)
+        self.passed_bytes = 0
+        """Of blocks that came and of models that were packed, so far: memory that was asked for and freed again."""
         self.get = self._models.get
 
     def __len__(self) -> int:
@@ -168,6 +169,7 @@ class ModelCache:
         if isinstance(state, Block):
             self.pool.add_block(uid, state)
             size = len(state.state)
+            self.passed_bytes += size
         else:
             before = self.pool.memory
             if isinstance(state, Model):
@@ -177,8 +179,8 @@ class ModelCache:
             self._recent[uid] = None
             size = self.pool.memory - before
         self._models[uid] = cached
-        self._places[uid] = len(self._uids)
-        self._uids.append(uid)
+        cached.place = len(self._drawn)
+        self._drawn.append(cached)
         return size + OWN_BYTES
 
     def remove(self, uid: str) -> CachedModel | None:
@@ -187,10 +189,10 @@ class ModelCache:
         if cached:
             self.pool.discard(uid)
             self._recent.pop(uid, None)
-            place, last = self._places.pop(uid), self._uids.pop()
-            if last != uid:
-                self._uids[place] = last
-                self._places[last] = place
+            last = self._drawn.pop()
+            if last is not cached:
+                self._drawn[cached.place] = last
+                last.place = cached.place
         return cached
 
     def touch(self, uids: Iterable[str], now: float) -> None:
@@ -212,6 +214,10 @@ class ModelCache:
         """
         pool, count = self.pool, len(self._models)
         unpacked = pool.unpacked
+        if len(self._recent) > 2 * unpacked + RECENT_KEPT:
+            self._recent = OrderedDict(
+                (uid, None) for uid in self._recent if pool.packs(uid) and not pool.is_packed(uid)
+            )
         size = pool.unpacked_bytes / unpacked if unpacked else UNPACKED_BYTES
         packed = count - unpacked
         packed_size = pool.packed_bytes / packed if pool.packed_bytes else PACKED_BYTES
@@ -238,6 +244,7 @@ class ModelCache:
             self._recent[uid] = None
             self._recent.move_to_end(uid, last=False)
         pool.pack(packing, threads=self._threads)
+        self.passed_bytes += int(size * len(packing))
 
     def blocks(self, models: Collection[CachedModel]) -> list[bytes]:
         """Return the blocks of models."""
@@ -263,15 +270,15 @@ class ModelCache:
         tries = 0
         while len(found) < count and tries < 2 * count:
             tries += 1
-            drawn = [self._uids[self._chance.randrange(len(self._uids))] for _ in range(CANDIDATES)]
-            able = [self._models[uid] for uid in drawn if uid not in keep and uid not in found]
+            drawn = [self._drawn[self._chance.randrange(len(self._drawn))] for _ in range(CANDIDATES)]
+            able = [cached for cached in drawn if cached.uid not in keep and cached.uid not in found]
             if able:
                 last = max(able, key=lambda cached: 0.0 if cached.uid in waiting else cached.next_use(now))
                 found[last.uid] = last
         if not found:
-            for uid in self._uids:
-                if uid not in keep:
-                    found[uid] = self._models[uid]
+            for cached in self._drawn:
+                if cached.uid not in keep:
+                    found[cached.uid] = cached
                     if len(found) >= count:
                         break
         return list(found.values())

@@ -30,8 +30,8 @@ from htmengine.service.counters import Counters
 
 BACKLOG_BATCH_SIZE: Final = 64
 """Of how many models missing rows are read in a round."""
-MODELS_BATCH_SIZE: Final = 500
-"""How many models are loaded between two looks at the budget."""
+MODELS_BATCH_SIZE: Final = 200
+"""How many models are loaded between two looks at the budget. Their blocks are in memory twice meanwhile."""
 EVICTED_BATCH_SIZE: Final = 200
 LAST_BATCH_SIZE: Final = 200
 """Models that are saved together when a scheduler ends."""
@@ -47,7 +47,11 @@ BYTES_WRITTEN_BEHIND_S: Final = 4 << 20
 SAVING_TIMEOUT_S: Final = 12.0
 """When a scheduler ends; models that are not saved by then take their last rows again."""
 GIVE_BACK_INTERVAL_S: Final = 30.0
-"""While models come and go, the C library keeps more and more of what their blocks and rows were read into."""
+"""While models come and go, the C library keeps more and more of what their blocks and rows were read into: so long after
+they came it is given back at the latest,"""
+GIVE_BACK_BYTES: Final = 16 << 20
+GIVE_BACK_SHARE: Final = 1 / 24
+"""and as soon as it may be so much; more where there is a large budget."""
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +93,7 @@ class ModelMemory:
         timer : gives seconds that only grow.
         give_back : gives the system memory that nobody uses.
         """
-        self.cache = ModelCache(settings.resident_bytes)
+        self.cache = ModelCache(settings.model_bytes)
         self._failures: list[ModelFailure] = []
         """Not reported yet."""
         self._settings = settings
@@ -115,6 +119,8 @@ class ModelMemory:
         self._give_back = give_back
         self._give_back_due = math.inf
         """Without end, while no model has come since memory was given back."""
+        self._given_back_bytes = 0
+        """Of the cache's `passed_bytes`."""
 
     @property
     def may_save(self) -> bool:
@@ -159,6 +165,7 @@ class ModelMemory:
             some = able[place : place + MODELS_BATCH_SIZE]
             self._evict(working)
             self.cache.make_ready(working, self._timer())
+            self.give_back()
             # Without room in the budget hardly one of them is loaded.
             newest = (
                 self._recovery.newest([(uid, defined[uid].generation) for uid in some])
@@ -326,9 +333,12 @@ class ModelMemory:
             self._behind.pop(uid, None)
 
     def give_back(self) -> None:
-        """Give the system memory that models have left behind, some time after they came."""
-        if self._timer() >= self._give_back_due:
+        """Give the system memory that models have left behind: some time after they came, or when it is much."""
+        passed = self.cache.passed_bytes - self._given_back_bytes
+        is_much = passed >= max(GIVE_BACK_BYTES, GIVE_BACK_SHARE * self.cache.budget)
+        if is_much or self._timer() >= self._give_back_due:
             self._give_back_due = math.inf
+            self._given_back_bytes = self.cache.passed_bytes
             self._give_back()
 
     def save_all(self, progress: Callable[[str], None]) -> None:

@@ -5,16 +5,23 @@ from __future__ import annotations
 from htmengine import config
 from htmengine.repository.database import Database
 from htmengine.repository.server import open_server
-from htmengine.repository.sqlite_file import open_sqlite
+from htmengine.repository.sqlite_file import CACHE_BYTES, open_sqlite
 
 
-def open_database(repository: config.Repository, *, serving: bool = False, shrinks: bool = True) -> Database:
+def open_database(
+    repository: config.Repository,
+    *,
+    serving: bool = False,
+    shrinks: bool = True,
+    cache_bytes: int = CACHE_BYTES,
+) -> Database:
     """Return the database of the settings; nothing is connected yet. A SQLite file's folder is created.
 
     Parameters
     ----------
     serving : for services, which must not wait for long; see `repository.waiting`.
     shrinks : a SQLite file that is made then can give pages back to the disk; see `repository.file_space`.
+    cache_bytes : of the pages of a SQLite file that its writer keeps in memory, at most.
 
     Raises
     ------
@@ -23,5 +30,5 @@ def open_database(repository: config.Repository, *, serving: bool = False, shrin
     PackageMissing : the server's driver is not installed.
     """
     if repository.dialect == "sqlite":
-        return open_sqlite(repository.path, shrinks=shrinks)
+        return open_sqlite(repository.path, shrinks=shrinks, cache_bytes=cache_bytes)
     return open_server(repository, serving=serving)

@@ -26,19 +26,17 @@ from htmengine.sqlite.checkpointer import WAL_AUTOCHECKPOINT_BYTES, Checkpointer
 from htmengine.sqlite.presence import DELETED, Presence
 from htmengine.sqlite.write_lock import FairLock
 from htmengine.system import private
-from htmengine.system.memory import available_bytes
 
 BUSY_TIMEOUT_S: Final = 30.0
 """How long a process waits for another that writes to the same file."""
-WRITER_CACHE_KIB: Final = 16_384, 131_072
-"""At least and at most: what it writes to lies all over the file where there are many metrics."""
-WRITER_CACHE_SHARE: Final = 1 / 64
-"""Of the memory that there is, between the two."""
+CACHE_BYTES: Final = 16 << 20
+"""Of the writer, where nobody says how much."""
 PAGE_BYTES: Final = 2048
 """Of a page of a file that is made new. A sample changes pages of its own, which are written whole; smaller ones cost more
 time where many are written at once."""
-READER_CACHE_KIB: Final = 8_192
-"""At most, of each. What it holds is void once somebody has written; the operating system keeps the file."""
+READER_CACHE_BYTES: Final = 8 << 20
+"""At most, of each, and half of the writer's. What it holds is void once somebody has written; the operating system keeps
+the file."""
 
 _locks: WeakValueDictionary[Path, FairLock] = WeakValueDictionary()
 """The lock of each open file. It belongs to the file, whoever opened it: threads that write to one file queue here,
@@ -46,16 +44,10 @@ since those that wait inside SQLite sleep in growing steps and may be passed ove
 _locks_guard: Final = threading.Lock()
 
 
-def writer_cache_kib(memory: int) -> int:
-    """Return how large the writer's cache may grow, in KiB. `memory`: bytes that there are; 0 if it is not known."""
-    least, most = WRITER_CACHE_KIB
-    return min(max(least, int(memory * WRITER_CACHE_SHARE) >> 10), most) if memory else most
-
-
-def open_sqlite(path: Path | None, *, shrinks: bool = True) -> Database:
+def open_sqlite(path: Path | None, *, shrinks: bool = True, cache_bytes: int = CACHE_BYTES) -> Database:
     """Return the database in a file; nothing is connected yet. Its folder is created.
 
-    `shrinks`: see `open_database`. Such a file has small rows, and gets smaller pages.
+    `shrinks`, `cache_bytes`: see `open_database`. A file that shrinks has small rows, and gets smaller pages.
 
     Raises
     ------
@@ -80,9 +72,9 @@ def open_sqlite(path: Path | None, *, shrinks: bool = True) -> Database:
     # A connection's cache is void once another connection has written: writers take turns with the same one.
     writer = create_engine(url, hide_parameters=True, pool_size=1, max_overflow=0)
     presence = Presence(path)
-    for one, cache_kib in ((engine, READER_CACHE_KIB), (writer, writer_cache_kib(available_bytes()))):
+    for one, most in ((engine, min(READER_CACHE_BYTES, cache_bytes // 2)), (writer, cache_bytes)):
         event.listen(one, "do_connect", partial(_connect, presence))
-        event.listen(one, "connect", partial(_prepare, cache_kib, shrinks))
+        event.listen(one, "connect", partial(_prepare, most >> 10, shrinks))
     lock = _lock_of(path)
     checkpointer = Checkpointer(path, lock)
 

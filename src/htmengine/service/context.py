@@ -205,7 +205,9 @@ def _open(settings: config.Settings, serving: bool) -> tuple[Database, int, int,
     from htmengine.repository.opening import open_database
 
     with _alone_in(data_folder(settings), LEAST_FREE_BYTES if serving else 0), ExitStack() as undoing:
-        database = open_database(settings.repository, serving=serving)
+        database = open_database(
+            settings.repository, serving=serving, cache_bytes=settings.scheduler.cache_bytes
+        )
         undoing.callback(database.close)
         shards, parts = _prepare_repository(database, settings, serving)
         bus = open_bus(settings)

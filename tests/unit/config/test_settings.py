@@ -61,6 +61,17 @@ def test_models_get_a_quarter_of_the_memory_that_there_is(application, monkeypat
         assert config.Scheduler().resident_bytes == mebibytes << 20
 
 
+@pytest.mark.parametrize(
+    ("mebibytes", "cache", "of_checkpoints", "models"),
+    [(64, 4, 4, 32), (200, 12.5, 6.25, 157.25), (1024, 64, 16, 920), (8192, 128, 16, 8024)],
+)
+def test_what_is_kept_beside_the_models_is_part_of_their_memory(mebibytes, cache, of_checkpoints, models):
+    memory = config.Scheduler(resident_bytes=mebibytes << 20)
+    assert memory.cache_bytes == cache * 2**20
+    assert memory.checkpoint_cache_bytes == of_checkpoints * 2**20
+    assert memory.model_bytes == models * 2**20
+
+
 def test_the_template_says_the_defaults(application):
     written, built_in = config.load(application), config.Settings()
     assert written.scheduler == built_in.scheduler

@@ -5,6 +5,7 @@ import pytest
 
 from htmengine.htm import params
 from htmengine.htm.model import Block, Model
+from htmengine.model_swapper import model_cache
 from htmengine.model_swapper.model_cache import MIN_UNPACKED, CachedModel, ModelCache, Restored
 
 COUNT = 30
@@ -79,3 +80,21 @@ def test_those_beyond_the_budget_are_packed_whoever_works(users):
     users.use(users.uids[:1], 2.0)
     assert users.uids[0] in users.ready
     assert len(users.ready) == MIN_UNPACKED
+
+
+def test_of_packed_models_nobody_notes_how_recently_they_were_used(users, monkeypatch):
+    monkeypatch.setattr(model_cache, "RECENT_KEPT", 0)
+    for now in range(1, 60):
+        users.use(users.uids[now % 6 :: 6], float(now))
+    assert len(users.ready) == MIN_UNPACKED
+    assert len(users.cache._recent) <= 2 * MIN_UNPACKED + COUNT // 6
+    assert users.ready <= set(users.cache._recent)
+
+
+def test_models_are_drawn_from_those_that_are_there(users):
+    for uid in users.uids[:20]:
+        users.cache.remove(uid)
+    users.cache.budget = 0
+    left = {cached.uid for cached in users.cache.excess(set(), set(), 1.0, COUNT)}
+    assert left <= set(users.uids[20:])
+    assert users.cache.excess(set(users.uids[:-1]), set(), 1.0, COUNT) == [users.cache[users.uids[-1]]]

@@ -449,6 +449,23 @@ def test_memory_is_given_back_some_time_after_models_came_and_not_again_before_o
     assert world.given_back == [40.0, 120.0]
 
 
+def test_memory_is_given_back_as_soon_as_it_is_much(world, monkeypatch):
+    monkeypatch.setattr(model_memory, "GIVE_BACK_INTERVAL_S", 1e9)
+    world.publish(*[(metric, rowid) for metric in range(3) for rowid in world.append(metric, 2)])
+    world.settle_all()
+    assert world.given_back == []
+    world.close()
+    monkeypatch.setattr(model_memory, "GIVE_BACK_BYTES", 1)
+    monkeypatch.setattr(model_memory, "GIVE_BACK_SHARE", 0.0)
+    world.start()
+    world.publish((0, world.append(0, 1)[0]))
+    world.settle_all()
+    assert len(world.given_back) == 1
+    world.publish((0, world.append(0, 1)[0]))  # which is in memory
+    world.settle_all()
+    assert len(world.given_back) == 1
+
+
 def test_a_scheduler_that_ends_says_how_far_saving_is(world, monkeypatch):
     said = []
     monkeypatch.setattr(model_memory, "LAST_BATCH_SIZE", 1)

@@ -24,14 +24,11 @@ def test_a_file_is_opened_as_writers_and_readers_need_it(database):
     assert pragma(database, "busy_timeout") == 30_000
 
 
-@pytest.mark.parametrize(
-    ("mebibytes", "kib"), [(0, 131_072), (256, 16_384), (2048, 32_768), (4096, 65_536), (24_576, 131_072)]
-)
-def test_the_cache_of_who_writes_goes_by_the_memory_that_there_is(tmp_path, monkeypatch, mebibytes, kib):
-    monkeypatch.setattr(sqlite_file, "available_bytes", lambda: mebibytes << 20)
-    database = open_database(config.Repository(path=tmp_path / "repository.sqlite"))
+def test_who_writes_keeps_as_many_pages_as_was_said_and_who_reads_half_of_them(tmp_path):
+    database = open_database(config.Repository(path=tmp_path / "repository.sqlite"), cache_bytes=6 << 20)
     with database.write() as conn:
-        assert conn.exec_driver_sql("PRAGMA cache_size").scalar() == -kib
+        assert conn.exec_driver_sql("PRAGMA cache_size").scalar() == -6 << 10
+    assert pragma(database, "cache_size") == -3 << 10
     database.close()
 
 
