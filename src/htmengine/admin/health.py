@@ -18,12 +18,51 @@ from htmengine.repository.overview import STATUS_NAMES, Totals
 from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer import monitor_rules, name_patterns
 from htmengine.service import capacity
+from htmengine.service.capacity import Need, need
 from htmengine.service.context import LEAST_FREE_BYTES, Context, data_folder, free_bytes
 from htmengine.service.health import MAX_DEAD_LETTERS, ServiceHealth, services_of
 from htmengine.writeback import receivers, writer
 
 DEAD_NOTICES_S: Final = 7 * 86_400.0
 """Notices that were given up longer ago are not reported."""
+
+
+class Memory(NamedTuple):
+    """What the models of a fleet need, and what they may take in a scheduler."""
+
+    models: int
+    need: Need
+    resident_bytes: int
+    """As is configured, for models and what is kept beside them."""
+    model_bytes: int
+    """Of it, for models."""
+
+    def document(self) -> dict[str, int]:
+        """Return the same for JSON."""
+        return {
+            "models": self.models,
+            "packedBytes": self.need.packed,
+            "readyBytes": self.need.ready,
+            "residentBytes": self.resident_bytes,
+            "modelBytes": self.model_bytes,
+        }
+
+    @property
+    def sentence(self) -> str:
+        """Say whether all find room."""
+        packed, ready, allowed = (round(size / 2**20) for size in (*self.need, self.model_bytes))
+        if self.need.ready <= self.model_bytes:
+            room = "all find room"
+        elif self.need.packed <= self.model_bytes:
+            room = "all find room, those packed that are used least"
+        else:
+            fits = self.models * self.model_bytes // self.need.packed
+            room = f"{fits:,} find room, the others are read for each of their samples"
+        return (
+            f"Memory: {counted(self.models, 'model')} {'takes' if self.models == 1 else 'take'} {ready:,} MiB ready for use "
+            f"and {packed:,} MiB packed; [engine] resident_mebibytes, {self.resident_bytes >> 20:,}, leaves them "
+            f"{allowed:,} MiB: {room}."
+        )
 
 
 class Health(NamedTuple):
@@ -36,6 +75,7 @@ class Health(NamedTuple):
     queues: dict[str, int]
     oldest_s: dict[str, float]
     """Age of the oldest message of each queue that has any, where the bus knows it."""
+    memory: Memory
 
     def document(self) -> dict[str, Any]:
         """Return the same for JSON."""
@@ -48,6 +88,7 @@ class Health(NamedTuple):
                 "unscored": self.totals.unscored,
             },
             "deadLetters": self.dead_letters,
+            "memory": self.memory.document(),
             "findings": self.findings,
         }
 
@@ -92,6 +133,12 @@ def health_of(context: Context) -> Health:
         findings,
         queues={name: q.ready + q.unacked for name, q in status.items()},
         oldest_s={name: q.oldest_age_s for name, q in status.items() if q.oldest_age_s is not None},
+        memory=Memory(
+            totals.monitored,
+            need(totals.monitored),
+            context.settings.scheduler.resident_bytes,
+            context.settings.scheduler.model_bytes,
+        ),
     )
 
 

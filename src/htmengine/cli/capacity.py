@@ -10,7 +10,14 @@ import msgspec
 from htmengine.cli.session import print_table
 from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.readable import duration
-from htmengine.service.capacity import HEADROOM, LARGE_FLEET, Measured, promises
+from htmengine.service.capacity import (
+    HEADROOM,
+    LARGE_FLEET,
+    Measured,
+    need,
+    promises,
+    resident_mebibytes,
+)
 
 WORDS: Final = {"cpu": "processor and disk speed", "memory": "memory", "disk": "room on the disk"}
 
@@ -31,8 +38,8 @@ def _camel(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def print_capacity(measured: Measured) -> None:
-    """Show a person what was measured, and what it promises."""
+def print_capacity(measured: Measured, resident_bytes: int) -> None:
+    """Show a person what was measured, and what it promises. `resident_bytes`: as is configured, for models."""
     print_table(
         ("A sample every", "Metrics", "Limited by", "Days of history"),
         [
@@ -57,6 +64,12 @@ def print_capacity(measured: Measured) -> None:
     echo_stdout(
         f"Promised is {HEADROOM:.0%} of that rate, so that scores come without delay, divided by {LARGE_FLEET:g}, since a sample "
         "of a large fleet costs so much more; and what memory and disk had free."
+    )
+    most = max(promise.metrics for promise in promises(measured))
+    packed, ready = (resident_mebibytes(size) for size in need(most))
+    echo_stdout(
+        f"For {most:,} models [engine] resident_mebibytes must be {ready:,}, or {packed:,} where those that are used least are "
+        f"packed, which makes a sample of them several times as dear; it is {resident_bytes >> 20:,}."
     )
     if measured.beside_engine:
         echo_stderr("! An engine runs here: this is what it left. Stop it to measure the whole machine.")

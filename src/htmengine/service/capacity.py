@@ -24,6 +24,12 @@ HEADROOM: Final = 0.5
 LARGE_FLEET: Final = 2.5
 """What a sample of a hundred thousand metrics with a day of history costs against one of a thousand, as
 `benchmarks/fleet` measured it: their rows and models are in no cache of the processor."""
+PACKED_BYTES, UNPACKED_BYTES = 25 << 10, 48 << 10
+"""Of a model of the default set that has learned: packed, and ready for use."""
+OWN_BYTES: Final = 1 << 10
+"""What the scheduler keeps of a model besides."""
+METRIC_BYTES: Final = 2 << 10
+"""What the services keep of a metric that is monitored, besides its model."""
 MEMORY_SHARE: Final = 0.75
 """Of the memory that was free, for models; the rest is for the services, and for the disk's cache."""
 CHECKPOINTS: Final = 4
@@ -63,6 +69,26 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     """Free of the data folder's disk when it was measured, without what is left to others."""
     beside_engine: bool
     """An engine ran in the folder meanwhile, and had its share of all of this."""
+
+
+class Need(NamedTuple):
+    """How much memory models of the default set take."""
+
+    packed: int
+    ready: int
+
+
+def need(models: int) -> Need:
+    """Return how much memory so many models take that have learned: all packed, and all ready for use."""
+    return Need(models * (PACKED_BYTES + OWN_BYTES), models * (UNPACKED_BYTES + OWN_BYTES))
+
+
+def resident_mebibytes(model_bytes: int) -> int:
+    """Return the least memory for models and what is kept beside them that leaves so much for the models themselves."""
+    mebibytes = model_bytes >> 20
+    while config.Scheduler(resident_bytes=mebibytes << 20).model_bytes < model_bytes:
+        mebibytes += 1
+    return mebibytes
 
 
 class Promise(NamedTuple):

@@ -92,3 +92,20 @@ def test_a_receiver_of_scores_that_takes_nothing_is_told_with_what_waits(databas
     assert of(720, alive=False) == []
     (said,) = of(720)
     assert said.startswith("[writeback] graphite has taken nothing for 12 min: 6 scored rows wait")
+
+
+@pytest.mark.parametrize(
+    ("models", "said"),
+    [
+        (1, "Memory: 1 model takes"),
+        (1000, "all find room."),
+        (3000, "all find room, those packed that are used least."),
+        (10_000, "find room, the others are read for each of their samples."),
+    ],
+)
+def test_whether_all_models_find_room_is_said(models, said):
+    memory = config.Scheduler(resident_bytes=150 << 20)
+    found = health.Memory(models, health.need(models), memory.resident_bytes, memory.model_bytes)
+    assert said in found.sentence
+    assert "resident_mebibytes, 150, leaves" in found.sentence
+    assert found.document()["models"] == models

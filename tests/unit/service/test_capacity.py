@@ -65,3 +65,11 @@ def test_it_is_kept_in_the_data_folder(tmp_path):
     assert capacity.load(settings) == MEASURED
     (tmp_path / capacity.FILE).write_text("{")
     assert capacity.load(settings) is None
+
+
+@pytest.mark.parametrize("models", [1, 1000, 50_000, 1_000_000])
+def test_what_is_needed_leaves_room_for_all_models_and_a_mebibyte_less_does_not(models):
+    size = capacity.need(models).packed
+    mebibytes = capacity.resident_mebibytes(size)
+    assert config.Scheduler(resident_bytes=mebibytes << 20).model_bytes >= size
+    assert config.Scheduler(resident_bytes=(mebibytes - 1) << 20).model_bytes < size

@@ -31,4 +31,4 @@ def capacity(
     if json:
         print_json(document(measured))
     else:
-        print_capacity(measured)
+        print_capacity(measured, context.settings.scheduler.resident_bytes)

@@ -24,6 +24,7 @@ def doctor(
     from htmengine.admin.metric_report import inspect
     from htmengine.cli.session import installation, print_json
     from htmengine.cli.status import print_health, print_reports
+    from htmengine.cli.terminal import echo_stdout
 
     with installation(config, data) as context:
         health = health_of(context)
@@ -32,6 +33,8 @@ def doctor(
         print_json(health.document() | {"metrics": [report.document() for report in reports]})
     else:
         print_health(health)
+        if health.memory.models:
+            echo_stdout(health.memory.sentence)
         print_reports(reports, everything=bool(names))
     if health.findings or any(report.needs_attention for report in reports):
         raise typer.Exit(1)
