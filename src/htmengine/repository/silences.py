@@ -6,7 +6,7 @@ number.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, delete, or_, select
@@ -20,8 +20,6 @@ MAX_ROWS: Final = 128
 """So many of a metric's newest rows are read at a time; gaps before them are not known."""
 OVERDUE_S: Final = 300
 """A metric is silent so long after its next sample was due, or longer."""
-_PART: Final = 5000
-
 _silence: Final = schema.metric_silence.c
 _rhythm: Final = schema.metric_rhythm.c
 
@@ -162,17 +160,12 @@ def values(conn: Connection, rows: Sequence[tuple[str, int]]) -> dict[tuple[str,
     }
 
 
-def rhythms(conn: Connection, *, part: int = _PART) -> Iterator[list[tuple[str, str]]]:
-    """Yield what is known of metrics, uid and rhythm, so many at a time."""
-    after = ""
-    while True:
-        query = select(_rhythm.uid, _rhythm.rhythm).where(_rhythm.uid > after)
-        found = [(uid, rhythm) for uid, rhythm in conn.execute(query.order_by(_rhythm.uid).limit(part))]
-        if found:
-            yield found
-        if len(found) < part:
-            return
-        after = found[-1][0]
+def rhythms(conn: Connection, *, after: str = "", upto: str | None = None) -> dict[str, str]:
+    """Return what is known of metrics, by uid: of those behind one uid and not behind another."""
+    query = select(_rhythm.uid, _rhythm.rhythm).where(_rhythm.uid > after)
+    if upto is not None:
+        query = query.where(_rhythm.uid <= upto)
+    return {row.uid: row.rhythm for row in conn.execute(query)}
 
 
 def store_rhythms(conn: Connection, known: Mapping[str, str]) -> None:

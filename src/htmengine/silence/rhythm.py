@@ -96,8 +96,22 @@ class Rhythm(msgspec.Struct, frozen=True, omit_defaults=True):
     @classmethod
     def unpacked(cls, packed: bytes, pauses: tuple[Pause, ...]) -> Rhythm:
         """Return the rhythm of what `packed` returned, and its pauses."""
-        interval_s, gaps, week, in_week, first, second, third, *others = _PACKED.unpack(packed)
-        return cls(interval_s, gaps, week, in_week, (first, second, third), *others, pauses)
+        interval_s, gaps, week, in_week, *largest, before, late_s, late_before_s, live = _PACKED.unpack(
+            packed
+        )
+        first, second, third = largest
+        return cls(
+            interval_s,
+            gaps,
+            week,
+            in_week,
+            (first, second, third),
+            before,
+            late_s,
+            late_before_s,
+            live,
+            pauses,
+        )
 
     @property
     def is_known(self) -> bool:

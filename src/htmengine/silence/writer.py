@@ -183,19 +183,23 @@ class Writer:
     def _begin(self, conn: Connection, now: float) -> Watch:
         """Read what is known of all metrics."""
         watch = Watch(self._limits.limit, now)
-        rhythms = {
-            uid: msgspec.json.decode(rhythm, type=Rhythm)
-            for part in silences.rhythms(conn)
-            for uid, rhythm in part
-        }
         self._silent = {silence.uid: silence.id for silence in silences.lasting(conn)}
         self._same = {}
-        self._gists = {uid: self._one(_gist(rhythm)) for uid, rhythm in rhythms.items()}
+        self._gists = {}
         self._changed = {}
+        after = ""
         for part in every_metric(conn):
+            stored = silences.rhythms(conn, after=after, upto=part[-1].uid)
+            after = part[-1].uid
             for metric in part:
                 if metric.status in WITH_MODEL:
-                    self._enter(watch, metric, now, rhythms.get(metric.uid))
+                    text, rhythm = stored.pop(metric.uid, None), None
+                    if text is not None:
+                        rhythm = msgspec.json.decode(text, type=Rhythm)
+                        self._gists[metric.uid] = self._one(_gist(rhythm))
+                    self._enter(watch, metric, now, rhythm)
+            self._gists.update(dict.fromkeys(stored))
+        self._gists.update(dict.fromkeys(silences.rhythms(conn, after=after)))
         self._listed_at = -math.inf  # what is known of metrics that are gone goes with the next list
         return watch
 
@@ -216,15 +220,14 @@ class Writer:
     def _list(self, conn: Connection, watch: Watch, now: float) -> set[str]:
         """Take the metrics that are new, and return those that are watched no more."""
         self._listed_at, began = now, self._timer()
-        monitored: set[str] = set()
+        gone = {*watch.uids(), *self._gists, *self._silent}
         for part in every_metric(conn):
             for metric in part:
                 if metric.status in WITH_MODEL:
-                    monitored.add(metric.uid)
+                    gone.discard(metric.uid)
                     if metric.uid not in watch:
                         self._enter(watch, metric, now, None, is_new=True)
         self._list_s = max(LIST_S, LIST_SHARE * (self._timer() - began))
-        gone = {*watch.uids(), *self._gists, *self._silent} - monitored
         for uid in gone:
             watch.forget(uid)
         return gone
