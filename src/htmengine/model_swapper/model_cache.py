@@ -206,8 +206,10 @@ class ModelCache:
             recent[uid] = None
             move(uid)
 
-    def make_ready(self, working: Collection[str], now: float) -> None:
+    def make_ready(self, working: Collection[str], now: float, *, coming: int = 0) -> None:
         """Pack models that those which work now can be unpacked for, within the budget: as far as it is worth it.
+
+        So many more are `coming`, packed: there is room for them, as long as not all that are here need be packed for it.
 
         To unpack and pack takes as long as scoring some twenty rows. So a packed model that works takes the place of
         another only where that one was not used for twice as long as this one takes from use to use.
@@ -221,7 +223,7 @@ class ModelCache:
         size = pool.unpacked_bytes / unpacked if unpacked else UNPACKED_BYTES
         packed = count - unpacked
         packed_size = pool.packed_bytes / packed if pool.packed_bytes else PACKED_BYTES
-        free = self.budget - OWN_BYTES * count - packed_size * count
+        free = self.budget - (OWN_BYTES + packed_size) * (count + coming)
         most = max(UNPACKED_SHARE * self.budget / size, free / max(size - packed_size, 1), MIN_UNPACKED)
         pool.keep_unpacked(None if most >= count else int(most))
         intervals = sorted(self._models[uid].interval or math.inf for uid in working if pool.is_packed(uid))

@@ -144,9 +144,9 @@ class ModelMemory:
             refused = self._load_missing(missing, working, served)
             for uid in refused:
                 self._backlog.pop(uid)
-        self._evict(working)
         now = self._timer()
         self.cache.make_ready(working, now)
+        self._evict(working)
         self.cache.touch(working, now)
         self._counters.set("models_resident", len(self.cache))
         return Loaded([uid for uid in waiting if uid in working], refused)
@@ -163,8 +163,8 @@ class ModelMemory:
         used = self.cache.memory * len(working) / max(1, len(self.cache))
         for place in range(0, len(able), MODELS_BATCH_SIZE):
             some = able[place : place + MODELS_BATCH_SIZE]
+            self.cache.make_ready(working, self._timer(), coming=len(some))
             self._evict(working)
-            self.cache.make_ready(working, self._timer())
             self.give_back()
             # Without room in the budget hardly one of them is loaded.
             newest = (

@@ -98,3 +98,19 @@ def test_models_are_drawn_from_those_that_are_there(users):
     left = {cached.uid for cached in users.cache.excess(set(), set(), 1.0, COUNT)}
     assert left <= set(users.uids[20:])
     assert users.cache.excess(set(users.uids[:-1]), set(), 1.0, COUNT) == [users.cache[users.uids[-1]]]
+
+
+def test_models_are_packed_for_those_that_come(users):
+    users.cache.budget = 1 << 30
+    users.use(users.uids, 1.0)
+    assert len(users.ready) == COUNT
+    users.cache.budget = users.cache.memory + (100 << 10)
+    users.cache.make_ready((), 2.0)
+    assert len(users.ready) == COUNT
+    before = users.cache.memory
+    users.cache.make_ready((), 3.0, coming=10)
+    few = users.ready
+    assert MIN_UNPACKED < len(few) < COUNT
+    users.cache.make_ready((), 4.0, coming=20)
+    assert users.ready < few
+    assert users.cache.memory < before
