@@ -55,7 +55,7 @@ MIN_RESIDENT_MEBIBYTES, UNKNOWN_MEBIBYTES = 256, 2048
 CACHE_BYTES: Final = 4 << 20, 128 << 20
 """Of a SQLite file's writer, at least and at most."""
 MAX_CHECKPOINT_CACHE_BYTES: Final = 16 << 20
-ON_THE_WAY_BYTES: Final = 24 << 20
+ON_THE_WAY_BYTES: Final = 16 << 20
 """Blocks that are read and written, rows, messages, and what the C library has free between two times that it is given back."""
 """For models, where nothing else is said: at least, and where it is not known how much memory there is."""
 SHARDS_ON_RABBITMQ: Final = 16

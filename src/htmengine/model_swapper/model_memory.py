@@ -145,7 +145,8 @@ class ModelMemory:
             for uid in refused:
                 self._backlog.pop(uid)
         now = self._timer()
-        self.cache.make_ready(working, now)
+        # Where models come, as many may come next: to keep fewer unpacked costs less than to pack them then.
+        self.cache.make_ready(working, now, coming=len(missing))
         self._evict(working)
         self.cache.touch(working, now)
         self._counters.set("models_resident", len(self.cache))

@@ -63,7 +63,7 @@ def test_models_get_a_quarter_of_the_memory_that_there_is(application, monkeypat
 
 @pytest.mark.parametrize(
     ("mebibytes", "cache", "of_checkpoints", "models"),
-    [(64, 4, 4, 32), (200, 12.5, 6.25, 157.25), (1024, 64, 16, 920), (8192, 128, 16, 8024)],
+    [(40, 4, 4, 20), (200, 12.5, 6.25, 165.25), (1024, 64, 16, 928), (8192, 128, 16, 8032)],
 )
 def test_what_is_kept_beside_the_models_is_part_of_their_memory(mebibytes, cache, of_checkpoints, models):
     memory = config.Scheduler(resident_bytes=mebibytes << 20)
