@@ -34,6 +34,8 @@ from htmengine.system.processes import Process as Identity
 from tests.simulation.machine import Machine, Process, Threading
 
 POLL_S = 0.2
+SEPARATELY = 0.3
+"""How often messages are published in one step and the others acknowledged in the next."""
 
 
 class SimulatedBus:
@@ -52,6 +54,12 @@ class SimulatedBus:
         return getattr(self.inner, name)
 
     def publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
+        with self.publishing(messages) as all_of_them:
+            self.inner.publish(all_of_them)
+
+    @contextmanager
+    def publishing(self, messages: Sequence[Outgoing | Fanout]) -> Iterator[Sequence[Outgoing | Fanout]]:
+        """Give what is published of these messages: some of them twice. Or something goes wrong, before or behind it."""
         process = self.process
         process.point("bus.publish")
         process.draw_unavailable(BusUnavailable, "the bus did nothing")
@@ -61,7 +69,7 @@ class SimulatedBus:
             for message in messages
             if isinstance(message, Outgoing) and machine.random.random() < machine.faults.duplicate
         ]
-        self.inner.publish([*messages, *doubled])
+        yield [*messages, *doubled]
         machine.wake(machine.receiving)
         process.point("bus.published")
         process.draw_unavailable(BusUnavailable, "the bus did it, and did not say so")
@@ -133,6 +141,17 @@ class SimulatedConsumer:
             self._inner.ack(deliveries)
         self._bus.process.point("bus.acked")
         self._bus.process.draw_unavailable(BusUnavailable, "it is acknowledged, and that was not said")
+
+    def publish_and_ack(self, messages: Sequence[Outgoing | Fanout], done: Sequence[Delivery]) -> None:
+        """In one transaction, or, as brokers do it, one after the other."""
+        if not messages:
+            self.ack(done)
+        elif self._bus.process.machine.random.random() < SEPARATELY:
+            self._bus.publish(messages)
+            self.ack(done)
+        else:
+            with self._bus.publishing(messages) as all_of_them:
+                self._inner.publish_and_ack(all_of_them, () if self._is_cut_off else done)
 
     def dead_letter(self, delivery: Delivery, reason: str) -> None:
         self._bus.process.machine.failures.append(f"a dead letter: {reason}")

@@ -125,6 +125,13 @@ class Consumer(Protocol):
         """Say that these are done: their effects are durable. An unknown or old one is ignored."""
         ...
 
+    def publish_and_ack(self, messages: Sequence[Outgoing | Fanout], done: Sequence[Delivery]) -> None:
+        """Publish messages, and then say that these are done, in one transaction where the bus has such; raises what both raise.
+
+        To do all of it again is safe.
+        """
+        ...
+
     def dead_letter(self, delivery: Delivery, reason: str) -> None:
         """Put a message aside where a person can look at it, and take it out of its queue."""
         ...
@@ -150,6 +157,7 @@ class Bus(Protocol):
         limit: int | None = None,
         limit_bytes: int | None = None,
         expendable: bool = False,
+        exclusive: bool = False,
     ) -> None:
         """Make sure that a durable queue exists.
 
@@ -162,6 +170,8 @@ class Bus(Protocol):
         limit_bytes : the same for the size of all bodies together, where the bus can tell it. Whoever publishes looks
             at it now and then, and may overshoot it by an eighth.
         expendable : a subscriber's queue: when it is full it drops its oldest messages instead of refusing new ones.
+        exclusive : this process alone consumes it, and nobody misses what is in it when the process has ended: what comes
+            from this process itself need not outlive it.
         """
         ...
 
@@ -197,7 +207,7 @@ class Bus(Protocol):
         ...
 
     def publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
-        """Publish messages, in order. When it returns, they survive a kill -9 of every process.
+        """Publish messages, in order. When it returns, they survive a kill -9 of every process, but in exclusive queues.
 
         Raises
         ------

@@ -29,7 +29,7 @@ def subscribed(bus: Bus, exchange: str, kind: str, *, limit: int) -> Iterator[st
         if status.name.startswith(prefix) and left_behind:
             bus.delete_queue(status.name)
     queue = f"{prefix}{os.getpid()}.{time.time_ns()}"
-    bus.declare_queue(queue, limit=limit, expendable=True)
+    bus.declare_queue(queue, limit=limit, expendable=True, exclusive=True)
     try:
         bus.bind(queue, exchange)
         yield queue

@@ -59,7 +59,7 @@ class MessageBatch:
 
 
 class Outcome(NamedTuple):
-    """The result of a batch: it is published, then everything but the dead letters is acknowledged."""
+    """The result of a batch: it is published, and everything but the dead letters is acknowledged, in one step where the bus can."""
 
     publish: Sequence[Outgoing | Fanout] = ()
     dead_letters: Sequence[tuple[Delivery, str]] = ()
@@ -69,7 +69,8 @@ class Outcome(NamedTuple):
     """Publish only while the messages are this consumer's. Whoever gets them instead publishes the same, in their order; to
     publish what comes of later ones before that would not be in order."""
     secure: Callable[[], None] | None = None
-    """Called once all is published, before anything is acknowledged: brings to the disk what the messages became."""
+    """Called before anything is acknowledged, and behind what is published as best effort: brings to the disk what the
+    messages became."""
 
 
 class Stage(Protocol):
@@ -133,20 +134,19 @@ def run(
                 outcome = retrying(partial(stage.process, deliveries))
                 watch.lap("process")
                 step(f"{stage.name}.processed")
-                if outcome.publish and not retrying(partial(_publish, bus, consumer, deliveries, outcome)):
-                    log.warning("%s.lost_its_messages messages=%d", stage.name, len(deliveries))
-                    continue
                 if outcome.best_effort:
                     retrying(partial(best_effort.publish, outcome.best_effort))
-                if outcome.publish or outcome.best_effort:
                     watch.lap("publish")
-                    step(f"{stage.name}.published")
                 if outcome.secure:
                     retrying(outcome.secure)
                     watch.lap("secure")
-                _finish(consumer, deliveries, outcome, retrying)
+                if not _finish(consumer, deliveries, outcome, retrying):
+                    log.warning("%s.lost_its_messages messages=%d", stage.name, len(deliveries))
+                    continue
+                if outcome.publish or outcome.best_effort:
+                    step(f"{stage.name}.published")
                 if deliveries:
-                    watch.lap("acknowledge")
+                    watch.lap("finish")
                     step(f"{stage.name}.acknowledged")
                 retrying(stage.settle)
                 if deliveries:
@@ -160,12 +160,12 @@ def run(
             log.warning("%s.not_saved reason=%s", stage.name, error)  # as after a crash: it is made again
 
 
-def _publish(bus: Bus, consumer: Consumer, deliveries: Sequence[Delivery], outcome: Outcome) -> bool:
-    """Publish an outcome; return False, and publish nothing, where only an owner may and this one no longer is."""
-    if outcome.as_owner and not consumer.still_has(deliveries):
-        return False
-    bus.publish(outcome.publish)
-    return True
+class Retrying(Protocol):
+    """Does something until it succeeds, as long as what it needs is unavailable."""
+
+    def __call__(self, action: Callable[[], T], /) -> T:
+        """Return what the action returns. Raises ShutdownRequested."""
+        ...
 
 
 class Stopwatch:
@@ -241,13 +241,22 @@ def _finish(
     consumer: Consumer,
     deliveries: Sequence[Delivery],
     outcome: Outcome,
-    retrying: Callable[[Callable[[], None]], None],
-) -> None:
-    """Acknowledge a batch, but for what goes to the dead letters."""
+    retrying: Retrying,
+) -> bool:
+    """Put the dead letters aside, publish an outcome, and acknowledge the other messages.
+
+    Returns False, and publishes nothing, where only an owner may and this one no longer is.
+    """
     dead = set()
     for delivery, reason in outcome.dead_letters:
         retrying(partial(consumer.dead_letter, delivery, reason))
         dead.add((delivery.queue, delivery.tag))
     done = [delivery for delivery in deliveries if (delivery.queue, delivery.tag) not in dead]
-    if done:
-        retrying(partial(consumer.ack, done))
+
+    def finish() -> bool:
+        if outcome.as_owner and not consumer.still_has(done):
+            return False
+        consumer.publish_and_ack(outcome.publish, done)
+        return True
+
+    return retrying(finish) if outcome.publish or done else True

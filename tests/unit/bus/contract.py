@@ -363,6 +363,44 @@ class BusContract:
             assert self.nothing_comes(consumer)
         self.becomes(lambda: status_of(bus, "view").ready, 0)
 
+    def test_an_exclusive_queue_takes_what_its_own_process_publishes_and_what_others_do(self, bus, open_bus):
+        bus.declare_exchange("e")
+        bus.declare_queue("own", limit=10, expendable=True, exclusive=True)
+        bus.bind("own", "e")
+        bus.publish([Fanout("e", b"here", {"kind": "x"}), Outgoing("own", b"to it")])
+        open_bus().publish([Fanout("e", b"there")])
+        self.becomes(lambda: status_of(bus, "own").ready, 3)
+        with bus.consume(["own"]) as consumer:
+            got = take(consumer, 3, ack=False)
+            assert sorted(bodies(got)) == [b"here", b"there", b"to it"]
+            assert {delivery.headers.get("kind") for delivery in got if delivery.body == b"here"} == {"x"}
+            consumer.publish_and_ack([Outgoing("own", b"next")], got)
+            (last,) = take(consumer, 1, ack=False)
+            assert last.body == b"next"
+            consumer.dead_letter(last, "is not wanted")
+            assert self.nothing_comes(consumer)
+        assert [(letter.body, letter.reason) for letter in bus.dead_letters()] == [(b"next", "is not wanted")]
+
+    def test_what_was_not_acknowledged_stays_in_an_exclusive_queue(self, bus):
+        bus.declare_queue("own", limit=3, expendable=True, exclusive=True)
+        put(bus, "own", *"abcd")
+        with bus.consume(["own"]) as consumer:
+            first, *_ = take(consumer, 3, ack=False)
+            assert first.body == b"b"
+            consumer.ack([first])
+        self.becomes(lambda: status_of(bus, "own").ready, 2)
+        assert bus.purge("own") == 2
+
+    def test_messages_are_published_and_others_acknowledged_at_once(self, bus):
+        put(bus, "q", "a", "b")
+        with bus.consume(["q"]) as consumer:
+            got = take(consumer, 2, ack=False)
+            consumer.publish_and_ack([Outgoing("r", b"of a"), Outgoing("r", b"of b")], got)
+            consumer.publish_and_ack([Outgoing("r", b"again")], got)  # done already: that is ignored
+        self.becomes(lambda: status_of(bus, "q")[1:3], (0, 0))
+        with bus.consume(["r"]) as consumer:
+            assert bodies(take(consumer, 3)) == [b"of a", b"of b", b"again"]
+
     def test_every_bound_queue_gets_a_copy_with_its_headers(self, bus, open_bus):
         bus.declare_exchange("e")
         bus.declare_queue("s")

@@ -13,8 +13,8 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -83,6 +83,10 @@ class EmbeddedBus(Bus):
         """Of queues with a limit in bytes."""
         self._declared: dict[str, int | None] = {}
         """Limits of the queues that are made again when somebody deletes them."""
+        self._exclusive: dict[str, deque[Delivery]] = {}
+        """What waits in the queues that are this process's own, and came from it."""
+        self._tags = itertools.count(-1, -1)
+        """Of these messages; those in the file have tags above 0."""
         self._exchanges: set[str] = set()
         """Likewise."""
         self._bindings: dict[str, list[str]] = {}
@@ -98,8 +102,12 @@ class EmbeddedBus(Bus):
         limit: int | None = None,
         limit_bytes: int | None = None,
         expendable: bool = False,
+        exclusive: bool = False,
     ) -> None:
-        """A queue that exists takes the new limit; `limit_bytes` is kept by the process that declares it."""
+        """A queue that exists takes the new limit; `limit_bytes` is kept by the process that declares it.
+
+        What this process publishes to a queue that is its own stays in memory; the file has what others publish to it.
+        """
         for given in (limit, limit_bytes):
             if given is not None and given < 1:
                 raise ValueError(f"a queue's limit is at least 1, not {given}")
@@ -111,6 +119,8 @@ class EmbeddedBus(Bus):
                 tables.declare(connection, name, limit, expendable)
         if not expendable:
             self._declared[name] = limit
+        if exclusive:
+            self._exclusive.setdefault(name, deque(maxlen=limit))
         if limit_bytes is None:
             self._budgets.pop(name, None)
         else:
@@ -119,6 +129,7 @@ class EmbeddedBus(Bus):
     @override
     def delete_queue(self, name: str) -> None:
         self._declared.pop(name, None)
+        self._exclusive.pop(name, None)
         with self._consumers_lock:
             for consumer in self._consumers.values():
                 consumer.queues -= {name}
@@ -129,7 +140,8 @@ class EmbeddedBus(Bus):
     @override
     def purge(self, name: str) -> int:
         with self.file.writing() as connection:
-            return tables.purge(connection, name)
+            purged = tables.purge(connection, name)
+        return purged + sum(1 for _ in self.taken({name}, None))
 
     @override
     def declare_exchange(self, name: str) -> None:
@@ -178,28 +190,58 @@ class EmbeddedBus(Bus):
     @override
     def publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
         """All of the messages are accepted, or none is."""
-        if not messages:
+        self.publish_and_acknowledge(messages, ())
+
+    def publish_and_acknowledge(self, messages: Sequence[Outgoing | Fanout], tags: Collection[int]) -> None:
+        """Publish messages and acknowledge others in one transaction: all of it is done, or nothing."""
+        if not (messages or tags):
             return
         try:
-            self._publish(messages)
+            with self.file.writing() as connection:
+                by_queue = self._by_queue(connection, messages)
+                for queue, rows in by_queue.items():
+                    if queue not in self._exclusive:
+                        self._append(connection, queue, rows)
+                tables.acknowledge(connection, tags)
         except (QueueNotFound, ExchangeNotFound) as error:
             targets = {it.queue if isinstance(it, Outgoing) else it.exchange for it in messages}
             raise self._restored(error, targets) from error
-
-    def _publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
-        with self.file.writing() as connection:
-            by_queue: dict[str, list[tables.Row]] = defaultdict(list)
-            for message in messages:
-                if isinstance(message, Outgoing):
-                    by_queue[message.queue].append(({}, message.body))
-                else:
-                    for queue in self._bound(connection, message.exchange):
-                        by_queue[queue].append((message.headers, message.body))
-            for queue, rows in by_queue.items():
-                if budget := self._budgets.get(queue):
-                    budget.reserve(connection, queue, sum(len(body) for _, body in rows))
-                tables.append(connection, queue, rows, self.timer())
+        for queue, rows in by_queue.items():
+            if (own := self._exclusive.get(queue)) is not None:
+                own.extend(Delivery(queue, body, headers, 1, 0, next(self._tags)) for headers, body in rows)
         self.wake(by_queue)
+
+    def _by_queue(
+        self, connection: sqlite3.Connection, messages: Sequence[Outgoing | Fanout]
+    ) -> dict[str, list[tables.Row]]:
+        by_queue: dict[str, list[tables.Row]] = defaultdict(list)
+        for message in messages:
+            if isinstance(message, Outgoing):
+                by_queue[message.queue].append(({}, message.body))
+            else:
+                for queue in self._bound(connection, message.exchange):
+                    by_queue[queue].append((message.headers, message.body))
+        return by_queue
+
+    def _append(self, connection: sqlite3.Connection, queue: str, rows: Sequence[tables.Row]) -> None:
+        if budget := self._budgets.get(queue):
+            budget.reserve(connection, queue, sum(len(body) for _, body in rows))
+        tables.append(connection, queue, rows, self.timer())
+
+    def taken(self, queues: Collection[str], limit: int | None) -> Iterator[Delivery]:
+        """Take messages of this process out of its own queues, at most so many."""
+        for name in self._exclusive.keys() & queues:
+            waiting = self._exclusive.get(name, ())
+            while waiting and limit != 0:
+                yield waiting.popleft()
+                limit = limit and limit - 1
+
+    def give_back(self, deliveries: Sequence[Delivery]) -> None:
+        """Put back what was taken from this process's own queues and was not acknowledged."""
+        for delivery in reversed(deliveries):
+            own = self._exclusive.get(delivery.queue)
+            if own is not None and len(own) != own.maxlen:  # a full one drops its oldest
+                own.appendleft(delivery)
 
     def _restored(self, error: BusError, names: Iterable[str]) -> BusError:
         """Make again what was declared here and is missing, and return what to raise: the error, if it is of others.
@@ -279,6 +321,7 @@ class EmbeddedBus(Bus):
         with self.file.reading() as connection:
             absent = ownership.of_dead_processes(connection, self._process) + list(self._to_remove)
             found = tables.status(connection, absent, self.timer())
+        found = [one._replace(ready=one.ready + len(self._exclusive.get(one.name, ()))) for one in found]
         return found if names is None else [status for status in found if status.name in set(names)]
 
     @override
@@ -364,15 +407,22 @@ class EmbeddedConsumer(Closing, Consumer):
                 self._bus.reap_dead_consumers()
                 self._bus.subscribe_again(self)
                 self._next_roll_call = self._bus.timer() + REAP_INTERVAL_S
-            deliveries = self._claim(max_messages)
+            deliveries = self._kept(self._bus.taken(self.queues, max_messages))
+            if len(deliveries) < max_messages:
+                deliveries += self._kept(self._claim(max_messages - len(deliveries)))
             if deliveries:
-                self._unacked.update((delivery.tag, delivery) for delivery in deliveries)
                 return deliveries
             remaining = deadline - self._bus.timer()
             if remaining <= 0:
                 return []
             woken = self.woken.wait(min(remaining, pause))
             pause = SHORTEST_POLL_S if woken else min(2 * pause, MAX_POLL_S)
+
+    def _kept(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
+        """Return messages, and note that they are this consumer's until they are acknowledged."""
+        found = list(deliveries)
+        self._unacked.update((delivery.tag, delivery) for delivery in found)
+        return found
 
     def _claim(self, max_messages: int) -> list[Delivery]:
         """Take what is there, and give up the queues that another is to have."""
@@ -431,23 +481,27 @@ class EmbeddedConsumer(Closing, Consumer):
 
     @override
     def ack(self, deliveries: Sequence[Delivery]) -> None:
-        tags = {delivery.tag for delivery in deliveries} & self._unacked.keys()
-        if tags and not self._closed:
-            with self._bus.file.writing() as connection:
-                tables.acknowledge(connection, tags)
-            for tag in tags:
-                del self._unacked[tag]
+        self.publish_and_ack((), deliveries)
+
+    @override
+    def publish_and_ack(self, messages: Sequence[Outgoing | Fanout], done: Sequence[Delivery]) -> None:
+        tags = set() if self._closed else {delivery.tag for delivery in done} & self._unacked.keys()
+        self._bus.publish_and_acknowledge(messages, [tag for tag in tags if tag > 0])
+        for tag in tags:
+            del self._unacked[tag]
 
     @override
     def dead_letter(self, delivery: Delivery, reason: str) -> None:
         if delivery.tag in self._unacked and not self._closed:
             with self._bus.file.writing() as connection:
-                tables.dead_letter(connection, delivery, reason, self._bus.clock())
+                if tables.acknowledge(connection, [delivery.tag]) or delivery.tag < 0:
+                    tables.put_aside(connection, delivery, reason, self._bus.clock())
             del self._unacked[delivery.tag]
 
     @override
     def close(self) -> None:
         if not self._closed:
             self._closed = True
+            self._bus.give_back([delivery for delivery in self._unacked.values() if delivery.tag < 0])
             self._bus.remove(self)
             self.woken.set()

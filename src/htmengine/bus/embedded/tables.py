@@ -183,7 +183,8 @@ def next_repeated(connection: sqlite3.Connection, queue: OwnedQueue, now: float)
         if delivery.deliveries <= MAX_DELIVERIES:
             return delivery
         reason = f"delivered {MAX_DELIVERIES} times and never acknowledged: it may end whoever works on it"
-        dead_letter(connection, delivery._replace(deliveries=MAX_DELIVERIES), reason, now)
+        acknowledge(connection, [delivery.tag])
+        put_aside(connection, delivery._replace(deliveries=MAX_DELIVERIES), reason, now)
 
 
 def claim_repeated(connection: sqlite3.Connection, delivery: Delivery) -> None:
@@ -249,14 +250,13 @@ def status(connection: sqlite3.Connection, absent: Sequence[int], now: float) ->
     ]
 
 
-def dead_letter(connection: sqlite3.Connection, delivery: Delivery, reason: str, now: float) -> None:
-    """Make a message a dead letter."""
-    if acknowledge(connection, [delivery.tag]):
-        connection.execute(
-            "INSERT INTO dead_letter (queue, deliveries, died_at, reason, headers, body) VALUES (?, ?, ?, ?, ?, ?)",
-            (delivery.queue, delivery.deliveries, now, reason, _written(delivery.headers), delivery.body),
-        )
-        log.warning("bus.dead_letter queue=%s reason=%s", delivery.queue, reason)
+def put_aside(connection: sqlite3.Connection, delivery: Delivery, reason: str, now: float) -> None:
+    """Make a dead letter of a message that was taken out of its queue."""
+    connection.execute(
+        "INSERT INTO dead_letter (queue, deliveries, died_at, reason, headers, body) VALUES (?, ?, ?, ?, ?, ?)",
+        (delivery.queue, delivery.deliveries, now, reason, _written(delivery.headers), delivery.body),
+    )
+    log.warning("bus.dead_letter queue=%s reason=%s", delivery.queue, reason)
 
 
 def dead_letters(connection: sqlite3.Connection, limit: int, after: int) -> list[DeadLetter]:

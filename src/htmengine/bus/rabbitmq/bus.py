@@ -108,8 +108,12 @@ class RabbitBus(Bus):
         limit: int | None = None,
         limit_bytes: int | None = None,
         expendable: bool = False,
+        exclusive: bool = False,
     ) -> None:
-        """Limits are kept by those who publish; they may overshoot them together by some messages."""
+        """Limits are kept by those who publish; they may overshoot them together by some messages.
+
+        What goes to an exclusive queue goes through the broker, too.
+        """
         if limit is not None and limit < 1:
             raise ValueError(f"a queue's limit is at least 1, not {limit}")
         arguments: dict[str, Any] | None = None
@@ -204,7 +208,7 @@ class RabbitBus(Bus):
             self._inspect(queues)
         except QueueNotFound as error:
             raise self.session.restored(error, queues) from error
-        consumer = RabbitConsumer(self.session, queues, on_close=self._forget)
+        consumer = RabbitConsumer(self.session, queues, publish=self.publish, on_close=self._forget)
         with self._lock:
             self._consumers.append(consumer)
         return consumer

@@ -21,7 +21,16 @@ from typing import Any, Final, NamedTuple
 
 from typing_extensions import override
 
-from htmengine.bus.api import MAX_DELIVERIES, BusError, BusUnavailable, Consumer, Delivery, QueueNotFound
+from htmengine.bus.api import (
+    MAX_DELIVERIES,
+    BusError,
+    BusUnavailable,
+    Consumer,
+    Delivery,
+    Fanout,
+    Outgoing,
+    QueueNotFound,
+)
 from htmengine.bus.rabbitmq.channel import Channel, ChannelClosed, Properties
 from htmengine.bus.rabbitmq.dead_letters import NewDeadLetter, own_headers
 from htmengine.bus.rabbitmq.rebalancing import Member, rendezvous_weight
@@ -83,11 +92,17 @@ class RabbitConsumer(Closing, Consumer):
     """A consumer of a RabbitMQ bus; keeps the contract of `Consumer`."""
 
     def __init__(
-        self, session: Session, queues: Sequence[str], *, on_close: Callable[[RabbitConsumer], None]
+        self,
+        session: Session,
+        queues: Sequence[str],
+        *,
+        publish: Callable[[Sequence[Outgoing | Fanout]], None],
+        on_close: Callable[[RabbitConsumer], None],
     ) -> None:
-        """`on_close` is called when this consumer is closed."""
+        """`publish` is that of the bus; `on_close` is called when this consumer is closed."""
         self.queues = tuple(dict.fromkeys(queues))
         self._session = session
+        self._publish = publish
         self._on_close = on_close
         self._condition = threading.Condition()
         self._channels: dict[str, Channel] = {}
@@ -167,6 +182,11 @@ class RabbitConsumer(Closing, Consumer):
             channel.ack(tags)
         for message in survived:
             self._survived(message)
+
+    @override
+    def publish_and_ack(self, messages: Sequence[Outgoing | Fanout], done: Sequence[Delivery]) -> None:
+        self._publish(messages)
+        self.ack(done)
 
     @override
     def dead_letter(self, delivery: Delivery, reason: str) -> None:

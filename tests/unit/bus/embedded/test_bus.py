@@ -347,3 +347,26 @@ def test_a_closed_bus_refuses(bus):
     bus.close()
     with pytest.raises(BusError, match="closed"):
         put(bus, "q", "a")
+
+
+def test_what_a_process_publishes_to_its_own_queue_is_not_written(bus):
+    bus.declare_queue("own", limit=10, expendable=True, exclusive=True)
+    bus.publish([Outgoing("own", b"a"), Outgoing("q", b"b")])
+    with bus.file.reading() as connection:
+        assert connection.execute("SELECT body FROM message").fetchall() == [(b"b",)]
+    with bus.consume(["own", "q"]) as consumer:
+        assert sorted(one.body for one in consumer.receive(max_messages=2, timeout_s=1)) == [b"a", b"b"]
+
+
+def test_a_message_that_is_delivered_again_comes_alone_beside_an_own_queue(bus):
+    bus.declare_queue("own", limit=10, expendable=True, exclusive=True)
+    put(bus, "q", "a")
+    with bus.consume(["own", "q"]) as consumer:
+        assert bodies(take(consumer, 1, ack=False)) == [b"a"]
+    put(bus, "own", "b")
+    with bus.consume(["own", "q"]) as consumer:
+        (own,) = consumer.receive(max_messages=5, timeout_s=1)
+        assert own.body == b"b"
+        consumer.ack([own])
+        (again,) = consumer.receive(max_messages=5, timeout_s=1)
+        assert (again.body, again.deliveries) == (b"a", 2)
