@@ -48,6 +48,8 @@ class Outgoing(NamedTuple):
 
     queue: str
     body: bytes
+    transient: bool = False
+    """It can be made again: it need not outlive the process that publishes it, if that consumes it, too."""
 
 
 class Fanout(NamedTuple):
@@ -207,7 +209,9 @@ class Bus(Protocol):
         ...
 
     def publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
-        """Publish messages, in order. When it returns, they survive a kill -9 of every process, but in exclusive queues.
+        """Publish messages, in order. When it returns, they survive a kill -9 of every process.
+
+        Those that are transient, and those to exclusive queues, may be lost when this process is killed.
 
         Raises
         ------

@@ -343,7 +343,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     bus_path: Path | None = None
     checkpoint_store: CheckpointStoreName = "sqlite"
     checkpoint_root: Path | None = None
-    shards: int = 4
+    shards: int = 1
     """Used once, when the repository is created; from then on the repository's own number holds."""
     data_queues: int | None = None
     """Among which samples are divided by name, so that as many storers can work; 1: all wait in the documented one. The

@@ -69,8 +69,8 @@ class ModelInputBuilder:
             samples = self._samples[shard] = Samples.empty()
         return samples
 
-    def messages(self) -> list[Outgoing]:
-        """Return what was gathered as messages of a bounded size."""
+    def messages(self, *, transient: bool = False) -> list[Outgoing]:
+        """Return what was gathered as messages of a bounded size; whoever loses those that are transient asks again."""
         found = []
         for shard in sorted(self._commands.keys() | self._samples.keys()):
             commands = self._commands.get(shard, [])
@@ -82,7 +82,7 @@ class ModelInputBuilder:
             if parts and rows:
                 parts[-1].append(rows.pop(0))
             parts += [[part] for part in rows]
-            found += [Outgoing(self._queue(shard), encode_model_input(part)) for part in parts]
+            found += [Outgoing(self._queue(shard), encode_model_input(part), transient) for part in parts]
         return found
 
 

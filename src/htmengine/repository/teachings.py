@@ -80,10 +80,16 @@ class Effect(NamedTuple):
     """When, in seconds since the epoch."""
 
 
+_NEWEST: Final = (
+    select(_teaching.id, _teaching.label, _teaching.effective_rowid, _teaching.created)
+    .order_by(_teaching.id.desc())
+    .limit(1)
+)
+
+
 def newest(conn: Connection) -> tuple[int, ...]:
     """Return facts that are others after each teaching and undoing. They become visible in the order in which they are made."""
-    columns = (_teaching.id, _teaching.label, _teaching.effective_rowid, _teaching.created)
-    row = conn.execute(select(*columns).order_by(_teaching.id.desc()).limit(1)).first()
+    row = conn.execute(_NEWEST).first()
     return tuple(row) if row else ()
 
 

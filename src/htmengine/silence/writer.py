@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +22,7 @@ from htmengine.errors import ConfigError
 from htmengine.repository import metrics, silences
 from htmengine.repository.database import Database
 from htmengine.repository.listing import Listed, every_metric
+from htmengine.repository.metrics import MetricState
 from htmengine.repository.silences import Position, Silence
 from htmengine.repository.status import WITH_MODEL
 from htmengine.runtime.metric_storer import monitor_rules
@@ -237,12 +238,7 @@ class Writer:
     ) -> list[Begun | Ended]:
         """Look at metrics, and return what has become of them; those that have no model any more are added to `gone`."""
         states = metrics.states(conn, due)
-        spans = {
-            uid: (watch.rowid(uid), state.last_rowid)
-            for uid, state in states.items()
-            if state.last_rowid > watch.rowid(uid)
-        }
-        rows = silences.timestamps(conn, spans) if spans else {}
+        rows = self._rows(conn, watch, states)
         events: list[Begun | Ended] = []
         for uid in due:
             state = states.get(uid)
@@ -258,6 +254,20 @@ class Writer:
                 self._changed[uid] = rhythm
         self.counters.add("looked_at", len(due))
         return events
+
+    def _rows(
+        self, conn: Connection, watch: Watch, states: Mapping[str, MetricState]
+    ) -> dict[str, Sequence[tuple[int, int]]]:
+        """Return rowid and timestamp of the rows that came since these metrics were looked at; where it is one, the metric says it."""
+        rows: dict[str, Sequence[tuple[int, int]]] = {}
+        spans: dict[str, tuple[int, int]] = {}
+        for uid, state in states.items():
+            seen, last = watch.rowid(uid), state.last_rowid
+            if last == seen + 1 and state.tail_timestamp is not None:
+                rows[uid] = [(last, state.tail_timestamp)]
+            elif last > seen:
+                spans[uid] = seen, last
+        return rows | silences.timestamps(conn, spans) if spans else rows
 
     def _begun(self, conn: Connection, events: Sequence[Begun]) -> list[Silence]:
         """Return silences that are to be stored, without their numbers."""

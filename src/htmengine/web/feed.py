@@ -32,8 +32,8 @@ BATCH_S: Final = 0.1
 RECEIVE_S: Final = 0.25
 """So long at most the end of the server waits for results."""
 LIST_EVERY_S: Final = 2.0
-LIST_SHARE: Final = 20.0
-"""Listing the metrics may take one part in so many of the time."""
+LIST_SHARE: Final = 100.0
+"""Listing the metrics may take one part in so many of the time. Those that have results appear with these."""
 PAUSE_S: Final = 1.0
 INCIDENTS_EVERY_S: Final = 1.0
 MAX_NEW_NAMES: Final = 50

@@ -10,7 +10,7 @@ SHARDS = 4
 def inputs(feed):
     """Return what each message carries, by queue."""
     found = {}
-    for queue, body in feed.messages():
+    for queue, body, *_ in feed.messages():
         found.setdefault(queue, []).append(decode_model_input(body))
     return found
 

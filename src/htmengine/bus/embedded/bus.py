@@ -13,8 +13,8 @@ import logging
 import sqlite3
 import threading
 import time
-from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +37,7 @@ from htmengine.bus.api import (
 )
 from htmengine.bus.embedded import ownership, tables
 from htmengine.bus.embedded.file import SqliteFile
+from htmengine.bus.embedded.memory import MemoryQueue
 from htmengine.system.closing import Closing
 from htmengine.system.processes import this_process
 
@@ -83,10 +84,10 @@ class EmbeddedBus(Bus):
         """Of queues with a limit in bytes."""
         self._declared: dict[str, int | None] = {}
         """Limits of the queues that are made again when somebody deletes them."""
-        self._exclusive: dict[str, deque[Delivery]] = {}
-        """What waits in the queues that are this process's own, and came from it."""
-        self._tags = itertools.count(-1, -1)
-        """Of these messages; those in the file have tags above 0."""
+        self._exclusive: set[str] = set()
+        """Queues that are this process's own."""
+        self._memory: dict[str, MemoryQueue] = {}
+        """Of the queues that consumers of this process own."""
         self._exchanges: set[str] = set()
         """Likewise."""
         self._bindings: dict[str, list[str]] = {}
@@ -120,7 +121,7 @@ class EmbeddedBus(Bus):
         if not expendable:
             self._declared[name] = limit
         if exclusive:
-            self._exclusive.setdefault(name, deque(maxlen=limit))
+            self._exclusive.add(name)
         if limit_bytes is None:
             self._budgets.pop(name, None)
         else:
@@ -129,7 +130,8 @@ class EmbeddedBus(Bus):
     @override
     def delete_queue(self, name: str) -> None:
         self._declared.pop(name, None)
-        self._exclusive.pop(name, None)
+        self._exclusive.discard(name)
+        self._memory.pop(name, None)
         with self._consumers_lock:
             for consumer in self._consumers.values():
                 consumer.queues -= {name}
@@ -141,7 +143,8 @@ class EmbeddedBus(Bus):
     def purge(self, name: str) -> int:
         with self.file.writing() as connection:
             purged = tables.purge(connection, name)
-        return purged + sum(1 for _ in self.taken({name}, None))
+        memory = self._memory.get(name)
+        return purged + (memory.clear() if memory else 0)
 
     @override
     def declare_exchange(self, name: str) -> None:
@@ -194,54 +197,76 @@ class EmbeddedBus(Bus):
 
     def publish_and_acknowledge(self, messages: Sequence[Outgoing | Fanout], tags: Collection[int]) -> None:
         """Publish messages and acknowledge others in one transaction: all of it is done, or nothing."""
-        if not (messages or tags):
-            return
+        here: dict[str, list[tables.Row]] = defaultdict(list)
+        others: list[Outgoing | Fanout] = []
+        for message in messages:
+            if isinstance(message, Outgoing) and self._stays_here(message.queue, message.transient):
+                here[message.queue].append(({}, message.body))
+            else:
+                others.append(message)
+        changed = set(self._written(others, tags, here) if others or tags else ())
+        for queue, rows in here.items():
+            memory = self._memory.get(queue)
+            if memory is None or not memory.put(rows, self.timer()):  # its owner has just gone
+                with self.file.writing() as connection:
+                    self._append(connection, queue, rows)
+        self.wake(changed | here.keys())
+
+    def _written(
+        self,
+        messages: Sequence[Outgoing | Fanout],
+        tags: Collection[int],
+        here: dict[str, list[tables.Row]],
+    ) -> Iterable[str]:
+        """Publish and acknowledge in the file, and return the queues that got something; add to `here` what stays in memory."""
+        by_queue: dict[str, list[tables.Row]] = defaultdict(list)
         try:
             with self.file.writing() as connection:
-                by_queue = self._by_queue(connection, messages)
+                for message in messages:
+                    if isinstance(message, Outgoing):
+                        by_queue[message.queue].append(({}, message.body))
+                        continue
+                    for queue in self._bound(connection, message.exchange):
+                        found = here if self._stays_here(queue, False) else by_queue
+                        found[queue].append((message.headers, message.body))
                 for queue, rows in by_queue.items():
-                    if queue not in self._exclusive:
-                        self._append(connection, queue, rows)
+                    self._append(connection, queue, rows)
                 tables.acknowledge(connection, tags)
         except (QueueNotFound, ExchangeNotFound) as error:
             targets = {it.queue if isinstance(it, Outgoing) else it.exchange for it in messages}
             raise self._restored(error, targets) from error
-        for queue, rows in by_queue.items():
-            if (own := self._exclusive.get(queue)) is not None:
-                own.extend(Delivery(queue, body, headers, 1, 0, next(self._tags)) for headers, body in rows)
-        self.wake(by_queue)
-
-    def _by_queue(
-        self, connection: sqlite3.Connection, messages: Sequence[Outgoing | Fanout]
-    ) -> dict[str, list[tables.Row]]:
-        by_queue: dict[str, list[tables.Row]] = defaultdict(list)
-        for message in messages:
-            if isinstance(message, Outgoing):
-                by_queue[message.queue].append(({}, message.body))
-            else:
-                for queue in self._bound(connection, message.exchange):
-                    by_queue[queue].append((message.headers, message.body))
         return by_queue
+
+    def _stays_here(self, queue: str, is_transient: bool) -> bool:
+        """Tell whether a message to a queue need not be written."""
+        return queue in self._memory and (is_transient or queue in self._exclusive)
 
     def _append(self, connection: sqlite3.Connection, queue: str, rows: Sequence[tables.Row]) -> None:
         if budget := self._budgets.get(queue):
             budget.reserve(connection, queue, sum(len(body) for _, body in rows))
         tables.append(connection, queue, rows, self.timer())
 
-    def taken(self, queues: Collection[str], limit: int | None) -> Iterator[Delivery]:
-        """Take messages of this process out of its own queues, at most so many."""
-        for name in self._exclusive.keys() & queues:
-            waiting = self._exclusive.get(name, ())
-            while waiting and limit != 0:
-                yield waiting.popleft()
-                limit = limit and limit - 1
+    def memory_of(self, queue: ownership.OwnedQueue) -> MemoryQueue:
+        """Return where this process's messages to a queue of its own wait, from now on."""
+        memory = self._memory.get(queue.name)
+        if memory is None:
+            memory = self._memory[queue.name] = MemoryQueue(
+                queue.name, queue.limit, drops=queue.is_expendable
+            )
+        return memory
 
-    def give_back(self, deliveries: Sequence[Delivery]) -> None:
-        """Put back what was taken from this process's own queues and was not acknowledged."""
-        for delivery in reversed(deliveries):
-            own = self._exclusive.get(delivery.queue)
-            if own is not None and len(own) != own.maxlen:  # a full one drops its oldest
-                own.appendleft(delivery)
+    def give_up(self, memory: MemoryQueue) -> None:
+        """Let others have what waits in memory: it goes into the file."""
+        if self._memory.get(memory.name) is memory:
+            del self._memory[memory.name]
+        if rows := memory.close():
+            try:
+                with self.file.writing() as connection:
+                    tables.append(connection, memory.name, rows, self.timer(), refuse=False)
+            except QueueNotFound:  # it was deleted, with what was in it
+                pass
+            except BusError as error:
+                log.warning("bus.dropped queue=%s messages=%d reason=%s", memory.name, len(rows), error)
 
     def _restored(self, error: BusError, names: Iterable[str]) -> BusError:
         """Make again what was declared here and is missing, and return what to raise: the error, if it is of others.
@@ -321,8 +346,21 @@ class EmbeddedBus(Bus):
         with self.file.reading() as connection:
             absent = ownership.of_dead_processes(connection, self._process) + list(self._to_remove)
             found = tables.status(connection, absent, self.timer())
-        found = [one._replace(ready=one.ready + len(self._exclusive.get(one.name, ()))) for one in found]
+        found = [self._with_memory(one) for one in found]
         return found if names is None else [status for status in found if status.name in set(names)]
+
+    def _with_memory(self, status: QueueStatus) -> QueueStatus:
+        memory = self._memory.get(status.name)
+        if not memory:  # or nothing is in it
+            return status
+        ready, unacked, published_at = memory.status()
+        ages = [status.oldest_age_s, None if published_at is None else self.timer() - published_at]
+        known = [age for age in ages if age is not None]
+        return status._replace(
+            ready=status.ready + ready,
+            unacked=status.unacked + unacked,
+            oldest_age_s=max(known, default=None),
+        )
 
     @override
     def dead_letters(self, *, limit: int = 100, after: int = 0) -> list[DeadLetter]:
@@ -389,6 +427,8 @@ class EmbeddedConsumer(Closing, Consumer):
         self.woken = threading.Event()
         self._bus = bus
         self._unacked: dict[int, Delivery] = {}
+        self._memory: dict[str, MemoryQueue] = {}
+        """Of the queues that it owns, or has owned until these are empty."""
         self._last_turn: dict[int, int] = {}
         """By queue: when it last gave messages. The lower, the longer it has waited."""
         self._turns = itertools.count(1)
@@ -407,10 +447,12 @@ class EmbeddedConsumer(Closing, Consumer):
                 self._bus.reap_dead_consumers()
                 self._bus.subscribe_again(self)
                 self._next_roll_call = self._bus.timer() + REAP_INTERVAL_S
-            deliveries = self._kept(self._bus.taken(self.queues, max_messages))
-            if len(deliveries) < max_messages:
-                deliveries += self._kept(self._claim(max_messages - len(deliveries)))
+            deliveries = self._claim(max_messages)
+            if not any(delivery.deliveries > 1 for delivery in (*deliveries, *self._unacked.values())):
+                for memory in self._memory.values():
+                    deliveries += memory.take(max_messages - len(deliveries))
             if deliveries:
+                self._unacked.update((delivery.tag, delivery) for delivery in deliveries)
                 return deliveries
             remaining = deadline - self._bus.timer()
             if remaining <= 0:
@@ -418,19 +460,14 @@ class EmbeddedConsumer(Closing, Consumer):
             woken = self.woken.wait(min(remaining, pause))
             pause = SHORTEST_POLL_S if woken else min(2 * pause, MAX_POLL_S)
 
-    def _kept(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
-        """Return messages, and note that they are this consumer's until they are acknowledged."""
-        found = list(deliveries)
-        self._unacked.update((delivery.tag, delivery) for delivery in found)
-        return found
-
     def _claim(self, max_messages: int) -> list[Delivery]:
         """Take what is there, and give up the queues that another is to have."""
         with self._bus.file.reading() as connection:
             owned = ownership.owned_by(connection, self.number)
         # What other processes change meanwhile does no harm: a queue changes hands only by its owner's own doing.
-        busy = {tables.queue_of(tag) for tag in self._unacked}
-        to_give = [queue for queue in owned if queue.next_owner is not None and queue.id not in busy]
+        busy = {delivery.queue for delivery in self._unacked.values()}
+        busy |= {name for name, memory in self._remembered(owned).items() if memory}
+        to_give = [queue for queue in owned if queue.next_owner is not None and queue.name not in busy]
         to_ask = [queue for queue in owned if queue.next_owner is None and queue.cursor < queue.last]
         if not to_give and not to_ask:
             return []
@@ -442,6 +479,18 @@ class EmbeddedConsumer(Closing, Consumer):
         if to_give:
             self._bus.wake(queue.name for queue in to_give)
         return deliveries
+
+    def _remembered(self, owned: Sequence[ownership.OwnedQueue]) -> dict[str, MemoryQueue]:
+        """Return what waits in memory of queues that this consumer owns, or owned; those of others take no more."""
+        keeps = {queue.name: queue for queue in owned if queue.next_owner is None}
+        for name, queue in keeps.items():
+            memory = self._memory[name] = self._bus.memory_of(queue)
+            memory.admit(queue.epoch)
+        for name in self._memory.keys() - keeps.keys():
+            self._memory[name].refuse()
+            if not self._memory[name]:
+                self._bus.give_up(self._memory.pop(name))
+        return self._memory
 
     def _take(
         self, connection: sqlite3.Connection, owned: Sequence[ownership.OwnedQueue], max_messages: int
@@ -489,6 +538,9 @@ class EmbeddedConsumer(Closing, Consumer):
         self._bus.publish_and_acknowledge(messages, [tag for tag in tags if tag > 0])
         for tag in tags:
             del self._unacked[tag]
+        if here := [tag for tag in tags if tag < 0]:
+            for memory in self._memory.values():
+                memory.acknowledge(here)
 
     @override
     def dead_letter(self, delivery: Delivery, reason: str) -> None:
@@ -497,11 +549,14 @@ class EmbeddedConsumer(Closing, Consumer):
                 if tables.acknowledge(connection, [delivery.tag]) or delivery.tag < 0:
                     tables.put_aside(connection, delivery, reason, self._bus.clock())
             del self._unacked[delivery.tag]
+            for memory in self._memory.values():
+                memory.acknowledge([delivery.tag])
 
     @override
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._bus.give_back([delivery for delivery in self._unacked.values() if delivery.tag < 0])
+            for memory in self._memory.values():
+                self._bus.give_up(memory)
             self._bus.remove(self)
             self.woken.set()

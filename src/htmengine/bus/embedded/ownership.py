@@ -28,12 +28,15 @@ class OwnedQueue(NamedTuple):
     claimed: int
     cursor: int
     next_owner: int | None
+    limit: int | None
+    """Number of messages at which it refuses more, or drops its oldest."""
+    is_expendable: bool
 
 
 def owned_by(connection: sqlite3.Connection, consumer: int) -> list[OwnedQueue]:
     """Return the queues that a consumer owns."""
     (found,) = connection.execute(
-        "SELECT json_group_array(json_array(id, name, epoch, last, claimed, cursor, heir))"
+        "SELECT json_group_array(json_array(id, name, epoch, last, claimed, cursor, heir, message_limit, expendable))"
         " FROM queue WHERE holder = ?",
         (consumer,),
     ).fetchone()

@@ -51,9 +51,9 @@ class Limits:
         """Count messages that are about to be published. Raises QueueFull if one of their queues takes no more."""
         sizes: dict[str, list[int]] = defaultdict(list)
         with self._lock:
-            for queue, body in messages:
-                if queue in self._limits:
-                    sizes[queue].append(len(body))
+            for message in messages:
+                if message.queue in self._limits:
+                    sizes[message.queue].append(len(message.body))
             for queue, those in sizes.items():
                 mean = sum(those) / len(those)
                 self._average[queue] = mean + (1 - NEWEST_SHARE) * (self._average.get(queue, mean) - mean)

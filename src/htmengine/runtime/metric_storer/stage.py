@@ -192,6 +192,7 @@ class MetricStorer(Stage):
         self._step = step
         self._sweep = sweep.Sweep(settings.sweep_interval_s)
         self._sweep_due = timer()
+        self._has_begun = False
         self._senders = Senders()
         self._clock_is_slow = False
         self._messages: list[Outgoing] = []
@@ -219,6 +220,10 @@ class MetricStorer(Stage):
         if not self._waiting_seen:
             self._see_waiting()
             self._waiting_seen = True
+        if not self._has_begun:
+            with self._database.read() as conn:  # what was in the memory of a process that was killed is lost
+                self._sweep.suspect(state.uid for state in metrics.lagging(conn))
+            self._has_begun = True
         in_doubt, self._in_doubt = self._in_doubt, True
         for some in _transactions(messages):
             self._take(some, again=in_doubt or any(message.redelivered for message in some))
@@ -640,7 +645,7 @@ class MetricStorer(Stage):
         builder = ModelInputBuilder(self._shards, self._input_queue)
         generations = {state.uid: state.generation for state in states.values() if state.status in WITH_MODEL}
         builder.add_rows(generations, rows.uids, rows.rowids, rows.timestamps, rows.values, rows.digests)
-        self._messages += builder.messages()
+        self._messages += builder.messages(transient=True)  # the sweep asks for what is lost
         waiting = {state.uid for state in states.values() if state.status == MetricStatus.PENDING_DATA}
         enough = [a.uid for a in rows.advances if a.uid in waiting and a.to_rowid >= ROWS_FOR_RANGE]
         if enough:

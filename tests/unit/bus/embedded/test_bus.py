@@ -3,12 +3,13 @@ import os
 import sqlite3
 import stat
 import threading
+from contextlib import suppress
 
 import pytest
 
 from htmengine.bus import BusError, BusUnavailable, Fanout, Outgoing, QueueFull, QueueNotFound
 from htmengine.bus.embedded.bus import EmbeddedBus
-from tests.unit.bus.contract import TIMEOUT_S, BusContract, bodies, put, status_of, take
+from tests.unit.bus.contract import TIMEOUT_S, BusContract, bodies, counts_of, put, status_of, take
 
 
 @pytest.fixture
@@ -349,13 +350,104 @@ def test_a_closed_bus_refuses(bus):
         put(bus, "q", "a")
 
 
+def written(bus):
+    with bus.file.reading() as connection:
+        return [body for (body,) in connection.execute("SELECT body FROM message ORDER BY id")]
+
+
+def transient(bus, *texts):
+    bus.publish([Outgoing("q", text.encode(), transient=True) for text in texts])
+
+
 def test_what_a_process_publishes_to_its_own_queue_is_not_written(bus):
     bus.declare_queue("own", limit=10, expendable=True, exclusive=True)
-    bus.publish([Outgoing("own", b"a"), Outgoing("q", b"b")])
-    with bus.file.reading() as connection:
-        assert connection.execute("SELECT body FROM message").fetchall() == [(b"b",)]
     with bus.consume(["own", "q"]) as consumer:
-        assert sorted(one.body for one in consumer.receive(max_messages=2, timeout_s=1)) == [b"a", b"b"]
+        assert consumer.receive(max_messages=9, timeout_s=0) == []
+        bus.publish([Outgoing("own", b"a"), Outgoing("q", b"b")])
+        assert written(bus) == [b"b"]
+        assert sorted(bodies(take(consumer, 2))) == [b"a", b"b"]
+        assert written(bus) == []
+
+
+def test_a_transient_message_is_written_only_where_no_consumer_of_this_process_has_the_queue(bus, make_bus):
+    transient(bus, "a")
+    assert written(bus) == [b"a"]
+    with bus.consume(["q"]) as consumer:
+        assert bodies(take(consumer, 1)) == [b"a"]
+        transient(bus, "b")
+        transient(make_bus(), "c")
+        assert written(bus) == [b"c"]
+        assert counts_of(bus, "q") == (2, 0, 1)
+        got = take(consumer, 2, ack=False)
+        assert sorted(bodies(got)) == [b"b", b"c"]
+        assert counts_of(bus, "q") == (0, 2, 1)
+        assert len({delivery.epoch for delivery in got}) == 1
+        consumer.ack(got)
+        assert counts_of(bus, "q") == (0, 0, 1)
+
+
+def test_transient_messages_that_were_not_acknowledged_are_written_when_their_consumer_closes(bus):
+    with bus.consume(["q"]) as consumer:
+        consumer.receive(max_messages=9, timeout_s=0)
+        transient(bus, *"abcd")
+        first, _ = take(consumer, 2, ack=False)
+        consumer.ack([first])
+    assert written(bus) == [b"b", b"c", b"d"]
+    transient(bus, "e")
+    with bus.consume(["q"]) as consumer:
+        assert bodies(take(consumer, 4)) == [b"b", b"c", b"d", b"e"]
+
+
+def test_a_queue_changes_hands_with_its_transient_messages(bus, make_bus):
+    with bus.consume(["q", "r"]) as consumer:
+        consumer.receive(max_messages=9, timeout_s=0)
+        bus.publish([Outgoing(queue, queue.encode(), transient=True) for queue in "qr" for _ in range(3)])
+        with make_bus().consume(["q", "r"]) as other:
+            mine, theirs = take(consumer, 6), []
+            bus.publish([Outgoing(queue, b"next", transient=True) for queue in "qr"])
+            while not theirs:
+                mine += consumer.receive(max_messages=9, timeout_s=0)
+                consumer.ack(mine)
+                theirs = other.receive(max_messages=9, timeout_s=0.1)
+            assert [one.body for one in theirs] == [b"next"]
+            assert theirs[0].queue not in {one.queue for one in mine if one.body == b"next"}
+
+
+def test_a_queue_that_somebody_deleted_takes_transient_messages_again(bus, make_bus):
+    with bus.consume(["q"]) as consumer:
+        consumer.receive(max_messages=9, timeout_s=0)
+        transient(bus, "a")
+        make_bus().delete_queue("q")
+        got = []
+        with suppress(BusUnavailable):
+            got = consumer.receive(max_messages=9, timeout_s=0.5)
+        bus.declare_queue("q")
+        bus.subscribe_again(consumer)
+        transient(bus, "b")
+        got += consumer.receive(max_messages=9, timeout_s=1)
+        transient(bus, "c")
+        assert {one.body for one in take(consumer, 1)} <= {b"b", b"c"}
+        consumer.ack(got)
+        transient(bus, "d")
+        assert written(bus) == []
+
+
+def test_transient_messages_count_for_the_limit_and_have_an_age(path):
+    now = [100.0]
+    bus = EmbeddedBus(path, timer=lambda: now[0])
+    bus.declare_queue("q", limit=2)
+    with bus.consume(["q"]) as consumer:
+        consumer.receive(max_messages=9, timeout_s=0)
+        transient(bus, "a")
+        now[0] += 3.0
+        transient(bus, "b")
+        with pytest.raises(QueueFull, match="q"):
+            transient(bus, "c")
+        assert status_of(bus, "q").oldest_age_s == 3.0
+        take(consumer, 1)
+        assert status_of(bus, "q").oldest_age_s == 0.0
+        transient(bus, "d")
+        assert bus.purge("q") == 2
 
 
 def test_a_message_that_is_delivered_again_comes_alone_beside_an_own_queue(bus):
@@ -363,10 +455,11 @@ def test_a_message_that_is_delivered_again_comes_alone_beside_an_own_queue(bus):
     put(bus, "q", "a")
     with bus.consume(["own", "q"]) as consumer:
         assert bodies(take(consumer, 1, ack=False)) == [b"a"]
-    put(bus, "own", "b")
+        put(bus, "own", "b")
     with bus.consume(["own", "q"]) as consumer:
-        (own,) = consumer.receive(max_messages=5, timeout_s=1)
-        assert own.body == b"b"
-        consumer.ack([own])
-        (again,) = consumer.receive(max_messages=5, timeout_s=1)
+        (again,) = take(consumer, 1, ack=False)
         assert (again.body, again.deliveries) == (b"a", 2)
+        put(bus, "own", "c")
+        assert consumer.receive(max_messages=5, timeout_s=0) == []
+        consumer.ack([again])
+        assert bodies(take(consumer, 2)) == [b"b", b"c"]

@@ -143,7 +143,7 @@ def at(second, value=1.0, name="m"):
 def fed(outcome):
     """Return the rows that go to models: (uid, rowid, timestamp, value)."""
     rows = []
-    for queue, body in outcome.best_effort:
+    for queue, body, *_ in outcome.best_effort:
         for message in messages.decode_model_input(body):
             if isinstance(message, messages.Samples):
                 for uid, rowid, timestamp, value in zip(

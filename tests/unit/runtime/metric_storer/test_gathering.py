@@ -179,7 +179,7 @@ def waiting(storer):
 
 def closings(outcome):
     found = []
-    for queue, body in outcome.best_effort:
+    for queue, body, *_ in outcome.best_effort:
         if queue == "data":
             message = messages.decode_metric_lines(body)
             assert message.protocol == CLOSINGS

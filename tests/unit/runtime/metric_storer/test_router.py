@@ -1,7 +1,7 @@
 """What applications put into the documented queue goes to the queues of its metrics."""
 
 from htmengine import config
-from htmengine.bus import Delivery
+from htmengine.bus import Delivery, Outgoing
 from htmengine.messages import Backfill, MetricLines, decode_metric_lines, encode_json
 from htmengine.runtime.metric_storer.division import Division
 from htmengine.runtime.metric_storer.router import MetricRouter
@@ -23,7 +23,7 @@ def test_lines_keep_what_their_message_says():
     )
     published = routed(encode_json(message)).publish
     found = []
-    for queue, body in published:
+    for queue, body, *_ in published:
         part = decode_metric_lines(body)
         assert (part.protocol, part.accepted_at, part.door) == ("plain", 12.5, "graphite")
         assert {QUEUES.of_name(line.split()[0]) for line in part.data} == {queue}
@@ -40,7 +40,7 @@ def test_messages_of_an_application_go_together_in_their_order():
     ]
     published = routed(*bodies).publish
     assert len(published) == len({QUEUES.of_name(name) for name in names})
-    for queue, body in published:
+    for queue, body, *_ in published:
         assert decode_metric_lines(body).data == [
             f"{name} {place} 1000" for place, name in enumerate(names) if QUEUES.of_name(name) == queue
         ]
@@ -51,7 +51,7 @@ def test_messages_that_were_accepted_at_other_times_stay_apart():
         encode_json(MetricLines(protocol="plain", data=[f"m {value} 1000"], accepted_at=at))
         for value, at in enumerate((None, 5.0, None, None))
     ]
-    found = [decode_metric_lines(body) for _, body in routed(*bodies).publish]
+    found = [decode_metric_lines(body) for _, body, _ in routed(*bodies).publish]
     assert [(len(part.data), part.accepted_at) for part in found] == [(1, None), (1, 5.0), (2, None)]
 
 
@@ -59,7 +59,7 @@ def test_a_history_goes_to_the_queue_of_its_metric_whatever_its_lines_say():
     body = encode_json(
         MetricLines(protocol="plain", data=["a 1 2", "b 1 2"], backfill=Backfill(metric="m", token="t"))
     )
-    assert list(routed(body).publish) == [(QUEUES.of_name("m"), body)]
+    assert list(routed(body).publish) == [Outgoing(QUEUES.of_name("m"), body)]
 
 
 def test_a_message_that_cannot_be_read_is_put_aside():

@@ -89,7 +89,7 @@ def test_a_storer_that_does_not_work_on_a_backfill_does_not_end_it(two):
 
 def ends_of(outcome):
     found = [
-        (queue, decode_metric_lines(body)) for queue, body in outcome.best_effort if queue in QUEUES.parts
+        (queue, decode_metric_lines(body)) for queue, body, *_ in outcome.best_effort if queue in QUEUES.parts
     ]
     return [
         (queue, message.backfill.metric)
@@ -106,7 +106,7 @@ def test_intervals_are_closed_in_the_queue_of_their_metric(tmp_path):
     closed = set()
     for _ in range(20):
         two.time_passes(10)
-        for queue, body in two.one.process().best_effort:
+        for queue, body, *_ in two.one.process().best_effort:
             if queue in QUEUES.parts:
                 message = decode_metric_lines(body)
                 assert message.protocol == CLOSINGS

@@ -89,7 +89,7 @@ def test_a_backfill_whose_sender_died_ends_by_itself(storer):
 
 def ended(storer):
     """Return what the storer puts into its own queue where a backfill's sender has died."""
-    bodies = [body for queue, body in storer.process().best_effort if queue == "data"]
+    bodies = [body for queue, body, *_ in storer.process().best_effort if queue == "data"]
     assert len(bodies) == 1
     return bodies
 

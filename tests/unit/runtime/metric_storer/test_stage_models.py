@@ -3,6 +3,7 @@
 import pytest
 
 from htmengine import messages
+from htmengine.bus import QueueStatus
 from htmengine.exceptions import MetricStatisticsNotReadyError, MetricStatusChangedError
 from htmengine.repository import metrics
 from htmengine.repository.status import MetricStatus
@@ -110,6 +111,27 @@ def test_a_metric_that_stands_still_is_asked_for_with_its_last_row(storer):
     storer.time_passes(5)
     assert fed(storer.process()) == [(uid, 2, NOW - 99_998, 7.0)]
     assert fed(storer.process()) == []
+
+
+def test_rows_that_the_storer_before_left_without_scores_are_asked_for_at_once(storer):
+    uid = storer.monitor("m")
+    first = storer.process(lines(at(1), at(2, 7.0)))
+    assert all(message.transient for message in first.best_effort)
+    storer.start()  # what the one before published was in its memory
+    asked = storer.process(lines(at(3)))
+    assert fed(asked) == [(uid, 3, NOW - 99_997, 1.0)] * 2
+    assert [message.transient for message in asked.best_effort] == [True, False]
+
+
+def test_rows_whose_input_waits_in_the_queue_are_not_asked_for_when_a_storer_begins(storer):
+    uid = storer.monitor("m")
+    storer.process(lines(at(1), at(2, 7.0)))
+    storer.start()
+    storer.queues = [QueueStatus(f"input.{messages.shard_of(uid, SHARDS)}", 1, 0, 2.0, 1)]
+    assert fed(storer.process()) == []
+    storer.time_passes(5)
+    storer.queues = []
+    assert fed(storer.process()) == [(uid, 2, NOW - 99_998, 7.0)]
 
 
 @pytest.mark.parametrize("step", [86_400, -86_400])
