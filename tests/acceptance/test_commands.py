@@ -457,7 +457,7 @@ def test_a_configuration_that_is_written_by_init_runs_as_it_says(tmp_path):
 def test_a_repository_is_made_by_hand_and_upgraded_twice(tmp_path):
     folder = Folder(tmp_path / "data")
     for _ in range(2):
-        assert folder.json("db", "upgrade") == {"upgraded": True, "shards": 4}
+        assert folder.json("db", "upgrade") == {"upgraded": True, "shards": 1}
     assert sorted(folder.select("SELECT name FROM lock")) == [("alarms",), ("metrics",), ("teachings",)]
 
 

@@ -74,6 +74,8 @@ def test_a_file_that_is_older_than_the_others_mixes_no_samples_up(folder, tmp_pa
         folder.wait_for_scores("m", KEPT + LOST // 2)
         folder.send(sent[KEPT + LOST // 2 :])
         folder.wait_for_rows("m", KEPT + LOST)
+        # Lines that were not acknowledged come again, and are not lost.
+        wait_until(lambda: not waiting(folder, "metric"), "the lines are acknowledged")
         engine.kill()
         engine.wait()
     put_back(copy, folder.path / file)
