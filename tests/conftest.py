@@ -90,7 +90,8 @@ def logging_as_before():
     for logger, handlers, propagate, level in before:
         logger.handlers[:] = handlers
         logger.propagate = propagate
-        logger.setLevel(level)
+        if logger.level != level:  # which costs more than many a test
+            logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")
