@@ -16,10 +16,11 @@ from htmengine.service.program import collect_garbage_rarely
 from tests import servers
 from tests.support import application as applications
 from tests.support.examples import FULL
+from tests.support.few_reports import pytest_sessionstart
 from tests.support.made_once import make_once
 from tests.support.skips import pytest_terminal_summary
 
-__all__ = ["pytest_terminal_summary"]
+__all__ = ["pytest_sessionstart", "pytest_terminal_summary"]
 
 # Servers of tests are on this machine, and what programs print is read by tests.
 os.environ |= dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1,localhost")
