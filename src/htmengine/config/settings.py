@@ -52,12 +52,12 @@ APPLICATION: Final = "application.conf"
 SWAPPER: Final = "model-swapper.conf"
 POSTGRESQL_PORT: Final = 5432
 MIN_RESIDENT_MEBIBYTES, UNKNOWN_MEBIBYTES = 256, 2048
+"""For models, where nothing else is said: at least, and where it is not known how much memory there is."""
 CACHE_BYTES: Final = 4 << 20, 128 << 20
 """Of a SQLite file's writer, at least and at most."""
 MAX_CHECKPOINT_CACHE_BYTES: Final = 16 << 20
 ON_THE_WAY_BYTES: Final = 16 << 20
 """Blocks that are read and written, rows, messages, and what the C library has free between two times that it is given back."""
-"""For models, where nothing else is said: at least, and where it is not known how much memory there is."""
 SHARDS_ON_RABBITMQ: Final = 16
 MAX_SHARDS: Final = 256
 MAX_DATA_QUEUES: Final = 64
