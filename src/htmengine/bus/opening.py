@@ -39,4 +39,4 @@ def open_bus(settings: Settings) -> Bus:
             "application.conf: [engine] bus = embedded needs a folder, but data_dir is not set.",
             hint="Set data_dir in the section [engine] to a folder on a local disk.",
         )
-    return EmbeddedBus(settings.bus_path)
+    return EmbeddedBus(settings.bus_path, cache_bytes=settings.scheduler.small_cache_bytes)

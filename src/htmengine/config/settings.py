@@ -55,8 +55,8 @@ MIN_RESIDENT_MEBIBYTES, UNKNOWN_MEBIBYTES = 256, 2048
 """For models, where nothing else is said: at least, and where it is not known how much memory there is."""
 CACHE_BYTES: Final = 4 << 20, 128 << 20
 """Of a SQLite file's writer, at least and at most."""
-MAX_CHECKPOINT_CACHE_BYTES: Final = 16 << 20
-ON_THE_WAY_BYTES: Final = 16 << 20
+MAX_SMALL_CACHE_BYTES: Final = 16 << 20
+ON_THE_WAY_BYTES: Final = 24 << 20
 """Blocks that are read and written, rows, messages, and what the C library has free between two times that it is given back."""
 SHARDS_ON_RABBITMQ: Final = 16
 MAX_SHARDS: Final = 256
@@ -305,14 +305,14 @@ class Scheduler(msgspec.Struct, frozen=True, kw_only=True):
         return min(max(CACHE_BYTES[0], self.resident_bytes // 16), CACHE_BYTES[1])
 
     @property
-    def checkpoint_cache_bytes(self) -> int:
-        """Pages that the writer of the file of checkpoints keeps: it adds blocks, and looks at little of what is there."""
-        return min(max(CACHE_BYTES[0], self.resident_bytes // 32), MAX_CHECKPOINT_CACHE_BYTES)
+    def small_cache_bytes(self) -> int:
+        """Pages that are kept of the file of checkpoints, of which little is read again, and of the queues' file, which is small."""
+        return min(max(CACHE_BYTES[0], self.resident_bytes // 32), MAX_SMALL_CACHE_BYTES)
 
     @property
     def model_bytes(self) -> int:
         """What is left of the memory for the models themselves."""
-        beside = self.cache_bytes + self.checkpoint_cache_bytes + ON_THE_WAY_BYTES
+        beside = self.cache_bytes + 2 * self.small_cache_bytes + ON_THE_WAY_BYTES
         return max(self.resident_bytes - beside, self.resident_bytes // 2)
 
 

@@ -157,7 +157,7 @@ def open_checkpoint_store(settings: config.Settings, repository: Database) -> Ch
             database = open_database(
                 config.Repository(path=path),
                 shrinks=False,
-                cache_bytes=settings.scheduler.checkpoint_cache_bytes,
+                cache_bytes=settings.scheduler.small_cache_bytes,
             )
             store = CheckpointStore(database)
             try:

@@ -46,7 +46,7 @@ BYTES_WRITTEN_BEHIND_S: Final = 4 << 20
 """A second, for that. What took as many rows as the settings say is saved in any case."""
 SAVING_TIMEOUT_S: Final = 12.0
 """When a scheduler ends; models that are not saved by then take their last rows again."""
-GIVE_BACK_INTERVAL_S: Final = 30.0
+GIVE_BACK_INTERVAL_S: Final = 10.0
 """While models come and go, the C library keeps more and more of what their blocks and rows were read into: so long after
 they came it is given back at the latest,"""
 GIVE_BACK_BYTES: Final = 16 << 20

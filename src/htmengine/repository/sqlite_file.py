@@ -35,7 +35,7 @@ PAGE_BYTES: Final = 2048
 """Of a page of a file that is made new. A sample changes pages of its own, which are written whole; smaller ones cost more
 time where many are written at once."""
 READER_CACHE_BYTES: Final = 8 << 20
-"""At most, of each, and half of the writer's. What it holds is void once somebody has written; the operating system keeps
+"""At most, of each, and a quarter of the writer's. What it holds is void once somebody has written; the operating system keeps
 the file."""
 
 _locks: WeakValueDictionary[Path, FairLock] = WeakValueDictionary()
@@ -72,7 +72,7 @@ def open_sqlite(path: Path | None, *, shrinks: bool = True, cache_bytes: int = C
     # A connection's cache is void once another connection has written: writers take turns with the same one.
     writer = create_engine(url, hide_parameters=True, pool_size=1, max_overflow=0)
     presence = Presence(path)
-    for one, most in ((engine, min(READER_CACHE_BYTES, cache_bytes // 2)), (writer, cache_bytes)):
+    for one, most in ((engine, min(READER_CACHE_BYTES, cache_bytes // 4)), (writer, cache_bytes)):
         event.listen(one, "do_connect", partial(_connect, presence))
         event.listen(one, "connect", partial(_prepare, most >> 10, shrinks))
     lock = _lock_of(path)

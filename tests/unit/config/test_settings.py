@@ -62,13 +62,13 @@ def test_models_get_a_quarter_of_the_memory_that_there_is(application, monkeypat
 
 
 @pytest.mark.parametrize(
-    ("mebibytes", "cache", "of_checkpoints", "models"),
-    [(40, 4, 4, 20), (200, 12.5, 6.25, 165.25), (1024, 64, 16, 928), (8192, 128, 16, 8032)],
+    ("mebibytes", "cache", "others", "models"),
+    [(40, 4, 4, 20), (200, 12.5, 6.25, 151), (1024, 64, 16, 904), (8192, 128, 16, 8008)],
 )
-def test_what_is_kept_beside_the_models_is_part_of_their_memory(mebibytes, cache, of_checkpoints, models):
+def test_what_is_kept_beside_the_models_is_part_of_their_memory(mebibytes, cache, others, models):
     memory = config.Scheduler(resident_bytes=mebibytes << 20)
     assert memory.cache_bytes == cache * 2**20
-    assert memory.checkpoint_cache_bytes == of_checkpoints * 2**20
+    assert memory.small_cache_bytes == others * 2**20
     assert memory.model_bytes == models * 2**20
 
 

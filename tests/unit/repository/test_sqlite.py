@@ -24,11 +24,11 @@ def test_a_file_is_opened_as_writers_and_readers_need_it(database):
     assert pragma(database, "busy_timeout") == 30_000
 
 
-def test_who_writes_keeps_as_many_pages_as_was_said_and_who_reads_half_of_them(tmp_path):
-    database = open_database(config.Repository(path=tmp_path / "repository.sqlite"), cache_bytes=6 << 20)
+def test_who_writes_keeps_as_many_pages_as_was_said_and_who_reads_a_quarter_of_them(tmp_path):
+    database = open_database(config.Repository(path=tmp_path / "repository.sqlite"), cache_bytes=8 << 20)
     with database.write() as conn:
-        assert conn.exec_driver_sql("PRAGMA cache_size").scalar() == -6 << 10
-    assert pragma(database, "cache_size") == -3 << 10
+        assert conn.exec_driver_sql("PRAGMA cache_size").scalar() == -8 << 10
+    assert pragma(database, "cache_size") == -2 << 10
     database.close()
 
 

@@ -36,7 +36,7 @@ from htmengine.bus.api import (
     QueueStatus,
 )
 from htmengine.bus.embedded import ownership, tables
-from htmengine.bus.embedded.file import SqliteFile
+from htmengine.bus.embedded.file import CACHE_BYTES, SqliteFile
 from htmengine.bus.embedded.memory import MemoryQueue
 from htmengine.system.closing import Closing
 from htmengine.system.processes import this_process
@@ -59,6 +59,7 @@ class EmbeddedBus(Bus):
         *,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
         """Open the bus in a file, or create it.
 
@@ -66,6 +67,7 @@ class EmbeddedBus(Bus):
         ----------
         clock : seconds since the epoch, for people: when a dead letter was put aside.
         timer : seconds that only grow, the same for all processes of the machine until it is started again.
+        cache_bytes : of the file's pages that are kept in memory, at most.
 
         Raises
         ------
@@ -74,7 +76,9 @@ class EmbeddedBus(Bus):
         """
         self.clock = clock
         self.timer = timer
-        self.file = SqliteFile(path, tables.APPLICATION_ID, tables.VERSION, tables.SCHEMA)
+        self.file = SqliteFile(
+            path, tables.APPLICATION_ID, tables.VERSION, tables.SCHEMA, cache_bytes=cache_bytes
+        )
         self._process = this_process()
         self._consumers: dict[int, EmbeddedConsumer] = {}
         self._consumers_lock = threading.Lock()

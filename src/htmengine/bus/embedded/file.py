@@ -16,7 +16,7 @@ from htmengine.sqlite.write_lock import FairLock
 from htmengine.system import private
 
 BUSY_TIMEOUT_S: Final = 10.0
-CACHE_KIB: Final = 16_384
+CACHE_BYTES: Final = 16 << 20
 PAGE_BYTES: Final = 1024
 """Of a page. Most transactions are small, and each writes the pages that it changes."""
 WAL_BYTES: Final = 16 << 20
@@ -32,8 +32,10 @@ LOST_HINT: Final = (
 class SqliteFile:
     """A connection that the threads of a process share: one at a time, in turn."""
 
-    def __init__(self, path: Path, application_id: int, version: int, schema: str) -> None:
-        """Open a file, or create it with a schema.
+    def __init__(
+        self, path: Path, application_id: int, version: int, schema: str, *, cache_bytes: int = CACHE_BYTES
+    ) -> None:
+        """Open a file, or create it with a schema. `cache_bytes`: of its pages that are kept in memory, at most.
 
         Raises
         ------
@@ -43,6 +45,7 @@ class SqliteFile:
         self.path = path
         self._lock = FairLock()
         self._closed = False
+        self._cache_kib = cache_bytes >> 10
         self._presence = Presence(path)
         try:
             private.folder(path.parent)
@@ -69,7 +72,10 @@ class SqliteFile:
             if self._connection.execute("PRAGMA page_size").fetchone() != (PAGE_BYTES,):
                 self._resize_pages(is_new)
             pragmas.configure(
-                self._connection, busy_timeout_s=BUSY_TIMEOUT_S, cache_kib=CACHE_KIB, wal_bytes=WAL_BYTES
+                self._connection,
+                busy_timeout_s=BUSY_TIMEOUT_S,
+                cache_kib=self._cache_kib,
+                wal_bytes=WAL_BYTES,
             )
         with self.writing() as connection:
             if self._is_new(application_id, version):
