@@ -56,8 +56,10 @@ MIN_RESIDENT_MEBIBYTES, UNKNOWN_MEBIBYTES = 256, 2048
 CACHE_BYTES: Final = 4 << 20, 128 << 20
 """Of a SQLite file's writer, at least and at most."""
 MAX_SMALL_CACHE_BYTES: Final = 16 << 20
-ON_THE_WAY_BYTES: Final = 24 << 20
-"""Blocks that are read and written, rows, messages, and what the C library has free between two times that it is given back."""
+"""Of the files of checkpoints and of queues, of which little is read again."""
+ON_THE_WAY_BYTES: Final = 44 << 20
+"""Blocks that are read and written, rows, messages, what the C library has free between two times that it is given back,
+and what the other services of an engine take while samples come."""
 SHARDS_ON_RABBITMQ: Final = 16
 MAX_SHARDS: Final = 256
 MAX_DATA_QUEUES: Final = 64

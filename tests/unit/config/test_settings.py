@@ -63,7 +63,7 @@ def test_models_get_a_quarter_of_the_memory_that_there_is(application, monkeypat
 
 @pytest.mark.parametrize(
     ("mebibytes", "cache", "others", "models"),
-    [(40, 4, 4, 20), (200, 12.5, 6.25, 151), (1024, 64, 16, 904), (8192, 128, 16, 8008)],
+    [(40, 4, 4, 20), (200, 12.5, 6.25, 131), (1024, 64, 16, 884), (8192, 128, 16, 7988)],
 )
 def test_what_is_kept_beside_the_models_is_part_of_their_memory(mebibytes, cache, others, models):
     memory = config.Scheduler(resident_bytes=mebibytes << 20)
