@@ -49,6 +49,8 @@ SAVING_TIMEOUT_S: Final = 12.0
 GIVE_BACK_INTERVAL_S: Final = 10.0
 """While models come and go, the C library keeps more and more of what their blocks and rows were read into: so long after
 they came it is given back at the latest,"""
+FIRST_GIVE_BACK_S: Final = 60.0
+"""After the start in any case: whoever runs in this process has read lists of all metrics by then."""
 GIVE_BACK_BYTES: Final = 16 << 20
 GIVE_BACK_SHARE: Final = 1 / 24
 """and as soon as it may be so much; more where there is a large budget."""
@@ -117,7 +119,7 @@ class ModelMemory:
         """Who is saved as far as the rate allows; who waits longest comes first."""
         self._allowance = ByteAllowance(BYTES_WRITTEN_BEHIND_S, timer)
         self._give_back = give_back
-        self._give_back_due = math.inf
+        self._give_back_due = timer() + FIRST_GIVE_BACK_S
         """Without end, while no model has come since memory was given back."""
         self._given_back_bytes = 0
         """Of the cache's `passed_bytes`."""

@@ -449,8 +449,18 @@ def test_memory_is_given_back_some_time_after_models_came_and_not_again_before_o
     assert world.given_back == [40.0, 120.0]
 
 
-def test_memory_is_given_back_as_soon_as_it_is_much(world, monkeypatch):
+def test_memory_is_given_back_once_after_the_start_though_no_model_comes(make_world, monkeypatch):
+    monkeypatch.setattr(model_memory, "FIRST_GIVE_BACK_S", 40.0)
+    world = make_world()
+    for _ in range(12):  # ten seconds each
+        world.round()
+    assert world.given_back == [40.0]
+
+
+def test_memory_is_given_back_as_soon_as_it_is_much(make_world, monkeypatch):
     monkeypatch.setattr(model_memory, "GIVE_BACK_INTERVAL_S", 1e9)
+    monkeypatch.setattr(model_memory, "FIRST_GIVE_BACK_S", 1e9)
+    world = make_world()
     world.publish(*[(metric, rowid) for metric in range(3) for rowid in world.append(metric, 2)])
     world.settle_all()
     assert world.given_back == []
