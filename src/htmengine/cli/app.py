@@ -1,48 +1,53 @@
-"""The commands that there are. Each imports what is heavy when it runs, so that help comes at once."""
+"""The commands that there are. Each is imported when it is asked for, and imports what is heavy when it runs."""
 
-from typing import Annotated
+from typing import Annotated, Any, Final, cast
 
 import typer
 
-from htmengine.cli.commands.alerts import alerts
-from htmengine.cli.commands.backfill import backfill
-from htmengine.cli.commands.backtest import backtest
-from htmengine.cli.commands.capacity import capacity
-from htmengine.cli.commands.config import app as config
-from htmengine.cli.commands.db import database
-from htmengine.cli.commands.dead import dead
-from htmengine.cli.commands.delete import delete
-from htmengine.cli.commands.detect import detect
-from htmengine.cli.commands.doctor import doctor
-from htmengine.cli.commands.export import export
-from htmengine.cli.commands.import_ import import_
-from htmengine.cli.commands.incidents import incidents
-from htmengine.cli.commands.init import init
-from htmengine.cli.commands.labels import labels
-from htmengine.cli.commands.metrics import metrics
-from htmengine.cli.commands.monitor import monitor
-from htmengine.cli.commands.rebalance import rebalance
-from htmengine.cli.commands.replay import replay
-from htmengine.cli.commands.results import results
-from htmengine.cli.commands.rules import rules
-from htmengine.cli.commands.send import send
-from htmengine.cli.commands.sql import sql
-from htmengine.cli.commands.status import status
-from htmengine.cli.commands.teach import teach
-from htmengine.cli.commands.tokens import tokens
-from htmengine.cli.commands.unmonitor import unmonitor
-from htmengine.cli.commands.up import up
-from htmengine.cli.commands.verify import verify
-from htmengine.cli.group import Commands
+from htmengine.cli.group import Commands, CommandsOfModules, Group
 from htmengine.cli.terminal import echo_stdout
 
-app = typer.Typer(
-    cls=Commands,
-    add_completion=True,
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # plain help: rich alone would double the time to show it
-)
+COMMANDS: Final = {
+    "up": "up.up",
+    "send": "send.send",
+    "replay": "replay.replay",
+    "backfill": "backfill.backfill",
+    "monitor": "monitor.monitor",
+    "unmonitor": "unmonitor.unmonitor",
+    "delete": "delete.delete",
+    "metrics": "metrics.metrics",
+    "rules": "rules.rules",
+    "incidents": "incidents.incidents",
+    "alerts": "alerts.alerts",
+    "labels": "labels.labels",
+    "teach": "teach.teach",
+    "results": "results.results",
+    "backtest": "backtest.backtest",
+    "status": "status.status",
+    "doctor": "doctor.doctor",
+    "capacity": "capacity.capacity",
+    "sql": "sql.sql",
+    "export": "export.export",
+    "import": "import_.import_",
+    "dead": "dead.dead",
+    "verify": "verify.verify",
+    "rebalance": "rebalance.rebalance",
+    "tokens": "tokens.tokens",
+    "db": "db.database",
+    "init": "init.init",
+    "config": "config.app",
+    "detect": "detect.detect",
+}
+"""In the order of help: the module of each below `htmengine.cli.commands`, and its function or group."""
+
+
+class _All(Commands):
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = cast("Any", CommandsOfModules("htmengine.cli.commands", COMMANDS))
+
+
+app = Group(cls=_All, add_completion=True, pretty_exceptions_enable=False)
 
 
 def _show_version(wanted: bool) -> None:
@@ -64,34 +69,3 @@ def _options(
     ] = False,
 ) -> None:
     """Real-time anomaly detection for scalar metrics with Hierarchical Temporal Memory."""
-
-
-app.command()(up)
-app.command()(send)
-app.command()(replay)
-app.add_typer(backfill, name="backfill")
-app.command()(monitor)
-app.command()(unmonitor)
-app.command()(delete)
-app.command()(metrics)
-app.add_typer(rules, name="rules")
-app.command()(incidents)
-app.add_typer(alerts, name="alerts")
-app.add_typer(labels, name="labels")
-app.add_typer(teach, name="teach")
-app.command()(results)
-app.command()(backtest)
-app.command()(status)
-app.command()(doctor)
-app.command()(capacity)
-app.command()(sql)
-app.command()(export)
-app.command("import")(import_)
-app.add_typer(dead, name="dead")
-app.command()(verify)
-app.command()(rebalance)
-app.add_typer(tokens, name="tokens")
-app.add_typer(database, name="db")
-app.command()(init)
-app.add_typer(config, name="config")
-app.command(short_help="Find what is unusual in a CSV file with times and values.")(detect)

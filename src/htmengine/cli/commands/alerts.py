@@ -5,12 +5,10 @@ from typing import Annotated
 
 import typer
 
-from htmengine.cli.group import Commands
+from htmengine.cli.group import Group
 from htmengine.cli.options import ConfigOption, DataOption, JsonOption
 
-alerts = typer.Typer(
-    cls=Commands,
-    no_args_is_help=True,
+alerts = Group(
     help="See who was told of incidents; try targets and rules.",
 )
 

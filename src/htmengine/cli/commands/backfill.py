@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
-from htmengine.cli.group import Commands
+from htmengine.cli.group import Group
 from htmengine.cli.options import (
     ConfigOption,
     DataOption,
@@ -27,9 +27,7 @@ if TYPE_CHECKING:
     from htmengine.cli.backfill import Failures, Request
     from htmengine.histories.source import Source
 
-backfill = typer.Typer(
-    cls=Commands,
-    no_args_is_help=True,
+backfill = Group(
     help="Send the histories of many metrics, from where they lie.\n\n"
     "Live samples of a metric that arrive while its history is sent are held and follow behind it. A command that broke "
     "off goes on where it was when it is given again: of a metric that has rows only what is later is sent.",

@@ -5,12 +5,10 @@ from typing import Annotated
 
 import typer
 
-from htmengine.cli.group import Commands
+from htmengine.cli.group import Group
 from htmengine.cli.terminal import echo_stderr, echo_stdout
 
-app = typer.Typer(
-    cls=Commands,
-    no_args_is_help=True,
+app = Group(
     help="Check a configuration; print files for other programs.",
 )
 

@@ -4,13 +4,13 @@ from typing import Annotated, Final
 
 import typer
 
-from htmengine.cli.group import Commands
+from htmengine.cli.group import Group
 from htmengine.cli.options import ConfigOption, DataOption
 
 UNDONE_BATCH_SIZE: Final = 4
 """So many blocks of rows become plain rows in a transaction."""
 
-database = typer.Typer(cls=Commands, no_args_is_help=True, help="The repository's schema.")
+database = Group(help="The repository's schema.")
 
 
 @database.callback()

@@ -4,12 +4,10 @@ from typing import Annotated
 
 import typer
 
-from htmengine.cli.group import Commands
+from htmengine.cli.group import Group
 from htmengine.cli.options import ConfigOption, DataOption, JsonOption
 
-dead = typer.Typer(
-    cls=Commands, no_args_is_help=True, help="List, explain, send again or delete dead letters."
-)
+dead = Group(help="List, explain, send again or delete dead letters.")
 
 IdsArgument = Annotated[list[int] | None, typer.Argument(metavar="ID", help="Dead letters.")]
 AllOption = Annotated[bool, typer.Option("--all", help="All of them.")]

@@ -1,7 +1,7 @@
 """`htmengine detect`: score the rows of files and show where they were unusual."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -15,6 +15,8 @@ from htmengine.cli.options import (
     WhereOption,
     ZoneOption,
 )
+
+SHORT_HELP: Final = "Find what is unusual in a CSV file with times and values."
 
 
 def detect(

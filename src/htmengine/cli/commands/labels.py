@@ -5,12 +5,10 @@ from typing import Annotated
 
 import typer
 
-from htmengine.cli.group import Commands
+from htmengine.cli.group import Group
 from htmengine.cli.options import ConfigOption, DataOption, FromOption, JsonOption, NoteOption, ToOption
 
-labels = typer.Typer(
-    cls=Commands, no_args_is_help=True, help="List and change what people say of metrics at a time."
-)
+labels = Group(help="List and change what people say of metrics at a time.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A metric, or a pattern of names: 'web.*'.")]
 
 

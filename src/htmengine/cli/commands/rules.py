@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from htmengine.cli.group import Commands
+from htmengine.cli.group import Group
 from htmengine.cli.options import ConfigOption, DataOption, DryRunOption, JsonOption, YesOption
 
-rules = typer.Typer(cls=Commands, no_args_is_help=True, help="What monitor-rules.conf says of metrics.")
+rules = Group(help="What monitor-rules.conf says of metrics.")
 
 
 @rules.callback()

@@ -4,12 +4,10 @@ from typing import Annotated
 
 import typer
 
-from htmengine.cli.group import Commands
+from htmengine.cli.group import Group
 from htmengine.cli.options import ConfigOption, DataOption, FromOption, JsonOption, NoteOption, ToOption
 
-teach = typer.Typer(
-    cls=Commands, no_args_is_help=True, help="Tell a metric's model what is normal, and take it back."
-)
+teach = Group(help="Tell a metric's model what is normal, and take it back.")
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A metric.")]
 How = Annotated[
     str,

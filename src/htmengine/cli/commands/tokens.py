@@ -4,12 +4,10 @@ from typing import Annotated
 
 import typer
 
-from htmengine.cli.group import Commands
+from htmengine.cli.group import Group
 from htmengine.cli.options import ConfigOption, DataOption, JsonOption
 
-tokens = typer.Typer(
-    cls=Commands, no_args_is_help=True, help="Make, list and revoke tokens of the web server."
-)
+tokens = Group(help="Make, list and revoke tokens of the web server.")
 
 
 @tokens.command()

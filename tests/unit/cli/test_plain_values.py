@@ -1,0 +1,53 @@
+"""What is read without typer is what typer reads, and what typer refuses is refused by it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from htmengine.cli.group import Group
+
+VALUES = ["", "a", "x y", "Zähler", "0", "7", "-3", "08", "1_000", "٣", "1e3", ".5", "2.50", "99999999999999999999", "nan", " 4", "tests", "no/such/place", "-"]  # fmt: skip
+OPTIONS = {
+    "text": Annotated[str | None, typer.Option("--it")],
+    "number": Annotated[int | None, typer.Option("--it")],
+    "small": Annotated[int | None, typer.Option("--it", min=1, max=10)],
+    "real": Annotated[float | None, typer.Option("--it")],
+    "share": Annotated[float | None, typer.Option("--it", max=1.0)],
+    "path": Annotated[Path | None, typer.Option("--it")],
+    "file": Annotated[Path | None, typer.Option("--it", exists=True, dir_okay=False)],
+    "texts": Annotated[list[str] | None, typer.Option("--it")],
+    "numbers": Annotated[list[int] | None, typer.Option("--it")],
+    "paths": Annotated[list[Path] | None, typer.Option("--it")],
+}
+
+
+def answers(app, kind):
+    """Return an application's command, run with arguments: what it was given, its exit code and what it complains of."""
+    given = []
+
+    def command(it=None):
+        given.append(it)
+
+    command.__annotations__["it"] = OPTIONS[kind]
+    app.command()(command)
+    app.command("other")(lambda: None)
+
+    def run(*arguments):
+        given.clear()
+        done = CliRunner().invoke(app, ["command", *arguments], prog_name="it")
+        return [(type(it), repr(it)) for it in given], done.exit_code, done.output
+
+    return run
+
+
+@pytest.mark.parametrize("kind", OPTIONS)
+def test_values_are_read_as_typer_reads_them(kind):
+    ours, typers = (
+        answers(Group(), kind),
+        answers(typer.Typer(rich_markup_mode=None), kind),
+    )
+    for arguments in [(), *((f"--it={value}",) for value in VALUES), ("--it=1", "--it=2")]:
+        assert ours(*arguments) == typers(*arguments), arguments
