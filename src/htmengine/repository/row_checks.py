@@ -5,7 +5,7 @@ Servers look for them. SQLite hands all rows out once, as columns, in less time 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
@@ -15,12 +15,15 @@ from sqlalchemy import Connection, ScalarSelect, Select, func, or_, select
 from htmengine.repository import listing, schema, windows
 from htmengine.repository.chunks import in_chunks
 from htmengine.repository.embedded import rows as runs
+from htmengine.repository.embedded.in_order import Times, Wanted, in_order
 from htmengine.repository.listing import Listed
 from htmengine.repository.times import FIRST_SECOND, bound, epoch_seconds
 from htmengine.repository.windows import Span, Table
 
 ROWS_OF_SPAN: Final = 2048
 """A metric's rows are read in parts that end with multiples of this, as blocks do, and METRICS_IN_STATEMENT parts at once."""
+ROWS_OF_TEXT: Final = 4096
+"""So many merged rows of each metric are looked at together: some ten kilobytes."""
 _metric: Final = schema.metric.c
 _data: Final = schema.metric_data.c
 
@@ -100,6 +103,21 @@ class _Found:
         self.time: int | None = None
         """Of the last row."""
 
+    def goes_on(self, rows: Wanted, times: Times) -> bool:
+        """Take over rows behind those that were found, and return whether they are later than these; else nothing is taken."""
+        if self.time is not None and times.first <= self.time:
+            return False
+        count = rows.last - rows.first + 1
+        self.rows += count
+        self.first = rows.first if self.first is None else self.first
+        self.last = rows.last
+        if rows.are_scored:
+            self.scored += count
+            self.scored_to = rows.last
+        self.time = times.last
+        self.newest = times.last if self.newest is None else max(self.newest, times.last)
+        return True
+
     def counts(self) -> tuple[int | None, ...]:
         """Return what `RowCounts` have of it, in their order."""
         return self.rows, self.first, self.last, self.scored, self.scored_to, self.newest
@@ -110,32 +128,68 @@ class _OfColumns:
         self._conn = conn
         query = select(*listing.COLUMNS).select_from(schema.watermarked).where(_metric.uid.in_(part.uids))
         self._metrics = [Listed(*row) for row in conn.execute(query.order_by(_metric.uid))]
-        self._oldest = runs.oldest(conn, part.uids)
+        self._places = runs.places(conn, [metric.uid for metric in self._metrics])
+        self._oldest = {
+            uid: first for uid, place in self._places.items() if (first := place.oldest) is not None
+        }
         self._before = _before(conn, part)
+        self._since = part.since
         self._found = {metric.uid: _Found() for metric in self._metrics}
         self._reversals: list[RowKey] = []
         self._halves: list[RowKey] = []
 
     def checked(self, limit: int) -> Checked:
-        spans = [span for metric in self._metrics for span in self._spans(metric.uid, metric.last_rowid)]
-        tables = windows.tables_of(self._conn, spans, ("raw", "anomaly_score"))
-        for some, table in zip(in_chunks(spans, windows.METRICS_IN_STATEMENT), tables, strict=True):
-            self._look_at([span.uid for span in some], table)
+        begins = self._oldest | self._before
+        if self._since is None:
+            self._look_at_blocks()
+            begins |= self._behind_what_is_in_order()
+        self._read(
+            span
+            for metric in self._metrics
+            if metric.uid in begins
+            for span in _spans(metric.uid, begins[metric.uid], metric.last_rowid, _BEYOND)
+        )
         counts = [
             RowCounts._make((*metric, *self._found[metric.uid].counts(), self._oldest.get(metric.uid)))
             for metric in self._metrics
         ]
         return Checked(counts, self._reversals[:limit], self._halves[:limit])
 
-    def _spans(self, uid: str, last: int) -> Iterator[Span]:
-        """Yield the parts in which a metric's rows are read: also those behind its last, if there are such."""
-        first = self._before.get(uid, self._oldest.get(uid))
-        if first is None:
-            return
-        while (end := first // ROWS_OF_SPAN * ROWS_OF_SPAN + ROWS_OF_SPAN) < last:
-            yield Span(uid, first, end)
-            first = end + 1
-        yield Span(uid, first, _BEYOND)
+    def _look_at_blocks(self) -> None:
+        self._read(
+            span
+            for uid, place in self._places.items()
+            if place.last_in_blocks is not None
+            for span in _spans(uid, self._oldest[uid], place.last_in_blocks, place.last_in_blocks)
+        )
+
+    def _behind_what_is_in_order(self) -> dict[str, int]:
+        """Take over merged rows in which nothing is wrong; return the rowid behind them, or else behind blocks, by uid."""
+        begins = {}
+        scored_to = {metric.uid: metric.scored_rowid for metric in self._metrics}
+        merged: dict[str, tuple[int, int]] = {}
+        for uid, place in self._places.items():
+            if place.last_in_blocks is not None:
+                begins[uid] = place.last_in_blocks + 1
+            if place.first_merged is not None and place.last_merged is not None:
+                first_after = _BEYOND if place.first_in_runs is None else place.first_in_runs
+                first = max(place.first_merged, begins.get(uid, 0))
+                merged[uid] = first, min(place.last_merged, first_after - 1)
+        while merged := {uid: (first, end) for uid, (first, end) in merged.items() if first <= end}:
+            wanted = [_wanted(uid, *span, scored_to[uid]) for uid, span in merged.items()]
+            for rows, times in zip(wanted, in_order(self._conn, wanted), strict=True):
+                if times is not None and self._found[rows.uid].goes_on(rows, times):
+                    begins[rows.uid] = rows.last + 1
+                    merged[rows.uid] = rows.last + 1, merged[rows.uid][1]
+                else:
+                    del merged[rows.uid]
+        return begins
+
+    def _read(self, spans: Iterable[Span]) -> None:
+        wanted = list(spans)
+        tables = windows.tables_of(self._conn, wanted, ("raw", "anomaly_score"))
+        for some, table in zip(in_chunks(wanted, windows.METRICS_IN_STATEMENT), tables, strict=True):
+            self._look_at([span.uid for span in some], table)
 
     def _look_at(self, uids: Sequence[str], table: Table) -> None:
         rowids, times = table.rowids, table.timestamps
@@ -187,6 +241,22 @@ class _OfColumns:
 
 
 _BEYOND: Final = 1 << 62
+
+
+def _wanted(uid: str, first: int, end: int, scored_to: int) -> Wanted:
+    """Return a part of a metric's rows from one rowid on: those that must have scores, or those that must have none."""
+    last = min(first + ROWS_OF_TEXT - 1, end)
+    return Wanted(
+        uid, first, last if last <= scored_to or first > scored_to else scored_to, first <= scored_to
+    )
+
+
+def _spans(uid: str, first: int, last: int, end: int) -> Iterator[Span]:
+    """Yield the parts in which a metric's rows are read from one rowid on; what is behind `last`, up to `end`, in one."""
+    while (of_part := first // ROWS_OF_SPAN * ROWS_OF_SPAN + ROWS_OF_SPAN) < last:
+        yield Span(uid, first, of_part)
+        first = of_part + 1
+    yield Span(uid, first, end)
 
 
 def _older(since: float) -> ScalarSelect[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection
@@ -159,21 +159,37 @@ def remove(conn: Connection, uid: str, first: int, last: int) -> None:
     conn.exec_driver_sql(f"DELETE FROM merged_row WHERE {rows}", span)
 
 
-def oldest(conn: Connection, uids: Sequence[str]) -> dict[str, int]:
-    """Return the first rowid of each of these metrics; those without rows are left out."""
+class Places(NamedTuple):
+    """Where the rows of a metric lie: rowids, None where none are there."""
+
+    first_in_blocks: int | None
+    last_in_blocks: int | None
+    first_merged: int | None
+    last_merged: int | None
+    first_in_runs: int | None
+
+    @property
+    def oldest(self) -> int | None:
+        """The first of all."""
+        firsts = self.first_in_blocks, self.first_merged, self.first_in_runs
+        return min((first for first in firsts if first is not None), default=None)
+
+
+def places(conn: Connection, uids: Sequence[str]) -> dict[str, Places]:
+    """Return where the rows of these metrics lie."""
+    merged = "(SELECT rowid FROM merged_row WHERE metric = number.id ORDER BY rowid {} LIMIT 1)"
     query = (
-        "SELECT number.uid, (SELECT first FROM row_block WHERE metric = number.id ORDER BY first LIMIT 1),"
-        " (SELECT rowid FROM merged_row WHERE metric = number.id ORDER BY rowid LIMIT 1),"
+        "SELECT number.uid, (SELECT min(first) FROM row_block WHERE metric = number.id),"
+        f" (SELECT max(last) FROM row_block WHERE metric = number.id), {merged.format('ASC')}, {merged.format('DESC')},"
         " (SELECT min(sample.rowid) FROM sample_run AS run CROSS JOIN run_sample AS sample"
         " ON sample.run = run.id AND sample.metric = number.id)"
         " FROM metric_number AS number WHERE number.uid IN ({})"
     )
-    found = {}
-    for some in in_chunks(uids):
-        rows = conn.exec_driver_sql(query.format(", ".join("?" * len(some))), tuple(some))
-        for uid, *firsts in rows:
-            found[uid] = min((first for first in firsts if first is not None), default=None)
-    return {uid: first for uid, first in found.items() if first is not None}
+    return {
+        uid: Places(*rowids)
+        for some in in_chunks(uids)
+        for uid, *rowids in conn.exec_driver_sql(query.format(", ".join("?" * len(some))), tuple(some))
+    }
 
 
 def first_from(conn: Connection, uid: str, second: int) -> int:

@@ -26,6 +26,7 @@ def small_parts(monkeypatch):
     monkeypatch.setattr(compaction, "MIN_PIECE", 3)
     monkeypatch.setattr(compaction, "PLAIN_S", 0.0)
     monkeypatch.setattr(row_checks, "ROWS_OF_SPAN", 16)
+    monkeypatch.setattr(row_checks, "ROWS_OF_TEXT", 7)
     monkeypatch.setattr(windows, "METRICS_IN_STATEMENT", 3)
 
 
