@@ -72,17 +72,13 @@ class MetricReport(NamedTuple):
 def inspect(context: Context, names: Sequence[str] | None, health: Health) -> list[MetricReport]:
     """Look at metrics: those that are named, or those whose state has something to tell."""
     with context.database.read() as conn:
-        found = overview.metrics(conn, names)
-        silent = {silence.uid for silence in silences.lasting(conn)}
-    if names:
-        by_name = {metric.name: metric for metric in found}
-        return [_inspect(context, name, by_name.get(name), health) for name in dict.fromkeys(names)]
-    telling = [
-        metric
-        for metric in found
-        if metric.failed or metric.waits_for_rows or metric.unscored or metric.uid in silent
-    ]
-    return [_inspect(context, metric.name, metric, health) for metric in telling[:MAX_REPORTS]]
+        if names:
+            by_name = {metric.name: metric for metric in overview.metrics(conn, names)}
+            found = [(name, by_name.get(name)) for name in dict.fromkeys(names)]
+        else:
+            silent = [silence.uid for silence in silences.lasting(conn)]
+            found = [(metric.name, metric) for metric in overview.noteworthy(conn, silent)[:MAX_REPORTS]]
+    return [_inspect(context, name, metric, health) for name, metric in found]
 
 
 def _inspect(context: Context, name: str, metric: MetricOverview | None, health: Health) -> MetricReport:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, Select, func, select
+from sqlalchemy import Connection, Select, and_, case, func, or_, select
 
-from htmengine.repository import columns, schema
+from htmengine.repository import schema
 from htmengine.repository.alarms import Alarm, alarms_at
 from htmengine.repository.chunks import in_chunks
 from htmengine.repository.metrics import CUSTOM, states
@@ -76,6 +76,21 @@ def metrics(conn: Connection, names: Sequence[str] | None = None) -> list[Metric
         if row.name in wanted  # in their exact case
     ]
     return sorted(found, key=attrgetter("name"))
+
+
+def noteworthy(conn: Connection, silent: Sequence[str]) -> list[MetricOverview]:
+    """Return custom metrics by name that failed, wait for rows or scores, or are silent, as these uids are; others are not read."""
+    column = schema.metric.c
+    status = func.coalesce(column.status, 0)
+    learned = case((schema.scored_rowid > column.base_rowid, schema.scored_rowid), else_=column.base_rowid)
+    waits = and_(status.in_(WITH_MODEL), func.coalesce(column.last_rowid, 0) != learned)
+    query = _of_metric().where(column.datasource == CUSTOM)
+    ofs = [
+        or_(status.in_((MetricStatus.ERROR, MetricStatus.PENDING_DATA)), waits),
+        *(column.uid.in_(some) for some in in_chunks(silent)),
+    ]
+    found = {row.uid: MetricOverview(*row) for of in ofs for row in conn.execute(query.where(of))}
+    return sorted(found.values(), key=attrgetter("name"))
 
 
 def page(conn: Connection, after: str | None, limit: int) -> list[MetricOverview]:
@@ -178,6 +193,8 @@ def latest_scores(
     Rows without a log score (written before the engine kept it) count as 0. However many rows there are, few of them are
     read: a metric's by their rowids, notable ones by the index of their scores, others by the index of their times.
     """
+    from htmengine.repository import columns  # here: all else needs no arrays
+
     data = columns.recent(conn).c
     query = select(
         data.uid,

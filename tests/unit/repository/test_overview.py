@@ -1,8 +1,9 @@
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 
-from htmengine.repository import alarms, metrics, overview, samples, scores
+from htmengine.repository import alarms, metrics, overview, samples, schema, scores, watermarks
 from htmengine.repository.alarms import NewAlarm
+from htmengine.repository.status import MetricStatus
 from tests.unit.repository.rows import FIRST_SECOND, add_rows, score_rows
 
 LOG_SCORES = [0.0, 0.1, 0.2, 0.3, 0.5, 0.9]
@@ -123,3 +124,25 @@ def test_metrics_are_read_in_pages(database):
             pages.append([metric.name for metric in overview.page(conn, after, 2)])
             after = pages[-1][-1] if pages[-1] else after
     assert pages == [["a", "b"], ["c", "d"], ["e"], []]
+
+
+def test_metrics_that_have_something_to_tell_are_read_alone(database):
+    rowids = [(0, 0, 0), (9, 9, 0), (9, 7, 0), (9, 0, 9), (9, 0, 7), (9, 11, 0), (9, 3, 5), (5, 3, 5)]
+    every = [(status, *some) for status in MetricStatus for some in rowids]
+    with database.write() as conn:
+        uids = metrics.create_custom(conn, [f"m{number:02}" for number in range(len(every))])
+        watermarks.add(conn, list(uids.values()))
+        for uid, (status, last, scored, base) in zip(uids.values(), every, strict=True):
+            own = schema.metric.c.uid == uid
+            changes = {"status": int(status), "last_rowid": last, "base_rowid": base}
+            conn.execute(update(schema.metric).where(own).values(**changes))
+            watermarks.move(conn, uid, scored_rowid=scored)
+    silent = [uids["m01"], uids["m09"], "gone"]
+    with database.read() as conn:
+        found = overview.noteworthy(conn, silent)
+        assert found == [
+            metric
+            for metric in overview.metrics(conn)
+            if metric.failed or metric.waits_for_rows or metric.unscored or metric.uid in silent
+        ]
+    assert 2 < len(found) < len(every)
