@@ -85,7 +85,7 @@ def prometheus() -> Read:
         "TimeSeries": [(1, "repeated Label", "labels"), (2, "repeated Sample", "samples")],
         "WriteRequest": [(1, "repeated TimeSeries", "timeseries")],
     }
-    request = protobuf.classes("benchmarks.remote_write", schema)["WriteRequest"]()
+    request = protobuf.Messages("benchmarks.remote_write", schema).classes["WriteRequest"]()
     for n in range(2000):
         labels = {
             "__name__": "node_cpu_seconds_total",

@@ -56,7 +56,7 @@ _LINE: Final = re.compile(r"([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)")
 _LABEL: Final = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _TYPES: Final = {"counter": 1, "gauge": 2, "summary": 5}
 _UNTYPED_GAUGES: Final = ("_CurrEstab", "_Forwarding")
-_MESSAGES: Final = protobuf.classes(
+_MESSAGES: Final = protobuf.Messages(
     "benchmarks.node_exporter",
     {
         "Label": [(1, "string", "name"), (2, "string", "value")],
@@ -208,7 +208,7 @@ def _requests(
     exposition: Exposition, instance: str, values: np.ndarray[Any, Any], at_ms: int
 ) -> Iterator[bytes]:
     for first in range(0, len(values), SAMPLES_PER_REQUEST):
-        request = _MESSAGES["WriteRequest"]()
+        request = _MESSAGES.classes["WriteRequest"]()
         some = slice(first, first + SAMPLES_PER_REQUEST)
         for (name, labels), value in zip(exposition.series[some], values[some].tolist(), strict=True):
             series = request.timeseries.add()
@@ -220,7 +220,7 @@ def _requests(
 
 
 def _metadata(exposition: Exposition) -> bytes:
-    request = _MESSAGES["WriteRequest"]()
+    request = _MESSAGES.classes["WriteRequest"]()
     for family, kind in exposition.types.items():
         request.metadata.add(
             type=_TYPES.get(kind, 0), metric_family_name=family, help="As node_exporter says it."

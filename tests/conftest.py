@@ -12,7 +12,7 @@ import pytest
 from htmengine import config
 from htmengine.service import installation
 from htmengine.service.context import opened
-from htmengine.service.program import collect_garbage_rarely
+from htmengine.system import garbage
 from tests import servers
 from tests.support import application as applications
 from tests.support.examples import FULL
@@ -79,7 +79,7 @@ def pytest_collection_finish(session):
         "loadgroup", False
     ):  # or each worker would start every server, and nobody would know
         assert all("@" in item.nodeid for item in session.items if item.get_closest_marker("xdist_group"))
-    collect_garbage_rarely()
+    garbage.collect_rarely_and_freeze()
 
 
 @pytest.fixture(autouse=True)

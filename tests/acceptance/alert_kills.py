@@ -137,7 +137,7 @@ class _Incidents:
         """Resolve incidents that were not yet."""
         for id_ in sorted(ids - self._resolved):
             with self._database.write() as conn:
-                actions.act(conn, store.number_of(id_) or 0, Action("resolve", int(time.time()), "ann"))
+                actions.act(conn, ids.number_of(id_) or 0, Action("resolve", int(time.time()), "ann"))
         self._resolved |= ids
 
     def ids(self) -> set[str]:

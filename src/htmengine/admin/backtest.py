@@ -26,8 +26,8 @@ from htmengine.htm.model import Model, OutOfOrderSample
 from htmengine.incidents import labels as stored_labels
 from htmengine.incidents.changes import monitored_names
 from htmengine.incidents.grouping import Alarm, group
+from htmengine.incidents.ids import number_of
 from htmengine.incidents.names import Fleet
-from htmengine.incidents.store import number_of
 from htmengine.labels.files import Label
 from htmengine.model_swapper.score_batch import why_of
 from htmengine.repository import overview, samples

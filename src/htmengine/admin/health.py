@@ -5,23 +5,22 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection
 
-from htmengine.alerts import configuration, deliveries
+from htmengine.alerts import deliveries
 from htmengine.doors.door_names import divided
 from htmengine.errors import ConfigError
 from htmengine.readable import counted, duration
-from htmengine.repository import metrics, overview, writeback
+from htmengine.repository import overview
 from htmengine.repository.overview import STATUS_NAMES, Totals
 from htmengine.repository.status import MetricStatus
-from htmengine.runtime.metric_storer import monitor_rules, name_patterns
 from htmengine.service import capacity
 from htmengine.service.capacity import Need, need
 from htmengine.service.context import LEAST_FREE_BYTES, Context, data_folder, free_bytes
 from htmengine.service.health import MAX_DEAD_LETTERS, ServiceHealth, services_of
-from htmengine.writeback import receivers, writer
 
 DEAD_NOTICES_S: Final = 7 * 86_400.0
 """Notices that were given up longer ago are not reported."""
@@ -185,6 +184,9 @@ def _beyond_limits(context: Context, conn: Connection) -> list[str]:
     path = context.settings.storer.rules_in_use
     if path is None:
         return []
+    from htmengine.repository import metrics
+    from htmengine.runtime.metric_storer import monitor_rules
+
     try:
         rules = monitor_rules.load(path)
     except ConfigError as error:
@@ -198,13 +200,12 @@ def _beyond_limits(context: Context, conn: Connection) -> list[str]:
 def _untold(context: Context, conn: Connection) -> list[str]:
     """Say what keeps people from being told of incidents."""
     try:
-        found = configuration.current(context.settings.alerts)
+        targets = _targets(context.settings.alerts)
     except ConfigError as error:
         return [f"{error}\nUntil it can be used, a running engine goes by what it said before."]
-    configuration.close(found)
     now, findings = time.time(), []
     last, disabled = deliveries.last_of_targets(conn), deliveries.disabled_targets(conn)
-    for name in found.targets:
+    for name in targets:
         row = last.get(name)
         if name in disabled:
             findings.append(
@@ -223,9 +224,26 @@ def _untold(context: Context, conn: Connection) -> list[str]:
     return findings
 
 
+def _targets(path: Path | None) -> list[str]:
+    """Return the targets of a file that need not exist. Raises ConfigError where it cannot be used."""
+    if path is None or not path.exists():
+        return []
+    from htmengine.alerts import configuration
+
+    found = configuration.load(path)
+    configuration.close(found)
+    return list(found.targets)
+
+
 def _not_written_back(context: Context, conn: Connection, services: Sequence[ServiceHealth]) -> list[str]:
     """Say which receivers of scores take nothing, for how long, and what waits for them."""
     settings = context.settings.writeback
+    if not (settings.graphite or settings.remote_write or settings.influx):
+        return []
+    from htmengine.repository import writeback
+    from htmengine.runtime.metric_storer import name_patterns
+    from htmengine.writeback import receivers, writer
+
     fits = name_patterns.glob(settings.match)
     findings = []
     for service in services:

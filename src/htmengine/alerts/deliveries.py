@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, litera
 
 from htmengine.alerts import notice as notices
 from htmengine.alerts.notice import Kind, Notice, Severity
-from htmengine.incidents.store import id_of
+from htmengine.incidents.ids import id_of
 from htmengine.repository import bulk, schema
 from htmengine.repository.chunks import in_chunks
 from htmengine.repository.writer_row import WriterRow

@@ -13,7 +13,8 @@ from htmengine.alerts.budget import Point
 from htmengine.alerts.history import PastIncident, past_incidents
 from htmengine.alerts.notice import Severity
 from htmengine.alerts.rules import MIN_SCORE, Cooling, Rule, Rules, followed, graver
-from htmengine.incidents.store import INFO, WARNING, id_of
+from htmengine.incidents.ids import id_of
+from htmengine.incidents.store import INFO, WARNING
 
 
 class Message(NamedTuple):

@@ -14,7 +14,8 @@ from htmengine.alerts import notice as notices
 from htmengine.alerts.deliveries import Delivery, Disabled, State, Told
 from htmengine.alerts.notice import First, Kind, Link, MetricFacts, Notice, Severity
 from htmengine.alerts.rules import AlarmFacts, Cooling, Rule, Rules, followed, graver
-from htmengine.incidents.store import MERGED, OPEN, Incident, number_of
+from htmengine.incidents.ids import number_of
+from htmengine.incidents.store import MERGED, OPEN, Incident
 from htmengine.readable import duration
 
 GREW_EVERY_S: Final = 600.0

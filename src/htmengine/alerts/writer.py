@@ -17,7 +17,8 @@ from htmengine.alerts.deliveries import Delivery, Position
 from htmengine.alerts.history import alarms_of
 from htmengine.alerts.rules import Rules
 from htmengine.incidents import store
-from htmengine.incidents.store import Incident, number_of
+from htmengine.incidents.ids import number_of
+from htmengine.incidents.store import Incident
 from htmengine.repository.database import Database
 from htmengine.service.counters import Counters
 from htmengine.service.fault_injection import Step, no_step

@@ -11,6 +11,9 @@ NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT)
 
 def main() -> None:
     """Run the command line."""
+    from htmengine.system import garbage
+
+    garbage.collect_rarely()  # before the imports: they would have it collected a dozen times
     from htmengine.cli.app import app
     from htmengine.cli.terminal import echo_stderr
 

@@ -17,7 +17,7 @@ from htmengine.cli import incidents
 from htmengine.cli.session import print_json, print_table, utc
 from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.errors import ExplainedError, MisuseError
-from htmengine.incidents import store
+from htmengine.incidents import ids
 from htmengine.readable import counted, duration
 from htmengine.service.context import Context
 
@@ -49,7 +49,7 @@ def number_of(incident: str | None) -> int | None:
     """Return the number of an incident that was named. Raises MisuseError."""
     if incident is None:
         return None
-    number = store.number_of(incident)
+    number = ids.number_of(incident)
     if number is None:
         raise MisuseError(
             f"--incident {incident} is no id of an incident.",
@@ -97,7 +97,7 @@ def show(context: Context, request: ListRequest) -> None:
 
 
 def _cells(row: Delivery) -> tuple[object, ...]:
-    incident = "engine" if row.incident is None else store.id_of(row.incident)
+    incident = "engine" if row.incident is None else ids.id_of(row.incident)
     reason = row.reason or ""
     if row.state == "retrying" and row.due is not None:
         reason = f"{reason}; again at {utc(row.due)}"

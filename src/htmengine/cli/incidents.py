@@ -15,7 +15,7 @@ from htmengine import iso_times, readable
 from htmengine.cli.session import print_json, utc
 from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.errors import ExplainedError, MisuseError
-from htmengine.incidents import store
+from htmengine.incidents import ids, store
 from htmengine.incidents.store import Incident
 from htmengine.repository.database import Database
 from htmengine.service.context import Context
@@ -71,7 +71,7 @@ def time_of(text: str, clock: Callable[[], float] = time.time, *, option: str = 
 
 def show(context: Context, request: Request) -> None:
     """Print the incidents of a time, those that are open first, of these the strongest first; or the one that was named."""
-    if request.pattern is not None and store.number_of(request.pattern) is not None:
+    if request.pattern is not None and ids.number_of(request.pattern) is not None:
         _show_one(context.database, request.pattern, json=request.json)
         return
     with context.database.read() as conn:

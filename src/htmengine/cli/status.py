@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from htmengine.admin.health import Health
-from htmengine.admin.metric_report import MetricReport
 from htmengine.cli.session import print_table, utc
 from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.doors.reasons import known, remedy_of
 from htmengine.doors.samples import shortened
 from htmengine.readable import counted, duration
 from htmengine.service.health import ServiceHealth
+
+if TYPE_CHECKING:
+    from htmengine.admin.health import Health
+    from htmengine.admin.metric_report import MetricReport
 
 MAX_EXAMPLE: Final = 50
 """Characters of a refused line that are shown."""

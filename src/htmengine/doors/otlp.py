@@ -59,7 +59,7 @@ def encoding(content_type: str) -> Encoding | None:
 # -- What a request looks like: once for each encoding, with the same names
 
 _POINT: Final = [(2, "fixed64", "start_time_unix_nano"), (3, "fixed64", "time_unix_nano")]
-_PROTOBUF: Final = protobuf.classes(
+_PROTOBUF: Final = protobuf.Messages(
     "htmengine.otlp",
     {
         "AnyValue": [
@@ -270,7 +270,7 @@ def _from_protobuf(body: bytes) -> Iterator[tuple[Sequence[Any], Any]]:
 
     def within(outer: bytes, message: str) -> Iterator[Any]:
         for piece in protobuf.pieces(outer, most=_MAX_FIELDS, longest=len(body)):
-            yield protobuf.decoded(_PROTOBUF[message], piece)
+            yield _PROTOBUF.decoded(message, piece)
 
     for request in within(body, "Request"):
         for outer in request.resource_metrics:
@@ -282,7 +282,7 @@ def _from_protobuf(body: bytes) -> Iterator[tuple[Sequence[Any], Any]]:
                         for metric in scope.metrics:
                             if len(metric) > protobuf.MAX_RECORD:
                                 raise UnreadableBody(Reason.TOO_LARGE, f"a metric of {len(metric)} bytes")
-                            yield attributes, protobuf.decoded(_PROTOBUF["Metric"], metric)
+                            yield attributes, _PROTOBUF.decoded("Metric", metric)
 
 
 # -- What it means
@@ -512,9 +512,13 @@ def answer(parsed: Parsed, encoding: Encoding) -> Answer:
         partial = {"partialSuccess": {"rejectedDataPoints": str(rejected), "errorMessage": said}}
         body = msgspec.json.encode(partial if rejected else {})
     else:
-        partial_success = _PROTOBUF["PartialSuccess"](rejected_data_points=rejected, error_message=said)
+        partial_success = _PROTOBUF.classes["PartialSuccess"](
+            rejected_data_points=rejected, error_message=said
+        )
         response = (
-            _PROTOBUF["Response"](partial_success=partial_success) if rejected else _PROTOBUF["Response"]()
+            _PROTOBUF.classes["Response"](partial_success=partial_success)
+            if rejected
+            else _PROTOBUF.classes["Response"]()
         )
         body = response.SerializeToString()
     return Answer(200, encoding.value, body)
@@ -526,5 +530,5 @@ def failure(status: int, message: str, encoding: Encoding) -> Answer:
     if encoding is Encoding.JSON:
         body = msgspec.json.encode({"code": code, "message": message})
     else:
-        body = _PROTOBUF["Status"](code=code, message=message).SerializeToString()
+        body = _PROTOBUF.classes["Status"](code=code, message=message).SerializeToString()
     return Answer(status, encoding.value, body)

@@ -7,10 +7,8 @@ decoded may be thirty times as large as its bytes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, Final
-
-from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
-from google.protobuf.message import DecodeError
 
 from htmengine.doors.reasons import Reason
 from htmengine.doors.samples import UnreadableBody
@@ -18,23 +16,19 @@ from htmengine.doors.samples import UnreadableBody
 MAX_RECORD: Final = 4 << 20
 """Bytes of a record that is decoded at once."""
 
-_Field = descriptor_pb2.FieldDescriptorProto
-_SCALARS: Final = {
-    name: getattr(_Field, f"TYPE_{name.upper()}")
-    for name in [
-        "bool",
-        "bytes",
-        "double",
-        "fixed64",
-        "int32",
-        "int64",
-        "sfixed64",
-        "sint32",
-        "string",
-        "uint32",
-        "uint64",
-    ]
-}
+_SCALARS: Final = (
+    "bool",
+    "bytes",
+    "double",
+    "fixed64",
+    "int32",
+    "int64",
+    "sfixed64",
+    "sint32",
+    "string",
+    "uint32",
+    "uint64",
+)
 _REPEATED: Final = "repeated "
 _OPTIONAL: Final = "optional "
 _VARINT, _BYTES = 0, 2
@@ -43,33 +37,58 @@ _PIECE: Final = 1 << 16
 _NO_MESSAGE: Final = "it is no such message of Protocol Buffers"
 
 
-def classes(package: str, schema: Mapping[str, Sequence[tuple[int, str, str]]]) -> dict[str, Any]:
-    """Return a class for each message of a schema.
+class Messages:
+    """The messages of a schema. Their classes are made when the first one is needed: few engines get any.
 
-    `schema` lists the fields of a message: number, type, name. A type is a scalar of Protocol Buffers or another message
-    of the schema, after "repeated " for a list and "optional " for a scalar that tells whether it was given.
+    Parameters
+    ----------
+    schema : the fields of each message: number, type, name. A type is a scalar of Protocol Buffers or another message of
+        the schema, after "repeated " for a list and "optional " for a scalar that tells whether it was given.
     """
-    file = descriptor_pb2.FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
-    for message, fields in schema.items():
-        described = file.message_type.add(name=message)
-        for number, kind, name in fields:
-            field = described.field.add(name=name, number=number, label=_Field.LABEL_OPTIONAL)
-            if kind.startswith(_REPEATED):
-                kind, field.label = kind.removeprefix(_REPEATED), _Field.LABEL_REPEATED
-            elif kind.startswith(_OPTIONAL):
-                kind, field.proto3_optional = kind.removeprefix(_OPTIONAL), True
-                field.oneof_index = len(described.oneof_decl)
-                described.oneof_decl.add(name=f"_{name}")
-            if kind in _SCALARS:
-                field.type = _SCALARS[kind]
-            else:
-                field.type, field.type_name = _Field.TYPE_MESSAGE, f".{package}.{kind}"
-    pool = descriptor_pool.DescriptorPool()
-    pool.AddSerializedFile(file.SerializeToString())
-    return {
-        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}"))
-        for name in schema
-    }
+
+    def __init__(self, package: str, schema: Mapping[str, Sequence[tuple[int, str, str]]]) -> None:
+        self._package = package
+        self._schema = schema
+
+    def decoded(self, name: str, piece: bytes) -> Any:
+        """Return a message of this name. Raises UnreadableBody."""
+        from google.protobuf.message import DecodeError
+
+        try:
+            return self.classes[name].FromString(piece)
+        except DecodeError:
+            raise UnreadableBody(Reason.NOT_DECODABLE, _NO_MESSAGE) from None
+
+    @cached_property
+    def classes(self) -> dict[str, Any]:
+        """A class for each message."""
+        from google.protobuf import descriptor_pool, message_factory
+        from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+
+        package = self._package
+        file = FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
+        for message, fields in self._schema.items():
+            described = file.message_type.add(name=message)
+            for number, kind, name in fields:
+                field = described.field.add(
+                    name=name, number=number, label=FieldDescriptorProto.LABEL_OPTIONAL
+                )
+                if kind.startswith(_REPEATED):
+                    kind, field.label = kind.removeprefix(_REPEATED), FieldDescriptorProto.LABEL_REPEATED
+                elif kind.startswith(_OPTIONAL):
+                    kind, field.proto3_optional = kind.removeprefix(_OPTIONAL), True
+                    field.oneof_index = len(described.oneof_decl)
+                    described.oneof_decl.add(name=f"_{name}")
+                if kind in _SCALARS:
+                    field.type = getattr(FieldDescriptorProto, f"TYPE_{kind.upper()}")
+                else:
+                    field.type, field.type_name = FieldDescriptorProto.TYPE_MESSAGE, f".{package}.{kind}"
+        pool = descriptor_pool.DescriptorPool()
+        pool.AddSerializedFile(file.SerializeToString())
+        return {
+            name: message_factory.GetMessageClass(pool.FindMessageTypeByName(f"{package}.{name}"))
+            for name in self._schema
+        }
 
 
 def pieces(body: bytes, *, most: int, longest: int = MAX_RECORD) -> Iterator[bytes]:
@@ -107,14 +126,6 @@ def pieces(body: bytes, *, most: int, longest: int = MAX_RECORD) -> Iterator[byt
         raise UnreadableBody(Reason.NOT_DECODABLE, _NO_MESSAGE)
     if begin < end:
         yield body[begin:]
-
-
-def decoded(message: Any, piece: bytes) -> Any:
-    """Return a message. Raises UnreadableBody."""
-    try:
-        return message.FromString(piece)
-    except DecodeError:
-        raise UnreadableBody(Reason.NOT_DECODABLE, _NO_MESSAGE) from None
 
 
 def _varint(body: bytes, at: int) -> tuple[int, int]:

@@ -43,7 +43,7 @@ _HISTOGRAM: Final = [
     (15, "int64", "timestamp"),
     (17, "int64", "start_timestamp"),
 ]
-_V1: Final = protobuf.classes(
+_V1: Final = protobuf.Messages(
     "htmengine.remote_write_1",
     {
         "Label": [(1, "string", "name"), (2, "string", "value")],
@@ -57,7 +57,7 @@ _V1: Final = protobuf.classes(
         "WriteRequest": [(1, "repeated TimeSeries", "timeseries")],
     },
 )
-_V2: Final = protobuf.classes(
+_V2: Final = protobuf.Messages(
     "htmengine.remote_write_2",
     {
         "Sample": _SAMPLE,
@@ -154,14 +154,14 @@ def parse(
     most = limits.samples + _MAX_SYMBOLS
     if version is Version.V1:
         for piece in protobuf.pieces(body, most=most):
-            for series in protobuf.decoded(_V1["WriteRequest"], piece).timeseries:
+            for series in _V1.decoded("WriteRequest", piece).timeseries:
                 reading.add(_series(tuple(series.labels), drop_labels), series)
     else:
         symbols: list[str] = []
         for piece in protobuf.pieces(body, most=most):
-            symbols += protobuf.decoded(_V2["Symbols"], piece).symbols
+            symbols += _V2.decoded("Symbols", piece).symbols
         for piece in protobuf.pieces(body, most=most):
-            for series in protobuf.decoded(_V2["Request"], piece).timeseries:
+            for series in _V2.decoded("Request", piece).timeseries:
                 labels = _labels(series.labels_refs, symbols)
                 reading.add(_described(labels, _type(series.metadata.type), drop_labels), series)
     reading.add_means()
@@ -203,7 +203,7 @@ def _series(encoded: tuple[bytes, ...], drop: frozenset[str]) -> _Series:
 
 
 def _decoded(encoded: tuple[bytes, ...], drop: frozenset[str]) -> _Series:
-    labels = (protobuf.decoded(_V1["Label"], label) for label in encoded)
+    labels = (_V1.decoded("Label", label) for label in encoded)
     return _described({label.name: label.value for label in labels}, Type.UNSPECIFIED, drop)
 
 

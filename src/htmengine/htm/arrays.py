@@ -1,27 +1,15 @@
 """Array types of this package and its callers, and conversions to them."""
 
-import sys
-from typing import Any, SupportsFloat, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from htmengine.htm.real_numbers import real
+
 FloatArray: TypeAlias = NDArray[np.float64]
 Float32Array: TypeAlias = NDArray[np.float32]
 IndexArray: TypeAlias = NDArray[np.uint32]
-
-
-def real(number: SupportsFloat) -> float:
-    """Return a real number as a float, the largest one for an integer beyond it.
-
-    Raises TypeError for anything else, text included: this package does not decide whether "1_0" or digits of other scripts are numbers.
-    """
-    if isinstance(number, str | bytes | bytearray):
-        raise TypeError(f"a real number is needed, not {type(number).__name__}")
-    try:
-        return float(number)
-    except OverflowError:
-        return sys.float_info.max if number > 0 else -sys.float_info.max  # type: ignore[operator]
 
 
 def reals(numbers: ArrayLike) -> FloatArray:

@@ -16,9 +16,10 @@ import numpy.typing as npt
 from numpy.typing import ArrayLike
 
 from htmengine.htm import _kernels, params
-from htmengine.htm.arrays import FloatArray, real, reals
+from htmengine.htm.arrays import FloatArray, reals
 from htmengine.htm.build import build_model
 from htmengine.htm.explanation import ALARM, Explanation, Scores, SeriesScores
+from htmengine.htm.real_numbers import real
 
 PARAMETERS_KEPT: Final = 256
 """Most blocks of an installation have the same ones."""

@@ -12,7 +12,6 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
 
 from sqlalchemy import Connection, insert, select, update
 
-from htmengine.incidents import changes
 from htmengine.repository import schema
 from htmengine.repository.chunks import in_chunks
 
@@ -75,6 +74,8 @@ def act(conn: Connection, incident: int, action: Action) -> int | None:
     ------
     NotOpen : it is to be snoozed and is over.
     """
+    from htmengine.incidents import changes  # here: to show what was done needs none of it
+
     position = changes.lock_position(conn)
     columns = _incident.id, _incident.merged_into
     row = conn.execute(select(*columns).where(_incident.id == incident)).first()

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, or_, select
 
-from htmengine.incidents.store import id_of
+from htmengine.incidents.ids import id_of
 from htmengine.labels import files
 from htmengine.labels.files import KINDS, Kind
 from htmengine.repository import schema

@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, exists, func, not_, or_, select
 
 from htmengine.incidents.actions import Action, Standing, actions_of, standing
+from htmengine.incidents.ids import id_of, number_of
 from htmengine.incidents.sentences import (
     SILENCE,
     Missing,
@@ -46,7 +47,6 @@ MAX_METRICS_SHOWN: Final = 1000
 _incident: Final = schema.incident.c
 _part: Final = schema.incident_metric.c
 _done: Final = schema.incident_action.c
-_ID: Final = re.compile(r"i([1-9][0-9]{0,17})")
 
 Handling: TypeAlias = Literal["new", "acknowledged", "snoozed"]
 """What people did about an incident; new: neither of both."""
@@ -247,17 +247,6 @@ def count(
     """Return how many incidents there are; parameters as in `list_incidents`."""
     query = select(func.count()).select_from(schema.incident)
     return conn.scalar(query.where(*_chosen(conn, state, severity, since, None, match, None))) or 0
-
-
-def id_of(number: int) -> str:
-    """Return an incident's id, as it is shown."""
-    return f"i{number}"
-
-
-def number_of(id_: str) -> int | None:
-    """Return the number in an id; None if it is none."""
-    found = _ID.fullmatch(id_)
-    return int(found[1]) if found else None
 
 
 def _incidents() -> Select[Any]:

@@ -13,24 +13,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-import numpy.typing as npt
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 UNKNOWN: Final = 0
 MASK: Final = (1 << 63) - 1
 
-_Hashes = npt.NDArray[np.uint64]
-_SHIFTS: Final = (np.uint64(30), np.uint64(27), np.uint64(31))
-_FACTORS: Final = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
-_STEP: Final = np.uint64(0x9E3779B97F4A7C15)
-_MASK: Final = np.uint64(MASK)
-
 
 def hashes(timestamps: npt.ArrayLike, values: npt.ArrayLike) -> list[int]:
     """Return a hash of each sample. A database may store -0.0 as 0.0, so that both have the same."""
-    return _hashes(timestamps, values).tolist()  # type: ignore[no-any-return]
+    from htmengine.repository.sample_hashes import of_samples  # here: who compares digests needs no numpy
+
+    return of_samples(timestamps, values).tolist()  # type: ignore[no-any-return]
 
 
 def start(rowid: int, tail_timestamp: int | None) -> int:
@@ -47,10 +43,8 @@ def extended(digest: int, timestamps: npt.ArrayLike, values: npt.ArrayLike) -> I
 
 def before(digests: Sequence[int], timestamps: Sequence[int], values: Sequence[float]) -> list[int]:
     """Return, of samples with these digests, the digest of the row before each."""
-    behind = np.array(digests, dtype=np.uint64)
-    found = (behind - _hashes(timestamps, values)) & _MASK
-    found[behind == UNKNOWN] = UNKNOWN
-    return found.tolist()  # type: ignore[no-any-return]
+    of_rows = zip(digests, hashes(timestamps, values), strict=True)
+    return [UNKNOWN if digest == UNKNOWN else (digest - own) & MASK for digest, own in of_rows]
 
 
 def of(*facts: object) -> int:
@@ -64,16 +58,3 @@ def with_model(digest: int, model_digest: int) -> int:
     It is `UNKNOWN` if the row's is.
     """
     return digest and digest ^ model_digest
-
-
-def _hashes(timestamps: npt.ArrayLike, values: npt.ArrayLike) -> _Hashes:
-    seconds = np.array(timestamps, dtype=np.float64).view(np.uint64)
-    bits = (np.array(values, dtype=np.float64) + 0.0).view(np.uint64)
-    return _mixed(_mixed(seconds + _STEP) ^ bits) & _MASK
-
-
-def _mixed(words: _Hashes) -> _Hashes:
-    """Return words of which each bit depends on all bits of those given: SplitMix64's last steps (Steele et al., 2014)."""
-    for shift, factor in zip(_SHIFTS, _FACTORS, strict=False):
-        words = (words ^ (words >> shift)) * factor
-    return words ^ (words >> _SHIFTS[2])

@@ -15,10 +15,8 @@ from htmengine.repository import (
     backfill,
     bulk,
     gathered_samples,
-    hours,
     identity,
     running_totals,
-    samples,
     schema,
     teachings,
     watermarks,
@@ -322,6 +320,8 @@ def start_models(conn: Connection, models: Sequence[NewModel]) -> None:
     ObjectNotFoundError : there is no such metric.
     MetricStatusChangedError : one has a model already, or had one that failed; `end_model` comes first.
     """
+    from htmengine.repository import samples  # here, and below: all else needs no arrays
+
     uids = [model.uid for model in models]
     watermarks.lock(conn, uids)
     known = states(conn, uids)
@@ -426,6 +426,8 @@ def clear_scores(conn: Connection, uid: str, *, limit: int = CLEARED_BATCH_SIZE)
     The newest go first, each with its alarms and hours. The watermark goes down with them, so that it agrees with the scores after each transaction: one that dies between
     is continued by the next call. A metric that has a model is left alone.
     """
+    from htmengine.repository import hours
+
     watermarks.lock(conn, [uid])
     query = (
         select(schema.scored_rowid.label("scored_rowid"), _metric.base_rowid)
@@ -472,6 +474,8 @@ def delete_metric(conn: Connection, uid: str, *, limit: int = CLEARED_BATCH_SIZE
 
     Unlike the cascade from the metric's row, no transaction is longer than others can wait for.
     """
+    from htmengine.repository import samples
+
     oldest = samples.oldest_rowid(conn, uid)
     newest = samples.newest_rowid(conn, uid)
     if oldest is not None and newest is not None:

@@ -33,7 +33,6 @@ from sqlalchemy import (
     text,
     type_coerce,
 )
-from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from htmengine.repository.embedded import tables as embedded
@@ -58,7 +57,11 @@ class Single(TypeDecorator[float]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[float]:
         """Return the database's own type; REAL has 64 bits on MySQL."""
-        own: TypeEngine[Any] = mysql.FLOAT() if dialect.name == "mysql" else REAL()
+        own: TypeEngine[Any] = REAL()
+        if dialect.name == "mysql":
+            from sqlalchemy.dialects import mysql
+
+            own = mysql.FLOAT()
         return own
 
     def column_expression(self, column: ColumnElement[float]) -> ColumnElement[float]:
@@ -77,12 +80,9 @@ instance_status_history: Final = Table(
     Column("server", String(100), primary_key=True, nullable=False, server_default=""),
     Column("timestamp", DateTime, primary_key=True, nullable=False),
     Column("status", String(32), nullable=False, server_default=""),
-    **_ON_MYSQL,
 )
 
-lock: Final = Table(
-    "lock", metadata, Column("name", String(40), primary_key=True, nullable=False), **_ON_MYSQL
-)
+lock: Final = Table("lock", metadata, Column("name", String(40), primary_key=True, nullable=False))
 
 
 @event.listens_for(lock, "after_create")
@@ -155,11 +155,10 @@ metric: Final = Table(
     Index("server_idx", "server"),
     Index("location_idx", "location"),
     Index("name_idx", "name"),
-    Index("metric_pending_idx", "uid", sqlite_where=text(_PENDING), postgresql_where=text(_PENDING)).ddl_if(
-        callable_=_has_partial_indexes
-    ),
-    postgresql_with=_OFTEN_UPDATED,
-    **_ON_MYSQL,
+    Index(
+        "metric_pending_idx", "uid", sqlite_where=text(_PENDING), info={"postgresql_where": text(_PENDING)}
+    ).ddl_if(callable_=_has_partial_indexes),
+    info={"postgresql_with": _OFTEN_UPDATED},
 )
 
 
@@ -193,8 +192,7 @@ metric_watermark: Final = Table(
     ForeignKeyConstraint(
         ["uid"], ["metric.uid"], name="metric_watermark_to_metric_fk", ondelete="CASCADE", onupdate="CASCADE"
     ),
-    postgresql_with={"fillfactor": _OFTEN_UPDATED["fillfactor"]},
-    **_ON_MYSQL,
+    info={"postgresql_with": {"fillfactor": _OFTEN_UPDATED["fillfactor"]}},
 )
 
 
@@ -239,9 +237,8 @@ metric_data: Final = Table(
         "anomaly_score_idx",
         "anomaly_score",
         sqlite_where=text(_NOTABLE),
-        postgresql_where=text(_NOTABLE),
+        info={"postgresql_where": text(_NOTABLE)},
     ),
-    **_ON_MYSQL,
 )
 
 
@@ -285,7 +282,6 @@ metric_alarm: Final = Table(
     Index("metric_alarm_row_idx", "uid", "rowid", unique=True),
     Index("metric_alarm_time_idx", "timestamp", "uid", "rowid"),
     sqlite_autoincrement=True,  # an id is not given again when its alarm is removed
-    **_ON_MYSQL,
 )
 
 metric_hour: Final = Table(
@@ -306,7 +302,6 @@ metric_hour: Final = Table(
         ["uid"], ["metric.uid"], name="metric_hour_to_metric_fk", ondelete="CASCADE", onupdate="CASCADE"
     ),
     sqlite_with_rowid=False,
-    **_ON_MYSQL,
 )
 
 metric_rhythm: Final = Table(
@@ -314,7 +309,6 @@ metric_rhythm: Final = Table(
     metadata,
     Column("uid", String(40), primary_key=True, nullable=False),
     Column("rhythm", Text, nullable=False),  # JSON: `htmengine.silence.rhythm`
-    **_ON_MYSQL,
 )
 
 metric_silence: Final = Table(
@@ -332,7 +326,6 @@ metric_silence: Final = Table(
     Index("metric_silence_seq_idx", "seq"),
     Index("metric_silence_uid_idx", "uid", "since"),
     Index("metric_silence_until_idx", "until"),
-    **_ON_MYSQL,
 )
 
 silence_writer: Final = Table(
@@ -343,7 +336,6 @@ silence_writer: Final = Table(
     Column("seq", BigInteger, nullable=False),  # grows with each transaction that finds or ends silences
     Column("owner", String(80), nullable=False),
     Column("beat", BigInteger, nullable=False),  # grows while the owner lives
-    **_ON_MYSQL,
 )
 
 label: Final = Table(
@@ -361,7 +353,6 @@ label: Final = Table(
     Column("expires", BigInteger),
     Index("label_uid_idx", "uid", "begins"),
     sqlite_autoincrement=True,  # an id is not given again
-    **_ON_MYSQL,
 )
 
 teaching: Final = Table(
@@ -382,7 +373,6 @@ teaching: Final = Table(
     Column("created", BigInteger, nullable=False),
     Index("teaching_uid_idx", "uid"),
     sqlite_autoincrement=True,  # an id is not given again
-    **_ON_MYSQL,
 )
 
 silenced_alarm: Final = Table(
@@ -393,7 +383,6 @@ silenced_alarm: Final = Table(
     Column("label", BigInteger, nullable=False),
     Column("timestamp", BigInteger, nullable=False),  # seconds since the epoch
     Index("silenced_alarm_label_idx", "label"),
-    **_ON_MYSQL,
 )
 
 access_token: Final = Table(
@@ -406,7 +395,6 @@ access_token: Final = Table(
     Column("created_at", BigInteger, nullable=False),  # seconds since the epoch, as are all of these
     Column("created_by", String(100), nullable=False),
     Column("last_used_at", BigInteger),
-    **_ON_MYSQL,
 )
 
 web_session: Final = Table(
@@ -415,7 +403,6 @@ web_session: Final = Table(
     Column("digest", String(64), primary_key=True, nullable=False),  # SHA-256 of the cookie's value
     Column("token_id", String(16), nullable=False),
     Column("expires_at", BigInteger, nullable=False),
-    **_ON_MYSQL,
 )
 
 installation: Final = Table(
@@ -423,7 +410,6 @@ installation: Final = Table(
     metadata,
     Column("name", String(40), primary_key=True, nullable=False),
     Column("setting", String(200), nullable=False),
-    **_ON_MYSQL,
 )
 
 shard_owner: Final = Table(
@@ -431,7 +417,6 @@ shard_owner: Final = Table(
     metadata,
     Column("shard", Integer, primary_key=True, nullable=False, autoincrement=False),
     Column("epoch", BigInteger, nullable=False),
-    **_ON_MYSQL,
 )
 
 backfill: Final = Table(
@@ -440,7 +425,6 @@ backfill: Final = Table(
     Column("name", String(255), primary_key=True, nullable=False),
     Column("token", String(40), nullable=False),
     Column("renewed_at", BigInteger, nullable=False),  # seconds since the epoch
-    **_ON_MYSQL,
 )
 
 held_sample: Final = Table(
@@ -451,7 +435,6 @@ held_sample: Final = Table(
     Column("timestamp", BigInteger, nullable=False),
     Column("metric_value", Double, nullable=False),
     Index("held_sample_name_idx", "name"),
-    **_ON_MYSQL,
 )
 
 incident: Final = Table(
@@ -471,7 +454,6 @@ incident: Final = Table(
     Index("incident_merged_idx", "merged_into"),
     Index("incident_ends_idx", "resolved", "ends"),
     Index("incident_changed_idx", "changed", "id"),
-    **_ON_MYSQL,
 )
 
 incident_metric: Final = Table(
@@ -492,7 +474,6 @@ incident_metric: Final = Table(
     Column("direction", String(10)),
     Column("why", Text),  # JSON, as it is published
     Index("incident_metric_idx", "uid", "last"),
-    **_ON_MYSQL,
 )
 
 incident_alarm: Final = Table(
@@ -506,7 +487,6 @@ incident_alarm: Final = Table(
     Column("incident", BigInteger, nullable=False),
     Index("incident_alarm_time_idx", "timestamp"),
     Index("incident_alarm_idx", "incident"),
-    **_ON_MYSQL,
 )
 
 incident_writer: Final = Table(
@@ -520,7 +500,6 @@ incident_writer: Final = Table(
     Column("owner", String(80), nullable=False),
     Column("beat", BigInteger, nullable=False),  # grows while the owner lives
     _counter("silence_seq"),  # the silences up to this change are in incidents
-    **_ON_MYSQL,
 )
 
 incident_action: Final = Table(
@@ -535,7 +514,6 @@ incident_action: Final = Table(
     Column("verdict", String(12)),
     Column("note", Text, nullable=False),
     Index("incident_action_idx", "incident", "id"),
-    **_ON_MYSQL,
 )
 
 alert_delivery: Final = Table(
@@ -557,7 +535,6 @@ alert_delivery: Final = Table(
     Index("alert_delivery_due_idx", "due"),
     Index("alert_delivery_incident_idx", "incident", "target", "id"),
     Index("alert_delivery_created_idx", "created"),
-    **_ON_MYSQL,
 )
 
 alert_writer: Final = Table(
@@ -568,7 +545,6 @@ alert_writer: Final = Table(
     Column("delivery_id", BigInteger, nullable=False),  # the newest
     Column("owner", String(80), nullable=False),
     Column("beat", BigInteger, nullable=False),  # grows while the owner lives
-    **_ON_MYSQL,
 )
 
 alert_target: Final = Table(
@@ -577,7 +553,6 @@ alert_target: Final = Table(
     Column("name", String(60), primary_key=True, nullable=False),
     Column("disabled_at", BigInteger, nullable=False),
     Column("reason", Text, nullable=False),
-    **_ON_MYSQL,
 )
 
 fleet_event: Final = Table(
@@ -591,7 +566,6 @@ fleet_event: Final = Table(
     Column("actor", String(100), nullable=False),
     Index("fleet_event_at_idx", "at"),
     sqlite_autoincrement=True,  # an id is not given again
-    **_ON_MYSQL,
 )
 
 writeback_writer: Final = Table(
@@ -600,7 +574,6 @@ writeback_writer: Final = Table(
     Column("receiver", String(20), primary_key=True, nullable=False),
     Column("owner", String(80), nullable=False),
     Column("beat", BigInteger, nullable=False),  # grows while the owner lives
-    **_ON_MYSQL,
 )
 
 writeback_position: Final = Table(
@@ -610,7 +583,6 @@ writeback_position: Final = Table(
     Column("uid", String(40), primary_key=True, nullable=False),
     Column("rowid", Integer, nullable=False),
     sqlite_with_rowid=False,
-    **_ON_MYSQL,
 )
 
 running_total: Final = Table(
@@ -618,7 +590,6 @@ running_total: Final = Table(
     metadata,
     Column("name", String(255), primary_key=True, nullable=False),
     Column("state", String(200), nullable=False),  # JSON: time, value, count, whether the series has ended
-    **_ON_MYSQL,
 )
 
 gathered_sample: Final = Table(
@@ -630,9 +601,10 @@ gathered_sample: Final = Table(
     Column("timestamp", BigInteger, nullable=False),
     Column("metric_value", Double, nullable=False),
     Index("gathered_sample_time_idx", "name", "timestamp"),
-    **_ON_MYSQL,
 )
 
+_LONGBLOB: Final = 1 << 24
+"""Bytes for which MySQL takes this type: one more than a MEDIUMBLOB holds."""
 checkpoint_metadata: Final = MetaData()
 """Apart from the others: on one machine checkpoints have a file of their own, so that blocks do not bloat the
 repository's write-ahead log."""
@@ -646,6 +618,20 @@ model_checkpoint: Final = Table(
     Column("shard", Integer, nullable=False),
     Column("written_at", BigInteger, nullable=False),  # seconds since the epoch
     Column("codec", Integer, nullable=False),
-    Column("block", LargeBinary().with_variant(mysql.LONGBLOB(), "mysql", "mariadb"), nullable=False),
-    **_ON_MYSQL,
+    Column("block", LargeBinary(_LONGBLOB), nullable=False),
 )
+
+
+def _options_of_servers(table: Table, connection: Connection, **options: Any) -> None:
+    """Give a table the options of servers before it is made there.
+
+    From the start they would have SQLAlchemy import the dialects of all servers: longer than all tables take.
+    """
+    if connection.dialect.name != "sqlite":
+        table.dialect_kwargs.update({**_ON_MYSQL, **table.info})
+        for index in table.indexes:
+            index.dialect_kwargs.update(index.info)
+
+
+for _table in (*metadata.sorted_tables, *checkpoint_metadata.sorted_tables):
+    event.listen(_table, "before_create", _options_of_servers)

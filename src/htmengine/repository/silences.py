@@ -13,7 +13,6 @@ from sqlalchemy import Connection, delete, or_, select
 
 from htmengine.repository import bulk, schema
 from htmengine.repository.chunks import in_chunks
-from htmengine.repository.windows import Span, rows_of
 from htmengine.repository.writer_row import WriterRow
 
 MAX_ROWS: Final = 128
@@ -143,6 +142,8 @@ def timestamps(
     spans : by uid, the rowid before the first row that is wanted, and that of the last one.
     limit : of so many rows of each metric, the newest.
     """
+    from htmengine.repository.windows import Span, rows_of
+
     wanted = [Span(uid, max(before, last - limit) + 1, last) for uid, (before, last) in spans.items()]
     return {
         span.uid: list(zip(rows.rowids.tolist(), rows.timestamps.tolist(), strict=True))
@@ -152,6 +153,8 @@ def timestamps(
 
 def values(conn: Connection, rows: Sequence[tuple[str, int]]) -> dict[tuple[str, int], float]:
     """Return the values of rows, given by uid and rowid; those that are not stored are left out."""
+    from htmengine.repository.windows import Span, rows_of
+
     wanted = [Span(uid, rowid, rowid) for uid, rowid in rows]
     return {
         (span.uid, span.last): float(found.columns["value"][0])

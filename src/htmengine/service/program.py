@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import logging
 import os
 import signal
@@ -23,11 +22,10 @@ from htmengine.htmengine_logging import VisibleFormatter
 from htmengine.service import fault_injection, loop, retry, shutdown
 from htmengine.service.context import DEFAULT_DATA, Context, opened, settings_for
 from htmengine.service.status_files import Reporter
-from htmengine.system import private
+from htmengine.system import garbage, private
 
 SCHEDULER: Final = "model_scheduler"
 """The service that has a setting of its own for profiling."""
-GARBAGE_THRESHOLDS: Final = (50_000, 20, 50)
 
 log = logging.getLogger(__name__)
 
@@ -106,7 +104,7 @@ def run_program(
                 ) as context,
             ):
                 log.info("%s.started", name)
-                collect_garbage_rarely()
+                garbage.collect_rarely_and_freeze()
                 with reporting(context, [reported_as(options) if reported_as else name], {}):
                     work(context)
                 log.info("%s.stopped", name)
@@ -119,17 +117,6 @@ def run_program(
         log.exception("%s.failed", name)
         return 1
     return 0
-
-
-def collect_garbage_rarely() -> None:
-    """Let Python look for cycles of garbage rarely, and not at all among the objects that exist now.
-
-    Batches make very many objects and hardly a cycle, and a full search stops all threads of the process: for longer,
-    the more models there are.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
 @contextmanager

@@ -12,7 +12,8 @@ from typing import Final
 from htmengine.errors import DependencyUnavailable, ExplainedError
 from htmengine.service import shutdown
 from htmengine.service.context import Context
-from htmengine.service.program import Work, collect_garbage_rarely
+from htmengine.service.program import Work
+from htmengine.system import garbage
 from htmengine.system.thread_names import show_thread_name
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Start every service."""
-        collect_garbage_rarely()
+        garbage.collect_rarely_and_freeze()
         for thread in self._threads:
             thread.start()
 

@@ -1,6 +1,6 @@
 import pytest
 
-from htmengine.incidents import actions, labels, store
+from htmengine.incidents import actions, ids, labels, store
 from htmengine.incidents.actions import Action
 from htmengine.incidents.labels import Label
 from tests.unit.incidents.alarming import BEGIN, Clock, alarm, create, work, writer
@@ -91,7 +91,7 @@ def test_a_verdict_is_a_label_of_each_metric_of_its_incident_and_the_last_one_co
     work(writer(database, Clock(NOW)))
     with database.read() as conn:
         (one,) = [incident for incident in store.list_incidents(conn) if incident["metric_count"] == 3]
-    number = store.number_of(one["id"])
+    number = ids.number_of(one["id"])
     with database.write() as conn:
         actions.act(conn, number, Action("verdict", NOW, "me", "", verdict="true"))
         actions.act(conn, number, Action("comment", NOW, "me", "hm"))

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import func, select
 
 from htmengine.alerts.history import alarms_of
-from htmengine.incidents import changes, store
+from htmengine.incidents import changes, ids, store
 from htmengine.incidents.actions import Action, act
 from htmengine.repository import schema, silences
 from htmengine.repository.silences import Silence
@@ -124,7 +124,7 @@ def test_an_incident_that_was_resolved_by_hand_stays_so_when_its_silence_ends(wo
     (found,) = world.silence("db.latency")
     at = world.clock.now + 60
     with world.database.write() as conn:
-        act(conn, store.number_of(found["id"]), Action("resolve", at, "me"))
+        act(conn, ids.number_of(found["id"]), Action("resolve", at, "me"))
     (over,) = world.end("db.latency", until_s=9000)
     assert (over["state"], over["resolved"]) == ("resolved", at)
 
@@ -140,7 +140,7 @@ def test_a_metric_that_falls_silent_again_soon_opens_its_incident_again(world):
 def test_silences_are_no_alarms_of_rows(world):
     alarm(world.database, world.uids["db.latency"], 0, rowid=100)
     (found,) = world.silence("db.latency")
-    number = store.number_of(found["id"])
+    number = ids.number_of(found["id"])
     uid = world.uids["db.latency"]
     assert members(world.database)[number] == {(uid, 100), (uid, -100)}
     with world.database.read() as conn:

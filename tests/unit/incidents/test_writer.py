@@ -3,7 +3,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
-from htmengine.incidents import changes, store
+from htmengine.incidents import changes, ids, store
 from htmengine.incidents.grouping import group, open_s
 from htmengine.incidents.names import Fleet
 from htmengine.repository import schema
@@ -59,14 +59,14 @@ def test_any_order_and_any_chunks_give_the_same_incidents_and_told_ids_stay(fres
         frozenset(each[:2] for each in own) for own in expected
     }
     for number, own in known.items():
-        now = incident(database, store.id_of(number))
-        assert own <= members(database)[store.number_of(now["id"])]
-        assert store.number_of(now["id"]) <= number
+        now = incident(database, ids.id_of(number))
+        assert own <= members(database)[ids.number_of(now["id"])]
+        assert ids.number_of(now["id"]) <= number
     for each in incidents(database):
         own = [
             (name, after_s)
             for name, after_s in found
-            if (uids[name], after_s + 1) in members(database)[store.number_of(each["id"])]
+            if (uids[name], after_s + 1) in members(database)[ids.number_of(each["id"])]
         ]
         assert each["alarm_count"] == len(own)
         assert each["metric_count"] == len({name for name, _ in own})

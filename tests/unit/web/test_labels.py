@@ -1,4 +1,4 @@
-from htmengine.incidents import actions, store
+from htmengine.incidents import actions, ids, store
 from htmengine.incidents.actions import Action
 from htmengine.incidents.writer import Writer
 from tests.unit.web.house import NOW
@@ -62,7 +62,7 @@ def test_a_verdict_of_an_incident_is_a_label(house):
         pass
     with house.context.database.write() as conn:
         (one,) = store.list_incidents(conn)
-        actions.act(conn, store.number_of(one["id"]), Action("verdict", int(NOW), "me", "", verdict="false"))
+        actions.act(conn, ids.number_of(one["id"]), Action("verdict", int(NOW), "me", "", verdict="false"))
     with house.client:
         (label,) = house.get("/labels")["items"]
         assert (label["id"], label["incident"], label["kind"]) == (one["id"], one["id"], "normal")

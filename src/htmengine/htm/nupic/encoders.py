@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from htmengine.htm import _kernels, params
-from htmengine.htm.arrays import IndexArray, real
+from htmengine.htm.arrays import IndexArray
+from htmengine.htm.real_numbers import real
 
 Width = int | tuple[int, float]
 

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from htmengine.htm import _kernels, params
-from htmengine.htm.arrays import FloatArray, real, reals
+from htmengine.htm.arrays import FloatArray, reals
+from htmengine.htm.real_numbers import real
 
 __all__ = [
     "AnomalyLikelihood",

@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import msgspec
 
-from htmengine.htm.arrays import real
 from htmengine.htm.params.base import MAX_MAGNITUDE, Classifier, Parameters
 from htmengine.htm.params.default_v2 import DefaultParameters, ValueResolution
 from htmengine.htm.params.nupic_models import (
@@ -17,6 +16,7 @@ from htmengine.htm.params.nupic_models import (
     nupic,
     nupic_0_3,
 )
+from htmengine.htm.real_numbers import real
 
 NAMES: Final = ("default", "nupic", "nupic-tm", "nupic-0.3")
 

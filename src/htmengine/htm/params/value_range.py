@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from htmengine.htm.arrays import FloatArray, reals
 from htmengine.htm.params.base import MAX_MAGNITUDE
+
+if TYPE_CHECKING:
+    from htmengine.htm.arrays import FloatArray
 
 ROWS_FOR_RANGE: Final = 288
 """Rows after which the original engine inferred a metric's range: a day of 5-minute samples."""
@@ -27,6 +27,10 @@ def infer_range(values: Sequence[float] | FloatArray) -> tuple[float, float]:
     ----------
     Contract, section 6.3 (min/max rules).
     """
+    import numpy as np  # here: parameters are needed without it, too
+
+    from htmengine.htm.arrays import reals
+
     given = reals(values)
     finite = given[np.isfinite(given)]
     if not finite.size:

@@ -4,40 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import numpy as np
-
-from htmengine.repository.embedded.blocks import NULL, Block
+if TYPE_CHECKING:
+    from htmengine.repository.embedded.items import Item, OpenBlock
 
 OPEN_BLOCKS: Final = 32
 """So many blocks are kept open by each connection: those that it has used last."""
-
-Item = float | int | str | None
-
-
-class OpenBlock:
-    """A block whose rows are read one by one."""
-
-    def __init__(self, block: bytes) -> None:
-        self._block = Block(block)
-        self._columns: dict[str, list[Item]] = {}
-
-    def items(self, name: str) -> list[Item]:
-        """Return a column as SQLite has it, NULL as None."""
-        if name not in self._columns:
-            self._columns[name] = as_stored(self._block.column(name))
-        return self._columns[name]
-
-
-def as_stored(column: np.ndarray | list[str | None]) -> list[Item]:
-    """Return a column of a block as SQLite has it."""
-    if isinstance(column, list):
-        return list(column)
-    items: list[Item] = column.tolist()
-    for place in np.flatnonzero(np.isnan(column) if column.dtype == np.float64 else column == NULL).tolist():
-        items[place] = None
-    return items
 
 
 def register(connection: sqlite3.Connection) -> None:
@@ -49,6 +22,10 @@ def register(connection: sqlite3.Connection) -> None:
 
     def item(checksum: int, place: int, name: str, columns: bytes | None = None) -> Item:
         if columns is not None:
+            from htmengine.repository.embedded.items import (
+                OpenBlock,  # here: numpy takes long, and few need blocks
+            )
+
             blocks[checksum] = OpenBlock(columns)
             if len(blocks) > OPEN_BLOCKS:
                 blocks.popitem(last=False)

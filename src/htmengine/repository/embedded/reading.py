@@ -14,7 +14,7 @@ from htmengine.htm import _kernels
 from htmengine.repository import identity
 from htmengine.repository.embedded import blocks
 from htmengine.repository.embedded.blocks import Block
-from htmengine.repository.embedded.functions import as_stored
+from htmengine.repository.embedded.items import as_stored
 
 _NAMES: Final = {"metric_value": "value"}
 """Columns that have another name in blocks."""

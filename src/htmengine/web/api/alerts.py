@@ -13,7 +13,7 @@ from htmengine.alerts.configuration import Configuration
 from htmengine.alerts.deliveries import State
 from htmengine.alerts.targets.api import Target
 from htmengine.errors import ConfigError
-from htmengine.incidents.store import number_of
+from htmengine.incidents.ids import number_of
 from htmengine.repository.database import Database
 from htmengine.web import problems
 from htmengine.web.alert_shapes import Delivery, DeliveryPage, TargetAnswer, TargetList, TargetTest

@@ -12,8 +12,6 @@ from htmengine.admin import backfill
 from htmengine.doors.plaintext import parse_line
 from htmengine.doors.reasons import BadSample
 from htmengine.errors import ExplainedError
-from htmengine.series.options import Options
-from htmengine.series.reader import read
 from htmengine.web import problems
 from htmengine.web.api.jobs import shown
 from htmengine.web.jobs import Job
@@ -42,6 +40,9 @@ def backfill_metric(call: Call, metric: MetricName, query: BackfillQuery, body: 
 
     The answer is a job, which tells how far it is and can be cancelled. `htmengine replay` takes larger files.
     """
+    from htmengine.series.options import Options  # here: a file's kind is found by what takes long to import
+    from htmengine.series.reader import read
+
     try:
         parse_line(f"{metric} 0 0")
     except BadSample as error:

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import io
 import math
-from typing import Annotated, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
 
 from msgspec import Meta, Struct
 
-from htmengine.detection import picture
-from htmengine.detection.result import Choice
-from htmengine.detection.scored import ScoredSeries
-from htmengine.detection.scoring import detect, new_model
 from htmengine.errors import ExplainedError
-from htmengine.series.options import Options
-from htmengine.series.reader import Series, read
 from htmengine.web import problems
 from htmengine.web.api.jobs import shown
 from htmengine.web.jobs import Job
 from htmengine.web.operations import Call, Operations
 from htmengine.web.problems import Problem
 from htmengine.web.shapes import JobAnswer
+
+if TYPE_CHECKING:
+    from htmengine.detection.result import Choice
+    from htmengine.series.reader import Series
 
 operations = Operations()
 
@@ -55,6 +53,11 @@ def detect_in_file(call: Call, query: DetectQuery, body: bytes) -> JobAnswer:
 
     The file may be of any kind that `htmengine detect` reads. The answer is a job; its result is what the page draws.
     """
+    from htmengine.detection.result import Choice  # here: a file's kind is found by what takes long to import
+    from htmengine.detection.scoring import new_model
+    from htmengine.series.options import Options
+    from htmengine.series.reader import read
+
     choice = Choice(
         params=query.params,
         minimum=query.minimum,
@@ -78,6 +81,10 @@ def detect_in_file(call: Call, query: DetectQuery, body: bytes) -> JobAnswer:
 
 
 def _scored(job: Job, series: Series, choice: Choice) -> dict[str, Any]:
+    from htmengine.detection import picture
+    from htmengine.detection.scored import ScoredSeries
+    from htmengine.detection.scoring import detect
+
     def show(stage: str, done: int, _total: int) -> None:
         job.stage = stage
         job.show(done)

@@ -17,7 +17,7 @@ from htmengine.admin.metric_report import inspect
 from htmengine.alerts import deliveries
 from htmengine.doors import door_names
 from htmengine.doors.reasons import remedy_of
-from htmengine.incidents import store
+from htmengine.incidents import ids, store
 from htmengine.repository import overview, series
 from htmengine.repository.schema import ALARM_LOG_SCORE
 from htmengine.service.context import data_folder
@@ -283,7 +283,7 @@ def follow(call: Call, query: FollowQuery) -> Road:
             if mine:
                 incident = mine[0]["id"]
                 steps.append(RoadStep("Incidents", "done", None, f"in the incident {incident}"))
-                number = store.number_of(incident) or 0
+                number = ids.number_of(incident) or 0
                 steps += _alert_steps(deliveries.of_incidents(conn, [number]).get(number, []))
             else:
                 steps.append(RoadStep("Incidents", "waiting", None, "in no incident yet"))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias
 import msgspec
 from msgspec import Meta, Struct
 
-from htmengine.incidents import actions, store
+from htmengine.incidents import actions, ids, store
 from htmengine.incidents.actions import MAX_NOTE, Action, NotOpen
 from htmengine.web import problems
 from htmengine.web.api.alarms import decoded, encoded
@@ -145,7 +145,7 @@ def verdict(call: Call, incident: Cursor, body: VerdictBody) -> Incident:
 def _act(call: Call, incident: str, kind: actions.Kind, note: str, **what: Any) -> Incident:
     actor = call.principal.name if call.principal else ""
     action = Action(kind, int(call.site.clock()), actor, note, **what)
-    number = store.number_of(incident)
+    number = ids.number_of(incident)
     try:
         with call.site.context.database.write() as conn:
             into = None if number is None else actions.act(conn, number, action)
@@ -155,7 +155,7 @@ def _act(call: Call, incident: str, kind: actions.Kind, note: str, **what: Any) 
         ) from None
     if into is None:
         raise _unknown(incident)
-    return _incident(call, store.id_of(into))
+    return _incident(call, ids.id_of(into))
 
 
 def _incident(call: Call, incident: str) -> Incident:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from htmengine.incidents import actions, labels, store
+from htmengine.incidents import actions, ids, labels
 from htmengine.incidents.actions import Action, NotOpen
 from htmengine.readable import duration
 from htmengine.web.access import Principal
@@ -95,7 +95,7 @@ class Actions:
         by = self._allowed()
         site = self._tools.site
         action = Action(kind, int(site.clock()), by.name, note[: actions.MAX_NOTE], **what)
-        number = store.number_of(incident)
+        number = ids.number_of(incident)
         try:
             with site.context.database.write() as conn:
                 into = None if number is None else actions.act(conn, number, action)
@@ -105,4 +105,4 @@ class Actions:
             ) from None
         if into is None:
             raise CannotAnswer("There is no such incident.", hint="list_incidents tells ids.")
-        return self._tools.get_incident(store.id_of(into))
+        return self._tools.get_incident(ids.id_of(into))
