@@ -13,10 +13,13 @@ import pytest
 
 from htmengine import config
 from htmengine.config import templates
+from htmengine.repository import queue_layout
 from htmengine.repository.migrations import upgrade
 from htmengine.repository.opening import open_database
+from htmengine.repository.queue_layout import QueueLayout
 from tests import databases, servers
 
+QUEUES_PER_STORER: Final = 4
 DATABASES: Final = {"mariadb": servers.mariadb, "postgresql": servers.postgresql}
 
 
@@ -49,14 +52,18 @@ def application(bus: str, db: str, folder: Path, **engine: str) -> Iterator[Appl
         settings = config.load(directory)
         if repository is not None:
             tables = open_database(repository)
-            upgrade(tables, settings.shards, settings.data_queues or 1)
+            upgrade(tables, settings.shards)
             tables.close()
         yield Application(directory, settings, processes)
 
 
-def sharing(storers: int) -> dict[str, str]:
-    """Return what lets so many storers share the work, for `application`."""
-    return {"data_queues": str(4 * storers)} if storers > 1 else {}
+def share(repository: config.Repository, storers: int) -> None:
+    """Let so many storers share the work of an application that has not run yet."""
+    if storers > 1:
+        database = open_database(repository)
+        with database.write() as conn:
+            queue_layout.store(conn, QueueLayout(QUEUES_PER_STORER * storers))
+        database.close()
 
 
 @contextmanager

@@ -20,9 +20,9 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection
 
@@ -31,7 +31,7 @@ from benchmarks.chaos.sender import Sender
 from benchmarks.fleet import Fleet, generate
 from benchmarks.machine import machine
 from benchmarks.running import SERVICES, Engine, free_port, scored_samples
-from benchmarks.servers import DATABASES, application, explained, sharing
+from benchmarks.servers import DATABASES, application, explained, share
 from htmengine.bus.opening import open_bus
 from htmengine.config import Settings, embedded
 from htmengine.errors import ExplainedError
@@ -58,6 +58,8 @@ STEPS = (
 )
 ENGINE = "engine"
 SUBSCRIBER = "chaos.subscriber"
+QUEUES: Final = "queues"
+"""In place of a program that is killed: the number of metric-data queues changes."""
 STALLED_AFTER_S = 120.0
 STEP_STALLED_AFTER_S = 5.0
 """When nothing was scored for so long, the step will not come any more."""
@@ -182,6 +184,7 @@ def run(
     samples: int,
     seed: int,
     server_kills: Mapping[str, int] = {},
+    queues: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Carry out the kills and return the verdict with what was done.
 
@@ -189,10 +192,13 @@ def run(
     ----------
     kills : of the engine's programs.
     server_kills : how many besides of which of the installation's servers.
+    queues : what the number of metric-data queues becomes, one after the other.
     """
     chance = random.Random(seed)
     fleet = generate(metrics, samples, seed=seed)
     plan = _plan(kills, server_kills)
+    for position, count in reversed(list(enumerate(queues, 1))):
+        plan.insert(round(len(plan) * position / (len(queues) + 1)), (QUEUES, count))
     # Without pauses the history would be over after the first kills.
     works_on = len(installation.programs) > 1 or server_kills
     lasts_s = (SECONDS_PER_KILL_OF_ONE if works_on else SECONDS_PER_KILL) * len(plan)
@@ -205,7 +211,9 @@ def run(
         for position, (name, number) in enumerate(plan):
             # Kills are spread over the history: the next comes when a certain share of it is scored.
             goal = round(metrics * samples * (position + chance.random()) / (len(plan) + 1))
-            if name in installation.servers:
+            if name == QUEUES:
+                done.append(_change_queues(installation, goal, number))
+            elif name in installation.servers:
                 done.append(_kill_server(installation, name, fleet, chance, goal, number))
             else:
                 done.append(_kill_once(installation, fleet, chance, goal, number))
@@ -315,6 +323,22 @@ def _kill_server(
     return f"{name} at random, away for {away_s:.1f} s" + (f", {restarted} with it" if restarted else "")
 
 
+def _change_queues(installation: Installation, goal: int, count: int) -> str:
+    """Let samples be divided among another number of queues while they come."""
+    installation.start()
+    _wait_for(installation, installation.door, goal, 20.0)
+    deadline = time.monotonic() + STALLED_AFTER_S
+    while True:
+        changed = installation.door.command("queues", str(count))
+        if not changed.returncode:
+            break
+        if time.monotonic() > deadline:  # the last change goes on
+            installation.faults.append(f"the queues did not become {count}: {changed.stderr.decode()}")
+            break
+        time.sleep(0.5)
+    return f"queues become {count}"
+
+
 def _wait_for(installation: Installation, program: Engine, goal: int, stalled_after_s: float) -> None:
     """Wait until so many samples are scored, or nothing was for a while, or the program is dead."""
     last, since = -1, time.monotonic()
@@ -347,8 +371,8 @@ def _on_servers(bus: str, db: str, folder: Path, instances: Mapping[str, int]) -
         yield Installation(embedded(folder), {ENGINE: Engine(folder, free_port())}, {})
         return
     checkpoint_store = "sqlite" if db == "sqlite" else "repository"  # as in a new installation
-    options = {"checkpoint_store": checkpoint_store} | sharing(instances.get("metric_storer", 1))
-    with application(bus, db, folder, **options) as app:
+    with application(bus, db, folder, checkpoint_store=checkpoint_store) as app:
+        share(app.settings.repository, instances.get("metric_storer", 1))
         port, data = free_port(), folder / "app" / "data"
         if bus == "embedded":
             programs = {ENGINE: Engine(data, port, app.directory)}
@@ -372,6 +396,9 @@ def main() -> int:
     parser.add_argument("--database-kills", type=int, default=2, help="of a database server, besides")
     parser.add_argument("--storers", type=int, default=1, help="with RabbitMQ and a database server")
     parser.add_argument("--schedulers", type=int, default=1, help="with RabbitMQ")
+    parser.add_argument(
+        "--queues", type=int, nargs="*", default=(), help="what the number of data queues becomes meanwhile"
+    )
     parser.add_argument("--metrics", type=int, default=50)
     parser.add_argument("--samples", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=1)
@@ -390,6 +417,7 @@ def main() -> int:
             samples=arguments.samples,
             seed=arguments.seed,
             server_kills={name: server_kills[name] for name in installation.servers},
+            queues=arguments.queues,
         )
         result |= {"bus": arguments.bus, "db": arguments.db, "instances": instances}
     print(json.dumps(result) if arguments.json else json.dumps(result, indent=2))

@@ -34,7 +34,7 @@ from benchmarks.machine import machine
 from benchmarks.pipeline import load
 from benchmarks.pipeline.usage import cpu_kinds, cpu_seconds, lock_waits, resident_mib, server_cpu_seconds
 from benchmarks.running import Engine, running
-from benchmarks.servers import DATABASES, application, explained, sharing
+from benchmarks.servers import DATABASES, application, explained, share
 from htmengine.bus.opening import open_bus
 from htmengine.config import Settings, embedded
 from htmengine.repository.opening import open_database
@@ -203,11 +203,10 @@ def started(bus: str, db: str, folder: Path, storers: int = 1) -> Iterator[tuple
         with running(data) as engine:
             yield engine, embedded(data)
         return
-    with (
-        application(bus, db, folder, **sharing(storers)) as app,
-        running(folder / "app" / "data", config=app.directory) as engine,
-    ):
-        yield engine, app.settings
+    with application(bus, db, folder) as app:
+        share(app.settings.repository, storers)
+        with running(folder / "app" / "data", config=app.directory) as engine:
+            yield engine, app.settings
 
 
 @contextmanager

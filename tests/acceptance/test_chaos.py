@@ -4,9 +4,10 @@ import socket
 
 import pytest
 
-from benchmarks.chaos.__main__ import ENGINE, installed, published, run, subscribe
+from benchmarks.chaos.__main__ import ENGINE, installed, published, repository, run, subscribe
 from benchmarks.chaos.oracle import Verdict
 from benchmarks.fleet import generate
+from htmengine.repository import queue_layout
 from tests.acceptance.engine import wait_until
 
 pytestmark = pytest.mark.acceptance
@@ -20,6 +21,29 @@ def test_kills_lose_double_and_change_nothing(tmp_path):
         result = run(installation, kills=4, metrics=10, samples=1000, seed=3)
     assert {name: result[name] for name in PROMISE} == PROMISE
     assert len(result["killed_at"]) == 4
+
+
+def test_the_number_of_queues_changes_while_samples_come_and_the_engine_is_killed(tmp_path):
+    with installed("embedded", "sqlite", tmp_path) as installation:
+        result = run(installation, kills=3, metrics=10, samples=1000, seed=5, queues=(3, 2))
+        with repository(installation.settings) as conn:
+            layout = queue_layout.read(conn)
+    assert {name: result[name] for name in PROMISE} == PROMISE
+    assert [done for done in result["killed_at"] if "queues" in done] == [
+        "queues become 3",
+        "queues become 2",
+    ]
+    assert (layout.number, layout.epoch, layout.draining) == (2, 2, 0)
+
+
+@pytest.mark.integration
+def test_the_number_of_queues_changes_on_servers_while_storers_are_killed(tmp_path):
+    with installed("rabbitmq", "mariadb", tmp_path, SHARING) as installation:
+        result = run(installation, kills=2, metrics=10, samples=500, seed=4, queues=(3, 1))
+        with repository(installation.settings) as conn:
+            layout = queue_layout.read(conn)
+    assert {name: result[name] for name in PROMISE} == PROMISE
+    assert (layout.number, layout.draining) == (1, 0)
 
 
 @pytest.mark.integration

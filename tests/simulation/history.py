@@ -21,20 +21,23 @@ from benchmarks.chaos.oracle import Verdict, judge
 from benchmarks.fleet import FIRST_TIMESTAMP, Fleet
 from htmengine import config
 from htmengine.admin import backfill
+from htmengine.admin.data_queues import StillDraining, divide
+from htmengine.bus import Outgoing
+from htmengine.errors import DependencyUnavailable
 from htmengine.incidents import teaching
 from htmengine.messages import decode_results_batch
 from htmengine.model_swapper import model_scheduler_service
-from htmengine.repository import metrics, schema, teachings
+from htmengine.repository import metrics, queue_layout, schema, teachings
 from htmengine.repository.opening import open_database
+from htmengine.repository.queue_layout import QueueLayout
 from htmengine.repository.times import epoch_seconds
 from htmengine.runtime.anomaly_service import stage as anomaly_service
-from htmengine.runtime.metric_storer import router
-from htmengine.runtime.metric_storer import stage as metric_storer
 from htmengine.runtime.metric_storer.division import Division
+from htmengine.runtime.metric_storer.service import WORKS as STORING
 from htmengine.service import context as contexts
 from htmengine.service import loop
 from htmengine.service.context import Context
-from htmengine.service.data_queues import DataQueues
+from htmengine.service.data_queues import DataQueues, known
 from htmengine.service.lines import line_messages, publish_lines
 from tests.simulation.disk import Disk
 from tests.simulation.machine import Faults, Machine, Process, Stop, drawn
@@ -45,12 +48,19 @@ SHARDS = 2
 DAY_S = 86_400
 DATA_QUEUES = 3
 """Where samples are divided among several storers."""
-SERVICES: dict[str, Callable[[Context], Any]] = {
-    "metric_router": router.build,
-    "metric_storer": metric_storer.build,
-    "model_scheduler": model_scheduler_service.build,
-    "anomaly_service": anomaly_service.build,
+
+
+def _stage(build: Callable[[Context], Any]) -> Callable[[Context], None]:
+    return lambda context: loop.run(build(context), context.bus, context.stop, step=context.step)
+
+
+SERVICES: dict[str, Callable[[Context], None]] = {
+    **STORING,
+    "model_scheduler": _stage(model_scheduler_service.build),
+    "anomaly_service": _stage(anomaly_service.build),
 }
+DIVIDER = "divider"
+"""Changes the number of queues; it is killed and started again as services are."""
 SUBSCRIBER = "simulation.subscriber"
 _SCORED = (
     "SELECT name, metric_watermark.scored_rowid FROM metric JOIN metric_watermark USING (uid) ORDER BY name"
@@ -109,12 +119,16 @@ def fleet(metrics: int, samples: int) -> Fleet:
 
 
 @cache
-def _template() -> dict[str, bytes]:
+def _template(data_queues: int) -> dict[str, bytes]:
     """Return the files of an installation before its first sample: to make them takes long."""
     with tempfile.TemporaryDirectory(prefix="simulation-", dir=_memory()) as name:
         folder = Path(name)
         with contexts.opened(_settings(folder)) as context:
             store = model_scheduler_service.open_checkpoint_store(context.settings, context.database)
+            with context.database.write() as conn:
+                queue_layout.store(conn, QueueLayout(data_queues))
+            context.queues.look_again()
+            context.queues.ensure_open()
             context.bus.declare_queue(SUBSCRIBER)
             context.bus.bind(SUBSCRIBER, context.settings.batches_exchange)
         store._database.close()
@@ -144,12 +158,18 @@ class History:
 
     def __post_init__(self) -> None:
         self.machine = Machine(self.seed, started_at=FIRST_TIMESTAMP + 30 * DAY_S)
-        for name, content in _template().items():
+        chance = self.machine.random
+        data_queues = chance.choice((1, DATA_QUEUES))
+        self.changes = chance.choice(
+            ([], [], [chance.randint(1, 4)], [chance.randint(1, 4), chance.randint(1, 4)])
+        )
+        """What the number of queues becomes while samples come."""
+        self.changing = bool(self.changes)
+        for name, content in _template(data_queues).items():
             path = self.folder / "disk" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         self.disk = Disk(self.folder / "disk", FILES)
-        chance = self.machine.random
         self.scheduler = {
             "requests_per_checkpoint": chance.choice((1, 5, 20)),
             "chunk_size": chance.choice((3, 8, 100)),
@@ -157,9 +177,6 @@ class History:
         }
         self.instances = {name: chance.choice((1, 1, 2)) for name in SERVICES}
         """Of each service; where there are two, they share the queues, or one stands by."""
-        self.parts = chance.choice((1, DATA_QUEUES))
-        if self.parts == 1:
-            del self.instances[router.NAME]
         self.divides = chance.random() < 0.5
         """Whether the sender of live samples puts them into the queues of their metrics, or into the documented one."""
         self.is_taught = chance.random() < 0.5
@@ -183,48 +200,51 @@ class History:
         self.start("subscriber")
         if self.is_taught:
             self.start("teacher")
+        if self.changing:
+            self.start(DIVIDER)
 
     def start(self, name: str) -> None:
         """Start a process."""
         machine = self.machine
-        process = machine.process(name, mortal=name in SERVICES)
-        context = self._context(process)
-        if name in SERVICES:
-            machine.start(process, lambda: self._serve(context, SERVICES[name], process))
-        elif name == "teacher":
-            machine.start(process, lambda: self._teach(context))
-        elif name == "sender":
+        process = machine.process(name, mortal=name in SERVICES or name == DIVIDER)
+        if name == "sender":
             self.sending = 1
-            machine.start(process, lambda: self._send(context))
-        else:
-            machine.start(process, lambda: self._subscribe(context))
+        works = {
+            **SERVICES,
+            "teacher": self._teach,
+            "sender": self._send,
+            "subscriber": self._subscribe,
+            DIVIDER: self._divide,
+        }
+        machine.start(process, lambda: self._run(process, works[name]))
+
+    def _run(self, process: Process, work: Callable[[Context], None]) -> None:
+        try:
+            work(self._context(process))
+        except DependencyUnavailable as error:
+            if process.name == "sender":  # for which everything is always there
+                self.machine.failures.append(f"the sender found something missing: {error}")
+            raise
+        process.ends = process.name in SERVICES
 
     def _context(self, process: Process) -> Context:
         machine = self.machine
-        machine.building = process
         settings = _settings(self.disk.folder, **self.scheduler)
-        data_queues = DataQueues.of(settings, self.parts)
-        bus = SimulatedBus(process, self.disk.path("bus.sqlite"), data_queues.every)
-        contexts.declare(bus.inner, settings, SHARDS, self.parts)
+        bus = SimulatedBus(process, self.disk.path("bus.sqlite"), settings)
+        contexts.declare(bus.inner, settings, SHARDS)
         disk, repository = self.disk, "repository.sqlite"
         database = database_of(process, disk.path(repository), lambda: disk.sync(repository))
-        machine.building = None
         return Context(
             settings=settings,
             bus=bus,  # type: ignore[arg-type]
             database=database,
             shards=SHARDS,
-            parts=self.parts,
+            queues=known(settings, database, bus),  # type: ignore[arg-type]
             step=process.point,
             stop=Stop(machine),  # type: ignore[arg-type]
             clock=machine.clock,
             timer=machine.timer,
         )
-
-    @staticmethod
-    def _serve(context: Context, build: Callable[[Context], Any], process: Process) -> None:
-        loop.run(build(context), context.bus, context.stop, step=context.step)
-        process.ends = True
 
     def _ended(self, process: Process) -> None:
         """Start a service that died again, a while later."""
@@ -242,6 +262,19 @@ class History:
     def _send(self, context: Context) -> None:
         """Send all samples in their order, the history of the last metric by itself while its live samples come."""
         chance, names = self.machine.random, self.fleet.names
+        pauses = (0.0, 0.1, 1.0)
+        listeners = [context]
+        if (
+            self.changing
+        ):  # while which samples come, through two of which one may hear of it before the other
+            pauses = (0.0, 0.1, 1.0, 4.0)
+            listeners.append(self._context(self.machine.current))
+
+        def listener() -> Context:
+            if self.changing and chance.random() < 0.15:  # one that is started again reads what holds
+                listeners[1] = self._context(self.machine.current)
+            return chance.choice(listeners)
+
         samples = self.fleet.values.shape[1]
         half = samples // 2
         history = [self._line(len(names) - 1, sample) for sample in range(half)]
@@ -253,15 +286,24 @@ class History:
                     publish(history[:count])
                     del history[:count]
                 elif sent < half:
-                    sent = self._send_live(context, sent, half, range(len(names) - 1))
-                self.machine.sleep(chance.choice((0.0, 0.1, 1.0)))
+                    sent = self._send_live(listener(), sent, half, range(len(names) - 1))
+                self.machine.sleep(chance.choice(pauses))
             live = chance.randint(half, samples)
             while sent < live:
-                sent = self._send_live(context, sent, live, range(len(names)))
+                sent = self._send_live(listener(), sent, live, range(len(names)))
         while sent < samples:
-            sent = self._send_live(context, sent, samples, range(len(names)))
-            self.machine.sleep(chance.choice((0.0, 0.1, 1.0, 10.0)))
+            sent = self._send_live(listener(), sent, samples, range(len(names)))
+            self.machine.sleep(chance.choice((*pauses, 10.0)))
         self.sending = 0
+
+    def _divide(self, context: Context) -> None:
+        """Change the number of queues while samples come."""
+        while self.changes and self.sending:
+            self.machine.sleep(self.machine.random.choice((0.1, 1.0, 4.0)))
+            with suppress(StillDraining):
+                layout = divide(context, self.changes[0])
+                self.machine.note(f"the queues are {layout}")
+                self.changes = self.changes[1:]
 
     def _teach(self, context: Context) -> None:
         """Teach models, and take some of it back, while samples come."""
@@ -296,16 +338,19 @@ class History:
         )
 
     def _send_live(self, context: Context, sent: int, until: int, metrics: range) -> int:
-        upto = min(until, sent + self.machine.random.randint(1, 8))
+        upto = min(until, sent + self.machine.random.randint(1, 3 if self.changing else 8))
         lines = [self._line(metric, sample) for sample in range(sent, upto) for metric in metrics]
         if self.divides:  # as the listener
-            parts = Division(context.data_queues, context.settings.storer, "sender").of(lines)
-            messages = [
-                message
-                for queue, part in parts.items()
-                for message in line_messages(queue, part.lines, accepted_at=context.clock())
-            ]
-            context.bus.publish(messages)
+
+            def messages(queues: DataQueues) -> list[Outgoing]:
+                parts = Division(context.settings.storer, "sender").of(queues, lines)
+                return [
+                    message
+                    for queue, part in parts.items()
+                    for message in line_messages(queue, part.lines, accepted_at=context.clock())
+                ]
+
+            context.queues.publish(context.bus, messages)
         else:
             publish_lines(context, lines)
         return upto
@@ -402,6 +447,8 @@ class History:
         database = open_database(config.Repository(path=self.disk.path("repository.sqlite")))
         try:
             with database.read() as conn:
+                if queue_layout.read(conn).draining:
+                    self.machine.failures.append("the queues of before are not done with")
                 return judge(conn, self._stored_lives(conn), self.published)
         finally:
             database.close()

@@ -152,8 +152,6 @@ class Machine:
         self.receiving: list[Task] = []
         """That wait for messages."""
         self.running: Task | None = None
-        self.building: Process | None = None
-        """Whose objects are being made."""
         self.on_end: Callable[[Process], None] = lambda process: None
 
     def timer(self) -> float:
@@ -200,10 +198,9 @@ class Machine:
 
     @property
     def current(self) -> Process:
-        """The process that runs, or whose objects are being made."""
-        process = self.building or (self.running.process if self.running else None)
-        assert process is not None
-        return process
+        """The process that runs."""
+        assert self.running is not None
+        return self.running.process
 
     def end_at_once(self, process: Process) -> None:
         """End a process at once; nothing that it still tries takes place."""

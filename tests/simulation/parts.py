@@ -41,11 +41,10 @@ SEPARATELY = 0.3
 class SimulatedBus:
     """An embedded bus of one process."""
 
-    def __init__(self, process: Process, path: Path, ordered: Sequence[str]) -> None:
-        """`ordered`: the queues whose order counts."""
+    def __init__(self, process: Process, path: Path, settings: config.Settings) -> None:
         machine = process.machine
         self.process = process
-        self.ordered = ordered
+        self._settings = settings
         self.inner = EmbeddedBus(path, clock=machine.clock, timer=machine.timer)
         process.on_death.append(self.inner.file.close)
 
@@ -53,9 +52,13 @@ class SimulatedBus:
         self.process.point(f"bus.{name}")
         return getattr(self.inner, name)
 
-    def publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
+    def is_ordered(self, queue: str) -> bool:
+        """Tell whether a queue's order counts."""
+        return queue == self._settings.listener.queue or self._settings.is_data_queue(queue)
+
+    def publish(self, messages: Sequence[Outgoing | Fanout], *, gate: str | None = None) -> None:
         with self.publishing(messages) as all_of_them:
-            self.inner.publish(all_of_them)
+            self.inner.publish(all_of_them, gate=gate)
 
     @contextmanager
     def publishing(self, messages: Sequence[Outgoing | Fanout]) -> Iterator[Sequence[Outgoing | Fanout]]:
@@ -126,7 +129,7 @@ class SimulatedConsumer:
             delivery
             for delivery in came
             if process.mortal
-            and delivery.queue not in self._bus.ordered
+            and not self._bus.is_ordered(delivery.queue)
             and machine.random.random() < machine.faults.delay
         ]
         self._late = late
@@ -142,16 +145,18 @@ class SimulatedConsumer:
         self._bus.process.point("bus.acked")
         self._bus.process.draw_unavailable(BusUnavailable, "it is acknowledged, and that was not said")
 
-    def publish_and_ack(self, messages: Sequence[Outgoing | Fanout], done: Sequence[Delivery]) -> None:
+    def publish_and_ack(
+        self, messages: Sequence[Outgoing | Fanout], done: Sequence[Delivery], *, gate: str | None = None
+    ) -> None:
         """In one transaction, or, as brokers do it, one after the other."""
         if not messages:
             self.ack(done)
         elif self._bus.process.machine.random.random() < SEPARATELY:
-            self._bus.publish(messages)
+            self._bus.publish(messages, gate=gate)
             self.ack(done)
         else:
             with self._bus.publishing(messages) as all_of_them:
-                self._inner.publish_and_ack(all_of_them, () if self._is_cut_off else done)
+                self._inner.publish_and_ack(all_of_them, () if self._is_cut_off else done, gate=gate)
 
     def dead_letter(self, delivery: Delivery, reason: str) -> None:
         self._bus.process.machine.failures.append(f"a dead letter: {reason}")

@@ -8,11 +8,13 @@ from unittest.mock import patch
 
 import pytest
 
+from htmengine.bus.embedded.bus import EmbeddedBus
 from htmengine.model_swapper import teachings as scheduled
 from htmengine.model_swapper.suspected_losses import SuspectedLosses
 from htmengine.repository import checkpoints
 from htmengine.runtime.metric_storer.stage import MetricStorer
 from htmengine.runtime.metric_storer.sweep import Sweep
+from htmengine.service.data_queues import DataQueues
 from tests.simulation import history
 from tests.simulation.history import run
 from tests.simulation.parts import SimulatedConsumer
@@ -88,6 +90,16 @@ def taught_a_row_late():
     return replaced(scheduled, "read_all", make)
 
 
+def new_queues_are_stored_from_at_once():
+    """Storers do not wait until those of before are empty."""
+    return patch.object(DataQueues, "stored", property(lambda self: self.open))
+
+
+def the_old_gate_stays_open():
+    """Who has not heard of a change goes on with the old queues."""
+    return replaced(EmbeddedBus, "close_gate", lambda close: lambda self, name: None)
+
+
 @pytest.mark.parametrize(
     ("fault", "chances"),
     [
@@ -97,6 +109,8 @@ def taught_a_row_late():
         (nobody_suspects, {"delay": 0.4}),
         (late_writers_are_let_in, {"pause": 0.012, "declared_dead": 1.0}),
         (taught_a_row_late, {"kill": 0.016}),
+        (new_queues_are_stored_from_at_once, {"pause": 0.0}),
+        (the_old_gate_stays_open, {"pause": 0.0}),
     ],
 )
 def test_a_fault_is_found(fault, chances, monkeypatch):

@@ -1,44 +1,45 @@
-"""How many metric-data queues an installation has: changed while nobody sends or stores samples."""
+"""How many metric-data queues an installation has: changed while samples come."""
 
 from __future__ import annotations
 
 from htmengine import config
-from htmengine.bus.opening import open_bus
-from htmengine.errors import ExplainedError
-from htmengine.repository.database import Database
-from htmengine.repository.locks import data_queues, set_data_queues
-from htmengine.service.data_queues import DataQueues
+from htmengine.errors import ExplainedError, MisuseError
+from htmengine.repository import queue_layout
+from htmengine.repository.locks import lock_metrics
+from htmengine.repository.queue_layout import QueueLayout
+from htmengine.service.context import Context
 
 
-class QueuesInUse(ExplainedError):
-    """Samples wait in the queues, or are stored."""
+class StillDraining(ExplainedError):
+    """What waits in the queues of before is not stored yet."""
 
 
-def divide(settings: config.Settings, database: Database) -> int:
-    """Let an installation have the number of queues that the settings say, if they say one; return how many it has.
+def divide(context: Context, number: int) -> QueueLayout:
+    """Let an installation have so many queues; return what holds from now on.
+
+    Samples go into the new ones as soon as a storer has taken note, and are stored when the old ones are empty.
 
     Raises
     ------
-    QueuesInUse : samples wait, or a storer runs; nothing was changed.
-    BusError : the broker cannot be asked.
+    MisuseError : there may not be so many.
+    StillDraining : the last change goes on; nothing was changed.
     """
-    with database.read() as conn:
-        before = data_queues(conn)
-    wanted = settings.data_queues or before
-    if wanted == before:
-        return before
-    bus = open_bus(settings)
-    try:
-        queues = bus.status(DataQueues.of(settings, before).every)
-    finally:
-        bus.close()
-    waiting = sum(queue.ready + queue.unacked for queue in queues)
-    if waiting or any(queue.consumers for queue in queues):
-        raise QueuesInUse(
-            f"data_queues = {wanted} was not applied: "
-            + (f"{waiting} messages wait to be stored." if waiting else "a storer runs."),
-            hint="Stop whatever sends samples, let the storers store what waits (`htmengine status`), stop them, and do it again.",
+    if not 1 <= number <= config.MAX_DATA_QUEUES:
+        raise MisuseError(
+            f"{number} is not a number of queues, 1 to {config.MAX_DATA_QUEUES}.",
+            hint="Take about four for each storer; 1 where one storer works and the others stand by.",
         )
-    with database.write() as conn:
-        set_data_queues(conn, wanted)
-    return wanted
+    with context.database.write() as conn:
+        layout = queue_layout.locked(conn)
+        if layout.number == number:
+            return layout
+        if layout.draining:
+            raise StillDraining(
+                f"The change from {layout.before} to {layout.number} queues is not done yet; nothing was changed.",
+                hint="Storers finish it once what waits in the old queues is stored (`htmengine status`): try again then.",
+            )
+        layout = QueueLayout(number, layout.epoch + 1, layout.number, 1)
+        queue_layout.store(conn, layout)
+        lock_metrics(conn)  # makes the locks that are missing
+    context.queues.look_again()
+    return layout

@@ -31,6 +31,9 @@ from htmengine.bus.api import (
     Fanout as Fanout,
 )
 from htmengine.bus.api import (
+    GateClosed as GateClosed,
+)
+from htmengine.bus.api import (
     Outgoing as Outgoing,
 )
 from htmengine.bus.api import (

@@ -43,6 +43,10 @@ class QueueFull(BusError):
     """A queue took no more. Of what was to be published, some may have been accepted; publishing all again is safe."""
 
 
+class GateClosed(BusError):
+    """The gate is closed by which messages were published, and none of them was accepted: they are to go elsewhere."""
+
+
 class Outgoing(NamedTuple):
     """A message to a queue."""
 
@@ -127,8 +131,10 @@ class Consumer(Protocol):
         """Say that these are done: their effects are durable. An unknown or old one is ignored."""
         ...
 
-    def publish_and_ack(self, messages: Sequence[Outgoing | Fanout], done: Sequence[Delivery]) -> None:
-        """Publish messages, and then say that these are done, in one transaction where the bus has such; raises what both raise.
+    def publish_and_ack(
+        self, messages: Sequence[Outgoing | Fanout], done: Sequence[Delivery], *, gate: str | None = None
+    ) -> None:
+        """Publish messages, by a gate if one is named, and then say that these are done, in one transaction where the bus has such; raises what both raise.
 
         To do all of it again is safe.
         """
@@ -208,15 +214,28 @@ class Bus(Protocol):
         """
         ...
 
-    def publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
+    def publish(self, messages: Sequence[Outgoing | Fanout], *, gate: str | None = None) -> None:
         """Publish messages, in order. When it returns, they survive a kill -9 of every process.
 
         Those that are transient, and those to exclusive queues, may be lost when this process is killed.
+        `gate`: only if it is open; what is published to the queues without it is accepted in any case.
 
         Raises
         ------
-        QueueNotFound, ExchangeNotFound, QueueFull, BusUnavailable : some of the messages may have been accepted.
+        QueueNotFound, ExchangeNotFound, QueueFull, GateClosed, BusUnavailable : some of the messages may have been accepted.
         """
+        ...
+
+    def open_gate(self, name: str, queues: Sequence[str]) -> None:
+        """Let messages be published to these queues by this gate. It is never opened by itself again. Raises QueueNotFound."""
+        ...
+
+    def close_gate(self, name: str) -> None:
+        """Let nobody publish by this gate from now on: what is published behind this is refused, whoever publishes it."""
+        ...
+
+    def is_open(self, gate: str) -> bool:
+        """Tell whether a gate is open."""
         ...
 
     def consume(self, queues: Sequence[str]) -> Consumer:

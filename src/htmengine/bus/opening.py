@@ -7,7 +7,7 @@ from typing import Final
 from htmengine import extras
 from htmengine.bus.api import Bus
 from htmengine.bus.embedded.bus import EmbeddedBus
-from htmengine.config import MAX_DATA_QUEUES, Settings
+from htmengine.config import Settings
 from htmengine.errors import ConfigError
 
 SPREAD_S: Final = 1.0
@@ -31,7 +31,7 @@ def open_bus(settings: Settings) -> Bus:
             settings.broker,
             application=settings.application,
             plain_queues=[settings.listener.queue],
-            ordered_queues=[settings.data_queue(part) for part in range(MAX_DATA_QUEUES)],
+            ordered_queues=settings.is_data_queue,
             spread_s=SPREAD_S,
         )
     if settings.bus_path is None:

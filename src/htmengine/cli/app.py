@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "import": "import_.import_",
     "dead": "dead.dead",
     "verify": "verify.verify",
+    "queues": "queues.queues",
     "rebalance": "rebalance.rebalance",
     "tokens": "tokens.tokens",
     "db": "db.database",

@@ -18,7 +18,6 @@ import msgspec
 from htmengine import extras, foreign
 from htmengine.config.options import (
     OptionReader,
-    Section,
     absolute_path,
     boolean,
     count,
@@ -347,9 +346,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint_root: Path | None = None
     shards: int = 1
     """Used once, when the repository is created; from then on the repository's own number holds."""
-    data_queues: int | None = None
-    """Among which samples are divided by name, so that as many storers can work; 1: all wait in the documented one. The
-    repository's own number holds; `htmengine db upgrade` changes it. None: as it is, or else 1."""
     results_exchange: str = "htmengine.model.results"
     results_queue: str = "htmengine.mswapper.results"
     model_input_queue_prefix: str = "htmengine.mswapper.model.input."
@@ -386,9 +382,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Return the name of the queue of a shard's model input."""
         return f"{self.model_input_queue_prefix}{shard:04d}"
 
-    def data_queue(self, part: int) -> str:
-        """Return the name of one of several metric-data queues."""
-        return f"{self.listener.queue}.{part:04d}"
+    def data_queue(self, epoch: int, part: int) -> str:
+        """Return the name of one of several metric-data queues, which are others after each change of their number."""
+        return f"{self.listener.queue}.{epoch:04d}.{part:04d}"
+
+    def data_gate(self, epoch: int) -> str:
+        """Return the name of the gate by which the engine's own programs publish to the metric-data queues of an epoch."""
+        return f"{self.listener.queue}.gate.{epoch:04d}"
+
+    def is_data_queue(self, name: str) -> bool:
+        """Tell whether this is one of several metric-data queues."""
+        return name.startswith(f"{self.listener.queue}.")
 
     def results_shard_queue(self, shard: int) -> str:
         """Return the name of the queue of a shard's results."""
@@ -508,7 +512,6 @@ def _settings(reader: OptionReader, folder: Path | None) -> Settings:
             "checkpoint_store", get_args(CheckpointStoreName), defaults.checkpoint_store
         ),
         shards=engine.get("shards", _shards, SHARDS_ON_RABBITMQ if bus == "rabbitmq" else defaults.shards),
-        data_queues=_data_queues(engine, bus, dialect),
         results_exchange=reader.section(APPLICATION, "metric_streamer").get(
             "results_exchange_name", str, defaults.results_exchange
         ),
@@ -804,23 +807,6 @@ def _broker(reader: OptionReader) -> Broker:
     )
     reader.refuse_others(file, "tls")
     return broker
-
-
-def _data_queues(engine: Section, bus: BusName, dialect: Dialect) -> int | None:
-    number = engine.get("data_queues", _some_data_queues, None)
-    if number and number > 1 and (bus != "rabbitmq" or dialect == "sqlite"):
-        engine.fault(
-            f"data_queues = {number} lets several storers work, which needs bus = rabbitmq and a repository on a server;"
-            " with embedded parts there is one storer: leave the option out"
-        )
-    return number
-
-
-def _some_data_queues(text: str) -> int:
-    number = whole_number(text)
-    if not 1 <= number <= MAX_DATA_QUEUES:
-        raise ValueError(f"is not a number of queues, 1 to {MAX_DATA_QUEUES}")
-    return number
 
 
 def _shards(text: str) -> int:

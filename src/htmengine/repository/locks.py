@@ -6,15 +6,14 @@ import zlib
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 
 from htmengine.messages import part_of
-from htmengine.repository import schema
+from htmengine.repository import queue_layout, schema
 from htmengine.repository.status import OperationLock
 
 _TABLES: Final = "htmengine.upgrade"
 _TIMEOUT_S: Final = 600
-_DATA_QUEUES: Final = "data_queues"
 
 
 def lock_tables(conn: Connection) -> None:
@@ -30,29 +29,15 @@ def lock_tables(conn: Connection) -> None:
 def lock_metrics(conn: Connection, names: Iterable[str] | None = None) -> None:
     """Keep everybody else from creating metrics until this transaction ends: those of these names at least, or all.
 
-    There is a lock for each of several metric-data queues, so that storers do not wait for each other.
+    There is a lock for each of several metric-data queues, so that storers do not wait for each other. Their number does not
+    change meanwhile: two that went by different ones would take different locks.
     """
-    parts = data_queues(conn)
+    parts = queue_layout.locked(conn, shared=True).number
     if parts == 1:
         _take_or_make(conn, OperationLock.METRICS)
         return
     chosen = range(parts) if names is None else sorted({part_of(name, parts) for name in names})
     for part in chosen:
-        _take_or_make(conn, _lock_of_part(part))
-
-
-def data_queues(conn: Connection) -> int:
-    """Return among how many metric-data queues samples are divided by name: 1 where nobody has said more."""
-    installation = schema.installation.c
-    setting = conn.execute(select(installation.setting).where(installation.name == _DATA_QUEUES)).scalar()
-    return 1 if setting is None else int(setting)
-
-
-def set_data_queues(conn: Connection, number: int) -> None:
-    """Say among how many queues samples are divided, while nobody stores or sends any."""
-    conn.execute(delete(schema.installation).where(schema.installation.c.name == _DATA_QUEUES))
-    conn.execute(insert(schema.installation).values(name=_DATA_QUEUES, setting=str(number)))
-    for part in range(number if number > 1 else 0):
         _take_or_make(conn, _lock_of_part(part))
 
 

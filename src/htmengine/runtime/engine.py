@@ -8,13 +8,10 @@ from dataclasses import replace
 from functools import partial
 
 from htmengine.service.context import Context
-from htmengine.service.data_queues import DataQueues
 from htmengine.service.program import Work, stage_work
 
 
-def services(
-    listening: Callable[[int], None] = lambda _port: None, *, data_queues: DataQueues
-) -> dict[str, Work]:
+def services(listening: Callable[[int], None] = lambda _port: None) -> dict[str, Work]:
     """Return every service by name, in the order of a sample's way; `listening` is called when TCP's port is open."""
     from htmengine.model_swapper.model_scheduler_service import build as scheduler
     from htmengine.runtime.anomaly_service.stage import build as anomaly
@@ -22,7 +19,7 @@ def services(
     from htmengine.runtime.metric_garbage_collector import work as collect_garbage
     from htmengine.runtime.metric_listener.server import UDP_NAME
     from htmengine.runtime.metric_listener.server import work as listen
-    from htmengine.runtime.metric_storer.service import works as storing
+    from htmengine.runtime.metric_storer.service import WORKS as STORING
 
     def listen_to_datagrams(context: Context) -> None:
         listen(replace(context, options=argparse.Namespace(transport="udp")))
@@ -30,7 +27,7 @@ def services(
     return {
         "metric_listener": partial(listen, ready=listening),
         UDP_NAME: listen_to_datagrams,
-        **storing(data_queues),
+        **STORING,
         "model_scheduler": stage_work(scheduler, "model_scheduler"),
         "anomaly_service": stage_work(anomaly, "anomaly_service"),
         GARBAGE_COLLECTOR: collect_garbage,

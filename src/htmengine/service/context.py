@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +20,7 @@ from htmengine.bus import Bus, BusError, BusLost, BusUnavailable
 from htmengine.bus.embedded.file import LOST_HINT
 from htmengine.errors import ExplainedError, MisuseError
 from htmengine.service import fault_injection, retry
-from htmengine.service.data_queues import DataQueues
+from htmengine.service.data_queues import DataQueues, KnownQueues, known
 from htmengine.service.shutdown import Progress
 from htmengine.service.status_files import Snapshot
 from htmengine.system import private
@@ -48,8 +48,10 @@ class Context:
     database: Database
     shards: int
     """Number of shards of this installation."""
-    parts: int = 1
-    """Among how many metric-data queues samples are divided."""
+    queues: KnownQueues = field(
+        default_factory=lambda: KnownQueues(lambda: DataQueues(config.Listener().queue))
+    )
+    """The queues in which samples wait to be stored; their number may change at any time."""
     step: fault_injection.Step = fault_injection.no_step
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when the program is to end."""
@@ -64,10 +66,10 @@ class Context:
     counters: dict[str, Snapshot] = field(default_factory=dict)
     """By service: what it counts. A service that has something to tell enters itself."""
 
-    @cached_property
+    @property
     def data_queues(self) -> DataQueues:
-        """The queues in which samples wait to be stored."""
-        return DataQueues.of(self.settings, self.parts)
+        """The queues in which samples wait to be stored, as far as is known."""
+        return self.queues.now
 
 
 def settings_for(directory: Path | None, data: Path | None) -> config.Settings:
@@ -135,7 +137,7 @@ def opened(
     stop, progress = stop or threading.Event(), progress or Progress()
     opening = partial(_open, settings, serving)
     try:
-        database, shards, parts, bus = (
+        database, shards, queues, bus = (
             retry.retry_while_unavailable(opening, waiting_as, stop) if waiting_as else opening()
         )
     except (RepositoryUnavailable, BusUnavailable, DBAPIError, sqlite3.Error, OSError) as error:
@@ -161,7 +163,7 @@ def opened(
             bus=bus,
             database=database,
             shards=shards,
-            parts=parts,
+            queues=queues,
             step=progress.following(step),
             stop=stop,
             progress=progress,
@@ -199,8 +201,8 @@ def _server_away(error: Exception, settings: config.Settings) -> str | None:
     return None
 
 
-def _open(settings: config.Settings, serving: bool) -> tuple[Database, int, int, Bus]:
-    """Return the repository, its numbers of shards and of metric-data queues, and the bus."""
+def _open(settings: config.Settings, serving: bool) -> tuple[Database, int, KnownQueues, Bus]:
+    """Return the repository, its number of shards, the metric-data queues, and the bus."""
     from htmengine.bus.opening import open_bus
     from htmengine.repository.opening import open_database
 
@@ -209,20 +211,17 @@ def _open(settings: config.Settings, serving: bool) -> tuple[Database, int, int,
             settings.repository, serving=serving, cache_bytes=settings.scheduler.cache_bytes
         )
         undoing.callback(database.close)
-        shards, parts = _prepare_repository(database, settings, serving)
+        shards = _prepare_repository(database, settings, serving)
         bus = open_bus(settings)
         undoing.callback(bus.close)
-        declare(bus, settings, shards, parts)
+        queues = known(settings, database, bus)
+        declare(bus, settings, shards)
         undoing.pop_all()
-        return database, shards, parts, bus
+        return database, shards, queues, bus
 
 
-def declare(bus: Bus, settings: config.Settings, shards: int, parts: int = 1) -> None:
-    """Make sure that every queue and exchange of the engine exists."""
-    data_queues = DataQueues.of(settings, parts)
-    for queue in data_queues.every:
-        limit, limit_bytes = data_queues.limits(queue)
-        bus.declare_queue(queue, limit=limit, limit_bytes=limit_bytes)
+def declare(bus: Bus, settings: config.Settings, shards: int) -> None:
+    """Make sure that every queue and exchange of the engine exists, but for the metric-data queues."""
     for shard in range(shards):
         bus.declare_queue(settings.model_input_queue(shard), limit=SHARD_QUEUE_LIMIT)
         bus.declare_queue(settings.results_shard_queue(shard), limit=SHARD_QUEUE_LIMIT)
@@ -230,27 +229,26 @@ def declare(bus: Bus, settings: config.Settings, shards: int, parts: int = 1) ->
     bus.declare_exchange(settings.batches_exchange)
 
 
-def _prepare_repository(database: Database, settings: config.Settings, serving: bool) -> tuple[int, int]:
-    """Return the numbers of shards and of metric-data queues; an embedded repository is brought to the newest schema first."""
-    from htmengine.repository.locks import data_queues
+def _prepare_repository(database: Database, settings: config.Settings, serving: bool) -> int:
+    """Return the number of shards; an embedded repository is brought to the newest schema first."""
     from htmengine.repository.migrations import installed_shards, is_current, upgrade
 
     if settings.repository.dialect == "sqlite":
         if serving or not is_current(database):
-            upgrade(database, settings.shards, settings.data_queues or 1)
+            upgrade(database, settings.shards)
     elif not is_current(database):
         raise StartError(
             f"{_place(settings)}: the database's schema is not the one of this version.",
             hint="Run `htmengine db upgrade` once, then start again.",
         )
     with database.read() as conn:
-        shards, parts = installed_shards(conn), data_queues(conn)
+        shards = installed_shards(conn)
     if shards is None:
         raise StartError(
             f"{_place(settings)}: the number of shards is not recorded in the table `installation`.",
             hint="Restore the table from a backup; `htmengine db upgrade` records it in a new database.",
         )
-    return shards, parts
+    return shards
 
 
 def _place(settings: config.Settings) -> str:

@@ -77,11 +77,13 @@ def services_of(
     settings, now = context.settings, time.monotonic()
     folder = program.reports_folder(settings)
     said = status_files.read(folder) if folder else {}
+    if not context.data_queues.routed:
+        said.pop(ROUTER, None)  # it waits until there is something to divide
     shards = range(context.shards)
     fed = {
         "metric_listener": [],
-        **({ROUTER: [settings.listener.queue]} if context.data_queues.parts else {}),
-        "metric_storer": context.data_queues.stored,
+        **({ROUTER: [settings.listener.queue]} if context.data_queues.routed else {}),
+        "metric_storer": list(dict.fromkeys((*context.data_queues.stored, *context.data_queues.open))),
         "model_scheduler": [settings.model_input_queue(shard) for shard in shards],
         "anomaly_service": [settings.results_shard_queue(shard) for shard in shards],
     }

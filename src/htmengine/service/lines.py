@@ -9,6 +9,7 @@ from htmengine.bus import Outgoing, QueueFull
 from htmengine.doors.plaintext import PROTOCOL
 from htmengine.messages import Backfill, MetricLines, encode_json
 from htmengine.service.context import Context
+from htmengine.service.data_queues import DataQueues
 from htmengine.service.retry import ShutdownRequested
 from htmengine.system.backoff import Backoff, retry
 
@@ -78,21 +79,29 @@ def publish_lines(
     -------
     Whether they were published: not if the context was stopped before there was room.
     """
-    queues = context.data_queues
-    messages = line_messages(
-        queues.of_name(backfill.metric) if backfill else queues.documented,
-        lines,
-        accepted_at=context.clock(),
-        backfill=backfill,
-        protocol=protocol,
-    )
+    accepted_at = context.clock()
+
+    def messages(queues: DataQueues) -> list[Outgoing]:
+        return line_messages(
+            queues.of_name(backfill.metric) if backfill else queues.documented,
+            lines,
+            accepted_at=accepted_at,
+            backfill=backfill,
+            protocol=protocol,
+        )
+
+    def publish() -> None:
+        if backfill:
+            context.queues.publish(context.bus, messages)
+        else:
+            context.bus.publish(messages(context.data_queues))
 
     def sleep(pause_s: float) -> None:
         if context.stop.wait(pause_s):
             raise ShutdownRequested
 
     try:
-        retry(lambda: context.bus.publish(messages), QueueFull, Backoff(RETRY_S, RETRY_S), sleep=sleep)
+        retry(publish, QueueFull, Backoff(RETRY_S, RETRY_S), sleep=sleep)
     except ShutdownRequested:
         return False
     return True

@@ -71,6 +71,8 @@ class Outcome(NamedTuple):
     secure: Callable[[], None] | None = None
     """Called before anything is acknowledged, and behind what is published as best effort: brings to the disk what the
     messages became."""
+    gate: str | None = None
+    """Publish by this gate. The stage ends with `GateClosed` where it is closed."""
 
 
 class Stage(Protocol):
@@ -256,7 +258,7 @@ def _finish(
     def finish() -> bool:
         if outcome.as_owner and not consumer.still_has(done):
             return False
-        consumer.publish_and_ack(outcome.publish, done)
+        consumer.publish_and_ack(outcome.publish, done, gate=outcome.gate)
         return True
 
     return retrying(finish) if outcome.publish or done else True

@@ -20,7 +20,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from htmengine import config
-from htmengine.bus import BusError
+from htmengine.bus import BusError, Outgoing
 from htmengine.doors import (
     door_names,
     influx,
@@ -36,6 +36,7 @@ from htmengine.doors.reasons import Reason
 from htmengine.doors.samples import Parsed, Samples, UnreadableBody, once_a_second
 from htmengine.errors import DependencyUnavailable
 from htmengine.service.counters import Counters
+from htmengine.service.data_queues import DataQueues
 from htmengine.service.lines import line_messages
 from htmengine.web import problems
 from htmengine.web.problems import Kind, Problem
@@ -150,23 +151,26 @@ async def _body(request: Request, limits: Limits) -> bytes:
 def _publish(site: Site, samples: Samples, now: float, door: str, peer: str) -> None:
     """Put samples on the metric-data queue. Raises Refused where it takes no more now."""
     settings = site.context.settings.listener
-    messages = [
-        message
-        for protocol, lines in queue_lines.written(samples).items()
-        for queue, part in site.division.of(lines, [(len(lines), peer)] if peer else ()).items()
-        for message in line_messages(
-            queue,
-            part.lines,
-            accepted_at=now,
-            lines_per_message=settings.batch_lines,
-            protocol=protocol,
-            door=door,
-            peers=part.peers,
-        )
-    ]
+
+    def messages(queues: DataQueues) -> list[Outgoing]:
+        return [
+            message
+            for protocol, lines in queue_lines.written(samples).items()
+            for queue, part in site.division.of(queues, lines, [(len(lines), peer)] if peer else ()).items()
+            for message in line_messages(
+                queue,
+                part.lines,
+                accepted_at=now,
+                lines_per_message=settings.batch_lines,
+                protocol=protocol,
+                door=door,
+                peers=part.peers,
+            )
+        ]
+
     try:
-        if messages:
-            site.context.bus.publish(messages)
+        if samples.names:
+            site.context.queues.publish(site.context.bus, messages)
     except (BusError, DependencyUnavailable) as error:
         log.warning("web.samples_not_taken samples=%d reason=%s", len(samples.names), error)
         raise Refused(

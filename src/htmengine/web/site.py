@@ -56,7 +56,7 @@ class Site:
 
     def __post_init__(self) -> None:
         """Make what fills the memory; it works from `start` on."""
-        self.division = Division(self.context.data_queues, self.context.settings.storer, "web")
+        self.division = Division(self.context.settings.storer, "web")
         self.watch = Watch(self.context, look=self.look, clock=self.clock)
         self.feed = Feed(self.context, self.fleet, self.hub, self.access, self.watch, clock=self.clock)
         self.feed.tell_health = lambda: self.hub.publish("health", self.overview())

@@ -176,7 +176,7 @@ def ordered(open_bus):
     queues = [f"ordered.{number}" for number in range(8)]
 
     def opened(node):
-        bus = open_bus(node=node, ordered_queues=queues)
+        bus = open_bus(node=node, ordered_queues=lambda queue: queue in queues)
         for queue in queues:
             bus.declare_queue(queue)
         return bus

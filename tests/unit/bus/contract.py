@@ -15,6 +15,7 @@ from htmengine.bus import (
     BusUnavailable,
     ExchangeNotFound,
     Fanout,
+    GateClosed,
     Outgoing,
     QueueFull,
     QueueNotFound,
@@ -498,6 +499,65 @@ class BusContract:
                 return
             if not self.settle_s:
                 return
+
+    # -- Gates
+
+    def test_nothing_passes_a_closed_gate_whoever_publishes(self, bus, open_bus):
+        """What passed before stays, and what is published without a gate is accepted in any case."""
+        other = open_bus()
+        for queue in ("q", "r"):
+            bus.declare_queue(queue)
+        assert not bus.is_open("gate")
+        bus.open_gate("gate", ["q", "r"])
+        assert other.is_open("gate")
+        other.publish([Outgoing("q", b"a"), Outgoing("r", b"b")], gate="gate")
+        bus.close_gate("gate")
+        for one in (bus, other):
+            assert not one.is_open("gate")
+            with pytest.raises(GateClosed):
+                one.publish([Outgoing("q", b"late")], gate="gate")
+        put(other, "q", "c")
+        with bus.consume(["q"]) as consumer:
+            assert bodies(take(consumer, 2)) == [b"a", b"c"]
+        with bus.consume(["r"]) as consumer:
+            assert bodies(take(consumer, 1)) == [b"b"]
+
+    def test_gates_are_opened_and_closed_any_number_of_times(self, bus):
+        bus.declare_queue("q")
+        bus.close_gate("gate")
+        for _ in range(2):
+            bus.open_gate("gate", ["q"])
+            bus.publish([Outgoing("q", b"a")], gate="gate")
+            bus.close_gate("gate")
+            bus.close_gate("gate")
+        bus.open_gate("other", ["q"])
+        with pytest.raises(GateClosed):
+            bus.publish([Outgoing("q", b"b")], gate="gate")
+        bus.publish([Outgoing("q", b"c")], gate="other")
+        becomes(lambda: status_of(bus, "q").ready, 3)
+
+    def test_a_gate_leads_to_a_queue_that_was_made_again(self, bus, open_bus):
+        other = open_bus()
+        bus.declare_queue("q")
+        bus.open_gate("gate", ["q"])
+        other.delete_queue("q")
+        with pytest.raises(BusUnavailable):
+            bus.publish([Outgoing("q", b"a")], gate="gate")
+        bus.publish([Outgoing("q", b"a")], gate="gate")
+        with bus.consume(["q"]) as consumer:
+            assert bodies(take(consumer, 1)) == [b"a"]
+
+    def test_a_closed_gate_stays_closed_when_a_queue_is_made_again(self, bus, open_bus):
+        other = open_bus()
+        bus.declare_queue("q")
+        bus.open_gate("gate", ["q"])
+        other.close_gate("gate")
+        other.delete_queue("q")
+        with pytest.raises(BusUnavailable):
+            put(bus, "q", "a")
+        assert not bus.is_open("gate")
+
+    # -- Looking
 
     def test_a_purge_drops_what_waits_and_leaves_what_is_being_worked_on(self, bus):
         put(bus, "q", *"abc")

@@ -90,20 +90,6 @@ def test_every_commented_default_is_an_option_that_is_read(application):
     assert settings.scheduler == config.Scheduler(resident_bytes=2048 << 20)
 
 
-def test_several_storers_need_servers(application):
-    change(application, "application.conf", "#data_queues = 1", "data_queues = 1")
-    assert config.load(application).data_queues == 1
-    change(application, "application.conf", "data_queues = 1", "data_queues = 4")
-    with pytest.raises(ConfigError, match="with embedded parts there is one storer"):
-        config.load(application)
-    for parts in (("bus = embedded", "bus = rabbitmq"), ("repository = sqlite", "repository = postgresql")):
-        change(application, "application.conf", *parts)
-    assert config.load(application).data_queues == 4
-    change(application, "application.conf", "data_queues = 4", "data_queues = 65")
-    with pytest.raises(ConfigError, match="is not a number of queues, 1 to 64"):
-        config.load(application)
-
-
 def test_every_fault_is_reported_at_once_with_its_file_and_section(application):
     change(application, "application.conf", "plaintext_port = 2003", "plaintext_port = 2oo3")
     change(application, "application.conf", "bus = embedded", "bus = kafka")

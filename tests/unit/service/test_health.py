@@ -9,7 +9,9 @@ import msgspec
 from htmengine import config
 from htmengine.bus import QueueStatus
 from htmengine.cli.status import _each
+from htmengine.repository.queue_layout import QueueLayout
 from htmengine.service.context import Context
+from htmengine.service.data_queues import DataQueues, KnownQueues
 from htmengine.service.health import ROUTER, services_of
 from htmengine.service.program import reports_folder
 from htmengine.service.status_files import ServiceReport
@@ -26,7 +28,10 @@ def said(settings, pid, rows):
 
 
 def services(settings, parts, consumers=1):
-    context = Context(settings=settings, bus=None, database=None, shards=1, parts=parts)
+    queues = DataQueues.of(settings, QueueLayout(parts))
+    context = Context(
+        settings=settings, bus=None, database=None, shards=1, queues=KnownQueues(lambda: queues)
+    )
     status = {
         queue: QueueStatus(queue, ready=3, unacked=0, oldest_age_s=None, consumers=consumers)
         for queue in context.data_queues.every

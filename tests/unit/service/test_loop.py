@@ -55,7 +55,7 @@ class World:
         self.note("consume", *queues)
         return self
 
-    def publish(self, messages):
+    def publish(self, messages, *, gate=None):
         self.note("publish", *messages)
 
     # as a consumer
@@ -73,7 +73,7 @@ class World:
     def ack(self, deliveries):
         self.note("ack", *(d.tag for d in deliveries))
 
-    def publish_and_ack(self, messages, done):
+    def publish_and_ack(self, messages, done, *, gate=None):
         if messages:
             self.publish(messages)
         if done:
@@ -354,7 +354,7 @@ def offer(world, *messages, batches):
 def fill(world, queue):
     """Let a queue take nothing, whatever is published with it."""
 
-    def publish(messages):
+    def publish(messages, *, gate=None):
         world.note("publish", *messages)
         if any(message.queue == queue for message in messages):
             raise QueueFull(f"{queue} is full")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -188,4 +189,4 @@ def msgspec_replace(context: Context, http: dict[str, Any]) -> Context:
     """Return a context with other settings of the web server."""
     settings = context.settings
     changed = msgspec.structs.replace(settings, http=msgspec.structs.replace(config.Http(), **http))
-    return Context(settings=changed, bus=context.bus, database=context.database, shards=context.shards)
+    return replace(context, settings=changed)

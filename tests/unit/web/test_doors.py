@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from dataclasses import replace
 
 import cramjam
 import msgspec
@@ -13,7 +14,6 @@ from htmengine.doors.limits import Limits
 from htmengine.doors.reasons import Reason
 from htmengine.messages import decode_metric_lines
 from htmengine.repository import tokens
-from htmengine.service.context import Context
 from tests.unit.doors import prometheus
 from tests.unit.web.house import NOW, House
 
@@ -115,7 +115,7 @@ def test_a_sender_is_asked_to_send_again_while_the_queue_takes_no_more(
 ):
     house = shared_house
 
-    def publish(messages):
+    def publish(messages, *, gate=None):
         raise error
 
     monkeypatch.setattr(house.context.bus, "publish", publish)
@@ -291,7 +291,7 @@ def test_prometheus_is_told_what_it_must_not_send_again_and_what_it_must(house, 
     for header in ({"Content-Encoding": "gzip"}, {"Content-Type": "text/plain"}):
         assert post(content=good, headers=REMOTE_WRITE | header).status_code == 415
 
-    def full(messages):
+    def full(messages, *, gate=None):
         raise QueueFull("full")
 
     monkeypatch.setattr(house.context.bus, "publish", full)
@@ -302,9 +302,7 @@ def test_prometheus_is_told_what_it_must_not_send_again_and_what_it_must(house, 
 def test_what_the_doors_take_is_configured(context, queued):
     doors = config.Doors(limits=Limits(body=1000, samples=2), drop_labels=("job",), buckets=True)
     settings = msgspec.structs.replace(context.settings, doors=doors)
-    house = House(
-        Context(settings=settings, bus=context.bus, database=context.database, shards=context.shards)
-    )
+    house = House(replace(context, settings=settings))
     try:
         assert house.client.post("/write", content=b"a value=1\n" * 3).status_code == 413
         assert house.client.post("/write", content=b"#" * 1001).status_code == 413

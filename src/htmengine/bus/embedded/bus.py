@@ -30,6 +30,7 @@ from htmengine.bus.api import (
     Delivery,
     ExchangeNotFound,
     Fanout,
+    GateClosed,
     Outgoing,
     QueueFull,
     QueueNotFound,
@@ -192,14 +193,44 @@ class EmbeddedBus(Bus):
         except KeyError:
             raise ExchangeNotFound(f"there is no exchange {exchange}") from None
 
+    # -- Gates: exchanges that nothing is bound to, and which nobody makes again
+
+    @override
+    def open_gate(self, name: str, queues: Sequence[str]) -> None:
+        with self.file.writing() as connection:
+            for queue in queues:
+                tables.find(connection, queue)
+            connection.execute("INSERT INTO exchange VALUES (?) ON CONFLICT DO NOTHING", (name,))
+            self._bindings_version = None
+
+    @override
+    def close_gate(self, name: str) -> None:
+        with self.file.writing() as connection:
+            connection.execute("DELETE FROM exchange WHERE name = ?", (name,))
+            self._bindings_version = None
+
+    @override
+    def is_open(self, gate: str) -> bool:
+        with self.file.reading() as connection:
+            return self._has_exchange(connection, gate)
+
+    def _has_exchange(self, connection: sqlite3.Connection, name: str) -> bool:
+        try:
+            self._bound(connection, name)
+        except ExchangeNotFound:
+            return False
+        return True
+
     # -- Messages
 
     @override
-    def publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
+    def publish(self, messages: Sequence[Outgoing | Fanout], *, gate: str | None = None) -> None:
         """All of the messages are accepted, or none is."""
-        self.publish_and_acknowledge(messages, ())
+        self.publish_and_acknowledge(messages, (), gate)
 
-    def publish_and_acknowledge(self, messages: Sequence[Outgoing | Fanout], tags: Collection[int]) -> None:
+    def publish_and_acknowledge(
+        self, messages: Sequence[Outgoing | Fanout], tags: Collection[int], gate: str | None = None
+    ) -> None:
         """Publish messages and acknowledge others in one transaction: all of it is done, or nothing."""
         here: dict[str, list[tables.Row]] = defaultdict(list)
         others: list[Outgoing | Fanout] = []
@@ -208,7 +239,7 @@ class EmbeddedBus(Bus):
                 here[message.queue].append(({}, message.body))
             else:
                 others.append(message)
-        changed = set(self._written(others, tags, here) if others or tags else ())
+        changed = set(self._written(others, tags, here, gate) if others or tags else ())
         for queue, rows in here.items():
             memory = self._memory.get(queue)
             if memory is None or not memory.put(rows, self.timer()):  # its owner has just gone
@@ -221,11 +252,14 @@ class EmbeddedBus(Bus):
         messages: Sequence[Outgoing | Fanout],
         tags: Collection[int],
         here: dict[str, list[tables.Row]],
+        gate: str | None,
     ) -> Iterable[str]:
         """Publish and acknowledge in the file, and return the queues that got something; add to `here` what stays in memory."""
         by_queue: dict[str, list[tables.Row]] = defaultdict(list)
         try:
             with self.file.writing() as connection:
+                if gate is not None and messages and not self._has_exchange(connection, gate):
+                    raise GateClosed(f"the gate {gate} is closed")
                 for message in messages:
                     if isinstance(message, Outgoing):
                         by_queue[message.queue].append(({}, message.body))
@@ -537,9 +571,11 @@ class EmbeddedConsumer(Closing, Consumer):
         self.publish_and_ack((), deliveries)
 
     @override
-    def publish_and_ack(self, messages: Sequence[Outgoing | Fanout], done: Sequence[Delivery]) -> None:
+    def publish_and_ack(
+        self, messages: Sequence[Outgoing | Fanout], done: Sequence[Delivery], *, gate: str | None = None
+    ) -> None:
         tags = set() if self._closed else {delivery.tag for delivery in done} & self._unacked.keys()
-        self._bus.publish_and_acknowledge(messages, [tag for tag in tags if tag > 0])
+        self._bus.publish_and_acknowledge(messages, [tag for tag in tags if tag > 0], gate)
         for tag in tags:
             del self._unacked[tag]
         if here := [tag for tag in tags if tag < 0]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from htmengine.bus.api import (
     DeadLetter,
     ExchangeNotFound,
     Fanout,
+    GateClosed,
     Outgoing,
     QueueNotFound,
     QueueStatus,
@@ -60,7 +61,7 @@ class RabbitBus(Bus):
         *,
         application: str = "htmengine",
         plain_queues: Sequence[str] = (),
-        ordered_queues: Sequence[str] = (),
+        ordered_queues: Callable[[str], bool] = lambda queue: False,
         node: str | None = None,
         spread_s: float = 0.0,
     ) -> None:
@@ -70,7 +71,7 @@ class RabbitBus(Bus):
         ----------
         application : begins the names of what the bus keeps for itself.
         plain_queues : queues that applications declare, too.
-        ordered_queues : queues whose order must hold also when another consumer takes one over.
+        ordered_queues : tells of a queue whether its order must hold also when another consumer takes it over.
         node : the name of this consumer among those that share queues; that of the machine and the process by default.
         spread_s : consumers that start within this time of each other share queues; see `RabbitConsumer`.
 
@@ -160,11 +161,7 @@ class RabbitBus(Bus):
 
     @override
     def bind(self, queue: str, exchange: str) -> None:
-        self.session.on_channel(
-            lambda channel: channel.ask(
-                lambda raw, answer: raw.queue_bind(queue, exchange, "", callback=answer)
-            )
-        )
+        self.session.on_channel(lambda channel: channel.bind(queue, exchange))
 
     @override
     def has_subscribers(self, exchange: str) -> bool:
@@ -172,33 +169,58 @@ class RabbitBus(Bus):
         now = time.monotonic()
         if now >= self._exists_until.get(exchange, 0.0):
             try:
-                self.session.on_channel(
-                    lambda channel: channel.ask(
-                        lambda raw, answer: raw.exchange_declare(exchange, passive=True, callback=answer)
-                    )
-                )
+                self._require_exchange(exchange)
             except ExchangeNotFound as error:  # the interface says of such a one that nobody is bound to it
                 raise self.session.restored(error, [exchange]) from error
             self._exists_until[exchange] = now + EXISTS_FOR_S
         return self._management.is_bound(exchange)
 
+    # -- Gates: exchanges that lead to queues
+
+    @override
+    def open_gate(self, name: str, queues: Sequence[str]) -> None:
+        self.session.open_gate(name, queues)
+
+    @override
+    def close_gate(self, name: str) -> None:
+        self.session.on_channel(
+            lambda channel: channel.ask(lambda raw, answer: raw.exchange_delete(name, callback=answer))
+        )
+
+    @override
+    def is_open(self, gate: str) -> bool:
+        try:
+            self._require_exchange(gate)
+        except ExchangeNotFound:
+            return False
+        return True
+
+    def _require_exchange(self, name: str) -> None:
+        self.session.on_channel(
+            lambda channel: channel.ask(
+                lambda raw, answer: raw.exchange_declare(name, passive=True, callback=answer)
+            )
+        )
+
     # -- Messages
 
     @override
-    def publish(self, messages: Sequence[Outgoing | Fanout]) -> None:
+    def publish(self, messages: Sequence[Outgoing | Fanout], *, gate: str | None = None) -> None:
         if not messages:
             return
         try:
             self._limits.reserve([message for message in messages if isinstance(message, Outgoing)])
             self.session.publish(
                 [
-                    Publication("", message.queue, message.body, persistent())
+                    Publication(gate or "", message.queue, message.body, persistent(), mandatory=True)
                     if isinstance(message, Outgoing)
                     else Publication(message.exchange, "", message.body, persistent(message.headers))
                     for message in messages
                 ]
             )
         except (QueueNotFound, ExchangeNotFound) as error:
+            if gate and isinstance(error, ExchangeNotFound):
+                raise GateClosed(f"the gate {gate} is closed") from error
             targets = {it.queue if isinstance(it, Outgoing) else it.exchange for it in messages}
             raise self.session.restored(error, targets) from error
 

@@ -93,6 +93,10 @@ class Channel:
             )
         )
 
+    def bind(self, queue: str, exchange: str, routing_key: str = "") -> None:
+        """Let a queue get what is published to an exchange. Raises QueueNotFound or ExchangeNotFound."""
+        self.ask(lambda raw, answer: raw.queue_bind(queue, exchange, routing_key, callback=answer))
+
     def declare_own_queue(self) -> str:
         """Make a queue for this connection alone, and return its name."""
         return self._declared(

@@ -96,7 +96,7 @@ class RabbitConsumer(Closing, Consumer):
         session: Session,
         queues: Sequence[str],
         *,
-        publish: Callable[[Sequence[Outgoing | Fanout]], None],
+        publish: Callable[..., None],
         on_close: Callable[[RabbitConsumer], None],
     ) -> None:
         """`publish` is that of the bus; `on_close` is called when this consumer is closed."""
@@ -184,8 +184,10 @@ class RabbitConsumer(Closing, Consumer):
             self._survived(message)
 
     @override
-    def publish_and_ack(self, messages: Sequence[Outgoing | Fanout], done: Sequence[Delivery]) -> None:
-        self._publish(messages)
+    def publish_and_ack(
+        self, messages: Sequence[Outgoing | Fanout], done: Sequence[Delivery], *, gate: str | None = None
+    ) -> None:
+        self._publish(messages, gate=gate)
         self.ack(done)
 
     @override
@@ -275,8 +277,10 @@ class RabbitConsumer(Closing, Consumer):
         connection = self._session.consuming.connection()
         shared = Channel(connection)
         plain = self._session.plain_queues
-        own = plain | self._session.ordered_queues
-        self._channels = {queue: Channel(connection) if queue in own else shared for queue in self.queues}
+        self._channels = {
+            queue: Channel(connection) if queue in plain or self._session.is_ordered(queue) else shared
+            for queue in self.queues
+        }
         self._redelivery_channel = Channel(connection)
         self._redelivery_counts = RedeliveryCounts(self._redelivery_channel, self._session.publish)
         shareable = [queue for queue in self.queues if queue not in plain]
@@ -326,7 +330,7 @@ class RabbitConsumer(Closing, Consumer):
 
         What came by it stays in hand; of a queue whose order must hold it goes back.
         """
-        ordered = queue in self._session.ordered_queues
+        ordered = self._session.is_ordered(queue)
         with self._condition:
             old = self._subscriptions.pop(queue, None)
             if old is not None and ordered:
@@ -343,7 +347,7 @@ class RabbitConsumer(Closing, Consumer):
     def _may_release(self, queue: str) -> bool:
         """Whether nothing of a queue whose order must hold is in hand."""
         with self._condition:
-            return queue not in self._session.ordered_queues or not any(
+            return not self._session.is_ordered(queue) or not any(
                 delivery.queue == queue for _, delivery in self._unacked.values()
             )
 
@@ -352,7 +356,7 @@ class RabbitConsumer(Closing, Consumer):
 
         Of one whose order must hold as many as of one that is nobody else's: to change that gives it away for a moment.
         """
-        if queue in self._session.ordered_queues:
+        if self._session.is_ordered(queue):
             return 2 * max_messages
         share = math.ceil(max_messages / len(self.queues))
         return max(share, MIN_SHARE) if len(self.queues) > 1 else share
@@ -369,7 +373,7 @@ class RabbitConsumer(Closing, Consumer):
                 return []
             wider = []
             for queue, subscription in self._subscriptions.items():
-                if queue in self._session.ordered_queues:
+                if self._session.is_ordered(queue):
                     if not self._unacked and subscription.given >= subscription.prefetch < max_messages:
                         wider.append((queue, self._share(queue, max_messages)))
                 elif subscription.under_way >= subscription.prefetch:
@@ -387,7 +391,7 @@ class RabbitConsumer(Closing, Consumer):
         """Whether what is here should wait for more."""
         queues, session = self.queues, self._session
         return (
-            session.plain_queues | session.ordered_queues >= set(queues)
+            all(queue in session.plain_queues or session.is_ordered(queue) for queue in queues)
             and not self._unacked
             and sum(len(self._fresh[queue]) for queue in queues) < max_messages
         )

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -28,14 +29,14 @@ class Session:
         *,
         application: str,
         plain_queues: Sequence[str],
-        ordered_queues: Sequence[str] = (),
+        ordered_queues: Callable[[str], bool],
         node: str | None,
         spread_s: float,
     ) -> None:
         """Connect to the broker; parameters as those of `RabbitBus`. Raises BusUnavailable or BusError."""
         self.application = application
         self.plain_queues = frozenset(plain_queues)
-        self.ordered_queues = frozenset(ordered_queues)
+        self.is_ordered = ordered_queues
         self.node = node or this_node()
         self.spread_s = spread_s
         # A broker that is short of memory or disk stops reading from those who publish; acknowledgements must go on.
@@ -48,6 +49,8 @@ class Session:
         self._queues: dict[str, dict[str, Any] | None] = {}
         """Arguments of the queues that are made again when somebody deletes them."""
         self._exchanges: set[str] = set()
+        self._gates: dict[str, Sequence[str]] = {}
+        """Those that were opened here, and the queues that they lead to."""
         try:
             self.on_channel(lambda channel: dead_letters.declare(channel, application))
         except BaseException:
@@ -78,6 +81,21 @@ class Session:
         )
         with self._lock:
             self._exchanges.add(name)
+
+    def open_gate(self, name: str, queues: Sequence[str]) -> None:
+        """Make an exchange that leads to queues; it is not made again when somebody deletes it."""
+        self.on_channel(
+            lambda channel: channel.ask(
+                lambda raw, answer: raw.exchange_declare(name, "direct", durable=True, callback=answer)
+            )
+        )
+        self._lead(name, queues)
+        with self._lock:
+            self._gates[name] = tuple(queues)
+
+    def _lead(self, gate: str, queues: Sequence[str]) -> None:
+        for queue in queues:
+            self.on_channel(partial(Channel.bind, queue=queue, exchange=gate, routing_key=queue))
 
     def publish(self, publications: Sequence[Publication]) -> None:
         """Publish messages whatever the limits of their queues. Raises what `Bus.publish` does."""
@@ -113,7 +131,7 @@ class Session:
         `names`: queues and exchanges of which one is missing.
         """
         with self._lock:
-            queues, exchanges = dict(self._queues), set(self._exchanges)
+            queues, exchanges, gates = dict(self._queues), set(self._exchanges), dict(self._gates)
         if not queues.keys() | exchanges >= set(names):
             return error
         log.error(
@@ -124,6 +142,9 @@ class Session:
             self.on_channel(partial(Channel.declare_queue, name=name, arguments=arguments))
         for name in exchanges:
             self.declare_exchange(name)
+        for gate, led_to in gates.items():
+            with suppress(ExchangeNotFound):  # it was closed meanwhile
+                self._lead(gate, led_to)
         return BusUnavailable(f"{error}: somebody deleted it; it was made again")
 
     def on_channel(self, action: Callable[[Channel], Any]) -> Any:

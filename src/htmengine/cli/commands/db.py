@@ -24,9 +24,7 @@ def upgrade(data: DataOption = None, config: ConfigOption = None) -> None:
 
     Tables that are not there are made; it is safe to repeat. A database of the original engine is upgraded too: its metrics and samples stay as they are.
     An embedded repository is upgraded by itself whenever an engine starts.
-    Where application.conf says another number of data_queues, that becomes the installation's; nothing may send or store samples meanwhile.
     """
-    from htmengine.admin import data_queues
     from htmengine.cli.session import print_json
     from htmengine.cli.terminal import echo_stderr
     from htmengine.repository.migrations import installed_shards
@@ -37,14 +35,13 @@ def upgrade(data: DataOption = None, config: ConfigOption = None) -> None:
     settings = settings_for(config, data)
     database = open_database(settings.repository)
     try:
-        bring_up(database, settings.shards, settings.data_queues or 1)
+        bring_up(database, settings.shards)
         with database.read() as conn:
             shards = installed_shards(conn)
-        queues = data_queues.divide(settings, database)
     finally:
         database.close()
     echo_stderr("The schema is the newest.")
-    print_json({"upgraded": True, "shards": shards} | ({"dataQueues": queues} if queues > 1 else {}))
+    print_json({"upgraded": True, "shards": shards})
 
 
 @database.command()

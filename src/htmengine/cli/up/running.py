@@ -59,7 +59,7 @@ def run(request: Request) -> None:
         opened(settings, step=fault_injection.from_environment(), stop=stop, progress=progress) as context,
     ):
         listening = threading.Event()
-        works = engine.services(lambda _port: listening.set(), data_queues=context.data_queues) | {
+        works = engine.services(lambda _port: listening.set()) | {
             silence.NAME: silence.work,
             incidents.NAME: incidents.work,
             alerts.NAME: alerts.work,

@@ -7,10 +7,10 @@ from typing import Final
 
 from sqlalchemy import Column, Connection, MetaData, String, Table, insert, inspect, select
 
-from htmengine.repository import schema
+from htmengine.repository import queue_layout, schema
 from htmengine.repository.database import Database
 from htmengine.repository.errors import RepositoryError
-from htmengine.repository.locks import lock_metrics, lock_tables, set_data_queues
+from htmengine.repository.locks import lock_metrics, lock_tables
 
 NEWEST: Final = "c2f86a10d7e4"
 """Revision of the tables that this version works with."""
@@ -28,11 +28,11 @@ _version: Final = Table(
 )
 
 
-def upgrade(database: Database, shards: int, data_queues: int = 1) -> None:
+def upgrade(database: Database, shards: int) -> None:
     """Create or upgrade the tables, in one transaction where the database can; safe to repeat.
 
     Takes a database without tables, one with the documented schema at any of its revisions or without a revision, and
-    one of an earlier version of the engine. `shards` and `data_queues` are fixed when it is called for the first time.
+    one of an earlier version of the engine. `shards` is fixed when it is called for the first time.
 
     Raises
     ------
@@ -55,7 +55,7 @@ def upgrade(database: Database, shards: int, data_queues: int = 1) -> None:
             conn.execute(
                 insert(schema.shard_owner), [{"shard": shard, "epoch": 0} for shard in range(shards)]
             )
-            set_data_queues(conn, data_queues)
+        queue_layout.make(conn)
 
 
 def is_current(database: Database) -> bool:

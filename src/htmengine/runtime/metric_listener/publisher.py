@@ -11,12 +11,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from htmengine.bus import Bus, Outgoing, QueueFull
 from htmengine.errors import DependencyUnavailable
 from htmengine.runtime.metric_storer.division import Division
 from htmengine.service.counters import Counters
+from htmengine.service.data_queues import DataQueues, KnownQueues
 from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.lines import line_messages
 from htmengine.service.loop import Stopwatch
@@ -44,11 +45,21 @@ class _Sender:
     lines: int
 
 
+class _Taken(NamedTuple):
+    """Lines of one door that are published together."""
+
+    door: str
+    lines: Sequence[str]
+    peers: Sequence[tuple[int, str]]
+    accepted_at: float
+
+
 class LinePublisher:
     """Gathers lines and publishes them, many in one message; lives in an event loop, publishes in a thread.
 
     Parameters
     ----------
+    queues : where lines go; they may be others at any time.
     division : knows the queue of each line.
     batch_lines : lines of a message at most.
     flush_interval_s : how long the first line of a batch waits for others at least.
@@ -61,6 +72,7 @@ class LinePublisher:
     def __init__(
         self,
         bus: Bus,
+        queues: KnownQueues,
         division: Division,
         counters: Counters,
         *,
@@ -76,6 +88,7 @@ class LinePublisher:
         self._step = step
         self._clock = clock
         self._bus = bus
+        self._queues = queues
         self._division = division
         self._counters = counters
         self._batch_lines = batch_lines
@@ -125,8 +138,7 @@ class LinePublisher:
         with ThreadPoolExecutor(1, thread_name_prefix="listener-publish") as thread:
             while await self._batch_ready():
                 self._next_at = asyncio.get_running_loop().time() + PUBLISH_INTERVAL_S
-                messages, lines = self._taken()
-                await self._publish(messages, lines, thread)
+                await self._publish(self._taken(), thread)
                 if self.full and len(self._lines) <= self._most // 2:
                     self.full = False
                     self._on_room()
@@ -162,9 +174,9 @@ class LinePublisher:
             raise DependencyUnavailable("the bus does not answer")
         publishing.result()
 
-    def _taken(self) -> tuple[list[Outgoing], int]:
-        """Take lines from those that wait, as messages, each of one door; and their number."""
-        left = total = min(len(self._lines), self._most)
+    def _taken(self) -> list[_Taken]:
+        """Take lines from those that wait, of each door together."""
+        left = min(len(self._lines), self._most)
         lines: dict[str, list[str]] = {}
         peers: dict[str, list[tuple[int, str]]] = {}
         while left:
@@ -177,31 +189,42 @@ class LinePublisher:
             if not sender.lines:
                 self._senders.popleft()
         now = self._clock()
-        messages = [
-            message
+        return [
+            _Taken(door, some, peers[door] if any(peer for _, peer in peers[door]) else (), now)
             for door, some in lines.items()
-            for queue, part in self._division.of(
-                some, peers[door] if any(peer for _, peer in peers[door]) else ()
-            ).items()
+        ]
+
+    def _messages(self, taken: Sequence[_Taken], queues: DataQueues) -> list[Outgoing]:
+        """Return lines as messages, each of one door, to these queues."""
+        return [
+            message
+            for some in taken
+            for queue, part in self._division.of(queues, some.lines, some.peers).items()
             for message in line_messages(
                 queue,
                 part.lines,
-                accepted_at=now,
+                accepted_at=some.accepted_at,
                 lines_per_message=self._batch_lines,
-                door=door,
+                door=some.door,
                 peers=part.peers,
             )
         ]
-        return messages, total
 
-    async def _publish(self, messages: list[Outgoing], lines: int, thread: ThreadPoolExecutor) -> None:
+    async def _publish(self, taken: Sequence[_Taken], thread: ThreadPoolExecutor) -> None:
         loop = asyncio.get_running_loop()
+        lines = sum(len(some.lines) for some in taken)
+        messages: list[Outgoing] = []
+
+        def made(queues: DataQueues) -> list[Outgoing]:
+            messages[:] = self._messages(taken, queues)
+            return messages
+
         backoff, began = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S), loop.time()
         waiting = WaitingLog("metric_listener")
         while True:
             try:
                 watch = Stopwatch()
-                await self._in_time(loop.run_in_executor(thread, self._bus.publish, messages))
+                await self._in_time(loop.run_in_executor(thread, self._queues.publish, self._bus, made))
                 self._step("metric_listener.published")
                 watch.lap("publish")
                 watch.log("metric_listener", self._profiling, lines=lines)

@@ -39,7 +39,7 @@ from htmengine.runtime.metric_listener.tls_reader import HandshakeFailed, TlsRea
 from htmengine.runtime.metric_storer.division import Division
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
-from htmengine.service.data_queues import DataQueues
+from htmengine.service.data_queues import DataQueues, KnownQueues
 from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.program import run_program
 
@@ -79,7 +79,8 @@ class Listener:
     Parameters
     ----------
     settings : of the listener; port 0 takes a free one, `pickle_port` 0 none.
-    division : knows the queue of each line; without one all go to the documented one.
+    queues : where lines go; without them all go to the documented one.
+    division : knows the queue of each line.
     statsd : of the port for StatsD, which is served beside TCP's; None or port 0 for none.
     ready : called with the port once it is open.
     profiling : log how long each batch takes to publish.
@@ -92,6 +93,7 @@ class Listener:
         settings: config.Listener,
         bus: Bus,
         *,
+        queues: KnownQueues | None = None,
         division: Division | None = None,
         transport: str = "tcp",
         statsd: config.Statsd | None = None,
@@ -110,7 +112,8 @@ class Listener:
         """Of the ports of TCP, where they are encrypted."""
         self.settings = settings
         self._bus = bus
-        self._division = division or Division(DataQueues(settings.queue), config.Storer(), NAME)
+        self._division = division or Division(config.Storer(), NAME)
+        self._queues = queues or KnownQueues(lambda: DataQueues(settings.queue))
         self._transport = transport
         self._statsd = statsd if statsd and statsd.port and transport == "tcp" else None
         self._ready = ready
@@ -149,12 +152,13 @@ class Listener:
         _call_when_set(stop, asyncio.get_running_loop(), ended.set)
         self.publisher = LinePublisher(
             self._bus,
+            self._queues,
             self._division,
             self.counters,
             batch_lines=self.settings.batch_lines,
             flush_interval_s=max(
                 self.settings.flush_interval_s,
-                min(self.settings.flush_interval_s * self._division.queues, MAX_FLUSH_S),
+                min(self.settings.flush_interval_s * len(self._queues.now.open), MAX_FLUSH_S),
             ),
             on_full=self._pause,
             on_room=self._resume,
@@ -436,7 +440,8 @@ def work(context: Context, *, ready: Callable[[int], None] = lambda port: None) 
     listener = Listener(
         msgspec.structs.replace(settings, **given),
         context.bus,
-        division=Division(context.data_queues, context.settings.storer, reported_as(options), context.timer),
+        queues=context.queues,
+        division=Division(context.settings.storer, reported_as(options), context.timer),
         transport=transport,
         statsd=context.settings.statsd,
         ready=ready,

@@ -44,37 +44,32 @@ class Division:
     """
 
     def __init__(
-        self,
-        queues: DataQueues,
-        storer: config.Storer,
-        owner: str,
-        timer: Callable[[], float] = time.monotonic,
+        self, storer: config.Storer, owner: str, timer: Callable[[], float] = time.monotonic
     ) -> None:
-        """Raises ConfigError for a file of rules that cannot be used, where there are several queues."""
-        self._queues = queues
         self._timer = timer
-        self._rules = (
-            RulesFile(storer.rules, owner, without=storer.rules_without_file) if queues.parts else None
-        )
+        self._storer = storer
+        self._owner = owner
+        self._rules: RulesFile | None = None
         self._intake = Intake()
         self._known: dict[str, str] = {}
         """Queues, by the names as they stand in lines."""
+        self._known_epoch = -1
+        """Of these queues."""
         self._due = timer()
 
-    @property
-    def queues(self) -> int:
-        """Among how many queues lines are divided."""
-        return len(self._queues.stored)
-
-    def of(self, lines: Sequence[str], peers: Sequence[tuple[int, str]] = ()) -> Mapping[str, Part]:
-        """Return the lines of each queue; `peers` as in `MetricLines`."""
-        if not self._queues.parts:
-            return {self._queues.documented: Part(lines, peers)}
+    def of(
+        self, queues: DataQueues, lines: Sequence[str], peers: Sequence[tuple[int, str]] = ()
+    ) -> Mapping[str, Part]:
+        """Return the lines of each of these queues; `peers` as in `MetricLines`."""
+        if not queues.parts:
+            return {queues.documented: Part(lines, peers)}
         self._look_at_rules()
+        if queues.epoch != self._known_epoch:
+            self._known, self._known_epoch = {}, queues.epoch
         found: dict[str, tuple[list[str], list[tuple[int, str]]]] = {}
         senders = chain(chain.from_iterable(repeat(peer, count) for count, peer in peers), repeat(""))
         for line, peer in zip(lines, senders):  # noqa: B905 the second has no end
-            own, own_peers = found.setdefault(self._of_line(line), ([], []))
+            own, own_peers = found.setdefault(self._of_line(line, queues), ([], []))
             own.append(line)
             if own_peers and own_peers[-1][1] == peer:
                 own_peers[-1] = own_peers[-1][0] + 1, peer
@@ -82,13 +77,13 @@ class Division:
                 own_peers.append((1, peer))
         return {queue: Part(own, own_peers if peers else ()) for queue, (own, own_peers) in found.items()}
 
-    def _of_line(self, line: str) -> str:
+    def _of_line(self, line: str, queues: DataQueues) -> str:
         sent = line.split(None, 1)[0] if line and not line.isspace() else ""
         queue = self._known.get(sent)
         if queue is None:
             if len(self._known) >= MAX_KNOWN:
                 self._known.clear()
-            queue = self._known[sent] = self._queues.of_name(self._stored_name(sent))
+            queue = self._known[sent] = queues.of_name(self._stored_name(sent))
         return queue
 
     def _stored_name(self, sent: str) -> str:
@@ -99,7 +94,10 @@ class Division:
 
     def _look_at_rules(self) -> None:
         now = self._timer()
-        if self._rules is None or now < self._due:
+        if self._rules is None:
+            storer = self._storer
+            self._rules = RulesFile(storer.rules, self._owner, without=storer.rules_without_file)
+        elif now < self._due:
             return
         self._due = now + CHECK_S
         if self._rules.has_changed():

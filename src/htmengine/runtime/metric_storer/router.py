@@ -13,7 +13,7 @@ from htmengine.messages import MalformedMessage, MetricLines, decode_metric_line
 from htmengine.runtime.metric_storer.division import Division
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
-from htmengine.service.data_queues import DataQueues
+from htmengine.service.data_queues import MARKER, DataQueues
 from htmengine.service.lines import line_messages
 from htmengine.service.loop import Outcome, Stage
 
@@ -46,14 +46,17 @@ class MetricRouter(Stage):
         dead: list[tuple[Delivery, str]] = []
         for delivery in deliveries:
             try:
-                messages.append(decode_metric_lines(delivery.body))
+                message = decode_metric_lines(delivery.body)
             except MalformedMessage as error:
                 dead.append((delivery, str(error)))
+                continue
+            if message.protocol != MARKER:  # one of when storers took from this queue
+                messages.append(message)
         for _, alike in groupby(messages, _kind):
             parts += self._parts(list(alike))
         self.counters.add("messages", len(deliveries))
         self.counters.add("messages_published", len(parts))
-        return Outcome(publish=parts, dead_letters=dead)
+        return Outcome(publish=parts, dead_letters=dead, gate=self._queues.gate)
 
     def _parts(self, messages: Sequence[MetricLines]) -> Iterator[Outgoing]:
         """Yield the parts of messages that differ in their lines alone: applications put few into each."""
@@ -64,7 +67,7 @@ class MetricRouter(Stage):
             return
         lines = [line for message in messages for line in message.data]
         peers = [peer for message in messages for peer in message.peers]
-        for queue, part in self._division.of(lines, peers).items():
+        for queue, part in self._division.of(self._queues, lines, peers).items():
             yield from line_messages(
                 queue,
                 part.lines,
@@ -88,7 +91,11 @@ def _kind(message: MetricLines) -> tuple[object, ...]:
     return message.protocol, message.backfill, message.accepted_at, message.door, bool(message.peers)
 
 
+def need(queues: DataQueues) -> int | None:
+    """Return what the router depends on; None where nothing is to be divided."""
+    return queues.epoch if queues.routed else None
+
+
 def build(context: Context) -> MetricRouter:
     """Return the router of an installation that has several metric-data queues."""
-    division = Division(context.data_queues, context.settings.storer, NAME, context.timer)
-    return MetricRouter(context.data_queues, division)
+    return MetricRouter(context.data_queues, Division(context.settings.storer, NAME, context.timer))

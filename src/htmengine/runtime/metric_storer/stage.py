@@ -52,6 +52,7 @@ from htmengine.runtime.metric_storer.backfill import (
     partition,
     together,
 )
+from htmengine.runtime.metric_storer.draining import Drain, Marker
 from htmengine.runtime.metric_storer.gathering import (
     AT_ONCE,
     CLOSINGS,
@@ -71,7 +72,7 @@ from htmengine.runtime.metric_storer.own_queues import OwnQueues
 from htmengine.runtime.metric_storer.sent_by import SentLines, SentRefusals
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
-from htmengine.service.data_queues import DataQueues
+from htmengine.service.data_queues import MARKER, DataQueues, KnownQueues
 from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.loop import Outcome, Stage, batch_size
 
@@ -136,9 +137,9 @@ class MetricStorer(Stage):
     Parameters
     ----------
     settings : of the storer.
-    queues : the metric-data queues.
+    queues : the metric-data queues; the stage stores from those that are to be stored from when it is made.
     input_queue : names the model input queue of a shard; `results_queue` likewise the queue of its results.
-    queues_now : returns how the bus's queues stand.
+    queues_now : returns how the bus's queues stand; `delete_queue` deletes one.
     models : starts the models of metrics that have waited for data.
     automatic : gives models to new metrics.
     clock : seconds since the epoch; only messages that do not say when they were accepted are judged by it.
@@ -151,10 +152,11 @@ class MetricStorer(Stage):
         self,
         settings: config.Storer,
         *,
-        queues: DataQueues,
+        queues: KnownQueues,
         input_queue: Callable[[int], str],
         results_queue: Callable[[int], str],
         queues_now: Callable[[], Sequence[QueueStatus]],
+        delete_queue: Callable[[str], None],
         database: Database,
         shards: int,
         models: Models,
@@ -164,12 +166,15 @@ class MetricStorer(Stage):
         step: Step = no_step,
         counters: Counters | None = None,
     ) -> None:
-        self.queues: Sequence[str] = queues.stored
+        self.queues: Sequence[str] = queues.now.stored
         self.max_messages = 8
         self.counters = counters or Counters(clock)
         self._settings = settings
         self._data_queues = queues
-        self._own = OwnQueues(queues)
+        self._drain = Drain(
+            queues, self.queues, timer=timer, again_s=settings.sweep_interval_s, delete=delete_queue
+        )
+        self._own = OwnQueues(self.queues)
         self._input_queue = input_queue
         self._results_queue = results_queue
         self._queues_now = queues_now
@@ -205,14 +210,16 @@ class MetricStorer(Stage):
     def poll_interval_s(self) -> float:
         if self._automatic.waiting or self._lane:
             return 0.0
-        return max(0.0, min(MAX_POLL_S, self._sweep_due - self._timer()))
+        return max(0.0, min(MAX_POLL_S, self._sweep_due - self._timer(), self._drain.wait_s))
 
     @override
     def process(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Samples that were stored before are refused, so messages may come again."""
         self._share = lane.SHARE_BEHIND if len(deliveries) >= self.max_messages else 1.0
-        messages, dead = self._decoded(deliveries)
+        messages, markers, dead = self._decoded(deliveries)
         # What another storer knew of a queue's metrics stands in the repository alone.
+        if not self._own.knows(deliveries):
+            self._drain.require_stored(deliveries)
         if self._own.grow(deliveries) or self._in_doubt:
             self._new_metrics.share = self._own.share
             self._automatic.look_at_all()
@@ -233,6 +240,7 @@ class MetricStorer(Stage):
             self._ask(monitored)
         if self._sweep.suspicious or self._timer() >= self._sweep_due:
             self._look_after()
+        self._messages += self._drain.go_on(self._database, markers)
         best_effort, self._messages = self._messages, []
         self._in_doubt = False
         # Also when all were stored before: perhaps by one that died before it could bring them to the disk.
@@ -267,13 +275,18 @@ class MetricStorer(Stage):
     def close(self) -> None:
         """Nothing is kept that must be saved."""
 
-    def _decoded(self, deliveries: Iterable[Delivery]) -> tuple[list[_Message], list[tuple[Delivery, str]]]:
-        messages, dead = [], []
+    def _decoded(
+        self, deliveries: Iterable[Delivery]
+    ) -> tuple[list[_Message], list[Marker], list[tuple[Delivery, str]]]:
+        messages, markers, dead = [], [], []
         for delivery in deliveries:
             try:
                 lines = decode_metric_lines(delivery.body)
             except MalformedMessage as error:
                 dead.append((delivery, str(error)))
+                continue
+            if lines.protocol == MARKER:
+                markers.append(Marker(delivery.queue, lines.data))
                 continue
             if lines.protocol not in PARSERS and lines.protocol != CLOSINGS:
                 known = " and ".join(f'"{protocol}"' for protocol in PARSERS)
@@ -286,7 +299,7 @@ class MetricStorer(Stage):
             self.max_messages = batch_size(
                 wanted=LINES_BATCH_SIZE, rows=lines_taken, messages=len(messages), least=1, most=MAX_MESSAGES
             )
-        return messages, dead
+        return messages, markers, dead
 
     def _accepted_at(self, said: float | None) -> float:
         """Return when a message was accepted: as it says itself, or else now."""
@@ -559,7 +572,7 @@ class MetricStorer(Stage):
             is_silent = now - waiting.heard_at >= rule.interval_s + rule.delay_s
             if is_silent and clock >= waiting.until + rule.delay_s:
                 over.append(Closing(name, waiting.until))
-        self._messages += closing_messages(over, self._data_queues.of_name)
+        self._messages += closing_messages(over, self._data_queues.now.of_name)
         for closing in over:  # one that is lost is told again
             self._waiting[closing.name] = _Waiting(closing.until, now)
 
@@ -671,7 +684,7 @@ class MetricStorer(Stage):
     def _look_after(self) -> None:
         """Ask for metrics that stand still, and end the backfills whose sender has died."""
         self._automatic.look_at_file()
-        if self._data_queues.parts:
+        if len(self.queues) > 1:
             self._automatic.count_again()
             if self._intake.gathers:
                 self._see_waiting()
@@ -696,13 +709,13 @@ class MetricStorer(Stage):
         if chosen:
             log.info("%s.asked metrics=%d", NAME, len(chosen))
         self._messages += asked
-        behind_s = sweep.waiting_in(statuses, self._data_queues.every)
+        behind_s = sweep.waiting_in(statuses, self._data_queues.now.every)
         for run in self._senders.dead(runs, now, behind_s):
             log.warning("%s.backfill_ended metric=%s reason=its sender has died", NAME, run.name)
             # As it would have done: behind everything that is on its way.
             last = Backfill(metric=run.name, token=run.token, done=True)
             body = encode_json(MetricLines(protocol=PROTOCOL, data=[], backfill=last))
-            self._messages.append(Outgoing(self._data_queues.of_name(run.name), body))
+            self._messages.append(Outgoing(self._data_queues.now.of_name(run.name), body))
 
 
 def insert(conn: Connection, rows: numbering.NumberedRows) -> None:
@@ -774,6 +787,11 @@ def _transactions(messages: Sequence[_Message]) -> Iterator[list[_Message]]:
         yield some
 
 
+def need(queues: DataQueues) -> tuple[str, ...]:
+    """Return what the storer depends on."""
+    return queues.stored
+
+
 def build(context: Context) -> MetricStorer:
     """Return the storer of an installation."""
     settings = context.settings
@@ -784,10 +802,11 @@ def build(context: Context) -> MetricStorer:
 
     return MetricStorer(
         settings.storer,
-        queues=context.data_queues,
+        queues=context.queues,
         input_queue=settings.model_input_queue,
         results_queue=settings.results_shard_queue,
         queues_now=context.bus.status,
+        delete_queue=context.bus.delete_queue,
         database=context.database,
         shards=context.shards,
         models=models(None),

@@ -19,7 +19,7 @@ class Recorder:
     def __init__(self):
         self.lines = []
 
-    def publish(self, messages):
+    def publish(self, messages, *, gate=None):
         for message in messages:
             self.lines += msgspec.json.decode(message.body, type=MetricLines).data
 

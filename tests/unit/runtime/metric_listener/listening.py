@@ -25,7 +25,7 @@ class FakeBus:
         self.open = threading.Event()
         self.open.set()
 
-    def publish(self, messages):
+    def publish(self, messages, *, gate=None):
         self.asked += 1
         self.open.wait()
         with self.changed:

@@ -1,11 +1,13 @@
 import asyncio
 
 from htmengine import config
+from htmengine.bus import GateClosed
+from htmengine.messages import decode_metric_lines
 from htmengine.runtime.metric_listener import publisher as publisher_module
 from htmengine.runtime.metric_listener.publisher import LinePublisher
 from htmengine.runtime.metric_storer.division import Division
 from htmengine.service.counters import Counters
-from htmengine.service.data_queues import DataQueues
+from htmengine.service.data_queues import DataQueues, KnownQueues
 from tests.unit.runtime.metric_listener.listening import FakeBus
 
 
@@ -17,7 +19,8 @@ def published(monkeypatch, *parts, interval_s):
     async def run():
         publisher = LinePublisher(
             bus,
-            Division(DataQueues("data"), config.Storer(), "test"),
+            KnownQueues(lambda: DataQueues("data")),
+            Division(config.Storer(), "test"),
             Counters(),
             batch_lines=3,
             flush_interval_s=0.0,
@@ -45,3 +48,38 @@ def test_the_first_line_is_published_at_once_and_those_soon_behind_it_together(m
 def test_a_full_batch_waits_for_nothing(monkeypatch):
     found = published(monkeypatch, ["a"], ["b", "c", "d"], ["e"], ["f"], interval_s=60.0)
     assert found == [["a"], ["b", "c", "d"], ["e", "f"]]
+
+
+def test_lines_go_to_the_new_queues_where_the_gate_of_the_old_ones_is_closed():
+    """In their order, those that were on their way first."""
+    bus = FakeBus()
+    bus.failures = [GateClosed("closed")]
+    layouts = [
+        DataQueues("data", ("old.0", "old.1"), gate="old"),
+        DataQueues("data", ("new.0", "new.1", "new.2"), epoch=1, gate="new"),
+    ]
+
+    async def run():
+        publisher = LinePublisher(
+            bus,
+            KnownQueues(lambda: layouts.pop(0)),
+            Division(config.Storer(), "test"),
+            Counters(),
+            batch_lines=10,
+            flush_interval_s=0.0,
+            on_full=lambda: None,
+            on_room=lambda: None,
+        )
+        running = asyncio.create_task(publisher.run())
+        for value in range(20):
+            publisher.put([f"m {value} 1"], "door")
+            await asyncio.sleep(0)
+        publisher.close()
+        await running
+
+    asyncio.run(run())
+    (queue,) = {message.queue for message in bus.messages}
+    assert queue.startswith("new.")
+    assert [line for message in bus.messages for line in decode_metric_lines(message.body).data] == [
+        f"m {value} 1" for value in range(20)
+    ]

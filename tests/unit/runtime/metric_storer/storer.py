@@ -7,7 +7,7 @@ from htmengine.repository.status import MetricStatus
 from htmengine.runtime.metric_storer.auto_monitor import AutoMonitor
 from htmengine.runtime.metric_storer.monitor_rules import RulesFile
 from htmengine.runtime.metric_storer.stage import MetricStorer
-from htmengine.service.data_queues import DataQueues
+from htmengine.service.data_queues import DataQueues, KnownQueues
 from tests.support.repository import new_repository
 
 NOW = 1_700_000_000
@@ -63,6 +63,7 @@ class Storer:
         self.elapsed = 0.0
         self.queues = []
         self.steps = []
+        self.deleted = []
         self.dies_at = None
         self.tag = 0
         self.start()
@@ -70,10 +71,11 @@ class Storer:
     def start(self):
         self.stage = MetricStorer(
             self.settings,
-            queues=self.data_queues,
+            queues=KnownQueues(lambda: self.data_queues),
             input_queue="input.{}".format,
             results_queue="results.{}".format,
             queues_now=lambda: self.queues,
+            delete_queue=self.deleted.append,
             database=self.database,
             shards=SHARDS,
             models=self.models,

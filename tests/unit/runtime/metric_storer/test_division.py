@@ -14,7 +14,7 @@ NAMES = [f"host{number}.cpu" for number in range(20)]
 
 
 def divided(lines, peers=(), **storer):
-    return Division(QUEUES, config.Storer(**storer), "test").of(lines, peers)
+    return Division(config.Storer(**storer), "test").of(QUEUES, lines, peers)
 
 
 def queues_of(*lines, **storer):
@@ -23,7 +23,7 @@ def queues_of(*lines, **storer):
 
 def test_a_single_queue_gets_everything():
     (only,) = (
-        Division(DataQueues("data"), config.Storer(), "test").of(["a 1 2", "b 1 2"], [(2, "peer")]).items()
+        Division(config.Storer(), "test").of(DataQueues("data"), ["a 1 2", "b 1 2"], [(2, "peer")]).items()
     )
     assert only == ("data", (["a 1 2", "b 1 2"], [(2, "peer")]))
 
@@ -71,8 +71,17 @@ def test_names_that_rules_make_one_go_to_one_queue(tmp_path):
 def test_rules_that_change_are_read_again(tmp_path):
     now = 0.0
     lines = [f"{name} 1 1000" for name in NAMES]
-    dividing = Division(QUEUES, config.Storer(rules=tmp_path / "monitor-rules.conf"), "test", lambda: now)
-    assert len(dividing.of(lines)) > 1
+    dividing = Division(config.Storer(rules=tmp_path / "monitor-rules.conf"), "test", lambda: now)
+    assert len(dividing.of(QUEUES, lines)) > 1
     with_rules(tmp_path, "[hosts]\nregex = host\\d+\\.(.*)\nrename = all.\\1\n")
     now += division.CHECK_S
-    assert len(dividing.of(lines)) == 1
+    assert len(dividing.of(QUEUES, lines)) == 1
+
+
+def test_other_queues_take_their_own_share():
+    dividing = Division(config.Storer(), "test")
+    lines = [f"{name} 1 1000" for name in NAMES]
+    others = DataQueues("data", ("other.0", "other.1"), epoch=1)
+    assert set(dividing.of(QUEUES, lines)) == set(QUEUES.parts)
+    assert set(dividing.of(others, lines)) == set(others.parts)
+    assert set(dividing.of(DataQueues("data", epoch=2), lines)) == {"data"}

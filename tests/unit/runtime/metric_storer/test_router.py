@@ -5,13 +5,13 @@ from htmengine.bus import Delivery, Outgoing
 from htmengine.messages import Backfill, MetricLines, decode_metric_lines, encode_json
 from htmengine.runtime.metric_storer.division import Division
 from htmengine.runtime.metric_storer.router import MetricRouter
-from htmengine.service.data_queues import DataQueues
+from htmengine.service.data_queues import DataQueues, marker
 
 QUEUES = DataQueues("data", ("data.0", "data.1", "data.2"))
 
 
 def routed(*bodies):
-    router = MetricRouter(QUEUES, Division(QUEUES, config.Storer(), "test"))
+    router = MetricRouter(QUEUES, Division(config.Storer(), "test"))
     assert router.queues == ["data"]
     return router.process([Delivery("data", body, {}, 1, 1, tag) for tag, body in enumerate(bodies)])
 
@@ -66,3 +66,7 @@ def test_a_message_that_cannot_be_read_is_put_aside():
     outcome = routed(b"no message", encode_json(MetricLines(protocol="plain", data=["m 1 2"])))
     assert [delivery.body for delivery, _ in outcome.dead_letters] == [b"no message"]
     assert len(outcome.publish) == 1
+
+
+def test_the_end_of_the_queue_of_before_is_no_sample():
+    assert not routed(marker(1)).publish
