@@ -12,6 +12,7 @@ from htmengine.bus.embedded.bus import EmbeddedBus
 from htmengine.model_swapper import teachings as scheduled
 from htmengine.model_swapper.suspected_losses import SuspectedLosses
 from htmengine.repository import checkpoints
+from htmengine.runtime.metric_storer.draining import Drain
 from htmengine.runtime.metric_storer.stage import MetricStorer
 from htmengine.runtime.metric_storer.sweep import Sweep
 from htmengine.service.data_queues import DataQueues
@@ -95,6 +96,21 @@ def new_queues_are_stored_from_at_once():
     return patch.object(DataQueues, "stored", property(lambda self: self.open))
 
 
+def old_queues_are_taken_for_empty():
+    """The new queues are stored from as soon as the old gate is closed."""
+
+    def make(go_on):
+        def done_at_once(self, database, markers):
+            found = go_on(self, database, markers)
+            if self._goes_on:
+                self._done(database, self._queues.now.epoch)
+            return found
+
+        return done_at_once
+
+    return replaced(Drain, "go_on", make)
+
+
 def the_old_gate_stays_open():
     """Who has not heard of a change goes on with the old queues."""
     return replaced(EmbeddedBus, "close_gate", lambda close: lambda self, name: None)
@@ -110,6 +126,7 @@ def the_old_gate_stays_open():
         (late_writers_are_let_in, {"pause": 0.012, "declared_dead": 1.0}),
         (taught_a_row_late, {"kill": 0.016}),
         (new_queues_are_stored_from_at_once, {"pause": 0.0}),
+        (old_queues_are_taken_for_empty, {"pause": 0.0, "kill": 0.016}),
         (the_old_gate_stays_open, {"pause": 0.0}),
     ],
 )

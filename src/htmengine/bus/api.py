@@ -44,7 +44,7 @@ class QueueFull(BusError):
 
 
 class GateClosed(BusError):
-    """The gate is closed by which messages were published, and none of them was accepted: they are to go elsewhere."""
+    """The gate is closed by which messages were published: they are to go elsewhere. Those accepted before it was closed are kept."""
 
 
 class Outgoing(NamedTuple):
