@@ -143,6 +143,7 @@ class _OfColumns:
         if self._since is None:
             self._look_at_blocks()
             begins |= self._behind_what_is_in_order()
+            begins = {uid: first for uid, first in begins.items() if self._places[uid].reach(first)}
         self._read(
             span
             for metric in self._metrics

@@ -174,6 +174,11 @@ class Places(NamedTuple):
         firsts = self.first_in_blocks, self.first_merged, self.first_in_runs
         return min((first for first in firsts if first is not None), default=None)
 
+    def reach(self, rowid: int) -> bool:
+        """Whether there may be rows from this one on."""
+        lasts = self.last_in_blocks, self.last_merged
+        return self.first_in_runs is not None or any(last is not None and last >= rowid for last in lasts)
+
 
 def places(conn: Connection, uids: Sequence[str]) -> dict[str, Places]:
     """Return where the rows of these metrics lie."""
