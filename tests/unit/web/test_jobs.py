@@ -43,8 +43,8 @@ def test_a_job_that_is_cancelled_ends_early_and_tells_the_storer_so(house, monke
     with house.client as client:
         publish = house.context.bus.publish
 
-        def cancelling(messages):
-            publish(messages)
+        def cancelling(messages, *, gate=None):
+            publish(messages, gate=gate)
             for job in house.site.jobs.all():
                 client.delete(f"/api/v1/jobs/{job.id}")
 

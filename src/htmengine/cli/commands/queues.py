@@ -14,9 +14,10 @@ def queues(
     data: DataOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Show among how many queues samples are divided by name, so that as many storers can work; or change it.
+    """Show or change among how many queues samples are divided.
 
-    Everything may run meanwhile: samples go into new queues, and storers turn to these when those of before are empty.
+    That is done by their names, so that as many storers can work. Everything may run meanwhile: samples go into new queues,
+    and storers turn to these when those of before are empty.
     """
     from htmengine.admin.data_queues import divide
     from htmengine.cli.session import installation, print_json
