@@ -78,7 +78,7 @@ def test_a_line_becomes_a_scored_row(application):
     _, stderr = application.command("up", code=1)
     assert "htmengine db upgrade" in stderr
     printed, _ = application.command("db", "upgrade")
-    assert json.loads(printed) == {"upgraded": True, "shards": 4}
+    assert json.loads(printed) == {"upgraded": True, "shards": 1}
     application.run_until_scored(1, 300)
     with application.database.read() as conn:
         assert conn.scalar(select(func.count()).select_from(schema.model_checkpoint)) > 0
