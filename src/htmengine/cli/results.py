@@ -18,7 +18,8 @@ from htmengine.cli.session import print_json, tell_if_nobody_takes, utc
 from htmengine.cli.terminal import echo_stderr, echo_stdout
 from htmengine.incidents.sentences import sentence
 from htmengine.messages import BatchRow, MalformedMessage, Why, decode_results_batch, decode_why
-from htmengine.repository import overview, schema
+from htmengine.repository import schema
+from htmengine.repository.latest_scores import LatestScore, latest_scores
 from htmengine.service.context import Context
 from htmengine.service.program import stopping_on_signals
 
@@ -50,7 +51,7 @@ class Row(NamedTuple):
     why: Why | None = None
 
     @classmethod
-    def stored(cls, row: overview.LatestScore) -> Self:
+    def stored(cls, row: LatestScore) -> Self:
         """Return a row that is stored, and its alarm."""
         return cls(
             row.name,
@@ -118,7 +119,7 @@ def show_stored(
     uids = wanted.uids(context)
     by_score = sort == "score"
     with context.database.read() as conn:
-        rows = overview.latest_scores(
+        rows = latest_scores(
             conn,
             uids=uids,
             least_log_score=max(min_score, schema.NOTABLE_LOG_SCORE) if by_score else min_score,

@@ -3,6 +3,7 @@ from sqlalchemy import event, update
 
 from htmengine.repository import alarms, metrics, overview, samples, schema, scores, watermarks
 from htmengine.repository.alarms import NewAlarm
+from htmengine.repository.latest_scores import latest_scores
 from htmengine.repository.status import MetricStatus
 from tests.unit.repository.rows import FIRST_SECOND, add_rows, score_rows
 
@@ -39,7 +40,7 @@ def uids(database):
 
 def latest(database, **options):
     with database.read() as conn:
-        return [(row.name, row.rowid) for row in overview.latest_scores(conn, **options)]
+        return [(row.name, row.rowid) for row in latest_scores(conn, **options)]
 
 
 def test_the_newest_scored_rows_come_with_the_oldest_first(database, uids):
@@ -70,7 +71,7 @@ def test_rows_of_one_time_come_by_name(database):
 def test_a_row_that_alarms_comes_with_its_alarm(database, uids):
     with database.write() as conn:
         alarms.store(conn, [NewAlarm(uids["b"], 6, 1, 6.0, 0.9, why="{}")])
-        found = overview.latest_scores(conn, least_log_score=0.5)
+        found = latest_scores(conn, least_log_score=0.5)
     assert [(row.name, row.rowid, row.alarm and row.alarm.why) for row in found] == [
         ("a", 5, None),
         ("b", 5, None),
