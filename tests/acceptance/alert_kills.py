@@ -25,6 +25,7 @@ from benchmarks.running import Engine, free_port
 from htmengine import config
 from htmengine.incidents import actions, store
 from htmengine.incidents.actions import Action
+from htmengine.incidents.ids import number_of
 from htmengine.repository import migrations
 from htmengine.repository.database import Database
 from htmengine.repository.opening import open_database
@@ -137,7 +138,7 @@ class _Incidents:
         """Resolve incidents that were not yet."""
         for id_ in sorted(ids - self._resolved):
             with self._database.write() as conn:
-                actions.act(conn, ids.number_of(id_) or 0, Action("resolve", int(time.time()), "ann"))
+                actions.act(conn, number_of(id_) or 0, Action("resolve", int(time.time()), "ann"))
         self._resolved |= ids
 
     def ids(self) -> set[str]:

@@ -38,6 +38,8 @@ def following_work(build: Callable[[Context], loop.Stage], name: str, need: Need
                 if needed is None:
                     context.stop.wait(POLL_S)
                     continue
+                # Or a message that finds the gate closed, and comes again, is soon taken for one that ends its consumer.
+                retry.retry_while_unavailable(context.queues.ensure_open, name, context.stop)
                 stage = retry.retry_while_unavailable(partial(build, context), name, context.stop)
                 context.counters[stage.name] = stage.counters.snapshot
                 until = _Changed(context, need, needed)

@@ -23,6 +23,7 @@ class World:
     seen: list = field(default_factory=list)
     stop: threading.Event = field(default_factory=threading.Event)
     now: float = 0.0
+    gate_is_open: bool = False
 
     def look(self):
         found = self.layouts[0]
@@ -30,13 +31,16 @@ class World:
             raise self.layouts.pop(0)
         return found
 
+    def open_gate(self):
+        self.gate_is_open = True
+
     def context(self):
         return Context(
             settings=config.Settings(),
             bus=None,
             database=None,
             shards=1,
-            queues=KnownQueues(self.look),
+            queues=KnownQueues(self.look, self.open_gate),
             stop=self.stop,
             timer=lambda: self.now,
         )
@@ -136,3 +140,18 @@ def test_a_queue_that_is_missing_is_an_error(world, monkeypatch):
 
     with pytest.raises(QueueNotFound):
         run(world, monkeypatch, turn)
+
+
+def test_the_gate_is_opened_before_a_message_comes_again(world, monkeypatch):
+    open_at = []
+
+    def finds_it_closed(stop):
+        open_at.append(world.gate_is_open)
+        world.gate_is_open = False
+        raise GateClosed("the gate is closed")
+
+    def publishes(stop):
+        open_at.append(world.gate_is_open)
+
+    run(world, monkeypatch, finds_it_closed, finds_it_closed, publishes)
+    assert open_at == [True] * 3
