@@ -111,11 +111,17 @@ class Wanted(NamedTuple):
 
 def show_stored(
     context: Context, wanted: Wanted, *, min_score: float, limit: int, json: bool, sort: Sort = "time"
-) -> set[tuple[str, int]]:
-    """Print the newest stored scores, and return which: names with rowids.
+) -> None:
+    """Print the newest stored scores.
 
     Sorted by time they are the newest, the oldest of them first; by score the strongest of the newest, the strongest first.
     """
+    _show_stored(_stored(context, wanted, min_score=min_score, limit=limit, sort=sort), min_score, json=json)
+
+
+def _stored(
+    context: Context, wanted: Wanted, *, min_score: float, limit: int, sort: Sort = "time"
+) -> list[Row]:
     uids = wanted.uids(context)
     by_score = sort == "score"
     with context.database.read() as conn:
@@ -127,6 +133,10 @@ def show_stored(
         )
     if by_score:
         rows = sorted(rows, key=lambda row: -(row.log_score or 0.0))[:limit]
+    return [Row.stored(row) for row in rows]
+
+
+def _show_stored(rows: Sequence[Row], min_score: float, *, json: bool) -> None:
     if not json:
         if not rows:
             echo_stderr(
@@ -135,8 +145,7 @@ def show_stored(
                 else "There are no such scores."
             )
         echo_stdout(_HEADING)
-    printer(json)(map(Row.stored, rows))
-    return {(row.name, row.rowid) for row in rows}
+    printer(json)(rows)
 
 
 def follow(context: Context, wanted: Wanted, *, min_score: float, limit: int, json: bool) -> None:
@@ -146,27 +155,42 @@ def follow(context: Context, wanted: Wanted, *, min_score: float, limit: int, js
     """
     show = printer(json)
     stop = threading.Event()
-    stored: set[tuple[str, int]] = set()
+    stored: list[Row] | None = []
+    shown: set[tuple[str, int]] = set()
     calm = Calm()
     fits = wanted.fits()
 
-    def show_first() -> None:
-        stored.update(show_stored(context, wanted, min_score=min_score, limit=limit, json=json))
+    def read_first() -> None:
+        nonlocal stored
+        stored = _stored(context, wanted, min_score=min_score, limit=limit)
 
     def is_new(row: Row) -> bool:
-        if (row.name, row.rowid) not in stored:
+        if (row.name, row.rowid) not in shown:
             return True
-        stored.remove((row.name, row.rowid))  # a new model may score it again
+        shown.remove((row.name, row.rowid))  # a new model may score it again
         return False
 
     queues = [context.settings.results_shard_queue(shard) for shard in range(context.shards)]
     tell_if_nobody_takes(context, queues, "anomaly_service", "there are no new results.")
     with stopping_on_signals(stop):
-        for rows in arriving(context.bus, context.settings.batches_exchange, stop, first=show_first):
+        for rows in arriving(context.bus, context.settings.batches_exchange, stop, first=read_first):
+            if stored is not None:
+                earlier = _before(stored, rows)
+                _show_stored(earlier, min_score, json=json)
+                shown.update((row.name, row.rowid) for row in earlier)
+                stored = None
             new = [row for row in rows if row.log_score >= min_score and fits(row.name) and is_new(row)]
             show(new if json else calm.chosen(new))
             if not json and (summary := calm.summary()):
                 echo_stderr(summary)
+
+
+def _before(stored: Sequence[Row], came: Sequence[Row]) -> list[Row]:
+    """Return the stored rows that lie before those that came meanwhile: the others are told in their order, as they come."""
+    first: dict[str, int] = {}
+    for row in came:
+        first[row.name] = min(row.rowid, first.get(row.name, row.rowid))
+    return [row for row in stored if row.rowid < first.get(row.name, row.rowid + 1)]
 
 
 class Calm:
@@ -222,18 +246,18 @@ class Calm:
 def arriving(
     bus: Bus, exchange: str, stop: threading.Event, *, first: Callable[[], None] = lambda: None
 ) -> Iterator[list[Row]]:
-    """Yield batches of results as they are published, until told to stop; `first` is done once none is missed."""
+    """Yield results as they are published, until told to stop, and now and then none; `first` is done once none is missed."""
     with subscribed(bus, exchange, "follow", limit=FOLLOWER_LIMIT) as queue, bus.consume([queue]) as consumer:
         first()
         while not stop.is_set():
             deliveries = consumer.receive(max_messages=100, timeout_s=0.25)
+            rows: list[Row] = []
             for delivery in deliveries:
                 try:
-                    batch = decode_results_batch(delivery.body)
+                    rows += map(Row.published, decode_results_batch(delivery.body).rows)
                 except MalformedMessage as error:
                     consumer.dead_letter(delivery, str(error))
-                    continue
-                yield [Row.published(row) for row in batch.rows]
+            yield rows
             consumer.ack(deliveries)
 
 
