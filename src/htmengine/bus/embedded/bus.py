@@ -576,11 +576,7 @@ class EmbeddedConsumer(Closing, Consumer):
     ) -> None:
         tags = set() if self._closed else {delivery.tag for delivery in done} & self._unacked.keys()
         self._bus.publish_and_acknowledge(messages, [tag for tag in tags if tag > 0], gate)
-        for tag in tags:
-            del self._unacked[tag]
-        if here := [tag for tag in tags if tag < 0]:
-            for memory in self._memory.values():
-                memory.acknowledge(here)
+        self._forget(tags)
 
     @override
     def dead_letter(self, delivery: Delivery, reason: str) -> None:
@@ -588,9 +584,15 @@ class EmbeddedConsumer(Closing, Consumer):
             with self._bus.file.writing() as connection:
                 if tables.acknowledge(connection, [delivery.tag]) or delivery.tag < 0:
                     tables.put_aside(connection, delivery, reason, self._bus.clock())
-            del self._unacked[delivery.tag]
+            self._forget([delivery.tag])
+
+    def _forget(self, tags: Collection[int]) -> None:
+        """Let go of messages that are done."""
+        for tag in tags:
+            del self._unacked[tag]
+        if here := [tag for tag in tags if tag < 0]:
             for memory in self._memory.values():
-                memory.acknowledge([delivery.tag])
+                memory.acknowledge(here)
 
     @override
     def close(self) -> None:
