@@ -87,7 +87,7 @@ def test_the_search_finds_by_glob_tag_score_cause_and_exclusion(site, words, cou
     page.keyboard.press("/")
     page.keyboard.type(words)
     expect(page.locator(".list-count")).to_have_text(f"{count} metrics")
-    assert page.evaluate("new URLSearchParams(location.search).get('q')") == words
+    page.wait_for_function("words => new URLSearchParams(location.search).get('q') === words", arg=words)
     page.reload()
     expect(page.get_by_role("searchbox")).to_have_value(words)
     expect(page.locator(".list-count")).to_have_text(f"{count} metrics")

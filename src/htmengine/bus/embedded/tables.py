@@ -64,7 +64,7 @@ Row = tuple[Mapping[str, str], bytes]
 """Headers and body."""
 
 
-def _queue_of(tag: int) -> int:
+def queue_of(tag: int) -> int:
     """Return the queue that a message belongs to."""
     return tag >> NUMBER_BITS
 
@@ -191,7 +191,7 @@ def claim_repeated(connection: sqlite3.Connection, delivery: Delivery) -> None:
     """Count the delivery of a message that was delivered before."""
     connection.execute("UPDATE message SET redelivered = redelivered + 1 WHERE id = ?", (delivery.tag,))
     connection.execute(
-        "UPDATE queue SET cursor = ? WHERE id = ?", (delivery.tag & _NUMBERS, _queue_of(delivery.tag))
+        "UPDATE queue SET cursor = ? WHERE id = ?", (delivery.tag & _NUMBERS, queue_of(delivery.tag))
     )
 
 
@@ -212,7 +212,7 @@ def acknowledge(connection: sqlite3.Connection, tags: Iterable[int]) -> int:
     """Delete messages that are done, and return how many there were."""
     by_queue: dict[int, list[int]] = defaultdict(list)
     for tag in tags:
-        by_queue[_queue_of(tag)].append(tag)
+        by_queue[queue_of(tag)].append(tag)
     total = 0
     for queue, those in by_queue.items():
         deleted = connection.execute(
