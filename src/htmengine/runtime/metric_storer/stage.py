@@ -86,8 +86,8 @@ MAX_MESSAGES: Final = 200
 LINES_BATCH_SIZE: Final = 4000
 """So many messages are taken as have this number of lines together, going by the last ones; and a transaction ends with
 the message that reaches it."""
-MIN_MERGED_ROWS: Final = 500
-"""So many rows are merged between two batches, where there are some to merge."""
+MIN_MERGED_ROWS: Final = 4000
+"""So many rows are merged at once, or more: with few of them, each page would be written for a few rows."""
 BLOCKS_BATCH_SIZE: Final = 2
 """So many blocks are made in a transaction."""
 MAX_POLL_S: Final = 1.0
@@ -191,7 +191,8 @@ class MetricStorer(Stage):
         """By metric, what waits to become rows."""
         self._waiting_seen = False
         self._stored_rows = 0
-        """Since rows were merged."""
+        """By the last batch."""
+        self._rows_to_merge = 0
         self._clock = clock
         self._timer = timer
         self._step = step
@@ -250,7 +251,11 @@ class MetricStorer(Stage):
     @override
     def settle(self) -> None:
         """Merge and compact rows of full runs, about twice as many as were stored: so none pile up, and nobody waits long."""
-        rows, self._stored_rows = max(MIN_MERGED_ROWS, 2 * self._stored_rows), 0
+        stored, self._stored_rows = self._stored_rows, 0
+        self._rows_to_merge += 2 * stored
+        if stored and self._rows_to_merge < MIN_MERGED_ROWS:
+            return  # a later batch merges for this one, too
+        rows, self._rows_to_merge = max(MIN_MERGED_ROWS, self._rows_to_merge), 0
         with self._database.read() as conn:
             is_due = merging.is_due(conn)
             may_compact = compaction.is_due(conn) and self._compresses(conn)

@@ -52,10 +52,34 @@ def test_older_rows_are_compressed_where_that_is_wanted(tmp_path, monkeypatch, s
     for second in range(60):
         storer.process(lines(at(second)))
         storer.stage.settle()
+    for _ in range(60):
+        storer.stage.settle()
     with storer.database.read() as conn:
         blocks = conn.exec_driver_sql("SELECT count(*) FROM row_block").scalar()
     assert (blocks > 0) == wanted
     assert len(storer.rows("m")) == 60
+    storer.database.close()
+
+
+def test_rows_are_merged_many_at_a_time_and_all_of_them_once_nothing_comes(tmp_path, monkeypatch):
+    monkeypatch.setattr(embedded_rows, "MIN_RUN_ROWS", 4)
+    monkeypatch.setattr(merging, "RUNS_TO_MERGE", 2)
+    monkeypatch.setattr(stage, "MIN_MERGED_ROWS", 10)
+    storer = Storer(tmp_path)
+    merged = []
+    for second in range(40):
+        storer.process(lines(at(second)))
+        before = storer.stage.counters["rows_merged"]
+        storer.stage.settle()
+        merged.append(storer.stage.counters["rows_merged"] - before)
+    parts = [rows for rows in merged if rows]
+    assert min(parts) >= 8  # of two runs: all that was there
+    assert sum(parts) >= 20
+    for _ in range(40):
+        storer.stage.settle()
+    with storer.database.read() as conn:
+        assert not merging.is_due(conn)
+    assert len(storer.rows("m")) == 40
     storer.database.close()
 
 
