@@ -509,7 +509,7 @@ def lagging(conn: Connection, *, limit: int = MAX_LAGGING) -> list[MetricState]:
 
     By default all of them: those that stand still hide among those that are merely busy.
     """
-    query = _of_states().where(schema.lagging(conn.dialect)).order_by(_metric.uid).limit(limit)
+    query = _of_states().where(schema.lagging()).order_by(_metric.uid).limit(limit)
     return [MetricState(*row) for row in conn.execute(query)]
 
 

@@ -162,17 +162,6 @@ metric: Final = Table(
 )
 
 
-def lagging(dialect: Dialect) -> ColumnElement[bool] | TextClause:
-    """Return the condition for a metric with a model and with rows that have no score, in a query of `watermarked`.
-
-    On SQLite an index finds these; servers read all metrics, whose rows and watermarks lie in two tables.
-    """
-    if dialect.name == "sqlite":
-        return text(embedded.LAGGING)
-    with_rows = MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING
-    return and_(metric.c.status.in_(with_rows), scored_rowid < func.coalesce(metric.c.last_rowid, 0))
-
-
 @event.listens_for(metric, "after_create")
 def _index_on_mysql(table: Table, connection: Connection, **options: Any) -> None:
     if connection.dialect.name == "mysql":  # which has no indexes of some rows
@@ -180,9 +169,9 @@ def _index_on_mysql(table: Table, connection: Connection, **options: Any) -> Non
 
 
 metric_watermark: Final = Table(
-    # How far the scores of a metric are. On servers apart from `metric`, so that who stores rows and who stores their
-    # scores never wait for each other; on SQLite, where one writes at a time, a view of `metric`. A metric that never had
-    # a model may have no row: `scored_rowid` counts it as 0.
+    # How far the scores of a metric are. Apart from `metric`, so that who stores rows and who stores their scores never wait
+    # for each other on servers, and little is written for a batch of scores on SQLite. On servers a metric that never had a
+    # model may have no row: `scored_rowid` counts it as 0.
     "metric_watermark",
     metadata,
     Column("uid", String(40), primary_key=True, nullable=False),
@@ -196,18 +185,20 @@ metric_watermark: Final = Table(
 )
 
 
-@event.listens_for(metric_watermark, "after_create")
-def _watermarks_on_sqlite(table: Table, connection: Connection, **options: Any) -> None:
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(f"DROP TABLE {table.name}")
-        embedded.create_watermarks(connection)
-
-
 scored_rowid: Final[ColumnElement[int]] = func.coalesce(metric_watermark.c.scored_rowid, 0)
 """Of a metric, in a query of `watermarked`; this and the next one."""
 hourly_rowid: Final[ColumnElement[int]] = func.coalesce(metric_watermark.c.hourly_rowid, 0)
 watermarked: Final = metric.outerjoin(metric_watermark, metric_watermark.c.uid == metric.c.uid)
 """Metrics beside their watermarks."""
+
+
+def lagging() -> ColumnElement[bool]:
+    """Return the condition for a metric with a model and with rows that have no score, in a query of `watermarked`.
+
+    No index finds these: to keep one costs more for each row than to look at all metrics now and then.
+    """
+    with_rows = MetricStatus.ACTIVE, MetricStatus.CREATE_PENDING
+    return and_(metric.c.status.in_(with_rows), scored_rowid < func.coalesce(metric.c.last_rowid, 0))
 
 
 metric_data: Final = Table(

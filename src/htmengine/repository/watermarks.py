@@ -6,24 +6,17 @@ from collections.abc import Sequence
 from itertools import compress
 from typing import Final
 
-from sqlalchemy import Column, Connection, Integer, MetaData, String, Table, insert, select
+from sqlalchemy import Connection, insert, select
 
 from htmengine.repository import bulk, schema
 from htmengine.repository.chunks import in_chunks
 
 _metric: Final = schema.metric.c
 _watermark: Final = schema.metric_watermark.c
-_OF_VIEW: Final = Table(
-    schema.metric.name,
-    MetaData(),
-    Column("uid", String(40), primary_key=True),
-    *(Column(name, Integer, nullable=False) for name in ("generation", "scored_rowid", "hourly_rowid")),
-)
-"""Behind the view of SQLite, which tells of an update through it no number of rows."""
 
 
 def add(conn: Connection, uids: Sequence[str]) -> list[str]:
-    """Give a watermark to those of these metrics that have none, and return their uids.
+    """Give a watermark to those of these metrics that have none, and return their uids; on SQLite all have one.
 
     Two that do so for the same metric at the same time: one fails with SQLAlchemy's IntegrityError.
     """
@@ -49,8 +42,7 @@ def lock(conn: Connection, uids: Sequence[str]) -> None:
 
 def update(conn: Connection, where: bulk.Columns, to: bulk.Columns) -> int:
     """Change watermarks, locked by uid, as `bulk.update` does; return how many were found."""
-    table = _OF_VIEW if conn.dialect.name == "sqlite" else schema.metric_watermark
-    return bulk.update(conn, table, where, to, shared=True)
+    return bulk.update(conn, schema.metric_watermark, where, to, shared=True)
 
 
 def advance(conn: Connection, where: bulk.Columns, to: bulk.Columns) -> int:

@@ -24,14 +24,15 @@ LAGGING = "scored_rowid < last_rowid AND status IN (1, 2)"
 def as_before_watermarks(conn: Connection) -> None:
     """Make the tables those of the revision before, with the same rows."""
     conn.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{WITH_BLOCKS}'")
-    if conn.dialect.name == "sqlite":
-        conn.exec_driver_sql("DROP VIEW metric_watermark")
-        return
     for name in ("scored_rowid", "hourly_rowid"):
         conn.exec_driver_sql(f"ALTER TABLE metric ADD COLUMN {name} INTEGER DEFAULT 0 NOT NULL")
         known = f"SELECT {name} FROM metric_watermark AS own WHERE own.uid = metric.uid"
         conn.exec_driver_sql(f"UPDATE metric SET {name} = coalesce(({known}), 0)")
     conn.exec_driver_sql("DROP TABLE metric_watermark")
+    if conn.dialect.name == "sqlite":
+        for action in ("insert", "delete"):
+            conn.exec_driver_sql(f"DROP TRIGGER metric_watermark_{action}")
+        conn.exec_driver_sql(f"CREATE INDEX metric_lagging_idx ON metric (uid) WHERE {LAGGING}")
     if conn.dialect.name == "mysql":
         conn.exec_driver_sql(
             f"ALTER TABLE metric ADD COLUMN is_lagging BOOLEAN GENERATED ALWAYS AS ({LAGGING}) VIRTUAL,"

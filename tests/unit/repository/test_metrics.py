@@ -293,18 +293,6 @@ def test_metrics_lag_when_they_have_a_model_and_rows_without_scores(database):
         assert [state.name for state in metrics.pending(conn)] == ["b"]
 
 
-def test_metrics_that_lag_are_found_by_an_index_on_sqlite(database):
-    if database.dialect != "sqlite":
-        return  # servers read all metrics
-    query = (
-        select(schema.metric.c.uid)
-        .select_from(schema.watermarked)
-        .where(schema.lagging(database.engine.dialect))
-    )
-    with database.read() as conn:
-        assert "metric_lagging_idx" in plan(conn, query.order_by(schema.metric.c.uid))
-
-
 def test_metrics_whose_model_is_not_confirmed_are_found_by_an_index(database):
     query = select(schema.metric.c.uid).where(schema.pending()).order_by(schema.metric.c.uid)
     with database.read() as conn:

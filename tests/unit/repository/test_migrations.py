@@ -28,7 +28,6 @@ def differences(database):
             database.dialect == "sqlite"
         ):  # which has views in the place of these tables: `definitions` compares them
             apart |= {"metric_data", "timestamp_idx", "anomaly_score_idx"}
-            apart |= {"metric_watermark", "scored_rowid", "hourly_rowid", "metric_lagging_idx"}
             apart |= {statement.split()[2] for statement in (*embedded.TABLES, *embedded.BLOCKS)}
         wanted = {"compare_type": True, "include_object": lambda _, name, *__: name not in apart}
         return compare_metadata(MigrationContext.configure(conn, opts=wanted), schema.metadata)

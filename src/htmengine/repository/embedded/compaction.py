@@ -124,9 +124,10 @@ _TIME: Final = (
 )
 _METRICS: Final = (
     "SELECT number.id, (SELECT rowid FROM merged_row WHERE metric = number.id ORDER BY rowid LIMIT 1) AS oldest,"
-    f" CASE WHEN metric.status IN ({_WITH_MODEL}) THEN metric.scored_rowid ELSE coalesce(metric.last_rowid, 0) END,"
+    f" CASE WHEN metric.status IN ({_WITH_MODEL}) THEN coalesce(watermark.scored_rowid, 0) ELSE coalesce(metric.last_rowid, 0) END,"
     " (SELECT time FROM merged_row WHERE metric = number.id ORDER BY rowid DESC LIMIT 1)"
-    " FROM metric_number AS number JOIN metric ON metric.uid = number.uid WHERE number.id >= ? ORDER BY number.id LIMIT ?"
+    " FROM metric_number AS number JOIN metric ON metric.uid = number.uid"
+    " LEFT JOIN metric_watermark AS watermark ON watermark.uid = number.uid WHERE number.id >= ? ORDER BY number.id LIMIT ?"
 )
 _ROWS: Final = (
     f"SELECT rowid, {', '.join((*blocks.INTEGERS, *blocks.REALS, *blocks.TEXTS))} FROM merged_row"

@@ -1,4 +1,4 @@
-"""What stands for the tables `metric_data` and `metric_watermark`, and lets applications write to these as to tables."""
+"""What stands for the table `metric_data`, and lets applications write to it as to a table."""
 
 from __future__ import annotations
 
@@ -153,6 +153,12 @@ TRIGGERS: Final = (
     f" DELETE FROM run_score WHERE {_IN_RUNS} AND {_GONE}; DELETE FROM run_sample WHERE {_IN_RUNS} AND {_GONE};"
     f" DELETE FROM merged_row WHERE {_GONE}; DELETE FROM row_block WHERE {_GONE};"
     " DELETE FROM metric_number WHERE uid = OLD.uid; END",
+    # In the order of the metrics, so that those that send together share pages.
+    "CREATE TRIGGER metric_watermark_insert AFTER INSERT ON metric BEGIN INSERT INTO metric_watermark (uid, generation)"
+    " SELECT NEW.uid, NEW.generation WHERE NOT EXISTS (SELECT 1 FROM metric_watermark WHERE uid = NEW.uid); END",
+    # Foreign keys are not looked at on connections that do not ask for it.
+    "CREATE TRIGGER metric_watermark_delete AFTER DELETE ON metric BEGIN"
+    " DELETE FROM metric_watermark WHERE uid = OLD.uid; END",
 )
 
 STATISTICS: Final = (
@@ -173,27 +179,6 @@ STATISTICS: Final = (
     " ('row_block', 'row_block_newest_idx', '100000 10 2'),"
     f" ('block_place', NULL, '{BLOCK_ROWS}')",
 )
-
-
-LAGGING: Final = "metric.scored_rowid < metric.last_rowid AND metric.status IN (1, 2)"
-WATERMARKS: Final = (
-    # A table of its own would save bytes, but which metrics lag could not be found by an index then, and to look at all of
-    # them takes half a second where there are 100 000.
-    "ALTER TABLE metric ADD COLUMN scored_rowid INTEGER DEFAULT 0 NOT NULL",
-    "ALTER TABLE metric ADD COLUMN hourly_rowid INTEGER DEFAULT 0 NOT NULL",
-    f"CREATE INDEX metric_lagging_idx ON metric (uid) WHERE {LAGGING.replace('metric.', '')}",
-)
-WATERMARKS_VIEW: Final = (
-    "CREATE VIEW metric_watermark AS SELECT uid, generation, scored_rowid, hourly_rowid FROM metric",
-    "CREATE TRIGGER metric_watermark_update INSTEAD OF UPDATE ON metric_watermark BEGIN UPDATE metric"
-    " SET scored_rowid = NEW.scored_rowid, hourly_rowid = NEW.hourly_rowid WHERE uid = OLD.uid; END",
-)
-
-
-def create_watermarks(conn: Connection) -> None:
-    """Create what stands for the table `metric_watermark`."""
-    for statement in (*WATERMARKS, *WATERMARKS_VIEW):
-        conn.exec_driver_sql(statement)
 
 
 def show_blocks(conn: Connection) -> bool:

@@ -12,7 +12,7 @@ from htmengine.repository.database import Database
 from htmengine.repository.errors import RepositoryError
 from htmengine.repository.locks import lock_metrics, lock_tables
 
-NEWEST: Final = "c2f86a10d7e4"
+NEWEST: Final = "5e0d93b7a41c"
 """Revision of the tables that this version works with."""
 DOCUMENTED: Final = ("57ab75d58038", "1d2eddc43366", "872a895b8e8", "315d6ad6c19f")
 """Revisions of the documented schema, oldest first; the last one adds the column for predictions."""

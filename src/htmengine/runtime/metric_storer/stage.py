@@ -7,6 +7,7 @@ twice is refused the second time.
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
@@ -90,6 +91,8 @@ MIN_MERGED_ROWS: Final = 4000
 """So many rows are merged at once, or more: with few of them, each page would be written for a few rows."""
 BLOCKS_BATCH_SIZE: Final = 2
 """So many blocks are made in a transaction."""
+LAGGING_SHARE: Final = 0.02
+"""Of the time, what may go into looking for metrics that lag, where nothing is suspected."""
 MAX_POLL_S: Final = 1.0
 CLOCKS_DIFFER_S: Final = 60.0
 
@@ -198,6 +201,7 @@ class MetricStorer(Stage):
         self._step = step
         self._sweep = sweep.Sweep(settings.sweep_interval_s)
         self._sweep_due = timer()
+        self._lagging_due = -math.inf
         self._has_begun = False
         self._senders = Senders()
         self._clock_is_slow = False
@@ -697,23 +701,12 @@ class MetricStorer(Stage):
         now = self._timer()
         self._sweep_due = now + self._settings.sweep_interval_s
         statuses = self._queues_now()
-        waiting = [
-            sweep.waiting_in(statuses, [self._input_queue(shard), self._results_queue(shard)])
-            for shard in range(self._shards)
-        ]
         with self._database.read() as conn:
-            behind = {state.uid: state for state in metrics.pending(conn)}
-            behind.update((state.uid, state) for state in metrics.lagging(conn))
-            chosen = self._sweep.choose(
-                list(behind.values()), lambda uid: waiting[shard_of(uid, self._shards)], now
-            )
-            asked = requests(conn, chosen, self._shards, self._input_queue)
+            if self._sweep.suspicious or now >= self._lagging_due:
+                self._ask_of_lagging(conn, statuses, now)
             runs = backfill.runs(conn)
             if not self._lane:  # a storer that was taken for dead may have let some wait
                 self._lane.see(conn, self._own)
-        if chosen:
-            log.info("%s.asked metrics=%d", NAME, len(chosen))
-        self._messages += asked
         behind_s = sweep.waiting_in(statuses, self._data_queues.now.every)
         for run in self._senders.dead(runs, now, behind_s):
             log.warning("%s.backfill_ended metric=%s reason=its sender has died", NAME, run.name)
@@ -721,6 +714,23 @@ class MetricStorer(Stage):
             last = Backfill(metric=run.name, token=run.token, done=True)
             body = encode_json(MetricLines(protocol=PROTOCOL, data=[], backfill=last))
             self._messages.append(Outgoing(self._data_queues.now.of_name(run.name), body))
+
+    def _ask_of_lagging(self, conn: Connection, statuses: Sequence[QueueStatus], now: float) -> None:
+        """Ask for metrics that stand still. Reads all metrics: the more there are, the rarer."""
+        began = self._timer()
+        waiting = [
+            sweep.waiting_in(statuses, [self._input_queue(shard), self._results_queue(shard)])
+            for shard in range(self._shards)
+        ]
+        behind = {state.uid: state for state in metrics.pending(conn)}
+        behind.update((state.uid, state) for state in metrics.lagging(conn))
+        chosen = self._sweep.choose(
+            list(behind.values()), lambda uid: waiting[shard_of(uid, self._shards)], now
+        )
+        self._messages += requests(conn, chosen, self._shards, self._input_queue)
+        self._lagging_due = now + (self._timer() - began) / LAGGING_SHARE
+        if chosen:
+            log.info("%s.asked metrics=%d", NAME, len(chosen))
 
 
 def insert(conn: Connection, rows: numbering.NumberedRows) -> None:

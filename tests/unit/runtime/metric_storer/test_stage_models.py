@@ -1,5 +1,7 @@
 """What goes to the models: rows, the start of models, and what the sweep asks for."""
 
+from itertools import pairwise
+
 import pytest
 
 from htmengine import messages
@@ -144,3 +146,24 @@ def test_a_clock_that_is_set_does_not_stop_the_sweep(storer, step):
     assert storer.stage.poll_interval_s == 0
     assert fed(storer.process()) == [(uid, 2, NOW - 99_998, 7.0)]
     assert storer.stage.poll_interval_s == 1.0
+
+
+def test_the_longer_it_takes_to_look_for_metrics_that_lag_the_rarer_it_is(storer, monkeypatch):
+    looks = []
+
+    def slow(conn):
+        looks.append(storer.elapsed)
+        storer.time_passes(1)
+        return []
+
+    monkeypatch.setattr(metrics, "lagging", slow)
+    for _ in range(120):
+        storer.process()
+        storer.time_passes(1)
+    behind_the_start = looks[1:]
+    assert len(behind_the_start) > 1
+    assert all(later - earlier >= 50 for earlier, later in pairwise(behind_the_start))
+    before = len(looks)
+    storer.process(lines(at(1)))
+    storer.stage.process(list(storer.deliver(lines(at(1)), deliveries=2)))  # passed on or not: suspected
+    assert len(looks) > before

@@ -1,6 +1,6 @@
 """How far scores and hours are moves out of `metric`, into a table that only who stores scores changes.
 
-In SQLite, where one writes at a time, it stays where it is, and the table is a view.
+In SQLite it stays where it is, and the table is a view, until the next revision.
 """
 
 from typing import Any
@@ -28,7 +28,7 @@ def upgrade() -> None:
     """Move the columns, unless an upgrade that was cut off has: MySQL commits each statement."""
     bind = op.get_bind()
     if bind.dialect.name == "sqlite":
-        if "metric_watermark" not in sa.inspect(bind).get_view_names():
+        if not sa.inspect(bind).has_table("metric_watermark"):
             for statement in _VIEW:
                 op.execute(statement)
         return
