@@ -63,12 +63,22 @@ inline std::vector<std::pair<double, double>> pairs(const std::vector<Prediction
     return found;
 }
 
-void bind_encoders(nb::module_& module);
+// One function for each file of bindings: the smaller a file, the sooner a changed line can be tried. They are called in
+// this order, so that a type is bound before the signatures that name it.
+void bind_encoders(nb::module_& module);  // and the random generator
+void bind_multi_encoder(nb::module_& module);
 void bind_spatial_pooler(nb::module_& module);
-void bind_temporal_memory(nb::module_& module);  // plain and backtracking
-void bind_likelihood(nb::module_& module);       // likelihood, classifier, portable mathematics
-void bind_model(nb::module_& module);            // what all models have in common, NuPIC's models, the pool
-void bind_default_models(nb::module_& module);   // and their parts; after bind_model
-void bind_row_block(nb::module_& module);        // stored rows as bytes
+void bind_temporal_memory(nb::module_& module);
+void bind_backtracking_memory(nb::module_& module);
+void bind_classifiers(nb::module_& module);
+void bind_likelihood(nb::module_& module);  // and portable mathematics
+void bind_model(nb::module_& module);       // what all models have in common
+void bind_nupic_model(nb::module_& module);
+void bind_pool(nb::module_& module);
+void bind_default_sequence(nb::module_& module);    // encoder, memory, scale of values
+void bind_default_novelty(nb::module_& module);     // jumps, extremes, frozen values, tails; deviation of version 1
+void bind_seasonal_deviation(nb::module_& module);  // and its parts, and odds
+void bind_default_models(nb::module_& module);
+void bind_row_block(nb::module_& module);  // stored rows as bytes
 
 }  // namespace htmengine

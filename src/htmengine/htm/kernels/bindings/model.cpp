@@ -1,16 +1,15 @@
-// Bindings of what all models have in common, of NuPIC's models and of the pool.
+// Bindings of what all models have in common.
+#include "common/model.hpp"
+
 #include <nanobind/stl/shared_ptr.h>
 
-#include <cmath>
 #include <limits>
 #include <memory>
 #include <tuple>
 #include <utility>
 
-#include "bindings/bindings.hpp"
-#include "nupic/nupic_model.hpp"
+#include "bindings/scored.hpp"
 #include "common/checksum.hpp"
-#include "common/pool.hpp"
 
 namespace htmengine {
 
@@ -47,14 +46,6 @@ void bind_explanation(nb::module_& module) {
             for (const auto& bucket : self.buckets) buckets.emplace_back(bucket.low, bucket.high, bucket.foreseen);
             return buckets;
         });
-}
-
-using ScoreTable = nb::ndarray<nb::numpy, double, nb::shape<-1, Scores::count>, nb::c_contig>;
-
-ScoreTable to_table(std::vector<double> scores) {
-    auto* owned = new std::vector<double>(std::move(scores));
-    nb::capsule owner(owned, [](void* data) noexcept { delete static_cast<std::vector<double>*>(data); });
-    return ScoreTable(owned->data(), {owned->size() / Scores::count, Scores::count}, owner);
 }
 
 void bind_base_model(nb::module_& module) {
@@ -160,89 +151,6 @@ void bind_base_model(nb::module_& module) {
             "timestamps"_a, "values"_a);
 }
 
-/// Binds the constructor for one type of memory.
-template <class Memory>
-void bind_nupic_constructor(nb::class_<NupicModel, Model>& bound) {
-    bound.def(
-        "__init__",
-        [](NupicModel* self, const MultiEncoder& encoder, const SpatialPooler& pooler, const Memory& memory,
-           const Likelihood& likelihood) { new (self) NupicModel(encoder, pooler, memory, likelihood); },
-        nb::kw_only(), "encoder"_a, "pooler"_a, "memory"_a, "likelihood"_a);
-}
-
-void bind_nupic_model(nb::module_& module) {
-    nb::class_<NupicModel, Model> bound(module, "NupicModel");
-    bind_nupic_constructor<TemporalMemory>(bound);
-    bind_nupic_constructor<BacktrackingMemory>(bound);
-}
-
-void bind_pool(nb::module_& module) {
-    nb::class_<Pool>(module, "Pool")
-        .def(nb::init<>())
-        .def(
-            "add",
-            [](Pool& self, std::shared_ptr<Model> model, std::shared_ptr<Model> prototype) {
-                return self.add(std::move(model), std::move(prototype));
-            },
-            "model"_a, "prototype"_a.none() = nb::none())
-        .def(
-            "add_packed",
-            [](Pool& self, std::shared_ptr<Model> prototype, std::uint64_t rows, In<std::uint8_t> state) {
-                return self.add_packed(std::move(prototype), rows, state.data(), state.size());
-            },
-            "prototype"_a, "rows"_a, "state"_a)
-        .def("remove", &Pool::remove, "slot"_a)
-        .def("model", &Pool::at, "slot"_a)
-        .def("is_packed", &Pool::is_packed, "slot"_a)
-        .def(
-            "pack",
-            [](Pool& self, In<std::uint32_t> slots, unsigned threads) {
-                nb::gil_scoped_release released;
-                self.pack({slots.data(), slots.size()}, threads);
-            },
-            "slots"_a, "threads"_a)
-        // Of each slot: rows and state.
-        .def(
-            "states",
-            [](Pool& self, In<std::uint32_t> slots, unsigned threads) {
-                std::vector<Pool::State> states;
-                {
-                    nb::gil_scoped_release released;
-                    states = self.states({slots.data(), slots.size()}, threads);
-                }
-                std::vector<std::pair<std::uint64_t, nb::bytes>> found;
-                found.reserve(states.size());
-                for (const Pool::State& state : states)
-                    found.emplace_back(state.rows, nb::bytes(reinterpret_cast<const char*>(state.bytes.data()),
-                                                             state.bytes.size()));
-                return found;
-            },
-            "slots"_a, "threads"_a)
-        .def("set_most_unpacked", &Pool::set_most_unpacked, "count"_a)
-        .def_prop_ro("unpacked", &Pool::unpacked)
-        .def_prop_ro("unpacked_bytes", &Pool::unpacked_bytes)
-        .def_prop_ro("packed_bytes", &Pool::packed_bytes)
-        .def(
-            "score",
-            [](Pool& self, In<std::uint32_t> slots, In<double> timestamps, In<double> values, unsigned threads,
-               double explain_from) {
-                const std::size_t samples = slots.size();
-                std::vector<double> scores(samples * Scores::count);
-                std::vector<std::uint8_t> outcomes(samples);
-                const std::size_t width = self.prediction_width({slots.data(), samples});
-                std::vector<double> predictions(samples * width, std::numeric_limits<double>::quiet_NaN());
-                std::vector<std::pair<std::size_t, Explanation>> explanations;
-                {
-                    nb::gil_scoped_release released;
-                    self.score({slots.data(), samples}, {timestamps.data(), samples}, {values.data(), samples}, threads,
-                               scores, predictions, width, outcomes, explain_from, explanations);
-                }
-                return std::make_tuple(to_table(std::move(scores)), to_numpy(std::move(predictions), samples, width),
-                                       to_numpy(std::move(outcomes)), std::move(explanations));
-            },
-            "slots"_a, "timestamps"_a, "values"_a, "threads"_a, "explain_from"_a);
-}
-
 }  // namespace
 
 void bind_model(nb::module_& module) {
@@ -252,8 +160,6 @@ void bind_model(nb::module_& module) {
         "data"_a, "seed"_a);
     bind_explanation(module);
     bind_base_model(module);
-    bind_nupic_model(module);
-    bind_pool(module);
 }
 
 }  // namespace htmengine

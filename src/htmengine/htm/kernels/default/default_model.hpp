@@ -62,13 +62,13 @@ class DefaultModel final : public PredictingModel<SoftmaxClassifier> {
                  SeasonalDeviation deviation, Likelihood sequence_likelihood, Likelihood jump_likelihood, Odds odds,
                  const CombinationParameters& combination);
 
-    std::vector<std::uint8_t> save() const override { return save_state<true>(*this); }
-    void load(const std::uint8_t* data, std::size_t size) override { restore_state<true>(*this, data, size); }
+    std::vector<std::uint8_t> save() const override;
+    void load(const std::uint8_t* data, std::size_t size) override;
 
     bool packs() const override { return true; }
     std::vector<std::uint8_t> pack() const override;
     void unpack(const std::uint8_t* data, std::size_t size) override;
-    std::unique_ptr<Model> clone() const override { return std::make_unique<DefaultModel>(*this); }
+    std::unique_ptr<Model> clone() const override;
     std::size_t memory() const override;
 
     std::vector<std::string> stages() const override { return {"encoder", "memory", "deviation", "likelihood"}; }

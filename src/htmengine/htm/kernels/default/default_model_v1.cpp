@@ -145,15 +145,4 @@ DefaultModelV1::Pattern DefaultModelV1::pattern(double value) const {
     return {columns_, static_cast<std::int64_t>(bucket_of(scale_, value))};
 }
 
-void DefaultModelV1::restored() {
-    if (classifier_) classifier_->restored();
-    scale_.restored();
-    memory_.restored();
-    novelty_.restored();
-    deviation_.restored();
-    sequence_likelihood_.restored();
-    jump_likelihood_.restored();
-    if (since_alarm_ > combination_.quiet_records) throw StateError("more quiet records than the parameters allow");
-}
-
 }  // namespace htmengine

@@ -48,8 +48,8 @@ class DefaultModelV1 final : public PredictingModel<SoftmaxClassifier> {
     DefaultModelV1(ValueScale scale, HashEncoder encoder, TransitionMemory memory, Novelty novelty, Deviation deviation,
                  Likelihood sequence_likelihood, Likelihood jump_likelihood, const CombinationParametersV1& combination);
 
-    std::vector<std::uint8_t> save() const override { return save_state(*this); }
-    void load(const std::uint8_t* data, std::size_t size) override { restore_state(*this, data, size); }
+    std::vector<std::uint8_t> save() const override;
+    void load(const std::uint8_t* data, std::size_t size) override;
 
     std::vector<std::string> stages() const override { return {"encoder", "memory", "novelty", "likelihood"}; }
 

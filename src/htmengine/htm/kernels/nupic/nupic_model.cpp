@@ -53,12 +53,4 @@ std::uint32_t NupicModel::pattern_cells() const {
     return std::visit([](const auto& memory) { return memory.cells(); }, memory_);
 }
 
-void NupicModel::restored() {
-    if (classifier_) classifier_->restored();
-    encoder_.restored();
-    pooler_.restored();
-    likelihood_.restored();
-    std::visit([](auto& memory) { memory.restored(); }, memory_);
-}
-
 }  // namespace htmengine

@@ -26,8 +26,8 @@ class NupicModel final : public PredictingModel<NupicClassifier> {
     /// The parts are those of a new model. Throws std::invalid_argument when they do not fit each other.
     NupicModel(MultiEncoder encoder, SpatialPooler pooler, NupicMemory memory, Likelihood likelihood);
 
-    std::vector<std::uint8_t> save() const override { return save_state(*this); }
-    void load(const std::uint8_t* data, std::size_t size) override { restore_state(*this, data, size); }
+    std::vector<std::uint8_t> save() const override;
+    void load(const std::uint8_t* data, std::size_t size) override;
     std::vector<std::string> stages() const override { return {"encoder", "pooler", "memory", "likelihood"}; }
 
     template <class Self, class Archive>
