@@ -47,10 +47,17 @@ ifneq ($(shell cat .venv/modules 2>/dev/null),$(MODULES))
 .PHONY: .venv/kernels
 endif
 
-# Without a build environment of its own, which would be another one each time: only what has changed is built.
+# Without a build environment of its own, which would be another one each time: only what has changed is built. Where modules
+# are as they were, it is built in the folder of the last time, without the installer, which takes longer than a small file.
 kernels: .venv/kernels
 .venv/kernels: $(KERNELS) | .venv/installed
-	$(INSTALL) --no-deps --no-build-isolation -e .
+	@built=$$(cat .venv/built 2>/dev/null); \
+	if [ '$(MODULES)' = "$$(cat .venv/modules 2>/dev/null)" ] && [ -n "$$built" ] && [ -e "$$built/build.ninja" ]; then \
+	  $(BIN)/cmake --build "$$built" && \
+	  $(BIN)/cmake --install "$$built" --prefix "$$(echo .venv/lib/python*/site-packages)" >/dev/null; \
+	else \
+	  $(INSTALL) --no-deps --no-build-isolation -e . && ls -d -t build/*/ | head -1 >.venv/built; \
+	fi
 	@echo '$(MODULES)' >.venv/modules
 	@touch $@
 
