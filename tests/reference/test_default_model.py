@@ -56,6 +56,28 @@ def assert_same_explanation(found, expected):
         np.testing.assert_array_equal(getattr(found, name), expected[name], err_msg=name)
 
 
+def assert_same_series(parameters, times, values):
+    """Return the scores, one row per record."""
+    twin = DefaultModel(msgspec.to_builtins(parameters))
+    expected = [
+        twin.score(time, value) or NOTHING
+        for time, value in zip(times.tolist(), values.tolist(), strict=True)
+    ]
+    found = np.array(Model(parameters).score_series(times, values)).T
+    np.testing.assert_array_equal(found, np.array(expected))
+    return found
+
+
+CHANNELS = ("sequence", "jump", "extreme", "deviation")
+
+
+# The first test, since it is quick to fail: a failing property looks for its smallest example for minutes.
+@pytest.mark.parametrize("channels", [CHANNELS, *((channel,) for channel in CHANNELS)], ids="+".join)
+def test_a_model_of_these_channels_agrees_with_the_naive_twin(channels):
+    times, values = random_series(3, 250)
+    assert_same_series(replaced(quick_parameters(3), channels=channels), np.array(times), np.array(values))
+
+
 @examples(12)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_model_agrees_with_its_naive_twin_bit_for_bit_and_survives_saving(seed):
@@ -89,18 +111,7 @@ def test_predictions_agree_with_the_naive_twin_bit_for_bit_and_survive_saving(se
             model = Model.load(model.save())
 
 
-def assert_same_series(parameters, times, values):
-    """Return the scores, one row per record."""
-    twin = DefaultModel(msgspec.to_builtins(parameters))
-    expected = [
-        twin.score(time, value) or NOTHING
-        for time, value in zip(times.tolist(), values.tolist(), strict=True)
-    ]
-    found = np.array(Model(parameters).score_series(times, values)).T
-    np.testing.assert_array_equal(found, np.array(expected))
-    return found
-
-
+@pytest.mark.slow
 def test_a_resolution_that_changes_late_agrees_with_the_naive_twin():
     rng = np.random.default_rng(5)
     values = rng.standard_normal(2100)
@@ -109,6 +120,7 @@ def test_a_resolution_that_changes_late_agrees_with_the_naive_twin():
     assert_same_series(quick_parameters(5), 1.7e9 + 300.0 * np.arange(len(values)), values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wild", [1e4, -1e9, 1e300])
 def test_a_scale_that_is_learned_again_agrees_with_the_naive_twin(wild):
     values = np.random.default_rng(6).standard_normal(600)
@@ -116,14 +128,9 @@ def test_a_scale_that_is_learned_again_agrees_with_the_naive_twin(wild):
     assert_same_series(quick_parameters(5), 1.7e9 + 300.0 * np.arange(len(values)), values)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interval", [300.0, 3600.0])
 def test_weeks_of_a_season_agree_with_the_naive_twin(interval):
     times, values = generators.weekly_season(np.random.default_rng(8), 2500, interval)
     found = assert_same_series(params.parameter_set("default"), times, values)
     assert (found[:, 2] >= 0.5).any()
-
-
-@pytest.mark.parametrize("channel", ["sequence", "jump", "extreme", "deviation"])
-def test_a_model_of_one_channel_agrees_with_the_naive_twin(channel):
-    times, values = random_series(3, 250)
-    assert_same_series(replaced(quick_parameters(3), channels=(channel,)), np.array(times), np.array(values))

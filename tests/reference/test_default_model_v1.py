@@ -95,6 +95,7 @@ def test_predictions_agree_with_the_naive_twin_bit_for_bit_and_survive_saving(se
             model = Model.load(model.save())
 
 
+@pytest.mark.slow
 def test_a_resolution_that_grows_late_agrees_with_the_naive_twin():
     parameters = quick_parameters(5)
     rng = np.random.default_rng(5)

@@ -177,6 +177,7 @@ def test_one_that_knows_its_bulk_agrees_with_the_naive_twin(bulk, seed):
         assert kernel.exceeds(bulk[1], bulk[2], factor) == twin.exceeds(bulk[1], bulk[2], factor)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("interval", [300.0, 900.0, 3600.0])
 @pytest.mark.parametrize("seed", range(3))
 def test_weeks_of_a_season_agree_with_the_naive_twin(interval, seed):
