@@ -7,7 +7,7 @@ import difflib
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -44,10 +44,15 @@ class OptionReader:
                 self.fault(file, "there is no such file")
         return Section(self, file, self._files[file], name, self._asked[file, name])
 
-    def refuse_others(self, file: str, section: str, beginning: str = "") -> None:
+    def refuse_others(
+        self, file: str, section: str, beginning: str = "", elsewhere: Mapping[str, str] | None = None
+    ) -> None:
         """Note the options of a section of the engine's own that nobody has asked for: their names are wrong.
 
-        `beginning`: of the names of the engine's own, in a section that applications share.
+        Parameters
+        ----------
+        beginning : of the names of the engine's own, in a section that applications share.
+        elsewhere : how what is no option is set, by the name that one may look for.
         """
         parser, known = self._files[file], self._asked[file, section]
         for option in parser[section] if parser.has_section(section) else ():
@@ -56,6 +61,8 @@ class OptionReader:
             if option not in known and option not in parser.defaults():
                 near = difflib.get_close_matches(option, known, n=1)
                 meant = f"; do you mean {near[0]}?" if near else ""
+                if elsewhere and option in elsewhere:
+                    meant = f": {elsewhere[option]}"
                 self.fault(file, f"[{section}] {option} is not known{meant}")
 
     def fault(self, file: str | Path, what: str) -> None:

@@ -59,6 +59,10 @@ MAX_SMALL_CACHE_BYTES: Final = 16 << 20
 ON_THE_WAY_BYTES: Final = 44 << 20
 """Blocks that are read and written, rows, messages, what the C library has free between two times that it is given back,
 and what the other services of an engine take while samples come."""
+SET_ELSEWHERE: Final = {
+    "data_queues": "`htmengine queues NUMBER` sets among how many queues samples are divided"
+}
+"""What changes while everything runs is no option of [engine]."""
 SHARDS_ON_RABBITMQ: Final = 16
 MAX_SHARDS: Final = 256
 MAX_DATA_QUEUES: Final = 64
@@ -540,7 +544,8 @@ def _settings(reader: OptionReader, folder: Path | None) -> Settings:
         ),
         alerts=reader.directory / ALERTS_FILE,
     )
-    for section in ("engine", "statsd", "remote_write", "otlp", "influx", "limits"):
+    reader.refuse_others(APPLICATION, "engine", elsewhere=SET_ELSEWHERE)
+    for section in ("statsd", "remote_write", "otlp", "influx", "limits"):
         reader.refuse_others(APPLICATION, section)
     return settings
 

@@ -268,6 +268,13 @@ def test_an_option_of_ours_that_nobody_knows_is_a_fault(application):
     assert "[tls] cafile is not known; do you mean ca_file?" in str(caught.value)
 
 
+def test_the_number_of_queues_as_an_option_is_answered_by_the_command_that_sets_it(application):
+    change(application, "application.conf", "#retention_days = 90", "data_queues = 4")
+    with pytest.raises(ConfigError) as caught:
+        config.load(application)
+    assert "[engine] data_queues is not known: `htmengine queues NUMBER` sets" in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("written", "said"),
     [
