@@ -25,6 +25,7 @@ from htmengine.repository.checkpoints import ModelKey
 from htmengine.repository.database import Database
 from htmengine.repository.metrics import Definition
 from htmengine.repository.status import MetricStatus
+from htmengine.system.interning import Interned
 
 MODELS_BATCH_SIZE: Final = 500
 ROWS_BATCH_SIZE: Final = 10_000
@@ -71,8 +72,8 @@ class Recovery:
         self._requests = settings.requests_per_checkpoint
         self._same: dict[tuple[int, int], tuple[Parameters, Parameters, bool]] = {}
         """Parameters that were compared, by their identities, which are theirs as long as they are kept here."""
-        self._digests: dict[int, int] = {}
-        """Of what models began with, each once."""
+        self._digests = Interned[int](COMPARED_KEPT)
+        """Of what models began with: most began alike, and there are many."""
 
     def definitions(self, uids: Sequence[str]) -> dict[str, Definition]:
         """Return what the repository says of these metrics."""
@@ -144,7 +145,7 @@ class Recovery:
             checkpointed_rowid=saved,
             published_rowid=found.base_rowid + rows,
             digest=digest,
-            model_digest=self._began_with(found.model_digest),
+            model_digest=self._digests.one(found.model_digest),
             forgotten=forgotten or NOTHING,
         )
         return Restored(cached, parameters if state is None else state)
@@ -188,12 +189,6 @@ class Recovery:
             else:
                 return state, digest
         return None, identity.UNKNOWN
-
-    def _began_with(self, digest: int) -> int:
-        """Return the same object for what is equal: most models began alike, and there are many."""
-        if len(self._digests) >= COMPARED_KEPT:
-            self._digests.clear()
-        return self._digests.setdefault(digest, digest)
 
     def _are_same(self, some: Parameters, others: Parameters) -> bool:
         """Compare parameters: those of most blocks are the same objects, so that it is done once."""

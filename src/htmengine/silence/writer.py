@@ -31,6 +31,7 @@ from htmengine.service.fault_injection import Step, no_step
 from htmengine.service.lease import Lease
 from htmengine.silence.rhythm import Rhythm
 from htmengine.silence.watch import Begun, Ended, Watch
+from htmengine.system.interning import Interned
 
 NAME: Final = "silence"
 BATCH_SIZE: Final = 2000
@@ -120,8 +121,7 @@ class Writer:
         self._looked_at = -math.inf
         self._gists: dict[str, object] = {}
         """What of each rhythm is stored; many metrics have the same."""
-        self._same: dict[object, object] = {}
-        """Each of these once."""
+        self._interned = Interned[object](MAX_SAME)
         self._changed: dict[str, Rhythm] = {}
         """Rhythms that are to be stored."""
         self._silent: dict[str, int] = {}
@@ -185,7 +185,6 @@ class Writer:
         """Read what is known of all metrics."""
         watch = Watch(self._limits.limit, now)
         self._silent = {silence.uid: silence.id for silence in silences.lasting(conn)}
-        self._same = {}
         self._gists = {}
         self._changed = {}
         after = ""
@@ -197,7 +196,7 @@ class Writer:
                     text, rhythm = stored.pop(metric.uid, None), None
                     if text is not None:
                         rhythm = msgspec.json.decode(text, type=Rhythm)
-                        self._gists[metric.uid] = self._one(_gist(rhythm))
+                        self._gists[metric.uid] = self._interned.one(_gist(rhythm))
                     self._enter(watch, metric, now, rhythm)
             self._gists.update(dict.fromkeys(stored))
         self._gists.update(dict.fromkeys(silences.rhythms(conn, after=after)))
@@ -322,19 +321,13 @@ class Writer:
             self._silent.pop(uid, None)
         self._silent |= {silence.uid: silence.id for silence in found}
         for uid, rhythm in some.items():
-            self._gists[uid] = self._one(_gist(rhythm))
+            self._gists[uid] = self._interned.one(_gist(rhythm))
             del self._changed[uid]
         for uid in gone:
             self._gists.pop(uid, None)
             self._changed.pop(uid, None)
         self.counters.add("silences_found", len(found))
         self.counters.add("silences_ended", len(until))
-
-    def _one(self, gist: object) -> object:
-        """Return the same object for what is equal."""
-        if len(self._same) >= MAX_SAME:
-            self._same.clear()
-        return self._same.setdefault(gist, gist)
 
 
 def _gist(rhythm: Rhythm) -> object:
