@@ -1,7 +1,8 @@
 """Values of a command line that need no library to be read.
 
 typer has pydantic read every value, also those that are not given. To import it and to make a schema of each option takes a
-sixth of the time that a command like `htmengine status` needs in all.
+sixth of the time that a command like `htmengine status` needs in all. How typer describes a parameter is not documented:
+where another version does it otherwise, typer reads every value.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ _NUMBERS: Final[dict[type, re.Pattern[str]]] = {
 
 def read_here(parameter: Any) -> Any:
     """Return an option or argument of typer that reads what is plain itself, and has typer read all else."""
-    if "process_value" not in vars(parameter) and hasattr(parameter, "type_descriptor"):
+    known = hasattr(parameter, "type_descriptor") and hasattr(parameter, "process_value")
+    if known and "process_value" not in vars(parameter):
         parameter.process_value = partial(_processed, parameter, parameter.process_value)
     return parameter
 
@@ -30,7 +32,7 @@ def read_here(parameter: Any) -> Any:
 def _processed(parameter: Any, by_typer: Callable[[Any, Any], Any], ctx: Any, value: Any) -> Any:
     try:
         plain = _plain(parameter, value)
-    except ValueError:
+    except (ValueError, AttributeError):
         return by_typer(ctx, value)
     if parameter.required and plain in (None, ()):
         return by_typer(ctx, value)  # which says what is missing
