@@ -214,9 +214,13 @@ class LinePublisher:
         loop = asyncio.get_running_loop()
         lines = sum(len(some.lines) for some in taken)
         messages: list[Outgoing] = []
+        made_for: DataQueues | None = None
 
         def made(queues: DataQueues) -> list[Outgoing]:
-            messages[:] = self._messages(taken, queues)
+            nonlocal made_for
+            if queues != made_for:
+                messages[:] = self._messages(taken, queues)
+                made_for = queues
             return messages
 
         backoff, began = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S), loop.time()

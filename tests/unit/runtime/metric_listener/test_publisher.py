@@ -1,7 +1,8 @@
 import asyncio
 
 from htmengine import config
-from htmengine.bus import GateClosed
+from htmengine.bus import GateClosed, QueueFull
+from htmengine.errors import DependencyUnavailable
 from htmengine.messages import decode_metric_lines
 from htmengine.runtime.metric_listener import publisher as publisher_module
 from htmengine.runtime.metric_listener.publisher import LinePublisher
@@ -83,3 +84,35 @@ def test_lines_go_to_the_new_queues_where_the_gate_of_the_old_ones_is_closed():
     assert [line for message in bus.messages for line in decode_metric_lines(message.body).data] == [
         f"m {value} 1" for value in range(20)
     ]
+
+
+def test_messages_are_made_once_however_often_the_bus_is_away(monkeypatch):
+    monkeypatch.setattr(publisher_module, "FIRST_PAUSE_S", 0.001)
+    bus = FakeBus()
+    bus.failures = [DependencyUnavailable("away"), QueueFull("full"), DependencyUnavailable("away")]
+    divided = []
+
+    class CountedDivision(Division):
+        def of(self, queues, lines, peers):
+            divided.append(list(lines))
+            return super().of(queues, lines, peers)
+
+    async def run():
+        publisher = LinePublisher(
+            bus,
+            KnownQueues(lambda: DataQueues("data")),
+            CountedDivision(config.Storer(), "test"),
+            Counters(),
+            batch_lines=10,
+            flush_interval_s=0.0,
+            on_full=lambda: None,
+            on_room=lambda: None,
+        )
+        publisher.put(["m 1 1"], "door")
+        publisher.close()
+        await publisher.run()
+
+    asyncio.run(run())
+    assert bus.batches == [["m 1 1"]]
+    assert not bus.failures
+    assert divided == [["m 1 1"]]
