@@ -6,15 +6,15 @@ from contextlib import contextmanager
 import pytest
 
 from htmengine.web.server import listening, serve
-from tests.unit.web.conftest import context, ending_soon, house  # noqa: F401  # fixtures
-from tests.unit.web.house import NOW, House
+from tests.unit.web.conftest import context, ending_soon, server  # noqa: F401  # fixtures
+from tests.unit.web.server import NOW, WebServer
 
 
 class Served:
-    """A house whose server listens on a port."""
+    """A server that listens on a port."""
 
-    def __init__(self, house, port):  # noqa: F811
-        self.house = house
+    def __init__(self, server, port):  # noqa: F811
+        self.server = server
         self.address = f"http://127.0.0.1:{port}"
 
     @contextmanager
@@ -25,7 +25,7 @@ class Served:
         def run():
             row = rowid
             while not ended.wait(0.1):
-                self.house.publish((uid, name, row, NOW + row, 9.0, 0.9))
+                self.server.publish((uid, name, row, NOW + row, 9.0, 0.9))
                 row += 1
 
         thread = threading.Thread(target=run)
@@ -39,14 +39,14 @@ class Served:
 
 @pytest.fixture
 def served(context):  # noqa: F811  # a fixture
-    house = House(context)  # noqa: F811
+    server = WebServer(context)  # noqa: F811
     serving = threading.Event()
     with listening("127.0.0.1", 0) as bound:
         thread = threading.Thread(
-            target=serve, args=(house.context, bound, serving.set), kwargs={"site": house.site}, daemon=True
+            target=serve, args=(server.context, bound, serving.set), kwargs={"site": server.site}, daemon=True
         )
         thread.start()
         assert serving.wait(60)
-        yield Served(house, bound.getsockname()[1])
-        house.context.stop.set()
+        yield Served(server, bound.getsockname()[1])
+        server.context.stop.set()
         thread.join()

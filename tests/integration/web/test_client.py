@@ -5,7 +5,7 @@ import pytest
 from htmengine.client import ApiError, Client, Missed, Sample
 from htmengine.messages import decode_metric_lines
 from htmengine.repository import tokens
-from tests.unit.web.house import NOW
+from tests.unit.web.server import NOW
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def client(served):
 def test_metrics_come_from_as_many_pages_as_there_are(served, client, monkeypatch):
     monkeypatch.setattr("htmengine.client.PAGE", 10)
     for i in range(23):
-        served.house.metric(f"m.{i:02d}", [1.0, 2.0])
+        served.server.metric(f"m.{i:02d}", [1.0, 2.0])
     assert [metric.name for metric in client.metrics(sort="name")] == [f"m.{i:02d}" for i in range(23)]
     assert client.find("m.07").name == "m.07"
     assert client.find("m.0") is None
@@ -29,8 +29,8 @@ def test_metrics_come_from_as_many_pages_as_there_are(served, client, monkeypatc
 
 
 def test_alarms_and_ranks_are_typed(served, client):
-    uid = served.house.metric("a", [5.0] * 300, log_scores=[0.1] * 299 + [0.9])
-    served.house.site.feed.fill()
+    uid = served.server.metric("a", [5.0] * 300, log_scores=[0.1] * 299 + [0.9])
+    served.server.site.feed.fill()
     (alarm,) = client.alarms(uid)
     assert alarm.usual == (4.0, 6.0)
     assert [one.uid for one in client.anomalies()] == [uid]
@@ -53,15 +53,15 @@ def test_samples_are_sent_in_parts(served, client, monkeypatch):
     sent = [("a", NOW, 1.0), Sample("b", None, 2.0), ("a b", 3.0, 3.0), ("c", NOW, 4.0)]
     done = client.send(sent)
     assert done.accepted + done.refused == 4
-    queue = served.house.context.settings.listener.queue
-    with served.house.context.bus.consume([queue]) as consumer:
+    queue = served.server.context.settings.listener.queue
+    with served.server.context.bus.consume([queue]) as consumer:
         messages = [decode_metric_lines(one.body) for one in consumer.receive(max_messages=9, timeout_s=5)]
     assert sum(len(message.data) for message in messages) == done.accepted
     assert client.send([]).accepted == 0
 
 
 def test_models_are_monitored_moved_and_deleted(served, client):
-    uid = served.house.metric("a", [5.0] * 300, monitored=False)
+    uid = served.server.metric("a", [5.0] * 300, monitored=False)
     assert client.monitor(uid).state != "unmonitored"
     exported = client.export_model(uid)
     client.delete(uid)
@@ -80,10 +80,10 @@ def test_history_is_sent_by_a_job(served, client, tmp_path):
 
 
 def test_results_are_followed_over_broken_connections_without_loss(served, monkeypatch):
-    uid = served.house.metric("a", [1.0] * 300)
+    uid = served.server.metric("a", [1.0] * 300)
     monkeypatch.setattr("htmengine.client.RECONNECT_S", 0.05)
     follower = Client(served.address, timeout_s=0.3)  # which is shorter than the pauses of the stream
-    hub, seen = served.house.site.hub, []
+    hub, seen = served.server.site.hub, []
     results = follower.follow("a")
     connected, position = threading.Event(), hub.position
 
@@ -101,7 +101,7 @@ def test_results_are_followed_over_broken_connections_without_loss(served, monke
     assert connected.wait(60)
     for rowid in (301, 302, 303):
         thread.join(1.0)
-        served.house.take(served.house.batch((uid, "a", rowid, NOW + rowid, 1.0, 0.1)))
+        served.server.take(served.server.batch((uid, "a", rowid, NOW + rowid, 1.0, 0.1)))
     thread.join(60)
     assert [one.rowid for one in seen] == [301, 302, 303]
     hub.forget()
@@ -109,8 +109,8 @@ def test_results_are_followed_over_broken_connections_without_loss(served, monke
 
 
 def test_a_token_opens_a_server_that_asks_for_one(served):
-    served.house.site.access._settings = served.house.site.access._settings.__class__(require_token=True)
-    with served.house.context.database.write() as conn:
+    served.server.site.access._settings = served.server.site.access._settings.__class__(require_token=True)
+    with served.server.context.database.write() as conn:
         _, secret = tokens.create(conn, "test", ["read"], by="me", now=NOW)
     with Client(served.address) as stranger, pytest.raises(ApiError) as caught:
         stranger.overview()

@@ -7,8 +7,8 @@ from tests.unit.web.test_alerts import OPS, made, store  # noqa: F401  # a fixtu
 
 
 def test_the_client_asks_and_does_the_same(served, made):  # noqa: F811  # a fixture
-    served.house.context.settings.alerts.write_text(OPS)
-    store(served.house, ("ops", "dead", None))
+    served.server.context.settings.alerts.write_text(OPS)
+    store(served.server, ("ops", "dead", None))
     with Client(served.address) as client:
         (delivery,) = client.deliveries(state="dead")
         assert client.send_again(delivery).state == "pending"
@@ -18,7 +18,7 @@ def test_the_client_asks_and_does_the_same(served, made):  # noqa: F811  # a fix
 
 
 def test_the_client_changes_rules_targets_and_windows_that_it_has_seen(served, made):  # noqa: F811
-    path = served.house.context.settings.alerts
+    path = served.server.context.settings.alerts
     path.write_text("# ours\n" + OPS)
     night = {"name": "night", "cron": "0 22 * * *", "duration": "8h"}
     with Client(served.address) as client:

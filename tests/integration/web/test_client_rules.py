@@ -17,7 +17,7 @@ def context(data_folder):
 
 
 def test_the_client_changes_the_file_as_it_stands(served):
-    path = served.house.context.settings.storer.rules
+    path = served.server.context.settings.storer.rules
     with Client(served.address) as client:
         assert client.monitor_rules().text == RULES
         assert client.change_monitor_rules(lambda text: text + "limit = 5\n").rules[0].limit == 5

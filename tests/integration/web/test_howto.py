@@ -18,7 +18,7 @@ def blocks(language):
 @pytest.fixture
 def address(served):
     values = [5.0] * 299 + [9.0]
-    served.house.metric("web.requests.total", values, log_scores=[0.1] * 299 + [0.9])
+    served.server.metric("web.requests.total", values, log_scores=[0.1] * 299 + [0.9])
     return served.address
 
 
@@ -40,7 +40,7 @@ def test_a_command_runs_and_answers_with_json(address, tmp_path, block):
 
 def test_the_examples_in_python_run_one_after_the_other(served, address):
     name = "web.requests.total"
-    (uid,) = served.house.site.fleet.uids
+    (uid,) = served.server.site.fleet.uids
     names = {}
     with served.publishing(uid, name, 301):
         for block in blocks("py"):

@@ -18,25 +18,25 @@ from htmengine.web.api import OPERATIONS
 from htmengine.web.operations import PREFIX
 from htmengine.web.server import listening, serve
 from tests.support.examples import examples
-from tests.unit.web.house import House
+from tests.unit.web.server import WebServer
 
 EXAMPLES = 15
 """For each operation; a machine with time to spare finds more with more."""
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def endpoint(tmp_path_factory):
     """Where a server with some metrics listens, and the header that opens it."""
     with opened(config.embedded(tmp_path_factory.mktemp("installation"))) as context:
-        house = House(context, require_token=True)
+        server = WebServer(context, require_token=True)
         with context.database.write() as conn:
-            _, secret = tokens.create(conn, "test", ["admin"], by="test", now=house.now)
-        house.metric("web.cpu;dc=a", [5.0] * 300, log_scores=[0.1] * 299 + [0.9])
-        house.metric("<img/src=x/onerror=alert(1)>", [5.0] * 3)
-        house.metric("bare", [1.0, 2.0], monitored=False)
+            _, secret = tokens.create(conn, "test", ["admin"], by="test", now=server.now)
+        server.metric("web.cpu;dc=a", [5.0] * 300, log_scores=[0.1] * 299 + [0.9])
+        server.metric("<img/src=x/onerror=alert(1)>", [5.0] * 3)
+        server.metric("bare", [1.0, 2.0], monitored=False)
         serving = threading.Event()
         with listening("127.0.0.1", 0) as bound:
-            arguments = (house.context, bound, serving.set)
+            arguments = (server.context, bound, serving.set)
             thread = threading.Thread(target=serve, args=arguments, daemon=True)
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(
@@ -45,13 +45,13 @@ def server(tmp_path_factory):
                 thread.start()
                 assert serving.wait(60)
             yield f"http://127.0.0.1:{bound.getsockname()[1]}", {"Authorization": f"Bearer {secret}"}
-            house.context.stop.set()
+            server.context.stop.set()
             thread.join()
 
 
 @pytest.fixture(scope="module")
-def schema(server):
-    return schemathesis.openapi.from_url(f"{server[0]}/api/v1/openapi.json")
+def schema(endpoint):
+    return schemathesis.openapi.from_url(f"{endpoint[0]}/api/v1/openapi.json")
 
 
 ENDLESS = {"/stream", "/results"}
@@ -60,7 +60,7 @@ ASKED = [(one.method, one.path) for one in OPERATIONS if one.path not in ENDLESS
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
 @pytest.mark.parametrize(("method", "path"), ASKED)
-def test_whatever_is_asked_is_answered_as_the_document_says(server, schema, method, path, mode):
+def test_whatever_is_asked_is_answered_as_the_document_says(endpoint, schema, method, path, mode):
     operation = schema[f"{PREFIX}{path}"][method]
     strategy = operation.as_strategy(generation_mode=mode)
 
@@ -68,7 +68,7 @@ def test_whatever_is_asked_is_answered_as_the_document_says(server, schema, meth
     @given(case=strategy)
     def ask(case):
         # That a time must not end before it begins, or a cursor be one of ours, no schema says.
-        case.call_and_validate(headers=server[1], excluded_checks=[positive_data_acceptance])
+        case.call_and_validate(headers=endpoint[1], excluded_checks=[positive_data_acceptance])
 
     try:
         ask()
@@ -76,8 +76,8 @@ def test_whatever_is_asked_is_answered_as_the_document_says(server, schema, meth
         assert mode is GenerationMode.NEGATIVE  # nothing can be wrong with a request that has no parts
 
 
-def test_every_schema_in_the_document_is_one(house):
-    with house.client as client:
+def test_every_schema_in_the_document_is_one(server):
+    with server.client as client:
         document = client.get("/api/v1/openapi.json").json()
     assert document["openapi"] == "3.1.0"
     for definition in document["components"]["schemas"].values():

@@ -12,7 +12,7 @@ from tests.unit.incidents.alarming import Clock, create
 from tests.unit.silence.schedules import MONDAY, regular
 
 
-class House:
+class World:
     """A repository, a writer of silences, and a clock for both."""
 
     def __init__(self, database, rules=None):
@@ -62,8 +62,8 @@ class House:
 
 
 @pytest.fixture
-def house(database):
-    return House(database)
+def world(database):
+    return World(database)
 
 
 @pytest.fixture
@@ -76,128 +76,128 @@ KNOWN = 1800
 EVER = math.inf
 
 
-def test_a_metric_that_stops_is_stored_as_silent_and_ends_when_it_comes_again(house, uids):
+def test_a_metric_that_stops_is_stored_as_silent_and_ends_when_it_comes_again(world, uids):
     a, b = uids["web.a"], uids["web.b"]
     stop = MONDAY + KNOWN
-    house.run(stop + 900, {a: stop, b: EVER})
-    (silence,) = house.silences()
+    world.run(stop + 900, {a: stop, b: EVER})
+    (silence,) = world.silences()
     last = KNOWN // 60 - 1
     assert (silence.uid, silence.since, silence.rowid, silence.until) == (a, stop - 60, last, None)
     assert (silence.value, silence.interval_s, silence.found) == (last, 60.0, stop - 60 + 360)
     assert silence.missing_since == stop
-    house.run(stop + 1200, {a: EVER, b: EVER})
-    (ended,) = house.silences()
+    world.run(stop + 1200, {a: EVER, b: EVER})
+    (ended,) = world.silences()
     assert (ended.id, ended.until) == (silence.id, stop + 960)
     assert ended.seq > silence.seq
 
 
-def test_what_waits_to_be_stored_is_waited_for(house, uids):
+def test_what_waits_to_be_stored_is_waited_for(world, uids):
     a = uids["web.a"]
     stop = MONDAY + KNOWN
-    house.learn(a)
+    world.learn(a)
     for _ in range(60):
-        house.waiting += 60
-        house.run(house.clock.now + 60)
-    assert not house.silences()
-    house.send(a, regular(60, KNOWN / 86_400, since=stop + 60))
-    house.waiting = 0.0
-    house.run(house.clock.now + 300, {a: EVER})
-    assert not house.silences()
+        world.waiting += 60
+        world.run(world.clock.now + 60)
+    assert not world.silences()
+    world.send(a, regular(60, KNOWN / 86_400, since=stop + 60))
+    world.waiting = 0.0
+    world.run(world.clock.now + 300, {a: EVER})
+    assert not world.silences()
 
 
-def test_nothing_is_silent_while_nobody_knows_what_waits(house, uids):
-    house.learn(*uids.values())
-    house.waiting = math.inf
-    house.run(MONDAY + 3 * KNOWN)
-    assert not house.silences()
+def test_nothing_is_silent_while_nobody_knows_what_waits(world, uids):
+    world.learn(*uids.values())
+    world.waiting = math.inf
+    world.run(MONDAY + 3 * KNOWN)
+    assert not world.silences()
 
 
-def test_a_machine_that_slept_begins_anew(house, uids):
-    house.learn(*uids.values())
-    house.clock.now += 8 * KNOWN
-    house.run(house.clock.now + 300)
-    assert not house.silences()
-    house.run(house.clock.now + 300)
-    assert {silence.uid for silence in house.silences()} == set(uids.values())
+def test_a_machine_that_slept_begins_anew(world, uids):
+    world.learn(*uids.values())
+    world.clock.now += 8 * KNOWN
+    world.run(world.clock.now + 300)
+    assert not world.silences()
+    world.run(world.clock.now + 300)
+    assert {silence.uid for silence in world.silences()} == set(uids.values())
 
 
-def test_what_was_learned_outlives_a_restart_and_time_in_between_does_not_count(house, uids):
+def test_what_was_learned_outlives_a_restart_and_time_in_between_does_not_count(world, uids):
     a, b = uids.values()
-    house.learn(a, b)
-    known = house.rhythms()
+    world.learn(a, b)
+    known = world.rhythms()
     assert set(known) == {a, b}
-    house.writer.close()
-    house.clock.now += 5 * KNOWN
-    house.writer = house.another()
-    began = house.clock.now
-    house.run(began + 350)
-    assert not house.silences()
-    house.run(began + 600, {b: EVER})
-    assert [(silence.uid, silence.found) for silence in house.silences()] == [(a, began + 10 + 360)]
+    world.writer.close()
+    world.clock.now += 5 * KNOWN
+    world.writer = world.another()
+    began = world.clock.now
+    world.run(began + 350)
+    assert not world.silences()
+    world.run(began + 600, {b: EVER})
+    assert [(silence.uid, silence.found) for silence in world.silences()] == [(a, began + 10 + 360)]
 
 
-def test_a_silence_outlives_a_restart(house, uids):
+def test_a_silence_outlives_a_restart(world, uids):
     a = uids["web.a"]
-    house.run(MONDAY + 2 * KNOWN, {a: MONDAY + KNOWN})
-    house.writer.close()
-    house.writer = house.another()
-    house.run(MONDAY + 2 * KNOWN + 120)
-    (silence,) = house.silences()
+    world.run(MONDAY + 2 * KNOWN, {a: MONDAY + KNOWN})
+    world.writer.close()
+    world.writer = world.another()
+    world.run(MONDAY + 2 * KNOWN + 120)
+    (silence,) = world.silences()
     assert silence.until is None
-    house.run(MONDAY + 2 * KNOWN + 300, {a: EVER})
-    assert house.silences()[0].until
+    world.run(MONDAY + 2 * KNOWN + 300, {a: EVER})
+    assert world.silences()[0].until
 
 
-def test_of_two_writers_one_is_active_and_the_other_takes_over(house, uids):
-    other = house.another()
-    first = house.writer
-    house.learn(*uids.values())
+def test_of_two_writers_one_is_active_and_the_other_takes_over(world, uids):
+    other = world.another()
+    first = world.writer
+    world.learn(*uids.values())
     for _ in range(5):
-        house.clock.now += 2
+        world.clock.now += 2
         first.work()
         assert not other.work()
-    house.clock.now += TAKE_OVER_S
-    house.writer = other
-    house.run(house.clock.now + 900)
-    assert len(house.silences()) == 2
+    world.clock.now += TAKE_OVER_S
+    world.writer = other
+    world.run(world.clock.now + 900)
+    assert len(world.silences()) == 2
     first.work()  # it sees that another one writes, and stands by
-    assert len(house.silences()) == 2
+    assert len(world.silences()) == 2
 
 
 @pytest.mark.parametrize("how", ["unmonitored", "deleted"])
-def test_a_metric_that_is_watched_no_more_ends_its_silence_and_is_forgotten(house, uids, how):
+def test_a_metric_that_is_watched_no_more_ends_its_silence_and_is_forgotten(world, uids, how):
     a, b = uids.values()
-    house.run(MONDAY + 2 * KNOWN, {a: MONDAY + KNOWN, b: EVER})
-    with house.database.write() as conn:
+    world.run(MONDAY + 2 * KNOWN, {a: MONDAY + KNOWN, b: EVER})
+    with world.database.write() as conn:
         if how == "deleted":
             conn.execute(delete(schema.metric_data).where(schema.metric_data.c.uid == a))
             conn.execute(delete(schema.metric).where(schema.metric.c.uid == a))
         else:
             ours = schema.metric.c.uid == a
             conn.execute(update(schema.metric).where(ours).values(status=MetricStatus.UNMONITORED))
-    house.run(house.clock.now + LIST_S + 20, {b: EVER})
-    (silence,) = house.silences()
+    world.run(world.clock.now + LIST_S + 20, {b: EVER})
+    (silence,) = world.silences()
     assert silence.until is not None
-    assert set(house.rhythms()) == {b}
+    assert set(world.rhythms()) == {b}
 
 
-def test_a_metric_without_a_model_is_never_silent(house, uids):
-    with house.database.write() as conn:
+def test_a_metric_without_a_model_is_never_silent(world, uids):
+    with world.database.write() as conn:
         conn.execute(update(schema.metric).values(status=MetricStatus.UNMONITORED))
-    house.run(MONDAY + 3 * KNOWN, dict.fromkeys(uids.values(), MONDAY + KNOWN))
-    assert not house.silences()
+    world.run(MONDAY + 3 * KNOWN, dict.fromkeys(uids.values(), MONDAY + KNOWN))
+    assert not world.silences()
 
 
-def test_a_rule_says_what_is_silent_and_a_changed_file_is_read(house, database, tmp_path, uids):
+def test_a_rule_says_what_is_silent_and_a_changed_file_is_read(world, database, tmp_path, uids):
     rules = tmp_path / "monitor-rules.conf"
     rules.write_text("[a]\npattern = *.a\naction = monitor\nsilence = 2m\n")
-    house = House(database, rules)
+    world = World(database, rules)
     a, b = uids["web.a"], uids["web.b"]
-    house.run(MONDAY + KNOWN + 150, {a: MONDAY + KNOWN, b: MONDAY + KNOWN})
-    assert [silence.uid for silence in house.silences()] == [a]
+    world.run(MONDAY + KNOWN + 150, {a: MONDAY + KNOWN, b: MONDAY + KNOWN})
+    assert [silence.uid for silence in world.silences()] == [a]
     rules.write_text("[all]\npattern = *\naction = monitor\nsilence = off\n")
-    house.run(MONDAY + 2 * KNOWN)
-    assert [silence.uid for silence in house.silences()] == [a]
+    world.run(MONDAY + 2 * KNOWN)
+    assert [silence.uid for silence in world.silences()] == [a]
 
 
 def test_a_file_with_faults_leaves_the_rules_as_they_are(tmp_path):
@@ -211,26 +211,26 @@ def test_a_file_with_faults_leaves_the_rules_as_they_are(tmp_path):
     assert limits.limit("x") == 120
 
 
-def test_a_transaction_that_fails_leaves_nothing_behind_and_the_silence_is_found_again(house, uids):
+def test_a_transaction_that_fails_leaves_nothing_behind_and_the_silence_is_found_again(world, uids):
     a = uids["web.a"]
-    house.learn(a)
+    world.learn(a)
 
     def fail(name):
         if name == "silence.stored":
             raise RuntimeError
 
-    house.writer._step = fail
+    world.writer._step = fail
     with pytest.raises(RuntimeError):
-        house.run(MONDAY + KNOWN + 600)
-    assert not house.silences()
-    house.writer._step = lambda _: None
-    house.run(house.clock.now + 900)
-    assert [silence.uid for silence in house.silences()] == [a]
+        world.run(MONDAY + KNOWN + 600)
+    assert not world.silences()
+    world.writer._step = lambda _: None
+    world.run(world.clock.now + 900)
+    assert [silence.uid for silence in world.silences()] == [a]
 
 
-def test_silences_are_followed_by_their_changes_in_whole_transactions(house, uids):
-    house.run(MONDAY + 2 * KNOWN, dict.fromkeys(uids.values(), MONDAY + KNOWN))
-    with house.database.read() as conn:
+def test_silences_are_followed_by_their_changes_in_whole_transactions(world, uids):
+    world.run(MONDAY + 2 * KNOWN, dict.fromkeys(uids.values(), MONDAY + KNOWN))
+    with world.database.read() as conn:
         first = silences.changed_since(conn, 0, limit=1)
         assert len(first) == 2
         assert not silences.changed_since(conn, first[-1].seq, limit=1)

@@ -6,7 +6,7 @@ import pytest
 
 from htmengine import config
 from htmengine.service.context import opened
-from tests.unit.web.house import House
+from tests.unit.web.server import WebServer
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -50,22 +50,22 @@ def context(data_folder):
 
 
 @contextmanager
-def house_of(context):
-    house = House(context)
-    yield house
-    house.site.close()
+def server_of(context):
+    server = WebServer(context)
+    yield server
+    server.site.close()
 
 
 @pytest.fixture
-def house(context):
-    with house_of(context) as house:
-        yield house
+def server(context):
+    with server_of(context) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def shared_house(new_installation, tmp_path_factory):
-    """Give a house for those tests of a module that leave it as it is: to furnish one takes longer than to ask it."""
+def shared_server(new_installation, tmp_path_factory):
+    """Give a server for those tests of a module that leave it as it is: to set one up takes longer than to ask it."""
     folder = tmp_path_factory.mktemp("shared")
     shutil.copytree(new_installation, folder, dirs_exist_ok=True)
-    with opened(config.embedded(folder)) as context, house_of(context) as house:
-        yield house
+    with opened(config.embedded(folder)) as context, server_of(context) as server:
+        yield server

@@ -5,7 +5,7 @@ import pytest
 from htmengine.repository import tokens
 from htmengine.web.access import NoTokenError, RateLimit, require_token
 from htmengine.web.problems import Problem
-from tests.unit.web.house import House
+from tests.unit.web.server import WebServer
 
 ABROAD = "203.0.113.9"
 
@@ -13,23 +13,23 @@ ABROAD = "203.0.113.9"
 @pytest.fixture
 def public(context):
     """A server that other machines can reach."""
-    house = House(context, host="0.0.0.0", allowed_hosts=("metrics.example",))
-    yield house
-    house.site.close()
+    server = WebServer(context, host="0.0.0.0", allowed_hosts=("metrics.example",))
+    yield server
+    server.site.close()
 
 
-def token_of(house, *scopes):
-    with house.context.database.write() as conn:
-        return tokens.create(conn, "test", scopes, by="me", now=house.now)[1]
+def token_of(server, *scopes):
+    with server.context.database.write() as conn:
+        return tokens.create(conn, "test", scopes, by="me", now=server.now)[1]
 
 
 def bearer(secret):
     return {"Authorization": f"Bearer {secret}"}
 
 
-def test_this_machine_needs_no_token_where_only_it_can_connect(house):
-    with house.client:
-        session = house.get("/session")
+def test_this_machine_needs_no_token_where_only_it_can_connect(server):
+    with server.client:
+        session = server.get("/session")
     assert not session["token_needed"]
     assert session["scopes"] == ["read", "write", "teach", "admin"]
 
@@ -44,8 +44,8 @@ def test_this_machine_needs_no_token_where_only_it_can_connect(house):
     ],
 )
 def test_who_comes_through_a_proxy_needs_one_all_the_same(context, headers, peer):
-    house = House(context, allowed_hosts=("metrics.example",))
-    with house.client_at("http://localhost:2080", peer) as client:
+    server = WebServer(context, allowed_hosts=("metrics.example",))
+    with server.client_at("http://localhost:2080", peer) as client:
         answer = client.get("/api/v1/metrics", headers=headers)
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -145,8 +145,8 @@ def test_a_session_ends_after_twelve_hours(public):
         ({}, 204),
     ],
 )
-def test_another_sites_page_changes_nothing(shared_house, headers, status):
-    assert shared_house.client.delete("/api/v1/session", headers=headers).status_code == status
+def test_another_sites_page_changes_nothing(shared_server, headers, status):
+    assert shared_server.client.delete("/api/v1/session", headers=headers).status_code == status
 
 
 @pytest.mark.parametrize(
@@ -161,8 +161,8 @@ def test_another_sites_page_changes_nothing(shared_house, headers, status):
         ("", 421),
     ],
 )
-def test_only_known_hosts_are_served(shared_house, host, status):
-    assert shared_house.client.get("/healthz", headers={"Host": host}).status_code == status
+def test_only_known_hosts_are_served(shared_server, host, status):
+    assert shared_server.client.get("/healthz", headers={"Host": host}).status_code == status
 
 
 def test_other_machines_are_not_let_in_while_nobody_has_a_token(public):
@@ -188,8 +188,8 @@ def test_a_change_leaves_a_line_with_who_and_what_and_without_secrets(public, ca
 
 
 def test_a_client_that_asks_too_often_is_told_how_long_to_wait(context):
-    house = House(context, requests_per_s=0.1)
-    with house.client as client:
+    server = WebServer(context, requests_per_s=0.1)
+    with server.client as client:
         answers = [client.get("/api/v1/session") for _ in range(3)]
     assert answers[0].status_code == 200
     assert answers[-1].status_code == 429
@@ -209,21 +209,21 @@ def test_one_client_does_not_use_up_what_another_may_send():
 
 
 def test_the_address_of_a_client_is_taken_from_proxies_of_ours_alone(context):
-    house = House(context, host="0.0.0.0", trusted_proxies=("10.0.0.1",))
+    server = WebServer(context, host="0.0.0.0", trusted_proxies=("10.0.0.1",))
     checked = []
-    house.site.access._requests.check = checked.append
+    server.site.access._requests.check = checked.append
     for peer, forwarded in (
         ("10.0.0.1", f"198.51.100.1, {ABROAD}"),
         ("10.0.0.2", ABROAD),
         ("10.0.0.1", f"{ABROAD}, 10.0.0.1"),
     ):
-        client = house.client_at("http://192.0.2.1", peer)
+        client = server.client_at("http://192.0.2.1", peer)
         client.get("/api/v1/session", headers={"X-Forwarded-For": forwarded})
     assert checked == [ABROAD, "10.0.0.2", ABROAD]
 
 
-def test_every_answer_carries_the_headers_that_keep_browsers_safe(house):
-    with house.client as client:
+def test_every_answer_carries_the_headers_that_keep_browsers_safe(server):
+    with server.client as client:
         for path in ("/healthz", "/api/v1/session", "/api/v1/nothing", "/nothing"):
             headers = client.get(path).headers
             assert "default-src 'none'" in headers["content-security-policy"]

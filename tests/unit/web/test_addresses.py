@@ -4,32 +4,32 @@ import pytest
 
 
 @pytest.mark.parametrize("path", ["/api/v1/metrics/", "/static/x", "/healthz/", "/metrics/"])
-def test_no_address_is_redirected_since_a_proxy_may_have_another(house, path):
-    with house.client:
-        answer = house.client.get(path, follow_redirects=False)
+def test_no_address_is_redirected_since_a_proxy_may_have_another(server, path):
+    with server.client:
+        answer = server.client.get(path, follow_redirects=False)
     assert answer.status_code == 404
     assert answer.json()["type"] == "/docs/problems#not-found"
 
 
-def test_a_program_is_led_to_the_description_of_the_api(house):
-    with house.client:
-        assert "/api/v1/openapi.json" in house.get("/nothing", status=404)["detail"]
-        assert "Allow" in house.client.patch("/api/v1/metrics").json()["detail"]
+def test_a_program_is_led_to_the_description_of_the_api(server):
+    with server.client:
+        assert "/api/v1/openapi.json" in server.get("/nothing", status=404)["detail"]
+        assert "Allow" in server.client.patch("/api/v1/metrics").json()["detail"]
 
 
 @pytest.mark.parametrize(("path", "up"), [("/nowhere", ""), ("/incidents/", "../"), ("/a/b/c", "../../")])
-def test_a_person_gets_the_page_that_says_so(house, path, up):
-    with house.client:
-        answer = house.client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+def test_a_person_gets_the_page_that_says_so(server, path, up):
+    with server.client:
+        answer = server.client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
     assert answer.status_code == 404
     assert answer.headers["content-type"].startswith("text/html")
-    assert f'href="{up}static/{house.site.page.hash}/' in answer.text
+    assert f'href="{up}static/{server.site.page.hash}/' in answer.text
 
 
-def test_what_is_missing_of_the_api_or_of_files_is_never_a_page(house):
-    with house.client:
+def test_what_is_missing_of_the_api_or_of_files_is_never_a_page(server):
+    with server.client:
         for path in ("/api/v1/nothing", "/static/old/main.js"):
-            answer = house.client.get(path, headers={"Accept": "text/html"})
+            answer = server.client.get(path, headers={"Accept": "text/html"})
             assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
@@ -44,7 +44,7 @@ def test_what_is_missing_of_the_api_or_of_files_is_never_a_page(house):
         ("/metrics", "limit", "0", "Expected `int` >= 1"),
     ],
 )
-def test_a_parameter_that_cannot_be_is_explained(shared_house, path, name, value, said):
-    (error,) = shared_house.get(path, status=400, **{name: value})["errors"]
+def test_a_parameter_that_cannot_be_is_explained(shared_server, path, name, value, said):
+    (error,) = shared_server.get(path, status=400, **{name: value})["errors"]
     assert error["pointer"] == f"?{name}"
     assert error["detail"].startswith(said)

@@ -9,7 +9,7 @@ from htmengine.alerts.notice import trial_notice
 from htmengine.alerts.tables_text import WrittenTarget, with_targets, written_targets
 from htmengine.incidents.writer import Writer
 from tests.unit.alerts.kinds import fake_kind
-from tests.unit.web.house import NOW, House
+from tests.unit.web.server import NOW, WebServer
 from tests.unit.web.test_access import token_of
 
 OPS = '[targets.ops]\nkind = "fake"\nurl = "http://a"\n'
@@ -23,31 +23,31 @@ def made():
 
 
 @pytest.fixture
-def path(house):
-    return house.context.settings.alerts
+def path(server):
+    return server.context.settings.alerts
 
 
 @pytest.fixture
-def one(house, made, path):
-    """Give a house with an incident, and a file."""
+def one(server, made, path):
+    """Give a server with an incident, and a file."""
     path.write_text(OPS)
-    house.metric("web.cpu", [5.0] * 300, log_scores=[0.1] * 299 + [0.9])
-    Writer(house.context.database, clock=lambda: NOW).work()
-    with house.client:
-        yield house
+    server.metric("web.cpu", [5.0] * 300, log_scores=[0.1] * 299 + [0.9])
+    Writer(server.context.database, clock=lambda: NOW).work()
+    with server.client:
+        yield server
     assert all(target.closed for target in made)
 
 
-def store(house, *rows):
+def store(server, *rows):
     """Store notices; each row is a target, a state, and the number of an incident."""
-    with house.context.database.write() as conn:
+    with server.context.database.write() as conn:
         for id_, (target, state, incident) in enumerate(rows, 1):
             row = deliveries.new(id_, target, trial_notice(f"n{id_}", "x", NOW), NOW, incident=incident)
             deliveries.add(conn, [row._replace(state=state, reason="HTTP 503", tries=2, due=None)])
 
 
-def ask(house, method, path, status=200, headers=None, **body):
-    answer = house.client.request(
+def ask(server, method, path, status=200, headers=None, **body):
+    answer = server.client.request(
         method, f"/api/v1{path}", json=body if body or method != "GET" else None, headers=headers
     )
     assert answer.status_code == status, answer.text
@@ -387,11 +387,11 @@ class TestRules:
     ],
 )
 def test_each_needs_its_scope(context, method, asked, scope):
-    house = House(context, require_token=True)
-    lesser = token_of(house, "write" if scope == "read" else "teach")
-    answer = house.client.request(
+    server = WebServer(context, require_token=True)
+    lesser = token_of(server, "write" if scope == "read" else "teach")
+    answer = server.client.request(
         method, f"/api/v1{asked}", json={}, headers={"Authorization": f"Bearer {lesser}"}
     )
-    house.site.close()
+    server.site.close()
     assert answer.status_code == 403
     assert scope in answer.json()["detail"]

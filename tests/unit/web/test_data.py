@@ -7,15 +7,15 @@ import pytest
 
 from htmengine.admin import export
 from htmengine.web.api import data
-from tests.unit.web.house import NOW
+from tests.unit.web.server import NOW
 
 
-def test_rows_behind_a_rowid_come_one_by_one_and_without_a_gap(house):
-    uid = house.metric("a", [float(i) for i in range(1, 26)])
-    with house.client:
+def test_rows_behind_a_rowid_come_one_by_one_and_without_a_gap(server):
+    uid = server.metric("a", [float(i) for i in range(1, 26)])
+    with server.client:
         rowids, since = [], 0
         while True:
-            page = house.get(f"/metrics/{uid}/data", since_rowid=since, limit=10)
+            page = server.get(f"/metrics/{uid}/data", since_rowid=since, limit=10)
             if not page["rows"]:
                 break
             rowids += [row[0] for row in page["rows"]]
@@ -25,24 +25,24 @@ def test_rows_behind_a_rowid_come_one_by_one_and_without_a_gap(house):
     assert page["columns"] == ["rowid", "time", "value", "log_score", "low", "high"]
 
 
-def test_with_scored_no_row_comes_before_its_score(house):
-    uid = house.metric("a", [1.0, 2.0], monitored=True)
+def test_with_scored_no_row_comes_before_its_score(server):
+    uid = server.metric("a", [1.0, 2.0], monitored=True)
     from htmengine.repository import samples
 
-    with house.context.database.write() as conn:
+    with server.context.database.write() as conn:
         samples.append(conn, [uid], [3], [int(NOW)], [3.0])
         samples.advance_last(conn, [samples.Advance(uid, 2, 3, int(NOW))])
-    with house.client:
-        every = house.get(f"/metrics/{uid}/data", since_rowid=0)
-        scored = house.get(f"/metrics/{uid}/data", since_rowid=0, scored="true")
+    with server.client:
+        every = server.get(f"/metrics/{uid}/data", since_rowid=0)
+        scored = server.get(f"/metrics/{uid}/data", since_rowid=0, scored="true")
     assert [row[0] for row in every["rows"]] == [1, 2, 3]
     assert [row[0] for row in scored["rows"]] == [1, 2]
 
 
-def test_few_rows_of_a_time_are_given_as_they_are(house):
-    uid = house.metric("a", [1.0, 2.0, 3.0])
-    with house.client:
-        answer = house.get(f"/metrics/{uid}/data", **{"from": NOW - 100, "to": NOW})
+def test_few_rows_of_a_time_are_given_as_they_are(server):
+    uid = server.metric("a", [1.0, 2.0, 3.0])
+    with server.client:
+        answer = server.get(f"/metrics/{uid}/data", **{"from": NOW - 100, "to": NOW})
     assert answer["columns"] == ["time", "value", "value_min", "value_max", "log_score", "low", "high"]
     assert answer["rows"] == [
         [NOW - 90, 2.0, 2.0, 2.0, 0.1, 4.0, 6.0],
@@ -52,21 +52,21 @@ def test_few_rows_of_a_time_are_given_as_they_are(house):
 
 
 @pytest.mark.parametrize("zone", ["Z", "+01:00", "-05:30", " 01:00"])
-def test_times_are_taken_as_text_too(house, zone):
-    uid = house.metric("a", [1.0, 2.0, 3.0])
+def test_times_are_taken_as_text_too(server, zone):
+    uid = server.metric("a", [1.0, 2.0, 3.0])
     tz = UTC if zone == "Z" else datetime.fromisoformat(f"2000-01-01T00:00:00{zone.replace(' ', '+')}").tzinfo
     begin, end = (datetime.fromtimestamp(time, tz).isoformat()[:19] + zone for time in (NOW - 100, NOW))
-    with house.client:
-        answer = house.get(f"/metrics/{uid}/data", **{"from": begin, "to": end})
+    with server.client:
+        answer = server.get(f"/metrics/{uid}/data", **{"from": begin, "to": end})
     assert [row[0] for row in answer["rows"]] == [NOW - 90, NOW - 30]
 
 
-def test_a_spike_survives_however_few_points_there_are(house):
+def test_a_spike_survives_however_few_points_there_are(server):
     values, scores = [5.0] * 1000, [0.1] * 1000
     values[437], scores[437] = 99.0, 0.9
-    uid = house.metric("a", values, log_scores=scores)
-    with house.client:
-        answer = house.get(f"/metrics/{uid}/data", points=7, **{"from": NOW - 61000, "to": NOW})
+    uid = server.metric("a", values, log_scores=scores)
+    with server.client:
+        answer = server.get(f"/metrics/{uid}/data", points=7, **{"from": NOW - 61000, "to": NOW})
     columns = dict(zip(answer["columns"], zip(*answer["rows"], strict=True), strict=True))
     assert answer["downsampled"]
     assert len(answer["rows"]) <= 8  # a step begins at a multiple of itself
@@ -75,15 +75,15 @@ def test_a_spike_survives_however_few_points_there_are(house):
     assert min(columns["value_min"]) == 5.0
 
 
-def test_points_are_the_same_whoever_makes_them(house, monkeypatch):
+def test_points_are_the_same_whoever_makes_them(server, monkeypatch):
     random = np.random.default_rng(3)
-    uid = house.metric("a", random.normal(size=1000).tolist(), log_scores=(random.random(1000) / 3).tolist())
+    uid = server.metric("a", random.normal(size=1000).tolist(), log_scores=(random.random(1000) / 3).tolist())
     series = "value,log_score,anomaly_score,low,high,forecast"
     asked = {"from": NOW - 50_000, "to": NOW - 100, "points": 20, "series": series}
-    with house.client:
-        of_database = house.get(f"/metrics/{uid}/data", **asked)
+    with server.client:
+        of_database = server.get(f"/metrics/{uid}/data", **asked)
         monkeypatch.setattr(data, "MIN_ROWS_PER_POINT", 10**9)
-        of_rows = house.get(f"/metrics/{uid}/data", **asked)
+        of_rows = server.get(f"/metrics/{uid}/data", **asked)
     assert of_database["rows"] == of_rows["rows"]
     assert len(of_rows["rows"]) > 10
 
@@ -91,25 +91,25 @@ def test_points_are_the_same_whoever_makes_them(house, monkeypatch):
 @pytest.mark.parametrize(
     "points", [2000, 12, 3], ids=["each row", "summed up here", "summed up by the database"]
 )
-def test_parts_of_the_score_are_given_where_they_are_asked_for(house, points):
-    uid = house.metric("a", [5.0] * 20, log_scores=[0.1] * 19 + [0.7])
-    with house.client:
+def test_parts_of_the_score_are_given_where_they_are_asked_for(server, points):
+    uid = server.metric("a", [5.0] * 20, log_scores=[0.1] * 19 + [0.7])
+    with server.client:
         wanted = {"series": "novelty,raw,sequence", "points": points, "from": NOW - 3000, "to": NOW}
-        answer = house.get(f"/metrics/{uid}/data", **wanted)
-        refused = house.get(f"/metrics/{uid}/data", status=400, series="raw", since_rowid=0)
-        nothing = house.get(f"/metrics/{uid}/data", **(wanted | {"from": 0, "to": 100}))
+        answer = server.get(f"/metrics/{uid}/data", **wanted)
+        refused = server.get(f"/metrics/{uid}/data", status=400, series="raw", since_rowid=0)
+        nothing = server.get(f"/metrics/{uid}/data", **(wanted | {"from": 0, "to": 100}))
     assert answer["columns"] == ["time", "novelty", "raw", "sequence"]
     assert answer["rows"][-1][1:] == [0.7, 0.1, 0.7]
     assert "since_rowid" in refused["detail"]
     assert nothing["rows"] == []
 
 
-def test_binary_columns_hold_the_same_as_json(house):
-    uid = house.metric("a", [1.0, 2.0, 3.0], monitored=False)
-    with house.client as client:
+def test_binary_columns_hold_the_same_as_json(server):
+    uid = server.metric("a", [1.0, 2.0, 3.0], monitored=False)
+    with server.client as client:
         path = f"/api/v1/metrics/{uid}/data"
         answer = client.get(path, params={"format": "bin"})
-        expected = house.get(f"/metrics/{uid}/data")
+        expected = server.get(f"/metrics/{uid}/data")
     assert answer.headers["content-type"] == "application/octet-stream"
     names = answer.headers["x-columns"].split(",")
     assert names == expected["columns"]
@@ -120,8 +120,8 @@ def test_binary_columns_hold_the_same_as_json(house):
 
 
 @pytest.fixture(scope="module")
-def shared_metric(shared_house):
-    return shared_house.metric("a", [1.0])
+def shared_metric(shared_server):
+    return shared_server.metric("a", [1.0])
 
 
 @pytest.mark.parametrize(
@@ -136,13 +136,13 @@ def shared_metric(shared_house):
         {"unknown": 1},
     ],
 )
-def test_a_request_that_makes_no_sense_is_explained(shared_house, shared_metric, parameters):
-    problem = shared_house.get(f"/metrics/{shared_metric}/data", status=400, **parameters)
+def test_a_request_that_makes_no_sense_is_explained(shared_server, shared_metric, parameters):
+    problem = shared_server.get(f"/metrics/{shared_metric}/data", status=400, **parameters)
     assert problem["detail"]
 
 
-def test_an_unknown_metric_is_a_problem_with_a_kind(house):
-    with house.client as client:
+def test_an_unknown_metric_is_a_problem_with_a_kind(server):
+    with server.client as client:
         answer = client.get("/api/v1/metrics/nobody/data")
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
@@ -151,17 +151,17 @@ def test_an_unknown_metric_is_a_problem_with_a_kind(house):
 
 
 @pytest.mark.parametrize("points", [5, 50, 400])
-def test_the_database_sums_up_what_would_be_summed_up_here(house, monkeypatch, points):
+def test_the_database_sums_up_what_would_be_summed_up_here(server, monkeypatch, points):
     random = np.random.default_rng(7)
     values, scores = random.normal(size=1500), random.random(1500) / 2
-    uid = house.metric("a", values.tolist(), log_scores=scores.tolist())
+    uid = server.metric("a", values.tolist(), log_scores=scores.tolist())
     wanted = {"points": points, "series": "value,log_score,low,high,forecast,anomaly_score"}
     window = {"from": NOW - 80_000, "to": NOW - 1000}
-    with house.client:
-        here = house.get(f"/metrics/{uid}/data", **wanted, **window)
+    with server.client:
+        here = server.get(f"/metrics/{uid}/data", **wanted, **window)
         monkeypatch.setattr("htmengine.web.api.data.MAX_ROWS", 100)
         monkeypatch.setattr("htmengine.web.api.data.MIN_ROWS_PER_POINT", 0)
-        there = house.get(f"/metrics/{uid}/data", **wanted, **window)
+        there = server.get(f"/metrics/{uid}/data", **wanted, **window)
     assert here["step"] == there["step"]
     if here["step"] < 3600:
         assert there == here
@@ -173,20 +173,20 @@ def test_the_database_sums_up_what_would_be_summed_up_here(house, monkeypatch, p
             ][1:-1]
 
 
-def test_a_time_without_rows_is_empty(house, monkeypatch):
-    uid = house.metric("a", [1.0, 2.0])
+def test_a_time_without_rows_is_empty(server, monkeypatch):
+    uid = server.metric("a", [1.0, 2.0])
     monkeypatch.setattr("htmengine.web.api.data.MAX_ROWS", -1)
-    with house.client:
-        answer = house.get(f"/metrics/{uid}/data", **{"from": 0, "to": 1000})
+    with server.client:
+        answer = server.get(f"/metrics/{uid}/data", **{"from": 0, "to": 1000})
     assert answer["rows"] == []
 
 
-def test_all_rows_are_given_as_a_file_with_scores_and_bands(house, monkeypatch):
+def test_all_rows_are_given_as_a_file_with_scores_and_bands(server, monkeypatch):
     monkeypatch.setattr(export, "ROWS_BATCH_SIZE", 3)
-    uid = house.metric("web/a b", [float(i) for i in range(10)], log_scores=[0.1] * 9 + [0.7])
-    with house.client as client:
+    uid = server.metric("web/a b", [float(i) for i in range(10)], log_scores=[0.1] * 9 + [0.7])
+    with server.client as client:
         answer = client.get(f"/api/v1/metrics/{uid}/rows")
-        house.get("/metrics/nobody/rows", status=404)
+        server.get("/metrics/nobody/rows", status=404)
         assert len(client.get(f"/api/v1/metrics/{uid}/rows?since_rowid=8").text.splitlines()) == 3
     assert answer.headers["content-disposition"] == 'attachment; filename="web_a_b.csv"'
     rows = list(csv.DictReader(io.StringIO(answer.text)))

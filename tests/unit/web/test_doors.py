@@ -15,7 +15,7 @@ from htmengine.doors.reasons import Reason
 from htmengine.messages import decode_metric_lines
 from htmengine.repository import tokens
 from tests.unit.doors import prometheus
-from tests.unit.web.house import NOW, House
+from tests.unit.web.server import NOW, WebServer
 
 SECOND = int(NOW)
 REQUESTS = {
@@ -57,52 +57,52 @@ def queued(context):
 
 
 @pytest.mark.parametrize("path", REQUESTS)
-def test_samples_are_on_the_queue_once_the_request_is_answered(house, queued, path):
-    answer = house.client.post(path, **REQUESTS[path])
+def test_samples_are_on_the_queue_once_the_request_is_answered(server, queued, path):
+    answer = server.client.post(path, **REQUESTS[path])
     assert answer.status_code == (200 if "samples" in path else 204), answer.text
     assert queued() == [f"a 1.5 {SECOND}", f"b;k=v 2.0 {SECOND}"]
 
 
 @pytest.mark.parametrize("path", REQUESTS)
-def test_a_body_may_be_compressed(house, queued, path):
+def test_a_body_may_be_compressed(server, queued, path):
     request = REQUESTS[path]
     headers = {**request.get("headers", {}), "Content-Encoding": "gzip"}
-    answer = house.client.post(path, content=gzip.compress(request["content"].encode()), headers=headers)
+    answer = server.client.post(path, content=gzip.compress(request["content"].encode()), headers=headers)
     assert answer.is_success
     assert len(queued()) == 2
-    assert house.client.post(path, content=b"no gzip", headers=headers).status_code == 400
+    assert server.client.post(path, content=b"no gzip", headers=headers).status_code == 400
     headers["Content-Encoding"] = "br"
-    assert house.client.post(path, content=b"x", headers=headers).status_code == 415
+    assert server.client.post(path, content=b"x", headers=headers).status_code == 415
 
 
-def test_a_sender_that_is_faster_than_a_second_is_told_in_the_report(house, queued):
+def test_a_sender_that_is_faster_than_a_second_is_told_in_the_report(server, queued):
     lines = [f"a value={i} {SECOND}{i * 250 % 1000:03d}000000" for i in range(4)]
     lines += [f"b value=7 {SECOND}500000000", f"b value=7 {SECOND}500000000"]  # sent again
     lines += [f"c value=8 {SECOND}500000000", f"c value=9 {SECOND + 1}000000000"]
-    assert house.client.post("/write", content="\n".join(lines)).status_code == 204
+    assert server.client.post("/write", content="\n".join(lines)).status_code == 204
     kept = [f"a 0.0 {SECOND}", *[f"b 7.0 {SECOND}"] * 2, f"c 8.0 {SECOND}", f"c 9.0 {SECOND + 1}"]
     assert queued() == kept
-    rejected = house.context.counters["web"]()["rejected"]
+    rejected = server.context.counters["web"]()["rejected"]
     assert {reason: found["count"] for reason, found in rejected.items()} == {f"influx: {Reason.FASTER}": 3}
 
 
-def test_running_totals_may_come_faster_than_a_second(house, queued):
+def test_running_totals_may_come_faster_than_a_second(server, queued):
     points = [
         {"startTimeUnixNano": "1", "timeUnixNano": f"{SECOND}{part}00000000", "asInt": str(part)}
         for part in (1, 5)
     ]
     total = {"dataPoints": points, "aggregationTemporality": 2, "isMonotonic": True}
     document = {"resourceMetrics": [{"scopeMetrics": [{"metrics": [{"name": "t", "sum": total}]}]}]}
-    assert house.client.post("/v1/metrics", json=document).is_success
+    assert server.client.post("/v1/metrics", json=document).is_success
     assert len(queued()) == 2
 
 
 @pytest.mark.parametrize("path", BAD)
-def test_what_is_refused_is_answered_and_reported_by_door_and_reason(house, queued, path):
-    answer = house.client.post(path, **BAD[path])
+def test_what_is_refused_is_answered_and_reported_by_door_and_reason(server, queued, path):
+    answer = server.client.post(path, **BAD[path])
     assert answer.status_code == 400
     assert queued() == []
-    rejected = house.context.counters["web"]()["rejected"]
+    rejected = server.context.counters["web"]()["rejected"]
     assert [found["count"] for found in rejected.values()] == [1]
     assert all(": " in reason for reason in rejected)
     assert [(found["peer"], found["last"]) for found in rejected.values()] == [("127.0.0.1", NOW)]
@@ -111,15 +111,15 @@ def test_what_is_refused_is_answered_and_reported_by_door_and_reason(house, queu
 @pytest.mark.parametrize("path", REQUESTS)
 @pytest.mark.parametrize("error", [QueueFull("full"), BusUnavailable("away")])
 def test_a_sender_is_asked_to_send_again_while_the_queue_takes_no_more(
-    shared_house, monkeypatch, path, error
+    shared_server, monkeypatch, path, error
 ):
-    house = shared_house
+    server = shared_server
 
     def publish(messages, *, gate=None):
         raise error
 
-    monkeypatch.setattr(house.context.bus, "publish", publish)
-    answer = house.client.post(path, **REQUESTS[path])
+    monkeypatch.setattr(server.context.bus, "publish", publish)
+    answer = server.client.post(path, **REQUESTS[path])
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
     assert "partial write" not in answer.text
@@ -127,14 +127,14 @@ def test_a_sender_is_asked_to_send_again_while_the_queue_takes_no_more(
 
 @pytest.mark.parametrize("path", REQUESTS)
 def test_other_machines_need_a_token_that_may_write(context, path):
-    house = House(context, host="0.0.0.0")
+    server = WebServer(context, host="0.0.0.0")
     try:
         with context.database.write() as conn:
             secrets = {
                 scope: tokens.create(conn, scope, [scope], by="test", now=NOW)[1]
                 for scope in ("read", "write")
             }
-        client = house.client_at("http://10.0.0.1:2080", "10.0.0.2")
+        client = server.client_at("http://10.0.0.1:2080", "10.0.0.2")
         request = dict(REQUESTS[path])
         headers = request.pop("headers", {})
         post = lambda **more: client.post(path, headers={**headers, **more}, **request).status_code  # noqa: E731
@@ -143,36 +143,36 @@ def test_other_machines_need_a_token_that_may_write(context, path):
         for shown in (f"Bearer {secrets['write']}", f"Token {secrets['write']}"):
             assert post(Authorization=shown) in (200, 204)
     finally:
-        house.site.close()
+        server.site.close()
 
 
-def test_on_this_machine_a_user_and_password_that_a_client_shows_unasked_do_not_matter(house, queued):
+def test_on_this_machine_a_user_and_password_that_a_client_shows_unasked_do_not_matter(server, queued):
     for _ in range(60):
-        answer = house.client.post("/write", content=f"a value=1 {SECOND}000000000", auth=("root", "root"))
+        answer = server.client.post("/write", content=f"a value=1 {SECOND}000000000", auth=("root", "root"))
         assert answer.status_code == 204
     assert len(queued()) == 60
 
 
 @pytest.mark.parametrize("path", REQUESTS)
-def test_another_sites_page_cannot_send_samples(house, queued, path):
+def test_another_sites_page_cannot_send_samples(server, queued, path):
     request = dict(REQUESTS[path])
     headers = {**request.pop("headers", {}), "Sec-Fetch-Site": "cross-site"}
-    assert house.client.post(path, headers=headers, **request).status_code == 403
+    assert server.client.post(path, headers=headers, **request).status_code == 403
     assert queued() == []
 
 
 @pytest.mark.parametrize("path", REQUESTS)
-def test_a_body_that_is_too_large_is_refused_in_the_senders_own_form(house, path):
+def test_a_body_that_is_too_large_is_refused_in_the_senders_own_form(server, path):
     headers = REQUESTS[path].get("headers", {})
-    answer = house.client.post(path, content=bytes((16 << 20) + 1), headers=headers)
+    answer = server.client.post(path, content=bytes((16 << 20) + 1), headers=headers)
     assert answer.status_code == 413
     if "write" in path:
         assert answer.json()["code"] == "request too large"
 
 
-def test_our_own_door_takes_a_document_and_says_what_it_refused(house, queued):
+def test_our_own_door_takes_a_document_and_says_what_it_refused(server, queued):
     samples = [{"name": "a", "value": 1}, {"name": "a;x", "value": 1}]
-    answer = house.client.post("/api/v1/samples", json=samples)
+    answer = server.client.post("/api/v1/samples", json=samples)
     assert answer.status_code == 200
     assert answer.json()["accepted"] == answer.json()["refused"] == 1
     assert answer.json()["errors"][0] | {"sample": ""} == {
@@ -183,32 +183,32 @@ def test_our_own_door_takes_a_document_and_says_what_it_refused(house, queued):
     assert queued() == [f"a 1.0 {SECOND}"]
 
 
-def test_our_own_door_explains_problems_as_the_api_does(house):
+def test_our_own_door_explains_problems_as_the_api_does(server):
     headers = {"Content-Type": "application/x-ndjson"}
-    refused = house.client.post("/api/v1/samples", content="x", headers=headers)
+    refused = server.client.post("/api/v1/samples", content="x", headers=headers)
     assert refused.headers["Content-Type"] == "application/problem+json"
     assert refused.json()["status"] == 400
     assert refused.json()["refused"] == 1
-    assert house.client.post("/api/v1/samples", content="[").status_code == 415
+    assert server.client.post("/api/v1/samples", content="[").status_code == 415
     assert (
-        house.client.post(
+        server.client.post(
             "/api/v1/samples", content="[", headers={"Content-Type": "application/json"}
         ).status_code
         == 400
     )
 
 
-def test_influx_keeps_the_good_lines_and_tells_the_first_bad_one(house, queued):
-    answer = house.client.post("/write?db=x&precision=s", content=f"a value=1 {SECOND}\nb value=x {SECOND}")
+def test_influx_keeps_the_good_lines_and_tells_the_first_bad_one(server, queued):
+    answer = server.client.post("/write?db=x&precision=s", content=f"a value=1 {SECOND}\nb value=x {SECOND}")
     assert answer.status_code == 400
     assert answer.json()["error"].startswith("partial write: line 2: the value is not a number")
     assert "X-Influx-Error" in answer.headers
     assert queued() == [f"a 1.0 {SECOND}"]
-    assert house.client.post("/write?precision=d", content="a value=1").json()["code"] == "invalid"
+    assert server.client.post("/write?precision=d", content="a value=1").json()["code"] == "invalid"
 
 
-def test_clients_of_influx_find_what_they_ask_for_before_they_write(house):
-    client = house.client
+def test_clients_of_influx_find_what_they_ask_for_before_they_write(server):
+    client = server.client
     assert client.get("/ping").status_code == client.head("/ping").status_code == 204
     assert client.get("/ping").headers["X-Influxdb-Version"] == "1.8.10"
     assert client.get("/ping?verbose=true").json() == {"version": "1.8.10"}
@@ -223,15 +223,15 @@ def test_clients_of_influx_find_what_they_ask_for_before_they_write(house):
     assert (refused.status_code, refused.json()) == (400, {"error": "htmengine takes writes only"})
 
 
-def test_opentsdb_gives_summary_and_details(house):
+def test_opentsdb_gives_summary_and_details(server):
     content = json.dumps([{"metric": "a", "value": 1}, {"metric": "a", "value": "x"}])
-    assert house.client.post("/api/put?summary", content=content).json() == {"success": 1, "failed": 1}
-    details = house.client.post("/api/put?details", content=content)
+    assert server.client.post("/api/put?summary", content=content).json() == {"success": 1, "failed": 1}
+    details = server.client.post("/api/put?details", content=content)
     assert details.status_code == 400
     assert details.json()["errors"][0]["error"] == "the value is not a number"
 
 
-def test_the_clients_of_influx_write_here(house, queued):
+def test_the_clients_of_influx_write_here(server, queued):
     influxdb = pytest.importorskip("influxdb_client.client.write.point", reason="no influxdb-client")
     line = (
         influxdb.Point("cpu")
@@ -241,7 +241,7 @@ def test_the_clients_of_influx_write_here(house, queued):
         .time(SECOND, "s")
         .to_line_protocol()
     )
-    assert house.client.post("/api/v2/write?precision=s", content=line).status_code == 204
+    assert server.client.post("/api/v2/write?precision=s", content=line).status_code == 204
     assert queued() == [f"cpu.on;host=a_b 1.0 {SECOND}", f"cpu.usage;host=a_b 1.5 {SECOND}"]
 
 
@@ -271,9 +271,9 @@ def messages(context):
 
 
 @pytest.mark.parametrize("path", ["/api/v1/write", "/api/prom/push", "/prometheus/write"])
-def test_prometheus_writes_gauges_and_counters(house, messages, path):
+def test_prometheus_writes_gauges_and_counters(server, messages, path):
     request = remote_write_request(series("up", 1.0, job="a"), series("hits_total", 5.0, job="a"))
-    answer = house.client.post(path, **request)
+    answer = server.client.post(path, **request)
     assert (answer.status_code, answer.content) == (204, b"")
     assert messages() == {
         "plain": [f"up;job=a 1.0 {SECOND}"],
@@ -281,8 +281,8 @@ def test_prometheus_writes_gauges_and_counters(house, messages, path):
     }
 
 
-def test_prometheus_is_told_what_it_must_not_send_again_and_what_it_must(house, messages, monkeypatch):
-    post = lambda **request: house.client.post("/api/v1/write", **request)  # noqa: E731
+def test_prometheus_is_told_what_it_must_not_send_again_and_what_it_must(server, messages, monkeypatch):
+    post = lambda **request: server.client.post("/api/v1/write", **request)  # noqa: E731
     partly = post(**remote_write_request(series("up", 1.0, float("inf"))))
     assert (partly.status_code, partly.text) == (400, "the value is not finite: 1\n")
     assert len(messages()["plain"]) == 1
@@ -294,7 +294,7 @@ def test_prometheus_is_told_what_it_must_not_send_again_and_what_it_must(house, 
     def full(messages, *, gate=None):
         raise QueueFull("full")
 
-    monkeypatch.setattr(house.context.bus, "publish", full)
+    monkeypatch.setattr(server.context.bus, "publish", full)
     later = post(**remote_write_request(series("up", 1.0)))
     assert (later.status_code, later.headers["Retry-After"]) == (503, "5")
 
@@ -302,28 +302,28 @@ def test_prometheus_is_told_what_it_must_not_send_again_and_what_it_must(house, 
 def test_what_the_doors_take_is_configured(context, queued):
     doors = config.Doors(limits=Limits(body=1000, samples=2), drop_labels=("job",), buckets=True)
     settings = msgspec.structs.replace(context.settings, doors=doors)
-    house = House(replace(context, settings=settings))
+    server = WebServer(replace(context, settings=settings))
     try:
-        assert house.client.post("/write", content=b"a value=1\n" * 3).status_code == 413
-        assert house.client.post("/write", content=b"#" * 1001).status_code == 413
+        assert server.client.post("/write", content=b"a value=1\n" * 3).status_code == 413
+        assert server.client.post("/write", content=b"#" * 1001).status_code == 413
         request = remote_write_request(series("up", 1.0, job="a"), series("took_bucket", 1.0, le="1"))
-        assert house.client.post("/api/v1/write", **request).status_code == 204
+        assert server.client.post("/api/v1/write", **request).status_code == 204
         assert [line.split()[0] for line in queued()] == ["up", "took_bucket;le=1"]
     finally:
-        house.site.close()
+        server.site.close()
 
 
-def test_version_2_is_told_how_much_was_written(house):
+def test_version_2_is_told_how_much_was_written(server):
     body = prometheus.request_v2(({"__name__": "up"}, [prometheus.sample(1.0, SECOND * 1000)], 2, True))
     headers = REMOTE_WRITE | {"Content-Type": "application/x-protobuf;proto=io.prometheus.write.v2.Request"}
-    answer = house.client.post(
+    answer = server.client.post(
         "/api/v1/write", content=bytes(cramjam.snappy.compress_raw(body)), headers=headers
     )
     assert answer.status_code == 204
     assert answer.headers["X-Prometheus-Remote-Write-Samples-Written"] == "1"
 
 
-def test_opentelemetry_exports_and_is_answered_in_its_own_encoding(house, messages):
+def test_opentelemetry_exports_and_is_answered_in_its_own_encoding(server, messages):
     data = {"aggregationTemporality": 2, "isMonotonic": True}
     points = [
         {"timeUnixNano": f"{SECOND}000000000", "startTimeUnixNano": f"{SECOND - 60}000000000", "asInt": "5"}
@@ -333,19 +333,19 @@ def test_opentelemetry_exports_and_is_answered_in_its_own_encoding(house, messag
             {"scopeMetrics": [{"metrics": [{"name": "hits", "sum": {**data, "dataPoints": points}}]}]}
         ]
     }
-    answer = house.client.post("/v1/metrics", json=document)
+    answer = server.client.post("/v1/metrics", json=document)
     assert (answer.status_code, answer.json()) == (200, {})
     assert messages() == {"totals": [f"hits 5.0 {float(SECOND)} counter {float(SECOND - 60)} -"]}
     points[0]["asDouble"] = "NaN"
     assert (
-        house.client.post("/v1/metrics", json=document).json()["partialSuccess"]["rejectedDataPoints"] == "1"
+        server.client.post("/v1/metrics", json=document).json()["partialSuccess"]["rejectedDataPoints"] == "1"
     )
     protobuf = {"Content-Type": "application/x-protobuf"}
-    empty = house.client.post("/v1/metrics", content=b"", headers=protobuf)
+    empty = server.client.post("/v1/metrics", content=b"", headers=protobuf)
     assert (empty.status_code, empty.content) == (200, b"")
-    bad = house.client.post("/v1/metrics", content=b"\xff", headers=protobuf)
+    bad = server.client.post("/v1/metrics", content=b"\xff", headers=protobuf)
     assert (bad.status_code, bad.headers["Content-Type"]) == (400, "application/x-protobuf")
     assert (
-        house.client.post("/v1/metrics", content=b"x", headers={"Content-Type": "text/plain"}).status_code
+        server.client.post("/v1/metrics", content=b"x", headers={"Content-Type": "text/plain"}).status_code
         == 415
     )

@@ -1,21 +1,21 @@
-from tests.unit.web.house import NOW
+from tests.unit.web.server import NOW
 
 
-def sent(house, what, at, tags="deploy"):
+def sent(server, what, at, tags="deploy"):
     body = {"what": what, "tags": tags, "when": at, "data": "by the pipeline"}
-    assert house.client.post("/events/", json=body).status_code == 200
+    assert server.client.post("/events/", json=body).status_code == 200
 
 
-def test_what_was_sent_as_to_graphite_is_listed_the_newest_first(house):
-    with house.client:
-        sent(house, "version 1", NOW - 7200)
-        sent(house, "version 2", NOW - 60, "deploy web")
-        sent(house, "long ago", NOW - 200_000)
-        items = house.get("/events")["items"]
+def test_what_was_sent_as_to_graphite_is_listed_the_newest_first(server):
+    with server.client:
+        sent(server, "version 1", NOW - 7200)
+        sent(server, "version 2", NOW - 60, "deploy web")
+        sent(server, "long ago", NOW - 200_000)
+        items = server.get("/events")["items"]
         assert [one["what"] for one in items] == ["version 2", "version 1"]
         assert items[0]["tags"] == ["deploy", "web"]
         assert (items[0]["time"], items[0]["data"]) == (NOW - 60, "by the pipeline")
         # Both ends count.
-        between = house.get("/events", **{"from": NOW - 7200, "to": NOW - 60})["items"]
+        between = server.get("/events", **{"from": NOW - 7200, "to": NOW - 60})["items"]
         assert len(between) == 2
-        assert house.get("/events", limit=1)["items"] == items[:1]
+        assert server.get("/events", limit=1)["items"] == items[:1]

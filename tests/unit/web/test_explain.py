@@ -7,7 +7,7 @@ import pytest
 from htmengine.admin import explaining
 from htmengine.htm.model import Model
 from htmengine.model_swapper import definition
-from tests.unit.web.house import MODEL_PARAMS, NOW
+from tests.unit.web.server import MODEL_PARAMS, NOW
 
 
 def a_series():
@@ -24,12 +24,12 @@ def expected(values, rowid):
     return model.explain()
 
 
-def test_any_row_is_explained_as_its_model_saw_it(house):
+def test_any_row_is_explained_as_its_model_saw_it(server):
     values = a_series()
-    uid = house.metric("a", values)
-    with house.client:
+    uid = server.metric("a", values)
+    with server.client:
         for rowid in (300, 651):
-            explained = house.get(f"/metrics/{uid}/explain/{rowid}")
+            explained = server.get(f"/metrics/{uid}/explain/{rowid}")
             own = expected(values, rowid)
             assert explained["log_score"] == own.scores.log_score
             assert explained["cause"] == own.cause
@@ -43,28 +43,28 @@ def test_any_row_is_explained_as_its_model_saw_it(house):
     assert "40" in explained["sentence"]
 
 
-def test_a_row_that_the_model_has_not_seen_is_explained_as_such(house):
-    uid = house.metric("a", [5.0] * 300)
-    with house.client:
-        assert "1 to 300" in house.get(f"/metrics/{uid}/explain/301", status=409)["detail"]
-        house.get(f"/metrics/{uid}/explain/0", status=409)
-        house.get("/metrics/nobody/explain/1", status=404)
+def test_a_row_that_the_model_has_not_seen_is_explained_as_such(server):
+    uid = server.metric("a", [5.0] * 300)
+    with server.client:
+        assert "1 to 300" in server.get(f"/metrics/{uid}/explain/301", status=409)["detail"]
+        server.get(f"/metrics/{uid}/explain/0", status=409)
+        server.get("/metrics/nobody/explain/1", status=404)
 
 
-def test_a_row_behind_too_many_others_is_not_explained(house, monkeypatch):
+def test_a_row_behind_too_many_others_is_not_explained(server, monkeypatch):
     monkeypatch.setattr(explaining, "MAX_ROWS", 100)
-    uid = house.metric("a", [5.0] * 300)
+    uid = server.metric("a", [5.0] * 300)
     with pytest.raises(explaining.CannotExplain, match="between"):
-        explaining.explain(house.context, uid, 250)
+        explaining.explain(server.context, uid, 250)
 
 
-def test_what_is_asked_again_and_again_opens_no_more_files_and_threads(house):
-    uid = house.metric("a", a_series())
-    with house.client:
+def test_what_is_asked_again_and_again_opens_no_more_files_and_threads(server):
+    uid = server.metric("a", a_series())
+    with server.client:
 
         def ask(rowid):
-            house.get(f"/metrics/{uid}")
-            house.get(f"/metrics/{uid}/explain/{rowid}")
+            server.get(f"/metrics/{uid}")
+            server.get(f"/metrics/{uid}/explain/{rowid}")
             return threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
 
         ask(300)

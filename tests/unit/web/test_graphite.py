@@ -15,7 +15,7 @@ from htmengine.repository import schema, tokens
 from htmengine.repository.times import from_epoch
 from htmengine.web import graphite, graphite_source
 from tests.support.examples import examples
-from tests.unit.web.house import NOW, House
+from tests.unit.web.server import NOW, WebServer
 
 UNTIL = int(NOW) // 60 * 60
 GRAFANA = {"X-Grafana-Org-Id": "1", "X-Dashboard-Id": "7", "X-Panel-Id": "2", "User-Agent": "Grafana/12.3.0"}
@@ -23,25 +23,25 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded", **GRAFANA}
 
 
 @pytest.fixture(scope="module")
-def fleet(shared_house):
-    """Give a house with metrics whose rows come each minute, the last of them at UNTIL."""
-    house = shared_house
+def fleet(shared_server):
+    """Give a server with metrics whose rows come each minute, the last of them at UNTIL."""
+    server = shared_server
     values = [float(i) for i in range(120)]
     scores = [0.1] * 119 + [0.75]
-    house.metric("web.a.requests", values, log_scores=scores, last=UNTIL)
-    house.metric("web.b.requests", [2 * value for value in values], last=UNTIL)
-    house.metric("web.a.errors", [1.0] * 120, last=UNTIL)
-    house.metric("cpu;dc=x;host=web1", [5.0] * 120, last=UNTIL)
-    house.metric("cpu;dc=y;host=db1", [6.0] * 120, last=UNTIL)
-    with house.client:
-        yield house
+    server.metric("web.a.requests", values, log_scores=scores, last=UNTIL)
+    server.metric("web.b.requests", [2 * value for value in values], last=UNTIL)
+    server.metric("web.a.errors", [1.0] * 120, last=UNTIL)
+    server.metric("cpu;dc=x;host=web1", [5.0] * 120, last=UNTIL)
+    server.metric("cpu;dc=y;host=db1", [6.0] * 120, last=UNTIL)
+    with server.client:
+        yield server
 
 
-def render(house, *targets, status=200, headers=FORM, **fields):
+def render(server, *targets, status=200, headers=FORM, **fields):
     """Ask as Grafana's panels do, by a form."""
     form = {"from": UNTIL - 600, "until": UNTIL, "format": "json", "maxDataPoints": 1000, **fields}
     body = urlencode([*(("target", target) for target in targets), *form.items()])
-    answer = house.client.post("/render", content=body, headers=headers)
+    answer = server.client.post("/render", content=body, headers=headers)
     assert answer.status_code == status, answer.text
     if status != 200:
         assert answer.headers["content-type"].startswith("text/plain")
@@ -262,29 +262,29 @@ def test_too_much_is_refused_in_words(fleet, monkeypatch):
 
 
 def test_a_token_is_needed_where_others_need_one(context):
-    house = House(context, require_token=True)
+    server = WebServer(context, require_token=True)
     with context.database.write() as conn:
         secret = tokens.create(conn, "grafana", ("read",), now=NOW, by="test")[1]
-    with house.client:
-        assert "token" in render(house, "constantLine(1)", status=401)
+    with server.client:
+        assert "token" in render(server, "constantLine(1)", status=401)
         basic = base64.b64encode(f"grafana:{secret}".encode()).decode()
-        found = render(house, "constantLine(1)", headers=FORM | {"Authorization": f"Basic {basic}"})
+        found = render(server, "constantLine(1)", headers=FORM | {"Authorization": f"Basic {basic}"})
         assert len(found) == 1
-    house.site.close()
+    server.site.close()
 
 
 # -- Events
 
 
-def test_deployments_are_stored_and_shown_by_their_tags(house):
+def test_deployments_are_stored_and_shown_by_their_tags(server):
     def shown(**fields):
-        return house.client.get(
+        return server.client.get(
             "/events/get_data", params={"from": UNTIL - 600, "until": UNTIL, **fields}
         ).json()
 
     sent = {"what": "deploy 1.7", "tags": ["deploy", "web"], "when": UNTIL - 60, "data": "by anne"}
-    assert house.client.post("/events/", json=sent).status_code == 200
-    assert house.client.post("/events", json={"what": "later", "tags": "deploy db"}).status_code == 200
+    assert server.client.post("/events/", json=sent).status_code == 200
+    assert server.client.post("/events", json={"what": "later", "tags": "deploy db"}).status_code == 200
     (one,) = shown(tags="deploy web")
     assert one == {
         "id": 1,
@@ -316,15 +316,15 @@ def test_an_event_that_cannot_be_stored_is_refused_in_words(fleet, sent, said):
 
 
 def test_sending_an_event_needs_the_scope_for_it(context):
-    house = House(context, require_token=True)
+    server = WebServer(context, require_token=True)
     with context.database.write() as conn:
         _, secret = tokens.create(conn, "grafana", ("read",), now=NOW, by="test")
-    with house.client:
-        answer = house.client.post(
+    with server.client:
+        answer = server.client.post(
             "/events/", json={"what": "x"}, headers={"Authorization": f"Bearer {secret}"}
         )
         assert answer.status_code == 403
-    house.site.close()
+    server.site.close()
 
 
 def test_an_incident_is_an_event():
@@ -356,15 +356,15 @@ def test_an_incident_is_an_event():
     length=st.integers(1, 20000),
 )
 def test_a_series_has_the_last_row_of_each_slot(context, gaps, back, length):
-    house = House(context)
+    server = WebServer(context)
     times = np.cumsum([UNTIL - 40000, *gaps]).tolist()
     name = f"m.{uuid.uuid4().hex}"
-    uid = house.metric(name, [float(i) for i in range(len(times))], last=times[-1])
+    uid = server.metric(name, [float(i) for i in range(len(times))], last=times[-1])
     with context.database.write() as conn:
         for rowid, at in enumerate(times, 1):
             where = (schema.metric_data.c.uid == uid) & (schema.metric_data.c.rowid == rowid)
             conn.execute(update(schema.metric_data).where(where).values(timestamp=from_epoch(at)))
-    source = graphite_source.FleetSource(house.site, graphite_source.Names(house.site.fleet))
+    source = graphite_source.FleetSource(server.site, graphite_source.Names(server.site.fleet))
     end = UNTIL - back
     (grid,) = source.fetch(
         [graphite_source.Wanted(source.names.index(name), "value")], end - length, end, lambda: None, 10**6
@@ -377,21 +377,21 @@ def test_a_series_has_the_last_row_of_each_slot(context, gaps, back, length):
             expected[slot] = float(i)
     found = {grid.start + i * step: value for i, value in enumerate(grid.values.tolist()) if value == value}
     assert found == expected
-    house.site.close()
+    server.site.close()
 
 
-def test_a_long_time_is_read_in_steps_and_by_hours(house, monkeypatch):
+def test_a_long_time_is_read_in_steps_and_by_hours(server, monkeypatch):
     monkeypatch.setattr(graphite_source, "MAX_ROWS", 50)
     monkeypatch.setattr(graphite_source, "HOURLY_ROWS", 200)
     values = [float(i % 60) for i in range(600)]
     last = UNTIL // 3600 * 3600 + 3540
-    house.metric("web.long", values, log_scores=[0.1] * 599 + [0.75], last=last)
-    with house.client:
+    server.metric("web.long", values, log_scores=[0.1] * 599 + [0.75], last=last)
+    with server.client:
         fields = {"until": last, "maxDataPoints": 10000}
-        (hourly,) = render(house, "web.long", **fields, **{"from": last - 600 * 60})
-        (scores,) = render(house, "logScore(web.long)", **fields, **{"from": last - 600 * 60})
-        (low,) = render(house, "usualLow(web.long)", **fields, **{"from": last - 600 * 60})
-        (steps,) = render(house, "web.long", **fields, **{"from": last - 100 * 60})
+        (hourly,) = render(server, "web.long", **fields, **{"from": last - 600 * 60})
+        (scores,) = render(server, "logScore(web.long)", **fields, **{"from": last - 600 * 60})
+        (low,) = render(server, "usualLow(web.long)", **fields, **{"from": last - 600 * 60})
+        (steps,) = render(server, "web.long", **fields, **{"from": last - 100 * 60})
     assert {at % 3600 for _, at in hourly["datapoints"]} == {0}
     assert set(numbers(hourly)[1:-1]) == {29.5}
     assert numbers(scores)[-1] == 0.75

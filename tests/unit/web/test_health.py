@@ -11,75 +11,75 @@ from htmengine.web.doors import DOORS
 from htmengine.web.engine_shapes import Checkpoints
 from htmengine.web.watch import Watch
 from tests.unit.service.test_capacity import MEASURED
-from tests.unit.web.house import NOW
+from tests.unit.web.server import NOW
 
 
-def test_a_metric_is_told_in_the_doctors_words(house):
-    uid = house.metric("a", [5.0] * 20)
-    house.metric("b", [5.0], monitored=False)
-    with house.client:
-        found = house.get(f"/metrics/{uid}")
+def test_a_metric_is_told_in_the_doctors_words(server):
+    uid = server.metric("a", [5.0] * 20)
+    server.metric("b", [5.0], monitored=False)
+    with server.client:
+        found = server.get(f"/metrics/{uid}")
         assert found["name"] == "a"
         assert found["rows"] == found["stored"] == found["scored"] == 20
         assert found["first"] == NOW - 30 - 19 * 60
         assert found["model"]["samples"] == 20
         assert found["doctor"]
-        house.get("/metrics/nobody", status=404)
+        server.get("/metrics/nobody", status=404)
 
 
-def test_the_doctor_says_over_http_what_it_says_on_the_terminal(house):
+def test_the_doctor_says_over_http_what_it_says_on_the_terminal(server):
     from htmengine.admin.metric_report import inspect
 
-    house.metric("a", [5.0] * 20)
-    with house.client:
-        document = house.get("/doctor")["document"]
-    health = health_of(house.context)
+    server.metric("a", [5.0] * 20)
+    with server.client:
+        document = server.get("/doctor")["document"]
+    health = health_of(server.context)
     assert document["findings"] == health.findings
     assert document["totals"] == health.document()["totals"]
-    assert len(document["metrics"]) == len(inspect(house.context, None, health))
+    assert len(document["metrics"]) == len(inspect(server.context, None, health))
 
 
-def test_an_engine_that_does_not_run_is_trouble(house):
-    house.metric("a", [5.0])
-    with house.client:
-        overview = house.get("/overview")
+def test_an_engine_that_does_not_run_is_trouble(server):
+    server.metric("a", [5.0])
+    with server.client:
+        overview = server.get("/overview")
         assert overview["engine"] == "trouble"
         assert any(
             "does not run" in one["text"] or "No service runs" in one["text"] for one in overview["troubles"]
         )
-        stages = {stage["id"]: stage for stage in house.get("/health")["stages"]}
+        stages = {stage["id"]: stage for stage in server.get("/health")["stages"]}
     assert stages["metric_storer"]["state"] == "trouble"
     assert stages["metric_storer"]["do"]
 
 
-def test_health_lists_what_is_silent(house):
-    house.silence(house.metric("quiet", [5.0] * 300, last=NOW - 7200), NOW - 7200)
-    house.metric("live", [5.0] * 300)
-    house.metric("history", [5.0] * 300, last=NOW - 86400)
-    with house.client:
-        (silent,) = house.get("/health")["silent"]
+def test_health_lists_what_is_silent(server):
+    server.silence(server.metric("quiet", [5.0] * 300, last=NOW - 7200), NOW - 7200)
+    server.metric("live", [5.0] * 300)
+    server.metric("history", [5.0] * 300, last=NOW - 86400)
+    with server.client:
+        (silent,) = server.get("/health")["silent"]
     assert (silent["name"], silent["silent_s"], silent["expected_s"]) == ("quiet", 7200, 60)
 
 
-def test_dead_letters_are_listed_put_back_and_deleted(house):
-    bus, queue = house.context.bus, house.context.settings.listener.queue
+def test_dead_letters_are_listed_put_back_and_deleted(server):
+    bus, queue = server.context.bus, server.context.settings.listener.queue
     bus.publish([Outgoing(queue, b"nonsense"), Outgoing(queue, b"more")])
     with bus.consume([queue]) as consumer:
         for delivery in consumer.receive(max_messages=10, timeout_s=5):
             consumer.dead_letter(delivery, "not lines")
-    with house.client as client:
-        listed = house.get("/dead", limit=1)
+    with server.client as client:
+        listed = server.get("/dead", limit=1)
         assert (listed["total"], listed["items"][0]["reason"], listed["items"][0]["size"]) == (
             2,
             "not lines",
             8,
         )
-        second = house.get("/dead", after=listed["next"])["items"]
+        second = server.get("/dead", after=listed["next"])["items"]
         assert len(second) == 1
         answer = client.post("/api/v1/dead/requeue", json={"ids": [listed["items"][0]["id"]]})
         assert answer.json() == {"requeued": 1}
         assert client.post("/api/v1/dead/discard", json={"ids": None}).json() == {"discarded": 1}
-        assert house.get("/dead")["items"] == []
+        assert server.get("/dead")["items"] == []
         assert client.post("/api/v1/dead/requeue", json={"ids": ["x"]}).status_code == 400
 
 
@@ -91,24 +91,24 @@ def test_dead_letters_are_listed_put_back_and_deleted(house):
         (NOW - 91, ["Storer"], "stopped"),
     ],
 )
-def test_a_sample_is_followed_to_where_it_is(house, moment, stages, last):
-    house.metric("a", [5.0] * 300, log_scores=[0.1] * 299 + [0.9])
-    with house.client:
-        steps = house.get("/follow", metric="a", **({"time": moment} if moment else {}))["steps"]
+def test_a_sample_is_followed_to_where_it_is(server, moment, stages, last):
+    server.metric("a", [5.0] * 300, log_scores=[0.1] * 299 + [0.9])
+    with server.client:
+        steps = server.get("/follow", metric="a", **({"time": moment} if moment else {}))["steps"]
     assert [step["stage"] for step in steps] == stages
     assert steps[-1]["state"] == last
 
 
-def test_a_name_that_no_metric_has_is_explained(house):
-    with house.client:
-        problem = house.get("/follow", status=404, metric="nobody")
+def test_a_name_that_no_metric_has_is_explained(server):
+    with server.client:
+        problem = server.get("/follow", status=404, metric="nobody")
     assert "nobody" in problem["detail"]
 
 
-def test_the_page_gets_what_the_sender_should_do(house):
-    with house.client:
-        assert house.get("/refusals") == {"items": []}
-        doors = house.get("/doors")["items"]
+def test_the_page_gets_what_the_sender_should_do(server):
+    with server.client:
+        assert server.get("/refusals") == {"items": []}
+        doors = server.get("/doors")["items"]
         assert {door["id"] for door in doors} == {door.name for door in DOORS}  # no listener runs
 
 
@@ -181,46 +181,46 @@ def test_refused_input_is_told_by_the_door_that_it_came_to():
     }
 
 
-def test_ready_and_live_need_no_token_and_tell_nothing(house):
-    with house.client as client:
+def test_ready_and_live_need_no_token_and_tell_nothing(server):
+    with server.client as client:
         for path in ("/healthz", "/readyz"):
             assert client.get(path).text == "ok\n"
 
 
-def test_latency_is_that_of_samples_that_are_sent_live(house):
-    uid, other = house.metric("a", [5.0] * 300), house.metric("b", [5.0] * 300)
-    with house.client:
-        assert house.get("/health")["latency"] is None
-        house.take(house.batch(*((uid, "a", 301 + i, NOW - 40 + i, 1.0, 0.1) for i in range(40))))
-        assert house.get("/health")["latency"] is None  # history
-        house.take(house.batch((other, "b", 301, NOW - 2, 1.0, 0.1)))
-        assert house.get("/health")["latency"] == {"median_s": 2.0, "p99_s": 2.0}
+def test_latency_is_that_of_samples_that_are_sent_live(server):
+    uid, other = server.metric("a", [5.0] * 300), server.metric("b", [5.0] * 300)
+    with server.client:
+        assert server.get("/health")["latency"] is None
+        server.take(server.batch(*((uid, "a", 301 + i, NOW - 40 + i, 1.0, 0.1) for i in range(40))))
+        assert server.get("/health")["latency"] is None  # history
+        server.take(server.batch((other, "b", 301, NOW - 2, 1.0, 0.1)))
+        assert server.get("/health")["latency"] == {"median_s": 2.0, "p99_s": 2.0}
 
 
-def test_what_the_machine_can_carry_is_told_once_it_was_measured(house):
-    house.metric("a", [5.0])
-    with house.client:
-        assert house.get("/capacity") == {
+def test_what_the_machine_can_carry_is_told_once_it_was_measured(server):
+    server.metric("a", [5.0])
+    with server.client:
+        assert server.get("/capacity") == {
             "measured": None,
             "promises": [],
             "models": 1,
             "models_promised": None,
             "samples_per_second_promised": None,
         }
-        capacity.store(house.context.settings, MEASURED)
-        found = house.get("/capacity")
+        capacity.store(server.context.settings, MEASURED)
+        found = server.get("/capacity")
         assert found["measured"]["bytes_per_row"] == MEASURED.bytes_per_row
         assert [one["limit"] for one in found["promises"]] == ["cpu", "memory", "memory"]
         assert found["samples_per_second_promised"] == capacity.promised_rate(MEASURED)
 
 
-def test_the_doctor_warns_of_a_fleet_that_memory_will_not_hold(house):
-    house.metric("a", [5.0])
-    house.metric("b", [5.0], monitored=False)
+def test_the_doctor_warns_of_a_fleet_that_memory_will_not_hold(server):
+    server.metric("a", [5.0])
+    server.metric("b", [5.0], monitored=False)
     capacity.store(
-        house.context.settings, msgspec.structs.replace(MEASURED, memory_bytes=1 << 20, bytes_per_model=1e6)
+        server.context.settings, msgspec.structs.replace(MEASURED, memory_bytes=1 << 20, bytes_per_model=1e6)
     )
-    (found,) = [text for text in health_of(house.context).findings if "capacity" in text]
+    (found,) = [text for text in health_of(server.context).findings if "capacity" in text]
     assert "1 model where 0 find room" in found
-    capacity.store(house.context.settings, MEASURED)
-    assert not [text for text in health_of(house.context).findings if "capacity" in text]
+    capacity.store(server.context.settings, MEASURED)
+    assert not [text for text in health_of(server.context).findings if "capacity" in text]

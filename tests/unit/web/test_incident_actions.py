@@ -2,29 +2,29 @@ import pytest
 
 from htmengine.incidents.writer import Writer
 from htmengine.repository import tokens
-from tests.unit.web.house import NOW
+from tests.unit.web.server import NOW
 
 
-def with_incident(house):
-    house.metric("web.cpu", [5.0] * 300, log_scores=[0.1] * 299 + [0.9])
-    Writer(house.context.database, clock=lambda: NOW).work()
-    return house
+def with_incident(server):
+    server.metric("web.cpu", [5.0] * 300, log_scores=[0.1] * 299 + [0.9])
+    Writer(server.context.database, clock=lambda: NOW).work()
+    return server
 
 
 @pytest.fixture
-def one(house):
-    """Give a house with an incident."""
-    return with_incident(house)
+def one(server):
+    """Give a server with an incident."""
+    return with_incident(server)
 
 
 @pytest.fixture(scope="module")
-def untouched(shared_house):
+def untouched(shared_server):
     """Give one for tests that leave it as it is."""
-    return with_incident(shared_house)
+    return with_incident(shared_server)
 
 
-def post(house, path, body, status=200):
-    answer = house.client.post(f"/api/v1/incidents/{path}", json=body)
+def post(server, path, body, status=200):
+    answer = server.client.post(f"/api/v1/incidents/{path}", json=body)
     assert answer.status_code == status, answer.text
     return answer.json()
 
@@ -86,28 +86,28 @@ def test_whoever_may_only_look_may_not_acknowledge(one):
         assert client.get("/api/v1/incidents/i1").json()["ack"]["by"] == "ann"
 
 
-def test_rows_of_metrics_say_who_looks_after_them_and_until_when_they_are_snoozed(house):
+def test_rows_of_metrics_say_who_looks_after_them_and_until_when_they_are_snoozed(server):
     for name in ("web.a", "web.b"):
-        house.metric(name, [5.0] * 300, log_scores=[0.1] * 297 + [0.9] * 3)
-    house.metric("calm", [5.0] * 300)
-    Writer(house.context.database, clock=lambda: NOW).work()
+        server.metric(name, [5.0] * 300, log_scores=[0.1] * 297 + [0.9] * 3)
+    server.metric("calm", [5.0] * 300)
+    Writer(server.context.database, clock=lambda: NOW).work()
 
     def listed(**query):
-        rows = house.get("/metrics", **query)["items"]
+        rows = server.get("/metrics", **query)["items"]
         return [(row["name"], row["acknowledged_by"] is not None, row["snoozed_until"]) for row in rows]
 
-    with house.client:
+    with server.client:
         assert listed() == [("web.a", False, None), ("web.b", False, None), ("calm", False, None)]
-        post(house, "i1/ack", {})
-        post(house, "i1/snooze", {"for_s": 600})
-        house.site.feed.take_incidents()
+        post(server, "i1/ack", {})
+        post(server, "i1/snooze", {"for_s": 600})
+        server.site.feed.take_incidents()
         for word in ("acknowledged", "snoozed"):
             assert listed(q=f"state:{word}") == [("web.a", True, NOW + 600), ("web.b", True, NOW + 600)]
             assert listed(q=f"-state:{word}") == [("calm", False, None)]
-        house.site.rankings = type(house.site.rankings)()
+        server.site.rankings = type(server.site.rankings)()
         assert [name for name, *_ in listed()] == ["calm", "web.a", "web.b"]
-        house.now = NOW + 601
-        house.site.rankings = type(house.site.rankings)()
+        server.now = NOW + 601
+        server.site.rankings = type(server.site.rankings)()
         assert [until for *_, until in listed()] == [None, None, None]
-        assert [one["id"] for one in house.get("/incidents", handling="acknowledged")["items"]] == ["i1"]
-        assert house.get("/incidents", handling="snoozed")["items"] == []
+        assert [one["id"] for one in server.get("/incidents", handling="acknowledged")["items"]] == ["i1"]
+        assert server.get("/incidents", handling="snoozed")["items"] == []

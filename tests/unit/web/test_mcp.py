@@ -12,7 +12,7 @@ from htmengine import config
 from htmengine.web.mcp import answers
 from htmengine.web.mcp.answers import CannotAnswer
 from htmengine.web.mcp.tools import Tools
-from tests.unit.web.house import NOW, House
+from tests.unit.web.server import NOW, WebServer
 
 pytestmark = [
     pytest.mark.skipif(not find_spec("mcp"), reason="no mcp"),
@@ -28,14 +28,14 @@ BASE = "http://here/"
 
 
 @pytest.fixture(scope="module")
-def fleet(shared_house):
-    """Give a house with two metrics that alarmed, the first of them earlier, and one that did not."""
-    house = shared_house
-    house.metric("web.a", [5.0] * 28 + [9.0, 9.0], log_scores=[0.1] * 28 + [0.8, 0.9])
-    house.metric("web.b", [5.0] * 29 + [9.0], log_scores=[0.1] * 29 + [0.7])
-    house.metric(EVIL, [5.0] * 30)
-    with house.client:
-        yield house
+def fleet(shared_server):
+    """Give a server with two metrics that alarmed, the first of them earlier, and one that did not."""
+    server = shared_server
+    server.metric("web.a", [5.0] * 28 + [9.0, 9.0], log_scores=[0.1] * 28 + [0.8, 0.9])
+    server.metric("web.b", [5.0] * 29 + [9.0], log_scores=[0.1] * 29 + [0.7])
+    server.metric(EVIL, [5.0] * 30)
+    with server.client:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -148,11 +148,11 @@ def test_what_cannot_be_answered_is_told_in_words(tools, name, arguments, said):
     assert said in answer.content[0].text
 
 
-def test_an_answer_is_never_longer_than_a_model_should_read(house):
+def test_an_answer_is_never_longer_than_a_model_should_read(server):
     for i in range(100):
-        house.metric(f"many.{'x' * 200}.{i}", [5.0])
-    with house.client:
-        found = Tools(house.site, BASE).find_metrics("many.*", 100)
+        server.metric(f"many.{'x' * 200}.{i}", [5.0])
+    with server.client:
+        found = Tools(server.site, BASE).find_metrics("many.*", 100)
     assert len(json.dumps(found)) < answers.MAX_CHARACTERS * 1.2
     assert found["left_out"] == 100 - len(found["data"])
 
@@ -171,7 +171,7 @@ def test_a_row_is_explained_by_its_model(tools):
 
 def with_mcp(context, **http):
     settings = msgspec.structs.replace(context.settings, mcp=config.Mcp(enabled=True))
-    return House(replace(context, settings=settings), **http)
+    return WebServer(replace(context, settings=settings), **http)
 
 
 INITIALIZE = {
@@ -188,25 +188,25 @@ HEADERS = {"Accept": "application/json, text/event-stream"}
 
 
 def test_the_web_server_serves_it_where_it_is_enabled(context):
-    house = with_mcp(context)
-    with house.client:
-        answer = house.client.post("/mcp", json=INITIALIZE, headers=HEADERS)
+    server = with_mcp(context)
+    with server.client:
+        answer = server.client.post("/mcp", json=INITIALIZE, headers=HEADERS)
         assert answer.status_code == 200, answer.text
         assert answer.json()["result"]["serverInfo"]["name"] == "htmengine"
-    house.site.close()
+    server.site.close()
 
 
-def test_it_is_not_there_where_it_is_not_enabled(house):
-    with house.client:
-        assert house.client.post("/mcp", json=INITIALIZE, headers=HEADERS).status_code == 404
+def test_it_is_not_there_where_it_is_not_enabled(server):
+    with server.client:
+        assert server.client.post("/mcp", json=INITIALIZE, headers=HEADERS).status_code == 404
 
 
 def test_it_needs_a_token_where_others_do(context):
-    house = with_mcp(context, require_token=True)
-    with house.client:
-        answer = house.client.post("/mcp", json=INITIALIZE, headers=HEADERS)
+    server = with_mcp(context, require_token=True)
+    with server.client:
+        answer = server.client.post("/mcp", json=INITIALIZE, headers=HEADERS)
         assert answer.status_code == 401
-    house.site.close()
+    server.site.close()
 
 
 def test_a_configuration_that_enables_it_needs_the_package(tmp_path, monkeypatch):

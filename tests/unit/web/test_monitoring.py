@@ -4,107 +4,107 @@ from htmengine import config
 from htmengine.config.settings import MONITOR_EVERYTHING
 from htmengine.runtime.metric_storer.monitor_rules import RulesFile
 from htmengine.service.context import opened
-from tests.unit.web.house import NOW, House
+from tests.unit.web.server import NOW, WebServer
 from tests.unit.web.test_access import token_of
 
 
-def post(house, path, status=200, json=None):
-    answer = house.client.post(f"/api/v1{path}", json=json if json is not None else {})
+def post(server, path, status=200, json=None):
+    answer = server.client.post(f"/api/v1{path}", json=json if json is not None else {})
     assert answer.status_code == status, answer.text
     return answer.json() if answer.content else None
 
 
-def test_a_metric_gets_a_model_and_loses_it(house):
-    uid = house.metric("a", [5.0] * 300, monitored=False)
-    with house.client:
-        assert post(house, f"/metrics/{uid}/monitor")["state"] in ("no_model", "learning")
-        problem = post(house, f"/metrics/{uid}/monitor", 409)
+def test_a_metric_gets_a_model_and_loses_it(server):
+    uid = server.metric("a", [5.0] * 300, monitored=False)
+    with server.client:
+        assert post(server, f"/metrics/{uid}/monitor")["state"] in ("no_model", "learning")
+        problem = post(server, f"/metrics/{uid}/monitor", 409)
         assert "unmonitor it first" in problem["detail"]
-        assert post(house, f"/metrics/{uid}/unmonitor")["state"] == "unmonitored"
+        assert post(server, f"/metrics/{uid}/unmonitor")["state"] == "unmonitored"
 
 
-def test_a_range_and_a_parameter_set_may_be_given(house):
-    uid = house.metric("a", [5.0], monitored=False)
-    with house.client:
-        post(house, f"/metrics/{uid}/monitor", 400, {"minimum": 1})
-        post(house, f"/metrics/{uid}/monitor", 400, {"model": "best"})
-        post(house, f"/metrics/{uid}/monitor", 400, {"minimun": 1})
-        assert post(house, f"/metrics/{uid}/monitor", 200, {"minimum": 0, "maximum": 9, "model": "nupic"})
+def test_a_range_and_a_parameter_set_may_be_given(server):
+    uid = server.metric("a", [5.0], monitored=False)
+    with server.client:
+        post(server, f"/metrics/{uid}/monitor", 400, {"minimum": 1})
+        post(server, f"/metrics/{uid}/monitor", 400, {"model": "best"})
+        post(server, f"/metrics/{uid}/monitor", 400, {"minimun": 1})
+        assert post(server, f"/metrics/{uid}/monitor", 200, {"minimum": 0, "maximum": 9, "model": "nupic"})
 
 
-def test_every_metric_of_a_pattern_gets_a_model(house):
+def test_every_metric_of_a_pattern_gets_a_model(server):
     for name in ("web.a", "web.b", "db.a"):
-        house.metric(name, [5.0], monitored=False)
-    house.metric("web.c", [5.0])
-    with house.client:
-        assert post(house, "/metrics/monitor", json={"pattern": "web.*"}) == {"monitored": 2, "left": 0}
-        states = {row["name"]: row["state"] for row in house.get("/metrics")["items"]}
+        server.metric(name, [5.0], monitored=False)
+    server.metric("web.c", [5.0])
+    with server.client:
+        assert post(server, "/metrics/monitor", json={"pattern": "web.*"}) == {"monitored": 2, "left": 0}
+        states = {row["name"]: row["state"] for row in server.get("/metrics")["items"]}
     assert states.pop("db.a") == "unmonitored"
     assert "unmonitored" not in states.values()
 
 
-def test_a_deleted_metric_is_gone_with_its_samples(house):
-    uid = house.metric("a", [5.0] * 3)
-    with house.client as client:
+def test_a_deleted_metric_is_gone_with_its_samples(server):
+    uid = server.metric("a", [5.0] * 3)
+    with server.client as client:
         assert client.delete(f"/api/v1/metrics/{uid}").status_code == 204
-        assert house.get("/metrics")["total"] == 0
+        assert server.get("/metrics")["total"] == 0
         assert client.delete(f"/api/v1/metrics/{uid}").status_code == 404
 
 
-def test_metrics_of_a_pattern_lose_their_models_or_are_deleted(house):
+def test_metrics_of_a_pattern_lose_their_models_or_are_deleted(server):
     for name in ("web.a", "web.b", "db.a"):
-        house.metric(name, [5.0] * 3)
-    house.metric("web.c", [5.0], monitored=False)
-    with house.client:
-        assert post(house, "/metrics/unmonitor", json={"pattern": "web.*"}) == {"changed": 2, "left": 0}
-        states = {row["name"]: row["state"] for row in house.get("/metrics")["items"]}
+        server.metric(name, [5.0] * 3)
+    server.metric("web.c", [5.0], monitored=False)
+    with server.client:
+        assert post(server, "/metrics/unmonitor", json={"pattern": "web.*"}) == {"changed": 2, "left": 0}
+        states = {row["name"]: row["state"] for row in server.get("/metrics")["items"]}
         assert {name for name, state in states.items() if state == "unmonitored"} == {
             "web.a",
             "web.b",
             "web.c",
         }
-        assert post(house, "/metrics/delete", json={"pattern": "web.[ab]"}) == {"changed": 2, "left": 0}
-        assert {row["name"] for row in house.get("/metrics")["items"]} == {"web.c", "db.a"}
+        assert post(server, "/metrics/delete", json={"pattern": "web.[ab]"}) == {"changed": 2, "left": 0}
+        assert {row["name"] for row in server.get("/metrics")["items"]} == {"web.c", "db.a"}
 
 
-def test_many_metrics_are_deleted_by_several_requests(house, monkeypatch):
+def test_many_metrics_are_deleted_by_several_requests(server, monkeypatch):
     monkeypatch.setattr("htmengine.web.api.monitoring.MAX_CHANGED", 2)
     for name in "abc":
-        house.metric(name, [5.0])
-    with house.client:
-        assert post(house, "/metrics/delete", json={"pattern": "*"}) == {"changed": 2, "left": 1}
-        assert post(house, "/metrics/delete", json={"pattern": "*"}) == {"changed": 1, "left": 0}
-        assert house.get("/metrics")["total"] == 0
+        server.metric(name, [5.0])
+    with server.client:
+        assert post(server, "/metrics/delete", json={"pattern": "*"}) == {"changed": 2, "left": 1}
+        assert post(server, "/metrics/delete", json={"pattern": "*"}) == {"changed": 1, "left": 0}
+        assert server.get("/metrics")["total"] == 0
 
 
-def test_a_model_moves_to_another_metric_by_export_and_import(house):
-    uid = house.metric("a", [5.0] * 300, last=NOW)
-    with house.client as client:
-        exported = post(house, f"/models/{uid}/export")
+def test_a_model_moves_to_another_metric_by_export_and_import(server):
+    uid = server.metric("a", [5.0] * 300, last=NOW)
+    with server.client as client:
+        exported = post(server, f"/models/{uid}/export")
         assert client.delete(f"/api/v1/metrics/{uid}").status_code == 204
-        imported = post(house, "/models/import", json=exported)
+        imported = post(server, "/models/import", json=exported)
     assert imported["name"] == "a"
     assert imported["stored"] == 300
 
 
 @pytest.mark.parametrize("body", [{}, {"metricSpec": {}}, {"metricSpec": {"metric": 5}}, {"datasource": "x"}])
-def test_what_is_no_export_is_explained(house, body):
-    with house.client:
-        assert post(house, "/models/import", 400, body)["detail"]
+def test_what_is_no_export_is_explained(server, body):
+    with server.client:
+        assert post(server, "/models/import", 400, body)["detail"]
 
 
-def test_rules_are_tried_before_they_are_written(house):
+def test_rules_are_tried_before_they_are_written(server):
     for name in ("web.a", "web.b", "db.a", "other"):
-        house.metric(name, [5.0], monitored=False)
-    with house.client:
-        (everything,) = house.get("/monitor-rules")["rules"]
+        server.metric(name, [5.0], monitored=False)
+    with server.client:
+        (everything,) = server.get("/monitor-rules")["rules"]
         assert (everything["pattern"], everything["monitor"], everything["matches"]) == ("*", True, 4)
         wanted = [
             {"pattern": "web.*", "monitor": True, "limit": 1},
             {"pattern": "*.a", "monitor": True},
             {"pattern": "*", "monitor": False},
         ]
-        preview = post(house, "/monitor-rules/preview", json={"rules": wanted})
+        preview = post(server, "/monitor-rules/preview", json={"rules": wanted})
     assert [rule["matches"] for rule in preview["rules"]] == [2, 1, 1]
     assert (preview["would_monitor"], preview["would_leave"], preview["monitored"]) == (2, 2, 0)
     assert preview["rules"][0]["examples"] == ["web.a", "web.b"]
@@ -117,14 +117,14 @@ OTHERS = "# nothing else\n[all]\npattern = *\naction = ignore\n"
 class TestFileOfRules:
     @pytest.fixture
     def one(self, data_folder):
-        """Give a house that has a file of rules."""
+        """Give a server that has a file of rules."""
         path = data_folder / "monitor-rules.conf"
         path.write_text(RULES)
         with opened(config.embedded(data_folder)) as context:
-            house = House(context)
-            with house.client:
-                yield house
-            house.site.close()
+            server = WebServer(context)
+            with server.client:
+                yield server
+            server.site.close()
 
     @pytest.fixture
     def path(self, one):
@@ -207,19 +207,19 @@ class TestFileOfRules:
         assert rules.has_changed()
         assert not rules.rules.first("web.a").monitor
 
-    def test_is_made_where_there_was_none_and_the_one_of_the_package_is_never_written(self, house):
+    def test_is_made_where_there_was_none_and_the_one_of_the_package_is_never_written(self, server):
         before = MONITOR_EVERYTHING.read_bytes()
-        storer = house.context.settings.storer
+        storer = server.context.settings.storer
         running = RulesFile(storer.rules, "metric_storer", without=storer.rules_without_file)
         assert running.rules.first("db.a").monitor
-        with house.client:
-            found, match = self.read(house)
+        with server.client:
+            found, match = self.read(server)
             assert (found["text"], found["editable"]) == (before.decode(), True)
-            assert house.get("/monitor-rules/way", name="db.a")["action"] == "monitor"
-            self.put(house, OTHERS, {"If-Match": '"another"'}, 412)
+            assert server.get("/monitor-rules/way", name="db.a")["action"] == "monitor"
+            self.put(server, OTHERS, {"If-Match": '"another"'}, 412)
             assert not storer.rules.exists()
-            assert self.put(house, OTHERS, match).json()["text"] == OTHERS
-            assert house.get("/monitor-rules/way", name="web.a")["action"] == "ignore"
+            assert self.put(server, OTHERS, match).json()["text"] == OTHERS
+            assert server.get("/monitor-rules/way", name="web.a")["action"] == "ignore"
         assert storer.rules.read_text() == OTHERS
         assert MONITOR_EVERYTHING.read_bytes() == before
         assert running.has_changed()
@@ -234,16 +234,16 @@ class TestFileOfRules:
         assert "write_monitor_rules" in caplog.text
 
     def test_is_read_by_all_who_read_and_written_by_who_may_do_everything(self, context):
-        house = House(context, require_token=True)
+        server = WebServer(context, require_token=True)
 
         def status(method, scope):
-            return house.client.request(
+            return server.client.request(
                 method,
                 "/api/v1/monitor-rules",
                 json={"text": ""} if method == "PUT" else None,
-                headers={"Authorization": f"Bearer {token_of(house, scope)}"},
+                headers={"Authorization": f"Bearer {token_of(server, scope)}"},
             ).status_code
 
         assert (status("GET", "write"), status("GET", "read")) == (403, 200)
         assert (status("PUT", "teach"), status("PUT", "admin")) == (403, 400)  # without If-Match
-        house.site.close()
+        server.site.close()

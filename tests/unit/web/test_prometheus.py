@@ -15,15 +15,15 @@ from htmengine.service import status_files
 from htmengine.service.program import reports_folder
 from htmengine.web import prometheus
 from tests.servers import require
-from tests.unit.web.house import NOW, House
+from tests.unit.web.server import NOW, WebServer
 
 TEMPLATES = resources.files("htmengine.config.templates")
 ALERTS = TEMPLATES.joinpath("prometheus-alerts.yml")
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
 
 
-def scraped(house, path="/metrics", status=200, **headers):
-    answer = house.client.get(path, headers=headers)
+def scraped(server, path="/metrics", status=200, **headers):
+    answer = server.client.get(path, headers=headers)
     assert answer.status_code == status, answer.text
     if status != 200:
         return answer
@@ -39,9 +39,9 @@ def value(found, name, **labels):
 
 
 @pytest.fixture
-def counting(house):
-    """Give a house whose services have said what they counted."""
-    reporter = status_files.Reporter(reports_folder(house.context.settings))
+def counting(server):
+    """Give a server whose services have said what they counted."""
+    reporter = status_files.Reporter(reports_folder(server.context.settings))
     counts = {
         "metric_listener": {
             "lines": 100,
@@ -57,7 +57,7 @@ def counting(house):
     services = {name: (lambda some=some: some) for name, some in counts.items()}
     reporter.start(list(counts), services, {"metric_storer": 2})
     reporter.write()
-    yield house
+    yield server
     reporter.close()
 
 
@@ -83,54 +83,54 @@ def test_the_engine_tells_what_its_services_count(counting):
     assert value(found, "disk_free_bytes") > 0
 
 
-def test_requests_are_counted_by_their_route_and_not_by_what_stands_in_it(house):
-    with house.client:
-        house.get("/metrics/nobody", status=404)
-        house.get("/metrics/nobody-else", status=404)
-        found = scraped(house)
+def test_requests_are_counted_by_their_route_and_not_by_what_stands_in_it(server):
+    with server.client:
+        server.get("/metrics/nobody", status=404)
+        server.get("/metrics/nobody-else", status=404)
+        found = scraped(server)
     labels = {"method": "GET", "route": "/api/v1/metrics/{uid}", "status": "404"}
     assert value(found, "http_requests_seconds_count", **labels) == 2
     assert value(found, "http_requests_seconds_bucket", le="+Inf", **labels) == 2
     assert not [key for key in found if "nobody" in str(key)]
 
 
-def test_the_time_from_sample_to_score_is_a_histogram(house):
-    house.site.watch.scored_live([0.05, 0.3, 0.3, 20.0, 500.0])
-    with house.client:
-        found = scraped(house)
+def test_the_time_from_sample_to_score_is_a_histogram(server):
+    server.site.watch.scored_live([0.05, 0.3, 0.3, 20.0, 500.0])
+    with server.client:
+        found = scraped(server)
     assert value(found, "score_latency_seconds_bucket", le="0.1") == 1
     assert value(found, "score_latency_seconds_bucket", le="0.5") == 3
     assert value(found, "score_latency_seconds_count") == 4
 
 
-def test_openmetrics_is_given_to_those_that_ask_for_it(house):
-    with house.client:
-        answer = house.client.get("/metrics", headers={"accept": OPENMETRICS})
-        plain = house.client.get("/metrics")
+def test_openmetrics_is_given_to_those_that_ask_for_it(server):
+    with server.client:
+        answer = server.client.get("/metrics", headers={"accept": OPENMETRICS})
+        plain = server.client.get("/metrics")
     assert answer.headers["content-type"].startswith("application/openmetrics-text")
     assert answer.text.endswith("# EOF\n")
     assert plain.headers["content-type"].startswith("text/plain; version=")
 
 
 def test_a_scrape_needs_a_token_where_others_do(context):
-    house = House(context, require_token=True)
-    with house.client:
-        assert scraped(house, status=401).json()["title"]
-        assert scraped(house, "/metrics/scores", status=401).json()["title"]
-    house.site.close()
+    server = WebServer(context, require_token=True)
+    with server.client:
+        assert scraped(server, status=401).json()["title"]
+        assert scraped(server, "/metrics/scores", status=401).json()["title"]
+    server.site.close()
 
 
 @pytest.fixture
 def scoring(context):
     settings = msgspec.structs.replace(context.settings, prometheus=config.Prometheus(scores=True))
-    house = House(replace(context, settings=settings))
-    yield house
-    house.site.close()
+    server = WebServer(replace(context, settings=settings))
+    yield server
+    server.site.close()
 
 
-def test_scores_are_given_where_the_configuration_says_so(house):
-    with house.client:
-        answer = scraped(house, "/metrics/scores", status=404)
+def test_scores_are_given_where_the_configuration_says_so(server):
+    with server.client:
+        answer = scraped(server, "/metrics/scores", status=404)
     assert "[prometheus] scores = true" in answer.json()["detail"]
 
 
@@ -173,13 +173,13 @@ def names_in(text):
 def offered(counting):
     """Give the names that both addresses offer; of what was never counted, a comment tells."""
     settings = msgspec.structs.replace(counting.context.settings, prometheus=config.Prometheus(scores=True))
-    house = House(replace(counting.context, settings=settings))
-    uid = house.metric("a", [5.0])
-    with house.client:
-        house.take(house.batch((uid, "a", 2, NOW, 7.5, 0.1)))
-        scraped(house)
-        texts = [house.client.get(path).text for path in ("/metrics", "/metrics/scores")]
-    house.site.close()
+    server = WebServer(replace(counting.context, settings=settings))
+    uid = server.metric("a", [5.0])
+    with server.client:
+        server.take(server.batch((uid, "a", 2, NOW, 7.5, 0.1)))
+        scraped(server)
+        texts = [server.client.get(path).text for path in ("/metrics", "/metrics/scores")]
+    server.site.close()
     return names_in("".join(texts))
 
 

@@ -6,7 +6,7 @@ import pytest
 from htmengine.messages import BatchRow
 from htmengine.web.results import Wanted
 from htmengine.web.stream import KINDS, MAX_GATHERED_S, Filter, Hub, events
-from tests.unit.web.house import NOW
+from tests.unit.web.server import NOW
 
 
 def row(rowid, name="a", log_score=0.1):
@@ -242,42 +242,42 @@ def test_other_kinds_come_only_to_whom_wants_them():
     asyncio.run(run())
 
 
-def test_published_batches_reach_the_list_and_a_long_poll(house):
-    uid = house.metric("a", [1.0] * 300)
-    with house.client:
-        begin = house.get("/results")
+def test_published_batches_reach_the_list_and_a_long_poll(server):
+    uid = server.metric("a", [1.0] * 300)
+    with server.client:
+        begin = server.get("/results")
         assert begin["rows"] == []
-        house.publish((uid, "a", 301, NOW + 60, 7.0, 0.9))
-        answer = house.get("/results", after=begin["next"], wait=20)
+        server.publish((uid, "a", 301, NOW + 60, 7.0, 0.9))
+        answer = server.get("/results", after=begin["next"], wait=20)
         assert answer["rows"] == [[uid, 301, NOW + 60, 7.0, 0.9, "error", "up", 1e5]]
         assert not answer["reset"]
-        (listed,) = house.get("/metrics")["items"]
+        (listed,) = server.get("/metrics")["items"]
         assert listed["last"] == {"rowid": 301, "time": NOW + 60, "value": 7.0}
         assert listed["cause"] == "error"
-        empty = house.get("/results", after=answer["next"], wait=0)
+        empty = server.get("/results", after=answer["next"], wait=0)
         assert (empty["rows"], empty["next"]) == ([], answer["next"])
 
 
-def test_a_gap_in_what_was_published_is_noticed(house):
-    uid = house.metric("a", [1.0] * 300)
-    with house.client:
-        house.take(house.batch((uid, "a", 301, NOW, 1.0, 0.1)))
-        before = house.get("/results")["next"]
-        house.take(house.batch((uid, "a", 305, NOW + 240, 1.0, 0.1)))
-        assert house.get("/results", after=before, wait=0)["reset"]
+def test_a_gap_in_what_was_published_is_noticed(server):
+    uid = server.metric("a", [1.0] * 300)
+    with server.client:
+        server.take(server.batch((uid, "a", 301, NOW, 1.0, 0.1)))
+        before = server.get("/results")["next"]
+        server.take(server.batch((uid, "a", 305, NOW + 240, 1.0, 0.1)))
+        assert server.get("/results", after=before, wait=0)["reset"]
 
 
-def test_rows_that_are_published_again_change_nothing(house):
-    uid = house.metric("a", [1.0] * 300)
-    with house.client:
-        rows = house.batch((uid, "a", 301, NOW, 1.0, 0.1), (uid, "a", 302, NOW + 60, 2.0, 0.9))
-        house.take(rows)
-        first = house.get("/metrics")
-        house.take(rows)
-        house.now += 1.5
-        assert house.get("/metrics")["items"][0]["alarms_24h"] == first["items"][0]["alarms_24h"] == 1
+def test_rows_that_are_published_again_change_nothing(server):
+    uid = server.metric("a", [1.0] * 300)
+    with server.client:
+        rows = server.batch((uid, "a", 301, NOW, 1.0, 0.1), (uid, "a", 302, NOW + 60, 2.0, 0.9))
+        server.take(rows)
+        first = server.get("/metrics")
+        server.take(rows)
+        server.now += 1.5
+        assert server.get("/metrics")["items"][0]["alarms_24h"] == first["items"][0]["alarms_24h"] == 1
 
 
-def test_an_unknown_kind_of_event_is_explained(house):
-    with house.client:
-        assert "weather" in house.get("/stream", status=400, events="results,weather")["detail"]
+def test_an_unknown_kind_of_event_is_explained(server):
+    with server.client:
+        assert "weather" in server.get("/stream", status=400, events="results,weather")["detail"]

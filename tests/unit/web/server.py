@@ -1,4 +1,4 @@
-"""An installation with a web server, its clock, and metrics whose scores are as the tests say."""
+"""A web server over an installation, its clock, and metrics whose scores are as the tests say."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def page_of_the_package() -> Page:
     return Page()
 
 
-class House:
-    """The installation; `client` speaks to its server from this machine."""
+class WebServer:
+    """A server over an installation; `client` speaks to it from this machine."""
 
     def __init__(self, context: Context, page: Page | None = None, **http: Any) -> None:
         http = {"requests_per_s": 1e6} | http
