@@ -1,5 +1,5 @@
 # make demo     runs the engine on a small live fleet      make docs  builds the documentation, in site/
-# make test     runs the tests                             make dist  builds a wheel and a source distribution, in dist/
+# make test     runs the tests that are not slow           make dist  builds a wheel and a source distribution, in dist/
 # make unit     runs those that start nothing              make pins  renews constraints.txt
 # make lint     linters and type checker                   make stub  renews the types of the compiled module
 # make kernels  builds what has changed of the C++         make types  checks the types of the page's scripts

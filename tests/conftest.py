@@ -18,9 +18,9 @@ from tests.support import application as applications
 from tests.support.examples import FULL
 from tests.support.few_reports import pytest_sessionstart
 from tests.support.made_once import make_once
-from tests.support.skips import pytest_terminal_summary
+from tests.support.skips import pytest_addoption, pytest_itemcollected, pytest_terminal_summary
 
-__all__ = ["pytest_sessionstart", "pytest_terminal_summary"]
+__all__ = ["pytest_addoption", "pytest_itemcollected", "pytest_sessionstart", "pytest_terminal_summary"]
 
 # Servers of tests are on this machine, and what programs print is read by tests.
 os.environ |= dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1,localhost")

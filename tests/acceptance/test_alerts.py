@@ -58,6 +58,7 @@ def test_a_value_that_is_unusual_is_told_signed_and_so_is_that_it_is_over(folder
     assert len({request.headers["webhook-id"] for request in receiver.requests}) == 2
 
 
+@pytest.mark.slow
 def test_kills_and_a_receiver_that_is_away_lose_no_notice_and_tell_none_as_another(tmp_path):
     result = run(tmp_path, kills=4)
     assert result.faults == []

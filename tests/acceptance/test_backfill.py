@@ -96,6 +96,7 @@ def prometheus(tmp_path_factory):
         yield f"http://{address}"
 
 
+@pytest.mark.slow
 def test_a_history_of_prometheus_goes_in_as_it_was_scraped_and_what_follows_live_goes_on(folder, prometheus):
     name = "jobs_total;dc=a_b"
     half = START + STEP_S * 7000
@@ -160,6 +161,7 @@ def test_a_history_of_victoriametrics_goes_in(folder, tmp_path):
     assert not rows(folder, "other")
 
 
+@pytest.mark.slow
 def test_a_history_of_influxdb_goes_in(folder, tmp_path):
     config = tmp_path / "influxdb.conf"
     port = free_port()
@@ -229,6 +231,7 @@ def test_a_folder_of_files_goes_in_and_one_that_cannot_be_read_costs_no_other(fo
     assert len(rows(folder, "lab.web.requests")) == 100
 
 
+@pytest.mark.slow
 def test_a_history_goes_in_from_the_graphite_api_of_another_engine(folder, tmp_path):
     sender = Folder(tmp_path / "other")
     levels = [float(i % 7) for i in range(3000)]

@@ -7,7 +7,7 @@ import pytest
 
 from tests.acceptance.engine import Folder, wait_until
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 START = 1_700_000_100
 STEP_S = 300

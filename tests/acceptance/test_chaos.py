@@ -23,6 +23,7 @@ def test_kills_lose_double_and_change_nothing(tmp_path):
     assert len(result["killed_at"]) == 4
 
 
+@pytest.mark.slow
 def test_the_number_of_queues_changes_while_samples_come_and_the_engine_is_killed(tmp_path):
     with installed("embedded", "sqlite", tmp_path) as installation:
         result = run(installation, kills=3, metrics=10, samples=1000, seed=5, queues=(3, 2))
@@ -36,6 +37,7 @@ def test_the_number_of_queues_changes_while_samples_come_and_the_engine_is_kille
     assert (layout.number, layout.epoch, layout.draining) == (2, 2, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_the_number_of_queues_changes_on_servers_while_storers_are_killed(tmp_path):
     with installed("rabbitmq", "mariadb", tmp_path, SHARING) as installation:
@@ -46,6 +48,7 @@ def test_the_number_of_queues_changes_on_servers_while_storers_are_killed(tmp_pa
     assert (layout.number, layout.draining) == (1, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_kills_of_the_database_lose_double_and_change_nothing(tmp_path):
     with installed("embedded", "mariadb", tmp_path) as installation:
@@ -54,6 +57,7 @@ def test_kills_of_the_database_lose_double_and_change_nothing(tmp_path):
     assert len(result["killed_at"]) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.integration
 def test_kills_of_storers_and_schedulers_that_share_the_work_change_nothing(tmp_path):
     with installed("rabbitmq", "postgresql", tmp_path, SHARING) as installation:
@@ -62,6 +66,7 @@ def test_kills_of_storers_and_schedulers_that_share_the_work_change_nothing(tmp_
     assert len(result["killed_at"]) == 4
 
 
+@pytest.mark.slow
 def test_what_a_kill_left_unpublished_is_published_before_the_verdict(tmp_path):
     fleet = generate(1, 2, seed=3)
     (name,) = fleet.names

@@ -108,6 +108,7 @@ def test_a_replay_is_scored_as_by_detect_and_live_samples_follow_behind_it(engin
     assert engine.stored_scores("web.requests") == expected
 
 
+@pytest.mark.slow
 def test_the_same_replay_again_is_harmless_and_waiting_tells_what_is_stored(engine, tmp_path):
     file = tmp_path / "history.csv"
     file.write_text("timestamp,value\n" + "".join(f"{60 * row},{row % 7}\n" for row in range(300)))
@@ -122,6 +123,7 @@ def test_the_same_replay_again_is_harmless_and_waiting_tells_what_is_stored(engi
     )
 
 
+@pytest.mark.slow
 def test_samples_that_a_replay_cannot_store_are_counted_with_the_reason(engine, tmp_path):
     file = tmp_path / "fast.csv"
     file.write_text("time,value\n" + "".join(f"{1_600_000_000 + row / 5},{row % 7}\n" for row in range(100)))
@@ -167,6 +169,7 @@ def test_a_metric_is_monitored_by_hand_and_unmonitored_again(engine):
     assert report(engine, "quiet.load")["generation"] == 1
 
 
+@pytest.mark.slow
 def test_a_model_that_needs_a_range_waits_for_rows_and_starts_by_itself(engine):
     sent = lines("quiet.waits", 288)
     engine.cli("send", data="\n".join(sent[:280]))
@@ -178,6 +181,7 @@ def test_a_model_that_needs_a_range_waits_for_rows_and_starts_by_itself(engine):
     assert engine.metric("quiet.waits")["status"] == "active"
 
 
+@pytest.mark.slow
 def test_a_model_with_a_range_given_starts_at_once(engine):
     assert (
         engine.json("monitor", "ranged", "--min", 0, "--max", 100, "--model", "nupic-tm")["status"]
@@ -190,6 +194,7 @@ def test_a_model_with_a_range_given_starts_at_once(engine):
     assert engine.metric("other") == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "params", "steps"),
     [
@@ -245,6 +250,7 @@ def test_unmonitoring_what_is_not_there_is_told(engine):
     assert "no metric of this name" in engine.fails("unmonitor", "nobody", code=2)
 
 
+@pytest.mark.slow
 def test_metrics_of_a_pattern_are_monitored_shown_and_deleted_while_samples_come(engine):
     names = [f"quiet.many.{number}" for number in range(4)]
     sent = [line for name in names for line in lines(name, 30)]
@@ -309,6 +315,7 @@ def test_metrics_and_results_are_listed_for_people_and_for_programs(engine):
 # -- export, import
 
 
+@pytest.mark.slow
 def test_a_metric_moves_to_another_installation_with_its_samples(engine, tmp_path):
     sent = send_and_wait(engine, "moves", 80)
     engine.cli("export", "moves", "--out", tmp_path / "moves.json")
@@ -464,6 +471,7 @@ def test_a_repository_is_made_by_hand_and_upgraded_twice(tmp_path):
 # -- A demonstration
 
 
+@pytest.mark.slow
 def test_the_demonstration_finds_the_cascade_that_it_puts_in(tmp_path):
     folder = Folder(tmp_path / "demo")
     done = subprocess.run(
@@ -482,6 +490,7 @@ def test_the_demonstration_finds_the_cascade_that_it_puts_in(tmp_path):
     assert "<-- anomaly" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_newcomer_has_scores_of_this_machine_without_an_agent(tmp_path):
     folder = Folder(tmp_path / "own")
     subprocess.run(
@@ -500,6 +509,7 @@ def test_a_newcomer_has_scores_of_this_machine_without_an_agent(tmp_path):
     assert scored["system.context_switches_per_s"] >= 1
 
 
+@pytest.mark.slow
 def test_the_machine_is_measured_on_the_disk_of_the_data_and_nothing_of_it_stays(tmp_path):
     folder = Folder(tmp_path / "data")
     found = json.loads(folder.cli("capacity", "--seconds", "5", "--json"))
@@ -515,6 +525,7 @@ def test_the_machine_is_measured_on_the_disk_of_the_data_and_nothing_of_it_stays
     assert folder.json("status", "--json")["totals"]["metrics"] == 0
 
 
+@pytest.mark.slow
 def test_metrics_are_listed_in_pages(tmp_path):
     folder = Folder(tmp_path / "data")
     with folder.up():

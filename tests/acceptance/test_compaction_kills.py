@@ -8,11 +8,15 @@ import time
 from contextlib import closing
 from itertools import pairwise
 
+import pytest
+
 from htmengine import config
 from htmengine.repository import metrics, migrations, schema
 from htmengine.repository.embedded import compaction
 from htmengine.repository.embedded.blocks import TEXTS
 from htmengine.repository.opening import open_database
+
+pytestmark = pytest.mark.slow
 
 ROWS = 4096
 METRICS = 4

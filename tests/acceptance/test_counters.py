@@ -10,7 +10,7 @@ import pytest
 from tests.acceptance.engine import Folder, wait_until
 from tests.unit.doors.prometheus import sample, series_v1
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 START = 1_700_000_000
 SERIES = 20

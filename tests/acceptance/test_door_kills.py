@@ -9,6 +9,7 @@ pytestmark = pytest.mark.acceptance
 PROMISE = {"lost": 0, "doubled": 0, "different": 0, "faults": []}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("door", door_kills.DOORS)
 def test_kills_lose_double_and_change_nothing_of_what_was_taken(door, tmp_path):
     verdict = door_kills.DOORS[door](tmp_path, kills=3)._asdict()

@@ -166,6 +166,7 @@ def test_two_engines_on_one_folder_share_the_work_and_the_second_takes_over(fold
     assert folder.stored_scores("web.load") == expected_scores(sent)
 
 
+@pytest.mark.slow
 def test_rows_that_retention_removes_are_not_missed_by_their_model(folder):
     sent = lines("web.load", 700)  # of 2020
     with folder.up():
@@ -185,6 +186,7 @@ def test_rows_that_retention_removes_are_not_missed_by_their_model(folder):
     assert folder.stored_scores("web.load") == expected_scores(sent)[600:]
 
 
+@pytest.mark.slow
 def test_sigint_and_sigterm_end_it_in_good_order(folder):
     for number in (signal.SIGINT, signal.SIGTERM):
         with folder.up() as process:
@@ -192,6 +194,7 @@ def test_sigint_and_sigterm_end_it_in_good_order(folder):
             assert process.wait(STOPS_WITHIN_S) == 0
 
 
+@pytest.mark.slow
 def test_a_thousand_connections_at_a_time_lose_no_line(folder):
     with folder.up():
         address = ("127.0.0.1", folder.port)

@@ -22,7 +22,7 @@ from tests.acceptance.engine import STOPS_WITHIN_S, python, wait_until
 from tests.servers import free_ports
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 
 class Example:

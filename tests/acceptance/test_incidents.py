@@ -99,6 +99,7 @@ def listed(folder):
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.mark.slow
 def test_the_cascade_of_the_demonstration_is_one_incident_with_its_first_mover(tmp_path):
     folder = Folder(tmp_path / "demo")
     subprocess.run(

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import node_exporter
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 SEEN = Path(__file__).parent / "node_exporter.json.gz"
 MINUTES = 20

@@ -88,6 +88,7 @@ def test_metrics_whose_sender_stops_are_silent_in_one_incident_until_it_goes_on(
         assert engine.select("SELECT count(*) FROM metric_silence") == [(2,)]
 
 
+@pytest.mark.slow
 def test_time_in_which_the_engine_was_down_is_no_silence(tmp_path):
     engine = Folder(tmp_path / "data")
     (engine.path / "monitor-rules.conf").write_text(RULES)
@@ -99,6 +100,7 @@ def test_time_in_which_the_engine_was_down_is_no_silence(tmp_path):
         assert engine.select("SELECT count(*) FROM metric_silence") == [(0,)]
 
 
+@pytest.mark.slow
 def test_a_service_that_is_killed_before_or_behind_its_commit_goes_on(tmp_path):
     engine = Folder(tmp_path / "data")
     database = open_database(config.Repository(path=engine.path / "repository.sqlite"))

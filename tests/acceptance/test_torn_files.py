@@ -61,8 +61,20 @@ def put_back(copy: Path, file: Path) -> None:
     copied(copy, file)
 
 
-@pytest.mark.parametrize("new", [300, 900], ids=["fewer new samples", "more new samples"])
-@pytest.mark.parametrize("file", ["repository.sqlite", "bus.sqlite", "checkpoints.sqlite"])
+@pytest.mark.parametrize(
+    "new",
+    [
+        pytest.param(300, id="fewer new samples", marks=pytest.mark.slow),
+        pytest.param(900, id="more new samples"),
+    ],
+)
+@pytest.mark.parametrize(
+    "file",
+    [
+        "repository.sqlite",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("bus.sqlite", "checkpoints.sqlite")),
+    ],
+)
 def test_a_file_that_is_older_than_the_others_mixes_no_samples_up(folder, tmp_path, file, new):
     sent = lines("m", KEPT + LOST)
     copy = tmp_path / "copy.sqlite"
@@ -88,6 +100,7 @@ def test_a_file_that_is_older_than_the_others_mixes_no_samples_up(folder, tmp_pa
     assert folder.stored_scores("m") == expected_scores([*stored, *later])
 
 
+@pytest.mark.slow
 def test_results_of_lost_samples_that_wait_in_the_bus_are_given_to_no_others(folder, tmp_path):
     """The scores of 600 samples wait in the bus; the rows that they are of are lost, and 600 others take their rowids."""
     sent = lines("m", KEPT + LOST)

@@ -128,6 +128,7 @@ def whisper(folder, name, since):
     return {int(at): float(value) for at, value in pairs if value != "None"}
 
 
+@pytest.mark.slow
 def test_scores_are_written_back_to_carbon_and_victoriametrics(tmp_path):
     carbon_port, metrics_port = free_port(), free_port()
     engine = Engine(tmp_path / "app")
