@@ -139,6 +139,7 @@ def test_a_line_comes_out_scored_in_the_documented_message(application):
     assert application.command("dead", "discard", str(letter["id"])) == [{"discarded": 1}]
 
 
+@pytest.mark.slow
 def test_every_service_alone_survives_the_death_of_each(application):
     processes = {name: application.start("-m", name) for name in SERVICES}
     try:
@@ -161,6 +162,7 @@ def test_every_service_alone_survives_the_death_of_each(application):
     assert application.command("verify", "--settled", "--json")[0]["findings"] == []
 
 
+@pytest.mark.slow
 def test_queues_and_exchanges_that_somebody_deletes_end_no_service(application):
     engine = application.start("-m", "htmengine.cli", "up")
     try:

@@ -20,6 +20,7 @@ MAKES_DATABASES = {
 }
 
 
+@pytest.mark.slow
 def test_an_installation_on_servers_is_made_and_reset(database_server, rabbitmq_server):
     address = rabbitmq_server.address
     with rabbitmq_server.virtual_host() as virtual_host:

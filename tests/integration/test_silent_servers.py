@@ -14,7 +14,7 @@ from tests import databases
 from tests.acceptance.engine import STOPS_WITHIN_S, python, sent, wait_until
 from tests.support import silence
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 METRIC = "app.requests"
 TIMEOUT_S = 3.0

@@ -130,6 +130,7 @@ def test_deleting_its_queue_cancels_a_consumer(client, queue):
     assert client.getNextEvent() == ConsumerCancellation(consumer.tag)
 
 
+@pytest.mark.slow
 def test_a_broken_connection_is_said_so_and_closing_never_raises(client, queue, rabbitmq_server):
     rabbitmq_server.control("close_all_connections", "test")
     with pytest.raises(AmqpConnectionError):

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.page.alerts import HOSTILE, PATH, RULES
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 
 def test_a_target_names_its_secrets_and_says_how_it_took_the_last_notice(site):

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from htmengine.alerts.rules_text import written_rules
 from tests.page.alerts import HOSTILE, RULES
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 
 def names(world):

@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 from tests.page.alerts import RULES
 from tests.page.fleet import NOW
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 
 def test_other_models_and_rules_stand_beside_what_was(world, site):

@@ -39,7 +39,7 @@ def file_site(browser, written):
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [1440, 900, 390])
+@pytest.mark.parametrize("size", [1440, *(pytest.param(size, marks=pytest.mark.slow) for size in (900, 390))])
 def test_a_written_page_draws_the_series_without_any_server(file_site, size, theme):
     from axe_playwright_python.sync_playwright import Axe
 

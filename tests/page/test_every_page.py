@@ -40,6 +40,8 @@ PAGES = {
     "login": ("/login", "#token"),
     "missing": ("/nowhere", "h1"),
 }
+FEW = {"overview", "metric", "incident", "rule"}
+"""Pages that are tried without the slow tests, too."""
 HOSTILE = "<img/src=x/onerror=alert(1)>"
 
 
@@ -65,7 +67,9 @@ def take_picture(page, name):
         picture.convert("RGB").quantize(64, dither=Image.Dither.NONE).save(PICTURES / name, optimize=True)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name", [name if name in FEW else pytest.param(name, marks=pytest.mark.slow) for name in PAGES]
+)
 def test_a_page_is_whole_at_each_size_and_axe_finds_nothing_serious_in_either_theme(site, name):
     path, sign = PAGES[name]
     page = site.open(path, size=1440, theme="light")

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.page import fleet
 from tests.page.fleet import NOW, uid_of
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 
 def test_a_metric_leads_to_the_same_time_in_grafana(world, site):

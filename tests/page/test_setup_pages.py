@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.page.fleet import uid_of
 from tests.page.monitor_rules import RULES
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 CSV = "timestamp,value\n" + "\n".join(
     f"2026-03-{1 + i // 24:02d}T{i % 24:02d}:00:00Z,{i % 24}.5" for i in range(200)

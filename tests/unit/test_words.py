@@ -24,6 +24,7 @@ TERMS = {
     r"heir|holder|roll_call": "next_owner, owner, reap_dead_consumers",
     r"Patient|patients": "MetricReport, reports",
     r"advise": "echo_stderr",
+    r"(shared_)?house|House": "server, WebServer",
     r"_?told": "a name that says what it holds: reported, shown, known",
 }
 """By pattern of a name that is not used, the term instead."""

@@ -100,6 +100,7 @@ def test_what_a_killed_process_held_comes_to_another(bus, remote):
     assert taken[0].epoch > got[0][3]
 
 
+@pytest.mark.slow
 def test_messages_on_their_way_to_processes_that_die_are_not_blamed(bus, remote, eight):
     put(bus, "q", "poison")
     for queue in eight:
@@ -184,6 +185,7 @@ def ordered(open_bus):
     return queues, opened
 
 
+@pytest.mark.slow
 def test_order_holds_while_queues_change_hands(ordered):
     queues, opened = ordered
     publisher = opened("publisher")
@@ -323,6 +325,7 @@ def retry_while_unavailable(action):
             time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_broker_short_of_memory_is_unavailable_to_publishers_and_serves_consumers(bus, rabbitmq_server):
     put(bus, "q", *"ab")
     rabbitmq_server.control("set_vm_memory_high_watermark", "absolute", "1000")

@@ -15,7 +15,7 @@ from nta.utils.amqp.synchronous_amqp_client import SynchronousAmqpClient
 from nta.utils.message_bus_connector import MessageBusConnector
 from tests.support import silence
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 TIMEOUT_S = 2.0
 

@@ -5,6 +5,8 @@ import pytest
 from tests.unit.incidents.test_teaching import *  # noqa: F403
 from tests.unit.incidents.test_teaching import UNTIL, VALUES
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def later(season):

@@ -8,6 +8,8 @@ from tests.support.concurrency import at_the_same_time
 from tests.unit.model_swapper.test_checkpoint_store import *  # noqa: F403
 from tests.unit.model_swapper.test_checkpoint_store import Checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(database_server):

@@ -6,6 +6,8 @@ from htmengine.repository import migrations
 from tests.integration.repository.conftest import new_database
 from tests.unit.repository.test_migrations import *  # noqa: F403
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def database(database_server):

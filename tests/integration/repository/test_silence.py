@@ -15,6 +15,8 @@ from htmengine.service import retry
 from tests import databases
 from tests.support import silence
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT_S = 2.0
 METRIC = schema.metric.c
 SLEEP = {"mysql": "SELECT sleep({})", "postgresql": "SELECT pg_sleep({})"}

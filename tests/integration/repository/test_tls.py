@@ -16,6 +16,8 @@ from htmengine.repository.errors import RepositoryError
 from htmengine.repository.opening import open_database
 from tests import servers
 
+pytestmark = pytest.mark.slow
+
 CIPHER = {
     "mysql": "SELECT variable_value FROM information_schema.session_status WHERE variable_name = 'Ssl_cipher'",
     "postgresql": "SELECT cipher FROM pg_stat_ssl WHERE pid = pg_backend_pid()",

@@ -58,7 +58,9 @@ ENDLESS = {"/stream", "/results"}
 ASKED = [(one.method, one.path) for one in OPERATIONS if one.path not in ENDLESS] + [("POST", "/samples")]
 
 
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+@pytest.mark.parametrize(
+    "mode", [GenerationMode.POSITIVE, pytest.param(GenerationMode.NEGATIVE, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(("method", "path"), ASKED)
 def test_whatever_is_asked_is_answered_as_the_document_says(endpoint, schema, method, path, mode):
     operation = schema[f"{PREFIX}{path}"][method]
