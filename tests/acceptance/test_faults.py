@@ -20,15 +20,7 @@ from tests.acceptance.engine import (
     wait_until,
 )
 
-pytestmark = pytest.mark.acceptance
-
-FILES = [
-    "repository.sqlite",
-    *(
-        pytest.param(name, marks=pytest.mark.slow)
-        for name in ("bus.sqlite", "checkpoints/checkpoints.sqlite")
-    ),
-]
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 
 @pytest.fixture
@@ -59,9 +51,7 @@ def refused_up(folder, **options):
 # -- Ports
 
 
-@pytest.mark.parametrize(
-    "kind", [socket.SOCK_STREAM, pytest.param(socket.SOCK_DGRAM, marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
 def test_a_port_in_use(folder, kind):
     with socket.socket(type=kind) as taken:
         taken.bind(("127.0.0.1", folder.port))
@@ -84,9 +74,9 @@ WRONG = "[engine]\nbus = pigeons\ndata_dir = here\n[metric_listener]\nplaintext_
     ("module", "command"),
     [
         ("htmengine.cli", ["up"]),
-        pytest.param("htmengine.cli", ["status"], marks=pytest.mark.slow),
+        ("htmengine.cli", ["status"]),
         ("htmengine.runtime.metric_listener", []),
-        pytest.param("htmengine.runtime.anomaly_service", [], marks=pytest.mark.slow),
+        ("htmengine.runtime.anomaly_service", []),
     ],
 )
 def test_a_wrong_configuration_lists_every_fault(tmp_path, module, command):
@@ -124,7 +114,7 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     assert str(tmp_path / "file") in refused("up", "--data", tmp_path / "file" / "data")
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", ["repository.sqlite", "bus.sqlite", "checkpoints/checkpoints.sqlite"])
 def test_a_file_that_is_no_database_is_left_alone(folder, name):
     content = b"something else entirely" * 100
     file = folder.path / name
@@ -134,7 +124,6 @@ def test_a_file_that_is_no_database_is_left_alone(folder, name):
     assert file.read_bytes() == content
 
 
-@pytest.mark.slow
 def test_bus_and_checkpoints_that_are_moved_away_are_made_again(folder):
     sent = lines("web.load", 900)
     with folder.up() as process:
@@ -197,7 +186,6 @@ def fill(path):
     return ballast
 
 
-@pytest.mark.slow
 def test_a_disk_that_fills_up_costs_nothing_that_was_accepted(tmp_path):
     sent = lines("web.load", 12_000)
     with disk(tmp_path / "disk", "size=40m") as path:
@@ -254,7 +242,7 @@ def test_a_service_that_runs_alone_tells_its_fault_and_ends(folder):
     assert listener.returncode == 0
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", ["repository.sqlite", "bus.sqlite", "checkpoints/checkpoints.sqlite"])
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_bytes(b"\xff" * 40_000)])
 def test_a_file_that_is_deleted_or_overwritten_under_the_engine_is_said_and_nothing_is_called_saved(
     folder, file, spoil

@@ -40,7 +40,7 @@ PAGES = {
     "login": ("/login", "#token"),
     "missing": ("/nowhere", "h1"),
 }
-FEW = {"overview", "metric", "incident", "rule"}
+FEW = {"overview", "metric", "incident"}
 """Pages that are tried without the slow tests, too."""
 HOSTILE = "<img/src=x/onerror=alert(1)>"
 

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.page import fleet
 from tests.page.fleet import NOW, uid_of
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 
 def test_open_incidents_come_first_each_with_its_first_mover(site):

@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from tests.acceptance.engine import Folder
 from tests.page.conftest import Site
 
-pytestmark = pytest.mark.acceptance
+pytestmark = [pytest.mark.acceptance, pytest.mark.slow]
 
 NAMES = ["shop.api.latency", "shop.api.requests", "shop.db.latency"]
 QUIET = "host.temperature"
