@@ -5,7 +5,7 @@ import pytest
 from htmengine.client import ApiError, Client, Missed, Sample
 from htmengine.messages import decode_metric_lines
 from htmengine.repository import tokens
-from tests.unit.web.server import NOW
+from tests.integration.web.server import NOW
 
 
 @pytest.fixture

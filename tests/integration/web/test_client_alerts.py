@@ -3,7 +3,7 @@
 import pytest
 
 from htmengine.client import ApiError, Client
-from tests.unit.web.test_alerts import OPS, made, store  # noqa: F401  # a fixture
+from tests.integration.web.test_alerts import OPS, made, store  # noqa: F401  # a fixture
 
 
 def test_the_client_asks_and_does_the_same(served, made):  # noqa: F811  # a fixture

@@ -17,8 +17,8 @@ from htmengine.service.context import opened
 from htmengine.web.api import OPERATIONS
 from htmengine.web.operations import PREFIX
 from htmengine.web.server import listening, serve
+from tests.integration.web.server import WebServer
 from tests.support.examples import examples
-from tests.unit.web.server import WebServer
 
 EXAMPLES = 15
 """For each operation; a machine with time to spare finds more with more."""

@@ -11,8 +11,8 @@ from htmengine import config
 from htmengine.incidents.writer import Writer
 from htmengine.web.access import LOCAL, Principal
 from htmengine.web.mcp.tools import Tools
-from tests.unit.web.server import NOW, WebServer
-from tests.unit.web.test_access import token_of
+from tests.integration.web.server import NOW, WebServer
+from tests.integration.web.test_access import token_of
 
 pytestmark = [
     pytest.mark.skipif(not find_spec("mcp"), reason="no mcp"),

@@ -2,7 +2,7 @@ import pytest
 
 from htmengine.incidents.writer import Writer
 from htmengine.repository import tokens
-from tests.unit.web.server import NOW
+from tests.integration.web.server import NOW
 
 
 def with_incident(server):

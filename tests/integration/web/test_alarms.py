@@ -1,7 +1,7 @@
 import pytest
 
 from htmengine.incidents.writer import Writer
-from tests.unit.web.server import NOW
+from tests.integration.web.server import NOW
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 from htmengine.incidents import actions, ids, store
 from htmengine.incidents.actions import Action
 from htmengine.incidents.writer import Writer
-from tests.unit.web.server import NOW
+from tests.integration.web.server import NOW
 
 
 def body(**values):

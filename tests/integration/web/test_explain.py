@@ -7,7 +7,7 @@ import pytest
 from htmengine.admin import explaining
 from htmengine.htm.model import Model
 from htmengine.model_swapper import definition
-from tests.unit.web.server import MODEL_PARAMS, NOW
+from tests.integration.web.server import MODEL_PARAMS, NOW
 
 
 def a_series():

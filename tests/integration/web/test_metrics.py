@@ -4,7 +4,7 @@ from htmengine.repository import silences
 from htmengine.repository.listing import Listed
 from htmengine.web import fleet as fleet_module
 from htmengine.web.fleet import STATES, Fleet
-from tests.unit.web.server import NOW
+from tests.integration.web.server import NOW
 
 
 def test_the_oddest_metric_comes_first_and_an_old_alarm_counts_less(server):

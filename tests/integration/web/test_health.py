@@ -10,8 +10,8 @@ from htmengine.web.api.health import checkpoints_of, refused
 from htmengine.web.doors import DOORS
 from htmengine.web.engine_shapes import Checkpoints
 from htmengine.web.watch import Watch
+from tests.integration.web.server import NOW
 from tests.unit.service.test_capacity import MEASURED
-from tests.unit.web.server import NOW
 
 
 def test_a_metric_is_told_in_the_doctors_words(server):

@@ -12,7 +12,7 @@ from htmengine import config
 from htmengine.web.mcp import answers
 from htmengine.web.mcp.answers import CannotAnswer
 from htmengine.web.mcp.tools import Tools
-from tests.unit.web.server import NOW, WebServer
+from tests.integration.web.server import NOW, WebServer
 
 pytestmark = [
     pytest.mark.skipif(not find_spec("mcp"), reason="no mcp"),

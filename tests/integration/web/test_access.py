@@ -5,7 +5,7 @@ import pytest
 from htmengine.repository import tokens
 from htmengine.web.access import NoTokenError, RateLimit, require_token
 from htmengine.web.problems import Problem
-from tests.unit.web.server import WebServer
+from tests.integration.web.server import WebServer
 
 ABROAD = "203.0.113.9"
 

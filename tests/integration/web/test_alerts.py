@@ -8,9 +8,9 @@ from htmengine.alerts import deliveries
 from htmengine.alerts.notice import trial_notice
 from htmengine.alerts.tables_text import WrittenTarget, with_targets, written_targets
 from htmengine.incidents.writer import Writer
+from tests.integration.web.server import NOW, WebServer
+from tests.integration.web.test_access import token_of
 from tests.unit.alerts.kinds import fake_kind
-from tests.unit.web.server import NOW, WebServer
-from tests.unit.web.test_access import token_of
 
 OPS = '[targets.ops]\nkind = "fake"\nurl = "http://a"\n'
 LONE = '[[rules]]\nname = "lone"\nmatch = "web.*"\n'

@@ -14,8 +14,8 @@ from htmengine import config
 from htmengine.service import status_files
 from htmengine.service.program import reports_folder
 from htmengine.web import prometheus
+from tests.integration.web.server import NOW, WebServer
 from tests.servers import require
-from tests.unit.web.server import NOW, WebServer
 
 TEMPLATES = resources.files("htmengine.config.templates")
 ALERTS = TEMPLATES.joinpath("prometheus-alerts.yml")

@@ -4,8 +4,8 @@ from htmengine import config
 from htmengine.config.settings import MONITOR_EVERYTHING
 from htmengine.runtime.metric_storer.monitor_rules import RulesFile
 from htmengine.service.context import opened
-from tests.unit.web.server import NOW, WebServer
-from tests.unit.web.test_access import token_of
+from tests.integration.web.server import NOW, WebServer
+from tests.integration.web.test_access import token_of
 
 
 def post(server, path, status=200, json=None):

@@ -14,8 +14,8 @@ from htmengine.doors.limits import Limits
 from htmengine.doors.reasons import Reason
 from htmengine.messages import decode_metric_lines
 from htmengine.repository import tokens
+from tests.integration.web.server import NOW, WebServer
 from tests.unit.doors import prometheus
-from tests.unit.web.server import NOW, WebServer
 
 SECOND = int(NOW)
 REQUESTS = {

@@ -7,7 +7,7 @@ import pytest
 
 from htmengine.admin import export
 from htmengine.web.api import data
-from tests.unit.web.server import NOW
+from tests.integration.web.server import NOW
 
 
 def test_rows_behind_a_rowid_come_one_by_one_and_without_a_gap(server):

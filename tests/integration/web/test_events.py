@@ -1,4 +1,4 @@
-from tests.unit.web.server import NOW
+from tests.integration.web.server import NOW
 
 
 def sent(server, what, at, tags="deploy"):

@@ -2,7 +2,7 @@ import numpy as np
 
 from htmengine.repository import schema, teachings
 from htmengine.repository.teachings import Silenced
-from tests.unit.web.server import NOW
+from tests.integration.web.server import NOW
 
 ROWS = 400
 

@@ -14,8 +14,8 @@ from htmengine.graphite.evaluation import Limits
 from htmengine.repository import schema, tokens
 from htmengine.repository.times import from_epoch
 from htmengine.web import graphite, graphite_source
+from tests.integration.web.server import NOW, WebServer
 from tests.support.examples import examples
-from tests.unit.web.server import NOW, WebServer
 
 UNTIL = int(NOW) // 60 * 60
 GRAFANA = {"X-Grafana-Org-Id": "1", "X-Dashboard-Id": "7", "X-Panel-Id": "2", "User-Agent": "Grafana/12.3.0"}

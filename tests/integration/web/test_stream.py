@@ -6,7 +6,7 @@ import pytest
 from htmengine.messages import BatchRow
 from htmengine.web.results import Wanted
 from htmengine.web.stream import KINDS, MAX_GATHERED_S, Filter, Hub, events
-from tests.unit.web.server import NOW
+from tests.integration.web.server import NOW
 
 
 def row(rowid, name="a", log_score=0.1):

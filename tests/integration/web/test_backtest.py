@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.web.test_jobs import finished
+from tests.integration.web.test_jobs import finished
 
 RULES = """
 [targets.me]
