@@ -27,8 +27,7 @@ from htmengine.repository.embedded import compaction, merging
 from htmengine.repository.embedded import rows as embedded_rows
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.repository.opening import open_database
-from htmengine.runtime.metric_storer import lane
-from htmengine.runtime.metric_storer import stage as storer_stage
+from htmengine.runtime.metric_storer import compactor, lane
 from htmengine.sqlite.presence import Presence
 from htmengine.system.processes import Process as Identity
 from tests.simulation.machine import Machine, Process, Threading
@@ -300,7 +299,7 @@ def simulated(machine: Machine) -> Iterator[None]:
             (compaction, "BLOCK_ROWS", 4),
             (compaction, "MIN_PIECE", 1),
             (compaction, "PLAIN_S", 0.0),
-            (storer_stage, "MIN_MERGED_ROWS", 5),
+            (compactor, "MIN_MERGED_ROWS", 5),
             (lane, "AT_ONCE", 1),  # so that new metrics wait for each other
         ):
             stack.enter_context(patch.object(where, name, what))

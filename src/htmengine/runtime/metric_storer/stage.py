@@ -36,11 +36,9 @@ from htmengine.messages import (
     shard_of,
 )
 from htmengine.model_swapper.model_input import ModelInputBuilder, requests
-from htmengine.repository import backfill, gathered_samples, metrics, running_totals, samples
+from htmengine.repository import backfill, metrics, running_totals, samples
 from htmengine.repository.database import Database
-from htmengine.repository.embedded import compaction, merging
 from htmengine.repository.errors import WriteConflict
-from htmengine.repository.gathered_samples import Gathered
 from htmengine.repository.metrics import MetricState
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 from htmengine.runtime.metric_storer import lane, new_metrics, numbering, rates, sweep
@@ -53,24 +51,21 @@ from htmengine.runtime.metric_storer.backfill import (
     partition,
     together,
 )
+from htmengine.runtime.metric_storer.compactor import Compactor
 from htmengine.runtime.metric_storer.draining import Drain, Marker
 from htmengine.runtime.metric_storer.gathering import (
-    AT_ONCE,
     CLOSINGS,
-    Closing,
-    Gatherer,
-    Part,
     closing_messages,
     parse_closings,
-    stamp,
 )
 from htmengine.runtime.metric_storer.intake import Intake
 from htmengine.runtime.metric_storer.lane import NewMetricLane
-from htmengine.runtime.metric_storer.monitor_rules import Gathering, RulesFile
+from htmengine.runtime.metric_storer.monitor_rules import RulesFile
 from htmengine.runtime.metric_storer.new_metrics import NewMetrics
 from htmengine.runtime.metric_storer.numbering import NewSamples, whole_seconds
 from htmengine.runtime.metric_storer.own_queues import OwnQueues
 from htmengine.runtime.metric_storer.sent_by import SentLines, SentRefusals
+from htmengine.runtime.metric_storer.waiting import Arrived, WaitingSamples
 from htmengine.service.context import Context
 from htmengine.service.counters import Counters
 from htmengine.service.data_queues import MARKER, DataQueues, KnownQueues
@@ -87,10 +82,6 @@ MAX_MESSAGES: Final = 200
 LINES_BATCH_SIZE: Final = 4000
 """So many messages are taken as have this number of lines together, going by the last ones; and a transaction ends with
 the message that reaches it."""
-MIN_MERGED_ROWS: Final = 4000
-"""So many rows are merged at once, or more: with few of them, each page would be written for a few rows."""
-BLOCKS_BATCH_SIZE: Final = 2
-"""So many blocks are made in a transaction."""
 LAGGING_SHARE: Final = 0.02
 """Of the time, what may go into looking for metrics that lag, where nothing is suspected."""
 MAX_POLL_S: Final = 1.0
@@ -104,24 +95,6 @@ class _Message(NamedTuple):
     sent: SentLines
     backfill: Backfill | None
     redelivered: bool
-
-
-class _Arrived(NamedTuple):
-    """What a message brings."""
-
-    samples: NewSamples
-    """Under the names as sent."""
-    backfill: Backfill | None = None
-    closings: Sequence[Closing] = ()
-
-
-class _Waiting(NamedTuple):
-    """A metric of which samples wait."""
-
-    until: int
-    """The last row that is to be made of them."""
-    heard_at: float
-    """When the last of them came, by a clock that only grows."""
 
 
 class _Stored(NamedTuple):
@@ -186,16 +159,13 @@ class MetricStorer(Stage):
         self._models = models
         self._automatic = automatic
         self._intake = Intake()
+        self._compactor = Compactor(database, self.counters, compress_rows=settings.compress_rows, step=step)
         self._new_metrics = NewMetrics(settings.new_series_per_minute, timer, settings.max_series)
         self._lane = NewMetricLane()
         self._share = 1.0
         """Of what is otherwise done for new metrics, how much is done now."""
-        self._waiting: dict[str, _Waiting] = {}
-        """By metric, what waits to become rows."""
+        self._waiting = WaitingSamples(self._intake, timer)
         self._waiting_seen = False
-        self._stored_rows = 0
-        """By the last batch."""
-        self._rows_to_merge = 0
         self._clock = clock
         self._timer = timer
         self._step = step
@@ -254,31 +224,8 @@ class MetricStorer(Stage):
 
     @override
     def settle(self) -> None:
-        """Merge and compact rows of full runs, about twice as many as were stored: so none pile up, and nobody waits long."""
-        stored, self._stored_rows = self._stored_rows, 0
-        self._rows_to_merge += 2 * stored
-        if stored and self._rows_to_merge < MIN_MERGED_ROWS:
-            return  # a later batch merges for this one, too
-        rows, self._rows_to_merge = max(MIN_MERGED_ROWS, self._rows_to_merge), 0
-        with self._database.read() as conn:
-            is_due = merging.is_due(conn)
-            may_compact = compaction.is_due(conn) and self._compresses(conn)
-        if is_due:
-            with self._database.write() as conn:
-                merged = merging.merge(conn, rows)
-            self.counters.add("rows_merged", merged)
-            self._step(f"{NAME}.merged")
-        while may_compact and rows > 0:  # each time so few that others do not wait
-            with self._database.write() as conn:
-                compacted = compaction.compact(conn, BLOCKS_BATCH_SIZE)
-            self.counters.add("rows_compacted", compacted)
-            self._step(f"{NAME}.compacted")
-            may_compact = compacted > 0
-            rows -= compacted
-
-    def _compresses(self, conn: Connection) -> bool:
-        wanted = self._settings.compress_rows
-        return compaction.is_wanted(conn) if wanted is None else wanted
+        """Bring rows into the order of their metrics, as many as keep up with those that come."""
+        self._compactor.work()
 
     @override
     def close(self) -> None:
@@ -331,7 +278,7 @@ class MetricStorer(Stage):
 
         `again`: it may have been stored before, and not been passed on.
         """
-        arrived: list[_Arrived] = []
+        arrived: list[Arrived] = []
         totals: dict[int, Samples] = {}
         """Which of them have running totals, by their places: what these give is known in the transaction."""
         refusals = SentRefusals(self._intake.sources)
@@ -340,7 +287,7 @@ class MetricStorer(Stage):
             sent = message.sent
             if message.protocol == CLOSINGS:
                 closings = parse_closings(sent.lines, refusals)
-                arrived.append(_Arrived(NewSamples([], [], []), closings=closings))
+                arrived.append(Arrived(NewSamples([], [], []), closings=closings))
                 continue
             given, unreadable = PARSERS[message.protocol](sent.lines)
             refusals.unreadable(unreadable, sent)
@@ -350,7 +297,7 @@ class MetricStorer(Stage):
                 given = self._intake.taken(given, refusals)
                 if any(given.kinds):
                     totals[len(arrived)] = given
-            arrived.append(_Arrived(whole_seconds(given), message.backfill))
+            arrived.append(Arrived(whole_seconds(given), message.backfill))
         held, stored = self._committed(arrived, totals, refusals)
         self._step(f"{NAME}.committed")
         self.counters.add("lines", sum(len(message.sent.lines) for message in messages))
@@ -360,14 +307,14 @@ class MetricStorer(Stage):
             self._sweep.suspect(state.uid for state in stored.states.values())
 
     def _committed(
-        self, arrived: list[_Arrived], totals: Mapping[int, Samples], refusals: Refusals
+        self, arrived: list[Arrived], totals: Mapping[int, Samples], refusals: Refusals
     ) -> tuple[int, _Stored]:
         """Store samples in one transaction; return how many of them wait for the end of a backfill, and the others.
 
         Writers take turns. Usually what the samples become is worked out before ours: the statement that moves the
         metrics verifies where they stood.
         """
-        gathered = self._gathered_names(arrived)
+        gathered = self._waiting.of(arrived)
         if not (totals or gathered):
             planned = self._plan_optimistically(self._batches(arrived))
             if planned:
@@ -380,14 +327,14 @@ class MetricStorer(Stage):
         with self._database.write() as conn:
             if self._new_metrics.limited:
                 admitted, totals = self._admit(conn, arrived, totals, refusals)
-                gathered = self._gathered_names(arrived)
+                gathered = self._waiting.of(arrived)
             for place, columns in _rates(conn, totals, refusals).items():
-                arrived[place] = _Arrived(columns)
+                arrived[place] = Arrived(columns)
             waiting: Mapping[str, int | None] = {}
             before: Mapping[str, MetricState] = {}
             if gathered:
                 before = metrics.states_by_name(conn, sorted(gathered))
-                batches, waiting = self._gather(conn, arrived, before, gathered, refusals)
+                batches, waiting = self._waiting.gather(conn, arrived, before, gathered, refusals)
             else:
                 batches = self._batches(arrived)
             tokens = backfill.running(conn)
@@ -406,13 +353,13 @@ class MetricStorer(Stage):
                 known = {name: state for name, state in before.items() if name not in stored.states}
                 stored.states.update(known)
                 stored.states.update(metrics.states_by_name(conn, sorted(names - stored.states.keys())))
-        self._note_waiting(waiting)
+        self._waiting.note(waiting)
         self._new_metrics.count(self._new_ones(stored) if admitted is None else admitted)
         self._note_lane(stored)
         return len(plan.held.names), stored
 
     def _admit(
-        self, conn: Connection, arrived: list[_Arrived], totals: Mapping[int, Samples], refusals: Refusals
+        self, conn: Connection, arrived: list[Arrived], totals: Mapping[int, Samples], refusals: Refusals
     ) -> tuple[int | None, Mapping[int, Samples]]:
         """Refuse samples of more new metrics than there may be now; return how many new ones there are, and the totals left.
 
@@ -452,138 +399,24 @@ class MetricStorer(Stage):
                 kept_totals[place] = Samples(*_where(kept, totals[place]))
         return left, kept_totals
 
-    def _batches(self, arrived: Iterable[_Arrived]) -> list[Batch]:
+    def _batches(self, arrived: Iterable[Arrived]) -> list[Batch]:
         """Return what came under the names that it is stored under; a history names its metric itself."""
         return [
             Batch(one.samples if one.backfill else self._intake.named(one.samples), one.backfill)
             for one in arrived
         ]
 
-    # -- Samples that wait
-
-    def _gathered_names(self, arrived: Iterable[_Arrived]) -> set[str]:
-        """Return the metrics whose samples wait before they become rows, or have waited so far."""
-        found: set[str] = set()
-        for one in arrived:
-            found.update(closing.name for closing in one.closings)
-            if one.backfill or not (self._intake.gathers or self._waiting):
-                continue
-            for sent in set(one.samples.names):
-                name = self._intake.name(sent)
-                if name in self._waiting or self._intake.gathering(sent):
-                    found.add(name)
-        return found
-
-    def _gather(
-        self,
-        conn: Connection,
-        arrived: Iterable[_Arrived],
-        states: Mapping[str, MetricState],
-        names: Set[str],
-        refusals: Refusals,
-    ) -> tuple[list[Batch], Mapping[str, int | None]]:
-        """Let samples of these metrics wait; return what becomes rows now, and the last row that each is to get."""
-        rules = {name: self._intake.gathering_of(name) or AT_ONCE for name in names}
-        waiting, parts = self._read_waiting(conn, arrived, rules)
-        gatherer = Gatherer(
-            waiting,
-            {name: state.tail_timestamp for name, state in states.items()},
-            rules.__getitem__,
-            refusals,
-            parts,
-        )
-        batches = []
-        for one in arrived:
-            if one.backfill:
-                batches.append(Batch(one.samples, one.backfill))
-                continue
-            now = NewSamples([], [], [])
-            for sent, timestamp, value in zip(*one.samples, strict=True):
-                name = self._intake.name(sent)
-                if name in names:
-                    gatherer.add(name, sent, timestamp, value)
-                else:
-                    now.names.append(name)
-                    now.timestamps.append(timestamp)
-                    now.values.append(value)
-            for closing in one.closings:
-                gatherer.close(closing)
-            batches += [Batch(now, None), Batch(gatherer.take(), None)]
-        gathered_samples.remove(conn, gatherer.done)
-        gathered_samples.store(conn, gatherer.added)
-        return batches, gatherer.waiting
-
-    def _read_waiting(
-        self, conn: Connection, arrived: Iterable[_Arrived], rules: Mapping[str, Gathering]
-    ) -> tuple[dict[str, list[Gathered]], dict[str, Part]]:
-        """Return what waits of these metrics, and of which of them it is a part.
-
-        What can neither become rows now nor come again is not read with each sample that comes.
-        """
-        newest: dict[str, int] = {}
-        first: dict[str, int] = {}
-        closed: set[str] = set()
-        for one in arrived:
-            closed.update(closing.name for closing in one.closings)
-            if one.backfill:
-                continue
-            for sent, timestamp in zip(one.samples.names, one.samples.timestamps, strict=True):
-                name = self._intake.name(sent)
-                if name not in rules:
-                    continue
-                before = newest.get(name)
-                if before is None:
-                    newest[name] = first[name] = timestamp
-                elif timestamp > before:
-                    newest[name] = timestamp
-                elif timestamp < first[name]:
-                    first[name] = timestamp
-        came = newest.keys() - closed
-        waits = gathered_samples.spans(conn, sorted(came))
-        parts = {name: Part(span, max(span.newest, newest[name])) for name, span in waits.items()}
-        waiting = gathered_samples.read(conn, sorted(rules.keys() - came))
-        if parts:
-            until = max(part.read_until(rules[name]) for name, part in parts.items())
-            since = min(first[name] for name in parts)
-            waiting |= gathered_samples.read(conn, sorted(parts), (until, since))
-        return waiting, parts
-
-    def _note_waiting(self, waiting: Mapping[str, int | None]) -> None:
-        now = self._timer()
-        for name, until in waiting.items():
-            if until is None:
-                self._waiting.pop(name, None)
-            else:
-                self._waiting[name] = _Waiting(until, now)
-
     def _see_waiting(self) -> None:
-        """Find out what waits: at the start, and when the last attempt ended in an error."""
+        self._intake.use(self._automatic.rules)
         with self._database.read() as conn:
-            newest = gathered_samples.newest(conn)
+            self._waiting.see(conn)
             self._lane.see(conn, self._own)
-        self._intake.use(self._automatic.rules)
-        until = {
-            name: stamp(time, self._intake.gathering_of(name) or AT_ONCE) for name, time in newest.items()
-        }
-        # Of what did not change, it stays known when that was heard of last.
-        self._waiting = {
-            name: waiting for name, waiting in self._waiting.items() if until.get(name) == waiting.until
-        }
-        self._note_waiting({name: row for name, row in until.items() if name not in self._waiting})
 
-    def _close_overdue(self) -> None:
+    def _tell_overdue(self) -> None:
         """Tell the end of intervals whose metric has gone silent: behind everything that is on its way."""
-        now, clock = self._timer(), self._clock()
         self._intake.use(self._automatic.rules)
-        over = []
-        for name, waiting in self._waiting.items():
-            rule = self._intake.gathering_of(name) or AT_ONCE
-            is_silent = now - waiting.heard_at >= rule.interval_s + rule.delay_s
-            if is_silent and clock >= waiting.until + rule.delay_s:
-                over.append(Closing(name, waiting.until))
+        over = self._waiting.overdue(self._clock())
         self._messages += closing_messages(over, self._data_queues.now.of_name)
-        for closing in over:  # one that is lost is told again
-            self._waiting[closing.name] = _Waiting(closing.until, now)
 
     # -- Rows
 
@@ -660,7 +493,7 @@ class MetricStorer(Stage):
             refusals.add(key[0], rows.examples[key], count=count)
         refusals.report(self.counters, self._intake.shown)
         self.counters.add("rows_stored", len(rows.uids))
-        self._stored_rows += len(rows.uids)
+        self._compactor.rows_came(len(rows.uids))
         if new:
             self.counters.add("metrics_created", len(new))
             self._automatic.created(new)
@@ -697,7 +530,7 @@ class MetricStorer(Stage):
             self._automatic.count_again()
             if self._intake.gathers:
                 self._see_waiting()
-        self._close_overdue()
+        self._tell_overdue()
         now = self._timer()
         self._sweep_due = now + self._settings.sweep_interval_s
         statuses = self._queues_now()

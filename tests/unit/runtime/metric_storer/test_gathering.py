@@ -374,8 +374,8 @@ def test_nothing_depends_on_how_much_of_what_waits_is_read(tmp_path, monkeypatch
         rules = with_rules(tmp_path / name, PODS + MINUTES + LATE)
         storers.append(Storer(tmp_path / name, rules=rules))
     monkeypatch.setattr(
-        storers[0].stage,
-        "_read_waiting",
+        storers[0].stage._waiting,
+        "_read",
         lambda conn, _arrived, rules: (gathered_samples.read(conn, sorted(rules)), {}),
     )
     now, sent = 0, []

@@ -15,7 +15,7 @@ from htmengine.repository.embedded import compaction, merging
 from htmengine.repository.embedded import rows as embedded_rows
 from htmengine.repository.errors import RepositoryUnavailable
 from htmengine.repository.status import MetricStatus
-from htmengine.runtime.metric_storer import stage
+from htmengine.runtime.metric_storer import compactor, stage
 from tests.support.concurrency import write_first
 from tests.support.examples import examples
 from tests.unit.runtime.metric_storer.storer import NOW, Killed, Storer, at, fed, lines, with_rules
@@ -64,7 +64,7 @@ def test_older_rows_are_compressed_where_that_is_wanted(tmp_path, monkeypatch, s
 def test_rows_are_merged_many_at_a_time_and_all_of_them_once_nothing_comes(tmp_path, monkeypatch):
     monkeypatch.setattr(embedded_rows, "MIN_RUN_ROWS", 4)
     monkeypatch.setattr(merging, "RUNS_TO_MERGE", 2)
-    monkeypatch.setattr(stage, "MIN_MERGED_ROWS", 10)
+    monkeypatch.setattr(compactor, "MIN_MERGED_ROWS", 10)
     storer = Storer(tmp_path)
     merged = []
     for second in range(40):
