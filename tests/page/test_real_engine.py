@@ -179,10 +179,15 @@ def test_monitor_rules_are_saved_and_told_with_each_metric(site, folder):
     expect(page.locator(".rail .rule-way")).to_contain_text("action = monitor")
 
 
-def test_what_people_say_of_an_incident_is_seen_in_the_list_at_once(site):
+def test_what_people_say_of_an_incident_is_seen_in_the_list_at_once(site, folder):
     page = site.open(f"/?q={NAMES[0]}", moment=None)
     chip = page.locator(".metric-row .state")
     expect(page.locator(".metric-row")).to_have_count(1)
+    # The incident of the beginning ends after some minutes: another alarm goes on with it, or opens one.
+    folder.send([f"{NAMES[0]} 480 {int(time.time())}"])
+    expect(page.locator(".metric-row .value-cell")).to_have_text("480", timeout=60_000)
+    page.goto(site.url + f"/?q={NAMES[0]}")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("1 incident open", timeout=60_000)
     page.locator(".metric-row").focus()
     page.keyboard.press("a")
     expect(chip).to_contain_text("taken by this machine")
