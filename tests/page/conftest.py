@@ -17,7 +17,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--no-first-run",
 ]
-PATIENCE_S = 20
+TIMEOUT_S = 20
 """How long a busy machine may take for what a person sees at once."""
 SIZES = {1440: (1440, 900), 900: (900, 900), 390: (390, 844)}
 
@@ -31,7 +31,7 @@ def browser():
         pytest.skip(message)
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=1000 * PATIENCE_S)
+    expect.set_options(timeout=1000 * TIMEOUT_S)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         yield browser
@@ -71,7 +71,7 @@ class Site:
         )
         self.contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(1000 * PATIENCE_S)
+        page.set_default_timeout(1000 * TIMEOUT_S)
         page.on("console", self._console)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         if moment is not None:
