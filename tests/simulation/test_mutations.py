@@ -120,7 +120,10 @@ def the_old_gate_stays_open():
     ("fault", "chances"),
     [
         (acknowledged_at_once, {}),
-        (acknowledged_before_the_disk, {"power_failure": 0.006, "sync": 0.05}),
+        # Hundreds of histories are drawn for this one all the same.
+        pytest.param(
+            acknowledged_before_the_disk, {"power_failure": 0.006, "sync": 0.05}, marks=pytest.mark.slow
+        ),
         (nobody_sweeps, {"kill": 0.016}),
         (nobody_suspects, {"delay": 0.4}),
         (late_writers_are_let_in, {"pause": 0.012, "declared_dead": 1.0}),
