@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, bindparam, func, select
 
 from htmengine.repository import schema
-from htmengine.repository.metrics import CUSTOM
+from htmengine.repository.metrics import IS_CUSTOM
 
 PART: Final = 5000
 """Metrics that are read at a time, so that other threads do not wait for long."""
@@ -46,7 +46,7 @@ COLUMNS: Final = (
 _PART: Final = (
     select(*COLUMNS)
     .select_from(schema.watermarked)
-    .where(_metric.uid > bindparam("after"), _metric.datasource == CUSTOM)
+    .where(_metric.uid > bindparam("after"), IS_CUSTOM)
     .order_by(_metric.uid)
     .limit(bindparam("part"))
 )

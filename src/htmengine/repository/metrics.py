@@ -23,7 +23,7 @@ from htmengine.repository import (
 )
 from htmengine.repository.locks import lock_metrics
 from htmengine.repository.lookup import IN_LIST, Lookup
-from htmengine.repository.status import WITHOUT_MODEL, MetricStatus
+from htmengine.repository.status import WITH_MODEL, WITHOUT_MODEL, MetricStatus
 
 CUSTOM: Final = "custom"
 """Data source of the metrics that come in as samples."""
@@ -35,6 +35,9 @@ CLEARED_BATCH_SIZE: Final = 5000
 """Rows whose scores one statement clears."""
 
 _metric: Final = schema.metric.c
+IS_CUSTOM: Final[ColumnElement[bool]] = func.coalesce(_metric.datasource, "") == CUSTOM
+"""The condition for such a metric. No index leads to it: nearly all are custom, and databases would read all by the index, and
+sort them, for each part that is asked for."""
 _watermark: Final = schema.metric_watermark.c
 _data: Final = schema.metric_data.c
 
@@ -58,6 +61,11 @@ class MetricState(NamedTuple):
     """Of what the model began with."""
     hourly_rowid: int = 0
     """The rows up to this one are summed up by the hour: see `hours`."""
+
+    @property
+    def is_lagging(self) -> bool:
+        """Whether it has a model, and rows that have no score yet."""
+        return self.status in WITH_MODEL and self.scored_rowid < self.last_rowid
 
 
 class Definition(NamedTuple):
@@ -465,7 +473,7 @@ def clear_model(conn: Connection, uid: str) -> int:
 
 def custom(conn: Connection) -> list[MetricState]:
     """Return every custom metric, by uid."""
-    query = _of_states().where(_metric.datasource == CUSTOM).order_by(_metric.uid)
+    query = _of_states().where(IS_CUSTOM).order_by(_metric.uid)
     return [MetricState(*row) for row in conn.execute(query)]
 
 
@@ -504,13 +512,24 @@ def delete_metric(conn: Connection, uid: str, *, limit: int = CLEARED_BATCH_SIZE
     return False
 
 
-def lagging(conn: Connection, *, limit: int = MAX_LAGGING) -> list[MetricState]:
+def lagging(
+    conn: Connection, *, after: str = "", upto: str | None = None, limit: int = MAX_LAGGING
+) -> list[MetricState]:
     """Return metrics with a model and with rows that have no score yet, by uid, no more than `limit`.
 
-    By default all of them: those that stand still hide among those that are merely busy.
+    By default all of them: those that stand still hide among those that are merely busy. `after`, `upto`: only those behind
+    one uid, and up to another.
     """
-    query = _of_states().where(schema.lagging()).order_by(_metric.uid).limit(limit)
+    query = _of_states().where(schema.lagging(), _metric.uid > after).order_by(_metric.uid).limit(limit)
+    if upto is not None:
+        query = query.where(_metric.uid <= upto)
     return [MetricState(*row) for row in conn.execute(query)]
+
+
+def uid_behind(conn: Connection, uid: str, count: int) -> str | None:
+    """Return the uid of the metric that comes so many behind a uid; None where there are not so many."""
+    query = select(_metric.uid).where(_metric.uid > uid).order_by(_metric.uid).offset(count - 1).limit(1)
+    return conn.scalar(query)
 
 
 def pending(conn: Connection) -> list[MetricState]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Select, and_, case, func, or_, select
 
 from htmengine.repository import schema
 from htmengine.repository.chunks import in_chunks
-from htmengine.repository.metrics import CUSTOM
+from htmengine.repository.metrics import IS_CUSTOM
 from htmengine.repository.status import WITH_MODEL, MetricStatus
 
 STATUS_NAMES: Final = {status.value: status.name.lower().replace("_", " ") for status in MetricStatus}
@@ -62,7 +62,7 @@ class MetricOverview(NamedTuple):
 def metrics(conn: Connection, names: Sequence[str] | None = None) -> list[MetricOverview]:
     """Return custom metrics by name: those of these names, or all."""
     column = schema.metric.c
-    query = _of_metric().where(column.datasource == CUSTOM).order_by(column.name)
+    query = _of_metric().where(IS_CUSTOM).order_by(column.name)
     if names is None:
         return [MetricOverview(*row) for row in conn.execute(query)]
     wanted = set(names)
@@ -81,7 +81,7 @@ def noteworthy(conn: Connection, silent: Sequence[str]) -> list[MetricOverview]:
     status = func.coalesce(column.status, 0)
     learned = case((schema.scored_rowid > column.base_rowid, schema.scored_rowid), else_=column.base_rowid)
     waits = and_(status.in_(WITH_MODEL), func.coalesce(column.last_rowid, 0) != learned)
-    query = _of_metric().where(column.datasource == CUSTOM)
+    query = _of_metric().where(IS_CUSTOM)
     ofs = [
         or_(status.in_((MetricStatus.ERROR, MetricStatus.PENDING_DATA)), waits),
         *(column.uid.in_(some) for some in in_chunks(silent)),
@@ -93,7 +93,7 @@ def noteworthy(conn: Connection, silent: Sequence[str]) -> list[MetricOverview]:
 def page(conn: Connection, after: str | None, limit: int) -> list[MetricOverview]:
     """Return the first custom metrics by name, behind one if it is given, at most `limit`; others are not read."""
     column = schema.metric.c
-    query = _of_metric().where(column.datasource == CUSTOM).order_by(column.name).limit(limit)
+    query = _of_metric().where(IS_CUSTOM).order_by(column.name).limit(limit)
     if after is not None:
         query = query.where(column.name > after)
     return [MetricOverview(*row) for row in conn.execute(query)]

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, and_, delete, func, insert, literal, or_, select, update
 
 from htmengine.repository import bulk, schema
-from htmengine.repository.metrics import CUSTOM
+from htmengine.repository.metrics import IS_CUSTOM
 
 _metric: Final = schema.metric.c
 _position: Final = schema.writeback_position.c
@@ -38,7 +38,7 @@ def begin(conn: Connection, receiver: str, *, history: bool) -> tuple[str, int]:
     conn.execute(insert(schema.writeback_writer).values(receiver=receiver, owner="", beat=0))
     if not history:
         now = select(literal(receiver), _metric.uid, schema.scored_rowid).select_from(schema.watermarked)
-        now = now.where(_metric.datasource == CUSTOM)
+        now = now.where(IS_CUSTOM)
         conn.execute(insert(schema.writeback_position).from_select(["receiver", "uid", "rowid"], now))
     return "", 0
 
@@ -66,7 +66,7 @@ def pending(conn: Connection, receiver: str, after: str, *, limit: int) -> list[
             isouter=True,
         )
         .where(
-            _metric.datasource == CUSTOM,
+            IS_CUSTOM,
             _metric.uid > after,
             or_(
                 schema.scored_rowid > func.coalesce(_position.rowid, 0),
@@ -90,7 +90,7 @@ def waiting(conn: Connection, receiver: str) -> dict[str, int]:
             and_(_position.receiver == receiver, _position.uid == _metric.uid),
             isouter=True,
         )
-        .where(_metric.datasource == CUSTOM, rows > 0)
+        .where(IS_CUSTOM, rows > 0)
     )
     return {name: int(count) for name, count in conn.execute(query)}
 

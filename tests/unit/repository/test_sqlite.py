@@ -7,7 +7,7 @@ import pytest
 
 from htmengine import config
 from htmengine.errors import ConfigError, DependencyUnavailable
-from htmengine.repository import metrics, sqlite_file
+from htmengine.repository import listing, metrics, sqlite_file
 from htmengine.repository.errors import RepositoryError, RepositoryUnavailable
 from htmengine.repository.opening import open_database
 
@@ -130,3 +130,19 @@ def test_pages_of_rows_are_smaller_than_those_of_checkpoints(tmp_path):
             sizes[name] = conn.exec_driver_sql("PRAGMA page_size").scalar()
         database.close()
     assert sizes == {"rows": sqlite_file.PAGE_BYTES, "checkpoints": 4096}
+
+
+def test_to_list_in_many_parts_is_hardly_more_work_than_in_one(database):
+    with database.write() as conn:
+        metrics.create_custom(conn, [f"m.{i}" for i in range(500)])
+
+    def work(part):
+        steps = []
+        with database.read() as conn:
+            sqlite = conn.connection.driver_connection
+            sqlite.set_progress_handler(lambda: steps.append(1), 100)  # after each 100 steps of a statement
+            assert sum(map(len, listing.every_metric(conn, part=part))) == 500
+            sqlite.set_progress_handler(None, 0)
+        return len(steps)
+
+    assert work(20) < 2 * work(1000)

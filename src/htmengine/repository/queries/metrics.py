@@ -97,7 +97,7 @@ def deleteModel(conn: Connection, metricId: str) -> None:
 
 def getCustomMetricByName(conn: Connection, name: str, fields: Fields | None = None) -> Row[Any]:
     """Return the custom metric of a name, case-sensitive. Raises ObjectNotFoundError."""
-    query = columns(schema.metric, fields).where(_metric.datasource == ours.CUSTOM, *_named(conn, name))
+    query = columns(schema.metric, fields).where(ours.IS_CUSTOM, *_named(conn, name))
     row = all_rows(conn, query.order_by(_metric.uid).limit(1)).first()
     if row is None:
         raise ObjectNotFoundError(f"there is no custom metric with the name {name}")
@@ -113,7 +113,7 @@ def _named(conn: Connection, name: str) -> list[ColumnElement[bool]]:
 
 def getCustomMetrics(conn: Connection, fields: Fields | None = None) -> Result[Any]:
     """Return the metrics that come in as samples."""
-    query = columns(schema.metric, fields).where(_metric.datasource == ours.CUSTOM)
+    query = columns(schema.metric, fields).where(ours.IS_CUSTOM)
     return all_rows(conn, query.order_by(_metric.uid))
 
 
