@@ -191,10 +191,12 @@ def silenced_between(
 ) -> list[SilencedRow]:
     """Return rows that teachings have silenced from one time up to another, which is left out, the newest first."""
     of_row = (_data.uid == _silenced.uid) & (_data.rowid == _silenced.rowid)
-    query = (
-        select(_silenced.rowid, _silenced.timestamp, _silenced.label, _data.metric_value, _data.log_score)
-        .join_from(schema.silenced_alarm, schema.metric_data, of_row, isouter=True)
-        .where(_silenced.uid == uid)
+    # Each looked up by itself: beside a join that keeps rows which were removed, SQLite makes a copy of all rows first.
+    value, log_score = (
+        select(column).where(of_row).scalar_subquery() for column in (_data.metric_value, _data.log_score)
+    )
+    query = select(_silenced.rowid, _silenced.timestamp, _silenced.label, value, log_score).where(
+        _silenced.uid == uid
     )
     if since is not None:
         query = query.where(_silenced.timestamp >= since)

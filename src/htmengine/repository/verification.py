@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, exists, func, or_, select
 
 from htmengine.repository import hours, identity, samples, schema
 from htmengine.repository.hours import Hour
-from htmengine.repository.metrics import CUSTOM
+from htmengine.repository.metrics import IS_CUSTOM
 from htmengine.repository.row_checks import RowKey
 from htmengine.repository.scores import EXPECTED_COLUMNS, SCORE_COLUMNS
 from htmengine.repository.times import bound, epoch_seconds
@@ -86,21 +86,18 @@ def without_alarm(conn: Connection, *, since: float | None = None, limit: int = 
 def alarms_of_other_rows(conn: Connection, *, since: float | None = None, limit: int = 100) -> list[RowKey]:
     """Return alarms whose row has another time, value or score, or has none yet. `since` : as that of a `Part`."""
     alarm = schema.metric_alarm.c
+    own = (_data.uid == alarm.uid) & (_data.rowid == alarm.rowid)
+    differs = or_(
+        _data.log_score != alarm.log_score,
+        _data.metric_value != alarm.metric_value,
+        _data.timestamp != alarm.timestamp,
+    )
+    # Looked up alarm by alarm: beside a join that keeps alarms without a row, SQLite makes a copy of all rows first.
+    other = exists().where(own, differs)
     query = (
         select(alarm.uid, alarm.rowid)
         .join_from(schema.metric_alarm, schema.watermarked, alarm.uid == _metric.uid)
-        .outerjoin(
-            schema.metric_data,
-            (alarm.uid == _data.uid) & (alarm.rowid == _data.rowid),
-        )
-        .where(
-            or_(
-                alarm.rowid > schema.scored_rowid,
-                _data.log_score != alarm.log_score,
-                _data.metric_value != alarm.metric_value,
-                _data.timestamp != alarm.timestamp,
-            )
-        )
+        .where(or_(alarm.rowid > schema.scored_rowid, other))
     )
     if since is not None:
         query = query.where(alarm.timestamp >= bound(since))
@@ -149,12 +146,7 @@ def _same_sums(one: Hour | None, other: Hour | None) -> bool:
 
 def names_taken_twice(conn: Connection) -> list[str]:
     """Return names that more than one custom metric has."""
-    query = (
-        select(_metric.name)
-        .where(_metric.datasource == CUSTOM)
-        .group_by(_metric.name)
-        .having(func.count() > 1)
-    )
+    query = select(_metric.name).where(IS_CUSTOM).group_by(_metric.name).having(func.count() > 1)
     return list(conn.scalars(query))
 
 
