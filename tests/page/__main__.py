@@ -35,7 +35,7 @@ def main():
         time.sleep(BATCH_S)
         rowid += 1
         size = round(arguments.rate * BATCH_S)
-        if size and world.loop:
+        if size and world.listeners:
             chosen = rng.sample(names, min(size, len(names)))
             world.push(
                 "results",

@@ -26,6 +26,7 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; font-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+LISTENER_TIMEOUT_S = 20
 STATIC = "static/" + hashlib.sha256(b"page").hexdigest()[:12]
 PAGE = resources.files("htmengine.web") / "page"
 
@@ -75,7 +76,21 @@ class World:
         return name if name in fleet.NAMES else fleet.NAMES[len(name) % 40]
 
     def push(self, event, data):
-        """Send an event to every page that is open."""
+        """Send an event to every page that is open; where none listens yet, wait for the first."""
+        deadline = time.monotonic() + LISTENER_TIMEOUT_S
+        while not self.listeners:
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"no page opened the stream within {LISTENER_TIMEOUT_S} s, so {event} has no reader"
+                )
+            time.sleep(0.01)
+        self._send(event, data)
+
+    def end_streams(self):
+        """End the stream of every page that is open."""
+        self._send(None, None)
+
+    def _send(self, event, data):
         for queue in list(self.listeners):
             self.loop.call_soon_threadsafe(queue.put_nowait, (event, data))
 
@@ -800,8 +815,7 @@ class Server:
 
     def close(self):
         """End the server, and the streams that it feeds."""
-        if self.world.loop:
-            self.world.push(None, None)
+        self.world.end_streams()
         self.server.should_exit = True
         self.thread.join(timeout=10)
         self.socket.close()

@@ -31,6 +31,21 @@ def test_a_test_message_says_what_came_of_it(world, site):
     ]
 
 
+def test_what_came_of_a_test_message_stays_when_the_file_of_rules_comes_later(site):
+    page = site.open("/setup/connect")
+    expect(page.get_by_role("link", name="Targets")).to_be_visible()
+    held = []
+    page.route("**/api/v1/rules", lambda route: held.append(route))
+    page.get_by_role("link", name="Targets").click()
+    ops = page.get_by_role("article", name="ops")
+    ops.get_by_role("button", name="Send a test message").click()
+    expect(ops.get_by_role("status")).to_have_text("✓ Taken: HTTP 204")
+    expect(ops.get_by_role("button", name="Change ops")).to_have_count(0)
+    held[0].continue_()
+    expect(ops.get_by_role("button", name="Change ops")).to_be_visible()
+    expect(ops.get_by_role("status")).to_have_text("✓ Taken: HTTP 204")
+
+
 def test_without_a_target_one_is_added_on_the_page(world, site):
     world.targets, world.rules = [], ""
     page = site.open("/setup/targets")

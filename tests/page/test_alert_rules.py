@@ -79,6 +79,24 @@ def test_what_is_wrong_is_said_at_the_field_and_nothing_is_saved(world, site):
     site.expected = "Failed to load resource"
 
 
+def test_faults_of_what_was_saved_do_not_stay_at_a_field_that_was_changed_since(site):
+    page = site.open("/setup/alerts?rule=databases")
+    form = page.get_by_role("form", name="Rule databases")
+    expect(form).to_be_visible()  # the rules were read
+    held = []
+    page.route("**/api/v1/rules", lambda route: held.append(route))
+    form.get_by_label("Cool-down").fill("soon")
+    form.get_by_role("button", name="Save the rule").click()
+    fault = form.locator("#rule-cooldown-fault")
+    expect(fault).to_contain_text("is no duration")  # by the preview
+    form.get_by_label("Cool-down").fill("1h")
+    expect(fault).to_be_empty()
+    with page.expect_response("**/api/v1/rules/preview"):  # what is wrong with what stands there now
+        held[0].continue_()
+    expect(fault).to_be_empty()
+    site.expected = "Failed to load resource"
+
+
 def test_the_score_is_picked_on_the_curve_of_the_budget(world, site):
     page = site.open("/setup/alerts?rule=everything+else")
     form = page.get_by_role("form", name="Rule everything else")

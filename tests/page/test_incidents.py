@@ -32,6 +32,21 @@ def test_the_list_is_filtered_by_state_and_name_in_the_address(site):
     expect(page).to_have_url(re.compile(r"state=open&q=web07"))
 
 
+def test_an_answer_that_comes_late_does_not_replace_what_was_asked_for_since(site):
+    page = site.open("/incidents")
+    expect(page.locator(".incident-row")).to_have_count(6)
+    held = []
+    page.route(re.compile(r"/incidents\?.*state=open"), lambda route: held.append(route))
+    page.get_by_role("button", name="open").click()
+    page.get_by_role("button", name="resolved").click()
+    expect(page.locator(".incident-row")).to_have_count(4)
+    with page.expect_response(re.compile(r"state=open")) as answer:
+        held[0].continue_()
+    answer.value.finished()
+    page.evaluate("() => new Promise((done) => setTimeout(done))")  # what waits for the answer goes first
+    expect(page.locator(".incident-row")).to_have_count(4)
+
+
 def test_no_incident_yet_is_said(world, site):
     world.incidents = []
     page = site.open("/incidents")

@@ -106,6 +106,7 @@ def test_a_search_that_finds_nothing_offers_to_clear(site):
 def test_a_dragged_span_ranks_the_metrics_of_that_time(site):
     page = site.open()
     names(page)
+    expect(page.locator(".fleet output")).not_to_be_empty()
     strip = page.locator(".fleet canvas").bounding_box()
     at = lambda ago: strip["x"] + strip["width"] * (1 - ago / 86_400)  # noqa: E731
     page.mouse.move(at(31_500), strip["y"] + 20)
@@ -122,6 +123,7 @@ def test_a_span_can_be_chosen_by_keys(site):
     page = site.open()
     names(page)
     strip = page.get_by_role("group", name=re.compile("Alarming metrics"))
+    expect(strip.locator("output")).not_to_be_empty()
     strip.focus()
     page.keyboard.press("ArrowLeft")
     expect(page.get_by_role("button", name=re.compile("Ranked by"))).to_be_visible()
@@ -272,13 +274,29 @@ def test_many_metrics_are_all_reached_by_scrolling(world, site, size):
     assert order == sorted(order)
 
 
+def test_more_of_a_list_is_not_added_to_another_that_was_asked_for_meanwhile(world, site):
+    world.names = [f"load.{i:05d}.value" for i in range(1000)]
+    page = site.open("/?sort=name")
+    expect(page.locator(".list-count")).to_have_text("1\u202f000 metrics")
+    held = []
+    page.route(re.compile(r"/metrics\?.*after="), lambda route: held.append(route))
+    with page.expect_request(re.compile(r"/metrics\?.*after=")):
+        page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.get_by_role("searchbox").first.fill("load.0000")
+    expect(page.locator(".list-count")).to_have_text("10 metrics")
+    with page.expect_response(re.compile(r"after=")) as answer:
+        held[0].continue_()
+    answer.value.finished()
+    page.evaluate("() => new Promise((done) => setTimeout(done))")  # what waits for the answer goes first
+    expect(rows(page)).to_have_count(10)
+
+
 def test_values_go_on_being_live_after_the_list_was_read_again(world, site):
     name = "db.primary.latency_p95"
     page = site.open(f"/?q={name}")
     row = page.locator(".metric-row")
     expect(row).to_have_count(1)
     row.focus()  # the row stays where it is, and is current all the same
-    page.wait_for_timeout(300)  # the stream is open
     world.row(name)["snoozed_until"] = NOW + 600
     with page.expect_response(lambda response: "/api/v1/metrics?" in response.url):
         world.push("reset", {"reason": "a test"})

@@ -3,6 +3,7 @@ import { get, post } from "../lib/api.js";
 import { addKeys } from "../lib/keys.js";
 import { clock, iso, plural, score, span } from "../lib/format.js";
 import { h, replace, setText } from "../lib/h.js";
+import { newest } from "../lib/newest.js";
 import { go, link, query } from "../lib/router.js";
 import { may, session } from "../lib/session.js";
 import { settings } from "../lib/settings.js";
@@ -45,6 +46,7 @@ export function incident({ params: [id] }) {
   /** @type {import("../shapes").Sparks | null} */
   let sparks = null;
   let interval = 60;
+  const begin = newest();
   let asked = ASKED[query().get("do") ?? ""];
 
   /** What lanes show; that of their pictures once they are there. @returns {[number, number]} */
@@ -58,9 +60,13 @@ export function incident({ params: [id] }) {
   }
 
   async function load() {
+    const isNewest = begin();
     try {
-      now = await get(`/incidents/${id}`);
+      const newer = await get(`/incidents/${id}`);
+      if (!isNewest()) return;
+      now = newer;
     } catch (problem) {
+      if (!isNewest()) return;
       replace(element, problemNote(problem), h("p", null, h("a", { href: link("incidents") }, "To the incidents")));
       return;
     }
@@ -76,10 +82,13 @@ export function incident({ params: [id] }) {
     const uids = found.metrics.slice(0, MOST_LANES).map(({ uid }) => uid);
     try {
       const { items } = await get("/metrics", { uid: [found.first_mover.uid] });
+      if (!isNewest()) return;
       interval = items[0]?.interval ?? interval;
       sparks = null;
       const [from, to] = extent();
-      sparks = await get("/metrics/sparks", { uid: uids, from: Math.floor(from), to: Math.ceil(to) });
+      const drawn = await get("/metrics/sparks", { uid: uids, from: Math.floor(from), to: Math.ceil(to) });
+      if (!isNewest()) return;
+      sparks = drawn;
       drawLanes();
     } catch {
       // The lanes without pictures still tell who moved when.

@@ -3,6 +3,7 @@ import { get } from "../lib/api.js";
 import { addKeys } from "../lib/keys.js";
 import { clock, iso, plural, span } from "../lib/format.js";
 import { h, replace } from "../lib/h.js";
+import { newest } from "../lib/newest.js";
 import { go, link, setQuery } from "../lib/router.js";
 import { session } from "../lib/session.js";
 import { settings } from "../lib/settings.js";
@@ -26,6 +27,7 @@ export function incidents({ query }) {
   document.title = "Incidents · htmengine";
   let params = query;
   let typing = 0;
+  const begin = newest();
   /** @type {Incident[]} */
   let shown = [];
   /** @type {string | null} */
@@ -60,13 +62,15 @@ export function incidents({ query }) {
   }
 
   async function load(append = false) {
+    const isNewest = begin();
     try {
       const answer = await get("/incidents", { state: "all", ...STATES[params.get("state") ?? "all"], severity: params.has("lone") ? "info" : "warning", q: params.get("q"), limit: PAGE_SIZE, after: append ? next : null });
+      if (!isNewest()) return;
       shown = append ? [...shown, ...answer.items] : answer.items;
       next = answer.next;
       show();
     } catch (problem) {
-      replace(list, problemNote(problem, () => load(append)));
+      if (isNewest()) replace(list, problemNote(problem, () => load(append)));
     }
   }
 

@@ -2,6 +2,7 @@
 import { get } from "../lib/api.js";
 import { addKeys } from "../lib/keys.js";
 import { h, replace } from "../lib/h.js";
+import { newest } from "../lib/newest.js";
 import { setQuery } from "../lib/router.js";
 import { session } from "../lib/session.js";
 import { listen } from "../lib/sse.js";
@@ -36,6 +37,7 @@ export function overview({ query }) {
   let fleet = null;
   let params = query;
   let stripFor = "";
+  const [beginCards, beginStrip] = [newest(), newest()];
   let countedFor = "";
 
   /** @param {import("../shapes").Overview | null} now */
@@ -57,13 +59,16 @@ export function overview({ query }) {
   }
 
   async function showCards() {
+    const isNewest = beginCards();
     try {
       const { items, next } = await get("/incidents", { state: "open", severity: "warning", limit: MOST_CARDS });
+      if (!isNewest()) return;
       if (items.length) return replace(cards, items.map(incidentCard), next ? h("a.more-incidents", { href: "incidents" }, "More open incidents") : null);
       const last = (await get("/incidents", { state: "all", severity: "warning", limit: 5 })).items;
+      if (!isNewest()) return;
       replace(cards, last.length ? h("details.last", null, h("summary", null, "Last incidents"), h("div.incident-cards", null, last.map(incidentCard))) : null);
     } catch (problem) {
-      replace(cards, problemNote(problem, showCards));
+      if (isNewest()) replace(cards, problemNote(problem, showCards));
     }
   }
 
@@ -75,11 +80,11 @@ export function overview({ query }) {
     if (force || wanted !== stripFor) {
       stripFor = wanted;
       const step = Math.max(SHORTEST_STEP_S, Math.round((to - from) / STRIP_STEPS / 60) * 60);
-      try {
-        fleet = await get("/fleet", { from, to, step });
-      } catch {
-        fleet = null; // The list below says what is wrong.
-      }
+      const isNewest = beginStrip();
+      // Without it the list below says what is wrong.
+      const found = await get("/fleet", { from, to, step }).catch(() => null);
+      if (!isNewest()) return;
+      fleet = found;
     }
     strip.show(fleet, span);
   }

@@ -2,6 +2,7 @@
 import { post, remove } from "../lib/api.js";
 import { clock, count, plural, score } from "../lib/format.js";
 import { h, replace } from "../lib/h.js";
+import { newest } from "../lib/newest.js";
 import { link } from "../lib/router.js";
 import { settings } from "../lib/settings.js";
 import { problemNote } from "./problem.js";
@@ -64,6 +65,7 @@ export function undoButton(label, done) {
 export function teachPanel(spans, done) {
   /** @type {Span[]} */
   let offered = [];
+  const begin = newest();
   const metric = h("select", { "aria-label": "Metric", onchange: () => offer() });
   const from = moment("From");
   const to = moment("To");
@@ -95,6 +97,7 @@ export function teachPanel(spans, done) {
     if (!one) return;
     from.value = local(one.from);
     to.value = local(one.to);
+    begin(); // a preview that is on its way is of another
     replace(found);
   }
 
@@ -108,9 +111,12 @@ export function teachPanel(spans, done) {
     if (!from.value || !to.value || !offered.length) return;
     const body = wanted();
     replace(found, h("p.hint", { role: "status" }, "The model takes its rows again …"));
+    const isNewest = begin();
     try {
-      show(body.uid, await post("/labels/preview", body));
+      const preview = await post("/labels/preview", body);
+      if (isNewest()) show(body.uid, preview);
     } catch (problem) {
+      if (!isNewest()) return;
       replace(found, problemNote(problem), h("div.actions", null, h("button", { type: "button", onclick: save }, "Teach it all the same")));
     }
   }

@@ -2,6 +2,7 @@
 import { get } from "../../lib/api.js";
 import { moment, span, timeOfSecond } from "../../lib/format.js";
 import { h, replace } from "../../lib/h.js";
+import { newest } from "../../lib/newest.js";
 import { setQuery } from "../../lib/router.js";
 import { readTime } from "../../lib/windows.js";
 import { problemNote } from "../problem.js";
@@ -31,21 +32,25 @@ export function followForm(query) {
     steps,
   );
 
+  const begin = newest();
+
   async function show() {
+    const isNewest = begin();
     const metric = name.value.trim();
     if (!metric) return replace(steps);
     const at = readTime(time.value.trim());
     if (time.value.trim() && at === null) return replace(steps, problemNote("This is no time: give seconds since 1970, or a date like 2026-03-12T14:26:00Z."));
     try {
       const { steps: road } = await get("/follow", { metric, time: at ?? "" });
-      const begin = road.find((/** @type {import("../../shapes").Step} */ step) => step.time !== null)?.time ?? null;
+      if (!isNewest()) return;
+      const since = road.find((/** @type {import("../../shapes").Step} */ step) => step.time !== null)?.time ?? null;
       replace(
         steps,
         h("p.hint", null, at === null ? "Its newest sample." : moment(at)),
-        h("ol", null, road.map((/** @type {import("../../shapes").Step} */ step) => h("li", { dataset: { state: step.state } }, h("span.stage-icon", { "aria-hidden": true }, STATES[step.state]), h("strong", null, step.stage), h("span", { title: step.time === null ? "" : moment(step.time) }, step.time === null ? "–" : begin === step.time ? timeOfSecond(step.time) : `+${span(step.time - (begin ?? step.time))}`), h("span", null, step.text)))),
+        h("ol", null, road.map((/** @type {import("../../shapes").Step} */ step) => h("li", { dataset: { state: step.state } }, h("span.stage-icon", { "aria-hidden": true }, STATES[step.state]), h("strong", null, step.stage), h("span", { title: step.time === null ? "" : moment(step.time) }, step.time === null ? "–" : since === step.time ? timeOfSecond(step.time) : `+${span(step.time - (since ?? step.time))}`), h("span", null, step.text)))),
       );
     } catch (problem) {
-      replace(steps, problemNote(problem));
+      if (isNewest()) replace(steps, problemNote(problem));
     }
   }
 

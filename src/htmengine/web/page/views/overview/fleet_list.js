@@ -5,6 +5,7 @@
 import { get } from "../../lib/api.js";
 import { clock, plural } from "../../lib/format.js";
 import { h, replace, setText } from "../../lib/h.js";
+import { newest } from "../../lib/newest.js";
 import { go, link, setQuery } from "../../lib/router.js";
 import { VirtualList } from "../../lib/vlist.js";
 import { WINDOWS, USUAL_WINDOW, fittingWindow, historyOf, readTime, windowOf } from "../../lib/windows.js";
@@ -40,6 +41,7 @@ export class Fleet {
     this.total = 0;
     /** @type {string | null} */
     this.next = null;
+    this.begin = newest();
     /** @type {AbortController | null} */
     this.loading = null;
     this.loadingMore = false;
@@ -194,6 +196,7 @@ export class Fleet {
   async load(quietly) {
     if (quietly && this.loading) return;
     this.loading?.abort();
+    this.begin();
     const loading = (this.loading = new AbortController());
     this.element.setAttribute("aria-busy", String(!quietly));
     try {
@@ -253,8 +256,10 @@ export class Fleet {
   async loadMore() {
     if (!this.next || this.loadingMore || this.loading) return;
     this.loadingMore = true;
+    const isNewest = this.begin();
     try {
       const answer = await get("/metrics", { q: this.question(), sort: this.params.get("sort") ?? "oddness", limit: PAGE_SIZE, after: this.next });
+      if (!isNewest()) return; // the list is another by now
       this.ranking.append(answer.items);
       this.next = answer.next;
       this.showRows();

@@ -2,6 +2,7 @@
 import { etagOf, get, post, put, url } from "../../lib/api.js";
 import { plural } from "../../lib/format.js";
 import { h, replace } from "../../lib/h.js";
+import { newest } from "../../lib/newest.js";
 import { setQuery } from "../../lib/router.js";
 import { problemNote } from "../problem.js";
 import { asText } from "./alerts/as_text.js";
@@ -32,7 +33,9 @@ export function alertsPart(query) {
   /** What the form is open for. */
   let open = "";
   let timer = 0;
-  let asked = 0;
+  const begin = newest();
+  /** Of the preview that was asked for last. */
+  let isNewest = begin();
   const said = h("div");
   const list = h("div");
   const form = h("div");
@@ -56,6 +59,7 @@ export function alertsPart(query) {
    * @param {string} done
    */
   async function save(rules, done) {
+    const isUnchanged = isNewest;
     try {
       await put("/rules", { rules }, etagOf("/rules"));
       replace(said, h("p", { role: "status" }, `${done} The engine goes by it within seconds.`));
@@ -63,6 +67,7 @@ export function alertsPart(query) {
       await load();
     } catch (problem) {
       if (!editing || !editing.faults(problem, place())) replace(said, problemNote(problem));
+      if (!isUnchanged()) preview(); // The form was changed meanwhile: these are the faults of what stood there.
     }
   }
 
@@ -109,14 +114,15 @@ export function alertsPart(query) {
 
   async function preview() {
     if (!kept) return;
-    const mine = ++asked;
+    const isLast = begin();
+    isNewest = isLast;
     const rules = wanted();
     const name = editing?.fields.value().name;
     const own = kept.rules === null ? {} : { rules };
     command.show("PUT", url("/rules"), ["-H 'Content-Type: application/json'", "-H 'If-Match: …'", `-d '${JSON.stringify(own).replaceAll("'", `'\\''`)}'`]);
     try {
       const found = /** @type {import("../../shapes").AlertsPreview} */ (await post("/rules/preview", { ...own, days: Number(days.value), ...(editing && name ? { curve_of: name } : {}) }));
-      if (mine !== asked) return;
+      if (!isLast()) return;
       showPreview(would, found, Number(days.value));
       showCounts(messagesByRule(found));
       if (editing) {
@@ -125,7 +131,7 @@ export function alertsPart(query) {
         if (found.curve) editing.curve.show(found.curve, budget.value === "" ? Number(minScore.value || 0.5) : null);
       }
     } catch (problem) {
-      if (mine !== asked) return;
+      if (!isLast()) return;
       if (!editing || !editing.faults(problem, place())) replace(would, problemNote(problem));
     }
   }

@@ -2,6 +2,7 @@
 import { get, url } from "../../lib/api.js";
 import { ago, clock, iso, moment } from "../../lib/format.js";
 import { h, replace } from "../../lib/h.js";
+import { newest } from "../../lib/newest.js";
 import { link, setQuery } from "../../lib/router.js";
 import { sendAgainButton } from "../delivery.js";
 import { problemNote } from "../problem.js";
@@ -19,6 +20,7 @@ const STATES = { delivered: "delivered", retrying: "to be tried again", pending:
 export function deliveriesPart(query) {
   let params = query;
   let limit = PAGE;
+  const begin = newest();
   const state = /** @type {HTMLSelectElement} */ (h("select", { id: "delivery-state", onchange: () => setQuery({ state: state.value }) }, h("option", { value: "" }, "all"), Object.entries(STATES).map(([value, words]) => h("option", { value }, words))));
   const only = h("p.hint");
   const body = h("tbody");
@@ -32,17 +34,19 @@ export function deliveriesPart(query) {
   const element = h("div", null, h("div.inline-form", null, h("label", { for: "delivery-state" }, "State"), state), only, said, table, more, command.element);
 
   async function load() {
+    const isNewest = begin();
     const asked = { state: params.get("state"), target: params.get("target"), incident: params.get("incident") };
     state.value = asked.state ?? "";
     command.show("GET", url("/deliveries", asked));
     replace(only, asked.target || asked.incident ? [`Only ${[asked.target ? `those to ${asked.target}` : "", asked.incident ? `those of ${asked.incident}` : ""].filter(Boolean).join(", ")}. `, h("a", { href: link("setup/deliveries", { state: asked.state }) }, "Show all")] : "");
     try {
       const { items, next } = await get("/deliveries", { ...asked, limit: Math.min(limit, 1000) });
+      if (!isNewest()) return;
       more.hidden = next === null || limit >= 1000;
       replace(said);
       replace(body, items.length ? items.map(row) : h("tr", null, h("td", { colspan: "5" }, asked.state || asked.target || asked.incident ? "There is no such notice." : ["Nothing was told yet. Who is told of what: ", h("a", { href: link("setup/alerts") }, "rules"), ", ", h("a", { href: link("setup/targets") }, "targets"), "."])));
     } catch (problem) {
-      replace(said, problemNote(problem, load));
+      if (isNewest()) replace(said, problemNote(problem, load));
     }
   }
 

@@ -1,6 +1,7 @@
 /** All that models were taught: by whom, until when, what each has silenced; taken back, or taught again. */
 import { get, post, url } from "../../lib/api.js";
 import { h, replace } from "../../lib/h.js";
+import { newest } from "../../lib/newest.js";
 import { link, setQuery } from "../../lib/router.js";
 import { may } from "../../lib/session.js";
 import { clockTime } from "../clock_time.js";
@@ -19,7 +20,7 @@ export function labelsPart(query) {
   let params = query;
   /** @type {Label[]} the newest first */
   let labels = [];
-  let asked = 0;
+  const begin = newest();
   const search = /** @type {HTMLInputElement} */ (h("input", { id: "taught-metric", type: "search", placeholder: "Part of a metric’s name", oninput: () => setQuery({ q: search.value }) }));
   const all = /** @type {HTMLInputElement} */ (h("input", { type: "checkbox", onchange: () => setQuery({ all: all.checked ? "1" : null }) }));
   const said = h("div");
@@ -35,7 +36,7 @@ export function labelsPart(query) {
   );
 
   async function load() {
-    const mine = ++asked;
+    const isNewest = begin();
     const undone = params.has("all") || params.has("id");
     const wanted = { taught: "true", undone: undone ? "true" : null, limit: PAGE };
     command.show("GET", url("/labels", wanted));
@@ -47,12 +48,12 @@ export function labelsPart(query) {
         found.push(...items);
         after = next;
       }
-      if (mine !== asked) return; // what is asked for is another by now
+      if (!isNewest()) return; // what is asked for is another by now
       labels = found.sort((a, b) => b.created - a.created);
       replace(said);
       show();
     } catch (problem) {
-      if (mine === asked) replace(said, problemNote(problem, load));
+      if (isNewest()) replace(said, problemNote(problem, load));
     }
   }
 

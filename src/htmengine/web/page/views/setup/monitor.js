@@ -2,6 +2,7 @@
 import { etagOf, get, post, put, url } from "../../lib/api.js";
 import { count, plural } from "../../lib/format.js";
 import { h, replace } from "../../lib/h.js";
+import { newest } from "../../lib/newest.js";
 import { setQuery } from "../../lib/router.js";
 import { may } from "../../lib/session.js";
 import { problemNote } from "../problem.js";
@@ -49,7 +50,7 @@ export function monitorPart(query) {
     command.element,
   );
   let timer = 0;
-  let asked = 0;
+  const [beginPreview, beginWay] = [newest(), newest()];
 
   function later() {
     clearTimeout(timer);
@@ -75,18 +76,18 @@ export function monitorPart(query) {
   }
 
   async function preview() {
-    const mine = ++asked;
+    const isNewest = beginPreview();
     const text = area.value;
     command.show("PUT", url("/monitor-rules"), ["-H 'Content-Type: application/json'", "-H 'If-Match: …'", `-d '${JSON.stringify({ text }).replaceAll("'", `'\\''`)}'`]);
     try {
       const found = /** @type {import("../../shapes").RulesPreview} */ (await post("/monitor-rules/preview", { text }));
-      if (mine !== asked) return;
+      if (!isNewest()) return;
       replace(faults);
       show(found.rules);
       const over = found.capacity !== null && found.would_monitor > found.capacity;
       replace(summary, h("strong", null, `${plural(found.would_monitor, "metric")} would be watched`), `, ${count(found.would_leave)} not; ${count(found.monitored)} are now.`, found.capacity === null ? "" : over ? ` This machine manages about ${count(found.capacity)}: too many.` : ` This machine manages about ${count(found.capacity)}.`);
     } catch (problem) {
-      if (mine === asked) showFaults(problem);
+      if (isNewest()) showFaults(problem);
     }
   }
 
@@ -129,11 +130,13 @@ export function monitorPart(query) {
   async function showWay() {
     const wanted = params.get("name") ?? "";
     name.value = wanted;
+    const isNewest = beginWay();
     if (!wanted) return replace(way);
     try {
-      replace(way, ruleWay(await get("/monitor-rules/way", { name: wanted })));
+      const found = await get("/monitor-rules/way", { name: wanted });
+      if (isNewest()) replace(way, ruleWay(found));
     } catch (problem) {
-      replace(way, problemNote(problem));
+      if (isNewest()) replace(way, problemNote(problem));
     }
   }
 

@@ -27,7 +27,7 @@ export function targetsPart(query) {
       const before = written;
       written = rules.written_targets;
       if (before) load(); // something was changed
-      else show();
+      else showWays();
     },
   });
   /** @type {import("../../shapes").WrittenTarget[] | null} as the file has them, where we may change them */
@@ -37,6 +37,8 @@ export function targetsPart(query) {
 
   /** @type {{items: Target[], path: string | null} | null} */
   let found = null;
+  /** @type {Map<string, HTMLElement>} where the buttons that change each target are, by its name */
+  let places = new Map();
 
   async function load() {
     try {
@@ -49,10 +51,18 @@ export function targetsPart(query) {
 
   function show() {
     if (!found) return;
-    const { items, path } = found;
+    const { items } = found;
+    places = new Map(items.map(({ name }) => [name, h("span.actions")]));
     replace(list, items.length ? items.map(card) : h("p", null, "Nobody is told of incidents yet: there is no target."));
     command.element.hidden = !items.length;
-    replace(place, written && path ? h("p", null, editor.add) : null, whereTheyStand(path));
+    showWays();
+  }
+
+  /** Shows how targets are changed and added. The file may come later than the cards, which stay: a test message may be on its way. */
+  function showWays() {
+    if (!found) return;
+    for (const [name, element] of places) replace(element, ...changes(name));
+    replace(place, written && found.path ? h("p", null, editor.add) : null, whereTheyStand(found.path));
   }
 
   /** @param {Target} target */
@@ -80,7 +90,7 @@ export function targetsPart(query) {
       h("dl.fact-list.wide", null, facts.map(([name, value]) => h("div", null, h("dt", null, name), h("dd", null, value)))),
       target.enabled ? null : h("p.problem", null, `Nothing is sent to it: ${target.disabled_reason}. A test message that it takes switches it on again.`),
       h("p", null, last ? [h("a", { href: link("setup/deliveries", { target: target.name }) }, `Last notice: ${deliveryInWords(last)}`), h("span.hint", { title: moment(last.done ?? last.created) }, `, ${ago(last.done ?? last.created)}`)] : "It was told of nothing yet."),
-      may("admin") ? h("div.actions", null, test, changes(target.name)) : null,
+      may("admin") ? h("div.actions", null, test, places.get(target.name)) : null,
       said,
     );
   }
@@ -88,7 +98,7 @@ export function targetsPart(query) {
   /** @param {string} name */
   function changes(name) {
     const own = written?.find((one) => one.name === name);
-    if (!own) return null;
+    if (!own) return [];
     const [change, remove] = editor.buttons(own);
     return hasForm(own.kind) ? [change, remove] : [remove];
   }

@@ -1,6 +1,7 @@
 /** Windows of time: when alarms count, and when they do not; by cron, by a calendar, or once. */
 import { post, url } from "../../lib/api.js";
 import { h, replace } from "../../lib/h.js";
+import { newest } from "../../lib/newest.js";
 import { link } from "../../lib/router.js";
 import { clockTime } from "../clock_time.js";
 import { problemNote } from "../problem.js";
@@ -58,7 +59,7 @@ export function windowsPart(query) {
   /** @param {WrittenWindow | null} window */
   function windowFields(window) {
     let timer = 0;
-    let asked = 0;
+    const begin = newest();
     const later = () => {
       clearTimeout(timer);
       timer = setTimeout(preview, TYPING_MS);
@@ -90,14 +91,14 @@ export function windowsPart(query) {
     }
 
     async function preview() {
-      const mine = ++asked;
+      const isNewest = begin();
       try {
         const found = /** @type {import("../../shapes").WindowPreview} */ (await post("/windows/preview", { ...value(), name: "window" }));
-        if (mine !== asked) return;
+        if (!isNewest()) return;
         show([]);
         replace(next, h("p", null, `${found.words}.`), found.next.length ? h("ul", { "aria-label": "Next times" }, found.next.map(([from, to]) => h("li", null, clockTime(from), " to ", clockTime(to)))) : h("p.hint", null, "It does not come again soon."));
       } catch (problem) {
-        if (mine !== asked) return;
+        if (!isNewest()) return;
         const errors = /** @type {import("../../lib/api.js").Problem} */ (problem).errors ?? [];
         const rest = show(errors.map(({ pointer, detail }) => ({ pointer: pointer.slice(1), detail })));
         replace(next, rest.length || !errors.length ? problemNote(rest[0]?.detail ?? problem) : null);
