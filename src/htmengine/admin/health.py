@@ -64,17 +64,30 @@ class Memory(NamedTuple):
         )
 
 
+class MetricCounts(NamedTuple):
+    """All metrics together. To count them takes long where they are many."""
+
+    totals: Totals
+    beyond_limits: list[str]
+    """Findings: which limits of the rules keep metrics from being monitored."""
+
+
 class Health(NamedTuple):
     """The engine."""
 
     services: list[ServiceHealth]
-    totals: Totals
+    counts: MetricCounts
     dead_letters: int
     findings: list[str]
     queues: dict[str, int]
     oldest_s: dict[str, float]
     """Age of the oldest message of each queue that has any, where the bus knows it."""
     memory: Memory
+
+    @property
+    def totals(self) -> Totals:
+        """Of all metrics."""
+        return self.counts.totals
 
     def document(self) -> dict[str, Any]:
         """Return the same for JSON."""
@@ -106,8 +119,8 @@ class Health(NamedTuple):
         return list(dict.fromkeys(reasons))
 
 
-def health_of(context: Context) -> Health:
-    """Look at the services and their queues."""
+def health_of(context: Context, counts: MetricCounts | None = None) -> Health:
+    """Look at the services and their queues; `counts`: of all metrics, where they were counted a moment ago."""
     status = {queue.name: queue for queue in context.bus.status()}
     dead = Counter(letter.queue for letter in context.bus.dead_letters(limit=MAX_DEAD_LETTERS))
     services = services_of(context, status, dead)
@@ -115,11 +128,11 @@ def health_of(context: Context) -> Health:
     if dead:
         findings.append(f"{counted(dead.total(), 'dead letter')}: `htmengine dead list` says why.")
     with context.database.read() as conn:
-        totals = overview.totals(conn)
-        if totals.by_status.get(STATUS_NAMES[MetricStatus.UNMONITORED]):
-            findings += _beyond_limits(context, conn)
+        counts = counts or _count(context, conn)
+        findings += counts.beyond_limits
         findings += _untold(context, conn)
         findings += _not_written_back(context, conn, services)
+    totals = counts.totals
     findings += _near_capacity(context, services, totals)
     if failed := totals.by_status.get("error", 0):
         findings.append(
@@ -127,7 +140,7 @@ def health_of(context: Context) -> Health:
         )
     return Health(
         services,
-        totals,
+        counts,
         dead.total(),
         findings,
         queues={name: q.ready + q.unacked for name, q in status.items()},
@@ -179,6 +192,12 @@ def _near_capacity(context: Context, services: Sequence[ServiceHealth], totals: 
     ]
 
 
+def _count(context: Context, conn: Connection) -> MetricCounts:
+    totals = overview.totals(conn)
+    some_are_not = totals.by_status.get(STATUS_NAMES[MetricStatus.UNMONITORED])
+    return MetricCounts(totals, _beyond_limits(context, conn) if some_are_not else [])
+
+
 def _beyond_limits(context: Context, conn: Connection) -> list[str]:
     """Say which limits of the rules keep metrics from being monitored."""
     path = context.settings.storer.rules_in_use
@@ -191,6 +210,8 @@ def _beyond_limits(context: Context, conn: Connection) -> list[str]:
         rules = monitor_rules.load(path)
     except ConfigError as error:
         return [str(error)]
+    if all(limit is None for limit in rules.limits):
+        return []
     return [
         f"{counted(count, 'metric')} without a model: [{limit.section}] of {path} allows no more than {limit.models}."
         for limit, count in monitor_rules.Quota(rules, metrics.custom(conn)).beyond().items()

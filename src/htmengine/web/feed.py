@@ -32,8 +32,8 @@ BATCH_S: Final = 0.1
 RECEIVE_S: Final = 0.25
 """So long at most the end of the server waits for results."""
 LIST_EVERY_S: Final = 2.0
-LIST_SHARE: Final = 100.0
-"""Listing the metrics may take one part in so many of the time. Those that have results appear with these."""
+LIST_SHARE: Final = 0.01
+"""Of the time, what listing the metrics may take. Those that have results appear with these."""
 PAUSE_S: Final = 1.0
 INCIDENTS_EVERY_S: Final = 1.0
 MAX_NEW_NAMES: Final = 50
@@ -174,7 +174,7 @@ class Feed:
             self.list_metrics()
             self._access.reload()
             taken = time.monotonic() - began
-            self._stop.wait(max(LIST_EVERY_S, LIST_SHARE * taken))
+            self._stop.wait(max(LIST_EVERY_S, taken / LIST_SHARE))
 
     def take_incidents(self) -> None:
         """Tell readers of the stream which incidents changed. Raises RepositoryUnavailable."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from htmengine.admin.explaining import Explained, explain
-from htmengine.admin.health import Health, health_of
+from htmengine.admin.health import Health, MetricCounts, health_of
 from htmengine.admin.taught_past import TaughtPasts
 from htmengine.runtime.metric_storer.division import Division
 from htmengine.service.context import Context
@@ -39,7 +39,7 @@ class Site:
     name_matches: NameMatches = field(default_factory=NameMatches)
     groupings: Groupings = field(default_factory=Groupings)
     clock: Callable[[], float] = time.time
-    look: Callable[[Context], Health] = health_of
+    look: Callable[[Context, MetricCounts | None], Health] = health_of
     """Knows the state of the engine."""
     explain: Callable[[Context, str, int], Explained] = explain
     """Knows why a row of a metric got its scores."""

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from htmengine.admin.health import Health, health_of
+from htmengine.admin.health import Health, MetricCounts, health_of
 from htmengine.readable import duration
 from htmengine.service.context import Context
 from htmengine.service.health import ServiceHealth, lag_of
@@ -21,6 +21,10 @@ from htmengine.web.shapes import Trouble
 
 FRESH_S: Final = 6.0
 """What was seen within this time is told again; it is looked every five seconds."""
+COUNTS_SHARE: Final = 0.01
+"""Of the time, what counting all metrics may take, with hundreds of thousands a second each time:"""
+MAX_COUNTS_AGE_S: Final = 60.0
+"""and more than that where they were counted so long ago."""
 RATE_S: Final = 10.0
 """Rates are those of about so long."""
 KEPT: Final = 60
@@ -65,7 +69,7 @@ class Watch:
         self,
         context: Context,
         *,
-        look: Callable[[Context], Health] = health_of,
+        look: Callable[[Context, MetricCounts | None], Health] = health_of,
         timer: Callable[[], float] = time.monotonic,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -76,6 +80,7 @@ class Watch:
         self._last_samples: dict[str, float] = {}
         self._lock = threading.Lock()
         self._seen: deque[_Look] = deque(maxlen=KEPT)
+        self._counts_due = timer()
         self._ages: deque[tuple[float, float]] = deque(maxlen=MAX_AGES)
         self._latency_counts = np.zeros(len(LATENCY_BUCKETS_S) + 1, dtype=np.int64)
         self._latency_sum = 0.0
@@ -85,7 +90,11 @@ class Watch:
         with self._lock:
             now = self._timer()
             if not self._seen or now - self._seen[-1].at > FRESH_S:
-                found = self._look(self._context)
+                counts = self._seen[-1].health.counts if now < self._counts_due else None
+                found = self._look(self._context, counts)
+                if counts is None:
+                    took = self._timer() - now
+                    self._counts_due = now + min(took / COUNTS_SHARE, MAX_COUNTS_AGE_S)
                 self._count_doors(_Look(now, found, door_counts(found)))
             return self._seen[-1].health
 

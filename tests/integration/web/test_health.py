@@ -121,7 +121,7 @@ def test_a_door_tells_when_samples_came_through_it_last():
     now = [0.0]
     watch = Watch(
         SimpleNamespace(),
-        look=lambda _: SimpleNamespace(services=[listener, web]),
+        look=lambda _context, _counts: SimpleNamespace(services=[listener, web], counts=None),
         timer=lambda: now[0],
         clock=lambda: NOW + now[0],
     )
@@ -147,6 +147,33 @@ def test_a_door_tells_when_samples_came_through_it_last():
     watch.health()
     assert (watch.last_sample("graphite-text"), watch.door_rate("json")) == (NOW + 10, 0.0)
     assert watch.last_sample("json") == NOW + 20
+
+
+def test_metrics_are_counted_for_a_hundredth_of_the_time_at_most():
+    now, took_s, counted = 0.0, 0.4, []
+
+    def look(_context, counts):
+        nonlocal now
+        if counts is None:
+            now += took_s
+            counts = len(counted)
+            counted.append(now)
+        return SimpleNamespace(services=[], counts=counts)
+
+    watch = Watch(SimpleNamespace(), look=look, timer=lambda: now)
+    seen = []
+    for _ in range(12):
+        now += 7.0
+        seen.append(watch.health().counts)
+    assert counted == pytest.approx([7.4, 49.8])
+    assert seen == [0] * 6 + [1] * 6
+    took_s = 0.001
+    now += 61.0
+    watch.health()
+    for _ in range(3):
+        now += 7.0
+        watch.health()
+    assert len(counted) == 6  # where it takes no time, each time
 
 
 def test_health_tells_how_old_the_last_checkpoint_is():

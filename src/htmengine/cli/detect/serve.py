@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from htmengine import config, messages
 from htmengine.admin.explaining import CannotExplain, Explained
-from htmengine.admin.health import Health, health_of
+from htmengine.admin.health import Health, MetricCounts, health_of
 from htmengine.cli.terminal import echo_stderr
 from htmengine.detection.result import Choice
 from htmengine.detection.scored import ScoredSeries
@@ -83,9 +83,9 @@ def serve(series: Sequence[ScoredSeries], choice: Choice, port: int = 0) -> None
                     thread.submit(server.serve, context, bound, ready, site=site).result()
 
 
-def _at_rest(context: Context) -> Health:
+def _at_rest(context: Context, counts: MetricCounts | None) -> Health:
     """Return what an installation is like of which nothing is expected: no service is missing."""
-    health = health_of(context)
+    health = health_of(context, counts)
     services = [service._replace(alive=True) for service in health.services]
     return health._replace(services=services, findings=[])
 
