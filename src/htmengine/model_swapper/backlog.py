@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
+from htmengine.model_swapper.checkpoint import ROWS_WORTH_A_BLOCK
 from htmengine.model_swapper.model_cache import CachedModel
 
-MIN_SHARE: Final = 16
-"""Rows that are read for a model at a time, at the least."""
+MIN_SHARE: Final = ROWS_WORTH_A_BLOCK
+"""Rows that are read for a model at a time, at the least. Behind fewer it could be evicted without a checkpoint, and begin
+again where it was, each time."""
 
 
 class Backlog:
@@ -43,7 +45,7 @@ class Backlog:
         return list(islice(self._targets, count))
 
     def spans(self, models: Sequence[CachedModel], limit: int) -> list[tuple[CachedModel, int]]:
-        """Return the last rowid to be read for each model, its share of `limit` rows; models that need none drop out."""
+        """Return the last rowid to be read for each model: shares of about `limit` rows. Models that need none drop out."""
         share = max(MIN_SHARE, limit // max(1, len(models)))
         found = []
         for model in models:
@@ -51,7 +53,7 @@ class Backlog:
             if target < model.next_rowid:
                 del self._targets[model.uid]
             elif limit > 0:
-                last = min(target, model.next_rowid + min(share, limit) - 1)
+                last = min(target, model.next_rowid + share - 1)
                 found.append((model, last))
                 limit -= last - model.next_rowid + 1
         return found

@@ -21,6 +21,8 @@ CODEC_CHECKED: Final = 2
 """The same behind a header: digest of the samples and the model, length of the block, checksum of all of it."""
 CODEC_PACKED: Final = 3
 """A packed block behind a header: digest of the samples and the model, checksum of all of it."""
+ROWS_WORTH_A_BLOCK: Final = 20
+"""Scoring so many rows again costs as much as compressing and writing a block."""
 LEVEL: Final = 1
 MAX_BYTES: Final = 1 << 30
 """Of a block. A damaged length must not take more memory than there is."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import random
 from collections import OrderedDict
@@ -206,13 +205,16 @@ class ModelCache:
             recent[uid] = None
             move(uid)
 
-    def make_ready(self, working: Collection[str], now: float, *, coming: int = 0) -> None:
-        """Pack models that those which work now can be unpacked for, within the budget: as far as it is worth it.
+    def make_ready(
+        self, working: Collection[str], now: float, *, coming: int = 0, ready: Iterable[str] = ()
+    ) -> None:
+        """Pack models, none of which works now, so that the rest fits into the budget.
 
         So many more are `coming`, packed: there is room for them, as long as not all that are here need be packed for it.
 
-        To unpack and pack takes as long as scoring some twenty rows. So a packed model that works takes the place of
-        another only where that one was not used for twice as long as this one takes from use to use.
+        Those that shall be `ready` are unpacked next, and others are packed for them, as far as it is worth it: to unpack
+        and pack takes as long as scoring some twenty rows. So a packed model takes the place of another only where that
+        one was not used for twice as long as this one takes from use to use.
         """
         pool, count = self.pool, len(self._models)
         unpacked = pool.unpacked
@@ -225,8 +227,16 @@ class ModelCache:
         packed_size = pool.packed_bytes / packed if pool.packed_bytes else PACKED_BYTES
         free = self.budget - (OWN_BYTES + packed_size) * (count + coming)
         most = max(UNPACKED_SHARE * self.budget / size, free / max(size - packed_size, 1), MIN_UNPACKED)
-        pool.keep_unpacked(None if most >= count else int(most))
-        intervals = sorted(self._models[uid].interval or math.inf for uid in working if pool.is_packed(uid))
+        if most >= count:
+            pool.keep_unpacked(None)
+            return
+        pool.keep_unpacked(int(most))
+        # Only those that were used before: for one that has just come, nothing else is packed.
+        intervals = sorted(
+            interval
+            for uid in ready
+            if (interval := self._models[uid].interval) is not None and pool.is_packed(uid)
+        )
         excess = unpacked - int(most)
         if excess + len(intervals) <= 0:
             return

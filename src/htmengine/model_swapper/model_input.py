@@ -17,7 +17,7 @@ from htmengine.messages import (
 )
 from htmengine.repository import samples
 from htmengine.repository.metrics import MetricState
-from htmengine.repository.status import WITH_MODEL, MetricStatus
+from htmengine.repository.status import MetricStatus
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -106,9 +106,7 @@ def requests(
 
 def add_newest(builder: ModelInputBuilder, conn: Connection, states: Iterable[MetricState]) -> None:
     """Add the newest row of each of these metrics that has a model and rows without scores."""
-    behind = [
-        state for state in states if state.status in WITH_MODEL and state.scored_rowid < state.last_rowid
-    ]
+    behind = [state for state in states if state.is_lagging]
     newest = samples.newest(conn, [state.uid for state in behind])
     for state in behind:
         if row := newest.get(state.uid):

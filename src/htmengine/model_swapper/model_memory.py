@@ -14,7 +14,7 @@ from htmengine.errors import DependencyUnavailable
 from htmengine.messages import ModelFailure, shard_of
 from htmengine.model_swapper.backlog import Backlog
 from htmengine.model_swapper.byte_allowance import ByteAllowance
-from htmengine.model_swapper.checkpoint import Checkpoint
+from htmengine.model_swapper.checkpoint import ROWS_WORTH_A_BLOCK, Checkpoint
 from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.model_swapper.checkpoint_writer import LAST_TIMEOUT_S, TIMEOUT_S, CheckpointWriter, Write
 from htmengine.model_swapper.model_cache import CachedModel, ModelCache, Restored
@@ -35,8 +35,6 @@ MODELS_BATCH_SIZE: Final = 200
 EVICTED_BATCH_SIZE: Final = 200
 LAST_BATCH_SIZE: Final = 200
 """Models that are saved together when a scheduler ends."""
-ROWS_WORTH_A_BLOCK: Final = 20
-"""Scoring so many rows again costs as much as compressing and writing a block."""
 SAVES_BATCH_SIZE: Final = 16
 """Checkpoints that are due are taken in so many a round, so that a round does not wait for many."""
 ROWS_WRITTEN_BEHIND: Final = 40
@@ -46,6 +44,8 @@ BYTES_WRITTEN_BEHIND_S: Final = 4 << 20
 """A second, for that. What took as many rows as the settings say is saved in any case."""
 SAVING_TIMEOUT_S: Final = 12.0
 """When a scheduler ends; models that are not saved by then take their last rows again."""
+SAVING_FEW_ROWS_TIMEOUT_S: Final = 3.0
+"""The same where all that are left took fewer rows than a block is worth: to take these again is no more work."""
 GIVE_BACK_INTERVAL_S: Final = 10.0
 """While models come and go, the C library keeps more and more of what their blocks and rows were read into: so long after
 they came it is given back at the latest,"""
@@ -62,9 +62,13 @@ class Loaded(NamedTuple):
     """Which models a round works with."""
 
     waiting: list[str]
-    """In memory, and rows are to be read for them."""
+    """In memory, and rows are to be read for them: those that have waited longest."""
+    behind: list[str]
+    """Likewise: those of live input. A model that was let go has to take its last rows again before it can take more."""
     refused: set[str]
     """Metrics without a model; their input is dropped."""
+    came: int
+    """How many models were loaded."""
 
 
 class ModelMemory:
@@ -140,6 +144,7 @@ class ModelMemory:
         missing = [uid for uid in wanted if uid not in self.cache]
         working = set(wanted).difference(missing)
         refused: set[str] = set()
+        before = len(working)
         if missing:
             # Neither of both kinds may keep the other waiting for ever: there is room for one of each at least.
             served = {False: not working.isdisjoint(live), True: not working.isdisjoint(waiting)}
@@ -148,11 +153,13 @@ class ModelMemory:
                 self._backlog.pop(uid)
         now = self._timer()
         # Where models come, as many may come next: to keep fewer unpacked costs less than to pack them then.
-        self.cache.make_ready(working, now, coming=len(missing))
+        self.cache.make_ready(working, now, coming=len(missing), ready=working)
         self._evict(working)
         self.cache.touch(working, now)
         self._counters.set("models_resident", len(self.cache))
-        return Loaded([uid for uid in waiting if uid in working], refused)
+        first = {uid: None for uid in waiting if uid in working}
+        behind = [uid for uid in live if uid in self._backlog and uid in working and uid not in first]
+        return Loaded(list(first), behind, refused, came=len(working) - before)
 
     def _load_missing(self, missing: Sequence[str], working: set[str], served: dict[bool, bool]) -> set[str]:
         """Load models that are not in memory, add them to those that work, and return the metrics without a model.
@@ -352,10 +359,11 @@ class ModelMemory:
         unsaved = sorted(
             (cached for cached in self.cache if cached.dirty), key=lambda cached: cached.behind, reverse=True
         )
-        end = self._timer() + SAVING_TIMEOUT_S
+        began = self._timer()
         try:
             for start in range(0, len(unsaved), LAST_BATCH_SIZE):
-                if self._timer() > end:
+                is_worth_it = unsaved[start].behind >= ROWS_WORTH_A_BLOCK
+                if self._timer() > began + (SAVING_TIMEOUT_S if is_worth_it else SAVING_FEW_ROWS_TIMEOUT_S):
                     log.info("model_scheduler.saved models=%d of=%d", start, len(unsaved))
                     break
                 progress(f"{start:,} of {len(unsaved):,} models saved")

@@ -247,7 +247,7 @@ class ModelSwapperInterface(Closing):
         """Tell whether a metric with a model has rows without scores; False where there is no such metric."""
         with self._context.database.read() as conn:
             state = metrics.states(conn, [modelID]).get(modelID)
-        return state is not None and state.status in WITH_MODEL and state.scored_rowid < state.last_rowid
+        return state is not None and state.is_lagging
 
     def getModelsWithInputPending(self) -> list[str]:
         """Return the uids of the metrics that have a model and rows without scores."""

@@ -28,11 +28,12 @@ from htmengine.messages import (
     Samples,
 )
 from htmengine.model_swapper.backlog import Backlog
+from htmengine.model_swapper.checkpoint import ROWS_WORTH_A_BLOCK
 from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.model_swapper.checkpoint_writer import CheckpointWriter
 from htmengine.model_swapper.commands import Commands
-from htmengine.model_swapper.model_cache import CachedModel
-from htmengine.model_swapper.model_memory import ModelMemory
+from htmengine.model_swapper.model_cache import THREADS, CachedModel
+from htmengine.model_swapper.model_memory import Loaded, ModelMemory
 from htmengine.model_swapper.model_output import output_messages
 from htmengine.model_swapper.ownership import ShardOwnership
 from htmengine.model_swapper.recovery import Recovery, scored_rowids
@@ -53,6 +54,10 @@ if TYPE_CHECKING:
 NAME: Final = "model_scheduler"
 IDLE_POLL_S: Final = 0.5
 ORPHANS_INTERVAL_S: Final = 600.0
+MODELS_WORTH_THREADS: Final = 64
+"""Where so many models have come in a round, several threads unpack and score them."""
+MAX_ROWS_BEHIND: Final = 20_000
+"""Rows that models of live input take again in a round, at most."""
 
 log = logging.getLogger(__name__)
 
@@ -169,11 +174,11 @@ class ModelScheduler:
             self._teachings.refresh()  # behind the samples that came
         work = self._memory.load(chain.from_iterable(item.samples.uids for item in inputs))
         batches = [ShardBatch() for _ in range(self._shards)]
-        self._take_backlog(work.waiting, batches)
+        self._take_backlog(self._spans(work), batches)
         # No database from here on: what is counted below is scored below.
         for shard, samples in inputs:
             self._take_live(shard, samples, batches[shard], work.refused)
-        outputs += self._score(batches)
+        outputs += self._score(batches, came=work.came)
         outputs += self._memory.take_failures()
         return Outcome(output_messages(outputs, self._results_queues), dead_letters)
 
@@ -225,11 +230,22 @@ class ModelScheduler:
 
     # -- What a round works on.
 
-    def _take_backlog(self, waiting: Sequence[str], batches: Sequence[ShardBatch]) -> None:
-        """Take rows from the repository, a bounded number for all metrics together, each a share."""
-        requests = self._backlog.spans(
-            [self._memory.cache[uid] for uid in waiting], self._settings.chunk_size
-        )
+    def _spans(self, work: Loaded) -> list[tuple[CachedModel, int]]:
+        """Return up to which rowid rows are read for each model: a bounded number for all together, each a share.
+
+        What live input has loaded is not loaded in vain: left for later, most of it would have been let go by then.
+        """
+        cache = self._memory.cache
+        few = min(ROWS_WORTH_A_BLOCK * len(work.behind), MAX_ROWS_BEHIND)
+        return [
+            *self._backlog.spans([cache[uid] for uid in work.waiting], self._settings.chunk_size),
+            *self._backlog.spans([cache[uid] for uid in work.behind], few),
+        ]
+
+    def _take_backlog(
+        self, requests: Sequence[tuple[CachedModel, int]], batches: Sequence[ShardBatch]
+    ) -> None:
+        """Take rows from the repository, for each model up to a rowid."""
         if not requests:
             return
         found = self._recovery.rows(requests)
@@ -355,8 +371,8 @@ class ModelScheduler:
             start += len(batch)
         return scored._replace(why=why)
 
-    def _score(self, batches: Sequence[ShardBatch]) -> list[ModelOutput]:
-        """Score all that was taken, in one call."""
+    def _score(self, batches: Sequence[ShardBatch], *, came: int) -> list[ModelOutput]:
+        """Score all that was taken, in one call; so many of the models have just come, and are unpacked for it."""
         outputs: list[ModelOutput] = []
         keys = [uid for batch in batches for uid in batch.samples.uids]
         if keys:
@@ -367,8 +383,9 @@ class ModelScheduler:
                 [value for batch in batches for value in batch.samples.values], dtype=np.float64
             )
             # A database may store -0.0 as 0.0, so that a row that is read again would be another one.
+            threads = max(self._settings.threads, THREADS if came >= MODELS_WORTH_THREADS else 1)
             scored = self._memory.cache.pool.score(
-                keys, timestamps, values + 0.0, threads=self._settings.threads, explain_from=ALARM
+                keys, timestamps, values + 0.0, threads=threads, explain_from=ALARM
             )
             if self._teachings:
                 scored = self._judge(batches, scored)

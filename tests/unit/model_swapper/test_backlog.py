@@ -33,11 +33,12 @@ def test_a_model_that_has_taken_its_rows_already_needs_none():
     assert not backlog
 
 
-def test_no_more_rows_are_read_than_the_limit_however_many_models_wait():
+def test_hardly_more_rows_are_read_than_the_limit_however_many_models_wait():
     backlog = Backlog()
     models = [model(str(number), 1) for number in range(10)]
     for one in models:
         backlog.note(one.uid, 1000)
     spans = backlog.spans(models, 3 * MIN_SHARE + 1)
-    assert [last for _, last in spans] == [MIN_SHARE, MIN_SHARE, MIN_SHARE, 1]
+    # The last of them has a whole share, too: with less it might not get on.
+    assert [last for _, last in spans] == [MIN_SHARE] * 4
     assert len(backlog) == 10

@@ -35,7 +35,7 @@ class Users:
             self.cache.add(Restored(cached, Block.read(model.pack())))
 
     def use(self, uids, now):
-        self.cache.make_ready(set(uids), now)
+        self.cache.make_ready(set(uids), now, ready=uids)
         self.cache.touch(uids, now)
         self.cache.pool.score(uids, [1e6 + now] * len(uids), [0.0] * len(uids))
 

@@ -384,6 +384,38 @@ def test_models_that_find_no_room_take_a_few_rows_again_rather_than_be_saved_eac
     assert 2 * 2 <= saved <= 2 * 4
 
 
+def test_no_model_is_loaded_in_vain_where_all_come_in_turns_and_most_find_no_room(make_world, monkeypatch):
+    monkeypatch.setattr(model_memory, "BACKLOG_BATCH_SIZE", 1)
+    count, together, rows = 48, 8, 12
+    world = make_world(metrics_count=count, resident_bytes=400_000, requests_per_checkpoint=1000)
+    for _ in range(rows):
+        for first in range(0, count, together):
+            some = range(first, first + together)
+            world.publish(*[(metric, rowid) for metric in some for rowid in world.append(metric, 1)])
+            world.round()  # others come before rows of all these could be read one by one
+        world.store_all()
+    world.settle_all()
+    world.store_all()
+    for metric in range(count):
+        assert world.finals(metric) == world.expected(metric, rows)
+    found = world.scheduler.counters.snapshot()
+    assert found["models_evicted"] > count * rows / 2
+    assert found["models_loaded"] + found["models_made"] <= count * rows
+
+
+def test_models_of_which_one_finds_room_get_on_though_few_rows_are_read_at_a_time(make_world, monkeypatch):
+    monkeypatch.setattr(model_memory, "BACKLOG_BATCH_SIZE", 1)
+    count, rows = 8, 12
+    world = make_world(metrics_count=count, resident_bytes=1, requests_per_checkpoint=1000, chunk_size=8)
+    for _ in range(rows):
+        for metric in range(count):
+            world.publish(*[(metric, rowid) for rowid in world.append(metric, 1)])
+        world.settle_all()
+        world.store_all()
+    for metric in range(count):
+        assert world.finals(metric) == world.expected(metric, rows)
+
+
 def test_models_are_saved_as_the_rate_allows_before_a_checkpoint_is_due(make_world, monkeypatch):
     behind = 16  # rows of which a block is written while there is time
     monkeypatch.setattr(model_memory, "ROWS_WRITTEN_BEHIND", behind)
@@ -407,15 +439,16 @@ def test_models_are_saved_as_the_rate_allows_before_a_checkpoint_is_due(make_wor
 def test_saving_at_the_end_takes_those_first_that_have_most_to_take_again_and_ends_in_time(
     make_world, monkeypatch
 ):
-    world = make_world(requests_per_checkpoint=1000)
+    world = make_world(metrics_count=4, requests_per_checkpoint=1000)
+    monkeypatch.setattr(model_memory, "ROWS_WRITTEN_BEHIND", 1000)
     monkeypatch.setattr(model_memory, "LAST_BATCH_SIZE", 1)
-    monkeypatch.setattr(model_memory, "SAVING_TIMEOUT_S", 5.0)
-    for metric, count in enumerate([10, 30, 20]):
+    monkeypatch.setattr(model_memory, "SAVING_TIMEOUT_S", 15.0)
+    for metric, count in enumerate([10, 30, 20, 40]):
         world.publish(*[(metric, rowid) for rowid in world.append(metric, count)])
     world.settle_all()
     world.store_all()
     behind = sorted(cached.behind for cached in world.scheduler._memory.cache if cached.dirty)
-    assert behind == [10, 20, 30]
+    assert behind == [10, 20, 30, 40]
 
     def slow(text):
         world.clock.now += 10
@@ -423,12 +456,33 @@ def test_saving_at_the_end_takes_those_first_that_have_most_to_take_again_and_en
     monkeypatch.setattr(world.scheduler, "_progress", slow)
     saved = world.scheduler.counters.snapshot().get("checkpoints", 0)
     world.close()
-    assert world.scheduler.counters.snapshot()["checkpoints"] == saved + 1
-    assert world.scheduler._memory.cache[world.uids[1]].unsaved == 0
+    # Ten seconds before each: the second is worth it then, and after twenty there is no time for the third.
+    assert [world.scheduler._memory.cache[uid].dirty for uid in world.uids] == [True, False, True, False]
+    assert world.scheduler.counters.snapshot()["checkpoints"] == saved + 2
     world.start()
     world.heal()
-    for metric, count in enumerate([10, 30, 20]):
+    for metric, count in enumerate([10, 30, 20, 40]):
         assert world.finals(metric) == world.expected(metric, count)
+
+
+def test_models_with_a_few_rows_alone_are_saved_for_a_shorter_time(make_world, monkeypatch):
+    world = make_world(metrics_count=3, requests_per_checkpoint=1000)
+    monkeypatch.setattr(model_memory, "LAST_BATCH_SIZE", 1)
+    monkeypatch.setattr(model_memory, "SAVING_FEW_ROWS_TIMEOUT_S", 5.0)
+    for metric in range(3):
+        world.publish(*[(metric, rowid) for rowid in world.append(metric, 10)])
+    world.settle_all()
+    world.store_all()
+
+    def slow(text):
+        world.clock.now += 4
+
+    monkeypatch.setattr(world.scheduler, "_progress", slow)
+    world.close()
+    assert [world.scheduler._memory.cache[uid].dirty for uid in world.uids] == [False, False, True]
+    world.start()
+    world.heal()
+    assert [world.finals(metric) == world.expected(metric, 10) for metric in range(3)] == [True] * 3
 
 
 def test_memory_is_given_back_some_time_after_models_came_and_not_again_before_others_come(
