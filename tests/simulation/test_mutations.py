@@ -57,7 +57,7 @@ def acknowledged_before_the_disk():
 
 def nobody_sweeps():
     """What was lost between a commit and its publication is not asked for."""
-    return replaced(Sweep, "choose", lambda choose: lambda self, behind, waiting_s, now: [])
+    return replaced(Sweep, "choose", lambda choose: lambda self, behind, waiting_s, now, *, is_last: [])
 
 
 def nobody_suspects():
@@ -120,7 +120,7 @@ def the_old_gate_stays_open():
     ("fault", "chances"),
     [
         (acknowledged_at_once, {}),
-        # Hundreds of histories are drawn for this one all the same.
+        # With this one a history may never come to rest: it can take minutes.
         pytest.param(
             acknowledged_before_the_disk, {"power_failure": 0.006, "sync": 0.05}, marks=pytest.mark.slow
         ),

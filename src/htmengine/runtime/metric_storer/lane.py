@@ -9,7 +9,8 @@ then every sample of the name is held behind them.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import compress, islice
 from typing import Final
 
@@ -20,10 +21,15 @@ from htmengine.runtime.metric_storer.numbering import NewSamples
 from htmengine.runtime.metric_storer.own_queues import OwnQueues
 
 AT_ONCE: Final = 500
-"""So many new metrics are created in one transaction."""
+"""So many new metrics are created in one transaction at most."""
+WORK_S: Final = 0.2
+"""What is done for new metrics between two batches takes about so long at most: so long samples of known ones wait for it."""
+SHORT_WORK_S: Final = 0.02
+"""What takes no longer need not wait until what came is passed on."""
 SHARE_BEHIND: Final = 0.1
-"""While the storer takes as many messages as it takes at a time, so that more may wait, it does this share of what is to be
-done for new metrics: what is known among these messages goes first."""
+"""While the storer takes as many messages as it takes at a time, so that more may wait, it does this share at most of what
+can be done for new metrics: what is known among these messages goes first."""
+LEAST_SHARE: Final = 0.02
 
 
 class NewMetricLane:
@@ -82,6 +88,50 @@ class NewMetricLane:
             return samples, NewSamples([], [], [])
         wait = [name in waiting for name in samples.names]
         return _of(samples, [not waits for waits in wait]), _of(samples, wait)
+
+
+class LaneShare:
+    """Which share of what can be done for new metrics between two batches is done, so that others need not wait long.
+
+    Parameters
+    ----------
+    timer : seconds that only grow.
+    """
+
+    def __init__(self, timer: Callable[[], float]) -> None:
+        self.behind = False
+        """Whether messages may wait."""
+        self._timer = timer
+        self._last_s = 0.0
+        """How long it took the last time,"""
+        self._whole_s = 0.0
+        """and how long all that can be done would have taken."""
+        self._was_put_off = False
+
+    def is_due(self, *, came: bool) -> bool:
+        """Whether something is done for new metrics now.
+
+        What came is passed on before what takes long, even if more comes at once: each second time.
+        """
+        self._was_put_off = came and self._last_s > SHORT_WORK_S and not self._was_put_off
+        return not self._was_put_off
+
+    def of(self, most: int) -> int:
+        """Return how much of this is done now."""
+        return max(1, int(self._share * most))
+
+    @property
+    def _share(self) -> float:
+        share = WORK_S / max(self._whole_s, WORK_S)
+        return max(LEAST_SHARE, min(share, SHARE_BEHIND) if self.behind else share)
+
+    @contextmanager
+    def measured(self) -> Iterator[None]:
+        """Within this, a share is done."""
+        began, share = self._timer(), self._share
+        yield
+        self._last_s = self._timer() - began
+        self._whole_s = self._last_s / share
 
 
 def _of(samples: NewSamples, chosen: Sequence[bool]) -> NewSamples:

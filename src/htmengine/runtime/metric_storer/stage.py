@@ -59,7 +59,7 @@ from htmengine.runtime.metric_storer.gathering import (
     parse_closings,
 )
 from htmengine.runtime.metric_storer.intake import Intake
-from htmengine.runtime.metric_storer.lane import NewMetricLane
+from htmengine.runtime.metric_storer.lane import LaneShare, NewMetricLane
 from htmengine.runtime.metric_storer.monitor_rules import RulesFile
 from htmengine.runtime.metric_storer.new_metrics import NewMetrics
 from htmengine.runtime.metric_storer.numbering import NewSamples, whole_seconds
@@ -82,7 +82,9 @@ MAX_MESSAGES: Final = 200
 LINES_BATCH_SIZE: Final = 4000
 """So many messages are taken as have this number of lines together, going by the last ones; and a transaction ends with
 the message that reaches it."""
-LAGGING_SHARE: Final = 0.02
+LAGGING_BATCH_SIZE: Final = 5000
+"""So many metrics are looked at together for those that lag: what comes meanwhile waits."""
+LAGGING_SHARE: Final = 0.01
 """Of the time, what may go into looking for metrics that lag, where nothing is suspected."""
 MAX_POLL_S: Final = 1.0
 CLOCKS_DIFFER_S: Final = 60.0
@@ -162,8 +164,7 @@ class MetricStorer(Stage):
         self._compactor = Compactor(database, self.counters, compress_rows=settings.compress_rows, step=step)
         self._new_metrics = NewMetrics(settings.new_series_per_minute, timer, settings.max_series)
         self._lane = NewMetricLane()
-        self._share = 1.0
-        """Of what is otherwise done for new metrics, how much is done now."""
+        self._share = LaneShare(timer)
         self._waiting = WaitingSamples(self._intake, timer)
         self._waiting_seen = False
         self._clock = clock
@@ -172,7 +173,10 @@ class MetricStorer(Stage):
         self._sweep = sweep.Sweep(settings.sweep_interval_s)
         self._sweep_due = timer()
         self._lagging_due = -math.inf
-        self._has_begun = False
+        self._looked_to = ""
+        """The metric up to which a pass over all of them has come, by uid; empty between two."""
+        self._lagged_before: list[MetricState] | None = None
+        """Metrics that lagged when this storer began, until they are looked at; None before it begins."""
         self._senders = Senders()
         self._clock_is_slow = False
         self._messages: list[Outgoing] = []
@@ -183,14 +187,14 @@ class MetricStorer(Stage):
     @property
     @override
     def poll_interval_s(self) -> float:
-        if self._automatic.waiting or self._lane:
+        if self._new_are_waiting:
             return 0.0
         return max(0.0, min(MAX_POLL_S, self._sweep_due - self._timer(), self._drain.wait_s))
 
     @override
     def process(self, deliveries: Sequence[Delivery]) -> Outcome:
         """Samples that were stored before are refused, so messages may come again."""
-        self._share = lane.SHARE_BEHIND if len(deliveries) >= self.max_messages else 1.0
+        self._share.behind = len(deliveries) >= self.max_messages
         messages, markers, dead = self._decoded(deliveries)
         # What another storer knew of a queue's metrics stands in the repository alone.
         if not self._own.knows(deliveries):
@@ -202,19 +206,23 @@ class MetricStorer(Stage):
         if not self._waiting_seen:
             self._see_waiting()
             self._waiting_seen = True
-        if not self._has_begun:
+        if self._lagged_before is None:
             with self._database.read() as conn:  # what was in the memory of a process that was killed is lost
-                self._sweep.suspect(state.uid for state in metrics.lagging(conn))
-            self._has_begun = True
+                self._lagged_before = metrics.lagging(conn)
+            self._sweep.suspect(state.uid for state in self._lagged_before)
         in_doubt, self._in_doubt = self._in_doubt, True
         for some in _transactions(messages):
             self._take(some, again=in_doubt or any(message.redelivered for message in some))
-        if self._lane:
-            self._create_some()
-        if monitored := self._automatic.work(self._some(MODELS_BATCH_SIZE), self._own):
-            self._ask(monitored)
-        if self._sweep.suspicious or self._timer() >= self._sweep_due:
+        if self._new_are_waiting and self._share.is_due(came=bool(deliveries)):
+            with self._share.measured():
+                if self._lane:
+                    self._create_some()
+                self._begin_models()
+        if self._sweep.suspects or self._timer() >= self._sweep_due:
             self._look_after()
+        elif self._looked_to and self._timer() >= self._lagging_due:
+            with self._database.read() as conn:
+                self._ask_of_lagging(conn, self._queues_now(), self._timer())
         self._messages += self._drain.go_on(self._database, markers)
         best_effort, self._messages = self._messages, []
         self._in_doubt = False
@@ -450,7 +458,7 @@ class MetricStorer(Stage):
         """Insert samples as rows, creating metrics that are new: those of `at_once`, and some of the others, which wait."""
         names = list(dict.fromkeys(columns.names))
         states = metrics.states_by_name(conn, names)
-        columns, later = self._lane.divide(columns, states, at_once, self._some(lane.AT_ONCE))
+        columns, later = self._lane.divide(columns, states, at_once, self._share.of(lane.AT_ONCE))
         if later.names:
             backfill.hold(conn, *later)
             names = list(dict.fromkeys(columns.names))
@@ -464,14 +472,15 @@ class MetricStorer(Stage):
 
     # -- New metrics that wait
 
+    @property
+    def _new_are_waiting(self) -> bool:
+        """Whether there are metrics to be created, or that may get a model."""
+        return self._automatic.waiting or bool(self._lane)
+
     def _new_ones(self, stored: _Stored) -> int:
         """Return how many new metrics came, created or not; those that have waited so far came before."""
         waiting = {name for name in stored.waiting if name not in self._lane}
         return len(waiting) + sum(state.name not in self._lane for state in stored.new)
-
-    def _some(self, most: int) -> int:
-        """Return how much of this is done for new metrics now."""
-        return max(1, int(self._share * most))
 
     def _note_lane(self, stored: _Stored) -> None:
         self._lane.left(stored.released)
@@ -479,12 +488,17 @@ class MetricStorer(Stage):
 
     def _create_some(self) -> None:
         """Create the metrics that have waited longest, and store all that waits of them."""
-        names = self._lane.next(self._some(lane.AT_ONCE))
+        names = self._lane.next(self._share.of(lane.AT_ONCE))
         with self._database.write() as conn:
             stored = self._store(conn, lane.taken(conn, names), set(names))._replace(released=names)
         self._step(f"{NAME}.committed")
         self._note_lane(stored)
         self._pass_on(stored, SentRefusals(self._intake.sources))
+
+    def _begin_models(self) -> None:
+        """Begin models of metrics that the rules choose."""
+        if monitored := self._automatic.work(self._share.of(MODELS_BATCH_SIZE), self._own):
+            self._ask(monitored)
 
     def _pass_on(self, stored: _Stored, refusals: SentRefusals) -> None:
         """Hand committed rows to the models, and start the models that have waited for them; count what was refused."""
@@ -535,7 +549,7 @@ class MetricStorer(Stage):
         self._sweep_due = now + self._settings.sweep_interval_s
         statuses = self._queues_now()
         with self._database.read() as conn:
-            if self._sweep.suspicious or now >= self._lagging_due:
+            if self._sweep.suspects or now >= self._lagging_due:
                 self._ask_of_lagging(conn, statuses, now)
             runs = backfill.runs(conn)
             if not self._lane:  # a storer that was taken for dead may have let some wait
@@ -549,18 +563,25 @@ class MetricStorer(Stage):
             self._messages.append(Outgoing(self._data_queues.now.of_name(run.name), body))
 
     def _ask_of_lagging(self, conn: Connection, statuses: Sequence[QueueStatus], now: float) -> None:
-        """Ask for metrics that stand still. Reads all metrics: the more there are, the rarer."""
+        """Ask for metrics that stand still: of suspects, and of the next part of all. The next comes the later, the longer it took."""
         began = self._timer()
         waiting = [
             sweep.waiting_in(statuses, [self._input_queue(shard), self._results_queue(shard)])
             for shard in range(self._shards)
         ]
-        behind = {state.uid: state for state in metrics.pending(conn)}
-        behind.update((state.uid, state) for state in metrics.lagging(conn))
+        after, upto = self._looked_to, metrics.uid_behind(conn, self._looked_to, LAGGING_BATCH_SIZE)
+        # Those from the start are as they were before what came since was stored: that is on its way.
+        behind = {state.uid: state for state in self._lagged_before or ()}
+        others = metrics.states(conn, [uid for uid in self._sweep.suspects if uid not in behind])
+        behind.update((uid, state) for uid, state in others.items() if state.is_lagging)
+        self._lagged_before = []
+        behind.update((state.uid, state) for state in metrics.pending(conn))
+        behind.update((state.uid, state) for state in metrics.lagging(conn, after=after, upto=upto))
         chosen = self._sweep.choose(
-            list(behind.values()), lambda uid: waiting[shard_of(uid, self._shards)], now
+            list(behind.values()), lambda uid: waiting[shard_of(uid, self._shards)], now, is_last=upto is None
         )
         self._messages += requests(conn, chosen, self._shards, self._input_queue)
+        self._looked_to = upto or ""
         self._lagging_due = now + (self._timer() - began) / LAGGING_SHARE
         if chosen:
             log.info("%s.asked metrics=%d", NAME, len(chosen))

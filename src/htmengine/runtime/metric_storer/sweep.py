@@ -8,7 +8,7 @@ what is missing before it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from htmengine.bus import QueueStatus
@@ -42,6 +42,8 @@ class Sweep:
         self._timeout_s = timeout_s
         self._most = most
         self._still: dict[str, _Standstill] = {}
+        self._still_before: dict[str, _Standstill] = {}
+        """As the last pass over all metrics left it."""
         self._suspects: set[str] = set()
 
     def suspect(self, uids: Iterable[str]) -> None:
@@ -49,25 +51,31 @@ class Sweep:
         self._suspects.update(uids)
 
     @property
-    def suspicious(self) -> bool:
-        """Whether there are metrics that should be looked at soon."""
-        return bool(self._suspects)
+    def suspects(self) -> Collection[str]:
+        """Metrics that should be looked at soon."""
+        return self._suspects
 
     def choose(
-        self, behind: Sequence[MetricState], waiting_s: Callable[[str], float], now: float
+        self,
+        behind: Sequence[MetricState],
+        waiting_s: Callable[[str], float],
+        now: float,
+        *,
+        is_last: bool = True,
     ) -> list[MetricState]:
         """Return the metrics to ask for now, and remember those that stand still.
 
         Parameters
         ----------
-        behind : all metrics whose scores are behind their rows, or whose model is not confirmed.
+        behind : metrics whose scores are behind their rows, or whose model is not confirmed: all suspects that are, and a
+            part of the others.
         waiting_s : for a uid, how long the oldest message has been waiting in its shard's queues.
+        is_last : with this part a pass over all metrics ends: who was in none of its parts does not stand still.
         """
-        still: dict[str, _Standstill] = {}
         chosen: list[MetricState] = []
         for state in behind:
             mark = state.generation, state.scored_rowid, state.status
-            known = self._still.get(state.uid)
+            known = self._still.get(state.uid) or self._still_before.get(state.uid)
             if known is None or known.mark != mark:
                 known = _Standstill(mark, now, 0)
             if state.uid in self._suspects:
@@ -76,8 +84,9 @@ class Sweep:
             if now - known.since >= timeout_s + waiting_s(state.uid) and len(chosen) < self._most:
                 chosen.append(state)
                 known = _Standstill(mark, now, known.asked + 1)
-            still[state.uid] = known
-        self._still = still
+            self._still[state.uid] = known
+        if is_last:
+            self._still, self._still_before = {}, self._still
         self._suspects.clear()
         return chosen
 

@@ -78,6 +78,34 @@ def test_new_metrics_get_less_while_more_messages_may_wait(storer, monkeypatch):
     assert seconds(storer, names[-1]) == [1, 2, 3]
 
 
+def test_as_much_is_done_for_new_metrics_as_known_ones_can_wait_for():
+    now, done = 0.0, []
+    share = lane.LaneShare(lambda: now)
+    for cost_s in [0.0001] + [0.002] * 5 + [0.02] * 3 + [0.0001] * 3:
+        with share.measured():
+            done.append(share.of(500))
+            now += 0.01 + cost_s * done[-1]
+    assert done[:2] == [500, 500]  # the second takes a second, as nobody could know
+    assert done[2:6] == pytest.approx([95] * 4, abs=4)
+    assert done[6:9] == [95, 10, 10]  # never less, lest what waits should never come to its turn
+    assert done[9:] == [10, 181, 500]
+    share.behind = True
+    assert share.of(500) == 50
+
+
+def test_what_came_is_passed_on_before_long_work_for_new_metrics_though_not_for_ever():
+    now = 0.0
+    share = lane.LaneShare(lambda: now)
+    assert [share.is_due(came=True), share.is_due(came=False)] == [True, True]
+    with share.measured():
+        now += 0.15
+    assert [share.is_due(came=True) for _ in range(4)] == [False, True, False, True]
+    assert share.is_due(came=False)
+    with share.measured():
+        now += 0.01
+    assert [share.is_due(came=True) for _ in range(2)] == [True, True]
+
+
 @pytest.mark.parametrize("deaths", [1, 2, 3])
 def test_a_death_loses_and_doubles_nothing(storer, deaths):
     bodies = [one_each("abcde", second) for second in (1, 2)]

@@ -151,7 +151,7 @@ def test_a_clock_that_is_set_does_not_stop_the_sweep(storer, step):
 def test_the_longer_it_takes_to_look_for_metrics_that_lag_the_rarer_it_is(storer, monkeypatch):
     looks = []
 
-    def slow(conn):
+    def slow(conn, **part):
         looks.append(storer.elapsed)
         storer.time_passes(1)
         return []
@@ -167,3 +167,29 @@ def test_the_longer_it_takes_to_look_for_metrics_that_lag_the_rarer_it_is(storer
     storer.process(lines(at(1)))
     storer.stage.process(list(storer.deliver(lines(at(1)), deliveries=2)))  # passed on or not: suspected
     assert len(looks) > before
+
+
+def test_metrics_that_lag_are_looked_for_in_parts_and_one_that_stands_still_is_found_in_each(
+    storer, monkeypatch
+):
+    monkeypatch.setattr("htmengine.runtime.metric_storer.stage.LAGGING_BATCH_SIZE", 2)
+    uids = sorted(storer.monitor(f"m{number}") for number in range(7))
+    storer.process(*[lines(at(1, name=f"m{number}")) for number in range(7)])
+    storer.process()
+    parts = []
+    lagging = metrics.lagging
+
+    def noted(conn, **part):
+        parts.append((part["after"], part["upto"]))
+        storer.time_passes(0.01)  # two hundredths of the time: half a second from one to the next
+        return lagging(conn, **part)
+
+    monkeypatch.setattr(metrics, "lagging", noted)
+    asked = {}
+    for _ in range(30):
+        for uid, *_ in fed(storer.process()):
+            asked.setdefault(uid, storer.elapsed)
+        storer.time_passes(0.5)
+    begins = parts.index(("", uids[1]))
+    assert parts[begins : begins + 4] == list(pairwise(["", *uids[1::2], None]))
+    assert set(asked) == set(uids)

@@ -65,9 +65,9 @@ def test_a_metric_that_moved_after_a_request_gets_the_full_timeout_again():
 def test_a_suspect_gets_no_timeout_but_waits_for_what_is_queued():
     sweep = Sweep(TIMEOUT_S)
     sweep.suspect(["m"])
-    assert sweep.suspicious
+    assert sweep.suspects
     assert choose(sweep, 100, behind(), behind("n"), waiting_s=2.0) == []
-    assert not sweep.suspicious
+    assert not sweep.suspects
     assert choose(sweep, 101, behind(), behind("n"), waiting_s=2.0) == []
     assert choose(sweep, 102, behind(), behind("n"), waiting_s=2.0) == ["m"]
     other = Sweep(TIMEOUT_S)
@@ -106,3 +106,20 @@ def test_what_waits_in_several_queues_waits_together():
     assert waiting_in(statuses, ["input", "results", "empty"]) == 3.5
     assert waiting_in(statuses, ["empty"]) == 0
     assert waiting_in([QueueStatus("input", 1, 0, None, 1)], ["input"]) == math.inf
+
+
+def test_a_metric_stands_still_from_one_pass_to_the_next_whatever_parts_these_have():
+    sweep = Sweep(TIMEOUT_S)
+
+    def part(now, *uids, is_last=False):
+        chosen = sweep.choose([behind(uid) for uid in uids], lambda uid: 0.0, now, is_last=is_last)
+        return [state.uid for state in chosen]
+
+    assert part(0, "a") == part(1, "b", is_last=True) == []
+    assert part(5, "a") == ["a"]
+    assert part(5.5, "b", is_last=True) == []
+    assert part(6, "a", "b") == ["b"]
+    assert part(7, is_last=True) == []
+    assert part(16, "a") == ["a"]
+    assert part(17, is_last=True) == part(18, is_last=True) == []  # neither lags
+    assert part(30, "a", "b", is_last=True) == []
