@@ -20,6 +20,8 @@ from htmengine.service.retry import ShutdownRequested, retry_while_unavailable
 BEAT_S: Final = 2.0
 """So often the active writer renews its beat, even if there is nothing to write."""
 TAKE_OVER_S: Final = 10.0
+WORKING_SHARE: Final = 0.1
+"""Of the time, what a writer works at most while little waits: turns that take long come less often, up to BEAT_S."""
 
 log = logging.getLogger(__name__)
 
@@ -85,8 +87,10 @@ def keep_writing(writer: Writer, name: str, stop: threading.Event, pause_s: floa
     """
     try:
         while not stop.is_set():
+            began = time.monotonic()
             if not retry_while_unavailable(writer.work, name, stop):
-                stop.wait(pause_s)
+                rest_s = (time.monotonic() - began) / WORKING_SHARE
+                stop.wait(max(pause_s, min(rest_s, BEAT_S)))
     except ShutdownRequested:
         pass
     give_back(writer, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import threading
 import time
 from collections import deque
@@ -24,6 +25,9 @@ WITHIN_S: Final = 300.0
 kills its consumer is set aside after five deaths, so one or two of them are survived."""
 PAUSE_S: Final = 0.5
 """Before a service is started again."""
+SWITCH_INTERVAL_S: Final = 0.0005
+"""A service that wants Python's lock waits for it so long at most. It does so behind each statement of SQL, dozens of times in a
+batch, and by default ten times as long wherever another one works without a pause."""
 
 
 class EngineFailed(ExplainedError):
@@ -64,6 +68,7 @@ class Supervisor:
     def start(self) -> None:
         """Start every service."""
         garbage.collect_rarely_and_freeze()
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
         for thread in self._threads:
             thread.start()
 

@@ -1,3 +1,4 @@
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -8,7 +9,7 @@ from htmengine import config
 from htmengine.errors import MisuseError
 from htmengine.service.context import Context
 from htmengine.service.shutdown import STANDSTILL_S, Progress
-from htmengine.service.supervisor import MAX_RESTARTS, EngineFailed, Supervisor
+from htmengine.service.supervisor import MAX_RESTARTS, SWITCH_INTERVAL_S, EngineFailed, Supervisor
 
 
 @pytest.fixture
@@ -130,6 +131,31 @@ def test_a_service_that_hangs_is_named_at_the_end(context):
     with pytest.raises(EngineFailed, match="hanging: does not stop"):
         supervisor.wait()
     never.set()
+
+
+def test_a_service_waits_for_one_that_works_without_a_pause_no_longer_than_needed(context):
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(0.5)
+    rounds = []
+
+    def busy(context):
+        while not context.stop.is_set():
+            pass
+
+    def brief(context):
+        for _ in range(20):
+            time.sleep(0)  # gives Python's lock away, and wants it again
+            rounds.append(1)
+        context.stop.set()
+
+    try:
+        supervisor = Supervisor({"busy": busy, "brief": brief}, context)
+        supervisor.start()
+        supervisor.wait()
+        assert len(rounds) == 20
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL_S)
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_threads_carry_their_services_names(context):

@@ -13,6 +13,7 @@ from htmengine.model_swapper.checkpoint_store import CheckpointStore
 from htmengine.repository import metrics, migrations
 from htmengine.repository.errors import RepositoryError
 from htmengine.repository.opening import open_database
+from htmengine.sqlite import presence
 from htmengine.sqlite.presence import damage
 from tests.support.repository import new_repository
 
@@ -149,7 +150,30 @@ def test_a_bus_that_is_gone_or_damaged_is_said(tmp_path, lose):
     bus.close()
 
 
-def test_a_check_takes_no_longer_than_it_may(database, tmp_path, monkeypatch):
-    monkeypatch.setattr("htmengine.sqlite.presence.CHECKS_WITHIN_S", -1.0)
-    monkeypatch.setattr("htmengine.sqlite.presence._STEPS_BETWEEN_LOOKS", 1)
-    assert damage(tmp_path / "repository.sqlite") is None
+@pytest.fixture
+def large(tmp_path, monkeypatch):
+    """Give a file whose size makes it a large one, and a page far behind its first."""
+    monkeypatch.setattr(presence, "CHECKED_WHOLE_BYTES", 100_000)
+    path = tmp_path / "large.sqlite"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE first (a)")
+        connection.execute("CREATE TABLE second (a PRIMARY KEY, b) WITHOUT ROWID")
+        connection.executemany("INSERT INTO second VALUES (?, ?)", [(n, "x" * 400) for n in range(1000)])
+        connection.commit()
+    return path
+
+
+def test_a_large_file_is_read_through(large):
+    assert damage(large) is None
+    with large.open("r+b") as file:
+        file.seek(300_000)
+        file.write(os.urandom(20_000))
+    assert damage(large) == "database disk image is malformed"
+
+
+def test_a_large_file_is_read_for_no_longer_than_it_may(large, monkeypatch):
+    monkeypatch.setattr(presence, "READS_WITHIN_S", 0.0)
+    monkeypatch.setattr(presence, "_INTERRUPTED_EVERY_S", 0.0)
+    endless = "WITH RECURSIVE n (a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM n) SELECT count(*) FROM n -- {}"
+    monkeypatch.setattr(presence, "_COUNT", endless)
+    assert damage(large) is None
