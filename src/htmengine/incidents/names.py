@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Final
 
@@ -38,6 +38,8 @@ class Fleet:
         """`names` are those of all metrics that can alarm."""
         self._names = frozenset(names)
         self._sizes = Counter(group for name in self._names for group in set(groups_of(name)))
+        self._groups: dict[str, list[str]] = {}
+        """Of metrics that were asked for: those that alarm are asked for again and again."""
 
     def __contains__(self, name: object) -> bool:
         """Tell whether a metric of this name is in it."""
@@ -47,9 +49,11 @@ class Fleet:
         """Return how many metrics a group has; 0 if there is none."""
         return self._sizes[group]
 
-    def groups_of(self, name: str) -> list[str]:
+    def groups_of(self, name: str) -> Sequence[str]:
         """Return the groups that a metric is in; of prefixes that have the same metrics only the first."""
-        found = [FLEET]
+        if (known := self._groups.get(name)) is not None:
+            return known
+        found = self._groups[name] = [FLEET]
         for group in islice(groups_of(name), 1, None):
             if group.startswith(";") or self._sizes[group] != self._sizes[found[-1]]:
                 found.append(group)

@@ -64,7 +64,7 @@ class Writer:
         self._fleet_at = -FLEET_AGE_S
 
     def work(self) -> bool:
-        """Put the next alarms into incidents, and resolve those that are over; return whether more alarms may wait.
+        """Put the next alarms into incidents, and resolve those that are over; return whether more may wait than a few that have just come.
 
         What belongs together is worked out before the transaction that writes, which others wait for. That transaction
         verifies that nobody else changed incidents meanwhile.
@@ -91,7 +91,7 @@ class Writer:
         self._step(f"{NAME}.committed")
         self.counters.add("alarms", plan.new)
         self.counters.add("incidents_resolved", resolved)
-        return plan.new > 0
+        return plan.more
 
     def close(self) -> None:
         """Let another writer take over at once."""
@@ -147,7 +147,12 @@ class Writer:
             after = after._replace(silence_seq=silent.seq)
         elif taken:
             after = after._replace(alarm_id=taken[-1].id)
-        return _Plan(position, after, together, len(taken), silent.ended if silent else [])
+        if silent is not None:
+            more = bool(taken)
+        else:  # a few alarms after these wait for the next turn: each looks at all that are around its own
+            is_full = len(taken) < len(waiting) or len(waiting) >= self._batch_size
+            more = is_full or changes.has_silences(conn, position.silence_seq)
+        return _Plan(position, after, together, len(taken), silent.ended if silent else [], more)
 
     def _know_fleet(self, conn: Connection, names: Sequence[str]) -> None:
         is_old = self._timer() - self._fleet_at >= FLEET_AGE_S
@@ -191,6 +196,8 @@ class _Plan(NamedTuple):
     new: int
     """How many alarms were taken."""
     ended: list[Silence]
+    more: bool
+    """Whether more than a few that have just come may wait."""
 
 
 def _in_time(alarm: Alarm) -> tuple[int, str, int]:

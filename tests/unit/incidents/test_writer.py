@@ -276,3 +276,14 @@ def test_history_of_a_year_is_taken_in_stretches(database, uids):
         alarm(database, uids["db.latency"], 7 * 86_400 * number)
     work(writer(database))
     assert len(incidents(database)) == 50
+
+
+def test_a_few_alarms_are_one_turn_and_more_are_taken_at_once(database):
+    first, *others = create(database, NAMES[:5]).values()
+    one = writer(database, batch_size=2)
+    alarm(database, first, 0)
+    assert not one.work()
+    assert len(members(database)) == 1
+    for uid in others:
+        alarm(database, uid, 0)
+    assert [one.work() for _ in range(3)] == [True, True, False]
