@@ -17,6 +17,10 @@ from htmengine.silence.rhythm import Pause, Rhythm
 LEARNING_S: Final = 120.0
 """A metric of which too little is known is looked at about so often, in the beginning more often; one that is never silent,
 too. Each after a share of its own of that time, so that those that were entered together are not all looked at together."""
+LEARNING_LOOKS_PER_S: Final = 1000
+"""At all those together, about: a fleet that is new needs the processor for its models."""
+EXPECTED_WITHIN_S: Final = 600.0
+"""By what is known of it, its next sample may come later than that: so long at most it is not looked at."""
 MIN_PAUSE_S: Final = 5.0
 MAX_PAUSE_S: Final = 60.0
 PAUSE_SHARE: Final = 0.05
@@ -46,6 +50,13 @@ class Ended(NamedTuple):
     uid: str
     until: int
     """Timestamp of the first row."""
+
+
+class Looked(NamedTuple):
+    """What a look at a metric has shown."""
+
+    event: Begun | Ended | None
+    rhythm: Rhythm
 
 
 class _Metric:
@@ -95,6 +106,10 @@ class _Metric:
 
 _PACKED: Final = struct.Struct("<qdddq??")
 """Seconds since the epoch are exact as floating-point numbers."""
+_NUMBER: Final = struct.Struct("<q")
+_ROWID_AT: Final = 0
+_DUE_AT: Final = 32
+"""Where these are in it: they are asked for most often, and alone."""
 
 
 class Watch:
@@ -189,7 +204,7 @@ class Watch:
 
     def rowid(self, uid: str) -> int:
         """Return the newest row of a metric that was seen."""
-        return self._of(uid).rowid
+        return self._number(uid, _ROWID_AT)
 
     def due(self, now: float, limit: int) -> list[str]:
         """Return metrics that are to be looked at, at most so many; each is due again when it was looked at."""
@@ -199,7 +214,7 @@ class Watch:
             uids = self._due[second]
             while uids and len(found) < limit:
                 uid = uids.pop()
-                if uid in self._metrics and self._of(uid).due == second:
+                if uid in self._metrics and self._number(uid, _DUE_AT) == second:
                     found[uid] = None
             if not uids:
                 del self._due[heapq.heappop(self._seconds)]
@@ -208,9 +223,13 @@ class Watch:
     def _of(self, uid: str) -> _Metric:
         return _Metric.unpacked(self._metrics[uid], self._pauses.get(uid, ()))
 
+    def _number(self, uid: str, at: int) -> int:
+        (number,) = _NUMBER.unpack_from(self._metrics[uid], at)
+        return int(number)
+
     def look(
         self, uid: str, rowid: int, tail: int | None, rows: Sequence[tuple[int, int]], now: float
-    ) -> Begun | Ended | None:
+    ) -> Looked:
         """Take how a metric stands now; return what has become of it.
 
         Parameters
@@ -232,7 +251,7 @@ class Watch:
                 metric.silent = True
                 event = Begun(uid, rowid, metric.tail, metric.rhythm.interval_s, int(overdue))
         self._plan(uid, metric, now)
-        return event
+        return Looked(event, metric.rhythm)
 
     def _came(
         self,
@@ -300,9 +319,14 @@ class Watch:
             due = now + min(max(PAUSE_SHARE * age_s, MIN_PAUSE_S), MAX_PAUSE_S)
         else:
             overdue = self._overdue_at(metric)
-            known_s = now - metric.watched_since
-            soon = now + min(max(known_s, MIN_PAUSE_S), LEARNING_S) * _share(uid)
-            due = soon if overdue is None else max(overdue, now + 1.0)
+            known_s, share = now - metric.watched_since, _share(uid)
+            least_s = max(MIN_PAUSE_S, len(self._metrics) / LEARNING_LOOKS_PER_S)
+            due = now + max(least_s, min(known_s, LEARNING_S)) * share
+            if overdue is not None:
+                due = max(overdue, now + 1.0)
+            elif metric.tail is not None:
+                expected = metric.tail + (0.5 + share) * metric.rhythm.interval_s
+                due = max(due, min(expected, now + EXPECTED_WITHIN_S))
         metric.due = math.ceil(due)
         self._metrics[uid] = metric.packed()
         if metric.rhythm.pauses:

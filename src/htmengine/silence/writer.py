@@ -38,8 +38,8 @@ BATCH_SIZE: Final = 2000
 """Metrics that are looked at in one step."""
 LIST_S: Final = 10.0
 """So often all metrics are listed, for those that were made or deleted."""
-LIST_SHARE: Final = 200.0
-"""To list them may take one part in so many of the time."""
+LIST_SHARE: Final = 0.005
+"""Of the time, what listing them may take."""
 STOOD_STILL_S: Final = 60.0
 """Of a pause that is longer nobody knows whether samples came in: the machine slept, or its clock was set."""
 MAX_STORED: Final = 5000
@@ -153,9 +153,8 @@ class Writer:
             self._watch = None
         now = self._clock()
         heard = now - self._waiting_s()
-        gone: set[str] = set()
         with self._database.read() as conn:
-            watch = self._awake(conn, now)
+            watch, gone = self._awake(conn, now)
             if not 0 <= now - self._listed_at < self._list_s:
                 gone = self._list(conn, watch, now)
             due = watch.due(heard, BATCH_SIZE)
@@ -167,22 +166,23 @@ class Writer:
             self._store(position, begun, ended, gone)
         return len(due) == BATCH_SIZE
 
-    def _awake(self, conn: Connection, now: float) -> Watch:
-        """Return the watch, which begins anew where nobody has watched."""
+    def _awake(self, conn: Connection, now: float) -> tuple[Watch, set[str]]:
+        """Return the watch, which begins anew where nobody has watched, and metrics that it finds gone then."""
         looked_at, self._looked_at = self._looked_at, now
         rules_changed = self._limits.has_changed()
+        gone: set[str] = set()
         if self._watch is None:
-            self._watch = self._begin(conn, now)
+            self._watch, gone = self._begin(conn, now)
         else:
             if rules_changed:
                 names = ((metric.uid, metric.name) for part in every_metric(conn) for metric in part)
                 self._watch.follow(self._limits.limit, names, now)
             if not 0 <= now - looked_at <= STOOD_STILL_S:
                 self._watch.resume(looked_at, now)
-        return self._watch
+        return self._watch, gone
 
-    def _begin(self, conn: Connection, now: float) -> Watch:
-        """Read what is known of all metrics."""
+    def _begin(self, conn: Connection, now: float) -> tuple[Watch, set[str]]:
+        """Read what is known of all metrics; return also those that are gone, of which something is known."""
         watch = Watch(self._limits.limit, now)
         self._silent = {silence.uid: silence.id for silence in silences.lasting(conn)}
         self._gists = {}
@@ -200,8 +200,8 @@ class Writer:
                     self._enter(watch, metric, now, rhythm)
             self._gists.update(dict.fromkeys(stored))
         self._gists.update(dict.fromkeys(silences.rhythms(conn, after=after)))
-        self._listed_at = -math.inf  # what is known of metrics that are gone goes with the next list
-        return watch
+        self._listed_at, self._list_s = now, LIST_S
+        return watch, {*self._gists, *self._silent}.difference(watch.uids())
 
     def _enter(
         self, watch: Watch, metric: Listed, now: float, rhythm: Rhythm | None, *, is_new: bool = False
@@ -227,7 +227,7 @@ class Writer:
                     gone.discard(metric.uid)
                     if metric.uid not in watch:
                         self._enter(watch, metric, now, None, is_new=True)
-        self._list_s = max(LIST_S, LIST_SHARE * (self._timer() - began))
+        self._list_s = max(LIST_S, (self._timer() - began) / LIST_SHARE)
         for uid in gone:
             watch.forget(uid)
         return gone
@@ -245,10 +245,9 @@ class Writer:
                 watch.forget(uid)
                 gone.add(uid)
                 continue
-            event = watch.look(uid, state.last_rowid, state.tail_timestamp, rows.get(uid, ()), heard)
+            event, rhythm = watch.look(uid, state.last_rowid, state.tail_timestamp, rows.get(uid, ()), heard)
             if event is not None:
                 events.append(event)
-            rhythm = watch.rhythm(uid)
             if rhythm.is_known and self._gists.get(uid) != _gist(rhythm):
                 self._changed[uid] = rhythm
         self.counters.add("looked_at", len(due))

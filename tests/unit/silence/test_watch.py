@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from htmengine.silence.rhythm import DAY_S, Rhythm
-from htmengine.silence.watch import Begun, Ended, Watch
+from htmengine.silence.watch import LEARNING_LOOKS_PER_S, Begun, Ended, Watch
 from tests.support.examples import examples
 from tests.unit.silence.schedules import HOUR_S, MONDAY, nightly, regular
 
@@ -51,7 +51,7 @@ class Simulation:
                 rows, known = self.arrivals[uid], self.watch.rowid(uid)
                 new = [(place + 1, rows[place][1]) for place in range(known, stored[uid])]
                 tail = rows[stored[uid] - 1][1] if stored[uid] else None
-                event = self.watch.look(uid, stored[uid], tail, new, now)
+                event = self.watch.look(uid, stored[uid], tail, new, now).event
                 if event:
                     self.events.append((now, event))
         self.begin = until
@@ -153,7 +153,7 @@ def test_other_rules_hold_at_once():
 def test_a_repository_that_went_back_ends_a_silence_and_begins_anew():
     watch = Watch(lambda _: None, MONDAY)
     watch.enter("a", "a", 10, MONDAY, MONDAY, rhythm=Rhythm(live=True), silent=True)
-    assert watch.look("a", 5, MONDAY - 300, (), MONDAY + 60) == Ended("a", MONDAY + 60)
+    assert watch.look("a", 5, MONDAY - 300, (), MONDAY + 60).event == Ended("a", MONDAY + 60)
     assert watch.rowid("a") == 5
     assert not watch.is_silent("a")
 
@@ -195,3 +195,25 @@ def test_metrics_that_were_entered_together_are_looked_at_one_after_the_other():
     later = looks[len(looks) // 2 :]
     assert max(later) < 5 * sum(later) / len(later)
     assert 800 <= sum(later) * 120 / (HOUR_S / 2) <= 1300  # each once in two minutes, about
+
+
+def test_a_metric_that_comes_seldom_is_not_looked_at_between_its_samples_while_little_is_known():
+    seldom = {f"m{number}": live(regular(300, 0.05, since=MONDAY - 240)) for number in range(20)}
+    run = Simulation(seldom).run(MONDAY + 900)
+    looks = run.looks
+    run.run(MONDAY + 1800)
+    assert run.looks - looks <= 20 * 3  # three samples, each looked for once
+    assert all(run.watch.rowid(uid) >= 5 for uid in seldom)
+
+
+def test_a_fleet_that_is_new_is_looked_at_at_a_bounded_rate():
+    watch, count, until = Watch(lambda _: None, MONDAY), 20_000, 120
+    for number in range(count):
+        watch.enter(str(number), str(number), 1, MONDAY, MONDAY, is_new=True)
+    looks = 0
+    for now in range(MONDAY, MONDAY + until):
+        due = watch.due(now, count)
+        looks += len(due)
+        for uid in due:
+            watch.look(uid, 1, MONDAY, (), now)
+    assert count < looks < 0.8 * until * LEARNING_LOOKS_PER_S
