@@ -114,11 +114,13 @@ def measured(context: Context, receiver: Receiver, rows: int) -> dict[str, Any]:
         time.sleep(seconds)
         return False
 
-    writer = Writer(config.Writeback(), context.database, receiver, Counters(), wait)
+    counters = Counters()
+    writer = Writer(config.Writeback(), context.database, receiver, counters, wait)
     began, processor = time.perf_counter(), time.process_time()
-    count = writer.work()
+    writer.work()
     wall_s, processor_s = time.perf_counter() - began, time.process_time() - processor
     writer.close()
+    count = counters.snapshot()[f"rows_to_{receiver.name}"]
     return {"rows": count, "rows_s": count / wall_s, "processor_us_row": 1e6 * processor_s / count}
 
 

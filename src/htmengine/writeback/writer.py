@@ -82,31 +82,31 @@ class Writer:
         self._columns = list(dict.fromkeys(COLUMNS[name] for name in settings.series))
         self._clean_at = timer()
 
-    def work(self) -> int:
-        """Send what the receiver does not have, once through all metrics; return how many rows that were.
+    def work(self) -> bool:
+        """Send what the receiver does not have, once through all metrics; return whether some had more rows than that.
 
-        Raises DependencyUnavailable.
+        What came meanwhile waits for the next look, which goes through all metrics, too. Raises DependencyUnavailable.
         """
         if not self._may_write():
-            return 0
-        sent, after = 0, ""
+            return False
+        more, after = False, ""
         try:
             while True:
                 with self._database.read() as conn:
                     some = writeback.pending(conn, self._receiver.name, after, limit=METRICS_BATCH_SIZE)
                 if not some:
                     break
-                sent += self._send(some)
+                more |= self._send(some)
                 after = some[-1].uid
                 if self._wait(0):
-                    return sent
+                    return more
         except NotActive:
-            return sent
+            return more
         if self._timer() >= self._clean_at:
             self._clean_at = self._timer() + CLEAN_EVERY_S
             with self._database.write() as conn:
                 writeback.forget_deleted(conn)
-        return sent
+        return more
 
     def close(self) -> None:
         """Let another process take over at once."""
@@ -132,13 +132,14 @@ class Writer:
         self._lease.renewed()
         return True
 
-    def _send(self, metrics: Sequence[Pending]) -> int:
+    def _send(self, metrics: Sequence[Pending]) -> bool:
+        """Send rows of metrics; return whether some of these have more."""
         wanted = [one for one in metrics if self._fits(one.name)]
         others = [(one, one.scored_rowid) for one in metrics if not self._fits(one.name)]
         if others:
             self._advance(others)
         if not wanted:
-            return 0
+            return False
         spans = [
             Span(one.uid, one.first, min(one.scored_rowid, one.first + ROWS_OF_METRIC - 1)) for one in wanted
         ]
@@ -146,16 +147,12 @@ class Writer:
             tables = list(windows.tables_of(conn, spans, self._columns))
         positions = iter([(one, span.last) for one, span in zip(wanted, spans, strict=True)])
         names = [one.name for one in wanted]
-        return sum(
+        for batch in batches(names, tables, self._settings.series, ROWS_BATCH_SIZE):
             self._deliver(batch, list(islice(positions, len(batch.names))))
-            for batch in batches(names, tables, self._settings.series, ROWS_BATCH_SIZE)
-        )
+        return any(span.last < one.scored_rowid for one, span in zip(wanted, spans, strict=True))
 
-    def _deliver(self, batch: Batch, positions: Sequence[tuple[Pending, int]]) -> int:
-        """Send a batch until the receiver has it; return how many rows that are.
-
-        Raises NotActive where the service ends or another one writes.
-        """
+    def _deliver(self, batch: Batch, positions: Sequence[tuple[Pending, int]]) -> None:
+        """Send a batch until the receiver has it. Raises NotActive where the service ends or another one writes."""
         size = len(batch.timestamps)
         receiver = self._receiver.name
         backoff = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S)
@@ -180,7 +177,6 @@ class Writer:
             log.warning("%s.goes_on receiver=%s waited_s=%.0f", NAME, receiver, backoff.waited_s)
         self._step(f"{NAME}.sent")
         self._advance(positions)
-        return size
 
     def _waits(self, seconds: float, began: float) -> bool:
         """Wait, and keep the lease; return whether the service ends. Raises NotActive where another has taken over.
