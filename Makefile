@@ -5,6 +5,9 @@
 # make kernels  builds what has changed of the C++         make types  checks the types of the page's scripts
 # Each does its own set-up, and says which of the packages that it needs is missing.
 
+# Tests start hundreds of programs: without what Python keeps of modules, each would compile all of them first.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3
 DEMO_PORT ?= 2003
 DEMO_HTTP_PORT ?= 2080

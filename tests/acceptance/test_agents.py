@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 
+import psutil
 import pytest
 
 from benchmarks.running import free_port
@@ -200,7 +202,9 @@ def test_npms_statsd_sends_what_it_gathers_as_lines(folder, tmp_path):
     config.write_text(pasted)
     log = tmp_path / "statsd.log"
     with running("node", server, config, package="nodejs", log=log):
-        wait_until(lambda: "server is up" in log.read_text(errors="replace"), "the server")
+        # It says that it is up before it listens.
+        listening = partial(psutil.net_connections, "udp")
+        wait_until(lambda: any(one.laddr.port == port for one in listening()), "the server")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as peer:
             for line in (b"hits:6|c", b"level:7|g", *(b"took:%d|ms" % n for n in range(1, 11))):
                 peer.sendto(line, ("127.0.0.1", port))

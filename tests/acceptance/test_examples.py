@@ -208,8 +208,11 @@ def test_an_example_takes_new_ports_and_says_why_it_does_not_start(example):
     code, output = start(example, "--bus", "rabbitmq")
     assert (code, "was made for --bus embedded" in output) == (1, True)
     example.web_port = free_port()
+    # It is stopped by SIGINT: while it still imports, Python would tell where it was.
+    begun = "model_scheduler.started"
+    before = example.log("model_scheduler").count(begun)
     with example.running("skeleton-app"):
-        pass
+        wait_until(lambda: example.log("model_scheduler").count(begun) > before, "the scheduler")
     wrong = {
         path for path in example.folder.rglob("*") if path.stat().st_mode & 0o077 and not path.is_socket()
     }

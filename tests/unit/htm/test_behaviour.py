@@ -50,6 +50,7 @@ BOUNDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOUNDS)
 def test_false_alarms_and_delays_stay_within_bounds(name):
     bounds, outcome = BOUNDS[name], measure(name, SEEDS)
