@@ -1,5 +1,7 @@
 """Making, dropping and resetting an installation on servers."""
 
+from contextlib import contextmanager
+
 import msgspec
 import pytest
 from sqlalchemy import create_engine
@@ -11,6 +13,7 @@ from htmengine.bus import Outgoing
 from htmengine.repository import metrics, provisioning
 from htmengine.repository.server import server_url
 from htmengine.service.installation import current
+from tests.unit.bus.contract import becomes
 
 pytestmark = pytest.mark.integration
 
@@ -18,6 +21,8 @@ MAKES_DATABASES = {
     "mysql": ["CREATE USER IF NOT EXISTS maker", "GRANT ALL ON made.* TO maker"],
     "postgresql": ["DROP ROLE IF EXISTS maker", "CREATE ROLE maker LOGIN CREATEDB"],
 }
+
+IS_VACUUMED = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE datname = 'made'"
 
 
 @pytest.mark.slow
@@ -48,13 +53,23 @@ def test_an_installation_on_servers_is_made_and_reset(database_server, rabbitmq_
             provisioning.drop(settings.repository)
 
 
-def test_a_user_without_a_database_of_its_own_name_makes_one(database_server):
-    administration = create_engine(server_url(database_server, database=False), isolation_level="AUTOCOMMIT")
-    with administration.connect() as conn:
-        for statement in MAKES_DATABASES[database_server.dialect]:
+@contextmanager
+def administration(server):
+    engine = create_engine(server_url(server, database=False), isolation_level="AUTOCOMMIT")
+    with engine.connect() as conn:
+        yield conn
+    engine.dispose()
+
+
+def of_a_user_that_makes_databases(server):
+    with administration(server) as conn:
+        for statement in MAKES_DATABASES[server.dialect]:
             conn.exec_driver_sql(statement)
-    administration.dispose()
-    made = msgspec.structs.replace(database_server, user="maker", passwd="", db="made")
+    return msgspec.structs.replace(server, user="maker", passwd="", db="made")
+
+
+def test_a_user_without_a_database_of_its_own_name_makes_one(database_server):
+    made = of_a_user_that_makes_databases(database_server)
     try:
         reset.create(config.Settings(repository=made))
         engine = repository.getUnaffiliatedEngine(made)
@@ -63,3 +78,27 @@ def test_a_user_without_a_database_of_its_own_name_makes_one(database_server):
         engine.dispose()
     finally:
         provisioning.drop(made)
+
+
+@pytest.mark.slow
+def test_an_owner_drops_a_database_that_the_server_vacuums_and_that_others_use(postgresql_server):
+    server = postgresql_server.settings()
+    made = of_a_user_that_makes_databases(server)
+    provisioning.create(made)
+    used = create_engine(server_url(made), isolation_level="AUTOCOMMIT")
+    with administration(server) as conn, used.connect() as user:
+        user.exec_driver_sql(
+            "CREATE TABLE vacuumed WITH (autovacuum_vacuum_threshold = 1, autovacuum_vacuum_cost_limit = 1,"
+            " autovacuum_vacuum_cost_delay = 100) AS SELECT i FROM generate_series(1, 100000) AS i"
+        )
+        user.exec_driver_sql("DELETE FROM vacuumed")
+        conn.exec_driver_sql("ALTER SYSTEM SET autovacuum_naptime = '1s'")
+        try:
+            conn.exec_driver_sql("SELECT pg_reload_conf()")
+            becomes(lambda: conn.exec_driver_sql(IS_VACUUMED).scalar(), 1)
+            provisioning.drop(made)
+        finally:
+            conn.exec_driver_sql("ALTER SYSTEM RESET autovacuum_naptime")
+            conn.exec_driver_sql("SELECT pg_reload_conf()")
+        assert not conn.exec_driver_sql("SELECT 1 FROM pg_database WHERE datname = 'made'").scalar()
+    used.dispose()

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import Connection, text
 
 from htmengine import config
 from htmengine.repository.database import errors_translated
 from htmengine.repository.server import server_engine
+
+# "WITH (FORCE)" would end the server's own processes, too, and only a superuser may end these: while one vacuums, the owner of
+# the database could not drop it. Without it the server sends them away itself.
+_CLIENTS_ENDED: Final = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = :db AND backend_type = 'client backend'"
+)
 
 
 def create(repository: config.Repository) -> None:
@@ -37,8 +44,9 @@ def drop(repository: config.Repository) -> None:
             remove_file(repository.path)
         return
     with _server(repository) as (conn, name):
-        force = " WITH (FORCE)" if repository.dialect == "postgresql" else ""
-        conn.execute(text(f"DROP DATABASE IF EXISTS {name}{force}"))
+        if repository.dialect == "postgresql":
+            conn.execute(_CLIENTS_ENDED, {"db": repository.db})
+        conn.execute(text(f"DROP DATABASE IF EXISTS {name}"))
 
 
 def remove_file(path: Path) -> None:
