@@ -53,7 +53,7 @@ STEP_AT_SATURATION_S: Final = 10
 """From a sample to the next of the same metric, by their timestamps."""
 PER_SECOND: Final = 200_000
 """Samples a second at saturation for which there are timestamps before now."""
-WITHIN_S: Final = 900.0
+WITHIN_S: Final = 3600.0
 WARM_UP_S: Final = 5.0
 
 

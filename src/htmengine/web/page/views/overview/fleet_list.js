@@ -5,7 +5,6 @@
 import { get } from "../../lib/api.js";
 import { clock, plural } from "../../lib/format.js";
 import { h, replace, setText } from "../../lib/h.js";
-import { newest } from "../../lib/newest.js";
 import { go, link, setQuery } from "../../lib/router.js";
 import { VirtualList } from "../../lib/vlist.js";
 import { WINDOWS, USUAL_WINDOW, fittingWindow, historyOf, readTime, windowOf } from "../../lib/windows.js";
@@ -41,10 +40,10 @@ export class Fleet {
     this.total = 0;
     /** @type {string | null} */
     this.next = null;
-    this.begin = newest();
     /** @type {AbortController | null} */
     this.loading = null;
-    this.loadingMore = false;
+    /** @type {AbortController | null} */
+    this.loadingMore = null;
     this.inside = false;
     this.typing = 0;
     this.soon = 0;
@@ -129,6 +128,7 @@ export class Fleet {
     removeEventListener("scroll", this.onScroll);
     clearTimeout(this.soon);
     this.loading?.abort();
+    this.loadingMore?.abort();
     this.list.close();
     this.preview.close();
   }
@@ -196,7 +196,7 @@ export class Fleet {
   async load(quietly) {
     if (quietly && this.loading) return;
     this.loading?.abort();
-    this.begin();
+    this.loadingMore?.abort(); // the list is another from now on
     const loading = (this.loading = new AbortController());
     this.element.setAttribute("aria-busy", String(!quietly));
     try {
@@ -255,18 +255,16 @@ export class Fleet {
 
   async loadMore() {
     if (!this.next || this.loadingMore || this.loading) return;
-    this.loadingMore = true;
-    const isNewest = this.begin();
+    const loading = (this.loadingMore = new AbortController());
     try {
-      const answer = await get("/metrics", { q: this.question(), sort: this.params.get("sort") ?? "oddness", limit: PAGE_SIZE, after: this.next });
-      if (!isNewest()) return; // the list is another by now
+      const answer = await get("/metrics", { q: this.question(), sort: this.params.get("sort") ?? "oddness", limit: PAGE_SIZE, after: this.next }, loading.signal);
       this.ranking.append(answer.items);
       this.next = answer.next;
       this.showRows();
     } catch {
       // Scrolling on tries again.
     } finally {
-      this.loadingMore = false;
+      this.loadingMore = null;
     }
   }
 
