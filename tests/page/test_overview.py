@@ -282,12 +282,9 @@ def test_more_of_a_list_is_not_added_to_another_that_was_asked_for_meanwhile(wor
     page.route(re.compile(r"/metrics\?.*after="), lambda route: held.append(route))
     with page.expect_request(re.compile(r"/metrics\?.*after=")):
         page.evaluate("scrollTo(0, document.body.scrollHeight)")
-    page.get_by_role("searchbox").first.fill("load.0000")
+    with page.expect_event("requestfailed", lambda request: request == held[0].request):  # it is given up
+        page.get_by_role("searchbox").first.fill("load.0000")
     expect(page.locator(".list-count")).to_have_text("10 metrics")
-    with page.expect_response(re.compile(r"after=")) as answer:
-        held[0].continue_()
-    answer.value.finished()
-    page.evaluate("() => new Promise((done) => setTimeout(done))")  # what waits for the answer goes first
     expect(rows(page)).to_have_count(10)
 
 
