@@ -18,7 +18,7 @@ from tests.support import application as applications
 from tests.support.examples import FULL
 from tests.support.few_reports import pytest_sessionstart
 from tests.support.made_once import make_once
-from tests.support.plans import refuse_copies_of_all_rows
+from tests.support.plans import refuse_to_read_all_rows
 from tests.support.skips import pytest_addoption, pytest_itemcollected, pytest_terminal_summary
 
 __all__ = ["pytest_addoption", "pytest_itemcollected", "pytest_sessionstart", "pytest_terminal_summary"]
@@ -28,7 +28,7 @@ os.environ |= dict.fromkeys(("no_proxy", "NO_PROXY"), "127.0.0.1,localhost")
 os.environ.pop("FORCE_COLOR", None)
 
 make_once()
-refuse_copies_of_all_rows()
+refuse_to_read_all_rows()
 
 # What tests write lies in memory where there is room: most databases live for one test, and to wait for the disk takes
 # longer than all else that is done with them.

@@ -86,9 +86,11 @@ def store_scores(
             else:
                 done = conn.exec_driver_sql(
                     f"INSERT INTO run_score (run, metric, rowid, {names})"
-                    f" SELECT sample.run, sample.metric, sample.rowid, {sources} FROM (VALUES {values})"
-                    " CROSS JOIN metric_number AS number ON number.uid = column1 CROSS JOIN run_sample AS sample"
-                    f" ON sample.run = ? AND sample.metric = number.id AND sample.rowid = column2{is_same}"
+                    f" SELECT sample.run, sample.metric, sample.rowid, {sources}"
+                    # Compared with a constant, SQLite would read the whole run for a Bloom filter in each large statement.
+                    f" FROM (VALUES {values}) CROSS JOIN (SELECT ? AS run) AS wanted"
+                    " CROSS JOIN metric_number AS number ON number.uid = column1 CROSS JOIN run_sample AS sample ON"
+                    f" sample.run = wanted.run AND sample.metric = number.id AND sample.rowid = column2{is_same}"
                     f" WHERE true ON CONFLICT (run, metric, rowid) DO UPDATE SET {excluded}",
                     (*parameters, place),
                 ).rowcount
