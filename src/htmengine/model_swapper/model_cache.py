@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Collection, Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
+from zlib import crc32
 
 from htmengine.htm.model import Block, Model
 from htmengine.htm.packing_pool import PackingPool
@@ -19,8 +20,12 @@ from htmengine.service.capacity import OWN_BYTES, PACKED_BYTES, UNPACKED_BYTES
 UNPACKED_SHARE: Final = 0.1
 """Of the budget, for unpacked models, at least: to unpack and pack one takes as long as scoring some twenty rows."""
 MIN_UNPACKED: Final = 8
-CANDIDATES: Final = 12
-"""So many models are drawn, and the one that will not be used for longest is evicted."""
+CANDIDATES_USED_ONCE: Final = 12
+CANDIDATES_USED_AGAIN: Final = 4
+"""So many models are drawn of each kind, and the one that will not be used for longest is evicted."""
+GONE_INTERVALS: Final = 3.0
+GONE_S: Final = 60.0
+"""A model that was used again and then not for so long, whichever is more, is taken for one that is needed no more."""
 RECENT_KEPT: Final = 1000
 """So many that are packed may be among those that were used recently, and as many as are unpacked."""
 THREADS: Final = min(4, os.cpu_count() or 1)
@@ -56,7 +61,7 @@ class CachedModel:
     interval: float | None = None
     """From the use before to that one."""
     place: int = -1
-    """Where the cache has it, among those that may be drawn."""
+    """Where it is among those that may be drawn."""
 
     @property
     def checkpoint_digest(self) -> int:
@@ -90,16 +95,45 @@ class CachedModel:
     def next_use(self, now: float) -> float:
         """Return when it will be used again, as far as its past tells.
 
-        One that was not used a second time yet comes after all others, since most of a fleet that does not fit into
-        memory comes in turns, and some of it must stay; of several such the newest is the last.
+        One that was not used a second time yet comes after those that were, since most of a fleet that does not fit into
+        memory comes in turns, and some of it must stay. Of several such the same one always comes last, whenever it came:
+        so what stays is spread over the whole turn, and so is what must be loaded.
         """
         if self.interval is None:
-            return self.used + NEVER_S
-        expected = self.used + self.interval
-        return expected if expected >= now else now + (now - self.used)
+            return UNKNOWN_S + crc32(self.uid.encode())
+        unused = now - self.used
+        if unused > max(GONE_INTERVALS * self.interval, GONE_S):
+            return NEVER_S + unused
+        return self.used + self.interval if unused <= self.interval else now + unused
 
 
-NEVER_S: Final = 1e9
+UNKNOWN_S: Final = 1e10
+NEVER_S: Final = 1e11
+
+
+class Draw:
+    """Models in no order, so that some can be drawn."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self._chance = chance
+        self._models: list[CachedModel] = []
+
+    def add(self, cached: CachedModel) -> None:
+        """Take a model in, which is in no other."""
+        cached.place = len(self._models)
+        self._models.append(cached)
+
+    def remove(self, cached: CachedModel) -> None:
+        """Let a model go that is here."""
+        last = self._models.pop()
+        if last is not cached:
+            self._models[cached.place] = last
+            last.place = cached.place
+
+    def some(self, count: int) -> list[CachedModel]:
+        """Return so many, of which some may be the same; none where there are none."""
+        models, size = self._models, len(self._models)
+        return [models[self._chance.randrange(size)] for _ in range(count)] if size else []
 
 
 class Restored(NamedTuple):
@@ -131,11 +165,10 @@ class ModelCache:
         self.budget = budget
         self._threads = threads
         self._models: dict[str, CachedModel] = {}
-        self._drawn: list[CachedModel] = []
-        """In no order, so that some can be drawn."""
+        chance = random.Random(0)
+        self._used_once, self._used_again = Draw(chance), Draw(chance)
         self._recent: OrderedDict[str, None] = OrderedDict()
         """Those that are unpacked, the least recently used first, and some that are not any more."""
-        self._chance = random.Random(0)
         self.passed_bytes = 0
         """Of blocks that came and of models that were packed, so far: memory that was asked for and freed again."""
         self.get = self._models.get
@@ -178,8 +211,7 @@ class ModelCache:
             self._recent[uid] = None
             size = self.pool.memory - before
         self._models[uid] = cached
-        cached.place = len(self._drawn)
-        self._drawn.append(cached)
+        self._draw_of(cached).add(cached)
         return size + OWN_BYTES
 
     def remove(self, uid: str) -> CachedModel | None:
@@ -188,11 +220,11 @@ class ModelCache:
         if cached:
             self.pool.discard(uid)
             self._recent.pop(uid, None)
-            last = self._drawn.pop()
-            if last is not cached:
-                self._drawn[cached.place] = last
-                last.place = cached.place
+            self._draw_of(cached).remove(cached)
         return cached
+
+    def _draw_of(self, cached: CachedModel) -> Draw:
+        return self._used_once if cached.interval is None else self._used_again
 
     def touch(self, uids: Iterable[str], now: float) -> None:
         """Say that these are used now."""
@@ -200,6 +232,9 @@ class ModelCache:
         for uid in uids:
             cached = self._models[uid]
             if cached.used:
+                if cached.interval is None:
+                    self._used_once.remove(cached)
+                    self._used_again.add(cached)
                 cached.interval = now - cached.used
             cached.used = now
             recent[uid] = None
@@ -282,13 +317,13 @@ class ModelCache:
         tries = 0
         while len(found) < count and tries < 2 * count:
             tries += 1
-            drawn = [self._drawn[self._chance.randrange(len(self._drawn))] for _ in range(CANDIDATES)]
+            drawn = self._used_once.some(CANDIDATES_USED_ONCE) + self._used_again.some(CANDIDATES_USED_AGAIN)
             able = [cached for cached in drawn if cached.uid not in keep and cached.uid not in found]
             if able:
                 last = max(able, key=lambda cached: 0.0 if cached.uid in waiting else cached.next_use(now))
                 found[last.uid] = last
         if not found:
-            for cached in self._drawn:
+            for cached in self._models.values():
                 if cached.uid not in keep:
                     found[cached.uid] = cached
                     if len(found) >= count:

@@ -11,28 +11,36 @@ from htmengine.model_swapper.model_cache import MIN_UNPACKED, CachedModel, Model
 COUNT = 30
 
 
+def cached_model(uid):
+    return CachedModel(
+        uid=uid,
+        generation=0,
+        shard=0,
+        base=0,
+        next_rowid=101,
+        stored_rowid=100,
+        checkpointed_rowid=100,
+        published_rowid=100,
+        digest=0,
+        model_digest=0,
+    )
+
+
+def block():
+    model = Model(params.parameter_set("default"))
+    model.score_series(300.0 * np.arange(100), np.sin(np.arange(100.0)))
+    return Block.read(model.pack())
+
+
 class Users:
     """Models that are used at times that a test gives."""
 
     def __init__(self):
-        model = Model(params.parameter_set("default"))
-        model.score_series(300.0 * np.arange(100), np.sin(np.arange(100.0)))
+        state = block()
         self.cache = ModelCache(1 << 19)
         self.uids = [f"uid-{number}" for number in range(COUNT)]
         for uid in self.uids:
-            cached = CachedModel(
-                uid=uid,
-                generation=0,
-                shard=0,
-                base=0,
-                next_rowid=101,
-                stored_rowid=100,
-                checkpointed_rowid=100,
-                published_rowid=100,
-                digest=0,
-                model_digest=0,
-            )
-            self.cache.add(Restored(cached, Block.read(model.pack())))
+            self.cache.add(Restored(cached_model(uid), state))
 
     def use(self, uids, now):
         self.cache.make_ready(set(uids), now, ready=uids)
@@ -114,3 +122,53 @@ def test_models_are_packed_for_those_that_come(users):
     users.cache.make_ready((), 4.0, coming=20)
     assert users.ready < few
     assert users.cache.memory < before
+
+
+class Turns:
+    """Metrics that come in turns, of whose models the cache has room for six of ten."""
+
+    METRICS = 500
+    AT_ONCE = 5
+    TURN_S = 300.0
+
+    def __init__(self):
+        self.state = block()
+        self.uids = [f"uid-{number}" for number in range(self.METRICS)]
+        self.cache = ModelCache(1 << 40)
+        self.cache.add(Restored(cached_model("first"), self.state))
+        self.cache.budget = 6 * self.METRICS // 10 * self.cache.memory
+
+    def turn(self, number):
+        """Let each metric come; return which had to be loaded, one by one."""
+        loaded = []
+        for first in range(0, self.METRICS, self.AT_ONCE):
+            now = 1.0 + (number + first / self.METRICS) * self.TURN_S
+            some = self.uids[first : first + self.AT_ONCE]
+            for uid in some:
+                loaded.append(uid not in self.cache)
+                if loaded[-1]:
+                    self.cache.add(Restored(cached_model(uid), self.state))
+            while leaving := self.cache.excess(some, (), now, 100):
+                for cached in leaving:
+                    self.cache.remove(cached.uid)
+            self.cache.touch(some, now)
+        return loaded
+
+
+def test_where_metrics_come_in_turns_as_many_models_stay_as_find_room():
+    turns = Turns()
+    loaded = [turns.turn(number) for number in range(8)]
+    assert 0.4 <= np.mean(loaded[-1]) < 0.45
+    # At no time of a turn most of those that come have to be loaded.
+    assert max(np.mean(part) for turn in loaded[1:] for part in np.split(np.array(turn), 5)) < 0.7
+
+
+def test_models_that_are_used_no_more_make_room_for_others():
+    turns = Turns()
+    for number in range(4):
+        turns.turn(number)
+    turns.uids = [f"other-{number}" for number in range(turns.METRICS)]
+    loaded = [np.mean(turns.turn(number)) for number in range(4, 16)]
+    assert loaded[0] == 1.0
+    assert loaded[-1] < 0.45
+    assert sum(uid in turns.cache for uid in turns.uids) > 0.55 * turns.METRICS
