@@ -108,7 +108,9 @@ class CachedModel:
 
 
 UNKNOWN_S: Final = 1e10
+"""Later than any time that is expected,"""
 NEVER_S: Final = 1e11
+"""and later than all that is not known, whatever the checksum."""
 
 
 class Draw:
